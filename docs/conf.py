@@ -1,0 +1,76 @@
+"""Sphinx configuration: built with ``-n -W``, without the network."""
+
+import smartxfer
+
+project = "smartxfer"
+author = "The smartxfer developers"
+project_copyright = f"2026, {author}"
+version = release = smartxfer.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+templates_path: list = []
+html_theme = "furo"
+html_title = f"smartxfer {release}"
+
+# Examples at a prompt are copied without the prompt and without the output.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+default_role = "any"
+nitpicky = True
+# No inventory of another project is fetched (the build needs no network), so the names that are
+# theirs are listed here. Names of smartxfer are never excused.
+_libraries = "attr attrs cattrs click pytest requests responses tqdm urllib3 werkzeug"
+_modules = (
+    "collections concurrent contextlib datetime enum http io logging os pathlib socket sqlite3 ssl "
+    "threading types typing typing_extensions uuid"
+)
+_builtins = (
+    "bool bytearray bytes callable dict float frozenset int iterable list mapping memoryview "
+    "object optional sequence set str tuple type None NoneType BaseException Exception "
+    "ConnectionError FileExistsError FileNotFoundError KeyboardInterrupt KeyError LookupError "
+    "OSError PermissionError RuntimeError TimeoutError TypeError ValueError"
+)
+# As autodoc prints them when the annotation is a string.
+_typing = (
+    "Any BinaryIO Callable Dict IO Iterable Iterator List Literal Mapping MutableMapping Optional "
+    "Path PathLike Protocol Sequence Set Tuple Type Union"
+)
+
+
+def _any_of(words: str) -> str:
+    return "(" + "|".join(words.split()) + ")"
+
+
+nitpick_ignore_regex = [
+    (r"py:.*", _any_of(f"{_libraries} {_modules}") + r"(\..*)?"),
+    (r"py:.*", _any_of(f"{_builtins} {_typing}")),
+]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_preserve_defaults = True
+
+# `.. doctest::` and `.. testcode::` only: a `>>>` in prose is not an example unless it says so.
+doctest_test_doctest_blocks = ""
+doctest_global_setup = """
+import os, tempfile
+_home = tempfile.TemporaryDirectory()
+os.environ["HOME"] = _home.name
+os.environ["SMARTXFER_STATE_DIR"] = os.path.join(_home.name, "state")
+for _name in list(os.environ):
+    if _name.upper().startswith("FILESENDER_") or _name.upper().endswith("_PROXY"):
+        del os.environ[_name]
+_start = os.getcwd()
+os.chdir(_home.name)
+"""
+doctest_global_cleanup = """
+os.chdir(_start)
+_home.cleanup()
+"""

@@ -1,0 +1,204 @@
+"""What the five clients share: a base URL, a way to the server, raw calls, and the house rules."""
+
+import threading
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Union
+
+import requests
+
+from smartxfer import __version__
+from smartxfer.credentials import Credentials, ServiceNames, look_up
+from smartxfer.errors import HTTPError, UsageError
+from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact
+from smartxfer.transport.status import http_error
+
+__all__ = ["ServiceClient"]
+
+Timeout = Union[float, Tuple[float, float]]
+
+
+class ServiceClient:
+    """A small blocking client: raw calls over one shared session, closed by ``with`` or :meth:`close`.
+
+    Threads may share a client.  Nothing is sent before the first call, and missing credentials are an error
+    only when a request needs them.
+
+    :param base_url: address of the service.
+    :param timeout: seconds, or (connect, read) seconds.
+    :param retry: how requests are repeated.
+    :param session: a requests Session of the caller's; it is neither changed nor closed.
+    :param verify: True, False, or the path of a CA bundle.
+    :param cert: path of a client certificate, or (certificate, key).
+    :param proxies: as requests takes them; by default the environment's.
+    :param max_workers: threads for the parts of one call.
+    :param profile: section of smartxfer's configuration file.
+    :param netrcfile: path of a netrc file instead of ``~/.netrc``.
+    """
+
+    #: Names of the service's credentials in every place where they may stand.
+    names: ClassVar[ServiceNames]
+
+    def __init__(
+        self,
+        base_url: Optional[str],
+        *,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Union[bool, str] = True,
+        cert: Union[None, str, Tuple[str, str]] = None,
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[str] = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        if max_workers < 1:
+            raise UsageError(f"max_workers must be at least 1, not {max_workers}")
+        self._given_url = base_url
+        self._timeout = _pair(timeout)
+        self._retry = retry
+        self._wire_settings: Dict[str, Any] = {
+            "session": session,
+            "verify": verify,
+            "cert": cert,
+            "proxies": proxies,
+        }
+        self._max_workers = max_workers
+        self._profile = profile
+        self._netrcfile = netrcfile
+        self._clock = clock
+        self._known_wire: Optional[Wire] = None
+        self._known_credentials: Optional[Credentials] = None
+        self._lock = threading.RLock()
+        redact.install()
+
+    # -- raw calls --------------------------------------------------------------------------------------
+
+    def get(self, endpoint: str, id: Any = None, **params: Any) -> Any:
+        """GET an endpoint; ``params`` become query arguments.
+
+        :param id: of the object, appended to the endpoint.
+        :return: the decoded JSON, or a file-like object where the answer is not JSON.
+        :raises HTTPError: the server answered with an error.
+        :raises NetworkError: no answer.
+        """
+        return self._raw("GET", endpoint, id, params)
+
+    def put(self, endpoint: str, id: Any = None, **params: Any) -> Any:
+        """PUT to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`."""
+        return self._raw("PUT", endpoint, id, params)
+
+    def post(self, endpoint: str, id: Any = None, **params: Any) -> Any:
+        """POST to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`.
+
+        :raises OutcomeUnknown: the answer was lost; the request is not repeated.
+        """
+        return self._raw("POST", endpoint, id, params)
+
+    def delete(self, endpoint: str, id: Any = None, **params: Any) -> Any:
+        """DELETE an object; ``params`` become query arguments.  Otherwise like :meth:`get`."""
+        return self._raw("DELETE", endpoint, id, params)
+
+    __call__ = get
+
+    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
+        path = endpoint.strip("/") + ("" if id is None else f"/{id}")
+        call = self._call(method, path, params)
+        return self._wire.exchange(call)
+
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+        """The call for a path below the service's API: JSON bodies, unless a service says otherwise."""
+        raise LookupError(f"{type(self).__name__} has no raw calls")
+
+    # -- the way to the server --------------------------------------------------------------------------
+
+    @property
+    def base_url(self) -> str:
+        """Address of the service, without a trailing slash.
+
+        :raises CredentialError: it was found nowhere.
+        """
+        if self._given_url is None:
+            self._given_url = self._credentials.require("base_url")["base_url"]
+        return self._given_url.rstrip("/")
+
+    @property
+    def _wire(self) -> Wire:
+        if self._known_wire is None:
+            with self._lock:
+                if self._known_wire is None:
+                    self._known_wire = Wire(
+                        Origin.of(self.base_url),
+                        error_of=self._error_of,
+                        user_agent=f"smartxfer/{__version__} {requests.utils.default_user_agent()}",
+                        policy=self._retry,
+                        timeout=self._timeout,
+                        clock=self._clock,
+                        pool_size=max(16, self._max_workers),
+                        **self._wire_settings,
+                    )
+        return self._known_wire
+
+    @property
+    def session(self) -> requests.Session:
+        """The requests Session that all threads share."""
+        return self._wire.session
+
+    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+        """The exception for an answer of 400 and more."""
+        return http_error(answer, method, url, policy=self._retry, clock=self._clock)
+
+    # -- credentials ------------------------------------------------------------------------------------
+
+    @property
+    def _credentials(self) -> Credentials:
+        with self._lock:
+            if self._known_credentials is None:
+                self._known_credentials = look_up(
+                    self.names,
+                    self._given_credentials(),
+                    profile=self._profile,
+                    netrcfile=self._netrcfile,
+                    base_url=self._given_url,
+                )
+                for name in self.names.secrets:
+                    redact.remember_secret(self._known_credentials.get(name) or "")
+            return self._known_credentials
+
+    def _given_credentials(self) -> Mapping[str, Optional[str]]:
+        """What came as arguments."""
+        return {"base_url": self._given_url}
+
+    def explain_credentials(self) -> List[Tuple[str, str, str]]:
+        """Where each value came from: (name, masked value, source)."""
+        return self._credentials.explain()
+
+    # -- end --------------------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the session, unless it was given to us."""
+        if self._known_wire is not None:
+            self._known_wire.close()
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            f"a {type(self).__name__} cannot be pickled: it holds connections and credentials; "
+            "make one in each process"
+        )
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._given_url!r})"
+
+
+def _pair(timeout: Timeout) -> Tuple[float, float]:
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    if len(pair) != 2 or any(seconds is None or seconds <= 0 for seconds in pair):
+        raise UsageError(f"timeout must be seconds or (connect, read) seconds, not {timeout!r}")
+    return (float(pair[0]), float(pair[1]))

@@ -1,0 +1,319 @@
+"""Every exception of smartxfer, and nothing else.
+
+The classes are cut by what the caller can do about them.  They carry plain data as attributes, name the
+remedy in ``hint``, survive pickling, and also derive from the built-in classes that older scripts catch
+(``OSError``, ``ValueError``, ``TimeoutError``, ``ConnectionError``).  ``FileNotFoundError`` always means a
+local file; an object that a server does not have is :class:`NotFound`.
+"""
+
+from typing import Any, Dict, Optional, Sequence, Tuple, Type
+
+__all__ = [
+    "AuthError",
+    "BadRequest",
+    "BatchError",
+    "Cancelled",
+    "ChecksumMismatch",
+    "ClientError",
+    "CommunicationError",
+    "ConfigError",
+    "Conflict",
+    "ConnectTimeout",
+    "CredentialError",
+    "DeadlineExceeded",
+    "DecodeError",
+    "DiskFull",
+    "EncryptedTransfer",
+    "Forbidden",
+    "HTTPError",
+    "InProgress",
+    "IntegrityError",
+    "LimitExceeded",
+    "LocalError",
+    "NetworkError",
+    "NotFound",
+    "OutcomeUnknown",
+    "ProxyError",
+    "RangeMismatch",
+    "RateLimited",
+    "ReadTimeout",
+    "RedirectRefused",
+    "ServerError",
+    "SizeMismatch",
+    "SmartxferError",
+    "SourceChanged",
+    "Stalled",
+    "TLSError",
+    "TooLarge",
+    "Truncated",
+    "UnsafeName",
+    "UsageError",
+    "WaitTimeout",
+]
+
+
+def _rebuild(
+    cls: Type["SmartxferError"], message: str, data: Dict[str, Any]
+) -> "SmartxferError":
+    error = cls(message)
+    error.__dict__.update(data)
+    return error
+
+
+class SmartxferError(Exception):
+    """Root of every exception that smartxfer raises.
+
+    :param message: what happened, in one line.
+    :param hint: what the caller can do about it, in one line.
+    :param data: further attributes, named by each class.
+    """
+
+    #: What to do about it; empty when the message says it all.
+    hint: str = ""
+    #: Whether the same request may succeed when it is made again.
+    retryable: bool = False
+    #: Whether the server may have acted on the request.
+    acted_on: bool = True
+
+    def __init__(self, message: str = "", *, hint: Optional[str] = None, **data: Any) -> None:
+        super().__init__(message)
+        if hint is not None:
+            self.hint = hint
+        self.__dict__.update(data)
+
+    @property
+    def summary(self) -> str:
+        """What happened, without the hint."""
+        return str(self.args[0]) if self.args else ""
+
+    def __str__(self) -> str:
+        return f"{self.summary} ({self.hint})" if self.hint else self.summary
+
+    def __reduce__(self) -> Tuple[Any, ...]:
+        return (_rebuild, (type(self), self.summary, dict(self.__dict__)))
+
+
+# -- the caller's side ---------------------------------------------------------------------------------
+
+
+class UsageError(SmartxferError, ValueError):
+    """A wrong argument, found before anything was sent."""
+
+
+class ConfigError(SmartxferError, ValueError):
+    """A configuration file or environment variable that cannot be used."""
+
+
+class CredentialError(SmartxferError):
+    """No credentials for a request that needs them; the message lists every place looked at."""
+
+
+# -- the wire ------------------------------------------------------------------------------------------
+
+
+class CommunicationError(SmartxferError, OSError):
+    """Talking to the server failed."""
+
+
+class NetworkError(CommunicationError, ConnectionError):
+    """The connection could not be made, or broke; trying again later may help."""
+
+    retryable = True
+
+
+class ConnectTimeout(NetworkError, TimeoutError):
+    """No connection within the connect time-out."""
+
+    acted_on = False
+
+
+class ReadTimeout(NetworkError, TimeoutError):
+    """The server did not answer within the read time-out."""
+
+
+class Stalled(NetworkError, TimeoutError):
+    """Bytes moved slower than the policy's stall speed over its stall window."""
+
+
+class Truncated(NetworkError):
+    """A body ended early: ``got`` bytes of ``expected``."""
+
+    got: Optional[int] = None
+    expected: Optional[int] = None
+
+
+class TLSError(NetworkError):
+    """The TLS handshake or the certificate check failed."""
+
+    retryable = False
+    acted_on = False
+    hint = "pass verify='/path/to/ca.pem' (or set REQUESTS_CA_BUNDLE) for a private certificate authority"
+
+
+class ProxyError(NetworkError):
+    """The proxy refused or could not be reached."""
+
+    retryable = False
+    acted_on = False
+    hint = "check proxies=, HTTPS_PROXY and NO_PROXY"
+
+
+class DecodeError(CommunicationError):
+    """An answer that is not what the protocol promises (HTML for JSON, a wrong type, too large)."""
+
+
+class RedirectRefused(CommunicationError):
+    """A redirect that would change the method, downgrade to http, or go round in circles."""
+
+
+class OutcomeUnknown(CommunicationError):
+    """The answer to a request that must not be repeated was lost: its object may exist on the server."""
+
+
+class HTTPError(CommunicationError):
+    """The server answered with an error.
+
+    ``status`` is the HTTP status, ``code`` the server's own word for it, ``request_id`` what the server's
+    log knows it by, ``method`` and ``url`` (without its query) the request, ``retry_after`` seconds.
+    """
+
+    status: int = 0
+    code: str = ""
+    message: str = ""
+    request_id: str = ""
+    method: str = ""
+    url: str = ""
+    retry_after: Optional[float] = None
+    details: Any = None
+
+
+class ClientError(HTTPError):
+    """The request is wrong as it stands; repeating it changes nothing."""
+
+
+class BadRequest(ClientError):
+    """A malformed or refused parameter."""
+
+
+class LimitExceeded(ClientError):
+    """A limit of the server (size, number, quota, name rule) stands against the request."""
+
+
+class AuthError(ClientError):
+    """The credentials are missing, wrong or expired."""
+
+
+class Forbidden(AuthError):
+    """The credentials are good, but not for this."""
+
+
+class NotFound(ClientError):
+    """The server has no such object."""
+
+
+class Conflict(ClientError):
+    """The object's state does not allow this."""
+
+
+class TooLarge(ClientError):
+    """The body is larger than the server takes."""
+
+
+class RateLimited(ClientError):
+    """Too many requests; ``retry_after`` says when to come back."""
+
+    retryable = True
+    acted_on = False
+
+
+class ServerError(HTTPError):
+    """The server failed; trying again later may help."""
+
+    retryable = True
+
+
+# -- the bytes -----------------------------------------------------------------------------------------
+
+
+class IntegrityError(SmartxferError):
+    """The bytes are not what they should be; nothing was kept under the final name."""
+
+
+class ChecksumMismatch(IntegrityError):
+    """``algorithm`` gave ``actual`` where ``expected`` was promised."""
+
+    algorithm: str = ""
+    expected: str = ""
+    actual: str = ""
+
+
+class SizeMismatch(IntegrityError):
+    """``actual`` bytes where ``expected`` were promised."""
+
+    expected: Optional[int] = None
+    actual: Optional[int] = None
+
+
+class RangeMismatch(IntegrityError):
+    """The server sent another range than the one asked for."""
+
+
+class SourceChanged(IntegrityError):
+    """A file changed while it was being sent or fetched."""
+
+    hint = "wait until nothing writes to it, then run again"
+
+
+# -- the local machine ---------------------------------------------------------------------------------
+
+
+class LocalError(SmartxferError, OSError):
+    """A local file or directory stands in the way."""
+
+
+class DiskFull(LocalError):
+    """No space left; what is there is kept, so that a re-run goes on."""
+
+    hint = "free some space and run again: the transfer goes on where it stopped"
+
+
+class UnsafeName(LocalError, ValueError):
+    """A name from a server (or for one) that cannot be used safely."""
+
+
+class InProgress(LocalError):
+    """Another process is at work on the same target."""
+
+    hint = "wait for the other process to end"
+
+
+# -- the course of things ------------------------------------------------------------------------------
+
+
+class Cancelled(SmartxferError):
+    """The caller (or its progress callback) stopped the transfer; a re-run goes on."""
+
+
+class DeadlineExceeded(SmartxferError, TimeoutError):
+    """The call's ``deadline=`` passed; a re-run goes on."""
+
+
+class WaitTimeout(SmartxferError, TimeoutError):
+    """A wait ended before the awaited state came; ``last`` is the last structure seen."""
+
+    last: Any = None
+
+
+class BatchError(SmartxferError):
+    """Some of several files failed; ``results`` holds every file's result, failed ones with ``.error``."""
+
+    results: Sequence[Any] = ()
+
+    @property
+    def errors(self) -> Sequence[BaseException]:
+        """The exceptions of the failed files, in the order of the files."""
+        return [result.error for result in self.results if result.error is not None]
+
+
+class EncryptedTransfer(SmartxferError):
+    """The transfer is end-to-end encrypted and this version cannot decrypt it."""

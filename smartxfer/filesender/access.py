@@ -1,0 +1,123 @@
+"""The client's standing with one site: whose signature, by which clock, under which host name.
+
+Source: FileSender protocol, sections 2.1, 3, 6.2 and 10.
+"""
+
+import email.utils
+import logging
+import threading
+from typing import Any, Optional
+
+import requests
+
+from smartxfer.errors import HTTPError
+from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest, sign_user
+from smartxfer.filesender.replies import classify
+from smartxfer.seams import Clock
+from smartxfer.transport import Answer, Origin, RetryPolicy
+from smartxfer.transport.status import http_error
+
+__all__ = ["CHUNK_LEAD", "Access"]
+
+log = logging.getLogger("smartxfer.filesender")
+
+#: Seconds by which a signed chunk is dated ahead: the server looks at the clock after the whole body came.
+CHUNK_LEAD = 600
+_MIND_SKEW = 2.0
+
+
+class Access:
+    """Signs each attempt afresh, and learns from the server's answers.
+
+    :param signing_host: the server's own name; by default the URL's host without port, and with it as a
+        second guess.
+    """
+
+    def __init__(
+        self, auth: Auth, origin: Origin, clock: Clock, policy: RetryPolicy, signing_host: Optional[str]
+    ) -> None:
+        self.auth = auth
+        #: False once the site turned out to want its chunks signed.
+        self.chunks_by_key = True
+        self._clock = clock
+        self._policy = policy
+        self._lock = threading.Lock()
+        self._skew = 0.0
+        bare = f"[{origin.host}]" if ":" in origin.host else origin.host
+        self._host = signing_host or bare
+        second = f"{bare}:{origin.port}"
+        self._second_guess = second if signing_host is None and second != bare else None
+
+    def sign(self, request: requests.PreparedRequest, lead: int = 0) -> requests.PreparedRequest:
+        """Add the credentials to one attempt.
+
+        :param lead: seconds by which to date it ahead.
+        """
+        if isinstance(self.auth, GuestAuth):
+            return sign_guest(request, self.auth)
+        if isinstance(self.auth, UserAuth):
+            now = self._clock.wall() + self._skew + self.auth.delay + lead
+            return sign_user(request, self.auth, host=self._host, timestamp=int(now))
+        return request
+
+    def sign_chunk(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add what a chunk needs: nothing for a user on a site that takes the file's key."""
+        if self.chunks_by_key and isinstance(self.auth, UserAuth):
+            return request
+        return self.sign(request, lead=CHUNK_LEAD)
+
+    def set_clock(self, date: Optional[str]) -> None:
+        """Learn how far the server's clock is from ours, by its ``Date`` header."""
+        try:
+            theirs = email.utils.parsedate_to_datetime(date or "").timestamp()
+        except (TypeError, ValueError, IndexError):
+            return
+        skew = theirs - self._clock.wall()
+        self._skew = skew if abs(skew) > _MIND_SKEW else 0.0
+        if self._skew:
+            log.info("the server's clock is %.0f s from ours; signatures follow the server's", skew)
+
+    def error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+        """The exception for an answer, after learning from it what another attempt should do better."""
+        body = _body(answer)
+        code = str(body.get("message") or "")
+        kind, hint, retry = classify(answer.status, code)
+        error = http_error(
+            answer,
+            method,
+            url,
+            policy=self._policy,
+            clock=self._clock,
+            kind=kind,
+            code=code,
+            message=code,
+            request_id=str(body.get("uid") or ""),
+            details=body.get("details"),
+            hint=hint,
+        )
+        error.retryable = retry != "no"
+        if code:
+            error.acted_on = False
+            self._learn(code, answer, url, error)
+        return error
+
+    def _learn(self, code: str, answer: Answer, url: str, error: HTTPError) -> None:
+        if code == "auth_remote_too_late":
+            self.set_clock(answer.headers.get("Date"))
+        elif code == "auth_remote_signature_check_failed":
+            with self._lock:
+                error.retryable = self._second_guess is not None
+                if self._second_guess is not None:
+                    log.info("signing for %s failed; trying %s", self._host, self._second_guess)
+                    self._host, self._second_guess = self._second_guess, None
+        elif code == "rest_security_token_did_not_match" and "/chunk/" in url:
+            error.retryable = isinstance(self.auth, UserAuth)
+            self.chunks_by_key = False
+
+
+def _body(answer: Answer) -> Any:
+    """The error's fields; empty for the blank page of a PHP fatal."""
+    try:
+        return answer.json(dict)
+    except OSError:
+        return {}

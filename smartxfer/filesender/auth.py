@@ -1,0 +1,110 @@
+"""Who asks: a user with an API key, a guest with a voucher, or nobody.
+
+Source: FileSender protocol, sections 3 (signed requests) and 10 (guests).
+"""
+
+import hashlib
+import hmac
+from typing import Any, Iterable, Optional
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+import attrs
+import requests
+
+from smartxfer.errors import CredentialError
+
+__all__ = ["Auth", "GuestAuth", "UserAuth", "sign_guest", "sign_user"]
+
+
+def _secret(value: Optional[str]) -> str:
+    return "None" if value is None else "'***'"
+
+
+@attrs.define
+class Auth:
+    """No credentials: enough to read what is public and to download with a token."""
+
+
+@attrs.define
+class UserAuth(Auth):
+    """A user with an API key; every permission of that user.
+
+    :param username: the site's user id, often an e-mail address.
+    :param api_key: from the page ``?s=user`` of the site.
+    :param delay: seconds by which signatures are dated ahead, for slow links.
+
+    >>> UserAuth("me@example.org", "0123abcd")
+    UserAuth(username='me@example.org', api_key='***', delay=0)
+    """
+
+    username: str
+    api_key: str = attrs.field(repr=_secret)
+    delay: int = 0
+
+
+@attrs.define
+class GuestAuth(Auth):
+    """A guest with a voucher.
+
+    :param guest_token: what stands after ``vid=`` in the voucher's link.
+    :param security_token: of the guest's session; the client fetches it when it is not given.
+    :param csrf_token: of the guest's session; likewise.
+    """
+
+    guest_token: str = attrs.field(repr=_secret)
+    security_token: Optional[str] = attrs.field(default=None, repr=_secret)
+    csrf_token: Optional[str] = attrs.field(default=None, repr=_secret)
+
+
+def sign_user(
+    request: requests.PreparedRequest, auth: UserAuth, *, host: str, timestamp: int
+) -> requests.PreparedRequest:
+    """Add ``remote_user``, ``timestamp`` and ``signature`` to a prepared request.
+
+    :param host: the server's own name, as it signs: usually without a port.
+    :param timestamp: seconds since the epoch; may lie ahead, not more than 15 s behind.
+
+    Source: FileSender protocol, section 3.
+    """
+    parts = urlsplit(request.url or "")
+    arguments = dict(parse_qsl(parts.query, keep_blank_values=True))
+    arguments.update(remote_user=auth.username, timestamp=str(timestamp))
+    ordered = sorted(arguments.items(), key=lambda pair: pair[0].encode("utf-8"))
+    flat = "&".join(f"{name}={value}" for name, value in ordered)
+    head = f"{(request.method or '').lower()}&{host}{unquote(parts.path)}?{flat}"
+    signature = hmac.new(auth.api_key.encode("utf-8"), head.encode("utf-8"), hashlib.sha1)
+    for number, block in enumerate(_blocks(request.body)):
+        if not number:
+            signature.update(b"&")
+        signature.update(block)
+    query = urlencode([*ordered, ("signature", signature.hexdigest())])
+    request.url = parts._replace(query=query).geturl()
+    return request
+
+
+def sign_guest(request: requests.PreparedRequest, auth: GuestAuth) -> requests.PreparedRequest:
+    """Add the voucher, and for a writing call the session's two tokens.
+
+    Source: FileSender protocol, section 10.
+    """
+    parts = urlsplit(request.url or "")
+    arguments = parse_qsl(parts.query, keep_blank_values=True)
+    request.url = parts._replace(
+        query=urlencode([*arguments, ("vid", auth.guest_token)])
+    ).geturl()
+    if request.method not in ("GET", "HEAD"):
+        if auth.security_token is None:
+            raise CredentialError(
+                "the guest's session has no security token", hint="call prepare() before it"
+            )
+        request.headers["X-Filesender-Security-Token"] = auth.security_token
+        if auth.csrf_token is not None:
+            request.headers["csrfptoken"] = auth.csrf_token
+    return request
+
+
+def _blocks(body: Any) -> Iterable[Any]:
+    """The body's bytes, block by block; nothing for an empty body."""
+    if not body:
+        return []
+    return [body.encode("utf-8")] if isinstance(body, str) else [body] if isinstance(body, bytes) else body

@@ -1,0 +1,186 @@
+"""The REST calls of a site, one method each; nothing here knows a workflow.
+
+Source: FileSender protocol, sections 4 to 8 and 10.
+"""
+
+import threading
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+
+from smartxfer.errors import IntegrityError, NotFound
+from smartxfer.filesender.access import Access
+from smartxfer.filesender.auth import GuestAuth
+from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
+from smartxfer.filesender.page import parse_download_page
+from smartxfer.structures import to_wire
+from smartxfer.transfer.body import PartBody
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.upload import Body
+from smartxfer.transport import Answer, Call, Wire
+from smartxfer.transport.json import json_body
+
+__all__ = ["Calls"]
+
+_JSON = {"Content-Type": "application/json"}
+_BYTES = "application/octet-stream"
+
+Params = Sequence[Tuple[str, str]]
+
+
+class Calls:
+    """What can be asked of a site.
+
+    With an ``operation`` a call is made in one of its threads, by its policy and under its watch.
+
+    :param base: the site's base URL, without a trailing slash.
+    """
+
+    def __init__(self, wire: Wire, access: Access, base: str) -> None:
+        self.access = access
+        self.wire = wire
+        self.base = base
+        self._round_trips: Dict[int, str] = {}
+        self._lock = threading.Lock()
+
+    # -- sending ----------------------------------------------------------------------------------------
+
+    def describe(self, method: str, path: str, params: Params = (), body: Any = None) -> Call:
+        """A signed call with a JSON body, for a path below ``rest.php``."""
+        return Call(
+            method,
+            f"{self.base}/rest.php/{path}",
+            params=params,
+            headers=_JSON if body is not None else {},
+            body=None if body is None else json_body(to_wire(body)),
+            sign=self.access.sign,
+        )
+
+    def send(self, call: Call, operation: Optional[Operation] = None) -> Answer:
+        """The answer to a call, tried by the policy."""
+        if operation is None:
+            return self.wire.fetch(call)
+        return operation.retry(
+            call.what, lambda: self.wire.once(call), idempotent=call.repeatable
+        )
+
+    # -- the site ---------------------------------------------------------------------------------------
+
+    def info(self) -> ServerInfo:
+        """What the site says of itself; its clock is learnt on the way."""
+        answer = self.wire.fetch(Call("GET", f"{self.base}/rest.php/info"))
+        self.access.set_clock(answer.headers.get("Date"))
+        return ServerInfo.from_wire(answer.json(dict))
+
+    def config_script(self) -> str:
+        """The site's public configuration; empty where it has none."""
+        try:
+            return self.wire.fetch(Call("GET", f"{self.base}/filesender-config.js.php")).text
+        except NotFound:
+            return ""
+
+    def guest_page(self, vid: str) -> Answer:
+        """The page on which a guest's session begins."""
+        call = Call("GET", f"{self.base}/", params=[("s", "upload"), ("vid", vid)])
+        return self.wire.fetch(call)
+
+    # -- transfers --------------------------------------------------------------------------------------
+
+    def create_transfer(self, body: Mapping[str, Any], operation: Optional[Operation] = None) -> Transfer:
+        """Create a transfer; never repeated when its answer was lost."""
+        answer = self.send(self.describe("POST", "transfer", body=body), operation)
+        transfer = Transfer.from_wire(answer.json(dict))
+        self.remember(transfer)
+        return transfer
+
+    def remember(self, transfer: Transfer) -> None:
+        """Keep the round-trip token, which the server shows only once."""
+        if transfer.roundtriptoken:
+            with self._lock:
+                self._round_trips[transfer.id] = transfer.roundtriptoken
+
+    def get_transfer(self, transfer_id: int, operation: Optional[Operation] = None) -> Transfer:
+        """One of the user's own transfers."""
+        answer = self.send(self.describe("GET", f"transfer/{transfer_id}"), operation)
+        return Transfer.from_wire(answer.json(dict))
+
+    def unfinished_transfer(self, transfer: Transfer, operation: Optional[Operation] = None) -> Transfer:
+        """The same transfer, while the server still takes chunks for it (section 6.6).
+
+        :raises ClientError: it is available by now, or gone.
+        """
+        puid = transfer.files[0].puid
+        call = Call(
+            "GET", f"{self.base}/rest.php/transfer/{transfer.id}", params=[("puid", puid)], headers=_JSON
+        )
+        return Transfer.from_wire(self.send(call, operation).json(dict))
+
+    def update_transfer(
+        self, transfer_id: int, body: Mapping[str, Any], operation: Optional[Operation] = None
+    ) -> Transfer:
+        """Change a transfer; ``{"complete": True}`` makes it available."""
+        call = self.describe("PUT", f"transfer/{transfer_id}", body=body)
+        return Transfer.from_wire(self.send(call, operation).json(dict))
+
+    def delete_transfer(self, transfer_id: int) -> None:
+        """Remove a transfer with all its data; one that is gone already is no error."""
+        try:
+            self.send(self.describe("DELETE", f"transfer/{transfer_id}"))
+        except NotFound:
+            return
+
+    def create_guest(self, body: Mapping[str, Any]) -> Guest:
+        """Send a voucher."""
+        return Guest.from_wire(self.send(self.describe("POST", "guest", body=body)).json(dict))
+
+    # -- files ------------------------------------------------------------------------------------------
+
+    def update_file(
+        self, file: File, body: Mapping[str, Any], operation: Optional[Operation] = None
+    ) -> None:
+        """Change a file; ``{"complete": True}`` has the server compare its size.
+
+        :raises IntegrityError: the server holds another size than the one declared.
+        """
+        call = self.describe("PUT", f"file/{file.id}", self._keys(file), body)
+        self.send(call, operation).json()
+
+    def put_chunk(self, file: File, size: int, offset: int, body: Body) -> int:
+        """One try of one chunk; returns how many bytes the server wrote."""
+        length = len(body)
+        headers = {
+            "Content-Type": _BYTES,
+            "X-Filesender-File-Size": str(size),
+            "X-Filesender-Chunk-Offset": str(offset),
+            "X-Filesender-Chunk-Size": str(length),
+        }
+        call = Call(
+            "PUT",
+            f"{self.base}/rest.php/file/{file.id}/chunk/{offset}",
+            params=self._keys(file),
+            headers=headers,
+            body=body,
+            sign=self.access.sign_chunk,
+        )
+        answer = self.wire.once(call).json(dict)
+        return int(answer.get("written") or 0)
+
+    def _keys(self, file: File) -> List[Tuple[str, str]]:
+        keys = [("key", file.puid)]
+        token = self._round_trips.get(file.transfer_id)
+        if token:
+            keys.append(("roundtriptoken", token))
+        return keys
+
+    # -- downloads --------------------------------------------------------------------------------------
+
+    def listing(self, token: str) -> List[DownloadFile]:
+        """The files of a transfer, by its download token (section 8.1).
+
+        :raises NotFound: the token is wrong, expired or closed, or the page wants a login.
+        """
+        call = Call("GET", f"{self.base}/", params=[("s", "download"), ("token", token)])
+        return parse_download_page(self.wire.fetch(call).text)
+
+    def content(self, token: str, file_id: int, transaction_id: str) -> Call:
+        """The call for a file's bytes."""
+        params = [("token", token), ("files_ids", str(file_id)), ("transaction_id", transaction_id)]
+        return Call("GET", f"{self.base}/download.php", params=params)

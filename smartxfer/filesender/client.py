@@ -1,0 +1,339 @@
+"""The FileSender client.
+
+Source: FileSender protocol; each method names its section.
+"""
+
+import contextlib
+import unicodedata
+from pathlib import Path
+from typing import Any, Collection, List, Mapping, Optional, Union
+
+import attrs
+
+from smartxfer.errors import SizeMismatch, UsageError
+from smartxfer.filesender import checks
+from smartxfer.filesender.auth import UserAuth
+from smartxfer.filesender.downloading import Fetching, choose
+from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
+from smartxfer.filesender.request_types import FileUpdate, PartialTransfer, TransferUpdate
+from smartxfer.filesender.request_types import Guest as GuestRequest
+from smartxfer.filesender.request_types import Transfer as TransferRequest
+from smartxfer.filesender.site import SiteConfig, token_of
+from smartxfer.filesender.standing import SiteClient
+from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, request_body, send_files
+from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.sink import SinkLike, open_sink
+from smartxfer.transfer.source import SourceLike, path_of
+from smartxfer.transfer.tree import Item, collect
+
+__all__ = ["FileSenderClient"]
+
+
+class FileSenderClient(SiteClient):
+    """Sends files through a FileSender site, and fetches them.
+
+    :param base_url: the site's address in any form that people paste, voucher links included; None looks it up
+        (FILESENDER_BASE_URL, ``~/.filesender/filesender.py.ini``, a profile).
+    :param chunk_size: bytes per chunk; None takes the largest that the site allows.
+    :param auth: :class:`UserAuth`, :class:`GuestAuth`, or :class:`Auth` to look up a user's credentials
+        (FILESENDER_USERNAME, FILESENDER_API_KEY, ...) once a request needs them.
+    :param concurrent_files: files that are sent or fetched at a time; None for as many as there are, at most 16.
+    :param concurrent_chunks: chunks of each file at a time; None for one worker per chunk, at most 16.
+    :param signing_host: the name by which the server knows itself, where that is not the URL's host.
+    :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
+        ``proxies``, ``max_workers``, ``profile``, ``netrcfile``.
+
+    Source: FileSender protocol.
+    """
+
+    # -- the site's calls -------------------------------------------------------------------------------
+
+    def get_server_info(self) -> ServerInfo:
+        """What the site says of itself (section 4)."""
+        return self._calls.info()
+
+    def create_guest(self, body: GuestRequest) -> Guest:
+        """Send a voucher, which invites somebody to send files.
+
+        :param body: ``recipient``, ``from``, ``subject``, ``message``, ``options``, ``expires``.
+        :raises OutcomeUnknown: the answer was lost: the voucher may have been sent.
+
+        Source: FileSender protocol, section 10.
+        """
+        self._need_auth()
+        checks.check_guest(body)
+        return self._calls.create_guest(body)
+
+    def create_transfer(self, body: TransferRequest) -> Transfer:
+        """Announce a transfer; :meth:`upload_workflow` does this and all that follows.
+
+        :raises OutcomeUnknown: the answer was lost: an empty transfer may exist, which the site removes in time.
+
+        Source: FileSender protocol, section 6.1.
+        """
+        self._need_auth()
+        return self._calls.create_transfer({"options": {}, **body})
+
+    def update_transfer(self, transfer_id: int, body: TransferUpdate) -> Transfer:
+        """Change a transfer, such as ``{"complete": True}`` (sections 6.4 and 7)."""
+        self._need_auth()
+        return self._calls.update_transfer(_id_of(transfer_id), body)
+
+    def get_transfer(self, transfer_id: int) -> Transfer:
+        """One of the user's own transfers (section 7)."""
+        self._need_auth()
+        return self._calls.get_transfer(_id_of(transfer_id))
+
+    def delete_transfer(self, transfer_id: int) -> None:
+        """Remove a transfer and its data; one that is gone already is no error (section 6.5)."""
+        self._need_auth()
+        self._calls.delete_transfer(_id_of(transfer_id))
+
+    def update_file(self, file_info: File, body: FileUpdate) -> None:
+        """Change a file, such as ``{"complete": True}`` (section 6.3).
+
+        :param file_info: one of the ``files`` of a created transfer.
+        """
+        self._need_auth()
+        self._calls.update_file(File.from_wire(file_info), body)
+
+    # -- uploads ----------------------------------------------------------------------------------------
+
+    def upload_file(
+        self,
+        file_info: File,
+        path: SourceLike,
+        *,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> FileResult:
+        """Send a file's chunks, several at a time, without marking it complete (section 6.2).
+
+        :param file_info: one of the ``files`` of a created transfer.
+        :raises SizeMismatch: the file has another size than the one announced.
+        """
+        return self._send_one(file_info, path, False, progress, cancel, deadline)
+
+    def upload_complete(
+        self,
+        file_info: File,
+        path: SourceLike,
+        *,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> FileResult:
+        """Send a file's chunks and mark it complete (sections 6.2 and 6.3).  Otherwise like :meth:`upload_file`."""
+        return self._send_one(file_info, path, True, progress, cancel, deadline)
+
+    def _send_one(
+        self,
+        file_info: File,
+        path: SourceLike,
+        complete: bool,
+        progress: Progress,
+        cancel: Optional[Cancel],
+        deadline: Optional[float],
+    ) -> FileResult:
+        self._need_auth()
+        file = File.from_wire(file_info)
+        [item] = collect([(file.name, path)])
+        if item.size != file.size:
+            raise SizeMismatch(
+                f"{file.name} was announced with {file.size} bytes and has {item.size}",
+                expected=file.size,
+                actual=item.size,
+            )
+        with self._operation(progress, cancel, deadline) as operation:
+            results = send_files(
+                self._calls, operation, [(item, file)], self._width, complete=complete
+            )
+        return settle(results)[0]
+
+    def upload_workflow(
+        self,
+        files: List[Path],
+        transfer_args: PartialTransfer = {},  # noqa: B006 - the seed's default, never changed
+        *,
+        link: bool = False,
+        resume: bool = True,
+        follow_symlinks: bool = False,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> Transfer:
+        """Send files and directories, and have the recipients told.
+
+        Everything is checked against the site's limits before anything is created.  When it fails half-way, the
+        same call goes on where it stopped.
+
+        :param files: paths; also bytes, open binary files, and ``(name, thing)`` pairs.
+        :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since the
+            epoch), ``options``.
+        :param link: make a transfer without recipients; its ``download_url`` is for you to pass on.
+        :param resume: False starts anew where an earlier run stopped half-way.
+        :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
+        :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
+        :param cancel: anything with ``is_set()``.
+        :param deadline: seconds after which to stop.
+        :return: the completed transfer; ``.results`` tells of each file.
+        :raises UsageError: something is wrong with the arguments; nothing was sent.
+        :raises BatchError: some of several files failed; ``.results`` tells which.
+        :raises OutcomeUnknown: the answer to the creation was lost; nothing of the files was sent.
+
+        Source: FileSender protocol, section 6.
+        """
+        self._need_auth()
+        items = [_normalised(item) for item in collect(files, follow_symlinks)]
+        sender = self.auth.username if isinstance(self.auth, UserAuth) else None
+        body = request_body(items, transfer_args, sender, link)
+        checks.check_transfer(body, self._config or SiteConfig(), now=self._clock.wall())
+        with contextlib.ExitStack() as stack:
+            journal = self._journal(items, body)
+            if journal is not None:
+                stack.enter_context(journal)
+                if not resume:
+                    self._drop_earlier(journal)
+            operation = stack.enter_context(self._operation(progress, cancel, deadline))
+            return Sending(self._calls, operation, items, body, self._width, journal).run()
+
+    def _journal(self, items: List[Item], body: Mapping[str, Any]) -> Optional[Journal]:
+        """The memory of this very request; None when bytes in memory make it unrecognisable."""
+        if any(item.path is None for item in items):
+            return None
+        owner = getattr(self.auth, "username", None) or getattr(self.auth, "guest_token", "")
+        key = {
+            "service": "filesender",
+            "base": self.base_url,
+            "account": owner,
+            "request": {name: value for name, value in body.items() if name != "files"},
+            "files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in items],
+        }
+        return Journal(key, f"this upload to {self.base_url}", clock=self._clock)
+
+    def _drop_earlier(self, journal: Journal) -> None:
+        earlier = journal.state.get("transfer")
+        journal.forget()
+        if earlier and isinstance(self.auth, UserAuth):
+            self._calls.delete_transfer(earlier["id"])
+
+    @property
+    def _width(self) -> Width:
+        files = self.concurrent_files or MOST_WORKERS
+        return Width(files, self.concurrent_chunks or MOST_WORKERS, self.chunk_size or 1)
+
+    def _operation(
+        self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
+    ) -> Operation:
+        width = self._width
+        return Operation(
+            policy=self._retry,
+            workers=max(self._max_workers, min(width.files * width.chunks, 4 * MOST_WORKERS)),
+            clock=self._clock,
+            cancel=cancel,
+            deadline=deadline,
+            progress=progress,
+        )
+
+    # -- downloads --------------------------------------------------------------------------------------
+
+    def list_files(self, token: str) -> List[DownloadFile]:
+        """The files that a download link leads to.
+
+        :param token: of the link, or the whole link.
+        :raises NotFound: the token is wrong or expired.
+
+        Source: FileSender protocol, section 8.1.
+        """
+        return self._calls.listing(token_of(token))
+
+    def download_files(
+        self,
+        token: str,
+        out_dir: Path,
+        *,
+        files: Optional[Collection[Union[int, str]]] = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> List[FileResult]:
+        """Fetch the files of a transfer; a broken run goes on where it stopped.
+
+        :param token: of the download link, or the whole link.
+        :param out_dir: directory, made if missing; names from the server cannot leave it.
+        :param files: ids or names of the files wanted; None for all.
+        :return: one result per file, in the order of the transfer.
+        :raises BatchError: some of several files failed; ``.results`` tells which.
+        :raises NotFound: the token is wrong or expired, or there is no such file.
+        :raises EncryptedTransfer: the files are end-to-end encrypted.
+
+        Source: FileSender protocol, section 8.
+        """
+        token = token_of(token)
+        chosen = choose(self.list_files(token), files)
+        directory = _directory(out_dir)
+        with self._operation(progress, cancel, deadline) as operation:
+            fetching = Fetching(self._calls, operation, token, self._max_workers)
+            return settle(
+                fetching.into_directory(chosen, directory, self.concurrent_files or MOST_WORKERS)
+            )
+
+    def download_file(
+        self,
+        token: str,
+        file_id: int,
+        out_dir: SinkLike,
+        file_size: Union[int, float, None] = None,
+        file_name: Optional[str] = None,
+        *,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> FileResult:
+        """Fetch one file of a transfer.
+
+        :param token: of the download link, or the whole link.
+        :param out_dir: directory, made if missing; or an open binary file, or a sink.
+        :param file_size: bytes that it must have, if you know.
+        :param file_name: the name to save it under, in place of the server's.
+        :raises SizeMismatch: it has another size than ``file_size``.
+
+        Otherwise like :meth:`download_files`.  Source: FileSender protocol, section 8.
+        """
+        token = token_of(token)
+        [file] = choose(self.list_files(token), [file_id])
+        if file_size is not None and int(file_size) != file.size:
+            raise SizeMismatch(
+                f"{file.name!r} has {file.size} bytes, not {int(file_size)}",
+                expected=int(file_size),
+                actual=file.size,
+            )
+        if file_name is not None:
+            file = file.renamed(file_name)
+        with self._operation(progress, cancel, deadline) as operation:
+            fetching = Fetching(self._calls, operation, token, self._max_workers)
+            if path_of(out_dir) is None:
+                return settle([fetching.into(file, open_sink(out_dir, file.name))])[0]
+            return settle(fetching.into_directory([file], _directory(out_dir), 1))[0]
+
+
+def _directory(out_dir: Any) -> Path:
+    path = path_of(out_dir)
+    if path is None:
+        raise UsageError(f"out_dir must be a directory, not a {type(out_dir).__name__}")
+    return path
+
+
+def _id_of(thing: Any) -> int:
+    """An id, or that of the structure it was found in."""
+    return int(getattr(thing, "id", thing))
+
+
+def _normalised(item: Item) -> Item:
+    """The item under a name that the site's rules can take: composed accents."""
+    return attrs.evolve(item, name=unicodedata.normalize("NFC", item.name))

@@ -1,0 +1,155 @@
+"""A client's standing with its site: address, credentials, limits, the guest's session.
+
+Source: FileSender protocol, sections 1, 4 and 10.
+"""
+
+from typing import Any, Dict, Mapping, Optional
+
+from smartxfer.client import ServiceClient
+from smartxfer.credentials import ServiceNames
+from smartxfer.errors import HTTPError, UsageError
+from smartxfer.filesender.access import Access
+from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
+from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.models import ServerInfo
+from smartxfer.filesender.page import parse_guest_page
+from smartxfer.filesender.site import SiteConfig, ini_values, parse_base_url, parse_config
+from smartxfer.transport import Answer, Call, redact
+
+__all__ = ["SiteClient"]
+
+
+class SiteClient(ServiceClient):
+    """What FileSenderClient is made of, but for the calls and workflows."""
+
+    names = ServiceNames(
+        service="filesender",
+        fields={
+            "base_url": "FILESENDER_BASE_URL",
+            "username": "FILESENDER_USERNAME",
+            "api_key": "FILESENDER_API_KEY",
+        },
+        netrc={"username": "login", "api_key": "password"},
+        secrets=frozenset({"api_key"}),
+        own_file=ini_values,
+    )
+
+    def __init__(
+        self,
+        base_url: str,
+        chunk_size: Optional[int] = None,
+        auth: Auth = Auth(),
+        concurrent_files: Optional[int] = 1,
+        concurrent_chunks: Optional[int] = 2,
+        *,
+        signing_host: Optional[str] = None,
+        **options: Any,
+    ) -> None:
+        address = parse_base_url(base_url) if base_url is not None else None
+        super().__init__(address.base if address else None, **options)
+        if type(auth) is Auth and address is not None and address.vid is not None:
+            auth = GuestAuth(address.vid)
+        for name, value in (
+            ("chunk_size", chunk_size),
+            ("concurrent_files", concurrent_files),
+            ("concurrent_chunks", concurrent_chunks),
+        ):
+            if value is not None and value < 1:
+                raise UsageError(f"{name} must be at least 1, not {value}")
+        #: Bytes per chunk; the site's own figure once :meth:`prepare` has run.
+        self.chunk_size = chunk_size
+        self.auth = auth
+        self.concurrent_files = concurrent_files
+        self.concurrent_chunks = concurrent_chunks
+        self._signing_host = signing_host
+        self._known_calls: Optional[Calls] = None
+        self._info: Optional[ServerInfo] = None
+        self._config: Optional[SiteConfig] = None
+
+    @classmethod
+    def from_environment(cls, **options: Any) -> "SiteClient":
+        """A client whose address and credentials are looked up.
+
+        :param options: any argument of the class but ``base_url``.
+        """
+        return cls(None, **options)  # type: ignore[arg-type]  # the seed's signature names a str
+
+    # -- getting ready ----------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Read the site's limits, and open the guest's session; done by itself on first use.
+
+        :raises UsageError: ``chunk_size`` is larger than the site allows.
+
+        Source: FileSender protocol, sections 4 and 10.
+        """
+        with self._lock:
+            info = self._calls.info()
+            largest = info.upload_chunk_size
+            if self.chunk_size is None:
+                self.chunk_size = largest
+            elif largest is not None and self.chunk_size > largest:
+                raise UsageError(
+                    f"chunk_size is {self.chunk_size}, the site takes {largest} bytes at most",
+                    hint="leave chunk_size out to use the site's",
+                )
+            self._config = parse_config(self._calls.config_script())
+            if isinstance(self.auth, GuestAuth) and self.auth.security_token is None:
+                self._open_guest_session(self.auth)
+            self._info = info
+
+    def _ready(self) -> None:
+        if self._info is None:
+            self.prepare()
+
+    def _open_guest_session(self, auth: GuestAuth) -> None:
+        answer = self._calls.guest_page(auth.guest_token)
+        auth.security_token = parse_guest_page(answer.text).security_token
+        # The first token of several: it stays valid as long as no newer one is used.
+        cookies = [value for name, value in answer.cookies if name == "csrfptoken"]
+        if auth.csrf_token is None and cookies:
+            auth.csrf_token = cookies[0]
+
+    @property
+    def _calls(self) -> Calls:
+        with self._lock:
+            if self._known_calls is None:
+                self._resolve_auth()
+                origin = self._wire.origin
+                access = Access(self.auth, origin, self._clock, self._retry, self._signing_host)
+                self._known_calls = Calls(self._wire, access, self.base_url)
+            return self._known_calls
+
+    def _resolve_auth(self) -> None:
+        """Make a UserAuth of what the environment holds, where no auth was given."""
+        for name in ("api_key", "guest_token"):
+            redact.remember_secret(getattr(self.auth, name, ""))
+        if type(self.auth) is Auth:
+            found = self._credentials
+            username, api_key = found.get("username"), found.get("api_key")
+            if username and api_key:
+                self.auth = UserAuth(username, api_key)
+
+    def _need_auth(self) -> None:
+        """Have credentials, or say where they were looked for."""
+        self._ready()
+        if type(self.auth) is Auth:
+            self._credentials.require("username", "api_key")
+
+    def _given_credentials(self) -> Mapping[str, Optional[str]]:
+        given: Dict[str, Optional[str]] = {"base_url": self._given_url}
+        if isinstance(self.auth, UserAuth):
+            given.update(username=self.auth.username, api_key=self.auth.api_key)
+        return given
+
+    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+        return self._calls.access.error_of(answer, method, url)
+
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+        if method in ("GET", "DELETE"):
+            query = [(name, str(value)) for name, value in params.items()]
+            return self._calls.describe(method, path, query)
+        return self._calls.describe(method, path, body=dict(params))
+
+    def __repr__(self) -> str:
+        return f"FileSenderClient({self._given_url!r}, auth={self.auth!r})"

@@ -1,0 +1,170 @@
+"""The language of faults, read into effects; :mod:`smartxfer.local.faults` describes it."""
+
+import re
+import shlex
+from typing import Callable, Dict, List
+
+import attrs
+
+from smartxfer.errors import UsageError
+
+__all__ = ["GRAMMAR", "Effect", "parse"]
+
+#: The forms of an effect, as shown in usage errors.
+GRAMMAR = """\
+  status CODE [retry-after=SECONDS|DATE|date+SECONDS] [body=empty|json:MESSAGE|html]
+  redirect URL [CODE]
+  reset-before | reset-after N | reset-after-sent N | lose-answer | no-answer
+  truncate N | no-length [chunked|close] [truncate N] | extra-byte
+  flip N | flip-in N | drip BYTES/SECONDS | rate N | stall | stall-after N
+  ignore-range | wrong-range [start|total]
+with N a number of bytes: 1000, 256K, 4M, 1G"""
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+@attrs.frozen
+class Effect:
+    """What goes wrong.
+
+    :param text: the effect as written.
+    :param kind: its first word.
+    :param amount: bytes, where the kind has a number of them; -1 for no such limit.
+    :param status: HTTP status, of ``status`` and ``redirect``.
+    :param seconds: pause between two pieces, of ``drip``.
+    :param retry_after: value of ``Retry-After`` as written.
+    :param detail: body of ``status``, URL of ``redirect``, mode of ``no-length`` and
+        ``wrong-range``.
+    """
+
+    text: str
+    kind: str
+    amount: int = -1
+    status: int = 0
+    seconds: float = 0.0
+    retry_after: str = ""
+    detail: str = ""
+
+
+class _Misread(Exception):
+    """A word of an effect is not what its place wants."""
+
+
+def parse(text: str) -> Effect:
+    """Read an effect.
+
+    :param text: such as ``"reset-after 256K"``.
+    :raises UsageError: it is not in the language; the message lists the forms.
+    """
+    try:
+        words = shlex.split(text)
+        if not words or words[0] not in _FORMS:
+            raise _Misread("no such effect")
+        return _FORMS[words[0]](text, words[0], words[1:])
+    except (_Misread, ValueError) as error:
+        raise UsageError(
+            f"fault {text!r} is not understood ({error}); the effects are:\n{GRAMMAR}"
+        ) from None
+
+
+def size(word: str) -> int:
+    """A number of bytes: ``1000``, ``256K``, ``4M``, ``1G``."""
+    found = re.fullmatch(r"(\d+)([KMG]?)", word)
+    if not found:
+        raise _Misread(f"{word!r} is no number of bytes")
+    return int(found.group(1)) * _UNITS[found.group(2)]
+
+
+def _code(word: str) -> int:
+    if not re.fullmatch(r"[1-5]\d\d", word):
+        raise _Misread(f"{word!r} is no HTTP status")
+    return int(word)
+
+
+def _count(words: List[str], least: int, most: int) -> None:
+    if not least <= len(words) <= most:
+        raise _Misread("it has too few or too many words")
+
+
+def _bare(text: str, kind: str, words: List[str]) -> Effect:
+    _count(words, 0, 0)
+    return Effect(text, kind)
+
+
+def _sized(text: str, kind: str, words: List[str]) -> Effect:
+    _count(words, 1, 1)
+    amount = size(words[0])
+    if kind == "rate" and not amount:
+        raise _Misread("a rate is above 0")
+    return Effect(text, kind, amount)
+
+
+def _status(text: str, kind: str, words: List[str]) -> Effect:
+    _count(words, 1, 3)
+    given = {}
+    for word in words[1:]:
+        key, equals, value = word.partition("=")
+        if key not in ("retry-after", "body") or not equals or key in given:
+            raise _Misread(f"{word!r} has no place here")
+        given[key] = value
+    body = given.get("body", "empty")
+    if body not in ("empty", "html") and not body.startswith("json:"):
+        raise _Misread(f"{body!r} is no body")
+    retry_after = given.get("retry-after", "")
+    if retry_after.startswith("date"):
+        int(retry_after[4:])
+    return Effect(text, kind, status=_code(words[0]), retry_after=retry_after, detail=body)
+
+
+def _redirect(text: str, kind: str, words: List[str]) -> Effect:
+    _count(words, 1, 2)
+    code = _code(words[1]) if len(words) > 1 else 302
+    return Effect(text, kind, status=code, detail=words[0])
+
+
+def _no_length(text: str, kind: str, words: List[str]) -> Effect:
+    mode = words.pop(0) if words and words[0] in ("chunked", "close") else "chunked"
+    if not words:
+        return Effect(text, kind, detail=mode)
+    if len(words) != 2 or words[0] != "truncate":
+        raise _Misread("{!r} has no place here".format(" ".join(words)))
+    return Effect(text, kind, size(words[1]), detail=mode)
+
+
+def _drip(text: str, kind: str, words: List[str]) -> Effect:
+    _count(words, 1, 1)
+    amount, slash, seconds = words[0].partition("/")
+    if not slash or size(amount) < 1 or not 0 <= float(seconds) < 3600:
+        raise _Misread(f"{words[0]!r} is not BYTES/SECONDS")
+    return Effect(text, kind, size(amount), seconds=float(seconds))
+
+
+def _wrong_range(text: str, kind: str, words: List[str]) -> Effect:
+    _count(words, 0, 1)
+    if words and words[0] not in ("start", "total"):
+        raise _Misread(f"{words[0]!r} has no place here")
+    return Effect(text, kind, detail=words[0] if words else "start")
+
+
+_FORMS: Dict[str, Callable[[str, str, List[str]], Effect]] = {
+    "status": _status,
+    "redirect": _redirect,
+    "no-length": _no_length,
+    "drip": _drip,
+    "wrong-range": _wrong_range,
+    **dict.fromkeys(
+        ("reset-before", "extra-byte", "stall", "lose-answer", "no-answer", "ignore-range"), _bare
+    ),
+    **dict.fromkeys(
+        (
+            "reset-after",
+            "reset-after-sent",
+            "truncate",
+            "flip",
+            "flip-in",
+            "rate",
+            "stall-after",
+        ),
+        _sized,
+    ),
+}

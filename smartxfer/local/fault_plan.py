@@ -1,0 +1,159 @@
+"""What is to go wrong with one request, asked at each step of receiving and answering it."""
+
+import threading
+import time
+from typing import TYPE_CHECKING, Iterator, List, Optional
+
+if TYPE_CHECKING:
+    from .faults import Fault
+
+__all__ = ["Bucket", "Held", "Plan", "Reset", "Shot"]
+
+#: Bytes moved at a time while a rate is imposed.
+PACED_PIECE = 16 << 10
+
+
+class Reset(Exception):
+    """The connection is to be reset now."""
+
+
+class Held(Exception):
+    """The connection is to be left open and silent.
+
+    :param fault: the fault that holds it up.
+    """
+
+    def __init__(self, fault: "Fault") -> None:
+        super().__init__(str(fault))
+        self.fault = fault
+
+
+class Bucket:
+    """A pace shared by several connections.
+
+    :param rate: bytes a second.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._free = 0.0
+        self._lock = threading.Lock()
+
+    def take(self, count: int, stop: threading.Event) -> None:
+        """Wait until ``count`` bytes may have passed.
+
+        :param stop: ends the wait at once.
+        """
+        with self._lock:
+            self._free = max(self._free, time.monotonic()) + count / self.rate
+            wait = self._free - time.monotonic()
+        if wait > 0:
+            stop.wait(wait)
+
+
+class Shot:
+    """One reserved firing of a fault."""
+
+    __slots__ = ("effect", "fault", "settled")
+
+    def __init__(self, fault: "Fault") -> None:
+        self.fault = fault
+        self.effect = fault.effect
+        self.settled = False
+
+    def fire(self) -> None:
+        """Count it as having taken effect; once only."""
+        if not self.settled:
+            self.settled = True
+            self.fault.settle(True)
+
+    def release(self) -> None:
+        """Give it back when it did not take effect."""
+        if not self.settled:
+            self.settled = True
+            self.fault.settle(False)
+
+
+class Plan:
+    """The faults that matched one request.
+
+    :param shots: their reserved firings.
+    """
+
+    def __init__(self, shots: List[Shot]) -> None:
+        self._shots = shots
+        self._entry = [s for s in shots if s.effect.kind in ("reset-after", "stall-after")]
+        self._flips = [s for s in shots if s.effect.kind == "flip-in"]
+        self._rates = [s for s in shots if s.effect.kind == "rate"]
+
+    def find(self, *kinds: str) -> Optional[Shot]:
+        """The first fault of one of these kinds."""
+        for shot in self._shots:
+            if shot.effect.kind in kinds:
+                return shot
+        return None
+
+    def all(self, kind: str) -> Iterator[Shot]:
+        """Every fault of this kind."""
+        return (shot for shot in self._shots if shot.effect.kind == kind)
+
+    @property
+    def slows(self) -> bool:
+        """Whether a full socket buffer would hide the effect from the client."""
+        return any(
+            s.effect.kind in ("rate", "drip", "stall", "stall-after", "reset-after")
+            for s in self._shots
+        )
+
+    def before_receiving(self, offset: int, count: int) -> int:
+        """How many bytes of the body may be read next.
+
+        :param offset: bytes read so far.
+        :param count: bytes wanted.
+        :raises Reset: the connection is to be reset here.
+        :raises Held: nothing more is to be read.
+        """
+        if self._rates:
+            count = min(count, PACED_PIECE)
+        for shot in self._entry:
+            left = shot.effect.amount - offset
+            if left <= 0:
+                shot.fire()
+                if shot.effect.kind == "reset-after":
+                    raise Reset
+                raise Held(shot.fault)
+            count = min(count, left)
+        return count
+
+    def received(self, offset: int, view: memoryview) -> None:
+        """Do to the bytes just read what is planned: flip a bit, take time.
+
+        :param offset: position of the first of them in the body.
+        :param view: the bytes, writable.
+        """
+        for shot in self._flips:
+            at = shot.effect.amount - offset
+            if 0 <= at < len(view):
+                view[at] ^= 1
+                shot.fire()
+        self.pace(len(view))
+
+    def pace(self, count: int) -> None:
+        """Wait as a ``rate`` wants before ``count`` more bytes pass."""
+        for shot in self._rates:
+            if shot.fault.bucket is not None:
+                shot.fire()
+                shot.fault.bucket.take(count, shot.fault.cleared)
+
+    def end_of_body(self, length: int) -> None:
+        """The body has come whole: what was to happen right at its end happens.
+
+        :param length: bytes of the body.
+        """
+        if length:
+            self.before_receiving(length, 1)
+
+    def settle(self) -> None:
+        """Give back what did not take effect."""
+        for shot in self._shots:
+            shot.release()

@@ -1,0 +1,192 @@
+"""Planned faults: what goes wrong, at which request, how often, and whether it did.
+
+A fault has a service, a match, an effect, a number of times and a number of matches to skip::
+
+    fault = server.fault("filesender", "PUT /rest.php/file/*/chunk/*", "reset-after 256K", times=2)
+    ...
+    assert fault.fired == 2
+
+**Match**: a method (or ``*``), a space, and a path without the base path of the service. ``*``
+stands for any text, slashes included. Where the pattern has a ``?``, path and query string are
+compared, else the path alone.
+
+**Effect**, with sizes as ``1000``, ``256K``, ``4M`` or ``1G`` (powers of 1024):
+
+=================================== ===============================================================
+``status CODE [retry-after=V]       answer with this status, the request is not acted on; V is
+[body=empty|json:MESSAGE|html]``    seconds, a date in quotes, ``date+SECONDS``, ``date-SECONDS``
+``redirect URL [CODE]``             answer 302 (or CODE); ``{target}`` in URL is the path and query
+``reset-before``                    connection reset before anything is read of the body
+``reset-after N``                   reset once N bytes of the request's body have come
+``reset-after-sent N``              reset once N bytes of the answer's body have arrived
+``truncate N``                      full ``Content-Length``, N bytes of body, then a clean close
+``no-length [chunked|close]         no ``Content-Length``: HTTP chunks, or the close as end;
+[truncate N]``                      with ``truncate`` the close comes after N bytes
+``extra-byte``                      one byte more, and ``Content-Length`` says so
+``flip N``                          one bit of byte N of the answer's body is flipped
+``flip-in N``                       one bit of byte N of the request's body is flipped on its way in
+``drip BYTES/SECONDS``              the answer's body comes BYTES at a time, SECONDS apart
+``rate N``                          N bytes a second each way, shared by all connections it matches
+``stall``                           nothing is read of the body, nothing is answered
+``stall-after N``                   nothing more is read after N bytes of the body
+``lose-answer``                     the request is acted on, then reset instead of an answer
+``no-answer``                       the request is acted on, then silence
+``ignore-range``                    the ``Range`` header is not seen
+``wrong-range [start|total]``       ``Content-Range`` starts (or totals) one more than it should
+=================================== ===============================================================
+
+A fault that matched but could not take effect (a body shorter than N) is not counted, nor used up.
+Several faults may match the same request; each takes effect.
+"""
+
+import re
+import threading
+from typing import List, Optional, Pattern
+
+from smartxfer.errors import UsageError
+
+from .fault_grammar import Effect, parse
+from .fault_plan import Bucket, Plan, Shot
+
+__all__ = ["Fault", "FaultBook", "compile_match"]
+
+
+class Fault:
+    """A planned fault and its account.
+
+    :param service: name of the service, ``"filesender"``.
+    :param match: method and path pattern.
+    :param effect: what goes wrong.
+    :param times: how often; None for always.
+    :param after: matches to let pass first.
+    """
+
+    def __init__(
+        self, service: str, match: str, effect: Effect, *, times: Optional[int], after: int
+    ) -> None:
+        self.service = service
+        self.match = match
+        self.effect = effect
+        self.times = times
+        self.after = after
+        #: How often it took effect.
+        self.fired = 0
+        #: Set when it is no longer planned; whoever it holds up goes on.
+        self.cleared = threading.Event()
+        #: Shared pace of all connections, for ``rate``.
+        self.bucket = Bucket(effect.amount) if effect.kind == "rate" else None
+        self._pattern = compile_match(match)
+        self._skipped = 0
+        self._claimed = 0
+        self._changed = threading.Condition()
+
+    def __repr__(self) -> str:
+        return "<Fault {} {!r} {!r} fired {} of {}>".format(
+            self.service, self.match, self.effect.text, self.fired, self.times or "always"
+        )
+
+    @property
+    def remaining(self) -> Optional[int]:
+        """How often it is still to take effect; None for always."""
+        return None if self.times is None else self.times - self.fired
+
+    def claim(self, method: str, target: str) -> Optional[Shot]:
+        """Reserve one firing for a request, if the fault matches it.
+
+        :param method: HTTP method.
+        :param target: path without base path, with ``?`` and the query string.
+        """
+        subject = target if "?" in self.match else target.split("?", 1)[0]
+        if not self._pattern.fullmatch(method + " " + subject):
+            return None
+        with self._changed:
+            if self._skipped < self.after:
+                self._skipped += 1
+                return None
+            if self.times is not None and self._claimed >= self.times:
+                return None
+            self._claimed += 1
+        return Shot(self)
+
+    def settle(self, fired: bool) -> None:
+        """Say whether a claimed firing took effect."""
+        with self._changed:
+            if fired:
+                self.fired += 1
+                self._changed.notify_all()
+            else:
+                self._claimed -= 1
+
+    def wait(self, timeout: float = 10.0, times: int = 1) -> bool:
+        """Block until the fault fired.
+
+        :param timeout: seconds to wait at most.
+        :param times: firings to wait for.
+        :return: whether it fired that often.
+        """
+        with self._changed:
+            return self._changed.wait_for(lambda: self.fired >= times, timeout)
+
+
+class FaultBook:
+    """All planned faults of a server, in the order in which they were planned."""
+
+    def __init__(self) -> None:
+        self._faults: List[Fault] = []
+        self._lock = threading.Lock()
+
+    def plan(
+        self, service: str, match: str, effect: str, *, times: Optional[int] = 1, after: int = 0
+    ) -> Fault:
+        """Plan a fault; the module's description has the language.
+
+        :raises UsageError: the match or the effect is not understood.
+        """
+        if times is not None and times < 1:
+            raise UsageError("times is a count of 1 or more, or None for always")
+        if after < 0:
+            raise UsageError("after is a count of matches to let pass, 0 or more")
+        fault = Fault(service, match, parse(effect), times=times, after=after)
+        with self._lock:
+            # A new list each time: requests read it without the lock.
+            self._faults = [*self._faults, fault]
+        return fault
+
+    @property
+    def faults(self) -> List[Fault]:
+        """The planned faults."""
+        return list(self._faults)
+
+    def clear(self) -> None:
+        """Forget every fault, and let those go on whom one holds up."""
+        with self._lock:
+            gone, self._faults = self._faults, []
+        for fault in gone:
+            fault.cleared.set()
+
+    def unfired(self) -> List[Fault]:
+        """Faults that did not take effect as often as planned; once at least, without a count."""
+        return [fault for fault in self._faults if fault.fired < (fault.times or 1)]
+
+    def claim(self, service: str, method: str, target: str) -> Optional[Plan]:
+        """What is to go wrong with a request; None when nothing is."""
+        faults = self._faults
+        if not faults:
+            return None
+        shots = [fault.claim(method, target) for fault in faults if fault.service == service]
+        hits = [shot for shot in shots if shot is not None]
+        return Plan(hits) if hits else None
+
+
+def compile_match(match: str) -> Pattern[str]:
+    """A match as a regular expression over method, space and path.
+
+    :raises UsageError: it is not a method and a path.
+    """
+    method, space, path = match.partition(" ")
+    if not space or not path.startswith(("/", "*")) or not re.fullmatch(r"[A-Z]+|\*", method):
+        raise UsageError(
+            "a match is a method and a path, such as 'PUT /rest.php/file/*/chunk/*'; got "
+            + repr(match)
+        )
+    return re.compile(".*".join(re.escape(piece) for piece in match.split("*")), re.DOTALL)

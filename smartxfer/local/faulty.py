@@ -1,0 +1,99 @@
+"""Faults that change what is answered, before a byte of it is sent."""
+
+import email.utils
+import html
+import re
+from itertools import chain
+from typing import TYPE_CHECKING, Optional
+
+import attrs
+
+from .exchange import Answer, Exchange, text_answer
+from .fault_plan import Held, Plan, Reset, Shot
+
+if TYPE_CHECKING:
+    from .listener import Listener
+
+__all__ = ["bend", "early_answer"]
+
+
+def early_answer(exchange: Exchange, plan: Plan, listener: "Listener") -> Optional[Answer]:
+    """The answer of a fault that comes before the service; None where the service is to act.
+
+    :raises Reset: the connection is to be reset now.
+    :raises Held: nothing is to be read or answered.
+    """
+    ignored = plan.find("ignore-range")
+    if ignored is not None and exchange.headers.pop("range", None) is not None:
+        ignored.fire()
+    shot = plan.find("reset-before", "stall", "status", "redirect")
+    if shot is None:
+        return None
+    shot.fire()
+    if shot.effect.kind == "reset-before":
+        raise Reset
+    if shot.effect.kind == "stall":
+        raise Held(shot.fault)
+    # A front end takes the whole request before it turns it down.
+    exchange.body.drain()
+    if shot.effect.kind == "redirect":
+        url = shot.effect.detail.replace("{target}", exchange.target)
+        return Answer(shot.effect.status, [("Location", url)], (b"",))
+    return _status_answer(shot, listener)
+
+
+def _status_answer(shot: Shot, listener: "Listener") -> Answer:
+    effect = shot.effect
+    if effect.detail.startswith("json:"):
+        answer = listener.error(effect.status, effect.detail[5:])
+    elif effect.detail == "html":
+        text = f"<html><body><h1>{html.escape(str(effect.status))}</h1></body></html>"
+        answer = text_answer(effect.status, text)
+    else:
+        answer = text_answer(effect.status, "")
+    if effect.retry_after:
+        value = effect.retry_after
+        if value.startswith("date"):
+            value = email.utils.formatdate(listener.now() + int(value[4:]), usegmt=True)
+        answer.headers.append(("Retry-After", value))
+    return answer
+
+
+def bend(exchange: Exchange, answer: Answer, plan: Plan) -> Answer:
+    """Apply the faults that the head of an answer shows.
+
+    :raises Reset: the answer is lost.
+    :raises Held: the answer never comes.
+    """
+    shot = plan.find("lose-answer", "no-answer")
+    if shot is not None:
+        exchange.body.drain()
+        shot.fire()
+        if shot.effect.kind == "lose-answer":
+            raise Reset
+        raise Held(shot.fault)
+    wrong = plan.find("wrong-range")
+    if wrong is not None:
+        answer = _wrong_range(answer, wrong)
+    extra = plan.find("extra-byte")
+    if extra is not None:
+        length = answer.promised() + 1
+        answer = attrs.evolve(answer, parts=chain(answer.parts, [b"\0"]), length=length)
+        extra.fire()
+    return answer
+
+
+def _wrong_range(answer: Answer, shot: Shot) -> Answer:
+    headers = []
+    for name, value in answer.headers:
+        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", value)
+        if name == "Content-Range" and found:
+            start, end, total = map(int, found.groups())
+            if shot.effect.detail == "total":
+                total += 1
+            else:
+                start += 1
+            value = f"bytes {start}-{end}/{total}"
+            shot.fire()
+        headers.append((name, value))
+    return attrs.evolve(answer, headers=headers)

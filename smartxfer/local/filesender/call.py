@@ -1,0 +1,128 @@
+"""One API call: who asks, for what, with which body.
+
+Source: FileSender protocol, sections 3, 6.2 and 10 (order of authentication methods, guests).
+"""
+
+import re
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
+
+import attrs
+
+from smartxfer.local.exchange import Exchange
+
+from .arguments import Arguments
+from .records import Row
+from .refusals import Refusal
+
+if TYPE_CHECKING:
+    from .service import FileSender
+
+__all__ = ["TOKEN", "Call", "Identity"]
+
+#: Shape of every token (section 1); need not be hex.
+TOKEN = re.compile(r"[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}", re.IGNORECASE)
+
+
+@attrs.define
+class Identity:
+    """Who asks.
+
+    :param user: the user who signed, or who invited the guest.
+    :param guest: the voucher, for a guest.
+    """
+
+    user: Optional[Row] = None
+    guest: Optional[Row] = None
+
+    @property
+    def author(self) -> Dict[str, Any]:
+        """How the audit log names them."""
+        if self.guest is not None:
+            return {
+                "type": "Guest",
+                "id": str(self.guest["id"]),
+                "identity": self.guest["email"],
+                "ip": "",
+            }
+        if self.user is None:
+            return {"type": None, "id": None, "identity": None, "ip": ""}
+        return {
+            "type": "User",
+            "id": str(self.user["id"]),
+            "identity": self.user["username"],
+            "ip": "",
+        }
+
+
+@attrs.define
+class Call:
+    """A call of ``rest.php``.
+
+    :param service: the site.
+    :param exchange: the HTTP request.
+    :param arguments: its query arguments.
+    :param endpoint: first word after ``rest.php``.
+    :param words: the words after it.
+    :param identity: who asks.
+    :param body: decoded and cleaned JSON body, None where there is none.
+    """
+
+    service: "FileSender"
+    exchange: Exchange
+    arguments: Arguments
+    endpoint: str
+    words: List[str]
+    identity: Identity = attrs.field(factory=Identity)
+    body: Any = None
+
+    def word(self, place: int) -> str:
+        """The word at a place after the endpoint, empty where there is none."""
+        return self.words[place] if place < len(self.words) else ""
+
+    def number(self, place: int = 0) -> int:
+        """The id at a place after the endpoint.
+
+        :raises Refusal: ``rest_missing_parameter`` or ``rest_bad_parameter``.
+        """
+        word = self.word(place)
+        if not word:
+            raise Refusal("rest_missing_parameter")
+        if not re.fullmatch(r"\d{1,19}", word, re.ASCII):
+            raise Refusal("rest_bad_parameter")
+        return int(word)
+
+    def user(self) -> Row:
+        """The user who asks; the inviter for a guest.
+
+        :raises Refusal: ``rest_authentication_required``.
+        """
+        if self.identity.user is None:
+            raise Refusal("rest_authentication_required")
+        return self.identity.user
+
+    def fields(self) -> Dict[str, Any]:
+        """The body as an object, empty where it is something else."""
+        return self.body if isinstance(self.body, dict) else {}
+
+    def is_admin(self) -> bool:
+        """Whether an administrator asks."""
+        user = self.identity.user
+        return (
+            user is not None
+            and self.identity.guest is None
+            and user["username"] in self.service.site.admins
+        )
+
+    def may_change(self, transfer: Row) -> None:
+        """Check that a transfer belongs to who asks.
+
+        :raises Refusal: ``rest_authentication_required``, ``rest_ownership_required``, or for
+            another guest ``rest_unknown_principal``.
+        """
+        user = self.user()
+        guest = self.identity.guest
+        if guest is not None:
+            if transfer["guest_id"] != guest["id"]:
+                raise Refusal("rest_unknown_principal")
+        elif transfer["userid"] != user["id"] and not self.is_admin():
+            raise Refusal("rest_ownership_required")

@@ -1,0 +1,186 @@
+"""PUT /file/ID/chunk/OFFSET, signed or with the file's key alone.
+
+Source: FileSender protocol, sections 6.2 and 9 (offsets of encrypted chunks).
+"""
+
+import re
+from typing import Optional
+
+from smartxfer.local.body import BodyTooLong
+from smartxfer.local.exchange import Answer
+from smartxfer.local.objects import spool_hashed
+from smartxfer.local.php import json_answer
+
+from .call import Call, Identity
+from .identify import begin_signature, check_tokens, guest_identity, key_call, signer
+from .records import OPEN, Row
+from .refusals import Fatal, Refusal
+
+__all__ = ["check_roundtrip", "put"]
+
+_FIND = (
+    "SELECT f.id, f.transfer_id, f.puid, f.name, f.size, f.encrypted_size, t.status, t.userid,"
+    " t.guest_id, t.roundtriptoken, t.chunk_size, json_extract(t.encryption, '$.encryption') AS"
+    " encrypted FROM files f JOIN transfers t ON t.id=f.transfer_id WHERE f.id=? AND f.folder=0"
+)
+#: Bytes that encryption adds to a chunk.
+_OVERHEAD = 32
+
+
+def put(call: Call) -> Answer:
+    """Write a chunk."""
+    # The front end turns down what is far beyond any chunk.
+    length = call.exchange.body.length
+    if length is not None and length > max(32 << 20, 2 * call.service.site.upload_chunk_size):
+        raise BodyTooLong(str(length))
+    signature = begin_signature(call.service, call.exchange, call.arguments)
+    if signature is None:
+        return _unsigned(call)
+    body, objects = call.exchange.body, call.service.records.objects
+    # What is not verified yet must not show as data: it waits in a nameless file.
+    with objects.spool() as spool:
+        count = spool_hashed(body, spool, signature.update)
+        signature.verify(call.service.now())
+        call.identity = Identity(signer(call.service, call.arguments))
+        file = _file(call)
+        call.may_change(call.service.records.transfer(file["transfer_id"]))
+        offset = _place(call, file, count)
+        _begin(call, file)
+        written = objects.adopt(file["id"], offset, spool, count) if count else 0
+    return _written(call, file, offset, written)
+
+
+def _unsigned(call: Call) -> Answer:
+    if "vid" in call.arguments:
+        call.identity = guest_identity(call.service, call.arguments.get("vid"))
+    if call.identity.guest is not None or not key_call(call):
+        check_tokens(call)
+    file = _file(call)
+    if call.identity.guest is not None:
+        call.may_change(call.service.records.transfer(file["transfer_id"]))
+    elif call.arguments.get("key").lower() != file["puid"]:
+        raise Refusal("rest_authentication_required")
+    count = _announced(call)
+    if call.exchange.body.length is None:
+        return _chunked(call, file, count)
+    offset = _place(call, file, count)
+    _begin(call, file)
+    # Straight into the file: a chunk that breaks off leaves what a missing chunk leaves, a stretch
+    # that nobody acknowledged.
+    objects = call.service.records.objects
+    written = objects.receive(file["id"], offset, call.exchange.body) if count else 0
+    return _written(call, file, offset, written)
+
+
+def _chunked(call: Call, file: Row, announced: int) -> Answer:
+    """A body in HTTP chunks, whose length shows only at its end."""
+    objects = call.service.records.objects
+    with objects.spool() as spool:
+        count = spool_hashed(call.exchange.body, spool, lambda piece: None)
+        if count != announced:
+            raise Fatal
+        offset = _place(call, file, count)
+        _begin(call, file)
+        written = objects.adopt(file["id"], offset, spool, count) if count else 0
+    return _written(call, file, offset, written)
+
+
+def _announced(call: Call) -> int:
+    """Bytes of an unsigned chunk; a 3.x dies when the size header is missing or wrong."""
+    headers, body = call.exchange.headers, call.exchange.body
+    name = "x-filesender-chunk-size"
+    if headers.get("x-filesender-encrypted") == "1":
+        name = "x-filesender-chunk-size-encrypted"
+    said = headers.get(name, "")
+    if not said.isdigit() or (body.length is not None and body.length != int(said)):
+        raise Fatal
+    return int(said)
+
+
+def _file(call: Call) -> Row:
+    number = call.number()
+    row = call.service.records.db.row(_FIND, number) if number < 1 << 62 else None
+    if row is None:
+        raise Refusal("file_not_found")
+    return row
+
+
+def _place(call: Call, file: Row, count: int) -> int:
+    """Check a chunk against headers, state and bounds.
+
+    :param count: bytes of the body.
+    :return: where its first byte goes in the stored file.
+    :raises Refusal: see section 2.1.
+    """
+    site, headers = call.service.site, call.exchange.headers
+    offset = _offset(call)
+    check_roundtrip(call, file["roundtriptoken"])
+    if file["status"] not in OPEN:
+        raise Refusal("cannot_add_data_to_complete_transfer")
+    encrypted = bool(file["encrypted"])
+    plain = _header_number(headers.get("x-filesender-chunk-size"))
+    if _header_number(headers.get("x-filesender-file-size")) not in (None, file["size"]):
+        raise Refusal("rest_sanity_check_failed")
+    if _header_number(headers.get("x-filesender-chunk-offset")) not in (None, offset):
+        raise Refusal("rest_sanity_check_failed")
+    if not encrypted and plain not in (None, count):
+        raise Refusal("rest_sanity_check_failed")
+    # The order of the next two is unknown.
+    if count > site.upload_chunk_size + (_OVERHEAD if encrypted else 0):
+        raise Refusal("storage_chunk_too_large")
+    limit = file["size"]
+    if encrypted:
+        step = file["chunk_size"]
+        offset = offset // step * (step + _OVERHEAD) + offset % step
+        limit = file["encrypted_size"]
+    if offset + count > limit:
+        raise Refusal("file_chunk_out_of_bounds")
+    return offset
+
+
+def _offset(call: Call) -> int:
+    word = call.word(2)
+    if not re.fullmatch(r"\d{1,19}", word, re.ASCII):
+        raise Refusal("rest_bad_parameter")
+    return int(word)
+
+
+def _header_number(text: Optional[str]) -> Optional[int]:
+    if text is None:
+        return None
+    return int(text) if text.isdigit() else -1
+
+
+def check_roundtrip(call: Call, token: str) -> None:
+    """Check the round-trip token, always for guests, for users where the site wants it.
+
+    :raises Refusal: ``rest_roundtrip_token_invalid``.
+    """
+    wanted = call.identity.guest is not None or call.service.site.roundtrip_check
+    if wanted and call.arguments.get("roundtriptoken") != token:
+        raise Refusal("rest_roundtrip_token_invalid")
+
+
+def _begin(call: Call, file: Row) -> None:
+    """The first chunk moves a transfer from started to uploading; the others cost no commit."""
+    call.service.begun.setdefault(file["id"], call.service.now())
+    if file["status"] == "uploading":
+        return
+    records = call.service.records
+    with records.db.transaction():
+        moved = records.db.change(
+            "UPDATE transfers SET status='uploading'"
+            " WHERE id=? AND status IN ('created','started')",
+            file["transfer_id"],
+        )
+        if moved:
+            author = call.service.author_of(file["transfer_id"])
+            records.log(file["transfer_id"], "upload_started", call.service.now(), author)
+
+
+def _written(call: Call, file: Row, offset: int, written: int) -> Answer:
+    shown: int | str = offset
+    if offset and not file["encrypted"]:
+        # As in the URL: only 0 and computed offsets are numbers.
+        shown = call.word(2)
+    return json_answer({"offset": shown, "written": written})

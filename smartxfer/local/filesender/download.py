@@ -1,0 +1,276 @@
+"""download.php: file bytes, ranges, archives.
+
+Source: FileSender protocol, sections 8.2 and 8.3.
+"""
+
+import json
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from urllib.parse import parse_qsl, quote
+
+import attrs
+
+from smartxfer.local.exchange import Answer, Exchange, Part, Span, text_answer
+from smartxfer.local.php import fatal
+
+from . import archives
+from .arguments import Arguments
+from .call import TOKEN, Identity
+from .identify import begin_signature, signer
+from .ranges import Range, Stretch, encrypted_spans, read_ranges, spans
+from .records import Row
+from .refusals import Refusal
+
+if TYPE_CHECKING:
+    from .service import FileSender
+
+__all__ = ["answer"]
+
+_BOUNDARY = "MIME_BOUNDARY"
+_FORM_LIMIT = 1 << 20
+
+
+@attrs.frozen
+class Request:
+    """What is downloaded, by whom.
+
+    :param transfer: the transfer.
+    :param files: its files that are wanted, in the order asked for.
+    :param recipient: whose token was used; None for the owner.
+    :param author: how the audit log names who asks.
+    :param arguments: query arguments, form fields among them.
+    """
+
+    transfer: Row
+    files: List[Row]
+    recipient: Optional[Row]
+    author: Dict[str, Any]
+    arguments: Arguments
+
+
+def answer(service: "FileSender", exchange: Exchange) -> Answer:
+    """Answer a request for ``/download.php``."""
+    if exchange.method not in ("GET", "HEAD", "POST"):
+        return text_answer(405, "")
+    try:
+        arguments = _arguments(exchange)
+        if not TOKEN.fullmatch(arguments.get("transaction_id")):
+            return _with_transaction(service, exchange)
+        request = _request(service, exchange, arguments)
+    except Refusal as refusal:
+        if service.sessions.find(exchange.headers.get("cookie", "")) is None:
+            return fatal()
+        # A browser is sent to a page, which then answers 200.
+        place = f"{service.url}/?s=exception&exception={refusal.message}"
+        return Answer(302, [("Location", place)], (b"",))
+    kind = arguments.get("archive_format") or ("zip" if len(request.files) > 1 else "")
+    if kind:
+        return _archive(service, request, "tar" if kind == "tar" else "zip")
+    return _file(service, exchange, request)
+
+
+def _arguments(exchange: Exchange) -> Arguments:
+    query = exchange.query
+    if exchange.method == "POST":
+        form = exchange.body.read(_FORM_LIMIT).decode("utf-8", "replace")
+        query += "&" + form if parse_qsl(form) else ""
+    return Arguments(query)
+
+
+def _with_transaction(service: "FileSender", exchange: Exchange) -> Answer:
+    """The redirect to itself, with its doubled question mark."""
+    query = "{}&transaction_id={}".format(exchange.query.lstrip("?"), uuid.uuid4())
+    return Answer(
+        302,
+        [
+            ("Content-Type", "text/html; charset=UTF-8"),
+            ("Location", f"{service.url}/download.php??{query}"),
+        ],
+        (b"",),
+    )
+
+
+def _request(service: "FileSender", exchange: Exchange, arguments: Arguments) -> Request:
+    numbers = arguments.listed("files_ids") or arguments.listed("file_id")
+    if not numbers or not all(re.fullmatch(r"\d{1,18}", word, re.ASCII) for word in numbers):
+        raise Refusal("rest_bad_parameter")
+    records = service.records
+    token = arguments.get("token")
+    signature = begin_signature(service, exchange, arguments)
+    recipient = None
+    if signature is not None and not token:
+        signature.verify(service.now())
+        identity = Identity(signer(service, arguments))
+        transfer = records.transfer(records.file(int(numbers[0]))["transfer_id"])
+        if identity.user is None or transfer["userid"] != identity.user["id"]:
+            raise Refusal("rest_ownership_required")
+        author = identity.author
+    else:
+        found = service.open_transfer(token) if TOKEN.fullmatch(token) else None
+        if found is None:
+            raise Refusal("recipient_not_found")
+        transfer = found
+        recipient = records.db.row("SELECT * FROM recipients WHERE token=?", token.lower())
+        author = _recipient_author(recipient)
+    if transfer["status"] != "available":
+        raise Refusal("transfer_not_found")
+    files = {str(file["id"]): file for file in records.files(transfer["id"])}
+    missing = [word for word in numbers if word not in files]
+    if missing:
+        raise Refusal("file_not_found")
+    wanted = list(dict.fromkeys(numbers))
+    return Request(transfer, [files[word] for word in wanted], recipient, author, arguments)
+
+
+def _recipient_author(recipient: Optional[Row]) -> Dict[str, Any]:
+    if recipient is None:
+        return Identity().author
+    return {
+        "type": "Recipient",
+        "id": str(recipient["id"]),
+        "identity": recipient["email"],
+        "ip": "",
+        "email": recipient["email"],
+    }
+
+
+def _file(service: "FileSender", exchange: Exchange, request: Request) -> Answer:
+    """One file, whole or in part."""
+    file, transfer = request.files[0], request.transfer
+    site = service.site
+    encrypted = json.loads(transfer["encryption"])["encryption"]
+    size = file["encrypted_size"]
+    header = exchange.headers.get("range")
+    ranges: Optional[List[Range]] = None
+    if header is not None and not site.plain_ranges:
+        ranges = read_ranges(header, size, strict=site.strict_ranges)
+        if ranges is None:
+            return Answer(416, [("Content-Range", f"bytes */{size}")], (b"",))
+    if exchange.method != "HEAD":
+        _account(service, request, resumed=ranges is not None)
+    headers = _headers(transfer, file, ranges[0] if ranges and len(ranges) == 1 else None)
+    chunk = transfer["chunk_size"]
+    if ranges is None:
+        stretches: List[Stretch] = [(0, size)] if size else []
+        if encrypted and site.strict_ranges:
+            stretches = encrypted_spans(0, size, size, size, chunk)
+        headers += _naming(file)
+        return Answer(200, headers, _parts(service, file, stretches), size)
+    if len(ranges) > 1:
+        return _multipart(service, request, ranges, headers)
+    one = ranges[0]
+    if encrypted:
+        stop = one.last if site.strict_ranges else one.last + 1
+        stretches = encrypted_spans(one.start, stop, one.length, size, chunk)
+    elif site.strict_ranges:
+        stretches = spans(one.start, one.last, size, chunk)
+    else:
+        stretches = [(one.start, one.length)]
+    headers.append(("Content-Range", f"bytes {one.start}-{one.end}/{size}"))
+    return Answer(206, headers, _parts(service, file, stretches), one.length)
+
+
+def _parts(service: "FileSender", file: Row, stretches: List[Stretch]) -> Tuple[Part, ...]:
+    path = service.records.objects.path(file["id"])
+    return tuple(Span(path, start, count) for start, count in stretches)
+
+
+def _headers(transfer: Row, file: Row, one: Optional[Range]) -> List[Tuple[str, str]]:
+    tag = "t{}_f{}_s{}_ranges_".format(transfer["id"], file["id"], file["size"])
+    if one is not None:
+        tag += f"__rs_{one.start}_e_{one.end}"
+    # Without a time zone, as on real servers.
+    modified = time.strftime("%a, %d %b %Y %H:%M:%S", time.gmtime(transfer["created"]))
+    return [
+        ("Content-Type", file["mime"]),
+        ("Content-Transfer-Encoding", "binary"),
+        ("Last-Modified", modified),
+        ("ETag", f'"{tag}"'),
+        ("Cache-control", "no-store, max-age=0"),
+        ("Expires", "0"),
+    ]
+
+
+def _naming(file: Row) -> List[Tuple[str, str]]:
+    base = file["name"].rsplit("/", 1)[-1]
+    value = f"attachment; filename=\"{base}\"; filename*=UTF-8''{quote(base)}"
+    return [("Content-Disposition", value), ("Accept-Ranges", "bytes")]
+
+
+def _multipart(
+    service: "FileSender", request: Request, ranges: List[Range], headers: List[Tuple[str, str]]
+) -> Answer:
+    """Several ranges, with a ``Content-Length`` that leaves the boundaries out."""
+    file = request.files[0]
+    size = file["encrypted_size"]
+    parts: List[Part] = []
+    for one in ranges:
+        head = "\r\n--{}\r\nContent-Type: {}\r\nContent-Range: bytes {}-{}/{}\r\n\r\n".format(
+            _BOUNDARY, file["mime"], one.start, one.end, size
+        )
+        parts.append(head.encode("ascii"))
+        parts += _parts(service, file, spans(one.start, one.last, size, size + 2))
+    parts.append(f"\r\n--{_BOUNDARY}--\r\n".encode("ascii"))
+    kind = "multipart/byteranges; boundary=" + _BOUNDARY
+    return Answer(
+        206,
+        [("Content-Type", kind), *headers[1:]],
+        parts,
+        sum(one.length for one in ranges),
+    )
+
+
+def _archive(service: "FileSender", request: Request, kind: str) -> Answer:
+    """Several files in one; no ranges."""
+    objects = service.records.objects
+    entries = [
+        archives.Entry(file["name"], objects.path(file["id"]), file["size"], file["complete"])
+        for file in request.files
+    ]
+    make = archives.tar if kind == "tar" else archives.zip_stored
+    length, parts = make(entries, int(request.transfer["created"]))
+    _account(service, request, archive=True)
+    name = "transfer_{}_files_{}.{}".format(
+        request.transfer["id"], "-".join(str(file["id"]) for file in request.files[:3]), kind
+    )
+    headers = [
+        ("Content-Type", "application/x-tar" if kind == "tar" else "application/zip"),
+        ("Content-Disposition", f'attachment; filename="{name}"'),
+        ("Cache-control", "no-store, max-age=0"),
+    ]
+    return Answer(200, headers, parts, length)
+
+
+def _account(
+    service: "FileSender", request: Request, *, resumed: bool = False, archive: bool = False
+) -> None:
+    """Audit log, the recipient's last activity, and the mails about a complete download."""
+    records, now = service.records, service.now()
+    number = request.transfer["id"]
+    with records.db.transaction():
+        if archive:
+            records.log(number, "archive_download_started", now, request.author)
+            records.log(number, "archive_download_ended", now, request.author)
+        else:
+            file = request.files[0]
+            if resumed:
+                records.log(number, "download_resumed", now, None, file)
+            else:
+                records.log(number, "download_started", now, request.author, file)
+            records.log(number, "download_ended", now, request.author, file)
+        if request.recipient is not None:
+            records.db.run(
+                "UPDATE recipients SET last_activity=? WHERE id=?",
+                int(now),
+                request.recipient["id"],
+            )
+    if resumed:
+        return
+    options = json.loads(request.transfer["options"])
+    if options.get("email_download_complete") and request.recipient is not None:
+        service.mail(request.transfer["user_email"], "download_complete", request.transfer)
+    asked = request.arguments.get("notify_upon_completion") == "1"
+    if asked and request.recipient is not None and request.recipient["email"]:
+        service.mail(request.recipient["email"], "recipient_download_complete", request.transfer)

@@ -1,0 +1,58 @@
+"""What anybody may ask: info, the own user, echo.
+
+Source: FileSender protocol, section 4.
+"""
+
+from typing import Any, Dict
+
+from smartxfer.local.exchange import Answer
+from smartxfer.local.php import json_answer
+
+from .call import Call
+from .refusals import Refusal
+from .views import user_view
+
+__all__ = ["echo", "info", "user"]
+
+
+def info(call: Call) -> Answer:
+    """GET /info."""
+    url = call.service.url
+    view: Dict[str, Any] = {
+        "url": url + "/",
+        "name": "FileSender",
+        "logon_url": url + "/#logon-__target__",
+        "upload_chunk_size": call.service.site.upload_chunk_size,
+        "forward_capabilities": [{"method": "REST"}],
+    }
+    if call.service.site.disclose_version:
+        view["version"] = call.service.site.version
+    return json_answer(view)
+
+
+def user(call: Call) -> Answer:
+    """GET /user/@me and /user/@me/quota; other users are for administrators."""
+    row = call.user()
+    if call.word(0) not in ("", "@me", str(row["id"])):
+        if not call.is_admin():
+            raise Refusal("rest_admin_required")
+        found = call.service.records.db.row("SELECT * FROM users WHERE id=?", call.number())
+        if found is None:
+            raise Refusal("user_not_found")
+        row = found
+    if call.word(1) == "quota":
+        return json_answer(None)
+    return json_answer(user_view(row))
+
+
+def echo(call: Call) -> Answer:
+    """GET /echo: arguments and authentication. The shape of ``auth`` is a guess of this server."""
+    signed = call.identity.user is not None and call.identity.guest is None
+    auth = {
+        "authenticated": call.identity.user is not None,
+        # As unreliable as on a real server.
+        "remote": False,
+        "guest": call.identity.guest is not None,
+        "user": call.identity.user["username"] if signed and call.identity.user else None,
+    }
+    return json_answer({"args": call.words, "request": None, "auth": auth})

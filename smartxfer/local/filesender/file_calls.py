@@ -1,0 +1,73 @@
+"""GET, PUT and DELETE /file/ID.
+
+Source: FileSender protocol, sections 6.3 and 7.
+"""
+
+from smartxfer.local.exchange import Answer
+from smartxfer.local.php import json_answer
+
+from .call import Call
+from .chunk import check_roundtrip
+from .identify import key_call
+from .records import OPEN, Row
+from .refusals import Refusal
+from .transfer_calls import close_transfer
+from .views import file_view
+
+__all__ = ["delete", "get", "put"]
+
+
+def _own(call: Call) -> Row:
+    file = call.service.records.file(call.number())
+    call.may_change(call.service.records.transfer(file["transfer_id"]))
+    return file
+
+
+def get(call: Call) -> Answer:
+    """Show a file."""
+    return json_answer(file_view(_own(call)))
+
+
+def put(call: Call) -> Answer:
+    """Complete a file: its size on disk must be the declared one. Done twice, it changes nothing.
+
+    A hole in its middle is not seen, as on real servers.
+    """
+    records = call.service.records
+    file = records.file(call.number())
+    transfer = records.transfer(file["transfer_id"])
+    if call.identity.user is not None:
+        call.may_change(transfer)
+    elif not key_call(call) or call.arguments.get("key").lower() != file["puid"]:
+        raise Refusal("rest_authentication_required")
+    check_roundtrip(call, transfer["roundtriptoken"])
+    if call.fields().get("complete") is not True:
+        raise Refusal("rest_bad_parameter")
+    if file["complete"]:
+        return json_answer(True)
+    if transfer["status"] not in OPEN:
+        raise Refusal("cannot_add_data_to_complete_transfer")
+    if records.objects.size(file["id"]) != file["encrypted_size"]:
+        raise Refusal("file_integrity_check_failed")
+    now = call.service.now()
+    begun = call.service.begun.pop(file["id"], now)
+    taken = int(now - begun) if file["size"] else None
+    with records.db.transaction():
+        records.db.run("UPDATE files SET complete=1 WHERE id=?", file["id"])
+        author = call.service.author_of(transfer["id"])
+        records.log(transfer["id"], "file_uploaded", now, author, file, taken)
+    return json_answer(True)
+
+
+def delete(call: Call) -> Answer:
+    """Remove a file; the last one takes its transfer along."""
+    file = _own(call)
+    records = call.service.records
+    transfer = records.transfer(file["transfer_id"])
+    if transfer["status"] == "closed":
+        raise Refusal("cannot_alter_closed_transfer")
+    records.db.run("DELETE FROM files WHERE id=?", file["id"])
+    records.objects.delete(file["id"])
+    if not records.files(transfer["id"]):
+        close_transfer(call, transfer)
+    return json_answer(None)

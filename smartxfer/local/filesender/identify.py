@@ -1,0 +1,89 @@
+"""Finding out who asks: guest first, then signature.
+
+Source: FileSender protocol, section 3 (order of authentication methods), 6.2 (key mode) and 10
+(guests).
+"""
+
+from typing import TYPE_CHECKING, Optional
+
+from smartxfer.local.exchange import Exchange
+
+from .arguments import Arguments
+from .call import TOKEN, Call, Identity
+from .records import Row
+from .refusals import Refusal
+from .signing import Signature
+
+if TYPE_CHECKING:
+    from .service import FileSender
+
+__all__ = ["begin_signature", "check_tokens", "guest_by_token", "key_call", "signer"]
+
+
+def guest_by_token(service: "FileSender", token: str) -> Row:
+    """A voucher that can still be used.
+
+    :raises Refusal: ``token_has_bad_format``, ``guest_not_found`` or ``guest_expired``.
+    """
+    if not TOKEN.fullmatch(token):
+        raise Refusal("token_has_bad_format")
+    guest = service.records.db.row("SELECT * FROM guests WHERE token=?", token.lower())
+    if guest is None:
+        raise Refusal("guest_not_found")
+    if guest["status"] != "available" or guest["expires"] < service.now():
+        raise Refusal("guest_expired")
+    return guest
+
+
+def guest_identity(service: "FileSender", token: str) -> Identity:
+    """The guest behind a ``vid``, with the inviter as user."""
+    guest = guest_by_token(service, token)
+    user = service.records.db.row("SELECT * FROM users WHERE id=?", guest["userid"])
+    return Identity(user, guest)
+
+
+def begin_signature(
+    service: "FileSender", exchange: Exchange, arguments: Arguments
+) -> Optional[Signature]:
+    """The check of the request's signature, None where it has none or a ``vid`` wins over it."""
+    if "vid" in arguments or "signature" not in arguments:
+        return None
+    user = signer(service, arguments)
+    key = user["api_key"] if user is not None else ""
+    return Signature(exchange.method, service.server_name + exchange.script, arguments, key)
+
+
+def signer(service: "FileSender", arguments: Arguments) -> Optional[Row]:
+    """The user whom the request names."""
+    name = arguments.get("remote_user")
+    return service.records.db.row("SELECT * FROM users WHERE username=?", name)
+
+
+def key_call(call: Call) -> bool:
+    """Whether a file's key may stand in for signature and security token (section 6.2)."""
+    if call.service.site.chunk_security != "key" or call.exchange.method != "PUT":
+        return False
+    if "key" not in call.arguments:
+        return False
+    return call.endpoint == "file" or (call.endpoint == "transfer" and "puid" in call.arguments)
+
+
+def check_tokens(call: Call) -> None:
+    """Check what guards a changing call that is not signed: csrf first, then the security token.
+
+    :raises Refusal: ``rest_xsrf_token_did_not_match`` or ``rest_security_token_did_not_match``.
+    """
+    headers = call.exchange.headers
+    session = call.service.sessions.find(headers.get("cookie", ""))
+    if call.identity.guest is not None and call.service.site.csrf:
+        if session is None or not session.use_csrf(headers.get("csrfptoken", "")):
+            raise Refusal("rest_xsrf_token_did_not_match")
+        call.exchange.notes["csrf"] = session.issue_csrf()
+    if key_call(call):
+        return
+    given = headers.get("x-filesender-security-token", "")
+    if session is None or not session.allows(given, call.service.now()):
+        raise Refusal("rest_security_token_did_not_match")
+    renewed = session.renew(call.service.now())
+    if renewed:
+        call.exchange.notes["security_token"] = renewed

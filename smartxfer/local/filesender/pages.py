@@ -1,0 +1,168 @@
+"""HTML pages: download, guest upload, errors; and the public configuration script.
+
+Source: FileSender protocol, sections 4, 8.1 (3.x markup) and 10.
+"""
+
+import html
+import json
+from typing import TYPE_CHECKING, Any, Dict, List
+
+from smartxfer.local.exchange import Answer, Exchange
+
+from .arguments import Arguments
+from .call import TOKEN
+from .identify import guest_by_token
+from .records import Row
+from .refusals import Refusal
+from .transfer_calls import file_facts
+
+if TYPE_CHECKING:
+    from .service import FileSender
+
+__all__ = ["answer", "config_script"]
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head><meta charset="utf-8"><title>FileSender</title>
+<script type="text/javascript" src="{base}/filesender-config.js.php"></script></head>
+<body{body}>
+<div id="wrap">
+{content}
+</div>
+</body>
+</html>
+"""
+
+
+def answer(service: "FileSender", exchange: Exchange) -> Answer:
+    """Answer a request for a page (``/?s=...``)."""
+    arguments = Arguments(exchange.query)
+    page = arguments.get("s")
+    if page == "download":
+        return _download(service, arguments)
+    if page == "upload" and "vid" in arguments:
+        return _guest_upload(service, arguments)
+    if page == "exception":
+        return _error(service, arguments.get("exception") or "unknown")
+    return _page(service, '<h1>FileSender</h1><p class="splash">Log on to send files.</p>')
+
+
+def _page(service: "FileSender", content: str, body: str = "") -> Answer:
+    text = _PAGE.format(base=html.escape(service.url), content=content, body=body)
+    return Answer(200, [("Content-Type", "text/html; charset=UTF-8")], (text.encode("utf-8"),))
+
+
+def _error(service: "FileSender", message: str) -> Answer:
+    """An error page: status 200, no file elements, as on real servers."""
+    return _page(
+        service,
+        f'<div class="exception">\n<div class="message">{html.escape(message)}</div>\n</div>',
+    )
+
+
+def _download(service: "FileSender", arguments: Arguments) -> Answer:
+    token = arguments.get("token")
+    if not TOKEN.fullmatch(token):
+        return _error(service, "token_has_bad_format")
+    transfer = service.open_transfer(token)
+    if transfer is None:
+        return _error(service, "recipient_not_found")
+    if transfer["status"] != "available":
+        return _error(service, "transfer_not_available")
+    options = json.loads(transfer["options"])
+    if options.get("must_be_logged_in_to_download") or options.get("verify_email_to_download"):
+        return _page(service, '<div class="box"><p>Please log on to download.</p></div>')
+    rows = [_file_row(transfer, file) for file in service.records.files(transfer["id"])]
+    return _page(
+        service,
+        '<div class="transfer" data-id="{}">\n<table class="files"><tbody>\n{}\n</tbody></table>\n'
+        "</div>".format(transfer["id"], "\n".join(rows)),
+    )
+
+
+def _file_row(transfer: Row, file: Row) -> str:
+    facts = file_facts(transfer, file)
+    chunk = transfer["chunk_size"]
+    values: Dict[str, Any] = {
+        "id": facts["id"],
+        "encrypted": "1" if facts["encrypted"] else "",
+        "mime": facts["mime"],
+        "chunk-size": chunk,
+        "crypted-chunk-size": chunk + 32,
+        "name": facts["name"],
+        "size": facts["size"],
+        "encrypted-size": facts["encrypted_size"],
+        "key-version": facts["key_version"],
+        "key-salt": facts["key_salt"],
+        "password-version": facts["password_version"],
+        "password-encoding": facts["password_encoding"],
+        "password-hash-iterations": facts["password_hash_iterations"],
+        "client-entropy": facts["client_entropy"],
+        "fileiv": facts["fileiv"],
+        "fileaead": facts["fileaead"],
+        "transferid": facts["transferid"],
+    }
+    attributes = "\n    ".join(
+        f'data-{name}="{html.escape(str(value))}"' for name, value in values.items()
+    )
+    shown = html.escape(facts["name"])
+    return f'<tr class="file" {attributes}>\n<td class="name">{shown}</td>\n</tr>'
+
+
+def _guest_upload(service: "FileSender", arguments: Arguments) -> Answer:
+    """The page that a voucher opens: security token, session cookie, csrf cookie."""
+    try:
+        guest = guest_by_token(service, arguments.get("vid"))
+    except Refusal as refusal:
+        return _error(service, refusal.message)
+    session = service.sessions.begin(service.now())
+    body = f' data-security-token="{session.security_token}" data-auth-type="guest"'
+    content = '<form id="upload_form" data-guest="{}"></form>'.format(guest["id"])
+    page = _page(service, content, body)
+    cookies = [f"PHPSESSID={session.id}; path=/; HttpOnly; SameSite=Strict"]
+    if service.site.csrf:
+        token = session.issue_csrf()
+        cookies.append(f"csrfptoken={token}; path=/; Secure; SameSite=Strict")
+    page.headers += [("Set-Cookie", cookie) for cookie in cookies]
+    return page
+
+
+def config_script(service: "FileSender") -> Answer:
+    """The script that lists the site's limits; some values are quoted, some bare."""
+    site = service.site
+    values: Dict[str, str] = {
+        "upload_chunk_size": str(site.upload_chunk_size),
+        "upload_crypted_chunk_size": str(site.upload_chunk_size + 32),
+        "max_transfer_size": str(site.max_transfer_size),
+        "max_transfer_files": str(site.max_transfer_files),
+        "max_transfer_file_size": str(site.max_transfer_file_size),
+        "max_transfer_encrypted_file_size": str(site.max_transfer_encrypted_file_size),
+        "max_transfer_recipients": str(site.max_transfer_recipients),
+        "max_transfer_days_valid": str(site.max_transfer_days_valid),
+        "default_transfer_days_valid": str(site.default_transfer_days_valid),
+        "ban_extension": _quoted(site.ban_extension),
+        "extension_whitelist_regex": _quoted(site.extension_whitelist_regex),
+        "valid_filename_regex": _quoted(site.valid_filename_regex),
+        "terasender_enabled": "true",
+        "terasender_worker_count": "6",
+        "terasender_worker_max_chunk_retries": "20",
+        "encryption_enabled": "true",
+        "encryption_mandatory": "false",
+        "encryption_key_version_new_files": _quoted(str(site.encryption_key_version)),
+        "encryption_password_hash_iterations_new_files": "4096000",
+        "encryption_min_password_length": "12",
+        "encryption_password_must_have_upper_and_lower_case": "true",
+        "encryption_password_must_have_numbers": "true",
+        "encryption_password_must_have_special_characters": "true",
+        "encryption_encode_encrypted_chunks_in_base64_during_upload": "false",
+        "crypto_crypt_name": _quoted("AES-CBC" if site.encryption_key_version < 2 else "AES-GCM"),
+    }
+    lines: List[str] = ["window.filesender = {};", "window.filesender.config = {"]
+    lines += [f"    {name}: {value}," for name, value in values.items()]
+    lines.append("};")
+    script = "\n".join(lines).encode("utf-8")
+    return Answer(200, [("Content-Type", "application/javascript; charset=UTF-8")], (script,))
+
+
+def _quoted(text: str) -> str:
+    return "'{}'".format(text.replace("\\", "\\\\").replace("'", "\\'"))

@@ -1,0 +1,163 @@
+"""Rows of the database and what belongs together.
+
+Source: FileSender protocol, sections 5 and 6.7.
+"""
+
+import json
+import sqlite3
+from typing import Any, Dict, List, Optional
+
+from smartxfer.local.database import Database
+from smartxfer.local.objects import Objects
+
+from .refusals import Refusal
+from .views import date, file_view, recipient_view, transfer_view
+
+__all__ = ["OPEN", "Records", "Row"]
+
+Row = sqlite3.Row
+
+#: States in which a transfer still takes data (section 6.7).
+OPEN = ("created", "started", "uploading")
+_CHILDREN = (
+    "DELETE FROM files WHERE transfer_id=?",
+    "DELETE FROM recipients WHERE transfer_id=?",
+    "DELETE FROM audit WHERE transfer_id=?",
+)
+
+
+class Records:
+    """Access to the rows.
+
+    :param db: the database.
+    :param objects: stored bytes, by file id.
+    """
+
+    def __init__(self, db: Database, objects: Objects) -> None:
+        self.db = db
+        self.objects = objects
+
+    def transfer(self, number: int) -> Row:
+        """A transfer by id.
+
+        :raises Refusal: ``transfer_not_found``.
+        """
+        return self._one("transfer", "SELECT * FROM transfers WHERE id=?", number)
+
+    def file(self, number: int) -> Row:
+        """A file by id.
+
+        :raises Refusal: ``file_not_found``.
+        """
+        return self._one("file", "SELECT * FROM files WHERE id=? AND folder=0", number)
+
+    def recipient(self, number: int) -> Row:
+        """A recipient by id.
+
+        :raises Refusal: ``recipient_not_found``.
+        """
+        return self._one("recipient", "SELECT * FROM recipients WHERE id=?", number)
+
+    def guest(self, number: int) -> Row:
+        """A voucher by id.
+
+        :raises Refusal: ``guest_not_found``.
+        """
+        return self._one("guest", "SELECT * FROM guests WHERE id=?", number)
+
+    def _one(self, kind: str, sql: str, number: int) -> Row:
+        # What does not fit a column cannot be there.
+        row = self.db.row(sql, number) if number < 1 << 62 else None
+        if row is None:
+            raise Refusal(kind + "_not_found")
+        return row
+
+    def files(self, transfer: int) -> List[Row]:
+        """Files of a transfer by name, pseudo entries of folders left out."""
+        return self.db.rows(
+            "SELECT * FROM files WHERE transfer_id=? AND folder=0 ORDER BY name, id", transfer
+        )
+
+    def recipients(self, transfer: int) -> List[Row]:
+        """Recipients of a transfer in the order of their creation."""
+        return self.db.rows("SELECT * FROM recipients WHERE transfer_id=? ORDER BY id", transfer)
+
+    def show(self, transfer: int, url: str, *, text: bool = False) -> Dict[str, Any]:
+        """A transfer as the API shows it.
+
+        :param url: address of the site.
+        :param text: show ``expires.raw`` as a string.
+        """
+        return transfer_view(
+            self.transfer(transfer),
+            [file_view(row) for row in self.files(transfer)],
+            [recipient_view(row, url) for row in self.recipients(transfer)],
+            text=text,
+        )
+
+    def set_status(self, transfer: int, status: str) -> None:
+        """Move a transfer to another state."""
+        self.db.run("UPDATE transfers SET status=? WHERE id=?", status, transfer)
+
+    def delete_transfer(self, transfer: int) -> None:
+        """Remove a transfer with its data."""
+        with self.db.transaction():
+            numbers = self.db.rows("SELECT id FROM files WHERE transfer_id=?", transfer)
+            for sql in _CHILDREN:
+                self.db.run(sql, transfer)
+            self.db.run("DELETE FROM transfers WHERE id=?", transfer)
+        for row in numbers:
+            self.objects.delete(row["id"])
+
+    def log(
+        self,
+        transfer: int,
+        event: str,
+        when: float,
+        author: Optional[Dict[str, Any]],
+        target: Optional[Row] = None,
+        time_taken: Optional[int] = None,
+    ) -> None:
+        """Write an entry into the audit log of a transfer.
+
+        :param author: who did it; None for what nobody is named for.
+        :param target: the file, where it is not the transfer.
+        """
+        nobody = {"type": None, "id": None, "identity": None, "ip": ""}
+        aim: Dict[str, Any] = {"type": "Transfer", "id": str(transfer)}
+        if target is not None:
+            aim = {
+                "type": "File",
+                "id": str(target["id"]),
+                "path": target["name"],
+                "name": target["name"].rsplit("/", 1)[-1],
+                "size": target["size"],
+            }
+        self.db.run(
+            "INSERT INTO audit (transfer_id, date, event, author, target, time_taken)"
+            " VALUES (?,?,?,?,?,?)",
+            transfer,
+            int(when),
+            event,
+            json.dumps(author or nobody),
+            json.dumps(aim),
+            time_taken,
+        )
+
+    def audit(self, transfer: int) -> List[Dict[str, Any]]:
+        """The audit log of a transfer, oldest first."""
+        return [
+            {
+                "date": date(row["date"], clock=True),
+                "event": row["event"],
+                "author": json.loads(row["author"]),
+                "target": json.loads(row["target"]),
+                "time_taken": {
+                    "raw": row["time_taken"],
+                    "formatted": "{}s".format(row["time_taken"] or 0),
+                },
+            }
+            for row in self.db.rows(
+                "SELECT * FROM audit WHERE transfer_id=? ORDER BY id", transfer
+            )
+        ]

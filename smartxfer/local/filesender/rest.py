@@ -1,0 +1,128 @@
+"""The JSON API behind ``rest.php``: authentication, then the endpoint.
+
+Source: FileSender protocol, sections 2, 3 and 10.
+"""
+
+import json
+from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+
+from smartxfer.local.body import BodyTooLong
+from smartxfer.local.exchange import Answer, Exchange, text_answer
+from smartxfer.local.php import fatal
+
+from . import chunk, create, facts, file_calls, guest_calls, recipient_calls, transfer_calls
+from .arguments import Arguments, clean
+from .call import Call, Identity
+from .identify import begin_signature, check_tokens, guest_identity, key_call, signer
+from .refusals import Fatal, Refusal, refusal_answer
+
+if TYPE_CHECKING:
+    from .service import FileSender
+
+__all__ = ["answer"]
+
+#: Largest JSON body that the front end lets through, bytes.
+_JSON_LIMIT = 32 << 20
+
+_CALLS: Dict[Tuple[str, str], Callable[[Call], Answer]] = {
+    ("GET", "info"): facts.info,
+    ("GET", "user"): facts.user,
+    ("GET", "echo"): facts.echo,
+    ("POST", "transfer"): create.post,
+    ("GET", "transfer"): transfer_calls.get,
+    ("PUT", "transfer"): transfer_calls.put,
+    ("DELETE", "transfer"): transfer_calls.delete,
+    ("GET", "file"): file_calls.get,
+    ("PUT", "file"): file_calls.put,
+    ("DELETE", "file"): file_calls.delete,
+    ("GET", "recipient"): recipient_calls.get,
+    ("PUT", "recipient"): recipient_calls.put,
+    ("DELETE", "recipient"): recipient_calls.delete,
+    ("POST", "guest"): guest_calls.post,
+    ("GET", "guest"): guest_calls.get,
+    ("PUT", "guest"): guest_calls.put,
+    ("DELETE", "guest"): guest_calls.delete,
+}
+_ENDPOINTS = {endpoint for _, endpoint in _CALLS}
+
+
+def answer(service: "FileSender", exchange: Exchange) -> Answer:
+    """Answer a request below ``/rest.php``."""
+    words = [word for word in exchange.path[len("/rest.php") :].split("/") if word]
+    endpoint = words[0] if words else ""
+    try:
+        reply = _dispatch(service, exchange, endpoint, words[1:])
+    except Refusal as refusal:
+        details = None
+        if refusal.status != 500:
+            details = {"method": exchange.method.lower(), "endpoint": endpoint}
+        reply = refusal_answer(refusal.message, refusal.status, details)
+    except Fatal:
+        reply = fatal()
+    except BodyTooLong:
+        reply = text_answer(413, "<html><h1>413 Request Entity Too Large</h1></html>", "text/html")
+    _add_tokens(service, exchange, reply)
+    return reply
+
+
+def _dispatch(
+    service: "FileSender", exchange: Exchange, endpoint: str, words: List[str]
+) -> Answer:
+    if exchange.method not in ("GET", "POST", "PUT", "DELETE"):
+        raise Refusal("rest_method_not_allowed")
+    if not endpoint:
+        raise Refusal("rest_endpoint_missing")
+    if endpoint not in _ENDPOINTS:
+        raise Refusal("rest_endpoint_not_implemented")
+    act = _CALLS.get((exchange.method, endpoint))
+    if act is None:
+        raise Refusal("rest_method_not_implemented")
+    call = Call(service, exchange, Arguments(exchange.query), endpoint, words)
+    if exchange.method == "PUT" and endpoint == "file" and call.word(1) == "chunk":
+        return chunk.put(call)
+    raw = exchange.body.read(_JSON_LIMIT)
+    authenticate(call, raw)
+    if raw:
+        call.body = _decode(raw)
+    return act(call)
+
+
+def authenticate(call: Call, raw: bytes) -> None:
+    """Find out who asks, and check the tokens of a call that is not signed.
+
+    :param raw: the whole body.
+    :raises Refusal: see sections 2.1 and 10.
+    """
+    service = call.service
+    signature = begin_signature(service, call.exchange, call.arguments)
+    if signature is not None:
+        signature.update(raw)
+        signature.verify(service.now())
+        call.identity = Identity(signer(service, call.arguments))
+        return
+    if "vid" in call.arguments:
+        call.identity = guest_identity(service, call.arguments.get("vid"))
+    if call.exchange.method == "GET":
+        return
+    if call.identity.guest is None and key_call(call):
+        return
+    check_tokens(call)
+
+
+def _decode(raw: bytes) -> object:
+    try:
+        return clean(json.loads(raw))
+    except (ValueError, RecursionError):
+        raise Fatal from None
+
+
+def _add_tokens(service: "FileSender", exchange: Exchange, reply: Answer) -> None:
+    """New csrf cookies, twice with different paths, and a renewed security token (section 10)."""
+    token = exchange.notes.get("csrf")
+    if token:
+        for path in ("/", "/rest.php"):
+            cookie = "csrfptoken={}; path={}{}; Secure; SameSite=Strict"
+            reply.headers.append(("Set-Cookie", cookie.format(token, service.site.base_path, path)))
+    renewed = exchange.notes.get("security_token")
+    if renewed:
+        reply.headers.append(("X-Filesender-Security-Token", renewed))

@@ -1,0 +1,141 @@
+"""What an administrator configures: limits, switches, users.
+
+Source: FileSender protocol, sections 3, 4, 6, 8.3 and 12 (stock values).
+"""
+
+import re
+from typing import Any, Dict, Mapping, Optional, Sequence
+
+import attrs
+
+from smartxfer.errors import UsageError
+
+__all__ = ["Site"]
+
+#: Stock rule for names, in the spelling of the site's own JavaScript.
+_NAMES = r"^[ \/\p{L}\p{N}_\.,;:!@#$%^&*)(\]\[-]+$"
+
+
+def _a_count(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"{attribute.name} is a whole number of 0 or more, not {value!r}")
+
+
+def _a_word(*words: str) -> Any:
+    def check(instance: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
+        if value not in words:
+            raise UsageError(
+                "{} is one of {}, not {!r}".format(attribute.name, ", ".join(words), value)
+            )
+
+    return check
+
+
+def _users(value: Any) -> Dict[str, Optional[str]]:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return dict.fromkeys([value] if isinstance(value, str) else value)
+
+
+def _base_path(value: str) -> str:
+    return "/" + value.strip("/") if value.strip("/") else ""
+
+
+@attrs.frozen
+class Site:
+    """Configuration of the local FileSender, with the values of a stock 3.8.
+
+    :param port: port to listen on, 0 for any.
+    :param base_path: path of the site, such as ``/filesender``.
+    :param server_name: name that requests are signed for. None: the host without the port, as on a
+        stock web server; ``"host:port"`` or any other name as an administrator may set it.
+    :param version: release whose manners are shown.
+    :param chunk_security: ``"key"``: chunks need no signature; ``"auth"``: they do.
+    :param roundtrip_check: whether users, too, must send the round-trip token; guests always must.
+    :param csrf: whether guests must send the csrf header.
+    :param users: names of users, or a mapping of names to their API keys (None: one is made).
+    :param admins: names of users who are administrators.
+    :param upload_chunk_size: largest chunk, bytes.
+    :param max_transfer_files: files of a transfer.
+    :param max_transfer_size: bytes of a transfer.
+    :param max_transfer_file_size: bytes of a file, 0 for no limit.
+    :param max_transfer_encrypted_file_size: bytes of an encrypted file, 0 for no limit.
+    :param max_transfer_recipients: recipients of a transfer.
+    :param max_transfer_days_valid: days that a sender may ask for.
+    :param default_transfer_days_valid: days when the sender asks for none.
+    :param max_guest_days_valid: days that a voucher is valid at most, and by default.
+    :param valid_filename_regex: rule for names as the site publishes it (JavaScript).
+    :param ban_extension: extensions that are refused, comma separated.
+    :param extension_whitelist_regex: rule for extensions as the site publishes it.
+    :param expiry_extension_days: days of one extension; 0: extensions are off.
+    :param strict_ranges: show the range faults of real servers.
+    :param plain_ranges: ignore ranges altogether and answer 200.
+    :param aup_required: whether the terms of use must be accepted.
+    :param clock_offset: seconds by which the server's clock is ahead of this machine's.
+    :param encryption_key_version: key version of new files.
+    :param disclose_version: whether ``/info`` tells the version.
+    """
+
+    port: int = attrs.field(default=0, validator=_a_count)
+    base_path: str = attrs.field(default="", converter=_base_path)
+    server_name: Optional[str] = None
+    version: str = attrs.field(default="3.8", validator=_a_word("3.8"))
+    chunk_security: str = attrs.field(default="key", validator=_a_word("key", "auth"))
+    roundtrip_check: bool = False
+    csrf: bool = True
+    users: Dict[str, Optional[str]] = attrs.field(
+        factory=lambda: {"ann@example.org": None}, converter=_users, repr=False
+    )
+    admins: Sequence[str] = ()
+    upload_chunk_size: int = attrs.field(default=5 << 20, validator=_a_count)
+    max_transfer_files: int = attrs.field(default=30, validator=_a_count)
+    max_transfer_size: int = attrs.field(default=100 << 30, validator=_a_count)
+    max_transfer_file_size: int = attrs.field(default=0, validator=_a_count)
+    max_transfer_encrypted_file_size: int = attrs.field(default=0, validator=_a_count)
+    max_transfer_recipients: int = attrs.field(default=50, validator=_a_count)
+    max_transfer_days_valid: int = attrs.field(default=20, validator=_a_count)
+    default_transfer_days_valid: int = attrs.field(default=10, validator=_a_count)
+    max_guest_days_valid: int = attrs.field(default=20, validator=_a_count)
+    valid_filename_regex: str = _NAMES
+    ban_extension: str = "exe,bat"
+    extension_whitelist_regex: str = "^[a-zA-Z0-9]*$"
+    expiry_extension_days: int = attrs.field(default=0, validator=_a_count)
+    strict_ranges: bool = True
+    plain_ranges: bool = False
+    aup_required: bool = False
+    clock_offset: float = 0.0
+    encryption_key_version: int = 3
+    disclose_version: bool = False
+
+    @classmethod
+    def from_options(cls, options: Optional[Mapping[str, Any]]) -> "Site":
+        """A site with some values of its own.
+
+        :param options: values by the names above.
+        :raises UsageError: a name is unknown or a value is not possible.
+        """
+        given = dict(options or {})
+        known = [field.name for field in attrs.fields(cls)]
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise UsageError(
+                "no such FileSender option: {}; there are {}".format(
+                    ", ".join(unknown), ", ".join(known)
+                )
+            )
+        site = cls(**given)
+        if not site.users:
+            raise UsageError("users: at least one is needed")
+        if not site.upload_chunk_size:
+            raise UsageError("upload_chunk_size is above 0")
+        for rule in (site.valid_filename_regex, site.extension_whitelist_regex):
+            try:
+                python_rule(rule)
+            except re.error as error:
+                raise UsageError(f"{rule!r} is no regular expression: {error}") from error
+        return site
+
+
+def python_rule(rule: str) -> "re.Pattern[str]":
+    r"""A published rule as Python reads it: ``\p{L}`` and ``\p{N}`` are parts of ``\w``."""
+    return re.compile(re.sub(r"\\p\{[A-Z][a-z]?\}", r"\\w", rule))

@@ -1,0 +1,220 @@
+"""One connection: requests are read, given to the service, and answered, faults included."""
+
+import email.utils
+import http
+import logging
+import select
+import socket
+import struct
+import time
+from typing import TYPE_CHECKING, BinaryIO, Dict, Optional, Tuple, cast
+from urllib.parse import unquote
+
+from werkzeug.serving import WSGIRequestHandler
+
+from .body import Body, ClientGone
+from .exchange import Answer, Exchange
+from .fault_plan import Held, Plan, Reset
+from .faulty import bend, early_answer
+from .sending import Sender
+
+if TYPE_CHECKING:
+    from .listener import Listener
+
+__all__ = ["Handler"]
+
+log = logging.getLogger("smartxfer.local")
+
+_HEAD_LIMIT = 64 << 10
+_REASONS = {int(status): status.phrase for status in http.HTTPStatus}
+
+
+class _BadRequest(Exception):
+    """What came is not an HTTP request."""
+
+
+class Handler(WSGIRequestHandler):
+    """Serves one connection with a short road from the socket to the service.
+
+    The request line and headers are read here and no WSGI environment is made: that is most of
+    what a small request costs.
+    """
+
+    # A small answer must not wait for the acknowledgement of the one before.
+    disable_nagle_algorithm = True
+    rbufsize = 64 << 10
+
+    def handle(self) -> None:
+        """Serve requests until either side has enough."""
+        listener = cast("Listener", self.server.app)
+        self._sender = Sender(self.connection)
+        try:
+            listener.opened(self.connection)
+            while self._serve_one(listener):
+                pass
+        except Reset:
+            # Linger 0: the kernel sends RST instead of FIN.
+            self.connection.setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+            )
+        except Held as held:
+            self._hold(held, listener)
+        except (OSError, ClientGone) as error:
+            log.debug("%s: connection ended: %s", listener.name, error)
+        finally:
+            listener.closed(self.connection)
+            self.rfile.close()
+            self.connection.close()
+
+    def finish(self) -> None:
+        """Nothing is left to flush: answers are written to the socket directly."""
+        self.wfile.close()
+
+    def _serve_one(self, listener: "Listener") -> bool:
+        try:
+            head = self._read_head()
+        except _BadRequest:
+            self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+            return False
+        if head is None:
+            return False
+        method, target, version, headers = head
+        path, _, query = target.partition("?")
+        script = unquote(path)
+        inner = listener.inner_path(script)
+        plan = listener.claim(method, inner + "?" + query)
+        status = received = 0
+        before = self._sender.sent
+        try:
+            try:
+                body = self._body(headers, plan)
+            except ValueError:
+                self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
+                return False
+            exchange = Exchange(method, inner, script, target, query, headers, body)
+            try:
+                answer = self._answer(listener, exchange, plan)
+                drained = body.drain()
+            finally:
+                received = body.received
+            keep = drained and headers.get("connection", "").lower() != "close"
+            keep = keep and version == "HTTP/1.1" and not listener.stopping.is_set()
+            status = answer.status
+            return self._send(listener, exchange, answer, plan, keep)
+        finally:
+            if plan is not None:
+                plan.settle()
+            listener.account(method, inner, status, received, self._sender.sent - before)
+
+    def _read_head(self) -> Optional[Tuple[str, str, str, Dict[str, str]]]:
+        """Method, target, version and headers; None when the client has nothing more to say."""
+        line = self.rfile.readline(_HEAD_LIMIT)
+        if line in (b"\r\n", b"\n"):
+            line = self.rfile.readline(_HEAD_LIMIT)
+        if not line:
+            return None
+        words = line.decode("latin-1").split()
+        if len(words) != 3 or not words[2].startswith("HTTP/1."):
+            raise _BadRequest
+        method, target, version = words
+        if target.startswith("http://"):
+            target = "/" + target[7:].partition("/")[2]
+        if not target.startswith("/"):
+            raise _BadRequest
+        headers: Dict[str, str] = {}
+        size = 0
+        while True:
+            line = self.rfile.readline(_HEAD_LIMIT)
+            size += len(line)
+            if line in (b"\r\n", b"\n"):
+                return method, target, version, headers
+            if not line or size > _HEAD_LIMIT:
+                raise _BadRequest
+            name, colon, value = line.decode("latin-1").partition(":")
+            if not colon:
+                raise _BadRequest
+            headers[name.strip().lower()] = value.strip()
+
+    def _body(self, headers: Dict[str, str], plan: Optional[Plan]) -> Body:
+        if plan is not None and plan.slows:
+            for side in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+                self.connection.setsockopt(socket.SOL_SOCKET, side, 64 << 10)
+        length = int(headers.get("content-length", "0"))
+        if length < 0:
+            raise ValueError(length)
+        return Body(
+            cast("BinaryIO", self.rfile),
+            self.connection,
+            length,
+            chunked=headers.get("transfer-encoding", "").lower() == "chunked",
+            expects=headers.get("expect", "").lower() == "100-continue",
+            plan=plan,
+        )
+
+    def _answer(self, listener: "Listener", exchange: Exchange, plan: Optional[Plan]) -> Answer:
+        if plan is not None:
+            early = early_answer(exchange, plan, listener)
+            if early is not None:
+                return early
+        try:
+            answer = listener.answer(exchange)
+        except (OSError, Reset, Held):
+            raise
+        except Exception as error:
+            log.exception("%s %s crashed", exchange.method, exchange.path)
+            listener.crashes.append(error)
+            answer = listener.broken()
+        return answer if plan is None else bend(exchange, answer, plan)
+
+    def _send(
+        self,
+        listener: "Listener",
+        exchange: Exchange,
+        answer: Answer,
+        plan: Optional[Plan],
+        keep: bool,
+    ) -> bool:
+        bare = plan.find("no-length") if plan is not None else None
+        lines = [
+            "HTTP/1.1 {} {}".format(answer.status, _REASONS.get(answer.status, "Unknown")),
+            "Date: " + _date(listener.now()),
+            "Server: smartxfer-local",
+        ]
+        lines += [f"{name}: {value}" for name, value in answer.headers]
+        if bare is None:
+            lines.append(f"Content-Length: {answer.promised()}")
+        elif bare.effect.detail == "chunked":
+            lines.append("Transfer-Encoding: chunked")
+        else:
+            keep = False
+        if not keep:
+            lines.append("Connection: close")
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
+        if plan is not None and exchange.method != "HEAD":
+            return self._sender.send_bent(head, answer, plan, listener.stopping) and keep
+        whole = self._sender.send(head, answer, bodiless=exchange.method == "HEAD")
+        return whole and keep
+
+    def _hold(self, held: Held, listener: "Listener") -> None:
+        """Stay silent until the client gives up, the fault is cleared, or the server stops."""
+        if not hasattr(select, "poll"):
+            while not (listener.stopping.wait(0.1) or held.fault.cleared.is_set()):
+                pass
+            return
+        poll = select.poll()
+        hang_up = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+        poll.register(self.connection, hang_up)
+        while not (listener.stopping.is_set() or held.fault.cleared.is_set()):
+            if poll.poll(100):
+                break
+
+
+_dates: Dict[int, str] = {}
+
+
+def _date(now: float) -> str:
+    second = int(now)
+    if second not in _dates:
+        _dates.clear()
+        _dates[second] = email.utils.formatdate(second, usegmt=True)
+    return _dates.get(second) or email.utils.formatdate(time.time(), usegmt=True)

@@ -1,0 +1,204 @@
+"""A listening socket of the local server, its connections and its account of requests."""
+
+import collections
+import socket
+import threading
+import time
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Protocol
+
+import attrs
+from werkzeug.serving import make_server
+
+from smartxfer.errors import UsageError
+
+from .exchange import Answer, Exchange, text_answer
+from .fault_plan import Plan
+from .faults import FaultBook, compile_match
+from .handler import Handler
+
+__all__ = ["Listener", "Record", "Seen", "Service"]
+
+#: Requests that the account of a listener remembers.
+ACCOUNT_LENGTH = 50_000
+
+
+class Service(Protocol):
+    """What a listener needs of the service behind it."""
+
+    def answer(self, exchange: Exchange) -> Answer:
+        """Answer one request."""
+
+    def error(self, status: int, message: str) -> Answer:
+        """An error in the manner of the service."""
+
+    def now(self) -> float:
+        """The service's clock, in seconds since 1970."""
+
+
+class Seen(NamedTuple):
+    """A request that was served: method, path without base path, status (0: it got no answer)."""
+
+    method: str
+    path: str
+    status: int
+
+
+@attrs.frozen
+class Record:
+    """A request in full.
+
+    :param seen: method, path and status.
+    :param received: bytes of its body that were read.
+    :param sent: bytes of the answer's body that were sent.
+    :param time: when it ended, by :func:`time.monotonic`.
+    """
+
+    seen: Seen
+    received: int
+    sent: int
+    time: float
+
+
+class Listener:
+    """Accepts connections and serves them, one thread each.
+
+    :param name: name of the service, as faults name it.
+    :param service: who answers.
+    :param faults: planned faults.
+    :param host: address to bind.
+    :param port: port to bind, 0 for any.
+    :param base_path: path before every path of the service, without a slash at its end.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        service: Service,
+        faults: FaultBook,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        base_path: str = "",
+    ) -> None:
+        self.name = name
+        self.base_path = base_path
+        self.answer: Callable[[Exchange], Answer] = service.answer
+        self.error: Callable[[int, str], Answer] = service.error
+        self.now: Callable[[], float] = service.now
+        #: Set once the listener stops.
+        self.stopping = threading.Event()
+        #: Exceptions that escaped the service: bugs of the server.
+        self.crashes: List[BaseException] = []
+        self._faults = faults
+        self._open: Dict[socket.socket, threading.Thread] = {}
+        self._lock = threading.Lock()
+        self._records: Deque[Record] = collections.deque(maxlen=ACCOUNT_LENGTH)
+        # Bound here: werkzeug ends the process when it cannot bind.
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as bound:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                bound.bind((host, port))
+            except OSError as error:
+                raise UsageError(
+                    f"{name} cannot listen on {host} port {port}: {error.strerror}"
+                ) from error
+            bound.listen(128)
+            self.port: int = bound.getsockname()[1]
+            self._server = make_server(
+                host,
+                self.port,
+                self,  # type: ignore[arg-type]
+                threaded=True,
+                request_handler=Handler,
+                fd=bound.fileno(),
+            )
+        shown = f"[{host}]" if ":" in host else host
+        #: Address of the service, base path included, without a slash at its end.
+        self.url = f"http://{shown}:{self.port}{base_path}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="local-" + name, daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to accept connections."""
+        self._thread.start()
+
+    def stop(self, *, running: bool = True) -> None:
+        """Stop accepting, end every connection, wait for every thread.
+
+        :param running: whether :meth:`start` was called.
+        """
+        self.stopping.set()
+        if running:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        with self._lock:
+            left = list(self._open.items())
+        for connection, _ in left:
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # It ended by itself meanwhile.
+        for _, thread in left:
+            thread.join(10)
+
+    def opened(self, connection: socket.socket) -> None:
+        """Note a connection, so that :meth:`stop` can end it."""
+        with self._lock:
+            self._open[connection] = threading.current_thread()
+        if self.stopping.is_set():
+            raise ConnectionAbortedError("the server stops")
+
+    def closed(self, connection: socket.socket) -> None:
+        """Forget a connection."""
+        with self._lock:
+            self._open.pop(connection, None)
+
+    def inner_path(self, path: str) -> str:
+        """A path without the base path; as it is when it lies outside."""
+        if self.base_path and path.startswith(self.base_path + "/"):
+            return path[len(self.base_path) :]
+        return path
+
+    def claim(self, method: str, target: str) -> Optional[Plan]:
+        """What is to go wrong with a request."""
+        return self._faults.claim(self.name, method, target)
+
+    def broken(self) -> Answer:
+        """What is said when the service itself has a bug."""
+        return text_answer(500, "")
+
+    def account(self, method: str, path: str, status: int, received: int, sent: int) -> None:
+        """Write a request into the account."""
+        seen = Seen(method, path, status)
+        self._records.append(Record(seen, received, sent, time.monotonic()))
+
+    @property
+    def records(self) -> List[Record]:
+        """The latest requests, oldest first, in full."""
+        return list(self._records)
+
+    @property
+    def requests(self) -> List[Seen]:
+        """The latest requests, oldest first: (method, path, status)."""
+        return [record.seen for record in list(self._records)]
+
+    def count(self, match: str = "* *", status: Optional[int] = None) -> int:
+        """How many requests of the account match.
+
+        :param match: method and path pattern, as faults have it.
+        :param status: count only those with this status; 0 for those without an answer.
+        """
+        pattern = compile_match(match)
+        return sum(
+            1
+            for seen in self.requests
+            if pattern.fullmatch(seen.method + " " + seen.path)
+            and (status is None or seen.status == status)
+        )
+
+    def forget(self) -> None:
+        """Empty the account."""
+        self._records.clear()

@@ -1,0 +1,172 @@
+"""The local server: every service that is built, each on its own loopback address."""
+
+import ipaddress
+import os
+import shlex
+import tempfile
+from types import TracebackType
+from typing import Any, Dict, List, Mapping, Optional, Type, Union
+
+from smartxfer.errors import UsageError
+
+from .faults import Fault, FaultBook
+from .filesender import FileSender
+from .objects import private_directory
+
+__all__ = ["LocalServer"]
+
+
+class LocalServer:
+    """Runs the services on loopback.
+
+    :param data: directory that keeps objects and metadata over a restart. None: a temporary one,
+        removed by :meth:`stop`.
+    :param host: address to bind.
+    :param allow_remote: permit an address that is not loopback.
+    :param filesender: options of FileSender, see :class:`smartxfer.local.filesender.Site`.
+    :param export: file that gets shell ``export`` lines (mode 0600) once every service answers.
+    :raises UsageError: an option is unknown, the host is not loopback, or it cannot be bound.
+    """
+
+    def __init__(
+        self,
+        data: "Union[str, os.PathLike[str], None]" = None,
+        *,
+        host: str = "127.0.0.1",
+        allow_remote: bool = False,
+        filesender: Optional[Mapping[str, Any]] = None,
+        export: "Union[str, os.PathLike[str], None]" = None,
+    ) -> None:
+        if not allow_remote and not _is_loopback(host):
+            raise UsageError(
+                f"{host} is not a loopback address; the local server has no defences, "
+                "say allow_remote=True to open it to others"
+            )
+        self._export = os.fspath(export) if export is not None else None
+        self._book = FaultBook()
+        self._temporary: Optional[tempfile.TemporaryDirectory[str]] = None
+        if data is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="smartxfer-local-")
+            self.data: str = self._temporary.name
+        else:
+            self.data = private_directory(os.path.expanduser(os.fspath(data)))
+        self._state = "new"
+        try:
+            self.filesender = FileSender(
+                filesender,
+                host=host,
+                data=os.path.join(self.data, FileSender.name),
+                faults=self._book,
+            )
+        except BaseException:
+            self._clean()
+            raise
+
+    @property
+    def services(self) -> Dict[str, FileSender]:
+        """The services by name."""
+        return {FileSender.name: self.filesender}
+
+    @property
+    def env(self) -> Dict[str, str]:
+        """Environment variables that point clients at every service."""
+        merged: Dict[str, str] = {}
+        for service in self.services.values():
+            merged.update(service.env)
+        return merged
+
+    def start(self) -> "LocalServer":
+        """Begin to answer; when this returns every service does."""
+        if self._state != "new":
+            raise UsageError("a local server is started once")
+        self._state = "running"
+        for service in self.services.values():
+            service.start()
+        if self._export is not None:
+            _write_export(self._export, self.env)
+        return self
+
+    def stop(self) -> None:
+        """Stop answering; afterwards no thread, no socket, and no temporary directory is left."""
+        if self._state == "stopped":
+            return
+        running, self._state = self._state == "running", "stopped"
+        self._book.clear()
+        for service in self.services.values():
+            service.stop(running=running)
+        self._clean()
+
+    def _clean(self) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def __enter__(self) -> "LocalServer":
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.stop()
+
+    def fault(
+        self, service: str, match: str, effect: str, *, times: Optional[int] = 1, after: int = 0
+    ) -> Fault:
+        """Plan a fault; the language is described in :mod:`smartxfer.local.faults`.
+
+        :param service: name of a service, such as ``"filesender"``.
+        :param match: method and path pattern, such as ``"PUT /rest.php/file/*/chunk/*"``.
+        :param effect: what goes wrong, such as ``"reset-after 256K"``.
+        :param times: how often; None for always.
+        :param after: matches to let pass first.
+        :raises UsageError: the service is unknown, or match or effect are not understood.
+        """
+        if service not in self.services:
+            raise UsageError(
+                "no such service: {!r}; there are {}".format(service, ", ".join(self.services))
+            )
+        return self._book.plan(service, match, effect, times=times, after=after)
+
+    @property
+    def faults(self) -> List[Fault]:
+        """The planned faults."""
+        return self._book.faults
+
+    def unfired(self) -> List[Fault]:
+        """Faults that did not take effect as often as planned."""
+        return self._book.unfired()
+
+    def clear_faults(self) -> None:
+        """Forget every fault, and let those go on whom one holds up."""
+        self._book.clear()
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _write_export(path: str, env: Mapping[str, str]) -> None:
+    """Write ``export`` lines so that only the owner reads them, and nobody a half of them."""
+    lines = [f"export {name}={_quoted(value)}\n" for name, value in env.items()]
+    directory = os.path.dirname(path) or "."
+    # mkstemp makes it with mode 0600.
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".export-")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            stream.writelines(lines)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _quoted(value: str) -> str:
+    quoted = shlex.quote(value)
+    return quoted if quoted.startswith("'") else f"'{value}'"

@@ -1,0 +1,72 @@
+"""The two seams to the outside: time and the file system.
+
+Both are plain objects that are handed in, so that a test can pass one that never sleeps or whose disk is full.
+"""
+
+import os
+import random
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Union
+
+__all__ = ["SYSTEM_CLOCK", "SYSTEM_FILES", "Clock", "Files"]
+
+AnyPath = Union[str, Path]
+
+
+class Clock:
+    """Wall time, monotonic time, sleep and chance."""
+
+    def wall(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never step back."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that many seconds."""
+        time.sleep(seconds)
+
+    def wait(self, event: threading.Event, seconds: float) -> bool:
+        """Wait until ``event`` is set, but no longer than that; returns whether it is set."""
+        return event.wait(seconds)
+
+    def random(self) -> float:
+        """A number in [0, 1)."""
+        return random.random()
+
+
+class Files:
+    """What the engine does to the file system."""
+
+    def open(self, path: AnyPath, flags: int, mode: int = 0o666) -> int:
+        """Open like ``os.open``, in binary and not inherited by child processes."""
+        flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        return os.open(str(path), flags, mode)
+
+    def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
+        """Write some of ``data`` at ``offset``; returns how many bytes."""
+        if hasattr(os, "pwrite"):
+            return os.pwrite(fd, data, offset)
+        os.lseek(fd, offset, os.SEEK_SET)  # Windows: callers hold the file's lock
+        return os.write(fd, data)
+
+    def replace(self, source: AnyPath, target: AnyPath) -> None:
+        """Rename, replacing the target in one step."""
+        os.replace(str(source), str(target))
+
+    def fsync(self, fd: int) -> None:
+        """Flush a file's bytes to the disk."""
+        os.fsync(fd)
+
+    def free_space(self, directory: AnyPath) -> int:
+        """Bytes that may still be written in ``directory``."""
+        return shutil.disk_usage(str(directory)).free
+
+
+SYSTEM_CLOCK = Clock()
+SYSTEM_FILES = Files()

@@ -1,0 +1,29 @@
+"""The engine: one upload loop and one download loop, which know no service."""
+
+from smartxfer.transfer.journal import DirectoryStorage, Journal
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.progress import Progress, ProgressEvent
+from smartxfer.transfer.protocols import Cancel, ProgressCallback, Sink, Source, Storage
+from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.sink import FileSink, MemorySink, StreamSink
+from smartxfer.transfer.source import BytesSource, OpenFileSource, PathSource
+
+__all__ = [
+    "BytesSource",
+    "Cancel",
+    "DirectoryStorage",
+    "FileResult",
+    "FileSink",
+    "Journal",
+    "MemorySink",
+    "OpenFileSource",
+    "Operation",
+    "PathSource",
+    "Progress",
+    "ProgressCallback",
+    "ProgressEvent",
+    "Sink",
+    "Source",
+    "Storage",
+    "StreamSink",
+]

@@ -1,0 +1,122 @@
+"""The body of one request: a part of a source, read as it is sent."""
+
+import threading
+from typing import Callable, Iterator
+
+from smartxfer.errors import LocalError, SourceChanged
+from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.protocols import Source
+from smartxfer.transport import attempt
+
+__all__ = ["LARGEST_BLOCK", "Pace", "PartBody", "buffer"]
+
+SMALLEST_BLOCK = 64 * 1024
+LARGEST_BLOCK = 1024 * 1024
+_FAST, _SLOW = 0.02, 0.5
+
+_local = threading.local()
+
+
+def buffer() -> memoryview:
+    """The calling thread's own buffer of :data:`LARGEST_BLOCK` bytes."""
+    if not hasattr(_local, "buffer"):
+        _local.buffer = memoryview(bytearray(LARGEST_BLOCK))
+    view: memoryview = _local.buffer
+    return view
+
+
+class Pace:
+    """The size of the next block: small on a slow line, so that the stall guard sees bytes move."""
+
+    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.block = SMALLEST_BLOCK
+        self._clock = clock
+        self._at = clock.monotonic()
+
+    def step(self) -> int:
+        """One block went: how large the next may be, in bytes."""
+        now = self._clock.monotonic()
+        took, self._at = now - self._at, now
+        if took < _FAST:
+            self.block = min(self.block * 2, LARGEST_BLOCK)
+        elif took > _SLOW:
+            self.block = SMALLEST_BLOCK
+        return self.block
+
+
+class PartBody:
+    """A file-like body for requests: a length, ``read`` in blocks without copies, and ``seek(0)``.
+
+    :param moved: told the number of bytes handed to the socket; less than 0 when they are sent again.
+    """
+
+    def __init__(self, source: Source, part: Part, moved: Callable[[int], None]) -> None:
+        self.part = part
+        self._source = source
+        self._moved = moved
+        self._at = 0
+        self._told = 0
+        self._pace = Pace()
+
+    def __len__(self) -> int:
+        return self.part.size
+
+    def __iter__(self) -> Iterator[memoryview]:
+        """The blocks, for a look at the bytes before they are sent (a signature, a checksum)."""
+        at = 0
+        while at < self.part.size:
+            block = self._block(at, LARGEST_BLOCK)
+            at += len(block)
+            yield block
+
+    def tell(self) -> int:
+        """Offset within the part."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Rewind; only to the start."""
+        if (offset, whence) != (0, 0):
+            raise LocalError("a part can only be rewound to its start")
+        self._at = 0
+        self.unsend()
+        return 0
+
+    def unsend(self) -> None:
+        """Take back what was told as sent."""
+        if self._told:
+            told, self._told = self._told, 0
+            self._moved(-told)
+
+    def read(self, size: int = -1) -> memoryview:
+        """The next block, of the size that the line's pace allows; the one before it is sent by now."""
+        self._tell_sent()
+        wanted = self._pace.step()
+        now = attempt.current()
+        if now is not None:
+            now.guarded = self._at < self.part.size
+        block = self._block(self._at, wanted if size < 0 else max(size, wanted))
+        self._at += len(block)
+        return block
+
+    def _tell_sent(self) -> None:
+        count = self._at - self._told
+        if count > 0:
+            self._told = self._at
+            now = attempt.current()
+            if now is not None:
+                now.moved += count
+            self._moved(count)
+
+    def _block(self, at: int, wanted: int) -> memoryview:
+        wanted = min(wanted, self.part.size - at, LARGEST_BLOCK)
+        view = buffer()[:wanted]
+        if not wanted:
+            return view
+        try:
+            count = self._source.read_at(view, self.part.start + at)
+        except OSError as error:
+            raise LocalError(f"cannot read {self._source.name}: {error.strerror or error}") from None
+        if not count:
+            raise SourceChanged(f"{self._source.name} became shorter while it was sent")
+        return view[:count]

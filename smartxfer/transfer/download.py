@@ -1,0 +1,236 @@
+"""The download loop: pieces of a file, in parallel, verified before they get their final name."""
+
+from collections import deque
+from pathlib import Path
+from typing import Any, Callable, ContextManager, Deque, Dict, Iterable, Optional, Tuple
+
+import attrs
+
+from smartxfer.errors import ChecksumMismatch, CommunicationError, SizeMismatch, Truncated
+from smartxfer.transfer.operation import Lane, Operation, Task
+from smartxfer.transfer.plan import gaps
+from smartxfer.transfer.protocols import Extent, Sink
+from smartxfer.transfer.ranges import Incoming
+from smartxfer.transfer.result import FileResult
+
+__all__ = ["Download", "DownloadLane"]
+
+_READ = 256 * 1024
+
+
+@attrs.frozen
+class Download:
+    """One file to fetch, as a service describes it to the engine.
+
+    :param identity: what tells this object from any other, kept beside a partial file.
+    :param open_range: one try at bytes [start, stop); stop None for an unknown end.  It may begin earlier.
+    :param size: bytes, or None where the service cannot say.
+    :param step: pieces are cut at multiples of this many bytes; None where ranges cannot be used.
+    :param digest: (algorithm, hex) that the service promises, if it does.
+    :param note: told when the file stands under its final name.
+    """
+
+    name: str
+    sink: Sink
+    identity: Dict[str, Any]
+    open_range: Callable[[int, Optional[int]], ContextManager[Incoming]]
+    size: Optional[int] = None
+    step: Optional[int] = None
+    digest: Optional[Tuple[str, str]] = None
+    note: Callable[[], None] = lambda: None
+
+
+class _Again(Exception):
+    """The object has to come again from its start."""
+
+    def __init__(self, ranged: bool) -> None:
+        super().__init__()
+        self.ranged = ranged
+
+
+class _Piece:
+    """Bytes still to come: ``at`` moves on to ``stop``, which is None where the end is not known."""
+
+    __slots__ = ("at", "stop")
+
+    def __init__(self, start: int, stop: Optional[int]) -> None:
+        self.at = start
+        self.stop = stop
+
+
+class DownloadLane(Lane):
+    """One file's way down: begin, pieces, finish; from the start again where it must be."""
+
+    def __init__(self, download: Download, operation: Operation, at_once: int) -> None:
+        self._download = download
+        self._operation = operation
+        self._at_once = 1 if download.sink.sequential else at_once
+        self._ranged = download.step is not None and download.size is not None
+        self._waiting: Deque[Task] = deque([self._begin])
+        self._flying = 0
+        self._again = self._finishing = self._fetched_twice = False
+        self._failure: Optional[BaseException] = None
+        self._size = download.size
+        self._done = self._resumed = self._retries = 0
+        self._digest: Optional[str] = None
+        self._started = operation.clock.monotonic()
+        self._seconds = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether tasks are waiting or under way."""
+        return bool(self._waiting or self._flying)
+
+    def next_task(self) -> Optional[Task]:
+        """The next piece, or the finish when all are there."""
+        if self._flying >= self._at_once or not self._waiting:
+            return None
+        self._flying += 1
+        return self._waiting.popleft()
+
+    def settle(self, error: Optional[BaseException]) -> None:
+        """Go on to the finish after the last piece, or start again; after a failure, start nothing more."""
+        self._flying -= 1
+        if isinstance(error, _Again):
+            self._again = True
+            self._ranged = self._ranged and error.ranged
+        elif error is not None and self._failure is None:
+            self._failure = error
+        if self._failure is not None or self._again:
+            self._waiting.clear()
+        if not self.open and self._failure is None:
+            if self._again:
+                self._again = self._finishing = False
+                self._waiting.append(self._restart)
+            elif not self._finishing:
+                self._finishing = True
+                self._waiting.append(self._finish)
+        if not self.open:
+            self._end()
+
+    @property
+    def result(self) -> FileResult:
+        """What became of the file."""
+        path: Optional[Path] = getattr(self._download.sink, "path", None)
+        verified = self._digest.partition(":")[0] if self._digest else "size"
+        return FileResult(
+            name=self._download.name,
+            path=path,
+            bytes=self._done,
+            digest=self._digest,
+            verified=verified if self._failure is None else None,
+            resumed=self._resumed,
+            retries=self._retries,
+            seconds=self._seconds,
+            error=self._failure,
+        )
+
+    # -- tasks, in worker threads -----------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        have = list(self._download.sink.begin(self._download.size, self._download.identity))
+        if have and not self._ranged:
+            self._download.sink.restart()
+            have = []
+        self._resumed = self._done = sum(stop - start for start, stop in have)
+        self._operation.reporter.queue(self._download.name, self._download.size, self._done)
+        self._cut(have)
+
+    def _restart(self) -> None:
+        self._download.sink.restart()
+        done, self._done, self._resumed = self._done, 0, 0
+        self._operation.reporter.move(self._download.name, -done, "retrying")
+        self._cut([])
+
+    def _cut(self, have: Iterable[Extent]) -> None:
+        if self._ranged and self._size is not None and self._download.step is not None:
+            pieces = [_Piece(*gap) for gap in gaps(self._size, have, self._download.step)]
+        else:
+            pieces = [_Piece(0, self._size)] if self._size != 0 else []
+        self._waiting.extend(self._fetching(piece) for piece in pieces)
+
+    def _fetching(self, piece: _Piece) -> Task:
+        return lambda: self._fetch(piece)
+
+    def _fetch(self, piece: _Piece) -> None:
+        tries = self._operation.tries(f"{self._download.name}, from byte {piece.at}")
+        while True:
+            before = piece.at
+            try:
+                with self._operation.attempt():
+                    self._pull(piece)
+                return
+            except CommunicationError as failure:
+                error = failure
+            self._operation.check()
+            if piece.at > before:
+                tries.progressed()
+            tries.failed(error)
+            self._retries += 1
+            self._operation.reporter.move(self._download.name, 0, "retrying")
+            if not self._ranged and piece.at:
+                self._download.sink.restart()
+                self._moved(piece, -piece.at)
+
+    def _pull(self, piece: _Piece) -> None:
+        """One try at the rest of a piece."""
+        asked = (piece.at, piece.stop)
+        with self._download.open_range(*asked) as incoming:
+            if incoming.whole and asked != (0, self._size):
+                raise _Again(ranged=False)
+            stop = piece.stop
+            if stop is None:
+                stop = self._size = incoming.size
+            skip = piece.at - incoming.start
+            surplus = not incoming.whole and incoming.end > (stop or incoming.end)
+            while True:
+                data = incoming.read(_READ)
+                if not data:
+                    break
+                if skip:
+                    data, skip = data[skip:], max(0, skip - len(data))
+                if surplus and piece.at + len(data) > stop:
+                    data = data[: stop - piece.at]
+                if stop is not None and piece.at + len(data) > stop:
+                    raise SizeMismatch(
+                        f"{self._download.name}: more than the promised bytes", expected=stop
+                    )
+                self._download.sink.write_at(data, piece.at)
+                self._moved(piece, len(data))
+        if stop is not None and piece.at < stop:
+            raise Truncated(
+                f"{self._download.name}: the body ended at byte {piece.at} of {stop}",
+                got=piece.at,
+                expected=stop,
+            )
+
+    def _moved(self, piece: _Piece, count: int) -> None:
+        piece.at += count
+        with self._operation.lock:
+            self._done += count
+        self._operation.reporter.move(self._download.name, count)
+
+    def _finish(self) -> None:
+        if self._download.digest is not None:
+            algorithm, expected = self._download.digest
+            actual = self._download.sink.digest(algorithm)
+            if actual != expected.lower():
+                if not self._fetched_twice:
+                    self._fetched_twice = True
+                    raise _Again(ranged=True)
+                raise ChecksumMismatch(
+                    f"{self._download.name}: {algorithm} is {actual}, the server promised {expected}",
+                    algorithm=algorithm,
+                    expected=expected,
+                    actual=actual,
+                )
+            self._digest = f"{algorithm}:{actual}"
+        self._download.sink.commit()
+        self._download.note()
+        self._operation.reporter.end(self._download.name, "done")
+
+    def _end(self) -> None:
+        self._seconds = self._operation.clock.monotonic() - self._started
+        if self._failure is not None:
+            self._download.sink.leave()
+            self._operation.reporter.end(self._download.name, "failed")

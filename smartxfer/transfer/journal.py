@@ -1,0 +1,212 @@
+"""What a later run needs to know of this one: versioned, locked, written whole or not at all."""
+
+import hashlib
+import json
+import logging
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from smartxfer.errors import InProgress
+from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
+from smartxfer.transfer.protocols import Storage
+
+__all__ = ["DirectoryStorage", "Journal", "Lock", "state_directory", "write_whole"]
+
+log = logging.getLogger("smartxfer.transfer")
+
+_VERSION = 1
+_SAVE_EVERY = 0.5
+#: Entries older than this many seconds are forgotten: no server keeps an unfinished upload that long.
+_EXPIRES = 21 * 24 * 3600
+
+
+def state_directory() -> Path:
+    """SMARTXFER_STATE_DIR, or the platform's directory for such things."""
+    given = os.environ.get("SMARTXFER_STATE_DIR")
+    if given:
+        return Path(given).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_state_dir("smartxfer", appauthor=False))
+
+
+def write_whole(path: Path, text: str, files: Files = SYSTEM_FILES) -> None:
+    """Write a small file in one step, readable by its owner only."""
+    fd, temporary = tempfile.mkstemp(prefix=path.name[:40], suffix=".tmp", dir=str(path.parent))
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        files.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+class Lock:
+    """One process at a time, by a lock file in the state directory."""
+
+    def __init__(self, name: str, what: str) -> None:
+        self._held: Any = None
+        import filelock
+
+        directory = state_directory() / "locks"
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            held = filelock.FileLock(str(directory / f"{name}.lock"), thread_local=False)
+            held.acquire(timeout=0)
+        except filelock.Timeout:
+            raise InProgress(f"{what} is being transferred by another process") from None
+        except OSError as error:
+            log.warning("no lock for %s: %s", what, error)
+            return
+        self._held = held
+
+    @classmethod
+    def of_target(cls, path: Path) -> "Lock":
+        """The lock of a file that is to be written."""
+        return cls(_hashed(str(path.absolute())), str(path))
+
+    def release(self) -> None:
+        """Let others at it."""
+        if self._held is not None:
+            self._held.release()
+            self._held = None
+
+
+class DirectoryStorage:
+    """Journals as files of mode 0600 in one directory."""
+
+    def __init__(self, directory: Optional[Path] = None, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._directory = directory
+        self._clock = clock
+
+    def load(self, key: str) -> Optional[str]:
+        """The text under ``key``, or None."""
+        try:
+            return self._path(key).read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
+    def save(self, key: str, text: str) -> None:
+        """Keep ``text`` under ``key``."""
+        path = self._path(key)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_whole(path, text)
+
+    def remove(self, key: str) -> None:
+        """Forget ``key``, and whatever has expired."""
+        oldest = self._clock.wall() - _EXPIRES
+        for path in [self._path(key), *self._expired(oldest)]:
+            if path.exists():
+                path.unlink()
+
+    def _expired(self, oldest: float) -> "list[Path]":
+        return [path for path in self._path("").parent.glob("*.json") if path.stat().st_mtime < oldest]
+
+    def _path(self, key: str) -> Path:
+        directory = self._directory or state_directory() / "journals"
+        return directory / f"{key}.json"
+
+
+class Journal:
+    """The memory of one request to move files, shared by its runs.
+
+    A journal that cannot be read or written costs the resume, not the transfer.
+
+    :param key: what makes the request this one: service, origin, account, recipients, options, ...
+    :param what: the request in words, for messages.
+    """
+
+    def __init__(
+        self,
+        key: Mapping[str, Any],
+        what: str,
+        *,
+        storage: Optional[Storage] = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._name = _hashed(json.dumps(key, sort_keys=True, default=str))
+        self._storage = storage if storage is not None else DirectoryStorage(clock=clock)
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._saved_at = float("-inf")
+        self._changed = False
+        self._lock = Lock(self._name, what)
+        #: What is remembered; change it under :meth:`changing`.
+        self.state: Dict[str, Any] = self._load()
+
+    def _load(self) -> Dict[str, Any]:
+        try:
+            text = self._storage.load(self._name)
+            found = json.loads(text) if text is not None else None
+        except (OSError, ValueError) as error:
+            log.warning("a journal cannot be read, nothing is resumed: %s", error)
+            return {}
+        if found is None:
+            return {}
+        if not isinstance(found, dict) or found.get("version") != _VERSION:
+            log.warning("a journal of an unknown version is ignored, nothing is resumed")
+            return {}
+        state = found.get("state")
+        return state if isinstance(state, dict) else {}
+
+    def note(self, **changes: Any) -> None:
+        """Remember these values, on disk at once."""
+        with self._mutex:
+            self.state.update(changes)
+        self.save()
+
+    def append(self, mapping: str, key: str, value: Any) -> None:
+        """Add ``value`` to the list ``state[mapping][key]``, on disk soon."""
+        with self._mutex:
+            self.state.setdefault(mapping, {}).setdefault(key, []).append(value)
+            self._changed = True
+            due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
+        if due:
+            self.save()
+
+    def drop(self, mapping: str, key: str) -> None:
+        """Forget ``state[mapping][key]``."""
+        with self._mutex:
+            self.state.get(mapping, {}).pop(key, None)
+        self.save()
+
+    def save(self) -> None:
+        """Write it down now."""
+        with self._mutex:
+            self._saved_at = self._clock.monotonic()
+            self._changed = False
+            text = json.dumps({"version": _VERSION, "state": self.state})
+            try:
+                self._storage.save(self._name, text)
+            except OSError as error:
+                log.warning("a journal cannot be written, this transfer cannot be resumed: %s", error)
+
+    def forget(self) -> None:
+        """The request is done: nothing is left to remember."""
+        with self._mutex:
+            self._changed = False
+            self.state = {}
+            try:
+                self._storage.remove(self._name)
+            except OSError as error:
+                log.warning("a journal cannot be removed: %s", error)
+
+    def close(self) -> None:
+        """Write down what is not yet, and let another process at it."""
+        if self._changed:
+            self.save()
+        self._lock.release()
+
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,0 +1,258 @@
+"""A file on its way: ``name.part`` and, beside it, ``name.part.json`` that says what is in it.
+
+The side file names the object, its size, the inode of the partial file and the checksummed extents written so
+far.  A partial file that the side file does not own is never opened.  Checksums are checked before anything is
+built upon, so that a tail lost in a crash is fetched again.
+"""
+
+import errno
+import json
+import logging
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple, Union
+
+from smartxfer.errors import DiskFull, LocalError
+from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
+from smartxfer.transfer.digest import digest_of, quick
+from smartxfer.transfer.journal import Lock, write_whole
+from smartxfer.transfer.protocols import Extent
+
+__all__ = ["FileSink"]
+
+log = logging.getLogger("smartxfer.transfer")
+
+_VERSION = 1
+_SAVE_EVERY = 1.0
+_BLOCK = 1024 * 1024
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_LONGEST_NAME = 255 - len(".9.part.json")
+
+
+class FileSink:
+    """Writes ``path`` by way of a partial file, which a later run goes on from.
+
+    :param path: the final name; it comes into being complete, in one step.
+    """
+
+    sequential = False
+
+    def __init__(
+        self,
+        path: Union[str, "os.PathLike[str]"],
+        *,
+        files: Files = SYSTEM_FILES,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.path = Path(os.fsdecode(os.fspath(path))).expanduser()
+        self._files = files
+        self._clock = clock
+        self._fd = -1
+        self._part = self._side = self.path
+        self._size: Optional[int] = None
+        self._identity: Dict[str, Any] = {}
+        #: stop -> (start, checksum) of each run of bytes written.
+        self._runs: Dict[int, Tuple[int, int]] = {}
+        self._mutex = threading.Lock()
+        self._saved_at = clock.monotonic()
+        self._lock: Optional[Lock] = None
+
+    def begin(self, size: Optional[int], identity: Dict[str, Any]) -> List[Extent]:
+        """Take the lock, find what an earlier run left, and check it.
+
+        :raises InProgress: another process writes the same file.
+        :raises LocalError: the target is a directory or cannot be written.
+        """
+        if self.path.is_dir():
+            raise LocalError(f"{self.path} is a directory", hint="give the name of a file")
+        self._size, self._identity = size, identity
+        self._lock = Lock.of_target(self.path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            for number in range(1, 10):
+                self._part = _beside(self.path, ".part" if number == 1 else f".{number}.part")
+                self._side = self._part.with_name(self._part.name + ".json")
+                if self._open():
+                    self._warn_of_space()
+                    return [(start, stop) for stop, (start, _) in self._runs.items()]
+            raise LocalError(f"partial files of others stand beside {self.path}")
+        except OSError as error:
+            self.leave()
+            raise _ours(error, self.path) from None
+
+    def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
+        """Write all of ``data`` and take it into account."""
+        view, at = memoryview(data), offset
+        try:
+            while view:
+                count = self._files.pwrite(self._fd, view, at)
+                view, at = view[count:], at + count
+        except OSError as error:
+            raise _ours(error, self.path) from None
+        with self._mutex:
+            start, before = self._runs.get(offset, (offset, 0))
+        checksum = quick(data, before)
+        with self._mutex:
+            self._runs.pop(offset, None)
+            self._runs[at] = (start, checksum)
+            due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
+        if due:
+            self._save()
+
+    def restart(self) -> None:
+        """Empty the partial file."""
+        with self._mutex:
+            self._runs.clear()
+        os.ftruncate(self._fd, 0)
+
+    def digest(self, algorithm: str) -> str:
+        """Hex digest of the partial file."""
+        return digest_of(self._part, algorithm)
+
+    def commit(self) -> None:
+        """Check the length and give the file its name."""
+        try:
+            written = os.fstat(self._fd).st_size
+            if self._size is not None and written != self._size:
+                raise LocalError(f"{self._part} holds {written} bytes, not {self._size}")
+            self._close()
+            self._files.replace(self._part, self.path)
+            self._side.unlink()
+        except FileNotFoundError:
+            log.debug("%s had no side file", self.path)
+        except OSError as error:
+            raise _ours(error, self.path) from None
+        finally:
+            self._unlock()
+
+    def leave(self) -> None:
+        """Save what is there for a later run; an empty partial file is not kept."""
+        if self._fd >= 0:
+            if self._runs:
+                self._save()
+            else:
+                for path in (self._part, self._side):
+                    _unlink(path)
+            self._close()
+        self._unlock()
+
+    # -- the partial file -------------------------------------------------------------------------------
+
+    def _open(self) -> bool:
+        """Open our partial file, or a new one; False when the name is taken by another's."""
+        saved = self._load()
+        try:
+            self._fd = self._files.open(self._part, os.O_RDWR | _NO_FOLLOW)
+        except FileNotFoundError:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
+            self._fd = self._files.open(self._part, flags)
+            self._runs = {}
+            self._save()
+            return True
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.EISDIR):
+                return False
+            raise
+        there = os.fstat(self._fd)
+        if not stat.S_ISREG(there.st_mode) or saved.get("inode") != _inode(there):
+            self._close()
+            return False
+        if saved.get("identity") == self._identity and saved.get("size") == self._size:
+            self._runs = self._checked(saved.get("runs", []), there.st_size)
+        else:
+            os.ftruncate(self._fd, 0)
+        return True
+
+    def _load(self) -> Dict[str, Any]:
+        try:
+            saved = json.loads(self._side.read_text("utf-8"))
+        except (OSError, ValueError):
+            return {}
+        good = isinstance(saved, dict) and saved.get("version") == _VERSION
+        return saved if good else {}
+
+    def _save(self) -> None:
+        with self._mutex:
+            self._saved_at = self._clock.monotonic()
+            runs = [[start, stop, checksum] for stop, (start, checksum) in self._runs.items()]
+        state = {
+            "version": _VERSION,
+            "inode": _inode(os.fstat(self._fd)),
+            "identity": self._identity,
+            "size": self._size,
+            "runs": runs,
+        }
+        try:
+            write_whole(self._side, json.dumps(state), self._files)
+        except OSError as error:
+            log.warning("cannot note how far %s is: %s", self.path, error)
+
+    def _checked(self, runs: List[Any], length: int) -> Dict[int, Tuple[int, int]]:
+        """Those of the noted runs whose bytes are really there."""
+        good = {}
+        for start, stop, checksum in runs:
+            if not 0 <= start < stop <= length:
+                continue
+            found, at = 0, start
+            while at < stop:
+                data = self._read(min(_BLOCK, stop - at), at)
+                if not data:
+                    break
+                found, at = quick(data, found), at + len(data)
+            if found == checksum and at == stop:
+                good[stop] = (start, checksum)
+            else:
+                log.warning("bytes %d to %d of %s are damaged and are fetched again", start, stop, self._part)
+        return good
+
+    def _read(self, count: int, offset: int) -> bytes:
+        os.lseek(self._fd, offset, os.SEEK_SET)
+        return os.read(self._fd, count)
+
+    def _warn_of_space(self) -> None:
+        if self._size is None:
+            return
+        free = self._files.free_space(self.path.parent)
+        needed = self._size - sum(stop - start for stop, (start, _) in self._runs.items())
+        if needed > free:
+            log.warning("%s needs %d bytes and %d are free", self.path, needed, free)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+def _beside(path: Path, suffix: str) -> Path:
+    """``path`` with a suffix, its stem cut where the name would grow too long."""
+    raw = os.fsencode(path.name)
+    if len(raw) > _LONGEST_NAME:
+        raw = raw[: _LONGEST_NAME - 9] + b"-%08x" % quick(raw)
+    return path.with_name(raw.decode("utf-8", "ignore") + suffix)
+
+
+def _inode(found: os.stat_result) -> List[int]:
+    return [found.st_dev, found.st_ino]
+
+
+def _unlink(path: Path) -> None:
+    try:
+        path.unlink()
+    except OSError as error:
+        log.debug("cannot remove %s: %s", path, error)
+
+
+def _ours(error: OSError, path: Path) -> LocalError:
+    if isinstance(error, LocalError):
+        return error
+    kind = DiskFull if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)) else LocalError
+    made = kind(f"cannot write {path}: {error.strerror or error}")
+    made.errno = error.errno
+    return made

@@ -1,0 +1,139 @@
+"""Progress: one frozen event, one reporter, and a bar made of them."""
+
+import threading
+from typing import Any, Callable, Dict, Optional, Union
+
+import attrs
+
+from smartxfer.errors import Cancelled, UsageError
+from smartxfer.seams import SYSTEM_CLOCK, Clock
+
+__all__ = ["Progress", "ProgressEvent", "Reporter"]
+
+#: Least seconds between two events of one file while bytes move.
+_INTERVAL = 0.05
+
+
+@attrs.frozen
+class ProgressEvent:
+    """How far one file is.
+
+    :param name: the file's name in the transfer.
+    :param done: bytes; may step back when something has to be sent or fetched again.
+    :param total: bytes, or None when not known yet.
+    :param state: ``"queued"``, ``"moving"``, ``"retrying"``, ``"done"`` or ``"failed"``.
+    """
+
+    name: str
+    done: int
+    total: Optional[int]
+    state: str
+
+
+Progress = Union[None, bool, str, Callable[[ProgressEvent], Any]]
+"""What ``progress=`` takes: None or False, True for a bar, a label for a bar, or a callable."""
+
+
+class Reporter:
+    """Gathers byte counts from all threads and tells the callback, one call at a time."""
+
+    def __init__(self, progress: Progress, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._callback, self._close = _callback_of(progress)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._files: Dict[str, _Count] = {}
+        #: What the callback raised, if it did.
+        self.failure: Optional[BaseException] = None
+
+    def queue(self, name: str, total: Optional[int], done: int = 0) -> None:
+        """Announce a file, with the bytes that are there already."""
+        with self._lock:
+            self._files[name] = _Count(done, total)
+            self._tell(name, "queued")
+
+    def move(self, name: str, count: int, state: str = "moving") -> None:
+        """``count`` more bytes (less than 0: fewer) of a file are done."""
+        if self._callback is None and self.failure is None:
+            return
+        with self._lock:
+            file = self._files[name]
+            file.done += count
+            now = self._clock.monotonic()
+            if state != "moving" or count < 0 or now - file.told_at >= _INTERVAL:
+                file.told_at = now
+                self._tell(name, state)
+        self.check()
+
+    def end(self, name: str, state: str) -> None:
+        """A file is ``"done"`` or ``"failed"``."""
+        with self._lock:
+            if name in self._files:
+                self._tell(name, state)
+
+    def check(self) -> None:
+        """Raise :class:`Cancelled`, caused by what the callback raised, if it did."""
+        if self.failure is not None:
+            raise Cancelled("the progress callback raised an exception") from self.failure
+
+    def close(self) -> None:
+        """Close the bar, if we opened one."""
+        with self._lock:
+            if self._close is not None:
+                self._close()
+
+    def _tell(self, name: str, state: str) -> None:
+        if self._callback is None:
+            return
+        file = self._files[name]
+        try:
+            self._callback(ProgressEvent(name, file.done, file.total, state))
+        except BaseException as error:  # whatever it is, it is handed back to the caller
+            self.failure = error
+            self._callback = None
+
+
+class _Count:
+    __slots__ = ("done", "told_at", "total")
+
+    def __init__(self, done: int, total: Optional[int]) -> None:
+        self.done = done
+        self.total = total
+        self.told_at = float("-inf")
+
+
+def _callback_of(progress: Progress) -> Any:
+    if progress is None or progress is False:
+        return None, None
+    if progress is True or isinstance(progress, str):
+        bar = _Bar(progress if isinstance(progress, str) else None)
+        return bar, bar.close
+    if not callable(progress):
+        raise UsageError(
+            f"progress must be None, True, a label or a callable, not {type(progress).__name__}"
+        )
+    return progress, None
+
+
+class _Bar:
+    """One tqdm bar over all files of a call."""
+
+    def __init__(self, label: Optional[str]) -> None:
+        from tqdm.auto import tqdm
+
+        self._bar: Any = tqdm(
+            total=0, desc=label, unit="B", unit_scale=True, unit_divisor=1024, dynamic_ncols=True
+        )
+        self._label = label
+        self._done: Dict[str, int] = {}
+
+    def __call__(self, event: ProgressEvent) -> None:
+        if event.name not in self._done:
+            self._done[event.name] = 0
+            self._bar.total += event.total or 0
+            if self._label is None:
+                self._bar.set_description(event.name, refresh=False)
+        self._bar.update(event.done - self._done[event.name])
+        self._done[event.name] = event.done
+
+    def close(self) -> None:
+        self._bar.close()

@@ -1,0 +1,105 @@
+"""Reading a byte range over HTTP, and refusing anything that is not that range."""
+
+import contextlib
+import re
+from typing import Callable, Iterator, Optional
+
+import attrs
+import requests
+
+from smartxfer.errors import DecodeError, RangeMismatch, SizeMismatch
+from smartxfer.transport import Call, Wire, attempt
+
+__all__ = ["Incoming", "open_range"]
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
+
+
+class Incoming:
+    """Bytes arriving: from ``start`` on, ``size`` of them if the server said how many.
+
+    ``whole`` is True when the server sends the object from its start, whatever was asked for.
+    """
+
+    def __init__(
+        self, wire: Wire, what: str, response: requests.Response, start: int, size: Optional[int]
+    ) -> None:
+        self.start = start
+        self.size = size
+        self.end = start + size if size is not None else start
+        self.whole = response.status_code == 200
+        self._wire = wire
+        self._what = what
+        self._raw = response.raw
+
+    def read(self, limit: int) -> bytes:
+        """Some bytes, as soon as there are any; none at the end."""
+        now = attempt.current()
+        if now is not None:
+            now.guarded = True
+        data: bytes = self._wire.guarded(self._what, self._raw.read1, limit, False) or b""
+        if now is not None:
+            now.moved += len(data)
+            now.guarded = False
+        return data
+
+
+@contextlib.contextmanager
+def open_range(
+    wire: Wire,
+    call: Call,
+    start: int,
+    stop: Optional[int],
+    size: Optional[int],
+    accept: Callable[[requests.Response], None] = lambda response: None,
+) -> Iterator[Incoming]:
+    """One try at bytes [start, stop) of an object.
+
+    No Range header is sent for the whole object.  A 200 answer to a range is handed on with ``whole`` set: the
+    caller starts again.
+
+    :param size: the object's size, if known.
+    :param accept: the service's own check of the answer; raises when it is no file.
+    :raises RangeMismatch: a 206 answer with another range, or of another object.
+    :raises SizeMismatch: the whole object has another size than the one known.
+    """
+    ranged = start > 0 or (stop is not None and stop != size)
+    if ranged:
+        last = "" if stop is None else str(stop - 1)
+        call = attrs.evolve(call, headers={**call.headers, "Range": f"bytes={start}-{last}"})
+    with wire.stream(call) as response:
+        accept(response)
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if encoding.lower() != "identity":
+            raise DecodeError(f"{call.what}: unexpected Content-Encoding {encoding!r}")
+        declared = response.headers.get("Content-Length", "")
+        length = int(declared) if declared.isdigit() else None
+        if response.status_code == 206 and ranged:
+            _check_range(call.what, response, start, stop, size)
+            yield Incoming(wire, call.what, response, start, None if stop is None else stop - start)
+        elif response.status_code == 200:
+            if size is not None and length is not None and length != size:
+                raise SizeMismatch(
+                    f"{call.what}: the server sends {length} bytes where {size} were promised",
+                    expected=size,
+                    actual=length,
+                )
+            yield Incoming(wire, call.what, response, 0, length if size is None else size)
+        else:
+            raise RangeMismatch(f"{call.what}: unexpected answer {response.status_code}")
+
+
+def _check_range(
+    what: str, response: requests.Response, start: int, stop: Optional[int], size: Optional[int]
+) -> None:
+    given = response.headers.get("Content-Range", "")
+    match = _CONTENT_RANGE.match(given)
+    good = (
+        match is not None
+        and int(match[1]) == start
+        and (stop is None or int(match[2]) == stop - 1)
+        and (size is None or match[3] in ("*", str(size)))
+    )
+    if not good:
+        asked = f"{start}-{'' if stop is None else stop - 1}/{'*' if size is None else size}"
+        raise RangeMismatch(f"{what}: asked for bytes {asked}, the server sends {given!r}")

@@ -1,0 +1,60 @@
+"""What became of each file."""
+
+from pathlib import Path
+from typing import List, Optional, Sequence
+
+import attrs
+
+from smartxfer.errors import BatchError
+
+__all__ = ["FileResult", "settle"]
+
+
+@attrs.frozen
+class FileResult:
+    """What became of one file.
+
+    :param name: its name in the transfer.
+    :param path: the local file, or None for memory and streams.
+    :param bytes: its size.
+    :param digest: ``"algorithm:hex"`` of what was checked, or None where the service gives none.
+    :param verified: what was checked: ``"md5"``, ``"size"``, ...; None when it failed.
+    :param resumed: bytes that an earlier run had moved.
+    :param retries: tries that failed on the way.
+    :param seconds: how long it took.
+    :param error: why it failed, or None.
+    """
+
+    name: str
+    path: Optional[Path] = None
+    bytes: int = 0
+    digest: Optional[str] = None
+    verified: Optional[str] = None
+    resumed: int = 0
+    retries: int = 0
+    seconds: float = 0.0
+    error: Optional[BaseException] = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the file is complete and verified."""
+        return self.error is None
+
+
+def settle(results: Sequence[FileResult]) -> List[FileResult]:
+    """The results, when all are good; the error itself for a single file.
+
+    :raises BatchError: some of several files failed; it carries every result.
+    """
+    failed = [result for result in results if result.error is not None]
+    if not failed:
+        return list(results)
+    first = failed[0].error
+    assert first is not None
+    if len(results) == 1:
+        raise first
+    raise BatchError(
+        f"{len(failed)} of {len(results)} files failed, first {failed[0].name!r}: {first}",
+        hint="see .results; a re-run goes on with what is missing",
+        results=list(results),
+    ) from first

@@ -1,0 +1,145 @@
+"""Where a download goes: a path, an open file, memory."""
+
+import io
+import os
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, Iterable, Optional, Union
+
+from smartxfer.errors import LocalError, UsageError
+from smartxfer.transfer.digest import digest_of, new_hash
+from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.protocols import Extent, Sink
+from smartxfer.transfer.source import path_of
+
+__all__ = ["FileSink", "MemorySink", "SinkLike", "StreamSink", "open_sink"]
+
+SinkLike = Union[str, "os.PathLike[str]", BinaryIO, "MemorySink", Sink]
+"""What a caller may give: a path, a directory, an open binary file, a :class:`MemorySink`."""
+
+
+class MemorySink:
+    """Keeps the bytes in memory; read them from ``data``."""
+
+    sequential = False
+    path = None
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._lock = threading.Lock()
+
+    @property
+    def data(self) -> bytes:
+        """The bytes so far."""
+        return bytes(self._bytes)
+
+    def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
+        """Start empty: memory holds nothing from an earlier run."""
+        self._bytes = bytearray()
+        return []
+
+    def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
+        """Put the bytes in their place."""
+        with self._lock:
+            missing = offset - len(self._bytes)
+            if missing > 0:
+                self._bytes.extend(bytes(missing))
+            self._bytes[offset : offset + len(data)] = data
+
+    def restart(self) -> None:
+        """Forget the bytes."""
+        self._bytes = bytearray()
+
+    def digest(self, algorithm: str) -> str:
+        """Hex digest of the bytes."""
+        running = new_hash(algorithm)
+        running.update(self._bytes)
+        return str(running.hexdigest())
+
+    def commit(self) -> None:
+        """Nothing to do: ``data`` is there."""
+
+    def leave(self) -> None:
+        """Drop what is not complete."""
+        self._bytes = bytearray()
+
+
+class StreamSink:
+    """Writes in order into an open binary file, which is not closed."""
+
+    sequential = True
+    path = None
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._seekable = bool(getattr(file, "seekable", lambda: False)())
+        self._start = file.tell() if self._seekable else 0
+        self._at = 0
+
+    def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
+        """Start where the file stands."""
+        return []
+
+    def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
+        """Append the bytes."""
+        if offset != self._at:
+            raise LocalError(f"a stream is at byte {self._at} and cannot take byte {offset}")
+        view = memoryview(data)
+        while view:
+            count = self._file.write(view)
+            view = view[len(view) if count is None else count :]
+        self._at += len(data)
+
+    def restart(self) -> None:
+        """Go back to where the file stood; a stream that cannot seek has let its bytes go."""
+        if self._at and not self._seekable:
+            raise LocalError(
+                "the object must come again from its start, and the stream cannot take bytes back",
+                hint="download to a file, or to an open file that can seek",
+            )
+        if self._at:
+            self._file.seek(self._start)
+            self._file.truncate()
+        self._at = 0
+
+    def digest(self, algorithm: str) -> str:
+        """Hex digest of the bytes, read back."""
+        if not (self._seekable and self._file.readable()):
+            raise LocalError(
+                "the checksum cannot be checked: the open file cannot be read back",
+                hint="open it with 'w+b', or download to a path",
+            )
+        self._file.flush()
+        self._file.seek(self._start)
+        found = digest_of(self._file, algorithm)
+        self._file.seek(self._start + self._at)
+        return found
+
+    def commit(self) -> None:
+        """Flush."""
+        self._file.flush()
+
+    def leave(self) -> None:
+        """Flush; what is there stays."""
+        self._file.flush()
+
+
+def open_sink(thing: SinkLike, name: str) -> Sink:
+    """A sink for whatever the caller gave.
+
+    :param name: safe file name, for a directory.
+    :raises UsageError: a file opened as text, or nothing one can write to.
+    """
+    path = path_of(thing)
+    if path is not None:
+        inside = path.is_dir() or str(thing).endswith(("/", os.sep))
+        return FileSink(path / name if inside else path)
+    if isinstance(thing, io.TextIOBase):
+        raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
+    if hasattr(thing, "write_at"):
+        return thing  # type: ignore[return-value]
+    if hasattr(thing, "write"):
+        return StreamSink(thing)  # type: ignore[arg-type]
+    raise UsageError(f"cannot write to a {type(thing).__name__}: give a path or an open file")
+
+

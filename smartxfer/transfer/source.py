@@ -1,0 +1,204 @@
+"""Where an upload's bytes come from: a path, bytes, an open file, a pipe."""
+
+import contextlib
+import io
+import os
+import stat
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, BinaryIO, Iterable, List, Optional, Union
+
+from smartxfer.errors import LocalError, SourceChanged, UsageError
+from smartxfer.transfer.protocols import Source
+
+__all__ = ["BytesSource", "OpenFileSource", "PathSource", "SourceLike", "open_source", "path_of"]
+
+#: Up to this many bytes an unseekable stream is held in memory; past it, it is spooled to disk.
+SPOOL_LIMIT = 8 * 1024 * 1024
+_BLOCK = 1024 * 1024
+
+SourceLike = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryIO, Iterable[bytes]]
+"""What a caller may give: a path, bytes in memory, an open binary file or stream, or an iterable of bytes."""
+
+_HAS_PREAD = hasattr(os, "preadv")
+
+
+class PathSource:
+    """A regular file, opened now and read at any offset by any thread."""
+
+    def __init__(self, path: Path, name: Optional[str] = None) -> None:
+        self.path = path
+        self.name = name if name is not None else path.name
+        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+        # O_NONBLOCK: opening a pipe that nobody writes to must not hang before it is refused.
+        self._fd = os.open(str(path), flags | getattr(os, "O_NONBLOCK", 0))
+        self._lock = threading.Lock()
+        self._before = os.fstat(self._fd)
+        if not stat.S_ISREG(self._before.st_mode):
+            os.close(self._fd)
+            raise UsageError(
+                f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
+            )
+        self.size = self._before.st_size
+        self.mtime_ns = self._before.st_mtime_ns
+
+    def read_at(self, buffer: memoryview, offset: int) -> int:
+        """Fill ``buffer`` from ``offset``."""
+        if _HAS_PREAD:
+            return os.preadv(self._fd, [buffer], offset)
+        with self._lock:
+            os.lseek(self._fd, offset, os.SEEK_SET)
+            data = os.read(self._fd, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def check_unchanged(self) -> None:
+        """Raise SourceChanged when size, modification time or the file itself is another."""
+        try:
+            now, there = os.fstat(self._fd), os.stat(str(self.path))
+        except FileNotFoundError:
+            raise SourceChanged(f"{self.path} was removed while it was sent") from None
+        before = (self._before.st_size, self._before.st_mtime_ns)
+        same_file = (there.st_dev, there.st_ino) == (self._before.st_dev, self._before.st_ino)
+        if (now.st_size, now.st_mtime_ns) != before or not same_file:
+            raise SourceChanged(f"{self.path} changed while it was sent")
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class BytesSource:
+    """Bytes in memory; they are not copied."""
+
+    path = None
+
+    def __init__(self, data: Union[bytes, bytearray, memoryview], name: str = "data") -> None:
+        self.name = name
+        self._view = memoryview(data).cast("B")
+        self.size = len(self._view)
+
+    def read_at(self, buffer: memoryview, offset: int) -> int:
+        """Fill ``buffer`` from ``offset``."""
+        part = self._view[offset : offset + len(buffer)]
+        buffer[: len(part)] = part
+        return len(part)
+
+    def check_unchanged(self) -> None:
+        """Nothing to check: a bytearray cannot change its size while it is looked at."""
+
+    def close(self) -> None:
+        """Give up the view of the bytes."""
+        self._view.release()
+
+
+class OpenFileSource:
+    """An open seekable binary file, from where it stands to its end; it is not closed."""
+
+    path = None
+
+    def __init__(self, file: BinaryIO, name: Optional[str] = None, owned: bool = False) -> None:
+        self._file = file
+        self._owned = owned
+        self._lock = threading.Lock()
+        self._start = file.tell()
+        self.size = max(0, file.seek(0, io.SEEK_END) - self._start)
+        file.seek(self._start)
+        self.name = name if name is not None else _name_of(file)
+
+    def read_at(self, buffer: memoryview, offset: int) -> int:
+        """Fill ``buffer`` from ``offset``; one thread at a time, for there is one file position."""
+        with self._lock:
+            self._file.seek(self._start + offset)
+            data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def check_unchanged(self) -> None:
+        """Raise SourceChanged when the file's length is another."""
+        with self._lock:
+            size = max(0, self._file.seek(0, io.SEEK_END) - self._start)
+        if size != self.size:
+            raise SourceChanged(f"{self.name} changed its length while it was sent")
+
+    def close(self) -> None:
+        """Close the file if it is a spool of ours, else leave it at its end."""
+        if self._owned:
+            self._file.close()
+
+
+def path_of(thing: Any) -> Optional[Path]:
+    """The path, with ``~`` expanded, if ``thing`` is one."""
+    if isinstance(thing, (str, os.PathLike)):
+        return Path(os.fsdecode(os.fspath(thing))).expanduser()
+    return None
+
+
+def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
+    """Open whatever the caller gave for reading.
+
+    A stream that cannot seek is read to its end first: up to 8 MiB into memory, past that into a temporary file.
+
+    :param name: the name to go by; by default the file's own.
+    :raises UsageError: text instead of bytes, a directory, a device.
+    :raises FileNotFoundError: no such local file.
+    """
+    path = path_of(thing)
+    if path is not None:
+        return PathSource(path, name)
+    if isinstance(thing, (bytes, bytearray, memoryview)):
+        return BytesSource(thing, name or "data")
+    if isinstance(thing, io.TextIOBase):
+        raise UsageError("a file opened as text cannot be sent", hint="open it in binary mode: 'rb'")
+    if hasattr(thing, "read"):
+        if _seekable(thing):
+            return OpenFileSource(thing, name)  # type: ignore[arg-type]
+        return _spooled(iter(lambda: thing.read(_BLOCK), b""), name or _name_of(thing))
+    if isinstance(thing, Iterable):
+        return _spooled(thing, name or "data")
+    raise UsageError(f"cannot send a {type(thing).__name__}: give a path, bytes or an open file")
+
+
+def _seekable(file: Any) -> bool:
+    try:
+        if not file.seekable():
+            return False
+        here = file.tell()
+        file.seek(0, io.SEEK_END)
+        file.seek(here)
+    except (AttributeError, OSError, ValueError):
+        return False
+    return True
+
+
+def _spooled(pieces: Iterable[bytes], name: str) -> Source:
+    held: List[bytes] = []
+    total = 0
+    spool: Optional[BinaryIO] = None
+    with contextlib.ExitStack() as undo:
+        for piece in pieces:
+            if not isinstance(piece, (bytes, bytearray, memoryview)):
+                raise UsageError(f"the stream {name!r} gives {type(piece).__name__}, not bytes")
+            total += len(piece)
+            if spool is None and total > SPOOL_LIMIT:
+                spool = undo.enter_context(tempfile.TemporaryFile(prefix="smartxfer-"))
+                spool.writelines(held)
+                held.clear()
+            if spool is None:
+                held.append(bytes(piece))
+            else:
+                spool.write(piece)
+        if spool is None:
+            return BytesSource(b"".join(held), name)
+        spool.seek(0)
+        undo.pop_all()
+        return OpenFileSource(spool, name, owned=True)
+    raise LocalError("unreachable")  # pragma: no cover - ExitStack never swallows
+
+
+def _name_of(file: Any) -> str:
+    name = getattr(file, "name", None)
+    return os.path.basename(name) if isinstance(name, str) and name[:1] != "<" else "data"

@@ -1,0 +1,121 @@
+"""Which files a list of paths means: directories walked, links skipped, names made relative."""
+
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import Any, Iterable, Iterator, List, Optional, Set, Tuple
+
+import attrs
+
+from smartxfer.errors import UsageError
+from smartxfer.transfer.source import SourceLike, open_source, path_of
+from smartxfer.transfer.protocols import Source
+
+__all__ = ["Item", "collect"]
+
+log = logging.getLogger("smartxfer.transfer")
+
+
+@attrs.frozen
+class Item:
+    """One file to send: its name in the transfer, where it comes from, and what it is now.
+
+    :param thing: path, or bytes, or an open file.
+    :param path: absolute path, None for anything but a path.
+    """
+
+    name: str
+    thing: Any = attrs.field(repr=False)
+    size: int
+    path: Optional[Path] = None
+    mtime_ns: int = 0
+
+    def open(self) -> Source:
+        """Open the bytes for reading."""
+        if self.path is None:
+            assert hasattr(self.thing, "read_at")
+            source: Source = self.thing
+            return source
+        return open_source(self.path, self.name)
+
+
+def collect(things: Iterable[Any], follow_symlinks: bool = False) -> List[Item]:
+    """The files that ``things`` stand for.
+
+    A directory stands for the files in it, named relative to the directory's parent; symbolic links in it are
+    skipped with a warning unless ``follow_symlinks``.  ``(name, thing)`` gives a file another name.
+
+    :raises UsageError: nothing to send, two files of one name, a device or pipe in a directory.
+    :raises FileNotFoundError: no such local file.
+    """
+    if isinstance(things, (str, bytes, os.PathLike)) or hasattr(things, "read"):
+        things = [things]
+    items: List[Item] = []
+    for thing in things:
+        items.extend(_items(thing, follow_symlinks))
+    if not items:
+        raise UsageError("there are no files to send")
+    names: Set[str] = set()
+    for item in items:
+        if item.name in names:
+            raise UsageError(
+                f"two files are named {item.name!r}", hint="give one of them as (name, path)"
+            )
+        names.add(item.name)
+    return items
+
+
+def _items(thing: Any, follow_symlinks: bool) -> Iterator[Item]:
+    name: Optional[str] = None
+    if isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[0], str):
+        name, thing = thing
+    path = path_of(thing)
+    if path is None:
+        source = open_source(_bytes_like(thing), name)
+        yield Item(source.name, source, source.size)
+    elif path.is_dir():
+        root = path.resolve() if path.name in ("", "..") else path.absolute()
+        for found in _walk(root, follow_symlinks, {_key(root)}):
+            inner = found.relative_to(root).as_posix()
+            yield _item(found, f"{name if name is not None else root.name}/{inner}")
+    else:
+        yield _item(path.absolute(), name if name is not None else path.name)
+
+
+def _item(path: Path, name: str) -> Item:
+    found = os.stat(str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise UsageError(
+            f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
+        )
+    return Item(name, path, found.st_size, path, found.st_mtime_ns)
+
+
+def _walk(directory: Path, follow: bool, above: Set[Tuple[int, int]]) -> Iterator[Path]:
+    """Files below ``directory``, in the order of their names; links that lead back up are left out."""
+    for path in sorted(directory.iterdir()):
+        if path.is_symlink():
+            if not follow:
+                log.warning("symbolic link %s is skipped", path)
+                continue
+            if not path.exists():
+                log.warning("symbolic link %s leads nowhere and is skipped", path)
+                continue
+        if path.is_dir():
+            key = _key(path)
+            if key in above:
+                log.warning("symbolic link %s leads back up and is skipped", path)
+            else:
+                yield from _walk(path, follow, above | {key})
+        else:
+            yield path
+
+
+def _key(path: Path) -> Tuple[int, int]:
+    found = os.stat(str(path))
+    return found.st_dev, found.st_ino
+
+
+def _bytes_like(thing: Any) -> SourceLike:
+    return thing  # type: ignore[no-any-return]

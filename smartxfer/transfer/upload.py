@@ -1,0 +1,147 @@
+"""The upload loop: parts of files, in parallel, each acknowledged before its file is finished."""
+
+from collections import deque
+from typing import Any, Callable, Collection, Deque, Optional, Sequence, Tuple, Union
+
+import attrs
+
+from smartxfer.transfer.body import PartBody
+from smartxfer.transfer.operation import Lane, Operation, Task
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.protocols import Source
+from smartxfer.transfer.result import FileResult
+
+__all__ = ["Upload", "UploadLane"]
+
+Body = Union[bytes, PartBody]
+
+
+@attrs.frozen
+class Upload:
+    """One file to send, as a service describes it to the engine.
+
+    :param open_source: opens the bytes; called when the file's turn comes.
+    :param plan: the parts, given the size.
+    :param send_part: one try of one part; returns only when the server acknowledged it.
+    :param finish: called once every part is acknowledged; returns (verified, digest).
+    :param acknowledged: indices of the parts that an earlier run has sent.
+    :param note: told of each part that is acknowledged, from worker threads.
+    """
+
+    name: str
+    open_source: Callable[[], Source]
+    plan: Callable[[int], Sequence[Part]]
+    send_part: Callable[[Part, Body], Any]
+    finish: Callable[[], Tuple[str, Optional[str]]]
+    acknowledged: Collection[int] = ()
+    note: Callable[[Part], None] = lambda part: None
+
+
+class UploadLane(Lane):
+    """One file's way up: open, parts, finish."""
+
+    def __init__(self, upload: Upload, operation: Operation, at_once: int) -> None:
+        self._upload = upload
+        self._operation = operation
+        self._at_once = at_once
+        self._waiting: Deque[Task] = deque([self._begin])
+        self._flying = 0
+        self._finishing = False
+        self._failure: Optional[BaseException] = None
+        self._source: Optional[Source] = None
+        self._retries = 0
+        self._resumed = 0
+        self._verified: Tuple[Optional[str], Optional[str]] = (None, None)
+        self._started = operation.clock.monotonic()
+        self._seconds = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether tasks are waiting or under way."""
+        return bool(self._waiting or self._flying)
+
+    def next_task(self) -> Optional[Task]:
+        """The next part, or the finish when all are acknowledged."""
+        if self._flying >= self._at_once or not self._waiting:
+            return None
+        self._flying += 1
+        return self._waiting.popleft()
+
+    def settle(self, error: Optional[BaseException]) -> None:
+        """Go on to the finish after the last part; after a failure, start nothing more."""
+        self._flying -= 1
+        if error is not None and self._failure is None:
+            self._failure = error
+        if self._failure is not None:
+            self._waiting.clear()
+        elif not self._waiting and not self._flying and not self._finishing:
+            self._finishing = True
+            self._waiting.append(self._finish)
+        if not self.open:
+            self._end()
+
+    @property
+    def result(self) -> FileResult:
+        """What became of the file."""
+        verified, digest = self._verified
+        return FileResult(
+            name=self._upload.name,
+            path=getattr(self._source, "path", None),
+            bytes=self._source.size if self._source is not None else 0,
+            digest=digest,
+            verified=verified,
+            resumed=self._resumed,
+            retries=self._retries,
+            seconds=self._seconds,
+            error=self._failure,
+        )
+
+    # -- tasks, in worker threads -----------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._source = self._upload.open_source()
+        parts = self._upload.plan(self._source.size)
+        done = [part for part in parts if part.index in self._upload.acknowledged]
+        self._resumed = sum(part.size for part in done)
+        self._operation.reporter.queue(self._upload.name, self._source.size, self._resumed)
+        self._waiting.extend(
+            self._sending(part) for part in parts if part.index not in self._upload.acknowledged
+        )
+
+    def _sending(self, part: Part) -> Task:
+        return lambda: self._send(part)
+
+    def _send(self, part: Part) -> None:
+        assert self._source is not None
+        body = PartBody(self._source, part, self._moved)
+        payload: Body = body if part.size else b""
+        try:
+            self._operation.retry(
+                f"{self._upload.name}, bytes {part.start} to {part.stop}",
+                lambda: self._upload.send_part(part, payload),
+                failed=self._retrying,
+            )
+        except BaseException:
+            body.unsend()
+            raise
+        self._upload.note(part)
+
+    def _finish(self) -> None:
+        assert self._source is not None
+        self._source.check_unchanged()
+        self._verified = self._upload.finish()
+        self._operation.reporter.end(self._upload.name, "done")
+
+    def _moved(self, count: int) -> None:
+        self._operation.reporter.move(self._upload.name, count)
+
+    def _retrying(self) -> None:
+        self._retries += 1
+        self._operation.reporter.move(self._upload.name, 0, "retrying")
+
+    def _end(self) -> None:
+        self._seconds = self._operation.clock.monotonic() - self._started
+        if self._source is not None:
+            self._source.close()
+        if self._failure is not None:
+            self._operation.reporter.end(self._upload.name, "failed")

@@ -1,0 +1,12 @@
+"""The wire: sessions, retries, origin-bound credentials, redirects, redaction.
+
+Nothing here knows a service.
+"""
+
+from smartxfer.transport.answer import Answer
+from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.origin import Origin, without_query
+from smartxfer.transport.retry import RetryPolicy, Tries
+from smartxfer.transport.wire import Call, Wire
+
+__all__ = ["Answer", "Attempt", "Call", "Origin", "RetryPolicy", "Tries", "Wire", "without_query"]

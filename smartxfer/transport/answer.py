@@ -1,0 +1,55 @@
+"""A whole answer in memory, of bounded size, and its JSON."""
+
+import json
+from typing import Any, Mapping, Optional, Sequence, Tuple, Type, Union
+
+import attrs
+
+from smartxfer.errors import DecodeError
+from smartxfer.transport.redact import clean
+
+__all__ = ["MAX_ANSWER", "Answer"]
+
+#: Largest answer that is held in memory, in bytes.  Files are streamed and know no such limit.
+MAX_ANSWER = 8 * 1024 * 1024
+
+
+@attrs.frozen
+class Answer:
+    """Status, headers and body of one answer; ``what`` names the request without its query.
+
+    ``cookies`` are those that this answer sets: (name, value), in order.
+    """
+
+    what: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes = attrs.field(repr=False)
+    cookies: Sequence[Tuple[str, str]] = attrs.field(default=(), repr=False)
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are not UTF-8 are replaced."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self, expect: Optional[Union[Type[Any], Tuple[Type[Any], ...]]] = None) -> Any:
+        """The decoded body.
+
+        :param expect: type (or types) that the value must have.
+        :raises DecodeError: not JSON, nested too deeply, or of another type.
+        """
+        try:
+            value = json.loads(self.content.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise self._undecodable(type(error).__name__) from None
+        if expect is not None and not isinstance(value, expect):
+            raise self._undecodable(f"{type(value).__name__} where another type was promised")
+        return value
+
+    def _undecodable(self, why: str) -> DecodeError:
+        kind = self.headers.get("Content-Type", "no content type")
+        start = clean(self.text[:200])
+        return DecodeError(
+            f"{self.what}: the answer cannot be decoded ({why}, {kind}): {start!r}",
+            hint="check that the base URL is the service's own, not a login page or a proxy",
+        )

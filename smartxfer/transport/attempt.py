@@ -1,0 +1,75 @@
+"""One try of one request, as seen by whoever must be able to end it.
+
+A worker thread enters an :class:`Attempt`; the watched connections (``connection.py``) tell it their socket;
+the watcher, another thread, reads how many bytes moved and may end the attempt by shutting that socket.
+"""
+
+import contextlib
+import socket
+import threading
+from typing import Iterator, Optional
+
+from smartxfer.errors import SmartxferError
+
+__all__ = ["Attempt", "current"]
+
+_local = threading.local()
+
+
+class Attempt:
+    """One try: its socket, its byte count, and why it was ended.
+
+    ``moved`` counts bytes of the body in either direction; ``guarded`` is True while a body is in motion, so
+    that a server thinking over its answer is not taken for a stalled line.
+    """
+
+    __slots__ = ("_lock", "_socket", "guarded", "mark", "marked_at", "moved", "send_timeout", "verdict")
+
+    def __init__(self, send_timeout: Optional[float] = None) -> None:
+        self.moved = 0
+        self.guarded = False
+        self.mark = 0
+        self.marked_at: Optional[float] = None
+        self.send_timeout = send_timeout
+        self.verdict: Optional[SmartxferError] = None
+        self._socket: Optional[socket.socket] = None
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def entered(self) -> Iterator["Attempt"]:
+        """Make this the calling thread's current attempt."""
+        before = current()
+        _local.attempt = self
+        try:
+            yield self
+        finally:
+            _local.attempt = before
+            with self._lock:
+                self._socket = None
+
+    def hold(self, sock: socket.socket) -> None:
+        """Take note of the socket that the request goes over."""
+        with self._lock:
+            self._socket = sock
+            ended = self.verdict is not None
+        if ended:
+            _shut(sock)
+
+    def end(self, verdict: SmartxferError) -> None:
+        """End the attempt from another thread: its blocking call fails, and ``verdict`` is the reason."""
+        with self._lock:
+            if self.verdict is None:
+                self.verdict = verdict
+            if self._socket is not None:
+                _shut(self._socket)
+
+
+def current() -> Optional[Attempt]:
+    """The calling thread's attempt, or None outside of one."""
+    return getattr(_local, "attempt", None)
+
+
+def _shut(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        # Of the plain socket, so that a TLS close handshake cannot block.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)

@@ -1,0 +1,100 @@
+"""urllib3 connections that tell the current attempt their socket.
+
+That is all they add, so that a blocked send or receive can be ended from another thread, already while the
+connection is being made.
+"""
+
+import socket
+from typing import Any, Dict
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
+
+from smartxfer.transport import attempt
+
+__all__ = ["watch"]
+
+
+def _connect(conn: HTTPConnection) -> socket.socket:
+    """Connect to the first address that answers; the attempt knows the socket before it connects."""
+    host = conn._dns_host.strip("[]")
+    try:
+        found = socket.getaddrinfo(host, conn.port, allowed_gai_family(), socket.SOCK_STREAM)
+    except (socket.gaierror, UnicodeError) as error:
+        gai = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
+        raise NameResolutionError(conn.host, conn, gai) from None
+    failure: Exception = NewConnectionError(conn, f"no address for {host}")
+    for family, kind, proto, _, address in found:
+        sock = socket.socket(family, kind, proto)
+        now = attempt.current()
+        try:
+            if now is not None:
+                now.hold(sock)
+            for option in conn.socket_options or ():
+                sock.setsockopt(*option)
+            if isinstance(conn.timeout, (int, float)):
+                sock.settimeout(conn.timeout)
+            if conn.source_address:
+                sock.bind(conn.source_address)
+            sock.connect(address)
+            return sock
+        except socket.timeout:
+            failure = ConnectTimeoutError(conn, f"no connection within {conn.timeout} s")
+        except OSError as error:
+            failure = NewConnectionError(conn, f"{error.strerror or error}")
+        sock.close()
+    raise failure
+
+
+def _show(conn: HTTPConnection) -> None:
+    """Tell the attempt the connected socket, and give sending its own time-out (not the connect one)."""
+    now = attempt.current()
+    if now is not None and conn.sock is not None:
+        now.hold(conn.sock)
+        if now.send_timeout is not None:
+            conn.sock.settimeout(now.send_timeout)
+
+
+class _WatchedHTTP(HTTPConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+    def connect(self) -> None:
+        super().connect()
+        _show(self)
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        _show(self)
+        super().putrequest(*args, **kwargs)
+
+
+class _WatchedHTTPS(HTTPSConnection):
+    def _new_conn(self) -> socket.socket:
+        return _connect(self)
+
+    def connect(self) -> None:
+        super().connect()
+        _show(self)
+
+    def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        _show(self)
+        super().putrequest(*args, **kwargs)
+
+
+class _HTTPPool(HTTPConnectionPool):
+    ConnectionCls = _WatchedHTTP
+
+
+class _HTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _WatchedHTTPS
+
+
+_POOLS: Dict[str, Any] = {"http": _HTTPPool, "https": _HTTPSPool}
+
+
+def watch(manager: PoolManager) -> PoolManager:
+    """Make ``manager`` (a pool or proxy manager) build watched connections."""
+    manager.pool_classes_by_scheme = _POOLS
+    return manager

@@ -1,0 +1,113 @@
+"""Turning the exceptions of requests, urllib3, http.client and sockets into ours.
+
+The originals are not chained: their texts carry whole URLs, signatures and tokens included.
+"""
+
+import http.client
+import socket
+from typing import Iterator, Optional, Tuple, Type
+
+import requests
+import urllib3.exceptions as urllib3_errors
+
+from smartxfer.errors import (
+    CommunicationError,
+    ConnectTimeout,
+    DecodeError,
+    NetworkError,
+    ProxyError,
+    ReadTimeout,
+    SmartxferError,
+    TLSError,
+    Truncated,
+    UsageError,
+)
+from smartxfer.transport.redact import clean
+
+__all__ = ["WIRE_FAILURES", "translate"]
+
+#: What a broken wire raises, in every library beneath us.
+WIRE_FAILURES: Tuple[Type[BaseException], ...] = (
+    requests.RequestException,
+    urllib3_errors.HTTPError,
+    http.client.HTTPException,
+    OSError,
+)
+
+_USAGE = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidHeader,
+    urllib3_errors.LocationValueError,
+)
+_TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[CommunicationError]], ...] = (
+    ((requests.exceptions.ProxyError, urllib3_errors.ProxyError), ProxyError),
+    ((requests.exceptions.SSLError, urllib3_errors.SSLError), TLSError),
+    ((requests.exceptions.ConnectTimeout, urllib3_errors.ConnectTimeoutError), ConnectTimeout),
+    (
+        (requests.exceptions.ReadTimeout, urllib3_errors.ReadTimeoutError, socket.timeout),
+        ReadTimeout,
+    ),
+    ((urllib3_errors.IncompleteRead, http.client.IncompleteRead), Truncated),
+    (
+        (
+            requests.exceptions.ContentDecodingError,
+            urllib3_errors.DecodeError,
+            requests.exceptions.InvalidJSONError,
+        ),
+        DecodeError,
+    ),
+)
+_NEVER_SENT = (urllib3_errors.NewConnectionError, urllib3_errors.NameResolutionError)
+
+
+def translate(error: BaseException, what: str) -> SmartxferError:
+    """Our exception for a failure beneath us.
+
+    :param what: the request in words, ``"PUT https://host/path"``, without its query.
+    """
+    chain = list(_chain(error))
+    for link in chain:
+        if isinstance(link, SmartxferError):  # ours, raised by a body while urllib3 was sending it
+            return link
+    if any(isinstance(link, _USAGE) for link in chain):
+        return UsageError(f"{what}: {_reason(chain)}")
+    for kinds, ours in _TABLE:
+        if any(isinstance(link, kinds) for link in chain):
+            return ours(f"{what}: {_reason(chain)}")
+    unsent = any(isinstance(link, _NEVER_SENT) for link in chain)
+    made = NetworkError(f"{what}: {_reason(chain)}")
+    if unsent:
+        made.acted_on = False
+    return made
+
+
+def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """``error`` and what it wraps, outermost first."""
+    seen = set()
+    pending = [error]
+    while pending:
+        link = pending.pop(0)
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        pending.append(getattr(link, "reason", None) if _is_error(link, "reason") else None)
+        pending.extend(part for part in link.args if isinstance(part, BaseException))
+        pending.append(link.__cause__ or link.__context__)
+
+
+def _is_error(link: BaseException, name: str) -> bool:
+    return isinstance(getattr(link, name, None), BaseException)
+
+
+def _reason(chain: "list[BaseException]") -> str:
+    """The plainest text in the chain: the innermost that says anything."""
+    for link in reversed(chain):
+        text = str(link.args[-1] if link.args else "").strip()
+        if isinstance(link, OSError) and link.strerror:
+            text = link.strerror
+        if text:
+            return clean(text)
+    return type(chain[0]).__name__

@@ -1,0 +1,62 @@
+"""Keeping secrets out of logs and messages.
+
+Two nets: query parameters that are secret by their name, and the very values of account secrets that a client
+was given.  The filter also sits on urllib3's loggers, whose debug lines carry whole URLs.
+"""
+
+import logging
+import re
+from typing import Set
+
+__all__ = ["RedactingFilter", "clean", "install", "remember_secret"]
+
+_NAMES = (
+    "signature|token|access_token|key|puid|uid|vid|roundtriptoken|transaction_id|password|api_?key|secret"
+    "|oauth_[a-z_]+|X-Amz-[A-Za-z-]+|AWSAccessKeyId|csrfptoken|security_token"
+)
+_PARAMETER = re.compile(rf"(?i)(?<=[?&;])((?:{_NAMES})=)[^&\s\"'#)]*")
+_values: Set[str] = set()
+
+#: Loggers whose records may carry a URL; a filter on a parent does not see its children's records.
+_LOGGERS = (
+    "urllib3.connectionpool",
+    "urllib3.connection",
+    "urllib3.poolmanager",
+    "urllib3.response",
+    "urllib3.util.retry",
+)
+
+
+def remember_secret(value: str) -> None:
+    """Have ``value`` masked wherever it turns up in a log or a message (4 characters and more)."""
+    if len(value) >= 4:
+        _values.add(value)
+
+
+def clean(text: str) -> str:
+    """``text`` with secrets masked."""
+    text = _PARAMETER.sub(r"\1***", text)
+    for value in tuple(_values):
+        if value in text:
+            text = text.replace(value, "***")
+    return text
+
+
+class RedactingFilter(logging.Filter):
+    """Masks secrets in a record's message; lets every record pass."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Mask the record in place."""
+        message = record.getMessage()
+        masked = clean(message)
+        if masked != message:
+            record.msg, record.args = masked, ()
+        return True
+
+
+def install(*names: str) -> None:
+    """Put the filter on urllib3's loggers and on those named, once each."""
+    for name in _LOGGERS + names:
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, RedactingFilter) for known in logger.filters):
+            logger.addFilter(RedactingFilter())

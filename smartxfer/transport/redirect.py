@@ -1,0 +1,37 @@
+"""Which redirects are followed, and with what."""
+
+from typing import Optional
+from urllib.parse import urljoin
+
+import requests
+
+from smartxfer.errors import RedirectRefused
+from smartxfer.transport.origin import Origin, without_query
+
+__all__ = ["MAX_HOPS", "next_url"]
+
+MAX_HOPS = 5
+_SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+def next_url(response: requests.Response, method: str, hops: int) -> Optional[str]:
+    """Where an answer sends us on to, or None when it is no redirect.
+
+    A writing method is never redirected (it would turn into a GET, or send its body to another place), https
+    never falls back to http, and the hops are counted.
+
+    :raises RedirectRefused: for each of these.
+    """
+    location = response.headers.get("Location")
+    if response.status_code not in (301, 302, 303, 307, 308) or not location:
+        return None
+    url = response.url or ""
+    target = urljoin(url, location)
+    where = f"{method} {without_query(url)} is redirected to {without_query(target)}"
+    if method not in _SAFE_METHODS:
+        raise RedirectRefused(where, hint="give that address as the base URL")
+    if hops >= MAX_HOPS:
+        raise RedirectRefused(f"{where}: more than {MAX_HOPS} redirects")
+    if Origin.of(url).scheme == "https" and Origin.of(target).scheme == "http":
+        raise RedirectRefused(f"{where}: from https to http")
+    return target

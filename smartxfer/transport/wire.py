@@ -1,0 +1,268 @@
+"""Sending requests: one try, or tries by the policy."""
+
+import contextlib
+import io
+import os
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
+
+import attrs
+import requests
+
+from smartxfer.errors import CommunicationError, DecodeError, HTTPError, SmartxferError
+from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transport import attempt as attempts
+from smartxfer.transport.answer import MAX_ANSWER, Answer
+from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.failures import WIRE_FAILURES, translate
+from smartxfer.transport.origin import Origin, without_query
+from smartxfer.transport.redirect import next_url
+from smartxfer.transport.retry import RetryPolicy, Tries
+from smartxfer.transport.session import Route, make_session
+
+__all__ = ["Call", "StreamedAnswer", "Wire"]
+
+T = TypeVar("T")
+Sign = Callable[[requests.PreparedRequest], requests.PreparedRequest]
+ErrorOf = Callable[[Answer, str, str], HTTPError]
+
+_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
+
+
+@attrs.frozen
+class Call:
+    """One request, described so that it can be built afresh for every attempt.
+
+    :param params: query arguments, in order.
+    :param body: bytes, or a rewindable body with ``read``, ``seek`` and a length.
+    :param sign: adds credentials to the prepared request; only called for the origin they belong to.
+    :param idempotent: whether it may be repeated when its answer was lost; by default the method decides.
+    """
+
+    method: str
+    url: str
+    params: Sequence[Tuple[str, str]] = ()
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: Any = attrs.field(default=None, repr=False)
+    sign: Optional[Sign] = None
+    idempotent: Optional[bool] = None
+
+    @property
+    def what(self) -> str:
+        """The request in words, fit for a log."""
+        return f"{self.method} {without_query(self.url)}"
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether a lost answer may be followed by a repeat."""
+        return self.method in _IDEMPOTENT if self.idempotent is None else self.idempotent
+
+
+class Wire:
+    """A client's way to its server: one session, one policy, one origin that may see its credentials.
+
+    :param origin: the only origin for which ``Call.sign`` is called.
+    :param error_of: makes the service's exception of an answer of 400 and more: (answer, method, url).
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        *,
+        error_of: ErrorOf,
+        user_agent: str,
+        policy: RetryPolicy,
+        timeout: Tuple[float, float],
+        session: Optional[requests.Session] = None,
+        verify: Union[bool, str] = True,
+        cert: Union[None, str, Tuple[str, str]] = None,
+        proxies: Optional[Mapping[str, str]] = None,
+        pool_size: int = 16,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.origin = origin
+        self.policy = policy
+        self.timeout = timeout
+        self.clock = clock
+        self.session = session if session is not None else make_session(policy, pool_size)
+        self._owns_session = session is None
+        self._user_agent = user_agent
+        self._error_of = error_of
+        self._route = Route(verify, cert, dict(proxies) if proxies is not None else None)
+        self._pid = os.getpid()
+
+    def close(self) -> None:
+        """Close the session, unless it was given to us."""
+        if self._owns_session:
+            self.session.close()
+
+    # -- tries ------------------------------------------------------------------------------------------
+
+    def fetch(self, call: Call) -> Answer:
+        """The answer to ``call``, tried by the policy.
+
+        :raises CommunicationError: no good answer, and no further try allowed.
+        """
+        tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable)
+        while True:
+            try:
+                return self.once(call)
+            except CommunicationError as failure:
+                error = failure
+            tries.failed(error)
+
+    def once(self, call: Call) -> Answer:
+        """The answer to one try of ``call``."""
+        with self._attempt():
+            with contextlib.closing(self._open(call)) as response:
+                return self._checked(self._read(response, call), response, call)
+
+    def exchange(self, call: Call) -> Any:
+        """The decoded JSON of the answer to ``call``, or an open file-like object for anything else."""
+        tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable)
+        while True:
+            try:
+                with self._attempt():
+                    response = self._open(call)
+                    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
+                    if response.status_code < 400 and not kind.endswith("json"):
+                        return StreamedAnswer(self, call.what, response)
+                    with contextlib.closing(response):
+                        answer = self._checked(self._read(response, call), response, call)
+                        return answer.json() if answer.content else None
+            except CommunicationError as failure:
+                error = failure
+            tries.failed(error)
+
+    @contextlib.contextmanager
+    def stream(self, call: Call) -> Iterator[requests.Response]:
+        """One try of ``call`` whose body is left unread: for files.
+
+        :raises HTTPError: the answer is 400 or more (its body is read, bounded).
+        """
+        with self._attempt(), contextlib.closing(self._open(call)) as response:
+            if response.status_code >= 400:
+                self._checked(self._read(response, call), response, call)
+            yield response
+
+    # -- one try ----------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _attempt(self) -> Iterator[Attempt]:
+        now = attempts.current()
+        if now is not None:
+            yield now
+            return
+        with Attempt(send_timeout=self.timeout[1]).entered() as fresh:
+            yield fresh
+
+    def _open(self, call: Call) -> requests.Response:
+        self._mind_the_fork()
+        url, params = call.url, list(call.params)
+        for hops in range(100):
+            response = self.guarded(call.what, self._send, call, url, params)
+            onward = next_url(response, call.method, hops)
+            if onward is None:
+                return response
+            response.close()
+            url, params = onward, []
+        raise AssertionError("redirects are bounded")  # pragma: no cover
+
+    def _send(self, call: Call, url: str, params: List[Tuple[str, str]]) -> requests.Response:
+        target = Origin.of(url)
+        ours = self.origin.trusts(target)
+        headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **call.headers}
+        if call.body is not None and hasattr(call.body, "seek"):
+            call.body.seek(0)
+        request = requests.Request(
+            call.method,
+            url,
+            params=params,
+            headers=headers,
+            data=call.body,
+            auth=call.sign if ours and call.sign else _no_auth,
+        )
+        prepared = self.session.prepare_request(request)
+        if not ours:
+            prepared.headers.pop("Cookie", None)
+        if self._owns_session:
+            settings = self._route.settings(target)
+        else:
+            settings = self.session.merge_environment_settings(
+                prepared.url or url, {}, True, self._route.verify, self._route.cert
+            )
+        settings["stream"] = True
+        return self.session.send(prepared, timeout=self.timeout, allow_redirects=False, **settings)
+
+    def _read(self, response: requests.Response, call: Call) -> Answer:
+        def content() -> bytes:
+            parts, total = [], 0
+            for part in response.iter_content(65536):
+                parts.append(part)
+                total += len(part)
+                if total > MAX_ANSWER:
+                    raise DecodeError(f"{call.what}: the answer is over {MAX_ANSWER} bytes")
+            return b"".join(parts)
+
+        body = self.guarded(call.what, content)
+        cookies = [(cookie.name, cookie.value or "") for cookie in response.cookies]
+        return Answer(call.what, response.status_code, response.headers, body, cookies)
+
+    def guarded(self, what: str, step: Callable[..., T], *args: Any) -> T:
+        """Do one step on the wire, with its failures made ours.
+
+        :param what: the request in words.
+        """
+        try:
+            return step(*args)
+        except SmartxferError:
+            raise
+        except WIRE_FAILURES as failure:
+            error = translate(failure, what)
+        now = attempts.current()
+        raise (now.verdict if now is not None and now.verdict is not None else error)
+
+    def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
+        if answer.status >= 400:
+            raise self._error_of(answer, call.method, without_query(response.url or call.url))
+        return answer
+
+    def _mind_the_fork(self) -> None:
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            if self._owns_session:
+                for adapter in self.session.adapters.values():
+                    adapter.close()
+
+
+class StreamedAnswer(io.RawIOBase):
+    """A body that is read as it arrives; close it, or use it in a ``with`` block."""
+
+    def __init__(self, wire: Wire, what: str, response: requests.Response) -> None:
+        super().__init__()
+        self.status = response.status_code
+        self.headers = response.headers
+        self._wire, self._what, self._response = wire, what, response
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Some bytes, as soon as there are any.
+
+        :raises Truncated: the body ended early.
+        """
+        data = self._wire.guarded(self._what, self._response.raw.read1, len(buffer), False)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Let the connection go."""
+        if not self.closed:
+            self._response.close()
+        super().close()
+
+
+def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Stands where requests would otherwise look into netrc."""
+    return request
