@@ -160,7 +160,6 @@ class ServiceClient:
                     self._given_credentials(),
                     profile=self._profile,
                     netrcfile=self._netrcfile,
-                    base_url=self._given_url,
                 )
                 for name in self.names.secrets:
                     redact.remember_secret(self._known_credentials.get(name) or "")
@@ -197,8 +196,8 @@ class ServiceClient:
         return f"{type(self).__name__}({self._given_url!r})"
 
 
-def _pair(timeout: Timeout) -> Tuple[float, float]:
+def _pair(timeout: Any) -> Tuple[float, float]:
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    if len(pair) != 2 or any(seconds is None or seconds <= 0 for seconds in pair):
+    if len(pair) != 2 or any(seconds <= 0 for seconds in pair):
         raise UsageError(f"timeout must be seconds or (connect, read) seconds, not {timeout!r}")
     return (float(pair[0]), float(pair[1]))

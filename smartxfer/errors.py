@@ -75,7 +75,7 @@ class SmartxferError(Exception):
     #: Whether the server may have acted on the request.
     acted_on: bool = True
 
-    def __init__(self, message: str = "", *, hint: Optional[str] = None, **data: Any) -> None:
+    def __init__(self, message: str = "", /, *, hint: Optional[str] = None, **data: Any) -> None:
         super().__init__(message)
         if hint is not None:
             self.hint = hint

@@ -81,21 +81,22 @@ class Access:
         """The exception for an answer, after learning from it what another attempt should do better."""
         body = _body(answer)
         code = str(body.get("message") or "")
-        kind, hint, retry = classify(answer.status, code)
+        known = classify(answer.status, code)
+        data = {} if known is None else {"kind": known[0], "hint": known[1]}
         error = http_error(
             answer,
             method,
             url,
             policy=self._policy,
             clock=self._clock,
-            kind=kind,
             code=code,
             message=code,
             request_id=str(body.get("uid") or ""),
             details=body.get("details"),
-            hint=hint,
+            **data,
         )
-        error.retryable = retry != "no"
+        if known is not None:
+            error.retryable = known[2]
         if code:
             error.acted_on = False
             self._learn(code, answer, url, error)

@@ -6,13 +6,11 @@ Source: FileSender protocol, sections 4 to 8 and 10.
 import threading
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from smartxfer.errors import IntegrityError, NotFound
+from smartxfer.errors import NotFound
 from smartxfer.filesender.access import Access
-from smartxfer.filesender.auth import GuestAuth
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
 from smartxfer.filesender.page import parse_download_page
 from smartxfer.structures import to_wire
-from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import Answer, Call, Wire
@@ -107,7 +105,7 @@ class Calls:
 
         :raises ClientError: it is available by now, or gone.
         """
-        puid = transfer.files[0].puid
+        puid = transfer.files[0].key
         call = Call(
             "GET", f"{self.base}/rest.php/transfer/{transfer.id}", params=[("puid", puid)], headers=_JSON
         )
@@ -164,8 +162,8 @@ class Calls:
         return int(answer.get("written") or 0)
 
     def _keys(self, file: File) -> List[Tuple[str, str]]:
-        keys = [("key", file.puid)]
-        token = self._round_trips.get(file.transfer_id)
+        keys = [("key", file.key)]
+        token = self._round_trips.get(file.transfer_id or 0)
         if token:
             keys.append(("roundtriptoken", token))
         return keys

@@ -36,7 +36,7 @@ class SiteClient(ServiceClient):
 
     def __init__(
         self,
-        base_url: str,
+        base_url: Optional[str],
         chunk_size: Optional[int] = None,
         auth: Auth = Auth(),
         concurrent_files: Optional[int] = 1,
@@ -46,7 +46,7 @@ class SiteClient(ServiceClient):
         **options: Any,
     ) -> None:
         address = parse_base_url(base_url) if base_url is not None else None
-        super().__init__(address.base if address else None, **options)
+        super().__init__(None if address is None else address.base, **options)
         if type(auth) is Auth and address is not None and address.vid is not None:
             auth = GuestAuth(address.vid)
         for name, value in (
@@ -72,7 +72,7 @@ class SiteClient(ServiceClient):
 
         :param options: any argument of the class but ``base_url``.
         """
-        return cls(None, **options)  # type: ignore[arg-type]  # the seed's signature names a str
+        return cls(None, **options)
 
     # -- getting ready ----------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ def request_body(
     recipients = list(body.get("recipients", []))
     options = body.get("options", {})
     if not isinstance(options, Mapping):
-        options = {name: True for name in options}
+        options = dict.fromkeys(options, True)
     wants_link = bool(options.get("get_a_link", link or not recipients))
     if wants_link and recipients:
         raise UsageError(
@@ -130,7 +130,7 @@ def _upload(
 
     def note(part: Part) -> None:
         if journal is not None:
-            journal.append("acknowledged", item.name, part.index)
+            journal.append("acknowledged", item.name, part.number)
 
     def finish() -> Tuple[str, Optional[str]]:
         try:
@@ -287,7 +287,7 @@ def _needed(transfer: Transfer, names: Set[str]) -> Dict[str, Any]:
             {
                 "id": file.id,
                 "transfer_id": transfer.id,
-                "puid": file.puid,
+                "puid": file.key,
                 "name": file.name,
                 "size": file.size,
             }

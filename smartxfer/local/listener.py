@@ -117,7 +117,7 @@ class Listener:
         #: Address of the service, base path included, without a slash at its end.
         self.url = f"http://{shown}:{self.port}{base_path}"
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="local-" + name, daemon=True
+            target=self._server.serve_forever, args=(0.02,), name="local-" + name, daemon=True
         )
 
     def start(self) -> None:

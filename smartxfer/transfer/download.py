@@ -182,15 +182,15 @@ class DownloadLane(Lane):
             if stop is None:
                 stop = self._size = incoming.size
             skip = piece.at - incoming.start
-            surplus = not incoming.whole and incoming.end > (stop or incoming.end)
+            ours = stop if not incoming.whole and stop is not None and incoming.end > stop else None
             while True:
                 data = incoming.read(_READ)
                 if not data:
                     break
                 if skip:
                     data, skip = data[skip:], max(0, skip - len(data))
-                if surplus and piece.at + len(data) > stop:
-                    data = data[: stop - piece.at]
+                if ours is not None:
+                    data = data[: ours - piece.at]
                 if stop is not None and piece.at + len(data) > stop:
                     raise SizeMismatch(
                         f"{self._download.name}: more than the promised bytes", expected=stop

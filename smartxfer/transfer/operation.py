@@ -9,7 +9,13 @@ import contextlib
 import threading
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, TypeVar
 
-from smartxfer.errors import Cancelled, CommunicationError, DeadlineExceeded, SmartxferError, Stalled
+from smartxfer.errors import (
+    Cancelled,
+    CommunicationError,
+    DeadlineExceeded,
+    SmartxferError,
+    Stalled,
+)
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
@@ -71,7 +77,7 @@ class Operation:
         #: Guards small counts that several threads add to.
         self.lock = threading.Lock()
         self._pool = concurrent.futures.ThreadPoolExecutor(workers, "smartxfer")
-        self._running: Dict["concurrent.futures.Future[None]", Lane] = {}
+        self._running: Dict[concurrent.futures.Future[None], Lane] = {}
 
     def __enter__(self) -> "Operation":
         return self

@@ -8,9 +8,9 @@ __all__ = ["Part", "cut", "gaps", "merge"]
 
 
 class Part(NamedTuple):
-    """Bytes [start, stop) of a file; ``index`` counts from 0."""
+    """Bytes [start, stop) of a file; ``number`` counts from 0."""
 
-    index: int
+    number: int
     start: int
     stop: int
 
@@ -24,7 +24,7 @@ def cut(size: int, chunk_size: int) -> List[Part]:
     """Parts of ``chunk_size`` bytes that cover ``size`` bytes in order; an empty file has none.
 
     >>> cut(5, 2)
-    [Part(index=0, start=0, stop=2), Part(index=1, start=2, stop=4), Part(index=2, start=4, stop=5)]
+    [Part(number=0, start=0, stop=2), Part(number=1, start=2, stop=4), Part(number=2, start=4, stop=5)]
     """
     if size < 0 or chunk_size < 1:
         raise UsageError(f"cannot cut {size} bytes into chunks of {chunk_size}")

@@ -2,7 +2,6 @@
 
 from typing import Any, Dict, Iterable, Optional, Protocol, Tuple, Union
 
-
 from smartxfer.transfer.progress import ProgressEvent
 
 __all__ = ["Cancel", "ProgressCallback", "Sink", "Source", "Storage"]

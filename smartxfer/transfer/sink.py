@@ -3,7 +3,6 @@
 import io
 import os
 import threading
-from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterable, Optional, Union
 
 from smartxfer.errors import LocalError, UsageError
@@ -124,8 +123,8 @@ class StreamSink:
         self._file.flush()
 
 
-def open_sink(thing: SinkLike, name: str) -> Sink:
-    """A sink for whatever the caller gave.
+def open_sink(thing: Any, name: str) -> Sink:
+    """A sink for whatever the caller gave: see :data:`SinkLike`.
 
     :param name: safe file name, for a directory.
     :raises UsageError: a file opened as text, or nothing one can write to.
@@ -137,9 +136,10 @@ def open_sink(thing: SinkLike, name: str) -> Sink:
     if isinstance(thing, io.TextIOBase):
         raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
     if hasattr(thing, "write_at"):
-        return thing  # type: ignore[return-value]
+        sink: Sink = thing
+        return sink
     if hasattr(thing, "write"):
-        return StreamSink(thing)  # type: ignore[arg-type]
+        return StreamSink(thing)
     raise UsageError(f"cannot write to a {type(thing).__name__}: give a path or an open file")
 
 

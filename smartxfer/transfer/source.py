@@ -157,7 +157,7 @@ def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
         if _seekable(thing):
             return OpenFileSource(thing, name)  # type: ignore[arg-type]
         return _spooled(iter(lambda: thing.read(_BLOCK), b""), name or _name_of(thing))
-    if isinstance(thing, Iterable):
+    if isinstance(thing, Iterable) and not isinstance(thing, str):
         return _spooled(thing, name or "data")
     raise UsageError(f"cannot send a {type(thing).__name__}: give a path, bytes or an open file")
 

@@ -9,8 +9,8 @@ from typing import Any, Iterable, Iterator, List, Optional, Set, Tuple
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.transfer.source import SourceLike, open_source, path_of
 from smartxfer.transfer.protocols import Source
+from smartxfer.transfer.source import SourceLike, open_source, path_of
 
 __all__ = ["Item", "collect"]
 

@@ -101,11 +101,11 @@ class UploadLane(Lane):
     def _begin(self) -> None:
         self._source = self._upload.open_source()
         parts = self._upload.plan(self._source.size)
-        done = [part for part in parts if part.index in self._upload.acknowledged]
+        done = [part for part in parts if part.number in self._upload.acknowledged]
         self._resumed = sum(part.size for part in done)
         self._operation.reporter.queue(self._upload.name, self._source.size, self._resumed)
         self._waiting.extend(
-            self._sending(part) for part in parts if part.index not in self._upload.acknowledged
+            self._sending(part) for part in parts if part.number not in self._upload.acknowledged
         )
 
     def _sending(self, part: Part) -> Task:

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import os
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 import attrs
 import requests
@@ -185,10 +185,12 @@ class Wire:
         if not ours:
             prepared.headers.pop("Cookie", None)
         if self._owns_session:
-            settings = self._route.settings(target)
+            settings: Dict[str, Any] = self._route.settings(target)
         else:
-            settings = self.session.merge_environment_settings(
-                prepared.url or url, {}, True, self._route.verify, self._route.cert
+            settings = dict(
+                self.session.merge_environment_settings(
+                    prepared.url or url, {}, True, self._route.verify, self._route.cert
+                )
             )
         settings["stream"] = True
         return self.session.send(prepared, timeout=self.timeout, allow_redirects=False, **settings)

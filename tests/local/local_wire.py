@@ -44,10 +44,14 @@ def sign(
     key: str,
     stamp: Optional[int] = None,
 ) -> str:
-    """``target`` with user, timestamp and signature. Section 3 of the protocol, read a second time."""
+    """``target`` with user, timestamp and signature (FileSender protocol, section 3)."""
     path, _, query = target.partition("?")
-    pairs = [pair for pair in parse_qsl(query, keep_blank_values=True)]
-    pairs += [("remote_user", user), ("timestamp", str(int(time.time()) if stamp is None else stamp))]
+    moment = int(time.time()) if stamp is None else stamp
+    pairs = [
+        *parse_qsl(query, keep_blank_values=True),
+        ("remote_user", user),
+        ("timestamp", str(moment)),
+    ]
     text = method.lower() + "&" + name + path + "?"
     text += "&".join(left + "=" + right for left, right in sorted(pairs))
     signed = text.encode() + (b"&" + body if body else b"")
@@ -80,10 +84,10 @@ class Site:
     ) -> Reply:
         return request(self.url, method, target, body, headers)
 
-    def create(self, files: List[Tuple[str, int]], **more: Any) -> Any:
+    def create(self, listed: List[Tuple[str, int]], **more: Any) -> Any:
         body = {
             "from": "ann@example.org",
-            "files": [{"name": name, "size": size} for name, size in files],
+            "files": [{"name": name, "size": size} for name, size in listed],
             "recipients": ["bob@example.net"],
             "options": {"get_a_link": False},
         }

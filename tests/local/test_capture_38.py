@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 from urllib.parse import parse_qsl, urlencode
 
-
-
 import local_capture as capture
-import pytest
 import local_wire as wire
+import pytest
 
 from smartxfer.local import LocalServer
 
@@ -63,7 +61,7 @@ class Replay:
             text = text.replace(old, new)
         text = re.sub(
             r"/(transfer|file|recipient|guest)/(\d+)",
-            lambda m: "/{}/{}".format(m[1], self.ids.get((m[1], int(m[2])), int(m[2]))),
+            lambda m: f"/{m[1]}/{self.ids.get((m[1], int(m[2])), int(m[2]))}",
             text,
         )
         text = re.sub(
@@ -131,13 +129,13 @@ class Replay:
         elif isinstance(theirs, list) and isinstance(ours, list):
             self.same(exchange, path + ".length", len(theirs), len(ours))
             for place, (left, right) in enumerate(zip(theirs, ours)):
-                self.compare(exchange, "{}[{}]".format(path, place), left, right)
+                self.compare(exchange, f"{path}[{place}]", left, right)
         elif path.rsplit(".", 1)[-1] not in VOLATILE:
             self.same(exchange, path, theirs, ours)
 
     def same(self, exchange: capture.Exchange, path: str, theirs: Any, ours: Any) -> None:
         if theirs != ours:
-            self.found.append((exchange.name, path, "real {!r}, local {!r}".format(theirs, ours)))
+            self.found.append((exchange.name, path, f"real {theirs!r}, local {ours!r}"))
 
 
 def masked(text: str) -> str:
@@ -178,7 +176,7 @@ def test_a_real_38_is_answered_alike(site: wire.Site) -> None:
     unexpected = [entry for entry in replay.found if entry[:2] not in allowed]
     assert not unexpected, json.dumps(unexpected, indent=1)
     unused = sorted(set(allowed) - found)
-    assert not unused, "differences that are none: {}".format(unused)
+    assert not unused, f"differences that are none: {unused}"
 
 
 def test_the_reader_sees_every_exchange() -> None:

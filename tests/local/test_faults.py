@@ -23,7 +23,7 @@ class Raw:
     """A connection of plain bytes."""
 
     def __init__(self, url: str) -> None:
-        host, port = url[len("http://") :].split("/")[0].rsplit(":", 1)
+        host, port = url[len("http://") :].split("/", maxsplit=1)[0].rsplit(":", 1)
         self.socket = socket.create_connection((host, int(port)), timeout=20)
 
     def __enter__(self) -> "Raw":
@@ -33,7 +33,7 @@ class Raw:
         self.socket.close()
 
     def get(self, target: str, *headers: str) -> None:
-        lines = ["GET {} HTTP/1.1".format(target), "Host: x", *headers, "", ""]
+        lines = [f"GET {target} HTTP/1.1", "Host: x", *headers, "", ""]
         self.socket.sendall("\r\n".join(lines).encode())
 
     def until_end(self) -> "tuple[bytes, bool]":
@@ -76,7 +76,7 @@ def test_status_bodies_and_dates(server: LocalServer, site: wire.Site) -> None:
     server.fault("filesender", "* /rest.php/info", "status 500")
     server.fault("filesender", "* /rest.php/info", "status 502 body=html retry-after=date+60")
     date = "Fri, 20 Nov 2026 22:19:14 GMT"
-    server.fault("filesender", "* /rest.php/info", "status 429 retry-after='{}'".format(date))
+    server.fault("filesender", "* /rest.php/info", f"status 429 retry-after='{date}'")
     empty, page, dated = (site.bare("GET", "/rest.php/info") for _ in range(3))
     assert (empty.status, empty.body) == (500, b"")
     assert page.status == 502
@@ -131,7 +131,7 @@ def test_reset_after_some_of_the_request(server: LocalServer, site: wire.Site) -
 
 
 def test_reset_right_at_the_end_of_the_request(server: LocalServer, site: wire.Site) -> None:
-    fault = server.fault("filesender", CHUNK, "reset-after {}".format(len(DATA)))
+    fault = server.fault("filesender", CHUNK, f"reset-after {len(DATA)}")
     transfer = site.create([("a.bin", len(DATA))])
     with pytest.raises(BROKEN):
         site.chunk(transfer, wire.real_files(transfer)[0], 0, DATA)

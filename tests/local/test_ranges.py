@@ -153,7 +153,7 @@ def test_encrypted_chunks_come_whole_by_ranges() -> None:
         ]
         site.complete(transfer)
         for place, blob in enumerate(stored):
-            text = "bytes={}-{}".format(place * C, place * C + len(blob) - 1)
+            text = f"bytes={place * C}-{place * C + len(blob) - 1}"
             assert ask(site, transfer, text)[3] == blob
         with pytest.raises(http.client.IncompleteRead) as short:
             site.fetch(transfer)

@@ -1,0 +1,142 @@
+"""What can be found wrong before anything is created.
+
+A site that refuses a transfer half-way leaves an orphan that nobody can remove, so that names, sizes, counts and
+addresses are checked here first.
+
+Source: FileSender protocol, sections 2.1, 4, 6.1, 10 and 12.
+"""
+
+import datetime
+import re
+from typing import Any, List, Mapping, Optional, Pattern
+
+from smartxfer.errors import UsageError
+from smartxfer.filesender.site import SiteConfig
+
+__all__ = ["check_guest", "check_name", "check_transfer", "name_rule"]
+
+_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+\Z")
+#: The stock rule: letters and digits of any script, and these.
+_STOCK_RULE = re.compile(r"[\w .,;:!@#$%^&*)(\][/-]+\Z")
+_LONGEST_NAME = 255
+_DAY = 24 * 3600
+#: A site's pattern longer than this is not run here; the site itself is the judge.
+_LONGEST_RULE = 300
+
+
+def check_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -> None:
+    """Check the body of ``POST /transfer`` against the site's limits.
+
+    :param now: seconds since the epoch.
+    :raises UsageError: the first thing wrong, and its remedy.
+    """
+    files = body["files"]
+    _check_counts(files, body["recipients"], config)
+    rule = name_rule(config.valid_filename_regex)
+    for file in files:
+        check_name(file["name"], config, rule)
+    for address in body["recipients"]:
+        check_address(address, "recipient")
+    if "from" in body:
+        check_address(body["from"], "'from'")
+    _check_expiry(body.get("expires"), config, now)
+    if config.encryption_mandatory:
+        raise UsageError("the site takes encrypted transfers only", hint="use its web page")
+
+
+def check_guest(body: Mapping[str, Any]) -> None:
+    """Check the body of ``POST /guest``.
+
+    :raises UsageError: an address is missing or malformed.
+    """
+    check_address(body.get("recipient", ""), "recipient")
+    check_address(body.get("from", ""), "'from'")
+
+
+def check_address(address: str, role: str) -> None:
+    """Check one e-mail address: one malformed address makes a site drop all recipients."""
+    if not _ADDRESS.match(str(address)):
+        raise UsageError(f"{role} {address!r} is not an e-mail address")
+
+
+def _check_counts(files: List[Any], recipients: List[Any], config: SiteConfig) -> None:
+    total = sum(file["size"] for file in files)
+    largest = max(files, key=lambda file: int(file["size"]))
+    for what, value, limit in (
+        (f"{len(files)} files", len(files), config.max_transfer_files),
+        (f"{len(recipients)} recipients", len(recipients), config.max_transfer_recipients),
+        (f"{total} bytes in all", total, config.max_transfer_size),
+        (f"{largest['name']!r} of {largest['size']} bytes", largest["size"], config.max_transfer_file_size),
+    ):
+        if limit and value > limit:
+            raise UsageError(f"{what} are too much: the site takes {limit}", hint="send less at once")
+
+
+def check_name(name: str, config: SiteConfig, rule: Optional[Pattern[str]]) -> None:
+    """Check one file's name, folders included."""
+    if not name or name.startswith("/"):
+        raise UsageError(f"the name {name!r} cannot be sent: it is empty or absolute")
+    if len(name) > _LONGEST_NAME:
+        raise UsageError(f"the name {name[:40]!r}... is over {_LONGEST_NAME} characters", hint="shorten it")
+    if ".." in name.split("/"):
+        raise UsageError(f"the name {name!r} leads out of its folder")
+    if rule is not None and not rule.match(name):
+        wrong = sorted({character for character in name if not rule.match(character)})
+        raise UsageError(
+            f"the site does not take the name {name!r}" + (f": not {' '.join(wrong)}" if wrong else ""),
+            hint="send it as (other_name, path)",
+        )
+    _check_extension(name, config)
+
+
+def _check_extension(name: str, config: SiteConfig) -> None:
+    base = name.rsplit("/", 1)[-1]
+    if "." not in base:
+        return
+    extension = base.rsplit(".", 1)[-1]
+    banned = [part.strip().lower() for part in (config.ban_extension or "").split(",") if part.strip()]
+    allowed = _compiled(config.extension_whitelist_regex)
+    if extension.lower() in banned or (allowed is not None and not allowed.search(extension)):
+        raise UsageError(
+            f"the site does not take files with the extension {extension!r} ({name!r})", hint="rename or pack it"
+        )
+
+
+def _check_expiry(expires: Any, config: SiteConfig, now: float) -> None:
+    if expires is None:
+        return
+    if isinstance(expires, str) and not expires.isdigit():
+        try:
+            day = datetime.datetime.strptime(expires, "%Y-%m-%d").replace(tzinfo=datetime.timezone.utc)
+        except ValueError:
+            raise UsageError(
+                f"expires {expires!r} is neither seconds since the epoch nor YYYY-MM-DD"
+            ) from None
+        expires = day.timestamp()
+    left = float(expires) - now
+    if left <= 0:
+        raise UsageError("expires lies in the past", hint="give seconds since the epoch")
+    days = config.max_transfer_days_valid
+    if days and left > (days + 1) * _DAY:
+        raise UsageError(f"expires lies further ahead than the {days} days that the site allows")
+
+
+def name_rule(pattern: Optional[str]) -> Optional[Pattern[str]]:
+    """The site's rule for names as a Python pattern; the stock rule where it says none.
+
+    None when its pattern is not one that can be run here: the site itself is the judge then.
+    """
+    return _STOCK_RULE if not pattern else _compiled(pattern)
+
+
+def _compiled(pattern: Optional[str]) -> Optional[Pattern[str]]:
+    if not pattern or len(pattern) > _LONGEST_RULE:
+        return None
+    body = re.sub(r"\\p\{(?:L|Letter|N|Nd|M)\}|\\p(?:L|N|Nd)", lambda _: r"\w", pattern)
+    # Nested repeats can take for ever on a long name.
+    if re.search(r"[+*]\)[+*]", body):
+        return None
+    try:
+        return re.compile(body)
+    except re.error:
+        return None

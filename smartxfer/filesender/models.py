@@ -1,0 +1,197 @@
+"""What a site answers.
+
+Source: FileSender protocol, sections 4, 5 and 8.1.
+"""
+
+import copy
+import datetime
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Type, TypeVar
+
+import attrs
+
+from smartxfer.structures import Structure, secret
+
+__all__ = [
+    "Date",
+    "DownloadFile",
+    "File",
+    "Guest",
+    "Recipient",
+    "ServerInfo",
+    "TrackingError",
+    "Transfer",
+]
+
+T = TypeVar("T", bound="Transfer")
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Date(Structure):
+    """A moment: ``raw`` seconds since the epoch, ``formatted`` in the site's language."""
+
+    raw: Optional[int] = None
+    formatted: str = ""
+
+    @property
+    def datetime(self) -> Optional[datetime.datetime]:
+        """The moment in UTC."""
+        if self.raw is None:
+            return None
+        return datetime.datetime.fromtimestamp(self.raw, datetime.timezone.utc)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class TrackingError(Structure):
+    """A mail that could not be delivered."""
+
+    type: Optional[str] = None
+    date: Optional[Date] = None
+    details: Any = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Recipient(Structure):
+    """Somebody who may download; ``email`` is empty for a link."""
+
+    id: int
+    transfer_id: Optional[int] = None
+    token: str = secret(default="")
+    email: Optional[str] = None
+    created: Optional[Date] = None
+    last_activity: Optional[Date] = None
+    options: Any = None
+    download_url: str = secret(default="")
+    errors: List[TrackingError] = attrs.field(factory=list)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class File(Structure):
+    """A file of a transfer; ``size`` in bytes, ``puid`` the key to its chunks (``uid`` on older sites)."""
+
+    id: int
+    name: str
+    size: int
+    transfer_id: Optional[int] = None
+    puid: str = secret(default="")
+    uid: str = secret(default="")
+    sha1: Optional[str] = None
+    cid: Any = None
+
+    @property
+    def key(self) -> str:
+        """What authorises its chunks."""
+        return self.puid or self.uid
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Transfer(Structure):
+    """A transfer; ``roundtriptoken`` is only in the answer to its creation.
+
+    ``results`` tells of each file after an upload workflow; it is not on the wire.
+    """
+
+    id: int
+    userid: Optional[int] = None
+    user_email: Optional[str] = None
+    subject: Optional[str] = None
+    message: Optional[str] = None
+    created: Optional[Date] = None
+    expires: Optional[Date] = None
+    expiry_date_extension: Optional[int] = None
+    options: Any = attrs.field(factory=dict)
+    salt: Optional[str] = secret(default=None)
+    roundtriptoken: str = secret(default="")
+    files: List[File] = attrs.field(factory=list)
+    recipients: List[Recipient] = attrs.field(factory=list)
+    results: Sequence[Any] = attrs.field(init=False, default=())
+
+    @property
+    def download_url(self) -> Optional[str]:
+        """The first recipient's link; of a link transfer, the link."""
+        return self.recipients[0].download_url if self.recipients else None
+
+    @property
+    def token(self) -> Optional[str]:
+        """The first recipient's token."""
+        return self.recipients[0].token if self.recipients else None
+
+    def with_results(self: T, results: Sequence[Any]) -> T:
+        """The same transfer, with what became of each file."""
+        made = copy.copy(self)
+        object.__setattr__(made, "results", tuple(results))
+        return made
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Guest(Structure):
+    """A voucher; ``token`` is what stands after ``vid=`` in its link."""
+
+    id: int
+    userid: Optional[int] = None
+    user_email: Optional[str] = None
+    email: Optional[str] = None
+    token: str = secret(default="")
+    transfer_count: Optional[int] = None
+    subject: Optional[str] = None
+    message: Optional[str] = None
+    transfer_options: Any = attrs.field(factory=dict)
+    options: Any = attrs.field(factory=dict)
+    created: Optional[Date] = None
+    expires: Optional[Date] = None
+    upload_url: str = secret(default="")
+    expiry_date_extension: Optional[int] = None
+    errors: List[TrackingError] = attrs.field(factory=list)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class ServerInfo(Structure):
+    """What a site says of itself; ``upload_chunk_size`` in bytes."""
+
+    url: Optional[str] = None
+    name: Optional[str] = None
+    logon_url: Optional[str] = None
+    upload_chunk_size: Optional[int] = None
+    forward_capabilities: Any = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class DownloadFile(Structure):
+    """A file behind a download link; sizes in bytes, ``chunk_size`` that of its upload."""
+
+    id: int
+    name: str
+    size: int
+    mime: Optional[str] = None
+    transferid: Optional[int] = None
+    encrypted: bool = False
+    encrypted_size: Optional[int] = None
+    chunk_size: Optional[int] = None
+    crypted_chunk_size: Optional[int] = None
+    key_version: Optional[int] = None
+    key_salt: Optional[str] = secret(default=None)
+    password_version: Optional[int] = None
+    password_encoding: Optional[str] = None
+    password_hash_iterations: Optional[int] = None
+    client_entropy: Optional[str] = secret(default=None)
+    fileiv: Optional[str] = None
+    fileaead: Optional[str] = None
+
+    @classmethod
+    def from_listing(cls: Type["DownloadFile"], facts: Mapping[str, Any]) -> "DownloadFile":
+        """Of an element's attributes or a JSON object: hyphens or underscores, numbers as text, blanks.
+
+        Source: FileSender protocol, section 8.1.
+        """
+        wire: Dict[str, Any] = {}
+        for name, value in facts.items():
+            key = name.replace("-", "_")
+            if key == "encrypted":
+                wire[key] = value not in (None, False, "", "0", "false")
+            else:
+                wire[key] = value if value != "" or key in ("name", "mime") else None
+        return cls.from_wire(wire)
+
+    def renamed(self, name: str) -> "DownloadFile":
+        """The same file under another name."""
+        made: DownloadFile = attrs.evolve(self, name=name)
+        return made

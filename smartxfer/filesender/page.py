@@ -1,0 +1,100 @@
+"""Reading the site's HTML pages, by their ``data-*`` attributes alone.
+
+Source: FileSender protocol, sections 8.1 and 10.
+"""
+
+from html.parser import HTMLParser
+from typing import Any, Dict, List, Optional, Tuple
+
+import attrs
+
+from smartxfer.errors import AuthError, NotFound
+from smartxfer.filesender.models import DownloadFile
+
+__all__ = ["GuestPage", "parse_download_page", "parse_guest_page"]
+
+
+class _Page(HTMLParser):
+    """Collects the elements of class ``file``, the body's attributes, and the text of an error."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.files: List[Dict[str, str]] = []
+        self.body: Dict[str, str] = {}
+        self.error: List[str] = []
+        self.broken = False
+        self._in_error = 0
+
+    def handle_starttag(self, tag: str, attributes: List[Tuple[str, Optional[str]]]) -> None:
+        given = {name: value or "" for name, value in attributes}
+        classes = given.get("class", "").split()
+        if tag == "body":
+            self.body = _data(given)
+        if "file" in classes and "data-id" in given:
+            self.files.append(_data(given))
+        if "exception" in classes:
+            self.broken = True
+            self._in_error = 1
+        elif self._in_error and tag not in ("br", "img", "input"):
+            self._in_error += 1
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._in_error:
+            self._in_error -= 1
+
+    def handle_data(self, data: str) -> None:
+        if self._in_error and data.strip():
+            self.error.append(data.strip())
+
+
+def _data(attributes: Dict[str, str]) -> Dict[str, str]:
+    return {name[5:]: value for name, value in attributes.items() if name.startswith("data-")}
+
+
+def _parsed(html: str) -> _Page:
+    page = _Page()
+    page.feed(html)
+    page.close()
+    return page
+
+
+def parse_download_page(html: str) -> List[DownloadFile]:
+    """The files of a download page, of 2.x or 3.x.
+
+    :raises NotFound: an error page, which a bad token gets with status 200.
+    :raises AuthError: a page without files that wants a login or a mail code.
+    """
+    page = _parsed(html)
+    if page.files:
+        return [DownloadFile.from_listing(facts) for facts in page.files]
+    if page.broken:
+        said = " ".join(page.error)[:200]
+        raise NotFound(
+            f"the site does not know this download link{f' ({said})' if said else ''}",
+            hint="it is mistyped, expired or closed: ask the sender for a new one",
+        )
+    raise AuthError(
+        "the download page lists no files",
+        hint="the site may want a login, or a code sent by mail: open the link in a browser",
+    )
+
+
+@attrs.frozen
+class GuestPage:
+    """What a guest's session begins with."""
+
+    security_token: str = attrs.field(repr=False)
+
+
+def parse_guest_page(html: str) -> GuestPage:
+    """The security token of the page behind a voucher.
+
+    :raises AuthError: the voucher is used up, expired or mistyped.
+    """
+    page: Any = _parsed(html)
+    token = page.body.get("security-token", "")
+    if not token or page.body.get("auth-type", "guest") != "guest":
+        raise AuthError(
+            "the site does not accept this voucher", hint="it is mistyped, used up or expired: ask for a new one"
+        )
+    return GuestPage(token)

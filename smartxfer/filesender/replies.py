@@ -1,0 +1,95 @@
+"""What the site's error words mean.
+
+A site answers 500 for nearly everything, so that its words are classified, not its statuses.
+
+Source: FileSender protocol, section 2.1.
+"""
+
+from typing import Dict, Optional, Tuple, Type
+
+from smartxfer.errors import (
+    AuthError,
+    BadRequest,
+    Conflict,
+    Forbidden,
+    HTTPError,
+    LimitExceeded,
+    NotFound,
+    ServerError,
+)
+
+__all__ = ["classify"]
+
+Reply = Tuple[Type[HTTPError], str, bool]
+
+_KEY = "check username and api_key; a site that knows itself by another name needs signing_host="
+_GONE = "it was deleted, has expired, or never was"
+_EXPIRED = "ask for a new link or voucher"
+_RULES = "the site's rules stand against it"
+
+_WORDS: Dict[str, Reply] = {
+    "auth_remote_too_late": (AuthError, "the clock or the line is slow: raise UserAuth(delay=)", True),
+    "auth_remote_signature_check_failed": (AuthError, _KEY, False),
+    "auth_remote_user_rejected": (AuthError, "the user has no API key: make one on the page ?s=user", False),
+    "rest_authentication_required": (AuthError, "give UserAuth(...) or GuestAuth(...)", False),
+    "rest_ownership_required": (Forbidden, "it belongs to another user", False),
+    "rest_admin_required": (Forbidden, "it takes an administrator", False),
+    "rest_security_token_did_not_match": (AuthError, "the session is over: call prepare() again", False),
+    "rest_xsrf_token_did_not_match": (AuthError, "the session is over: call prepare() again", False),
+    "rest_roundtrip_token_invalid": (Forbidden, "the transfer was created by another client", False),
+    "rest_sanity_check_failed": (BadRequest, "the body was damaged on its way", True),
+    "rest_bad_parameter": (BadRequest, "", False),
+    "rest_missing_parameter": (BadRequest, "", False),
+    "rest_endpoint_missing": (BadRequest, "", False),
+    "rest_endpoint_not_implemented": (BadRequest, "the site does not have this call", False),
+    "rest_method_not_implemented": (BadRequest, "the site does not have this call", False),
+    "rest_method_not_allowed": (BadRequest, "the site does not have this call", False),
+    "rest_unknown_principal": (NotFound, _EXPIRED, False),
+    "rest_data_stale": (NotFound, "the mail address has to be verified in a browser", False),
+    "cannot_add_data_to_complete_transfer": (Conflict, "the transfer is complete", False),
+    "cannot_alter_closed_transfer": (Conflict, "the transfer is closed", False),
+    "undergoing_maintenance": (ServerError, "the site is under maintenance: come back later", True),
+    "transfer_not_found": (NotFound, _GONE, False),
+    "file_not_found": (NotFound, _GONE, False),
+    "recipient_not_found": (NotFound, _GONE, False),
+    "guest_not_found": (NotFound, _GONE, False),
+    "guest_expired": (AuthError, _EXPIRED, False),
+    "token_has_bad_format": (BadRequest, "copy the whole link", False),
+    "file_chunk_out_of_bounds": (BadRequest, "the file grew since the transfer was created", False),
+    "storage_chunk_too_large": (LimitExceeded, "use a smaller chunk_size", False),
+    "file_integrity_check_failed": (Conflict, "run again: the chunks are sent anew", False),
+    "transfer_files_incomplete": (Conflict, "a file is not complete: run again", False),
+    "transfer_no_files": (BadRequest, "", False),
+    "transfer_no_recipients": (BadRequest, "one malformed address makes the site drop all", False),
+    "transfer_rejected": (LimitExceeded, _RULES, False),
+    "bad_email": (BadRequest, "check recipients and 'from'", False),
+    "bad_expire": (LimitExceeded, "choose an earlier expires", False),
+    "transfer_expiry_extension_not_allowed": (LimitExceeded, _RULES, False),
+    "storage_not_enough_space_left": (LimitExceeded, "the site is full: tell its administrator", False),
+    "transfer_file_name_invalid": (LimitExceeded, "rename the file", False),
+    "file_extension_not_allowed": (LimitExceeded, "rename or pack the file", False),
+    "transfer_must_be_encrypted": (LimitExceeded, "the site takes encrypted transfers only", False),
+    "database_access_failure": (ServerError, "", False),
+}
+
+#: Parts of words whose families are open.
+_FAMILIES: Tuple[Tuple[str, Reply], ...] = (
+    ("_rate_limit", (LimitExceeded, "a limit per day is reached: come back tomorrow", False)),
+    ("transfer_too_many", (LimitExceeded, "send less at once", False)),
+    ("_exceeded", (LimitExceeded, "send less at once", False)),
+)
+
+
+def classify(status: int, word: str) -> Optional[Reply]:
+    """(exception class, hint, whether another try may help); None for the status to decide.
+
+    A word that is not known is a domain error: it stays as long as the request does.
+    """
+    if word in _WORDS:
+        return _WORDS[word]
+    for part, reply in _FAMILIES:
+        if part in word:
+            return reply
+    if word and status == 500:
+        return ServerError, "", False
+    return None

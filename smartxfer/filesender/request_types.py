@@ -1,0 +1,118 @@
+"""Bodies that callers give, as plain dictionaries.
+
+Source: FileSender protocol, sections 6.1, 6.3, 6.4, 7 and 10.
+"""
+
+from typing import List, TypedDict, Union
+
+__all__ = [
+    "File",
+    "FileUpdate",
+    "Guest",
+    "GuestAllOptions",
+    "GuestOptions",
+    "PartialTransfer",
+    "Transfer",
+    "TransferOptions",
+    "TransferUpdate",
+]
+
+
+class _NamedFile(TypedDict):
+    name: str
+    size: int
+
+
+class File(_NamedFile, total=False):
+    """A file to announce: its name and size in bytes."""
+
+    mime_type: str
+    cid: str
+
+
+class TransferOptions(TypedDict, total=False):
+    """What a transfer may be told to do; the site decides which of them it heeds."""
+
+    email_me_copies: bool
+    email_me_on_expire: bool
+    email_upload_complete: bool
+    email_download_complete: bool
+    email_daily_statistics: bool
+    email_report_on_closing: bool
+    enable_recipient_email_download_complete: bool
+    add_me_to_recipients: bool
+    email_recipient_when_transfer_expires: bool
+    get_a_link: bool
+    hide_sender_email: bool
+    redirect_url_on_complete: str
+    encryption: bool
+    collection: bool
+    must_be_logged_in_to_download: bool
+    storage_cloud_s3_bucket: str
+    web_notification_when_upload_is_complete: bool
+    verify_email_to_download: bool
+
+
+PartialTransfer = TypedDict(
+    "PartialTransfer",
+    {
+        "from": str,
+        "recipients": List[str],
+        "subject": str,
+        "message": str,
+        "expires": Union[int, str],
+        "options": Union[TransferOptions, List[str]],
+    },
+    total=False,
+)
+"""What a caller adds to an upload; ``expires`` is in seconds since the epoch, or ``"YYYY-MM-DD"``."""
+
+
+class Transfer(PartialTransfer):
+    """A transfer to create."""
+
+    files: List[File]
+
+
+class TransferUpdate(TypedDict, total=False):
+    """A change to a transfer."""
+
+    complete: bool
+    closed: bool
+    extend_expiry_date: Union[bool, int]
+    remind: bool
+
+
+class FileUpdate(TypedDict, total=False):
+    """A change to a file."""
+
+    complete: bool
+
+
+class GuestOptions(TypedDict, total=False):
+    """What a guest may do, and who is told of it."""
+
+    valid_only_one_time: bool
+    can_only_send_to_me: bool
+    does_not_expire: bool
+    email_upload_started: bool
+    email_upload_page_access: bool
+
+
+class GuestAllOptions(TypedDict, total=False):
+    """Options of the voucher, and of the transfers made with it."""
+
+    guest: GuestOptions
+    transfer: TransferOptions
+
+
+_InvitedGuest = TypedDict("_InvitedGuest", {"from": str, "recipient": str})
+
+
+class Guest(_InvitedGuest, total=False):
+    """A voucher to send."""
+
+    subject: str
+    message: str
+    options: GuestAllOptions
+    expires: Union[int, str]

@@ -1,0 +1,162 @@
+"""A site's address in all its forms, its public configuration, and the user's own file about it.
+
+Source: FileSender protocol, sections 1, 3 and 4.
+"""
+
+import configparser
+import ipaddress
+import logging
+import re
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+from urllib.parse import parse_qs, urlsplit
+
+import attrs
+
+from smartxfer.errors import UsageError
+from smartxfer.transport import Origin
+
+__all__ = ["Address", "SiteConfig", "ini_values", "parse_base_url", "parse_config", "token_of"]
+
+log = logging.getLogger("smartxfer.filesender")
+
+_TOKEN = re.compile(r"[a-z0-9]{8}(?:-[a-z0-9]{4}){3}-[a-z0-9]{12}\Z", re.IGNORECASE)
+_SCRIPT = re.compile(r"/(?:rest|index|download)\.php(?:/.*)?\Z")
+
+
+@attrs.frozen
+class Address:
+    """A site's base URL, and the tokens of the link that it was taken from.
+
+    :param base: without a trailing slash.
+    :param token: of a download link.
+    :param vid: of a voucher link.
+    """
+
+    base: str
+    token: Optional[str] = attrs.field(default=None, repr=False)
+    vid: Optional[str] = attrs.field(default=None, repr=False)
+
+
+def parse_base_url(text: str) -> Address:
+    """The site that a pasted address belongs to.
+
+    >>> parse_base_url("https://fs.example.org/filesender/rest.php").base
+    'https://fs.example.org/filesender'
+
+    :raises UsageError: not an address of a web site.
+    """
+    url = str(text).strip()
+    if "://" not in url:
+        url = f"{'http' if _is_loopback(url) else 'https'}://{url}"
+    origin = Origin.of(url)
+    parts = urlsplit(url)
+    if parts.username is not None:
+        raise UsageError("a base URL holds no user name or password", hint="pass auth=UserAuth(...)")
+    path = _SCRIPT.sub("", parts.path).rstrip("/")
+    query = parse_qs(parts.query or parts.fragment.partition("?")[2])
+    return Address(
+        base=f"{origin}{path}",
+        token=query.get("token", [None])[0],
+        vid=query.get("vid", [None])[0],
+    )
+
+
+def token_of(text: str) -> str:
+    """The token, of a token or of a whole download link.
+
+    :raises UsageError: neither.
+    """
+    found: Optional[str] = str(text).strip()
+    if found and ("/" in found or "?" in found):
+        found = parse_base_url(found).token
+    if not found or not _TOKEN.match(found):
+        raise UsageError(
+            "that is no download token or link", hint="copy the link, or what stands after token= in it"
+        )
+    return found
+
+
+def _is_loopback(text: str) -> bool:
+    host = re.split(r"[/?#]", text, maxsplit=1)[0]
+    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@attrs.frozen
+class SiteConfig:
+    """What the site's public script says of its limits; None for what it does not say.
+
+    Sizes in bytes; 0 stands for no limit.
+    """
+
+    upload_chunk_size: Optional[int] = None
+    max_transfer_size: Optional[int] = None
+    max_transfer_files: Optional[int] = None
+    max_transfer_recipients: Optional[int] = None
+    max_transfer_days_valid: Optional[int] = None
+    default_transfer_days_valid: Optional[int] = None
+    max_transfer_file_size: Optional[int] = None
+    ban_extension: Optional[str] = None
+    extension_whitelist_regex: Optional[str] = None
+    valid_filename_regex: Optional[str] = None
+    encryption_mandatory: Optional[bool] = None
+
+
+_PAIR = re.compile(
+    r"""^\s*['"]?(?P<name>\w+)['"]?\s*:\s*(?:'(?P<single>(?:[^'\\]|\\.)*)'|"(?P<double>(?:[^"\\]|\\.)*)"|(?P<bare>[^,\s'"{[]+))\s*,?""",
+    re.MULTILINE,
+)
+
+
+def parse_config(script: str) -> SiteConfig:
+    """The limits in ``filesender-config.js.php``: lines of ``name: value,``, quoted or bare.
+
+    What is missing or unreadable is left out: no site is refused for its configuration.
+    """
+    found: Dict[str, Any] = {}
+    fields = attrs.fields_dict(SiteConfig)
+    for match in _PAIR.finditer(script):
+        name = match["name"]
+        quoted = match["single"] if match["single"] is not None else match["double"]
+        text = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else match["bare"]
+        if name in fields and name not in found:
+            value = _value(str(fields[name].type), text)
+            if value is not None:
+                found[name] = value
+    return SiteConfig(**found)
+
+
+def _value(kind: str, text: str) -> Any:
+    if "bool" in kind:
+        return text.strip().lower() in ("true", "1")
+    if "int" in kind:
+        return int(text) if re.fullmatch(r"\d+", text.strip()) else None
+    return None if text in ("null", "undefined") else text
+
+
+def ini_values() -> Mapping[str, str]:
+    """The base URL and credentials of ``~/.filesender/filesender.py.ini``, the file that sites offer.
+
+    Source: FileSender protocol, section 3.
+    """
+    path = Path("~/.filesender/filesender.py.ini").expanduser()
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        read = parser.read(str(path), encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError, OSError) as error:
+        log.warning("%s cannot be read: %s", path, type(error).__name__)
+        return {}
+    if not read:
+        return {}
+    values = {
+        "base_url": parser.get("system", "base_url", fallback=""),
+        "username": parser.get("user", "username", fallback=""),
+        "api_key": parser.get("user", "apikey", fallback=""),
+    }
+    if values["base_url"]:
+        values["base_url"] = parse_base_url(values["base_url"]).base
+    return {name: value for name, value in values.items() if value}

@@ -1,0 +1,162 @@
+"""Structures: what a service answers, as attributes and as a read-only mapping at once.
+
+>>> import attrs
+>>> from typing import Optional
+>>> @attrs.frozen(slots=False, eq=False, repr=False)
+... class Parcel(Structure):
+...     id: int
+...     from_: Optional[str] = None
+>>> parcel = Parcel.from_wire({"id": "7", "from": "ann", "colour": "red"})
+>>> parcel
+Parcel(id=7, from_='ann')
+>>> parcel.id, parcel["id"], parcel["from"], parcel.extra
+(7, '7', 'ann', {'colour': 'red'})
+"""
+
+import keyword
+from typing import Any, Dict, Iterator, Mapping, Type, TypeVar
+
+import attrs
+import cattrs
+import cattrs.gen
+
+from smartxfer.errors import DecodeError
+
+__all__ = ["Structure", "Word", "secret", "to_wire", "wire"]
+
+S = TypeVar("S", bound="Structure")
+
+
+def wire(name: str, **options: Any) -> Any:
+    """A field whose name on the wire is another, such as ``manifestId``."""
+    return attrs.field(metadata={"wire": name}, **options)
+
+
+def secret(**options: Any) -> Any:
+    """A field that is never shown."""
+    return attrs.field(metadata={"secret": True}, **options)
+
+
+class Word(str):
+    """A word of an open vocabulary: known words are constants of the class, unknown ones are kept."""
+
+
+class Structure(Mapping[str, Any]):
+    """Base of all structures: ``x["wireName"]`` is the value on the wire, ``x.wire_name`` the converted one."""
+
+    _wire: Mapping[str, Any] = {}
+
+    @classmethod
+    def from_wire(cls: Type[S], data: Mapping[str, Any]) -> S:
+        """The structure of a decoded answer; one that is a structure already is returned as it is.
+
+        :raises DecodeError: a field is missing or of the wrong type; the message names it.
+        """
+        if isinstance(data, cls):
+            return data
+        try:
+            return _converter.structure(data, cls)
+        except Exception as error:
+            problems = "; ".join(cattrs.transform_error(error, path=cls.__name__))
+        raise DecodeError(f"the answer is not as the protocol says: {problems[:300]}")
+
+    @property
+    def extra(self) -> Dict[str, Any]:
+        """Fields of the answer that this version does not know."""
+        known = {wire_name(field) for field in _fields(type(self))}
+        return {name: value for name, value in self._wire.items() if name not in known}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._wire[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._wire)
+
+    def __len__(self) -> int:
+        return len(self._wire)
+
+    def __repr__(self) -> str:
+        shown = []
+        for field in _fields(type(self)):
+            value = getattr(self, field.name)
+            if value is None or value in ("", (), []) or value == {}:
+                continue
+            shown.append(f"{field.name}={'***' if field.metadata.get('secret') else _short(value)}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+def _fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":
+    return attrs.fields(kind)  # type: ignore[no-any-return]
+
+
+def wire_name(field: "attrs.Attribute[Any]") -> str:
+    """A field's name on the wire: its own, or the one given; ``from_`` stands for ``from``."""
+    given = field.metadata.get("wire")
+    if given:
+        return str(given)
+    bare = field.name.rstrip("_")
+    return bare if keyword.iskeyword(bare) or bare == "self" else field.name
+
+
+def to_wire(value: Any) -> Any:
+    """Plain dicts and lists, ready to be sent, of structures nested in whatever way."""
+    if isinstance(value, Mapping):
+        return {name: to_wire(part) for name, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_wire(part) for part in value]
+    return value
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, (list, tuple)) and len(value) > 3:
+        return f"[{_short(value[0])}, ... {len(value)} in all]"
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:190]}..."
+
+
+def _is_structure(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Structure)
+
+
+def _structuring(kind: Type[S]) -> Any:
+    names = {
+        field.name: cattrs.gen.override(rename=wire_name(field))
+        for field in _fields(kind)
+        if field.init and wire_name(field) != field.name
+    }
+    fill: Any = cattrs.gen.make_dict_structure_fn(kind, _converter, **names)  # type: ignore[arg-type]
+
+    def structure(data: Any, _: Any) -> Any:
+        if isinstance(data, kind):
+            return data
+        if not isinstance(data, Mapping):
+            raise TypeError(f"{type(data).__name__} where an object was promised")
+        made = fill(data, kind)
+        object.__setattr__(made, "_wire", dict(data))
+        return made
+
+    return structure
+
+
+def _text(value: Any, _: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where text was promised")
+    return value
+
+
+def _number(value: Any, _: Any) -> int:
+    """A whole number, which some services send as text."""
+    if isinstance(value, (int, str)):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise TypeError(f"{type(value).__name__} where a whole number was promised")
+
+
+_converter = cattrs.Converter()
+_converter.register_structure_hook_factory(_is_structure, _structuring)
+_converter.register_structure_hook_func(
+    lambda kind: isinstance(kind, type) and issubclass(kind, Word), lambda value, kind: kind(value)
+)
+_converter.register_structure_hook(str, _text)
+_converter.register_structure_hook(int, _number)

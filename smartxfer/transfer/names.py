@@ -1,0 +1,125 @@
+"""Names that come from a server, made safe for the local disk.
+
+A name becomes a path below the target directory, the same one every time; nothing in it can lead out.
+"""
+
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import Dict, Iterable, List, Set
+
+from smartxfer.errors import UnsafeName
+
+__all__ = ["distinct_paths", "resolve_inside", "safe_path"]
+
+_LONGEST = 255
+#: Room for the suffixes of a partial file and of a second file of the same name.
+_ROOM = 16
+_RESERVED = frozenset(
+    ["con", "prn", "aux", "nul", "clock$", "conin$", "conout$"]
+    + [f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)]
+)
+_FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*]')
+#: Characters that change the order in which a name is shown, or are not shown at all.
+_INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]")
+
+
+def safe_path(name: str) -> PurePosixPath:
+    """The relative path that a name from a server stands for.
+
+    Components that lead up or nowhere, drives and leading slashes are dropped; characters that some system
+    forbids or that are not shown become ``_``; accents are composed; long components are cut.
+
+    >>> str(safe_path("../../etc/passwd"))
+    'etc/passwd'
+
+    :raises UnsafeName: nothing is left.
+    """
+    parts = []
+    for part in re.split(r"[/\\]+", str(name)):
+        component = _component(part)
+        if component:
+            parts.append(component)
+    if not parts:
+        raise UnsafeName(f"the server's name {name[:80]!r} is no file name")
+    return PurePosixPath(*parts)
+
+
+def _component(part: str) -> str:
+    """One component made safe; empty when it stands for no file."""
+    if part.strip() in ("", ".", ".."):
+        return ""
+    if re.fullmatch(r"[A-Za-z]:", part):
+        return ""  # a drive
+    text = part.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
+    text = unicodedata.normalize("NFC", text)
+    text = _INVISIBLE.sub("_", _FORBIDDEN.sub("_", text))
+    text = text.rstrip(". ") or "_"
+    if text.startswith("~"):
+        text = "_" + text[1:]
+    if text.split(".", 1)[0].rstrip().lower() in _RESERVED:
+        text = f"_{text}"
+    return _shortened(text)
+
+
+def _shortened(text: str) -> str:
+    """``text`` in at most 255 bytes less some room: cut in the middle, told apart by a hash."""
+    raw = text.encode("utf-8")
+    limit = _LONGEST - _ROOM
+    if len(raw) <= limit:
+        return text
+    stem, dot, extension = text.rpartition(".")
+    tail = dot + extension if stem and len(extension.encode("utf-8")) <= 20 else ""
+    mark = "-" + hashlib.sha256(raw).hexdigest()[:8]
+    room = limit - len(mark) - len(tail.encode("utf-8"))
+    return raw[:room].decode("utf-8", "ignore") + mark + tail
+
+
+def distinct_paths(names: Iterable[str]) -> List[PurePosixPath]:
+    """Safe paths for several names, no two the same on any file system.
+
+    Names that differ only in case or in the composition of accents get `` (2)`` before the extension, and so
+    does a file whose name another one uses as a directory.
+
+    >>> [str(path) for path in distinct_paths(["a.txt", "A.txt", "b", "b/c"])]
+    ['a.txt', 'A (2).txt', 'b (2)', 'b/c']
+    """
+    wanted = [safe_path(name) for name in names]
+    directories = {_folded(parent) for path in wanted for parent in path.parents}
+    taken: Set[str] = set()
+    chosen: Dict[int, PurePosixPath] = {}
+    for index, path in enumerate(wanted):
+        candidate, number = path, 1
+        while _folded(candidate) in taken or _folded(candidate) in directories:
+            number += 1
+            candidate = path.with_name(f"{path.stem} ({number}){path.suffix}")
+        taken.add(_folded(candidate))
+        chosen[index] = candidate
+    return [chosen[index] for index in range(len(wanted))]
+
+
+def _folded(path: PurePosixPath) -> str:
+    return unicodedata.normalize("NFC", str(path).casefold())
+
+
+def resolve_inside(directory: Path, relative: PurePosixPath) -> Path:
+    """The path of ``relative`` below ``directory``, its folders made.
+
+    :raises UnsafeName: a folder on the way is a symbolic link, or no folder.
+    """
+    path = Path(directory)
+    for part in relative.parts[:-1]:
+        path = path / part
+        try:
+            os.mkdir(str(path))
+        except FileExistsError:
+            found = os.lstat(str(path))
+            if not stat.S_ISDIR(found.st_mode):
+                raise UnsafeName(
+                    f"{path} is not a directory of its own, and nothing is written through it",
+                    hint="choose an empty target directory",
+                ) from None
+    return path / relative.parts[-1]

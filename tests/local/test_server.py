@@ -1,0 +1,285 @@
+"""The server around the services: addresses, life and death, what it leaves behind."""
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import local_wire as wire
+import pytest
+
+from smartxfer.errors import UsageError
+from smartxfer.local import LocalServer
+
+DATA = bytes(place % 251 for place in range(300_000))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "example.org", ""])
+def test_it_binds_nothing_but_loopback(host: str) -> None:
+    with pytest.raises(UsageError, match="loopback"):
+        LocalServer(host=host)
+
+
+def test_it_binds_more_when_told(tmp_path: Path) -> None:
+    with LocalServer(host="0.0.0.0", allow_remote=True) as server:
+        port = server.filesender.listener.port
+        reply = wire.request(f"http://127.0.0.1:{port}", "GET", "/rest.php/info")
+        assert reply.status == 200
+
+
+def test_a_port_in_use_is_a_usage_error(server: LocalServer) -> None:
+    with pytest.raises(UsageError, match="cannot listen"):
+        LocalServer(filesender={"port": server.filesender.listener.port})
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"prot": 1}, "no such FileSender option: prot; there are port, base_path"),
+        ({"port": -1}, "port is a whole number"),
+        ({"port": "x"}, "port is a whole number"),
+        ({"upload_chunk_size": 0}, "upload_chunk_size is above 0"),
+        ({"users": []}, "users: at least one"),
+        ({"chunk_security": "none"}, "chunk_security is one of key, auth"),
+        ({"version": "1.6"}, "version is one of 3.8"),
+        ({"valid_filename_regex": "["}, "no regular expression"),
+    ],
+)
+def test_options_that_are_none(options: Any, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        LocalServer(filesender=options)
+
+
+def test_nothing_is_left_behind() -> None:
+    threads, descriptors = set(threading.enumerate()), open_files()
+    server = LocalServer()
+    data = server.data
+    server.start()
+    site = wire.Site(server.filesender)
+    site.send("a.bin", DATA)
+    fault = server.fault("filesender", "GET /rest.php/info", "stall")
+    idle = socket.create_connection(("127.0.0.1", server.filesender.listener.port))
+    held = socket.create_connection(("127.0.0.1", server.filesender.listener.port))
+    held.sendall(b"GET /rest.php/info HTTP/1.1\r\n\r\n")
+    assert fault.wait(5)
+    server.stop()
+    # Both ends of the two connections are closed now.
+    assert idle.recv(1) == b""
+    assert held.recv(1) == b""
+    idle.close()
+    held.close()
+    assert set(threading.enumerate()) == threads
+    assert open_files() == descriptors
+    assert not os.path.exists(data)
+    with pytest.raises(ConnectionRefusedError):
+        site.bare("GET", "/rest.php/info")
+    server.stop()
+
+
+def test_stopped_without_a_start(tmp_path: Path) -> None:
+    descriptors = open_files()
+    LocalServer(tmp_path / "data").stop()
+    assert open_files() == descriptors
+    assert (tmp_path / "data" / "filesender").is_dir()
+
+
+def test_a_failed_start_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(UsageError):
+        LocalServer(filesender={"nonsense": 1})
+    assert list(tmp_path.iterdir()) == []
+
+
+def open_files() -> int:
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("no /proc to count descriptors in")
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_export(tmp_path: Path) -> None:
+    path = tmp_path / "env.sh"
+    users = {"o'hara@example.org": "k'3y"}
+    with LocalServer(export=path, filesender={"users": users}) as server:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        names = list(server.filesender.env)
+        shown_names = " ".join(f'"${name}"' for name in names)
+        script = f". '{path}'; printf '%s\\n' {shown_names}"
+        shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        assert shown.stdout.splitlines() == list(server.env.values())
+        assert server.filesender.env["FILESENDER_BASE_URL"] == server.filesender.url
+    lines = path.read_text("utf-8").splitlines()
+    assert all(line.startswith("export FILESENDER_") and "='" in line for line in lines)
+
+
+def test_links_have_no_place_in_the_data(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with pytest.raises(UsageError, match="symbolic link"):
+        LocalServer(tmp_path / "link")
+    (tmp_path / "real" / "filesender").mkdir()
+    (tmp_path / "real" / "filesender" / "metadata.sqlite").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="symbolic link"):
+        LocalServer(tmp_path / "real")
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="not a directory"):
+        LocalServer(tmp_path / "file")
+
+
+def test_names_never_become_paths(tmp_path: Path) -> None:
+    with LocalServer(tmp_path / "data") as server:
+        site = wire.Site(server.filesender)
+        site.send("../../escaped.txt", DATA)
+        site.send("a/b/c.txt", DATA)
+    objects = tmp_path / "data" / "filesender" / "objects"
+    assert all(path.name.isdigit() for path in objects.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data"]
+
+
+SERVE = """
+import sys
+from smartxfer.local import LocalServer
+server = LocalServer(sys.argv[1]).start()
+print(server.filesender.url, server.filesender.api_key, flush=True)
+sys.stdin.read()
+"""
+
+
+class Process:
+    """A server in a process of its own."""
+
+    def __init__(self, data: Path) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(data)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=str(data.parent),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
+        assert self.popen.stdout is not None
+        self.url, self.api_key = self.popen.stdout.readline().split()
+        self.username = "ann@example.org"
+
+    def kill(self) -> None:
+        self.popen.send_signal(signal.SIGKILL)
+        with self.popen:
+            self.popen.wait(10)
+
+
+def test_it_survives_a_kill(tmp_path: Path) -> None:
+    first = Process(tmp_path / "data")
+    try:
+        site = wire.Site(first)
+        whole = site.send("whole.bin", DATA)
+        half = site.create([("half.bin", len(DATA))])
+        file = wire.real_files(half)[0]
+        assert site.chunk(half, file, 0, DATA[:100_000]).status == 200
+        guest = site.call("POST", "/rest.php/guest", {"recipient": "g@example.net"}).json()
+    finally:
+        first.kill()
+    second = Process(tmp_path / "data")
+    try:
+        assert second.api_key == first.api_key
+        site = wire.Site(second)
+        assert site.fetch(whole).body == DATA
+        # What was begun goes on with the same tokens.
+        assert site.chunk(half, file, 100_000, DATA[100_000:]).status == 200
+        site.complete(half)
+        assert site.fetch(half).body == DATA
+        known = site.call("GET", "/rest.php/guest/{}".format(guest["id"])).json()
+        assert known["token"] == guest["token"]
+    finally:
+        second.kill()
+
+
+def test_many_requests_on_one_connection(server: LocalServer) -> None:
+    """Keep-alive holds over answers, refusals and unread bodies."""
+    with socket.create_connection(("127.0.0.1", server.filesender.listener.port), 10) as raw:
+        reader = raw.makefile("rb")
+        for body in (b"", b"x" * 100_000, b"y"):
+            head = "PUT /rest.php/file/1/chunk/0?key=k HTTP/1.1\r\nContent-Length: {}\r\n\r\n"
+            raw.sendall(head.format(len(body)).encode() + body)
+            assert reader.readline() == b"HTTP/1.1 500 Internal Server Error\r\n"
+            length = 0
+            for line in iter(reader.readline, b"\r\n"):
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            assert b"file_not_found" in reader.read(length)
+        reader.close()
+
+
+@pytest.mark.parametrize(
+    "text", [b"nonsense\r\n\r\n", b"GET x HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nbad\r\n\r\n",
+             b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"GET /" + b"x" * 70000],
+)  # fmt: skip
+def test_what_is_not_http(server: LocalServer, text: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.filesender.listener.port), 10) as raw:
+        raw.sendall(text)
+        assert raw.recv(64).startswith(b"HTTP/1.1 400 ")
+
+
+def test_expect_and_chunked_bodies(server: LocalServer, site: wire.Site) -> None:
+    transfer = site.create([("a.bin", 10)])
+    target = wire.chunk_target(transfer, wire.real_files(transfer)[0], 0)
+    with socket.create_connection(("127.0.0.1", server.filesender.listener.port), 10) as raw:
+        raw.sendall(
+            f"PUT {target} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n"
+            "X-Filesender-Chunk-Size: 10\r\n\r\n".encode()
+        )
+        assert raw.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        raw.sendall(b"4\r\n0123\r\n6;x=y\r\n456789\r\n0\r\nTrailer: z\r\n\r\n")
+        assert raw.recv(15) == b"HTTP/1.1 200 OK"
+    site.complete(transfer)
+    assert site.fetch(transfer).body == b"0123456789"
+
+
+def test_parallel_chunks(server: LocalServer, site: wire.Site) -> None:
+    data = DATA * 8
+    transfer = site.create([("a.bin", len(data))])
+    file = wire.real_files(transfer)[0]
+    step, bad = 100_000, []
+
+    def send(first: int) -> None:
+        for offset in range(first * step, len(data), 4 * step):
+            reply = site.chunk(transfer, file, offset, data[offset : offset + step])
+            if reply.status != 200:
+                bad.append(reply)
+
+    threads = [threading.Thread(target=send, args=(first,)) for first in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert bad == []
+    site.complete(transfer)
+    assert site.fetch(transfer).body == data
+    assert sum(record.received for record in server.filesender.account) > len(data)
+
+
+def test_memory_and_speed_are_sane(server: LocalServer, site: wire.Site) -> None:
+    """A sparse file of 512 MiB comes back without being held."""
+    import resource
+
+    transfer = site.create([("big.bin", 512 << 20)])
+    file = wire.real_files(transfer)[0]
+    assert site.chunk(transfer, file, (512 << 20) - 1, b"\1").status == 200
+    site.complete(transfer)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with socket.create_connection(("127.0.0.1", server.filesender.listener.port), 10) as raw:
+        target = wire.download_target(transfer)
+        raw.sendall(f"GET {target} HTTP/1.1\r\nConnection: close\r\n\r\n".encode())
+        buffer, got, last = bytearray(1 << 20), 0, b""
+        while True:
+            count = raw.recv_into(buffer)
+            if not count:
+                break
+            got, last = got + count, bytes(buffer[count - 1 : count])
+    assert got > 512 << 20
+    assert last == b"\1"
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert after - before < 32 << 10

@@ -1,0 +1,469 @@
+"""Transfers: creation with its oddities, chunks, completion, management, downloads."""
+
+import io
+import json
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+import local_wire as wire
+import pytest
+
+from smartxfer.local import LocalServer
+
+DATA = bytes(place % 251 for place in range(2500))
+CREATE = "/rest.php/transfer"
+
+
+def message(reply: wire.Reply) -> Tuple[int, str]:
+    return reply.status, reply.json()["message"]
+
+
+def body(**more: Any) -> Dict[str, Any]:
+    given: Dict[str, Any] = {
+        "from": "ann@example.org",
+        "files": [{"name": "a.txt", "size": 3}],
+        "recipients": ["bob@example.net"],
+        "options": {"get_a_link": False},
+    }
+    given.update(more)
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def test_a_link_is_the_default_and_drops_recipients(server: LocalServer, site: wire.Site) -> None:
+    for options in ({}, [], ["email_download_complete"], {"get_a_link": True}):
+        transfer = site.call("POST", CREATE, body(options=options)).json()
+        assert transfer["options"]["get_a_link"] is True
+        assert [person["email"] for person in transfer["recipients"]] == [""]
+    site.send("a", b"", options={})
+    assert server.filesender.mails == []
+
+
+def test_strings_right_after_create(site: wire.Site) -> None:
+    transfer = site.create([("a.txt", 3)])
+    assert (transfer["files"][0]["size"], transfer["files"][0]["cid"]) == ("3", None)
+    assert isinstance(transfer["expires"]["raw"], str)
+    shown = site.call("GET", "{}/{}".format(CREATE, transfer["id"])).json()
+    assert shown["files"][0]["size"] == 3
+    assert isinstance(shown["expires"]["raw"], int)
+    assert shown["roundtriptoken"] == ""
+    assert len(transfer["salt"]) == 32
+
+
+def test_folders_are_entries_that_vanish(site: wire.Site) -> None:
+    transfer = site.create([("d/e/a.txt", 1), ("d/b.txt", 1)])
+    names = [(file["name"], file["size"], "cid" in file) for file in transfer["files"]]
+    assert names == [
+        ("d", 0, False), ("d/e", 0, False), ("d/e/a.txt", "1", True), ("d/b.txt", "1", True)
+    ]  # fmt: skip
+    assert transfer["options"]["collection"] is True
+    shown = site.call("GET", "{}/{}".format(CREATE, transfer["id"])).json()
+    assert [file["name"] for file in shown["files"]] == ["d/b.txt", "d/e/a.txt"]
+
+
+def test_cids_duplicates_and_cleaning(site: wire.Site) -> None:
+    files = [
+        {"name": "a", "size": 1, "cid": "file_1_2_3_4"},
+        {"name": "b", "size": "2", "cid": "mine"},
+        {"name": "a", "size": 1, "cid": "file_9_9_9_9"},
+    ]
+    transfer = site.call("POST", CREATE, body(files=files, subject="<b>&amp;x", message="é")).json()
+    assert [file["cid"] for file in transfer["files"]] == ["file_1_2_3_4", False]
+    assert transfer["subject"] == "< b>&x"
+    assert transfer["message"] == "é"
+
+
+def test_options(site: wire.Site) -> None:
+    options = {
+        "get_a_link": False, "email_me_copies": True, "nonsense": True, "hide_sender_email": True,
+        "email_recipient_when_transfer_expires": False, "add_me_to_recipients": True,
+    }  # fmt: skip
+    transfer = site.call("POST", CREATE, body(options=options)).json()
+    assert list(transfer["options"].items()) == [
+        ("get_a_link", False),
+        ("add_me_to_recipients", True),
+        ("email_recipient_when_transfer_expires", True),
+        ("hide_sender_email", True),
+        ("email_me_copies", True),
+        ("encryption", False),
+    ]
+    assert [p["email"] for p in transfer["recipients"]] == ["bob@example.net", "ann@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({"from": None}, "bad_email"),
+        ({"from": "ann"}, "bad_email"),
+        ({"files": []}, "transfer_no_files"),
+        ({"files": None}, "transfer_no_files"),
+        ({"recipients": []}, "transfer_no_recipients"),
+        # One malformed address drops all of them.
+        ({"recipients": ["bob@example.net", "x"]}, "transfer_no_recipients"),
+        ({"recipients": [f"r{n}@example.net" for n in range(51)]}, "transfer_too_many_recipients"),
+        ({"files": [{"name": f"f{n}", "size": 1} for n in range(31)]}, "transfer_too_many_files"),
+        ({"files": [{"name": "a", "size": 101 << 30}]}, "transfer_maximum_size_exceeded"),
+        ({"files": [{"name": "a", "size": -1}]}, "database_access_failure"),
+        ({"files": [{"name": "a" * 256, "size": 1}]}, "database_access_failure"),
+        ({"expires": 4102444800}, "bad_expire"),
+        ({"expires": "tomorrow"}, "bad_expire"),
+    ],
+)  # fmt: skip
+def test_what_is_turned_down_without_a_trace(
+    server: LocalServer, site: wire.Site, more: Any, told: str
+) -> None:
+    assert message(site.call("POST", CREATE, body(**more))) == (500, told)
+    assert server.filesender.transfers() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("a+b.txt", "transfer_file_name_invalid"), ("it's", "transfer_file_name_invalid"),
+        ("a=b", "transfer_file_name_invalid"), ("~", "transfer_file_name_invalid"),
+        ('say "x"', "transfer_file_name_invalid"), ("a{b}", "transfer_file_name_invalid"),
+        ("a\\b", "transfer_file_name_invalid"), ("a|b", "transfer_file_name_invalid"),
+        ("/abs", "transfer_file_name_invalid"), ("line\n", "transfer_file_name_invalid"),
+        ("e\u0301.txt", "transfer_file_name_invalid"), ("", "transfer_file_name_invalid"),
+        ("x.exe", "file_extension_not_allowed"), ("x.BAT", "file_extension_not_allowed"),
+        ("x.a_b", "file_extension_not_allowed"),
+    ],
+)  # fmt: skip
+def test_bad_names_leave_an_orphan(
+    server: LocalServer, site: wire.Site, name: str, told: str
+) -> None:
+    files = [{"name": "good.txt", "size": 1}, {"name": name, "size": 1}]
+    assert message(site.call("POST", CREATE, body(files=files))) == (500, told)
+    assert [(t["status"], t["files"]) for t in server.filesender.transfers()] == [("created", [])]
+
+
+@pytest.mark.parametrize(
+    "name", ["../x", "a/../b", "é.txt", "名.txt", "_,;:!@#$%^&*)(][-b .txt", " x ", ".bashrc", "CON"]
+)
+def test_names_that_pass(site: wire.Site, name: str) -> None:
+    assert wire.real_files(site.create([(name, 1)]))[0]["name"] == name
+
+
+def test_fatal_without_options(site: wire.Site) -> None:
+    reply = site.call("POST", CREATE, body(options=None))
+    assert (reply.status, reply.body) == (500, b"")
+
+
+def test_terms_of_use(server: LocalServer, site: wire.Site) -> None:
+    server.filesender.configure(aup_required=True)
+    assert message(site.call("POST", CREATE, body())) == (400, "rest_bad_parameter")
+    assert site.call("POST", CREATE, body(aup_checked=True)).status == 201
+
+
+def test_expiry(server: LocalServer, site: wire.Site) -> None:
+    past = site.create([("a", 0)], expires=1500000000)
+    assert past["expires"]["raw"] == "1500000000"
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 5 * 86400))
+    assert site.call("POST", CREATE, body(expires=day)).status == 201
+    transfer = site.send("a", b"x")
+    assert site.fetch(transfer).status == 200
+    server.filesender.configure(clock_offset=11 * 86400.0)
+    assert site.fetch(transfer).status == 500
+
+
+def test_extension(server: LocalServer, site: wire.Site) -> None:
+    transfer = site.send("a", b"x")
+    place = "{}/{}".format(CREATE, transfer["id"])
+    refused = (500, "transfer_expiry_extension_not_allowed")
+    assert message(site.call("PUT", place, {"extend_expiry_date": True})) == refused
+    moment = int(time.time()) + 15 * 86400
+    extended = site.call("PUT", place, {"extend_expiry_date": moment}).json()
+    assert extended["expires"]["raw"] == str(moment)
+    later = site.call("PUT", place, {"extend_expiry_date": moment + 90 * 86400})
+    assert message(later) == (500, "bad_expire")
+    server.filesender.configure(expiry_extension_days=5)
+    again = site.send("b", b"x")
+    place = "{}/{}".format(CREATE, again["id"])
+    assert again["expiry_date_extension"] == 1
+    assert site.call("PUT", place, {"extend_expiry_date": True}).json()["expiry_date_extension"] == 0
+    assert message(site.call("PUT", place, {"extend_expiry_date": True})) == refused
+
+
+def test_chunks_against_headers_and_bounds(server: LocalServer, site: wire.Site) -> None:
+    server.filesender.configure(upload_chunk_size=1000)
+    transfer = site.create([("a.bin", 2500)])
+    file = wire.real_files(transfer)[0]
+    part = DATA[:1000]
+    assert message(site.chunk(transfer, file, 2000, part)) == (500, "file_chunk_out_of_bounds")
+    assert message(site.chunk(transfer, file, 0, DATA[:1001])) == (500, "storage_chunk_too_large")
+    for header in ("X_Filesender_File_Size", "X_Filesender_Chunk_Offset"):
+        wrong = site.chunk(transfer, file, 0, part, **{header: "7"})
+        assert message(wrong) == (400, "rest_sanity_check_failed")
+    headerless = site.bare("PUT", wire.chunk_target(transfer, file, 0), part)
+    assert (headerless.status, headerless.body) == (500, b"")
+    signed = site.signed("PUT", "/rest.php/file/{}/chunk/0".format(file["id"]), part)
+    lying = site.bare("PUT", signed, part, {"X-Filesender-Chunk-Size": "7"})
+    assert message(lying) == (400, "rest_sanity_check_failed")
+    assert server.filesender.transfers()[0]["status"] == "started"
+    assert site.chunk(transfer, file, 0, b"").json() == {"offset": 0, "written": 0}
+    assert site.chunk(transfer, file, 1500, part).json() == {"offset": "1500", "written": 1000}
+    assert server.filesender.transfers()[0]["status"] == "uploading"
+    # A hole in the middle goes unseen, and is zeros.
+    site.complete(transfer)
+    assert site.fetch(transfer).body == bytes(1500) + part
+
+
+def test_key_mode_from_chunk_to_end(site: wire.Site) -> None:
+    transfer = site.create([("a.bin", 3), ("b.bin", 0)])
+    first, second = wire.real_files(transfer)
+    assert site.chunk(transfer, first, 0, b"abc").status == 200
+    for file in (first, second):
+        target = "/rest.php/file/{}?key={}".format(file["id"], file["puid"])
+        assert site.bare("PUT", target, b'{"complete":true}').body == b"true"
+        # Done twice, it changes nothing.
+        assert site.bare("PUT", target, b'{"complete":true}').body == b"true"
+    place = "{}/{}".format(CREATE, transfer["id"])
+    keys = "?key={0}&puid={0}".format(first["puid"])
+    probe = site.bare("GET", place + "?puid=" + first["puid"])
+    assert probe.json()["id"] == transfer["id"]
+    assert message(site.bare("PUT", place + "?key=" + first["puid"], b'{"complete":true}')) == (
+        400,
+        "rest_security_token_did_not_match",
+    )
+    closes = site.bare("PUT", place + keys, b'{"closed":true}')
+    assert message(closes) == (403, "rest_authentication_required")
+    assert site.bare("PUT", place + keys, b'{"complete":true}').status == 200
+    gone = site.bare("GET", place + "?puid=" + first["puid"])
+    assert message(gone) == (403, "rest_authentication_required")
+
+
+def test_auth_mode_wants_a_signature() -> None:
+    with LocalServer(filesender={"chunk_security": "auth"}) as server:
+        site = wire.Site(server.filesender)
+        transfer = site.create([("a", 3)])
+        file = wire.real_files(transfer)[0]
+        refused = (400, "rest_security_token_did_not_match")
+        assert message(site.chunk(transfer, file, 0, b"abc")) == refused
+        target = "/rest.php/file/{}/chunk/0".format(file["id"])
+        assert site.bare("PUT", site.signed("PUT", target, b"abc"), b"abc").status == 200
+        keyed = "/rest.php/file/{}?key={}".format(file["id"], file["puid"])
+        assert message(site.bare("PUT", keyed, b'{"complete":true}')) == refused
+        site.complete(transfer)
+
+
+def test_the_round_trip_check(server: LocalServer, site: wire.Site) -> None:
+    server.filesender.configure(roundtrip_check=True)
+    transfer = site.create([("a", 3)])
+    file = wire.real_files(transfer)[0]
+    refused = (403, "rest_roundtrip_token_invalid")
+    target = "/rest.php/file/{}?key={}".format(file["id"], file["puid"])
+    assert message(site.call("PUT", target, {"complete": True})) == refused
+    wrong = {**transfer, "roundtriptoken": "0" * 32}
+    assert message(site.chunk(wrong, file, 0, b"abc")) == refused
+    assert site.chunk(transfer, file, 0, b"abc").status == 200
+    keyed = target + "&roundtriptoken=" + transfer["roundtriptoken"]
+    assert site.call("PUT", keyed, {"complete": True}).body == b"true"
+    # Not wanted on the call of the transfer.
+    place = "{}/{}".format(CREATE, transfer["id"])
+    assert site.call("PUT", place, {"complete": True}).status == 200
+
+
+def test_completion(server: LocalServer, site: wire.Site) -> None:
+    transfer = site.create([("a", 3), ("b", 0)], options={
+        "get_a_link": False, "email_upload_complete": True,
+    })  # fmt: skip
+    place = "{}/{}".format(CREATE, transfer["id"])
+    incomplete = site.call("PUT", place, {"complete": True})
+    assert message(incomplete) == (500, "transfer_files_incomplete")
+    assert site.call("GET", CREATE).json() == []
+    site.chunk(transfer, wire.real_files(transfer)[0], 0, b"abc")
+    site.complete(transfer)
+    kinds = [(mail["to"], mail["kind"]) for mail in server.filesender.mails]
+    assert kinds == [
+        ("bob@example.net", "transfer_available"),
+        ("ann@example.org", "upload_complete"),
+    ]
+    assert site.call("PUT", place, {"complete": True}).status == 200
+    assert len(server.filesender.mails) == 2
+    assert server.filesender.mails[0]["url"] == transfer["recipients"][0]["download_url"]
+    assert len(site.call("GET", CREATE + "?count=0&startIndex=5").json()) == 1
+
+
+def test_closing_and_deleting(server: LocalServer, site: wire.Site) -> None:
+    transfer = site.send("a", b"abc")
+    place = "{}/{}".format(CREATE, transfer["id"])
+    assert site.call("PUT", place, {"remind": True}).status == 200
+    assert site.call("PUT", place, {"closed": True}).status == 200
+    kinds = [mail["kind"] for mail in server.filesender.mails]
+    assert kinds == ["transfer_available", "transfer_reminder", "transfer_closed"]
+    assert message(site.call("PUT", place, {"remind": True})) == (
+        403,
+        "cannot_alter_closed_transfer",
+    )
+    assert site.call("GET", place).status == 200
+    assert site.call("GET", CREATE).json() == []
+    assert site.fetch(transfer).status == 500
+    stored = server.filesender.stored(transfer["files"][0]["id"])
+    assert site.call("DELETE", place).body == b"null"
+    assert not Path(stored).exists()
+    assert message(site.call("GET", place)) == (500, "transfer_not_found")
+    early = site.create([("b", 1)])
+    place = "{}/{}".format(CREATE, early["id"])
+    site.call("PUT", place, {"closed": True})
+    assert message(site.call("GET", place)) == (500, "transfer_not_found")
+
+
+def test_recipients(server: LocalServer, site: wire.Site) -> None:
+    transfer = site.send("a", b"abc")
+    place = "{}/{}".format(CREATE, transfer["id"])
+    given = {"recipient": "bob@example.net"}
+    extra = site.call("POST", place + "/recipient", given).json()
+    bad = site.call("POST", place + "/recipient", {"recipient": "x"})
+    assert message(bad) == (500, "bad_email")
+    assert server.filesender.mails[-1]["token"] == extra["token"]
+    mine = "/rest.php/recipient/{}".format(extra["id"])
+    assert site.call("GET", mine).json() == extra
+    assert site.call("PUT", mine, {"remind": True}).json()["id"] == extra["id"]
+    assert server.filesender.mails[-1]["kind"] == "transfer_reminder"
+    for person in [*transfer["recipients"], extra]:
+        assert site.call("DELETE", "/rest.php/recipient/{}".format(person["id"])).body == b"null"
+    assert server.filesender.transfers()[0]["status"] == "closed"
+    assert message(site.call("GET", mine)) == (500, "recipient_not_found")
+
+
+def test_parts_of_a_transfer(server: LocalServer, site: wire.Site) -> None:
+    transfer = site.send("d/a.txt", b"abc")
+    place = "{}/{}".format(CREATE, transfer["id"])
+    whole = site.call("GET", place).json()
+    assert site.call("GET", place + "/options").json() == whole["options"]
+    assert site.call("GET", place + "/salt").json() == whole["salt"]
+    for part in ("/file", "/recipient"):
+        assert site.call("GET", place + part).json() == whole
+    assert site.call("GET", place + "/auditlog/mail").body == b"true"
+    assert server.filesender.mails[-1]["kind"] == "report"
+    file = whole["files"][0]
+    assert site.call("GET", "/rest.php/file/{}".format(file["id"])).json() == file
+    assert site.call("DELETE", "/rest.php/file/{}".format(file["id"])).body == b"null"
+    assert server.filesender.transfers()[0]["status"] == "closed"
+
+
+def test_lists_for_a_token(site: wire.Site) -> None:
+    transfer = site.send("a", b"abc")
+    token = transfer["recipients"][0]["token"]
+    ids = [file["id"] for file in transfer["files"]]
+    assert site.bare("GET", CREATE + "/fileids?token=" + token).json() == ids
+    anonymous = site.bare("GET", CREATE + "/fileidsextended?token=" + token)
+    assert message(anonymous) == (403, "rest_authentication_required")
+    facts = site.call("GET", CREATE + "/fileidsextended?token=" + token).json()[0]
+    assert (facts["name"], facts["size"], facts["encrypted"]) == ("a", 3, False)
+    assert facts["encrypted_size"] == facts["encrypted-size"] == 3
+    unknown = "00000000-0000-0000-0000-000000000000"
+    assert site.bare("GET", CREATE + "/fileids?token=" + unknown).status == 500
+    assert message(site.bare("GET", CREATE + "/fileids?token=x")) == (500, "token_has_bad_format")
+
+
+def test_the_download_page(site: wire.Site) -> None:
+    transfer = site.send("dir/it & \u00e9.txt", b"abc")
+    page = site.bare("GET", "/?s=download&token=" + transfer["recipients"][0]["token"])
+    assert page.status == 200
+    assert page.body.count(b'<tr class="file"') == 1
+    assert 'data-name="dir/it &amp; \u00e9.txt"'.encode() in page.body
+    for token in ("x", "00000000-0000-0000-0000-000000000000"):
+        wrong = site.bare("GET", "/?s=download&token=" + token)
+        assert wrong.status == 200
+        assert b'class="exception"' in wrong.body
+        assert b'class="file"' not in wrong.body
+    locked = site.send("a", b"x", options={"get_a_link": True, "must_be_logged_in_to_download": True})
+    closed = site.bare("GET", "/?s=download&token=" + locked["recipients"][0]["token"])
+    assert closed.status == 200
+    assert b'class="file"' not in closed.body
+    assert site.bare("GET", "/").status == 200
+    assert site.bare("GET", "/nowhere").status == 404
+
+
+def test_the_configuration_script(server: LocalServer, site: wire.Site) -> None:
+    server.filesender.configure(ban_extension="it's")
+    script = site.bare("GET", "/filesender-config.js.php")
+    assert "javascript" in script.headers["Content-Type"]
+    assert b"upload_chunk_size: 5242880," in script.body
+    assert b"encryption_key_version_new_files: '3'," in script.body
+    assert b"ban_extension: 'it\\'s'," in script.body
+    assert rb"valid_filename_regex: '^[ \\/\\p{L}" in script.body
+
+
+def test_downloads(server: LocalServer, site: wire.Site) -> None:
+    transfer = site.send("dir/\u00e9 x.bin", DATA)
+    place = wire.download_target(transfer)
+    bare = site.bare("GET", place.replace("&transaction_id=" + wire.TRANSACTION, ""))
+    assert bare.status == 302
+    assert "/download.php??token=" in bare.headers["Location"]
+    followed = site.bare("GET", bare.headers["Location"][len(site.url) :])
+    assert followed.body == DATA
+    assert "filename*=UTF-8''%C3%A9%20x.bin" in followed.headers["Content-Disposition"]
+    head = site.bare("HEAD", place)
+    assert (head.status, head.headers["Content-Length"]) == (200, "2500")
+    query = place.split("?")[1]
+    posted = site.bare("POST", "/download.php", query.encode())
+    assert posted.body == DATA
+    files_id = wire.real_files(transfer)[0]["id"]
+    owner = f"/download.php?files_ids={files_id}&transaction_id={wire.TRANSACTION}"
+    assert site.bare("GET", site.signed("GET", owner)).body == DATA
+    assert site.bare("GET", owner).status == 500
+
+
+def test_bad_downloads(site: wire.Site) -> None:
+    transfer = site.send("a", b"abc")
+    for wrong in ({"files_ids": "99999"}, {"files_ids": ""}, {"token": "x"}, {"files_ids": "x"}):
+        reply = site.fetch(transfer, **wrong)
+        assert (reply.status, reply.body) == (500, b"")
+        assert reply.headers["Content-Type"].startswith("text/html")
+    half = site.create([("b", 1)])
+    assert site.fetch(half).status == 500
+
+
+def test_a_browser_is_sent_to_an_error_page(server: LocalServer, site: wire.Site) -> None:
+    session = server.filesender.sessions.begin(0.0)
+    transfer = site.send("a", b"abc")
+    reply = site.fetch(transfer, {"Cookie": "PHPSESSID=" + session.id}, token="x")
+    assert reply.status == 302
+    page = site.bare("GET", reply.headers["Location"][len(site.url) :])
+    assert page.status == 200
+    assert b'class="exception"' in page.body
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", ""])
+def test_archives(site: wire.Site, kind: str) -> None:
+    contents = {"d/\u00e9.txt": b"abc", "empty": b"", "b.bin": DATA}
+    transfer = site.create([(name, len(data)) for name, data in contents.items()])
+    for file in wire.real_files(transfer):
+        if contents[file["name"]]:
+            site.chunk(transfer, file, 0, contents[file["name"]])
+    site.complete(transfer)
+    more = {"archive_format": kind} if kind else {}
+    reply = site.fetch(transfer, {"Range": "bytes=0-9"}, **more)
+    assert reply.status == 200
+    assert int(reply.headers["Content-Length"]) == len(reply.body)
+    assert "Accept-Ranges" not in reply.headers
+    found = {}
+    if kind == "tar":
+        with tarfile.open(fileobj=io.BytesIO(reply.body)) as tar:
+            for member in tar:
+                stream = tar.extractfile(member)
+                found[member.name] = stream.read() if stream else None
+    else:
+        with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
+            assert archive.testzip() is None
+            assert {info.compress_type for info in archive.infolist()} == {zipfile.ZIP_STORED}
+            found = {info.filename: archive.read(info) for info in archive.infolist()}
+    assert found == contents
+
+
+def test_mails_about_downloads(server: LocalServer, site: wire.Site) -> None:
+    options = {"get_a_link": False, "email_download_complete": True}
+    transfer = site.send("a", DATA, options=options)
+    site.fetch(transfer, notify_upon_completion="1")
+    kinds = [(mail["to"], mail["kind"]) for mail in server.filesender.mails[1:]]
+    assert kinds == [
+        ("ann@example.org", "download_complete"),
+        ("bob@example.net", "recipient_download_complete"),
+    ]
+    audit = site.call("GET", "{}/{}/auditlog".format(CREATE, transfer["id"])).json()
+    assert [entry["event"] for entry in audit][-2:] == ["download_started", "download_ended"]
+    assert json.dumps(audit)
