@@ -1,10 +1,15 @@
-"""smartxfer: files sent and fetched through five services, by one engine that loses nothing."""
+"""smartxfer: files sent and fetched through five services, by one engine that loses nothing.
 
-__version__ = "0.1.0"
+The names below are loaded when they are first used, so that one service does not pay for the others.
+"""
 
-from smartxfer.errors import SmartxferError
-from smartxfer.filesender import Auth, FileSenderClient, GuestAuth, UserAuth
-from smartxfer.transport import RetryPolicy
+import importlib
+from typing import TYPE_CHECKING, Any, List
+
+if TYPE_CHECKING:
+    from smartxfer.errors import SmartxferError
+    from smartxfer.filesender import Auth, FileSenderClient, GuestAuth, UserAuth
+    from smartxfer.transport import RetryPolicy
 
 __all__ = [
     "Auth",
@@ -15,3 +20,26 @@ __all__ = [
     "UserAuth",
     "__version__",
 ]
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Auth": "smartxfer.filesender",
+    "FileSenderClient": "smartxfer.filesender",
+    "GuestAuth": "smartxfer.filesender",
+    "RetryPolicy": "smartxfer.transport",
+    "SmartxferError": "smartxfer.errors",
+    "UserAuth": "smartxfer.filesender",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'smartxfer' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> List[str]:
+    return sorted({*globals(), *__all__})

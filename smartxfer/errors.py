@@ -56,6 +56,8 @@ def _rebuild(
     cls: Type["SmartxferError"], message: str, data: Dict[str, Any]
 ) -> "SmartxferError":
     error = cls(message)
+    if "errno" in data and isinstance(error, OSError):
+        error.errno = data.pop("errno")
     error.__dict__.update(data)
     return error
 
@@ -72,6 +74,8 @@ class SmartxferError(Exception):
     hint: str = ""
     #: Whether the same request may succeed when it is made again.
     retryable: bool = False
+    #: Whether that try should be made without a wait: something was learnt that makes it another request.
+    retry_at_once: bool = False
     #: Whether the server may have acted on the request.
     acted_on: bool = True
 
@@ -90,7 +94,10 @@ class SmartxferError(Exception):
         return f"{self.summary} ({self.hint})" if self.hint else self.summary
 
     def __reduce__(self) -> Tuple[Any, ...]:
-        return (_rebuild, (type(self), self.summary, dict(self.__dict__)))
+        data = dict(self.__dict__)
+        if isinstance(self, OSError) and self.errno is not None:
+            data["errno"] = self.errno
+        return (_rebuild, (type(self), self.summary, data))
 
 
 # -- the caller's side ---------------------------------------------------------------------------------

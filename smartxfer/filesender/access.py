@@ -107,12 +107,12 @@ class Access:
             self.set_clock(answer.headers.get("Date"))
         elif code == "auth_remote_signature_check_failed":
             with self._lock:
-                error.retryable = self._second_guess is not None
+                error.retryable = error.retry_at_once = self._second_guess is not None
                 if self._second_guess is not None:
                     log.info("signing for %s failed; trying %s", self._host, self._second_guess)
                     self._host, self._second_guess = self._second_guess, None
         elif code == "rest_security_token_did_not_match" and "/chunk/" in url:
-            error.retryable = isinstance(self.auth, UserAuth)
+            error.retryable = error.retry_at_once = isinstance(self.auth, UserAuth)
             self.chunks_by_key = False
 
 

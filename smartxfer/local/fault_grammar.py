@@ -12,7 +12,8 @@ __all__ = ["GRAMMAR", "Effect", "parse"]
 
 #: The forms of an effect, as shown in usage errors.
 GRAMMAR = """\
-  status CODE [retry-after=SECONDS|DATE|date+SECONDS] [body=empty|json:MESSAGE|html]
+  status CODE [retry-after=SECONDS|DATE|date+SECONDS]
+         [body=empty|html|json:MESSAGE|file:PATH]
   redirect URL [CODE]
   reset-before | reset-after N | reset-after-sent N | lose-answer | no-answer
   truncate N | no-length [chunked|close] [truncate N] | extra-byte
@@ -108,7 +109,7 @@ def _status(text: str, kind: str, words: List[str]) -> Effect:
             raise _Misread(f"{word!r} has no place here")
         given[key] = value
     body = given.get("body", "empty")
-    if body not in ("empty", "html") and not body.startswith("json:"):
+    if body not in ("empty", "html") and not body.startswith(("json:", "file:")):
         raise _Misread(f"{body!r} is no body")
     retry_after = given.get("retry-after", "")
     if retry_after.startswith("date"):

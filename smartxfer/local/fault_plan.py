@@ -153,6 +153,17 @@ class Plan:
         if length:
             self.before_receiving(length, 1)
 
+    def before_sending(self, promised: int) -> None:
+        """Give back what can no longer take effect, before the client can ask again.
+
+        :param promised: bytes of the answer's body.
+        """
+        for shot in self._shots:
+            kind, amount = shot.effect.kind, shot.effect.amount
+            reachable = kind in ("truncate", "reset-after-sent", "flip") and amount < promised
+            if not reachable and kind not in ("no-length", "drip", "rate"):
+                shot.release()
+
     def settle(self) -> None:
         """Give back what did not take effect."""
         for shot in self._shots:

@@ -12,28 +12,44 @@ compared, else the path alone.
 
 **Effect**, with sizes as ``1000``, ``256K``, ``4M`` or ``1G`` (powers of 1024):
 
-=================================== ===============================================================
-``status CODE [retry-after=V]       answer with this status, the request is not acted on; V is
-[body=empty|json:MESSAGE|html]``    seconds, a date in quotes, ``date+SECONDS``, ``date-SECONDS``
-``redirect URL [CODE]``             answer 302 (or CODE); ``{target}`` in URL is the path and query
-``reset-before``                    connection reset before anything is read of the body
-``reset-after N``                   reset once N bytes of the request's body have come
-``reset-after-sent N``              reset once N bytes of the answer's body have arrived
-``truncate N``                      full ``Content-Length``, N bytes of body, then a clean close
-``no-length [chunked|close]         no ``Content-Length``: HTTP chunks, or the close as end;
-[truncate N]``                      with ``truncate`` the close comes after N bytes
-``extra-byte``                      one byte more, and ``Content-Length`` says so
-``flip N``                          one bit of byte N of the answer's body is flipped
-``flip-in N``                       one bit of byte N of the request's body is flipped on its way in
-``drip BYTES/SECONDS``              the answer's body comes BYTES at a time, SECONDS apart
-``rate N``                          N bytes a second each way, shared by all connections it matches
-``stall``                           nothing is read of the body, nothing is answered
-``stall-after N``                   nothing more is read after N bytes of the body
-``lose-answer``                     the request is acted on, then reset instead of an answer
-``no-answer``                       the request is acted on, then silence
-``ignore-range``                    the ``Range`` header is not seen
-``wrong-range [start|total]``       ``Content-Range`` starts (or totals) one more than it should
-=================================== ===============================================================
+``status CODE [retry-after=V] [body=empty|html|json:MESSAGE|file:PATH]``
+    answer with this status; the request is not acted on. V is seconds, a date in quotes,
+    ``date+SECONDS``, ``date-SECONDS``, or anything else as it is. The bytes of a file go as JSON.
+``redirect URL [CODE]``
+    answer 302 (or CODE); ``{target}`` in URL is the path and query of the request
+``reset-before``
+    connection reset before anything is read of the body
+``reset-after N``
+    reset once N bytes of the request's body have come
+``reset-after-sent N``
+    reset once N bytes of the answer's body have arrived
+``truncate N``
+    full ``Content-Length``, N bytes of body, then a clean close
+``no-length [chunked|close] [truncate N]``
+    no ``Content-Length``: HTTP chunks, or the close as end; with ``truncate`` the close comes
+    after N bytes
+``extra-byte``
+    one byte more, and ``Content-Length`` says so
+``flip N``
+    one bit of byte N of the answer's body is flipped
+``flip-in N``
+    one bit of byte N of the request's body is flipped on its way in
+``drip BYTES/SECONDS``
+    the answer's body comes BYTES at a time, SECONDS apart
+``rate N``
+    N bytes a second each way, shared by all connections that the fault matches
+``stall``
+    nothing is read of the body, nothing is answered
+``stall-after N``
+    nothing more is read after N bytes of the body
+``lose-answer``
+    the request is acted on, then reset instead of an answer
+``no-answer``
+    the request is acted on, then silence
+``ignore-range``
+    the ``Range`` header is not seen
+``wrong-range [start|total]``
+    ``Content-Range`` starts (or totals) one more than it should
 
 A fault that matched but could not take effect (a body shorter than N) is not counted, nor used up.
 Several faults may match the same request; each takes effect.

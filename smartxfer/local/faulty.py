@@ -2,13 +2,14 @@
 
 import email.utils
 import html
+import os
 import re
 from itertools import chain
 from typing import TYPE_CHECKING, Optional
 
 import attrs
 
-from .exchange import Answer, Exchange, text_answer
+from .exchange import Answer, Exchange, Span, text_answer
 from .fault_plan import Held, Plan, Reset, Shot
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ def _status_answer(shot: Shot, listener: "Listener") -> Answer:
     effect = shot.effect
     if effect.detail.startswith("json:"):
         answer = listener.error(effect.status, effect.detail[5:])
+    elif effect.detail.startswith("file:"):
+        path = effect.detail[5:]
+        part = Span(path, 0, os.stat(path).st_size)
+        answer = Answer(effect.status, [("Content-Type", "application/json")], (part,))
     elif effect.detail == "html":
         text = f"<html><body><h1>{html.escape(str(effect.status))}</h1></body></html>"
         answer = text_answer(effect.status, text)

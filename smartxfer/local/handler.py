@@ -19,7 +19,7 @@ from .faulty import bend, early_answer
 from .sending import Sender
 
 if TYPE_CHECKING:
-    from .listener import Listener
+    from .listener import Listener, Record
 
 __all__ = ["Handler"]
 
@@ -83,8 +83,9 @@ class Handler(WSGIRequestHandler):
         script = unquote(path)
         inner = listener.inner_path(script)
         plan = listener.claim(method, inner + "?" + query)
-        status = received = 0
+        record: Optional[Record] = None
         before = self._sender.sent
+        body: Optional[Body] = None
         try:
             try:
                 body = self._body(headers, plan)
@@ -92,19 +93,22 @@ class Handler(WSGIRequestHandler):
                 self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
                 return False
             exchange = Exchange(method, inner, script, target, query, headers, body)
-            try:
-                answer = self._answer(listener, exchange, plan)
-                drained = body.drain()
-            finally:
-                received = body.received
+            answer = self._answer(listener, exchange, plan)
+            drained = body.drain()
             keep = drained and headers.get("connection", "").lower() != "close"
             keep = keep and version == "HTTP/1.1" and not listener.stopping.is_set()
-            status = answer.status
+            if plan is not None:
+                plan.before_sending(answer.promised())
+            # Before the answer goes, so that who has the answer finds the request in the account.
+            record = listener.account(method, inner, answer.status, body.received)
             return self._send(listener, exchange, answer, plan, keep)
         finally:
             if plan is not None:
                 plan.settle()
-            listener.account(method, inner, status, received, self._sender.sent - before)
+            if record is None:
+                listener.account(method, inner, 0, body.received if body is not None else 0)
+            else:
+                record.sent = self._sender.sent - before
 
     def _read_head(self) -> Optional[Tuple[str, str, str, Dict[str, str]]]:
         """Method, target, version and headers; None when the client has nothing more to say."""
@@ -139,13 +143,13 @@ class Handler(WSGIRequestHandler):
         if plan is not None and plan.slows:
             for side in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 self.connection.setsockopt(socket.SOL_SOCKET, side, 64 << 10)
-        length = int(headers.get("content-length", "0"))
-        if length < 0:
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit() and len(length) < 19):
             raise ValueError(length)
         return Body(
             cast("BinaryIO", self.rfile),
             self.connection,
-            length,
+            int(length),
             chunked=headers.get("transfer-encoding", "").lower() == "chunked",
             expects=headers.get("expect", "").lower() == "100-continue",
             plan=plan,

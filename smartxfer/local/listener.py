@@ -43,20 +43,20 @@ class Seen(NamedTuple):
     status: int
 
 
-@attrs.frozen
+@attrs.define
 class Record:
     """A request in full.
 
     :param seen: method, path and status.
     :param received: bytes of its body that were read.
-    :param sent: bytes of the answer's body that were sent.
-    :param time: when it ended, by :func:`time.monotonic`.
+    :param time: when its answer began, by :func:`time.monotonic`.
+    :param sent: bytes of the answer's body that were sent; known once the answer has gone.
     """
 
     seen: Seen
     received: int
-    sent: int
     time: float
+    sent: int = 0
 
 
 class Listener:
@@ -170,10 +170,14 @@ class Listener:
         """What is said when the service itself has a bug."""
         return text_answer(500, "")
 
-    def account(self, method: str, path: str, status: int, received: int, sent: int) -> None:
-        """Write a request into the account."""
-        seen = Seen(method, path, status)
-        self._records.append(Record(seen, received, sent, time.monotonic()))
+    def account(self, method: str, path: str, status: int, received: int) -> Record:
+        """Write a request into the account.
+
+        :return: the entry, for the bytes that are sent.
+        """
+        record = Record(Seen(method, path, status), received, time.monotonic())
+        self._records.append(record)
+        return record
 
     @property
     def records(self) -> List[Record]:

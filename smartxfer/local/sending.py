@@ -140,8 +140,8 @@ def _bent(
             yield piece
             continue
         for start in range(0, len(piece), drip.effect.amount):
-            yield piece[start : start + drip.effect.amount]
             drip.fire()
+            yield piece[start : start + drip.effect.amount]
             deadline = time.monotonic() + drip.effect.seconds
             while time.monotonic() < deadline and not drip.fault.cleared.is_set():
                 if stop.wait(min(0.1, max(0.0, deadline - time.monotonic()))):

@@ -15,8 +15,6 @@ from smartxfer.transfer.result import FileResult
 
 __all__ = ["Download", "DownloadLane"]
 
-_READ = 256 * 1024
-
 
 @attrs.frozen
 class Download:
@@ -108,6 +106,13 @@ class DownloadLane(Lane):
         if not self.open:
             self._end()
 
+    def abandon(self, verdict: BaseException) -> None:
+        """Start nothing more, and leave the sink to a later run."""
+        self._waiting.clear()
+        self._flying = 0
+        self._failure = self._failure or verdict
+        self._end()
+
     @property
     def result(self) -> FileResult:
         """What became of the file."""
@@ -154,8 +159,8 @@ class DownloadLane(Lane):
 
     def _fetch(self, piece: _Piece) -> None:
         tries = self._operation.tries(f"{self._download.name}, from byte {piece.at}")
+        farthest = piece.at  # without ranges the bytes come again from 0: only new ones are progress
         while True:
-            before = piece.at
             try:
                 with self._operation.attempt():
                     self._pull(piece)
@@ -163,7 +168,8 @@ class DownloadLane(Lane):
             except CommunicationError as failure:
                 error = failure
             self._operation.check()
-            if piece.at > before:
+            if piece.at > farthest:
+                farthest = piece.at
                 tries.progressed()
             tries.failed(error)
             self._retries += 1
@@ -184,7 +190,7 @@ class DownloadLane(Lane):
             skip = piece.at - incoming.start
             ours = stop if not incoming.whole and stop is not None and incoming.end > stop else None
             while True:
-                data = incoming.read(_READ)
+                data = incoming.read()
                 if not data:
                     break
                 if skip:

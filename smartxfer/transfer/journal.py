@@ -1,5 +1,6 @@
 """What a later run needs to know of this one: versioned, locked, written whole or not at all."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -7,7 +8,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Iterator, Mapping, Optional
 
 from smartxfer.errors import InProgress
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
@@ -100,11 +101,16 @@ class DirectoryStorage:
         """Forget ``key``, and whatever has expired."""
         oldest = self._clock.wall() - _EXPIRES
         for path in [self._path(key), *self._expired(oldest)]:
-            if path.exists():
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
                 path.unlink()
 
-    def _expired(self, oldest: float) -> "list[Path]":
-        return [path for path in self._path("").parent.glob("*.json") if path.stat().st_mtime < oldest]
+    def _expired(self, oldest: float) -> Iterator[Path]:
+        """Old journals, and what a killed process left of writing one."""
+        for pattern in ("*.json", "*.tmp"):
+            for path in self._path("").parent.glob(pattern):
+                with contextlib.suppress(FileNotFoundError):
+                    if path.stat().st_mtime < oldest:
+                        yield path
 
     def _path(self, key: str) -> Path:
         directory = self._directory or state_directory() / "journals"
@@ -135,7 +141,7 @@ class Journal:
         self._saved_at = float("-inf")
         self._changed = False
         self._lock = Lock(self._name, what)
-        #: What is remembered; change it under :meth:`changing`.
+        #: What is remembered; changed by :meth:`note`, :meth:`append` and :meth:`drop`.
         self.state: Dict[str, Any] = self._load()
 
     def _load(self) -> Dict[str, Any]:

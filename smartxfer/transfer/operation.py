@@ -47,6 +47,9 @@ class Lane:
     def settle(self, error: Optional[BaseException]) -> None:
         """A task ended, well or not; called in the calling thread."""
 
+    def abandon(self, verdict: BaseException) -> None:
+        """The call is over while tasks are left and none is under way: give up what is open."""
+
 
 class Operation:
     """Runs lanes, and ends them all on Ctrl-C, cancel, deadline or a failing progress callback.
@@ -78,16 +81,20 @@ class Operation:
         self.lock = threading.Lock()
         self._pool = concurrent.futures.ThreadPoolExecutor(workers, "smartxfer")
         self._running: Dict[concurrent.futures.Future[None], Lane] = {}
+        self._active: List[Lane] = []
 
     def __enter__(self) -> "Operation":
         return self
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
-        if error is not None:
-            self._end_all(Cancelled("the transfer was interrupted"))
-            self._drain()
-        self._pool.shutdown(wait=not self._running)
-        self.reporter.close()
+        try:
+            if error is not None:
+                self._end_all(Cancelled("the transfer was interrupted"))
+                self._drain()
+                self._abandon_idle()
+        finally:
+            self._pool.shutdown(wait=not self._running)
+            self.reporter.close()
 
     # -- for the calling thread -------------------------------------------------------------------------
 
@@ -111,7 +118,7 @@ class Operation:
         :raises DeadlineExceeded: the deadline passed.
         """
         waiting = iter(lanes)
-        active: List[Lane] = []
+        active = self._active = []
         exhausted = False
         while True:
             while not exhausted and len(active) < at_once:
@@ -121,13 +128,15 @@ class Operation:
                     self._start(lane)
                     active.append(lane)
             if not self._running:
+                self._heed_callback()
+                self._abandon_idle()
                 self.check()
                 if exhausted and not active:
                     return
             self._watch()
             for lane in self._collect():
                 self._start(lane)
-            active = [lane for lane in active if lane.open or lane in self._running.values()]
+            active[:] = [lane for lane in active if lane.open or lane in self._running.values()]
 
     def _start(self, lane: Lane) -> None:
         while self._verdict is None:
@@ -150,12 +159,15 @@ class Operation:
                 lanes.append(lane)
         return lanes
 
-    def _watch(self) -> None:
-        if self.reporter.failure is not None:
+    def _heed_callback(self) -> None:
+        if self.reporter.failure is not None and self._verdict is None:
             error = Cancelled("the progress callback raised an exception")
             error.__cause__ = self.reporter.failure
             self._end_all(error)
-        elif self._cancel is not None and self._cancel.is_set():
+
+    def _watch(self) -> None:
+        self._heed_callback()
+        if self._cancel is not None and self._cancel.is_set():
             self._end_all(Cancelled("the transfer was cancelled"))
         elif self._ends_at is not None and self.clock.monotonic() >= self._ends_at:
             self._end_all(DeadlineExceeded(f"not done within {self._deadline} s"))
@@ -194,6 +206,15 @@ class Operation:
             if future.cancel():
                 lane = self._running.pop(future)
                 lane.settle(self._verdict)
+
+    def _abandon_idle(self) -> None:
+        """After the verdict: have lanes that nothing runs for let go of files and locks."""
+        if self._verdict is None:
+            return
+        busy = set(self._running.values())
+        for lane in [lane for lane in self._active if lane.open and lane not in busy]:
+            lane.abandon(self._verdict)
+            self._active.remove(lane)
 
     def _drain(self) -> None:
         """Wait for running tasks, within bounds: their sockets are shut, so that they end soon."""

@@ -92,10 +92,9 @@ class FileSink:
         except OSError as error:
             raise _ours(error, self.path) from None
         with self._mutex:
-            start, before = self._runs.get(offset, (offset, 0))
+            start, before = self._runs.pop(offset, (offset, 0))
         checksum = quick(data, before)
         with self._mutex:
-            self._runs.pop(offset, None)
             self._runs[at] = (start, checksum)
             due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
         if due:
@@ -114,18 +113,19 @@ class FileSink:
     def commit(self) -> None:
         """Check the length and give the file its name."""
         try:
-            written = os.fstat(self._fd).st_size
-            if self._size is not None and written != self._size:
-                raise LocalError(f"{self._part} holds {written} bytes, not {self._size}")
+            there = os.fstat(self._fd)
+            if self._size is not None and there.st_size != self._size:
+                raise LocalError(f"{self._part} holds {there.st_size} bytes, not {self._size}")
+            if _inode(os.lstat(str(self._part))) != _inode(there):
+                raise LocalError(f"another file was put in the place of {self._part}")
+            self._save_if_slow()
             self._close()
             self._files.replace(self._part, self.path)
-            self._side.unlink()
-        except FileNotFoundError:
-            log.debug("%s had no side file", self.path)
         except OSError as error:
             raise _ours(error, self.path) from None
         finally:
             self._unlock()
+        _unlink(self._side)
 
     def leave(self) -> None:
         """Save what is there for a later run; an empty partial file is not kept."""

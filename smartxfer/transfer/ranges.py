@@ -1,6 +1,7 @@
 """Reading a byte range over HTTP, and refusing anything that is not that range."""
 
 import contextlib
+import http.client
 import re
 from typing import Callable, Iterator, Optional
 
@@ -8,6 +9,7 @@ import attrs
 import requests
 
 from smartxfer.errors import DecodeError, RangeMismatch, SizeMismatch
+from smartxfer.transfer.body import Pace, buffer
 from smartxfer.transport import Call, Wire, attempt
 
 __all__ = ["Incoming", "open_range"]
@@ -31,17 +33,31 @@ class Incoming:
         self._wire = wire
         self._what = what
         self._raw = response.raw
+        self._pace = Pace(wire.clock)
 
-    def read(self, limit: int) -> bytes:
-        """Some bytes, as soon as there are any; none at the end."""
+    def read(self) -> memoryview:
+        """The next bytes, in the calling thread's buffer: valid until the next call; none at the end."""
         now = attempt.current()
         if now is not None:
             now.guarded = True
-        data: bytes = self._wire.guarded(self._what, self._raw.read1, limit, False) or b""
+        view = buffer()[: self._pace.step()]
+        count = self._wire.guarded(self._what, self._fill, view)
         if now is not None:
-            now.moved += len(data)
-            now.guarded = False
-        return data
+            now.moved += count
+            now.guarded = count > 0
+        return view[:count]
+
+    def _fill(self, view: memoryview) -> int:
+        """Read into ``view``, without a copy where urllib3 wraps a plain http.client response."""
+        plain = getattr(self._raw, "_fp", None)
+        if isinstance(plain, http.client.HTTPResponse):
+            count = plain.readinto(view)
+            if not count:
+                self._raw.release_conn()
+            return count
+        data = self._raw.read1(len(view), False) or b""
+        view[: len(data)] = data
+        return len(data)
 
 
 @contextlib.contextmanager

@@ -80,6 +80,13 @@ class UploadLane(Lane):
         if not self.open:
             self._end()
 
+    def abandon(self, verdict: BaseException) -> None:
+        """Start nothing more, and close the source."""
+        self._waiting.clear()
+        self._flying = 0
+        self._failure = self._failure or verdict
+        self._end()
+
     @property
     def result(self) -> FileResult:
         """What became of the file."""

@@ -44,16 +44,22 @@ class Attempt:
             yield self
         finally:
             _local.attempt = before
-            with self._lock:
-                self._socket = None
+            self._keep(None)
 
     def hold(self, sock: socket.socket) -> None:
-        """Take note of the socket that the request goes over."""
+        """Take note of the connection that the request goes over.
+
+        A duplicate is kept: wrapping a socket in TLS detaches it, and the handshake may be what has to be ended.
+        """
+        self._keep(socket.fromfd(sock.fileno(), sock.family, sock.type))
+
+    def _keep(self, sock: Optional[socket.socket]) -> None:
         with self._lock:
-            self._socket = sock
-            ended = self.verdict is not None
-        if ended:
-            _shut(sock)
+            before, self._socket = self._socket, sock
+            if sock is not None and self.verdict is not None:
+                _shut(sock)
+        if before is not None:
+            before.close()
 
     def end(self, verdict: SmartxferError) -> None:
         """End the attempt from another thread: its blocking call fails, and ``verdict`` is the reason."""
@@ -70,6 +76,5 @@ def current() -> Optional[Attempt]:
 
 
 def _shut(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        # Of the plain socket, so that a TLS close handshake cannot block.
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):  # not connected yet, or no longer
+        sock.shutdown(socket.SHUT_RDWR)

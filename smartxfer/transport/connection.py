@@ -4,6 +4,7 @@ That is all they add, so that a blocked send or receive can be ended from anothe
 connection is being made.
 """
 
+import errno
 import socket
 from typing import Any, Dict
 
@@ -27,7 +28,11 @@ def _connect(conn: HTTPConnection) -> socket.socket:
         raise NameResolutionError(conn.host, conn, gai) from None
     failure: Exception = NewConnectionError(conn, f"no address for {host}")
     for family, kind, proto, _, address in found:
-        sock = socket.socket(family, kind, proto)
+        try:
+            sock = socket.socket(family, kind, proto)
+        except OSError as error:  # an address family that this machine lacks
+            failure = NewConnectionError(conn, f"{error.strerror or error}")
+            continue
         now = attempt.current()
         try:
             if now is not None:
@@ -49,10 +54,15 @@ def _connect(conn: HTTPConnection) -> socket.socket:
 
 
 def _show(conn: HTTPConnection) -> None:
-    """Tell the attempt the connected socket, and give sending its own time-out (not the connect one)."""
+    """Tell the attempt the connected socket, and give sending its own time-out (not the connect one).
+
+    :raises ConnectionAbortedError: the attempt was ended meanwhile; its socket may not have been connected yet.
+    """
     now = attempt.current()
     if now is not None and conn.sock is not None:
         now.hold(conn.sock)
+        if now.verdict is not None:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "the attempt was ended")
         if now.send_timeout is not None:
             conn.sock.settimeout(now.send_timeout)
 

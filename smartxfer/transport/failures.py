@@ -5,7 +5,7 @@ The originals are not chained: their texts carry whole URLs, signatures and toke
 
 import http.client
 import socket
-from typing import Iterator, Optional, Tuple, Type
+from typing import Dict, Iterator, Optional, Tuple, Type
 
 import requests
 import urllib3.exceptions as urllib3_errors
@@ -73,14 +73,24 @@ def translate(error: BaseException, what: str) -> SmartxferError:
             return link
     if any(isinstance(link, _USAGE) for link in chain):
         return UsageError(f"{what}: {_reason(chain)}")
-    for kinds, ours in _TABLE:
-        if any(isinstance(link, kinds) for link in chain):
-            return ours(f"{what}: {_reason(chain)}")
     unsent = any(isinstance(link, _NEVER_SENT) for link in chain)
+    for kinds, ours in _TABLE:
+        if unsent and ours is ConnectTimeout:  # urllib3 derives "refused" and "no such host" from its time-out
+            continue
+        if any(isinstance(link, kinds) for link in chain):
+            return ours(f"{what}: {_reason(chain)}", **_counts(chain))
     made = NetworkError(f"{what}: {_reason(chain)}")
     if unsent:
         made.acted_on = False
     return made
+
+
+def _counts(chain: "list[BaseException]") -> Dict[str, int]:
+    """How much of a body came, where urllib3 knows."""
+    for link in chain:
+        if isinstance(link, urllib3_errors.IncompleteRead) and link.expected is not None:
+            return {"got": link.partial, "expected": link.partial + link.expected}
+    return {}
 
 
 def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:

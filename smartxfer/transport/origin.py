@@ -1,13 +1,18 @@
 """Origins: the scheme, host and port that credentials are bound to."""
 
+import re
 from typing import NamedTuple
-from urllib.parse import urlsplit
+
+from urllib3.exceptions import LocationParseError
+from urllib3.util import parse_url
 
 from smartxfer.errors import UsageError
 
 __all__ = ["Origin", "without_query"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+#: Parsers disagree on what these mean, so that a URL with one could name two hosts.
+_AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 class Origin(NamedTuple):
@@ -19,19 +24,19 @@ class Origin(NamedTuple):
 
     @classmethod
     def of(cls, url: str) -> "Origin":
-        """The origin of ``url``.
+        """The origin of ``url``, as urllib3 reads it: the parser that also decides where a request goes.
 
         :raises UsageError: not an http(s) URL with a host.
         """
+        url = url.strip()
         try:
-            parts = urlsplit(url)
-            port = parts.port
-        except ValueError as error:
-            raise UsageError(f"not a URL: {without_query(url)!r} ({error})") from None
-        scheme = parts.scheme.lower()
-        if scheme not in _DEFAULT_PORTS or not parts.hostname:
+            parts = parse_url(url)
+        except LocationParseError:
+            raise UsageError(f"not a URL: {without_query(url)!r}") from None
+        scheme, host = parts.scheme or "", (parts.host or "").strip("[]").lower()
+        if scheme not in _DEFAULT_PORTS or not host or _AMBIGUOUS.search(url):
             raise UsageError(f"not an http or https URL: {without_query(url)!r}")
-        return cls(scheme, parts.hostname.lower(), port or _DEFAULT_PORTS[scheme])
+        return cls(scheme, host, parts.port or _DEFAULT_PORTS[scheme])
 
     @property
     def netloc(self) -> str:
@@ -52,7 +57,7 @@ def without_query(url: str) -> str:
     """``url`` without query, fragment and user information: fit for a message or a log."""
     head = url.split("#", 1)[0].split("?", 1)[0]
     scheme, mark, rest = head.partition("://")
-    if mark and "@" in rest.split("/", 1)[0]:
-        rest = rest.split("@", 1)[1]
-        return scheme + mark + rest
-    return head
+    if not mark:
+        return head
+    netloc, slash, path = rest.partition("/")
+    return scheme + mark + netloc.rpartition("@")[2] + slash + path

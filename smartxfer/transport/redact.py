@@ -7,6 +7,7 @@ was given.  The filter also sits on urllib3's loggers, whose debug lines carry w
 import logging
 import re
 from typing import Set
+from urllib.parse import quote, quote_plus
 
 __all__ = ["RedactingFilter", "clean", "install", "remember_secret"]
 
@@ -28,15 +29,15 @@ _LOGGERS = (
 
 
 def remember_secret(value: str) -> None:
-    """Have ``value`` masked wherever it turns up in a log or a message (4 characters and more)."""
+    """Have ``value``, also as it stands in URLs, masked in every log and message (4 characters and more)."""
     if len(value) >= 4:
-        _values.add(value)
+        _values.update((value, quote(value, safe=""), quote_plus(value)))
 
 
 def clean(text: str) -> str:
     """``text`` with secrets masked."""
     text = _PARAMETER.sub(r"\1***", text)
-    for value in tuple(_values):
+    for value in sorted(tuple(_values), key=len, reverse=True):  # one may be the start of another
         if value in text:
             text = text.replace(value, "***")
     return text

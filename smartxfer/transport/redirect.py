@@ -26,12 +26,18 @@ def next_url(response: requests.Response, method: str, hops: int) -> Optional[st
     if response.status_code not in (301, 302, 303, 307, 308) or not location:
         return None
     url = response.url or ""
-    target = urljoin(url, location)
+    try:
+        target = urljoin(url, location)
+        onward = Origin.of(target)
+    except ValueError:  # UsageError is one
+        raise RedirectRefused(
+            f"{method} {without_query(url)} is redirected to what is no http address"
+        ) from None
     where = f"{method} {without_query(url)} is redirected to {without_query(target)}"
     if method not in _SAFE_METHODS:
         raise RedirectRefused(where, hint="give that address as the base URL")
     if hops >= MAX_HOPS:
         raise RedirectRefused(f"{where}: more than {MAX_HOPS} redirects")
-    if Origin.of(url).scheme == "https" and Origin.of(target).scheme == "http":
+    if Origin.of(url).scheme == "https" and onward.scheme == "http":
         raise RedirectRefused(f"{where}: from https to http")
     return target

@@ -6,6 +6,7 @@ One frozen policy and one small counter; every loop in the package that repeats 
 
 import email.utils
 import logging
+from datetime import timezone
 from typing import Any, Callable, FrozenSet, Optional
 
 import attrs
@@ -69,12 +70,14 @@ def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
     if not value:
         return None
     value = value.strip()
-    if value.isdigit():
+    if value.isascii() and value.isdigit():
         return float(value)
     try:
         moment = email.utils.parsedate_to_datetime(value)
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return None
+    if moment.tzinfo is None:  # "-0000", or no zone at all: HTTP dates are in UTC
+        moment = moment.replace(tzinfo=timezone.utc)
     return max(0.0, moment.timestamp() - now)
 
 
@@ -125,9 +128,8 @@ class Tries:
         if spent + wait > self.policy.budget:
             raise error
         log.warning(
-            "%s: %s; waiting %.1f s before attempt %d of %d",
-            self._what,
-            error.summary,
+            "%s; waiting %.1f s before attempt %d of %d",
+            error.summary if error.summary.startswith(self._what) else f"{self._what}: {error.summary}",
             wait,
             self._failures + 1,
             self.policy.attempts,
@@ -135,6 +137,8 @@ class Tries:
         self._pause(wait)
 
     def _wait_before_next(self, error: CommunicationError) -> float:
+        if error.retry_at_once:
+            return 0.0
         asked = getattr(error, "retry_after", None)
         if asked is not None and getattr(error, "status", 0) in _REFUSALS:
             if asked > self.policy.retry_after_cap:

@@ -35,6 +35,14 @@ class RetryingAdapter(HTTPAdapter):
     def max_retries(self, value: urllib3.Retry) -> None:
         self._retries = value
 
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send; a body that cannot be rewound (a generator) once only, for the second time it is empty."""
+        body = request.body
+        if body is None or isinstance(body, (bytes, str)) or hasattr(body, "tell"):
+            return super().send(request, *args, **kwargs)
+        with attempt.Attempt().entered():
+            return super().send(request, *args, **kwargs)
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pools from watched connections."""
         super().init_poolmanager(*args, **kwargs)

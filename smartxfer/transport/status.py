@@ -11,6 +11,7 @@ from smartxfer.errors import (
     Forbidden,
     HTTPError,
     NotFound,
+    ProxyError,
     RateLimited,
     ServerError,
     TooLarge,
@@ -53,6 +54,8 @@ def http_error(
     message = clean(data.pop("message", "") or _excerpt(answer))
     words = " ".join(word for word in (str(answer.status), code, message if message != code else "") if word)
     request_id = data.get("request_id", "")
+    if answer.status == 407:
+        data.setdefault("hint", ProxyError.hint)
     log_reference = f" [request id {request_id}]" if request_id else ""
     error = kind(
         f"{method} {url}: {words}{log_reference}",

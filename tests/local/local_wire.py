@@ -1,4 +1,4 @@
-"""A bare client for the tests of the local server: sockets, signatures and nothing of the package."""
+"""A bare client for the tests of the local server: sockets and signatures, nothing else."""
 
 import hashlib
 import hmac

@@ -74,7 +74,8 @@ class Replay:
         path, _, query = text.partition("?")
         given = dict(parse_qsl(query, keep_blank_values=True))
         old = given["timestamp"] == "1700000000"
-        kept = {k: v for k, v in given.items() if k not in ("remote_user", "timestamp", "signature")}
+        made = ("remote_user", "timestamp", "signature")
+        kept = {name: value for name, value in given.items() if name not in made}
         changes: Dict[str, Any] = {"user": given["remote_user"]}
         if old:
             changes["stamp"] = 1700000000

@@ -5,6 +5,7 @@ import http.client
 import socket
 import threading
 import time
+from pathlib import Path
 from typing import Any, List
 
 import local_wire as wire
@@ -61,9 +62,8 @@ def split(answer: bytes) -> "tuple[str, bytes]":
 
 
 def test_status_with_a_body_and_retry_after(server: LocalServer, site: wire.Site) -> None:
-    fault = server.fault(
-        "filesender", "GET /rest.php/info", "status 503 retry-after=2 body=json:undergoing_maintenance"
-    )
+    effect = "status 503 retry-after=2 body=json:undergoing_maintenance"
+    fault = server.fault("filesender", "GET /rest.php/info", effect)
     reply = site.bare("GET", "/rest.php/info")
     assert (reply.status, reply.headers["Retry-After"]) == (503, "2")
     assert reply.json()["message"] == "undergoing_maintenance"
@@ -84,6 +84,13 @@ def test_status_bodies_and_dates(server: LocalServer, site: wire.Site) -> None:
     ahead = email.utils.parsedate_to_datetime(page.headers["Retry-After"]).timestamp() - time.time()
     assert 50 < ahead < 65
     assert dated.headers["Retry-After"] == date
+
+
+def test_a_body_from_a_file(server: LocalServer, site: wire.Site, tmp_path: Path) -> None:
+    path = tmp_path / "deep json"
+    path.write_bytes(b"[" * 100_000)
+    server.fault("filesender", "* /rest.php/info", f"status 200 'body=file:{path}'")
+    assert site.bare("GET", "/rest.php/info").body == b"[" * 100_000
 
 
 def test_a_status_fault_takes_the_body_and_does_nothing(
@@ -144,6 +151,12 @@ def test_a_fault_that_cannot_happen_is_not_used_up(server: LocalServer, site: wi
     assert site.chunk(transfer, wire.real_files(transfer)[0], 0, b"12345").status == 200
     assert (fault.fired, fault.remaining) == (0, 1)
     assert server.unfired() == [fault]
+    # It is there for the next one at once.
+    assert site.chunk(transfer, wire.real_files(transfer)[0], 0, b"12345").status == 200
+    big = site.create([("b.bin", 2 << 20)])
+    with pytest.raises(BROKEN):
+        site.chunk(big, wire.real_files(big)[0], 0, bytes(2 << 20))
+    assert server.unfired() == []
 
 
 def test_reset_after_some_of_the_answer(server: LocalServer, site: wire.Site, sent: Any) -> None:
@@ -247,6 +260,17 @@ def test_silence_until_the_client_gives_up(
     assert len(server.filesender.transfers()) == (effect == "no-answer")
 
 
+def test_a_stall_ends_when_the_client_hangs_up(server: LocalServer, site: wire.Site) -> None:
+    fault = server.fault("filesender", "GET /rest.php/info", "stall")
+    with Raw(site.url) as raw:
+        raw.get("/rest.php/info")
+        assert fault.wait(5)
+    deadline = time.monotonic() + 5
+    while not server.filesender.count("GET /rest.php/info", status=0):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_stall_after_stops_reading(server: LocalServer, site: wire.Site) -> None:
     fault = server.fault("filesender", CHUNK, "stall-after 64K")
     transfer = site.create([("a.bin", 5 << 20)])
@@ -278,7 +302,8 @@ def test_ignored_and_wrong_ranges(server: LocalServer, site: wire.Site, sent: An
 
 
 def test_a_range_fault_waits_for_a_range(server: LocalServer, site: wire.Site, sent: Any) -> None:
-    faults = [server.fault("filesender", DOWNLOAD, kind) for kind in ("ignore-range", "wrong-range")]
+    kinds = ("ignore-range", "wrong-range")
+    faults = [server.fault("filesender", DOWNLOAD, kind) for kind in kinds]
     assert site.fetch(sent).body == DATA
     assert server.unfired() == faults
 

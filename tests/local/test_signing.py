@@ -22,11 +22,12 @@ def test_the_name_of_the_server_has_no_port(site: wire.Site) -> None:
     assert message(site.call("GET", ME, name=with_port)) == FAILED
 
 
-@pytest.mark.parametrize("name", ["127.0.0.1:{port}", "fs.example.org"])
-def test_an_administrator_names_the_server(name: str) -> None:
+@pytest.mark.parametrize("given", ["host:port", "127.0.0.1:{}", "fs.example.org"])
+def test_an_administrator_names_the_server(given: str) -> None:
     with LocalServer() as server:
-        name = name.format(port=server.filesender.listener.port)
-        server.filesender.configure(server_name=name)
+        port = server.filesender.listener.port
+        server.filesender.configure(server_name=given.format(port))
+        name = f"127.0.0.1:{port}" if given == "host:port" else given.format(port)
         site = wire.Site(server.filesender)
         assert message(site.call("GET", ME)) == FAILED
         assert site.call("GET", ME, name=name).status == 200
@@ -161,5 +162,6 @@ def test_what_is_not_json_is_fatal(site: wire.Site) -> None:
 def test_a_body_beyond_the_front_end(site: wire.Site) -> None:
     transfer = site.create([("a", 1)])
     target = wire.chunk_target(transfer, wire.real_files(transfer)[0], 0)
-    reply = site.bare("PUT", target, b"x", {"Content-Length": str(40 << 20), "Expect": "100-continue"})
+    headers = {"Content-Length": str(40 << 20), "Expect": "100-continue"}
+    reply = site.bare("PUT", target, b"x", headers)
     assert reply.status == 413

@@ -23,6 +23,7 @@ _FIND = (
     " t.guest_id, t.roundtriptoken, t.chunk_size, json_extract(t.encryption, '$.encryption') AS"
     " encrypted FROM files f JOIN transfers t ON t.id=f.transfer_id WHERE f.id=? AND f.folder=0"
 )
+_NUMBER = re.compile(r"[0-9]{1,18}")
 #: Bytes that encryption adds to a chunk.
 _OVERHEAD = 32
 
@@ -92,7 +93,7 @@ def _announced(call: Call) -> int:
     if headers.get("x-filesender-encrypted") == "1":
         name = "x-filesender-chunk-size-encrypted"
     said = headers.get(name, "")
-    if not said.isdigit() or (body.length is not None and body.length != int(said)):
+    if not _NUMBER.fullmatch(said) or (body.length is not None and body.length != int(said)):
         raise Fatal
     return int(said)
 
@@ -140,7 +141,7 @@ def _place(call: Call, file: Row, count: int) -> int:
 
 def _offset(call: Call) -> int:
     word = call.word(2)
-    if not re.fullmatch(r"\d{1,19}", word, re.ASCII):
+    if not _NUMBER.fullmatch(word):
         raise Refusal("rest_bad_parameter")
     return int(word)
 
@@ -148,7 +149,7 @@ def _offset(call: Call) -> int:
 def _header_number(text: Optional[str]) -> Optional[int]:
     if text is None:
         return None
-    return int(text) if text.isdigit() else -1
+    return int(text) if _NUMBER.fullmatch(text) else -1
 
 
 def check_roundtrip(call: Call, token: str) -> None:

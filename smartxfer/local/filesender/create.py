@@ -4,6 +4,7 @@ Source: FileSender protocol, section 6.1.
 """
 
 import base64
+import calendar
 import json
 import re
 import secrets
@@ -59,7 +60,8 @@ def post(call: Call) -> Answer:
     _check_sizes(call, files, encrypted=encryption["encryption"])
     number = _insert(call, user, sender, given, options, expires, encryption)
     # From here on a refusal leaves an orphan in state `created`.
-    check_names(site, [file["name"] for file in files])
+    if not site.any_name:
+        check_names(site, [file["name"] for file in files])
     return _fill(call, number, files, addresses)
 
 
@@ -189,7 +191,8 @@ def _files(call: Call, given: Any) -> List[Dict[str, Any]]:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise Refusal("rest_bad_parameter")
         size = _whole(entry.get("size"), -1)
-        if not 0 <= size < 1 << 62 or len(entry["name"]) > 255:
+        too_long = len(entry["name"]) > 255 and not call.service.site.any_name
+        if not 0 <= size < 1 << 62 or too_long:
             raise Refusal("database_access_failure")
         files.setdefault((entry["name"], size), {**entry, "size": size})
     return list(files.values())
@@ -242,7 +245,7 @@ def expiry(call: Call, given: Any, default_days: int, most_days: Optional[int] =
         return now + default_days * 86400
     if isinstance(given, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", given):
         try:
-            moment = int(time.mktime(time.strptime(given, "%Y-%m-%d")))
+            moment = calendar.timegm(time.strptime(given, "%Y-%m-%d"))
         except (ValueError, OverflowError):
             raise Refusal("bad_expire") from None
     else:

@@ -195,7 +195,9 @@ def _headers(transfer: Row, file: Row, one: Optional[Range]) -> List[Tuple[str, 
 
 def _naming(file: Row) -> List[Tuple[str, str]]:
     base = file["name"].rsplit("/", 1)[-1]
-    value = f"attachment; filename=\"{base}\"; filename*=UTF-8''{quote(base)}"
+    # A header has no place for quotes and line breaks; no site's rule lets them pass either.
+    plain = re.sub(r"[\x00-\x1f\"\x7f]", "_", base)
+    value = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(base)}"
     return [("Content-Disposition", value), ("Accept-Ranges", "bytes")]
 
 

@@ -56,6 +56,9 @@ def begin_signature(
 def signer(service: "FileSender", arguments: Arguments) -> Optional[Row]:
     """The user whom the request names."""
     name = arguments.get("remote_user")
+    if name.encode("utf-8", "replace").decode("utf-8") != name:
+        # Bytes that are no UTF-8: nobody is called so.
+        return None
     return service.records.db.row("SELECT * FROM users WHERE username=?", name)
 
 

@@ -4,7 +4,7 @@ Source: FileSender protocol, sections 2, 3 and 10.
 """
 
 import json
-from typing import TYPE_CHECKING, Callable, Dict, List, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
 
 from smartxfer.local.body import BodyTooLong
 from smartxfer.local.exchange import Answer, Exchange, text_answer
@@ -109,11 +109,15 @@ def authenticate(call: Call, raw: bytes) -> None:
     check_tokens(call)
 
 
-def _decode(raw: bytes) -> object:
+def _decode(raw: bytes) -> Any:
     try:
-        return clean(json.loads(raw))
+        value = clean(json.loads(raw))
+        if b"\\u" in raw:
+            # A half of a surrogate pair is no text to PHP.
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise Fatal from None
+    return value
 
 
 def _add_tokens(service: "FileSender", exchange: Exchange, reply: Answer) -> None:

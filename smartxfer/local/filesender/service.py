@@ -107,6 +107,8 @@ class FileSender:
     @property
     def server_name(self) -> str:
         """The name that requests are signed for (section 3): without the port unless configured."""
+        if self.site.server_name == "host:port":
+            return f"{self._host}:{self.listener.port}"
         return self.site.server_name or self._host
 
     def now(self) -> float:

@@ -47,8 +47,9 @@ class Site:
 
     :param port: port to listen on, 0 for any.
     :param base_path: path of the site, such as ``/filesender``.
-    :param server_name: name that requests are signed for. None: the host without the port, as on a
-        stock web server; ``"host:port"`` or any other name as an administrator may set it.
+    :param server_name: name that requests are signed for, as an administrator may set it. None: the
+        host without the port, as on a stock web server. The words ``"host:port"`` stand for the
+        host and port that the listener gets.
     :param version: release whose manners are shown.
     :param chunk_security: ``"key"``: chunks need no signature; ``"auth"``: they do.
     :param roundtrip_check: whether users, too, must send the round-trip token; guests always must.
@@ -69,6 +70,7 @@ class Site:
     :param extension_whitelist_regex: rule for extensions as the site publishes it.
     :param expiry_extension_days: days of one extension; 0: extensions are off.
     :param strict_ranges: show the range faults of real servers.
+    :param any_name: take names that no site takes, for tests of what a download makes of them.
     :param plain_ranges: ignore ranges altogether and answer 200.
     :param aup_required: whether the terms of use must be accepted.
     :param clock_offset: seconds by which the server's clock is ahead of this machine's.
@@ -102,6 +104,7 @@ class Site:
     expiry_extension_days: int = attrs.field(default=0, validator=_a_count)
     strict_ranges: bool = True
     plain_ranges: bool = False
+    any_name: bool = False
     aup_required: bool = False
     clock_offset: float = 0.0
     encryption_key_version: int = 3

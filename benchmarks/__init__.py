@@ -1,0 +1,1 @@
+"""Measurements that print both sides in one run: ``python -m benchmarks NAME``."""

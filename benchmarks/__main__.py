@@ -1,0 +1,22 @@
+"""``python -m benchmarks filesender``: run one benchmark and print its tables."""
+
+import argparse
+import importlib
+import sys
+
+NAMES = ["filesender"]
+
+
+def main() -> int:
+    """Run the benchmark that is named; the exit code is 1 when a figure is out of reach."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("name", choices=NAMES)
+    parser.add_argument("--runs", type=int, default=5, help="interleaved runs of each side (default 5)")
+    parser.add_argument("--size", type=int, default=256, help="MiB of the large file (default 256)")
+    options = parser.parse_args()
+    module = importlib.import_module(f"benchmarks.{options.name}")
+    return int(module.run(options.runs, options.size * 1024 * 1024))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

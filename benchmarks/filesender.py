@@ -1,0 +1,234 @@
+"""FileSender: 256 MiB up and down, and 500 small files, beside filesender-client and curl."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Tuple
+
+from benchmarks.measure import Figures, command, median, python, take_turns
+from smartxfer import FileSenderClient, UserAuth
+
+CHUNK = 5 * 1024 * 1024
+MIB = 1024 * 1024
+
+
+@contextlib.contextmanager
+def _server(data: Path) -> Iterator[Dict[str, Any]]:
+    """A server process that signs with its port, as filesender-client does."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = {
+        "port": port,
+        "server_name": f"127.0.0.1:{port}",
+        "max_transfer_files": 1000,
+        "upload_chunk_size": CHUNK,
+    }
+    arguments = json.dumps({"data": str(data), "filesender": options})
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.sides.server", arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        try:
+            yield json.loads(process.stdout.readline())
+        finally:
+            process.stdin.close()
+
+
+class _Bench:
+    """The sides, over one server and one set of files."""
+
+    def __init__(self, room: Path, site: Dict[str, Any], size: int) -> None:
+        self.room = room
+        self.site = site
+        self.client = FileSenderClient(
+            site["url"], auth=UserAuth(site["username"], site["api_key"]), signing_host=site["url"][7:]
+        )
+        self.large = room / "large.bin"
+        _fill(self.large, size)
+        self.small = room / "small"
+        self.small.mkdir()
+        for number in range(500):
+            (self.small / f"{number:03}.bin").write_bytes(os.urandom(1024))
+        self.token = self._upload_once()
+
+    def _upload_once(self) -> str:
+        token = self.client.upload_workflow([self.large], {"from": "me@example.org"}).token
+        assert token is not None
+        return token
+
+    def up(self, side: str, files: List[Path], **options: Any) -> Figures:
+        try:
+            return python(side, "up", {**self.site, "files": [str(path) for path in files], "options": options})
+        finally:
+            self._empty_site()
+
+    def down(self, side: str, **options: Any) -> Figures:
+        into = self.room / "into"
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir()
+        given = {**self.site, "token": self.token, "into": str(into), "options": options}
+        return python(side, "down", given)
+
+    def curl_up(self) -> Figures:
+        """The same chunks with curl, over one connection, without signatures."""
+        size = self.large.stat().st_size
+        body = {"from": "me@example.org", "files": [{"name": "large.bin", "size": size}]}
+        transfer = self.client.create_transfer(body)  # type: ignore[typeddict-item]
+        [file] = transfer.files
+        lines = []
+        for offset in range(0, size, CHUNK):
+            part = self.room / f"part-{offset}"
+            if not part.exists():
+                with open(self.large, "rb") as source:
+                    source.seek(offset)
+                    part.write_bytes(source.read(CHUNK))
+            url = f"{self.site['url']}/rest.php/file/{file.id}/chunk/{offset}?key={file.puid}"
+            lines.append(
+                f'url = "{url}"\nupload-file = "{part}"\nheader = "Content-Type: application/octet-stream"\n'
+                f'header = "X-Filesender-Chunk-Size: {part.stat().st_size}"\nheader = "Expect:"\n'
+                'output = "/dev/null"\nfail\nsilent\n'
+            )
+        (self.room / "curl.conf").write_text("next\n".join(lines))
+        try:
+            return command(["curl", "-K", str(self.room / "curl.conf")])
+        finally:
+            self._empty_site(transfer.id)
+
+    def curl_down(self) -> Figures:
+        [file] = self.client.list_files(self.token)
+        url = f"{self.site['url']}/download.php?token={self.token}&files_ids={file.id}"
+        identity = "&transaction_id=11111111-2222-3333-4444-555555555555"
+        target = self.room / "curl.out"
+        target.unlink(missing_ok=True)
+        return command(["curl", "-sf", "-o", str(target), url + identity])
+
+    def _empty_site(self, *ids: int) -> None:
+        """Delete every transfer but the one for downloads: a disk is not endless."""
+        found = [entry["id"] for entry in self.client.get("/transfer")]
+        for transfer_id in sorted({*found, *ids})[0:]:
+            entry = [entry for entry in self.client.get("/transfer") if entry["id"] == transfer_id]
+            tokens = [recipient["token"] for each in entry for recipient in each["recipients"]]
+            if self.token not in tokens:
+                self.client.delete_transfer(transfer_id)
+
+
+def _fill(path: Path, size: int) -> None:
+    block = os.urandom(MIB)
+    with open(path, "wb") as file:
+        for number in range(size // MIB):
+            file.write(number.to_bytes(8, "big") + block[8:])
+
+
+def _table(title: str, measured: Dict[str, List[Figures]], size: int) -> None:
+    print(f"\n{title}: medians of {len(next(iter(measured.values())))} runs")
+    print(f"  {'side':<20}{'wall s':>9}{'MB/s':>9}{'CPU s':>9}{'peak MiB':>10}{'growth MiB':>12}")
+    for name, runs in measured.items():
+        wall = median(runs, "wall")
+        print(
+            f"  {name:<20}{wall:>9.3f}{size / wall / 1e6:>9.0f}{median(runs, 'cpu'):>9.3f}"
+            f"{median(runs, 'peak'):>10.1f}{median(runs, 'growth'):>12.1f}"
+        )
+
+
+class _Verdict:
+    """The figures in reach, and those that are not."""
+
+    def __init__(self) -> None:
+        self.missed = 0
+
+    def ratio(self, what: str, runs: Tuple[List[Figures], List[Figures]], key: str, most: float) -> None:
+        self.figure(what, median(runs[0], key) / median(runs[1], key), most, "x")
+
+    def figure(self, what: str, value: float, most: float, unit: str) -> None:
+        good = value <= most
+        self.missed += not good
+        print(f"  {what:<52}{value:>8.2f}{unit}  reach {most:g}{unit}  {'ok' if good else 'MISSED'}")
+
+
+def run(runs: int, size: int) -> int:
+    """Measure, print, and say 1 when a figure is out of reach."""
+    if importlib.util.find_spec("filesender") is None or shutil.which("curl") is None:
+        print("this benchmark needs curl and: pip install filesender-client==2.1.2", file=sys.stderr)
+        return 2
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
+        room = Path(name)
+        with _server(room / "data") as site:
+            missed = _measure(_Bench(room, site, size), runs, size)
+    print(f"\n{time.monotonic() - began:.0f} s in all")
+    return 1 if missed else 0
+
+
+def _measure(bench: _Bench, runs: int, size: int) -> int:
+    ours, theirs = "smartxfer_filesender", "filesender_client"
+    up = take_turns(
+        {
+            "smartxfer": lambda: bench.up(ours, [bench.large]),
+            "filesender-client": lambda: bench.up(theirs, [bench.large]),
+            "curl": bench.curl_up,
+        },
+        runs,
+    )
+    _table(f"{size // MIB} MiB up", up, size)
+    down = take_turns(
+        {
+            "smartxfer": lambda: bench.down(ours),
+            "filesender-client": lambda: bench.down(theirs),
+            "curl": bench.curl_down,
+        },
+        runs,
+    )
+    _table(f"{size // MIB} MiB down", down, size)
+    small = take_turns(
+        {
+            "smartxfer": lambda: bench.up(ours, [bench.small]),
+            "filesender-client": lambda: bench.up(theirs, [bench.small]),
+        },
+        runs,
+    )
+    _table("500 files of 1 KiB up", small, 500 * 1024)
+    sparse = _sparse(bench)
+    print("\n2 GiB sparse file")
+    for name, figures in sparse.items():
+        print(f"  {name:<20}{figures['wall']:>9.3f} s{figures['growth']:>12.1f} MiB growth")
+    print("\nratios")
+    verdict = _Verdict()
+    mine, his, curl = "smartxfer", "filesender-client", "curl"
+    verdict.ratio("up, CPU / filesender-client", (up[mine], up[his]), "cpu", 0.5)
+    verdict.ratio("up, wall / filesender-client", (up[mine], up[his]), "wall", 0.9)
+    verdict.ratio("down, wall / filesender-client", (down[mine], down[his]), "wall", 0.25)
+    verdict.ratio("down, wall / curl", (down[mine], down[curl]), "wall", 1.3)
+    verdict.ratio("500 files, wall / filesender-client", (small[mine], small[his]), "wall", 0.7)
+    most_up, most_down = 2 * CHUNK / MIB + 16, 4 * CHUNK / MIB + 16
+    verdict.figure("up, growth (2 workers x chunk + 16 MiB)", median(up[mine], "growth"), most_up, " MiB")
+    verdict.figure("down, growth (4 workers x chunk + 16 MiB)", median(down[mine], "growth"), most_down, " MiB")
+    verdict.figure("up, growth, 2 GiB sparse", sparse["up"]["growth"], most_up, " MiB")
+    verdict.figure("down, growth, 2 GiB sparse", sparse["down"]["growth"], most_down, " MiB")
+    return verdict.missed
+
+
+def _sparse(bench: _Bench) -> Dict[str, Figures]:
+    path = bench.room / "sparse.bin"
+    with open(path, "wb") as file:
+        file.truncate(2 * 1024 * MIB)
+    side = "smartxfer_filesender"
+    given = {**bench.site, "files": [str(path)], "options": {}}
+    up = python(side, "up", given)
+    newest = max(bench.client.get("/transfer"), key=lambda entry: int(entry["id"]))
+    kept, bench.token = bench.token, newest["recipients"][0]["token"]
+    down = bench.down(side)
+    bench.token = kept
+    bench._empty_site()
+    shutil.rmtree(bench.room / "into")
+    return {"up": up, "down": down}

@@ -1,0 +1,21 @@
+"""The ``smartxfer`` command; click is imported when it runs, not before."""
+
+import sys
+from typing import Optional, Sequence
+
+__all__ = ["main"]
+
+
+def main(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run the command and return its exit code, see :mod:`smartxfer.cli.exits`.
+
+    :param arguments: words after the command's name; None takes those of the process.
+    """
+    try:
+        import click  # noqa: F401 - only to see whether it is there
+    except ImportError:
+        sys.stderr.write('smartxfer needs click for its command: pip install "smartxfer[cli]"\n')
+        return 2
+    from smartxfer.cli.app import run
+
+    return run(arguments)

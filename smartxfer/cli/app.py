@@ -1,0 +1,57 @@
+"""The command's trunk: its options, its subcommands, and what it says when they fail."""
+
+import sys
+from typing import Any, Optional, Sequence
+
+import click
+
+from smartxfer import __version__
+from smartxfer.cli.demo import demo
+from smartxfer.cli.exits import code_of, report, watch_for_termination
+from smartxfer.cli.log import show_warnings
+from smartxfer.cli.serve import serve
+
+__all__ = ["app", "run"]
+
+
+class _Reporting(click.Group):
+    """A group whose errors become one line on standard error and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the subcommand."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, SystemExit):
+            raise  # click's own business
+        except BaseException as error:
+            report(error)
+            ctx.exit(code_of(error))
+
+
+@click.group(cls=_Reporting, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="smartxfer")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+def app(debug: bool) -> None:
+    """Files sent and fetched, whole and verified, through five transfer services."""
+    del debug  # read where errors are reported
+    show_warnings()
+    watch_for_termination()
+
+
+app.add_command(demo)
+app.add_command(serve)
+
+
+def run(arguments: Optional[Sequence[str]] = None) -> int:
+    """Run the command; the exit code.
+
+    :param arguments: words after the command's name; None takes those of the process.
+    """
+    try:
+        app.main(None if arguments is None else list(arguments), prog_name="smartxfer")
+    except SystemExit as end:
+        if isinstance(end.code, str):
+            sys.stderr.write(end.code + "\n")
+            return 1
+        return int(end.code or 0)
+    return 0

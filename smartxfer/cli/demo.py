@@ -1,0 +1,101 @@
+"""``smartxfer demo``: files sent to a server on this machine, fetched back and compared."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Tuple
+
+import click
+
+from smartxfer.cli.demo_files import Plan, Size, make_files
+from smartxfer.cli.demo_filesender import SITE, filesender_row
+from smartxfer.cli.demo_table import Row, as_json, as_table
+from smartxfer.cli.exits import DIFFERS, code_of, report
+from smartxfer.cli.servers import fault_option, make_server
+from smartxfer.errors import SmartxferError
+
+if TYPE_CHECKING:
+    from smartxfer.local import LocalServer
+
+__all__ = ["demo"]
+
+RowOf = Callable[["LocalServer", Plan, Callable[[str], None]], Row]
+
+#: The services that are shown, by their names; each makes its own row.
+_SERVICES: Dict[str, RowOf] = {"FileSender": filesender_row}
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[FILE]...")
+@fault_option
+@click.option(
+    "--size",
+    type=Size(),
+    default="64M",
+    show_default=True,
+    help="Size of the large generated file: 1000, 256K, 64M, 1G.",
+)
+@click.option("--json", "as_lines", is_flag=True, help="Print a line of JSON for each service, no table.")
+@click.pass_context
+def demo(
+    ctx: click.Context, files: Tuple[Path, ...], faults: Tuple[str, ...], size: int, as_lines: bool
+) -> None:
+    """Send files to a server on this machine, fetch them back, and compare them.
+
+    FILE may be a directory.  Without any, files that are awkward to send are generated.  On the way an
+    upload is interrupted once and gone on with, and the connection is broken once.  Nothing is left behind.
+
+    The exit code is 6 when a file came back changed.
+    """
+    with _workplace() as place, make_server(faults, filesender=SITE) as server:
+        things = list(files)
+        if not things:
+            (place / "files").mkdir()
+            things = make_files(place / "files", size)
+        rows, code = [], 0
+        for name, row_of in _SERVICES.items():
+            out = place / "fetched" / name
+            out.mkdir(parents=True)
+            plan = Plan.of(things, out)
+            try:
+                row = row_of(server, plan, _say)
+                failure = DIFFERS if row.differing else 0
+            except SmartxferError as error:
+                # The other services are shown all the same.
+                row, failure = Row(name, len(plan.sources), plan.bytes, failed=True), code_of(error)
+                report(error)
+            rows.append(row)
+            code = code or failure
+        _show(rows, as_lines)
+        for fault in server.unfired():
+            _say(f"a planned fault did not take effect: {fault!r}")
+    ctx.exit(code)
+
+
+def _show(rows: List[Row], as_lines: bool) -> None:
+    for row in rows:
+        for name in row.differing:
+            _say(f"{row.service}: {name} came back changed, or not at all")
+    for line in [as_json(row) for row in rows] if as_lines else as_table(rows):
+        click.echo(line)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@contextlib.contextmanager
+def _workplace() -> Iterator[Path]:
+    """A directory for everything that the demo writes, state included; gone afterwards."""
+    name = "SMARTXFER_STATE_DIR"
+    before = os.environ.get(name)
+    with tempfile.TemporaryDirectory(prefix="smartxfer-demo-") as place:
+        os.environ[name] = str(Path(place) / "state")
+        try:
+            yield Path(place)
+        finally:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before

@@ -1,0 +1,96 @@
+"""What the demo shows for: one row for each service."""
+
+import json
+from typing import List, Sequence
+
+import attrs
+
+__all__ = ["Row", "as_json", "as_table"]
+
+_MEGA = 1_000_000
+
+
+@attrs.frozen
+class Row:
+    """How one service did.
+
+    :param service: its name.
+    :param files: files sent and fetched.
+    :param bytes: their size.
+    :param up_seconds: time for sending, interruption and broken connection included.
+    :param down_seconds: time for fetching.
+    :param retries: tries that failed on the way and were made again.
+    :param resumed: bytes that the second run of the upload did not have to send again.
+    :param differing: names of files that came back changed, or not at all.
+    :param failed: whether an error ended it early.
+    """
+
+    service: str
+    files: int
+    bytes: int = 0
+    up_seconds: float = 0.0
+    down_seconds: float = 0.0
+    retries: int = 0
+    resumed: int = 0
+    differing: Sequence[str] = ()
+    failed: bool = False
+
+    @property
+    def verified(self) -> str:
+        """The verdict, as the table shows it."""
+        if self.failed:
+            return "FAILED"
+        return "DIFFERS" if self.differing else "sha256"
+
+
+def _rate(count: int, seconds: float) -> float:
+    """Megabytes (10**6) a second."""
+    return count / _MEGA / seconds if seconds > 0 else 0.0
+
+
+def as_table(rows: Sequence[Row]) -> List[str]:
+    """Lines of a table with aligned columns."""
+    cells = [
+        ["service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "verified"]
+    ]
+    for row in rows:
+        cells.append(
+            [
+                row.service,
+                str(row.files),
+                f"{row.bytes:,}",
+                f"{_rate(row.bytes, row.up_seconds):.1f}",
+                f"{_rate(row.bytes, row.down_seconds):.1f}",
+                str(row.retries),
+                f"{row.resumed:,}",
+                row.verified,
+            ]
+        )
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    last = len(widths) - 1
+    return [
+        "  ".join(
+            # Words begin, and numbers end, in one line.
+            text.ljust(width) if column in (0, last) else text.rjust(width)
+            for column, (text, width) in enumerate(zip(line, widths))
+        ).rstrip()
+        for line in cells
+    ]
+
+
+def as_json(row: Row) -> str:
+    """One row as a line of JSON; rates in megabytes (10**6) a second."""
+    return json.dumps(
+        {
+            "service": row.service,
+            "files": row.files,
+            "bytes": row.bytes,
+            "mb_s_up": round(_rate(row.bytes, row.up_seconds), 1),
+            "mb_s_down": round(_rate(row.bytes, row.down_seconds), 1),
+            "retries": row.retries,
+            "resumed": row.resumed,
+            "verified": row.verified,
+            "differing": list(row.differing),
+        },
+        ensure_ascii=False,
+    )

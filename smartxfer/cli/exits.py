@@ -1,0 +1,113 @@
+"""Exit codes: what became of the command, for scripts to read.
+
+==== ==========================================================================================
+0    done
+1    failed in another way than those below
+2    wrong usage, or a needed package is missing
+3    the server has no such object
+4    credentials missing, wrong or not sufficient
+5    network or server trouble that may pass: try again later
+6    bytes are not what they should be
+7    some of several files failed
+8    a local file, directory or disk stands in the way
+124  a wait timed out
+130  interrupted (Ctrl-C)
+143  terminated
+==== ==========================================================================================
+"""
+
+import signal
+import threading
+import traceback
+from types import FrameType
+from typing import Optional, Tuple, Type
+
+import click
+
+from smartxfer import errors
+
+__all__ = ["DIFFERS", "EXITS", "Terminated", "code_of", "report", "watch_for_termination"]
+
+#: Exit code where a comparison found a difference.
+DIFFERS = 6
+
+
+class Terminated(BaseException):
+    """The process was asked to end (SIGTERM, or its terminal is gone)."""
+
+
+#: Exception classes and their exit codes; the first that fits counts.
+EXITS: Tuple[Tuple[Type[BaseException], int], ...] = (
+    (KeyboardInterrupt, 130),
+    (Terminated, 143),
+    (errors.Cancelled, 130),
+    (errors.WaitTimeout, 124),
+    (errors.DeadlineExceeded, 124),
+    (errors.BatchError, 7),
+    (errors.NotFound, 3),
+    (errors.AuthError, 4),
+    (errors.CredentialError, 4),
+    (errors.IntegrityError, 6),
+    (errors.LocalError, 8),
+    (errors.UsageError, 2),
+    (errors.ConfigError, 2),
+    # These do not pass by themselves, unlike the network errors that they belong to.
+    (errors.TLSError, 1),
+    (errors.ProxyError, 1),
+    (errors.NetworkError, 5),
+    (errors.RateLimited, 5),
+    (errors.ServerError, 5),
+    (errors.SmartxferError, 1),
+    (OSError, 8),
+)
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code that tells a script of ``error``."""
+    for kind, code in EXITS:
+        if isinstance(error, kind):
+            return code
+    return 1
+
+
+def report(error: BaseException) -> None:
+    """Tell standard error of ``error``: one line, and one with the remedy where there is one.
+
+    With ``--debug`` the traceback comes first.
+    """
+    if click.get_current_context().find_root().params.get("debug"):
+        click.echo("".join(traceback.format_exception(type(error), error, error.__traceback__)), err=True)
+    said, hint = _words(error)
+    click.echo(f"smartxfer: {said}", err=True)
+    if hint:
+        click.echo(f"hint: {hint}", err=True)
+
+
+def _words(error: BaseException) -> Tuple[str, str]:
+    if isinstance(error, errors.SmartxferError):
+        return error.summary or type(error).__name__, error.hint
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", ""
+    if isinstance(error, Terminated):
+        return "terminated", ""
+    if isinstance(error, OSError):
+        return str(error), ""
+    hint = "a fault of smartxfer; `smartxfer --debug ...` shows where"
+    return f"unexpected {type(error).__name__}: {error}", hint
+
+
+def watch_for_termination() -> None:
+    """Have SIGTERM and SIGHUP raise :class:`Terminated`, so that what was begun is put in order.
+
+    A signal that is ignored (``nohup``) stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, _terminate)
+
+
+def _terminate(number: int, frame: Optional[FrameType]) -> None:
+    raise Terminated

@@ -1,0 +1,83 @@
+"""Canned answers for `responses <https://pypi.org/project/responses/>`_, by the client's method.
+
+::
+
+    import responses
+    from smartxfer import FileSenderClient
+    from smartxfer.testing import canned
+
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        case = canned.load("get_server_info", mock=mock)
+        assert FileSenderClient(case.base_url).get_server_info().name == "FileSender"
+
+Every method has the cases ``"default"`` and ``"failure"``; :data:`CASES` has them all.  What a client asks on
+first use (limits, configuration) is answered as well, so that a case works on its own.
+"""
+
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
+
+import attrs
+import responses
+
+from smartxfer.errors import UsageError
+from smartxfer.testing import canned_filesender as filesender
+
+__all__ = ["BASE_URL", "CASES", "Case", "load"]
+
+#: Address of the site that the canned answers stand for.
+BASE_URL = filesender.BASE_URL
+
+#: Method name and case, and what is answered: HTTP method, path, and keywords of ``responses.add`` or a
+#: callback.
+CASES: Mapping[Tuple[str, str], List[filesender.Reply]] = filesender.CASES
+
+
+@attrs.frozen
+class Case:
+    """What was loaded.
+
+    :param method: of the client.
+    :param name: of the case.
+    :param base_url: address that the answers stand for.
+    :param expected: for a failure, the name of the exception that the client raises; else None.
+    :param facts: what a test may want to compare with: ids, sizes, tokens.
+    """
+
+    method: str
+    name: str
+    base_url: str
+    expected: Optional[str]
+    facts: Dict[str, Any]
+
+
+def load(
+    method: Union[str, Callable[..., Any]],
+    case: str = "default",
+    *,
+    base_url: str = BASE_URL,
+    mock: Optional[responses.RequestsMock] = None,
+) -> Case:
+    """Have ``responses`` answer as a FileSender site answers a client's method.
+
+    :param method: its name, or the method itself (``client.create_transfer``).
+    :param case: ``"default"`` or ``"failure"``.
+    :param base_url: address of the site, without a trailing slash.
+    :param mock: a ``RequestsMock``; None for the one of ``@responses.activate``.
+    :return: what was loaded, with facts to compare with.
+    :raises UsageError: there is no such method or case.
+
+    Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10.
+    """
+    name = method if isinstance(method, str) else method.__name__
+    if (name, case) not in CASES:
+        known = ", ".join(sorted({known for known, _ in CASES}))
+        raise UsageError(f"no canned case {case!r} of {name!r}; there are default and failure of {known}")
+    target: Any = responses if mock is None else mock
+    for verb, path, answer in CASES[name, case] + filesender.FIRST_USE:
+        url = filesender.matcher(base_url, path)
+        if callable(answer):
+            target.add_callback(verb, url, callback=answer)
+        else:
+            target.add(verb, url, **answer)
+    expected = filesender.FAILURES[name] if case == "failure" else None
+    return Case(name, case, base_url, expected, dict(filesender.FACTS))

@@ -1,0 +1,64 @@
+"""Pytest fixtures: the local server, and a client of each service that talks to it.
+
+Register it in the top ``conftest.py``: ``pytest_plugins = ["smartxfer.testing.plugin"]``.
+"""
+
+import os
+from typing import Iterator, NamedTuple
+
+import pytest
+
+from smartxfer import FileSenderClient, UserAuth
+from smartxfer.local import LocalServer
+
+__all__ = ["LocalFileSender", "filesender", "smartxfer_server"]
+
+
+class LocalFileSender(NamedTuple):
+    """A client, and the server that it talks to."""
+
+    client: FileSenderClient
+    server: LocalServer
+
+
+@pytest.fixture(scope="session")
+def smartxfer_server() -> Iterator[LocalServer]:
+    """A :class:`~smartxfer.local.LocalServer` for the whole run; its data is gone afterwards."""
+    with LocalServer() as server:
+        yield server
+
+
+@pytest.fixture
+def filesender(
+    smartxfer_server: LocalServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[LocalFileSender]:
+    """A FileSender client with a user's key, and the server: ``client, server = filesender``.
+
+    For the time of the test FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY name the server
+    (child processes included), nothing is resumed from before, and no proxy stands between.  Faults that the
+    test planned end with it; one that did not take effect fails the test.
+    """
+    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    site = smartxfer_server.filesender
+    auth = UserAuth(site.username, site.api_key)
+    smartxfer_server.clear_faults()
+    with FileSenderClient(site.url, auth=auth) as client:
+        yield LocalFileSender(client, smartxfer_server)
+    unfired = smartxfer_server.unfired()
+    smartxfer_server.clear_faults()
+    if unfired:
+        pytest.fail(f"planned faults did not take effect: {unfired}", pytrace=False)
+
+
+def _isolate(
+    server: LocalServer, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in server.env.items():
+        monkeypatch.setenv(name, value)
+    state = tmp_path_factory.mktemp("smartxfer-state")
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(state))
+    for name in ("NO_PROXY", "no_proxy"):
+        before = os.environ.get(name)
+        monkeypatch.setenv(name, "127.0.0.1,localhost" + (f",{before}" if before else ""))

@@ -1,0 +1,200 @@
+"""``smartxfer demo``."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from smartxfer.cli.demo_files import Plan, differences, make_files
+from smartxfer.cli.demo_table import Row, as_json, as_table
+
+
+def rows_of(out: str) -> List[Dict[str, str]]:
+    """The table's rows, by column."""
+    lines = out.splitlines()
+    [at] = [number for number, line in enumerate(lines) if line.startswith("service ")]
+    titles = re.split(r"\s{2,}", lines[at].strip())
+    return [dict(zip(titles, re.split(r"\s{2,}", line.strip()))) for line in lines[at + 1 :]]
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where temporary directories are made."""
+    import tempfile
+
+    directory = tmp_path / "tmp"
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    return directory
+
+
+def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> None:
+    done = run("demo", "--size", "2M")
+    assert done.exit_code == 0, done.err
+    [row] = rows_of(done.out)
+    assert list(row) == [
+        "service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "verified"
+    ]  # fmt: skip
+    assert (row["service"], row["files"], row["verified"]) == ("FileSender", "7", "sha256")
+    assert int(row["bytes"].replace(",", "")) > 2 << 20
+    assert int(row["retries"]) == 1
+    # Half of the chunks were acknowledged when it was interrupted; two may have been under way.
+    assert int(row["resumed"].replace(",", "")) >= (2 << 20) * 6 // 16
+    assert float(row["MB/s up"]) > 0
+    assert float(row["MB/s down"]) > 0
+    assert "breaks once on purpose" in done.err
+    assert "interrupted half-way on purpose" in done.err
+    # Nothing is left behind, and the user's own state was not touched.
+    assert list(temporary.iterdir()) == []
+    assert list(home.iterdir()) == []
+    assert os.environ["SMARTXFER_STATE_DIR"] == str(home / "state")
+
+
+def test_generated_files_are_awkward(tmp_path: Path) -> None:
+    sent = tmp_path / "sent"
+    sent.mkdir()
+    plan = Plan.of(make_files(sent, 3 << 20), tmp_path)
+    sizes = plan.sizes
+    assert 0 in sizes
+    assert 1 in sizes
+    assert 3 << 20 in sizes
+    assert any(not name.isascii() for name in plan.sources)
+    assert any("/" in name for name in plan.sources)
+    large = (sent / "large.bin").read_bytes()
+    assert len({large[at : at + 4096] for at in range(0, len(large), 4096)}) == len(large) // 4096
+
+
+def test_the_users_own_files(run: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.txt").write_bytes(b"a" * 100)
+    single = tmp_path / "b.bin"
+    single.write_bytes(b"b" * 300_000)
+    done = run("demo", str(folder), str(single))
+    assert done.exit_code == 0, done.err
+    [row] = rows_of(done.out)
+    assert (row["files"], row["bytes"], row["verified"]) == ("2", "300,100", "sha256")
+    assert single.read_bytes() == b"b" * 300_000
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"xyz"])
+def test_files_too_short_to_break(run: Any, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "short.txt"
+    path.write_bytes(content)
+    done = run("demo", str(path))
+    assert done.exit_code == 0, done.err
+    assert rows_of(done.out)[0]["verified"] == "sha256"
+
+
+def test_a_corrupted_download_differs(run: Any) -> None:
+    done = run("demo", "--size", "1M", "--fault", "filesender GET /download.php* flip 1000 times=1")
+    assert done.exit_code == 6
+    assert rows_of(done.out)[0]["verified"] == "DIFFERS"
+    assert "came back changed" in done.err
+
+
+def test_a_corrupted_upload_differs(run: Any) -> None:
+    done = run("demo", "--size", "1M", "--fault", "filesender PUT /rest.php/file/*/chunk/* flip-in 9000")
+    assert done.exit_code == 6
+    assert rows_of(done.out)[0]["verified"] == "DIFFERS"
+
+
+def test_a_refused_download_fails_with_its_own_code(run: Any) -> None:
+    fault = "filesender GET / status 403 body=json:rest_ownership_required times=always"
+    done = run("demo", "--size", "1M", "--fault", fault)
+    assert done.exit_code == 4
+    assert rows_of(done.out)[0]["verified"] == "FAILED"
+    assert "smartxfer: " in done.err
+    assert "Traceback" not in done.err
+
+
+def test_debug_shows_where(run: Any) -> None:
+    fault = "filesender GET / status 403 body=json:rest_ownership_required times=always"
+    done = run("--debug", "demo", "--size", "1M", "--fault", fault)
+    assert done.exit_code == 4
+    assert "Traceback" in done.err
+
+
+def test_a_fault_that_did_not_fire_is_named(run: Any) -> None:
+    done = run("demo", "--size", "100K", "--fault", "filesender GET /nowhere reset-before")
+    assert done.exit_code == 0
+    assert "did not take effect: <Fault filesender 'GET /nowhere'" in done.err
+
+
+def test_json_is_a_line_for_each_service(launch: Any) -> None:
+    running = launch("demo", "--size", "1M", "--json")
+    out, _ = running.process.communicate(timeout=60)
+    assert running.process.returncode == 0
+    [line] = out.decode("utf-8").splitlines()
+    row = json.loads(line)
+    assert row["service"] == "FileSender"
+    assert row["verified"] == "sha256"
+    assert row["resumed"] > 0
+    assert row["differing"] == []
+
+
+def test_sizes_are_checked(run: Any) -> None:
+    done = run("demo", "--size", "64Q")
+    assert done.exit_code == 2
+    assert "no number of bytes" in done.err
+
+
+def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.txt").write_text(name, encoding="utf-8")
+    done = run("demo", str(tmp_path / "one" / "x.txt"), str(tmp_path / "two" / "x.txt"))
+    assert done.exit_code == 2
+    assert "two files are named 'x.txt'" in done.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_end_it_and_leave_nothing(
+    launch: Any, tmp_path: Path, number: int, code: int
+) -> None:
+    running = launch("demo", "--size", "4M", "--fault", "filesender PUT /rest.php/file/*/chunk/* rate 64K times=always")
+    stderr = running.process.stderr
+    assert stderr is not None
+    seen = b""
+    while b"sending 7 files" not in seen:
+        piece = os.read(stderr.fileno(), 4096)
+        assert piece, seen
+        seen += piece
+    ended, seconds, complaints = running.stop(number)
+    assert ended == code
+    assert seconds < 3.0
+    assert "Traceback" not in complaints
+    assert os.listdir(tmp_path / "tmp") == []
+
+
+def test_differences(tmp_path: Path) -> None:
+    sent, out = tmp_path / "sent", tmp_path / "out"
+    for directory in (sent, out):
+        directory.mkdir()
+        for name in ("same", "changed"):
+            (directory / name).write_text(name, encoding="utf-8")
+    (out / "changed").write_text("another", encoding="utf-8")
+    (sent / "lost").write_text("lost", encoding="utf-8")
+    (out / "extra").write_text("extra", encoding="utf-8")
+    plan = Plan.of([path for path in sorted(sent.iterdir())], out)
+    assert differences(plan) == ["changed", "lost", "extra"]
+
+
+def test_columns_are_aligned() -> None:
+    rows = [
+        Row("FileSender", 7, 67_000_000, 0.5, 0.1, 1, 33_000_000),
+        Row("X", 12, 5, differing=["a"]),
+    ]
+    lines = as_table(rows)
+    assert lines == [
+        "service     files       bytes  MB/s up  MB/s down  retries     resumed  verified",
+        "FileSender      7  67,000,000    134.0      670.0        1  33,000,000  sha256",
+        "X              12           5      0.0        0.0        0           0  DIFFERS",
+    ]
+    assert json.loads(as_json(rows[0]))["mb_s_up"] == 134.0

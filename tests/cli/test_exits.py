@@ -1,0 +1,108 @@
+"""What the command says and returns when something fails."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from smartxfer import errors
+from smartxfer.cli import exits
+
+CASES = [
+    (KeyboardInterrupt(), 130),
+    (exits.Terminated(), 143),
+    (errors.Cancelled("x"), 130),
+    (errors.UsageError("x"), 2),
+    (errors.ConfigError("x"), 2),
+    (errors.NotFound("x"), 3),
+    (errors.AuthError("x"), 4),
+    (errors.Forbidden("x"), 4),
+    (errors.CredentialError("x"), 4),
+    (errors.NetworkError("x"), 5),
+    (errors.ReadTimeout("x"), 5),
+    (errors.Stalled("x"), 5),
+    (errors.Truncated("x"), 5),
+    (errors.RateLimited("x"), 5),
+    (errors.ServerError("x"), 5),
+    (errors.TLSError("x"), 1),
+    (errors.ChecksumMismatch("x"), 6),
+    (errors.SourceChanged("x"), 6),
+    (errors.BatchError("x"), 7),
+    (errors.DiskFull("x"), 8),
+    (errors.UnsafeName("x"), 8),
+    (errors.InProgress("x"), 8),
+    (PermissionError(13, "x"), 8),
+    (FileNotFoundError(2, "x"), 8),
+    (errors.WaitTimeout("x"), 124),
+    (errors.DeadlineExceeded("x"), 124),
+    (errors.LimitExceeded("x"), 1),
+    (errors.DecodeError("x"), 1),
+    (errors.EncryptedTransfer("x"), 1),
+    (errors.SmartxferError("x"), 1),
+    (RuntimeError("x"), 1),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), CASES, ids=lambda case: type(case).__name__)
+def test_codes(error: BaseException, code: int) -> None:
+    assert exits.code_of(error) == code
+
+
+def test_no_error_of_the_package_is_hidden_behind_another() -> None:
+    """Each line of the table is reached: none stands below one of its base classes."""
+    for place, (kind, _) in enumerate(exits.EXITS):
+        above = [earlier for earlier, _ in exits.EXITS[:place] if issubclass(kind, earlier)]
+        assert above == []
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Makes ``smartxfer serve`` fail with an error."""
+    from smartxfer.cli import serve
+
+    def fail_with(error: BaseException) -> None:
+        def broken(*arguments: Any, **options: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(serve, "make_server", broken)
+
+    return fail_with
+
+
+def test_an_error_is_a_line_and_a_hint(run: Any, failing: Any) -> None:
+    failing(errors.NotFound("no such thing", hint="look elsewhere"))
+    done = run("serve")
+    assert (done.exit_code, done.err) == (3, "smartxfer: no such thing\nhint: look elsewhere\n")
+
+
+def test_a_local_error_of_python(run: Any, failing: Any) -> None:
+    failing(PermissionError(13, "Permission denied", "/srv/data"))
+    done = run("serve")
+    assert done.exit_code == 8
+    assert done.err == "smartxfer: [Errno 13] Permission denied: '/srv/data'\n"
+
+
+def test_an_unexpected_error_shows_its_place_with_debug_only(run: Any, failing: Any) -> None:
+    failing(RuntimeError("boom"))
+    quiet, loud = run("serve"), run("--debug", "serve")
+    assert quiet.exit_code == loud.exit_code == 1
+    assert quiet.err.startswith("smartxfer: unexpected RuntimeError: boom\nhint: ")
+    assert "Traceback" not in quiet.err
+    assert "Traceback" in loud.err
+
+
+def test_termination_that_is_ignored_stays_ignored() -> None:
+    code = (
+        "import signal; from smartxfer.cli import exits;"
+        "signal.signal(signal.SIGHUP, signal.SIG_IGN); signal.signal(signal.SIGTERM, signal.SIG_DFL);"
+        "exits.watch_for_termination();"
+        "assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN;"
+        "assert callable(signal.getsignal(signal.SIGTERM))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert signal.getsignal(signal.SIGTERM) is not exits._terminate

@@ -1,0 +1,91 @@
+"""The plug-in, as a user's own test suite has it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+_CONFTEST = 'pytest_plugins = ["smartxfer.testing.plugin"]\n'
+
+_SUITE = '''
+import os
+import subprocess
+import sys
+
+import pytest
+
+from smartxfer import FileSenderClient
+
+ADDRESSES = []
+
+
+def test_files_arrive(filesender, tmp_path):
+    client, server = filesender
+    fault = server.fault("filesender", "PUT /rest.php/file/*/chunk/*", "reset-after 1K")
+    transfer = client.upload_workflow([("a.bin", bytes(5000))], link=True)
+    assert fault.fired == 1
+    client.download_files(transfer.token, tmp_path / "out")
+    assert (tmp_path / "out" / "a.bin").read_bytes() == bytes(5000)
+    ADDRESSES.append(server.filesender.url)
+
+
+def test_the_server_is_the_same_and_the_environment_names_it(filesender):
+    assert ADDRESSES == [filesender.server.filesender.url]
+    with FileSenderClient.from_environment() as client:
+        assert client.base_url == ADDRESSES[0]
+        assert client.get("user/@me")["saml_id"] == filesender.server.filesender.username
+
+
+def test_child_processes_find_it_too(filesender):
+    code = "from smartxfer import FileSenderClient as C; print(C.from_environment().get_server_info().name)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip()
+
+
+def test_state_is_its_own(filesender, tmp_path):
+    assert "smartxfer-state" in os.environ["SMARTXFER_STATE_DIR"]
+    assert os.listdir(os.environ["SMARTXFER_STATE_DIR"]) == []
+
+
+def test_a_fault_that_does_not_fire_fails_the_test(filesender):
+    filesender.server.fault("filesender", "GET /nowhere", "reset-before")
+
+
+def test_faults_end_with_their_test(filesender):
+    assert filesender.server.faults == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def afterwards():
+    yield
+    assert "FILESENDER_BASE_URL" not in os.environ
+'''
+
+
+def test_a_users_suite(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
+    (tmp_path / "test_mine.py").write_text(_SUITE, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "-p", "no:randomly", str(tmp_path)],
+        cwd=str(tmp_path),
+        env={**os.environ, "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert lines[-1].startswith("6 passed, 1 error"), done.stdout
+    [error] = [line for line in lines if line.startswith("ERROR ")]
+    assert "test_a_fault_that_does_not_fire_fails_the_test" in error
+    assert "planned faults did not take effect" in done.stdout
+
+
+def test_the_package_itself_imports_nothing_heavy() -> None:
+    code = "import sys, smartxfer.testing; print([n for n in ('pytest', 'responses', 'werkzeug') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
