@@ -38,7 +38,8 @@ def _server(data: Path) -> Iterator[Dict[str, Any]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
-        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdin is not None
         try:
             yield json.loads(process.stdout.readline())
         finally:
@@ -60,18 +61,16 @@ class _Bench:
         self.small.mkdir()
         for number in range(500):
             (self.small / f"{number:03}.bin").write_bytes(os.urandom(1024))
-        self.token = self._upload_once()
-
-    def _upload_once(self) -> str:
-        token = self.client.upload_workflow([self.large], {"from": "me@example.org"}).token
-        assert token is not None
-        return token
+        transfer = self.client.upload_workflow([self.large], {"from": "me@example.org"})
+        self.kept = transfer.id
+        self.token = transfer.token
 
     def up(self, side: str, files: List[Path], **options: Any) -> Figures:
+        given = {**self.site, "files": [str(path) for path in files], "options": options}
         try:
-            return python(side, "up", {**self.site, "files": [str(path) for path in files], "options": options})
+            return python(side, "up", given)
         finally:
-            self._empty_site()
+            self.empty_site()
 
     def down(self, side: str, **options: Any) -> Figures:
         into = self.room / "into"
@@ -103,7 +102,7 @@ class _Bench:
         try:
             return command(["curl", "-K", str(self.room / "curl.conf")])
         finally:
-            self._empty_site(transfer.id)
+            self.empty_site(transfer.id)
 
     def curl_down(self) -> Figures:
         [file] = self.client.list_files(self.token)
@@ -113,13 +112,11 @@ class _Bench:
         target.unlink(missing_ok=True)
         return command(["curl", "-sf", "-o", str(target), url + identity])
 
-    def _empty_site(self, *ids: int) -> None:
+    def empty_site(self, *ids: int) -> None:
         """Delete every transfer but the one for downloads: a disk is not endless."""
         found = [entry["id"] for entry in self.client.get("/transfer")]
-        for transfer_id in sorted({*found, *ids})[0:]:
-            entry = [entry for entry in self.client.get("/transfer") if entry["id"] == transfer_id]
-            tokens = [recipient["token"] for each in entry for recipient in each["recipients"]]
-            if self.token not in tokens:
+        for transfer_id in {*found, *ids}:
+            if transfer_id != self.kept:
                 self.client.delete_transfer(transfer_id)
 
 
@@ -211,8 +208,9 @@ def _measure(bench: _Bench, runs: int, size: int) -> int:
     verdict.ratio("down, wall / curl", (down[mine], down[curl]), "wall", 1.3)
     verdict.ratio("500 files, wall / filesender-client", (small[mine], small[his]), "wall", 0.7)
     most_up, most_down = 2 * CHUNK / MIB + 16, 4 * CHUNK / MIB + 16
-    verdict.figure("up, growth (2 workers x chunk + 16 MiB)", median(up[mine], "growth"), most_up, " MiB")
-    verdict.figure("down, growth (4 workers x chunk + 16 MiB)", median(down[mine], "growth"), most_down, " MiB")
+    grown_up, grown_down = median(up[mine], "growth"), median(down[mine], "growth")
+    verdict.figure("up, growth (2 workers x chunk + 16 MiB)", grown_up, most_up, " MiB")
+    verdict.figure("down, growth (4 workers x chunk + 16 MiB)", grown_down, most_down, " MiB")
     verdict.figure("up, growth, 2 GiB sparse", sparse["up"]["growth"], most_up, " MiB")
     verdict.figure("down, growth, 2 GiB sparse", sparse["down"]["growth"], most_down, " MiB")
     return verdict.missed
@@ -229,6 +227,6 @@ def _sparse(bench: _Bench) -> Dict[str, Figures]:
     kept, bench.token = bench.token, newest["recipients"][0]["token"]
     down = bench.down(side)
     bench.token = kept
-    bench._empty_site()
+    bench.empty_site()
     shutil.rmtree(bench.room / "into")
     return {"up": up, "down": down}

@@ -46,7 +46,7 @@ class ServiceClient:
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
         verify: Union[bool, str] = True,
-        cert: Union[None, str, Tuple[str, str]] = None,
+        cert: Union[str, Tuple[str, str], None] = None,
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
@@ -103,7 +103,7 @@ class ServiceClient:
     __call__ = get
 
     def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
-        path = endpoint.strip("/") + ("" if id is None else f"/{id}")
+        path = endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
         call = self._call(method, path, params)
         return self._wire.exchange(call)
 

@@ -1,7 +1,7 @@
 """Where credentials come from: one order of places for every service.
 
-Arguments, the environment, the service's own file, a profile, netrc, keyring.  All are only read, and each value
-remembers its source.
+Arguments, the environment, the service's own file, a profile, netrc, keyring.  All are only read, and each
+value remembers its source.
 """
 
 import configparser
@@ -194,7 +194,7 @@ def _add_keyring(found: Credentials, names: ServiceNames, origin: Origin) -> Non
     except keyring.errors.KeyringError as error:
         log.debug("the keyring gave no answer: %s", type(error).__name__)
         value = None
-    found.add({name: value for name in wanted}, place)
+    found.add(dict.fromkeys(wanted, value), place)
 
 
 def _masked(value: str) -> str:

@@ -1,6 +1,7 @@
 """The two seams to the outside: time and the file system.
 
-Both are plain objects that are handed in, so that a test can pass one that never sleeps or whose disk is full.
+Both are plain objects that are handed in, so that a test can pass one that never sleeps, or whose disk is
+full.
 """
 
 import os

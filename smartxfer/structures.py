@@ -40,9 +40,11 @@ def secret(**options: Any) -> Any:
 class Word(str):
     """A word of an open vocabulary: known words are constants of the class, unknown ones are kept."""
 
+    __slots__ = ()
+
 
 class Structure(Mapping[str, Any]):
-    """Base of all structures: ``x["wireName"]`` is the value on the wire, ``x.wire_name`` the converted one."""
+    """Base of all: ``x["wireName"]`` is the value on the wire, ``x.wire_name`` the converted one."""
 
     _wire: Mapping[str, Any] = {}
 
@@ -56,7 +58,7 @@ class Structure(Mapping[str, Any]):
             return data
         try:
             return _converter.structure(data, cls)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - cattrs raises a group, or whatever a hook raised
             problems = "; ".join(cattrs.transform_error(error, path=cls.__name__))
         raise DecodeError(f"the answer is not as the protocol says: {problems[:300]}")
 

@@ -1,6 +1,5 @@
 """The command's trunk: its options, its subcommands, and what it says when they fail."""
 
-import sys
 from typing import Any, Optional, Sequence
 
 import click
@@ -23,7 +22,7 @@ class _Reporting(click.Group):
             return super().invoke(ctx)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, SystemExit):
             raise  # click's own business
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - whatever it is, it ends as an exit code
             report(error)
             ctx.exit(code_of(error))
 
@@ -50,8 +49,4 @@ def run(arguments: Optional[Sequence[str]] = None) -> int:
     try:
         app.main(None if arguments is None else list(arguments), prog_name="smartxfer")
     except SystemExit as end:
-        if isinstance(end.code, str):
-            sys.stderr.write(end.code + "\n")
-            return 1
-        return int(end.code or 0)
-    return 0
+        return end.code if isinstance(end.code, int) else 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Tuple
 
 import click
 
-from smartxfer.cli.demo_files import Plan, Size, make_files
+from smartxfer.cli.demo_files import Plan, make_files, parse_size
 from smartxfer.cli.demo_filesender import SITE, filesender_row
 from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import DIFFERS, code_of, report
@@ -31,7 +31,8 @@ _SERVICES: Dict[str, RowOf] = {"FileSender": filesender_row}
 @fault_option
 @click.option(
     "--size",
-    type=Size(),
+    type=parse_size,
+    metavar="SIZE",
     default="64M",
     show_default=True,
     help="Size of the large generated file: 1000, 256K, 64M, 1G.",

@@ -4,7 +4,7 @@ import hashlib
 import re
 import unicodedata
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Dict, Iterable, List
 
 import attrs
 import click
@@ -12,27 +12,21 @@ import click
 from smartxfer.errors import LocalError
 from smartxfer.transfer.tree import collect
 
-__all__ = ["Plan", "Size", "differences", "make_files"]
+__all__ = ["Plan", "differences", "make_files", "parse_size"]
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _BLOCK = 1 << 20
 
 
-class Size(click.ParamType):
-    """A number of bytes on the command line: ``1000``, ``256K``, ``64M``, ``1G`` (powers of 1024)."""
+def parse_size(text: str) -> int:
+    """Bytes, of text: ``1000``, ``256K``, ``64M``, ``1G`` (powers of 1024).
 
-    name = "size"
-
-    def convert(
-        self, value: Any, param: Optional[click.Parameter], ctx: Optional[click.Context]
-    ) -> int:
-        """Bytes, of text."""
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"(\d+)([KMG]?)", str(value).strip().upper())
-        if found is None:
-            self.fail(f"{value!r} is no number of bytes, such as 1000, 256K or 64M", param, ctx)
-        return int(found.group(1)) * _UNITS[found.group(2)]
+    :raises click.BadParameter: it is none.
+    """
+    found = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no number of bytes, such as 1000, 256K or 64M")
+    return int(found.group(1)) * _UNITS[found.group(2)]
 
 
 @attrs.frozen

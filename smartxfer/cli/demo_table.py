@@ -8,6 +8,7 @@ import attrs
 __all__ = ["Row", "as_json", "as_table"]
 
 _MEGA = 1_000_000
+_TITLES = ["service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "verified"]
 
 
 @attrs.frozen
@@ -48,24 +49,22 @@ def _rate(count: int, seconds: float) -> float:
     return count / _MEGA / seconds if seconds > 0 else 0.0
 
 
+def _cells(row: Row) -> List[str]:
+    return [
+        row.service,
+        str(row.files),
+        f"{row.bytes:,}",
+        f"{_rate(row.bytes, row.up_seconds):.1f}",
+        f"{_rate(row.bytes, row.down_seconds):.1f}",
+        str(row.retries),
+        f"{row.resumed:,}",
+        row.verified,
+    ]
+
+
 def as_table(rows: Sequence[Row]) -> List[str]:
     """Lines of a table with aligned columns."""
-    cells = [
-        ["service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "verified"]
-    ]
-    for row in rows:
-        cells.append(
-            [
-                row.service,
-                str(row.files),
-                f"{row.bytes:,}",
-                f"{_rate(row.bytes, row.up_seconds):.1f}",
-                f"{_rate(row.bytes, row.down_seconds):.1f}",
-                str(row.retries),
-                f"{row.resumed:,}",
-                row.verified,
-            ]
-        )
+    cells = [_TITLES, *map(_cells, rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     last = len(widths) - 1
     return [

@@ -74,7 +74,9 @@ def plan_fault(server: "LocalServer", spec: str) -> None:
             hint="say SERVICE METHOD /path EFFECT [times=N|always] [after=N]",
         )
     counts = {"times": "1", "after": "0"}
-    counts.update(word.split("=", 1) for word in found.group("counts").split())
+    for word in found.group("counts").split():
+        name, _, count = word.partition("=")
+        counts[name] = count
     server.fault(
         found.group("service"),
         " ".join(found.group("match").split()),

@@ -1,12 +1,12 @@
 """What can be found wrong before anything is created.
 
-A site that refuses a transfer half-way leaves an orphan that nobody can remove, so that names, sizes, counts and
-addresses are checked here first.
+A site that refuses a transfer half-way leaves an orphan that nobody can remove, so that names, sizes, counts
+and addresses are checked here first.
 
 Source: FileSender protocol, sections 2.1, 4, 6.1, 10 and 12.
 """
 
-import datetime
+import datetime as dt
 import re
 from typing import Any, List, Mapping, Optional, Pattern
 
@@ -98,7 +98,8 @@ def _check_extension(name: str, config: SiteConfig) -> None:
     allowed = _compiled(config.extension_whitelist_regex)
     if extension.lower() in banned or (allowed is not None and not allowed.search(extension)):
         raise UsageError(
-            f"the site does not take files with the extension {extension!r} ({name!r})", hint="rename or pack it"
+            f"the site does not take files with the extension {extension!r} ({name!r})",
+            hint="rename or pack it",
         )
 
 
@@ -107,7 +108,7 @@ def _check_expiry(expires: Any, config: SiteConfig, now: float) -> None:
         return
     if isinstance(expires, str) and not expires.isdigit():
         try:
-            day = datetime.datetime.strptime(expires, "%Y-%m-%d").replace(tzinfo=datetime.timezone.utc)
+            day = dt.datetime.strptime(expires, "%Y-%m-%d").replace(tzinfo=dt.timezone.utc)
         except ValueError:
             raise UsageError(
                 f"expires {expires!r} is neither seconds since the epoch nor YYYY-MM-DD"

@@ -36,12 +36,12 @@ __all__ = ["FileSenderClient"]
 class FileSenderClient(SiteClient):
     """Sends files through a FileSender site, and fetches them.
 
-    :param base_url: the site's address in any form that people paste, voucher links included; None looks it up
-        (FILESENDER_BASE_URL, ``~/.filesender/filesender.py.ini``, a profile).
+    :param base_url: the site's address in any form that people paste, voucher links included; None looks it
+        up (FILESENDER_BASE_URL, ``~/.filesender/filesender.py.ini``, a profile).
     :param chunk_size: bytes per chunk; None takes the largest that the site allows.
     :param auth: :class:`UserAuth`, :class:`GuestAuth`, or :class:`Auth` to look up a user's credentials
         (FILESENDER_USERNAME, FILESENDER_API_KEY, ...) once a request needs them.
-    :param concurrent_files: files that are sent or fetched at a time; None for as many as there are, at most 16.
+    :param concurrent_files: files that are sent or fetched at a time; None for all, at most 16.
     :param concurrent_chunks: chunks of each file at a time; None for one worker per chunk, at most 16.
     :param signing_host: the name by which the server knows itself, where that is not the URL's host.
     :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
@@ -71,7 +71,7 @@ class FileSenderClient(SiteClient):
     def create_transfer(self, body: TransferRequest) -> Transfer:
         """Announce a transfer; :meth:`upload_workflow` does this and all that follows.
 
-        :raises OutcomeUnknown: the answer was lost: an empty transfer may exist, which the site removes in time.
+        :raises OutcomeUnknown: the answer was lost: an empty transfer may exist, which the site removes.
 
         Source: FileSender protocol, section 6.1.
         """
@@ -128,7 +128,7 @@ class FileSenderClient(SiteClient):
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> FileResult:
-        """Send a file's chunks and mark it complete (sections 6.2 and 6.3).  Otherwise like :meth:`upload_file`."""
+        """Send a file's chunks and mark it complete (section 6.3); otherwise like :meth:`upload_file`."""
         return self._send_one(file_info, path, True, progress, cancel, deadline)
 
     def _send_one(
@@ -169,12 +169,12 @@ class FileSenderClient(SiteClient):
     ) -> Transfer:
         """Send files and directories, and have the recipients told.
 
-        Everything is checked against the site's limits before anything is created.  When it fails half-way, the
-        same call goes on where it stopped.
+        Everything is checked against the site's limits before anything is created.  When it fails half-way,
+        the same call goes on where it stopped.
 
         :param files: paths; also bytes, open binary files, and ``(name, thing)`` pairs.
-        :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since the
-            epoch), ``options``.
+        :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since
+            the epoch), ``options``.
         :param link: make a transfer without recipients; its ``download_url`` is for you to pass on.
         :param resume: False starts anew where an earlier run stopped half-way.
         :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.

@@ -45,7 +45,9 @@ def safe_range(start: int, stop: int, size: int, chunk: int) -> Tuple[int, int]:
     return (start - 1, stop) if start else (start, min(stop + 1, size))
 
 
-def choose(files: Sequence[DownloadFile], wanted: Optional[Collection[Union[int, str]]]) -> List[DownloadFile]:
+def choose(
+    files: Sequence[DownloadFile], wanted: Optional[Collection[Union[int, str]]]
+) -> List[DownloadFile]:
     """The files whose id or name is wanted; all of them for None.
 
     :raises NotFound: the transfer has no such file.
@@ -55,6 +57,7 @@ def choose(files: Sequence[DownloadFile], wanted: Optional[Collection[Union[int,
         chosen = list(files)
     else:
         known = {key: file for file in files for key in (file.id, str(file.id), file.name)}
+        wanted = [getattr(key, "id", key) for key in wanted]
         missing = [key for key in wanted if key not in known]
         if missing:
             names = ", ".join(repr(file.name) for file in files[:20])
@@ -82,7 +85,9 @@ class Fetching:
         self._token = token
         self._width = width
 
-    def into_directory(self, files: Sequence[DownloadFile], directory: Path, at_once: int) -> List[FileResult]:
+    def into_directory(
+        self, files: Sequence[DownloadFile], directory: Path, at_once: int
+    ) -> List[FileResult]:
         """Fetch the files to safe names below ``directory``; the results, failed ones included.
 
         What an earlier, broken run has completed is not fetched again.

@@ -4,7 +4,7 @@ Source: FileSender protocol, sections 4, 5 and 8.1.
 """
 
 import copy
-import datetime
+import datetime as dt
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Type, TypeVar
 
 import attrs
@@ -33,11 +33,11 @@ class Date(Structure):
     formatted: str = ""
 
     @property
-    def datetime(self) -> Optional[datetime.datetime]:
+    def datetime(self) -> Optional[dt.datetime]:
         """The moment in UTC."""
         if self.raw is None:
             return None
-        return datetime.datetime.fromtimestamp(self.raw, datetime.timezone.utc)
+        return dt.datetime.fromtimestamp(self.raw, dt.timezone.utc)
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

@@ -95,6 +95,7 @@ def parse_guest_page(html: str) -> GuestPage:
     token = page.body.get("security-token", "")
     if not token or page.body.get("auth-type", "guest") != "guest":
         raise AuthError(
-            "the site does not accept this voucher", hint="it is mistyped, used up or expired: ask for a new one"
+            "the site does not accept this voucher",
+            hint="it is mistyped, used up or expired: ask for a new one",
         )
     return GuestPage(token)

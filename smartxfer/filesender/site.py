@@ -62,12 +62,12 @@ def parse_base_url(text: str) -> Address:
     )
 
 
-def token_of(text: str) -> str:
-    """The token, of a token or of a whole download link.
+def token_of(text: Any) -> str:
+    """The token, of a token, of a whole download link, or of a structure that has one.
 
     :raises UsageError: neither.
     """
-    found: Optional[str] = str(text).strip()
+    found: Optional[str] = str(getattr(text, "token", text)).strip()
     if found and ("/" in found or "?" in found):
         found = parse_base_url(found).token
     if not found or not _TOKEN.match(found):

@@ -202,11 +202,11 @@ class Sending:
             results = settle(self._send(transfer))
             self._note(completing=True)
             done = self._operation.call(lambda: self._complete(transfer.id))
-        except SourceChanged:
-            self._discard(transfer.id)
-            raise
         except BaseException as error:
-            self._explain(error, transfer.id)
+            if any(isinstance(cause, SourceChanged) for cause in (error, *getattr(error, "errors", ()))):
+                self._discard(transfer.id)
+            else:
+                self._explain(error, transfer.id)
             raise
         if self._journal is not None:
             self._journal.forget()

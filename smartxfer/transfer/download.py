@@ -117,7 +117,9 @@ class DownloadLane(Lane):
     def result(self) -> FileResult:
         """What became of the file."""
         path: Optional[Path] = getattr(self._download.sink, "path", None)
-        verified = self._digest.partition(":")[0] if self._digest else "size"
+        verified = "size" if self._size is not None else None
+        if self._digest:
+            verified = self._digest.partition(":")[0]
         return FileResult(
             name=self._download.name,
             path=path,
@@ -133,6 +135,7 @@ class DownloadLane(Lane):
     # -- tasks, in worker threads -----------------------------------------------------------------------
 
     def _begin(self) -> None:
+        self._started = self._operation.clock.monotonic()
         have = list(self._download.sink.begin(self._download.size, self._download.identity))
         if have and not self._ranged:
             self._download.sink.restart()
@@ -182,7 +185,7 @@ class DownloadLane(Lane):
         """One try at the rest of a piece."""
         asked = (piece.at, piece.stop)
         with self._download.open_range(*asked) as incoming:
-            if incoming.whole and asked != (0, self._size):
+            if incoming.whole and asked not in ((0, self._size), (0, None)):
                 raise _Again(ranged=False)
             stop = piece.stop
             if stop is None:
@@ -224,6 +227,7 @@ class DownloadLane(Lane):
                 if not self._fetched_twice:
                     self._fetched_twice = True
                     raise _Again(ranged=True)
+                self._download.sink.restart()  # nothing of it is worth going on from
                 raise ChecksumMismatch(
                     f"{self._download.name}: {algorithm} is {actual}, the server promised {expected}",
                     algorithm=algorithm,

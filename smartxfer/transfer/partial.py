@@ -51,6 +51,8 @@ class FileSink:
         self._clock = clock
         self._fd = -1
         self._part = self._side = self.path
+        #: Device and inode of the partial file.
+        self._owned: List[int] = []
         self._size: Optional[int] = None
         self._identity: Dict[str, Any] = {}
         #: stop -> (start, checksum) of each run of bytes written.
@@ -116,12 +118,12 @@ class FileSink:
             there = os.fstat(self._fd)
             if self._size is not None and there.st_size != self._size:
                 raise LocalError(f"{self._part} holds {there.st_size} bytes, not {self._size}")
-            if _inode(os.lstat(str(self._part))) != _inode(there):
+            if _inode(os.lstat(str(self._part))) != self._owned:
                 raise LocalError(f"another file was put in the place of {self._part}")
-            self._save_if_slow()
             self._close()
             self._files.replace(self._part, self.path)
         except OSError as error:
+            self._save()
             raise _ours(error, self.path) from None
         finally:
             self._unlock()
@@ -143,35 +145,41 @@ class FileSink:
     def _open(self) -> bool:
         """Open our partial file, or a new one; False when the name is taken by another's."""
         saved = self._load()
+        if saved is None:
+            return False
+        self._runs = {}
         try:
-            self._fd = self._files.open(self._part, os.O_RDWR | _NO_FOLLOW)
+            there = os.lstat(str(self._part))
         except FileNotFoundError:
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW
-            self._fd = self._files.open(self._part, flags)
-            self._runs = {}
+            self._fd = self._files.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW)
+            self._owned = _inode(os.fstat(self._fd))
             self._save()
             return True
-        except OSError as error:
-            if error.errno in (errno.ELOOP, errno.EISDIR):
-                return False
-            raise
-        there = os.fstat(self._fd)
         if not stat.S_ISREG(there.st_mode) or saved.get("inode") != _inode(there):
+            return False
+        self._fd = self._files.open(self._part, os.O_RDWR | _NO_FOLLOW)
+        self._owned = _inode(os.fstat(self._fd))
+        if self._owned != _inode(there):
             self._close()
             return False
         if saved.get("identity") == self._identity and saved.get("size") == self._size:
-            self._runs = self._checked(saved.get("runs", []), there.st_size)
+            self._runs = self._checked(saved.get("runs"), there.st_size)
         else:
             os.ftruncate(self._fd, 0)
         return True
 
-    def _load(self) -> Dict[str, Any]:
+    def _load(self) -> Optional[Dict[str, Any]]:
+        """What the side file says; empty where there is none, None where it is not ours to write."""
         try:
             saved = json.loads(self._side.read_text("utf-8"))
-        except (OSError, ValueError):
+        except FileNotFoundError:
             return {}
-        good = isinstance(saved, dict) and saved.get("version") == _VERSION
-        return saved if good else {}
+        except (OSError, ValueError):
+            return None
+        if isinstance(saved, dict) and saved.get("version") == _VERSION:
+            return saved
+        log.warning("%s is of an unknown version and is left alone", self._side)
+        return None
 
     def _save(self) -> None:
         with self._mutex:
@@ -179,7 +187,7 @@ class FileSink:
             runs = [[start, stop, checksum] for stop, (start, checksum) in self._runs.items()]
         state = {
             "version": _VERSION,
-            "inode": _inode(os.fstat(self._fd)),
+            "inode": self._owned,
             "identity": self._identity,
             "size": self._size,
             "runs": runs,
@@ -189,10 +197,14 @@ class FileSink:
         except OSError as error:
             log.warning("cannot note how far %s is: %s", self.path, error)
 
-    def _checked(self, runs: List[Any], length: int) -> Dict[int, Tuple[int, int]]:
+    def _checked(self, runs: Any, length: int) -> Dict[int, Tuple[int, int]]:
         """Those of the noted runs whose bytes are really there."""
         good = {}
-        for start, stop, checksum in runs:
+        for run in runs if isinstance(runs, list) else ():
+            try:
+                start, stop, checksum = map(int, run)
+            except (TypeError, ValueError):
+                continue
             if not 0 <= start < stop <= length:
                 continue
             found, at = 0, start
@@ -232,10 +244,10 @@ class FileSink:
 
 def _beside(path: Path, suffix: str) -> Path:
     """``path`` with a suffix, its stem cut where the name would grow too long."""
-    raw = os.fsencode(path.name)
+    name, raw = path.name, os.fsencode(path.name)
     if len(raw) > _LONGEST_NAME:
-        raw = raw[: _LONGEST_NAME - 9] + b"-%08x" % quick(raw)
-    return path.with_name(raw.decode("utf-8", "ignore") + suffix)
+        name = raw[: _LONGEST_NAME - 9].decode("utf-8", "ignore") + f"-{quick(raw):08x}"
+    return path.with_name(name + suffix)
 
 
 def _inode(found: os.stat_result) -> List[int]:

@@ -87,7 +87,7 @@ class Reporter:
         file = self._files[name]
         try:
             self._callback(ProgressEvent(name, file.done, file.total, state))
-        except BaseException as error:  # whatever it is, it is handed back to the caller
+        except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it back
             self.failure = error
             self._callback = None
 

@@ -1,6 +1,5 @@
 """Where a download goes: a path, an open file, memory."""
 
-import io
 import os
 import threading
 from typing import Any, BinaryIO, Dict, Iterable, Optional, Union
@@ -9,7 +8,7 @@ from smartxfer.errors import LocalError, UsageError
 from smartxfer.transfer.digest import digest_of, new_hash
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.protocols import Extent, Sink
-from smartxfer.transfer.source import path_of
+from smartxfer.transfer.source import is_text, path_of
 
 __all__ = ["FileSink", "MemorySink", "SinkLike", "StreamSink", "open_sink"]
 
@@ -133,7 +132,7 @@ def open_sink(thing: Any, name: str) -> Sink:
     if path is not None:
         inside = path.is_dir() or str(thing).endswith(("/", os.sep))
         return FileSink(path / name if inside else path)
-    if isinstance(thing, io.TextIOBase):
+    if is_text(thing):
         raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
     if hasattr(thing, "write_at"):
         sink: Sink = thing

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Iterable, List, Optional, Union
 from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.transfer.protocols import Source
 
-__all__ = ["BytesSource", "OpenFileSource", "PathSource", "SourceLike", "open_source", "path_of"]
+__all__ = ["BytesSource", "OpenFileSource", "PathSource", "SourceLike", "is_text", "open_source", "path_of"]
 
 #: Up to this many bytes an unseekable stream is held in memory; past it, it is spooled to disk.
 SPOOL_LIMIT = 8 * 1024 * 1024
@@ -151,7 +151,7 @@ def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
         return PathSource(path, name)
     if isinstance(thing, (bytes, bytearray, memoryview)):
         return BytesSource(thing, name or "data")
-    if isinstance(thing, io.TextIOBase):
+    if is_text(thing):
         raise UsageError("a file opened as text cannot be sent", hint="open it in binary mode: 'rb'")
     if hasattr(thing, "read"):
         if _seekable(thing):
@@ -160,6 +160,11 @@ def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
     if isinstance(thing, Iterable) and not isinstance(thing, str):
         return _spooled(thing, name or "data")
     raise UsageError(f"cannot send a {type(thing).__name__}: give a path, bytes or an open file")
+
+
+def is_text(file: Any) -> bool:
+    """Whether ``file`` was opened as text, wrappers of :mod:`tempfile` included."""
+    return isinstance(file, io.TextIOBase) or (hasattr(file, "read") and hasattr(file, "encoding"))
 
 
 def _seekable(file: Any) -> bool:

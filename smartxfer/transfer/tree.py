@@ -49,7 +49,7 @@ def collect(things: Iterable[Any], follow_symlinks: bool = False) -> List[Item]:
     :raises UsageError: nothing to send, two files of one name, a device or pipe in a directory.
     :raises FileNotFoundError: no such local file.
     """
-    if isinstance(things, (str, bytes, os.PathLike)) or hasattr(things, "read"):
+    if isinstance(things, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(things, "read"):
         things = [things]
     items: List[Item] = []
     for thing in things:

@@ -106,6 +106,7 @@ class UploadLane(Lane):
     # -- tasks, in worker threads -----------------------------------------------------------------------
 
     def _begin(self) -> None:
+        self._started = self._operation.clock.monotonic()
         self._source = self._upload.open_source()
         parts = self._upload.plan(self._source.size)
         done = [part for part in parts if part.number in self._upload.acknowledged]

@@ -75,7 +75,7 @@ class Route:
     def __init__(
         self,
         verify: Union[bool, str],
-        cert: Union[None, str, Tuple[str, str]],
+        cert: Union[str, Tuple[str, str], None],
         proxies: Optional[Dict[str, str]],
     ) -> None:
         bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
@@ -92,3 +92,11 @@ class Route:
                 found = get_environ_proxies(str(origin))
             self._known[origin] = dict(found)
         return {"verify": self.verify, "cert": self.cert, "proxies": self._known[origin]}
+
+    def over(self, session: requests.Session, url: str) -> Dict[str, Any]:
+        """Keywords for the ``send`` of a caller's own session: its settings hold where ours were left alone."""
+        verify = None if self.verify is True else self.verify
+        settings: Dict[str, Any] = session.merge_environment_settings(
+            url, dict(self._given or {}), True, verify, self.cert
+        )
+        return settings

@@ -74,7 +74,7 @@ class Wire:
         timeout: Tuple[float, float],
         session: Optional[requests.Session] = None,
         verify: Union[bool, str] = True,
-        cert: Union[None, str, Tuple[str, str]] = None,
+        cert: Union[str, Tuple[str, str], None] = None,
         proxies: Optional[Mapping[str, str]] = None,
         pool_size: int = 16,
         clock: Clock = SYSTEM_CLOCK,
@@ -124,7 +124,8 @@ class Wire:
                 with self._attempt():
                     response = self._open(call)
                     kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
-                    if response.status_code < 400 and not kind.endswith("json"):
+                    empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
+                    if response.status_code < 400 and not kind.endswith("json") and not empty:
                         return StreamedAnswer(self, call.what, response)
                     with contextlib.closing(response):
                         answer = self._checked(self._read(response, call), response, call)
@@ -254,6 +255,8 @@ class StreamedAnswer(io.RawIOBase):
 
         :raises Truncated: the body ended early.
         """
+        if self.closed:
+            raise ValueError("the answer is closed")
         data = self._wire.guarded(self._what, self._response.raw.read1, len(buffer), False)
         buffer[: len(data)] = data
         return len(data)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import attrs
 import pytest
@@ -72,7 +72,7 @@ class Running:
             self.text += piece.decode("utf-8")
         return self.text
 
-    def stop(self, number: int) -> "tuple[int, float, str]":
+    def stop(self, number: int) -> Tuple[int, float, str]:
         """Send a signal; the exit code, the seconds that it took, and standard error."""
         began = time.monotonic()
         self.process.send_signal(number)
@@ -90,7 +90,7 @@ class Running:
 
 @pytest.fixture
 def launch(tmp_path: Path) -> Iterator[Callable[..., Running]]:
-    """Start the command as a process: ``launch("serve")``; its temporary files lie in ``tmp_path / "tmp"``."""
+    """Start the command as a process: ``launch("serve")``; temporary files lie in ``tmp_path / "tmp"``."""
     started: List[Running] = []
     temporary = tmp_path / "tmp"
     temporary.mkdir()

@@ -18,8 +18,17 @@ from smartxfer.cli import main
 sys.exit(main(sys.argv[2:]))
 """
 
+_INTO_A_CLOSED_PIPE = """
+import os, sys
+from smartxfer.cli import main
+reader, writer = os.pipe()
+os.close(reader)
+os.dup2(writer, 1)
+sys.exit(main(["--help"]))
+"""
 
-def without(package: str, *words: str) -> "subprocess.CompletedProcess[str]":
+
+def without(package: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The command on a machine that lacks a package."""
     return subprocess.run(
         [sys.executable, "-c", _WITHOUT, package, *words],
@@ -81,8 +90,10 @@ def test_help_works_without_werkzeug() -> None:
 
 def test_a_reader_that_leaves_early_is_no_error_of_ours() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from smartxfer.cli import main; import os, sys;"
-         "r, w = os.pipe(); os.close(r); os.dup2(w, 1); sys.exit(main(['--help']))"],
-        stderr=subprocess.PIPE, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", _INTO_A_CLOSED_PIPE],
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert "Traceback" not in done.stderr

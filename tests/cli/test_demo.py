@@ -158,7 +158,8 @@ def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
 def test_signals_end_it_and_leave_nothing(
     launch: Any, tmp_path: Path, number: int, code: int
 ) -> None:
-    running = launch("demo", "--size", "4M", "--fault", "filesender PUT /rest.php/file/*/chunk/* rate 64K times=always")
+    slow = "filesender PUT /rest.php/file/*/chunk/* rate 64K times=always"
+    running = launch("demo", "--size", "4M", "--fault", slow)
     stderr = running.process.stderr
     assert stderr is not None
     seen = b""
@@ -182,7 +183,7 @@ def test_differences(tmp_path: Path) -> None:
     (out / "changed").write_text("another", encoding="utf-8")
     (sent / "lost").write_text("lost", encoding="utf-8")
     (out / "extra").write_text("extra", encoding="utf-8")
-    plan = Plan.of([path for path in sorted(sent.iterdir())], out)
+    plan = Plan.of(sorted(sent.iterdir()), out)
     assert differences(plan) == ["changed", "lost", "extra"]
 
 

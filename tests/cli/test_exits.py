@@ -103,6 +103,7 @@ def test_termination_that_is_ignored_stays_ignored() -> None:
         "assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN;"
         "assert callable(signal.getsignal(signal.SIGTERM))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert signal.getsignal(signal.SIGTERM) is not exits._terminate

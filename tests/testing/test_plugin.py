@@ -9,7 +9,7 @@ from pathlib import Path
 
 _CONFTEST = 'pytest_plugins = ["smartxfer.testing.plugin"]\n'
 
-_SUITE = '''
+_SUITE = """
 import os
 import subprocess
 import sys
@@ -61,14 +61,14 @@ def test_faults_end_with_their_test(filesender):
 def afterwards():
     yield
     assert "FILESENDER_BASE_URL" not in os.environ
-'''
+"""
 
 
 def test_a_users_suite(tmp_path: Path) -> None:
     (tmp_path / "conftest.py").write_text(_CONFTEST, encoding="utf-8")
     (tmp_path / "test_mine.py").write_text(_SUITE, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", "-p", "no:randomly", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-rfE", "-p", "no:cacheprovider", str(tmp_path)],
         cwd=str(tmp_path),
         env={**os.environ, "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"},
         stdin=subprocess.DEVNULL,
@@ -86,6 +86,8 @@ def test_a_users_suite(tmp_path: Path) -> None:
 
 
 def test_the_package_itself_imports_nothing_heavy() -> None:
-    code = "import sys, smartxfer.testing; print([n for n in ('pytest', 'responses', 'werkzeug') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    heavy = "('pytest', 'responses', 'werkzeug')"
+    code = f"import sys, smartxfer.testing; print([n for n in {heavy} if n in sys.modules])"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
