@@ -26,6 +26,9 @@ __all__ = ["Structure", "Word", "secret", "to_wire", "wire"]
 
 S = TypeVar("S", bound="Structure")
 
+#: Characters of one field that are shown at the prompt.
+_LONGEST = 80
+
 
 def wire(name: str, **options: Any) -> Any:
     """A field whose name on the wire is another, such as ``manifestId``."""
@@ -81,9 +84,9 @@ class Structure(Mapping[str, Any]):
         shown = []
         for field in _fields(type(self)):
             value = getattr(self, field.name)
-            if value is None or value in ("", (), []) or value == {}:
+            if field.metadata.get("secret") or value is None or value in ("", (), []) or value == {}:
                 continue
-            shown.append(f"{field.name}={'***' if field.metadata.get('secret') else _short(value)}")
+            shown.append(f"{field.name}={_short(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -113,7 +116,7 @@ def _short(value: Any) -> str:
     if isinstance(value, (list, tuple)) and len(value) > 3:
         return f"[{_short(value[0])}, ... {len(value)} in all]"
     text = repr(value)
-    return text if len(text) <= 200 else f"{text[:190]}..."
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _is_structure(kind: Any) -> bool:

@@ -12,6 +12,13 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     :param arguments: words after the command's name; None takes those of the process.
     """
     try:
+        return _start(arguments)
+    except KeyboardInterrupt:
+        return 130  # while it was starting; afterwards it is reported by the command itself
+
+
+def _start(arguments: Optional[Sequence[str]]) -> int:
+    try:
         import click  # noqa: F401 - only to see whether it is there
     except ImportError:
         sys.stderr.write('smartxfer needs click for its command: pip install "smartxfer[cli]"\n')

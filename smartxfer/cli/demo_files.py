@@ -48,9 +48,7 @@ class Plan:
         found = list(things)
         items = collect(found)
         sources = {
-            unicodedata.normalize("NFC", item.name): item.path
-            for item in items
-            if item.path is not None
+            unicodedata.normalize("NFC", item.name): item.path for item in items if item.path is not None
         }
         return cls(found, sources, out)
 

@@ -35,9 +35,7 @@ def filesender_row(server: "LocalServer", plan: Plan, say: Callable[[str], None]
     largest = max(plan.sizes)
     chunk_size = min(_LARGEST_CHUNK, max(_LEAST_CHUNK, -(-largest // _PIECES)))
     # An empty mapping: no proxy stands between a machine and itself.
-    with FileSenderClient(
-        site.url, chunk_size, UserAuth(site.username, site.api_key), proxies={}
-    ) as client:
+    with FileSenderClient(site.url, chunk_size, UserAuth(site.username, site.api_key), proxies={}) as client:
         say(f"FileSender: sending {len(plan.sources)} files, {plan.bytes:,} bytes")
         began = time.monotonic()
         chunks = sum(-(-size // chunk_size) for size in plan.sizes)

@@ -90,6 +90,5 @@ def as_json(row: Row) -> str:
             "resumed": row.resumed,
             "verified": row.verified,
             "differing": list(row.differing),
-        },
-        ensure_ascii=False,
+        }
     )

@@ -13,8 +13,7 @@ __all__ = ["serve"]
 
 #: One line of Python for each service; it reads the variables that are printed above it.
 _PYTHON = {
-    "filesender": "from smartxfer import FileSenderClient; "
-    "client = FileSenderClient.from_environment()",
+    "filesender": "from smartxfer import FileSenderClient; client = FileSenderClient.from_environment()",
 }
 
 

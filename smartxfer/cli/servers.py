@@ -44,14 +44,10 @@ def make_server(
     try:
         import werkzeug  # noqa: F401 - only to see whether it is there
     except ImportError:
-        raise UsageError(
-            'the local server needs werkzeug: pip install "smartxfer[local]"'
-        ) from None
+        raise UsageError('the local server needs werkzeug: pip install "smartxfer[local]"') from None
     from smartxfer.local import LocalServer
 
-    server = LocalServer(
-        data, export=export, host=host, allow_remote=allow_remote, filesender=filesender
-    )
+    server = LocalServer(data, export=export, host=host, allow_remote=allow_remote, filesender=filesender)
     try:
         for spec in faults:
             plan_fault(server, spec)

@@ -1,4 +1,4 @@
-"""The client's standing with one site: whose signature, by which clock, under which host name.
+"""How requests to one site are signed: by whom, by which clock, under which host name.
 
 Source: FileSender protocol, sections 2.1, 3, 6.2 and 10.
 """

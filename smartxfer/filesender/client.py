@@ -19,7 +19,7 @@ from smartxfer.filesender.request_types import FileUpdate, PartialTransfer, Tran
 from smartxfer.filesender.request_types import Guest as GuestRequest
 from smartxfer.filesender.request_types import Transfer as TransferRequest
 from smartxfer.filesender.site import SiteConfig, token_of
-from smartxfer.filesender.standing import SiteClient
+from smartxfer.filesender.site_client import SiteClient
 from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, request_body, send_files
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation

@@ -20,7 +20,8 @@ __all__ = ["Address", "SiteConfig", "ini_values", "parse_base_url", "parse_confi
 
 log = logging.getLogger("smartxfer.filesender")
 
-_TOKEN = re.compile(r"[a-z0-9]{8}(?:-[a-z0-9]{4}){3}-[a-z0-9]{12}\Z", re.IGNORECASE)
+#: The groups of a token are for the site to judge; this tells one from a name or a sentence.
+_TOKEN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){4,5}\Z", re.IGNORECASE)
 _SCRIPT = re.compile(r"/(?:rest|index|download)\.php(?:/.*)?\Z")
 
 

@@ -14,6 +14,7 @@ from smartxfer.errors import (
     CommunicationError,
     HTTPError,
     IntegrityError,
+    LimitExceeded,
     SmartxferError,
     SourceChanged,
     Truncated,
@@ -218,6 +219,14 @@ class Sending:
 
     def _create(self) -> Transfer:
         transfer = self._calls.create_transfer(self._body, self._operation)
+        told = {recipient.email for recipient in transfer.recipients}
+        untold = [address for address in self._body["recipients"] if address not in told]
+        if untold:
+            self._discard(transfer.id)
+            raise LimitExceeded(
+                f"the site took the transfer, but not its recipient {untold[0]}",
+                hint="a voucher may turn every transfer into a link: leave out the recipients",
+            )
         self._note(
             acknowledged={},
             completing=False,

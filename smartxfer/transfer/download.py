@@ -141,7 +141,7 @@ class DownloadLane(Lane):
             self._download.sink.restart()
             have = []
         self._resumed = self._done = sum(stop - start for start, stop in have)
-        self._operation.reporter.queue(self._download.name, self._download.size, self._done)
+        self._operation.reporter.begin(self._download.name, self._download.size, self._done)
         self._cut(have)
 
     def _restart(self) -> None:

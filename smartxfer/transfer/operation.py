@@ -189,7 +189,7 @@ class Operation:
             attempt.end(
                 Stalled(
                     f"{moved} bytes in {window:.0f} s, less than {self.policy.stall_speed} bytes/s",
-                    hint="the line is too slow or dead; RetryPolicy(stall_speed=, stall_window=) sets the limit",
+                    hint="the line is slow or dead; RetryPolicy(stall_speed=, stall_window=) sets the limit",
                 )
             )
         attempt.mark, attempt.marked_at = attempt.moved, now

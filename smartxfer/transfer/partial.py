@@ -1,8 +1,8 @@
 """A file on its way: ``name.part`` and, beside it, ``name.part.json`` that says what is in it.
 
-The side file names the object, its size, the inode of the partial file and the checksummed extents written so
-far.  A partial file that the side file does not own is never opened.  Checksums are checked before anything is
-built upon, so that a tail lost in a crash is fetched again.
+The side file names the object, its size, the inode of the partial file and the checksummed extents written
+so far.  A partial file that the side file does not own is never opened.  Checksums are checked before
+anything is built upon, so that a tail lost in a crash is fetched again.
 """
 
 import errno

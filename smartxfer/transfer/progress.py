@@ -45,11 +45,17 @@ class Reporter:
         #: What the callback raised, if it did.
         self.failure: Optional[BaseException] = None
 
-    def queue(self, name: str, total: Optional[int], done: int = 0) -> None:
-        """Announce a file, with the bytes that are there already."""
+    def queue(self, name: str, total: Optional[int]) -> None:
+        """Announce a file."""
+        with self._lock:
+            self._files[name] = _Count(0, total)
+            self._tell(name, "queued")
+
+    def begin(self, name: str, total: Optional[int], done: int) -> None:
+        """A file's turn has come; ``done`` bytes of it are there already."""
         with self._lock:
             self._files[name] = _Count(done, total)
-            self._tell(name, "queued")
+            self._tell(name, "moving")
 
     def move(self, name: str, count: int, state: str = "moving") -> None:
         """``count`` more bytes (less than 0: fewer) of a file are done."""

@@ -14,7 +14,8 @@ from smartxfer.transport import Call, Wire, attempt
 
 __all__ = ["Incoming", "open_range"]
 
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,19})-([0-9]{1,19})/([0-9]{1,19}|\*)\Z")
+_LENGTH = re.compile(r"[0-9]{1,19}\Z")
 
 
 class Incoming:
@@ -71,8 +72,8 @@ def open_range(
 ) -> Iterator[Incoming]:
     """One try at bytes [start, stop) of an object.
 
-    No Range header is sent for the whole object.  A 200 answer to a range is handed on with ``whole`` set: the
-    caller starts again.
+    No Range header is sent for the whole object.  A 200 answer to a range is handed on with ``whole`` set:
+    the caller starts again.
 
     :param size: the object's size, if known.
     :param accept: the service's own check of the answer; raises when it is no file.
@@ -89,7 +90,7 @@ def open_range(
         if encoding.lower() != "identity":
             raise DecodeError(f"{call.what}: unexpected Content-Encoding {encoding!r}")
         declared = response.headers.get("Content-Length", "")
-        length = int(declared) if declared.isdigit() else None
+        length = int(declared) if _LENGTH.match(declared) else None
         if response.status_code == 206 and ranged:
             _check_range(call.what, response, start, stop, size)
             yield Incoming(wire, call.what, response, start, None if stop is None else stop - start)

@@ -18,8 +18,8 @@ class FileResult:
     :param path: the local file, or None for memory and streams.
     :param bytes: its size.
     :param digest: ``"algorithm:hex"`` of what was checked, or None where the service gives none.
-    :param verified: what was checked: ``"md5"``, ``"size"``, ...; None when it failed, or when the server gave
-        neither checksum nor size.
+    :param verified: what was checked: ``"md5"``, ``"size"``, ...; None when it failed, or when the server
+        gave neither checksum nor size.
     :param resumed: bytes that an earlier run had moved.
     :param retries: tries that failed on the way.
     :param seconds: how long it took.

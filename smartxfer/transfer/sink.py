@@ -69,7 +69,7 @@ class StreamSink:
     path = None
 
     def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+        self._file: Any = file  # whose write() may return None
         self._seekable = bool(getattr(file, "seekable", lambda: False)())
         self._start = file.tell() if self._seekable else 0
         self._at = 0

@@ -12,7 +12,15 @@ from typing import Any, BinaryIO, Iterable, List, Optional, Union
 from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.transfer.protocols import Source
 
-__all__ = ["BytesSource", "OpenFileSource", "PathSource", "SourceLike", "is_text", "open_source", "path_of"]
+__all__ = [
+    "BytesSource",
+    "OpenFileSource",
+    "PathSource",
+    "SourceLike",
+    "is_text",
+    "open_source",
+    "path_of",
+]
 
 #: Up to this many bytes an unseekable stream is held in memory; past it, it is spooled to disk.
 SPOOL_LIMIT = 8 * 1024 * 1024
@@ -140,7 +148,8 @@ def path_of(thing: Any) -> Optional[Path]:
 def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
     """Open whatever the caller gave for reading.
 
-    A stream that cannot seek is read to its end first: up to 8 MiB into memory, past that into a temporary file.
+    A stream that cannot seek is read to its end first: up to 8 MiB into memory, past that into a temporary
+    file.
 
     :param name: the name to go by; by default the file's own.
     :raises UsageError: text instead of bytes, a directory, a device.

@@ -111,7 +111,7 @@ class UploadLane(Lane):
         parts = self._upload.plan(self._source.size)
         done = [part for part in parts if part.number in self._upload.acknowledged]
         self._resumed = sum(part.size for part in done)
-        self._operation.reporter.queue(self._upload.name, self._source.size, self._resumed)
+        self._operation.reporter.begin(self._upload.name, self._source.size, self._resumed)
         self._waiting.extend(
             self._sending(part) for part in parts if part.number not in self._upload.acknowledged
         )

@@ -49,7 +49,7 @@ class Attempt:
     def hold(self, sock: socket.socket) -> None:
         """Take note of the connection that the request goes over.
 
-        A duplicate is kept: wrapping a socket in TLS detaches it, and the handshake may be what has to be ended.
+        A duplicate is kept: TLS detaches the socket it wraps, and its handshake may be what has to be ended.
         """
         self._keep(socket.fromfd(sock.fileno(), sock.family, sock.type))
 

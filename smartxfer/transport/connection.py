@@ -56,7 +56,7 @@ def _connect(conn: HTTPConnection) -> socket.socket:
 def _show(conn: HTTPConnection) -> None:
     """Tell the attempt the connected socket, and give sending its own time-out (not the connect one).
 
-    :raises ConnectionAbortedError: the attempt was ended meanwhile; its socket may not have been connected yet.
+    :raises ConnectionAbortedError: the attempt was ended before the socket was connected.
     """
     now = attempt.current()
     if now is not None and conn.sock is not None:

@@ -5,7 +5,7 @@ The originals are not chained: their texts carry whole URLs, signatures and toke
 
 import http.client
 import socket
-from typing import Dict, Iterator, Optional, Tuple, Type
+from typing import Any, Dict, Iterator, Optional, Tuple, Type
 
 import requests
 import urllib3.exceptions as urllib3_errors
@@ -75,7 +75,7 @@ def translate(error: BaseException, what: str) -> SmartxferError:
         return UsageError(f"{what}: {_reason(chain)}")
     unsent = any(isinstance(link, _NEVER_SENT) for link in chain)
     for kinds, ours in _TABLE:
-        if unsent and ours is ConnectTimeout:  # urllib3 derives "refused" and "no such host" from its time-out
+        if unsent and ours is ConnectTimeout:  # urllib3 derives "refused" from its connect time-out
             continue
         if any(isinstance(link, kinds) for link in chain):
             return ours(f"{what}: {_reason(chain)}", **_counts(chain))
@@ -85,7 +85,7 @@ def translate(error: BaseException, what: str) -> SmartxferError:
     return made
 
 
-def _counts(chain: "list[BaseException]") -> Dict[str, int]:
+def _counts(chain: "list[BaseException]") -> Dict[str, Any]:
     """How much of a body came, where urllib3 knows."""
     for link in chain:
         if isinstance(link, urllib3_errors.IncompleteRead) and link.expected is not None:

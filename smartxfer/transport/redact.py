@@ -37,7 +37,7 @@ def remember_secret(value: str) -> None:
 def clean(text: str) -> str:
     """``text`` with secrets masked."""
     text = _PARAMETER.sub(r"\1***", text)
-    for value in sorted(tuple(_values), key=len, reverse=True):  # one may be the start of another
+    for value in sorted(_values.copy(), key=len, reverse=True):  # one may be the start of another
         if value in text:
             text = text.replace(value, "***")
     return text

@@ -127,7 +127,8 @@ class Tries:
         spent = self._clock.monotonic() - self._since
         if spent + wait > self.policy.budget:
             raise error
-        log.warning(
+        log.log(
+            logging.INFO if error.retry_at_once else logging.WARNING,
             "%s; waiting %.1f s before attempt %d of %d",
             error.summary if error.summary.startswith(self._what) else f"{self._what}: {error.summary}",
             wait,

@@ -37,7 +37,7 @@ class RetryingAdapter(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send; a body that cannot be rewound (a generator) once only, for the second time it is empty."""
-        body = request.body
+        body: Any = request.body
         if body is None or isinstance(body, (bytes, str)) or hasattr(body, "tell"):
             return super().send(request, *args, **kwargs)
         with attempt.Attempt().entered():
@@ -94,9 +94,7 @@ class Route:
         return {"verify": self.verify, "cert": self.cert, "proxies": self._known[origin]}
 
     def over(self, session: requests.Session, url: str) -> Dict[str, Any]:
-        """Keywords for the ``send`` of a caller's own session: its settings hold where ours were left alone."""
+        """Keywords for the ``send`` of a caller's session: its settings hold where ours were left alone."""
         verify = None if self.verify is True else self.verify
-        settings: Dict[str, Any] = session.merge_environment_settings(
-            url, dict(self._given or {}), True, verify, self.cert
-        )
-        return settings
+        given = dict(self._given or {})
+        return dict(session.merge_environment_settings(url, given, True, verify, self.cert))

@@ -188,11 +188,7 @@ class Wire:
         if self._owns_session:
             settings: Dict[str, Any] = self._route.settings(target)
         else:
-            settings = dict(
-                self.session.merge_environment_settings(
-                    prepared.url or url, {}, True, self._route.verify, self._route.cert
-                )
-            )
+            settings = self._route.over(self.session, prepared.url or url)
         settings["stream"] = True
         return self.session.send(prepared, timeout=self.timeout, allow_redirects=False, **settings)
 

@@ -155,9 +155,7 @@ def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_it_and_leave_nothing(
-    launch: Any, tmp_path: Path, number: int, code: int
-) -> None:
+def test_signals_end_it_and_leave_nothing(launch: Any, tmp_path: Path, number: int, code: int) -> None:
     slow = "filesender PUT /rest.php/file/*/chunk/* rate 64K times=always"
     running = launch("demo", "--size", "4M", "--fault", slow)
     stderr = running.process.stderr

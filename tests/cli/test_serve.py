@@ -45,12 +45,8 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
     assert [line for line in text.splitlines() if not line.startswith(("export ", "# "))] == []
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)]
-)
-def test_signals_end_it_soon_and_leave_nothing(
-    launch: Any, tmp_path: Path, number: int, code: int
-) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)])
+def test_signals_end_it_soon_and_leave_nothing(launch: Any, tmp_path: Path, number: int, code: int) -> None:
     running = launch("serve")
     running.wait_for(r"# python: .*\n")
     assert os.listdir(tmp_path / "tmp") != []

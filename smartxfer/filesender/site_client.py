@@ -1,4 +1,4 @@
-"""A client's standing with its site: address, credentials, limits, the guest's session.
+"""A client's relation to its site: address, credentials, limits, the guest's session.
 
 Source: FileSender protocol, sections 1, 4 and 10.
 """

@@ -1,0 +1,28 @@
+"""Follow an upload with a function of your own in place of the bar.
+
+    python progress_callback.py reads.fastq results/
+
+Address and credentials come from FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY.
+"""
+
+import sys
+from typing import Dict
+
+from smartxfer import FileSenderClient
+from smartxfer.transfer import ProgressEvent
+
+told: Dict[str, int] = {}
+
+
+def show(event: ProgressEvent) -> None:
+    """Print a line at each tenth of a file; called from a worker thread, one call at a time."""
+    tenths = 10 * event.done // event.total if event.total else 10
+    if event.state in ("retrying", "done", "failed") or told.get(event.name) != tenths:
+        told[event.name] = tenths
+        print(f"{event.name}: {10 * tenths} % ({event.state})")
+
+
+with FileSenderClient.from_environment() as client:
+    transfer = client.upload_workflow(sys.argv[1:], link=True, progress=show)
+
+print(transfer.download_url)

@@ -1,0 +1,175 @@
+"""Every example runs as it stands, against the local server."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
+
+import pytest
+
+from smartxfer import FileSenderClient, UserAuth
+from smartxfer.local import LocalServer
+
+EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
+CHUNKS = "PUT /rest.php/file/*/chunk/*"
+MEBI = 1 << 20
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer(filesender={"upload_chunk_size": MEBI}) as running:
+        yield running
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> List[str]:
+    """A file of several chunks, and a directory with one in it."""
+    large = tmp_path / "reads.bin"
+    large.write_bytes(os.urandom(5 * MEBI + 7))
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "table.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    return [str(large), str(tmp_path / "results")]
+
+
+def start(name: str, *words: str, env: Dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(EXAMPLES / name), *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **env},
+    )
+
+
+def run(name: str, *words: str, env: Dict[str, str]) -> str:
+    """Standard output of an example that ends well."""
+    process = start(name, *words, env=env)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, err
+    assert "Traceback" not in err
+    return out
+
+
+def contents(server: LocalServer, token: str) -> Dict[str, bytes]:
+    """What is stored of the transfer behind a token, by name."""
+    site = server.filesender
+    [transfer] = [
+        found for found in site.transfers() if token in [person["token"] for person in found["recipients"]]
+    ]
+    assert transfer["status"] == "available"
+    return {file["name"]: Path(site.stored(file["id"])).read_bytes() for file in transfer["files"]}
+
+
+def sent(files: List[str]) -> Dict[str, bytes]:
+    """What should be stored."""
+    table = Path(files[1]) / "table.csv"
+    return {"reads.bin": Path(files[0]).read_bytes(), "results/table.csv": table.read_bytes()}
+
+
+def token_in(text: str) -> str:
+    found = re.search(r"token=([0-9a-z-]{36})", text)
+    assert found, text
+    return found.group(1)
+
+
+def test_every_example_is_run_here() -> None:
+    here = Path(__file__).read_text("utf-8")
+    names = sorted(path.name for path in EXAMPLES.glob("*.py"))
+    assert len(names) >= 4
+    assert [name for name in names if f'"{name}"' not in here] == []
+
+
+def test_send_files(server: LocalServer, files: List[str]) -> None:
+    out = run("send_files.py", "them@example.org", *files, env=server.env)
+    [mail] = [mail for mail in server.filesender.mails if mail["to"] == "them@example.org"]
+    assert contents(server, mail["token"]) == sent(files)
+    assert "reads.bin  5242887 bytes" in out
+
+
+def test_send_link(server: LocalServer, files: List[str]) -> None:
+    out = run("send_link.py", *files, env=server.env)
+    assert contents(server, token_in(out)) == sent(files)
+
+
+def test_download(server: LocalServer, files: List[str], tmp_path: Path) -> None:
+    site = server.filesender
+    with FileSenderClient(site.url, auth=UserAuth(site.username, site.api_key)) as client:
+        url = client.upload_workflow([Path(path) for path in files], link=True).download_url
+    assert url is not None
+    run("download.py", url, str(tmp_path / "out"), env={})
+    fetched = {
+        path.relative_to(tmp_path / "out").as_posix(): path.read_bytes()
+        for path in (tmp_path / "out").rglob("*")
+        if path.is_file()
+    }
+    assert fetched == sent(files)
+
+
+def test_guest_upload(server: LocalServer, files: List[str]) -> None:
+    site = server.filesender
+    with FileSenderClient(site.url, auth=UserAuth(site.username, site.api_key)) as client:
+        guest = client.create_guest({"from": site.username, "recipient": "guest@example.net"})
+    out = run("guest_upload.py", guest.upload_url, *files, env={})
+    assert "sent 2 files" in out
+    [transfer] = site.transfers()
+    assert transfer["status"] == "available"
+    assert transfer["message"] == "As you asked"
+
+
+def test_resume_upload(server: LocalServer, files: List[str]) -> None:
+    site = server.filesender
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # children inherit an ignored one
+    try:
+        held = server.fault("filesender", CHUNKS, "stall", times=2, after=3)
+        process = start("resume_upload.py", files[0], env=server.env)
+        assert held.wait(30)
+        wait_for_chunks(site, 3)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    finally:
+        signal.signal(signal.SIGINT, before)
+        process.kill()
+    assert process.returncode == 130
+    assert "goes on where this one stopped" in err
+    server.clear_faults()
+    out = run("resume_upload.py", files[0], env=server.env)
+    assert contents(server, token_in(out)) == {"reads.bin": Path(files[0]).read_bytes()}
+    found = re.search(r"\((\d+) bytes were there already", out)
+    assert found is not None
+    assert int(found.group(1)) >= 2 * MEBI
+    assert len(site.transfers()) == 1
+
+
+def wait_for_chunks(site: Any, count: int) -> None:
+    import time
+
+    ends_at = time.monotonic() + 30
+    while site.count(CHUNKS, status=200) < count:
+        assert time.monotonic() < ends_at
+        time.sleep(0.02)
+
+
+def test_progress_callback(server: LocalServer, files: List[str]) -> None:
+    out = run("progress_callback.py", *files, env=server.env)
+    assert contents(server, token_in(out)) == sent(files)
+    assert "reads.bin: 100 % (done)" in out
+    assert "results/table.csv: 100 % (done)" in out
+
+
+@pytest.mark.parametrize("name", ["send_files.py", "send_link.py", "resume_upload.py"])
+def test_a_failure_is_one_line(files: List[str], name: str) -> None:
+    words = ["them@example.org", files[1]] if name == "send_files.py" else [files[1]]
+    process = start(name, *words, env={})
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "FILESENDER_BASE_URL" in err
+    assert "Traceback" not in err
