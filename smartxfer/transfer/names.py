@@ -82,18 +82,19 @@ def distinct_paths(names: Iterable[str]) -> List[PurePosixPath]:
     """Safe paths for several names, no two the same on any file system.
 
     Names that differ only in case or in the composition of accents get `` (2)`` before the extension, and so
-    does a file whose name another one uses as a directory.
+    does a file whose name another one uses as a directory, or for its partial file.
 
     >>> [str(path) for path in distinct_paths(["a.txt", "A.txt", "b", "b/c"])]
     ['a.txt', 'A (2).txt', 'b (2)', 'b/c']
     """
     wanted = [safe_path(name) for name in names]
     directories = {_folded(parent) for path in wanted for parent in path.parents}
+    partial = {_folded(path) + suffix for path in wanted for suffix in (".part", ".part.json")}
     taken: Set[str] = set()
     chosen: Dict[int, PurePosixPath] = {}
     for index, path in enumerate(wanted):
         candidate, number = path, 1
-        while _folded(candidate) in taken or _folded(candidate) in directories:
+        while any(_folded(candidate) in others for others in (taken, directories, partial)):
             number += 1
             candidate = path.with_name(f"{path.stem} ({number}){path.suffix}")
         taken.add(_folded(candidate))

@@ -79,6 +79,9 @@ def translate(error: BaseException, what: str) -> SmartxferError:
             continue
         if any(isinstance(link, kinds) for link in chain):
             return ours(f"{what}: {_reason(chain)}", **_counts(chain))
+    ended = any(isinstance(link, requests.exceptions.ChunkedEncodingError) for link in chain)
+    if ended and not any(isinstance(link, ConnectionError) for link in chain):
+        return Truncated(f"{what}: {_reason(chain)}")
     made = NetworkError(f"{what}: {_reason(chain)}")
     if unsent:
         made.acted_on = False
@@ -105,7 +108,7 @@ def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
         yield link
         pending.append(getattr(link, "reason", None) if _is_error(link, "reason") else None)
         pending.extend(part for part in link.args if isinstance(part, BaseException))
-        pending.append(link.__cause__ or link.__context__)
+        pending.append(link.__cause__ or (None if link.__suppress_context__ else link.__context__))
 
 
 def _is_error(link: BaseException, name: str) -> bool:

@@ -54,9 +54,17 @@ class RetryingAdapter(HTTPAdapter):
         return manager if proxy.lower().startswith("socks") else watch(manager)
 
 
+class _Session(requests.Session):
+    """Within an attempt it leaves redirects to the package's own rules, and their bodies unread."""
+
+    def get_redirect_target(self, resp: requests.Response) -> Optional[str]:
+        """Where requests would go on to, for whoever uses the session directly."""
+        return super().get_redirect_target(resp) if attempt.current() is None else None
+
+
 def make_session(policy: RetryPolicy, pool_size: int) -> requests.Session:
     """A Session with retrying adapters that leaves netrc and proxies to us."""
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     adapter = RetryingAdapter(policy, pool_size)
     session.mount("https://", adapter)

@@ -161,10 +161,12 @@ class Wire:
         url, params = call.url, list(call.params)
         for hops in range(100):
             response = self.guarded(call.what, self._send, call, url, params)
-            onward = next_url(response, call.method, hops)
-            if onward is None:
-                return response
-            response.close()
+            with contextlib.ExitStack() as closing:
+                closing.callback(response.close)
+                onward = next_url(response, call.method, hops)
+                if onward is None:
+                    closing.pop_all()
+                    return response
             url, params = onward, []
         raise AssertionError("redirects are bounded")  # pragma: no cover
 

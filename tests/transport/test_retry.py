@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import email.utils
+import logging
+from typing import Any, Optional
+
+import attrs
+import pytest
+from fakeclock import FakeClock
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer.errors import (
+    BadRequest,
+    ConnectTimeout,
+    NetworkError,
+    OutcomeUnknown,
+    RateLimited,
+    ReadTimeout,
+    ServerError,
+)
+from smartxfer.transport import RetryPolicy, Tries
+from smartxfer.transport.retry import parse_retry_after
+
+NOW = 1_700_000_000.0
+
+
+def test_the_figures() -> None:
+    policy = RetryPolicy()
+    assert (policy.attempts, policy.backoff, policy.backoff_cap) == (6, 0.5, 20.0)
+    assert (policy.retry_after_cap, policy.budget) == (120.0, 600.0)
+    assert (policy.stall_speed, policy.stall_window) == (1024, 60.0)
+    assert policy.statuses == {408, 429, 500, 502, 503, 504}
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        policy.attempts = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("wrong", [{"attempts": 0}, {"backoff": -1}, {"budget": 0}, {"stall_window": 0}])
+def test_impossible_figures(wrong: Any) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        RetryPolicy(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (None, None),
+        ("", None),
+        ("0", 0.0),
+        (" 7 ", 7.0),
+        ("86400", 86400.0),
+        ("soon", None),
+        ("-5", None),
+        ("1.5", None),
+        ("\xb2", None),  # a digit to str.isdigit(), no number to float()
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
+        (email.utils.formatdate(NOW + 3, usegmt=True), 3.0),
+        (email.utils.formatdate(NOW - 300, usegmt=True), 0.0),
+        (email.utils.formatdate(NOW + 3), 3.0),  # "-0000": UTC, wherever we are
+    ],
+)
+def test_retry_after(value: Optional[str], seconds: Optional[float]) -> None:
+    assert parse_retry_after(value, NOW) == seconds
+
+
+@given(st.one_of(st.text(), st.text(alphabet="0123456789 :,+-GMTJanMon"), st.integers().map(str)))
+def test_retry_after_never_fails(value: str) -> None:
+    seconds = parse_retry_after(value, NOW)
+    assert seconds is None or seconds >= 0
+
+
+@given(st.integers(0, 4_000_000_000))
+def test_retry_after_reads_every_date(moment: int) -> None:
+    value = email.utils.formatdate(moment, usegmt=True)
+    assert parse_retry_after(value, NOW) == max(0.0, moment - NOW)
+
+
+def fail(tries: Tries, error: Any, times: int) -> None:
+    for _ in range(times):
+        tries.failed(error)
+
+
+def test_waits_double_up_to_the_cap(clock: FakeClock) -> None:
+    clock.chance = 1.0
+    tries = Tries(RetryPolicy(attempts=9, budget=1e9), clock, "GET x")
+    fail(tries, NetworkError("broken"), 8)
+    assert clock.waits == [0.5, 1, 2, 4, 8, 16, 20, 20]
+    with pytest.raises(NetworkError, match="broken"):
+        tries.failed(NetworkError("broken"))
+    assert tries.count == 9
+
+
+@given(st.floats(0, 1, exclude_max=True))
+def test_jitter_is_full(chance: float) -> None:
+    clock = FakeClock(chance=chance)
+    fail(Tries(RetryPolicy(), clock, "GET x"), NetworkError("broken"), 5)
+    assert clock.waits == [chance * 0.5 * 2**n for n in range(5)]
+
+
+def test_new_bytes_start_the_count_again(clock: FakeClock) -> None:
+    tries = Tries(RetryPolicy(attempts=2), clock, "GET x")
+    for _ in range(10):
+        tries.failed(NetworkError("broken"))
+        tries.progressed()
+    tries.failed(NetworkError("broken"))
+    with pytest.raises(NetworkError):
+        tries.failed(NetworkError("broken"))
+
+
+def test_the_budget_ends_it(clock: FakeClock) -> None:
+    clock.chance = 1.0
+    tries = Tries(RetryPolicy(attempts=100, budget=60), clock, "GET x")
+    with pytest.raises(NetworkError):
+        fail(tries, NetworkError("broken"), 100)
+    assert sum(clock.waits) <= 60
+    assert sum(clock.waits) + 20 > 60
+
+
+@pytest.mark.parametrize("kind", [RateLimited, ServerError])
+def test_retry_after_is_obeyed_up_to_its_cap(clock: FakeClock, kind: Any) -> None:
+    status = 429 if kind is RateLimited else 503
+    tries = Tries(RetryPolicy(), clock, "GET x")
+    tries.failed(kind("wait", status=status, retry_after=2.0))
+    tries.failed(kind("wait", status=status, retry_after=120.0))
+    assert clock.waits == [2.0, 120.0]
+    with pytest.raises(kind) as caught:
+        tries.failed(kind("wait", status=status, retry_after=86400.0))
+    assert "86400 s" in caught.value.hint
+    assert caught.value.retry_after == 86400.0
+    assert len(clock.waits) == 2
+
+
+def test_retry_after_of_another_status_is_not_obeyed(clock: FakeClock) -> None:
+    tries = Tries(RetryPolicy(), clock, "GET x")
+    tries.failed(ServerError("down", status=500, retry_after=100.0))
+    assert clock.waits == [0.25]
+
+
+def test_what_is_not_retryable_is_raised(clock: FakeClock) -> None:
+    error = BadRequest("wrong", status=400)
+    with pytest.raises(BadRequest) as caught:
+        Tries(RetryPolicy(), clock, "GET x").failed(error)
+    assert caught.value is error
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NetworkError("reset"), ReadTimeout("late"), ServerError("gateway", status=502), ServerError("g", status=504)],
+)
+def test_a_lost_answer_is_not_repeated_unasked(clock: FakeClock, error: Any) -> None:
+    with pytest.raises(OutcomeUnknown, match="may exist"):
+        Tries(RetryPolicy(), clock, "POST x", idempotent=False).failed(error)
+    assert clock.waits == []
+
+
+def test_what_the_server_did_not_act_on_is_repeated(clock: FakeClock) -> None:
+    tries = Tries(RetryPolicy(), clock, "POST x", idempotent=False)
+    tries.failed(ConnectTimeout("no connection"))
+    tries.failed(RateLimited("later", status=429, retry_after=1.0))
+    assert len(clock.waits) == 2
+
+
+def test_a_plain_server_error_of_a_write_is_raised_as_it_is(clock: FakeClock) -> None:
+    with pytest.raises(ServerError):
+        Tries(RetryPolicy(), clock, "POST x", idempotent=False).failed(ServerError("down", status=500))
+
+
+def test_each_retry_is_logged_once(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "smartxfer"):
+        fail(Tries(RetryPolicy(), clock, "GET http://h/x"), NetworkError("broken"), 2)
+    lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert lines == [
+        "GET http://h/x: broken; waiting 0.2 s before attempt 2 of 6",
+        "GET http://h/x: broken; waiting 0.5 s before attempt 3 of 6",
+    ]
+
+
+def test_the_adapters_policy_is_the_same_without_urllib3s_hours() -> None:
+    retry = RetryPolicy(attempts=4).for_adapter()
+    assert retry.total == 3
+    assert retry.respect_retry_after_header is False
+    assert retry.raise_on_status is False
+    assert "POST" not in (retry.allowed_methods or ())

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import multiprocessing
+from typing import Any, Callable, Iterator
+
+import pytest
+from rawserver import Peer, RawServer, Request, answering, scripted, status
+
+from smartxfer.errors import ServerError
+from smartxfer.transport import Attempt, Call, Origin, RetryPolicy, Wire
+from smartxfer.transport.session import Route, make_session
+
+MakeWire = Callable[..., Wire]
+POLICY = RetryPolicy(attempts=3, backoff=0.001)
+
+
+def down(request: Request, peer: Peer) -> None:
+    peer.answer(503, b"down", "Retry-After: 3600")
+
+
+def test_the_adapter_tries_once_within_an_attempt_and_by_the_policy_outside() -> None:
+    with RawServer(answering(down)) as server, make_session(POLICY, 4) as session:
+        with Attempt().entered():
+            assert session.get(f"{server.url}/x").status_code == 503
+        assert len(server.requests) == 1
+        assert session.get(f"{server.url}/x").text == "down"  # the last answer, not a RetryError
+        assert len(server.requests) == 1 + 3
+        session.post(f"{server.url}/x", data=b"")
+        assert len(server.requests) == 1 + 3 + 1
+
+
+def test_tries_are_not_multiplied(make_wire: MakeWire) -> None:
+    with RawServer(answering(status(503))) as server:
+        with pytest.raises(ServerError):
+            make_wire(server.url, policy=POLICY).fetch(Call("GET", f"{server.url}/x"))
+        assert len(server.requests) == 3
+
+
+def test_a_generator_is_never_sent_a_second_time_empty() -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"all "
+        yield b"of it"
+
+    with RawServer(scripted(status(503), status(200))) as server, make_session(POLICY, 4) as session:
+        assert session.put(f"{server.url}/x", data=pieces()).status_code == 503
+        assert [request.body for request in server.requests] == [b"all of it"]
+
+
+def test_bytes_are_sent_again_in_full() -> None:
+    with RawServer(scripted(status(503), status(200))) as server, make_session(POLICY, 4) as session:
+        assert session.put(f"{server.url}/x", data=b"12345").status_code == 200
+        assert [request.body for request in server.requests] == [b"12345"] * 2
+
+
+# -- the way to an origin ------------------------------------------------------------------------------
+
+
+def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    monkeypatch.setenv("NO_PROXY", "inside.example,127.0.0.0/8")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
+    route = Route(True, None, None)
+    outside = Origin.of("https://outside.example")
+    assert route.settings(outside)["proxies"]["https"] == "http://proxy:1"
+    assert route.settings(outside)["verify"] == "/ca.pem"
+    assert route.settings(Origin.of("https://inside.example"))["proxies"] == {}
+    assert route.settings(Origin.of("https://127.0.0.1:8443"))["proxies"] == {}
+    monkeypatch.setenv("HTTPS_PROXY", "http://other:2")
+    assert route.settings(outside)["proxies"]["https"] == "http://proxy:1"
+
+
+def test_arguments_stand_above_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
+    route = Route(False, ("c", "k"), {})
+    assert route.settings(Origin.of("https://h")) == {"verify": False, "cert": ("c", "k"), "proxies": {}}
+    assert Route("/mine.pem", None, {}).verify == "/mine.pem"
+
+
+def test_a_given_sessions_settings_hold_where_ours_were_left_alone() -> None:
+    with make_session(POLICY, 1) as session:
+        session.verify, session.cert = "/theirs.pem", "/theirs.cert"
+        session.proxies = {"http": "http://theirs"}
+        found = Route(True, None, None).over(session, "http://h")
+        assert (found["verify"], found["cert"]) == ("/theirs.pem", "/theirs.cert")
+        assert found["proxies"]["http"] == "http://theirs"
+        found = Route("/ours.pem", "/ours.cert", {"http": "http://ours"}).over(session, "http://h")
+        assert (found["verify"], found["cert"]) == ("/ours.pem", "/ours.cert")
+        assert found["proxies"]["http"] == "http://ours"
+        assert session.proxies == {"http": "http://theirs"}
+
+
+# -- forks ---------------------------------------------------------------------------------------------
+
+
+def _in_child(wire: Wire, url: str, pipe: Any) -> None:
+    pipe.send(wire.fetch(Call("GET", url)).text)
+    pipe.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_opens_its_own_connections(make_wire: MakeWire) -> None:
+    with RawServer(answering(lambda request, peer: peer.answer(200, str(peer.number).encode()))) as server:
+        wire = make_wire(server.url)
+        assert wire.fetch(Call("GET", f"{server.url}/x")).text == "1"
+        context = multiprocessing.get_context("fork")
+        here, there = context.Pipe()
+        child = context.Process(target=_in_child, args=(wire, f"{server.url}/x", there))
+        child.start()
+        assert here.poll(10)
+        assert here.recv() == "2"
+        child.join(10)
+        assert child.exitcode == 0
+        assert wire.fetch(Call("GET", f"{server.url}/x")).text == "1"  # the parent's is as it was
+        here.close()
+        there.close()

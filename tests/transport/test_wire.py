@@ -1,0 +1,417 @@
+"""One try, many tries: against a server that does what real ones do at their worst."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import threading
+import time
+from typing import Any, Callable, Dict, List
+
+import pytest
+import requests
+import responses
+from fakeclock import FakeClock
+from rawserver import PATIENCE, Peer, RawServer, Request, answering, refused_port, reset, scripted, status
+
+from smartxfer.errors import (
+    AuthError,
+    BadRequest,
+    Conflict,
+    DecodeError,
+    Forbidden,
+    HTTPError,
+    NetworkError,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    ReadTimeout,
+    ServerError,
+    SourceChanged,
+    TooLarge,
+    Truncated,
+    UsageError,
+)
+from smartxfer.transport import Attempt, Call, RetryPolicy, Wire
+from smartxfer.transport.answer import MAX_ANSWER
+from smartxfer.transport.json import json_body
+
+JSON = "Content-Type: application/json"
+MakeWire = Callable[..., Wire]
+
+
+def ok(request: Request, peer: Peer) -> None:
+    peer.answer(200, b'{"ok": true}', JSON)
+
+
+# -- F01, F02: connections -----------------------------------------------------------------------------
+
+
+def test_refused_twice_then_up(make_wire: MakeWire, clock: FakeClock) -> None:
+    with RawServer(answering(ok)) as server:
+        wire = make_wire(server.url)
+        with refused_port() as nobody:
+            real_send, seen = wire.session.send, []
+
+            def send(request: requests.PreparedRequest, **settings: Any) -> requests.Response:
+                seen.append(request)
+                if len(seen) <= 2:
+                    request.url = (request.url or "").replace(str(server.port), str(nobody))
+                return real_send(request, **settings)
+
+            wire.session.send = send  # type: ignore[method-assign]
+            assert wire.fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
+    assert clock.waits == [0.25, 0.5]
+    assert len(server.requests) == 1
+
+
+def test_refused_for_good(make_wire: MakeWire, clock: FakeClock) -> None:
+    with refused_port() as nobody:
+        url = f"http://127.0.0.1:{nobody}/x?token=SECRET"
+        with pytest.raises(NetworkError, match=f"GET http://127.0.0.1:{nobody}/x: .*refused") as caught:
+            make_wire(url).fetch(Call("GET", url))
+    assert type(caught.value) is NetworkError  # no time-out
+    assert caught.value.acted_on is False
+    assert "SECRET" not in str(caught.value)
+    assert len(clock.waits) == 5
+
+
+def test_a_write_that_never_reached_the_server_is_repeated(make_wire: MakeWire, clock: FakeClock) -> None:
+    with refused_port() as nobody:
+        url = f"http://127.0.0.1:{nobody}/x"
+        with pytest.raises(NetworkError):
+            make_wire(url).fetch(Call("POST", url, body=b"{}"))
+    assert len(clock.waits) == 5
+
+
+def test_reset_before_the_headers(make_wire: MakeWire, clock: FakeClock) -> None:
+    with RawServer(scripted(reset, ok)) as server:
+        wire = make_wire(server.url)
+        assert wire.fetch(Call("PUT", f"{server.url}/x", body=b"12345")).status == 200
+        assert [request.body for request in server.requests] == [b"12345", b"12345"]
+    with RawServer(scripted(reset)) as server:
+        with pytest.raises(NetworkError, match=f"GET {server.url}/x"):
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        assert len(server.requests) == 6
+
+
+def test_a_stale_kept_alive_connection_costs_a_try_and_no_more(make_wire: MakeWire) -> None:
+    def once(peer: Peer) -> None:
+        request = peer.request()
+        assert request is not None
+        ok(request, peer)
+
+    with RawServer(once) as server:
+        wire = make_wire(server.url)
+        for _ in range(3):
+            assert wire.fetch(Call("GET", f"{server.url}/x")).status == 200
+        assert len(server.requests) == 3
+
+
+# -- F05, F06: bodies that end early -------------------------------------------------------------------
+
+
+def short(request: Request, peer: Peer) -> None:
+    peer.answer(200, b"4" * 400, JSON, length=1000)
+    peer.close()
+
+
+def unfinished(request: Request, peer: Peer) -> None:
+    peer.answer(200, b"4\r\n1234\r\n", "Transfer-Encoding: chunked", JSON, length=None)
+    peer.close()
+
+
+@pytest.mark.parametrize("broken", [short, unfinished])
+def test_a_truncated_answer_is_never_taken(make_wire: MakeWire, broken: Any) -> None:
+    with RawServer(scripted(broken, ok)) as server:
+        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
+        assert len(server.requests) == 2
+    with RawServer(answering(broken)) as server:
+        with pytest.raises(Truncated) as caught:
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        assert len(server.requests) == 6
+    if broken is short:
+        assert (caught.value.got, caught.value.expected) == (400, 1000)
+
+
+def test_a_raw_file_is_not_cut_short_silently(make_wire: MakeWire) -> None:
+    def reply(request: Request, peer: Peer) -> None:
+        peer.answer(200, b"4" * 400, "Content-Type: text/plain", length=1000)
+        peer.close()
+
+    with RawServer(answering(reply)) as server:
+        with make_wire(server.url).exchange(Call("GET", f"{server.url}/x")) as file:
+            with pytest.raises(Truncated):
+                file.read()
+
+
+# -- F08, F09, F10, F11: statuses ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [408, 500, 502, 503, 504])
+def test_five_failures_are_borne_a_sixth_is_not(make_wire: MakeWire, clock: FakeClock, code: int) -> None:
+    down = status(code, b'{"message": "down"}', JSON)
+    with RawServer(scripted(*[down] * 5, ok)) as server:
+        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).status == 200
+        assert len(server.requests) == 6
+    with RawServer(answering(down)) as server:
+        with pytest.raises(HTTPError, match="down") as caught:
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        assert len(server.requests) == 6
+    assert caught.value.status == code
+
+
+def test_503_with_retry_after(make_wire: MakeWire, clock: FakeClock) -> None:
+    with RawServer(scripted(status(503, b"", "Retry-After: 2"), ok)) as server:
+        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).status == 200
+    assert clock.waits == [2.0]
+
+
+def test_429_with_a_day_to_wait(make_wire: MakeWire, clock: FakeClock) -> None:
+    with RawServer(answering(status(429, b"", "Retry-After: 86400"))) as server:
+        with pytest.raises(RateLimited, match="86400"):
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        assert len(server.requests) == 1
+    assert clock.waits == []
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(400, BadRequest), (401, AuthError), (403, Forbidden), (404, NotFound), (409, Conflict), (413, TooLarge),
+     (422, BadRequest)],
+)  # fmt: skip
+def test_what_the_caller_did_wrong_is_said_once(make_wire: MakeWire, code: int, kind: type) -> None:
+    with RawServer(answering(status(code))) as server:
+        with pytest.raises(HTTPError) as caught:
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        assert len(server.requests) == 1
+    assert type(caught.value) is kind
+
+
+def test_a_post_whose_answer_is_lost_is_not_repeated(make_wire: MakeWire, clock: FakeClock) -> None:
+    with RawServer(answering(reset)) as server:
+        with pytest.raises(OutcomeUnknown, match="may exist"):
+            make_wire(server.url).fetch(Call("POST", f"{server.url}/x", body=b"{}"))
+        assert len(server.requests) == 1
+    with RawServer(scripted(reset, ok)) as server:
+        call = Call("POST", f"{server.url}/x", body=b"{}", idempotent=True)
+        assert make_wire(server.url).fetch(call).status == 200
+        assert len(server.requests) == 2
+
+
+def test_read_time_out(make_wire: MakeWire, clock: FakeClock) -> None:
+    with RawServer(lambda peer: peer.hang()) as server:
+        wire = make_wire(server.url, timeout=(5.0, 0.2), policy=RetryPolicy(attempts=2))
+        with pytest.raises(ReadTimeout):
+            wire.fetch(Call("GET", f"{server.url}/x"))
+        assert server.connections == 2
+
+
+# -- F34/T16, F35: answers that are too much -----------------------------------------------------------
+
+
+def test_an_answer_is_bounded(make_wire: MakeWire) -> None:
+    def flood(request: Request, peer: Peer) -> None:
+        peer.answer(200, b"", JSON, length=100 * 1024 * 1024)
+        for _ in range(100):
+            peer.send(b" " * 1024 * 1024)
+
+    with RawServer(answering(flood)) as server:
+        with pytest.raises(DecodeError, match=f"over {MAX_ANSWER} bytes"):
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+
+
+def test_a_packed_answer_is_bounded_too(make_wire: MakeWire) -> None:
+    packed = gzip.compress(b" " * 50 * 1024 * 1024, 9)
+    assert len(packed) < 200_000
+    with RawServer(answering(status(200, packed, JSON, "Content-Encoding: gzip"))) as server:
+        with pytest.raises(DecodeError, match="over"):
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        assert server.requests[0].headers["accept-encoding"] == "identity"
+
+
+def test_a_small_packed_answer_is_read_all_the_same(make_wire: MakeWire) -> None:
+    packed = gzip.compress(b'{"ok": true}')
+    with RawServer(answering(status(200, packed, JSON, "Content-Encoding: gzip"))) as server:
+        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
+
+
+def test_a_page_in_place_of_json(make_wire: MakeWire) -> None:
+    page = b"<html>Please sign in"
+    with RawServer(answering(status(200, page, "Content-Type: text/html"))) as server:
+        answer = make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        with pytest.raises(DecodeError, match="Please sign in"):
+            answer.json(dict)
+
+
+# -- bodies --------------------------------------------------------------------------------------------
+
+
+def test_a_file_like_body_is_rewound_for_every_try(make_wire: MakeWire) -> None:
+    with RawServer(scripted(status(503), reset, ok)) as server:
+        wire = make_wire(server.url)
+        assert wire.fetch(Call("PUT", f"{server.url}/x", body=io.BytesIO(b"12345"))).status == 200
+        assert [request.body for request in server.requests] == [b"12345"] * 3
+
+
+def test_an_empty_body_has_a_length(make_wire: MakeWire) -> None:
+    with RawServer(answering(ok)) as server:
+        make_wire(server.url).fetch(Call("PUT", f"{server.url}/x", body=b""))
+        headers = server.requests[0].headers
+    assert headers["content-length"] == "0"
+    assert "transfer-encoding" not in headers
+
+
+def test_an_early_refusal_is_read_though_the_body_cannot_be_sent(make_wire: MakeWire) -> None:
+    def handler(peer: Peer) -> None:
+        peer.head()
+        peer.answer(413, b"too much", "Connection: close")
+        peer.sock.shutdown(1)
+        while peer.sock.recv(65536):  # the rest is thrown away, as a polite server does
+            pass
+
+    with RawServer(handler) as server:
+        with pytest.raises(TooLarge):
+            make_wire(server.url).fetch(Call("PUT", f"{server.url}/x", body=bytes(8 * 1024 * 1024)))
+
+
+def test_what_a_body_raises_is_not_a_wire_failure(make_wire: MakeWire) -> None:
+    class Body(io.BytesIO):
+        def read(self, *args: Any) -> bytes:
+            raise SourceChanged("shorter")
+
+    with RawServer(lambda peer: peer.hang()) as server:
+        with pytest.raises(SourceChanged):
+            make_wire(server.url).fetch(Call("PUT", f"{server.url}/x", body=Body(b"12345")))
+
+
+# -- signatures ----------------------------------------------------------------------------------------
+
+
+def test_every_try_is_signed_afresh(make_wire: MakeWire) -> None:
+    numbers = iter(range(100))
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"n{next(numbers)}"
+        return request
+
+    with RawServer(scripted(reset, status(503), ok)) as server:
+        make_wire(server.url).fetch(Call("GET", f"{server.url}/x", sign=sign))
+        assert [request.headers["authorization"] for request in server.requests] == ["n0", "n1", "n2"]
+
+
+# -- exchange ------------------------------------------------------------------------------------------
+
+
+def test_exchange(make_wire: MakeWire) -> None:
+    replies: Dict[str, Any] = {
+        "/json": status(200, b"[1]", "Content-Type: application/problem+json; charset=utf-8"),
+        "/none": status(200, b"", JSON),
+        "/204": lambda request, peer: peer.answer(204, b"", length=None),
+        "/empty": status(200, b"", "Content-Type: text/html"),
+        "/file": status(200, b"bytes", "Content-Type: application/octet-stream"),
+        "/bad": status(404, b'{"message": "gone"}', JSON),
+    }
+    with RawServer(answering(lambda request, peer: replies[request.path](request, peer))) as server:
+        wire = make_wire(server.url)
+
+        def get(path: str) -> Any:
+            return wire.exchange(Call("GET", server.url + path))
+
+        assert get("/json") == [1]
+        assert get("/none") is None
+        assert get("/204") is None
+        assert get("/empty") is None
+        file = get("/file")
+        assert file.status == 200
+        assert file.readable()
+        assert (file.read(2), file.read(), file.read()) == (b"by", b"tes", b"")
+        file.close()
+        with pytest.raises(ValueError, match="closed"):
+            file.read()
+        with pytest.raises(NotFound, match="gone"):
+            get("/bad")
+
+
+def test_stream_reads_the_error_of_a_bad_status(make_wire: MakeWire) -> None:
+    with RawServer(answering(status(500, b'{"message": "broken"}', JSON))) as server:
+        with pytest.raises(ServerError, match="broken"):
+            with make_wire(server.url).stream(Call("GET", f"{server.url}/x")):
+                raise AssertionError("no body was to be had")
+
+
+def test_the_cookies_of_one_answer_in_order(make_wire: MakeWire) -> None:
+    reply = status(200, b"", "Set-Cookie: csrf=1; Path=/", "Set-Cookie: other=2")
+    with RawServer(answering(reply)) as server:
+        answer = make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+    assert sorted(answer.cookies) == [("csrf", "1"), ("other", "2")]
+
+
+# -- a caller's own session ----------------------------------------------------------------------------
+
+
+def test_a_given_session_is_neither_changed_nor_closed(make_wire: MakeWire) -> None:
+    with requests.Session() as session, RawServer(answering(ok)) as server:
+        adapters = dict(session.adapters)
+        headers = dict(session.headers)
+        session.headers["X-Mine"] = "yes"
+        wire = make_wire(server.url, session=session)
+        assert wire.fetch(Call("GET", f"{server.url}/x")).status == 200
+        wire.close()
+        assert session.get(f"{server.url}/y").status_code == 200  # on the same connection
+        assert dict(session.adapters) == adapters
+        assert {**headers, "X-Mine": "yes"} == dict(session.headers)
+        assert session.trust_env is True
+        assert server.connections == 1
+        assert [request.headers["x-mine"] for request in server.requests] == ["yes", "yes"]
+
+
+def test_responses_can_stand_in_for_the_server(make_wire: MakeWire, clock: FakeClock) -> None:
+    url = "http://127.0.0.1:9/api"
+    with responses.RequestsMock() as mocked:
+        mocked.get(f"{url}/x", status=503)
+        mocked.get(f"{url}/x", json={"a": 1})
+        mocked.get(f"{url}/file", body=b"bytes", content_type="application/octet-stream")
+        wire = make_wire(url)
+        assert wire.fetch(Call("GET", f"{url}/x", params=[("q", "1")])).json() == {"a": 1}
+        assert wire.exchange(Call("GET", f"{url}/file")).read() == b"bytes"
+        with wire.stream(Call("GET", f"{url}/file")) as response:
+            assert response.raw.read1(2) == b"by"
+        assert len(mocked.calls) == 4
+    assert len(clock.waits) == 1
+
+
+# -- ending an attempt from another thread -------------------------------------------------------------
+
+
+def test_a_blocked_read_ends_within_a_second(make_wire: MakeWire) -> None:
+    with RawServer(lambda peer: (server.requests.append(peer.request()), peer.hang())) as server:
+        wire = make_wire(server.url, timeout=(30.0, 30.0))
+        attempt, caught = Attempt(), []  # type: List[Any]
+
+        def work() -> None:
+            with attempt.entered():
+                try:
+                    wire.once(Call("GET", f"{server.url}/x"))
+                except NetworkError as error:
+                    caught.append(error)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        deadline = time.monotonic() + PATIENCE
+        while not server.requests and time.monotonic() < deadline:
+            time.sleep(0.01)
+        verdict = ReadTimeout("my own verdict")
+        began = time.monotonic()
+        attempt.end(verdict)
+        thread.join(PATIENCE)
+        assert time.monotonic() - began < 1
+        assert caught == [verdict]
+        assert server.hung_up.wait(PATIENCE)
+
+
+def test_json_bodies_are_utf8() -> None:
+    assert json_body({"name": "Grüße", "n": [1]}) == '{"name":"Grüße","n":[1]}'.encode()
+    with pytest.raises(UsageError, match="not valid Unicode") as caught:
+        json_body({"name": "caf\udce9.txt"})  # a file name in Latin-1, as Python reads it
+    assert "name" in caught.value.hint
