@@ -134,7 +134,7 @@ class Fetching:
         def note() -> None:
             if journal is not None and path is not None:
                 found = path.stat()
-                journal.note(**{str(file.id): [str(path), found.st_size, found.st_mtime_ns]})
+                journal.note_soon(**{str(file.id): [str(path), found.st_size, found.st_mtime_ns]})
 
         download = Download(
             name=file.name,

@@ -1,7 +1,7 @@
 """The body of one request: a part of a source, read as it is sent."""
 
 import threading
-from typing import Callable, Iterator
+from typing import Callable, Iterator, Union
 
 from smartxfer.errors import LocalError, SourceChanged
 from smartxfer.seams import SYSTEM_CLOCK, Clock
@@ -88,14 +88,19 @@ class PartBody:
             told, self._told = self._told, 0
             self._moved(-told)
 
-    def read(self, size: int = -1) -> memoryview:
-        """The next block, of the size that the line's pace allows; the one before it is sent by now."""
+    def read(self, size: int = -1) -> Union[bytes, memoryview]:
+        """The next block, of the size that the line's pace allows; the one before it is sent by now.
+
+        Without a ``size`` all that is left, as a file gives it; nothing that sends for us asks so.
+        """
+        if size < 0:
+            return b"".join(bytes(block) for block in iter(lambda: self.read(LARGEST_BLOCK), b""))
         self._tell_sent()
         wanted = self._pace.step()
         now = attempt.current()
         if now is not None:
             now.guarded = self._at < self.part.size
-        block = self._block(self._at, wanted if size < 0 else max(size, wanted))
+        block = self._block(self._at, max(size, wanted))
         self._at += len(block)
         return block
 

@@ -165,10 +165,20 @@ class Journal:
             self.state.update(changes)
         self.save()
 
+    def note_soon(self, **changes: Any) -> None:
+        """Remember these values; losing them costs a repeat, so that they may be on disk a little later."""
+        with self._mutex:
+            self.state.update(changes)
+        self._save_soon()
+
     def append(self, mapping: str, key: str, value: Any) -> None:
-        """Add ``value`` to the list ``state[mapping][key]``, on disk soon."""
+        """Add ``value`` to the list ``state[mapping][key]``, like :meth:`note_soon`."""
         with self._mutex:
             self.state.setdefault(mapping, {}).setdefault(key, []).append(value)
+        self._save_soon()
+
+    def _save_soon(self) -> None:
+        with self._mutex:
             self._changed = True
             due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
         if due:

@@ -1,0 +1,124 @@
+"""What the libraries beneath raise, and what it becomes."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+from typing import Any, Callable
+
+import pytest
+import requests
+import urllib3.exceptions as urllib3_errors
+
+from smartxfer.errors import (
+    Cancelled,
+    ConnectTimeout,
+    DecodeError,
+    NetworkError,
+    ProxyError,
+    ReadTimeout,
+    SmartxferError,
+    TLSError,
+    Truncated,
+    UsageError,
+)
+from smartxfer.transport import Call, Wire
+from smartxfer.transport.failures import WIRE_FAILURES, translate
+
+MakeWire = Callable[..., Wire]
+URL = "http://h/x?signature=SECRET"
+POOL: Any = "HTTPConnectionPool(host='h', port=80)"
+
+
+def wrapped(kind: Any, reason: BaseException) -> BaseException:
+    """As requests hands on what urllib3 gave up on."""
+    return kind(urllib3_errors.MaxRetryError(POOL, URL, reason))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ConnectionResetError(104, "Connection reset by peer"), NetworkError),
+        (http.client.RemoteDisconnected("Remote end closed connection without response"), NetworkError),
+        (http.client.BadStatusLine("x"), NetworkError),
+        (urllib3_errors.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")), NetworkError),
+        (wrapped(requests.ConnectionError, urllib3_errors.NewConnectionError(POOL, "refused")), NetworkError),
+        (
+            wrapped(
+                requests.ConnectionError,
+                urllib3_errors.NameResolutionError("h", POOL, socket.gaierror(-2, "Name or service not known")),
+            ),
+            NetworkError,
+        ),
+        (
+            wrapped(requests.ConnectTimeout, urllib3_errors.ConnectTimeoutError(POOL, "no connection")),
+            ConnectTimeout,
+        ),
+        (requests.ReadTimeout(urllib3_errors.ReadTimeoutError(POOL, URL, "Read timed out.")), ReadTimeout),
+        (socket.timeout("timed out"), ReadTimeout),
+        (urllib3_errors.ProtocolError("Connection aborted.", socket.timeout("timed out")), ReadTimeout),
+        (requests.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed")), TLSError),
+        (wrapped(requests.exceptions.SSLError, urllib3_errors.SSLError("bad")), TLSError),
+        (wrapped(requests.exceptions.ProxyError, urllib3_errors.ProxyError("407", OSError("407"))), ProxyError),
+        (http.client.IncompleteRead(b"abc", 7), Truncated),
+        (requests.exceptions.ContentDecodingError("zlib"), DecodeError),
+        (requests.exceptions.InvalidURL("no host"), UsageError),
+        (requests.exceptions.InvalidHeader("CR"), UsageError),
+    ],
+)
+def test_the_table(error: BaseException, kind: type) -> None:
+    assert isinstance(error, WIRE_FAILURES)
+    ours = translate(error, "GET http://h/x")
+    assert type(ours) is kind
+    assert str(ours).startswith("GET http://h/x: ")
+    assert len(str(ours)) > len("GET http://h/x: ")
+    assert "SECRET" not in str(ours)
+
+
+def test_counts_of_a_truncated_body() -> None:
+    inner = urllib3_errors.IncompleteRead(400, 600)
+    error = translate(requests.exceptions.ChunkedEncodingError(urllib3_errors.ProtocolError("x", inner)), "GET x")
+    assert isinstance(error, Truncated)
+    assert (error.got, error.expected) == (400, 1000)
+
+
+def test_a_reset_within_a_body_is_no_truncation() -> None:
+    reset = urllib3_errors.ProtocolError("Connection broken", ConnectionResetError(104, "reset by peer"))
+    error = translate(requests.exceptions.ChunkedEncodingError(reset), "GET x")
+    assert type(error) is NetworkError
+    assert "reset by peer" in str(error)
+
+
+def test_our_own_exceptions_come_through_as_they_are() -> None:
+    mine: SmartxferError = Cancelled("enough")
+    assert translate(urllib3_errors.ProtocolError("Connection aborted.", mine), "GET x") is mine
+
+
+def test_only_what_never_left_says_so() -> None:
+    unsent = wrapped(requests.ConnectionError, urllib3_errors.NewConnectionError(POOL, "refused"))
+    assert translate(unsent, "POST x").acted_on is False
+    assert translate(ConnectionResetError(104, "reset"), "POST x").acted_on is True
+
+
+def test_a_chain_that_bites_its_tail_ends() -> None:
+    one, other = OSError("one"), OSError("other")
+    one.__cause__, other.__cause__ = other, one
+    assert type(translate(one, "GET x")) is NetworkError
+
+
+def test_a_name_that_does_not_resolve(make_wire: MakeWire) -> None:
+    url = "http://nowhere.invalid/x?token=SECRET"
+    with pytest.raises(NetworkError, match=r"GET http://nowhere\.invalid/x: .*not known") as caught:
+        make_wire(url).once(Call("GET", url))
+    assert type(caught.value) is NetworkError
+    assert not isinstance(caught.value, TimeoutError)
+    assert "SECRET" not in str(caught.value)
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+def test_a_host_that_is_none(make_wire: MakeWire) -> None:
+    url = f"http://{'a' * 64}.example/"
+    with pytest.raises((NetworkError, UsageError)):
+        make_wire(url).once(Call("GET", url))
