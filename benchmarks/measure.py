@@ -67,6 +67,7 @@ def take_turns(sides: Mapping[str, Callable[[], Figures]], runs: int) -> Dict[st
     measured: Dict[str, List[Figures]] = {name: [] for name in sides}
     for number in range(runs + 1):
         for name, side in sides.items():
+            os.sync()  # nobody pays for what the one before left to be written
             figures = side()
             if number:
                 measured[name].append(figures)

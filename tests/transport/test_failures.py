@@ -118,7 +118,11 @@ def test_a_name_that_does_not_resolve(make_wire: MakeWire) -> None:
     assert caught.value.__context__ is None
 
 
-def test_a_host_that_is_none(make_wire: MakeWire) -> None:
-    url = f"http://{'a' * 64}.example/"
-    with pytest.raises((NetworkError, UsageError)):
-        make_wire(url).once(Call("GET", url))
+def test_a_host_name_that_cannot_be_encoded(make_wire: MakeWire, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> Any:
+        raise UnicodeError("label too long")
+
+    wire = make_wire("http://127.0.0.1")
+    monkeypatch.setattr("smartxfer.transport.connection.socket.getaddrinfo", refuse)
+    with pytest.raises(NetworkError, match="label too long"):
+        wire.once(Call("GET", "http://127.0.0.1/x"))

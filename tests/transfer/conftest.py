@@ -1,0 +1,129 @@
+"""Operations, uploads and downloads without a service: straight over a raw server."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+import attrs
+import pytest
+
+# importlib mode leaves sys.path alone; appended, so that no directory here hides a module of Python's own.
+sys.path.append(str(Path(__file__).parent.parent))
+
+from fakeclock import FakeClock
+
+from smartxfer.errors import Truncated
+from smartxfer.transfer.body import PartBody
+from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.plan import Part, cut
+from smartxfer.transfer.protocols import Sink
+from smartxfer.transfer.ranges import open_range
+from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.source import open_source
+from smartxfer.transfer.upload import Upload, UploadLane
+from smartxfer.transport import Call, Origin, RetryPolicy, Wire
+from smartxfer.transport.status import http_error
+
+#: Quick, so that real waits cost nothing.
+POLICY = RetryPolicy(backoff=0.001)
+
+
+@attrs.define
+class Engine:
+    """The engine over one server, as a service would drive it."""
+
+    wire: Wire
+    url: str
+    policy: RetryPolicy = POLICY
+    settings: Dict[str, Any] = attrs.field(factory=dict)
+    notes: List[Any] = attrs.field(factory=list)
+
+    def operation(self, workers: int = 4, **settings: Any) -> Operation:
+        return Operation(policy=self.policy, workers=workers, **{**self.settings, **settings})
+
+    def upload(
+        self,
+        thing: Any,
+        *,
+        chunk: int = 4,
+        acknowledged: Any = (),
+        finish: Any = None,
+        name: str = "file",
+        operation: Optional[Operation] = None,
+        check: bool = True,
+        **settings: Any,
+    ) -> FileResult:
+        """PUT every part to ``/name/start``."""
+
+        def send_part(part: Part, body: Any) -> None:
+            answer = self.wire.once(Call("PUT", f"{self.url}/{name}/{part.start}", body=body))
+            if answer.headers.get("X-Written", str(part.size)) != str(part.size):
+                raise Truncated("not all of it was written")
+
+        upload = Upload(
+            name=name,
+            open_source=lambda: open_source(thing, name),
+            plan=lambda size: cut(size, chunk),
+            send_part=send_part,
+            finish=finish or (lambda: ("size", None)),
+            acknowledged=acknowledged,
+            note=lambda part: self.notes.append(part.number),
+        )
+        with contextlib.ExitStack() as stack:
+            doing = operation or stack.enter_context(self.operation(**settings))
+            lane = UploadLane(upload, doing, 4)
+            doing.run([lane], 1)
+        return settle([lane.result])[0] if check else lane.result
+
+    def lane(
+        self, sink: Sink, operation: Operation, path: str = "/x", at_once: int = 4, **described: Any
+    ) -> DownloadLane:
+        call, size = Call("GET", self.url + path), described.get("size")
+        described.setdefault("name", "file")
+        described.setdefault("identity", {"object": path})
+        described.setdefault("open_range", lambda start, stop: open_range(self.wire, call, start, stop, size))
+        described.setdefault("note", lambda: self.notes.append("done"))
+        return DownloadLane(Download(sink=sink, **described), operation, at_once)
+
+    def download(self, sink: Sink, check: bool = True, operation: Any = None, **described: Any) -> FileResult:
+        """GET ``/x``."""
+        with self.operation(**(operation or {})) as doing:
+            lane = self.lane(sink, doing, **described)
+            doing.run([lane], 1)
+        return settle([lane.result])[0] if check else lane.result
+
+
+@pytest.fixture
+def engine() -> Iterator[Callable[..., Engine]]:
+    """``engine(url, policy=..., clock=...)``; its wire is closed at the end."""
+    wires: List[Wire] = []
+
+    def make(url: str, policy: RetryPolicy = POLICY, **settings: Any) -> Engine:
+        clock = settings.get("clock") or FakeClock()
+        wire = Wire(
+            Origin.of(url),
+            error_of=lambda answer, method, where: http_error(answer, method, where, policy=policy, clock=clock),
+            user_agent="tests",
+            policy=policy,
+            timeout=(10.0, 10.0),
+        )
+        wires.append(wire)
+        return Engine(wire, url, policy, settings)
+
+    yield make
+    for wire in wires:
+        wire.close()
+
+
+@pytest.fixture
+def body_of() -> Callable[..., PartBody]:
+    """The body of one part of some bytes."""
+
+    def make(data: bytes, start: int, stop: int, moved: Callable[[int], Any] = lambda count: None) -> PartBody:
+        return PartBody(open_source(data), Part(0, start, stop), moved)
+
+    return make

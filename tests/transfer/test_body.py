@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from typing import Any, Callable, List
+
+import pytest
+from fakeclock import FakeClock
+
+from smartxfer.errors import LocalError, SourceChanged
+from smartxfer.transfer.body import LARGEST_BLOCK, SMALLEST_BLOCK, Pace, PartBody
+from smartxfer.transfer.plan import Part
+from smartxfer.transport import Attempt
+
+DATA = bytes(range(256)) * 20_000  # 5 MB
+BodyOf = Callable[..., PartBody]
+
+
+def read_all(body: PartBody) -> bytes:
+    found = bytearray()
+    while True:
+        block = body.read(16384)
+        if not block:
+            return bytes(found)
+        assert len(block) <= LARGEST_BLOCK
+        found += block
+
+
+def test_reads_the_part_and_nothing_else(body_of: BodyOf) -> None:
+    body = body_of(DATA, 1_000, 3_000_000)
+    assert len(body) == 2_999_000
+    assert body.tell() == 0
+    assert read_all(body) == DATA[1_000:3_000_000]
+    assert body.tell() == len(body)
+    assert not body.read(1)
+
+
+def test_a_look_at_the_bytes_sends_nothing(body_of: BodyOf) -> None:
+    told: List[int] = []
+    body = body_of(DATA, 10, 2_000_000, told.append)
+    assert b"".join(map(bytes, body)) == DATA[10:2_000_000]
+    assert (body.tell(), told) == (0, [])
+
+
+def test_progress_counts_what_was_handed_over_and_never_more_than_there_is(body_of: BodyOf) -> None:
+    told: List[int] = []
+    body = body_of(DATA, 0, 1_000_000, told.append)
+    body.read(1)
+    assert told == []  # in the caller's hands, not on the wire
+    body.read(1)
+    assert told == [2 * SMALLEST_BLOCK]  # the first block on a line that has shown no slowness
+    for _ in range(3):
+        body.seek(0)
+        assert sum(told) == 0
+        read_all(body)
+        assert sum(told) == 1_000_000
+    body.unsend()
+    body.unsend()
+    assert sum(told) == 0
+
+
+def test_the_attempt_knows_how_much_moved_and_when_to_watch(body_of: BodyOf) -> None:
+    body = body_of(DATA, 0, 100_000)
+    with Attempt().entered() as attempt:
+        body.read(1)
+        assert (attempt.guarded, attempt.moved) == (True, 0)
+        while body.read(1):
+            assert attempt.guarded
+        assert (attempt.guarded, attempt.moved) == (False, 100_000)  # from here on the server thinks
+
+
+def test_without_a_size_all_that_is_left_comes(body_of: BodyOf) -> None:
+    body = body_of(DATA, 5, 3_000_000)
+    first = bytes(body.read(1))
+    assert first + bytes(body.read()) == DATA[5:3_000_000]
+
+
+@pytest.mark.parametrize("where", [(1, 0), (0, 1), (0, 2)])
+def test_only_the_start_can_be_gone_back_to(body_of: BodyOf, where: Any) -> None:
+    with pytest.raises(LocalError, match="to its start"):
+        body_of(DATA, 0, 10).seek(*where)
+
+
+def test_a_source_that_became_shorter(body_of: BodyOf) -> None:
+    body = body_of(b"12345", 0, 10)
+    assert bytes(body.read(1)) == b"12345"
+    with pytest.raises(SourceChanged, match="shorter"):
+        body.read(1)
+
+
+def test_a_source_that_cannot_be_read() -> None:
+    class Broken:
+        name, size = "tape", 10
+
+        def read_at(self, buffer: memoryview, offset: int) -> int:
+            raise OSError(5, "Input/output error")
+
+    with pytest.raises(LocalError, match="cannot read tape: Input/output error"):
+        PartBody(Broken(), Part(0, 0, 10), lambda count: None).read(1)  # type: ignore[arg-type]
+
+
+def test_blocks_grow_on_a_fast_line_and_shrink_on_a_slow_one() -> None:
+    clock = FakeClock()
+    pace = Pace(clock)
+    grown = [pace.step() for _ in range(6)]
+    assert grown == [128 * 1024, 256 * 1024, 512 * 1024, *[LARGEST_BLOCK] * 3]
+    clock.advance(0.1)
+    assert pace.step() == LARGEST_BLOCK
+    clock.advance(0.6)
+    assert pace.step() == SMALLEST_BLOCK

@@ -1,0 +1,324 @@
+"""Threads, cancel, deadline, interrupt, stall guard."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, List, Optional
+
+import pytest
+from fakeclock import FakeClock
+from rawserver import PATIENCE, Peer, RawServer
+
+from smartxfer.errors import Cancelled, DeadlineExceeded, NetworkError, Stalled, UsageError
+from smartxfer.transfer.operation import Lane, Operation
+from smartxfer.transport import RetryPolicy
+from smartxfer.transport.attempt import Attempt, current
+
+POLICY = RetryPolicy(backoff=0.001)
+
+
+def operation(**settings: Any) -> Operation:
+    settings.setdefault("policy", POLICY)
+    settings.setdefault("workers", 4)
+    return Operation(**settings)
+
+
+def engine_threads() -> List[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
+
+
+class Tasks(Lane):
+    """A lane of given tasks, one after the other."""
+
+    def __init__(self, *tasks: Callable[[], Any]) -> None:
+        self.waiting = list(tasks)
+        self.flying = 0
+        self.errors: List[Optional[BaseException]] = []
+        self.abandoned: Optional[BaseException] = None
+
+    @property
+    def open(self) -> bool:
+        return bool(self.waiting or self.flying)
+
+    def next_task(self) -> Any:
+        if not self.waiting or self.flying:
+            return None
+        self.flying += 1
+        return self.waiting.pop(0)
+
+    def settle(self, error: Optional[BaseException]) -> None:
+        self.flying -= 1
+        self.errors.append(error)
+        if error is not None:
+            self.waiting.clear()
+
+    def abandon(self, verdict: BaseException) -> None:
+        self.abandoned = verdict
+        self.waiting.clear()
+
+
+def test_call_hands_back_what_the_step_gave_or_raised() -> None:
+    with operation() as doing:
+        assert doing.call(lambda: threading.current_thread().name).startswith("smartxfer")
+        with pytest.raises(UsageError, match="mine"):
+            doing.call(lambda: (_ for _ in ()).throw(UsageError("mine")))
+        assert doing.call(lambda: 5) == 5
+    assert engine_threads() == []
+
+
+def test_at_most_so_many_lanes_and_threads_at_once() -> None:
+    lock = threading.Lock()
+    now = most = 0
+
+    def task() -> None:
+        nonlocal now, most
+        with lock:
+            now += 1
+            most = max(most, now)
+        time.sleep(0.002)
+        with lock:
+            now -= 1
+
+    lanes = [Tasks(task, task) for _ in range(20)]
+    with operation(workers=8) as doing:
+        doing.run(lanes, 3)
+    assert 1 <= most <= 3
+    assert all(lane.errors == [None, None] for lane in lanes)
+
+
+def test_no_lanes_at_all() -> None:
+    with operation() as doing:
+        doing.run([], 3)
+
+
+def test_retry_makes_a_fresh_attempt_each_time() -> None:
+    seen: List[Attempt] = []
+    failed: List[int] = []
+
+    def step() -> int:
+        now = current()
+        assert now is not None
+        seen.append(now)
+        if len(seen) < 3:
+            raise NetworkError("broken")
+        return 7
+
+    with operation(clock=FakeClock()) as doing:
+        assert doing.call(lambda: doing.retry("GET x", step, failed=lambda: failed.append(1))) == 7
+    assert len({id(attempt) for attempt in seen}) == 3
+    assert failed == [1, 1]
+
+
+# -- the end of a call ---------------------------------------------------------------------------------
+
+
+def hanging(peer: Peer) -> None:
+    peer.request()
+    peer.hang()
+
+
+def test_cancel_ends_a_blocked_read_within_a_second_and_the_client_lives_on(engine: Any) -> None:
+    from smartxfer.transport import Call
+
+    cancel = threading.Event()
+    with RawServer(hanging) as server:
+        made = engine(server.url)
+        took: List[float] = []
+
+        def later() -> None:
+            deadline = time.monotonic() + PATIENCE
+            while len(server.requests) < 4 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            took.append(time.monotonic())
+            cancel.set()
+
+        thread = threading.Thread(target=later)
+        thread.start()
+        fetch = [Tasks(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", server.url)))) for _ in range(6)]
+        with made.operation(cancel=cancel, workers=4) as doing:
+            with pytest.raises(Cancelled, match="cancelled"):
+                doing.run(fetch, 6)
+        assert time.monotonic() - took[0] < 1
+        thread.join(PATIENCE)
+        assert engine_threads() == []
+        assert all(isinstance(lane.errors[0], Cancelled) for lane in fetch)
+        server.handler = lambda peer: (peer.request(), peer.answer(200, b"again"))
+        assert made.wire.fetch(Call("GET", server.url)).text == "again"
+
+
+def test_cancel_ends_a_wait_between_tries() -> None:
+    cancel = threading.Event()
+    waiting = threading.Event()
+
+    def step() -> None:
+        waiting.set()
+        raise NetworkError("broken")
+
+    threading.Thread(target=lambda: (waiting.wait(PATIENCE), cancel.set())).start()
+    began = time.monotonic()
+    with operation(policy=RetryPolicy(backoff=600, backoff_cap=600), cancel=cancel) as doing:
+        with pytest.raises(Cancelled):
+            doing.call(lambda: doing.retry("GET x", step))
+    assert time.monotonic() - began < 2
+
+
+def test_a_deadline() -> None:
+    began = time.monotonic()
+    with RawServer(hanging), operation(deadline=0.3, policy=RetryPolicy(backoff=600, backoff_cap=600)) as doing:
+        with pytest.raises(DeadlineExceeded, match=r"0\.3 s") as caught:
+            doing.call(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
+    assert isinstance(caught.value, TimeoutError)
+    assert 0.25 < time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("state", ["queued", "moving", "done"])
+def test_a_callback_that_raises_cancels_and_is_chained(state: str) -> None:
+    calls: List[str] = []
+
+    def callback(event: Any) -> None:
+        calls.append(event.state)
+        if event.state == state:
+            raise ZeroDivisionError("mine")
+
+    def work() -> None:
+        doing.reporter.queue("a", 10)
+        doing.reporter.move("a", 10)
+        doing.reporter.end("a", "done")
+
+    with operation(progress=callback) as doing:
+        with pytest.raises(Cancelled, match="callback") as caught:
+            doing.run([Tasks(work)], 1)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    assert calls.count(state) == 1
+    assert calls[-1] == state
+    assert engine_threads() == []
+
+
+def test_a_lane_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
+    cancel = threading.Event()
+    lane = Tasks(cancel.set, lambda: None)
+    lane.next_task_real = lane.next_task  # type: ignore[attr-defined]
+    with operation(cancel=cancel) as doing:
+        blocked = Tasks(lambda: doing._stopped.wait(PATIENCE))
+        slow = Tasks(lambda: time.sleep(0.3), lambda: None)  # is done after the verdict, with more to do
+        with pytest.raises(Cancelled) as caught:
+            doing.run([blocked, slow, lane], 3)
+    assert slow.abandoned is caught.value or slow.errors == [None, None]
+    assert slow.abandoned is caught.value
+    assert blocked.abandoned is None
+
+
+def test_an_exception_of_the_callers_ends_everything() -> None:
+    released: List[Any] = []
+    with pytest.raises(KeyboardInterrupt):
+        with operation() as doing:
+            lane = Tasks(lambda: released.append(doing._stopped.wait(PATIENCE)))
+            real = doing._collect
+
+            def collect() -> Any:
+                doing._collect = real  # type: ignore[method-assign]
+                raise KeyboardInterrupt
+
+            doing._collect = collect  # type: ignore[method-assign]
+            began = time.monotonic()
+            doing.run([lane], 1)
+    assert time.monotonic() - began < 2
+    assert released == [True]
+    assert engine_threads() == []
+
+
+def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent(
+            """
+            import _thread, socket, sys, threading, time
+            from smartxfer.transfer.operation import Lane, Operation
+            from smartxfer.transport import Call, Origin, RetryPolicy, Wire
+
+            listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(50)
+            url = "http://127.0.0.1:%d" % listener.getsockname()[1]
+            wire = Wire(Origin.of(url), error_of=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
+
+            class One(Lane):
+                left, open = 100, True
+                def next_task(self):
+                    self.left -= 1
+                    return None if self.left < 0 else self.work
+                def work(self):
+                    operation.retry("x", lambda: wire.once(Call("GET", url)))
+
+            def interrupt():
+                listener.accept()
+                began.append(time.monotonic())
+                _thread.interrupt_main()
+
+            began = []
+            threading.Thread(target=interrupt, daemon=True).start()
+            try:
+                with Operation(policy=RetryPolicy(), workers=4) as operation:
+                    operation.run([One()], 1)
+            except KeyboardInterrupt:
+                print("%.3f" % (time.monotonic() - began[0]), threading.active_count())
+            """
+        )
+    )
+    began = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=30, check=True, env=_env()
+    )
+    seconds, threads = done.stdout.split()
+    assert float(seconds) < 2
+    assert int(threads) <= 2  # the main one, and the interrupting one if it is still ending
+    assert time.monotonic() - began < 10
+
+
+def _env() -> Any:
+    import os
+
+    import smartxfer
+
+    root = str(Path(smartxfer.__file__).parent.parent)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+
+
+# -- the stall guard -----------------------------------------------------------------------------------
+
+
+def guarded(doing: Operation, clock: FakeClock, course: Any) -> Attempt:
+    """An attempt that moves as ``course`` says: (seconds, bytes, guarded)."""
+    attempt = Attempt()
+    doing._guard(attempt)
+    for seconds, count, on in course:
+        clock.advance(seconds)
+        attempt.moved += count
+        attempt.guarded = on
+        doing._guard(attempt)
+    return attempt
+
+
+@pytest.mark.parametrize(
+    ("course", "stalled"),
+    [
+        ([(0, 0, True), (59, 0, True)], False),
+        ([(0, 0, True), (60, 0, True)], True),
+        ([(0, 0, True), (60, 60 * 1024 - 1, True)], True),
+        ([(0, 0, True), (60, 60 * 1024, True)], False),
+        ([(0, 0, True), (30, 70_000, True), (30, 0, True), (59, 0, True)], False),
+        ([(0, 0, True), (30, 70_000, True), (30, 0, True), (60, 0, True)], True),
+        ([(0, 0, True), (40, 0, False), (300, 0, False)], False),  # the server thinks
+    ],
+)
+def test_slower_than_the_policy_is_stalled(course: Any, stalled: bool) -> None:
+    clock = FakeClock()
+    with operation(policy=RetryPolicy(), clock=clock) as doing:
+        attempt = guarded(doing, clock, course)
+    assert (attempt.verdict is not None) is stalled
+    if stalled:
+        assert isinstance(attempt.verdict, Stalled)
+        assert "stall_speed=" in attempt.verdict.hint

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import io
+import sys
+import threading
+from typing import Any, List, Tuple
+
+import attrs
+import pytest
+from fakeclock import FakeClock
+
+from smartxfer.errors import Cancelled, UsageError
+from smartxfer.transfer.progress import ProgressEvent, Reporter
+
+
+def told(events: List[ProgressEvent]) -> List[Tuple[str, int, Any, str]]:
+    return [attrs.astuple(event) for event in events]  # type: ignore[misc]
+
+
+def test_an_event_is_frozen() -> None:
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        ProgressEvent("a", 1, 2, "moving").done = 3  # type: ignore[misc]
+
+
+def test_the_course_of_a_file() -> None:
+    events: List[ProgressEvent] = []
+    clock = FakeClock()
+    reporter = Reporter(events.append, clock)
+    reporter.queue("a", 100)
+    reporter.begin("a", 100, 10)
+    reporter.move("a", 20)
+    reporter.move("a", 5)  # too soon to be told
+    clock.advance(0.05)
+    reporter.move("a", 5)
+    reporter.move("a", -30)  # a step back is always told
+    reporter.move("a", 0, "retrying")
+    reporter.move("a", 90)
+    reporter.end("a", "done")
+    assert told(events) == [
+        ("a", 0, 100, "queued"),
+        ("a", 10, 100, "moving"),
+        ("a", 30, 100, "moving"),
+        ("a", 40, 100, "moving"),
+        ("a", 10, 100, "moving"),
+        ("a", 10, 100, "retrying"),
+        ("a", 100, 100, "done"),
+    ]
+
+
+def test_calls_are_serialised() -> None:
+    inside = threading.Lock()
+    overlaps = []
+
+    def callback(event: ProgressEvent) -> None:
+        if not inside.acquire(blocking=False):
+            overlaps.append(event)
+            return
+        inside.release()
+
+    reporter = Reporter(callback)
+    reporter.queue("a", None)
+    threads = [
+        threading.Thread(target=lambda: [reporter.move("a", -1) for _ in range(300)]) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert overlaps == []
+
+
+@pytest.mark.parametrize("kind", [ValueError, KeyboardInterrupt, SystemExit])
+def test_what_a_callback_raises_is_kept_and_it_is_not_called_again(kind: Any) -> None:
+    calls = []
+
+    def callback(event: ProgressEvent) -> None:
+        calls.append(event)
+        raise kind("mine")
+
+    reporter = Reporter(callback)
+    reporter.queue("a", 10)
+    with pytest.raises(Cancelled) as caught:
+        reporter.move("a", 1)
+    assert isinstance(caught.value.__cause__, kind)
+    reporter.end("a", "failed")
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize("progress", [None, False])
+def test_silence(progress: Any) -> None:
+    reporter = Reporter(progress)
+    reporter.queue("a", 1)
+    reporter.move("a", 1)
+    reporter.end("a", "done")
+    reporter.close()
+    assert reporter.failure is None
+
+
+@pytest.mark.parametrize("progress", [1, 2.5, object()])
+def test_nonsense(progress: Any) -> None:
+    with pytest.raises(UsageError, match="progress must be"):
+        Reporter(progress)
+
+
+@pytest.mark.parametrize(("progress", "label"), [(True, "a.bin"), ("sending", "sending")])
+def test_a_bar(monkeypatch: pytest.MonkeyPatch, progress: Any, label: str) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    reporter = Reporter(progress)
+    reporter.queue("a.bin", 2048)
+    reporter.queue("b.bin", 2048)
+    reporter.begin("b.bin", 2048, 1024)
+    reporter.move("a.bin", 2048)
+    reporter.end("a.bin", "done")
+    reporter.move("b.bin", -1024)
+    reporter.move("b.bin", 2048)
+    reporter.end("b.bin", "done")
+    reporter.close()
+    last = stream.getvalue().strip().split("\r")[-1]
+    assert "100%" in last
+    assert "4.00k/4.00k" in last
+    assert label in stream.getvalue()

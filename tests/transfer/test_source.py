@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+
+from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.transfer import source as source_module
+from smartxfer.transfer.protocols import Source
+from smartxfer.transfer.source import OpenFileSource, PathSource, open_source
+
+DATA = bytes(range(256)) * 40
+
+
+def whole(source: Source, block: int = 1000) -> bytes:
+    """All bytes, read from back to front."""
+    found = bytearray(source.size)
+    for start in reversed(range(0, source.size, block)):
+        view = memoryview(found)[start : start + block]
+        at = 0
+        while at < len(view):
+            count = source.read_at(view[at:], start + at)
+            assert count
+            at += count
+    return bytes(found)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    made = tmp_path / "reads.fastq"
+    made.write_bytes(DATA)
+    return made
+
+
+def pieces() -> Iterator[bytes]:
+    for start in range(0, len(DATA), 700):
+        yield DATA[start : start + 700]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path,
+        lambda path: str(path),
+        lambda path: DATA,
+        lambda path: bytearray(DATA),
+        lambda path: memoryview(DATA),
+        lambda path: io.BytesIO(DATA),
+        lambda path: pieces(),
+        lambda path: list(pieces()),
+    ],
+    ids=["Path", "str", "bytes", "bytearray", "memoryview", "BytesIO", "generator", "list"],
+)
+def test_every_kind_gives_the_same_bytes(path: Path, make: Any) -> None:
+    source = open_source(make(path))
+    assert source.size == len(DATA)
+    assert whole(source) == DATA
+    assert source.read_at(memoryview(bytearray(10)), len(DATA)) == 0
+    source.check_unchanged()
+    source.close()
+
+
+def test_names(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(path.parent))
+    found = [open_source("~/reads.fastq"), open_source(path, "other"), open_source(b"x"), open_source(b"x", "y")]
+    assert [source.name for source in found] == ["reads.fastq", "other", "data", "y"]
+    for source in found:
+        source.close()
+    with path.open("rb") as file, tempfile.TemporaryFile() as unnamed:
+        assert open_source(file).name == "reads.fastq"
+        assert open_source(unnamed).name == "data"
+
+
+def test_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for thing in (tmp_path / "empty", b"", bytearray(), io.BytesIO(), iter(())):
+        source = open_source(thing)
+        assert source.size == 0
+        assert source.read_at(memoryview(bytearray(1)), 0) == 0
+        source.check_unchanged()
+        source.close()
+
+
+def test_an_open_file_is_sent_from_where_it_stands_and_not_closed(path: Path) -> None:
+    with path.open("rb") as file:
+        file.seek(100)
+        source = open_source(file)
+        assert source.size == len(DATA) - 100
+        assert whole(source) == DATA[100:]
+        source.close()
+        assert not file.closed
+
+
+def test_several_threads_read_one_open_file(path: Path) -> None:
+    with path.open("rb") as file:
+        source = open_source(file)
+        wrong = []
+
+        def read() -> None:
+            for _ in range(20):
+                if whole(source, 333) != DATA:
+                    wrong.append(1)
+
+        threads = [threading.Thread(target=read) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        assert wrong == []
+
+
+def test_a_pipe_is_read_to_its_end() -> None:
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as sink:
+            sink.write(DATA)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    with os.fdopen(reading, "rb") as stream:
+        source = open_source(stream, "piped")
+    thread.join(10)
+    assert whole(source) == DATA
+    assert source.name == "piped"
+    source.close()
+
+
+@pytest.mark.parametrize("size", [8 * 1024 * 1024, 8 * 1024 * 1024 + 1])
+def test_past_eight_mebibytes_a_stream_goes_to_the_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    spools = []
+    real = tempfile.TemporaryFile
+    monkeypatch.setattr(
+        source_module.tempfile, "TemporaryFile", lambda **how: spools.append(real(**how)) or spools[-1]
+    )
+    block = bytes(1024 * 1024)
+    source = open_source(block[: min(len(block), size - at)] for at in range(0, size, len(block)))
+    assert source.size == size
+    assert len(spools) == (size > 8 * 1024 * 1024)
+    source.close()
+    assert all(spool.closed for spool in spools)
+
+
+def test_a_stream_that_breaks_is_never_sent_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "SPOOL_LIMIT", 10)
+
+    def broken() -> Iterator[bytes]:
+        yield bytes(100)
+        raise OSError("the tape broke")
+
+    with pytest.raises(OSError, match="tape"):
+        open_source(broken())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda tmp: io.StringIO("text"),
+        lambda tmp: (tmp / "file").open("w+"),
+        lambda tmp: tempfile.NamedTemporaryFile("w+"),
+        lambda tmp: ["text"],
+        lambda tmp: [1],
+        lambda tmp: 5,
+        lambda tmp: None,
+        lambda tmp: tmp,
+        lambda tmp: Path("/dev/null"),
+    ],
+    ids=["StringIO", "text file", "text wrapper", "strings", "ints", "int", "None", "directory", "device"],
+)
+def test_what_cannot_be_sent(tmp_path: Path, make: Any) -> None:
+    thing = make(tmp_path)
+    with pytest.raises(UsageError):
+        open_source(thing)
+    if hasattr(thing, "close"):
+        thing.close()
+
+
+def test_a_fifo_is_refused_and_nobody_waits_for_a_writer(tmp_path: Path) -> None:
+    os.mkfifo(str(tmp_path / "fifo"))
+    with pytest.raises(UsageError, match="not a regular file") as caught:
+        open_source(tmp_path / "fifo")
+    assert "open" in caught.value.hint
+
+
+def test_a_missing_file_is_the_built_in_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        open_source(tmp_path / "missing")
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def replace(path: Path) -> None:
+    before = path.stat()
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+
+
+def rewrite(path: Path) -> None:
+    before = path.stat()
+    path.write_bytes(bytes(len(DATA)))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+
+
+@pytest.mark.parametrize("change", [append, replace, rewrite, Path.unlink, lambda path: os.truncate(path, 5)])
+def test_a_change_is_noticed(path: Path, change: Any) -> None:
+    source = PathSource(path)
+    source.check_unchanged()
+    change(path)
+    with pytest.raises(SourceChanged) as caught:
+        source.check_unchanged()
+    assert "run again" in caught.value.hint
+    source.close()
+    source.close()  # twice does no harm
+
+
+def test_an_open_file_that_grows_is_noticed(path: Path) -> None:
+    with path.open("rb") as file:
+        source = OpenFileSource(file)
+        append(path)
+        with pytest.raises(SourceChanged):
+            source.check_unchanged()

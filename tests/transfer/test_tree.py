@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import io
+import logging
+import os
+from pathlib import Path
+from typing import List
+
+import pytest
+
+from smartxfer.errors import UsageError
+from smartxfer.transfer.tree import collect
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "run"
+    (root / "deep" / "er").mkdir(parents=True)
+    (root / "b.txt").write_bytes(b"bb")
+    (root / "a.txt").write_bytes(b"a")
+    (root / "deep" / "er" / "ü.txt").write_bytes(b"ccc")
+    return root
+
+
+def names(found: List) -> List[str]:
+    return [item.name for item in found]
+
+
+def test_a_directory_stands_for_its_files(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = collect([tree])
+    assert names(items) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
+    assert [item.size for item in items] == [1, 2, 3]
+    assert [item.path for item in items][0] == tree / "a.txt"
+    assert items[0].mtime_ns == (tree / "a.txt").stat().st_mtime_ns
+    monkeypatch.chdir(tree)
+    assert names(collect(["."])) == names(items)
+    assert names(collect(["deep/.."])) == names(items)
+    assert names(collect([("other", tree)])) == ["other/a.txt", "other/b.txt", "other/deep/er/ü.txt"]
+
+
+def test_a_single_thing_need_not_be_a_list(tree: Path) -> None:
+    assert names(collect(str(tree / "a.txt"))) == ["a.txt"]
+    assert names(collect(tree / "a.txt")) == ["a.txt"]
+    for data in (b"12", bytearray(b"12"), memoryview(b"12"), io.BytesIO(b"12")):
+        (item,) = collect(data)  # type: ignore[arg-type]
+        assert (item.name, item.size, item.path) == ("data", 2, None)
+
+
+def test_other_names_and_bytes(tree: Path) -> None:
+    items = collect([("x", tree / "a.txt"), ("y", b"12345"), tree / "b.txt"])
+    assert names(items) == ["x", "y", "b.txt"]
+    for item in items:
+        source = item.open()
+        assert (source.name, source.size) == (item.name, item.size)
+        source.close()
+
+
+def test_nothing_and_twice_the_same(tree: Path) -> None:
+    (tree / "empty").mkdir()
+    for nothing in ([], [tree / "empty"]):
+        with pytest.raises(UsageError, match="no files"):
+            collect(nothing)
+    with pytest.raises(UsageError, match=r"two files are named 'a\.txt'"):
+        collect([tree / "a.txt", tree / "a.txt"])
+    with pytest.raises(FileNotFoundError):
+        collect([tree / "missing"])
+
+
+def test_symbolic_links_are_skipped_with_a_warning(
+    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret").write_bytes(b"s")
+    (tree / "loop").symlink_to(tree)
+    (tree / "dangling").symlink_to(tmp_path / "nowhere")
+    (tree / "out").symlink_to(tmp_path / "outside")
+    (tree / "device").symlink_to("/dev/zero")
+    with caplog.at_level(logging.WARNING, "smartxfer"):
+        assert names(collect([tree])) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
+    assert len(caplog.records) == 4
+    assert all("is skipped" in message for message in caplog.messages)
+
+
+def test_symbolic_links_can_be_followed(
+    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "shared").write_bytes(b"s")
+    (tree / "loop").symlink_to(tree)
+    (tree / "deep" / "up").symlink_to(tree / "deep")
+    (tree / "dangling").symlink_to(tmp_path / "nowhere")
+    (tree / "out").symlink_to(tmp_path / "outside")
+    with caplog.at_level(logging.WARNING, "smartxfer"):
+        found = names(collect([tree], follow_symlinks=True))
+    assert found == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt", "run/out/shared"]
+    assert len(caplog.records) == 3
+
+
+def test_devices_and_pipes_are_refused(tree: Path) -> None:
+    os.mkfifo(str(tree / "fifo"))
+    with pytest.raises(UsageError, match="fifo is not a regular file"):
+        collect([tree])
+    (tree / "fifo").unlink()
+    (tree / "device").symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match="not a regular file"):
+        collect([tree], follow_symlinks=True)
+    with pytest.raises(UsageError, match="not a regular file"):
+        collect(["/dev/null"])
