@@ -29,6 +29,7 @@ class ServiceNames:
     :param netrc: our name -> ``"login"`` or ``"password"``.
     :param secrets: which of them are never shown.
     :param own_file: reads the service's own file; our names -> values.
+    :param clean_url: makes a base URL of whatever form stands in one of the places.
     """
 
     service: str
@@ -36,6 +37,7 @@ class ServiceNames:
     netrc: Mapping[str, str] = attrs.field(factory=dict)
     secrets: FrozenSet[str] = frozenset()
     own_file: Optional[Callable[[], Mapping[str, str]]] = None
+    clean_url: Callable[[str], str] = str
 
     def variables(self, name: str) -> Tuple[str, ...]:
         """The environment variables of one value."""
@@ -58,7 +60,8 @@ class Credentials:
             self.places.append(source)
         for name, value in values.items():
             if value and name in self._names.fields and name not in self._found:
-                self._found[name] = (str(value), source)
+                clean = self._names.clean_url if name == "base_url" else str
+                self._found[name] = (clean(value), source)
 
     def get(self, name: str) -> Optional[str]:
         """The value, or None."""

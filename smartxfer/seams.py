@@ -49,12 +49,16 @@ class Files:
         flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         return os.open(str(path), flags, mode)
 
+    def __init__(self) -> None:
+        self._position = threading.Lock()
+
     def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
-        """Write some of ``data`` at ``offset``; returns how many bytes."""
+        """Write some of ``data`` at ``offset``, from any thread; returns how many bytes."""
         if hasattr(os, "pwrite"):
             return os.pwrite(fd, data, offset)
-        os.lseek(fd, offset, os.SEEK_SET)  # Windows: callers hold the file's lock
-        return os.write(fd, data)
+        with self._position:  # Windows: one file position for all threads
+            os.lseek(fd, offset, os.SEEK_SET)
+            return os.write(fd, data)
 
     def replace(self, source: AnyPath, target: AnyPath) -> None:
         """Rename, replacing the target in one step."""

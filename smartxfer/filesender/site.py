@@ -158,6 +158,4 @@ def ini_values() -> Mapping[str, str]:
         "username": parser.get("user", "username", fallback=""),
         "api_key": parser.get("user", "apikey", fallback=""),
     }
-    if values["base_url"]:
-        values["base_url"] = parse_base_url(values["base_url"]).base
     return {name: value for name, value in values.items() if value}

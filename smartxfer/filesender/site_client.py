@@ -32,6 +32,7 @@ class SiteClient(ServiceClient):
         netrc={"username": "login", "api_key": "password"},
         secrets=frozenset({"api_key"}),
         own_file=ini_values,
+        clean_url=lambda text: parse_base_url(text).base,
     )
 
     def __init__(

@@ -148,7 +148,7 @@ class Journal:
         try:
             text = self._storage.load(self._name)
             found = json.loads(text) if text is not None else None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             log.warning("a journal cannot be read, nothing is resumed: %s", error)
             return {}
         if found is None:

@@ -232,7 +232,8 @@ class Operation:
     @contextlib.contextmanager
     def attempt(self) -> Iterator[Attempt]:
         """One try of one request, under watch."""
-        attempt = Attempt(send_timeout=self.policy.stall_window)
+        # The stall guard speaks first; the time-out is there for when it cannot.
+        attempt = Attempt(send_timeout=self.policy.stall_window + 5.0)
         with self.lock:
             self._attempts.add(attempt)
         try:

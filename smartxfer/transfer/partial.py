@@ -174,7 +174,7 @@ class FileSink:
             saved = json.loads(self._side.read_text("utf-8"))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         if isinstance(saved, dict) and saved.get("version") == _VERSION:
             return saved

@@ -44,6 +44,8 @@ class Incoming:
         view = buffer()[: self._pace.step()]
         count = self._wire.guarded(self._what, self._fill, view)
         if now is not None:
+            if now.verdict is not None:  # a socket that was shut looks like the end of the body
+                raise now.verdict
             now.moved += count
             now.guarded = count > 0
         return view[:count]

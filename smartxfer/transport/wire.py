@@ -202,6 +202,9 @@ class Wire:
                 total += len(part)
                 if total > MAX_ANSWER:
                     raise DecodeError(f"{call.what}: the answer is over {MAX_ANSWER} bytes")
+            now = attempts.current()
+            if now is not None and now.verdict is not None and "Content-Length" not in response.headers:
+                raise now.verdict  # a socket that was shut looks like the end of the body
             return b"".join(parts)
 
         body = self.guarded(call.what, content)

@@ -30,7 +30,7 @@ def test_the_course_of_a_file() -> None:
     reporter.begin("a", 100, 10)
     reporter.move("a", 20)
     reporter.move("a", 5)  # too soon to be told
-    clock.advance(0.05)
+    clock.advance(0.06)
     reporter.move("a", 5)
     reporter.move("a", -30)  # a step back is always told
     reporter.move("a", 0, "retrying")
@@ -102,7 +102,7 @@ def test_nonsense(progress: Any) -> None:
         Reporter(progress)
 
 
-@pytest.mark.parametrize(("progress", "label"), [(True, "a.bin"), ("sending", "sending")])
+@pytest.mark.parametrize(("progress", "label"), [(True, "b.bin"), ("sending", "sending")])
 def test_a_bar(monkeypatch: pytest.MonkeyPatch, progress: Any, label: str) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)

@@ -20,7 +20,6 @@ from smartxfer.errors import (
     Truncated,
     UsageError,
 )
-from smartxfer.transfer.operation import Operation
 from smartxfer.transport import RetryPolicy
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -236,10 +235,9 @@ def test_a_server_that_stops_reading_is_a_stall(engine: Any) -> None:
 
     with RawServer(deaf) as server:
         began = time.monotonic()
-        with pytest.raises(NetworkError) as caught:
+        with pytest.raises(Stalled, match="less than 1024 bytes/s"):
             engine(server.url, SLOW).upload(bytes(32 * 1024 * 1024), chunk=32 * 1024 * 1024)
-        assert isinstance(caught.value, TimeoutError)
-        assert time.monotonic() - began < 1 + 1 + 0.5
+        assert time.monotonic() - began < 1 + 1
 
 
 def test_a_server_that_thinks_is_no_stall(engine: Any) -> None:
@@ -278,9 +276,3 @@ def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any
             assert time.monotonic() - began < 2
     assert opened[0]._source._fd == -1
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
-
-
-def test_stalled_is_a_time_out_that_may_be_repeated() -> None:
-    assert issubclass(Stalled, TimeoutError)
-    assert Stalled.retryable
-    assert Operation is not None

@@ -1,0 +1,235 @@
+"""Every name of the vendors' pages is here, with the same parameters, in the same order, with the same defaults.
+
+What we add is keyword-only and stands in the table too, so that an addition is a decision and not an accident.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, Callable, Dict, List, Sequence, Tuple
+
+import attrs
+import pytest
+
+import smartxfer
+from smartxfer import filesender
+
+#: Stands for a parameter without a default.
+REQUIRED = inspect.Parameter.empty
+Parameters = Sequence[Tuple[str, Any]]
+
+
+@attrs.frozen
+class Row:
+    """One name of a vendor's page.
+
+    :param name: dotted, as it is imported; the page's own spelling.
+    :param parameters: (name, default) in the page's order, without ``self``.
+    :param ours: keyword-only parameters that the page does not have; ``**options`` for a catch-all.
+    """
+
+    name: str
+    thing: Callable[..., Any]
+    parameters: Parameters = ()
+    ours: Tuple[str, ...] = ()
+
+
+_WATCHED = ("progress", "cancel", "deadline")
+_CLIENT = filesender.FileSenderClient
+
+FILESENDER = [
+    Row(
+        "FileSenderClient",
+        _CLIENT,
+        [
+            ("base_url", REQUIRED),
+            ("chunk_size", None),
+            ("auth", filesender.Auth()),
+            ("concurrent_files", 1),
+            ("concurrent_chunks", 2),
+        ],
+        ("signing_host", "**options"),
+    ),
+    Row("FileSenderClient.prepare", _CLIENT.prepare),
+    Row("FileSenderClient.create_guest", _CLIENT.create_guest, [("body", REQUIRED)]),
+    Row(
+        "FileSenderClient.upload_workflow",
+        _CLIENT.upload_workflow,
+        [("files", REQUIRED), ("transfer_args", {})],
+        ("link", "resume", "follow_symlinks", *_WATCHED),
+    ),
+    Row(
+        "FileSenderClient.download_files",
+        _CLIENT.download_files,
+        [("token", REQUIRED), ("out_dir", REQUIRED)],
+        ("files", *_WATCHED),
+    ),
+    Row("FileSenderClient.get_server_info", _CLIENT.get_server_info),
+    Row("FileSenderClient.create_transfer", _CLIENT.create_transfer, [("body", REQUIRED)]),
+    Row(
+        "FileSenderClient.update_transfer",
+        _CLIENT.update_transfer,
+        [("transfer_id", REQUIRED), ("body", REQUIRED)],
+    ),
+    Row(
+        "FileSenderClient.update_file",
+        _CLIENT.update_file,
+        [("file_info", REQUIRED), ("body", REQUIRED)],
+    ),
+    Row(
+        "FileSenderClient.upload_file",
+        _CLIENT.upload_file,
+        [("file_info", REQUIRED), ("path", REQUIRED)],
+        _WATCHED,
+    ),
+    Row(
+        "FileSenderClient.download_file",
+        _CLIENT.download_file,
+        [
+            ("token", REQUIRED),
+            ("file_id", REQUIRED),
+            ("out_dir", REQUIRED),
+            ("file_size", None),
+            ("file_name", None),
+        ],
+        _WATCHED,
+    ),
+    Row(
+        "FileSenderClient.upload_complete",
+        _CLIENT.upload_complete,
+        [("file_info", REQUIRED), ("path", REQUIRED)],
+        _WATCHED,
+    ),
+    Row(
+        "UserAuth",
+        filesender.UserAuth,
+        [("username", REQUIRED), ("api_key", REQUIRED), ("delay", 0)],
+    ),
+    Row(
+        "GuestAuth",
+        filesender.GuestAuth,
+        [("guest_token", REQUIRED), ("security_token", None), ("csrf_token", None)],
+    ),
+    Row("Auth", filesender.Auth),
+]
+
+#: A service joins here: its rows, its attributes, its types.
+SERVICES: Dict[str, List[Row]] = {"filesender": FILESENDER}
+
+_URL = "http://127.0.0.1:1"
+
+#: (what it is, the object, its attribute, the value that it has)
+ATTRIBUTES = [
+    ("filesender client", _CLIENT(_URL), "chunk_size", None),
+    ("filesender client", _CLIENT(_URL), "auth", filesender.Auth()),
+    ("filesender client", _CLIENT(_URL), "concurrent_files", 1),
+    ("filesender client", _CLIENT(_URL), "concurrent_chunks", 2),
+    ("filesender client", _CLIENT(_URL, 7, concurrent_chunks=None), "chunk_size", 7),
+    ("filesender client", _CLIENT(_URL, concurrent_chunks=None), "concurrent_chunks", None),
+    ("UserAuth", filesender.UserAuth("ann", "k3y"), "username", "ann"),
+    ("UserAuth", filesender.UserAuth("ann", "k3y"), "api_key", "k3y"),
+    ("UserAuth", filesender.UserAuth("ann", "k3y", 60), "delay", 60),
+    ("GuestAuth", filesender.GuestAuth("v"), "guest_token", "v"),
+    ("GuestAuth", filesender.GuestAuth("v", "s", "c"), "security_token", "s"),
+    ("GuestAuth", filesender.GuestAuth("v", "s", "c"), "csrf_token", "c"),
+]
+
+#: (module, name): types that the pages link to, and what ``smartxfer`` itself offers.
+NAMES = [
+    *[
+        (filesender, name)
+        for name in (
+            "Auth",
+            "File",
+            "FileSenderClient",
+            "FileUpdate",
+            "Guest",
+            "GuestAuth",
+            "PartialTransfer",
+            "ServerInfo",
+            "Transfer",
+            "TransferUpdate",
+            "UserAuth",
+        )
+    ],
+    *[(smartxfer, name) for name in ("FileSenderClient", "GuestAuth", "SmartxferError", "UserAuth")],
+]
+
+ROWS = [pytest.param(row, id=f"{service}-{row.name}") for service, rows in SERVICES.items() for row in rows]
+
+
+def _split(thing: Callable[..., Any]) -> Tuple[List[Tuple[str, Any]], List[str], List[str]]:
+    """(parameters that may be given by place, keyword-only ones, keyword-only ones without a default)."""
+    by_place, by_name, demanded = [], [], []
+    for parameter in inspect.signature(thing).parameters.values():
+        if parameter.name == "self":
+            continue
+        if parameter.kind is parameter.VAR_KEYWORD:
+            by_name.append(f"**{parameter.name}")
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            by_name.append(parameter.name)
+            if parameter.default is REQUIRED:
+                demanded.append(parameter.name)
+        else:
+            assert parameter.kind is parameter.POSITIONAL_OR_KEYWORD, parameter
+            by_place.append((parameter.name, parameter.default))
+    return by_place, by_name, demanded
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_parameters_order_and_defaults(row: Row) -> None:
+    by_place, _, _ = _split(row.thing)
+    assert by_place == list(row.parameters)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_what_we_add_is_keyword_only_optional_and_listed(row: Row) -> None:
+    _, by_name, demanded = _split(row.thing)
+    assert by_name == list(row.ours)
+    assert demanded == []
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_name_is_a_blocking_call(row: Row) -> None:
+    assert not inspect.iscoroutinefunction(row.thing)
+    assert not inspect.isasyncgenfunction(row.thing)
+
+
+@pytest.mark.parametrize(
+    ("thing", "name", "value"),
+    [pytest.param(thing, name, value, id=f"{what}.{name}") for what, thing, name, value in ATTRIBUTES],
+)
+def test_attributes(thing: Any, name: str, value: Any) -> None:
+    assert getattr(thing, name) == value
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [pytest.param(module, name, id=f"{module.__name__}.{name}") for module, name in NAMES]
+)
+def test_names_are_public(module: Any, name: str) -> None:
+    assert getattr(module, name) is not None
+    assert name in module.__all__
+
+
+@pytest.mark.parametrize("auth", [filesender.UserAuth, filesender.GuestAuth])
+def test_the_ways_to_authenticate_are_of_one_kind(auth: Any) -> None:
+    assert issubclass(auth, filesender.Auth)
+
+
+def test_no_method_of_the_table_was_forgotten() -> None:
+    """A public call of the client is in the table, or one of those that we added on purpose."""
+    added = {
+        "close",
+        "delete",
+        "delete_transfer",
+        "explain_credentials",
+        "from_environment",
+        "get",
+        "get_transfer",
+        "list_files",
+        "post",
+        "put",
+    }
+    public = {name for name, _ in inspect.getmembers(_CLIENT, callable) if not name.startswith("_")}
+    listed = {row.name.rpartition(".")[2] for row in FILESENDER if "." in row.name}
+    assert public == listed | added

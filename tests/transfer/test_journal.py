@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import pytest
+from fakeclock import FakeClock
+
+from smartxfer.errors import InProgress
+from smartxfer.seams import Files
+from smartxfer.transfer.journal import DirectoryStorage, Journal, Lock, state_directory, write_whole
+
+KEY = {"service": "s", "origin": "http://h", "account": "me", "recipients": ["a"]}
+
+
+class Memory:
+    """A storage of the caller's own."""
+
+    def __init__(self) -> None:
+        self.texts: Dict[str, str] = {}
+        self.saves = 0
+
+    def load(self, key: str) -> Optional[str]:
+        return self.texts.get(key)
+
+    def save(self, key: str, text: str) -> None:
+        self.saves += 1
+        self.texts[key] = text
+
+    def remove(self, key: str) -> None:
+        self.texts.pop(key, None)
+
+
+def files() -> List[Path]:
+    return sorted((state_directory() / "journals").glob("*"))
+
+
+def test_a_later_run_remembers() -> None:
+    with Journal(KEY, "it") as journal:
+        assert journal.state == {}
+        journal.note(transfer={"id": 5})
+        journal.append("acknowledged", "a", 0)
+        journal.append("acknowledged", "a", 1)
+        journal.append("acknowledged", "b", 0)
+    with Journal(dict(reversed(list(KEY.items()))), "it") as journal:  # the order says nothing
+        assert journal.state == {"transfer": {"id": 5}, "acknowledged": {"a": [0, 1], "b": [0]}}
+        journal.drop("acknowledged", "a")
+    with Journal(KEY, "it") as journal:
+        assert journal.state["acknowledged"] == {"b": [0]}
+        journal.forget()
+    assert files() == []
+    with Journal(KEY, "it") as journal:
+        assert journal.state == {}
+
+
+@pytest.mark.parametrize("change", [{"service": "t"}, {"origin": "https://h"}, {"account": "x"}, {"recipients": []}])
+def test_another_request_remembers_nothing(change: Dict[str, Any]) -> None:
+    with Journal(KEY, "it") as journal:
+        journal.note(a=1)
+    with Journal({**KEY, **change}, "it") as journal:
+        assert journal.state == {}
+
+
+def test_only_its_owner_can_read_it() -> None:
+    with Journal(KEY, "it") as journal:
+        journal.note(token="t")
+        (path,) = files()
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+        assert "http" not in path.name
+
+
+def test_one_process_at_a_time() -> None:
+    with Journal(KEY, "the upload"):
+        with pytest.raises(InProgress, match="the upload") as caught:
+            Journal(KEY, "the upload")
+        assert "wait" in caught.value.hint
+        code = f"from smartxfer.transfer.journal import Journal\nJournal({KEY!r}, 'x')"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=_env())
+        assert "InProgress" in done.stderr
+    Journal(KEY, "the upload").close()
+
+
+def _env() -> Dict[str, str]:
+    import smartxfer
+
+    root = str(Path(smartxfer.__file__).parent.parent)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('{"version": 99, "state": {"a": 1}}', "unknown version"),
+        ('{"state": {"a": 1}}', "unknown version"),
+        ("[]", "unknown version"),
+        ("{", "cannot be read"),
+        ("", "cannot be read"),
+        ("[" * 100_000, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_understood_is_ignored_with_a_warning(
+    caplog: pytest.LogCaptureFixture, text: str, why: str
+) -> None:
+    with Journal(KEY, "it") as journal:
+        journal.note(a=1)
+    (path,) = files()
+    path.write_text(text)
+    with caplog.at_level(logging.WARNING, "smartxfer"):
+        with Journal(KEY, "it") as journal:
+            assert journal.state == {}
+            journal.note(b=2)
+    assert why in caplog.text
+    with Journal(KEY, "it") as journal:
+        assert journal.state == {"b": 2}
+
+
+def test_bytes_that_are_no_text(caplog: pytest.LogCaptureFixture) -> None:
+    with Journal(KEY, "it") as journal:
+        journal.note(a=1)
+    files()[0].write_bytes(b"\xff\xfe")
+    with Journal(KEY, "it") as journal:
+        assert journal.state == {}
+    assert "cannot be read" in caplog.text
+
+
+def test_an_unwritable_directory_costs_the_resume_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "blocker").write_bytes(b"")
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "blocker" / "state"))
+    with Journal(KEY, "it") as journal:
+        journal.note(a=1)
+        journal.append("b", "c", 1)
+        assert journal.state == {"a": 1, "b": {"c": [1]}}
+        journal.save()
+        journal.forget()
+    assert "cannot be written" in caplog.text
+    assert "no lock" in caplog.text
+
+
+def test_it_is_saved_soon_not_at_every_part() -> None:
+    clock, storage = FakeClock(), Memory()
+    with Journal(KEY, "it", storage=storage, clock=clock) as journal:
+        journal.note(transfer=1)
+        before = storage.saves
+        for number in range(100):
+            journal.append("acknowledged", "a", number)
+        assert storage.saves == before
+        clock.advance(0.5)
+        journal.append("acknowledged", "a", 100)
+        assert storage.saves == before + 1
+        journal.append("acknowledged", "a", 101)
+    (text,) = storage.texts.values()
+    assert json.loads(text)["state"]["acknowledged"]["a"] == list(range(102))
+
+
+def test_old_entries_expire() -> None:
+    storage = DirectoryStorage()
+    for name in ("old", "new", "mine"):
+        storage.save(name, "{}")
+    directory = state_directory() / "journals"
+    (directory / "old.jsonxyz.tmp").write_text("left by a killed process")
+    before = time.time() - 22 * 24 * 3600
+    for name in ("old.json", "old.jsonxyz.tmp"):
+        os.utime(directory / name, (before, before))
+    storage.remove("mine")
+    assert [path.name for path in files()] == ["new.json"]
+    storage.remove("mine")  # twice does no harm
+
+
+def test_a_small_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    class Broken(Files):
+        def replace(self, source: Any, target: Any) -> None:
+            raise OSError("no")
+
+    path = tmp_path / "state.json"
+    write_whole(path, "one")
+    with pytest.raises(OSError, match="no"):
+        write_whole(path, "two", Broken())
+    assert path.read_text() == "one"
+    assert [found.name for found in tmp_path.iterdir()] == ["state.json"]
+
+
+def test_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", "~/elsewhere")
+    assert state_directory() == Path.home() / "elsewhere"
+    monkeypatch.delenv("SMARTXFER_STATE_DIR")
+    assert state_directory().name == "smartxfer"
+
+
+def test_a_lock_can_be_taken_again() -> None:
+    lock = Lock("name", "it")
+    lock.release()
+    lock.release()
+    Lock("name", "it").release()

@@ -1,0 +1,405 @@
+"""The partial file and the side file that owns it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+from fakeclock import FakeClock
+
+from smartxfer.errors import DiskFull, InProgress, LocalError
+from smartxfer.seams import Files
+from smartxfer.transfer.partial import FileSink, _beside
+
+ID = {"object": 1}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "out.bin"
+
+
+def names(target: Path) -> List[str]:
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def begun(target: Path, size: Any = 10, identity: Any = None, **settings: Any) -> Any:
+    """(sink, extents that are there)."""
+    sink = FileSink(target, **settings)
+    return sink, sorted(sink.begin(size, identity or ID))
+
+
+def left(target: Path, *pieces: Any) -> None:
+    """An earlier run that wrote (offset, bytes) and stopped."""
+    sink, _ = begun(target)
+    for offset, data in pieces:
+        sink.write_at(data, offset)
+    sink.leave()
+
+
+def test_it_has_its_name_only_when_it_is_complete(target: Path) -> None:
+    sink, have = begun(target)
+    assert have == []
+    sink.write_at(b"56789", 5)
+    assert names(target) == ["out.bin.part", "out.bin.part.json"]
+    sink.write_at(memoryview(b"01234"), 0)
+    assert sink.digest("md5") == hashlib.md5(b"0123456789").hexdigest()
+    sink.commit()
+    assert names(target) == ["out.bin"]
+    assert target.read_bytes() == b"0123456789"
+
+
+def test_what_stood_there_stands_until_then(target: Path) -> None:
+    target.write_bytes(b"old")
+    sink, _ = begun(target)
+    sink.write_at(b"0123456789", 0)
+    assert target.read_bytes() == b"old"
+    sink.commit()
+    assert target.read_bytes() == b"0123456789"
+
+
+def test_a_length_that_is_wrong_is_never_committed(target: Path) -> None:
+    sink, _ = begun(target)
+    sink.write_at(b"012345678", 0)
+    with pytest.raises(LocalError, match="holds 9 bytes, not 10"):
+        sink.commit()
+    assert not target.exists()
+    sink.leave()
+
+
+def test_a_later_run_goes_on(target: Path) -> None:
+    left(target, (0, b"01"), (2, b"2"), (7, b"78"))
+    sink, have = begun(target)
+    assert have == [(0, 3), (7, 9)]
+    sink.write_at(b"3456", 3)
+    sink.write_at(b"9", 9)
+    sink.commit()
+    assert target.read_bytes() == b"0123456789"
+
+
+def test_nothing_is_left_of_an_empty_one(target: Path) -> None:
+    left(target)
+    assert names(target) == []
+
+
+@pytest.mark.parametrize(("size", "identity"), [(11, ID), (10, {"object": 2}), (None, ID)])
+def test_another_object_starts_anew(target: Path, size: Any, identity: Any) -> None:
+    left(target, (0, b"01234"))
+    sink, have = begun(target, size, identity)
+    assert have == []
+    assert (target.parent / "out.bin.part").stat().st_size == 0
+    sink.leave()
+
+
+def test_restart_empties_it(target: Path) -> None:
+    sink, _ = begun(target)
+    sink.write_at(b"01234", 0)
+    sink.restart()
+    assert (target.parent / "out.bin.part").stat().st_size == 0
+    sink.leave()
+    assert names(target) == []
+
+
+# -- damage --------------------------------------------------------------------------------------------
+
+
+def part_of(target: Path) -> Path:
+    return target.with_name("out.bin.part")
+
+
+def side_of(target: Path) -> Path:
+    return target.with_name("out.bin.part.json")
+
+
+def test_damaged_bytes_are_not_built_upon(target: Path, caplog: pytest.LogCaptureFixture) -> None:
+    left(target, (0, b"012"), (5, b"567"))
+    with part_of(target).open("r+b") as part:
+        part.seek(6)
+        part.write(b"X")
+    sink, have = begun(target)
+    assert have == [(0, 3)]
+    assert "bytes 5 to 8" in caplog.text
+    sink.leave()
+
+
+def test_a_tail_that_was_lost_is_not_built_upon(target: Path) -> None:
+    left(target, (0, b"012"), (5, b"567"))
+    os.truncate(part_of(target), 7)
+    sink, have = begun(target)
+    assert have == [(0, 3)]
+    sink.leave()
+
+
+@pytest.mark.parametrize(
+    "runs", [None, 5, [5], [[1]], [["a", "b", "c"]], [[-1, 3, 0]], [[0, 99, 0]], [[3, 1, 0]], [[0, 3, 1.5]]]
+)
+def test_runs_that_make_no_sense(target: Path, runs: Any) -> None:
+    left(target, (0, b"012"))
+    state = json.loads(side_of(target).read_text())
+    side_of(target).write_text(json.dumps({**state, "runs": runs}))
+    sink, have = begun(target)
+    assert have == []
+    sink.leave()
+
+
+# -- what belongs to others ----------------------------------------------------------------------------
+
+
+def finish(target: Path) -> FileSink:
+    sink, have = begun(target)
+    assert have == []
+    sink.write_at(b"0123456789", 0)
+    return sink  # type: ignore[no-any-return]
+
+
+def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
+    part_of(target).write_bytes(b"theirs")
+    before = part_of(target).stat()
+    opened: List[str] = []
+
+    class Watching(Files):
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+            opened.append(Path(path).name)
+            return super().open(path, flags, mode)
+
+    sink, _ = begun(target, files=Watching())
+    sink.write_at(b"0123456789", 0)
+    sink.commit()
+    assert opened == ["out.bin.2.part"]
+    assert part_of(target).read_bytes() == b"theirs"
+    assert part_of(target).stat().st_mtime_ns == before.st_mtime_ns
+    assert names(target) == ["out.bin", "out.bin.part"]
+
+
+def test_a_partial_file_that_was_replaced_is_anothers(target: Path) -> None:
+    left(target, (0, b"01234"))
+    theirs = target.with_name("theirs")
+    theirs.write_bytes(b"theirs")
+    theirs.replace(part_of(target))
+    finish(target).commit()
+    assert part_of(target).read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("kind", ["symlink", "dangling", "directory", "fifo"])
+def test_what_is_no_file_is_not_followed(target: Path, tmp_path: Path, kind: str) -> None:
+    elsewhere = tmp_path / "precious"
+    elsewhere.write_bytes(b"precious")
+    if kind == "directory":
+        part_of(target).mkdir()
+    elif kind == "fifo":
+        os.mkfifo(str(part_of(target)))
+    else:
+        part_of(target).symlink_to(elsewhere if kind == "symlink" else tmp_path / "nowhere")
+    finish(target).commit()
+    assert target.read_bytes() == b"0123456789"
+    assert elsewhere.read_bytes() == b"precious"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_side_file_that_is_none_of_ours_is_left_alone(target: Path, caplog: pytest.LogCaptureFixture) -> None:
+    side_of(target).write_text("my own notes")
+    finish(target).commit()
+    assert side_of(target).read_text() == "my own notes"
+    side_of(target).write_text(json.dumps({"version": 99, "runs": []}))
+    finish(target).commit()
+    assert json.loads(side_of(target).read_text())["version"] == 99
+    assert "unknown version" in caplog.text
+
+
+def test_a_partial_file_that_is_swapped_meanwhile_gets_no_name(target: Path) -> None:
+    sink = finish(target)
+    part_of(target).unlink()
+    part_of(target).write_bytes(b"9876543210")
+    with pytest.raises(LocalError, match="another file"):
+        sink.commit()
+    assert not target.exists()
+    sink.leave()
+
+
+def test_a_partial_file_that_vanishes_is_no_success(target: Path) -> None:
+    sink = finish(target)
+    part_of(target).unlink()
+    with pytest.raises(LocalError):
+        sink.commit()
+    assert not target.exists()
+    sink.leave()
+
+
+def test_others_stand_everywhere(target: Path) -> None:
+    for suffix in ["", *[f".{number}" for number in range(2, 10)]]:
+        target.with_name(f"out.bin{suffix}.part").touch()
+    with pytest.raises(LocalError, match="partial files of others"):
+        begun(target)
+    begun(target.with_name("other"))[0].leave()
+
+
+# -- the disk ------------------------------------------------------------------------------------------
+
+
+class FullDisk(Files):
+    """Takes ``room`` bytes, and two at a time."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
+        count = min(2, len(data), self.room)
+        if not count:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= count
+        return super().pwrite(fd, data[:count], offset)
+
+    def free_space(self, directory: Any) -> int:
+        return self.room
+
+
+def test_a_full_disk_keeps_what_is_there(target: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sink, _ = begun(target, files=FullDisk(7))
+    assert "needs 10 bytes and 7 are free" in caplog.text
+    sink.write_at(b"012", 0)
+    with pytest.raises(DiskFull, match="No space left") as caught:
+        sink.write_at(b"3456789", 3)
+    assert caught.value.errno == errno.ENOSPC
+    assert not caught.value.retryable
+    assert "run again" in caught.value.hint
+    sink.leave()
+    sink, have = begun(target)
+    assert have == [(0, 3)]
+    sink.write_at(b"3456789", 3)
+    sink.commit()
+    assert target.read_bytes() == b"0123456789"
+
+
+def test_a_rename_that_fails_keeps_everything(target: Path) -> None:
+    class Stuck(Files):
+        def replace(self, source: Any, goal: Any) -> None:
+            if Path(goal) == target:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            super().replace(source, goal)
+
+    sink, _ = begun(target, files=Stuck())
+    sink.write_at(b"0123456789", 0)
+    with pytest.raises(LocalError, match="Permission denied"):
+        sink.commit()
+    sink.leave()
+    assert not target.exists()
+    sink, have = begun(target)
+    assert have == [(0, 10)]
+    sink.commit()
+    assert target.read_bytes() == b"0123456789"
+
+
+def test_a_directory_in_the_way(target: Path) -> None:
+    target.mkdir()
+    with pytest.raises(LocalError, match="is a directory"):
+        begun(target)
+
+
+def test_a_parent_that_is_a_file(target: Path) -> None:
+    target.write_bytes(b"x")
+    with pytest.raises(LocalError, match="cannot write"):
+        begun(target / "deeper")
+
+
+def test_a_side_file_that_cannot_be_written_is_a_warning(target: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class NoSide(Files):
+        def replace(self, source: Any, goal: Any) -> None:
+            if str(goal).endswith(".json"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().replace(source, goal)
+
+    sink, _ = begun(target, files=NoSide())
+    sink.write_at(b"0123456789", 0)
+    sink.commit()
+    assert names(target) == ["out.bin"]
+    assert "cannot note how far" in caplog.text
+
+
+# -- more ----------------------------------------------------------------------------------------------
+
+
+def test_it_is_noted_now_and_then_what_is_there(target: Path) -> None:
+    clock = FakeClock()
+    sink, _ = begun(target, clock=clock)
+    sink.write_at(b"01", 0)
+    assert json.loads(side_of(target).read_text())["runs"] == []
+    clock.advance(1.0)
+    sink.write_at(b"23", 2)
+    ((start, stop, _),) = json.loads(side_of(target).read_text())["runs"]
+    assert (start, stop) == (0, 4)
+    assert (side_of(target).stat().st_mode & 0o777) == 0o600
+    sink.leave()
+
+
+def test_the_side_file_holds_what_it_was_given_and_no_more(target: Path) -> None:
+    left(target, (0, b"01"))
+    state = json.loads(side_of(target).read_text())
+    assert sorted(state) == ["identity", "inode", "runs", "size", "version"]
+    assert state["identity"] == ID
+
+
+def test_many_threads_write_one_file(target: Path) -> None:
+    size, step = 400_000, 1000
+    data = os.urandom(size)
+    sink, _ = begun(target, size)
+
+    def write(first: int) -> None:
+        for start in range(first * 100_000, (first + 1) * 100_000, step):
+            sink.write_at(data[start : start + step], start)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    sink.leave()
+    sink, have = begun(target, size)
+    assert sum(stop - start for start, stop in have) == size
+    sink.commit()
+    assert target.read_bytes() == data
+
+
+def test_only_one_at_a_time(target: Path) -> None:
+    sink, _ = begun(target)
+    with pytest.raises(InProgress):
+        begun(target)
+    sink.leave()
+    begun(target)[0].leave()
+
+
+def test_an_unwritable_state_directory_is_a_warning(
+    target: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocker = target.with_name("blocker")
+    blocker.write_bytes(b"")
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(blocker / "state"))
+    with caplog.at_level(logging.WARNING, "smartxfer"):
+        finish(target).commit()
+    assert target.read_bytes() == b"0123456789"
+    assert "no lock" in caplog.text
+
+
+@pytest.mark.parametrize("stem", ["x" * 255, "ü" * 127, "x" * 243, "x" * 244])
+def test_long_names_have_room_for_the_suffix(tmp_path: Path, stem: str) -> None:
+    target = tmp_path / stem
+    left(target, (0, b"01"))
+    assert len(names(target)) == 2
+    assert all(len(os.fsencode(name)) <= 255 for name in names(target))
+    sink, have = begun(target)
+    assert have == [(0, 2)]
+    sink.write_at(b"23456789", 2)
+    sink.commit()
+    assert names(target) == [stem]
+
+
+def test_long_or_odd_names_do_not_share_a_partial_file() -> None:
+    assert _beside(Path("x" * 250 + "1"), ".part") != _beside(Path("x" * 250 + "2"), ".part")
+    odd = [os.fsdecode(b"\xff"), os.fsdecode(b"\xfe")]
+    assert _beside(Path(odd[0]), ".part") != _beside(Path(odd[1]), ".part")

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import Any, List, Optional
+
+import pytest
+import requests
+from rawserver import Peer, RawServer, Request, answering, ranged
+
+from smartxfer.errors import DecodeError, NotFound, RangeMismatch, SizeMismatch
+from smartxfer.transfer.ranges import open_range
+from smartxfer.transport import Call
+
+DATA = bytes(range(256)) * 1000
+
+
+def read(engine: Any, handler: Any, start: int, stop: Optional[int], size: Optional[int] = len(DATA)) -> Any:
+    """(bytes, whole, start, size, Range header) of one try."""
+    with RawServer(handler) as server:
+        made = engine(server.url)
+        found = bytearray()
+        with open_range(made.wire, Call("GET", f"{server.url}/x"), start, stop, size) as incoming:
+            while True:
+                block = incoming.read()
+                if not block:
+                    break
+                found += block
+        asked = server.requests[0].headers.get("range")
+        return bytes(found), incoming.whole, incoming.start, incoming.size, asked
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "header"),
+    [(0, 100, "bytes=0-99"), (100, 101, "bytes=100-100"), (5, len(DATA), f"bytes=5-{len(DATA) - 1}")],
+)
+def test_a_range(engine: Any, start: int, stop: int, header: str) -> None:
+    found = read(engine, answering(ranged(DATA)), start, stop)
+    assert found == (DATA[start:stop], False, start, stop - start, header)
+
+
+@pytest.mark.parametrize(("stop", "size"), [(len(DATA), len(DATA)), (None, None), (None, len(DATA))])
+def test_the_whole_is_asked_for_without_a_range(engine: Any, stop: Any, size: Any) -> None:
+    assert read(engine, answering(ranged(DATA)), 0, stop, size) == (DATA, True, 0, len(DATA), None)
+
+
+def test_without_a_length(engine: Any) -> None:
+    def reply(request: Request, peer: Peer) -> None:
+        peer.answer(200, DATA, length=None)
+        peer.close()
+
+    assert read(engine, answering(reply), 0, None, None) == (DATA, True, 0, None, None)
+
+
+def test_a_200_to_a_range_says_that_it_is_the_whole(engine: Any) -> None:
+    found = read(engine, answering(lambda request, peer: peer.answer(200, DATA)), 100, 200)
+    assert found[:3] == (DATA, True, 0)
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    [
+        "",
+        "bytes 101-199/256000",
+        "bytes 99-199/256000",
+        "bytes 100-198/256000",
+        "bytes 100-199/256001",
+        "bytes 100-199",
+        "chars 100-199/256000",
+        "bytes 100-199/256000, 300-400/256000",
+        "bytes \u0661\u0660\u0660-199/256000",
+        f"bytes 100-{'9' * 5000}/256000",
+    ],
+)
+def test_a_wrong_content_range_is_refused_before_a_byte_is_read(engine: Any, content_range: str) -> None:
+    def reply(request: Request, peer: Peer) -> None:
+        field = f"Content-Range: {content_range}".encode("utf-8").decode("latin-1")
+        peer.answer(206, DATA[100:200], *([field] if content_range else []))
+
+    with pytest.raises(RangeMismatch, match=r"asked for bytes 100-199/256000"):
+        read(engine, answering(reply), 100, 200)
+
+
+def test_a_total_that_the_server_does_not_know_is_accepted(engine: Any) -> None:
+    reply = answering(lambda request, peer: peer.answer(206, DATA[5:9], "Content-Range: bytes 5-8/*"))
+    assert read(engine, reply, 5, 9)[0] == DATA[5:9]
+
+
+@pytest.mark.parametrize("status", [201, 204, 206])
+def test_another_status(engine: Any, status: int) -> None:
+    with pytest.raises(RangeMismatch, match=f"unexpected answer {status}"):
+        read(engine, answering(lambda request, peer: peer.answer(status)), 0, len(DATA))
+
+
+def test_another_size_than_listed(engine: Any) -> None:
+    with pytest.raises(SizeMismatch) as caught:
+        read(engine, answering(lambda request, peer: peer.answer(200, DATA + b"x")), 0, len(DATA))
+    assert (caught.value.expected, caught.value.actual) == (len(DATA), len(DATA) + 1)
+
+
+def test_a_packed_file_is_refused(engine: Any) -> None:
+    reply = answering(lambda request, peer: peer.answer(200, DATA, "Content-Encoding: gzip"))
+    with pytest.raises(DecodeError, match="gzip"):
+        read(engine, reply, 0, None, None)
+
+
+def test_an_error_is_raised_with_its_words(engine: Any) -> None:
+    with pytest.raises(NotFound, match="expired"):
+        read(engine, answering(lambda request, peer: peer.answer(404, b"expired")), 0, None, None)
+
+
+def test_the_services_own_check_comes_first(engine: Any) -> None:
+    seen: List[int] = []
+
+    def accept(response: requests.Response) -> None:
+        seen.append(response.status_code)
+        raise DecodeError("a page")
+
+    with RawServer(answering(ranged(DATA))) as server:
+        made = engine(server.url)
+        with pytest.raises(DecodeError, match="a page"):
+            with open_range(made.wire, Call("GET", server.url), 0, None, None, accept):
+                raise AssertionError("not reached")
+    assert seen == [200]
