@@ -9,7 +9,7 @@ from smartxfer import __version__
 from smartxfer.credentials import Credentials, ServiceNames, look_up
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.seams import SYSTEM_CLOCK, Clock
-from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact
+from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact, without_query
 from smartxfer.transport.status import http_error
 
 __all__ = ["ServiceClient"]
@@ -192,12 +192,18 @@ class ServiceClient:
             "make one in each process"
         )
 
+    @property
+    def _shown_url(self) -> Optional[str]:
+        """What was given as address, without the password or the token that may stand in it."""
+        return None if self._given_url is None else without_query(self._given_url)
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._given_url!r})"
+        return f"{type(self).__name__}({self._shown_url!r})"
 
 
 def _pair(timeout: Any) -> Tuple[float, float]:
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    if len(pair) != 2 or any(seconds <= 0 for seconds in pair):
+    good = len(pair) == 2 and all(isinstance(seconds, (int, float)) and seconds > 0 for seconds in pair)
+    if not good:
         raise UsageError(f"timeout must be seconds or (connect, read) seconds, not {timeout!r}")
     return (float(pair[0]), float(pair[1]))

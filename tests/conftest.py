@@ -5,11 +5,16 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# importlib mode leaves sys.path alone: rawserver and fakeclock stand here. Appended, so that no directory
+# hides a module of Python's own.
+sys.path.append(str(Path(__file__).parent))
 
 # Seeded by the test itself: a failure repeats, and an old run says nothing about a new one.
 settings.register_profile(

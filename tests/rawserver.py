@@ -26,7 +26,7 @@ class Request:
 class Peer:
     """The server's end of one connection."""
 
-    def __init__(self, sock: socket.socket, number: int, server: "RawServer") -> None:
+    def __init__(self, sock: socket.socket, number: int, server: RawServer) -> None:
         self.sock = sock
         self.number = number
         self.server = server
@@ -132,7 +132,7 @@ class RawServer:
     def url(self) -> str:
         return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
-    def __enter__(self) -> "RawServer":
+    def __enter__(self) -> RawServer:
         self._threads[0].start()
         return self
 

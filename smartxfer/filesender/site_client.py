@@ -153,4 +153,4 @@ class SiteClient(ServiceClient):
         return self._calls.describe(method, path, body=dict(params))
 
     def __repr__(self) -> str:
-        return f"FileSenderClient({self._given_url!r}, auth={self.auth!r})"
+        return f"FileSenderClient({self._shown_url!r}, auth={self.auth!r})"

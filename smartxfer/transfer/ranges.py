@@ -55,7 +55,7 @@ class Incoming:
         plain = getattr(self._raw, "_fp", None)
         if isinstance(plain, http.client.HTTPResponse):
             count = plain.readinto(view)
-            if not count:
+            if not count and not plain.length:  # short of its length, the connection is of no use
                 self._raw.release_conn()
             return count
         data = self._raw.read1(len(view), False) or b""

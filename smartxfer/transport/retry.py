@@ -7,7 +7,7 @@ One frozen policy and one small counter; every loop in the package that repeats 
 import email.utils
 import logging
 from datetime import timezone
-from typing import Any, Callable, FrozenSet, Optional
+from typing import Any, Callable, FrozenSet, Iterable, Optional
 
 import attrs
 import urllib3
@@ -23,6 +23,10 @@ log = logging.getLogger("smartxfer.transport")
 _REFUSALS = frozenset({429, 503})
 #: Answers of a gateway that does not know what became of the request.
 _LOST_BEHIND_GATEWAY = frozenset({502, 504})
+
+
+def _numbers(statuses: Iterable[int]) -> FrozenSet[int]:
+    return frozenset(statuses)
 
 
 @attrs.frozen
@@ -44,7 +48,7 @@ class RetryPolicy:
     backoff_cap: float = attrs.field(default=20.0, validator=attrs.validators.ge(0))
     retry_after_cap: float = attrs.field(default=120.0, validator=attrs.validators.ge(0))
     statuses: FrozenSet[int] = attrs.field(
-        default=frozenset({408, 429, 500, 502, 503, 504}), converter=frozenset
+        default=frozenset({408, 429, 500, 502, 503, 504}), converter=_numbers
     )
     budget: float = attrs.field(default=600.0, validator=attrs.validators.gt(0))
     stall_speed: int = attrs.field(default=1024, validator=attrs.validators.ge(0))

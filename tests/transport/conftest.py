@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
-
-# importlib mode leaves sys.path alone; appended, so that no directory here hides a module of Python's own.
-sys.path.append(str(Path(__file__).parent.parent))
-
 from fakeclock import FakeClock
 
 from smartxfer.transport import Origin, RetryPolicy, Wire

@@ -6,7 +6,7 @@ import gzip
 import io
 import threading
 import time
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict
 
 import pytest
 import requests

@@ -1,0 +1,48 @@
+"""What goes wrong between a FileSender client and its server; every planned fault must have fired."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator, List
+
+import pytest
+
+# importlib mode leaves sys.path alone; appended, so that no directory here hides a module of Python's own.
+sys.path.extend([str(Path(__file__).parent.parent), str(Path(__file__).parent)])
+
+from stage import Stage
+
+
+@pytest.fixture
+def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """``make_stage(**site)``: a server with that configuration, and clients of it."""
+    stages: List[Stage] = []
+
+    def make(**site: Any) -> Stage:
+        directory = tmp_path / f"stage{len(stages)}" if stages else tmp_path
+        directory.mkdir(exist_ok=True)
+        stages.append(Stage(directory, **site))
+        return stages[-1]
+
+    yield make
+    unfired = [fault for stage in stages for fault in stage.server.unfired()]
+    crashes = [crash for stage in stages for crash in stage.site.listener.crashes]
+    for stage in stages:
+        stage.close()
+    assert not unfired, f"planned, but never seen: {unfired}"
+    assert not crashes, f"the server has a bug: {crashes}"
+
+
+@pytest.fixture
+def stage(make_stage: Callable[..., Stage]) -> Stage:
+    """A stock site, but for small chunks."""
+    return make_stage()
+
+
+@pytest.fixture
+def log(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
+    """The log, from DEBUG on."""
+    caplog.set_level(logging.DEBUG)
+    return caplog

@@ -1,0 +1,134 @@
+"""Connections that cannot be made, or break in the middle: F01 to F04."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+from fakeclock import FakeClock
+from rawserver import refused_port
+from stage import CHUNK, CHUNK_SIZE, DOWNLOAD, INFO, digest, noise, waits
+
+from smartxfer import FileSenderClient
+from smartxfer.errors import NetworkError
+from smartxfer.local import LocalServer
+from smartxfer.transport import RetryPolicy
+
+DATA = noise(5 * CHUNK_SIZE)
+MIB = 1024 * 1024
+
+
+class _Starting(FakeClock):
+    """Starts a server while the client waits for the second time."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(wall=time.time(), chance=1.0)
+        self.port = port
+        self.server: Any = None
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        if len(self.waits) == 2:
+            self.server = LocalServer(filesender={"port": self.port}).start()
+
+
+def test_f01_refused_then_up(log: Any) -> None:
+    with refused_port() as port:
+        pass
+    clock = _Starting(port)
+    policy = RetryPolicy()
+    with FileSenderClient(f"http://127.0.0.1:{port}", retry=policy, clock=clock) as client:
+        try:
+            assert client.get_server_info()["name"] == "FileSender"
+        finally:
+            if clock.server is not None:
+                clock.server.stop()
+    assert clock.waits == [0.5, 1.0]
+    assert max(clock.waits) <= policy.backoff_cap
+    assert len(waits(log.records)) == 2
+    assert clock.server.filesender.count(INFO) == 1
+
+
+def test_f01_refused_for_good() -> None:
+    clock = FakeClock()
+    with refused_port() as port:
+        with FileSenderClient(f"http://127.0.0.1:{port}", clock=clock) as client:
+            with pytest.raises(NetworkError, match=f"GET http://127.0.0.1:{port}/rest.php/info"):
+                client.get_server_info()
+    assert len(clock.waits) == 5
+
+
+def _chunk_requests(stage: Any) -> List[int]:
+    return [stage.site.count(f"PUT /rest.php/file/*/chunk/{at}") for at in range(0, len(DATA), CHUNK_SIZE)]
+
+
+def test_f02_reset_before_an_answer_once(stage: Any) -> None:
+    fault = stage.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "reset-before")
+    transfer = stage.client().upload_workflow([stage.file(DATA)], link=True)
+    assert fault.fired == 1
+    assert digest(stage.stored()["a.bin"]) == digest(DATA)
+    assert _chunk_requests(stage) == [1, 2, 1, 1, 1]
+    assert transfer.results[0].retries == 1
+    assert stage.status == "available"
+
+
+def test_f02_reset_before_an_answer_always(stage: Any) -> None:
+    where = f"/rest.php/file/*/chunk/{CHUNK_SIZE}"
+    fault = stage.fault(f"PUT {where}", "reset-before", times=None)
+    with pytest.raises(NetworkError) as caught:
+        stage.client().upload_workflow([stage.file(DATA)], link=True)
+    assert fault.fired == 6
+    assert f"PUT {stage.url}/rest.php/file/" in str(caught.value)
+    assert f"/chunk/{CHUNK_SIZE}" in str(caught.value)
+    assert stage.status != "available"
+
+
+@pytest.mark.parametrize("concurrent_chunks", [1, 3])
+def test_f03_reset_in_mid_chunk(make_stage: Any, concurrent_chunks: int) -> None:
+    stage = make_stage(upload_chunk_size=5 * MIB)
+    data = noise(12 * MIB + 1)
+    fault = stage.fault(f"PUT /rest.php/file/*/chunk/{5 * MIB}", "reset-after 256K", times=2)
+    seen: List[Any] = []
+    client = stage.client(concurrent_chunks=concurrent_chunks)
+    transfer = client.upload_workflow([stage.file(data)], link=True, progress=seen.append)
+    assert fault.fired == 2
+    assert digest(stage.stored()["a.bin"]) == digest(data)
+    assert stage.site.count(f"PUT /rest.php/file/*/chunk/{5 * MIB}", status=200) == 1
+    steps = [event.done for event in seen]
+    assert max(steps) == len(data), "no more than all of it, ever"
+    assert steps[-1] == len(data)
+    assert any(after < before for before, after in zip(steps, steps[1:])), "the chunk was taken back"
+    assert transfer.results[0].retries == 2
+
+
+@pytest.mark.parametrize("place", [1, 256 * 1024, 3 * MIB - 1], ids=["first", "middle", "last"])
+def test_f04_reset_in_mid_download(stage: Any, place: int) -> None:
+    data = noise(3 * MIB)
+    transfer = stage.published(data)
+    fault = stage.fault(DOWNLOAD, f"reset-after-sent {place}")
+    client = stage.client()
+    [result] = client.download_files(transfer.token, stage.out)
+    assert fault.fired == 1
+    assert digest((stage.out / "a.bin").read_bytes()) == digest(data)
+    assert result.retries == 1
+    assert stage.site.count(DOWNLOAD) == 2
+    threads = threading.active_count()
+    client.close()
+    stage.server.stop()  # its account is complete now
+    assert threading.active_count() <= threads
+    assert sum(stage.sent(DOWNLOAD)) - len(data) <= MIB, "no more than one block came twice"
+    assert sorted(path.name for path in Path(stage.out).iterdir()) == ["a.bin"]
+
+
+def test_f04_what_came_is_not_fetched_again(stage: Any) -> None:
+    data = noise(3 * MIB)
+    transfer = stage.published(data)
+    stage.fault(DOWNLOAD, "truncate 2M")
+    stage.client().download_files(transfer.token, stage.out)
+    assert digest((stage.out / "a.bin").read_bytes()) == digest(data)
+    assert stage.site.count(DOWNLOAD, status=206) == 1
+    stage.server.stop()
+    assert sum(stage.sent(DOWNLOAD)) <= len(data) + 1, "a range may begin one byte early"
