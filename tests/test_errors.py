@@ -15,9 +15,7 @@ from smartxfer.errors import SmartxferError
 from smartxfer.transfer.result import FileResult
 
 CLASSES: List[Type[SmartxferError]] = [
-    found
-    for found in vars(errors).values()
-    if inspect.isclass(found) and issubclass(found, SmartxferError)
+    found for found in vars(errors).values() if inspect.isclass(found) and issubclass(found, SmartxferError)
 ]
 
 #: name: (parent, built-in that old scripts catch)
@@ -119,7 +117,15 @@ def test_a_batch_carries_every_result() -> None:
     assert [one.status for one in error.errors] == [404]
 
 
-RETRYABLE = {"NetworkError", "ConnectTimeout", "ReadTimeout", "Stalled", "Truncated", "RateLimited", "ServerError"}
+RETRYABLE = {
+    "NetworkError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "Stalled",
+    "Truncated",
+    "RateLimited",
+    "ServerError",
+}
 NOT_ACTED_ON = {"ConnectTimeout", "TLSError", "ProxyError", "RateLimited"}
 
 

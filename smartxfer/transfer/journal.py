@@ -105,8 +105,8 @@ class DirectoryStorage:
                 path.unlink()
 
     def _expired(self, oldest: float) -> Iterator[Path]:
-        """Old journals, and what a killed process left of writing one."""
-        for pattern in ("*.json", "*.tmp"):
+        """Old journals, what a killed process left of writing one, and locks that nobody took since."""
+        for pattern in ("*.json", "*.tmp", "../locks/*.lock"):
             for path in self._path("").parent.glob(pattern):
                 with contextlib.suppress(FileNotFoundError):
                     if path.stat().st_mtime < oldest:

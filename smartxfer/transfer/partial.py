@@ -27,6 +27,8 @@ log = logging.getLogger("smartxfer.transfer")
 _VERSION = 1
 _SAVE_EVERY = 1.0
 _BLOCK = 1024 * 1024
+#: Bytes that a side file may need on a full disk.
+_NOTE_ROOM = 64 * 1024
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _LONGEST_NAME = 255 - len(".9.part.json")
 
@@ -133,7 +135,9 @@ class FileSink:
         """Save what is there for a later run; an empty partial file is not kept."""
         if self._fd >= 0:
             if self._runs:
-                self._save()
+                if not self._save():
+                    self._make_room()
+                    self._save()
             else:
                 for path in (self._part, self._side):
                     _unlink(path)
@@ -181,7 +185,7 @@ class FileSink:
         log.warning("%s is of an unknown version and is left alone", self._side)
         return None
 
-    def _save(self) -> None:
+    def _save(self) -> bool:
         with self._mutex:
             self._saved_at = self._clock.monotonic()
             runs = [[start, stop, checksum] for stop, (start, checksum) in self._runs.items()]
@@ -196,6 +200,18 @@ class FileSink:
             write_whole(self._side, json.dumps(state), self._files)
         except OSError as error:
             log.warning("cannot note how far %s is: %s", self.path, error)
+            return False
+        return True
+
+    def _make_room(self) -> None:
+        """Give up the last bytes of the partial file: on a full disk the note about the others needs room."""
+        with self._mutex:
+            last = max(self._runs)
+            start, _ = self._runs.pop(last)
+            keep = max(start, last - _NOTE_ROOM)
+            os.ftruncate(self._fd, keep)
+            if keep > start:
+                self._runs[keep] = (start, self._checksum(start, keep) or 0)
 
     def _checked(self, runs: Any, length: int) -> Dict[int, Tuple[int, int]]:
         """Those of the noted runs whose bytes are really there."""
@@ -207,21 +223,22 @@ class FileSink:
                 continue
             if not 0 <= start < stop <= length:
                 continue
-            found, at = 0, start
-            while at < stop:
-                data = self._read(min(_BLOCK, stop - at), at)
-                if not data:
-                    break
-                found, at = quick(data, found), at + len(data)
-            if found == checksum and at == stop:
+            if self._checksum(start, stop) == checksum:
                 good[stop] = (start, checksum)
             else:
                 log.warning("bytes %d to %d of %s are damaged and are fetched again", start, stop, self._part)
         return good
 
-    def _read(self, count: int, offset: int) -> bytes:
-        os.lseek(self._fd, offset, os.SEEK_SET)
-        return os.read(self._fd, count)
+    def _checksum(self, start: int, stop: int) -> Optional[int]:
+        """The checksum of the bytes [start, stop); None where some of them are not there."""
+        found, at = 0, start
+        os.lseek(self._fd, start, os.SEEK_SET)
+        while at < stop:
+            data = os.read(self._fd, min(_BLOCK, stop - at))
+            if not data:
+                return None
+            found, at = quick(data, found), at + len(data)
+        return found
 
     def _warn_of_space(self) -> None:
         if self._size is None:

@@ -1,6 +1,7 @@
 """A whole answer in memory, of bounded size, and its JSON."""
 
 import json
+import zlib
 from typing import Any, Mapping, Optional, Sequence, Tuple, Type, Union
 
 import attrs
@@ -8,7 +9,7 @@ import attrs
 from smartxfer.errors import DecodeError
 from smartxfer.transport.redact import clean
 
-__all__ = ["MAX_ANSWER", "Answer"]
+__all__ = ["MAX_ANSWER", "Answer", "unpacked"]
 
 #: Largest answer that is held in memory, in bytes.  Files are streamed and know no such limit.
 MAX_ANSWER = 8 * 1024 * 1024
@@ -53,3 +54,21 @@ class Answer:
             f"{self.what}: the answer cannot be decoded ({why}, {kind}): {start!r}",
             hint="check that the base URL is the service's own, not a login page or a proxy",
         )
+
+
+def unpacked(what: str, data: bytes, encoding: str) -> bytes:
+    """The body of an answer that came packed though it was asked for plain, up to one byte over MAX_ANSWER.
+
+    :param what: the request in words.
+    :raises DecodeError: packed in a way that was never asked for, or damaged.
+    """
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise DecodeError(f"{what}: unexpected Content-Encoding {encoding!r}")
+    engine = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its first bytes
+    try:
+        plain = engine.decompress(data, MAX_ANSWER + 1)
+    except zlib.error as error:
+        raise DecodeError(f"{what}: the answer cannot be unpacked ({error})") from None
+    if not engine.eof and len(plain) <= MAX_ANSWER:
+        raise DecodeError(f"{what}: the packed answer ends early")
+    return plain

@@ -34,7 +34,7 @@ class Origin(NamedTuple):
         except LocationParseError:
             raise UsageError(f"not a URL: {without_query(url)!r}") from None
         scheme, host = parts.scheme or "", (parts.host or "").strip("[]").lower()
-        if scheme not in _DEFAULT_PORTS or not host or _AMBIGUOUS.search(url):
+        if scheme not in _DEFAULT_PORTS or not host or " " in host or _AMBIGUOUS.search(url):
             raise UsageError(f"not an http or https URL: {without_query(url)!r}")
         return cls(scheme, host, parts.port or _DEFAULT_PORTS[scheme])
 

@@ -11,7 +11,7 @@ import requests
 from smartxfer.errors import CommunicationError, DecodeError, HTTPError, SmartxferError
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport import attempt as attempts
-from smartxfer.transport.answer import MAX_ANSWER, Answer
+from smartxfer.transport.answer import MAX_ANSWER, Answer, unpacked
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.origin import Origin, without_query
@@ -195,19 +195,35 @@ class Wire:
         return self.session.send(prepared, timeout=self.timeout, allow_redirects=False, **settings)
 
     def _read(self, response: requests.Response, call: Call) -> Answer:
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        packed = encoding not in ("", "identity")
+
+        def bounded(total: int) -> None:
+            if total > MAX_ANSWER:
+                raise DecodeError(f"{call.what}: the answer is over {MAX_ANSWER} bytes")
+
         def content() -> bytes:
             parts, total = [], 0
-            for part in response.iter_content(65536):
+            # What is packed is not left to urllib3: its older versions unpack without bound.
+            pieces = response.raw.stream(65536, False) if packed else response.iter_content(65536)
+            for part in pieces:
                 parts.append(part)
                 total += len(part)
-                if total > MAX_ANSWER:
-                    raise DecodeError(f"{call.what}: the answer is over {MAX_ANSWER} bytes")
+                bounded(total)
             now = attempts.current()
             if now is not None and now.verdict is not None and "Content-Length" not in response.headers:
                 raise now.verdict  # a socket that was shut looks like the end of the body
             return b"".join(parts)
 
         body = self.guarded(call.what, content)
+        if packed:
+            try:
+                body = unpacked(call.what, body, encoding)
+                bounded(len(body))
+            except DecodeError:
+                if response.status_code < 400:
+                    raise
+                body = b""  # the status says enough
         cookies = [(cookie.name, cookie.value or "") for cookie in response.cookies]
         return Answer(call.what, response.status_code, response.headers, body, cookies)
 

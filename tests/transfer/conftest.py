@@ -100,7 +100,9 @@ def engine() -> Iterator[Callable[..., Engine]]:
         clock = settings.get("clock") or FakeClock()
         wire = Wire(
             Origin.of(url),
-            error_of=lambda answer, method, where: http_error(answer, method, where, policy=policy, clock=clock),
+            error_of=lambda answer, method, where: http_error(
+                answer, method, where, policy=policy, clock=clock
+            ),
             user_agent="tests",
             policy=policy,
             timeout=(10.0, 10.0),
@@ -117,7 +119,9 @@ def engine() -> Iterator[Callable[..., Engine]]:
 def body_of() -> Callable[..., PartBody]:
     """The body of one part of some bytes."""
 
-    def make(data: bytes, start: int, stop: int, moved: Callable[[int], Any] = lambda count: None) -> PartBody:
+    def make(
+        data: bytes, start: int, stop: int, moved: Callable[[int], Any] = lambda count: None
+    ) -> PartBody:
         return PartBody(open_source(data), Part(0, start, stop), moved)
 
     return make

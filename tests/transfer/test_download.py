@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
 import threading
-import time
 from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-from rawserver import PATIENCE, Peer, RawServer, Request, answering, ranged
+from rawserver import Peer, RawServer, Request, answering, ranged
 
 from smartxfer.errors import (
-    Cancelled,
     ChecksumMismatch,
-    InProgress,
-    LocalError,
     NetworkError,
     RangeMismatch,
     SizeMismatch,
     SourceChanged,
-    Stalled,
     Truncated,
 )
-from smartxfer.transfer.sink import FileSink, MemorySink, StreamSink
+from smartxfer.transfer.sink import FileSink, MemorySink
 from smartxfer.transport import RetryPolicy
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -67,7 +60,9 @@ def left_behind(directory: Path) -> List[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
-@pytest.mark.parametrize("described", [RANGED, {"size": len(DATA)}, {}], ids=["ranged", "plain", "unknown size"])
+@pytest.mark.parametrize(
+    "described", [RANGED, {"size": len(DATA)}, {}], ids=["ranged", "plain", "unknown size"]
+)
 def test_a_file(engine: Any, tmp_path: Path, described: Any) -> None:
     with RawServer(faulty()) as server:
         made = engine(server.url)
@@ -303,144 +298,3 @@ def test_an_object_that_changes_between_parts(engine: Any, tmp_path: Path) -> No
                 operation={"workers": 1},
             )
     assert not (tmp_path / "out").exists()
-
-
-# -- resuming ------------------------------------------------------------------------------------------
-
-
-def test_a_later_run_goes_on(engine: Any, tmp_path: Path) -> None:
-    with RawServer(faulty(ranged(DATA), ranged(DATA), cut_after(50_000), then=gone)) as server:
-        failed = engine(server.url).download(
-            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"workers": 1}
-        )
-    assert failed.error is not None
-    assert left_behind(tmp_path) == ["out.part", "out.part.json"]
-    events: List[Any] = []
-    with RawServer(faulty()) as server:
-        result = engine(server.url).download(
-            FileSink(tmp_path / "out"), **RANGED, operation={"progress": events.append}
-        )
-        moved = sum(
-            int(request.headers["range"].split("-")[1]) + 1 - int(request.headers["range"][6:].split("-")[0])
-            for request in server.requests
-        )
-    assert (tmp_path / "out").read_bytes() == DATA
-    assert result.resumed == 2 * STEP + 50_000
-    assert moved == len(DATA) - result.resumed
-    assert next(event.done for event in events) == result.resumed
-    assert left_behind(tmp_path) == ["out"]
-
-
-def test_another_object_never_goes_on(engine: Any, tmp_path: Path) -> None:
-    with RawServer(faulty(ranged(bytes(len(DATA))), then=gone)) as server:
-        engine(server.url).download(FileSink(tmp_path / "out"), check=False, **RANGED, operation={"workers": 1})
-    with RawServer(faulty()) as server:
-        result = engine(server.url).download(FileSink(tmp_path / "out"), **RANGED, identity={"object": "other"})
-    assert result.resumed == 0
-    assert (tmp_path / "out").read_bytes() == DATA
-
-
-def test_a_damaged_byte_is_fetched_again(engine: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with RawServer(faulty(ranged(DATA), ranged(DATA), then=gone)) as server:
-        engine(server.url).download(FileSink(tmp_path / "out"), check=False, **RANGED, operation={"workers": 1})
-    with (tmp_path / "out.part").open("r+b") as part:
-        part.seek(300_000)
-        part.write(b"\xff\xfe\xfd")
-    with RawServer(faulty()) as server:
-        result = engine(server.url).download(FileSink(tmp_path / "out"), **RANGED)
-    assert (tmp_path / "out").read_bytes() == DATA
-    assert "damaged" in caplog.text
-    assert result.resumed in (0, STEP)  # the damaged run is given up, whether it is one piece or two
-
-
-def test_a_stream_takes_it_in_order(engine: Any, tmp_path: Path) -> None:
-    with (tmp_path / "out").open("w+b") as file, RawServer(faulty(cut_after(5))) as server:
-        file.write(b"head")
-        result = engine(server.url).download(StreamSink(file), digest=MD5, **RANGED)
-    assert (tmp_path / "out").read_bytes() == b"head" + DATA
-    assert result.verified == "md5"
-    assert result.path is None
-
-
-def test_a_stream_that_cannot_go_back_says_so(engine: Any) -> None:
-    class Pipe:
-        taken = b""
-
-        def write(self, data: Any) -> int:
-            self.taken += bytes(data)
-            return len(data)
-
-        def flush(self) -> None:
-            return
-
-    with RawServer(faulty(cut_after(5))) as server:
-        with pytest.raises(LocalError, match="cannot take bytes back"):
-            engine(server.url).download(StreamSink(Pipe()), size=len(DATA))  # type: ignore[arg-type]
-
-
-# -- slow lines, cancel, two at once -------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("every", "length"), [(0.2, len(DATA)), (0.002, len(DATA)), (0.1, None)])
-def test_a_slow_drip_is_a_stall(engine: Any, tmp_path: Path, every: float, length: Any) -> None:
-    def drip(request: Request, peer: Peer) -> None:
-        peer.answer(200, b"", length=length)
-        while not peer.server.ended.wait(every):
-            peer.send(b"x")
-
-    with RawServer(answering(drip)) as server:
-        policy = RetryPolicy(attempts=1, stall_speed=1024, stall_window=1.0)
-        began = time.monotonic()
-        with pytest.raises(Stalled):
-            engine(server.url, policy).download(FileSink(tmp_path / "out"), size=length)
-        assert 1 <= time.monotonic() - began < 1 + 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_cancel_keeps_what_is_there(engine: Any, tmp_path: Path) -> None:
-    cancel = threading.Event()
-
-    def half(request: Request, peer: Peer) -> None:
-        peer.answer(200, DATA[: len(DATA) // 2], length=len(DATA))
-        peer.hang()
-
-    def callback(event: Any) -> None:
-        if event.done > 0:
-            cancel.set()
-
-    with RawServer(answering(half)) as server:
-        began = time.monotonic()
-        with pytest.raises(Cancelled):
-            engine(server.url).download(
-                FileSink(tmp_path / "out"), size=len(DATA), operation={"cancel": cancel, "progress": callback}
-            )
-        assert time.monotonic() - began < 3
-        assert server.hung_up.wait(PATIENCE)
-    assert not (tmp_path / "out").exists()
-    saved = json.loads((tmp_path / "out.part.json").read_text())
-    assert sum(stop - start for start, stop, _ in saved["runs"]) > 0
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
-
-
-def test_two_at_once_on_one_target(engine: Any, tmp_path: Path) -> None:
-    arrived, go = threading.Event(), threading.Event()
-
-    def wait(request: Request, peer: Peer) -> None:
-        arrived.set()
-        go.wait(PATIENCE)
-        peer.answer(200, DATA)
-
-    with RawServer(answering(wait)) as server:
-        made, results = engine(server.url), []  # type: Any, List[Any]
-        first = threading.Thread(
-            target=lambda: results.append(made.download(FileSink(tmp_path / "out"), size=len(DATA)))
-        )
-        first.start()
-        assert arrived.wait(PATIENCE)
-        with contextlib.ExitStack() as stack:
-            stack.callback(first.join, PATIENCE)
-            stack.callback(go.set)
-            with pytest.raises(InProgress, match="out"):
-                made.download(FileSink(tmp_path / "out"), size=len(DATA))
-    assert results[0].ok
-    assert (tmp_path / "out").read_bytes() == DATA

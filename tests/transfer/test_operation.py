@@ -139,7 +139,9 @@ def test_cancel_ends_a_blocked_read_within_a_second_and_the_client_lives_on(engi
 
         thread = threading.Thread(target=later)
         thread.start()
-        fetch = [Tasks(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", server.url)))) for _ in range(6)]
+        fetch = [
+            Tasks(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", server.url)))) for _ in range(6)
+        ]
         with made.operation(cancel=cancel, workers=4) as doing:
             with pytest.raises(Cancelled, match="cancelled"):
                 doing.run(fetch, 6)
@@ -169,7 +171,9 @@ def test_cancel_ends_a_wait_between_tries() -> None:
 
 def test_a_deadline() -> None:
     began = time.monotonic()
-    with RawServer(hanging), operation(deadline=0.3, policy=RetryPolicy(backoff=600, backoff_cap=600)) as doing:
+    with RawServer(hanging), operation(
+        deadline=0.3, policy=RetryPolicy(backoff=600, backoff_cap=600)
+    ) as doing:
         with pytest.raises(DeadlineExceeded, match=r"0\.3 s") as caught:
             doing.call(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
     assert isinstance(caught.value, TimeoutError)
@@ -213,9 +217,9 @@ def test_a_lane_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
 
 def test_an_exception_of_the_callers_ends_everything() -> None:
     released: List[Any] = []
-    with pytest.raises(KeyboardInterrupt):
+
+    def interrupted() -> None:
         with operation() as doing:
-            lane = Tasks(lambda: released.append(doing._stopped.wait(PATIENCE)))
             real = doing._collect
 
             def collect() -> Any:
@@ -223,8 +227,11 @@ def test_an_exception_of_the_callers_ends_everything() -> None:
                 raise KeyboardInterrupt
 
             doing._collect = collect  # type: ignore[method-assign]
-            began = time.monotonic()
-            doing.run([lane], 1)
+            doing.run([Tasks(lambda: released.append(doing._stopped.wait(PATIENCE)))], 1)
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert time.monotonic() - began < 2
     assert released == [True]
     assert engine_threads() == []

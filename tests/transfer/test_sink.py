@@ -33,7 +33,15 @@ def test_what_a_caller_may_give(tmp_path: Path) -> None:
     assert isinstance(open_sink(io.BytesIO(), "name"), StreamSink)
 
 
-@pytest.mark.parametrize("make", [io.StringIO, lambda: tempfile.NamedTemporaryFile("w+"), lambda: 5, lambda: None])
+@pytest.mark.parametrize(
+    "make",
+    [
+        io.StringIO,
+        lambda: tempfile.NamedTemporaryFile("w+"),  # noqa: SIM115 - closed by the test
+        lambda: 5,
+        lambda: None,
+    ],
+)
 def test_what_takes_no_bytes(make: Any) -> None:
     thing = make()
     with pytest.raises(UsageError):

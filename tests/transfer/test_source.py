@@ -5,7 +5,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Iterator, List
 
 import pytest
 
@@ -46,7 +46,7 @@ def pieces() -> Iterator[bytes]:
     "make",
     [
         lambda path: path,
-        lambda path: str(path),
+        str,
         lambda path: DATA,
         lambda path: bytearray(DATA),
         lambda path: memoryview(DATA),
@@ -67,7 +67,12 @@ def test_every_kind_gives_the_same_bytes(path: Path, make: Any) -> None:
 
 def test_names(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(path.parent))
-    found = [open_source("~/reads.fastq"), open_source(path, "other"), open_source(b"x"), open_source(b"x", "y")]
+    found = [
+        open_source("~/reads.fastq"),
+        open_source(path, "other"),
+        open_source(b"x"),
+        open_source(b"x", "y"),
+    ]
     assert [source.name for source in found] == ["reads.fastq", "other", "data", "y"]
     for source in found:
         source.close()
@@ -99,12 +104,10 @@ def test_an_open_file_is_sent_from_where_it_stands_and_not_closed(path: Path) ->
 def test_several_threads_read_one_open_file(path: Path) -> None:
     with path.open("rb") as file:
         source = open_source(file)
-        wrong = []
+        wrong: List[int] = []
 
         def read() -> None:
-            for _ in range(20):
-                if whole(source, 333) != DATA:
-                    wrong.append(1)
+            wrong.extend(1 for _ in range(20) if whole(source, 333) != DATA)
 
         threads = [threading.Thread(target=read) for _ in range(4)]
         for thread in threads:
@@ -162,7 +165,7 @@ def test_a_stream_that_breaks_is_never_sent_half(monkeypatch: pytest.MonkeyPatch
     [
         lambda tmp: io.StringIO("text"),
         lambda tmp: (tmp / "file").open("w+"),
-        lambda tmp: tempfile.NamedTemporaryFile("w+"),
+        lambda tmp: tempfile.NamedTemporaryFile("w+"),  # noqa: SIM115 - closed by the test
         lambda tmp: ["text"],
         lambda tmp: [1],
         lambda tmp: 5,

@@ -30,7 +30,7 @@ def test_a_directory_stands_for_its_files(tree: Path, monkeypatch: pytest.Monkey
     items = collect([tree])
     assert names(items) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
     assert [item.size for item in items] == [1, 2, 3]
-    assert [item.path for item in items][0] == tree / "a.txt"
+    assert items[0].path == tree / "a.txt"
     assert items[0].mtime_ns == (tree / "a.txt").stat().st_mtime_ns
     monkeypatch.chdir(tree)
     assert names(collect(["."])) == names(items)
@@ -81,9 +81,7 @@ def test_symbolic_links_are_skipped_with_a_warning(
     assert all("is skipped" in message for message in caplog.messages)
 
 
-def test_symbolic_links_can_be_followed(
-    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_symbolic_links_can_be_followed(tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "outside").mkdir()
     (tmp_path / "outside" / "shared").write_bytes(b"s")
     (tree / "loop").symlink_to(tree)

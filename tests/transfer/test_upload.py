@@ -176,7 +176,9 @@ def test_acknowledged_parts_are_not_sent_again(engine: Any) -> None:
 def test_a_file_that_changes_is_no_success(engine: Any, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(DATA)
-    store = Store(at_0=[lambda request, peer: (path.open("ab").close(), path.write_bytes(b"x"), peer.answer(200))])
+    store = Store(
+        at_0=[lambda request, peer: (path.open("ab").close(), path.write_bytes(b"x"), peer.answer(200))]
+    )
     finished: List[int] = []
     with RawServer(store.handler) as server:
         with pytest.raises(SourceChanged):
@@ -202,7 +204,9 @@ def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
                         name=path.name,
                         open_source=lambda path=path: open_source(path),
                         plan=lambda size: cut(size, 10),
-                        send_part=lambda part, body: made.wire.once(Call("PUT", f"{server.url}/0", body=body)),
+                        send_part=lambda part, body: made.wire.once(
+                            Call("PUT", f"{server.url}/0", body=body)
+                        ),
                         finish=lambda: ("size", None),
                     ),
                     doing,

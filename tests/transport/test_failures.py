@@ -42,12 +42,17 @@ def wrapped(kind: Any, reason: BaseException) -> BaseException:
         (ConnectionResetError(104, "Connection reset by peer"), NetworkError),
         (http.client.RemoteDisconnected("Remote end closed connection without response"), NetworkError),
         (http.client.BadStatusLine("x"), NetworkError),
-        (urllib3_errors.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")), NetworkError),
+        (
+            urllib3_errors.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")),
+            NetworkError,
+        ),
         (wrapped(requests.ConnectionError, urllib3_errors.NewConnectionError(POOL, "refused")), NetworkError),
         (
             wrapped(
                 requests.ConnectionError,
-                urllib3_errors.NameResolutionError("h", POOL, socket.gaierror(-2, "Name or service not known")),
+                urllib3_errors.NameResolutionError(
+                    "h", POOL, socket.gaierror(-2, "Name or service not known")
+                ),
             ),
             NetworkError,
         ),
@@ -60,7 +65,10 @@ def wrapped(kind: Any, reason: BaseException) -> BaseException:
         (urllib3_errors.ProtocolError("Connection aborted.", socket.timeout("timed out")), ReadTimeout),
         (requests.exceptions.SSLError(ssl.SSLCertVerificationError("self-signed")), TLSError),
         (wrapped(requests.exceptions.SSLError, urllib3_errors.SSLError("bad")), TLSError),
-        (wrapped(requests.exceptions.ProxyError, urllib3_errors.ProxyError("407", OSError("407"))), ProxyError),
+        (
+            wrapped(requests.exceptions.ProxyError, urllib3_errors.ProxyError("407", OSError("407"))),
+            ProxyError,
+        ),
         (http.client.IncompleteRead(b"abc", 7), Truncated),
         (requests.exceptions.ContentDecodingError("zlib"), DecodeError),
         (requests.exceptions.InvalidURL("no host"), UsageError),
@@ -78,7 +86,9 @@ def test_the_table(error: BaseException, kind: type) -> None:
 
 def test_counts_of_a_truncated_body() -> None:
     inner = urllib3_errors.IncompleteRead(400, 600)
-    error = translate(requests.exceptions.ChunkedEncodingError(urllib3_errors.ProtocolError("x", inner)), "GET x")
+    error = translate(
+        requests.exceptions.ChunkedEncodingError(urllib3_errors.ProtocolError("x", inner)), "GET x"
+    )
     assert isinstance(error, Truncated)
     assert (error.got, error.expected) == (400, 1000)
 

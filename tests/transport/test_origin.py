@@ -35,7 +35,9 @@ def test_no_origin(url: str) -> None:
         Origin.of(url)
 
 
-@pytest.mark.parametrize("url", ["http://evil.example\\@good.example/", "http://good.example\\.evil.example/x"])
+@pytest.mark.parametrize(
+    "url", ["http://evil.example\\@good.example/", "http://good.example\\.evil.example/x"]
+)
 def test_a_url_that_parsers_read_differently_has_no_origin(url: str) -> None:
     # A signature for one host would be sent to the other.
     with pytest.raises(UsageError):
@@ -60,7 +62,12 @@ def test_the_origin_is_where_requests_sends_it(url: str) -> None:
 
 @pytest.mark.parametrize(
     ("url", "netloc"),
-    [("http://h:80", "h"), ("https://h", "h"), ("http://h:443", "h:443"), ("https://[fe80::1]:1", "[fe80::1]:1")],
+    [
+        ("http://h:80", "h"),
+        ("https://h", "h"),
+        ("http://h:443", "h:443"),
+        ("https://[fe80::1]:1", "[fe80::1]:1"),
+    ],
 )
 def test_netloc(url: str, netloc: str) -> None:
     origin = Origin.of(url)

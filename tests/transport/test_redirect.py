@@ -62,7 +62,9 @@ def test_netrc_is_never_read_for_the_server_itself(make_wire: MakeWire, home: Pa
 
 def test_the_same_origin_is_signed_again(make_wire: MakeWire) -> None:
     def reply(request: Request, peer: Peer) -> None:
-        (to("y") if request.path == "/a/x" else lambda request, peer: peer.answer(200, b"there"))(request, peer)
+        (to("y") if request.path == "/a/x" else lambda request, peer: peer.answer(200, b"there"))(
+            request, peer
+        )
 
     with RawServer(answering(reply)) as server:
         answer = make_wire(server.url).fetch(Call("GET", f"{server.url}/a/x", sign=sign))
@@ -128,8 +130,7 @@ def test_redirects_close_their_connections(make_wire: MakeWire) -> None:
     with RawServer(answering(lambda request, peer: peer.answer(200, b"there"))) as other:
         with RawServer(answering(to(f"{other.url}/y"))) as server:
             wire = make_wire(server.url)
-            for _ in range(3):
-                seen.append(wire.fetch(Call("GET", f"{server.url}/x")).text)
+            seen.extend(wire.fetch(Call("GET", f"{server.url}/x")).text for _ in range(3))
         assert other.connections == 1
     assert seen == ["there"] * 3
 

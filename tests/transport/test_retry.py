@@ -94,7 +94,7 @@ def test_waits_double_up_to_the_cap(clock: FakeClock) -> None:
 def test_jitter_is_full(chance: float) -> None:
     clock = FakeClock(chance=chance)
     fail(Tries(RetryPolicy(), clock, "GET x"), NetworkError("broken"), 5)
-    assert clock.waits == [chance * 0.5 * 2**n for n in range(5)]
+    assert clock.waits == [chance * (0.5 * 2**n) for n in range(5)]
 
 
 def test_new_bytes_start_the_count_again(clock: FakeClock) -> None:
@@ -146,7 +146,12 @@ def test_what_is_not_retryable_is_raised(clock: FakeClock) -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [NetworkError("reset"), ReadTimeout("late"), ServerError("gateway", status=502), ServerError("g", status=504)],
+    [
+        NetworkError("reset"),
+        ReadTimeout("late"),
+        ServerError("gateway", status=502),
+        ServerError("g", status=504),
+    ],
 )
 def test_a_lost_answer_is_not_repeated_unasked(clock: FakeClock, error: Any) -> None:
     with pytest.raises(OutcomeUnknown, match="may exist"):

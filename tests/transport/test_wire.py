@@ -6,11 +6,10 @@ import gzip
 import io
 import threading
 import time
-from typing import Any, Callable, Dict
+from typing import Any, Callable
 
 import pytest
 import requests
-import responses
 from fakeclock import FakeClock
 from rawserver import PATIENCE, Peer, RawServer, Request, answering, refused_port, reset, scripted, status
 
@@ -26,7 +25,6 @@ from smartxfer.errors import (
     OutcomeUnknown,
     RateLimited,
     ReadTimeout,
-    ServerError,
     SourceChanged,
     TooLarge,
     Truncated,
@@ -236,6 +234,25 @@ def test_a_small_packed_answer_is_read_all_the_same(make_wire: MakeWire) -> None
         assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
 
 
+@pytest.mark.parametrize(
+    ("data", "encoding", "why"),
+    [
+        (b"x", "br", "unexpected Content-Encoding 'br'"),
+        (gzip.compress(b"x"), "gzip, gzip", "unexpected Content-Encoding"),
+        (b"no gzip", "gzip", "cannot be unpacked"),
+        (gzip.compress(b"x" * 100)[:-9], "gzip", "ends early"),
+        (b"", "gzip", "ends early"),
+    ],
+)
+def test_a_badly_packed_answer(make_wire: MakeWire, data: bytes, encoding: str, why: str) -> None:
+    with RawServer(answering(status(200, data, JSON, f"Content-Encoding: {encoding}"))) as server:
+        with pytest.raises(DecodeError, match=why):
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+    with RawServer(answering(status(404, data, JSON, f"Content-Encoding: {encoding}"))) as server:
+        with pytest.raises(NotFound):
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+
+
 def test_a_page_in_place_of_json(make_wire: MakeWire) -> None:
     page = b"<html>Please sign in"
     with RawServer(answering(status(200, page, "Content-Type: text/html"))) as server:
@@ -298,87 +315,6 @@ def test_every_try_is_signed_afresh(make_wire: MakeWire) -> None:
     with RawServer(scripted(reset, status(503), ok)) as server:
         make_wire(server.url).fetch(Call("GET", f"{server.url}/x", sign=sign))
         assert [request.headers["authorization"] for request in server.requests] == ["n0", "n1", "n2"]
-
-
-# -- exchange ------------------------------------------------------------------------------------------
-
-
-def test_exchange(make_wire: MakeWire) -> None:
-    replies: Dict[str, Any] = {
-        "/json": status(200, b"[1]", "Content-Type: application/problem+json; charset=utf-8"),
-        "/none": status(200, b"", JSON),
-        "/204": lambda request, peer: peer.answer(204, b"", length=None),
-        "/empty": status(200, b"", "Content-Type: text/html"),
-        "/file": status(200, b"bytes", "Content-Type: application/octet-stream"),
-        "/bad": status(404, b'{"message": "gone"}', JSON),
-    }
-    with RawServer(answering(lambda request, peer: replies[request.path](request, peer))) as server:
-        wire = make_wire(server.url)
-
-        def get(path: str) -> Any:
-            return wire.exchange(Call("GET", server.url + path))
-
-        assert get("/json") == [1]
-        assert get("/none") is None
-        assert get("/204") is None
-        assert get("/empty") is None
-        file = get("/file")
-        assert file.status == 200
-        assert file.readable()
-        assert (file.read(2), file.read(), file.read()) == (b"by", b"tes", b"")
-        file.close()
-        with pytest.raises(ValueError, match="closed"):
-            file.read()
-        with pytest.raises(NotFound, match="gone"):
-            get("/bad")
-
-
-def test_stream_reads_the_error_of_a_bad_status(make_wire: MakeWire) -> None:
-    with RawServer(answering(status(500, b'{"message": "broken"}', JSON))) as server:
-        with pytest.raises(ServerError, match="broken"):
-            with make_wire(server.url).stream(Call("GET", f"{server.url}/x")):
-                raise AssertionError("no body was to be had")
-
-
-def test_the_cookies_of_one_answer_in_order(make_wire: MakeWire) -> None:
-    reply = status(200, b"", "Set-Cookie: csrf=1; Path=/", "Set-Cookie: other=2")
-    with RawServer(answering(reply)) as server:
-        answer = make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
-    assert sorted(answer.cookies) == [("csrf", "1"), ("other", "2")]
-
-
-# -- a caller's own session ----------------------------------------------------------------------------
-
-
-def test_a_given_session_is_neither_changed_nor_closed(make_wire: MakeWire) -> None:
-    with requests.Session() as session, RawServer(answering(ok)) as server:
-        adapters = dict(session.adapters)
-        headers = dict(session.headers)
-        session.headers["X-Mine"] = "yes"
-        wire = make_wire(server.url, session=session)
-        assert wire.fetch(Call("GET", f"{server.url}/x")).status == 200
-        wire.close()
-        assert session.get(f"{server.url}/y").status_code == 200  # on the same connection
-        assert dict(session.adapters) == adapters
-        assert {**headers, "X-Mine": "yes"} == dict(session.headers)
-        assert session.trust_env is True
-        assert server.connections == 1
-        assert [request.headers["x-mine"] for request in server.requests] == ["yes", "yes"]
-
-
-def test_responses_can_stand_in_for_the_server(make_wire: MakeWire, clock: FakeClock) -> None:
-    url = "http://127.0.0.1:9/api"
-    with responses.RequestsMock() as mocked:
-        mocked.get(f"{url}/x", status=503)
-        mocked.get(f"{url}/x", json={"a": 1})
-        mocked.get(f"{url}/file", body=b"bytes", content_type="application/octet-stream")
-        wire = make_wire(url)
-        assert wire.fetch(Call("GET", f"{url}/x", params=[("q", "1")])).json() == {"a": 1}
-        assert wire.exchange(Call("GET", f"{url}/file")).read() == b"bytes"
-        with wire.stream(Call("GET", f"{url}/file")) as response:
-            assert response.raw.read1(2) == b"by"
-        assert len(mocked.calls) == 4
-    assert len(clock.waits) == 1
 
 
 # -- ending an attempt from another thread -------------------------------------------------------------

@@ -145,7 +145,8 @@ def report(result: FileResult) -> str:
     moved: int = result.bytes - result.resumed
     seconds: float = result.seconds
     wrong: Optional[BaseException] = result.error
-    return f"{result.name} {where} {digest} {result.verified} {moved} {seconds} {result.retries} {wrong} {result.ok}"
+    parts = [result.name, where, digest, result.verified, moved, seconds, result.retries, wrong, result.ok]
+    return " ".join(map(str, parts))
 
 
 def handle(error: SmartxferError) -> str:

@@ -1,0 +1,86 @@
+"""Clocks that differ and lines slower than a signature lasts: F26, F27."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from stage import AT_ONCE, CHUNK, COMPLETE, noise
+
+from smartxfer.errors import AuthError
+from smartxfer.seams import Clock
+from smartxfer.transport import RetryPolicy
+
+DATA = noise(256 * 1024)
+TEN_MINUTES = 600.0
+
+
+class _Off(Clock):
+    """A clock that is wrong by some seconds."""
+
+    def __init__(self, by: float) -> None:
+        self.by = by
+
+    def wall(self) -> float:
+        return time.time() + self.by
+
+
+@pytest.mark.parametrize("off", [-TEN_MINUTES, TEN_MINUTES])
+@pytest.mark.parametrize("chunk_security", ["key", "auth"])
+def test_f26_our_clock_is_wrong(make_stage: Any, chunk_security: str, off: float) -> None:
+    stage = make_stage(chunk_security=chunk_security)
+    client = stage.client(clock=_Off(off))
+    transfer = client.upload_workflow([stage.file(DATA)], link=True)
+    assert stage.stored()["a.bin"] == DATA
+    assert stage.site.count(status=500) == 0, "the server's Date was taken into account beforehand"
+    client.download_files(transfer.token, stage.out)
+    assert (stage.out / "a.bin").read_bytes() == DATA
+
+
+def test_f26_the_servers_clock_is_set_forward_meanwhile(stage: Any) -> None:
+    client = stage.client()
+    client.upload_workflow([stage.file(DATA)], link=True)
+    stage.site.configure(clock_offset=TEN_MINUTES)
+    client.upload_workflow([stage.file(DATA)], link=True)
+    assert stage.stored()["a.bin"] == DATA
+    assert stage.site.count(status=500) == 1, "told once that it is too late, and then right"
+
+
+def test_f26_a_clock_that_cannot_be_set_right(stage: Any) -> None:
+    client = stage.client()
+    client.prepare()
+    fault = stage.fault(COMPLETE, "status 500 body=json:auth_remote_too_late", times=None)
+    with pytest.raises(AuthError, match="clock") as caught:
+        client.upload_workflow([stage.file(DATA)], link=True)
+    assert caught.value.code == "auth_remote_too_late"
+    assert fault.fired == AT_ONCE.attempts, "no storm of retries"
+
+
+def _slow(make_stage: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A site that wants its chunks signed for 1 s, behind a line that takes longer for each."""
+    monkeypatch.setattr("smartxfer.local.filesender.signing.SIGNED_FOR", 1)
+    stage = make_stage(chunk_security="auth", upload_chunk_size=len(DATA))
+    stage.fault(CHUNK, "rate 80K", times=None)
+    return stage
+
+
+def test_f27_a_chunk_that_takes_longer_than_its_signature(
+    make_stage: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = _slow(make_stage, monkeypatch)
+    started = time.monotonic()
+    transfer = stage.client().upload_workflow([stage.file(DATA)], link=True)
+    assert time.monotonic() - started > 2.0, "the window and the second that a timestamp may lose"
+    assert stage.stored()["a.bin"] == DATA
+    assert transfer.results[0].retries <= 1, "once at most, to learn that this site wants signatures"
+    assert stage.site.count(CHUNK, status=500) == 0
+
+
+def test_f27_without_the_lead_it_is_too_late(make_stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smartxfer.filesender.access.CHUNK_LEAD", 0)
+    stage = _slow(make_stage, monkeypatch)
+    client = stage.client(retry=RetryPolicy(backoff=0, attempts=2))
+    with pytest.raises(AuthError, match="delay=") as caught:
+        client.upload_workflow([stage.file(DATA)], link=True)
+    assert caught.value.code == "auth_remote_too_late"

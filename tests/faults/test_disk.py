@@ -1,0 +1,163 @@
+"""A disk that is full: F20; a target that another process writes: F25."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stage import CHUNK, CHUNK_SIZE, DOWNLOAD, PATIENCE, noise, until
+
+from smartxfer.errors import DiskFull, InProgress
+from smartxfer.seams import SYSTEM_FILES, Files
+from smartxfer.transfer import FileSink
+
+MIB = 1 << 20
+DATA = noise(4 * MIB)
+
+
+class _SmallDisk(Files):
+    """Takes no byte at ``room`` or past it."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
+        if offset >= self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().pwrite(fd, data[: self.room - offset], offset)
+
+
+def test_f20_the_disk_fills_up(stage: Any) -> None:
+    transfer = stage.published(DATA)
+    client = stage.client()
+    [file] = client.list_files(transfer.token)
+    target = stage.out / "a.bin"
+    with pytest.raises(DiskFull, match="No space left") as caught:
+        client.download_file(transfer.token, file.id, FileSink(target, files=_SmallDisk(MIB)))
+    assert caught.value.errno == errno.ENOSPC
+    assert "free some space" in caught.value.hint
+    assert stage.site.count(DOWNLOAD) == 1, "another try would not help"
+    assert not target.exists()
+    result = client.download_file(transfer.token, file.id, FileSink(target))
+    assert target.read_bytes() == DATA
+    assert 0 < result.resumed <= MIB
+
+
+def test_f20_a_warning_comes_first(
+    stage: Any, log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transfer = stage.published(DATA)
+    monkeypatch.setattr(SYSTEM_FILES, "free_space", lambda directory: MIB, raising=False)
+    stage.client().download_files(transfer.token, stage.out)
+    said = [record.getMessage() for record in log.records if record.levelname == "WARNING"]
+    assert said == [f"{stage.out / 'a.bin'} needs {len(DATA)} bytes and {MIB} are free"]
+
+
+_FILL = """
+import sys
+from smartxfer import FileSenderClient
+from smartxfer.errors import DiskFull
+url, token, out, expected = sys.argv[1:]
+client = FileSenderClient(url)
+try:
+    client.download_files(token, out)
+except DiskFull:
+    print("full")
+open(out + "/ballast", "wb").close()  # space returns
+[result] = client.download_files(token, out)
+assert result.resumed > 0, result
+assert open(out + "/a.bin", "rb").read() == open(expected, "rb").read()
+print("right")
+"""
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a mount of its own")
+def test_f20_a_real_small_disk(stage: Any, tmp_path: Path) -> None:
+    data = DATA[: 3 * MIB // 2]
+    transfer = stage.published(data)
+    expected = stage.file(data, "expected")
+    stage.out.mkdir()
+    script = tmp_path / "fill.py"
+    script.write_text(_FILL, encoding="utf-8")
+    mount = tmp_path / "mount.sh"
+    mount.write_text(
+        f'mount -t tmpfs -o size=2m tmpfs "{stage.out}" || exit 77\n'
+        f'head -c 1200K /dev/zero > "{stage.out}/ballast"\n'
+        'exec "$@"\n',
+        encoding="utf-8",
+    )
+    unshare = ["unshare", "--mount", "--map-root-user", "sh", str(mount)]
+    command = [sys.executable, str(script), stage.url, transfer.token, str(stage.out), str(expected)]
+    done = subprocess.run([*unshare, *command], capture_output=True, text=True, timeout=60)
+    if done.returncode in (1, 77) and "full" not in done.stdout and "Traceback" not in done.stderr:
+        pytest.skip(f"no mount of its own here: {done.stderr.strip()}")
+    assert (done.stdout.split(), done.returncode) == (["full", "right"], 0), done.stderr
+
+
+_DOWNLOAD = """
+import sys
+from smartxfer import FileSenderClient
+FileSenderClient(sys.argv[1]).download_files(sys.argv[2], sys.argv[3])
+"""
+_UPLOAD = """
+import sys
+from smartxfer import FileSenderClient, UserAuth
+auth = UserAuth(sys.argv[2], sys.argv[3])
+FileSenderClient(sys.argv[1], auth=auth).upload_workflow([sys.argv[4]], link=True)
+"""
+
+
+def _process(script: str, *words: Any) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-c", script, *map(str, words)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def _end(process: "subprocess.Popen[str]") -> None:
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, said
+
+
+def test_f25_two_processes_fetch_the_same_file(stage: Any) -> None:
+    transfer = stage.published(DATA)
+    fault = stage.fault(DOWNLOAD, "rate 64K")
+    process = _process(_DOWNLOAD, stage.url, transfer.token, stage.out)
+    try:
+        assert fault.wait(PATIENCE)
+        until(lambda: (stage.out / "a.bin.part").exists(), "the partial file")
+        client = stage.client()
+        with pytest.raises(InProgress, match="another process"):
+            client.download_files(transfer.token, stage.out)
+        [file] = client.list_files(transfer.token)
+        with pytest.raises(InProgress, match="another process"):
+            client.download_file(transfer.token, file.id, FileSink(stage.out / "a.bin"))
+        stage.server.clear_faults()
+        _end(process)
+    finally:
+        process.kill()
+        process.wait()
+    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert stage.site.count(DOWNLOAD) == 1
+    [result] = client.download_files(transfer.token, stage.out)
+    assert result.ok, "the lock went with the process"
+
+
+def test_f25_two_processes_send_the_same_file(stage: Any) -> None:
+    path = stage.file(DATA)
+    fault = stage.fault(CHUNK, "rate 64K", times=None)
+    process = _process(_UPLOAD, stage.url, stage.auth.username, stage.auth.api_key, path)
+    try:
+        assert fault.wait(PATIENCE)
+        with pytest.raises(InProgress, match="another process"):
+            stage.client().upload_workflow([path], link=True)
+        stage.server.clear_faults()
+        _end(process)
+    finally:
+        process.kill()
+        process.wait()
+    assert len(stage.site.transfers()) == 1
+    assert stage.stored()["a.bin"] == DATA
+    assert stage.site.count(CHUNK) == len(DATA) // CHUNK_SIZE

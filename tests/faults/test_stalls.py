@@ -1,0 +1,72 @@
+"""Lines that hardly move: F18."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from stage import CHUNK, DOWNLOAD, PATIENCE, noise
+
+from smartxfer.errors import Stalled
+from smartxfer.transport import RetryPolicy
+
+DATA = noise(8 << 20)
+WINDOW = 1.0
+POLICY = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=WINDOW)
+#: Seconds in which the verdict must come, window included.
+SOON = WINDOW + 1.0
+
+
+def test_f18_a_download_drips(stage: Any) -> None:
+    transfer = stage.published(DATA[:100_000])
+    stage.fault(DOWNLOAD, "drip 1/0.2")
+    client = stage.client(retry=POLICY)
+    files = client.list_files(transfer.token)
+    started = time.monotonic()
+    with pytest.raises(Stalled, match="less than 1024 bytes/s"):
+        client.download_file(transfer.token, files[0].id, stage.out)
+    assert WINDOW <= time.monotonic() - started < SOON
+
+
+def test_f18_a_download_drips_once(stage: Any) -> None:
+    transfer = stage.published(DATA[:100_000])
+    fault = stage.fault(DOWNLOAD, "drip 1/0.2")
+    client = stage.client(retry=RetryPolicy(backoff=0, stall_window=0.5))
+    [result] = client.download_files(transfer.token, stage.out)
+    assert fault.fired == 1
+    assert result.retries == 1
+    assert (stage.out / "a.bin").read_bytes() == DATA[:100_000]
+
+
+@pytest.mark.parametrize("effect", ["stall-after 64K", "stall", "rate 500"])
+def test_f18_an_upload_stalls(make_stage: Any, effect: str) -> None:
+    stage = make_stage(upload_chunk_size=len(DATA))
+    stage.fault(CHUNK, effect)
+    client = stage.client(retry=POLICY)
+    client.prepare()
+    started = time.monotonic()
+    with pytest.raises(Stalled):
+        client.upload_workflow([stage.file(DATA)], link=True)
+    assert WINDOW <= time.monotonic() - started < SOON
+
+
+def test_f18_an_upload_stalls_once(make_stage: Any) -> None:
+    stage = make_stage(upload_chunk_size=len(DATA))
+    stage.fault(CHUNK, "stall-after 64K")
+    client = stage.client(retry=RetryPolicy(backoff=0, stall_window=0.5))
+    transfer = client.upload_workflow([stage.file(DATA)], link=True)
+    assert transfer.results[0].retries == 1
+    assert stage.stored()["a.bin"] == DATA
+
+
+def test_f18_slow_is_not_stalled(make_stage: Any) -> None:
+    """Well above the least speed for several windows, in both directions."""
+    stage = make_stage(upload_chunk_size=1 << 20)
+    policy = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=0.6)
+    stage.fault(CHUNK, "rate 512K", times=None)
+    client = stage.client(retry=policy, timeout=PATIENCE)
+    transfer = client.upload_workflow([stage.file(DATA[: 1 << 20])], link=True)
+    stage.fault(DOWNLOAD, "rate 512K", times=None)
+    client.download_files(transfer.token, stage.out)
+    assert (stage.out / "a.bin").read_bytes() == DATA[: 1 << 20]

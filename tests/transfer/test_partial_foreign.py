@@ -1,0 +1,225 @@
+"""Partial files that belong to others, and disks that refuse."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from smartxfer.errors import DiskFull, LocalError
+from smartxfer.seams import Files
+from smartxfer.transfer.partial import FileSink
+
+ID = {"object": 1}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "out.bin"
+
+
+def names(target: Path) -> List[str]:
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def begun(target: Path, size: Any = 10, identity: Any = None, **settings: Any) -> Any:
+    """(sink, extents that are there)."""
+    sink = FileSink(target, **settings)
+    return sink, sorted(sink.begin(size, identity or ID))
+
+
+def left(target: Path, *pieces: Any) -> None:
+    """An earlier run that wrote (offset, bytes) and stopped."""
+    sink, _ = begun(target)
+    for offset, data in pieces:
+        sink.write_at(data, offset)
+    sink.leave()
+
+
+def part_of(target: Path) -> Path:
+    return target.with_name("out.bin.part")
+
+
+def side_of(target: Path) -> Path:
+    return target.with_name("out.bin.part.json")
+
+
+# -- what belongs to others ----------------------------------------------------------------------------
+
+
+def finish(target: Path) -> FileSink:
+    sink, have = begun(target)
+    assert have == []
+    sink.write_at(b"0123456789", 0)
+    return sink  # type: ignore[no-any-return]
+
+
+def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
+    part_of(target).write_bytes(b"theirs")
+    before = part_of(target).stat()
+    opened: List[str] = []
+
+    class Watching(Files):
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+            opened.append(Path(path).name)
+            return super().open(path, flags, mode)
+
+    sink, _ = begun(target, files=Watching())
+    sink.write_at(b"0123456789", 0)
+    sink.commit()
+    assert opened == ["out.bin.2.part"]
+    assert part_of(target).read_bytes() == b"theirs"
+    assert part_of(target).stat().st_mtime_ns == before.st_mtime_ns
+    assert names(target) == ["out.bin", "out.bin.part"]
+
+
+def test_a_partial_file_that_was_replaced_is_anothers(target: Path) -> None:
+    left(target, (0, b"01234"))
+    theirs = target.with_name("theirs")
+    theirs.write_bytes(b"theirs")
+    theirs.replace(part_of(target))
+    finish(target).commit()
+    assert part_of(target).read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("kind", ["symlink", "dangling", "directory", "fifo"])
+def test_what_is_no_file_is_not_followed(target: Path, tmp_path: Path, kind: str) -> None:
+    elsewhere = tmp_path / "precious"
+    elsewhere.write_bytes(b"precious")
+    if kind == "directory":
+        part_of(target).mkdir()
+    elif kind == "fifo":
+        os.mkfifo(str(part_of(target)))
+    else:
+        part_of(target).symlink_to(elsewhere if kind == "symlink" else tmp_path / "nowhere")
+    finish(target).commit()
+    assert target.read_bytes() == b"0123456789"
+    assert elsewhere.read_bytes() == b"precious"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_side_file_that_is_none_of_ours_is_left_alone(
+    target: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    side_of(target).write_text("my own notes")
+    finish(target).commit()
+    assert side_of(target).read_text() == "my own notes"
+    side_of(target).write_text(json.dumps({"version": 99, "runs": []}))
+    finish(target).commit()
+    assert json.loads(side_of(target).read_text())["version"] == 99
+    assert "unknown version" in caplog.text
+
+
+def test_a_partial_file_that_is_swapped_meanwhile_gets_no_name(target: Path) -> None:
+    sink = finish(target)
+    part_of(target).unlink()
+    part_of(target).write_bytes(b"9876543210")
+    with pytest.raises(LocalError, match="another file"):
+        sink.commit()
+    assert not target.exists()
+    sink.leave()
+
+
+def test_a_partial_file_that_vanishes_is_no_success(target: Path) -> None:
+    sink = finish(target)
+    part_of(target).unlink()
+    with pytest.raises(LocalError):
+        sink.commit()
+    assert not target.exists()
+    sink.leave()
+
+
+def test_others_stand_everywhere(target: Path) -> None:
+    for suffix in ["", *[f".{number}" for number in range(2, 10)]]:
+        target.with_name(f"out.bin{suffix}.part").touch()
+    with pytest.raises(LocalError, match="partial files of others"):
+        begun(target)
+    begun(target.with_name("other"))[0].leave()
+
+
+# -- the disk ------------------------------------------------------------------------------------------
+
+
+class FullDisk(Files):
+    """Takes ``room`` bytes, and two at a time."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+
+    def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
+        count = min(2, len(data), self.room)
+        if not count:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= count
+        return super().pwrite(fd, data[:count], offset)
+
+    def free_space(self, directory: Any) -> int:
+        return self.room
+
+
+def test_a_full_disk_keeps_what_is_there(target: Path, caplog: pytest.LogCaptureFixture) -> None:
+    sink, _ = begun(target, files=FullDisk(7))
+    assert "needs 10 bytes and 7 are free" in caplog.text
+    sink.write_at(b"012", 0)
+    with pytest.raises(DiskFull, match="No space left") as caught:
+        sink.write_at(b"3456789", 3)
+    assert caught.value.errno == errno.ENOSPC
+    assert not caught.value.retryable
+    assert "run again" in caught.value.hint
+    sink.leave()
+    sink, have = begun(target)
+    assert have == [(0, 3)]
+    sink.write_at(b"3456789", 3)
+    sink.commit()
+    assert target.read_bytes() == b"0123456789"
+
+
+def test_a_rename_that_fails_keeps_everything(target: Path) -> None:
+    class Stuck(Files):
+        def replace(self, source: Any, goal: Any) -> None:
+            if Path(goal) == target:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            super().replace(source, goal)
+
+    sink, _ = begun(target, files=Stuck())
+    sink.write_at(b"0123456789", 0)
+    with pytest.raises(LocalError, match="Permission denied"):
+        sink.commit()
+    sink.leave()
+    assert not target.exists()
+    sink, have = begun(target)
+    assert have == [(0, 10)]
+    sink.commit()
+    assert target.read_bytes() == b"0123456789"
+
+
+def test_a_directory_in_the_way(target: Path) -> None:
+    target.mkdir()
+    with pytest.raises(LocalError, match="is a directory"):
+        begun(target)
+
+
+def test_a_parent_that_is_a_file(target: Path) -> None:
+    target.write_bytes(b"x")
+    with pytest.raises(LocalError, match="cannot write"):
+        begun(target / "deeper")
+
+
+def test_a_side_file_that_cannot_be_written_is_a_warning(
+    target: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class NoSide(Files):
+        def replace(self, source: Any, goal: Any) -> None:
+            if str(goal).endswith(".json"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            super().replace(source, goal)
+
+    sink, _ = begun(target, files=NoSide())
+    sink.write_at(b"0123456789", 0)
+    sink.commit()
+    assert names(target) == ["out.bin"]
+    assert "cannot note how far" in caplog.text
