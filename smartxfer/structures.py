@@ -13,6 +13,7 @@ Parcel(id=7, from_='ann')
 (7, '7', 'ann', {'colour': 'red'})
 """
 
+import copy
 import keyword
 from typing import Any, Dict, Iterator, Mapping, Type, TypeVar
 
@@ -70,6 +71,13 @@ class Structure(Mapping[str, Any]):
         """Fields of the answer that this version does not know."""
         known = {wire_name(field) for field in _fields(type(self))}
         return {name: value for name, value in self._wire.items() if name not in known}
+
+    def but(self: S, **values: Any) -> S:
+        """A copy with other attributes; what was on the wire stays as it was."""
+        made = copy.copy(self)
+        for name, value in values.items():
+            object.__setattr__(made, name, value)
+        return made
 
     def __getitem__(self, name: str) -> Any:
         return self._wire[name]
@@ -149,6 +157,12 @@ def _text(value: Any, _: Any) -> str:
     return value
 
 
+def _truth(value: Any, _: Any) -> bool:
+    if not isinstance(value, (bool, int)):
+        raise TypeError(f"{type(value).__name__} where true or false was promised")
+    return bool(value)
+
+
 def _number(value: Any, _: Any) -> int:
     """A whole number, which some services send as text."""
     if isinstance(value, (int, str)):
@@ -165,3 +179,4 @@ _converter.register_structure_hook_func(
 )
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(int, _number)
+_converter.register_structure_hook(bool, _truth)

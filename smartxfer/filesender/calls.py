@@ -6,8 +6,9 @@ Source: FileSender protocol, sections 4 to 8 and 10.
 import threading
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from smartxfer.errors import NotFound
+from smartxfer.errors import AuthError, NotFound
 from smartxfer.filesender.access import Access
+from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
 from smartxfer.filesender.page import parse_download_page
 from smartxfer.structures import to_wire
@@ -173,10 +174,27 @@ class Calls:
     def listing(self, token: str) -> List[DownloadFile]:
         """The files of a transfer, by its download token (section 8.1).
 
-        :raises NotFound: the token is wrong, expired or closed, or the page wants a login.
+        The page is read first, for it alone tells the chunk size that safe ranges depend on.
+
+        :raises NotFound: the token is wrong, expired or closed.
+        :raises AuthError: the page wants a login, and there is no user to ask as.
         """
         call = Call("GET", f"{self.base}/", params=[("s", "download"), ("token", token)])
-        return parse_download_page(self.wire.fetch(call).text)
+        page = self.wire.fetch(call).text
+        try:
+            files = parse_download_page(page)
+        except AuthError:
+            if not isinstance(self.access.auth, UserAuth):
+                raise
+            files = self._extended_listing(token)
+        if any(file.chunk_size is None for file in files):
+            files = [file.with_chunk_size(self.info().upload_chunk_size) for file in files]
+        return files
+
+    def _extended_listing(self, token: str) -> List[DownloadFile]:
+        """The same for any user of the site, without chunk sizes."""
+        answer = self.send(self.describe("GET", "transfer/fileidsextended", [("token", token)]))
+        return [DownloadFile.from_listing(facts) for facts in answer.json(list)]
 
     def content(self, token: str, file_id: int, transaction_id: str) -> Call:
         """The call for a file's bytes."""

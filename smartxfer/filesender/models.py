@@ -3,9 +3,8 @@
 Source: FileSender protocol, sections 4, 5 and 8.1.
 """
 
-import copy
 import datetime as dt
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Type, TypeVar
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Type
 
 import attrs
 
@@ -21,8 +20,6 @@ __all__ = [
     "TrackingError",
     "Transfer",
 ]
-
-T = TypeVar("T", bound="Transfer")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
@@ -115,12 +112,6 @@ class Transfer(Structure):
         """The first recipient's token."""
         return self.recipients[0].token if self.recipients else None
 
-    def with_results(self: T, results: Sequence[Any]) -> T:
-        """The same transfer, with what became of each file."""
-        made = copy.copy(self)
-        object.__setattr__(made, "results", tuple(results))
-        return made
-
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Guest(Structure):
@@ -191,7 +182,10 @@ class DownloadFile(Structure):
                 wire[key] = value if value != "" or key in ("name", "mime") else None
         return cls.from_wire(wire)
 
+    def with_chunk_size(self, chunk_size: Optional[int]) -> "DownloadFile":
+        """The same file, with the site's chunk size where its own is not known."""
+        return self.but(chunk_size=self.chunk_size or chunk_size)
+
     def renamed(self, name: str) -> "DownloadFile":
         """The same file under another name."""
-        made: DownloadFile = attrs.evolve(self, name=name)
-        return made
+        return self.but(name=name)

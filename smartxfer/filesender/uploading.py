@@ -211,7 +211,7 @@ class Sending:
             raise
         if self._journal is not None:
             self._journal.forget()
-        return done.with_results(results)
+        return done.but(results=tuple(results))
 
     def _note(self, **values: Any) -> None:
         if self._journal is not None:

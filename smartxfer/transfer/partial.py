@@ -5,6 +5,7 @@ so far.  A partial file that the side file does not own is never opened.  Checks
 anything is built upon, so that a tail lost in a crash is fetched again.
 """
 
+import contextlib
 import errno
 import json
 import logging
@@ -205,7 +206,7 @@ class FileSink:
 
     def _make_room(self) -> None:
         """Give up the last bytes of the partial file: on a full disk the note about the others needs room."""
-        with self._mutex:
+        with self._mutex, contextlib.suppress(OSError):  # a failing disk costs the resume, no more
             last = max(self._runs)
             start, _ = self._runs.pop(last)
             keep = max(start, last - _NOTE_ROOM)

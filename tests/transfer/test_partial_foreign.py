@@ -12,6 +12,7 @@ import pytest
 
 from smartxfer.errors import DiskFull, LocalError
 from smartxfer.seams import Files
+from smartxfer.transfer.names import distinct_paths
 from smartxfer.transfer.partial import FileSink
 
 ID = {"object": 1}
@@ -223,3 +224,10 @@ def test_a_side_file_that_cannot_be_written_is_a_warning(
     sink.commit()
     assert names(target) == ["out.bin"]
     assert "cannot note how far" in caplog.text
+
+
+def test_no_file_of_a_transfer_has_the_name_of_anothers_partial_file() -> None:
+    found = [str(path) for path in distinct_paths(["x", "x.part", "x.part.json", "X.PART"])]
+    assert found[0] == "x"
+    assert not {"x.part", "x.part.json"} & {name.lower() for name in found}
+    assert len({name.lower() for name in found}) == 4

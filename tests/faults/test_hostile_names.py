@@ -1,0 +1,223 @@
+"""Names that want to get out of the target directory: F28, F29."""
+
+from __future__ import annotations
+
+import json
+import os
+import unicodedata
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from stage import noise
+
+from smartxfer.errors import SmartxferError, UnsafeName
+from smartxfer.transfer.names import distinct_paths, resolve_inside
+
+DATA = noise(1000)
+
+HOSTILE = {
+    "../x": "x",
+    "../../../../x": "x",
+    "/etc/x": "etc/x",
+    "//server/share/x": "server/share/x",
+    "a\\..\\b": "a/b",
+    "C:\\x": "x",
+    "C:x": "C_x",
+    "a/../../b": "a/b",
+    "./x": "x",
+    "~/x": "_/x",
+    "~root": "_root",
+    "CON": "_CON",
+    "nul.txt": "_nul.txt",
+    "trailing.": "trailing",
+    "space ": "space",
+    "a\nb": "a_b",
+    "a\x00b": "a_b",
+    "evil\u202etxt.exe": "evil_txt.exe",
+    "a:b": "a_b",
+    'q"<>|?*': "q______",
+    "x" * 300: None,
+    "\u00e9" * 200 + ".txt": None,
+    "e\u0301.txt": "\u00e9.txt",
+}
+
+
+def _publish(stage: Any, names: List[str]) -> str:
+    """A transfer whose files have these names, whatever a site thinks of them; its token."""
+    client = stage.client()
+    files = [{"name": name, "size": len(DATA), "cid": f"file_{at}_0_0_0"} for at, name in enumerate(names)]
+    body = {"from": stage.auth.username, "recipients": [], "options": {"get_a_link": True}, "files": files}
+    transfer = client.create_transfer(body)
+    wanted = set(names)
+    for file in transfer.files:
+        if file.name in wanted:
+            client.upload_complete(file, DATA)
+    client.update_transfer(transfer.id, {"complete": True})
+    return str(transfer.recipients[0].token)
+
+
+def _below(directory: Path) -> List[str]:
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+
+
+@pytest.fixture
+def liberal(make_stage: Any) -> Any:
+    """A site that takes any name."""
+    return make_stage(any_name=True, ban_extension="", max_transfer_files=100)
+
+
+@pytest.mark.parametrize("name", list(HOSTILE), ids=lambda name: ascii(name[:20]))
+def test_f28_a_hostile_name(liberal: Any, tmp_path: Path, name: str) -> None:
+    token = _publish(liberal, [name])
+    before = set(_below(tmp_path))
+    client = liberal.client()
+    results = [client.download_files(token, liberal.out)[0] for _ in range(2)]
+    [path] = {result.path for result in results}
+    assert liberal.out in path.parents
+    assert path.read_bytes() == DATA
+    expected = HOSTILE[name]
+    if expected is None:
+        assert len(os.fsencode(path.name)) <= 255
+    else:
+        assert path.relative_to(liberal.out).as_posix() == expected
+    inside = {f"{liberal.out.name}/{found}" for found in _below(liberal.out)}
+    assert set(_below(tmp_path)) == before | inside, "nothing outside of the target directory"
+    assert len(inside) == 1
+
+
+@pytest.mark.parametrize("name", ["..", ".", "../..", "/", "\\", "   ", "C:"])
+def test_f28_a_name_of_nothing(liberal: Any, name: str) -> None:
+    token = _publish(liberal, [name])
+    with pytest.raises(UnsafeName, match="is no file name"):
+        liberal.client().download_files(token, liberal.out)
+    assert _below(liberal.out) == []
+
+
+def test_f28_such_a_file_under_a_name_of_the_callers(liberal: Any) -> None:
+    token = _publish(liberal, [".."])
+    client = liberal.client()
+    [file] = client.list_files(token)
+    result = client.download_file(token, file.id, liberal.out, file_name="good.bin")
+    assert result.path == liberal.out / "good.bin"
+    assert result.path.read_bytes() == DATA
+
+
+def test_f28_twins_get_suffixes(liberal: Any) -> None:
+    names = ["\u00e9.txt", "e\u0301.txt", "A.txt", "a.txt", "d", "d/x", "../a.txt", "a.txt.part"]
+    token = _publish(liberal, names)
+    results = liberal.client().download_files(token, liberal.out)
+    paths = [result.path for result in results]
+    assert len({unicodedata.normalize("NFC", str(path).casefold()) for path in paths}) == len(names)
+    assert all(path.read_bytes() == DATA for path in paths)
+    again = liberal.client().download_files(token, liberal.out)
+    assert [result.path for result in again] == paths
+
+
+_ANY = st.text(st.characters(blacklist_categories=()), max_size=300)
+_NASTY = st.lists(
+    st.one_of(
+        _ANY,
+        st.sampled_from(["..", ".", "/", "\\", "C:", "CON", "~", "\x00", " ", "\u202e", "a", "A", "e\u0301"]),
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=2000)
+@given(st.lists(_NASTY.map("/".join), min_size=1, max_size=4))
+@example(["../a", "a", "A", "a/b"])
+def test_f28_whatever_the_names(names: List[str]) -> None:
+    try:
+        paths = distinct_paths(names)
+    except UnsafeName:
+        return
+    assert distinct_paths(names) == paths
+    assert len({str(path).casefold() for path in paths}) == len(names)
+    for path in paths:
+        assert not path.is_absolute()
+        assert path.parts
+        for part in path.parts:
+            assert part not in ("..", ".", "")
+            assert len(os.fsencode(part)) <= 255
+            assert not set(part) & set('/\\:<>"|?*\x00\n\x7f\u202e')
+            assert part == part.rstrip(". ")
+            assert not part.startswith("~")
+
+
+def _elsewhere(stage: Any) -> Path:
+    elsewhere = Path(stage.directory) / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "x").write_bytes(b"theirs")
+    stage.out.mkdir()
+    return elsewhere
+
+
+@pytest.mark.parametrize("name", ["link/x", "link/deeper/x"])
+def test_f29_a_link_on_the_way(stage: Any, name: str) -> None:
+    transfer = stage.published(DATA, name)
+    elsewhere = _elsewhere(stage)
+    (stage.out / "link").symlink_to(elsewhere)
+    with pytest.raises(UnsafeName, match="not a directory of its own"):
+        stage.client().download_files(transfer.token, stage.out)
+    assert [path.name for path in elsewhere.iterdir()] == ["x"]
+    assert (elsewhere / "x").read_bytes() == b"theirs"
+
+
+def test_f29_a_link_in_the_place_of_the_file(stage: Any) -> None:
+    """The link itself is replaced; what it leads to stays what it is."""
+    transfer = stage.published(DATA, "x")
+    elsewhere = _elsewhere(stage)
+    (stage.out / "x").symlink_to(elsewhere / "x")
+    stage.client().download_files(transfer.token, stage.out)
+    assert not (stage.out / "x").is_symlink()
+    assert (stage.out / "x").read_bytes() == DATA
+    assert (elsewhere / "x").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("owned", [False, True], ids=["alone", "with a side file"])
+def test_f29_a_link_in_the_place_of_the_partial_file(stage: Any, owned: bool) -> None:
+    transfer = stage.published(DATA, "x")
+    elsewhere = _elsewhere(stage)
+    (stage.out / "x.part").symlink_to(elsewhere / "x")
+    if owned:
+        found = (elsewhere / "x").stat()
+        note = {"version": 1, "inode": [found.st_dev, found.st_ino], "identity": {}, "size": 1000, "runs": []}
+        (stage.out / "x.part.json").write_text(json.dumps(note), encoding="utf-8")
+    stage.client().download_files(transfer.token, stage.out)
+    assert (stage.out / "x").read_bytes() == DATA
+    assert (elsewhere / "x").read_bytes() == b"theirs"
+    assert (stage.out / "x.part").is_symlink()
+
+
+def test_f29_a_link_put_there_between_look_and_open(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """O_NOFOLLOW and O_EXCL, not the look beforehand, are what keeps us out."""
+    from smartxfer.transfer import partial
+
+    transfer = stage.published(DATA, "x")
+    elsewhere = _elsewhere(stage)
+
+    def lstat(path: Any) -> Any:
+        if str(path).endswith("x.part") and not os.path.islink(path):
+            os.symlink(elsewhere / "x", path)
+            raise FileNotFoundError(path)
+        return real(path)
+
+    real = os.lstat
+    monkeypatch.setattr(partial.os, "lstat", lstat)
+    with pytest.raises((SmartxferError, OSError)):
+        stage.client().download_files(transfer.token, stage.out)
+    monkeypatch.undo()
+    assert (elsewhere / "x").read_bytes() == b"theirs"
+
+
+def test_f29_folders_are_made_inside(stage: Any) -> None:
+    transfer = stage.published(DATA, "a/b/c.bin")
+    elsewhere = _elsewhere(stage)
+    os.symlink(elsewhere, stage.directory / "way")
+    [result] = stage.client().download_files(transfer.token, stage.directory / "way")
+    assert (elsewhere / "a/b/c.bin").read_bytes() == DATA, "a target that is a link is the caller's choice"
+    assert resolve_inside(elsewhere, distinct_paths(["a/b/c.bin"])[0]) == elsewhere / "a/b/c.bin"
+    assert result.ok
