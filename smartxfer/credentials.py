@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, FrozenSet, List, Mapping, Optional, Tupl
 
 import attrs
 
-from smartxfer.errors import ConfigError, CredentialError
+from smartxfer.errors import ConfigError, CredentialError, UsageError
 from smartxfer.transport.origin import Origin
 
 __all__ = ["Credentials", "ServiceNames", "config_file", "look_up"]
@@ -29,6 +29,7 @@ class ServiceNames:
     :param netrc: our name -> ``"login"`` or ``"password"``.
     :param secrets: which of them are never shown.
     :param own_file: reads the service's own file; our names -> values.
+    :param own_place: what that file is called where places are listed.
     :param clean_url: makes a base URL of whatever form stands in one of the places.
     """
 
@@ -37,6 +38,7 @@ class ServiceNames:
     netrc: Mapping[str, str] = attrs.field(factory=dict)
     secrets: FrozenSet[str] = frozenset()
     own_file: Optional[Callable[[], Mapping[str, str]]] = None
+    own_place: str = "the service's own file"
     clean_url: Callable[[str], str] = str
 
     def variables(self, name: str) -> Tuple[str, ...]:
@@ -54,14 +56,28 @@ class Credentials:
         #: Every place looked at, in order.
         self.places: List[str] = []
 
-    def add(self, values: Mapping[str, Optional[str]], source: str) -> None:
-        """Take the values that are not known yet."""
+    def add(self, values: Mapping[str, Optional[str]], source: str, site: Optional[str] = None) -> None:
+        """Take the values that are not known yet.
+
+        :param site: the base URL that they were written down with; they go to no other site.
+        """
+        if self._is_elsewhere(site):
+            source, values = f"{source}, which is for another site", {}
         if source not in self.places:
             self.places.append(source)
         for name, value in values.items():
             if value and name in self._names.fields and name not in self._found:
                 clean = self._names.clean_url if name == "base_url" else str
                 self._found[name] = (clean(value), source)
+
+    def _is_elsewhere(self, site: Optional[str]) -> bool:
+        known = self.get("base_url")
+        if not site or not known:
+            return False
+        try:
+            return not Origin.of(self._names.clean_url(site)).trusts(Origin.of(known))
+        except UsageError:
+            return True  # no site at all
 
     def get(self, name: str) -> Optional[str]:
         """The value, or None."""
@@ -112,19 +128,29 @@ def look_up(
     environ = os.environ if environ is None else environ
     found = Credentials(names)
     found.add(given, "arguments")
-    for name in names.fields:
-        for variable in names.variables(name):
-            found.add({name: environ.get(variable)}, f"environment ({variable})")
+    _add_environment(found, names, environ)
     if names.own_file is not None:
-        found.add(names.own_file(), f"{names.service}'s own file")
+        values = names.own_file()
+        found.add(values, names.own_place, values.get("base_url"))
     profile = profile or environ.get("SMARTXFER_PROFILE")
-    found.add(_profile(names.service, profile), f"profile {profile!r}" if profile else str(config_file()))
+    values = _profile(names.service, profile)
+    place = f"profile {profile!r}" if profile else str(config_file())
+    found.add(values, place, values.get("base_url"))
     base_url = found.get("base_url")
     if names.netrc and base_url:
         origin = Origin.of(base_url)
         _add_netrc(found, names, origin, netrcfile or environ.get("NETRC"))
         _add_keyring(found, names, origin)
     return found
+
+
+def _add_environment(found: Credentials, names: ServiceNames, environ: Mapping[str, str]) -> None:
+    """Take what the variables hold, unless they are for another site than the known one."""
+    variables = names.variables("base_url") if "base_url" in names.fields else ()
+    site = next((environ[variable] for variable in variables if environ.get(variable)), None)
+    for name in names.fields:
+        for variable in names.variables(name):
+            found.add({name: environ.get(variable)}, f"environment ({variable})", site)
 
 
 def config_file() -> Path:
@@ -168,14 +194,19 @@ def _add_netrc(found: Credentials, names: ServiceNames, origin: Origin, named: O
                 raise ConfigError(f"{path} is no netrc file: {type(error).__name__}") from None
             log.warning("%s is ignored: %s", path, type(error).__name__)
             continue
-        found.add(_netrc_values(entries, names, origin), str(path))
+        values = _netrc_values(entries, names, origin)
+        logins = [name for name, part in names.netrc.items() if part == "login"]
+        if any(found.get(name) not in (None, values.get(name)) for name in logins):
+            values = {}  # the password of somebody else
+        found.add(values, str(path))
 
 
 def _netrc_values(entries: Any, names: ServiceNames, origin: Origin) -> Dict[str, Optional[str]]:
+    hosts = {host.lower(): entry for host, entry in entries.hosts.items()}
     bracketed = f"[{origin.host}]" if ":" in origin.host else origin.host
     for host in (f"{bracketed}:{origin.port}", bracketed, origin.host):
-        if host in entries.hosts:
-            login, _, password = entries.hosts[host]
+        if host in hosts:
+            login, _, password = hosts[host]
             parts = {"login": login, "password": password}
             return {name: parts[part] for name, part in names.netrc.items()}
     return {}

@@ -154,7 +154,10 @@ class TLSError(NetworkError):
 
     retryable = False
     acted_on = False
-    hint = "pass verify='/path/to/ca.pem' (or set REQUESTS_CA_BUNDLE) for a private certificate authority"
+    hint = (
+        "pass verify='/path/to/ca.pem' (or set REQUESTS_CA_BUNDLE) for a private certificate authority, "
+        "cert= where the server asks for a certificate"
+    )
 
 
 class ProxyError(NetworkError):

@@ -52,6 +52,12 @@ class Structure(Mapping[str, Any]):
 
     _wire: Mapping[str, Any] = {}
 
+    def __attrs_post_init__(self) -> None:
+        # What is made by hand has a wire form too; from_wire puts the answer itself in its place.
+        made = {field: getattr(self, field.name) for field in _fields(type(self)) if field.init}
+        wire = {wire_name(field): value for field, value in made.items() if value is not None}
+        object.__setattr__(self, "_wire", wire)
+
     @classmethod
     def from_wire(cls: Type[S], data: Mapping[str, Any]) -> S:
         """The structure of a decoded answer; one that is a structure already is returned as it is.
@@ -174,9 +180,7 @@ def _number(value: Any, _: Any) -> int:
 
 _converter = cattrs.Converter()
 _converter.register_structure_hook_factory(_is_structure, _structuring)
-_converter.register_structure_hook_func(
-    lambda kind: isinstance(kind, type) and issubclass(kind, Word), lambda value, kind: kind(value)
-)
 _converter.register_structure_hook(str, _text)
+_converter.register_structure_hook(Word, lambda value, kind: kind(_text(value, kind)))
 _converter.register_structure_hook(int, _number)
 _converter.register_structure_hook(bool, _truth)

@@ -15,6 +15,7 @@ from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest, sig
 from smartxfer.filesender.replies import classify
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, Origin, RetryPolicy
+from smartxfer.transport.redact import clean, clean_all
 from smartxfer.transport.status import http_error
 
 __all__ = ["CHUNK_LEAD", "Access"]
@@ -80,7 +81,7 @@ class Access:
     def error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
         """The exception for an answer, after learning from it what another attempt should do better."""
         body = _body(answer)
-        code = str(body.get("message") or "")
+        code = clean(str(body.get("message") or ""))
         known = classify(answer.status, code)
         data = {} if known is None else {"kind": known[0], "hint": known[1]}
         error = http_error(
@@ -91,8 +92,8 @@ class Access:
             clock=self._clock,
             code=code,
             message=code,
-            request_id=str(body.get("uid") or ""),
-            details=body.get("details"),
+            request_id=clean(str(body.get("uid") or "")),
+            details=clean_all(body.get("details")),
             **data,
         )
         if known is not None:

@@ -6,7 +6,7 @@ Source: FileSender protocol, sections 4 to 8 and 10.
 import threading
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from smartxfer.errors import AuthError, NotFound
+from smartxfer.errors import AuthError, DecodeError, NotFound
 from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
@@ -159,8 +159,11 @@ class Calls:
             body=body,
             sign=self.access.sign_chunk,
         )
-        answer = self.wire.once(call).json(dict)
-        return int(answer.get("written") or 0)
+        written = self.wire.once(call).json(dict).get("written")
+        try:
+            return int(written or 0)
+        except (TypeError, ValueError):
+            raise DecodeError(f"{call.what}: {written!r} is no number of bytes written") from None
 
     def _keys(self, file: File) -> List[Tuple[str, str]]:
         keys = [("key", file.key)]

@@ -31,6 +31,8 @@ def check_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -> N
     :raises UsageError: the first thing wrong, and its remedy.
     """
     files = body["files"]
+    if not files:
+        raise UsageError("there is no file to send")
     _check_counts(files, body["recipients"], config)
     rule = name_rule(config.valid_filename_regex)
     for file in files:
@@ -80,8 +82,8 @@ def check_name(name: str, config: SiteConfig, rule: Optional[Pattern[str]]) -> N
         raise UsageError(f"the name {name[:40]!r}... is over {_LONGEST_NAME} characters", hint="shorten it")
     if ".." in name.split("/"):
         raise UsageError(f"the name {name!r} leads out of its folder")
-    if rule is not None and not rule.match(name):
-        wrong = sorted({character for character in name if not rule.match(character)})
+    if rule is not None and not rule.search(name):
+        wrong = sorted({character for character in name if not rule.search(character)})
         raise UsageError(
             f"the site does not take the name {name!r}" + (f": not {' '.join(wrong)}" if wrong else ""),
             hint="send it as (other_name, path)",
@@ -114,6 +116,8 @@ def _check_expiry(expires: Any, config: SiteConfig, now: float) -> None:
                 f"expires {expires!r} is neither seconds since the epoch nor YYYY-MM-DD"
             ) from None
         expires = day.timestamp()
+    if not isinstance(expires, (int, float, str)):
+        raise UsageError(f"expires is seconds since the epoch, not a {type(expires).__name__}")
     left = float(expires) - now
     if left <= 0:
         raise UsageError("expires lies in the past", hint="give seconds since the epoch")
@@ -133,9 +137,10 @@ def name_rule(pattern: Optional[str]) -> Optional[Pattern[str]]:
 def _compiled(pattern: Optional[str]) -> Optional[Pattern[str]]:
     if not pattern or len(pattern) > _LONGEST_RULE:
         return None
-    body = re.sub(r"\\p\{(?:L|Letter|N|Nd|M)\}|\\p(?:L|N|Nd)", lambda _: r"\w", pattern)
-    # Nested repeats can take for ever on a long name.
-    if re.search(r"[+*]\)[+*]", body):
+    body = re.sub(r"\\p\{(?:L|Letter|N|Nd)\}|\\p(?:L|N)", lambda _: r"\w", pattern)
+    # A repeated group, or many repeats in a row, can take for ever on a long name.
+    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", body)
+    if re.search(r"\)[+*{]", bare) or len(re.findall(r"[+*]|\{\d*,", bare)) > 2:
         return None
     try:
         return re.compile(body)

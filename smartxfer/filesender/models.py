@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Type
 
 import attrs
 
+from smartxfer.errors import DecodeError
 from smartxfer.structures import Structure, secret
 
 __all__ = [
@@ -171,6 +172,8 @@ class DownloadFile(Structure):
     def from_listing(cls: Type["DownloadFile"], facts: Mapping[str, Any]) -> "DownloadFile":
         """Of an element's attributes or a JSON object: hyphens or underscores, numbers as text, blanks.
 
+        :raises DecodeError: an id, a name or a size is missing or is none.
+
         Source: FileSender protocol, section 8.1.
         """
         wire: Dict[str, Any] = {}
@@ -180,7 +183,10 @@ class DownloadFile(Structure):
                 wire[key] = value not in (None, False, "", "0", "false")
             else:
                 wire[key] = value if value != "" or key in ("name", "mime") else None
-        return cls.from_wire(wire)
+        made = cls.from_wire(wire)
+        if made.size < 0:
+            raise DecodeError(f"the site lists a file of {made.size} bytes")
+        return made
 
     def with_chunk_size(self, chunk_size: Optional[int]) -> "DownloadFile":
         """The same file, with the site's chunk size where its own is not known."""

@@ -13,6 +13,9 @@ from smartxfer.filesender.models import DownloadFile
 
 __all__ = ["GuestPage", "parse_download_page", "parse_guest_page"]
 
+#: Elements that have no end tag.
+_VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"])
+
 
 class _Page(HTMLParser):
     """Collects the elements of class ``file``, the body's attributes, and the text of an error."""
@@ -35,11 +38,11 @@ class _Page(HTMLParser):
         if "exception" in classes:
             self.broken = True
             self._in_error = 1
-        elif self._in_error and tag not in ("br", "img", "input"):
+        elif self._in_error and tag not in _VOID:
             self._in_error += 1
 
     def handle_endtag(self, tag: str) -> None:
-        if self._in_error:
+        if self._in_error and tag not in _VOID:
             self._in_error -= 1
 
     def handle_data(self, data: str) -> None:

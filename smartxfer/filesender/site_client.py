@@ -32,6 +32,7 @@ class SiteClient(ServiceClient):
         netrc={"username": "login", "api_key": "password"},
         secrets=frozenset({"api_key"}),
         own_file=ini_values,
+        own_place="~/.filesender/filesender.py.ini",
         clean_url=lambda text: parse_base_url(text).base,
     )
 
@@ -110,6 +111,8 @@ class SiteClient(ServiceClient):
         cookies = [value for name, value in answer.cookies if name == "csrfptoken"]
         if auth.csrf_token is None and cookies:
             auth.csrf_token = cookies[0]
+        for secret in (auth.security_token, auth.csrf_token):
+            redact.remember_secret(secret or "")
 
     @property
     def _calls(self) -> Calls:
@@ -123,8 +126,8 @@ class SiteClient(ServiceClient):
 
     def _resolve_auth(self) -> None:
         """Make a UserAuth of what the environment holds, where no auth was given."""
-        for name in ("api_key", "guest_token"):
-            redact.remember_secret(getattr(self.auth, name, ""))
+        for name in ("api_key", "guest_token", "security_token", "csrf_token"):
+            redact.remember_secret(getattr(self.auth, name, None) or "")
         if type(self.auth) is Auth:
             found = self._credentials
             username, api_key = found.get("username"), found.get("api_key")

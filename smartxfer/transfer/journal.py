@@ -68,7 +68,7 @@ class Lock:
     @classmethod
     def of_target(cls, path: Path) -> "Lock":
         """The lock of a file that is to be written."""
-        return cls(_hashed(str(path.absolute())), str(path))
+        return cls(_hashed(os.path.join(os.path.realpath(str(path.parent)), path.name)), str(path))
 
     def release(self) -> None:
         """Let others at it."""

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Dict, Iterable, List, Set
 
 from smartxfer.errors import UnsafeName
+from smartxfer.transfer.disk import local_error
 
 __all__ = ["distinct_paths", "resolve_inside", "safe_path"]
 
@@ -20,7 +21,7 @@ _LONGEST = 255
 _ROOM = 16
 _RESERVED = frozenset(
     ["con", "prn", "aux", "nul", "clock$", "conin$", "conout$"]
-    + [f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)]
+    + [f"{port}{number}" for port in ("com", "lpt") for number in "123456789\u00b9\u00b2\u00b3"]
 )
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"|?*]')
 #: Characters that change the order in which a name is shown, or are not shown at all.
@@ -89,17 +90,35 @@ def distinct_paths(names: Iterable[str]) -> List[PurePosixPath]:
     """
     wanted = [safe_path(name) for name in names]
     directories = {_folded(parent) for path in wanted for parent in path.parents}
-    partial = {_folded(path) + suffix for path in wanted for suffix in (".part", ".part.json")}
+    partial = {name for path in wanted for name in _partial_names(path)}
     taken: Set[str] = set()
-    chosen: Dict[int, PurePosixPath] = {}
-    for index, path in enumerate(wanted):
-        candidate, number = path, 1
-        while any(_folded(candidate) in others for others in (taken, directories, partial)):
+    # The last number given for a name: many files of one name cost no more than as many others.
+    numbers: Dict[str, int] = {}
+    chosen: List[PurePosixPath] = []
+    for path in wanted:
+        candidate, number = path, numbers.get(_folded(path), 1)
+        if number > 1:
+            candidate = _numbered(path, number)
+        while (
+            _folded(candidate) in partial
+            or not taken.isdisjoint([_folded(candidate), *_partial_names(candidate)])
+            or not directories.isdisjoint([_folded(candidate), *_partial_names(candidate)])
+        ):
             number += 1
-            candidate = path.with_name(f"{path.stem} ({number}){path.suffix}")
+            candidate = _numbered(path, number)
+        numbers[_folded(path)] = number
         taken.add(_folded(candidate))
-        chosen[index] = candidate
-    return [chosen[index] for index in range(len(wanted))]
+        partial.update(_partial_names(candidate))
+        chosen.append(candidate)
+    return chosen
+
+
+def _numbered(path: PurePosixPath, number: int) -> PurePosixPath:
+    return path.with_name(f"{path.stem} ({number}){path.suffix}")
+
+
+def _partial_names(path: PurePosixPath) -> List[str]:
+    return [_folded(path) + suffix for suffix in (".part", ".part.json")]
 
 
 def _folded(path: PurePosixPath) -> str:
@@ -109,8 +128,11 @@ def _folded(path: PurePosixPath) -> str:
 def resolve_inside(directory: Path, relative: PurePosixPath) -> Path:
     """The path of ``relative`` below ``directory``, its folders made.
 
-    :raises UnsafeName: a folder on the way is a symbolic link, or no folder.
+    :raises UnsafeName: a folder on the way is a symbolic link, or no folder; or ``relative`` leads out.
+    :raises LocalError: a folder cannot be made.
     """
+    if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+        raise UnsafeName(f"{str(relative)!r} does not lie below a directory")
     path = Path(directory)
     for part in relative.parts[:-1]:
         path = path / part
@@ -123,4 +145,6 @@ def resolve_inside(directory: Path, relative: PurePosixPath) -> Path:
                     f"{path} is not a directory of its own, and nothing is written through it",
                     hint="choose an empty target directory",
                 ) from None
+        except OSError as error:
+            raise local_error(error, path) from error
     return path / relative.parts[-1]

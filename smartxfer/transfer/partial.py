@@ -6,7 +6,6 @@ anything is built upon, so that a tail lost in a crash is fetched again.
 """
 
 import contextlib
-import errno
 import json
 import logging
 import os
@@ -15,9 +14,10 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from smartxfer.errors import DiskFull, LocalError
+from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.transfer.digest import digest_of, quick
+from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.journal import Lock, write_whole
 from smartxfer.transfer.protocols import Extent
 
@@ -85,7 +85,7 @@ class FileSink:
             raise LocalError(f"partial files of others stand beside {self.path}")
         except OSError as error:
             self.leave()
-            raise _ours(error, self.path) from None
+            raise local_error(error, self.path) from None
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
         """Write all of ``data`` and take it into account."""
@@ -95,7 +95,7 @@ class FileSink:
                 count = self._files.pwrite(self._fd, view, at)
                 view, at = view[count:], at + count
         except OSError as error:
-            raise _ours(error, self.path) from None
+            raise local_error(error, self.path) from None
         with self._mutex:
             start, before = self._runs.pop(offset, (offset, 0))
         checksum = quick(data, before)
@@ -127,7 +127,7 @@ class FileSink:
             self._files.replace(self._part, self.path)
         except OSError as error:
             self._save()
-            raise _ours(error, self.path) from None
+            raise local_error(error, self.path) from None
         finally:
             self._unlock()
         _unlink(self._side)
@@ -277,12 +277,3 @@ def _unlink(path: Path) -> None:
         path.unlink()
     except OSError as error:
         log.debug("cannot remove %s: %s", path, error)
-
-
-def _ours(error: OSError, path: Path) -> LocalError:
-    if isinstance(error, LocalError):
-        return error
-    kind = DiskFull if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)) else LocalError
-    made = kind(f"cannot write {path}: {error.strerror or error}")
-    made.errno = error.errno
-    return made

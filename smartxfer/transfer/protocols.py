@@ -11,7 +11,7 @@ Extent = Tuple[int, int]
 
 
 class ProgressCallback(Protocol):
-    """Called with each :class:`ProgressEvent`, one call at a time, from a worker thread."""
+    """Called with each :class:`ProgressEvent`, one call at a time, mostly from a worker thread."""
 
     def __call__(self, event: ProgressEvent) -> Any:
         """Take note of the event; an exception cancels the transfer."""
@@ -50,7 +50,7 @@ class Sink(Protocol):
         """Get ready for ``size`` bytes of the object ``identity``; returns extents that are there already."""
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
-        """Write all of ``data`` at ``offset``."""
+        """Write all of ``data`` at ``offset``; its buffer is used again once this returns."""
 
     def restart(self) -> None:
         """Forget all bytes: the object comes again from its start."""

@@ -6,6 +6,7 @@ from typing import Any, BinaryIO, Dict, Iterable, Optional, Union
 
 from smartxfer.errors import LocalError, UsageError
 from smartxfer.transfer.digest import digest_of, new_hash
+from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.source import is_text, path_of
@@ -83,9 +84,12 @@ class StreamSink:
         if offset != self._at:
             raise LocalError(f"a stream is at byte {self._at} and cannot take byte {offset}")
         view = memoryview(data)
-        while view:
-            count = self._file.write(view)
-            view = view[len(view) if count is None else count :]
+        try:
+            while view:
+                count = self._file.write(view)
+                view = view[len(view) if count is None else count :]
+        except OSError as error:
+            raise local_error(error, "the open file") from None
         self._at += len(data)
 
     def restart(self) -> None:

@@ -1,15 +1,15 @@
 """Where an upload's bytes come from: a path, bytes, an open file, a pipe."""
 
-import contextlib
 import io
 import os
 import stat
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO, Iterable, List, Optional, Union
+from typing import Any, BinaryIO, Iterable, Optional, Union
 
-from smartxfer.errors import LocalError, SourceChanged, UsageError
+from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Source
 
 __all__ = [
@@ -189,28 +189,27 @@ def _seekable(file: Any) -> bool:
 
 
 def _spooled(pieces: Iterable[bytes], name: str) -> Source:
-    held: List[bytes] = []
-    total = 0
-    spool: Optional[BinaryIO] = None
-    with contextlib.ExitStack() as undo:
+    """All the pieces, in memory or in a temporary file that has no name."""
+    spool: Any = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - it outlives this function
+        max_size=SPOOL_LIMIT, prefix="smartxfer-"
+    )
+    try:
         for piece in pieces:
             if not isinstance(piece, (bytes, bytearray, memoryview)):
                 raise UsageError(f"the stream {name!r} gives {type(piece).__name__}, not bytes")
-            total += len(piece)
-            if spool is None and total > SPOOL_LIMIT:
-                spool = undo.enter_context(tempfile.TemporaryFile(prefix="smartxfer-"))
-                spool.writelines(held)
-                held.clear()
-            if spool is None:
-                held.append(bytes(piece))
-            else:
-                spool.write(piece)
-        if spool is None:
-            return BytesSource(b"".join(held), name)
+            _keep(spool, piece)
         spool.seek(0)
-        undo.pop_all()
-        return OpenFileSource(spool, name, owned=True)
-    raise LocalError("unreachable")  # pragma: no cover - ExitStack never swallows
+    except BaseException:
+        spool.close()
+        raise
+    return OpenFileSource(spool, name, owned=True)
+
+
+def _keep(spool: Any, piece: bytes) -> None:
+    try:
+        spool.write(piece)
+    except OSError as error:
+        raise local_error(error, "the temporary file for a stream") from None
 
 
 def _name_of(file: Any) -> str:

@@ -5,17 +5,22 @@ connection is being made.
 """
 
 import errno
+import http.client
 import socket
 from typing import Any, Dict
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError
 from urllib3.util.connection import allowed_gai_family
 
 from smartxfer.transport import attempt
 
-__all__ = ["watch"]
+__all__ = ["NoTunnel", "watch"]
+
+
+class NoTunnel(ProxyError):
+    """The proxy broke off before there was a tunnel: nothing of the request has left."""
 
 
 def _connect(conn: HTTPConnection) -> socket.socket:
@@ -83,6 +88,12 @@ class _WatchedHTTP(HTTPConnection):
 class _WatchedHTTPS(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _connect(self)
+
+    def _tunnel(self) -> None:
+        try:
+            super()._tunnel()
+        except (http.client.HTTPException, ConnectionError) as error:
+            raise NoTunnel("the proxy gave no tunnel", error) from error
 
     def connect(self) -> None:
         super().connect()

@@ -22,6 +22,7 @@ from smartxfer.errors import (
     Truncated,
     UsageError,
 )
+from smartxfer.transport.connection import NoTunnel
 from smartxfer.transport.redact import clean
 
 __all__ = ["WIRE_FAILURES", "translate"]
@@ -74,11 +75,16 @@ def translate(error: BaseException, what: str) -> SmartxferError:
     if any(isinstance(link, _USAGE) for link in chain):
         return UsageError(f"{what}: {_reason(chain)}")
     unsent = any(isinstance(link, _NEVER_SENT) for link in chain)
+    no_tunnel = any(isinstance(link, NoTunnel) for link in chain)
     for kinds, ours in _TABLE:
+        if ours is ProxyError and not (unsent or no_tunnel) and _passed_on(chain):
+            continue  # urllib3 blames the proxy for whatever breaks behind it
         if unsent and ours is ConnectTimeout:  # urllib3 derives "refused" from its connect time-out
             continue
         if any(isinstance(link, kinds) for link in chain):
-            return ours(f"{what}: {_reason(chain)}", **_counts(chain))
+            found = ours(f"{what}: {_reason(chain)}", **_counts(chain))
+            found.retryable = found.retryable or no_tunnel
+            return found
     ended = any(isinstance(link, requests.exceptions.ChunkedEncodingError) for link in chain)
     if ended and not any(isinstance(link, ConnectionError) for link in chain):
         return Truncated(f"{what}: {_reason(chain)}")
@@ -86,6 +92,12 @@ def translate(error: BaseException, what: str) -> SmartxferError:
     if unsent:
         made.acted_on = False
     return made
+
+
+def _passed_on(chain: "list[BaseException]") -> bool:
+    """Whether the connection broke when a proxy may have had the request."""
+    broken = (ConnectionError, http.client.HTTPException, socket.timeout, urllib3_errors.ReadTimeoutError)
+    return any(isinstance(link, broken) for link in chain)
 
 
 def _counts(chain: "list[BaseException]") -> Dict[str, Any]:

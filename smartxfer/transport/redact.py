@@ -6,10 +6,10 @@ was given.  The filter also sits on urllib3's loggers, whose debug lines carry w
 
 import logging
 import re
-from typing import Set
+from typing import Any, Set
 from urllib.parse import quote, quote_plus
 
-__all__ = ["RedactingFilter", "clean", "install", "remember_secret"]
+__all__ = ["RedactingFilter", "clean", "clean_all", "install", "remember_secret"]
 
 _NAMES = (
     "signature|token|access_token|key|puid|uid|vid|roundtriptoken|transaction_id|password|api_?key|secret"
@@ -41,6 +41,19 @@ def clean(text: str) -> str:
         if value in text:
             text = text.replace(value, "***")
     return text
+
+
+def clean_all(value: Any, depth: int = 20) -> Any:
+    """The same for decoded JSON: texts and keys at any place in it; what lies deeper is left out."""
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, (dict, list)) and not depth:
+        return None
+    if isinstance(value, dict):
+        return {clean(str(key)): clean_all(inner, depth - 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [clean_all(inner, depth - 1) for inner in value]
+    return value
 
 
 class RedactingFilter(logging.Filter):

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 import attrs
 import requests
 
-from smartxfer.errors import CommunicationError, DecodeError, HTTPError, SmartxferError
+from smartxfer.errors import CommunicationError, DecodeError, HTTPError, SmartxferError, Stalled
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport import attempt as attempts
 from smartxfer.transport.answer import MAX_ANSWER, Answer, unpacked
@@ -203,13 +203,15 @@ class Wire:
                 raise DecodeError(f"{call.what}: the answer is over {MAX_ANSWER} bytes")
 
         def content() -> bytes:
-            parts, total = [], 0
-            # What is packed is not left to urllib3: its older versions unpack without bound.
-            pieces = response.raw.stream(65536, False) if packed else response.iter_content(65536)
-            for part in pieces:
+            parts, total, began = [], 0, None
+            # Unpacking is not left to urllib3: its older versions do it without bound.
+            for part in iter(lambda: response.raw.read1(65536, False), b""):
                 parts.append(part)
                 total += len(part)
                 bounded(total)
+                now_at = self.clock.monotonic()
+                began = now_at if began is None else began
+                self._mind_the_pace(call.what, total, now_at - began)
             now = attempts.current()
             if now is not None and now.verdict is not None and "Content-Length" not in response.headers:
                 raise now.verdict  # a socket that was shut looks like the end of the body
@@ -226,6 +228,11 @@ class Wire:
                 body = b""  # the status says enough
         cookies = [(cookie.name, cookie.value or "") for cookie in response.cookies]
         return Answer(call.what, response.status_code, response.headers, body, cookies)
+
+    def _mind_the_pace(self, what: str, total: int, seconds: float) -> None:
+        """Give up an answer that drips: each byte of it comes well within the read time-out."""
+        if seconds >= self.policy.stall_window and total < self.policy.stall_speed * seconds:
+            raise Stalled(f"{what}: {total} bytes in {seconds:.0f} s, and the answer has not ended")
 
     def guarded(self, what: str, step: Callable[..., T], *args: Any) -> T:
         """Do one step on the wire, with its failures made ours.

@@ -50,12 +50,12 @@ class Proxy(RawServer):
     """
 
     def __init__(self, refuse: Optional[str] = None) -> None:
-        super().__init__(self._serve)
+        super().__init__(self._proxied)
         self._refuse = refuse
         #: First line and Proxy-Authorization of each request.
         self.asked: List[Any] = []
 
-    def _serve(self, peer: Peer) -> None:
+    def _proxied(self, peer: Peer) -> None:
         found = peer.head()
         if found is None:
             return

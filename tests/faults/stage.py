@@ -90,8 +90,11 @@ class Stage:
 
     def stored(self) -> Dict[str, bytes]:
         """What the server holds of the latest transfer, by name."""
-        files = self.site.transfers()[-1]["files"]
-        return {file["name"]: Path(self.site.stored(file["id"])).read_bytes() for file in files}
+        held = {}
+        for file in self.site.transfers()[-1]["files"]:
+            path = Path(self.site.stored(file["id"]))
+            held[file["name"]] = path.read_bytes() if path.exists() else b""
+        return held
 
     @property
     def status(self) -> str:

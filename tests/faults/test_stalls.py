@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from stage import CHUNK, DOWNLOAD, PATIENCE, noise
+from stage import CHUNK, DOWNLOAD, INFO, PAGE, PATIENCE, noise
 
 from smartxfer.errors import Stalled
 from smartxfer.transport import RetryPolicy
@@ -70,3 +70,23 @@ def test_f18_slow_is_not_stalled(make_stage: Any) -> None:
     stage.fault(DOWNLOAD, "rate 512K", times=None)
     client.download_files(transfer.token, stage.out)
     assert (stage.out / "a.bin").read_bytes() == DATA[: 1 << 20]
+
+
+@pytest.mark.parametrize("match", [INFO, PAGE], ids=["json", "page"])
+def test_f18_a_small_answer_drips(stage: Any, match: str) -> None:
+    """Nobody watches such a call from outside, and every byte comes within the read time-out."""
+    token = stage.published(DATA[:10]).token
+    client = stage.client(retry=RetryPolicy(backoff=0, attempts=1, stall_window=WINDOW))
+    client.prepare()
+    stage.fault(match, "drip 1/0.2")
+    started = time.monotonic()
+    with pytest.raises(Stalled, match="the answer has not ended"):
+        client.get_server_info() if match == INFO else client.list_files(token)
+    assert WINDOW <= time.monotonic() - started < SOON
+
+
+def test_f18_an_answer_that_was_long_in_coming(stage: Any) -> None:
+    """Thinking is not dripping."""
+    client = stage.client(retry=RetryPolicy(backoff=0, attempts=1, stall_window=0.01))
+    stage.fault(INFO, "no-length close")
+    assert client.get_server_info()["name"] == "FileSender"

@@ -1,0 +1,256 @@
+"""Secrets under every fault, with every logger at DEBUG: F44."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import stat
+import time
+import traceback
+from pathlib import Path
+from typing import Any, Iterator, List, Optional
+
+import pytest
+from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, Stage, noise
+
+from smartxfer import GuestAuth
+from smartxfer.transport import RetryPolicy
+from smartxfer.transport.redact import _values as remembered
+
+API_KEY = "markedapikey" + "0123456789abcdef" * 3
+PASSWORD = "markedproxypassword"
+DATA = noise(3 * CHUNK_SIZE)
+POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
+GUEST_PAGE = "GET /?s=upload*"
+
+#: What may go wrong with any request ...
+ALWAYS = [
+    "status 400 body=html",
+    "status 403 body=json:rest_ownership_required",
+    "status 407",
+    "status 429 retry-after=86400",
+    "status 500",
+    "status 500 body=json:auth_remote_signature_check_failed",
+    "status 500 body=json:auth_remote_too_late",
+    "status 503 retry-after=0",
+    "status 200 body=html",
+    "redirect /elsewhere",
+    "redirect {target} 307",
+    "redirect http://127.0.0.1:1{target}",
+    "redirect http://[bad{target}",
+    "reset-before",
+    "stall",
+    "lose-answer",
+    "no-answer",
+]
+#: ... with one that has a body, and with one whose answer has.
+SENDING = ["reset-after 1", "stall-after 1"]
+FETCHING = [
+    "truncate 5", "no-length close truncate 5", "no-length chunked truncate 5", "drip 1/0.3", "flip 5",
+    "extra-byte", "reset-after-sent 5",
+]  # fmt: skip
+
+CASES = [
+    (match, effect)
+    for match, effects in (
+        (INFO, ALWAYS + FETCHING),
+        (CREATE, ALWAYS + SENDING),
+        (CHUNK, ALWAYS + SENDING),
+        (COMPLETE, ALWAYS + SENDING),
+        (PAGE, ALWAYS + FETCHING),
+        (DOWNLOAD, ALWAYS + FETCHING),
+    )
+    for effect in effects
+]
+GUEST_CASES = [
+    (match, effect)
+    for match, effects in (
+        (GUEST_PAGE, ALWAYS + FETCHING),
+        (CREATE, ALWAYS + SENDING),
+        (CHUNK, ALWAYS + SENDING),
+        (COMPLETE, ALWAYS),
+    )
+    for effect in effects
+]
+
+
+@pytest.fixture
+def marked(make_stage: Any) -> Stage:
+    """A site whose user has a key that cannot be overlooked."""
+    return make_stage(users={"ann@example.org": API_KEY}, chunk_security="auth")  # type: ignore[no-any-return]
+
+
+def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
+    seen: List[BaseException] = []
+    pending = [error]
+    while pending:
+        link = pending.pop()
+        if link is not None and link not in seen:
+            seen.append(link)
+            pending += [link.__cause__, link.__context__]
+            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
+            pending += getattr(link, "errors", ())
+    return iter(seen)
+
+
+def _told(error: BaseException) -> str:
+    """All that an exception says, in every way in which it may be kept."""
+    told = traceback.format_exception(type(error), error, error.__traceback__)
+    for link in _chain(error):
+        told += [str(link), repr(link), repr(link.args), repr(vars(link))]
+        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
+    return "\n".join(told)
+
+
+def _logged(records: List[logging.LogRecord]) -> str:
+    plain = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
+
+
+def _kept(*directories: Path) -> str:
+    """Every file there, names included."""
+    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
+
+
+def _check(secrets: List[str], where: str, text: str) -> None:
+    for secret in secrets:
+        assert secret, "a secret that is not there cannot be looked for"
+        at = text.find(secret)
+        assert at < 0, f"a secret in {where}: ...{text[max(0, at - 200) : at + 40]}..."
+
+
+def _run(stage: Stage, client: Any, path: Path, token: Optional[str]) -> List[BaseException]:
+    """Up and down; the errors."""
+    errors: List[BaseException] = []
+    seen: List[Any] = []
+    steps: List[Any] = [lambda: client.upload_workflow([path], link=True, progress=seen.append)]
+    if token is not None:
+        steps.append(lambda: client.download_files(token, stage.out, progress=seen.append))
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+    return errors
+
+
+@pytest.mark.parametrize(("match", "effect"), CASES)
+def test_f44_a_users_key(marked: Stage, log: Any, home: Path, match: str, effect: str) -> None:
+    path = marked.file(DATA)
+    token = marked.published(DATA).token
+    fault = marked.fault(match, effect, times=1 if effect.startswith("redirect {") else 2)
+    client = marked.client(retry=POLICY, timeout=0.4)
+    started = time.time()
+    errors = _run(marked, client, path, token)
+    assert fault.fired
+    marked.server.clear_faults()
+    _check([API_KEY], "an error", "\n".join(map(_told, errors)))
+    _check([API_KEY], "the log", _logged(log.records))
+    _check(["signature=" + digit for digit in "0123456789abcdef"], "the log", _logged(log.records))
+    path.unlink()
+    _check([API_KEY], "a file", _kept(home, marked.out if marked.out.exists() else home))
+    _check([API_KEY], "a repr", repr([client, client.auth, client.explain_credentials(), client.session]))
+    for journal in (home / "state").rglob("*.json"):
+        assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+        assert journal.stat().st_mtime >= started - 60
+
+
+@pytest.mark.parametrize(("match", "effect"), GUEST_CASES)
+def test_f44_a_guests_tokens(marked: Stage, log: Any, home: Path, match: str, effect: str) -> None:
+    guest = marked.client().create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
+    path = marked.file(DATA)
+    auth = GuestAuth(guest.token)
+    client = marked.client(auth=auth, retry=POLICY, timeout=0.4)
+    if match != GUEST_PAGE:
+        client.prepare()
+    marked.fault(match, effect)
+    errors = _run(marked, client, path, None)
+    marked.server.filesender  # noqa: B018 - the fixture looks whether the fault fired
+    secrets = [guest.token, *(token for token in (auth.security_token, auth.csrf_token) if token)]
+    assert len(secrets) == 3 or match == GUEST_PAGE
+    _check(secrets, "an error", "\n".join(map(_told, errors)))
+    _check(secrets, "the log", _logged(log.records))
+    _check(secrets, "a file", _kept(home))
+    _check(secrets, "a repr", repr([client, auth, client.session]))
+
+
+@pytest.mark.parametrize("effect", ["reset-before", "status 407", "status 500"])
+def test_f44_a_proxys_password(marked: Stage, log: Any, home: Path, effect: str) -> None:
+    from relay import Proxy
+
+    marked.fault(CREATE, effect)
+    with Proxy() as proxy:
+        address = proxy.url.replace("://", f"://ann:{PASSWORD}@")
+        client = marked.client(retry=POLICY, proxies={"http": address})
+        errors = _run(marked, client, marked.file(DATA), None)
+        client.close()
+    assert errors
+    _check([PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="], "an error", "\n".join(map(_told, errors)))
+    _check([PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="], "the log", _logged(log.records))
+    _check([PASSWORD], "a file", _kept(home))
+    _check([PASSWORD], "a repr", repr(client))
+
+
+def test_f44_a_key_from_a_file(marked: Stage, log: Any, home: Path) -> None:
+    """Looked up rather than given: masked from the first look on."""
+    ini = home / ".filesender/filesender.py.ini"
+    ini.parent.mkdir()
+    words = f"[system]\nbase_url = {marked.url}/rest.php\n[user]\nusername = ann@example.org\napikey = {API_KEY}\n"
+    ini.write_text(words, encoding="utf-8")
+    from smartxfer import FileSenderClient
+
+    with FileSenderClient(None, retry=POLICY) as client:
+        marked.fault(COMPLETE, "status 500 body=json:auth_remote_signature_check_failed", times=2)
+        errors = _run(marked, client, marked.file(DATA), None)
+        assert errors
+        _check([API_KEY], "an error", "\n".join(map(_told, errors)))
+        _check([API_KEY], "the log", _logged(log.records))
+        _check([API_KEY], "a repr", repr([client, client.explain_credentials()]))
+
+
+def test_f44_a_server_that_repeats_what_it_was_told(marked: Stage, log: Any) -> None:
+    guest = marked.client().create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
+    client = marked.client(auth=GuestAuth(guest.token), retry=POLICY)
+    client.prepare()
+    secrets = [guest.token, client.auth.security_token, client.auth.csrf_token]
+    body = '{"message": "no %s", "uid": "%s", "details": {"csrf": ["%s"], "%s": 1}}'
+    answer = marked.file((body % (*secrets, guest.token)).encode("ascii"), "answer")
+    for status in (400, 500, 502):
+        marked.fault(CREATE, f"status {status} 'body=file:{answer}'")
+        [error] = _run(marked, client, marked.file(DATA), None)
+        _check(secrets, "an error", _told(error))
+    _check(secrets, "the log", _logged(log.records))
+
+
+def test_f44_the_journal_and_its_end(marked: Stage, home: Path) -> None:
+    """Half-way it holds what a resume needs, for its owner alone; afterwards it is gone."""
+    path = marked.file(DATA)
+    marked.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "status 400")
+    marked.fault(DOWNLOAD, "truncate 1000")
+    marked.fault(DOWNLOAD, "status 400", after=1)
+    client = marked.client(retry=POLICY)
+    token = marked.published(DATA[:5000]).token
+    assert len(_run(marked, client, path, token)) == 2
+    [journal] = (home / "state/journals").glob("*.json")
+    assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+    assert stat.S_IMODE(journal.parent.stat().st_mode) == 0o700
+    side = marked.out / "a.bin.part.json"
+    assert stat.S_IMODE(side.stat().st_mode) == 0o600
+    latest = marked.site.transfers()[-1]
+    assert latest["roundtriptoken"] in journal.read_text("utf-8")
+    for secret in (API_KEY, token):
+        assert secret not in journal.read_text("utf-8") + side.read_text("utf-8")
+    assert _run(marked, client, path, token) == []
+    assert list((home / "state/journals").iterdir()) == []
+    assert sorted(found.name for found in marked.out.iterdir()) == ["a.bin"]
+
+
+def test_f44_the_marks_would_be_seen(marked: Stage, log: Any) -> None:
+    """The look-out itself: what is not masked, it finds."""
+    logging.getLogger("somebody.else").debug("key %s", API_KEY)
+    with pytest.raises(AssertionError, match="a secret in the log"):
+        _check([API_KEY], "the log", _logged(log.records))
+    with pytest.raises(AssertionError, match="a secret in an error"):
+        _check([API_KEY], "an error", _told(ValueError(API_KEY)))
+    assert remembered is not None

@@ -1,0 +1,206 @@
+"""Names from a server: deterministic, safe on every system, and no two the same."""
+
+from __future__ import annotations
+
+import doctest
+import os
+import unicodedata
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import List
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smartxfer.errors import LocalError, UnsafeName
+from smartxfer.transfer import names
+from smartxfer.transfer.names import distinct_paths, resolve_inside, safe_path
+
+
+def test_the_doctests_run() -> None:
+    results = doctest.testmod(names)
+    assert results.attempted >= 2
+    assert results.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("a.txt", "a.txt"),
+        ("run 1/a.txt", "run 1/a.txt"),
+        ("../x", "x"),
+        ("/etc/x", "etc/x"),
+        ("//host/share/x", "host/share/x"),
+        ("a\\..\\b", "a/b"),
+        ("C:\\x", "x"),
+        ("C:x", "C_x"),
+        ("a/../../b", "a/b"),
+        ("a/./b", "a/b"),
+        ("a//b/", "a/b"),
+        ("~", "_"),
+        ("~/x", "_/x"),
+        ("a\x00b", "a_b"),
+        ("a\nb\x7f", "a_b_"),
+        ("CON", "_CON"),
+        ("aux.txt", "_aux.txt"),
+        ("com1 .x", "_com1 .x"),
+        ("LPT\u00b3", "_LPT\u00b3"),
+        ("console", "console"),
+        ("dot.", "dot"),
+        ("dots and spaces. . ", "dots and spaces"),
+        ("...", "_"),
+        (" .. /x", "x"),
+        ("invoice\u202efdp.exe", "invoice_fdp.exe"),
+        ("a\u200bb\ufeff", "a_b_"),
+        ('<>:"|?*', "_______"),
+        ("\ud800x", "_x"),
+        ("e\u0301", "\u00e9"),
+        (".bashrc", ".bashrc"),
+    ],
+)
+def test_a_name_becomes_safe(name: str, path: str) -> None:
+    assert safe_path(name) == PurePosixPath(path)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "///", "../..", "C:\\", "\\", " ", "..\\..", " .. "])
+def test_what_names_nothing_is_refused(name: str) -> None:
+    with pytest.raises(UnsafeName, match="no file name"):
+        safe_path(name)
+
+
+def test_a_long_name_is_cut_and_keeps_its_extension() -> None:
+    first, second = safe_path("\u00e9" * 300 + "1.txt"), safe_path("\u00e9" * 300 + "2.txt")
+    assert first != second
+    for path in (first, second):
+        assert path.suffix == ".txt"
+        # There is room for what is put behind it while the file is on its way.
+        assert len(f"{path.name}.part.json".encode()) <= 255
+        assert len(f"{path.stem} (99){path.suffix}.part.json".encode()) <= 258
+
+
+def test_a_long_extension_is_cut_too() -> None:
+    assert len(safe_path("a." + "x" * 400).name.encode()) <= 255
+
+
+hostile = st.one_of(
+    st.text(max_size=40),
+    st.lists(
+        st.sampled_from(
+            ["..", ".", "/", "\\", "C:", "~", "a", "b.txt", " ", "CON", "nul", "\x00", "\u202e", "e\u0301"]
+            + ["\u00e9", ".part", "x" * 300, "\ud800", "\n", ":", "A", ""]
+        ),
+        max_size=10,
+    ).map("".join),
+)
+
+
+@given(hostile)
+@settings(max_examples=500)
+def test_whatever_the_name_it_stays_inside(name: str) -> None:
+    try:
+        path = safe_path(name)
+    except UnsafeName:
+        return
+    assert path.parts
+    assert not path.is_absolute()
+    assert not PureWindowsPath(str(path)).anchor
+    assert os.path.normpath(os.path.join("/target", str(path))) == f"/target/{path}"
+    for part in path.parts:
+        assert part not in (".", "..")
+        assert 0 < len(part.encode("utf-8")) <= 255
+        assert not part.endswith((".", " "))
+        assert not any(ord(character) < 32 or character in '<>:"|?*\\\x7f' for character in part)
+        assert unicodedata.normalize("NFC", part) == part
+    assert safe_path(name) == path
+    assert safe_path(str(path)) == path
+
+
+@pytest.mark.parametrize(
+    ("given_names", "paths"),
+    [
+        (["a.txt", "a.txt", "a.txt"], ["a.txt", "a (2).txt", "a (3).txt"]),
+        (["a.txt", "A.TXT"], ["a.txt", "A (2).TXT"]),
+        (["e\u0301", "\u00e9"], ["\u00e9", "\u00e9 (2)"]),
+        (["a", "a/b"], ["a (2)", "a/b"]),
+        (["a/b", "A"], ["a/b", "A (2)"]),
+        (["x/a", "x/a"], ["x/a", "x/a (2)"]),
+        (["a", "A", "A (2)"], ["a", "A (2)", "A (2) (2)"]),
+        (["../x", "/x"], ["x", "x (2)"]),
+        (["a", "a.part"], ["a", "a (2).part"]),
+        (["a.part", "a"], ["a (2).part", "a"]),
+        (["a.part/b", "a"], ["a.part/b", "a (2)"]),
+        (["b (2).part", "b", "B"], ["b (2).part", "b", "B (3)"]),
+        (["b", "B", "b (2).part"], ["b", "B (2)", "b (2) (2).part"]),
+        ([], []),
+    ],
+)
+def test_no_two_paths_are_the_same(given_names: List[str], paths: List[str]) -> None:
+    assert [str(path) for path in distinct_paths(given_names)] == paths
+
+
+def test_many_files_of_one_name_are_told_apart() -> None:
+    paths = distinct_paths(["a.txt"] * 20_000)
+    assert str(paths[-1]) == "a (20000).txt"
+    assert len(set(paths)) == 20_000
+
+
+@given(st.lists(st.sampled_from(["a", "A", "a/b", "a (2)", "a.part", "a.part/x", "b", "B.part", "a/B"]), max_size=12))
+@settings(max_examples=300)
+def test_files_partial_files_and_directories_never_meet(given_names: List[str]) -> None:
+    paths = distinct_paths(given_names)
+    assert paths == distinct_paths(given_names)
+    files = [str(path).casefold() for path in paths]
+    parts = [f"{file}.part" for file in files]
+    directories = {str(parent).casefold() for path in paths for parent in path.parents}
+    assert len(set(files)) == len(files) == len(given_names)
+    assert not directories.intersection(files + parts)
+    assert not set(files).intersection(parts)
+
+
+def test_folders_are_made_below_the_directory(tmp_path: Path) -> None:
+    path = resolve_inside(tmp_path, PurePosixPath("a/b/c.txt"))
+    assert path == tmp_path / "a" / "b" / "c.txt"
+    assert path.parent.is_dir()
+    assert not path.exists()
+    assert resolve_inside(tmp_path, PurePosixPath("a/b/d.txt")).parent == path.parent
+
+
+@pytest.mark.parametrize("where", ["outside", "inside", "nowhere"])
+def test_no_symbolic_link_is_followed(tmp_path: Path, where: str) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    out.mkdir()
+    elsewhere.mkdir()
+    (out / "real").mkdir()
+    targets = {"outside": elsewhere, "inside": out / "real", "nowhere": tmp_path / "nothing"}
+    (out / "link").symlink_to(targets[where])
+    with pytest.raises(UnsafeName, match="not a directory of its own"):
+        resolve_inside(out, PurePosixPath("link/deep/x"))
+    assert list(elsewhere.iterdir()) == []
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_the_directory_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert resolve_inside(tmp_path / "link", PurePosixPath("a/x")) == tmp_path / "link" / "a" / "x"
+    assert (tmp_path / "real" / "a").is_dir()
+
+
+def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"mine")
+    with pytest.raises(UnsafeName):
+        resolve_inside(tmp_path, PurePosixPath("a/x"))
+    assert (tmp_path / "a").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../../x", "."])
+def test_a_path_that_is_not_below_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(UnsafeName):
+        resolve_inside(tmp_path, PurePosixPath(path))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_cannot_be_made_are_a_local_error(tmp_path: Path) -> None:
+    deep = PurePosixPath("/".join(["x" * 200] * 30), "f")
+    with pytest.raises(LocalError, match="cannot write"):
+        resolve_inside(tmp_path, deep)
