@@ -99,7 +99,8 @@ class Access:
         if known is not None:
             error.retryable = known[2]
         if code:
-            error.acted_on = False
+            # A gateway may speak JSON too, and does not know what became of the request behind it.
+            error.acted_on = answer.status in (502, 504)
             self._learn(code, answer, url, error)
         return error
 

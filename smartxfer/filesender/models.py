@@ -22,6 +22,8 @@ __all__ = [
     "Transfer",
 ]
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Date(Structure):
@@ -32,10 +34,13 @@ class Date(Structure):
 
     @property
     def datetime(self) -> Optional[dt.datetime]:
-        """The moment in UTC."""
+        """The moment in UTC; None when there is none, or none that a calendar knows."""
         if self.raw is None:
             return None
-        return dt.datetime.fromtimestamp(self.raw, dt.timezone.utc)
+        try:
+            return _EPOCH + dt.timedelta(seconds=self.raw)
+        except OverflowError:
+            return None
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

@@ -149,7 +149,7 @@ def test_f10_a_day(stage: Any) -> None:
     assert (fault.fired, clock.waits) == (1, [])
 
 
-@pytest.mark.parametrize("effect", ["lose-answer", "status 502", "status 504"])
+@pytest.mark.parametrize("effect", ["lose-answer", "status 502", "status 504", "status 504 body=json:timeout"])
 def test_f12_the_answer_to_the_creation_is_lost(stage: Any, effect: str) -> None:
     stage.fault(CREATE, effect)
     with pytest.raises(OutcomeUnknown, match="may exist"):
