@@ -140,9 +140,10 @@ def _compiled(pattern: Optional[str]) -> Optional[Pattern[str]]:
     body = re.sub(r"\\p\{(?:L|Letter|N|Nd)\}|\\p(?:L|N)", lambda _: r"\w", pattern)
     # A repeated group, or many repeats in a row, can take for ever on a long name.
     bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", body)
-    if re.search(r"\)[+*{]", bare) or len(re.findall(r"[+*]|\{\d*,", bare)) > 2:
+    repeats = len(re.findall(r"[+*]|\{\d*,", bare))
+    if re.search(r"\)[+*{]", bare) or repeats > 2 or bare.count("?") > 8:
         return None
     try:
         return re.compile(body)
-    except re.error:
+    except (re.error, OverflowError):
         return None

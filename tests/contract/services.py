@@ -1,0 +1,90 @@
+"""What the contract suite needs to know of each service, and nothing more.
+
+A service that joins adds one class here; what it cannot do it declares, with the section of its protocol page.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, List
+
+from smartxfer import FileSenderClient, UserAuth
+from smartxfer.local import LocalServer
+from smartxfer.transfer import FileResult
+
+#: What the suite asks of every service.
+CAPABILITIES = (
+    "upload",
+    "download",
+    "server digest",
+    "upload resumes after a restart",
+    "download resumes after a restart",
+    "parallel parts up",
+    "parallel ranges down",
+    "directories",
+    "several files at once",
+    "any file name",
+)
+
+
+class FileSender:
+    """FileSender: a transfer of one or more files behind a link."""
+
+    name = "filesender"
+    chunk = 256 * 1024
+    #: capability -> the section that says why not.
+    cannot: Dict[str, str] = {
+        "server digest": "protocols/filesender 5: no checksum is published",
+        "any file name": "protocols/filesender 6.1: the site's rule for names",
+    }
+    part_request = "PUT /rest.php/file/*/chunk/*"
+    bytes_request = "GET /download.php*"
+    create_request = "POST /rest.php/transfer*"
+
+    def __init__(self, server: LocalServer) -> None:
+        self.server = server
+        self.site = server.filesender
+
+    def client(self, **options: Any) -> FileSenderClient:
+        """A client of its own, as a new process would make it."""
+        auth = UserAuth(self.site.username, self.site.api_key)
+        return FileSenderClient(self.site.url, auth=auth, **options)
+
+    def upload(self, client: FileSenderClient, things: List[Any], **options: Any) -> Any:
+        """Send; what comes back is enough to fetch it again."""
+        return client.upload_workflow(things, {"from": "me@example.org"}, **options)
+
+    def results(self, handle: Any) -> List[FileResult]:
+        """What became of each file of an upload."""
+        return list(handle.results)
+
+    def download(
+        self, client: FileSenderClient, handle: Any, into: Path, **options: Any
+    ) -> List[FileResult]:
+        """Fetch all of it into a directory."""
+        return client.download_files(handle, into, **options)
+
+    def download_to(self, client: FileSenderClient, handle: Any, sink: Any) -> FileResult:
+        """Fetch the only file into a sink."""
+        return client.download_file(handle, handle.files[0], sink)
+
+    def acknowledged(self) -> int:
+        """Parts that the server took."""
+        return self.site.count(self.part_request, status=200)
+
+
+SERVICES = [FileSender]
+
+
+def matrix() -> str:
+    """The table of what each service can do, with the reasons below."""
+    width = max(len(name) for name in CAPABILITIES)
+    lines = [" " * width + "".join(f"  {service.name}" for service in SERVICES)]
+    notes = []
+    for capability in CAPABILITIES:
+        cells = []
+        for service in SERVICES:
+            reason = service.cannot.get(capability)
+            cells.append(f"  {('no' if reason else 'yes').ljust(len(service.name))}")
+            if reason:
+                notes.append(f"{service.name}, {capability}: {reason}")
+        lines.append((capability.ljust(width) + "".join(cells)).rstrip())
+    return "\n".join([*lines, "", *notes]) + "\n"

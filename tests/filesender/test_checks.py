@@ -1,0 +1,211 @@
+"""What is found wrong before anything is sent."""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+from typing import Any, Dict, List
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer.errors import UsageError
+from smartxfer.filesender.checks import check_address, check_guest, check_name, check_transfer, name_rule
+from smartxfer.filesender.site import SiteConfig
+
+NOW = 1_700_000_000.0
+DAY = 86400
+STOCK = SiteConfig(
+    max_transfer_size=1000,
+    max_transfer_files=3,
+    max_transfer_recipients=2,
+    max_transfer_days_valid=20,
+    max_transfer_file_size=0,
+    ban_extension="exe, BAT",
+    extension_whitelist_regex="^[a-zA-Z0-9]*$",
+    valid_filename_regex=r"^[ \/\p{L}\p{N}_\.,;:!@#$%^&*)(\]\[-]+$",
+)
+NOTHING_KNOWN = SiteConfig()
+
+
+def files(*sizes: int) -> List[Dict[str, Any]]:
+    return [{"name": f"f{at}.txt", "size": size} for at, size in enumerate(sizes)]
+
+
+def body(**more: Any) -> Dict[str, Any]:
+    return {"from": "ann@example.org", "recipients": ["bob@example.net"], "files": files(1), **more}
+
+
+@pytest.mark.parametrize("config", [STOCK, NOTHING_KNOWN])
+def test_a_good_transfer_passes(config: SiteConfig) -> None:
+    check_transfer(body(files=files(0, 999, 1), expires=NOW + DAY), config, NOW)
+    check_transfer(body(recipients=[]), config, NOW)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"files": []}, "no file to send"),
+        ({"files": files(1, 1, 1, 1)}, "4 files are too much: the site takes 3"),
+        ({"files": files(500, 501)}, "1001 bytes in all are too much: the site takes 1000"),
+        ({"recipients": ["a@b.org", "c@d.org", "e@f.org"]}, "3 recipients are too much: the site takes 2"),
+        ({"recipients": ["a@b.org", "bob"]}, "recipient 'bob' is not an e-mail address"),
+        ({"from": ""}, "'from' '' is not an e-mail address"),
+        ({"files": [{"name": "a.exe", "size": 1}]}, "'exe' ('a.exe')"),
+        ({"files": [{"name": "a+b", "size": 1}]}, "'a+b': not +"),
+        ({"expires": NOW - 1}, "in the past"),
+        ({"expires": NOW + 22 * DAY}, "20 days"),
+        ({"expires": str(int(NOW + 22 * DAY))}, "20 days"),
+        ({"expires": "2024-13-01"}, "neither seconds"),
+        ({"expires": "tomorrow"}, "neither seconds"),
+        ({"expires": ["2024-01-01"]}, "not a list"),
+    ],
+)
+def test_what_is_wrong_is_named(wrong: Dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        check_transfer(body(**wrong), STOCK, NOW)
+
+
+def test_one_file_may_be_too_large_for_itself() -> None:
+    config = SiteConfig(max_transfer_size=0, max_transfer_file_size=10)
+    check_transfer(body(files=files(10, 10, 10)), config, NOW)
+    with pytest.raises(UsageError, match=r"'f1.txt' of 11 bytes"):
+        check_transfer(body(files=files(10, 11)), config, NOW)
+
+
+def test_zero_stands_for_no_limit() -> None:
+    config = SiteConfig(max_transfer_size=0, max_transfer_files=0, max_transfer_recipients=0)
+    check_transfer(body(files=files(*[10**12] * 100), recipients=["a@b.org"] * 100), config, NOW)
+
+
+@pytest.mark.parametrize("expires", [NOW + 1, int(NOW + 20 * DAY), str(int(NOW + DAY)), "2023-11-20", None])
+def test_good_dates(expires: Any) -> None:
+    check_transfer(body(expires=expires), STOCK, NOW)
+
+
+def test_a_site_for_encrypted_transfers_only() -> None:
+    with pytest.raises(UsageError, match="encrypted transfers only"):
+        check_transfer(body(), SiteConfig(encryption_mandatory=True), NOW)
+
+
+@pytest.mark.parametrize(
+    "address", ["ann@example.org", "a.b+c@sub.example.org", "\u00e4nn@ex\u00e4mple.org", "o'neil@example.org", "1@2.34"]
+)
+def test_addresses(address: str) -> None:
+    check_address(address, "recipient")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "ann", "ann@", "@example.org", "ann@localhost", "ann@example.", "ann @example.org", "a@b@c.org"]
+    + ["ann@example.org ", "ann@example.org\n", "ann@example.org,bob@example.org", "Ann <ann@example.org>", None, 7],
+)
+def test_what_is_no_address(address: Any) -> None:
+    with pytest.raises(UsageError, match="not an e-mail address"):
+        check_address(address, "recipient")
+
+
+def test_guests_have_two_addresses() -> None:
+    check_guest({"from": "ann@example.org", "recipient": "eve@example.net"})
+    for wrong in ({"from": "ann@example.org"}, {"recipient": "eve@example.net"}, {}):
+        with pytest.raises(UsageError):
+            check_guest(wrong)
+
+
+# -- names -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", [STOCK, NOTHING_KNOWN])
+@pytest.mark.parametrize(
+    "name",
+    ["a", "run 1/a.fastq", "a_b.,;:!@#$%^&*)(][-", "\u00e9t\u00e9.txt", "\u6f22\u5b57", "\u0444.txt", "\u0661", "x" * 255]
+    + [".bashrc", "a.tar.gz", "dir.d/file", "a..b"],
+)
+def test_names_that_a_stock_site_takes(name: str, config: SiteConfig) -> None:
+    check_name(name, config, name_rule(config.valid_filename_regex))
+
+
+@pytest.mark.parametrize("config", [STOCK, NOTHING_KNOWN])
+@pytest.mark.parametrize(
+    "name",
+    [f"a{character}b" for character in "+'=~\"<>?{}\\|`\n\t\x00"]
+    + ["", "/etc/x", "../x", "a/../b", "..", "x" * 256, "e\u0301"],
+)
+def test_names_that_a_stock_site_refuses(name: str, config: SiteConfig) -> None:
+    with pytest.raises(UsageError):
+        check_name(name, config, name_rule(config.valid_filename_regex))
+
+
+def test_composed_accents_pass_where_decomposed_do_not() -> None:
+    decomposed = "e\u0301t.txt"
+    rule = name_rule(STOCK.valid_filename_regex)
+    with pytest.raises(UsageError, match="not \u0301"):
+        check_name(decomposed, STOCK, rule)
+    check_name(unicodedata.normalize("NFC", decomposed), STOCK, rule)
+
+
+def test_the_remedy_is_named() -> None:
+    with pytest.raises(UsageError) as caught:
+        check_name("a=b", STOCK, name_rule(None))
+    assert "other_name" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"),
+    [
+        ("a.exe", False),
+        ("a.EXE", False),
+        ("a.bat", False),
+        ("a.exe.txt", True),
+        ("exe", True),
+        ("dir.exe/a.txt", True),
+        ("a.t-t", False),
+        ("a.", True),
+    ],
+)
+def test_extensions(name: str, passes: bool) -> None:
+    if passes:
+        check_name(name, STOCK, None)
+    else:
+        with pytest.raises(UsageError, match="extension"):
+            check_name(name, STOCK, None)
+
+
+# -- the site's own rule ---------------------------------------------------------------------------------
+
+
+def test_a_rule_without_anchors_is_searched_for() -> None:
+    rule = name_rule("ok")
+    assert rule is not None
+    check_name("this is ok", STOCK, rule)
+    with pytest.raises(UsageError):
+        check_name("this is not", STOCK, rule)
+
+
+def test_a_site_may_be_stricter() -> None:
+    rule = name_rule("^[a-z]+$")
+    check_name("abc", SiteConfig(), rule)
+    with pytest.raises(UsageError, match="not A 1"):
+        check_name("abcA1", SiteConfig(), rule)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["[", "(?<name>", r"^[\p{M}\p{L}]+$", r"^\p{Han}+$", "x{99999999999999}", "a" * 301, "(a+)+$", "(a|a)*$", "([a-z]+)*"]
+    + ["(?:a*){2,}", ".*.*.*x", "a?" * 60 + "a" * 60, "(a{1,9}){1,9}", "(?:x+x+)+y"],
+)
+def test_a_rule_that_cannot_be_run_here_is_left_to_the_site(pattern: str) -> None:
+    assert name_rule(pattern) is None
+    check_name("\u0e01\u0e34", SiteConfig(valid_filename_regex=pattern), name_rule(pattern))
+
+
+@given(st.text("a.*+?()[]{}|^$\\,1x", max_size=24))
+def test_no_rule_takes_long(pattern: str) -> None:
+    rule = name_rule(pattern)
+    if rule is None or not pattern:
+        return
+    begun = time.process_time()
+    rule.search("a" * 254 + "!")
+    assert time.process_time() - begun < 2

@@ -1,0 +1,129 @@
+"""The site's pages: of both lines, in every spelling of HTML."""
+
+from __future__ import annotations
+
+import html
+from typing import List
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer.errors import AuthError, DecodeError, NotFound
+from smartxfer.filesender.page import parse_download_page, parse_guest_page
+
+FACTS = {
+    "id": "11",
+    "encrypted": "",
+    "mime": "text/plain",
+    "chunk-size": "1048576",
+    "crypted-chunk-size": "1048608",
+    "name": "run 1/\u00e9t\u00e9 & \"co\" <1>.txt",
+    "size": "5",
+    "encrypted-size": "",
+    "key-version": "3",
+    "transferid": "7",
+}
+
+
+def page(*rows: str, body: str = "") -> str:
+    return (
+        f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>FileSender</title>'
+        f'<script>var x = \'<tr class="file" data-id="99" data-name="no" data-size="1">\';</script></head>'
+        f"<body {body}><table>{''.join(rows)}</table></body></html>"
+    )
+
+
+def row(facts: "dict[str, str]", tag: str = "tr", classes: str = "file", gap: str = "\n   ") -> str:
+    data = gap.join(f'data-{name}="{html.escape(value)}"' for name, value in facts.items())
+    return f'<{tag} class="{classes}"{gap}{data}><td>x<a class="file">y</a></td></{tag}>'
+
+
+@pytest.mark.parametrize("tag", ["tr", "div"])
+@pytest.mark.parametrize("gap", [" ", "\n\t", "\r\n"])
+def test_both_lines_list_their_files(tag: str, gap: str) -> None:
+    second = {**dict(reversed(list(FACTS.items()))), "id": "12", "name": "b", "size": "0"}
+    first, other = parse_download_page(page(row(FACTS, tag, gap=gap), row(second, tag, "box file odd", gap)))
+    assert (first.id, first.name, first.size) == (11, 'run 1/\u00e9t\u00e9 & "co" <1>.txt', 5)
+    assert (first.mime, first.encrypted, first.chunk_size, first.transferid) == ("text/plain", False, 1048576, 7)
+    assert first.encrypted_size is None
+    assert (other.id, other.name, other.size) == (12, "b", 0)
+
+
+def test_quotes_may_be_single_or_missing() -> None:
+    (file,) = parse_download_page(page("<TR CLASS=file DATA-ID=11 data-size='5' data-name='it&#39;s'>"))
+    assert (file.id, file.size, file.name) == (11, 5, "it's")
+
+
+def test_an_older_site_gives_no_chunk_size() -> None:
+    facts = {name: value for name, value in FACTS.items() if "chunk" not in name}
+    (file,) = parse_download_page(page(row(facts)))
+    assert file.chunk_size is None
+
+
+def test_an_encrypted_file_is_recognised() -> None:
+    (file,) = parse_download_page(page(row({**FACTS, "encrypted": "1"})))
+    assert file.encrypted
+
+
+@pytest.mark.parametrize("wrong", [{"size": "5 MB"}, {"size": ""}, {"size": "-5"}, {"id": ""}])
+def test_a_file_that_cannot_be_read_is_an_error(wrong: "dict[str, str]") -> None:
+    with pytest.raises(DecodeError):
+        parse_download_page(page(row({**FACTS, **wrong})))
+
+
+ERRORS: List[str] = [
+    '<div class="exception">\n<div class="message">guest_expired</div>\n</div>',
+    '<div class="box exception"><img src="x"><br/><p>guest_expired</p></div><p>footer</p>',
+    '<div class="exception"><hr>guest_expired</div>',
+]
+
+
+@pytest.mark.parametrize("content", ERRORS)
+def test_an_error_page_says_what_is_wrong(content: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        parse_download_page(page(content))
+    assert "(guest_expired)" in str(caught.value)
+    assert "ask the sender" in caught.value.hint
+
+
+def test_the_words_of_an_error_page_are_cut() -> None:
+    with pytest.raises(NotFound) as caught:
+        parse_download_page(page('<div class="exception">' + "word " * 5000 + "</div>"))
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("text", ["", "not html", page(), page("<p>Please log on</p>"), page('<b class="file">x</b>')])
+def test_a_page_without_files_wants_a_browser(text: str) -> None:
+    with pytest.raises(AuthError, match="lists no files") as caught:
+        parse_download_page(text)
+    assert "browser" in caught.value.hint
+
+
+def test_the_security_token_of_a_guest() -> None:
+    text = page(body='data-auth-type="guest"\n data-security-token="abc123"')
+    found = parse_guest_page(text)
+    assert found.security_token == "abc123"
+    assert "abc123" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", page(), page(ERRORS[0]), page(body='data-security-token=""')]
+    + [page(body='data-security-token="abc123" data-auth-type="sp"')],
+)
+def test_a_page_that_is_no_guest_s(text: str) -> None:
+    with pytest.raises(AuthError, match="voucher") as caught:
+        parse_guest_page(text)
+    assert "abc123" not in str(caught.value)
+
+
+@given(st.text(max_size=120) | st.text("<>/=\"' trdivclass=file data-id&#;!-[]1", max_size=80))
+def test_whatever_the_page_it_is_files_or_our_error(text: str) -> None:
+    for wrapped in (text, page(text), page(f"<tr class=file {text}>")):
+        try:
+            files = parse_download_page(wrapped)
+        except (AuthError, NotFound, DecodeError):
+            continue
+        assert files
+        assert all(file.size >= 0 for file in files)

@@ -1,0 +1,114 @@
+"""What the site's words mean; the words are those of the protocol page, section 2.1."""
+
+from __future__ import annotations
+
+from typing import Type
+
+import pytest
+
+from smartxfer.errors import (
+    AuthError,
+    BadRequest,
+    ClientError,
+    Conflict,
+    Forbidden,
+    HTTPError,
+    LimitExceeded,
+    NotFound,
+    ServerError,
+)
+from smartxfer.filesender.replies import classify
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "kind", "again"),
+    [
+        (500, "auth_remote_too_late", AuthError, True),
+        (500, "auth_remote_signature_check_failed", AuthError, False),
+        (500, "auth_remote_user_rejected", AuthError, False),
+        (403, "rest_authentication_required", AuthError, False),
+        (403, "rest_ownership_required", Forbidden, False),
+        (403, "rest_admin_required", Forbidden, False),
+        (400, "rest_security_token_did_not_match", AuthError, False),
+        (400, "rest_xsrf_token_did_not_match", AuthError, False),
+        (403, "rest_roundtrip_token_invalid", Forbidden, False),
+        (400, "rest_sanity_check_failed", BadRequest, True),
+        (400, "rest_bad_parameter", BadRequest, False),
+        (400, "rest_missing_parameter", BadRequest, False),
+        (400, "rest_endpoint_missing", BadRequest, False),
+        (501, "rest_endpoint_not_implemented", BadRequest, False),
+        (501, "rest_method_not_implemented", BadRequest, False),
+        (405, "rest_method_not_allowed", BadRequest, False),
+        (404, "rest_unknown_principal", NotFound, False),
+        (404, "rest_data_stale", NotFound, False),
+        (400, "cannot_add_data_to_complete_transfer", Conflict, False),
+        (403, "cannot_alter_closed_transfer", Conflict, False),
+        (503, "undergoing_maintenance", ServerError, True),
+        (500, "transfer_not_found", NotFound, False),
+        (500, "file_not_found", NotFound, False),
+        (500, "recipient_not_found", NotFound, False),
+        (500, "guest_not_found", NotFound, False),
+        (500, "guest_expired", AuthError, False),
+        (500, "token_has_bad_format", BadRequest, False),
+        (500, "file_chunk_out_of_bounds", BadRequest, False),
+        (500, "storage_chunk_too_large", LimitExceeded, False),
+        (500, "file_integrity_check_failed", Conflict, False),
+        (500, "transfer_files_incomplete", Conflict, False),
+        (500, "transfer_no_files", BadRequest, False),
+        (500, "transfer_no_recipients", BadRequest, False),
+        (500, "transfer_too_many_files", LimitExceeded, False),
+        (500, "transfer_too_many_recipients", LimitExceeded, False),
+        (500, "transfer_maximum_size_exceeded", LimitExceeded, False),
+        (500, "transfer_maximum_file_size_exceeded", LimitExceeded, False),
+        (500, "transfer_maximum_encrypted_file_size_exceeded", LimitExceeded, False),
+        (500, "transfer_user_quota_exceeded", LimitExceeded, False),
+        (500, "transfer_host_quota_exceeded", LimitExceeded, False),
+        (500, "transfer_file_name_invalid", LimitExceeded, False),
+        (500, "file_extension_not_allowed", LimitExceeded, False),
+        (500, "transfer_must_be_encrypted", LimitExceeded, False),
+        (500, "transfer_rejected", LimitExceeded, False),
+        (500, "bad_email", BadRequest, False),
+        (500, "bad_expire", LimitExceeded, False),
+        (500, "transfer_expiry_extension_not_allowed", LimitExceeded, False),
+        (500, "storage_not_enough_space_left", LimitExceeded, False),
+        (500, "guest_rate_limit_reached", LimitExceeded, False),
+        (500, "database_access_failure", ServerError, False),
+    ],
+)
+def test_every_word_of_the_protocol(status: int, word: str, kind: Type[HTTPError], again: bool) -> None:
+    found = classify(status, word)
+    assert found is not None
+    assert found[0] is kind
+    assert found[2] is again
+
+
+@pytest.mark.parametrize("status", [500, 503, 403, 400])
+def test_the_word_counts_and_not_the_status(status: int) -> None:
+    found = classify(status, "transfer_not_found")
+    assert found is not None
+    assert issubclass(found[0], ClientError)
+
+
+def test_an_unknown_word_is_not_said_again() -> None:
+    assert classify(500, "something_new") == (ServerError, "", False)
+
+
+@pytest.mark.parametrize(("status", "word"), [(500, ""), (502, ""), (503, "new"), (429, ""), (404, "new"), (413, "")])
+def test_without_a_known_word_the_status_decides(status: int, word: str) -> None:
+    assert classify(status, word) is None
+
+
+@pytest.mark.parametrize(
+    ("word", "remedy"),
+    [
+        ("auth_remote_too_late", "delay"),
+        ("auth_remote_signature_check_failed", "signing_host"),
+        ("storage_chunk_too_large", "chunk_size"),
+        ("bad_email", "recipients"),
+        ("bad_expire", "expires"),
+    ],
+)
+def test_the_remedy_is_named(word: str, remedy: str) -> None:
+    found = classify(500, word)
+    assert found is not None
+    assert remedy in found[1]

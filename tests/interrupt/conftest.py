@@ -1,0 +1,68 @@
+"""A throttled server, and clients in processes of their own that are interrupted or killed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator, List
+
+import pytest
+
+# importlib mode leaves sys.path alone; appended, so that no directory here hides a module of Python's own.
+sys.path.extend([str(Path(__file__).parent.parent / "faults"), str(Path(__file__).parent.parent)])
+
+from stage import Stage
+
+#: A script as users write it; the exit code of an interrupt is that of the command line.
+_SCRIPT = """
+import sys
+from smartxfer import FileSenderClient, UserAuth
+from smartxfer.transport import RetryPolicy
+
+way, url, username, api_key, workers, what, out = sys.argv[1:]
+client = FileSenderClient(
+    url, auth=UserAuth(username, api_key), concurrent_chunks=int(workers), max_workers=int(workers)
+)
+try:
+    if way == "up":
+        client.upload_workflow([what], link=True)
+    else:
+        client.download_files(what, out)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.fixture
+def throttled(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """``throttled(chunk_size)``: a site on a line that a test makes slow."""
+    stages: List[Stage] = []
+
+    def make(chunk_size: int) -> Stage:
+        stages.append(Stage(tmp_path, upload_chunk_size=chunk_size))
+        return stages[-1]
+
+    yield make
+    for stage in stages:
+        crashes = stage.site.listener.crashes
+        stage.close()
+        assert not crashes
+
+
+@pytest.fixture
+def process() -> Iterator[Callable[..., Any]]:
+    """``process(stage, way, what, workers)``: a client at work; killed at the end if need be."""
+    started: List[Any] = []
+
+    def start(stage: Stage, way: str, what: Any, workers: int) -> Any:
+        auth = stage.auth
+        words = [way, stage.url, auth.username, auth.api_key, workers, what, stage.out]
+        command = [sys.executable, "-c", _SCRIPT, *map(str, words)]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+        one.communicate()
