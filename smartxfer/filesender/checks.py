@@ -17,7 +17,8 @@ __all__ = ["check_guest", "check_name", "check_transfer", "name_rule"]
 
 _ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+\Z")
 #: The stock rule: letters and digits of any script, and these.
-_STOCK_RULE = re.compile(r"[\w .,;:!@#$%^&*)(\][/-]+\Z")
+_STOCK_RULE = re.compile(r"\A[\w .,;:!@#$%^&*)(\][/-]+\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_NAME = 255
 _DAY = 24 * 3600
 #: A site's pattern longer than this is not run here; the site itself is the judge.
@@ -78,6 +79,8 @@ def check_name(name: str, config: SiteConfig, rule: Optional[Pattern[str]]) -> N
     """Check one file's name, folders included."""
     if not name or name.startswith("/"):
         raise UsageError(f"the name {name!r} cannot be sent: it is empty or absolute")
+    if not name.isprintable() and _CONTROL.search(name):
+        raise UsageError(f"the name {name!r} cannot be sent: it holds control characters")
     if len(name) > _LONGEST_NAME:
         raise UsageError(f"the name {name[:40]!r}... is over {_LONGEST_NAME} characters", hint="shorten it")
     if ".." in name.split("/"):

@@ -8,7 +8,7 @@ from typing import Any, List
 import pytest
 from fakeclock import FakeClock
 from rawserver import refused_port
-from stage import CHUNK, CHUNK_SIZE, DOWNLOAD, INFO, digest, noise, waits
+from stage import CHUNK_SIZE, DOWNLOAD, INFO, digest, noise, waits
 
 from smartxfer import FileSenderClient
 from smartxfer.errors import NetworkError

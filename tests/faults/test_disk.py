@@ -111,12 +111,12 @@ FileSenderClient(sys.argv[1], auth=auth).upload_workflow([sys.argv[4]], link=Tru
 """
 
 
-def _process(script: str, *words: Any) -> "subprocess.Popen[str]":
+def _process(script: str, *words: Any) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", script, *map(str, words)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-def _end(process: "subprocess.Popen[str]") -> None:
+def _end(process: subprocess.Popen[str]) -> None:
     _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
 

@@ -18,7 +18,7 @@ FACTS = {
     "mime": "text/plain",
     "chunk-size": "1048576",
     "crypted-chunk-size": "1048608",
-    "name": "run 1/\u00e9t\u00e9 & \"co\" <1>.txt",
+    "name": 'run 1/\u00e9t\u00e9 & "co" <1>.txt',
     "size": "5",
     "encrypted-size": "",
     "key-version": "3",
@@ -34,7 +34,7 @@ def page(*rows: str, body: str = "") -> str:
     )
 
 
-def row(facts: "dict[str, str]", tag: str = "tr", classes: str = "file", gap: str = "\n   ") -> str:
+def row(facts: dict[str, str], tag: str = "tr", classes: str = "file", gap: str = "\n   ") -> str:
     data = gap.join(f'data-{name}="{html.escape(value)}"' for name, value in facts.items())
     return f'<{tag} class="{classes}"{gap}{data}><td>x<a class="file">y</a></td></{tag}>'
 
@@ -67,7 +67,7 @@ def test_an_encrypted_file_is_recognised() -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"size": "5 MB"}, {"size": ""}, {"size": "-5"}, {"id": ""}])
-def test_a_file_that_cannot_be_read_is_an_error(wrong: "dict[str, str]") -> None:
+def test_a_file_that_cannot_be_read_is_an_error(wrong: dict[str, str]) -> None:
     with pytest.raises(DecodeError):
         parse_download_page(page(row({**FACTS, **wrong})))
 

@@ -65,4 +65,5 @@ def process() -> Iterator[Callable[..., Any]]:
     yield start
     for one in started:
         one.kill()
-        one.communicate()
+        one.wait()
+        one.stderr.close()

@@ -178,7 +178,7 @@ def test_kill_at_random_points_of_a_download(server: LocalServer, large: Path, t
         part = into / "large.bin.part"
         process = start(server, "down", token, str(into))
         point = chance.randrange(0, SIZE - 16 * MIB)
-        until(lambda: part.exists() and part.stat().st_blocks * 512 >= point, process)  # noqa: B023
+        until(lambda: part.exists() and part.stat().st_blocks * 512 >= point, process)
         process.kill()
         process.communicate(timeout=60)
         target = into / "large.bin"

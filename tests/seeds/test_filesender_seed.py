@@ -21,7 +21,7 @@ SITE = "https://filesender.aarnet.edu.au"
 API_KEY = "kzh1mk1bik1bavgjrggwd6w8u71vyrg5cagevfkt5zv21njodl6hzaiscrok36dtz"
 TOKEN = "hxvmxx9n-2e5u-br7d-4sf5-ypa3-tq55qw43"
 
-UPLOAD = '''
+UPLOAD = """
 from smartxfer.filesender import UserAuth, FileSenderClient
 
 def main():
@@ -43,9 +43,9 @@ def main():
 
 if __name__ == "__main__":
     main()
-'''
+"""
 
-DOWNLOAD = '''
+DOWNLOAD = """
 from smartxfer.filesender import UserAuth, FileSenderClient
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def main():
 
 if __name__ == "__main__":
     main()
-'''
+"""
 
 CHUNK = 256 * 1024
 SIZES = {"my_data.r1.fastq": 3 * CHUNK + 17, "my_data.r2.fastq": CHUNK + 1}

@@ -37,7 +37,7 @@ def test_what_a_caller_may_give(tmp_path: Path) -> None:
     "make",
     [
         io.StringIO,
-        lambda: tempfile.NamedTemporaryFile("w+"),  # noqa: SIM115 - closed by the test
+        lambda: tempfile.NamedTemporaryFile("w+"),
         lambda: 5,
         lambda: None,
     ],

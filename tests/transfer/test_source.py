@@ -165,7 +165,7 @@ def test_a_stream_that_breaks_is_never_sent_half(monkeypatch: pytest.MonkeyPatch
     [
         lambda tmp: io.StringIO("text"),
         lambda tmp: (tmp / "file").open("w+"),
-        lambda tmp: tempfile.NamedTemporaryFile("w+"),  # noqa: SIM115 - closed by the test
+        lambda tmp: tempfile.NamedTemporaryFile("w+"),
         lambda tmp: ["text"],
         lambda tmp: [1],
         lambda tmp: 5,
