@@ -8,7 +8,7 @@ Source: FileSender protocol, sections 2.1, 4, 6.1, 10 and 12.
 
 import datetime as dt
 import re
-from typing import Any, List, Mapping, Optional, Pattern
+from typing import Any, List, Mapping, Match, Optional, Pattern
 
 from smartxfer.errors import UsageError
 from smartxfer.filesender.site import SiteConfig
@@ -23,6 +23,7 @@ _LONGEST_NAME = 255
 _DAY = 24 * 3600
 #: A site's pattern longer than this is not run here; the site itself is the judge.
 _LONGEST_RULE = 300
+_ESCAPE_OR_SET = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")
 
 
 def check_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -> None:
@@ -142,11 +143,20 @@ def _compiled(pattern: Optional[str]) -> Optional[Pattern[str]]:
         return None
     body = re.sub(r"\\p\{(?:L|Letter|N|Nd)\}|\\p(?:L|N)", lambda _: r"\w", pattern)
     # A repeated group, or many repeats in a row, can take for ever on a long name.
-    bare = re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]", "x", body)
+    bare = _ESCAPE_OR_SET.sub("x", body)
     repeats = len(re.findall(r"[+*]|\{\d*,", bare))
-    if re.search(r"\)[+*{]", bare) or repeats > 2 or bare.count("?") > 8:
+    if re.search(r"\)[+*{]|\[", bare) or repeats > 2 or bare.count("?") > 8:
         return None
     try:
-        return re.compile(body)
+        return re.compile(_ESCAPE_OR_SET.sub(_plain_set, body))
     except (re.error, OverflowError):
         return None
+
+
+def _plain_set(found: Match[str]) -> str:
+    """A set of characters without what Python announces as operators of sets to come."""
+    text = found[0]
+    if not text.startswith("["):
+        return text
+    inner = re.sub(r"\\.|[\[&~|]", lambda part: part[0] if len(part[0]) > 1 else f"\\{part[0]}", text[1:-1])
+    return "[" + inner.replace("--", r"-\-") + "]"

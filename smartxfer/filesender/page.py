@@ -4,11 +4,11 @@ Source: FileSender protocol, sections 8.1 and 10.
 """
 
 from html.parser import HTMLParser
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NoReturn, Optional, Tuple
 
 import attrs
 
-from smartxfer.errors import AuthError, NotFound
+from smartxfer.errors import AuthError, DecodeError, NotFound
 from smartxfer.filesender.models import DownloadFile
 
 __all__ = ["GuestPage", "parse_download_page", "parse_guest_page"]
@@ -24,7 +24,7 @@ class _Page(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.files: List[Dict[str, str]] = []
         self.body: Dict[str, str] = {}
-        self.error: List[str] = []
+        self.said: List[str] = []
         self.broken = False
         self._in_error = 0
 
@@ -47,7 +47,11 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self._in_error and data.strip():
-            self.error.append(data.strip())
+            self.said.append(data.strip())
+
+    def error(self, message: str) -> NoReturn:
+        """What the parser of Python 3.8 and 3.9 calls where that of later ones asserts."""
+        raise AssertionError(message)
 
 
 def _data(attributes: Dict[str, str]) -> Dict[str, str]:
@@ -56,8 +60,11 @@ def _data(attributes: Dict[str, str]) -> Dict[str, str]:
 
 def _parsed(html: str) -> _Page:
     page = _Page()
-    page.feed(html)
-    page.close()
+    try:
+        page.feed(html)
+        page.close()
+    except AssertionError:
+        raise DecodeError("the site's page is not HTML") from None
     return page
 
 
@@ -66,12 +73,13 @@ def parse_download_page(html: str) -> List[DownloadFile]:
 
     :raises NotFound: an error page, which a bad token gets with status 200.
     :raises AuthError: a page without files that wants a login or a mail code.
+    :raises DecodeError: no HTML, or files without id, name or size.
     """
     page = _parsed(html)
     if page.files:
         return [DownloadFile.from_listing(facts) for facts in page.files]
     if page.broken:
-        said = " ".join(page.error)[:200]
+        said = " ".join(page.said)[:200]
         raise NotFound(
             f"the site does not know this download link{f' ({said})' if said else ''}",
             hint="it is mistyped, expired or closed: ask the sender for a new one",

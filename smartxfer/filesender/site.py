@@ -51,7 +51,10 @@ def parse_base_url(text: str) -> Address:
     if "://" not in url:
         url = f"{'http' if _is_loopback(url) else 'https'}://{url}"
     origin = Origin.of(url)
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise UsageError("not a URL: its host cannot be read") from None
     if parts.username is not None:
         raise UsageError("a base URL holds no user name or password", hint="pass auth=UserAuth(...)")
     path = _SCRIPT.sub("", parts.path).rstrip("/")

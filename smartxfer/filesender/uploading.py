@@ -257,11 +257,12 @@ class Sending:
         return transfer
 
     def _send(self, transfer: Transfer) -> List[FileResult]:
-        files = {file.name: file for file in transfer.files}
-        missing = [item.name for item in self._items if item.name not in files]
+        # By name and size: a folder has an entry of its own, which may have the name of a file.
+        files = {(file.name, file.size): file for file in transfer.files}
+        missing = [item.name for item in self._items if (item.name, item.size) not in files]
         if missing:
             raise IntegrityError(f"the server did not take {missing[0]!r} into the transfer")
-        pairs = [(item, files[item.name]) for item in self._items]
+        pairs = [(item, files[item.name, item.size]) for item in self._items]
         return send_files(self._calls, self._operation, pairs, self._width, self._journal)
 
     def _complete(self, transfer_id: int) -> Transfer:

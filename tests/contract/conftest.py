@@ -1,16 +1,17 @@
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator, List
 
 import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from services import SERVICES  # noqa: E402
+from services import SERVICES
 
-from smartxfer.local import LocalServer  # noqa: E402
+from smartxfer.local import LocalServer
 
 
 @pytest.fixture(params=SERVICES, ids=lambda service: service.name)
@@ -20,3 +21,33 @@ def service(request: pytest.FixtureRequest) -> Iterator[Any]:
     with LocalServer(filesender={"upload_chunk_size": kind.chunk}) as server:
         yield kind(server)
         assert server.unfired() == []
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[[str, int], Path]:
+    """``make("name", size)``: a file of random bytes."""
+    folder = tmp_path / "sources"
+    folder.mkdir()
+
+    def build(name: str, size: int) -> Path:
+        path = folder / name
+        path.write_bytes(os.urandom(size))
+        return path
+
+    return build
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where downloads go."""
+    return tmp_path / "out"
+
+
+@pytest.fixture
+def left_behind(out: Path) -> Callable[[], List[str]]:
+    """The names of the files that stand below ``out``."""
+
+    def names() -> List[str]:
+        return sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if not path.is_dir())
+
+    return names

@@ -4,7 +4,7 @@ A service that joins adds one class here; what it cannot do it declares, with th
 """
 
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.local import LocalServer
@@ -56,15 +56,40 @@ class FileSender:
         """What became of each file of an upload."""
         return list(handle.results)
 
-    def download(
-        self, client: FileSenderClient, handle: Any, into: Path, **options: Any
-    ) -> List[FileResult]:
+    def download(self, client: FileSenderClient, handle: Any, into: Path, **options: Any) -> List[FileResult]:
         """Fetch all of it into a directory."""
         return client.download_files(handle, into, **options)
 
     def download_to(self, client: FileSenderClient, handle: Any, sink: Any) -> FileResult:
         """Fetch the only file into a sink."""
         return client.download_file(handle, handle.files[0], sink)
+
+    def stranger(self, secret: str) -> FileSenderClient:
+        """A client whose secret is wrong."""
+        return FileSenderClient(self.site.url, auth=UserAuth(self.site.username, secret))
+
+    def plant(self, files: Mapping[str, bytes]) -> Any:
+        """Have the server hold files, of names too that our own client would not send; the handle to them."""
+        self.site.configure(any_name=True)
+        announced = [{"name": name, "size": len(data)} for name, data in files.items()]
+        with self.client() as client:
+            made = client.create_transfer(
+                {"from": self.site.username, "files": announced, "options": {"get_a_link": True}}
+            )
+            # A folder has an entry of its own there, of no bytes.
+            known = {(file.name, file.size): file for file in made.files}
+            for name, data in files.items():
+                client.upload_complete(known[name, len(data)], data)
+            return client.update_transfer(made.id, {"complete": True})
+
+    def stored(self) -> Dict[str, bytes]:
+        """What the server holds of complete uploads, by name."""
+        return {
+            file["name"]: Path(self.site.stored(file["id"])).read_bytes() if file["size"] else b""
+            for transfer in self.site.transfers()
+            if transfer["status"] == "available"
+            for file in transfer["files"]
+        }
 
     def acknowledged(self) -> int:
         """Parts that the server took."""

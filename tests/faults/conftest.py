@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
@@ -13,6 +14,10 @@ import pytest
 sys.path.extend([str(Path(__file__).parent.parent), str(Path(__file__).parent)])
 
 from stage import Stage
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # on Python 3.8 cryptography announces that it will leave it
+    import trustme  # noqa: F401 - loaded here, before tests that treat warnings as errors
 
 
 @pytest.fixture

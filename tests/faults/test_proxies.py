@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import ssl
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -94,6 +95,8 @@ def test_f42_nobody_at_the_proxys_address(stage: Any, log: Any, scheme: str) -> 
     assert PASSWORD not in log.text + str(caught.value)
 
 
+# The answer that refuses a tunnel is left to the collector by older versions of http.client.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize(
     ("answer", "tries"), [("407 Proxy Authentication Required", 1), ("503 No", 1), ("", 6)]
 )
@@ -106,6 +109,8 @@ def test_f42_the_proxy_refuses_the_tunnel(stage: Any, log: Any, answer: str, tri
     assert "proxies=" in caught.value.hint
     assert len(proxy.asked) == tries, "worth another try only where the connection broke off"
     assert PASSWORD not in log.text + str(caught.value)
+    del caught
+    gc.collect()
 
 
 def test_f42_the_proxy_wants_a_password(stage: Any) -> None:
@@ -156,8 +161,7 @@ def test_f42_an_authority_that_nobody_knows(stage: Any, front: Any) -> None:
 
 
 def test_f42_an_expired_certificate(stage: Any, front: Any, authority: trustme.CA, bundle: str) -> None:
-    past = dt.datetime(2001, 1, 1, tzinfo=dt.timezone.utc)
-    old = authority.issue_cert("127.0.0.1", not_before=past, not_after=past + dt.timedelta(1))
+    old = authority.issue_cert("127.0.0.1", not_after=dt.datetime(2001, 1, 1, tzinfo=dt.timezone.utc))
     with pytest.raises(TLSError, match="expired"):
         stage.client(front(old).url, verify=bundle).get_server_info()
 

@@ -210,6 +210,25 @@ def test_a_rule_without_anchors_is_searched_for() -> None:
         check_name("this is not", STOCK, rule)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name", "passes"),
+    [
+        ("^[[a]+$", "[a", True),
+        ("^[a&&b]+$", "a&b", True),
+        ("^[a||b~~]+$", "a|b~", True),
+        ("^[+--]+$", "+-", True),
+        ("^[+--]+$", ".", False),
+        (r"^[\[\]&]+$", "[&]", True),
+        (r"^[^\[]+$", "a[", False),
+        (r"^\[a\]$", "[a]", True),
+    ],
+)
+def test_sets_mean_what_they_mean_to_a_site(pattern: str, name: str, passes: bool) -> None:
+    rule = name_rule(pattern)
+    assert rule is not None
+    assert (rule.search(name) is not None) is passes
+
+
 def test_a_site_may_be_stricter() -> None:
     rule = name_rule("^[a-z]+$")
     check_name("abc", SiteConfig(), rule)

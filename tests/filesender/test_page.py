@@ -100,6 +100,13 @@ def test_a_page_without_files_wants_a_browser(text: str) -> None:
     assert "browser" in caught.value.hint
 
 
+def test_what_no_parser_reads_is_our_error() -> None:
+    # Later Pythons read it as a comment: then it is a page without files, or without a token.
+    for parse in (parse_download_page, parse_guest_page):
+        with pytest.raises((DecodeError, AuthError)):
+            parse("<![ ]>")
+
+
 def test_the_security_token_of_a_guest() -> None:
     text = page(body='data-auth-type="guest"\n data-security-token="abc123"')
     found = parse_guest_page(text)

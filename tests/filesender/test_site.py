@@ -74,7 +74,7 @@ def test_links(text: str, base: str, token: Optional[str], vid: Optional[str]) -
 @pytest.mark.parametrize(
     "text",
     ["", "https://", "ftp://fs.example.org", "file:///etc/passwd", "https://fs.example.org:99999", "https://h:x/"]
-    + ["javascript:alert(1)", "https://fs.exam ple.org", "https://h\\@evil.example/", "https://h/\x00"],
+    + ["javascript:alert(1)", "https://fs.exam ple.org", "https://h\\@evil.example/", "https://h/\x00", "[@0"],
 )
 def test_what_is_no_web_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError):

@@ -1,0 +1,104 @@
+"""What is called complete is complete: on the server, and under the final name here."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Callable, List
+
+import pytest
+
+from smartxfer import RetryPolicy
+from smartxfer.errors import CommunicationError, IntegrityError, SourceChanged
+
+ONCE = RetryPolicy(attempts=1)
+QUICK = RetryPolicy(backoff=0)
+Make = Callable[[str, int], Path]
+
+
+def test_what_is_stored_is_what_was_sent(service: Any, make: Make) -> None:
+    paths = [make(f"{number}.bin", number * service.chunk // 2) for number in range(5)]
+    with service.client() as client:
+        handle = service.upload(client, paths)
+    assert service.stored() == {path.name: path.read_bytes() for path in paths}
+    assert [result.name for result in service.results(handle)] == [path.name for path in paths]
+
+
+def test_each_part_goes_once(service: Any, make: Make) -> None:
+    with service.client() as client:
+        service.upload(client, [make("reads.fastq", 4 * service.chunk + 5)])
+    assert service.site.count(service.part_request) == service.acknowledged() == 5
+
+
+def test_two_uploads_do_not_mix(service: Any) -> None:
+    contents = {f"{number}.bin": os.urandom(service.chunk + number) for number in range(3)}
+    with service.client() as client:
+        for name, data in contents.items():
+            service.upload(client, [(name, data)])
+    assert service.stored() == contents
+
+
+def test_a_broken_part_is_sent_again_whole(service: Any, make: Make) -> None:
+    path = make("reads.fastq", 3 * service.chunk)
+    service.server.fault(service.name, service.part_request, "reset-after 20K", times=2)
+    with service.client(retry=QUICK) as client:
+        handle = service.upload(client, [path])
+    assert service.stored() == {"reads.fastq": path.read_bytes()}
+    assert service.results(handle)[0].retries == 2
+
+
+def test_a_source_that_grows_while_it_is_sent_is_no_success(service: Any, make: Make) -> None:
+    path = make("reads.fastq", 4 * service.chunk)
+
+    def grow(event: Any) -> None:
+        if 0 < event.done < event.total:
+            with path.open("ab") as file:
+                file.write(b"more")
+
+    with service.client() as client, pytest.raises(SourceChanged):
+        service.upload(client, [path], progress=grow)
+    assert service.stored() == {}
+
+
+def test_a_body_that_breaks_is_gone_on_with(service: Any, out: Path) -> None:
+    data = os.urandom(6 * service.chunk)
+    handle = service.plant({"reads.fastq": data})
+    service.server.fault(service.name, service.bytes_request, "reset-after-sent 300K", times=2)
+    with service.client(retry=QUICK) as client:
+        [result] = service.download(client, handle, out)
+    assert (out / "reads.fastq").read_bytes() == data
+    assert result.retries == 2
+
+
+def test_a_file_that_is_there_is_replaced_whole(service: Any, out: Path) -> None:
+    out.mkdir()
+    (out / "reads.fastq").write_bytes(b"an older and longer text" * 10_000)
+    with service.client() as client:
+        service.download(client, service.plant({"reads.fastq": b"new"}), out)
+    assert (out / "reads.fastq").read_bytes() == b"new"
+
+
+@pytest.mark.parametrize("older", [None, b"older"])
+@pytest.mark.parametrize("effect", ["truncate 1000", "extra-byte", "reset-before", "status 404", "flip 0 "])
+def test_a_failure_leaves_the_final_name_alone(service: Any, out: Path, older: Any, effect: str) -> None:
+    if effect.startswith("flip") and "server digest" in service.cannot:
+        pytest.skip(service.cannot["server digest"])
+    out.mkdir()
+    if older is not None:
+        (out / "reads.fastq").write_bytes(older)
+    handle = service.plant({"reads.fastq": os.urandom(3 * service.chunk)})
+    service.server.fault(service.name, service.bytes_request, effect.strip(), times=None)
+    with service.client(retry=ONCE) as client, pytest.raises((CommunicationError, IntegrityError)):
+        service.download(client, handle, out)
+    found = (out / "reads.fastq").read_bytes() if (out / "reads.fastq").exists() else None
+    assert found == older
+
+
+def test_an_empty_answer_leaves_nothing_at_all(
+    service: Any, out: Path, left_behind: Callable[[], List[str]]
+) -> None:
+    handle = service.plant({"reads.fastq": os.urandom(1000)})
+    service.server.fault(service.name, service.bytes_request, "truncate 0", times=None)
+    with service.client(retry=ONCE) as client, pytest.raises(CommunicationError):
+        service.download(client, handle, out)
+    assert left_behind() == []

@@ -1,0 +1,87 @@
+"""Names that the server gives: none leads out, none hides another."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path
+from typing import Any, Callable, List
+
+import pytest
+
+#: What a server may call a file, and where it is put.
+HOSTILE = {
+    "../../evil.txt": "evil.txt",
+    "/etc/passwd": "etc/passwd",
+    "a\\..\\b.txt": "a/b.txt",
+    "C:\\x.txt": "x.txt",
+    "a/../../b.txt": "a/b.txt",
+    "CON": "_CON",
+    "dots...": "dots",
+    "new\nline": "new_line",
+    "~": "_",
+    "rtl\u202egnp.exe": "rtl_gnp.exe",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_stays_inside(
+    service: Any, out: Path, left_behind: Callable[[], List[str]], name: str
+) -> None:
+    handle = service.plant({name: b"harmless"})
+    before = sorted(path.name for path in out.parent.iterdir())
+    with service.client() as client:
+        [result] = service.download(client, handle, out)
+    assert left_behind() == [HOSTILE[name]]
+    assert (out / HOSTILE[name]).read_bytes() == b"harmless"
+    assert result.path == out / HOSTILE[name]
+    assert sorted(path.name for path in out.parent.iterdir()) == sorted([*before, "out"])
+
+
+def test_a_long_name_is_cut(service: Any, out: Path, left_behind: Callable[[], List[str]]) -> None:
+    name = "ä" * 200 + ".fastq"
+    with service.client() as client:
+        service.download(client, service.plant({name: b"1"}), out)
+    [found] = left_behind()
+    assert found.endswith(".fastq")
+    assert len(found.encode("utf-8")) <= 255
+
+
+def test_names_that_collide_are_told_apart(
+    service: Any, out: Path, left_behind: Callable[[], List[str]]
+) -> None:
+    files = {
+        "a.txt": b"1",
+        "A.txt": b"2",
+        "é.txt": b"3",
+        unicodedata.normalize("NFD", "é.txt"): b"4",
+        "dir": b"5",
+        "dir/x": b"6",
+        "../a.txt": b"7",
+    }
+    with service.client() as client:
+        results = service.download(client, service.plant(files), out)
+    # Each result tells where its own file went.
+    assert {result.name: result.path.read_bytes() for result in results} == files
+    places = [result.path.relative_to(out).as_posix() for result in results]
+    assert left_behind() == sorted(places)
+    # No two are one on a disk that knows neither case nor composition.
+    assert len({unicodedata.normalize("NFC", place).casefold() for place in places}) == len(files)
+    assert sum(" (2)" in place for place in places) >= 3
+
+
+def test_no_link_in_the_target_is_followed(service: Any, out: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    out.mkdir()
+    (out / "link").symlink_to(elsewhere)
+    with service.client() as client, pytest.raises(OSError, match="not a directory of its own"):
+        service.download(client, service.plant({"link/x": b"1"}), out)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_decomposed_accents_are_sent_composed(service: Any, tmp_path: Path) -> None:
+    path = tmp_path / unicodedata.normalize("NFD", "été.txt")
+    path.write_bytes(b"1")
+    with service.client() as client:
+        service.upload(client, [path])
+    assert list(service.stored()) == ["été.txt"]

@@ -1,0 +1,158 @@
+"""Progress tells the truth, one call at a time; a cancel ends everything soon and spoils nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+from smartxfer import RetryPolicy
+from smartxfer.errors import Cancelled
+from smartxfer.transfer import ProgressEvent
+
+QUICK = RetryPolicy(backoff=0)
+Make = Callable[[str, int], Path]
+
+
+class Watch:
+    """A callback that keeps what it is told, and notes calls that overlap."""
+
+    def __init__(self) -> None:
+        self.events: List[ProgressEvent] = []
+        self.overlapped = False
+        self._busy = threading.Lock()
+
+    def __call__(self, event: ProgressEvent) -> None:
+        if not self._busy.acquire(blocking=False):
+            self.overlapped = True
+            return
+        self.events.append(event)
+        self._busy.release()
+
+    def of(self, name: str) -> List[ProgressEvent]:
+        return [event for event in self.events if event.name == name]
+
+
+def test_every_file_is_told_of_from_queued_to_done(service: Any, make: Make, out: Path) -> None:
+    paths = [make(f"{number}.bin", number * service.chunk) for number in range(4)]
+    sizes: Dict[str, int] = {path.name: path.stat().st_size for path in paths}
+    up, down = Watch(), Watch()
+    with service.client(concurrent_files=4, concurrent_chunks=4) as client:
+        handle = service.upload(client, paths, progress=up)
+        service.download(client, handle, out, progress=down)
+    for watch in (up, down):
+        assert not watch.overlapped
+        assert {event.name for event in watch.events} == set(sizes)
+        for name, size in sizes.items():
+            events = watch.of(name)
+            assert (events[0].state, events[0].done) == ("queued", 0)
+            assert (events[-1].state, events[-1].done, events[-1].total) == ("done", size, size)
+            assert [event.done for event in events] == sorted(event.done for event in events)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_it_steps_back_only_where_something_is_tried_again(
+    service: Any, make: Make, out: Path, way: str
+) -> None:
+    path = make("reads.fastq", 6 * service.chunk)
+    watch = Watch()
+    match = service.part_request if way == "up" else service.bytes_request
+    effect = "reset-after 100K" if way == "up" else "reset-after-sent 100K"
+    with service.client(retry=QUICK) as client:
+        handle = None if way == "up" else service.upload(client, [path])
+        service.server.fault(service.name, match, effect, times=2)
+        if way == "up":
+            service.upload(client, [path], progress=watch)
+        else:
+            service.download(client, handle, out, progress=watch)
+    size = path.stat().st_size
+    assert all(0 <= event.done <= size for event in watch.events)
+    assert "retrying" in [event.state for event in watch.events]
+    # A step back is followed, or announced, by a try that is told as such.
+    steps = [
+        number
+        for number in range(1, len(watch.events))
+        if watch.events[number].done < watch.events[number - 1].done
+    ]
+    told = sum(event.state == "retrying" for event in watch.events)
+    assert len(steps) <= told
+    assert (watch.events[-1].state, watch.events[-1].done) == ("done", size)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_cancel_ends_a_dead_line_within_two_seconds(service: Any, make: Make, out: Path, way: str) -> None:
+    path = make("reads.fastq", 4 * service.chunk)
+    before = set(threading.enumerate())
+    cancel = threading.Event()
+    cancelled_at: List[float] = []
+    with service.client() as client:
+        handle = None if way == "up" else service.upload(client, [path])
+        match = service.part_request if way == "up" else service.bytes_request
+        fault = service.server.fault(service.name, match, "stall", times=1)
+
+        def stop() -> None:
+            assert fault.wait(30)
+            cancelled_at.append(time.monotonic())
+            cancel.set()
+
+        stopper = threading.Thread(target=stop)
+        stopper.start()
+        with pytest.raises(Cancelled):
+            if way == "up":
+                service.upload(client, [path], cancel=cancel)
+            else:
+                service.download(client, handle, out, cancel=cancel)
+        stopper.join()
+        assert time.monotonic() - cancelled_at[0] < 2
+        # No thread of ours is left; those of the server are called otherwise.
+        ours = [thread for thread in set(threading.enumerate()) - before if "smartxfer" in thread.name]
+        assert ours == []
+
+        # The same client goes on.
+        if way == "up":
+            handle = service.upload(client, [path])
+        service.download(client, handle, out)
+    assert (out / "reads.fastq").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_a_cancel_that_is_set_already_sends_nothing(service: Any, make: Make, out: Path, way: str) -> None:
+    path = make("reads.fastq", 4 * service.chunk)
+    cancel = threading.Event()
+    cancel.set()
+    handle = service.plant({"reads.fastq": os.urandom(1000)}) if way == "down" else None
+    service.site.listener.forget()
+    with service.client() as client, pytest.raises(Cancelled):
+        if way == "up":
+            service.upload(client, [path], cancel=cancel)
+        else:
+            service.download(client, handle, out, cancel=cancel)
+    assert service.site.count(service.part_request) == 0
+    assert not (out / "reads.fastq").exists()
+
+
+def test_a_callback_that_raises_ends_a_download_and_is_chained(service: Any, out: Path) -> None:
+    class Enough(Exception):
+        pass
+
+    calls = []
+
+    def refuse(event: ProgressEvent) -> None:
+        calls.append(event)
+        if event.done:
+            raise Enough("stop here")
+
+    data = os.urandom(8 * service.chunk)
+    handle = service.plant({"reads.fastq": data})
+    with service.client() as client:
+        with pytest.raises(Cancelled) as caught:
+            service.download(client, handle, out, progress=refuse)
+        assert isinstance(caught.value.__cause__, Enough)
+        assert sum(1 for event in calls if event.done) == 1
+        assert not (out / "reads.fastq").exists()
+        service.download(client, handle, out)
+    assert (out / "reads.fastq").read_bytes() == data

@@ -1,0 +1,125 @@
+"""A run that broke is gone on with by the next one, in another client, as if in another process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Callable, List
+
+import pytest
+
+from smartxfer import RetryPolicy
+from smartxfer.errors import BatchError, NetworkError
+
+ONCE = RetryPolicy(attempts=1)
+PARTS = 8
+Make = Callable[[str, int], Path]
+
+
+@pytest.fixture(autouse=True)
+def _can(service: Any, request: pytest.FixtureRequest) -> None:
+    """Leave out what the service declares that it cannot do."""
+    way = "upload" if "upload" in request.node.name else "download"
+    reason = service.cannot.get(f"{way} resumes after a restart")
+    if reason:
+        pytest.skip(reason)
+
+
+@pytest.fixture
+def broken(service: Any, make: Make) -> Path:
+    """The source of an upload that broke after at least 5 of 8 parts; the server's account is empty."""
+    path = make("reads.fastq", PARTS * service.chunk)
+    service.server.fault(service.name, service.part_request, "reset-before", after=5, times=1)
+    with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
+        service.upload(client, [path])
+    assert service.stored() == {}
+    return path
+
+
+def test_an_upload_sends_only_what_is_missing(service: Any, broken: Path) -> None:
+    acknowledged = service.acknowledged()
+    assert acknowledged >= 5
+    service.site.listener.forget()
+    with service.client() as client:
+        [result] = service.results(service.upload(client, [broken]))
+    assert service.stored() == {"reads.fastq": broken.read_bytes()}
+    assert service.site.count(service.part_request) == PARTS - acknowledged
+    assert service.site.count(service.create_request) == 0
+    assert (result.resumed, result.bytes) == (acknowledged * service.chunk, PARTS * service.chunk)
+
+
+def test_an_upload_of_a_file_that_changed_between_starts_anew(service: Any, broken: Path) -> None:
+    broken.write_bytes(os.urandom(PARTS * service.chunk))
+    service.site.listener.forget()
+    with service.client() as client:
+        [result] = service.results(service.upload(client, [broken]))
+    assert service.stored() == {"reads.fastq": broken.read_bytes()}
+    assert (result.resumed, service.acknowledged()) == (0, PARTS)
+
+
+def test_an_upload_with_resume_false_starts_anew(service: Any, broken: Path) -> None:
+    service.site.listener.forget()
+    with service.client() as client:
+        [result] = service.results(service.upload(client, [broken], resume=False))
+    assert service.stored() == {"reads.fastq": broken.read_bytes()}
+    assert (result.resumed, service.acknowledged()) == (0, PARTS)
+
+
+def test_an_upload_that_is_done_is_not_gone_on_with(service: Any, make: Make) -> None:
+    path = make("reads.fastq", 2 * service.chunk)
+    for _ in range(2):
+        with service.client() as client:
+            service.upload(client, [path])
+    assert service.acknowledged() == 4
+    assert service.site.count(service.create_request) == 2
+
+
+def test_a_download_fetches_only_what_is_missing(
+    service: Any, out: Path, left_behind: Callable[[], List[str]]
+) -> None:
+    data = os.urandom(PARTS * service.chunk)
+    have = 5 * service.chunk
+    handle = service.plant({"reads.fastq": data})
+    service.server.fault(service.name, service.bytes_request, f"truncate {have}", times=1)
+    with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
+        service.download(client, handle, out)
+    assert "reads.fastq" not in left_behind()
+    assert left_behind() != []
+    service.site.listener.forget()
+    with service.client() as client:
+        [result] = service.download(client, handle, out)
+    assert (out / "reads.fastq").read_bytes() == data
+    assert left_behind() == ["reads.fastq"]
+    assert result.resumed == have
+    fetched = [one for one in service.site.account if one.received == 0 and one.seen.status in (200, 206)]
+    # What else was asked is a page or a few words of JSON.
+    assert sum(one.sent for one in fetched if one.sent > service.chunk) <= len(data) - have + 1
+
+
+def test_a_download_does_not_build_upon_a_damaged_rest(service: Any, out: Path) -> None:
+    data = os.urandom(PARTS * service.chunk)
+    handle = service.plant({"reads.fastq": data})
+    service.server.fault(service.name, service.bytes_request, f"truncate {5 * service.chunk}", times=1)
+    with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
+        service.download(client, handle, out)
+    [part] = out.glob("*.part")
+    with part.open("r+b") as file:
+        file.seek(1000)
+        file.write(b"\0\1\2\3")
+    with service.client() as client:
+        service.download(client, handle, out)
+    assert (out / "reads.fastq").read_bytes() == data
+
+
+def test_a_download_skips_the_files_that_are_complete(service: Any, out: Path) -> None:
+    files = {f"{number}.bin": os.urandom(service.chunk) for number in range(3)}
+    handle = service.plant(files)
+    service.server.fault(service.name, service.bytes_request, "truncate 100", after=2, times=1)
+    with service.client(retry=ONCE) as client, pytest.raises(BatchError, match=r"1 of 3 files failed"):
+        service.download(client, handle, out)
+    service.site.listener.forget()
+    with service.client() as client:
+        results = service.download(client, handle, out)
+    assert service.site.count(service.bytes_request) == 1
+    assert [result.ok for result in results] == [True] * 3
+    assert {name: (out / name).read_bytes() for name in files} == files

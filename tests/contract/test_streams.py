@@ -1,0 +1,112 @@
+"""Real pipes, standard sinks, and secrets that stay secret."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import pickle
+import threading
+import traceback
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+
+from smartxfer import RetryPolicy
+from smartxfer.errors import SmartxferError, UsageError
+from smartxfer.transfer import MemorySink
+
+Make = Callable[[str, int], Path]
+SECRET = "stranger-5ecret-0123456789abcdef"
+
+
+def test_a_pipe(service: Any) -> None:
+    data = os.urandom(9 * 1024 * 1024)
+    reading, writing = os.pipe()
+
+    def feed() -> None:
+        with os.fdopen(writing, "wb") as file:
+            file.write(data)
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    with os.fdopen(reading, "rb") as pipe, service.client() as client:
+        service.upload(client, [("piped.bin", pipe)])
+        feeder.join()
+        assert not pipe.closed
+    assert service.stored() == {"piped.bin": data}
+
+
+def test_an_open_file_is_sent_from_where_it_stands(service: Any, make: Make) -> None:
+    path = make("reads.fastq", 2 * service.chunk)
+    with path.open("rb") as file, service.client() as client:
+        file.seek(1000)
+        service.upload(client, [file])
+        assert not file.closed
+    assert service.stored() == {"reads.fastq": path.read_bytes()[1000:]}
+
+
+def test_a_pipe_takes_a_download(service: Any) -> None:
+    data = os.urandom(3 * service.chunk)
+    handle = service.plant({"reads.fastq": data})
+    reading, writing = os.pipe()
+    got = []
+
+    def drain() -> None:
+        with os.fdopen(reading, "rb") as file:
+            got.append(file.read())
+
+    drainer = threading.Thread(target=drain)
+    drainer.start()
+    with os.fdopen(writing, "wb") as pipe, service.client() as client:
+        result = service.download_to(client, handle, pipe)
+    drainer.join()
+    assert got == [data]
+    assert (result.path, result.bytes) == (None, len(data))
+
+
+def test_memory_takes_a_download(service: Any) -> None:
+    data = os.urandom(3 * service.chunk)
+    handle = service.plant({"reads.fastq": data})
+    sink = MemorySink()
+    with service.client() as client:
+        service.download_to(client, handle, sink)
+    assert sink.data == data
+
+
+@pytest.mark.parametrize("text", [io.StringIO("text"), iter(["text"])], ids=["StringIO", "iterator"])
+def test_text_is_refused_before_anything_is_announced(service: Any, text: Any) -> None:
+    with service.client() as client, pytest.raises(UsageError):
+        service.upload(client, [("text.txt", text)])
+    assert service.site.count(service.create_request) == 0
+
+
+def test_a_wrong_secret_is_shown_nowhere(service: Any, make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    client = service.stranger(SECRET)
+    with client, pytest.raises(SmartxferError) as caught:
+        service.upload(client, [make("reads.fastq", 1000)])
+    error = caught.value
+    assert error.hint
+    shown = [
+        repr(client),
+        repr(error),
+        str(error),
+        "".join(traceback.format_exception(type(error), error, error.__traceback__)),
+        caplog.text,
+        repr(client.explain_credentials()),
+        pickle.dumps(error).decode("latin-1"),
+    ]
+    assert [text for text in shown if SECRET in text] == []
+    assert service.stored() == {}
+
+
+def test_a_server_that_is_not_there(service: Any, make: Make) -> None:
+    client = service.client(retry=RetryPolicy(backoff=0))
+    service.server.stop()
+    with client, pytest.raises(ConnectionError) as caught:
+        service.upload(client, [make("reads.fastq", 1000)])
+    assert isinstance(caught.value, SmartxferError)
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert (type(copy), str(copy)) == (type(caught.value), str(caught.value))

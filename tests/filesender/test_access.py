@@ -1,0 +1,212 @@
+"""What is learnt from a site's answers: its name, its clock, how it wants its chunks."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, List
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from smartxfer import GuestAuth, UserAuth
+from smartxfer.errors import AuthError, BadRequest, NotFound
+from smartxfer.filesender.access import CHUNK_LEAD, Access
+from smartxfer.seams import Clock
+from smartxfer.transport import Origin, RetryPolicy
+
+ANN = UserAuth("ann@example.org", "k3y")
+CHUNKS = "PUT /rest.php/file/*/chunk/*"
+
+
+class Off(Clock):
+    """A clock that is wrong by some seconds, and waits for nothing."""
+
+    def __init__(self, by: float) -> None:
+        self.by = by
+        self.waits: List[float] = []
+
+    def wall(self) -> float:
+        return time.time() + self.by
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+# -- the site's own name ----------------------------------------------------------------------------------
+
+
+def test_a_stock_site_is_guessed_at_once(stand: Any) -> None:
+    assert stand.client().get("user/@me")["saml_id"] == stand.site.username
+    assert stand.site.count("GET /rest.php/user/@me") == 1
+
+
+def test_a_site_with_its_port_is_the_second_guess(site_with: Callable[..., Any]) -> None:
+    stand = site_with(server_name="host:port")
+    client = stand.client()
+    client.get("user/@me")
+    assert [seen.status for seen in stand.site.requests if "@me" in seen.path] == [500, 200]
+    client.get("user/@me")
+    assert stand.site.count("GET /rest.php/user/@me") == 3
+
+
+def test_the_second_guess_is_made_once(stand: Any) -> None:
+    client = stand.client(auth=UserAuth(stand.site.username, "wrong"))
+    for tries in (2, 3):
+        with pytest.raises(AuthError, match="signing_host") as caught:
+            client.get("user/@me")
+        assert caught.value.code == "auth_remote_signature_check_failed"
+        assert stand.site.count("GET /rest.php/user/@me") == tries
+
+
+def test_a_given_name_is_the_only_guess(site_with: Callable[..., Any]) -> None:
+    stand = site_with(server_name="fs.example.org")
+    client = stand.client(signing_host="fs.example.org")
+    client.get("user/@me")
+    assert stand.site.count("GET /rest.php/user/@me") == 1
+    other = stand.client(signing_host="another.example.org")
+    with pytest.raises(AuthError):
+        other.get("user/@me")
+    assert stand.site.count("GET /rest.php/user/@me") == 2
+
+
+def test_a_post_too_gets_the_second_guess(site_with: Callable[..., Any], make: Any) -> None:
+    """The refusal says that nothing was done: even a creation is made again."""
+    stand = site_with(server_name="host:port")
+    stand.client().upload_workflow([make("a.bin")], {"recipients": ["bob@example.net"]})
+    assert [seen.status for seen in stand.site.requests if seen.method == "POST"] == [500, 201]
+    assert len(stand.site.transfers()) == 1
+
+
+# -- the site's clock -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", [-600.0, 600.0])
+def test_our_clock_may_be_wrong(stand: Any, by: float) -> None:
+    clock = Off(by)
+    client = stand.client(clock=clock)
+    client.prepare()
+    client.get("user/@me")
+    assert stand.site.count("GET /rest.php/user/@me") == 1
+    assert clock.waits == []
+
+
+def test_without_prepare_the_refusal_itself_tells_the_time(stand: Any) -> None:
+    clock = Off(-600.0)
+    client = stand.client(clock=clock)
+    client.get("user/@me")
+    assert [seen.status for seen in stand.site.requests] == [500, 200]
+
+
+def test_a_refusal_that_stays_is_an_error_with_a_remedy(stand: Any) -> None:
+    stand.fault("GET /rest.php/user/@me", "status 500 body=json:auth_remote_too_late", times=3)
+    client = stand.client(retry=RetryPolicy(attempts=3, backoff=0))
+    with pytest.raises(AuthError, match="delay"):
+        client.get("user/@me")
+
+
+def access(auth: Any = ANN, clock: Any = None) -> Access:
+    origin = Origin.of("https://fs.example.org")
+    return Access(auth, origin, clock or Off(0), RetryPolicy(), None)
+
+
+def stamp(request: requests.PreparedRequest) -> int:
+    return int(parse_qs(urlsplit(str(request.url)).query)["timestamp"][0])
+
+
+def chunk_request() -> requests.PreparedRequest:
+    return requests.Request("PUT", "https://fs.example.org/rest.php/file/7/chunk/0", data=b"x").prepare()
+
+
+def test_each_signature_has_the_time_of_its_attempt() -> None:
+    clock = Off(0)
+    signer = access(clock=clock)
+    first = stamp(signer.sign(chunk_request()))
+    clock.by = 100
+    assert 99 <= stamp(signer.sign(chunk_request())) - first <= 102
+
+
+def test_the_delay_and_the_lead_of_a_chunk_add_up() -> None:
+    signer = access(UserAuth("ann", "k", delay=50))
+    signer.chunks_by_key = False
+    ahead = stamp(signer.sign_chunk(chunk_request())) - time.time()
+    assert 50 + CHUNK_LEAD - 2 <= ahead <= 50 + CHUNK_LEAD + 1
+
+
+@pytest.mark.parametrize("date", [None, "", "garbage", "Tue, 99 Foo 2026 00:00:00 GMT"])
+def test_a_date_that_is_none_changes_nothing(date: Any) -> None:
+    signer = access()
+    signer.set_clock(date)
+    assert abs(stamp(signer.sign(chunk_request())) - time.time()) < 3
+
+
+# -- how chunks are authorised --------------------------------------------------------------------------------
+
+
+def test_chunks_go_by_key_where_the_site_takes_it(stand: Any, make: Any) -> None:
+    request = chunk_request()
+    assert access().sign_chunk(request).url == "https://fs.example.org/rest.php/file/7/chunk/0"
+    path = make("a.bin", 3 * stand.chunk)
+    stand.client().upload_workflow([path], {"recipients": ["bob@example.net"]})
+    assert stand.site.count(CHUNKS) == 3
+
+
+def test_chunks_are_signed_where_the_site_wants_it(site_with: Callable[..., Any], make: Any) -> None:
+    stand = site_with(chunk_security="auth")
+    path = make("a.bin", 5 * stand.chunk)
+    client = stand.client(concurrent_chunks=1)
+    client.upload_workflow([path], {"recipients": ["bob@example.net"]})
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+    # One refusal teaches it; what follows is signed.
+    assert [seen.status for seen in stand.site.requests if "/chunk/" in seen.path] == [400, *[200] * 5]
+    client.upload_workflow([make("b.bin", 2 * stand.chunk)], {"recipients": ["bob@example.net"]})
+    assert stand.site.count(CHUNKS, status=400) == 1
+
+
+def test_the_round_trip_token_is_sent_where_it_is_checked(
+    site_with: Callable[..., Any], make: Any
+) -> None:
+    stand = site_with(roundtrip_check=True)
+    path = make("a.bin", 2 * stand.chunk)
+    client = stand.client()
+    made = client.create_transfer(
+        {"from": "a@example.org", "files": [{"name": "a.bin", "size": 2 * stand.chunk}], "options": {}}
+    )
+    client.upload_complete(made.files[0], path)
+    client.update_transfer(made.id, {"complete": True})
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+
+
+# -- what an error says -----------------------------------------------------------------------------------------
+
+
+def test_an_error_carries_the_sites_words(stand: Any) -> None:
+    with pytest.raises(NotFound) as caught:
+        stand.client().get_transfer(4711)
+    error = caught.value
+    assert (error.status, error.code, error.method) == (500, "transfer_not_found", "GET")
+    assert error.url == f"{stand.url}/rest.php/transfer/4711"
+    assert error.request_id
+    assert stand.site.count("GET /rest.php/transfer/4711") == 1
+
+
+def test_a_blank_500_is_tried_again(stand: Any) -> None:
+    stand.fault("GET /rest.php/user/@me", "status 500 body=empty", times=2)
+    stand.client().get("user/@me")
+    assert stand.site.count("GET /rest.php/user/@me") == 3
+
+
+def test_an_unknown_word_is_tried_once(stand: Any) -> None:
+    stand.fault("GET /rest.php/user/@me", "status 500 body=json:some_new_word")
+    with pytest.raises(OSError, match="some_new_word"):
+        stand.client().get("user/@me")
+    assert stand.site.count("GET /rest.php/user/@me") == 1
+
+
+def test_a_guest_is_not_retried_with_signed_chunks() -> None:
+    assert access(GuestAuth("v", "s")).sign_chunk(chunk_request()).headers["X-Filesender-Security-Token"]
+
+
+def test_a_malformed_number_is_the_callers(stand: Any) -> None:
+    with pytest.raises(BadRequest):
+        stand.client().get("transfer", "nonsense")

@@ -1,0 +1,167 @@
+"""Signatures, by the worked example and against a second reading of the same rules."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import pickle
+from typing import Any, Dict, List, Tuple
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer.errors import CredentialError
+from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest, sign_user
+from smartxfer.transfer.body import PartBody
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.source import open_source
+
+ANN = UserAuth("ann@example.org", "k3y")
+PUID = "5f6ae5e9-5e0c-47a8-9a2c-000000000001"
+RTT = "0123456789abcdef0123456789abcdef"
+
+
+def prepared(method: str, url: str, params: Any = (), body: Any = None) -> requests.PreparedRequest:
+    return requests.Request(method, url, params=list(params), data=body).prepare()
+
+
+def hexdigest(text: bytes, key: str = "k3y") -> str:
+    return hmac.new(key.encode("utf-8"), text, hashlib.sha1).hexdigest()
+
+
+def query(request: requests.PreparedRequest) -> Dict[str, str]:
+    return dict(parse_qsl(urlsplit(str(request.url)).query, keep_blank_values=True))
+
+
+def test_the_worked_example_of_a_get() -> None:
+    request = prepared("GET", "https://fs.example.org/rest.php/transfer")
+    signed = query(sign_user(request, ANN, host="fs.example.org", timestamp=1700000000))
+    assert signed == {
+        "remote_user": "ann@example.org",
+        "timestamp": "1700000000",
+        "signature": hexdigest(
+            b"get&fs.example.org/rest.php/transfer?remote_user=ann@example.org&timestamp=1700000000"
+        ),
+    }
+
+
+def test_the_worked_example_of_a_chunk() -> None:
+    chunk = bytes(range(256)) * 5
+    request = prepared(
+        "PUT",
+        "https://fs.example.org/rest.php/file/7/chunk/0",
+        [("key", PUID), ("roundtriptoken", RTT)],
+        chunk,
+    )
+    signed = query(sign_user(request, ANN, host="fs.example.org", timestamp=1700000000))
+    text = (
+        f"put&fs.example.org/rest.php/file/7/chunk/0?key={PUID}&remote_user=ann@example.org"
+        f"&roundtriptoken={RTT}&timestamp=1700000000&"
+    )
+    assert signed["signature"] == hexdigest(text.encode("ascii") + chunk)
+    assert (signed["key"], signed["roundtriptoken"]) == (PUID, RTT)
+
+
+def test_a_chunk_that_is_read_piece_by_piece_has_the_same_signature() -> None:
+    data = bytes(range(256)) * 4096
+    part = Part(0, 1000, 900_000)
+    body = PartBody(open_source(data), part, lambda count: None)
+    url = "https://fs.example.org/rest.php/file/7/chunk/1000"
+    streamed = requests.Request("PUT", url, data=body).prepare()
+    whole = prepared("PUT", url, body=data[1000:900_000])
+    signatures = [
+        query(sign_user(request, ANN, host="fs.example.org", timestamp=1700000000))["signature"]
+        for request in (streamed, whole)
+    ]
+    assert signatures[0] == signatures[1]
+
+
+def test_an_empty_body_is_not_signed() -> None:
+    url = "https://fs.example.org/rest.php/transfer/7"
+    request = prepared("DELETE", url, body=b"")
+    text = b"delete&fs.example.org/rest.php/transfer/7?remote_user=ann@example.org&timestamp=5"
+    assert query(sign_user(request, ANN, host="fs.example.org", timestamp=5))["signature"] == hexdigest(text)
+
+
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8)
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12)
+
+
+@given(
+    arguments=st.dictionaries(NAMES, TEXTS, max_size=5),
+    username=TEXTS.filter(bool),
+    key=TEXTS.filter(bool),
+    body=st.binary(max_size=60),
+    timestamp=st.integers(0, 2**33),
+)
+def test_what_is_signed_is_what_the_server_reads(
+    arguments: Dict[str, str], username: str, key: str, body: bytes, timestamp: int
+) -> None:
+    """The server sorts the decoded arguments of the URL that it gets, the signature left out."""
+    for reserved in ("remote_user", "timestamp", "signature"):
+        arguments.pop(reserved, None)
+    request = prepared("PUT", "https://fs.example.org/rest.php/guest/1", arguments.items(), body)
+    sign_user(request, UserAuth(username, key), host="fs.example.org", timestamp=timestamp)
+    received = parse_qsl(urlsplit(str(request.url)).query, keep_blank_values=True, strict_parsing=True)
+    said: List[Tuple[str, str]] = sorted(
+        ((name, value) for name, value in received if name != "signature"),
+        key=lambda pair: pair[0].encode("utf-8"),
+    )
+    assert dict(said) == {**arguments, "remote_user": username, "timestamp": str(timestamp)}
+    text = "put&fs.example.org/rest.php/guest/1?" + "&".join(f"{name}={value}" for name, value in said)
+    tail = b"&" + body if body else b""
+    assert dict(received)["signature"] == hexdigest(text.encode("utf-8") + tail, key)
+
+
+def test_the_path_is_signed_decoded() -> None:
+    request = prepared("GET", "https://fs.example.org/file sender/rest.php/transfer")
+    assert "%20" in str(request.url)
+    signed = query(sign_user(request, ANN, host="fs.example.org", timestamp=5))
+    path = unquote(urlsplit(str(request.url)).path)
+    assert signed["signature"] == hexdigest(
+        f"get&fs.example.org{path}?remote_user=ann@example.org&timestamp=5".encode()
+    )
+
+
+def test_a_guests_reading_call_carries_the_voucher_alone() -> None:
+    request = prepared("GET", "https://fs.example.org/rest.php/transfer/3", [("puid", PUID)])
+    signed = sign_guest(request, GuestAuth("voucher", "security", "csrf"))
+    assert query(signed) == {"puid": PUID, "vid": "voucher"}
+    assert "csrfptoken" not in signed.headers
+    assert "X-Filesender-Security-Token" not in signed.headers
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_guests_writing_call_carries_both_tokens(method: str) -> None:
+    request = prepared(method, "https://fs.example.org/rest.php/transfer")
+    signed = sign_guest(request, GuestAuth("voucher", "security", "csrf"))
+    assert query(signed) == {"vid": "voucher"}
+    assert signed.headers["X-Filesender-Security-Token"] == "security"
+    assert signed.headers["csrfptoken"] == "csrf"
+
+
+def test_a_site_without_csrf_gets_none() -> None:
+    request = prepared("POST", "https://fs.example.org/rest.php/transfer")
+    assert "csrfptoken" not in sign_guest(request, GuestAuth("voucher", "security")).headers
+
+
+def test_a_guest_without_a_session_is_told_so() -> None:
+    request = prepared("POST", "https://fs.example.org/rest.php/transfer")
+    with pytest.raises(CredentialError, match="prepare"):
+        sign_guest(request, GuestAuth("voucher"))
+
+
+@pytest.mark.parametrize(
+    "auth", [UserAuth("ann", "53cret-53cret"), GuestAuth("53cret-1", "53cret-2", "53cret-3")]
+)
+def test_no_secret_in_the_repr(auth: Auth) -> None:
+    assert "53cret" not in repr(auth)
+    assert "***" in repr(auth)
+    assert pickle.loads(pickle.dumps(auth)) == auth
+
+
+def test_what_was_not_given_is_shown_as_such() -> None:
+    assert repr(GuestAuth("v")) == "GuestAuth(guest_token='***', security_token=None, csrf_token=None)"

@@ -1,0 +1,118 @@
+"""Ctrl-C and kill -9 while any one of the requests is under way: F22, F23.
+
+A request is held up before or after the server acted on it, the client is ended there, and the same call is
+made again.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import Any
+
+import pytest
+from stage import CHUNK, DOWNLOAD, noise, until
+
+pytestmark = pytest.mark.slow
+
+KIB = 1 << 10
+CHUNK_SIZE = 64 * KIB
+DATA = noise(3 * CHUNK_SIZE + 1)
+#: The site's limits (2), the creation, 4 chunks, the completion of the file and of the transfer.
+REQUESTS_UP = 9
+#: The page of the link, the file.
+REQUESTS_DOWN = 2
+WORKERS = 1
+
+
+def _interrupt(process: Any) -> None:
+    """Ctrl-C; the process ends in time and as it should."""
+    assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    said = process.stderr.read()
+    assert process.wait(20) == 130, said
+    assert time.monotonic() - sent < 2.0
+    assert "Traceback" not in said
+
+
+def _kill(process: Any) -> None:
+    assert process.poll() is None
+    process.kill()
+    process.wait(20)
+
+
+_ENDS = pytest.mark.parametrize("end", [_interrupt, _kill], ids=["SIGINT", "SIGKILL"])
+_HELD = pytest.mark.parametrize("effect", ["stall", "no-answer"], ids=["unseen", "unanswered"])
+
+
+@_ENDS
+@_HELD
+@pytest.mark.parametrize("number", range(REQUESTS_UP))
+def test_f23_an_upload(throttled: Any, process: Any, end: Any, effect: str, number: int) -> None:
+    stage = throttled(CHUNK_SIZE)
+    path = stage.file(DATA)
+    fault = stage.fault("* *", effect, after=number)
+    running = process(stage, "up", path, WORKERS)
+    assert fault.wait(20)
+    end(running)
+    complete = effect == "no-answer" and number == REQUESTS_UP - 1
+    for transfer in stage.site.transfers():
+        assert (transfer["status"] == "available") == complete
+    stage.server.clear_faults()
+    client = stage.client()
+    transfer = client.upload_workflow([path], link=True)
+    assert (stage.status, stage.stored()["a.bin"]) == ("available", DATA)
+    client.download_files(transfer.token, stage.out)
+    assert (stage.out / "a.bin").read_bytes() == DATA
+    orphans = number == 2 and effect == "no-answer"  # created, and nobody knows
+    assert len(stage.site.transfers()) == 1 + orphans
+    acknowledged = max(0, min(number - 3, 4))
+    assert stage.site.count(CHUNK, status=200) <= 4 + (4 if end is _kill else 1)
+    if end is _interrupt:
+        assert transfer.results[0].resumed == min(acknowledged * CHUNK_SIZE, len(DATA))
+
+
+@_ENDS
+@_HELD
+@pytest.mark.parametrize("number", range(REQUESTS_DOWN))
+def test_f23_a_download(throttled: Any, process: Any, end: Any, effect: str, number: int) -> None:
+    stage = throttled(CHUNK_SIZE)
+    token = stage.published(DATA).token
+    fault = stage.fault("* *", effect, after=number)
+    running = process(stage, "down", token, WORKERS)
+    assert fault.wait(20)
+    end(running)
+    assert not (stage.out / "a.bin").exists()
+    stage.server.clear_faults()
+    stage.client().download_files(token, stage.out)
+    assert [found.name for found in stage.out.iterdir()] == ["a.bin"]
+    assert (stage.out / "a.bin").read_bytes() == DATA
+
+
+def test_f22_while_it_waits_to_try_again(throttled: Any, process: Any) -> None:
+    stage = throttled(CHUNK_SIZE)
+    stage.fault(CHUNK, "status 503 retry-after=60", times=None)
+    running = process(stage, "up", stage.file(DATA), WORKERS)
+    until(lambda: stage.site.count(CHUNK, status=503), "the answer")
+    _interrupt(running)
+
+
+@pytest.mark.parametrize("match", ["GET /rest.php/info", DOWNLOAD])
+def test_f22_while_an_answer_drips(throttled: Any, process: Any, match: str) -> None:
+    stage = throttled(CHUNK_SIZE)
+    token = stage.published(DATA).token
+    fault = stage.fault(match, "drip 1/0.5", times=None)
+    up = match != DOWNLOAD
+    running = process(stage, "up" if up else "down", stage.file(DATA) if up else token, WORKERS)
+    assert fault.wait(20)
+    _interrupt(running)
+
+
+@pytest.mark.parametrize("workers", [1, 8])
+def test_f22_while_every_connection_hangs(throttled: Any, process: Any, workers: int) -> None:
+    stage = throttled(CHUNK_SIZE)
+    fault = stage.fault(CHUNK, "stall", times=None)
+    running = process(stage, "up", stage.file(noise(100 * CHUNK_SIZE)), workers)
+    assert fault.wait(20, times=workers)
+    _interrupt(running)
