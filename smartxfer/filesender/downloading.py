@@ -15,6 +15,7 @@ import requests
 from smartxfer.errors import DecodeError, EncryptedTransfer, NotFound
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import DownloadFile
+from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.names import distinct_paths, resolve_inside
@@ -92,7 +93,10 @@ class Fetching:
 
         What an earlier, broken run has completed is not fetched again.
         """
-        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise local_error(error, directory) from None
         key = {"service": "filesender", "download": self._hashed, "base": self._calls.base}
         with Journal({**key, "into": str(directory.absolute())}, str(directory)) as journal:
             results: Dict[int, Any] = {}

@@ -11,7 +11,10 @@ Extent = Tuple[int, int]
 
 
 class ProgressCallback(Protocol):
-    """Called with each :class:`ProgressEvent`, one call at a time, mostly from a worker thread."""
+    """Called with each :class:`~smartxfer.transfer.progress.ProgressEvent`, one call at a time.
+
+    Mostly from a worker thread.
+    """
 
     def __call__(self, event: ProgressEvent) -> Any:
         """Take note of the event; an exception cancels the transfer."""

@@ -172,7 +172,7 @@ def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
 
 
 def is_text(file: Any) -> bool:
-    """Whether ``file`` was opened as text, wrappers of :mod:`tempfile` included."""
+    """Whether ``file`` was opened as text, wrappers of ``tempfile`` included."""
     return isinstance(file, io.TextIOBase) or (hasattr(file, "read") and hasattr(file, "encoding"))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, List
 import pytest
 
 from smartxfer import FileSenderClient, GuestAuth, RetryPolicy
-from smartxfer.errors import AuthError, NetworkError, UsageError
+from smartxfer.errors import AuthError, LimitExceeded, NetworkError, UsageError
 from smartxfer.filesender import Guest
 
 INVITATION = {"from": "ann@example.org", "recipient": "gus@example.net"}
@@ -45,15 +45,26 @@ def test_a_wrong_address_is_found_here(stand: Any, wrong: Any) -> None:
 
 def test_a_guest_sends(stand: Any, voucher: Guest, make: Any) -> None:
     path = make("a.bin", 5 * stand.chunk + 3)
-    transfer = as_guest(stand, voucher, concurrent_chunks=4).upload_workflow(
-        [path], {"recipients": ["bob@example.net"]}
-    ) if not _link_only(voucher) else as_guest(stand, voucher, concurrent_chunks=4).upload_workflow([path])
+    transfer = as_guest(stand, voucher, concurrent_chunks=4).upload_workflow([path])
     assert stand.stored() == {"a.bin": path.read_bytes()}
     assert [result.bytes for result in transfer.results] == [5 * stand.chunk + 3]
 
 
-def _link_only(voucher: Guest) -> bool:
-    return bool(voucher.transfer_options.get("get_a_link", True))
+def test_a_guest_sends_to_people_where_the_voucher_allows_it(stand: Any, make: Any) -> None:
+    options = {"transfer": {"get_a_link": False}}
+    voucher = stand.client().create_guest({**INVITATION, "options": options})
+    as_guest(stand, voucher).upload_workflow([make("a.bin")], {"recipients": ["bob@example.net"]})
+    assert "bob@example.net" in [mail["to"] for mail in stand.site.mails]
+
+
+def test_a_voucher_that_makes_links_does_not_lose_recipients_silently(
+    stand: Any, voucher: Guest, make: Any
+) -> None:
+    """The voucher's options replace the guest's: the site would tell nobody."""
+    with pytest.raises(LimitExceeded, match="recipient"):
+        as_guest(stand, voucher).upload_workflow([make("a.bin")], {"recipients": ["bob@example.net"]})
+    assert stand.stored() == {}
+    assert stand.site.count("PUT /rest.php/file/*") == 0
 
 
 def test_a_guest_sends_several_files_side_by_side(stand: Any, voucher: Guest, make: Any) -> None:

@@ -147,7 +147,7 @@ class FileSender:
         return self.listener.records
 
     def count(self, match: str = "* *", status: Optional[int] = None) -> int:
-        """How many of the latest requests match; see :meth:`Listener.count`."""
+        """How many of the latest requests match; see :meth:`smartxfer.local.listener.Listener.count`."""
         return self.listener.count(match, status)
 
     @property

@@ -1,0 +1,459 @@
+"""The upload workflow against a site: who is told, what is checked before, what is never called complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import pytest
+
+from smartxfer import FileSenderClient, RetryPolicy
+from smartxfer.errors import (
+    BatchError,
+    IntegrityError,
+    NetworkError,
+    OutcomeUnknown,
+    SizeMismatch,
+    SmartxferError,
+    SourceChanged,
+    Truncated,
+    UsageError,
+)
+from smartxfer.filesender.uploading import request_body
+from smartxfer.transfer.tree import collect
+
+ONCE = RetryPolicy(attempts=1)
+BOB = {"recipients": ["bob@example.net"]}
+CREATE = "POST /rest.php/transfer"
+CHUNKS = "PUT /rest.php/file/*/chunk/*"
+
+
+# -- who is told ------------------------------------------------------------------------------------------
+
+
+def test_recipients_really_get_a_mail(stand: Any, make: Any) -> None:
+    people = ["bob@example.net", "cy@example.net"]
+    args = {"recipients": people, "subject": "Reads", "message": "Here they are."}
+    transfer = stand.client().upload_workflow([make("a.bin")], args)
+    mails = {mail["to"]: mail for mail in stand.site.mails if mail["kind"] == "transfer_available"}
+    assert sorted(mails) == people
+    assert {mail["subject"] for mail in mails.values()} == {"Reads"}
+    assert {recipient.email: recipient.token for recipient in transfer.recipients} == {
+        address: mail["token"] for address, mail in mails.items()
+    }
+
+
+def test_a_link_is_for_the_caller_to_pass_on(stand: Any, make: Any, tmp_path: Path) -> None:
+    path = make("a.bin", 1000)
+    transfer = stand.client().upload_workflow([path], link=True)
+    assert transfer.download_url.startswith(f"{stand.url}/?s=download&token=")
+    assert stand.site.mails == []
+    with FileSenderClient(stand.url) as anyone:
+        anyone.download_files(transfer.download_url, tmp_path / "out")
+    assert (tmp_path / "out" / "a.bin").read_bytes() == path.read_bytes()
+
+
+def test_nobody_to_tell_makes_a_link(stand: Any, make: Any) -> None:
+    assert stand.client().upload_workflow([make("a.bin")]).download_url
+
+
+def body(args: Any = None, link: bool = False, sender: Any = "ann@example.org") -> Dict[str, Any]:
+    return request_body(collect([("a.txt", b"12")]), args or {}, sender, link)
+
+
+@pytest.mark.parametrize(
+    ("args", "link", "wanted"),
+    [
+        ({}, False, True),
+        ({}, True, True),
+        (BOB, False, False),
+        ({**BOB, "options": {"email_me_copies": True}}, False, False),
+        ({"options": ["email_me_copies"]}, True, True),
+        ({"options": {"get_a_link": True}}, False, True),
+    ],
+)
+def test_a_link_is_always_asked_for_or_declined(args: Any, link: bool, wanted: bool) -> None:
+    options = body(args, link)["options"]
+    assert options["get_a_link"] is wanted
+    assert options["email_download_complete"] is True
+
+
+@pytest.mark.parametrize(
+    ("args", "link"), [(BOB, True), ({**BOB, "options": {"get_a_link": True}}, False)]
+)
+def test_a_link_and_recipients_exclude_each_other(args: Any, link: bool) -> None:
+    with pytest.raises(UsageError, match="recipients"):
+        body(args, link)
+
+
+def test_what_is_announced(stand: Any) -> None:
+    made = body({**BOB, "subject": None, "expires": 1_800_000_000})
+    assert made["from"] == "ann@example.org"
+    assert "subject" not in made
+    assert made["expires"] == 1_800_000_000
+    assert made["files"] == [
+        {"name": "a.txt", "size": 2, "mime_type": "text/plain", "cid": "file_0_2_0_0"}
+    ]
+    assert "from" not in body(BOB, sender=None)
+    assert body({**BOB, "from": "cy@example.org"})["from"] == "cy@example.org"
+
+
+def test_options_reach_the_site(stand: Any, make: Any) -> None:
+    expires = int(time.time()) + 3 * 86400
+    args = {**BOB, "expires": expires, "options": {"email_me_copies": True, "hide_sender_email": True}}
+    transfer = stand.client().upload_workflow([make("a.bin")], args)
+    [held] = stand.site.transfers()
+    options = json.loads(held["options"])
+    assert (options["email_me_copies"], options["hide_sender_email"]) == (True, True)
+    assert options["get_a_link"] is False
+    assert abs(held["expires"] - expires) <= 1
+    assert transfer.expires.raw == held["expires"]
+
+
+# -- before anything is created ------------------------------------------------------------------------------
+
+LIMITS = {
+    "max_transfer_files": 2,
+    "max_transfer_size": 5000,
+    "max_transfer_file_size": 3000,
+    "max_transfer_recipients": 2,
+}
+A, B, C = "a@example.org", "b@example.org", "c@example.org"
+
+
+@pytest.mark.parametrize(
+    ("files", "args"),
+    [
+        ([("a", b"1"), ("b", b"1"), ("c", b"1")], BOB),
+        ([("a", bytes(2600)), ("b", bytes(2600))], BOB),
+        ([("a", bytes(3001))], BOB),
+        ([("a", b"1")], {"recipients": [A, B, C]}),
+        ([("a", b"1")], {"recipients": [A, "no address"]}),
+        ([("a", b"1")], {**BOB, "from": "no address"}),
+        ([("what?.txt", b"1")], BOB),
+        ([("a+b.txt", b"1")], BOB),
+        ([("../a.txt", b"1")], BOB),
+        ([("/a.txt", b"1")], BOB),
+        ([("a" * 256, b"1")], BOB),
+        ([("virus.exe", b"1")], BOB),
+        ([("a.t_t", b"1")], BOB),
+        ([("a", b"1")], {**BOB, "expires": 1}),
+        ([("a", b"1")], {**BOB, "expires": "2199-01-01"}),
+        ([("a", b"1"), ("a", b"2")], BOB),
+        ([], BOB),
+    ],
+    ids=[
+        *["count", "total", "one file", "recipients", "an address", "the sender", "?", "+", ".."],
+        *["absolute", "long", "banned", "not whitelisted", "past", "far future", "twice", "none"],
+    ],
+)
+def test_what_the_site_would_refuse_is_found_before(
+    site_with: Callable[..., Any], files: Any, args: Any
+) -> None:
+    stand = site_with(**LIMITS)
+    with pytest.raises(UsageError):
+        stand.client().upload_workflow(files, args)
+    assert stand.site.count("POST *") == 0
+    assert stand.site.transfers() == []
+
+
+def test_a_chunk_size_above_the_sites_is_found_in_prepare(stand: Any) -> None:
+    client = stand.client(chunk_size=stand.chunk + 1)
+    with pytest.raises(UsageError, match="chunk_size"):
+        client.prepare()
+    with pytest.raises(UsageError, match="chunk_size"):
+        client.upload_workflow([("a", b"1")], BOB)
+    assert stand.site.count("POST *") == 0
+
+
+def test_a_smaller_chunk_size_is_used(stand: Any, make: Any) -> None:
+    path = make("a.bin", 10_000)
+    client = stand.client(chunk_size=1500)
+    client.upload_workflow([path], BOB)
+    assert stand.site.count(CHUNKS) == 7
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+
+
+def test_prepare_takes_the_sites_chunk_size(stand: Any) -> None:
+    client = stand.client()
+    assert client.chunk_size is None
+    client.prepare()
+    assert client.chunk_size == stand.chunk
+
+
+# -- directories ----------------------------------------------------------------------------------------------
+
+
+def test_a_directory_keeps_its_names(stand: Any, make: Any, tmp_path: Path) -> None:
+    for name in ("run/a.txt", "run/deep/b.txt", "run/deep/er/c.txt"):
+        make(name)
+    make("run/empty.txt", 0)
+    make("alone.txt")
+    folder = tmp_path / "sources"
+    stand.client().upload_workflow([folder / "run", folder / "alone.txt"], BOB)
+    stored = stand.stored()
+    assert sorted(stored) == ["alone.txt", "run/a.txt", "run/deep/b.txt", "run/deep/er/c.txt", "run/empty.txt"]
+    assert all(data == (folder / name).read_bytes() for name, data in stored.items())
+
+
+def test_links_are_skipped_and_said(
+    stand: Any, make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make("run/a.txt")
+    folder = tmp_path / "sources" / "run"
+    (folder / "link.txt").symlink_to(make("elsewhere.txt"))
+    (folder / "nowhere").symlink_to(folder / "missing")
+    (folder / "loop").symlink_to(folder)
+    stand.client().upload_workflow([folder], BOB)
+    assert list(stand.stored()) == ["run/a.txt"]
+    assert caplog.text.count("is skipped") == 3
+
+
+def test_links_are_followed_when_asked_for(
+    stand: Any, make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    make("run/a.txt")
+    target = make("elsewhere.txt")
+    folder = tmp_path / "sources" / "run"
+    (folder / "link.txt").symlink_to(target)
+    (folder / "loop").symlink_to(folder)
+    stand.client().upload_workflow([folder], BOB, follow_symlinks=True)
+    assert sorted(stand.stored()) == ["run/a.txt", "run/link.txt"]
+    assert stand.stored()["run/link.txt"] == target.read_bytes()
+    assert "leads back up" in caplog.text
+
+
+def test_an_empty_directory_is_nothing_to_send(stand: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match="no files"):
+        stand.client().upload_workflow([tmp_path / "empty"], BOB)
+    assert stand.site.count("POST *") == 0
+
+
+def test_a_file_may_be_called_like_a_folder(stand: Any) -> None:
+    """A folder has an entry of its own in the answer, of the same name."""
+    stand.client().upload_workflow([("dir", b"5"), ("dir/x", b"66")], BOB)
+    assert stand.stored() == {"dir": b"5", "dir/x": b"66"}
+
+
+# -- never complete, unless it is --------------------------------------------------------------------------------
+
+
+def test_a_chunk_that_was_not_acknowledged_completes_nothing(stand: Any, make: Any) -> None:
+    paths = [make("a.bin", 4 * stand.chunk), make("b.bin", 10)]
+    stand.fault("PUT /rest.php/file/1/chunk/*", "status 502", times=None, after=2)
+    with pytest.raises(BatchError) as caught:
+        stand.client(retry=ONCE).upload_workflow(paths, BOB)
+    assert [result.ok for result in caught.value.results] == [False, True]
+    assert stand.site.count("PUT /rest.php/file/1") == 0
+    assert stand.site.count("PUT /rest.php/transfer/*") == 0
+    assert stand.site.transfers()[0]["status"] == "uploading"
+    assert stand.site.mails == []
+
+
+def test_a_chunk_that_was_written_in_part_is_not_acknowledged(
+    stand: Any, make: Any, tmp_path: Path
+) -> None:
+    answer = tmp_path / "answer.json"
+    answer.write_text('{"offset":0,"written":17}')
+    stand.fault(CHUNKS, f"status 200 body=file:{answer}", times=2)
+    path = make("a.bin", 1000)
+    with pytest.raises(Truncated, match="17 of 1000"):
+        stand.client(retry=RetryPolicy(attempts=2, backoff=0)).upload_workflow([path], BOB)
+    assert stand.site.count("PUT /rest.php/transfer/*") == 0
+    stand.client().upload_workflow([path], BOB)
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+
+
+def test_a_size_that_the_site_disputes_is_an_error_and_is_sent_anew(stand: Any, make: Any) -> None:
+    path = make("a.bin", 3 * stand.chunk)
+    stand.fault("PUT /rest.php/file/1", "status 500 body=json:file_integrity_check_failed")
+    with pytest.raises(IntegrityError, match="another size"):
+        stand.client().upload_workflow([path], BOB)
+    stand.client().upload_workflow([path], BOB)
+    assert stand.site.count(CHUNKS) == 6
+    assert stand.site.count(CREATE) == 1
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+
+
+@pytest.mark.parametrize("how", ["appended", "replaced", "removed"])
+def test_a_file_that_changes_discards_the_transfer(stand: Any, make: Any, how: str) -> None:
+    path = make("a.bin", 4 * stand.chunk)
+
+    def change(event: Any) -> None:
+        if not 0 < event.done < event.total:
+            return
+        if how == "appended":
+            with path.open("ab") as file:
+                file.write(b"more")
+        elif how == "replaced":
+            other = path.with_name("other")
+            other.write_bytes(os.urandom(4 * stand.chunk))
+            os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+            other.replace(path)
+        elif path.exists():
+            path.unlink()
+
+    with pytest.raises(SourceChanged):
+        stand.client().upload_workflow([path], BOB, progress=change)
+    assert stand.site.count("DELETE /rest.php/transfer/*", status=200) == 1
+    assert stand.site.transfers() == []
+    assert stand.site.mails == []
+
+
+def test_a_lost_answer_to_the_creation_is_never_repeated(stand: Any, make: Any) -> None:
+    stand.fault(CREATE, "lose-answer")
+    with pytest.raises(OutcomeUnknown, match="may"):
+        stand.client().upload_workflow([make("a.bin")], BOB)
+    assert stand.site.count(CREATE) == 1
+    assert stand.site.count(CHUNKS) == 0
+
+
+def test_a_lost_answer_to_the_completion_tells_people_once(stand: Any, make: Any) -> None:
+    stand.fault("PUT /rest.php/transfer/*", "lose-answer")
+    stand.client().upload_workflow([make("a.bin")], BOB)
+    assert stand.site.count("PUT /rest.php/transfer/*") == 2
+    assert [mail["to"] for mail in stand.site.mails] == ["bob@example.net"]
+
+
+# -- going on, starting anew, giving up ---------------------------------------------------------------------------
+
+
+def half_way(stand: Any, path: Path, args: Any = BOB, **options: Any) -> SmartxferError:
+    stand.fault(CHUNKS, "reset-before", after=3)
+    with pytest.raises(NetworkError) as caught:
+        stand.client(retry=ONCE, concurrent_chunks=1).upload_workflow([path], args, **options)
+    return caught.value
+
+
+def test_it_goes_on_by_itself(stand: Any, make: Any) -> None:
+    path = make("a.bin", 6 * stand.chunk)
+    half_way(stand, path)
+    [result] = stand.client().upload_workflow([path], BOB).results
+    assert result.resumed == 3 * stand.chunk
+    assert len(stand.site.transfers()) == 1
+
+
+def test_resume_false_drops_the_earlier_one(stand: Any, make: Any) -> None:
+    path = make("a.bin", 6 * stand.chunk)
+    half_way(stand, path)
+    [result] = stand.client().upload_workflow([path], BOB, resume=False).results
+    assert result.resumed == 0
+    assert [transfer["status"] for transfer in stand.site.transfers()] == ["available"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"recipients": ["cy@example.net"]},
+        {**BOB, "subject": "Another"},
+        {**BOB, "options": {"email_me_copies": True}},
+    ],
+)
+def test_another_request_is_not_gone_on_with(stand: Any, make: Any, other: Any) -> None:
+    path = make("a.bin", 6 * stand.chunk)
+    half_way(stand, path)
+    [result] = stand.client().upload_workflow([path], other).results
+    assert result.resumed == 0
+    assert len(stand.site.transfers()) == 2
+
+
+def test_a_transfer_that_is_gone_is_started_anew(stand: Any, make: Any) -> None:
+    path = make("a.bin", 6 * stand.chunk)
+    error: Any = half_way(stand, path)
+    stand.client().delete_transfer(error.transfer_id)
+    [result] = stand.client().upload_workflow([path], BOB).results
+    assert result.resumed == 0
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+
+
+def test_a_failed_upload_is_dropped_with_one_call(
+    stand: Any, make: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    error: Any = half_way(stand, make("a.bin", 6 * stand.chunk))
+    assert f"delete_transfer({error.transfer_id})" in caplog.text
+    client = stand.client()
+    client.delete_transfer(error.transfer_id)
+    assert stand.site.transfers() == []
+    client.delete_transfer(error.transfer_id)  # gone already is no error
+
+
+def test_no_secret_of_the_account_stands_in_the_journal(stand: Any, make: Any) -> None:
+    half_way(stand, make("a.bin", 6 * stand.chunk))
+    journals = [path for path in Path(os.environ["SMARTXFER_STATE_DIR"]).rglob("*.json") if path.is_file()]
+    assert len(journals) == 1
+    assert stand.site.api_key not in journals[0].read_text("utf-8")
+    assert journals[0].stat().st_mode & 0o777 == 0o600
+    stand.client().upload_workflow([make("b.bin")], BOB)
+    assert journals[0].exists()
+
+
+# -- widths, and the small calls ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("chunks", "most"), [(1, 1), (3, 3), (None, 16)])
+def test_as_many_chunks_at_a_time_as_said(stand: Any, chunks: Any, most: int) -> None:
+    """All of them wait for the last: as many are on their way as were allowed, and no more."""
+    parts = most + 4
+    fault = stand.fault(CHUNKS, "stall", times=None)
+    cancel = threading.Event()
+    seen: List[int] = []
+
+    def watch() -> None:
+        assert fault.wait(20, times=most)
+        seen.append(fault.fired)
+        cancel.set()
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    with pytest.raises(SmartxferError):
+        stand.client(concurrent_chunks=chunks).upload_workflow(
+            [("a.bin", bytes(parts * stand.chunk))], BOB, cancel=cancel
+        )
+    watcher.join()
+    assert seen == [most]
+    assert fault.fired == most
+
+
+@pytest.mark.parametrize("wrong", ["chunk_size", "concurrent_files", "concurrent_chunks"])
+def test_widths_of_nothing_are_refused(stand: Any, wrong: str) -> None:
+    with pytest.raises(UsageError, match=wrong):
+        stand.client(**{wrong: 0})
+
+
+def test_step_by_step(stand: Any, make: Any) -> None:
+    path = make("a.bin", 3 * stand.chunk)
+    client = stand.client()
+    made = client.create_transfer(
+        {
+            "from": "ann@example.org",
+            "recipients": ["bob@example.net"],
+            "options": {"get_a_link": False},
+            "files": [{"name": "a.bin", "size": 3 * stand.chunk}],
+        }
+    )
+    [file] = made.files
+    assert client.upload_file(file, path).bytes == 3 * stand.chunk
+    client.update_file(file, {"complete": True})
+    done = client.update_transfer(made, {"complete": True})
+    assert done.id == made.id
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+    # A plain dictionary, as the answer shows it, serves as well.
+    again = client.create_transfer(
+        {"from": "ann@example.org", "files": [{"name": "b", "size": 3}], "options": {"get_a_link": True}}
+    )
+    client.upload_complete(dict(again.files[0]), b"123")
+    assert client.update_transfer(again.id, {"complete": True})["id"] == again.id
+
+
+def test_a_file_of_another_size_than_announced(stand: Any, make: Any) -> None:
+    client = stand.client()
+    made = client.create_transfer({"from": "ann@example.org", "files": [{"name": "a", "size": 5}]})
+    with pytest.raises(SizeMismatch) as caught:
+        client.upload_file(made.files[0], make("a.bin", 6))
+    assert (caught.value.expected, caught.value.actual) == (5, 6)
+    assert stand.site.count(CHUNKS) == 0
