@@ -28,7 +28,7 @@ nitpicky = True
 _libraries = "attr attrs cattrs click pytest requests responses tqdm urllib3 werkzeug"
 _modules = (
     "collections concurrent contextlib datetime enum http io logging os pathlib socket sqlite3 ssl "
-    "threading types typing typing_extensions uuid"
+    "threading time types typing typing_extensions uuid"
 )
 _builtins = (
     "bool bytearray bytes callable dict float frozenset int iterable list mapping memoryview "

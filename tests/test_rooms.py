@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import statistics
 from pathlib import Path
-from typing import Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 import pytest
 
@@ -107,6 +107,40 @@ def violations(source: str, module: str, is_package: bool = False) -> List[str]:
     return found
 
 
+def arrows_of(sources: Dict[Tuple[str, bool], str]) -> Dict[str, Set[str]]:
+    """Which modules each module imports: ``from room import name`` is the module name, else the room itself.
+
+    :param sources: source text by dotted name and whether it is a package.
+    """
+    modules = {module for module, _ in sources}
+    arrows: Dict[str, Set[str]] = {module: set() for module in modules}
+    for (module, is_package), source in sources.items():
+        for _, room, name in imports_of(source, module, is_package):
+            target = f"{room}.{name}"
+            if target not in modules:
+                target = room
+            if target in modules and (room, name) != ("smartxfer", "__version__"):
+                arrows[module].add(target)
+    return arrows
+
+
+def circles(arrows: Dict[str, Set[str]]) -> Dict[str, Set[str]]:
+    """The arrows that are left when all modules are taken away that import nothing, or that nothing imports.
+
+    What is left are circles and what lies between two of them.
+    """
+    while True:
+        imported = set().union(*arrows.values())
+        left = {
+            module: targets & arrows.keys()
+            for module, targets in arrows.items()
+            if module in imported and targets & arrows.keys()
+        }
+        if left == arrows:
+            return left
+        arrows = left
+
+
 def module_of(path: Path) -> Tuple[str, bool]:
     """The dotted name of a source file of the package, and whether it is a package itself."""
     parts = list(path.relative_to(PACKAGE.parent).with_suffix("").parts)
@@ -125,6 +159,29 @@ def test_arrows_run_down_only() -> None:
         module, is_package = module_of(path)
         found += violations(path.read_text(encoding="utf-8"), module, is_package)
     assert not found, "\n".join(found)
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    arrows = arrows_of({module_of(path): path.read_text(encoding="utf-8") for path in SOURCES})
+    assert sum(map(len, arrows.values())) > len(arrows)
+    assert circles(arrows) == {}
+
+
+def test_a_circle_is_found() -> None:
+    arrows = arrows_of(
+        {
+            ("smartxfer.local", True): "from smartxfer.local.server import LocalServer",
+            ("smartxfer.local.server", False): "from smartxfer.local import handler",
+            ("smartxfer.local.handler", False): "from . import body\nimport smartxfer.local.sending",
+            ("smartxfer.local.sending", False): "if TYPE_CHECKING:\n    from .handler import Handler",
+            ("smartxfer.local.body", False): "import socket",
+        }
+    )
+    assert arrows["smartxfer.local.server"] == {"smartxfer.local.handler"}
+    assert circles(arrows) == {
+        "smartxfer.local.handler": {"smartxfer.local.sending"},
+        "smartxfer.local.sending": {"smartxfer.local.handler"},
+    }
 
 
 @pytest.mark.parametrize(

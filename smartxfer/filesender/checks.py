@@ -78,8 +78,8 @@ def _check_counts(files: List[Any], recipients: List[Any], config: SiteConfig) -
 
 def check_name(name: str, config: SiteConfig, rule: Optional[Pattern[str]]) -> None:
     """Check one file's name, folders included."""
-    if not name or name.startswith("/"):
-        raise UsageError(f"the name {name!r} cannot be sent: it is empty or absolute")
+    if "" in name.split("/"):
+        raise UsageError(f"the name {name!r} cannot be sent: it is absolute, or a part of it is empty")
     if not name.isprintable() and _CONTROL.search(name):
         raise UsageError(f"the name {name!r} cannot be sent: it holds control characters")
     if len(name) > _LONGEST_NAME:

@@ -58,7 +58,9 @@ def choose(
         chosen = list(files)
     else:
         known = {key: file for file in files for key in (file.id, str(file.id), file.name)}
-        wanted = [getattr(key, "id", key) for key in wanted]
+        one = isinstance(wanted, (str, int, DownloadFile))
+        keys: Collection[Any] = [wanted] if one else wanted
+        wanted = [getattr(key, "id", key) for key in keys]
         missing = [key for key in wanted if key not in known]
         if missing:
             names = ", ".join(repr(file.name) for file in files[:20])

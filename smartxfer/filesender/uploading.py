@@ -49,7 +49,8 @@ def request_body(
     Source: FileSender protocol, section 6.1.
     """
     body = {name: value for name, value in transfer_args.items() if value is not None}
-    recipients = list(body.get("recipients", []))
+    recipients = body.get("recipients", [])
+    recipients = [recipients] if isinstance(recipients, str) else list(recipients)
     options = body.get("options", {})
     if not isinstance(options, Mapping):
         options = dict.fromkeys(options, True)
@@ -58,6 +59,10 @@ def request_body(
         raise UsageError(
             "a transfer with a link has no recipients: the server would send them nothing",
             hint="leave out the recipients, or the link",
+        )
+    if not wants_link and not recipients and sender is not None and not options.get("add_me_to_recipients"):
+        raise UsageError(
+            "a transfer without a link needs recipients", hint="name them, or leave out get_a_link"
         )
     if sender is not None:
         body.setdefault("from", sender)

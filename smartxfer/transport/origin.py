@@ -34,7 +34,9 @@ class Origin(NamedTuple):
         except LocationParseError:
             raise UsageError(f"not a URL: {without_query(url)!r}") from None
         scheme, host = parts.scheme or "", (parts.host or "").strip("[]").lower()
-        if scheme not in _DEFAULT_PORTS or not host or " " in host or _AMBIGUOUS.search(url):
+        # A space or its escape is no host's; only an IPv6 zone has a percent sign.
+        odd = " " in host or ("%" in host and ":" not in host) or _AMBIGUOUS.search(url)
+        if scheme not in _DEFAULT_PORTS or not host or odd:
             raise UsageError(f"not an http or https URL: {without_query(url)!r}")
         return cls(scheme, host, parts.port or _DEFAULT_PORTS[scheme])
 

@@ -65,6 +65,7 @@ def _slow(make_stage: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return stage
 
 
+@pytest.mark.slow
 def test_f27_a_chunk_that_takes_longer_than_its_signature(
     make_stage: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -77,6 +78,7 @@ def test_f27_a_chunk_that_takes_longer_than_its_signature(
     assert stage.site.count(CHUNK, status=500) == 0
 
 
+@pytest.mark.slow
 def test_f27_without_the_lead_it_is_too_late(make_stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smartxfer.filesender.access.CHUNK_LEAD", 0)
     stage = _slow(make_stage, monkeypatch)

@@ -16,6 +16,9 @@ from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, Sta
 from smartxfer import GuestAuth
 from smartxfer.transport import RetryPolicy
 
+# Every fault with every kind of secret: several minutes' worth on six Pythons.
+pytestmark = pytest.mark.slow
+
 API_KEY = "markedapikey" + "0123456789abcdef" * 3
 PASSWORD = "markedproxypassword"
 DATA = noise(3 * CHUNK_SIZE)

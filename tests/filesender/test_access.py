@@ -163,9 +163,7 @@ def test_chunks_are_signed_where_the_site_wants_it(site_with: Callable[..., Any]
     assert stand.site.count(CHUNKS, status=400) == 1
 
 
-def test_the_round_trip_token_is_sent_where_it_is_checked(
-    site_with: Callable[..., Any], make: Any
-) -> None:
+def test_the_round_trip_token_is_sent_where_it_is_checked(site_with: Callable[..., Any], make: Any) -> None:
     stand = site_with(roundtrip_check=True)
     path = make("a.bin", 2 * stand.chunk)
     client = stand.client()

@@ -132,9 +132,11 @@ def test_a_voucher_that_is_dead(stand: Any, voucher: Guest, make: Any, how: str)
     if how == "expired":
         stand.site.configure(clock_offset=30 * 86400)
     elif how == "used up":
-        token = stand.client().create_guest(
-            {**INVITATION, "options": {"guest": {"valid_only_one_time": True}}}
-        ).token
+        token = (
+            stand.client()
+            .create_guest({**INVITATION, "options": {"guest": {"valid_only_one_time": True}}})
+            .token
+        )
         stand.client(auth=GuestAuth(token)).upload_workflow([make("first.bin")])
     elif how == "mistyped":
         token = token[:-1]

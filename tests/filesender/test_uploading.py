@@ -82,22 +82,30 @@ def test_a_link_is_always_asked_for_or_declined(args: Any, link: bool, wanted: b
     assert options["email_download_complete"] is True
 
 
-@pytest.mark.parametrize(
-    ("args", "link"), [(BOB, True), ({**BOB, "options": {"get_a_link": True}}, False)]
-)
+@pytest.mark.parametrize(("args", "link"), [(BOB, True), ({**BOB, "options": {"get_a_link": True}}, False)])
 def test_a_link_and_recipients_exclude_each_other(args: Any, link: bool) -> None:
     with pytest.raises(UsageError, match="recipients"):
         body(args, link)
 
 
-def test_what_is_announced(stand: Any) -> None:
+def test_one_recipient_may_be_given_as_text() -> None:
+    assert body({"recipients": "bob@example.net"})["recipients"] == ["bob@example.net"]
+
+
+def test_neither_link_nor_recipients_reaches_nobody() -> None:
+    args: Dict[str, Any] = {"options": {"get_a_link": False}}
+    with pytest.raises(UsageError, match="recipients"):
+        body(args)
+    args["options"]["add_me_to_recipients"] = True
+    assert body(args)["options"]["get_a_link"] is False
+
+
+def test_what_is_announced() -> None:
     made = body({**BOB, "subject": None, "expires": 1_800_000_000})
     assert made["from"] == "ann@example.org"
     assert "subject" not in made
     assert made["expires"] == 1_800_000_000
-    assert made["files"] == [
-        {"name": "a.txt", "size": 2, "mime_type": "text/plain", "cid": "file_0_2_0_0"}
-    ]
+    assert made["files"] == [{"name": "a.txt", "size": 2, "mime_type": "text/plain", "cid": "file_0_2_0_0"}]
     assert "from" not in body(BOB, sender=None)
     assert body({**BOB, "from": "cy@example.org"})["from"] == "cy@example.org"
 
@@ -138,6 +146,8 @@ A, B, C = "a@example.org", "b@example.org", "c@example.org"
         ([("a+b.txt", b"1")], BOB),
         ([("../a.txt", b"1")], BOB),
         ([("/a.txt", b"1")], BOB),
+        ([("folder/", b"1")], BOB),
+        ([("a//b.txt", b"1")], BOB),
         ([("a" * 256, b"1")], BOB),
         ([("virus.exe", b"1")], BOB),
         ([("a.t_t", b"1")], BOB),
@@ -148,7 +158,18 @@ A, B, C = "a@example.org", "b@example.org", "c@example.org"
     ],
     ids=[
         *["count", "total", "one file", "recipients", "an address", "the sender", "?", "+", ".."],
-        *["absolute", "long", "banned", "not whitelisted", "past", "far future", "twice", "none"],
+        *[
+            "absolute",
+            "a folder",
+            "an empty part",
+            "long",
+            "banned",
+            "not whitelisted",
+            "past",
+            "far future",
+            "twice",
+            "none",
+        ],
     ],
 )
 def test_what_the_site_would_refuse_is_found_before(
@@ -196,7 +217,13 @@ def test_a_directory_keeps_its_names(stand: Any, make: Any, tmp_path: Path) -> N
     folder = tmp_path / "sources"
     stand.client().upload_workflow([folder / "run", folder / "alone.txt"], BOB)
     stored = stand.stored()
-    assert sorted(stored) == ["alone.txt", "run/a.txt", "run/deep/b.txt", "run/deep/er/c.txt", "run/empty.txt"]
+    assert sorted(stored) == [
+        "alone.txt",
+        "run/a.txt",
+        "run/deep/b.txt",
+        "run/deep/er/c.txt",
+        "run/empty.txt",
+    ]
     assert all(data == (folder / name).read_bytes() for name, data in stored.items())
 
 
@@ -255,9 +282,7 @@ def test_a_chunk_that_was_not_acknowledged_completes_nothing(stand: Any, make: A
     assert stand.site.mails == []
 
 
-def test_a_chunk_that_was_written_in_part_is_not_acknowledged(
-    stand: Any, make: Any, tmp_path: Path
-) -> None:
+def test_a_chunk_that_was_written_in_part_is_not_acknowledged(stand: Any, make: Any, tmp_path: Path) -> None:
     answer = tmp_path / "answer.json"
     answer.write_text('{"offset":0,"written":17}')
     stand.fault(CHUNKS, f"status 200 body=file:{answer}", times=2)
