@@ -13,7 +13,7 @@ import importlib.util
 if importlib.util.find_spec("werkzeug") is None:
     raise ImportError("smartxfer.local needs werkzeug: pip install 'smartxfer[local]'")
 
-from .faults import Fault
-from .server import LocalServer
+from smartxfer.local.faults import Fault
+from smartxfer.local.server import LocalServer
 
 __all__ = ["Fault", "LocalServer"]

@@ -3,7 +3,7 @@
 import socket
 from typing import BinaryIO, Optional
 
-from .fault_plan import Plan
+from smartxfer.local.fault_plan import Plan
 
 __all__ = ["Body", "BodyTooLong", "ClientGone"]
 

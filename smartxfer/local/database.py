@@ -5,7 +5,9 @@ import threading
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional
 
-__all__ = ["Database"]
+__all__ = ["Database", "Row"]
+
+Row = sqlite3.Row
 
 
 class Database:
@@ -20,23 +22,21 @@ class Database:
 
     def __init__(self, path: str, schema: str) -> None:
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(
-            path, isolation_level=None, check_same_thread=False, timeout=30.0
-        )
+        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode=WAL")
         self._connection.execute("PRAGMA synchronous=NORMAL")
         self._connection.executescript(schema)
 
-    def rows(self, sql: str, *values: Any) -> List[sqlite3.Row]:
+    def rows(self, sql: str, *values: Any) -> List[Row]:
         """Every row of a query."""
         with self._lock:
             return self._connection.execute(sql, values).fetchall()
 
-    def row(self, sql: str, *values: Any) -> Optional[sqlite3.Row]:
+    def row(self, sql: str, *values: Any) -> Optional[Row]:
         """The first row of a query, None when it has none."""
         with self._lock:
-            found: Optional[sqlite3.Row] = self._connection.execute(sql, values).fetchone()
+            found: Optional[Row] = self._connection.execute(sql, values).fetchone()
             return found
 
     def run(self, sql: str, *values: Any) -> int:

@@ -1,10 +1,10 @@
 """One request and its answer, as services see them."""
 
-from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 import attrs
 
-from .body import Body
+from smartxfer.local.body import Body
 
 __all__ = ["Answer", "Exchange", "Part", "Span", "text_answer"]
 
@@ -21,6 +21,23 @@ class Span:
     path: str
     start: int
     count: int
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """Its bytes, read piece by piece.
+
+        :param size: most bytes of a piece.
+        """
+        left = self.count
+        if not left:
+            return
+        with open(self.path, "rb") as stream:
+            stream.seek(self.start)
+            while left:
+                piece = stream.read(min(size, left))
+                if not piece:
+                    return
+                left -= len(piece)
+                yield piece
 
 
 Part = Union[bytes, Span]
@@ -45,9 +62,7 @@ class Answer:
     def promised(self) -> int:
         """Bytes that the answer promises to send."""
         if self.length is None:
-            self.length = sum(
-                len(part) if isinstance(part, bytes) else part.count for part in self.parts
-            )
+            self.length = sum(len(part) if isinstance(part, bytes) else part.count for part in self.parts)
         return self.length
 
     def header(self, name: str) -> Optional[str]:

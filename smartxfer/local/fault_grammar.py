@@ -63,9 +63,7 @@ def parse(text: str) -> Effect:
             raise _Misread("no such effect")
         return _FORMS[words[0]](text, words[0], words[1:])
     except (_Misread, ValueError) as error:
-        raise UsageError(
-            f"fault {text!r} is not understood ({error}); the effects are:\n{GRAMMAR}"
-        ) from None
+        raise UsageError(f"fault {text!r} is not understood ({error}); the effects are:\n{GRAMMAR}") from None
 
 
 def size(word: str) -> int:

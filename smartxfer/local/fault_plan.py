@@ -2,10 +2,9 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING, Iterator, List, Optional
+from typing import Callable, Iterator, List, Optional
 
-if TYPE_CHECKING:
-    from .faults import Fault
+from smartxfer.local.fault_grammar import Effect
 
 __all__ = ["Bucket", "Held", "Plan", "Reset", "Shot"]
 
@@ -20,12 +19,12 @@ class Reset(Exception):
 class Held(Exception):
     """The connection is to be left open and silent.
 
-    :param fault: the fault that holds it up.
+    :param cleared: set when the fault that holds it up is no longer planned.
     """
 
-    def __init__(self, fault: "Fault") -> None:
-        super().__init__(str(fault))
-        self.fault = fault
+    def __init__(self, cleared: threading.Event) -> None:
+        super().__init__()
+        self.cleared = cleared
 
 
 class Bucket:
@@ -52,26 +51,40 @@ class Bucket:
 
 
 class Shot:
-    """One reserved firing of a fault."""
+    """One reserved firing of a fault.
 
-    __slots__ = ("effect", "fault", "settled")
+    :param effect: what goes wrong.
+    :param settle: told once whether it took effect.
+    :param cleared: set when the fault is no longer planned.
+    :param bucket: pace that the fault's firings share, for ``rate``.
+    """
 
-    def __init__(self, fault: "Fault") -> None:
-        self.fault = fault
-        self.effect = fault.effect
+    __slots__ = ("_settle", "bucket", "cleared", "effect", "settled")
+
+    def __init__(
+        self,
+        effect: Effect,
+        settle: Callable[[bool], None],
+        cleared: threading.Event,
+        bucket: Optional[Bucket] = None,
+    ) -> None:
+        self.effect = effect
+        self.cleared = cleared
+        self.bucket = bucket
         self.settled = False
+        self._settle = settle
 
     def fire(self) -> None:
         """Count it as having taken effect; once only."""
         if not self.settled:
             self.settled = True
-            self.fault.settle(True)
+            self._settle(True)
 
     def release(self) -> None:
         """Give it back when it did not take effect."""
         if not self.settled:
             self.settled = True
-            self.fault.settle(False)
+            self._settle(False)
 
 
 class Plan:
@@ -101,8 +114,7 @@ class Plan:
     def slows(self) -> bool:
         """Whether a full socket buffer would hide the effect from the client."""
         return any(
-            s.effect.kind in ("rate", "drip", "stall", "stall-after", "reset-after")
-            for s in self._shots
+            s.effect.kind in ("rate", "drip", "stall", "stall-after", "reset-after") for s in self._shots
         )
 
     def before_receiving(self, offset: int, count: int) -> int:
@@ -121,7 +133,7 @@ class Plan:
                 shot.fire()
                 if shot.effect.kind == "reset-after":
                     raise Reset
-                raise Held(shot.fault)
+                raise Held(shot.cleared)
             count = min(count, left)
         return count
 
@@ -141,9 +153,9 @@ class Plan:
     def pace(self, count: int) -> None:
         """Wait as a ``rate`` wants before ``count`` more bytes pass."""
         for shot in self._rates:
-            if shot.fault.bucket is not None:
+            if shot.bucket is not None:
                 shot.fire()
-                shot.fault.bucket.take(count, shot.fault.cleared)
+                shot.bucket.take(count, shot.cleared)
 
     def end_of_body(self, length: int) -> None:
         """The body has come whole: what was to happen right at its end happens.

@@ -60,9 +60,8 @@ import threading
 from typing import List, Optional, Pattern
 
 from smartxfer.errors import UsageError
-
-from .fault_grammar import Effect, parse
-from .fault_plan import Bucket, Plan, Shot
+from smartxfer.local.fault_grammar import Effect, parse
+from smartxfer.local.fault_plan import Bucket, Plan, Shot
 
 __all__ = ["Fault", "FaultBook", "compile_match"]
 
@@ -77,9 +76,7 @@ class Fault:
     :param after: matches to let pass first.
     """
 
-    def __init__(
-        self, service: str, match: str, effect: Effect, *, times: Optional[int], after: int
-    ) -> None:
+    def __init__(self, service: str, match: str, effect: Effect, *, times: Optional[int], after: int) -> None:
         self.service = service
         self.match = match
         self.effect = effect
@@ -122,7 +119,7 @@ class Fault:
             if self.times is not None and self._claimed >= self.times:
                 return None
             self._claimed += 1
-        return Shot(self)
+        return Shot(self.effect, self.settle, self.cleared, self.bucket)
 
     def settle(self, fired: bool) -> None:
         """Say whether a claimed firing took effect."""
@@ -202,7 +199,6 @@ def compile_match(match: str) -> Pattern[str]:
     method, space, path = match.partition(" ")
     if not space or not path.startswith(("/", "*")) or not re.fullmatch(r"[A-Z]+|\*", method):
         raise UsageError(
-            "a match is a method and a path, such as 'PUT /rest.php/file/*/chunk/*'; got "
-            + repr(match)
+            "a match is a method and a path, such as 'PUT /rest.php/file/*/chunk/*'; got " + repr(match)
         )
     return re.compile(".*".join(re.escape(piece) for piece in match.split("*")), re.DOTALL)

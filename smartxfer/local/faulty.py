@@ -5,20 +5,18 @@ import html
 import os
 import re
 from itertools import chain
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
 import attrs
 
-from .exchange import Answer, Exchange, Span, text_answer
-from .fault_plan import Held, Plan, Reset, Shot
-
-if TYPE_CHECKING:
-    from .listener import Listener
+from smartxfer.local.exchange import Answer, Exchange, Span, text_answer
+from smartxfer.local.fault_plan import Held, Plan, Reset, Shot
+from smartxfer.local.listener import Listener
 
 __all__ = ["bend", "early_answer"]
 
 
-def early_answer(exchange: Exchange, plan: Plan, listener: "Listener") -> Optional[Answer]:
+def early_answer(exchange: Exchange, plan: Plan, listener: Listener) -> Optional[Answer]:
     """The answer of a fault that comes before the service; None where the service is to act.
 
     :raises Reset: the connection is to be reset now.
@@ -34,7 +32,7 @@ def early_answer(exchange: Exchange, plan: Plan, listener: "Listener") -> Option
     if shot.effect.kind == "reset-before":
         raise Reset
     if shot.effect.kind == "stall":
-        raise Held(shot.fault)
+        raise Held(shot.cleared)
     # A front end takes the whole request before it turns it down.
     exchange.body.drain()
     if shot.effect.kind == "redirect":
@@ -43,7 +41,7 @@ def early_answer(exchange: Exchange, plan: Plan, listener: "Listener") -> Option
     return _status_answer(shot, listener)
 
 
-def _status_answer(shot: Shot, listener: "Listener") -> Answer:
+def _status_answer(shot: Shot, listener: Listener) -> Answer:
     effect = shot.effect
     if effect.detail.startswith("json:"):
         answer = listener.error(effect.status, effect.detail[5:])
@@ -76,7 +74,7 @@ def bend(exchange: Exchange, answer: Answer, plan: Plan) -> Answer:
         shot.fire()
         if shot.effect.kind == "lose-answer":
             raise Reset
-        raise Held(shot.fault)
+        raise Held(shot.cleared)
     wrong = plan.find("wrong-range")
     if wrong is not None:
         answer = _wrong_range(answer, wrong)

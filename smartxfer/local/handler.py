@@ -7,19 +7,17 @@ import select
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING, BinaryIO, Dict, Optional, Tuple, cast
+from typing import BinaryIO, Dict, Optional, Tuple, cast
 from urllib.parse import unquote
 
 from werkzeug.serving import WSGIRequestHandler
 
-from .body import Body, ClientGone
-from .exchange import Answer, Exchange
-from .fault_plan import Held, Plan, Reset
-from .faulty import bend, early_answer
-from .sending import Sender
-
-if TYPE_CHECKING:
-    from .listener import Listener, Record
+from smartxfer.local.body import Body, ClientGone
+from smartxfer.local.exchange import Answer, Exchange
+from smartxfer.local.fault_plan import Held, Plan, Reset
+from smartxfer.local.faulty import bend, early_answer
+from smartxfer.local.listener import Listener, Record
+from smartxfer.local.sending import Sender
 
 __all__ = ["Handler"]
 
@@ -54,9 +52,7 @@ class Handler(WSGIRequestHandler):
                 pass
         except Reset:
             # Linger 0: the kernel sends RST instead of FIN.
-            self.connection.setsockopt(
-                socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
-            )
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         except Held as held:
             self._hold(held, listener)
         except (OSError, ClientGone) as error:
@@ -70,7 +66,7 @@ class Handler(WSGIRequestHandler):
         """Nothing is left to flush: answers are written to the socket directly."""
         self.wfile.close()
 
-    def _serve_one(self, listener: "Listener") -> bool:
+    def _serve_one(self, listener: Listener) -> bool:
         try:
             head = self._read_head()
         except _BadRequest:
@@ -155,7 +151,7 @@ class Handler(WSGIRequestHandler):
             plan=plan,
         )
 
-    def _answer(self, listener: "Listener", exchange: Exchange, plan: Optional[Plan]) -> Answer:
+    def _answer(self, listener: Listener, exchange: Exchange, plan: Optional[Plan]) -> Answer:
         if plan is not None:
             early = early_answer(exchange, plan, listener)
             if early is not None:
@@ -172,7 +168,7 @@ class Handler(WSGIRequestHandler):
 
     def _send(
         self,
-        listener: "Listener",
+        listener: Listener,
         exchange: Exchange,
         answer: Answer,
         plan: Optional[Plan],
@@ -199,16 +195,16 @@ class Handler(WSGIRequestHandler):
         whole = self._sender.send(head, answer, bodiless=exchange.method == "HEAD")
         return whole and keep
 
-    def _hold(self, held: Held, listener: "Listener") -> None:
+    def _hold(self, held: Held, listener: Listener) -> None:
         """Stay silent until the client gives up, the fault is cleared, or the server stops."""
         if not hasattr(select, "poll"):
-            while not (listener.stopping.wait(0.1) or held.fault.cleared.is_set()):
+            while not (listener.stopping.wait(0.1) or held.cleared.is_set()):
                 pass
             return
         poll = select.poll()
         hang_up = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
         poll.register(self.connection, hang_up)
-        while not (listener.stopping.is_set() or held.fault.cleared.is_set()):
+        while not (listener.stopping.is_set() or held.cleared.is_set()):
             if poll.poll(100):
                 break
 

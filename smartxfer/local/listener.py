@@ -4,17 +4,15 @@ import collections
 import socket
 import threading
 import time
-from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Protocol
+from typing import Callable, Deque, Dict, List, NamedTuple, Optional, Protocol, Type
 
 import attrs
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from smartxfer.errors import UsageError
-
-from .exchange import Answer, Exchange, text_answer
-from .fault_plan import Plan
-from .faults import FaultBook, compile_match
-from .handler import Handler
+from smartxfer.local.exchange import Answer, Exchange, text_answer
+from smartxfer.local.fault_plan import Plan
+from smartxfer.local.faults import FaultBook, compile_match
 
 __all__ = ["Listener", "Record", "Seen", "Service"]
 
@@ -65,6 +63,7 @@ class Listener:
     :param name: name of the service, as faults name it.
     :param service: who answers.
     :param faults: planned faults.
+    :param handler: class that serves one connection.
     :param host: address to bind.
     :param port: port to bind, 0 for any.
     :param base_path: path before every path of the service, without a slash at its end.
@@ -75,6 +74,7 @@ class Listener:
         name: str,
         service: Service,
         faults: FaultBook,
+        handler: Type[WSGIRequestHandler],
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -100,9 +100,7 @@ class Listener:
             try:
                 bound.bind((host, port))
             except OSError as error:
-                raise UsageError(
-                    f"{name} cannot listen on {host} port {port}: {error.strerror}"
-                ) from error
+                raise UsageError(f"{name} cannot listen on {host} port {port}: {error.strerror}") from error
             bound.listen(128)
             self.port: int = bound.getsockname()[1]
             self._server = make_server(
@@ -110,7 +108,7 @@ class Listener:
                 self.port,
                 self,  # type: ignore[arg-type]
                 threaded=True,
-                request_handler=Handler,
+                request_handler=handler,
                 fd=bound.fileno(),
             )
         shown = f"[{host}]" if ":" in host else host
@@ -199,8 +197,7 @@ class Listener:
         return sum(
             1
             for seen in self.requests
-            if pattern.fullmatch(seen.method + " " + seen.path)
-            and (status is None or seen.status == status)
+            if pattern.fullmatch(seen.method + " " + seen.path) and (status is None or seen.status == status)
         )
 
     def forget(self) -> None:

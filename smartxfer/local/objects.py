@@ -5,8 +5,7 @@ import tempfile
 from typing import IO, Any, Callable
 
 from smartxfer.errors import UsageError
-
-from .body import Body
+from smartxfer.local.body import Body
 
 __all__ = ["Objects", "private_directory"]
 

@@ -7,7 +7,7 @@ import json
 import time
 from typing import Any
 
-from .exchange import Answer
+from smartxfer.local.exchange import Answer, text_answer
 
 __all__ = ["encode", "fatal", "json_answer", "uniqid"]
 
@@ -40,7 +40,7 @@ def fatal() -> Answer:
 
     Source: FileSender protocol, section 2.1.
     """
-    return Answer(500, [("Content-Type", "text/html; charset=UTF-8")], (b"",))
+    return text_answer(500, "")
 
 
 def uniqid() -> str:

@@ -7,8 +7,8 @@ import threading
 import time
 from typing import Iterable, Iterator, Optional
 
-from .exchange import Answer, Part, Span
-from .fault_plan import Plan, Reset, Shot
+from smartxfer.local.exchange import Answer, Part, Span
+from smartxfer.local.fault_plan import Plan, Reset, Shot
 
 __all__ = ["Sender"]
 
@@ -62,7 +62,7 @@ class Sender:
     def _send_span(self, span: Span) -> int:
         if not hasattr(os, "sendfile"):
             gone = 0
-            for piece in _pieces((span,), _PIECE):
+            for piece in span.pieces(_PIECE):
                 self._socket.sendall(piece)
                 gone += len(piece)
             return gone
@@ -119,9 +119,7 @@ def _first_end(promised: int, *shots: Optional[Shot]) -> int:
     return min([promised, *ends])
 
 
-def _bent(
-    pieces: Iterable[bytes], plan: Plan, end: int, stop: threading.Event
-) -> Iterator[bytes]:
+def _bent(pieces: Iterable[bytes], plan: Plan, end: int, stop: threading.Event) -> Iterator[bytes]:
     """Pieces up to offset ``end``, bits flipped, in the pace that the plan wants."""
     at = 0
     drip = plan.find("drip")
@@ -143,7 +141,7 @@ def _bent(
             drip.fire()
             yield piece[start : start + drip.effect.amount]
             deadline = time.monotonic() + drip.effect.seconds
-            while time.monotonic() < deadline and not drip.fault.cleared.is_set():
+            while time.monotonic() < deadline and not drip.cleared.is_set():
                 if stop.wait(min(0.1, max(0.0, deadline - time.monotonic()))):
                     return
 
@@ -154,15 +152,12 @@ def _pieces(parts: Iterable[Part], size: int) -> Iterator[bytes]:
             for start in range(0, len(part), size):
                 yield part[start : start + size]
             continue
-        with open(part.path, "rb") as stream:
-            stream.seek(part.start)
-            left = part.count
-            while left:
-                piece = stream.read(min(size, left))
-                if not piece:
-                    return
-                left -= len(piece)
-                yield piece
+        gone = 0
+        for piece in part.pieces(size):
+            gone += len(piece)
+            yield piece
+        if gone < part.count:
+            return
 
 
 def _flush(connection: socket.socket) -> None:

@@ -8,10 +8,9 @@ from types import TracebackType
 from typing import Any, Dict, List, Mapping, Optional, Type, Union
 
 from smartxfer.errors import UsageError
-
-from .faults import Fault, FaultBook
-from .filesender import FileSender
-from .objects import private_directory
+from smartxfer.local.faults import Fault, FaultBook
+from smartxfer.local.filesender import FileSender
+from smartxfer.local.objects import private_directory
 
 __all__ = ["LocalServer"]
 
@@ -124,9 +123,7 @@ class LocalServer:
         :raises UsageError: the service is unknown, or match or effect are not understood.
         """
         if service not in self.services:
-            raise UsageError(
-                "no such service: {!r}; there are {}".format(service, ", ".join(self.services))
-            )
+            raise UsageError("no such service: {!r}; there are {}".format(service, ", ".join(self.services)))
         return self._book.plan(service, match, effect, times=times, after=after)
 
     @property

@@ -25,12 +25,15 @@ class Watch:
         self.events: List[ProgressEvent] = []
         self.overlapped = False
         self._busy = threading.Lock()
+        self._met = threading.Event()
 
     def __call__(self, event: ProgressEvent) -> None:
         if not self._busy.acquire(blocking=False):
             self.overlapped = True
+            self._met.set()
             return
         self.events.append(event)
+        self._met.wait(0.01)  # long enough for another to come in between, were it let in
         self._busy.release()
 
     def of(self, name: str) -> List[ProgressEvent]:
@@ -38,7 +41,7 @@ class Watch:
 
 
 def test_every_file_is_told_of_from_queued_to_done(service: Any, make: Make, out: Path) -> None:
-    paths = [make(f"{number}.bin", number * service.chunk) for number in range(4)]
+    paths = [make(f"{number}.bin", number * service.chunk) for number in range(8)]
     sizes: Dict[str, int] = {path.name: path.stat().st_size for path in paths}
     up, down = Watch(), Watch()
     with service.client(concurrent_files=4, concurrent_chunks=4) as client:

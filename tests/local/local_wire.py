@@ -106,9 +106,7 @@ class Site:
         for file in real_files(transfer):
             reply = self.call("PUT", "/rest.php/file/{}".format(file["id"]), {"complete": True})
             assert reply.body == b"true", reply.body
-        reply = self.call(
-            "PUT", "/rest.php/transfer/{}".format(transfer["id"]), {"complete": True}
-        )
+        reply = self.call("PUT", "/rest.php/transfer/{}".format(transfer["id"]), {"complete": True})
         assert reply.status == 200, reply.body
         return reply.json()
 

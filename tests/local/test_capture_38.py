@@ -92,9 +92,7 @@ class Replay:
             body = exchange.body.encode()
         target = self.target(exchange, body)
         try:
-            reply = wire.request(
-                self.site.url, exchange.method, target, body or None, exchange.headers
-            )
+            reply = wire.request(self.site.url, exchange.method, target, body or None, exchange.headers)
         except http.client.IncompleteRead as error:
             self.same(exchange, "$short", exchange.short, (len(error.partial), error.expected))
             return

@@ -93,7 +93,7 @@ def test_bad_downloads(site: wire.Site) -> None:
 
 
 def test_a_browser_is_sent_to_an_error_page(server: LocalServer, site: wire.Site) -> None:
-    session = server.filesender.sessions.begin(0.0)
+    session = server.filesender.backend.sessions.begin(0.0)
     transfer = site.send("a", b"abc")
     reply = site.fetch(transfer, {"Cookie": "PHPSESSID=" + session.id}, token="x")
     assert reply.status == 302

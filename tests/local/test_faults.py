@@ -56,9 +56,13 @@ def sent(site: wire.Site) -> Any:
     return site.send("a.bin", DATA)
 
 
-def split(answer: bytes) -> "tuple[str, bytes]":
-    head, _, body = answer.partition(b"\r\n\r\n")
-    return head.decode(), body
+def download(site: wire.Site, sent: Any, *headers: str) -> "tuple[str, bytes, bool]":
+    """Head and body as they came, and whether the connection was reset."""
+    with Raw(site.url) as raw:
+        raw.get(wire.download_target(sent), *headers)
+        got, reset = raw.until_end()
+    head, _, body = got.partition(b"\r\n\r\n")
+    return head.decode(), body, reset
 
 
 def test_status_with_a_body_and_retry_after(server: LocalServer, site: wire.Site) -> None:
@@ -93,9 +97,7 @@ def test_a_body_from_a_file(server: LocalServer, site: wire.Site, tmp_path: Path
     assert site.bare("GET", "/rest.php/info").body == b"[" * 100_000
 
 
-def test_a_status_fault_takes_the_body_and_does_nothing(
-    server: LocalServer, site: wire.Site
-) -> None:
+def test_a_status_fault_takes_the_body_and_does_nothing(server: LocalServer, site: wire.Site) -> None:
     server.fault("filesender", CHUNK, "status 503")
     transfer = site.create([("a.bin", len(DATA))])
     file = wire.real_files(transfer)[0]
@@ -161,10 +163,7 @@ def test_a_fault_that_cannot_happen_is_not_used_up(server: LocalServer, site: wi
 
 def test_reset_after_some_of_the_answer(server: LocalServer, site: wire.Site, sent: Any) -> None:
     fault = server.fault("filesender", DOWNLOAD, "reset-after-sent 256K")
-    with Raw(site.url) as raw:
-        raw.get(wire.download_target(sent))
-        got, reset = raw.until_end()
-    head, body = split(got)
+    head, body, reset = download(site, sent)
     assert reset
     assert body == DATA[:262144]
     assert "Content-Length: 600000" in head
@@ -173,10 +172,7 @@ def test_reset_after_some_of_the_answer(server: LocalServer, site: wire.Site, se
 
 def test_truncate(server: LocalServer, site: wire.Site, sent: Any) -> None:
     fault = server.fault("filesender", DOWNLOAD, "truncate 1000")
-    with Raw(site.url) as raw:
-        raw.get(wire.download_target(sent))
-        got, reset = raw.until_end()
-    head, body = split(got)
+    head, body, reset = download(site, sent)
     assert not reset
     assert body == DATA[:1000]
     assert "Content-Length: 600000" in head
@@ -221,9 +217,7 @@ def test_rate_is_shared_and_goes_both_ways(server: LocalServer, site: wire.Site,
     fault = server.fault("filesender", DOWNLOAD, "rate 2M", times=None)
     start = time.monotonic()
     bodies: List[bytes] = []
-    threads = [
-        threading.Thread(target=lambda: bodies.append(site.fetch(sent).body)) for _ in range(2)
-    ]
+    threads = [threading.Thread(target=lambda: bodies.append(site.fetch(sent).body)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -239,9 +233,7 @@ def test_rate_is_shared_and_goes_both_ways(server: LocalServer, site: wire.Site,
 
 
 @pytest.mark.parametrize("effect", ["stall", "no-answer"])
-def test_silence_until_the_client_gives_up(
-    server: LocalServer, site: wire.Site, effect: str
-) -> None:
+def test_silence_until_the_client_gives_up(server: LocalServer, site: wire.Site, effect: str) -> None:
     fault = server.fault("filesender", "POST /rest.php/transfer", effect)
     done = threading.Event()
 
@@ -277,9 +269,7 @@ def test_stall_after_stops_reading(server: LocalServer, site: wire.Site) -> None
     file = wire.real_files(transfer)[0]
     with Raw(site.url) as raw:
         head = "PUT {} HTTP/1.1\r\nContent-Length: {}\r\nX-Filesender-Chunk-Size: {}\r\n\r\n"
-        raw.socket.sendall(
-            head.format(wire.chunk_target(transfer, file, 0), 5 << 20, 5 << 20).encode()
-        )
+        raw.socket.sendall(head.format(wire.chunk_target(transfer, file, 0), 5 << 20, 5 << 20).encode())
         raw.socket.sendall(bytes(64 << 10))
         assert fault.wait(5)
         raw.socket.settimeout(0.1)
@@ -312,10 +302,7 @@ def test_a_range_fault_waits_for_a_range(server: LocalServer, site: wire.Site, s
 @pytest.mark.parametrize("cut", ["", " truncate 1000"])
 def test_no_length(server: LocalServer, site: wire.Site, sent: Any, mode: str, cut: str) -> None:
     fault = server.fault("filesender", DOWNLOAD, "no-length " + mode + cut)
-    with Raw(site.url) as raw:
-        raw.get(wire.download_target(sent), "Connection: close")
-        got, reset = raw.until_end()
-    head, body = split(got)
+    head, body, reset = download(site, sent, "Connection: close")
     assert not reset
     assert "Content-Length" not in head
     assert ("Transfer-Encoding: chunked" in head) == (mode == "chunked")

@@ -28,9 +28,7 @@ class Guest:
         jar = dict(cookie.split(";")[0].split("=", 1) for cookie in self.set_cookies)
         self.session, self.csrf = jar.get("PHPSESSID", ""), jar.get("csrfptoken", "")
 
-    def call(
-        self, method: str, target: str, body: Any = None, **changes: Optional[str]
-    ) -> wire.Reply:
+    def call(self, method: str, target: str, body: Any = None, **changes: Optional[str]) -> wire.Reply:
         import json
 
         headers: Dict[str, Optional[str]] = {

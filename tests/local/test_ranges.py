@@ -66,9 +66,7 @@ def ask(site: wire.Site, transfer: Any, text: str) -> "tuple[int, str, str, byte
         ("bytes=-10", 11, 0, 11),
     ],
 )
-def test_the_faults_of_real_servers(
-    sites: Any, text: str, promised: int, start: int, stop: int
-) -> None:
+def test_the_faults_of_real_servers(sites: Any, text: str, promised: int, start: int, stop: int) -> None:
     status, length, _, body = ask(*sites["faulty"], text)
     assert (status, length) == (206, str(promised))
     assert body == DATA[start:stop]
@@ -148,9 +146,7 @@ def test_encrypted_chunks_come_whole_by_ranges() -> None:
             )  # fmt: skip
             assert reply.status == 200, reply.body
             offsets.append(reply.json())
-        assert offsets == [
-            {"offset": place * (C + 32), "written": size} for place, size in enumerate(blobs)
-        ]
+        assert offsets == [{"offset": place * (C + 32), "written": size} for place, size in enumerate(blobs)]
         site.complete(transfer)
         for place, blob in enumerate(stored):
             text = f"bytes={place * C}-{place * C + len(blob) - 1}"

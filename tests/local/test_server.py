@@ -88,9 +88,7 @@ def test_stopped_without_a_start(tmp_path: Path) -> None:
     assert (tmp_path / "data" / "filesender").is_dir()
 
 
-def test_a_failed_start_leaves_no_directory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_start_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(UsageError):
         LocalServer(filesender={"nonsense": 1})

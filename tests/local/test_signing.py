@@ -48,9 +48,7 @@ def test_below_a_base_path() -> None:
         assert server.filesender.requests[-1].path == "/rest.php/info"
 
 
-@pytest.mark.parametrize(
-    ("age", "good"), [(0, True), (13, True), (18, False), (3600, False), (-3600, True)]
-)
+@pytest.mark.parametrize(("age", "good"), [(0, True), (13, True), (18, False), (3600, False), (-3600, True)])
 def test_the_window_has_one_side(site: wire.Site, age: int, good: bool) -> None:
     reply = site.call("GET", ME, stamp=int(site.service.now()) - age)
     assert reply.status == 200 if good else message(reply) == LATE
@@ -63,9 +61,7 @@ def test_the_clock_of_the_server_counts(server: LocalServer, site: wire.Site) ->
     assert site.call("GET", ME, stamp=int(server.filesender.now())).status == 200
 
 
-def test_the_window_is_measured_when_the_body_has_come(
-    server: LocalServer, site: wire.Site
-) -> None:
+def test_the_window_is_measured_when_the_body_has_come(server: LocalServer, site: wire.Site) -> None:
     transfer = site.create([("a.bin", 100_000)])
     file = wire.real_files(transfer)[0]
     server.fault("filesender", "PUT /rest.php/file/*", "rate 100K")

@@ -133,9 +133,7 @@ def test_what_is_turned_down_without_a_trace(
         ("x.a_b", "file_extension_not_allowed"),
     ],
 )  # fmt: skip
-def test_bad_names_leave_an_orphan(
-    server: LocalServer, site: wire.Site, name: str, told: str
-) -> None:
+def test_bad_names_leave_an_orphan(server: LocalServer, site: wire.Site, name: str, told: str) -> None:
     files = [{"name": "good.txt", "size": 1}, {"name": name, "size": 1}]
     assert message(site.call("POST", CREATE, body(files=files))) == (500, told)
     assert [(t["status"], t["files"]) for t in server.filesender.transfers()] == [("created", [])]

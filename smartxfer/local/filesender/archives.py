@@ -83,7 +83,7 @@ def zip_stored(entries: List[Entry], moment: int) -> Tuple[int, Iterator[Part]]:
         for name, entry in zip(names, entries):
             yield _local(name, stamp, entry.size)
             crc = 0
-            for piece in _read(entry):
+            for piece in Span(entry.path, 0, entry.size).pieces(_PIECE):
                 crc = zlib.crc32(piece, crc)
                 yield piece
             sums.append(crc)
@@ -94,19 +94,6 @@ def zip_stored(entries: List[Entry], moment: int) -> Tuple[int, Iterator[Part]]:
         yield end
 
     return at + len(end), parts()
-
-
-def _read(entry: Entry) -> Iterator[bytes]:
-    if not entry.size:
-        return
-    left = entry.size
-    with open(entry.path, "rb") as stream:
-        while left:
-            piece = stream.read(min(_PIECE, left))
-            if not piece:
-                return
-            left -= len(piece)
-            yield piece
 
 
 def _dos_time(moment: int) -> int:

@@ -4,18 +4,16 @@ Source: FileSender protocol, sections 3, 6.2 and 10 (order of authentication met
 """
 
 import re
-from typing import TYPE_CHECKING, Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional
 
 import attrs
 
+from smartxfer.local.database import Row
 from smartxfer.local.exchange import Exchange
-
-from .arguments import Arguments
-from .records import Row
-from .refusals import Refusal
-
-if TYPE_CHECKING:
-    from .service import FileSender
+from smartxfer.local.filesender.arguments import Arguments
+from smartxfer.local.filesender.backend import Backend
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.views import author_view
 
 __all__ = ["TOKEN", "Call", "Identity"]
 
@@ -37,28 +35,14 @@ class Identity:
     @property
     def author(self) -> Dict[str, Any]:
         """How the audit log names them."""
-        if self.guest is not None:
-            return {
-                "type": "Guest",
-                "id": str(self.guest["id"]),
-                "identity": self.guest["email"],
-                "ip": "",
-            }
-        if self.user is None:
-            return {"type": None, "id": None, "identity": None, "ip": ""}
-        return {
-            "type": "User",
-            "id": str(self.user["id"]),
-            "identity": self.user["username"],
-            "ip": "",
-        }
+        return author_view(self.user, self.guest)
 
 
 @attrs.define
 class Call:
     """A call of ``rest.php``.
 
-    :param service: the site.
+    :param backend: what the site knows and keeps.
     :param exchange: the HTTP request.
     :param arguments: its query arguments.
     :param endpoint: first word after ``rest.php``.
@@ -67,7 +51,7 @@ class Call:
     :param body: decoded and cleaned JSON body, None where there is none.
     """
 
-    service: "FileSender"
+    backend: Backend
     exchange: Exchange
     arguments: Arguments
     endpoint: str
@@ -108,9 +92,7 @@ class Call:
         """Whether an administrator asks."""
         user = self.identity.user
         return (
-            user is not None
-            and self.identity.guest is None
-            and user["username"] in self.service.site.admins
+            user is not None and self.identity.guest is None and user["username"] in self.backend.site.admins
         )
 
     def may_change(self, transfer: Row) -> None:

@@ -7,14 +7,20 @@ import re
 from typing import Optional
 
 from smartxfer.local.body import BodyTooLong
+from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer
+from smartxfer.local.filesender.call import Call, Identity
+from smartxfer.local.filesender.identify import (
+    begin_signature,
+    check_tokens,
+    guest_identity,
+    key_call,
+    signer,
+)
+from smartxfer.local.filesender.records import OPEN
+from smartxfer.local.filesender.refusals import Fatal, Refusal
 from smartxfer.local.objects import spool_hashed
 from smartxfer.local.php import json_answer
-
-from .call import Call, Identity
-from .identify import begin_signature, check_tokens, guest_identity, key_call, signer
-from .records import OPEN, Row
-from .refusals import Fatal, Refusal
 
 __all__ = ["check_roundtrip", "put"]
 
@@ -32,19 +38,19 @@ def put(call: Call) -> Answer:
     """Write a chunk."""
     # The front end turns down what is far beyond any chunk.
     length = call.exchange.body.length
-    if length is not None and length > max(32 << 20, 2 * call.service.site.upload_chunk_size):
+    if length is not None and length > max(32 << 20, 2 * call.backend.site.upload_chunk_size):
         raise BodyTooLong(str(length))
-    signature = begin_signature(call.service, call.exchange, call.arguments)
+    signature = begin_signature(call.backend, call.exchange, call.arguments)
     if signature is None:
         return _unsigned(call)
-    body, objects = call.exchange.body, call.service.records.objects
+    body, objects = call.exchange.body, call.backend.records.objects
     # What is not verified yet must not show as data: it waits in a nameless file.
     with objects.spool() as spool:
         count = spool_hashed(body, spool, signature.update)
-        signature.verify(call.service.now())
-        call.identity = Identity(signer(call.service, call.arguments))
+        signature.verify(call.backend.now())
+        call.identity = Identity(signer(call.backend, call.arguments))
         file = _file(call)
-        call.may_change(call.service.records.transfer(file["transfer_id"]))
+        call.may_change(call.backend.records.transfer(file["transfer_id"]))
         offset = _place(call, file, count)
         _begin(call, file)
         written = objects.adopt(file["id"], offset, spool, count) if count else 0
@@ -53,12 +59,12 @@ def put(call: Call) -> Answer:
 
 def _unsigned(call: Call) -> Answer:
     if "vid" in call.arguments:
-        call.identity = guest_identity(call.service, call.arguments.get("vid"))
+        call.identity = guest_identity(call.backend, call.arguments.get("vid"))
     if call.identity.guest is not None or not key_call(call):
         check_tokens(call)
     file = _file(call)
     if call.identity.guest is not None:
-        call.may_change(call.service.records.transfer(file["transfer_id"]))
+        call.may_change(call.backend.records.transfer(file["transfer_id"]))
     elif call.arguments.get("key").lower() != file["puid"]:
         raise Refusal("rest_authentication_required")
     count = _announced(call)
@@ -68,14 +74,14 @@ def _unsigned(call: Call) -> Answer:
     _begin(call, file)
     # Straight into the file: a chunk that breaks off leaves what a missing chunk leaves, a stretch
     # that nobody acknowledged.
-    objects = call.service.records.objects
+    objects = call.backend.records.objects
     written = objects.receive(file["id"], offset, call.exchange.body) if count else 0
     return _written(call, file, offset, written)
 
 
 def _chunked(call: Call, file: Row, announced: int) -> Answer:
     """A body in HTTP chunks, whose length shows only at its end."""
-    objects = call.service.records.objects
+    objects = call.backend.records.objects
     with objects.spool() as spool:
         count = spool_hashed(call.exchange.body, spool, lambda piece: None)
         if count != announced:
@@ -100,7 +106,7 @@ def _announced(call: Call) -> int:
 
 def _file(call: Call) -> Row:
     number = call.number()
-    row = call.service.records.db.row(_FIND, number) if number < 1 << 62 else None
+    row = call.backend.records.db.row(_FIND, number) if number < 1 << 62 else None
     if row is None:
         raise Refusal("file_not_found")
     return row
@@ -113,7 +119,7 @@ def _place(call: Call, file: Row, count: int) -> int:
     :return: where its first byte goes in the stored file.
     :raises Refusal: see section 2.1.
     """
-    site, headers = call.service.site, call.exchange.headers
+    site, headers = call.backend.site, call.exchange.headers
     offset = _offset(call)
     check_roundtrip(call, file["roundtriptoken"])
     if file["status"] not in OPEN:
@@ -157,26 +163,25 @@ def check_roundtrip(call: Call, token: str) -> None:
 
     :raises Refusal: ``rest_roundtrip_token_invalid``.
     """
-    wanted = call.identity.guest is not None or call.service.site.roundtrip_check
+    wanted = call.identity.guest is not None or call.backend.site.roundtrip_check
     if wanted and call.arguments.get("roundtriptoken") != token:
         raise Refusal("rest_roundtrip_token_invalid")
 
 
 def _begin(call: Call, file: Row) -> None:
     """The first chunk moves a transfer from started to uploading; the others cost no commit."""
-    call.service.begun.setdefault(file["id"], call.service.now())
+    call.backend.begun.setdefault(file["id"], call.backend.now())
     if file["status"] == "uploading":
         return
-    records = call.service.records
+    records = call.backend.records
     with records.db.transaction():
         moved = records.db.change(
-            "UPDATE transfers SET status='uploading'"
-            " WHERE id=? AND status IN ('created','started')",
+            "UPDATE transfers SET status='uploading' WHERE id=? AND status IN ('created','started')",
             file["transfer_id"],
         )
         if moved:
-            author = call.service.author_of(file["transfer_id"])
-            records.log(file["transfer_id"], "upload_started", call.service.now(), author)
+            author = call.backend.records.author_of(file["transfer_id"])
+            records.log(file["transfer_id"], "upload_started", call.backend.now(), author)
 
 
 def _written(call: Call, file: Row, offset: int, written: int) -> Answer:

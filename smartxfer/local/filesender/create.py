@@ -4,36 +4,30 @@ Source: FileSender protocol, section 6.1.
 """
 
 import base64
-import calendar
 import json
 import re
 import secrets
-import time
 import uuid
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
+from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer
+from smartxfer.local.filesender.call import Call
+from smartxfer.local.filesender.fields import expiry, text, whole
+from smartxfer.local.filesender.names import check_names, valid_address
+from smartxfer.local.filesender.options import transfer_options
+from smartxfer.local.filesender.refusals import Fatal, Refusal
+from smartxfer.local.filesender.views import file_view, recipient_view, transfer_view
 from smartxfer.local.php import json_answer
 
-from .call import Call
-from .names import check_names, valid_address
-from .options import transfer_options
-from .records import Row
-from .refusals import Fatal, Refusal
-from .views import file_view, recipient_view, transfer_view
-
-__all__ = ["expiry", "post"]
+__all__ = ["post"]
 
 _CID = re.compile(r"file_\d+_\d+_\d+_\d+")
 
 
 def post(call: Call) -> Answer:
-    """Create a transfer, or add a recipient to one (``/transfer/ID/recipient``)."""
-    if call.words:
-        from .recipient_calls import add
-
-        return add(call)
-    user, given, site = call.user(), call.fields(), call.service.site
+    """Create a transfer."""
+    user, given, site = call.user(), call.fields(), call.backend.site
     guest = call.identity.guest
     if site.aup_required and given.get("aup_checked") is not True:
         raise Refusal("rest_bad_parameter")
@@ -44,14 +38,17 @@ def post(call: Call) -> Answer:
     if not valid_address(sender):
         raise Refusal("bad_email")
     options = (
-        json.loads(guest["transfer_options"])
-        if guest is not None
-        else transfer_options(given["options"])
+        json.loads(guest["transfer_options"]) if guest is not None else transfer_options(given["options"])
     )
     # Unknown: what a guest's transfer does where the voucher says nothing; the stock default here.
     options.setdefault("get_a_link", True)
     addresses = _recipients(call, given.get("recipients"), options, sender)
-    expires = expiry(call, given.get("expires"), site.default_transfer_days_valid)
+    expires = expiry(
+        given.get("expires"),
+        call.backend.now(),
+        site.default_transfer_days_valid,
+        site.max_transfer_days_valid,
+    )
     encryption = _encryption(given)
     options.pop("encryption", None)
     options["encryption"] = encryption["encryption"]
@@ -75,28 +72,28 @@ def _insert(
     encryption: Dict[str, Any],
 ) -> int:
     guest = call.identity.guest
-    return call.service.records.db.run(
+    return call.backend.records.db.run(
         "INSERT INTO transfers (userid, guest_id, user_email, subject, message, status, created,"
         " expires, extensions, options, salt, roundtriptoken, chunk_size, encryption)"
         " VALUES (?,?,?,?,?,'created',?,?,?,?,?,?,?,?)",
         user["id"],
         guest["id"] if guest is not None else None,
         sender,
-        _text(given.get("subject")),
-        _text(given.get("message")),
-        int(call.service.now()),
+        text(given.get("subject")),
+        text(given.get("message")),
+        int(call.backend.now()),
         expires,
-        1 if call.service.site.expiry_extension_days else 0,
+        1 if call.backend.site.expiry_extension_days else 0,
         json.dumps(options),
         base64.b64encode(secrets.token_bytes(24)).decode("ascii"),
         secrets.token_hex(16),
-        call.service.site.upload_chunk_size,
+        call.backend.site.upload_chunk_size,
         json.dumps(encryption),
     )
 
 
 def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[str]) -> Answer:
-    records, now = call.service.records, int(call.service.now())
+    records, now = call.backend.records, int(call.backend.now())
     views: List[Dict[str, Any]] = []
     with records.db.transaction():
         folders: List[str] = []
@@ -111,29 +108,23 @@ def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[
             view = {**file_view(row), "size": str(row["size"]), "cid": _cid(file.get("cid"))}
             views.append(view)
         for address in addresses:
-            records.db.run(
-                "INSERT INTO recipients (transfer_id, token, email, created) VALUES (?,?,?,?)",
-                number,
-                str(uuid.uuid4()),
-                address,
-                now,
-            )
+            records.add_recipient(number, address, now)
         records.set_status(number, "started")
         records.log(number, "transfer_started", now, call.identity.author)
     transfer = records.transfer(number)
     view = transfer_view(
         transfer,
         views,
-        [recipient_view(row, call.service.url) for row in records.recipients(number)],
+        [recipient_view(row, call.backend.url) for row in records.recipients(number)],
         roundtriptoken=transfer["roundtriptoken"],
         text=True,
     )
-    location = f"{call.service.url}/rest.php/transfer/{number}"
+    location = f"{call.backend.url}/rest.php/transfer/{number}"
     return json_answer(view, 201, location)
 
 
 def _insert_file(call: Call, number: int, file: Dict[str, Any], *, folder: bool = False) -> Row:
-    records = call.service.records
+    records = call.backend.records
     encryption = json.loads(records.transfer(number)["encryption"])
     identity = records.db.run(
         "INSERT INTO files (transfer_id, puid, name, size, encrypted_size, mime, iv, aead, folder,"
@@ -144,8 +135,8 @@ def _insert_file(call: Call, number: int, file: Dict[str, Any], *, folder: bool 
         file["size"],
         _encrypted_size(call, file["size"], encryption),
         _mime(file.get("mime_type")),
-        _text(file.get("iv")),
-        _text(file.get("aead")),
+        text(file.get("iv")),
+        text(file.get("aead")),
         int(folder),
     )
     row = records.db.row("SELECT * FROM files WHERE id=?", identity)
@@ -157,7 +148,7 @@ def _encrypted_size(call: Call, size: int, encryption: Dict[str, Any]) -> int:
     """Bytes of a file as it is stored (section 9)."""
     if not encryption["encryption"]:
         return size
-    chunk = call.service.site.upload_chunk_size
+    chunk = call.backend.site.upload_chunk_size
     chunks = -(-size // chunk)
     if encryption["key_version"] in (2, 3) or not chunks:
         return size + 32 * chunks
@@ -170,13 +161,11 @@ def _encryption(given: Dict[str, Any]) -> Dict[str, Any]:
     options = given["options"] if isinstance(given["options"], dict) else {}
     return {
         "encryption": given.get("encryption") is True or options.get("encryption") is True,
-        "key_version": _whole(given.get("encryption_key_version"), 0),
-        "password_encoding": _text(given.get("encryption_password_encoding")) or "none",
-        "password_version": _whole(given.get("encryption_password_version"), 1),
-        "password_hash_iterations": _whole(
-            given.get("encryption_password_hash_iterations"), 150000
-        ),
-        "client_entropy": _text(given.get("encryption_client_entropy")) or "",
+        "key_version": whole(given.get("encryption_key_version"), 0),
+        "password_encoding": text(given.get("encryption_password_encoding")) or "none",
+        "password_version": whole(given.get("encryption_password_version"), 1),
+        "password_hash_iterations": whole(given.get("encryption_password_hash_iterations"), 150000),
+        "client_entropy": text(given.get("encryption_client_entropy")) or "",
     }
 
 
@@ -184,14 +173,14 @@ def _files(call: Call, given: Any) -> List[Dict[str, Any]]:
     """The files asked for; the same (name, size) twice is one."""
     if not isinstance(given, list) or not given:
         raise Refusal("transfer_no_files")
-    if len(given) > call.service.site.max_transfer_files:
+    if len(given) > call.backend.site.max_transfer_files:
         raise Refusal("transfer_too_many_files")
     files: Dict[Any, Dict[str, Any]] = {}
     for entry in given:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise Refusal("rest_bad_parameter")
-        size = _whole(entry.get("size"), -1)
-        too_long = len(entry["name"]) > 255 and not call.service.site.any_name
+        size = whole(entry.get("size"), -1)
+        too_long = len(entry["name"]) > 255 and not call.backend.site.any_name
         if not 0 <= size < 1 << 62 or too_long:
             raise Refusal("database_access_failure")
         files.setdefault((entry["name"], size), {**entry, "size": size})
@@ -199,7 +188,7 @@ def _files(call: Call, given: Any) -> List[Dict[str, Any]]:
 
 
 def _check_sizes(call: Call, files: List[Dict[str, Any]], *, encrypted: bool) -> None:
-    site = call.service.site
+    site = call.backend.site
     if sum(file["size"] for file in files) > site.max_transfer_size:
         raise Refusal("transfer_maximum_size_exceeded")
     largest = max(file["size"] for file in files)
@@ -227,32 +216,9 @@ def _recipients(call: Call, given: Any, options: Dict[str, Any], sender: str) ->
         addresses = [*addresses, sender]
     if not addresses:
         raise Refusal("transfer_no_recipients")
-    if len(addresses) > call.service.site.max_transfer_recipients:
+    if len(addresses) > call.backend.site.max_transfer_recipients:
         raise Refusal("transfer_too_many_recipients")
     return list(addresses)
-
-
-def expiry(call: Call, given: Any, default_days: int, most_days: Optional[int] = None) -> int:
-    """When something expires, in seconds since 1970; a moment in the past is taken as it is.
-
-    :param given: seconds, or ``YYYY-MM-DD``, or None for the default.
-    :raises Refusal: ``bad_expire``: not a time, or later than the site allows.
-    """
-    now = int(call.service.now())
-    if most_days is None:
-        most_days = call.service.site.max_transfer_days_valid
-    if given is None or given == "":
-        return now + default_days * 86400
-    if isinstance(given, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", given):
-        try:
-            moment = calendar.timegm(time.strptime(given, "%Y-%m-%d"))
-        except (ValueError, OverflowError):
-            raise Refusal("bad_expire") from None
-    else:
-        moment = _whole(given, -1)
-    if moment < 0 or moment > now + most_days * 86400:
-        raise Refusal("bad_expire")
-    return moment
 
 
 def _folders(name: str) -> List[str]:
@@ -271,17 +237,3 @@ def _mime(given: Any) -> str:
     if isinstance(given, str) and re.fullmatch(r"[\w.+-]+/[\w.+-]+", given, re.ASCII):
         return given
     return "application/octet-stream"
-
-
-def _text(given: Any) -> Optional[str]:
-    return given if isinstance(given, str) else None
-
-
-def _whole(given: Any, default: int) -> int:
-    if isinstance(given, int):
-        return int(given)
-    if isinstance(given, str) and re.fullmatch(r"-?\d{1,19}", given, re.ASCII):
-        return int(given)
-    if isinstance(given, float) and given.is_integer():
-        return int(given)
-    return default

@@ -7,24 +7,22 @@ import json
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import parse_qsl, quote
 
 import attrs
 
+from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer, Exchange, Part, Span, text_answer
+from smartxfer.local.filesender import archives
+from smartxfer.local.filesender.arguments import Arguments
+from smartxfer.local.filesender.backend import Backend
+from smartxfer.local.filesender.call import TOKEN, Identity
+from smartxfer.local.filesender.identify import begin_signature, signer
+from smartxfer.local.filesender.ranges import Range, Stretch, encrypted_spans, read_ranges, spans
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.views import author_view, recipient_author_view
 from smartxfer.local.php import fatal
-
-from . import archives
-from .arguments import Arguments
-from .call import TOKEN, Identity
-from .identify import begin_signature, signer
-from .ranges import Range, Stretch, encrypted_spans, read_ranges, spans
-from .records import Row
-from .refusals import Refusal
-
-if TYPE_CHECKING:
-    from .service import FileSender
 
 __all__ = ["answer"]
 
@@ -50,25 +48,25 @@ class Request:
     arguments: Arguments
 
 
-def answer(service: "FileSender", exchange: Exchange) -> Answer:
+def answer(backend: Backend, exchange: Exchange) -> Answer:
     """Answer a request for ``/download.php``."""
     if exchange.method not in ("GET", "HEAD", "POST"):
         return text_answer(405, "")
     try:
         arguments = _arguments(exchange)
         if not TOKEN.fullmatch(arguments.get("transaction_id")):
-            return _with_transaction(service, exchange)
-        request = _request(service, exchange, arguments)
+            return _with_transaction(backend, exchange)
+        request = _request(backend, exchange, arguments)
     except Refusal as refusal:
-        if service.sessions.find(exchange.headers.get("cookie", "")) is None:
+        if backend.sessions.find(exchange.headers.get("cookie", "")) is None:
             return fatal()
         # A browser is sent to a page, which then answers 200.
-        place = f"{service.url}/?s=exception&exception={refusal.message}"
+        place = f"{backend.url}/?s=exception&exception={refusal.message}"
         return Answer(302, [("Location", place)], (b"",))
     kind = arguments.get("archive_format") or ("zip" if len(request.files) > 1 else "")
     if kind:
-        return _archive(service, request, "tar" if kind == "tar" else "zip")
-    return _file(service, exchange, request)
+        return _archive(backend, request, "tar" if kind == "tar" else "zip")
+    return _file(backend, exchange, request)
 
 
 def _arguments(exchange: Exchange) -> Arguments:
@@ -79,41 +77,41 @@ def _arguments(exchange: Exchange) -> Arguments:
     return Arguments(query)
 
 
-def _with_transaction(service: "FileSender", exchange: Exchange) -> Answer:
+def _with_transaction(backend: Backend, exchange: Exchange) -> Answer:
     """The redirect to itself, with its doubled question mark."""
     query = "{}&transaction_id={}".format(exchange.query.lstrip("?"), uuid.uuid4())
     return Answer(
         302,
         [
             ("Content-Type", "text/html; charset=UTF-8"),
-            ("Location", f"{service.url}/download.php??{query}"),
+            ("Location", f"{backend.url}/download.php??{query}"),
         ],
         (b"",),
     )
 
 
-def _request(service: "FileSender", exchange: Exchange, arguments: Arguments) -> Request:
+def _request(backend: Backend, exchange: Exchange, arguments: Arguments) -> Request:
     numbers = arguments.listed("files_ids") or arguments.listed("file_id")
     if not numbers or not all(re.fullmatch(r"\d{1,18}", word, re.ASCII) for word in numbers):
         raise Refusal("rest_bad_parameter")
-    records = service.records
+    records = backend.records
     token = arguments.get("token")
-    signature = begin_signature(service, exchange, arguments)
+    signature = begin_signature(backend, exchange, arguments)
     recipient = None
     if signature is not None and not token:
-        signature.verify(service.now())
-        identity = Identity(signer(service, arguments))
+        signature.verify(backend.now())
+        identity = Identity(signer(backend, arguments))
         transfer = records.transfer(records.file(int(numbers[0]))["transfer_id"])
         if identity.user is None or transfer["userid"] != identity.user["id"]:
             raise Refusal("rest_ownership_required")
         author = identity.author
     else:
-        found = service.open_transfer(token) if TOKEN.fullmatch(token) else None
+        found = backend.open_transfer(token) if TOKEN.fullmatch(token) else None
         if found is None:
             raise Refusal("recipient_not_found")
         transfer = found
         recipient = records.db.row("SELECT * FROM recipients WHERE token=?", token.lower())
-        author = _recipient_author(recipient)
+        author = author_view() if recipient is None else recipient_author_view(recipient)
     if transfer["status"] != "available":
         raise Refusal("transfer_not_found")
     files = {str(file["id"]): file for file in records.files(transfer["id"])}
@@ -124,22 +122,10 @@ def _request(service: "FileSender", exchange: Exchange, arguments: Arguments) ->
     return Request(transfer, [files[word] for word in wanted], recipient, author, arguments)
 
 
-def _recipient_author(recipient: Optional[Row]) -> Dict[str, Any]:
-    if recipient is None:
-        return Identity().author
-    return {
-        "type": "Recipient",
-        "id": str(recipient["id"]),
-        "identity": recipient["email"],
-        "ip": "",
-        "email": recipient["email"],
-    }
-
-
-def _file(service: "FileSender", exchange: Exchange, request: Request) -> Answer:
+def _file(backend: Backend, exchange: Exchange, request: Request) -> Answer:
     """One file, whole or in part."""
     file, transfer = request.files[0], request.transfer
-    site = service.site
+    site = backend.site
     encrypted = json.loads(transfer["encryption"])["encryption"]
     size = file["encrypted_size"]
     header = exchange.headers.get("range")
@@ -149,7 +135,7 @@ def _file(service: "FileSender", exchange: Exchange, request: Request) -> Answer
         if ranges is None:
             return Answer(416, [("Content-Range", f"bytes */{size}")], (b"",))
     if exchange.method != "HEAD":
-        _account(service, request, resumed=ranges is not None)
+        _account(backend, request, resumed=ranges is not None)
     headers = _headers(transfer, file, ranges[0] if ranges and len(ranges) == 1 else None)
     chunk = transfer["chunk_size"]
     if ranges is None:
@@ -157,9 +143,9 @@ def _file(service: "FileSender", exchange: Exchange, request: Request) -> Answer
         if encrypted and site.strict_ranges:
             stretches = encrypted_spans(0, size, size, size, chunk)
         headers += _naming(file)
-        return Answer(200, headers, _parts(service, file, stretches), size)
+        return Answer(200, headers, _parts(backend, file, stretches), size)
     if len(ranges) > 1:
-        return _multipart(service, request, ranges, headers)
+        return _multipart(backend, request, ranges, headers)
     one = ranges[0]
     if encrypted:
         stop = one.last if site.strict_ranges else one.last + 1
@@ -169,11 +155,11 @@ def _file(service: "FileSender", exchange: Exchange, request: Request) -> Answer
     else:
         stretches = [(one.start, one.length)]
     headers.append(("Content-Range", f"bytes {one.start}-{one.end}/{size}"))
-    return Answer(206, headers, _parts(service, file, stretches), one.length)
+    return Answer(206, headers, _parts(backend, file, stretches), one.length)
 
 
-def _parts(service: "FileSender", file: Row, stretches: List[Stretch]) -> Tuple[Part, ...]:
-    path = service.records.objects.path(file["id"])
+def _parts(backend: Backend, file: Row, stretches: List[Stretch]) -> Tuple[Part, ...]:
+    path = backend.records.objects.path(file["id"])
     return tuple(Span(path, start, count) for start, count in stretches)
 
 
@@ -202,7 +188,7 @@ def _naming(file: Row) -> List[Tuple[str, str]]:
 
 
 def _multipart(
-    service: "FileSender", request: Request, ranges: List[Range], headers: List[Tuple[str, str]]
+    backend: Backend, request: Request, ranges: List[Range], headers: List[Tuple[str, str]]
 ) -> Answer:
     """Several ranges, with a ``Content-Length`` that leaves the boundaries out."""
     file = request.files[0]
@@ -213,7 +199,7 @@ def _multipart(
             _BOUNDARY, file["mime"], one.start, one.end, size
         )
         parts.append(head.encode("ascii"))
-        parts += _parts(service, file, spans(one.start, one.last, size, size + 2))
+        parts += _parts(backend, file, spans(one.start, one.last, size, size + 2))
     parts.append(f"\r\n--{_BOUNDARY}--\r\n".encode("ascii"))
     kind = "multipart/byteranges; boundary=" + _BOUNDARY
     return Answer(
@@ -224,16 +210,16 @@ def _multipart(
     )
 
 
-def _archive(service: "FileSender", request: Request, kind: str) -> Answer:
+def _archive(backend: Backend, request: Request, kind: str) -> Answer:
     """Several files in one; no ranges."""
-    objects = service.records.objects
+    objects = backend.records.objects
     entries = [
         archives.Entry(file["name"], objects.path(file["id"]), file["size"], file["complete"])
         for file in request.files
     ]
     make = archives.tar if kind == "tar" else archives.zip_stored
     length, parts = make(entries, int(request.transfer["created"]))
-    _account(service, request, archive=True)
+    _account(backend, request, archive=True)
     name = "transfer_{}_files_{}.{}".format(
         request.transfer["id"], "-".join(str(file["id"]) for file in request.files[:3]), kind
     )
@@ -245,11 +231,9 @@ def _archive(service: "FileSender", request: Request, kind: str) -> Answer:
     return Answer(200, headers, parts, length)
 
 
-def _account(
-    service: "FileSender", request: Request, *, resumed: bool = False, archive: bool = False
-) -> None:
+def _account(backend: Backend, request: Request, *, resumed: bool = False, archive: bool = False) -> None:
     """Audit log, the recipient's last activity, and the mails about a complete download."""
-    records, now = service.records, service.now()
+    records, now = backend.records, backend.now()
     number = request.transfer["id"]
     with records.db.transaction():
         if archive:
@@ -272,7 +256,7 @@ def _account(
         return
     options = json.loads(request.transfer["options"])
     if options.get("email_download_complete") and request.recipient is not None:
-        service.mail(request.transfer["user_email"], "download_complete", request.transfer)
+        backend.mail(request.transfer["user_email"], "download_complete", request.transfer)
     asked = request.arguments.get("notify_upon_completion") == "1"
     if asked and request.recipient is not None and request.recipient["email"]:
-        service.mail(request.recipient["email"], "recipient_download_complete", request.transfer)
+        backend.mail(request.recipient["email"], "recipient_download_complete", request.transfer)

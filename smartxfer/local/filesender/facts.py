@@ -6,27 +6,26 @@ Source: FileSender protocol, section 4.
 from typing import Any, Dict
 
 from smartxfer.local.exchange import Answer
+from smartxfer.local.filesender.call import Call
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.views import user_view
 from smartxfer.local.php import json_answer
-
-from .call import Call
-from .refusals import Refusal
-from .views import user_view
 
 __all__ = ["echo", "info", "user"]
 
 
 def info(call: Call) -> Answer:
     """GET /info."""
-    url = call.service.url
+    url = call.backend.url
     view: Dict[str, Any] = {
         "url": url + "/",
         "name": "FileSender",
         "logon_url": url + "/#logon-__target__",
-        "upload_chunk_size": call.service.site.upload_chunk_size,
+        "upload_chunk_size": call.backend.site.upload_chunk_size,
         "forward_capabilities": [{"method": "REST"}],
     }
-    if call.service.site.disclose_version:
-        view["version"] = call.service.site.version
+    if call.backend.site.disclose_version:
+        view["version"] = call.backend.site.version
     return json_answer(view)
 
 
@@ -36,10 +35,7 @@ def user(call: Call) -> Answer:
     if call.word(0) not in ("", "@me", str(row["id"])):
         if not call.is_admin():
             raise Refusal("rest_admin_required")
-        found = call.service.records.db.row("SELECT * FROM users WHERE id=?", call.number())
-        if found is None:
-            raise Refusal("user_not_found")
-        row = found
+        row = call.backend.records.user(call.number())
     if call.word(1) == "quota":
         return json_answer(None)
     return json_answer(user_view(row))

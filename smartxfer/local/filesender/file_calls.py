@@ -3,23 +3,23 @@
 Source: FileSender protocol, sections 6.3 and 7.
 """
 
+from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer
+from smartxfer.local.filesender.call import Call
+from smartxfer.local.filesender.chunk import check_roundtrip
+from smartxfer.local.filesender.identify import key_call
+from smartxfer.local.filesender.records import OPEN
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.transfer_calls import close_transfer
+from smartxfer.local.filesender.views import file_view
 from smartxfer.local.php import json_answer
-
-from .call import Call
-from .chunk import check_roundtrip
-from .identify import key_call
-from .records import OPEN, Row
-from .refusals import Refusal
-from .transfer_calls import close_transfer
-from .views import file_view
 
 __all__ = ["delete", "get", "put"]
 
 
 def _own(call: Call) -> Row:
-    file = call.service.records.file(call.number())
-    call.may_change(call.service.records.transfer(file["transfer_id"]))
+    file = call.backend.records.file(call.number())
+    call.may_change(call.backend.records.transfer(file["transfer_id"]))
     return file
 
 
@@ -33,7 +33,7 @@ def put(call: Call) -> Answer:
 
     A hole in its middle is not seen, as on real servers.
     """
-    records = call.service.records
+    records = call.backend.records
     file = records.file(call.number())
     transfer = records.transfer(file["transfer_id"])
     if call.identity.user is not None:
@@ -49,12 +49,12 @@ def put(call: Call) -> Answer:
         raise Refusal("cannot_add_data_to_complete_transfer")
     if records.objects.size(file["id"]) != file["encrypted_size"]:
         raise Refusal("file_integrity_check_failed")
-    now = call.service.now()
-    begun = call.service.begun.pop(file["id"], now)
+    now = call.backend.now()
+    begun = call.backend.begun.pop(file["id"], now)
     taken = int(now - begun) if file["size"] else None
     with records.db.transaction():
         records.db.run("UPDATE files SET complete=1 WHERE id=?", file["id"])
-        author = call.service.author_of(transfer["id"])
+        author = call.backend.records.author_of(transfer["id"])
         records.log(transfer["id"], "file_uploaded", now, author, file, taken)
     return json_answer(True)
 
@@ -62,7 +62,7 @@ def put(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """Remove a file; the last one takes its transfer along."""
     file = _own(call)
-    records = call.service.records
+    records = call.backend.records
     transfer = records.transfer(file["transfer_id"])
     if transfer["status"] == "closed":
         raise Refusal("cannot_alter_closed_transfer")

@@ -7,16 +7,15 @@ import json
 import uuid
 from typing import Any, Dict
 
+from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer
+from smartxfer.local.filesender.call import Call
+from smartxfer.local.filesender.fields import expiry, text
+from smartxfer.local.filesender.names import valid_address
+from smartxfer.local.filesender.options import guest_transfer_options
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.views import guest_view
 from smartxfer.local.php import json_answer
-
-from .call import Call
-from .create import expiry
-from .names import valid_address
-from .options import guest_transfer_options
-from .records import Row
-from .refusals import Refusal
-from .views import guest_view
 
 __all__ = ["delete", "get", "post", "put"]
 
@@ -41,7 +40,7 @@ def _inviter(call: Call) -> Row:
 
 def post(call: Call) -> Answer:
     """Create a voucher; the mail goes out at once."""
-    user, given, service = _inviter(call), call.fields(), call.service
+    user, given, backend = _inviter(call), call.fields(), call.backend
     sender, address = given.get("from") or user["username"], given.get("recipient")
     if not valid_address(sender) or not valid_address(address):
         raise Refusal("bad_email")
@@ -52,11 +51,11 @@ def post(call: Call) -> Answer:
     transfer_options = guest_transfer_options(
         wanted if isinstance(wanted, dict) else {}, bool(options.get("can_only_send_to_me"))
     )
-    days = service.site.max_guest_days_valid
+    days = backend.site.max_guest_days_valid
     # Clamped where a transfer's would be refused.
-    expires = expiry(call, given.get("expires"), days, most_days=365000)
-    expires = min(expires, int(service.now()) + days * 86400)
-    number = service.records.db.run(
+    expires = expiry(given.get("expires"), backend.now(), days, most_days=365000)
+    expires = min(expires, int(backend.now()) + days * 86400)
+    number = backend.records.db.run(
         "INSERT INTO guests (userid, user_email, email, token, transfer_count, subject, message,"
         " options, transfer_options, created, expires, status)"
         " VALUES (?,?,?,?,0,?,?,?,?,?,?,'available')",
@@ -64,17 +63,17 @@ def post(call: Call) -> Answer:
         sender,
         address,
         str(uuid.uuid4()),
-        given.get("subject") if isinstance(given.get("subject"), str) else None,
-        given.get("message") if isinstance(given.get("message"), str) else None,
+        text(given.get("subject")),
+        text(given.get("message")),
         json.dumps(options),
         json.dumps(transfer_options),
-        int(service.now()),
+        int(backend.now()),
         expires,
     )
-    row = service.records.guest(number)
-    service.mail_guest(row, "guest_created")
-    location = f"{service.url}/rest.php/guest/{number}"
-    return json_answer(guest_view(row, service.url, text=True), 201, location)
+    row = backend.records.guest(number)
+    backend.mail_guest(row, "guest_created")
+    location = f"{backend.url}/rest.php/guest/{number}"
+    return json_answer(guest_view(row, backend.url, text=True), 201, location)
 
 
 def _guest_options(given: Any) -> Dict[str, bool]:
@@ -86,7 +85,7 @@ def _guest_options(given: Any) -> Dict[str, bool]:
 
 def _own(call: Call) -> Row:
     user = _inviter(call)
-    guest = call.service.records.guest(call.number())
+    guest = call.backend.records.guest(call.number())
     if guest["userid"] != user["id"] and not call.is_admin():
         raise Refusal("rest_ownership_required")
     return guest
@@ -94,20 +93,20 @@ def _own(call: Call) -> Row:
 
 def get(call: Call) -> Answer:
     """List vouchers, show one, or list the transfers of one."""
-    service = call.service
+    backend = call.backend
     if call.word(0) in ("", "@me"):
-        rows = service.records.db.rows(
+        rows = backend.records.db.rows(
             "SELECT * FROM guests WHERE userid=? AND status='available' ORDER BY id DESC",
             _inviter(call)["id"],
         )
-        return json_answer([guest_view(row, service.url) for row in rows])
+        return json_answer([guest_view(row, backend.url) for row in rows])
     guest = _own(call)
     if call.word(1) != "transfers":
-        return json_answer(guest_view(guest, service.url))
-    rows = service.records.db.rows(
+        return json_answer(guest_view(guest, backend.url))
+    rows = backend.records.db.rows(
         "SELECT id FROM transfers WHERE guest_id=? AND status='available' ORDER BY id", guest["id"]
     )
-    found = {str(row["id"]): service.records.show(row["id"], service.url) for row in rows}
+    found = {str(row["id"]): backend.records.show(row["id"], backend.url) for row in rows}
     # PHP shows an empty map as a list.
     return json_answer(found or [])
 
@@ -118,12 +117,12 @@ def put(call: Call) -> Answer:
     if given.get("extend_expiry_date"):
         raise Refusal("guest_expiry_extension_not_allowed")
     if given.get("remind"):
-        call.service.mail_guest(guest, "guest_reminder")
+        call.backend.mail_guest(guest, "guest_reminder")
     return json_answer(True)
 
 
 def delete(call: Call) -> Answer:
     """Withdraw a voucher."""
     guest = _own(call)
-    call.service.records.db.run("UPDATE guests SET status='closed' WHERE id=?", guest["id"])
+    call.backend.records.db.run("UPDATE guests SET status='closed' WHERE id=?", guest["id"])
     return json_answer(None)

@@ -4,67 +4,61 @@ Source: FileSender protocol, section 3 (order of authentication methods), 6.2 (k
 (guests).
 """
 
-from typing import TYPE_CHECKING, Optional
+from typing import Optional
 
+from smartxfer.local.database import Row
 from smartxfer.local.exchange import Exchange
-
-from .arguments import Arguments
-from .call import TOKEN, Call, Identity
-from .records import Row
-from .refusals import Refusal
-from .signing import Signature
-
-if TYPE_CHECKING:
-    from .service import FileSender
+from smartxfer.local.filesender.arguments import Arguments
+from smartxfer.local.filesender.backend import Backend
+from smartxfer.local.filesender.call import TOKEN, Call, Identity
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.signing import Signature
 
 __all__ = ["begin_signature", "check_tokens", "guest_by_token", "key_call", "signer"]
 
 
-def guest_by_token(service: "FileSender", token: str) -> Row:
+def guest_by_token(backend: Backend, token: str) -> Row:
     """A voucher that can still be used.
 
     :raises Refusal: ``token_has_bad_format``, ``guest_not_found`` or ``guest_expired``.
     """
     if not TOKEN.fullmatch(token):
         raise Refusal("token_has_bad_format")
-    guest = service.records.db.row("SELECT * FROM guests WHERE token=?", token.lower())
+    guest = backend.records.db.row("SELECT * FROM guests WHERE token=?", token.lower())
     if guest is None:
         raise Refusal("guest_not_found")
-    if guest["status"] != "available" or guest["expires"] < service.now():
+    if guest["status"] != "available" or guest["expires"] < backend.now():
         raise Refusal("guest_expired")
     return guest
 
 
-def guest_identity(service: "FileSender", token: str) -> Identity:
+def guest_identity(backend: Backend, token: str) -> Identity:
     """The guest behind a ``vid``, with the inviter as user."""
-    guest = guest_by_token(service, token)
-    user = service.records.db.row("SELECT * FROM users WHERE id=?", guest["userid"])
-    return Identity(user, guest)
+    guest = guest_by_token(backend, token)
+    return Identity(backend.records.user(guest["userid"]), guest)
 
 
-def begin_signature(
-    service: "FileSender", exchange: Exchange, arguments: Arguments
-) -> Optional[Signature]:
+def begin_signature(backend: Backend, exchange: Exchange, arguments: Arguments) -> Optional[Signature]:
     """The check of the request's signature, None where it has none or a ``vid`` wins over it."""
     if "vid" in arguments or "signature" not in arguments:
         return None
-    user = signer(service, arguments)
+    user = signer(backend, arguments)
     key = user["api_key"] if user is not None else ""
-    return Signature(exchange.method, service.server_name + exchange.script, arguments, key)
+    return Signature(exchange.method, backend.server_name + exchange.script, arguments, key)
 
 
-def signer(service: "FileSender", arguments: Arguments) -> Optional[Row]:
+def signer(backend: Backend, arguments: Arguments) -> Optional[Row]:
     """The user whom the request names."""
     name = arguments.get("remote_user")
     if name.encode("utf-8", "replace").decode("utf-8") != name:
         # Bytes that are no UTF-8: nobody is called so.
         return None
-    return service.records.db.row("SELECT * FROM users WHERE username=?", name)
+    return backend.records.user_named(name)
 
 
 def key_call(call: Call) -> bool:
     """Whether a file's key may stand in for signature and security token (section 6.2)."""
-    if call.service.site.chunk_security != "key" or call.exchange.method != "PUT":
+    if call.backend.site.chunk_security != "key" or call.exchange.method != "PUT":
         return False
     if "key" not in call.arguments:
         return False
@@ -77,16 +71,16 @@ def check_tokens(call: Call) -> None:
     :raises Refusal: ``rest_xsrf_token_did_not_match`` or ``rest_security_token_did_not_match``.
     """
     headers = call.exchange.headers
-    session = call.service.sessions.find(headers.get("cookie", ""))
-    if call.identity.guest is not None and call.service.site.csrf:
+    session = call.backend.sessions.find(headers.get("cookie", ""))
+    if call.identity.guest is not None and call.backend.site.csrf:
         if session is None or not session.use_csrf(headers.get("csrfptoken", "")):
             raise Refusal("rest_xsrf_token_did_not_match")
         call.exchange.notes["csrf"] = session.issue_csrf()
     if key_call(call):
         return
     given = headers.get("x-filesender-security-token", "")
-    if session is None or not session.allows(given, call.service.now()):
+    if session is None or not session.allows(given, call.backend.now()):
         raise Refusal("rest_security_token_did_not_match")
-    renewed = session.renew(call.service.now())
+    renewed = session.renew(call.backend.now())
     if renewed:
         call.exchange.notes["security_token"] = renewed

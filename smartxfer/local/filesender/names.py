@@ -6,14 +6,12 @@ Source: FileSender protocol, section 6.1.
 import re
 from typing import Any, List
 
-from .refusals import Refusal
-from .site import Site, python_rule
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.site import Site, python_rule
 
 __all__ = ["check_names", "valid_address"]
 
-_ADDRESS = re.compile(
-    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+"
-)
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
 
 
 def valid_address(address: Any) -> bool:

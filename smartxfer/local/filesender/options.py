@@ -5,7 +5,7 @@ Source: FileSender protocol, section 6.1.
 
 from typing import Any, Dict
 
-from .refusals import Fatal
+from smartxfer.local.filesender.refusals import Fatal
 
 __all__ = ["guest_transfer_options", "transfer_options"]
 

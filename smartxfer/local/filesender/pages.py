@@ -5,19 +5,16 @@ Source: FileSender protocol, sections 4, 8.1 (3.x markup) and 10.
 
 import html
 import json
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import Any, Dict, List
 
-from smartxfer.local.exchange import Answer, Exchange
-
-from .arguments import Arguments
-from .call import TOKEN
-from .identify import guest_by_token
-from .records import Row
-from .refusals import Refusal
-from .transfer_calls import file_facts
-
-if TYPE_CHECKING:
-    from .service import FileSender
+from smartxfer.local.database import Row
+from smartxfer.local.exchange import Answer, Exchange, text_answer
+from smartxfer.local.filesender.arguments import Arguments
+from smartxfer.local.filesender.backend import Backend
+from smartxfer.local.filesender.call import TOKEN
+from smartxfer.local.filesender.identify import guest_by_token
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.views import file_facts
 
 __all__ = ["answer", "config_script"]
 
@@ -34,47 +31,46 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def answer(service: "FileSender", exchange: Exchange) -> Answer:
+def answer(backend: Backend, exchange: Exchange) -> Answer:
     """Answer a request for a page (``/?s=...``)."""
     arguments = Arguments(exchange.query)
     page = arguments.get("s")
     if page == "download":
-        return _download(service, arguments)
+        return _download(backend, arguments)
     if page == "upload" and "vid" in arguments:
-        return _guest_upload(service, arguments)
+        return _guest_upload(backend, arguments)
     if page == "exception":
-        return _error(service, arguments.get("exception") or "unknown")
-    return _page(service, '<h1>FileSender</h1><p class="splash">Log on to send files.</p>')
+        return _error(backend, arguments.get("exception") or "unknown")
+    return _page(backend, '<h1>FileSender</h1><p class="splash">Log on to send files.</p>')
 
 
-def _page(service: "FileSender", content: str, body: str = "") -> Answer:
-    text = _PAGE.format(base=html.escape(service.url), content=content, body=body)
-    return Answer(200, [("Content-Type", "text/html; charset=UTF-8")], (text.encode("utf-8"),))
+def _page(backend: Backend, content: str, body: str = "") -> Answer:
+    return text_answer(200, _PAGE.format(base=html.escape(backend.url), content=content, body=body))
 
 
-def _error(service: "FileSender", message: str) -> Answer:
+def _error(backend: Backend, message: str) -> Answer:
     """An error page: status 200, no file elements, as on real servers."""
     return _page(
-        service,
+        backend,
         f'<div class="exception">\n<div class="message">{html.escape(message)}</div>\n</div>',
     )
 
 
-def _download(service: "FileSender", arguments: Arguments) -> Answer:
+def _download(backend: Backend, arguments: Arguments) -> Answer:
     token = arguments.get("token")
     if not TOKEN.fullmatch(token):
-        return _error(service, "token_has_bad_format")
-    transfer = service.open_transfer(token)
+        return _error(backend, "token_has_bad_format")
+    transfer = backend.open_transfer(token)
     if transfer is None:
-        return _error(service, "recipient_not_found")
+        return _error(backend, "recipient_not_found")
     if transfer["status"] != "available":
-        return _error(service, "transfer_not_available")
+        return _error(backend, "transfer_not_available")
     options = json.loads(transfer["options"])
     if options.get("must_be_logged_in_to_download") or options.get("verify_email_to_download"):
-        return _page(service, '<div class="box"><p>Please log on to download.</p></div>')
-    rows = [_file_row(transfer, file) for file in service.records.files(transfer["id"])]
+        return _page(backend, '<div class="box"><p>Please log on to download.</p></div>')
+    rows = [_file_row(transfer, file) for file in backend.records.files(transfer["id"])]
     return _page(
-        service,
+        backend,
         '<div class="transfer" data-id="{}">\n<table class="files"><tbody>\n{}\n</tbody></table>\n'
         "</div>".format(transfer["id"], "\n".join(rows)),
     )
@@ -102,34 +98,32 @@ def _file_row(transfer: Row, file: Row) -> str:
         "fileaead": facts["fileaead"],
         "transferid": facts["transferid"],
     }
-    attributes = "\n    ".join(
-        f'data-{name}="{html.escape(str(value))}"' for name, value in values.items()
-    )
+    attributes = "\n    ".join(f'data-{name}="{html.escape(str(value))}"' for name, value in values.items())
     shown = html.escape(facts["name"])
     return f'<tr class="file" {attributes}>\n<td class="name">{shown}</td>\n</tr>'
 
 
-def _guest_upload(service: "FileSender", arguments: Arguments) -> Answer:
+def _guest_upload(backend: Backend, arguments: Arguments) -> Answer:
     """The page that a voucher opens: security token, session cookie, csrf cookie."""
     try:
-        guest = guest_by_token(service, arguments.get("vid"))
+        guest = guest_by_token(backend, arguments.get("vid"))
     except Refusal as refusal:
-        return _error(service, refusal.message)
-    session = service.sessions.begin(service.now())
+        return _error(backend, refusal.message)
+    session = backend.sessions.begin(backend.now())
     body = f' data-security-token="{session.security_token}" data-auth-type="guest"'
     content = '<form id="upload_form" data-guest="{}"></form>'.format(guest["id"])
-    page = _page(service, content, body)
+    page = _page(backend, content, body)
     cookies = [f"PHPSESSID={session.id}; path=/; HttpOnly; SameSite=Strict"]
-    if service.site.csrf:
+    if backend.site.csrf:
         token = session.issue_csrf()
         cookies.append(f"csrfptoken={token}; path=/; Secure; SameSite=Strict")
     page.headers += [("Set-Cookie", cookie) for cookie in cookies]
     return page
 
 
-def config_script(service: "FileSender") -> Answer:
+def config_script(backend: Backend) -> Answer:
     """The script that lists the site's limits; some values are quoted, some bare."""
-    site = service.site
+    site = backend.site
     values: Dict[str, str] = {
         "upload_chunk_size": str(site.upload_chunk_size),
         "upload_crypted_chunk_size": str(site.upload_chunk_size + 32),
@@ -160,8 +154,7 @@ def config_script(service: "FileSender") -> Answer:
     lines: List[str] = ["window.filesender = {};", "window.filesender.config = {"]
     lines += [f"    {name}: {value}," for name, value in values.items()]
     lines.append("};")
-    script = "\n".join(lines).encode("utf-8")
-    return Answer(200, [("Content-Type", "application/javascript; charset=UTF-8")], (script,))
+    return text_answer(200, "\n".join(lines), "application/javascript; charset=UTF-8")
 
 
 def _quoted(text: str) -> str:

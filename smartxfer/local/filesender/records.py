@@ -4,18 +4,15 @@ Source: FileSender protocol, sections 5 and 6.7.
 """
 
 import json
-import sqlite3
+import uuid
 from typing import Any, Dict, List, Optional
 
-from smartxfer.local.database import Database
+from smartxfer.local.database import Database, Row
+from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.views import author_view, date, file_view, recipient_view, transfer_view
 from smartxfer.local.objects import Objects
 
-from .refusals import Refusal
-from .views import date, file_view, recipient_view, transfer_view
-
-__all__ = ["OPEN", "Records", "Row"]
-
-Row = sqlite3.Row
+__all__ = ["OPEN", "Records"]
 
 #: States in which a transfer still takes data (section 6.7).
 OPEN = ("created", "started", "uploading")
@@ -65,6 +62,17 @@ class Records:
         """
         return self._one("guest", "SELECT * FROM guests WHERE id=?", number)
 
+    def user(self, number: int) -> Row:
+        """A user by id.
+
+        :raises Refusal: ``user_not_found``.
+        """
+        return self._one("user", "SELECT * FROM users WHERE id=?", number)
+
+    def user_named(self, username: str) -> Optional[Row]:
+        """The user of a name, None where there is none."""
+        return self.db.row("SELECT * FROM users WHERE username=?", username)
+
     def _one(self, kind: str, sql: str, number: int) -> Row:
         # What does not fit a column cannot be there.
         row = self.db.row(sql, number) if number < 1 << 62 else None
@@ -109,6 +117,34 @@ class Records:
         for row in numbers:
             self.objects.delete(row["id"])
 
+    def add_recipient(self, transfer: int, address: str, when: int) -> int:
+        """Add a recipient, with a token of their own.
+
+        :param address: empty for the anonymous one of a link.
+        :return: the id.
+        """
+        return self.db.run(
+            "INSERT INTO recipients (transfer_id, token, email, created) VALUES (?,?,?,?)",
+            transfer,
+            str(uuid.uuid4()),
+            address,
+            when,
+        )
+
+    def guest_used(self, guest: int) -> None:
+        """Count a transfer of a voucher, and close one that is valid only one time."""
+        self.db.run("UPDATE guests SET transfer_count=transfer_count+1 WHERE id=?", guest)
+        self.db.run(
+            "UPDATE guests SET status='closed' WHERE id=? AND json_extract(options, '$.valid_only_one_time')",
+            guest,
+        )
+
+    def author_of(self, transfer: int) -> Dict[str, Any]:
+        """How the audit log names who uploads a transfer."""
+        row = self.transfer(transfer)
+        guest = self.guest(row["guest_id"]) if row["guest_id"] is not None else None
+        return author_view(self.user(row["userid"]), guest)
+
     def log(
         self,
         transfer: int,
@@ -123,7 +159,6 @@ class Records:
         :param author: who did it; None for what nobody is named for.
         :param target: the file, where it is not the transfer.
         """
-        nobody = {"type": None, "id": None, "identity": None, "ip": ""}
         aim: Dict[str, Any] = {"type": "Transfer", "id": str(transfer)}
         if target is not None:
             aim = {
@@ -134,12 +169,11 @@ class Records:
                 "size": target["size"],
             }
         self.db.run(
-            "INSERT INTO audit (transfer_id, date, event, author, target, time_taken)"
-            " VALUES (?,?,?,?,?,?)",
+            "INSERT INTO audit (transfer_id, date, event, author, target, time_taken) VALUES (?,?,?,?,?,?)",
             transfer,
             int(when),
             event,
-            json.dumps(author or nobody),
+            json.dumps(author or author_view()),
             json.dumps(aim),
             time_taken,
         )
@@ -157,7 +191,5 @@ class Records:
                     "formatted": "{}s".format(row["time_taken"] or 0),
                 },
             }
-            for row in self.db.rows(
-                "SELECT * FROM audit WHERE transfer_id=? ORDER BY id", transfer
-            )
+            for row in self.db.rows("SELECT * FROM audit WHERE transfer_id=? ORDER BY id", transfer)
         ]

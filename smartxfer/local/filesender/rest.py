@@ -4,20 +4,31 @@ Source: FileSender protocol, sections 2, 3 and 10.
 """
 
 import json
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
 from smartxfer.local.body import BodyTooLong
 from smartxfer.local.exchange import Answer, Exchange, text_answer
+from smartxfer.local.filesender import (
+    chunk,
+    create,
+    facts,
+    file_calls,
+    guest_calls,
+    recipient_calls,
+    transfer_calls,
+)
+from smartxfer.local.filesender.arguments import Arguments, clean
+from smartxfer.local.filesender.backend import Backend
+from smartxfer.local.filesender.call import Call, Identity
+from smartxfer.local.filesender.identify import (
+    begin_signature,
+    check_tokens,
+    guest_identity,
+    key_call,
+    signer,
+)
+from smartxfer.local.filesender.refusals import Fatal, Refusal, refusal_answer
 from smartxfer.local.php import fatal
-
-from . import chunk, create, facts, file_calls, guest_calls, recipient_calls, transfer_calls
-from .arguments import Arguments, clean
-from .call import Call, Identity
-from .identify import begin_signature, check_tokens, guest_identity, key_call, signer
-from .refusals import Fatal, Refusal, refusal_answer
-
-if TYPE_CHECKING:
-    from .service import FileSender
 
 __all__ = ["answer"]
 
@@ -46,12 +57,12 @@ _CALLS: Dict[Tuple[str, str], Callable[[Call], Answer]] = {
 _ENDPOINTS = {endpoint for _, endpoint in _CALLS}
 
 
-def answer(service: "FileSender", exchange: Exchange) -> Answer:
+def answer(backend: Backend, exchange: Exchange) -> Answer:
     """Answer a request below ``/rest.php``."""
     words = [word for word in exchange.path[len("/rest.php") :].split("/") if word]
     endpoint = words[0] if words else ""
     try:
-        reply = _dispatch(service, exchange, endpoint, words[1:])
+        reply = _dispatch(backend, exchange, endpoint, words[1:])
     except Refusal as refusal:
         details = None
         if refusal.status != 500:
@@ -61,13 +72,11 @@ def answer(service: "FileSender", exchange: Exchange) -> Answer:
         reply = fatal()
     except BodyTooLong:
         reply = text_answer(413, "<html><h1>413 Request Entity Too Large</h1></html>", "text/html")
-    _add_tokens(service, exchange, reply)
+    _add_tokens(backend, exchange, reply)
     return reply
 
 
-def _dispatch(
-    service: "FileSender", exchange: Exchange, endpoint: str, words: List[str]
-) -> Answer:
+def _dispatch(backend: Backend, exchange: Exchange, endpoint: str, words: List[str]) -> Answer:
     if exchange.method not in ("GET", "POST", "PUT", "DELETE"):
         raise Refusal("rest_method_not_allowed")
     if not endpoint:
@@ -77,7 +86,10 @@ def _dispatch(
     act = _CALLS.get((exchange.method, endpoint))
     if act is None:
         raise Refusal("rest_method_not_implemented")
-    call = Call(service, exchange, Arguments(exchange.query), endpoint, words)
+    if (exchange.method, endpoint) == ("POST", "transfer") and words:
+        # `/transfer/ID/recipient`
+        act = recipient_calls.add
+    call = Call(backend, exchange, Arguments(exchange.query), endpoint, words)
     if exchange.method == "PUT" and endpoint == "file" and call.word(1) == "chunk":
         return chunk.put(call)
     raw = exchange.body.read(_JSON_LIMIT)
@@ -93,15 +105,15 @@ def authenticate(call: Call, raw: bytes) -> None:
     :param raw: the whole body.
     :raises Refusal: see sections 2.1 and 10.
     """
-    service = call.service
-    signature = begin_signature(service, call.exchange, call.arguments)
+    backend = call.backend
+    signature = begin_signature(backend, call.exchange, call.arguments)
     if signature is not None:
         signature.update(raw)
-        signature.verify(service.now())
-        call.identity = Identity(signer(service, call.arguments))
+        signature.verify(backend.now())
+        call.identity = Identity(signer(backend, call.arguments))
         return
     if "vid" in call.arguments:
-        call.identity = guest_identity(service, call.arguments.get("vid"))
+        call.identity = guest_identity(backend, call.arguments.get("vid"))
     if call.exchange.method == "GET":
         return
     if call.identity.guest is None and key_call(call):
@@ -120,13 +132,13 @@ def _decode(raw: bytes) -> Any:
     return value
 
 
-def _add_tokens(service: "FileSender", exchange: Exchange, reply: Answer) -> None:
+def _add_tokens(backend: Backend, exchange: Exchange, reply: Answer) -> None:
     """New csrf cookies, twice with different paths, and a renewed security token (section 10)."""
     token = exchange.notes.get("csrf")
     if token:
         for path in ("/", "/rest.php"):
             cookie = "csrfptoken={}; path={}{}; Secure; SameSite=Strict"
-            reply.headers.append(("Set-Cookie", cookie.format(token, service.site.base_path, path)))
+            reply.headers.append(("Set-Cookie", cookie.format(token, backend.site.base_path, path)))
     renewed = exchange.notes.get("security_token")
     if renewed:
         reply.headers.append(("X-Filesender-Security-Token", renewed))

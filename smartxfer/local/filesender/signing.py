@@ -6,8 +6,8 @@ Source: FileSender protocol, section 3.
 import hashlib
 import hmac
 
-from .arguments import Arguments
-from .refusals import Refusal
+from smartxfer.local.filesender.arguments import Arguments
+from smartxfer.local.filesender.refusals import Refusal
 
 __all__ = ["SIGNED_FOR", "Signature"]
 
@@ -32,9 +32,7 @@ class Signature:
         self._arguments = arguments
         self._known = bool(api_key)
         self._started = False
-        self.mac = hmac.new(
-            api_key.encode("utf-8"), text.encode("utf-8", "surrogateescape"), hashlib.sha1
-        )
+        self.mac = hmac.new(api_key.encode("utf-8"), text.encode("utf-8", "surrogateescape"), hashlib.sha1)
 
     def update(self, piece: "bytes | memoryview") -> None:
         """Take in the next piece of the body."""

@@ -24,9 +24,7 @@ def _a_count(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> No
 def _a_word(*words: str) -> Any:
     def check(instance: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
         if value not in words:
-            raise UsageError(
-                "{} is one of {}, not {!r}".format(attribute.name, ", ".join(words), value)
-            )
+            raise UsageError("{} is one of {}, not {!r}".format(attribute.name, ", ".join(words), value))
 
     return check
 
@@ -122,9 +120,7 @@ class Site:
         unknown = sorted(set(given) - set(known))
         if unknown:
             raise UsageError(
-                "no such FileSender option: {}; there are {}".format(
-                    ", ".join(unknown), ", ".join(known)
-                )
+                "no such FileSender option: {}; there are {}".format(", ".join(unknown), ", ".join(known))
             )
         site = cls(**given)
         if not site.users:

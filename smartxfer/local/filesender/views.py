@@ -4,13 +4,23 @@ Source: FileSender protocol, section 5.
 """
 
 import json
-import sqlite3
 import time
 from typing import Any, Dict, List, Optional
 
-__all__ = ["date", "file_view", "guest_view", "recipient_view", "transfer_view", "user_view"]
+from smartxfer.local.database import Row
 
-Row = sqlite3.Row
+__all__ = [
+    "author_view",
+    "date",
+    "file_facts",
+    "file_view",
+    "guest_view",
+    "recipient_author_view",
+    "recipient_view",
+    "transfer_view",
+    "user_view",
+]
+
 View = Dict[str, Any]
 
 
@@ -41,6 +51,31 @@ def file_view(row: Row) -> View:
     }
 
 
+def file_facts(transfer: Row, file: Row) -> View:
+    """What a downloader is told about a file. Source: FileSender protocol, section 8.1."""
+    encryption = json.loads(transfer["encryption"])
+    facts: View = {
+        "id": file["id"],
+        "encrypted": encryption["encryption"],
+        "mime": file["mime"],
+        "name": file["name"],
+        "size": file["size"],
+        "encrypted_size": file["encrypted_size"],
+        "key_version": encryption["key_version"],
+        "key_salt": transfer["salt"],
+        "password_version": encryption["password_version"],
+        "password_encoding": encryption["password_encoding"],
+        "password_hash_iterations": encryption["password_hash_iterations"],
+        "client_entropy": encryption["client_entropy"],
+        "fileiv": file["iv"] or "",
+        "fileaead": file["aead"] or "",
+        "transferid": transfer["id"],
+    }
+    # Both spellings are there, as on real servers.
+    facts.update({key.replace("_", "-"): value for key, value in list(facts.items()) if "_" in key})
+    return facts
+
+
 def recipient_view(row: Row, url: str) -> View:
     """A recipient.
 
@@ -61,8 +96,7 @@ def recipient_view(row: Row, url: str) -> View:
 
 
 def transfer_view(
-    row: Row, files: List[View], recipients: List[View], *, roundtriptoken: str = "", text: bool =
-    False
+    row: Row, files: List[View], recipients: List[View], *, roundtriptoken: str = "", text: bool = False
 ) -> View:
     """A transfer.
 
@@ -133,3 +167,21 @@ def user_view(row: Row) -> View:
         "eventcount": 0,
         "eventip": 0,
     }
+
+
+def author_view(user: Optional[Row] = None, guest: Optional[Row] = None) -> View:
+    """Who did something, as the audit log names them: the guest, else the user, else nobody."""
+    if guest is not None:
+        return _author("Guest", guest["id"], guest["email"])
+    if user is not None:
+        return _author("User", user["id"], user["username"])
+    return {"type": None, "id": None, "identity": None, "ip": ""}
+
+
+def recipient_author_view(row: Row) -> View:
+    """A recipient who did something, as the audit log names them."""
+    return {**_author("Recipient", row["id"], row["email"]), "email": row["email"]}
+
+
+def _author(kind: str, number: int, identity: str) -> View:
+    return {"type": kind, "id": str(number), "identity": identity, "ip": ""}

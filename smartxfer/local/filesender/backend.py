@@ -1,0 +1,118 @@
+"""What the site knows and keeps: configuration, records, sessions, mails, and its clock.
+
+Source: FileSender protocol, sections 1 and 11.
+"""
+
+import collections
+import secrets
+import time
+from typing import Any, Deque, Dict, Optional
+from urllib.parse import urlsplit
+
+from smartxfer.local.database import Database, Row
+from smartxfer.local.filesender.records import Records
+from smartxfer.local.filesender.schema import SCHEMA
+from smartxfer.local.filesender.sessions import Sessions
+from smartxfer.local.filesender.site import Site
+from smartxfer.local.objects import Objects, private_directory
+
+__all__ = ["Backend"]
+
+#: Mails that are remembered.
+_MAILS = 10_000
+
+
+class Backend:
+    """What every call works on.
+
+    :param site: the configuration.
+    :param data: directory of the data; made where missing.
+    :param url: address of the site, without a slash at its end.
+    """
+
+    def __init__(self, site: Site, data: str, url: str) -> None:
+        #: The configuration; replaced as a whole when it changes.
+        self.site = site
+        #: Address of the site, without a slash at its end.
+        self.url = url
+        root = private_directory(data)
+        database = Database(root + "/metadata.sqlite", SCHEMA)
+        self.records = Records(database, Objects(root + "/objects"))
+        self.sessions = Sessions()
+        #: When the first chunk of a file came, by file id.
+        self.begun: Dict[int, float] = {}
+        #: The latest mails, oldest first.
+        self.mails: Deque[Dict[str, Any]] = collections.deque(maxlen=_MAILS)
+        self._host_port = urlsplit(url).netloc
+        try:
+            self._add_users()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the files."""
+        self.records.db.close()
+
+    @property
+    def server_name(self) -> str:
+        """The name that requests are signed for (section 3): without the port unless configured."""
+        if self.site.server_name == "host:port":
+            return self._host_port
+        return self.site.server_name or self._host_port.rpartition(":")[0]
+
+    def now(self) -> float:
+        """The server's clock, seconds since 1970."""
+        return time.time() + self.site.clock_offset
+
+    def open_transfer(self, token: str) -> Optional[Row]:
+        """The available transfer behind a recipient's token; None for a bad or expired one."""
+        return self.records.db.row(
+            "SELECT t.* FROM transfers t JOIN recipients r ON r.transfer_id=t.id"
+            " WHERE r.token=? AND t.status='available' AND t.expires>=?",
+            token.lower(),
+            int(self.now()),
+        )
+
+    def mail(self, to: str, kind: str, transfer: Row, token: str = "") -> None:
+        """Keep a mail about a transfer."""
+        self.mails.append(
+            {
+                "to": to,
+                "subject": transfer["subject"] or kind.replace("_", " "),
+                "kind": kind,
+                "url": f"{self.url}/?s=download&token={token}" if token else "",
+                "token": token,
+                "transfer_id": transfer["id"],
+                "message": transfer["message"],
+            }
+        )
+
+    def mail_guest(self, guest: Row, kind: str) -> None:
+        """Keep a mail to a guest."""
+        self.mails.append(
+            {
+                "to": guest["email"],
+                "subject": guest["subject"] or kind.replace("_", " "),
+                "kind": kind,
+                "url": "{}/?s=upload&vid={}".format(self.url, guest["token"]),
+                "token": guest["token"],
+                "guest_id": guest["id"],
+                "message": guest["message"],
+            }
+        )
+
+    def _add_users(self) -> None:
+        now, db = int(time.time()), self.records.db
+        with db.transaction():
+            for username, key in self.site.users.items():
+                db.run(
+                    "INSERT OR IGNORE INTO users (username, api_key, created, last_activity)"
+                    " VALUES (?,?,?,?)",
+                    username,
+                    key or secrets.token_hex(32),
+                    now,
+                    now,
+                )
+                if key:
+                    db.run("UPDATE users SET api_key=? WHERE username=?", key, username)
