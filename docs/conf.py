@@ -1,5 +1,12 @@
 """Sphinx configuration: built with ``-n -W``, without the network."""
 
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.util.docutils import SphinxRole
+
 import smartxfer
 
 project = "smartxfer"
@@ -74,3 +81,36 @@ doctest_global_cleanup = """
 os.chdir(_start)
 _home.cleanup()
 """
+
+
+class TestRole(SphinxRole):
+    """``tests/room/test_x.py::test_y``, with a link to the file; a test that is not there is a warning."""
+
+    def run(self):
+        path, _, function = self.text.partition("::")
+        file = Path(__file__).parent.parent / path
+        known = file.read_text(encoding="utf-8") if file.is_file() else ""
+        problems = []
+        if not known or (function and not re.search(rf"^\s*def {re.escape(function)}\(", known, re.M)):
+            problems.append(self.inliner.reporter.warning(f"no such test: {self.text}", line=self.lineno))
+        up = "../" * (self.env.docname.count("/") + 1)
+        link = addnodes.download_reference(self.rawtext, reftarget=f"{up}{path}", refdoc=self.env.docname)
+        link += nodes.literal(self.rawtext, self.text, classes=["xref", "download"])
+        return [link], problems
+
+
+_sections = re.compile(r"(?<=\bsection) \d+(\.\d)?|(?<=\bsections) \d+(\.\d)?(?:(?:,| and)\s+\d+(\.\d)?)*")
+
+
+def link_sections(app, what, name, obj, options, lines):
+    """Make links of the sections that FileSender's docstrings cite; one that is not there is a warning."""
+    if "filesender" in name.lower() or "canned" in name:
+        linked = _sections.sub(
+            lambda found: re.sub(r"\d+(\.\d)?", r":ref:`\g<0> <filesender-\g<0>>`", found[0]), "\n".join(lines)
+        )
+        lines[:] = linked.split("\n")
+
+
+def setup(app):
+    app.add_role("test", TestRole())
+    app.connect("autodoc-process-docstring", link_sections)

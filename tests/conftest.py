@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -15,6 +16,11 @@ from hypothesis import HealthCheck, settings
 # importlib mode leaves sys.path alone: rawserver and fakeclock stand here. Appended, so that no directory
 # hides a module of Python's own.
 sys.path.append(str(Path(__file__).parent))
+
+# A runner in the background may have these ignored, and what the tests start would inherit that.
+for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_signal) == signal.SIG_IGN:
+        signal.signal(_signal, _handler)
 
 # Seeded by the test itself: a failure repeats, and an old run says nothing about a new one.
 settings.register_profile(
