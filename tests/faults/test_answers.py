@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from stage import CHUNK, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, noise, until
 
-from smartxfer.errors import CommunicationError, DecodeError, NotFound, SmartxferError
+from smartxfer.errors import CommunicationError, DecodeError, NotFound, SmartxferError, Truncated
 
 DATA = noise(100_000)
 MIB = 1 << 20
@@ -99,6 +99,22 @@ def test_f35_a_field_of_another_kind(stage: Any, match: str, field: str, value: 
         assert str(error)
     else:
         assert stage.stored()["a.bin"] == DATA[:10]
+
+
+@pytest.mark.parametrize("written", [0, 9, 11])
+def test_f35_a_chunk_of_which_less_was_written(stage: Any, written: int) -> None:
+    """Nobody but the client would ever notice the hole."""
+    answer = _answer(stage, json.dumps({"offset": 0, "written": written}).encode())
+    path = stage.file(DATA[:10])
+    stage.fault("PUT /rest.php/file/*/chunk/0", answer, times=6)
+    with pytest.raises(Truncated) as caught:
+        stage.client().upload_workflow([path], link=True)
+    assert (caught.value.got, caught.value.expected) == (written, 10)
+    assert stage.site.count(COMPLETE) == 0
+    stage.fault("PUT /rest.php/file/*/chunk/0", answer, times=5)
+    transfer = stage.client().upload_workflow([path], link=True)
+    assert transfer.results[0].retries == 5
+    assert stage.stored()["a.bin"] == DATA[:10]
 
 
 @pytest.mark.parametrize("match", [INFO, CREATE, CHUNK, COMPLETE], ids=["info", "create", "chunk", "complete"])
