@@ -4,6 +4,7 @@ The names below are loaded when they are first used, so that one service does no
 """
 
 import importlib
+import logging
 from typing import TYPE_CHECKING, Any, List
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+# A library speaks only to those who listen.
+logging.getLogger("smartxfer").addHandler(logging.NullHandler())
 
 _HOMES = {
     "Auth": "smartxfer.filesender",

@@ -191,7 +191,8 @@ class Calls:
                 raise
             files = self._extended_listing(token)
         if any(file.chunk_size is None for file in files):
-            files = [file.with_chunk_size(self.info().upload_chunk_size) for file in files]
+            chunk_size = self.info().upload_chunk_size
+            files = [file.with_chunk_size(chunk_size) for file in files]
         return files
 
     def _extended_listing(self, token: str) -> List[DownloadFile]:

@@ -4,6 +4,7 @@ The originals are not chained: their texts carry whole URLs, signatures and toke
 """
 
 import http.client
+import re
 import socket
 from typing import Any, Dict, Iterator, Optional, Tuple, Type
 
@@ -60,6 +61,8 @@ _TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[CommunicationError]], 
         DecodeError,
     ),
 )
+#: What urllib3 puts before its words: the connection or the pool that they are about.
+_OBJECT = re.compile(r"\A\w+\(host=[^()]*, port=\w+\): ")
 _NEVER_SENT = (urllib3_errors.NewConnectionError, urllib3_errors.NameResolutionError)
 
 
@@ -130,7 +133,7 @@ def _is_error(link: BaseException, name: str) -> bool:
 def _reason(chain: "list[BaseException]") -> str:
     """The plainest text in the chain: the innermost that says anything."""
     for link in reversed(chain):
-        text = str(link.args[-1] if link.args else "").strip()
+        text = _OBJECT.sub("", str(link.args[-1] if link.args else "").strip())
         if isinstance(link, OSError) and link.strerror:
             text = link.strerror
         if text:

@@ -28,7 +28,7 @@ class Origin(NamedTuple):
 
         :raises UsageError: not an http(s) URL with a host.
         """
-        url = url.strip()
+        url = url.lstrip()  # as requests does; what trails is for the caller to clean
         try:
             parts = parse_url(url)
         except LocationParseError:

@@ -119,7 +119,7 @@ def test_a_chain_that_bites_its_tail_ends() -> None:
 
 def test_a_name_that_does_not_resolve(make_wire: MakeWire) -> None:
     url = "http://nowhere.invalid/x?token=SECRET"
-    with pytest.raises(NetworkError, match=r"GET http://nowhere\.invalid/x: .*not known") as caught:
+    with pytest.raises(NetworkError, match=r"GET http://nowhere\.invalid/x: Failed to .*not known") as caught:
         make_wire(url).once(Call("GET", url))
     assert type(caught.value) is NetworkError
     assert not isinstance(caught.value, TimeoutError)

@@ -18,7 +18,7 @@ from smartxfer.transport import Origin, without_query
         ("https://example.org:8443/", ("https", "example.org", 8443)),
         ("http://[::1]:8080/x", ("http", "::1", 8080)),
         ("http://me:secret@example.org/x", ("http", "example.org", 80)),
-        ("  https://example.org  ", ("https", "example.org", 443)),
+        ("  https://example.org", ("https", "example.org", 443)),
     ],
 )
 def test_of(url: str, origin: tuple) -> None:
