@@ -62,7 +62,7 @@ _TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[CommunicationError]], 
     ),
 )
 #: What urllib3 puts before its words: the connection or the pool that they are about.
-_OBJECT = re.compile(r"\A\w+\(host=[^()]*, port=\w+\): ")
+_OBJECT = re.compile(r"\A(?:\w+\(host=[^()]*, port=\w+\)|<[\w.]+ object at \w+>): ")
 _NEVER_SENT = (urllib3_errors.NewConnectionError, urllib3_errors.NameResolutionError)
 
 
