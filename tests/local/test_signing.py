@@ -64,7 +64,8 @@ def test_the_clock_of_the_server_counts(server: LocalServer, site: wire.Site) ->
 def test_the_window_is_measured_when_the_body_has_come(server: LocalServer, site: wire.Site) -> None:
     transfer = site.create([("a.bin", 100_000)])
     file = wire.real_files(transfer)[0]
-    server.fault("filesender", "PUT /rest.php/file/*", "rate 100K")
+    # More than a whole second under way: the window is counted in whole seconds.
+    server.fault("filesender", "PUT /rest.php/file/*", "rate 50K")
     target = "/rest.php/file/{}/chunk/0".format(file["id"])
     body = b"x" * 100_000
     stamp = int(server.filesender.now()) - 15
