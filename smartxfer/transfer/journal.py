@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional
 from smartxfer.errors import InProgress
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.transfer.protocols import Storage
+from smartxfer.transport.json import parse_json
 
 __all__ = ["DirectoryStorage", "Journal", "Lock", "state_directory", "write_whole"]
 
@@ -147,8 +148,8 @@ class Journal:
     def _load(self) -> Dict[str, Any]:
         try:
             text = self._storage.load(self._name)
-            found = json.loads(text) if text is not None else None
-        except (OSError, ValueError, RecursionError) as error:
+            found = parse_json(text) if text is not None else None
+        except (OSError, ValueError) as error:
             log.warning("a journal cannot be read, nothing is resumed: %s", error)
             return {}
         if found is None:

@@ -20,6 +20,7 @@ from smartxfer.transfer.digest import digest_of, quick
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.journal import Lock, write_whole
 from smartxfer.transfer.protocols import Extent
+from smartxfer.transport.json import parse_json
 
 __all__ = ["FileSink"]
 
@@ -176,10 +177,10 @@ class FileSink:
     def _load(self) -> Optional[Dict[str, Any]]:
         """What the side file says; empty where there is none, None where it is not ours to write."""
         try:
-            saved = json.loads(self._side.read_text("utf-8"))
+            saved = parse_json(self._side.read_text("utf-8"))
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, RecursionError):
+        except (OSError, ValueError):
             return None
         if isinstance(saved, dict) and saved.get("version") == _VERSION:
             return saved

@@ -1,12 +1,12 @@
 """A whole answer in memory, of bounded size, and its JSON."""
 
-import json
 import zlib
 from typing import Any, Mapping, Optional, Sequence, Tuple, Type, Union
 
 import attrs
 
 from smartxfer.errors import DecodeError
+from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean
 
 __all__ = ["MAX_ANSWER", "Answer", "unpacked"]
@@ -40,8 +40,8 @@ class Answer:
         :raises DecodeError: not JSON, nested too deeply, or of another type.
         """
         try:
-            value = json.loads(self.content.decode("utf-8"))
-        except (ValueError, RecursionError) as error:
+            value = parse_json(self.content.decode("utf-8"))
+        except ValueError as error:
             raise self._undecodable(type(error).__name__) from None
         if expect is not None and not isinstance(value, expect):
             raise self._undecodable(f"{type(value).__name__} where another type was promised")

@@ -1,11 +1,17 @@
-"""JSON as it is sent."""
+"""JSON as it is sent and as it is read."""
 
 import json
+import re
 from typing import Any
 
 from smartxfer.errors import UsageError
 
-__all__ = ["json_body"]
+__all__ = ["json_body", "parse_json"]
+
+#: Deepest nesting that is read.  The decoder recurses, and a Python 3.8 that runs out of stack in there
+#: can end the whole process, when a garbage collection hook happens to run just then.
+_DEEPEST = 200
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def json_body(value: Any) -> bytes:
@@ -21,3 +27,19 @@ def json_body(value: Any) -> bytes:
             f"not valid Unicode: {text[max(0, error.start - 40) : error.end]!r}",
             hint="rename the file, or give it a name of its own: (name, path)",
         ) from None
+
+
+def parse_json(text: str) -> Any:
+    """The value that ``text`` stands for.
+
+    :raises ValueError: not JSON, or nested deeper than any service does it.
+    """
+    if text.count("[") + text.count("{") > _DEEPEST:
+        depth = 0
+        for token in _STRING_OR_BRACKET.finditer(text):
+            first = token.group()[0]
+            if first != '"':
+                depth += 1 if first in "[{" else -1
+                if depth > _DEEPEST:
+                    raise ValueError("nested too deeply")
+    return json.loads(text)

@@ -1,6 +1,5 @@
 """The exception class of an HTTP status, and the plain way to make one of an answer."""
 
-import json
 from typing import Any, Dict, Type
 
 from smartxfer.errors import (
@@ -18,6 +17,7 @@ from smartxfer.errors import (
 )
 from smartxfer.seams import Clock
 from smartxfer.transport.answer import Answer
+from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean
 from smartxfer.transport.retry import RetryPolicy, parse_retry_after
 
@@ -81,8 +81,8 @@ def _excerpt(answer: Answer) -> str:
         return ""
     text = answer.text
     try:
-        decoded = json.loads(text)
-    except (ValueError, RecursionError):
+        decoded = parse_json(text)
+    except ValueError:
         return " ".join(text.split())[:200]
     if isinstance(decoded, dict):
         for key in ("message", "detail", "error", "errors"):

@@ -50,7 +50,7 @@ def test_f35_a_huge_answer(stage: Any, match: str) -> None:
 
 def test_f35_a_deep_answer(stage: Any) -> None:
     stage.fault(INFO, _answer(stage, b"[" * 100_000 + b"]" * 100_000))
-    with pytest.raises(DecodeError, match="RecursionError"):
+    with pytest.raises(DecodeError, match="cannot be decoded"):
         stage.client().get_server_info()
 
 
