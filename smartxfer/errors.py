@@ -6,7 +6,7 @@ remedy in ``hint``, survive pickling, and also derive from the built-in classes 
 local file; an object that a server does not have is :class:`NotFound`.
 """
 
-from typing import Any, Dict, Optional, Sequence, Tuple, Type
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
 
 __all__ = [
     "AuthError",
@@ -22,6 +22,8 @@ __all__ = [
     "CredentialError",
     "DeadlineExceeded",
     "DecodeError",
+    "DeltaError",
+    "DeltaUnavailable",
     "DiskFull",
     "EncryptedTransfer",
     "Forbidden",
@@ -44,6 +46,8 @@ __all__ = [
     "SourceChanged",
     "Stalled",
     "TLSError",
+    "TaskFailed",
+    "Throttled",
     "TooLarge",
     "Truncated",
     "UnsafeName",
@@ -236,6 +240,10 @@ class RateLimited(ClientError):
     acted_on = False
 
 
+class Throttled(RateLimited, NetworkError):
+    """The server refused to act so soon, again and again; ``retry_after`` says when to come back."""
+
+
 class ServerError(HTTPError):
     """The server failed; trying again later may help."""
 
@@ -274,6 +282,10 @@ class SourceChanged(IntegrityError):
     hint = "wait until nothing writes to it, then run again"
 
 
+class DeltaError(IntegrityError):
+    """A signature or delta that is none, is cut short, or points outside the file it is for."""
+
+
 # -- the local machine ---------------------------------------------------------------------------------
 
 
@@ -289,6 +301,12 @@ class DiskFull(LocalError):
 
 class UnsafeName(LocalError, ValueError):
     """A name from a server (or for one) that cannot be used safely."""
+
+
+class DeltaUnavailable(LocalError):
+    """There is no librsync on this machine to make signatures and deltas with."""
+
+    hint = "install it (Debian: librsync2, macOS: brew install librsync), or name it in SMARTXFER_LIBRSYNC"
 
 
 class InProgress(LocalError):
@@ -312,6 +330,16 @@ class WaitTimeout(SmartxferError, TimeoutError):
     """A wait ended before the awaited state came; ``last`` is the last structure seen."""
 
     last: Any = None
+
+
+class TaskFailed(SmartxferError):
+    """A task on the server failed, wholly or in part.
+
+    ``failures`` says why, by path; ``task`` is its last state.
+    """
+
+    task: Any = None
+    failures: Mapping[str, str] = {}
 
 
 class BatchError(SmartxferError):
