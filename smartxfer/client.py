@@ -103,9 +103,11 @@ class ServiceClient:
     __call__ = get
 
     def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
-        path = endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
-        call = self._call(method, path, params)
-        return self._wire.exchange(call)
+        return self._wire.exchange(self._call(method, self._path(endpoint, id), params))
+
+    def _path(self, endpoint: str, id: Any) -> str:
+        """The path below the service's API; of a structure, its id is meant."""
+        return endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
 
     def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
         """The call for a path below the service's API: JSON bodies, unless a service says otherwise."""

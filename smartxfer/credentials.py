@@ -30,6 +30,7 @@ class ServiceNames:
     :param secrets: which of them are never shown.
     :param own_file: reads the service's own file; our names -> values.
     :param own_place: what that file is called where places are listed.
+    :param defaults: our name -> the value where no place has one, such as the vendor's address.
     :param clean_url: makes a base URL of whatever form stands in one of the places.
     """
 
@@ -39,6 +40,7 @@ class ServiceNames:
     secrets: FrozenSet[str] = frozenset()
     own_file: Optional[Callable[[], Mapping[str, str]]] = None
     own_place: str = "the service's own file"
+    defaults: Mapping[str, str] = attrs.field(factory=dict)
     clean_url: Callable[[str], str] = str
 
     def variables(self, name: str) -> Tuple[str, ...]:
@@ -136,6 +138,8 @@ def look_up(
     values = _profile(names.service, profile)
     place = f"profile {profile!r}" if profile else str(config_file())
     found.add(values, place, values.get("base_url"))
+    if names.defaults:
+        found.add(names.defaults, "default")
     base_url = found.get("base_url")
     if names.netrc and base_url:
         origin = Origin.of(base_url)
@@ -206,8 +210,8 @@ def _netrc_values(entries: Any, names: ServiceNames, origin: Origin) -> Dict[str
     bracketed = f"[{origin.host}]" if ":" in origin.host else origin.host
     for host in (f"{bracketed}:{origin.port}", bracketed, origin.host):
         if host in hosts:
-            login, _, password = hosts[host]
-            parts = {"login": login, "password": password}
+            login, account, password = hosts[host]
+            parts = {"login": login or account, "password": password}
             return {name: parts[part] for name, part in names.netrc.items()}
     return {}
 

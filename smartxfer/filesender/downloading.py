@@ -3,27 +3,23 @@
 Source: FileSender protocol, section 8.
 """
 
-import contextlib
+import functools
 import hashlib
-import os
 import uuid
 from pathlib import Path
-from typing import Any, Collection, ContextManager, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Collection, ContextManager, List, Optional, Sequence, Tuple, Union
 
 import requests
 
 from smartxfer.errors import DecodeError, EncryptedTransfer, NotFound
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import DownloadFile
-from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.download import Download, DownloadLane
-from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.names import distinct_paths, resolve_inside
+from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.result import FileResult
-from smartxfer.transfer.sink import FileSink
 
 __all__ = ["Fetching", "choose", "safe_range"]
 
@@ -95,39 +91,21 @@ class Fetching:
 
         What an earlier, broken run has completed is not fetched again.
         """
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise local_error(error, directory) from None
-        key = {"service": "filesender", "download": self._hashed, "base": self._calls.base}
-        with Journal({**key, "into": str(directory.absolute())}, str(directory)) as journal:
-            results: Dict[int, Any] = {}
-            for file, relative in zip(files, distinct_paths([file.name for file in files])):
-                path = resolve_inside(directory, relative)
-                earlier = _completed(journal, file, path)
-                results[file.id] = earlier or self._lane(file, FileSink(path), journal, path)
-            lanes = [lane for lane in results.values() if isinstance(lane, DownloadLane)]
-            self._operation.run(lanes, at_once)
-            settled = [
-                entry.result if isinstance(entry, DownloadLane) else entry for entry in results.values()
-            ]
-            if all(result.ok for result in settled):
-                journal.forget()
-            return settled
+        identity = {"service": "filesender", "download": self._hashed, "base": self._calls.base}
+        wanted = [
+            Wanted(str(file.id), file.name, file.size, functools.partial(self._download, file))
+            for file in files
+        ]
+        return fetch_into(directory, wanted, identity, self._operation, at_once, self._width)
 
     def into(self, file: DownloadFile, sink: Sink) -> FileResult:
         """Fetch one file into a sink."""
-        lane = self._lane(file, sink)
+        self._operation.reporter.queue(file.name, file.size)
+        lane = DownloadLane(self._download(file, sink), self._operation, self._width)
         self._operation.run([lane], 1)
         return lane.result
 
-    def _lane(
-        self,
-        file: DownloadFile,
-        sink: Sink,
-        journal: Optional[Journal] = None,
-        path: Optional[Path] = None,
-    ) -> DownloadLane:
+    def _download(self, file: DownloadFile, sink: Sink) -> Download:
         chunk = file.chunk_size or 0
         call = self._calls.content(self._token, file.id, str(uuid.uuid4()))
 
@@ -137,12 +115,7 @@ class Fetching:
                 first, last = safe_range(start, stop, file.size, chunk)
             return open_range(self._calls.wire, call, first, last, file.size, _accept)
 
-        def note() -> None:
-            if journal is not None and path is not None:
-                found = path.stat()
-                journal.note_soon(**{str(file.id): [str(path), found.st_size, found.st_mtime_ns]})
-
-        download = Download(
+        return Download(
             name=file.name,
             sink=sink,
             identity={
@@ -155,25 +128,12 @@ class Fetching:
             open_range=source,
             size=file.size,
             step=chunk * max(1, PIECE // chunk) if chunk > 2 else None,
-            note=note,
         )
-        self._operation.reporter.queue(file.name, file.size)
-        return DownloadLane(download, self._operation, self._width)
 
     @property
     def _hashed(self) -> str:
         """The token, in a form that gives nobody access."""
         return hashlib.sha256(self._token.encode("utf-8")).hexdigest()[:16]
-
-
-def _completed(journal: Journal, file: DownloadFile, path: Path) -> Optional[FileResult]:
-    """The result of an earlier run, if the file still stands as that run left it."""
-    noted = journal.state.get(str(file.id))
-    with contextlib.suppress(OSError):
-        found = os.stat(str(path))
-        if noted == [str(path), found.st_size, found.st_mtime_ns] and found.st_size == file.size:
-            return FileResult(file.name, path, file.size, verified="size", resumed=file.size)
-    return None
 
 
 def _accept(response: requests.Response) -> None:

@@ -6,6 +6,7 @@ One frozen policy and one small counter; every loop in the package that repeats 
 
 import email.utils
 import logging
+import re
 from datetime import timezone
 from typing import Any, Callable, FrozenSet, Iterable, Optional
 
@@ -21,6 +22,7 @@ log = logging.getLogger("smartxfer.transport")
 
 #: Answers by which a server (or a gateway before it) says that it did not act on the request.
 _REFUSALS = frozenset({429, 503})
+_SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?\Z", re.ASCII)
 #: Answers of a gateway that does not know what became of the request.
 _LOST_BEHIND_GATEWAY = frozenset({502, 504})
 
@@ -67,14 +69,14 @@ class RetryPolicy:
 
 
 def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
-    """Seconds to wait by a ``Retry-After`` header: a number or an HTTP date; None for garbage.
+    """Seconds to wait by a ``Retry-After`` header: a number (some send fractions) or a date; None for garbage.
 
     :param now: the present, in seconds since the epoch.
     """
     if not value:
         return None
     value = value.strip()
-    if value.isascii() and value.isdigit():
+    if _SECONDS.match(value):
         return float(value)
     try:
         moment = email.utils.parsedate_to_datetime(value)

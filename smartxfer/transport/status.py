@@ -47,7 +47,8 @@ def http_error(
 ) -> HTTPError:
     """The exception for an answer; ``data`` overrides what status and body alone tell.
 
-    :param data: ``kind`` (the class), ``code``, ``message``, ``request_id``, ``details``, ``hint``.
+    :param data: ``kind`` (the class), ``code``, ``message``, ``request_id``, ``details``, ``hint``,
+        ``retry_after``, and whatever attributes the service's own errors have.
     """
     kind: Type[HTTPError] = data.pop("kind", None) or error_class(answer.status)
     code = data.pop("code", "")
@@ -56,6 +57,7 @@ def http_error(
     request_id = data.get("request_id", "")
     if answer.status == 407:
         data.setdefault("hint", ProxyError.hint)
+    data.setdefault("retry_after", parse_retry_after(answer.headers.get("Retry-After"), clock.wall()))
     log_reference = f" [request id {request_id}]" if request_id else ""
     error = kind(
         f"{method} {url}: {words}{log_reference}",
@@ -64,7 +66,6 @@ def http_error(
         message=message,
         method=method,
         url=url,
-        retry_after=parse_retry_after(answer.headers.get("Retry-After"), clock.wall()),
         **data,
     )
     error.retryable = answer.status in policy.statuses

@@ -36,6 +36,7 @@ class Call:
     :param body: bytes, or a rewindable body with ``read``, ``seek`` and a length.
     :param sign: adds credentials to the prepared request; only called for the origin they belong to.
     :param idempotent: whether it may be repeated when its answer was lost; by default the method decides.
+    :param decode: False hands a JSON answer on undecoded, because it is somebody's file.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Call:
     body: Any = attrs.field(default=None, repr=False)
     sign: Optional[Sign] = None
     idempotent: Optional[bool] = None
+    decode: bool = True
 
     @property
     def what(self) -> str:
@@ -125,7 +127,8 @@ class Wire:
                     response = self._open(call)
                     kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
                     empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
-                    if response.status_code < 400 and not kind.endswith("json") and not empty:
+                    plain = not call.decode or not (empty or _is_json(kind))
+                    if response.status_code < 400 and plain:
                         return StreamedAnswer(self, call.what, response)
                     with contextlib.closing(response):
                         answer = self._checked(self._read(response, call), response, call)
@@ -268,6 +271,8 @@ class StreamedAnswer(io.RawIOBase):
         super().__init__()
         self.status = response.status_code
         self.headers = response.headers
+        #: Bytes that the server promises, or None.
+        self.length = _length(response)
         self._wire, self._what, self._response = wire, what, response
 
     def readable(self) -> bool:
@@ -290,6 +295,16 @@ class StreamedAnswer(io.RawIOBase):
         if not self.closed:
             self._response.close()
         super().close()
+
+
+def _is_json(kind: str) -> bool:
+    """Whether a media type, without its parameters, is JSON's."""
+    return kind.lower().endswith(("/json", "+json"))
+
+
+def _length(response: requests.Response) -> Optional[int]:
+    declared = response.headers.get("Content-Length", "")
+    return int(declared) if declared.isascii() and declared.isdigit() else None
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

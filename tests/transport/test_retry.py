@@ -51,7 +51,7 @@ def test_impossible_figures(wrong: Any) -> None:
         ("86400", 86400.0),
         ("soon", None),
         ("-5", None),
-        ("1.5", None),
+        ("1.5", 1.5), ("1.5.2", None), (".5", None),
         ("\xb2", None),  # a digit to str.isdigit(), no number to float()
         ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
         (email.utils.formatdate(NOW + 3, usegmt=True), 3.0),
