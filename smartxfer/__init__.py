@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:
     from smartxfer.errors import SmartxferError
     from smartxfer.filesender import Auth, FileSenderClient, GuestAuth, UserAuth
+    from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
     from smartxfer.transport import RetryPolicy
 
 __all__ = [
     "Auth",
+    "BasicClient",
     "FileSenderClient",
     "GuestAuth",
+    "OAuthClient",
     "RetryPolicy",
     "SmartxferError",
+    "SyncClient",
     "UserAuth",
     "__version__",
 ]
@@ -29,10 +33,13 @@ logging.getLogger("smartxfer").addHandler(logging.NullHandler())
 
 _HOMES = {
     "Auth": "smartxfer.filesender",
+    "BasicClient": "smartxfer.smartfile",
     "FileSenderClient": "smartxfer.filesender",
     "GuestAuth": "smartxfer.filesender",
+    "OAuthClient": "smartxfer.smartfile",
     "RetryPolicy": "smartxfer.transport",
     "SmartxferError": "smartxfer.errors",
+    "SyncClient": "smartxfer.smartfile",
     "UserAuth": "smartxfer.filesender",
 }
 

@@ -26,7 +26,6 @@ from smartxfer.filesender.models import File, Transfer
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part, cut
-from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
@@ -158,21 +157,13 @@ def _upload(
     acknowledged = journal.state.get("acknowledged", {}) if journal is not None else {}
     return Upload(
         name=item.name,
-        open_source=lambda: _unchanged(item),
+        open_source=item.open_unchanged,
         plan=lambda size: cut(size, chunk_size),
         send_part=send_part,
         finish=finish,
         acknowledged=frozenset(acknowledged.get(item.name, ())),
         note=note,
     )
-
-
-def _unchanged(item: Item) -> Source:
-    source = item.open()
-    if source.size != item.size or getattr(source, "mtime_ns", item.mtime_ns) != item.mtime_ns:
-        source.close()
-        raise SourceChanged(f"{item.path} changed since the transfer was created")
-    return source
 
 
 class Sending:

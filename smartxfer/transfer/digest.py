@@ -5,9 +5,10 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Union
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.transfer.protocols import Source
 
-__all__ = ["digest_of", "new_hash", "quick"]
+__all__ = ["digest_of", "digest_of_source", "new_hash", "quick"]
 
 _BLOCK = 1024 * 1024
 
@@ -39,6 +40,20 @@ def digest_of(source: Union[str, Path, BinaryIO], algorithm: str = "sha256") -> 
         if not count:
             return str(running.hexdigest())
         running.update(view[:count])
+
+
+def digest_of_source(source: Source, algorithm: str) -> str:
+    """Hex digest of a source's bytes, read in blocks."""
+    running = new_hash(algorithm)
+    view = memoryview(bytearray(_BLOCK))
+    at = 0
+    while at < source.size:
+        count = source.read_at(view[: min(_BLOCK, source.size - at)], at)
+        if not count:
+            raise SourceChanged(f"{source.name} became shorter while it was read")
+        running.update(view[:count])
+        at += count
+    return str(running.hexdigest())
 
 
 def quick(data: Union[bytes, memoryview], running: int = 0) -> int:

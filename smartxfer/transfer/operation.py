@@ -246,7 +246,7 @@ class Operation:
 
     def tries(self, what: str, idempotent: bool = True) -> Tries:
         """A counter of tries whose pauses end when the call does."""
-        return Tries(self.policy, self.clock, what, pause=self._pause, idempotent=idempotent)
+        return Tries(self.policy, self.clock, what, pause=self.pause, idempotent=idempotent)
 
     def retry(
         self,
@@ -273,7 +273,8 @@ class Operation:
             if failed is not None:
                 failed()
 
-    def _pause(self, seconds: float) -> None:
+    def pause(self, seconds: float) -> None:
+        """Wait, no longer than the call lasts."""
         self.clock.wait(self._stopped, seconds)
         self.check()
 

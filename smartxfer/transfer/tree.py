@@ -8,11 +8,11 @@ from typing import Any, Iterable, Iterator, List, Optional, Set, Tuple
 
 import attrs
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.source import SourceLike, open_source, path_of
 
-__all__ = ["Item", "collect"]
+__all__ = ["Item", "collect", "directories"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -39,13 +39,25 @@ class Item:
             return source
         return open_source(self.path, self.name)
 
+    def open_unchanged(self) -> Source:
+        """Open the bytes, if they are still those that were found.
 
-def collect(things: Iterable[Any], follow_symlinks: bool = False) -> List[Item]:
+        :raises SourceChanged: the file has another size or modification time by now.
+        """
+        source = self.open()
+        if source.size != self.size or getattr(source, "mtime_ns", self.mtime_ns) != self.mtime_ns:
+            source.close()
+            raise SourceChanged(f"{self.path} changed before it was sent")
+        return source
+
+
+def collect(things: Iterable[Any], follow_symlinks: bool = False, none: bool = False) -> List[Item]:
     """The files that ``things`` stand for.
 
     A directory stands for the files in it, named relative to the directory's parent; symbolic links in it are
     skipped with a warning unless ``follow_symlinks``.  ``(name, thing)`` gives a file another name.
 
+    :param none: whether there may be nothing to send.
     :raises UsageError: nothing to send, two files of one name, a device or pipe in a directory.
     :raises FileNotFoundError: no such local file.
     """
@@ -54,7 +66,7 @@ def collect(things: Iterable[Any], follow_symlinks: bool = False) -> List[Item]:
     items: List[Item] = []
     for thing in things:
         items.extend(_items(thing, follow_symlinks))
-    if not items:
+    if not items and not none:
         raise UsageError("there are no files to send")
     names: Set[str] = set()
     for item in items:
@@ -64,6 +76,17 @@ def collect(things: Iterable[Any], follow_symlinks: bool = False) -> List[Item]:
             )
         names.add(item.name)
     return items
+
+
+def directories(root: Path, follow_symlinks: bool = False) -> List[str]:
+    """The directories below ``root``, empty ones too, as relative POSIX paths, each after its parent."""
+    found = []
+    for inner, names, _ in os.walk(str(root), followlinks=follow_symlinks):
+        if not follow_symlinks:
+            names[:] = [name for name in names if not os.path.islink(os.path.join(inner, name))]
+        names.sort()
+        found += [Path(inner, name).relative_to(root).as_posix() for name in names]
+    return sorted(found, key=lambda name: (name.count("/"), name))
 
 
 def _items(thing: Any, follow_symlinks: bool) -> Iterator[Item]:

@@ -26,6 +26,7 @@ class Upload:
     :param finish: called once every part is acknowledged; returns (verified, digest).
     :param acknowledged: indices of the parts that an earlier run has sent.
     :param note: told of each part that is acknowledged, from worker threads.
+    :param repeatable: False when a part must not be sent again once its answer was lost.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Upload:
     finish: Callable[[], Tuple[str, Optional[str]]]
     acknowledged: Collection[int] = ()
     note: Callable[[Part], None] = lambda part: None
+    repeatable: bool = True
 
 
 class UploadLane(Lane):
@@ -127,6 +129,7 @@ class UploadLane(Lane):
             self._operation.retry(
                 f"{self._upload.name}, bytes {part.start} to {part.stop}",
                 lambda: self._upload.send_part(part, payload),
+                idempotent=self._upload.repeatable,
                 failed=self._retrying,
             )
         except BaseException:

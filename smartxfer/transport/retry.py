@@ -69,7 +69,7 @@ class RetryPolicy:
 
 
 def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
-    """Seconds to wait by a ``Retry-After`` header: a number (some send fractions) or a date; None for garbage.
+    """Seconds to wait by a ``Retry-After`` header: a number (or a fraction) or a date; None for garbage.
 
     :param now: the present, in seconds since the epoch.
     """

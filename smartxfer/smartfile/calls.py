@@ -1,0 +1,255 @@
+"""The requests of the API, one method each; nothing here knows a workflow.
+
+Source: SmartFile protocol, sections 5 and 7.
+"""
+
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+
+import attrs
+
+from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, WaitTimeout
+from smartxfer.seams import Clock
+from smartxfer.smartfile.forms import FormBody, Segment, body_of, pairs_of
+from smartxfer.smartfile.models import Info, Link, Task
+from smartxfer.smartfile.paths import api_path, encoded, normal, split
+from smartxfer.transfer.operation import Operation
+from smartxfer.transport import Answer, Call, Wire
+from smartxfer.transport.wire import Sign
+
+__all__ = ["TASK_TIMEOUT", "Calls"]
+
+#: Polls of a task: the first after this many seconds, each later one after twice as many, up to the second.
+_POLLS = (0.192, 6.144)
+#: Seconds after which a wait for a task is given up.
+TASK_TIMEOUT = 393.0
+_MOST_PAGES = 100_000
+
+
+@attrs.frozen
+class Calls:
+    """What can be asked of a site.
+
+    :param api: address of the API, with its version and without a slash at its end.
+    :param send: makes a call, tried in whatever way.
+    :param pause: waits for some seconds.
+    """
+
+    wire: Wire
+    api: str
+    sign: Optional[Sign]
+    clock: Clock
+    send: Callable[[Call], Answer]
+    pause: Callable[[float], Any]
+
+    def watched(self, operation: Operation) -> "Calls":
+        """The same calls, made in an operation's threads, by its policy and under its watch."""
+
+        def send(call: Call) -> Answer:
+            return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
+
+        return attrs.evolve(self, send=send, pause=operation.pause)
+
+    def untried(self, operation: Operation) -> "Calls":
+        """The same calls, each tried once."""
+        return attrs.evolve(self, send=self.wire.once, pause=operation.pause)
+
+    def describe(self, method: str, path: str, params: Mapping[str, Any] = {}, **options: Any) -> Call:
+        """A signed call of an encoded path; arguments of GET stand in the query, others in the body.
+
+        :param options: further fields of the Call.
+        """
+        if method == "GET":
+            return Call(method, f"{self.api}/{path}", pairs_of(params), sign=self.sign, **options)
+        with body_of(params) as (content_type, body):
+            return Call(
+                method,
+                f"{self.api}/{path}",
+                headers={"Content-Type": content_type},
+                body=body,
+                sign=self.sign,
+                **options,
+            )
+
+    def _oper(self, name: str, params: Mapping[str, Any], **options: Any) -> Any:
+        return self.send(self.describe("POST", f"path/oper/{name}/", params, **options)).json()
+
+    # -- paths ------------------------------------------------------------------------------------------
+
+    def stat(self, path: str) -> Info:
+        """A file or directory."""
+        return Info.from_wire(self.send(self.describe("GET", api_path("path/info", path))).json(dict))
+
+    def find(self, path: str) -> Optional[Info]:
+        """A file or directory, or None."""
+        try:
+            return self.stat(path)
+        except NotFound:
+            return None
+
+    def children(self, path: str) -> Iterator[Info]:
+        """What is in a directory, page after page; an entry that moves to the next page comes once."""
+        seen = set()
+        for page in range(1, _MOST_PAGES):
+            call = self.describe("GET", api_path("path/info", path), {"children": True, "page": page})
+            body = self.send(call).json(dict)
+            found = body.get("children")
+            if not isinstance(found, list):
+                raise DecodeError(f"{call.what}: the answer has no list of children")
+            for child in map(Info.from_wire, found):
+                if child.path not in seen:
+                    seen.add(child.path)
+                    yield child
+            pages = body.get("pages", 1)
+            if not found or not isinstance(pages, int) or page >= pages:
+                return
+
+    def mkdir(self, path: str) -> Info:
+        """Make a directory; an answer that was lost is replaced by a look."""
+        try:
+            return Info.from_wire(self._oper("mkdir", {"path": path}))
+        except OutcomeUnknown:
+            found = self.find(path)
+            if found is None or not found.isdir:
+                raise
+            return found
+
+    def rename(self, src: str, dst: str) -> Info:
+        """Give a file or directory another path, at once; an answer that was lost is replaced by a look."""
+        try:
+            self._oper("rename", {"src": src, "dst": dst})
+        except OutcomeUnknown:
+            if self.find(src) is not None or self.find(dst) is None:
+                raise
+        return self.stat(dst)
+
+    def start(self, operation: str, **params: Any) -> Task:
+        """Begin a long operation: ``move``, ``copy``, ``remove``, ``checksum``, ``compress``."""
+        repeatable = True if operation == "checksum" else None
+        return Task.from_wire(self._oper(operation, params, idempotent=repeatable))
+
+    # -- content ----------------------------------------------------------------------------------------
+
+    def content(self, path: str) -> Call:
+        """The call for a file's bytes."""
+        return self.describe("GET", api_path("path/data", path), decode=False)
+
+    def store(self, path: str, content: Segment) -> Any:
+        """One upload of a file's bytes; whatever has that name is overwritten, so that it may be repeated."""
+        directory, name = split(path)
+        form = FormBody([], [("file", name, content)])
+        return self._post_form(api_path("path/data", directory), form, idempotent=True).json()
+
+    def sync(self, step: str, path: str, field: str, content: Segment) -> Call:
+        """The call for a step of the sync API that sends a file: ``delta`` or ``patch``."""
+        form = FormBody([], [(field, field, content)])
+        return self._form_call(f"path/sync/{step}/{encoded(path)}/", form, idempotent=step == "delta")
+
+    def signature(self, path: str, block_length: int) -> Call:
+        """The call for a file's signature."""
+        return self.describe(
+            "GET", f"path/sync/signature/{encoded(path)}/", {"block_size": block_length}, decode=False
+        )
+
+    def _form_call(self, path: str, form: FormBody, **options: Any) -> Call:
+        headers = {"Content-Type": form.content_type}
+        return Call("POST", f"{self.api}/{path}", headers=headers, body=form, sign=self.sign, **options)
+
+    def _post_form(self, path: str, form: FormBody, **options: Any) -> Answer:
+        return self.send(self._form_call(path, form, **options))
+
+    # -- tasks ------------------------------------------------------------------------------------------
+
+    def task(self, uuid: str) -> Task:
+        """A task as it stands."""
+        return Task.from_wire(self.send(self.describe("GET", api_path("task", uuid))).json(dict))
+
+    def wait(
+        self, task: Any, timeout: float = TASK_TIMEOUT, seen: Callable[[Task], Any] = lambda task: None
+    ) -> Task:
+        """Ask after a task, less and less often, until the server is through with it.
+
+        :param seen: told of each state.
+        :raises TaskFailed: it failed, or succeeded but for some paths.
+        :raises WaitTimeout: it was not through after ``timeout`` seconds; it goes on.
+        """
+        uuid = _uuid_of(task)
+        ends = self.clock.monotonic() + timeout
+        wait, longest = _POLLS
+        while True:
+            state = self.task(uuid)
+            seen(state)
+            if state.done:
+                return _settled(state)
+            left = ends - self.clock.monotonic()
+            if left <= 0:
+                raise WaitTimeout(
+                    f"task {uuid} is {state.status} after {timeout:.0f} s",
+                    hint="it goes on by itself; wait again with the error's .last",
+                    last=state,
+                )
+            self.pause(min(wait, left))
+            wait = min(wait * 2, longest)
+
+    def checksums(
+        self, paths: Sequence[str], algorithm: str, timeout: float = TASK_TIMEOUT
+    ) -> Dict[str, str]:
+        """Hex digests by path, reckoned by the server.
+
+        :param algorithm: ``MD5``, ``SHA1``, ``SHA256``, ``SHA512`` or ``CRC-32``, in any case.
+        """
+        task = self.start("checksum", path=list(paths), algorithm=algorithm.upper())
+        found = self.wait(task, timeout).outcome.get("checksums")
+        if not isinstance(found, Mapping):
+            raise DecodeError("the checksum task ended without checksums")
+        known = {normal(str(path)): str(value).lower() for path, value in found.items()}
+        missing = [path for path in paths if normal(path) not in known]
+        if missing:
+            raise DecodeError(f"the checksum task says nothing of {missing[0]!r}")
+        return {path: known[normal(path)] for path in paths}
+
+    # -- links ------------------------------------------------------------------------------------------
+
+    def links(self) -> List[Link]:
+        """Every link of the account."""
+        found: List[Link] = []
+        for page in range(1, _MOST_PAGES):
+            body = self.send(self.describe("GET", "link/", {"page": page})).json((dict, list))
+            results = body if isinstance(body, list) else body.get("results") or []
+            found += map(Link.from_wire, results)
+            pages = 1 if isinstance(body, list) else body.get("pages", 1)
+            if not results or not isinstance(pages, int) or page >= pages:
+                break
+        return found
+
+    def create_link(self, fields: Mapping[str, Any]) -> Link:
+        """Make a link; never repeated when its answer was lost."""
+        return Link.from_wire(self.send(self.describe("POST", "link/", fields)).json(dict))
+
+    def delete_link(self, uid: str) -> None:
+        """Remove a link; one that is gone already is no error."""
+        try:
+            self.send(self.describe("DELETE", api_path("link", uid)))
+        except NotFound:
+            pass
+
+
+def _uuid_of(task: Any) -> str:
+    if isinstance(task, Mapping):
+        task = task["uuid"]
+    return str(task)
+
+
+def _settled(task: Task) -> Task:
+    if task.status == "SUCCESS" and not task.errors:
+        return task
+    failures = task.errors
+    told = list(failures.items())[:5]
+    reasons = "; ".join(f"{path}: {reason}" if path else reason for path, reason in told)
+    how = "failed for some paths" if task.status == "SUCCESS" else "failed"
+    raise TaskFailed(
+        f"task {task.uuid} {how}: {reasons or 'no reason given'}",
+        hint="see .failures; what is not in it was done" if task.status == "SUCCESS" else "see .task",
+        task=task,
+        failures=failures,
+    )
+

@@ -1,0 +1,88 @@
+"""The vendor's exceptions, as names for nodes of our tree, and what an error answer says.
+
+Source: SmartFile protocol, section 4.
+"""
+
+import re
+from typing import Any, Dict, Optional
+
+from smartxfer.errors import HTTPError, NetworkError, SmartxferError, Throttled
+from smartxfer.seams import Clock
+from smartxfer.transport import Answer, RetryPolicy
+from smartxfer.transport.redact import clean, clean_all
+from smartxfer.transport.retry import parse_retry_after
+from smartxfer.transport.status import http_error
+
+__all__ = ["APIError", "RequestError", "ResponseError", "error_of"]
+
+APIError = SmartxferError
+RequestError = NetworkError
+ResponseError = HTTPError
+
+_NEXT = re.compile(r"next=\s*([0-9]+(?:\.[0-9]+)?)\s*sec", re.ASCII)
+#: Keys of an error body that say it best, in order.
+_TELLING = ("field_errors", "detail", "src", "path", "message", "error")
+
+
+def error_of(
+    answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock, throttle_wait: bool = True
+) -> HTTPError:
+    """The exception for an answer of 400 and more.
+
+    Besides what every HTTPError has it carries ``status_code``, ``detail`` (the body's own words, decoded)
+    and ``response`` (status, headers, text and JSON of the answer).
+
+    :param throttle_wait: False: a throttled request is not made again.
+    """
+    detail = _detail(answer)
+    data: Dict[str, Any] = {"status_code": answer.status, "detail": detail, "response": answer}
+    wait = _throttled_for(answer, clock)
+    if wait is not None:
+        data.update(kind=Throttled, retry_after=wait)
+    if answer.status == 401:
+        data.setdefault("hint", "check the API key and password, or the tokens")
+    message = clean(_words(detail))
+    error = http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
+    if wait is not None:
+        error.acted_on = False
+        error.retryable = throttle_wait
+    return error
+
+
+def _throttled_for(answer: Answer, clock: Clock) -> Optional[float]:
+    """Seconds that a throttled request has to wait; None when it was not throttled."""
+    after = parse_retry_after(answer.headers.get("Retry-After"), clock.wall())
+    waits = parse_retry_after(answer.headers.get("X-Throttle-Wait-Seconds"), clock.wall())
+    if answer.status == 429:
+        given = after if after is not None else waits
+        return given if given is not None else 1.0
+    throttle = answer.headers.get("X-Throttle")
+    if answer.status != 503 or throttle is None:
+        return None
+    match = _NEXT.search(throttle)
+    given = float(match[1]) if match else after if after is not None else waits
+    return given if given is not None else 1.0
+
+
+def _detail(answer: Answer) -> Any:
+    """What the body says: the field errors, the ``detail``, or whatever it is; text where it is no JSON."""
+    if "html" in answer.headers.get("Content-Type", "").lower():
+        return ""
+    try:
+        body = answer.json()
+    except OSError:
+        return clean(" ".join(answer.text.split())[:500])
+    if isinstance(body, dict):
+        for key in _TELLING:
+            if body.get(key):
+                return clean_all(body[key])
+    return clean_all(body)
+
+
+def _words(detail: Any) -> str:
+    """A detail of any shape in a line."""
+    if isinstance(detail, dict):
+        return "; ".join(f"{name}: {_words(value)}" for name, value in detail.items())[:300]
+    if isinstance(detail, (list, tuple)):
+        return ", ".join(_words(value) for value in detail)[:300]
+    return "" if detail is None else str(detail)[:300]

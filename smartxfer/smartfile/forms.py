@@ -1,0 +1,150 @@
+"""Bodies of requests: form fields, and files in a multipart form that is read as it is sent.
+
+Source: SmartFile protocol, sections 1 and 5.
+"""
+
+import contextlib
+import io
+import os
+import secrets
+from typing import Any, Iterator, List, Mapping, Sequence, Tuple, Union
+from urllib.parse import urlencode
+
+from urllib3.fields import RequestField
+
+from smartxfer.errors import UsageError
+from smartxfer.transfer.body import PartBody
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.source import open_source
+
+__all__ = ["FormBody", "body_of", "pairs_of"]
+
+Pairs = List[Tuple[str, str]]
+Segment = Union[bytes, PartBody]
+Encoded = Tuple[str, Any]
+"""Content type and body."""
+
+
+def pairs_of(params: Mapping[str, Any]) -> Pairs:
+    """Wire arguments in order: a list repeats its key, None is left out, truth is ``true`` or ``false``."""
+    pairs: Pairs = []
+    for name, value in params.items():
+        values = value if isinstance(value, (list, tuple, set, frozenset)) else [value]
+        pairs.extend((name, _text(one)) for one in values if one is not None)
+    return pairs
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    try:
+        if isinstance(value, (bytes, bytearray)):
+            return value.decode("utf-8")
+        text = str(getattr(value, "key", value))
+        text.encode("utf-8")
+    except UnicodeError:
+        raise UsageError(f"not valid Unicode: {value!r}", hint="give a file as (name, bytes)") from None
+    return text
+
+
+class FormBody:
+    """A multipart form: a length, ``read`` in blocks, and ``seek(0)``; files in it are never held in memory.
+
+    :param fields: (name, value) of the plain fields.
+    :param files: (field name, file name, bytes or part of a source).
+    """
+
+    def __init__(self, fields: Pairs, files: Sequence[Tuple[str, str, Segment]]) -> None:
+        boundary = secrets.token_hex(16)
+        self.content_type = f"multipart/form-data; boundary={boundary}"
+        self._segments: List[Segment] = []
+        opening = b"--%s\r\n" % boundary.encode("ascii")
+        for name, value in fields:
+            self._segments += [opening, _head(name), value.encode("utf-8"), b"\r\n"]
+        for name, filename, content in files:
+            self._segments += [opening, _head(name, filename), content, b"\r\n"]
+        self._segments.append(b"--%s--\r\n" % boundary.encode("ascii"))
+        self._next = 0
+
+    def __len__(self) -> int:
+        return sum(len(segment) for segment in self._segments)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Rewind; only to the start."""
+        if (offset, whence) != (0, 0):
+            raise UsageError("a form can only be rewound to its start")
+        self._next = 0
+        for segment in self._segments:
+            if isinstance(segment, PartBody):
+                segment.seek(0)
+        return 0
+
+    def read(self, size: int = -1) -> Union[bytes, memoryview]:
+        """The next block; all that is left without a ``size``."""
+        if size < 0:
+            return b"".join(bytes(block) for block in iter(lambda: self.read(1 << 20), b""))
+        while self._next < len(self._segments):
+            segment = self._segments[self._next]
+            if isinstance(segment, PartBody):
+                block = segment.read(size)
+                if block:
+                    return block
+                self._next += 1
+            else:
+                self._next += 1
+                if segment:
+                    return segment
+        return b""
+
+
+def _head(name: str, filename: str = "") -> bytes:
+    field = RequestField(name, b"", filename or None)
+    field.make_multipart()
+    try:
+        return field.render_headers().encode("utf-8")
+    except UnicodeEncodeError:
+        raise UsageError(f"not valid Unicode: {filename!r}", hint="give the file a name of its own") from None
+
+
+@contextlib.contextmanager
+def body_of(params: Mapping[str, Any]) -> Iterator[Encoded]:
+    """The content type and body that carry ``params``; open while the block runs.
+
+    A value that can be read, or a pair of a name and such a value, is a file, and makes the form multipart.
+    """
+    files = {name: value for name, value in params.items() if _is_file(value)}
+    fields = pairs_of({name: value for name, value in params.items() if name not in files})
+    if not files:
+        yield "application/x-www-form-urlencoded", urlencode(fields).encode("ascii")
+        return
+    with contextlib.ExitStack() as stack:
+        parts = []
+        for field, value in files.items():
+            name, thing = value if isinstance(value, tuple) else (None, value)
+            if isinstance(thing, io.StringIO):
+                thing = thing.read().encode("utf-8")
+            source = open_source(thing, name or _name_of(thing) or field)
+            stack.callback(source.close)
+            whole: Segment = PartBody(source, Part(0, 0, source.size), _nobody) if source.size else b""
+            parts.append((field, source.name, whole))
+        form = FormBody(fields, parts)
+        yield form.content_type, form
+
+
+def _is_file(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return len(value) == 2 and isinstance(value[0], str) and _is_content(value[1])
+    return _is_content(value) and not isinstance(value, (bytes, bytearray, memoryview))
+
+
+def _is_content(value: Any) -> bool:
+    return hasattr(value, "read") or isinstance(value, (bytes, bytearray, memoryview, os.PathLike))
+
+
+def _name_of(thing: Any) -> str:
+    name = os.fspath(thing) if isinstance(thing, os.PathLike) else getattr(thing, "name", None)
+    return os.path.basename(name) if isinstance(name, str) and name[:1] != "<" else ""
+
+
+def _nobody(count: int) -> None:
+    """Raw calls have no progress to tell."""

@@ -1,0 +1,88 @@
+"""Paths on the server: how they become URLs, and where a file goes.
+
+Source: SmartFile protocol, section 1.
+"""
+
+from typing import Any, List, Tuple
+from urllib.parse import quote
+
+from smartxfer.errors import UsageError
+
+__all__ = ["api_path", "encoded", "join", "normal", "split"]
+
+
+def segments(path: str) -> List[str]:
+    """The names in a path; slashes at its ends and runs of them mean nothing.
+
+    :raises UsageError: ``.`` or ``..`` among them, which HTTP libraries would quietly resolve.
+    """
+    names = [name for name in path.split("/") if name]
+    for name in names:
+        if name in (".", ".."):
+            raise UsageError(f"{path!r} has {name!r} in it", hint="give the path in full, from the root")
+    return names
+
+
+def encoded(path: str) -> str:
+    """A path as it stands in a URL, without a slash at its ends: everything but the slashes is encoded.
+
+    >>> encoded("/docs/50% off #1?.txt")
+    'docs/50%25%20off%20%231%3F.txt'
+    """
+    try:
+        return "/".join(quote(name, safe="") for name in segments(path))
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"not valid Unicode: {path!r}", hint="give the file a name of its own on the server"
+        ) from None
+
+
+def api_path(endpoint: str, id: Any) -> str:
+    """The path of an object below the API, encoded and ending in exactly one slash.
+
+    >>> api_path("/path/info", "/a b")
+    'path/info/a%20b/'
+    """
+    for mark in "?#":
+        if mark in endpoint:
+            raise UsageError(
+                f"{mark!r} in the endpoint {endpoint!r}",
+                hint="query arguments are keywords, a path or name is the second argument",
+            )
+    parts = [encoded(endpoint), encoded("" if id is None else str(id))]
+    return "/".join(part for part in parts if part) + "/"
+
+
+def normal(path: Any) -> str:
+    """The path in full: one slash at its start, none at its end; of a structure, the path in it.
+
+    >>> normal("docs//a.txt/")
+    '/docs/a.txt'
+    """
+    given = getattr(path, "key", path)
+    if not isinstance(given, str):
+        raise UsageError(f"a path on the server is text, not a {type(path).__name__}")
+    return "/" + "/".join(segments(given))
+
+
+def join(directory: str, name: str) -> str:
+    """The path of something in a directory.
+
+    >>> join("/", "a.txt")
+    '/a.txt'
+    """
+    return normal(f"{directory}/{name}")
+
+
+def split(path: str) -> Tuple[str, str]:
+    """A path's directory and last name.
+
+    >>> split("/docs/a.txt")
+    ('/docs', 'a.txt')
+
+    :raises UsageError: the root has no name.
+    """
+    directory, _, name = normal(path).rpartition("/")
+    if not name:
+        raise UsageError("the root directory is not a file")
+    return directory or "/", name

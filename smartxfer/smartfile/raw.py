@@ -1,0 +1,106 @@
+"""A client's relation to the API: address, raw calls, errors.
+
+Source: SmartFile protocol, sections 1 to 4.
+"""
+
+from typing import Any, Mapping, Optional
+
+import requests
+
+from smartxfer.client import ServiceClient
+from smartxfer.errors import HTTPError, UsageError
+from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.errors import error_of
+from smartxfer.smartfile.forms import body_of
+from smartxfer.smartfile.paths import api_path
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transport import Answer, Call
+
+__all__ = ["DEFAULT_URL", "RawClient"]
+
+DEFAULT_URL = "https://app.smartfile.com"
+
+
+class RawClient(ServiceClient):
+    """What both clients are made of, but for their credentials and the workflows.
+
+    :param url: address of the API; by default SMARTFILE_API_URL, else the vendor's.
+    :param version: of the API.
+    :param throttle_wait: False raises at once where the API asks to come back later.
+    """
+
+    def __init__(
+        self, url: Optional[str] = None, *, version: str = "2", throttle_wait: bool = True, **options: Any
+    ) -> None:
+        super().__init__(url, **options)
+        if not str(version).replace(".", "").isalnum():
+            raise UsageError(f"{version!r} is no version of the API", hint='leave it out, or say "2"')
+        self.version = str(version)
+        self._throttle_wait = throttle_wait
+
+    # -- raw calls --------------------------------------------------------------------------------------
+
+    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
+        path = self._path(endpoint, id)
+        if method == "GET":
+            decode = not path.startswith("path/data/")
+            return self._wire.exchange(self._calls.describe("GET", path, params, decode=decode))
+        with body_of(params) as (content_type, body):
+            # A file that is sent again replaces itself; another POST may do its work twice.
+            again = True if path.startswith("path/data/") and method == "POST" else None
+            call = Call(
+                method,
+                f"{self._calls.api}/{path}",
+                headers={"Content-Type": content_type},
+                body=body,
+                sign=self._sign,
+                idempotent=again,
+            )
+            return self._wire.exchange(call)
+
+    def _path(self, endpoint: str, id: Any) -> str:
+        return api_path(endpoint, getattr(id, "key", id))
+
+    @property
+    def _calls(self) -> Calls:
+        return Calls(
+            self._wire,
+            f"{self.base_url}/api/{self.version}",
+            self._sign,
+            self._clock,
+            send=self._wire.fetch,
+            pause=self._clock.sleep,
+        )
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the credentials to one attempt."""
+        raise LookupError(f"{type(self).__name__} has no credentials")
+
+    @property
+    def _account(self) -> str:
+        """Who it is, for the journals; no secret."""
+        raise LookupError(f"{type(self).__name__} has no credentials")
+
+    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+        return error_of(
+            answer,
+            method,
+            url,
+            policy=self._retry,
+            clock=self._clock,
+            throttle_wait=self._throttle_wait,
+        )
+
+    def _operation(
+        self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
+    ) -> Operation:
+        return Operation(
+            policy=self._retry,
+            workers=self._max_workers,
+            clock=self._clock,
+            cancel=cancel,
+            deadline=deadline,
+            progress=progress,
+        )

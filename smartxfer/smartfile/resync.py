@@ -1,0 +1,255 @@
+"""One file brought up to date by a delta: signature, delta, patch, and a checksum that has the last word.
+
+Source: SmartFile protocol, sections 7 and 9.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any, ContextManager, Iterator, Optional
+
+import attrs
+
+from smartxfer import delta
+from smartxfer.errors import ChecksumMismatch, CommunicationError, DeltaError, NotFound, SourceChanged
+from smartxfer.smartfile import downloading
+from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.models import Info
+from smartxfer.smartfile.uploading import send_files
+from smartxfer.transfer.body import PartBody
+from smartxfer.transfer.digest import digest_of
+from smartxfer.transfer.disk import local_error
+from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.ranges import Incoming, open_range
+from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.sink import FileSink
+from smartxfer.transfer.source import open_source
+from smartxfer.transfer.tree import Item
+from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transport import Call
+
+__all__ = ["ALGORITHM", "Resync", "SyncResult"]
+
+log = logging.getLogger("smartxfer.smartfile")
+
+#: What both sides reckon in the end; the strong sums of a signature are too weak to be trusted alone.
+ALGORITHM = "sha256"
+#: Files of fewer blocks than this are sent whole: a signature would cost as much.
+_LEAST_BLOCKS = 4
+
+
+@attrs.frozen
+class SyncResult(FileResult):
+    """What became of one file, and what it cost.
+
+    :param method: ``"delta"``, ``"plain"`` (sent or fetched whole) or ``"none"`` (nothing to do).
+    :param bytes_sent: bytes of file, signature or delta that went up.
+    :param bytes_received: bytes that came down.
+    """
+
+    method: str = "plain"
+    bytes_sent: int = 0
+    bytes_received: int = 0
+
+    @property
+    def bytes_saved(self) -> int:
+        """Bytes that did not travel, compared with the whole file; never less than 0."""
+        return max(0, self.bytes - self.bytes_sent - self.bytes_received)
+
+
+class _Plain(Exception):
+    """A delta is of no use here."""
+
+
+class Resync:
+    """Brings files up to date, one at a time, under one operation.
+
+    :param deltas: whether signatures and deltas can be made on this machine.
+    """
+
+    def __init__(self, calls: Calls, operation: Operation, width: int, deltas: bool) -> None:
+        self._calls = calls
+        self._watched = calls.watched(operation)
+        self._operation = operation
+        self._width = width
+        self._deltas = deltas
+
+    # -- up ---------------------------------------------------------------------------------------------
+
+    def up(self, item: Item, path: str, there: Optional[Info]) -> SyncResult:
+        """Bring the server's file up to date with the local one.
+
+        :param there: the server's file as it stands; None where there is none.
+        """
+        moved = _Moved()
+        try:
+            with tempfile.TemporaryDirectory(prefix="smartxfer-") as place:
+                return self._up_by_delta(item, path, there, Path(place), moved)
+        except (_Plain, DeltaError, ChecksumMismatch, NotFound) as reason:
+            log.info("%s is sent whole: %s", path, reason)
+        [result] = settle(send_files(self._calls, self._operation, [(item, path)], 1, ALGORITHM))
+        return moved.result(result, "plain", sent=item.size)
+
+    def _up_by_delta(
+        self, item: Item, path: str, there: Optional[Info], place: Path, moved: "_Moved"
+    ) -> SyncResult:
+        local = self._local_of(item)
+        block = self._block(item.size, there)
+        assert there is not None
+        signature, change = place / "signature", place / "delta"
+        self._fetch(self._calls.signature(path, block), signature, f"{path} (signature)", moved)
+        with open(signature, "rb") as file:
+            delta.read_signature(file, basis_size=there.size)
+        size = self._operation.call(lambda: delta.delta(signature, local, change))
+        if size >= item.size:
+            raise _Plain("the delta is as large as the file")
+        item.open_unchanged().close()
+        self._patch(path, change, moved)
+        held = self._operation.call(lambda: self._watched.checksums([path], ALGORITHM)[path])
+        ours = self._operation.call(lambda: digest_of(local, ALGORITHM))
+        if held != ours:
+            raise ChecksumMismatch("the patched file is another: it changed meanwhile")
+        item.open_unchanged().close()
+        return moved.result(_verified(path, local, item.size, ours), "delta")
+
+    def _patch(self, path: str, change: Path, moved: "_Moved") -> None:
+        single = self._calls.untried(self._operation)
+
+        def send(part: Part, body: Body) -> None:
+            single.send(self._calls.sync("patch", path, "delta", body))
+
+        lane = UploadLane(
+            Upload(
+                name=f"{path} (delta)",
+                open_source=lambda: open_source(change),
+                plan=lambda size: [Part(0, 0, size)],
+                send_part=send,
+                finish=lambda: ("size", None),
+                repeatable=False,  # a patch fits the file it was made for, not the patched one
+            ),
+            self._operation,
+            1,
+        )
+        self._operation.reporter.queue(f"{path} (delta)", change.stat().st_size)
+        self._operation.run([lane], 1)
+        moved.sent += change.stat().st_size
+        try:
+            settle([lane.result])
+        except CommunicationError as error:
+            # Whether the patch went in, the checksum tells.
+            log.info("%s: %s", path, error)
+
+    # -- down -------------------------------------------------------------------------------------------
+
+    def down(self, local: Path, there: Info) -> SyncResult:
+        """Bring the local file up to date with the server's."""
+        moved = _Moved()
+        try:
+            with _beside(local) as place:
+                return self._down_by_delta(local, there, place, moved)
+        except (_Plain, DeltaError, ChecksumMismatch) as reason:
+            log.info("%s is fetched whole: %s", there.path, reason)
+        digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
+        wanted = downloading.describe(self._calls, there, FileSink(local), (ALGORITHM, digest))
+        self._operation.reporter.queue(there.path, there.size)
+        lane = DownloadLane(wanted, self._operation, self._width)
+        self._operation.run([lane], 1)
+        [result] = settle([lane.result])
+        return moved.result(result, "plain", received=result.bytes)
+
+    def _down_by_delta(self, local: Path, there: Info, place: Path, moved: "_Moved") -> SyncResult:
+        if not local.is_file():
+            raise _Plain("there is no local file")
+        before = local.stat()
+        block = self._block(before.st_size, there)
+        signature, change, fresh = place / "signature", place / "delta", place / "new"
+        size = self._operation.call(lambda: delta.signature(local, signature, block_length=block))
+        if there.size is not None and size >= there.size:
+            raise _Plain("the signature is as large as the file")
+        with contextlib.closing(open_source(signature)) as source:
+            body = PartBody(source, Part(0, 0, size), lambda count: None)
+            call = self._calls.sync("delta", there.path, "signature", body)
+            self._fetch(call, change, f"{there.path} (delta)", moved)
+        moved.sent += size
+        made = self._operation.call(lambda: delta.patch(local, change, fresh))
+        held = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM)[there.path])
+        ours = self._operation.call(lambda: digest_of(fresh, ALGORITHM))
+        if held != ours:
+            raise ChecksumMismatch("the patched file is another: it changed meanwhile")
+        now = local.stat()
+        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+            raise SourceChanged(f"{local} changed while it was brought up to date")
+        try:
+            shutil.copymode(str(local), str(fresh))
+            os.replace(str(fresh), str(local))
+        except OSError as error:
+            raise local_error(error, local) from None
+        return moved.result(_verified(there.path, local, made, ours), "delta")
+
+    # -- both -------------------------------------------------------------------------------------------
+
+    def _block(self, size: int, there: Optional[Info]) -> int:
+        """The block length for a delta; raises where there is no use in one."""
+        if there is None:
+            raise _Plain("there is no such file on the server")
+        if not self._deltas:
+            raise _Plain("there is no librsync on this machine")
+        old = there.size or 0
+        block = delta.block_length_for(max(size, old))
+        if min(size, old) < _LEAST_BLOCKS * block:
+            raise _Plain("it is a small file")
+        return block
+
+    def _local_of(self, item: Item) -> Path:
+        if item.path is None:
+            raise _Plain("it is not a local file")
+        return item.path
+
+    def _fetch(self, call: Call, into: Path, name: str, moved: "_Moved") -> None:
+        def source(start: int, stop: Optional[int]) -> ContextManager[Incoming]:
+            return open_range(self._calls.wire, call, start, stop, None)
+
+        self._operation.reporter.queue(name, None)
+        wanted = Download(name=name, sink=FileSink(into), identity={"call": call.what}, open_range=source)
+        lane = DownloadLane(wanted, self._operation, 1)
+        self._operation.run([lane], 1)
+        moved.received += settle([lane.result])[0].bytes
+
+
+class _Moved:
+    """Bytes that went over the line for one file, whatever for."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.received = 0
+
+    def result(self, of: FileResult, method: str, sent: int = 0, received: int = 0) -> SyncResult:
+        """The result, with what it cost."""
+        fields: Any = attrs.asdict(of, recurse=False)
+        return SyncResult(
+            **fields,
+            method=method,
+            bytes_sent=self.sent + sent,
+            bytes_received=self.received + received,
+        )
+
+
+def _verified(name: str, path: Path, size: int, digest: str) -> FileResult:
+    return FileResult(name, path, size, digest=f"{ALGORITHM}:{digest}", verified=ALGORITHM)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A directory beside ``path``, on the same file system; gone afterwards."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        place = tempfile.TemporaryDirectory(prefix=".smartxfer-", dir=str(path.parent))
+    except OSError as error:
+        raise local_error(error, path) from None
+    with place as name:
+        yield Path(name)

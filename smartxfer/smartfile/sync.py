@@ -1,0 +1,268 @@
+"""Synchronisation: files and directories brought up to date by moving what differs.
+
+Source: SmartFile protocol, sections 7 and 9.
+"""
+
+import logging
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Tuple
+
+from smartxfer import delta
+from smartxfer.errors import NotFound, SmartxferError, UsageError
+from smartxfer.smartfile import trees
+from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.client import SmartFileClient
+from smartxfer.smartfile.models import Info
+from smartxfer.smartfile.paths import join, normal, split
+from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult
+from smartxfer.transfer.digest import digest_of
+from smartxfer.transfer.names import distinct_paths, resolve_inside, safe_path
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.result import settle
+from smartxfer.transfer.source import path_of
+from smartxfer.transfer.tree import Item, collect
+
+__all__ = ["SyncClient", "SyncResult"]
+
+log = logging.getLogger("smartxfer.smartfile")
+
+#: Checksums that are asked for in one task.
+_BATCH = 100
+
+
+class SyncClient:
+    """Brings files up to date, in either direction, by moving only what differs.
+
+    Deltas are made with the system's librsync; where it is missing, and for small or new files, whole files
+    are moved.  Afterwards both sides' SHA-256 is compared, always.  It is no two-way synchronisation: the
+    side that is named last is made like the first, and nothing is ever removed.
+
+    :param api: a BasicClient or OAuthClient.
+
+    Source: SmartFile protocol, sections 7 and 9.
+    """
+
+    def __init__(self, api: SmartFileClient) -> None:
+        self.api = api
+        self._told = False
+
+    def upload(
+        self,
+        local: Any,
+        remote: str,
+        *,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> SyncResult:
+        """Bring a file on the server up to date with a local one.
+
+        :param local: path of a file.
+        :param remote: its path on the server, or a directory that exists.
+        :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
+        :param cancel: anything with ``is_set()``; a delta in the making is not interrupted.
+        :param deadline: seconds after which to stop.
+        :return: what was moved, how, and that it was verified.
+        :raises SourceChanged: the local file changed meanwhile.
+
+        Source: SmartFile protocol, section 7.
+        """
+        items = collect([local])
+        if len(items) != 1 or items[0].path is None or "/" in items[0].name:
+            raise UsageError("upload() takes the path of one file", hint="upload_tree() takes a directory")
+        [item] = items
+        with self._operation(progress, cancel, deadline) as operation:
+            calls = self._calls.watched(operation)
+            path = operation.call(lambda: trees.target(calls, remote, item.name))
+            there = operation.call(lambda: _file(calls.find(path)))
+            return self._resync(operation).up(item, path, there)
+
+    def download(
+        self,
+        local: Any,
+        remote: str,
+        *,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> SyncResult:
+        """Bring a local file up to date with one on the server.
+
+        :param local: its path, or a directory that exists.
+        :param remote: path of the file on the server.
+        :raises NotFound: there is none.
+        :raises SourceChanged: the local file changed meanwhile.
+
+        Otherwise like :meth:`upload`.
+        """
+        target = path_of(local)
+        if target is None:
+            raise UsageError(f"{local!r} is not a path")
+        with self._operation(progress, cancel, deadline) as operation:
+            calls = self._calls.watched(operation)
+            there = operation.call(lambda: calls.stat(normal(remote)))
+            if not there.isfile:
+                raise UsageError(f"{there.path} is a directory", hint="download_tree() takes a directory")
+            if target.is_dir():
+                target = target / safe_path(split(there.path)[1]).name
+            return self._resync(operation).down(target, there)
+
+    def upload_tree(
+        self,
+        local: Any,
+        remote: str,
+        *,
+        dry_run: bool = False,
+        follow_symlinks: bool = False,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> List[SyncResult]:
+        """Bring a directory on the server up to date with a local one; nothing there is removed.
+
+        :param local: path of a directory; what is in it comes to stand below ``remote``.
+        :param remote: directory on the server, made if missing.
+        :param dry_run: change nothing: say of each file what would be done.
+        :return: one result per file.  Of a dry run, ``method`` is ``"delta"`` where one would be tried.
+        :raises BatchError: some files failed; ``.results`` tells which.
+        """
+        tree = trees.TreeUp(local, normal(remote), follow_symlinks)
+        with self._operation(progress, cancel, deadline) as operation:
+            calls = self._calls.watched(operation)
+            there = operation.call(lambda: _files_below(calls, tree.path))
+            pairs = [(item, path, there.get(path)) for item, path in tree.pairs]
+            same = operation.call(
+                lambda: self._same(calls, [(_path(item), info) for item, _, info in pairs])
+            )
+            if not dry_run:
+                operation.call(lambda: trees.make_directories(calls, [tree.path, *tree.folders]))
+            resync = self._resync(operation)
+            results = []
+            for item, path, info in pairs:
+                if path in same:
+                    results.append(_nothing(path, _path(item), item.size, same[path]))
+                elif dry_run:
+                    results.append(self._planned(path, _path(item), item.size, info))
+                else:
+                    results.append(_tried(lambda: resync.up(item, path, info), path))  # noqa: B023
+            return settle(results)  # type: ignore[return-value]
+
+    def download_tree(
+        self,
+        local: Any,
+        remote: str,
+        *,
+        dry_run: bool = False,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> List[SyncResult]:
+        """Bring a local directory up to date with one on the server; nothing here is removed.
+
+        :param local: path of a directory, made if missing; names from the server cannot leave it.
+        :param remote: directory on the server.
+
+        Otherwise like :meth:`upload_tree`.
+        """
+        directory = path_of(local)
+        if directory is None:
+            raise UsageError(f"{local!r} is not a path")
+        with self._operation(progress, cancel, deadline) as operation:
+            calls = self._calls.watched(operation)
+            root = normal(remote)
+            there = operation.call(lambda: _files_below(calls, root, missing=False))
+            names = distinct_paths([path[len(root.rstrip("/")) + 1 :] for path in there])
+            pairs = [(directory / name, name, info) for name, info in zip(names, there.values())]
+            same = operation.call(lambda: self._same(calls, [(path, info) for path, _, info in pairs]))
+            if not dry_run:
+                directory.mkdir(parents=True, exist_ok=True)
+            resync = self._resync(operation)
+            results = []
+            for path, name, info in pairs:
+                size = info.size or 0
+                if info.path in same:
+                    results.append(_nothing(info.path, path, size, same[info.path]))
+                elif dry_run:
+                    results.append(self._planned(info.path, path, size, info if path.is_file() else None))
+                else:
+                    inside = resolve_inside(directory, name)
+                    results.append(_tried(lambda: resync.down(inside, info), info.path))  # noqa: B023
+            return settle(results)  # type: ignore[return-value]
+
+    # -- inside -----------------------------------------------------------------------------------------
+
+    @property
+    def _calls(self) -> Calls:
+        return self.api._calls
+
+    def _operation(
+        self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
+    ) -> Operation:
+        return self.api._operation(progress, cancel, deadline)
+
+    def _resync(self, operation: Operation) -> Resync:
+        deltas = delta.available()
+        if not deltas and not self._told:
+            self._told = True
+            log.info("there is no librsync on this machine: whole files are moved")
+        return Resync(self._calls, operation, self.api._max_workers, deltas)
+
+    def _same(self, calls: Calls, pairs: List[Tuple[Path, Optional[Info]]]) -> Dict[str, str]:
+        """Paths on the server whose file has the bytes of the local one, with their digest."""
+        alike = {
+            info.path: path
+            for path, info in pairs
+            if info is not None and path.is_file() and path.stat().st_size == info.size
+        }
+        paths = list(alike)
+        held: Dict[str, str] = {}
+        for start in range(0, len(paths), _BATCH):
+            held.update(calls.checksums(paths[start : start + _BATCH], ALGORITHM))
+        return {path: digest for path, digest in held.items() if digest_of(alike[path], ALGORITHM) == digest}
+
+    def _planned(self, name: str, path: Path, size: int, there: Optional[Info]) -> SyncResult:
+        method = "delta" if there is not None and delta.available() else "plain"
+        return SyncResult(name, path, size, method=method)
+
+
+def _path(item: Item) -> Path:
+    assert item.path is not None  # directories hold nothing else
+    return item.path
+
+
+def _file(info: Optional[Info]) -> Optional[Info]:
+    if info is not None and not info.isfile:
+        raise UsageError(f"{info.path} is a directory on the server")
+    return info
+
+
+def _files_below(calls: Calls, path: str, missing: bool = True) -> Dict[str, Info]:
+    """The files below a directory of the server, by path; none where there is no directory."""
+    try:
+        found = {normal(info.path): info for _, _, files in trees.walk(calls, path) for info in files}
+    except NotFound:
+        if not missing:
+            raise
+        return {}
+    outside = [name for name in found if not name.startswith(join(path, "x")[:-1])]
+    if outside:
+        raise NotFound(f"{outside[0]} does not lie below {path}")
+    return found
+
+
+def _nothing(name: str, path: Path, size: int, digest: str) -> SyncResult:
+    return SyncResult(
+        name, path, size, digest=f"{ALGORITHM}:{digest}", verified=ALGORITHM, method="none"
+    )
+
+
+def _tried(step: Any, name: str) -> SyncResult:
+    """The result of a step; of a failed one, what failed."""
+    try:
+        result: SyncResult = step()
+    except (SmartxferError, OSError) as error:
+        return SyncResult(name, error=error, method="plain")
+    return result
+

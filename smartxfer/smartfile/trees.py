@@ -1,0 +1,190 @@
+"""Directories: where a file goes, what is below a directory, and whole directories up and down.
+
+Source: SmartFile protocol, section 5.
+"""
+
+import logging
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from smartxfer.errors import ClientError, NotFound, UsageError
+from smartxfer.smartfile import downloading
+from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.models import Info
+from smartxfer.smartfile.paths import join, normal, split
+from smartxfer.smartfile.uploading import send_files
+from smartxfer.transfer.into import Wanted, fetch_into
+from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.names import distinct_paths, resolve_inside
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.source import path_of
+from smartxfer.transfer.tree import collect, directories
+
+__all__ = ["TreeUp", "digest_of", "fetch", "target", "walk"]
+
+log = logging.getLogger("smartxfer.smartfile")
+
+
+def target(calls: Calls, path: str, name: str) -> str:
+    """The path in full of a file that goes to ``path``: into it where it is a directory."""
+    if path.endswith("/"):
+        return join(path, name)
+    full = normal(path)
+    found = calls.find(full)
+    if found is not None and found.isdir and not found.isfile:
+        return join(full, name)
+    return full
+
+
+def walk(calls: Calls, path: str) -> Iterator[Tuple[str, List[Info], List[Info]]]:
+    """(path, directories, files) of a directory and all below it, parents first."""
+    waiting = [path]
+    while waiting:
+        here = waiting.pop()
+        files: List[Info] = []
+        inner: List[Info] = []
+        for child in calls.children(here):
+            # An archive can be looked into like a directory; it is a file.
+            (files if child.isfile else inner).append(child)
+        yield here, inner, files
+        waiting += [child.path for child in reversed(inner)]
+
+
+def digest_of(calls: Calls, path: str, algorithm: Optional[str]) -> Optional[Tuple[str, str]]:
+    """(algorithm, hex) as the server reckons it; None without an algorithm."""
+    return None if algorithm is None else (algorithm, calls.checksums([path], algorithm)[path])
+
+
+class TreeUp:
+    """A local directory on its way to one on the server."""
+
+    def __init__(self, directory: Any, path: str, follow_symlinks: bool) -> None:
+        given = path_of(directory)
+        if given is None or not given.is_dir():
+            raise UsageError(f"{directory!r} is not a directory", hint="upload() sends a single file")
+        self.root = given.absolute()
+        self.path = path
+        items = collect([("tree", self.root)], follow_symlinks, none=True)
+        #: (file, its path on the server)
+        self.pairs = [(item, join(path, item.name[len("tree/") :])) for item in items]
+        self.folders = [join(path, name) for name in directories(self.root, follow_symlinks)]
+
+    def run(
+        self, calls: Calls, operation: Operation, account: str, at_once: int, checksum: Optional[str]
+    ) -> List[FileResult]:
+        """Make the directories, send the files; the results, in the order of the files."""
+        key = {
+            "service": "smartfile",
+            "api": calls.api,
+            "account": account,
+            "path": self.path,
+            "tree": str(self.root),
+        }
+        with Journal(key, f"{self.root} to {self.path}", clock=calls.clock) as journal:
+            watched = calls.watched(operation)
+            sent = operation.call(lambda: self._sent(watched, journal))
+            operation.call(lambda: make_directories(watched, [self.path, *self.folders]))
+            missing = [(item, path) for item, path in self.pairs if path not in sent]
+            results = send_files(calls, operation, missing, at_once, checksum, journal)
+            by_path = {result.name: result for result in results}
+            ordered = [sent.get(path) or by_path[path] for _, path in self.pairs]
+            if all(result.ok for result in ordered):
+                journal.forget()
+            return ordered
+
+    def _sent(self, calls: Calls, journal: Journal) -> Dict[str, FileResult]:
+        """Results of an earlier run, for files that still are as it left them, here and there."""
+        noted = {
+            path: item
+            for item, path in self.pairs
+            if journal.state.get(path) == [item.size, item.mtime_ns]
+        }
+        if not noted:
+            return {}
+        there = {info.path: info.size for _, _, files in walk(calls, self.path) for info in files}
+        return {
+            path: FileResult(path, item.path, item.size, verified="size", resumed=item.size)
+            for path, item in noted.items()
+            if there.get(path) == item.size
+        }
+
+
+def make_directories(calls: Calls, paths: List[str]) -> None:
+    """Make the directories that are missing, parents first; what is there is left as it is."""
+    known = {"/"}
+    fresh = set()
+    for path in paths:
+        for step in _steps(path):
+            if step in known:
+                continue
+            known.add(step)
+            parent = split(step)[0]
+            if parent in fresh or calls.find(step) is None:
+                _make(calls, step)
+                fresh.add(step)
+
+
+def _steps(path: str) -> List[str]:
+    """A path and its parents, from the top.
+
+    >>> _steps("/a/b")
+    ['/a', '/a/b']
+    """
+    names = path.strip("/").split("/")
+    return ["/" + "/".join(names[: count + 1]) for count in range(len(names)) if names[count]]
+
+
+def _make(calls: Calls, path: str) -> None:
+    try:
+        calls.mkdir(path)
+    except ClientError:
+        found = calls.find(path)
+        if found is None or not found.isdir:
+            raise
+        log.debug("%s was made by somebody else", path)
+
+
+def fetch(
+    calls: Calls, operation: Operation, path: str, directory: Any, at_once: int, checksum: Optional[str]
+) -> List[FileResult]:
+    """Fetch what is in a directory on the server; the results, failed ones included."""
+    local = path_of(directory)
+    if local is None:
+        raise UsageError(f"{directory!r} is not a path")
+    watched = calls.watched(operation)
+    levels = operation.call(lambda: list(walk(watched, path)))
+    files = [info for _, _, found in levels for info in found]
+    folders = [info for _, found, _ in levels for info in found]
+    digests: Dict[str, str] = {}
+    if checksum is not None and files:
+        paths = [info.path for info in files]
+        digests = operation.call(lambda: watched.checksums(paths, checksum))
+
+    def wanted(info: Info) -> Wanted:
+        digest = (checksum, digests[info.path]) if checksum is not None else None
+        return Wanted(
+            key=f"{info.path} {info.size} {info.time}",
+            name=_below(info.path, path),
+            size=info.size,
+            describe=lambda sink: downloading.describe(watched, info, sink, digest),
+        )
+
+    identity = {"service": "smartfile", "api": calls.api, "path": path}
+    results = fetch_into(local, [wanted(info) for info in files], identity, operation, at_once, at_once)
+    names = [_below(info.path, path) for info in folders]
+    for relative in distinct_paths(names):
+        resolve_inside(local, relative / "inside")
+    return results
+
+
+def _below(path: str, root: str) -> str:
+    """A path relative to a directory above it.
+
+    :raises NotFound: it does not lie below: what the server lists is not what it was asked for.
+    """
+    full = normal(path)
+    prefix = root.rstrip("/") + "/"
+    if not full.startswith(prefix):
+        raise NotFound(f"{full} does not lie below {root}")
+    return full[len(prefix) :]
+

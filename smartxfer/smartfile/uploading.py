@@ -1,0 +1,153 @@
+"""Files on their way up: one request each, looked after when its answer is lost, checked when it is there.
+
+Source: SmartFile protocol, sections 5 and 7.
+"""
+
+import contextlib
+import logging
+from typing import Any, List, Mapping, Optional, Sequence, Tuple
+
+from smartxfer.errors import (
+    ChecksumMismatch,
+    CommunicationError,
+    DecodeError,
+    NetworkError,
+    Throttled,
+    Truncated,
+)
+from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.models import Info
+from smartxfer.smartfile.paths import normal
+from smartxfer.transfer.digest import digest_of_source
+from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.tree import Item
+from smartxfer.transfer.upload import Body, Upload, UploadLane
+
+__all__ = ["send_files"]
+
+log = logging.getLogger("smartxfer.smartfile")
+
+
+def send_files(
+    calls: Calls,
+    operation: Operation,
+    pairs: Sequence[Tuple[Item, str]],
+    at_once: int,
+    checksum: Optional[str] = None,
+    journal: Optional[Journal] = None,
+) -> List[FileResult]:
+    """Send files to their paths; the results, failed ones included.
+
+    :param pairs: what is sent, and the path it gets on the server.
+    :param checksum: algorithm by which the server is asked what it holds; None compares sizes.
+    """
+    lanes = []
+    for item, path in pairs:
+        operation.reporter.queue(path, item.size)
+        sending = _Sending(calls, operation, item, path, checksum, journal)
+        lanes.append(UploadLane(sending.describe(), operation, 1))
+    operation.run(lanes, at_once)
+    return [lane.result for lane in lanes]
+
+
+class _Sending:
+    """One file's upload."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        operation: Operation,
+        item: Item,
+        path: str,
+        checksum: Optional[str],
+        journal: Optional[Journal],
+    ) -> None:
+        self._single = calls.untried(operation)
+        self._watched = calls.watched(operation)
+        self._item = item
+        self._path = path
+        self._checksum = checksum
+        self._journal = journal
+        self._lost = False
+
+    def describe(self) -> Upload:
+        """The file as the engine wants it: in one part, empty or not."""
+        return Upload(
+            name=self._path,
+            open_source=self._item.open_unchanged,
+            plan=lambda size: [Part(0, 0, size)],
+            send_part=self._send,
+            finish=self._finish,
+        )
+
+    def _send(self, part: Part, body: Body) -> None:
+        if self._lost and self._arrived():
+            log.info("%s had arrived, though the answer was lost", self._path)
+            return
+        try:
+            answer = self._single.store(self._path, body)
+        except NetworkError as error:
+            self._lost = not isinstance(error, Throttled)
+            raise
+        self._check(answer)
+
+    def _arrived(self) -> bool:
+        """Whether the server holds the file, as far as it can say now; sending it again is always right."""
+        try:
+            info = self._single.stat(self._path)
+            if not info.isfile or info.size != self._item.size:
+                return False
+            held = self._single.checksums([self._path], "MD5")[self._path]
+        except CommunicationError:
+            return False
+        return held == self._digest("md5")
+
+    def _check(self, answer: Any) -> None:
+        """Compare what the server says it stored: one info object, or an array of them."""
+        found = answer if isinstance(answer, list) else [answer]
+        infos = [Info.from_wire(entry) for entry in found if isinstance(entry, Mapping) and "path" in entry]
+        if not infos:
+            infos = [self._single.stat(self._path)]
+        stored = [info for info in infos if normal(info.path) == self._path]
+        if not stored:
+            raise DecodeError(
+                f"{self._path} is stored as {infos[0].path!r}",
+                hint="the server does not take this name as it is: give the file another",
+            )
+        size = stored[0].size
+        if size is not None and size != self._item.size:
+            raise Truncated(
+                f"{self._path}: the server stored {size} of {self._item.size} bytes",
+                got=size,
+                expected=self._item.size,
+            )
+
+    def _finish(self) -> Tuple[str, Optional[str]]:
+        verified: Tuple[str, Optional[str]] = ("size", None)
+        if self._checksum is not None:
+            algorithm = self._checksum
+            held = self._watched.checksums([self._path], algorithm)[self._path]
+            ours = self._digest(algorithm)
+            if held != ours:
+                raise ChecksumMismatch(
+                    f"{self._path}: the server holds other bytes than were sent",
+                    hint="send it again",
+                    algorithm=algorithm,
+                    expected=ours,
+                    actual=held,
+                )
+            verified = (algorithm, f"{algorithm}:{ours}")
+        if self._journal is not None and self._item.path is not None:
+            self._journal.note_soon(**{self._path: [self._item.size, self._item.mtime_ns]})
+        return verified
+
+    def _digest(self, algorithm: str) -> str:
+        source = self._item.open_unchanged()
+        with contextlib.ExitStack() as stack:
+            if self._item.path is not None:
+                stack.callback(source.close)
+            return digest_of_source(source, algorithm)
+
