@@ -69,6 +69,10 @@ class FormBody:
     def __len__(self) -> int:
         return sum(len(segment) for segment in self._segments)
 
+    def __iter__(self) -> Iterator[Union[bytes, memoryview]]:
+        """The blocks; requests streams only what can be iterated."""
+        return iter(lambda: self.read(1 << 20), b"")
+
     def seek(self, offset: int, whence: int = 0) -> int:
         """Rewind; only to the start."""
         if (offset, whence) != (0, 0):
@@ -82,7 +86,7 @@ class FormBody:
     def read(self, size: int = -1) -> Union[bytes, memoryview]:
         """The next block; all that is left without a ``size``."""
         if size < 0:
-            return b"".join(bytes(block) for block in iter(lambda: self.read(1 << 20), b""))
+            return b"".join(bytes(block) for block in self)
         while self._next < len(self._segments):
             segment = self._segments[self._next]
             if isinstance(segment, PartBody):

@@ -1,0 +1,257 @@
+"""Raw calls: what goes out, what comes back."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any, Iterator
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import pytest
+import responses
+from fakeclock import FakeClock
+
+from smartxfer.errors import CredentialError, DecodeError, NotFound, RateLimited, Throttled, UsageError
+from smartxfer.smartfile import APIError, BasicClient, RequestError, ResponseError
+from smartxfer.transport import RetryPolicy
+
+API = "https://files.example.com/api/2/"
+
+
+@pytest.fixture
+def web() -> Iterator[responses.RequestsMock]:
+    with responses.RequestsMock() as mock:
+        yield mock
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def api(clock: FakeClock) -> Iterator[BasicClient]:
+    with BasicClient("k" * 30, "p" * 30, url="https://files.example.com/", clock=clock) as client:
+        yield client
+
+
+def test_calling_the_client_is_get(web: responses.RequestsMock, api: BasicClient) -> None:
+    web.get(API + "ping/", json={"ping": "pong"})
+    assert api.get("/ping") == api("/ping") == {"ping": "pong"}
+    sent = web.calls[0].request
+    assert sent.headers["Authorization"].startswith("Basic ")
+    assert sent.headers["User-Agent"].startswith("smartxfer/")
+
+
+def test_arguments_of_get_stand_in_the_query(web: responses.RequestsMock, api: BasicClient) -> None:
+    web.get(API + "path/info/a%20b/", json={})
+    api.get("/path/info", "/a b", children=True, fields=["name", "size"], page=2, nothing=None)
+    query = parse_qsl(urlsplit(web.calls[0].request.url).query)  # type: ignore[arg-type]
+    assert query == [("children", "true"), ("fields", "name"), ("fields", "size"), ("page", "2")]
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete"])
+def test_other_arguments_stand_in_a_form(
+    web: responses.RequestsMock, api: BasicClient, method: str
+) -> None:
+    web.add(method.upper(), API + "path/oper/remove/", json={"uuid": "u"})
+    assert getattr(api, method)("/path/oper/remove/", path=["/a", "/ü&b"], force=False) == {"uuid": "u"}
+    sent = web.calls[0].request
+    assert sent.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(sent.body.decode()) == {"path": ["/a", "/ü&b"], "force": ["false"]}  # type: ignore[union-attr]
+
+
+def parts_of(request: Any) -> list[tuple[bytes, bytes]]:
+    boundary = request.headers["Content-Type"].partition("boundary=")[2].encode()
+    found = []
+    for part in request.body.split(b"--" + boundary)[1:-1]:
+        head, _, content = part[2:-2].partition(b"\r\n\r\n")
+        found.append((head.split(b"\r\n")[0].partition(b"form-data; ")[2], content))
+    assert int(request.headers["Content-Length"]) == len(request.body)
+    return found
+
+
+def test_files_make_a_multipart_form(web: responses.RequestsMock, api: BasicClient, tmp_path: Path) -> None:
+    seen = []
+
+    def look(request: Any) -> Any:
+        seen.append(parts_of(request))
+        return 200, {"Content-Type": "application/json"}, "[]"
+
+    web.add_callback("POST", API + "path/data/docs/", look)
+    path = tmp_path / "on disk.bin"
+    path.write_bytes(b"three")
+    with open(path, "rb") as file:
+        api.post(
+            "/path/data/",
+            "/docs",
+            file=("foobar.png", io.BytesIO(b"one")),
+            text=io.StringIO("zwei ü"),
+            disk=file,
+            path=path,
+            raw=("x.bin", b"four"),
+            empty=("empty", b""),
+            note="a field",
+        )
+    assert seen[0] == [
+        (b'name="note"', b"a field"),
+        (b'name="file"; filename="foobar.png"', b"one"),
+        (b'name="text"; filename="text"', "zwei ü".encode()),
+        (b'name="disk"; filename="on disk.bin"', b"three"),
+        (b'name="path"; filename="on disk.bin"', b"three"),
+        (b'name="raw"; filename="x.bin"', b"four"),
+        (b'name="empty"; filename="empty"', b""),
+    ]
+
+
+def test_a_file_opened_as_text_is_refused(api: BasicClient, tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("x")
+    with open(path) as file, pytest.raises(UsageError, match="'rb'"):
+        api.post("/path/data/", file=file)
+    with pytest.raises(UsageError, match="name, bytes"):
+        api.post("/path/data/", file=b"\xff")
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/hal+json"])
+def test_json_of_any_spelling_is_decoded(web: responses.RequestsMock, api: BasicClient, kind: str) -> None:
+    web.get(API + "whoami/", body='{"user": "é"}'.encode(), content_type=kind)
+    assert api.get("whoami") == {"user": "é"}
+
+
+def test_a_file_is_never_decoded(web: responses.RequestsMock, api: BasicClient) -> None:
+    web.get(API + "path/data/a.json/", json={"a": 1}, headers={"Content-Length": "8"})
+    with api.get("/path/data/", "a.json") as file:
+        assert file.length == 8
+        assert json.loads(file.read()) == {"a": 1}
+
+
+def test_what_is_no_json_comes_as_a_file(web: responses.RequestsMock, api: BasicClient) -> None:
+    web.get(API + "path/export/", body=b"a,b\n", content_type="text/csv")
+    assert api.get("/path/export").read() == b"a,b\n"
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_nothing_is_none(web: responses.RequestsMock, api: BasicClient, status: int) -> None:
+    web.delete(API + "link/u/", status=status, body=b"", headers={"Content-Length": "0"})
+    assert api.delete("/link", "u") is None
+
+
+def test_broken_json_is_an_error(web: responses.RequestsMock, api: BasicClient) -> None:
+    web.get(API + "ping/", body=b"{", content_type="application/json")
+    with pytest.raises(DecodeError):
+        api.get("/ping")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "detail"),
+    [
+        (b'{"field_errors": {"username": ["taken"]}}', "application/json", {"username": ["taken"]}),
+        (b'{"detail": "no such path"}', "application/json; charset=utf-8", "no such path"),
+        (b'{"src": ["missing"]}', "application/json", ["missing"]),
+        (b'["one", "two"]', "application/json", ["one", "two"]),
+        (b'"text"', "application/json", "text"),
+        (b"null", "application/json", None),
+        (b"{", "application/json", "{"),
+        (b"<html>not here</html>", "text/html", ""),
+        (b"plain\nwords", "text/plain", "plain words"),
+        (b"", "text/plain", ""),
+        (b"[" * 100_000, "application/json", "[" * 500),
+    ],
+)
+def test_an_error_body_of_any_shape(
+    web: responses.RequestsMock, api: BasicClient, body: bytes, kind: str, detail: Any
+) -> None:
+    web.get(API + "path/info/x/", status=404, body=body, content_type=kind)
+    with pytest.raises(ResponseError) as caught:
+        api.get("/path/info", "x")
+    error = caught.value
+    assert isinstance(error, NotFound)
+    assert isinstance(error, APIError)
+    assert not isinstance(error, RequestError)
+    assert (error.status_code, error.detail) == (404, detail)  # type: ignore[attr-defined]
+    assert error.response.status == 404  # type: ignore[attr-defined]
+    assert len(str(error)) < 800
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "wait"),
+    [
+        (503, {"X-Throttle": "throttled; next=0.01 sec"}, 0.01),
+        (503, {"X-Throttle": "throttled; next=3 sec", "Retry-After": "9"}, 3.0),
+        (503, {"X-Throttle": "rubbish"}, 1.0),
+        (503, {"X-Throttle": "", "X-Throttle-Wait-Seconds": "2.5"}, 2.5),
+        (429, {"Retry-After": "0.1"}, 0.1),
+        (429, {"X-Throttle-Wait-Seconds": "7"}, 7.0),
+        (429, {}, 1.0),
+    ],
+)
+def test_a_throttled_request_is_made_again(
+    web: responses.RequestsMock,
+    api: BasicClient,
+    clock: FakeClock,
+    status: int,
+    headers: dict[str, str],
+    wait: float,
+) -> None:
+    web.post(API + "path/oper/move/", status=status, headers=headers)
+    web.post(API + "path/oper/move/", json={"uuid": "u"})
+    assert api.post("/path/oper/move/", src="/a", dst="/b")["uuid"] == "u"
+    assert clock.waits == [wait]
+
+
+def test_a_throttled_body_is_sent_whole_again(web: responses.RequestsMock, api: BasicClient) -> None:
+    sent = []
+
+    def look(request: Any) -> Any:
+        sent.append(parts_of(request)[0][1])
+        throttled = {"X-Throttle": "throttled; next=0.01 sec"}
+        return (503, throttled, "") if len(sent) < 3 else (200, {"Content-Type": "application/json"}, "[]")
+
+    web.add_callback("POST", API + "path/data/", look)
+    file = io.BytesIO(b"skipped" + b"x" * 100_000)
+    file.seek(7)
+    api.post("/path/data/", file=("a", file))
+    assert sent == [b"x" * 100_000] * 3
+
+
+def test_a_wait_that_is_too_long_is_an_error(web: responses.RequestsMock, api: BasicClient) -> None:
+    web.get(API + "ping/", status=503, headers={"X-Throttle": "throttled; next=9999 sec"})
+    with pytest.raises(RateLimited, match="9999 s") as caught:
+        api.get("/ping")
+    assert isinstance(caught.value, RequestError)
+    assert caught.value.retry_after == 9999
+
+
+def test_waits_can_be_declined(web: responses.RequestsMock, clock: FakeClock) -> None:
+    web.get(API + "ping/", status=429, headers={"Retry-After": "1"})
+    with BasicClient("k", "p", url="https://files.example.com", throttle_wait=False, clock=clock) as api:
+        with pytest.raises(Throttled):
+            api.get("/ping")
+    assert clock.waits == []
+
+
+def test_tries_used_up(web: responses.RequestsMock, clock: FakeClock) -> None:
+    web.get(API + "ping/", status=429, headers={"Retry-After": "1"})
+    retry = RetryPolicy(attempts=3)
+    with BasicClient("k", "p", url="https://files.example.com", retry=retry, clock=clock) as api:
+        with pytest.raises(RequestError):
+            api.get("/ping")
+    assert clock.waits == [1.0, 1.0]
+
+
+def test_ping_needs_nobody(web: responses.RequestsMock, clock: FakeClock) -> None:
+    web.get(API + "ping/", json={"ping": "pong"})
+    with BasicClient(url="https://files.example.com", clock=clock) as api:
+        assert api.get("/ping") == {"ping": "pong"}
+        assert "Authorization" not in web.calls[0].request.headers
+        with pytest.raises(CredentialError, match="SMARTFILE_API_KEY") as caught:
+            api.get("/whoami")
+    assert isinstance(caught.value, APIError)
+
+
+def test_the_vendors_address_is_the_default() -> None:
+    with BasicClient("k", "p") as api:
+        assert api.base_url == "https://app.smartfile.com"
+        assert dict((name, source) for name, _, source in api.explain_credentials())["base_url"] == "default"
