@@ -9,7 +9,7 @@ import attrs
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, WaitTimeout
 from smartxfer.seams import Clock
-from smartxfer.smartfile.forms import FormBody, Segment, body_of, pairs_of
+from smartxfer.smartfile.forms import FORM, FormBody, Segment, encoded_form, pairs_of
 from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import api_path, encoded, normal, split
 from smartxfer.transfer.operation import Operation
@@ -60,15 +60,14 @@ class Calls:
         """
         if method == "GET":
             return Call(method, f"{self.api}/{path}", pairs_of(params), sign=self.sign, **options)
-        with body_of(params) as (content_type, body):
-            return Call(
-                method,
-                f"{self.api}/{path}",
-                headers={"Content-Type": content_type},
-                body=body,
-                sign=self.sign,
-                **options,
-            )
+        return Call(
+            method,
+            f"{self.api}/{path}",
+            headers={"Content-Type": FORM},
+            body=encoded_form(params),
+            sign=self.sign,
+            **options,
+        )
 
     def _oper(self, name: str, params: Mapping[str, Any], **options: Any) -> Any:
         return self.send(self.describe("POST", f"path/oper/{name}/", params, **options)).json()

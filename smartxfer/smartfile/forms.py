@@ -17,7 +17,9 @@ from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.source import open_source
 
-__all__ = ["FormBody", "body_of", "pairs_of"]
+__all__ = ["FORM", "FormBody", "body_of", "encoded_form", "pairs_of"]
+
+FORM = "application/x-www-form-urlencoded"
 
 Pairs = List[Tuple[str, str]]
 Segment = Union[bytes, PartBody]
@@ -45,6 +47,11 @@ def _text(value: Any) -> str:
     except UnicodeError:
         raise UsageError(f"not valid Unicode: {value!r}", hint="give a file as (name, bytes)") from None
     return text
+
+
+def encoded_form(params: Mapping[str, Any]) -> bytes:
+    """A form of plain fields."""
+    return urlencode(pairs_of(params)).encode("ascii")
 
 
 class FormBody:
@@ -117,9 +124,9 @@ def body_of(params: Mapping[str, Any]) -> Iterator[Encoded]:
     A value that can be read, or a pair of a name and such a value, is a file, and makes the form multipart.
     """
     files = {name: value for name, value in params.items() if _is_file(value)}
-    fields = pairs_of({name: value for name, value in params.items() if name not in files})
+    fields = {name: value for name, value in params.items() if name not in files}
     if not files:
-        yield "application/x-www-form-urlencoded", urlencode(fields).encode("ascii")
+        yield FORM, encoded_form(fields)
         return
     with contextlib.ExitStack() as stack:
         parts = []
@@ -131,7 +138,7 @@ def body_of(params: Mapping[str, Any]) -> Iterator[Encoded]:
             stack.callback(source.close)
             whole: Segment = PartBody(source, Part(0, 0, source.size), _nobody) if source.size else b""
             parts.append((field, source.name, whole))
-        form = FormBody(fields, parts)
+        form = FormBody(pairs_of(fields), parts)
         yield form.content_type, form
 
 

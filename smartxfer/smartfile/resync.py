@@ -14,7 +14,15 @@ from typing import Any, ContextManager, Iterator, Optional
 import attrs
 
 from smartxfer import delta
-from smartxfer.errors import ChecksumMismatch, CommunicationError, DeltaError, NotFound, SourceChanged
+from smartxfer.errors import (
+    BadRequest,
+    ChecksumMismatch,
+    CommunicationError,
+    DeltaError,
+    NotFound,
+    ServerError,
+    SourceChanged,
+)
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
@@ -66,6 +74,15 @@ class _Plain(Exception):
     """A delta is of no use here."""
 
 
+#: After these the whole file is moved: the server has no sync API, or what came of it is of no use.
+_USELESS = (_Plain, DeltaError, ChecksumMismatch, NotFound, BadRequest, ServerError)
+
+
+def _tell(path: str, reason: BaseException) -> None:
+    level = logging.DEBUG if isinstance(reason, _Plain) else logging.WARNING
+    log.log(level, "%s is moved whole: %s", path, reason)
+
+
 class Resync:
     """Brings files up to date, one at a time, under one operation.
 
@@ -90,8 +107,8 @@ class Resync:
         try:
             with tempfile.TemporaryDirectory(prefix="smartxfer-") as place:
                 return self._up_by_delta(item, path, there, Path(place), moved)
-        except (_Plain, DeltaError, ChecksumMismatch, NotFound) as reason:
-            log.info("%s is sent whole: %s", path, reason)
+        except _USELESS as reason:
+            _tell(path, reason)
         [result] = settle(send_files(self._calls, self._operation, [(item, path)], 1, ALGORITHM))
         return moved.result(result, "plain", sent=item.size)
 
@@ -152,8 +169,8 @@ class Resync:
         try:
             with _beside(local) as place:
                 return self._down_by_delta(local, there, place, moved)
-        except (_Plain, DeltaError, ChecksumMismatch) as reason:
-            log.info("%s is fetched whole: %s", there.path, reason)
+        except _USELESS as reason:
+            _tell(there.path, reason)
         digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
         wanted = downloading.describe(self._calls, there, FileSink(local), (ALGORITHM, digest))
         self._operation.reporter.queue(there.path, there.size)

@@ -3,6 +3,7 @@
 Source: SmartFile protocol, sections 7 and 9.
 """
 
+import functools
 import logging
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -146,7 +147,7 @@ class SyncClient:
                 elif dry_run:
                     results.append(self._planned(path, _path(item), item.size, info))
                 else:
-                    results.append(_tried(lambda: resync.up(item, path, info), path))  # noqa: B023
+                    results.append(_tried(functools.partial(resync.up, item, path, info), path))
             return settle(results)  # type: ignore[return-value]
 
     def download_tree(
@@ -188,7 +189,7 @@ class SyncClient:
                     results.append(self._planned(info.path, path, size, info if path.is_file() else None))
                 else:
                     inside = resolve_inside(directory, name)
-                    results.append(_tried(lambda: resync.down(inside, info), info.path))  # noqa: B023
+                    results.append(_tried(functools.partial(resync.down, inside, info), info.path))
             return settle(results)  # type: ignore[return-value]
 
     # -- inside -----------------------------------------------------------------------------------------

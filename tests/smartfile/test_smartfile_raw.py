@@ -254,4 +254,4 @@ def test_ping_needs_nobody(web: responses.RequestsMock, clock: FakeClock) -> Non
 def test_the_vendors_address_is_the_default() -> None:
     with BasicClient("k", "p") as api:
         assert api.base_url == "https://app.smartfile.com"
-        assert dict((name, source) for name, _, source in api.explain_credentials())["base_url"] == "default"
+        assert ("base_url", "https://app.smartfile.com", "default") in api.explain_credentials()
