@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
@@ -17,23 +17,6 @@ from smartxfer.smartfile import APIError, BasicClient, RequestError, ResponseErr
 from smartxfer.transport import RetryPolicy
 
 API = "https://files.example.com/api/2/"
-
-
-@pytest.fixture
-def web() -> Iterator[responses.RequestsMock]:
-    with responses.RequestsMock() as mock:
-        yield mock
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def api(clock: FakeClock) -> Iterator[BasicClient]:
-    with BasicClient("k" * 30, "p" * 30, url="https://files.example.com/", clock=clock) as client:
-        yield client
 
 
 def test_calling_the_client_is_get(web: responses.RequestsMock, api: BasicClient) -> None:
