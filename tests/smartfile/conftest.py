@@ -1,13 +1,16 @@
-"""SmartFile behind canned answers: no server, no waits."""
+"""SmartFile behind canned answers, and a running local one."""
 
 from __future__ import annotations
 
-from typing import Iterator
+from typing import Any, Iterator, List, Optional
 
 import pytest
 import responses
 from fakeclock import FakeClock
 
+from smartxfer import RetryPolicy
+from smartxfer.local import LocalServer
+from smartxfer.local.faults import Fault
 from smartxfer.smartfile import BasicClient
 
 
@@ -29,3 +32,45 @@ def api(clock: FakeClock) -> Iterator[BasicClient]:
     """A client of https://files.example.com."""
     with BasicClient("k" * 30, "p" * 30, url="https://files.example.com/", clock=clock) as client:
         yield client
+
+
+class Stand:
+    """A running server and clients of it that retry without waits."""
+
+    def __init__(self, **options: Any) -> None:
+        self.server = LocalServer(smartfile=options).start()
+        self.site = self.server.smartfile
+        self._clients: List[BasicClient] = []
+
+    def client(self, **options: Any) -> BasicClient:
+        """A client of its own, as a new process would make it."""
+        options = {"url": self.site.url, "retry": RetryPolicy(backoff=0), **options}
+        self._clients.append(BasicClient(self.site.api_key, self.site.password, **options))
+        return self._clients[-1]
+
+    def fault(self, match: str, effect: str, times: Optional[int] = 1, after: int = 0) -> Fault:
+        """Plan a fault; a test whose fault did not fire fails."""
+        return self.server.fault("smartfile", match, effect, times=times, after=after)
+
+    def close(self) -> None:
+        """End clients and server."""
+        for client in self._clients:
+            client.close()
+        self.server.stop()
+
+
+@pytest.fixture
+def stand() -> Iterator[Stand]:
+    """A server whose tasks are done at once."""
+    stand = Stand(task_polls=0)
+    try:
+        yield stand
+        assert stand.server.unfired() == []
+    finally:
+        stand.close()
+
+
+@pytest.fixture
+def live(stand: Stand) -> BasicClient:
+    """A client of the running server."""
+    return stand.client()

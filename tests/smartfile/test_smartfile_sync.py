@@ -1,0 +1,184 @@
+"""Synchronisation: what differs moves, a checksum has the last word, and whole files where a delta is of no use."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smartxfer import delta
+from smartxfer.errors import NotFound, SourceChanged, UsageError
+from smartxfer.smartfile import BasicClient, SyncClient
+
+SIZE = 2_000_000
+
+
+@pytest.fixture
+def sync(live: BasicClient) -> SyncClient:
+    return SyncClient(live)
+
+
+def edited(data: bytes) -> bytes:
+    """The same but for an insertion, a deletion and a change."""
+    return data[:1000] + b"inserted" + data[1000:900_000] + data[900_100:-50_000] + b"#" * 100 + data[-50_000:]
+
+
+@pytest.fixture
+def old() -> bytes:
+    return os.urandom(SIZE)
+
+
+def test_up_by_delta(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+    stand.site.write("/a.bin", old)
+    local = tmp_path / "a.bin"
+    local.write_bytes(edited(old))
+    result = sync.upload(local, "/a.bin")
+    assert stand.site.read("/a.bin") == edited(old)
+    assert (result.method, result.verified, result.bytes) == ("delta", "sha256", len(edited(old)))
+    assert result.bytes_sent < SIZE * 0.05
+    assert result.bytes_saved > SIZE * 0.9
+    assert stand.site.count("POST /api/2/path/data/*") == 0
+
+
+def test_down_by_delta(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+    stand.site.write("/a.bin", edited(old))
+    local = tmp_path / "a.bin"
+    local.write_bytes(old)
+    local.chmod(0o640)
+    result = sync.download(local, "/a.bin")
+    assert local.read_bytes() == edited(old)
+    assert local.stat().st_mode & 0o777 == 0o640
+    assert (result.method, result.verified) == ("delta", "sha256")
+    assert result.bytes_received < SIZE * 0.05
+    assert stand.site.count("GET /api/2/path/data/*") == 0
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_a_new_file_is_moved_whole(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+    local = tmp_path / "a.bin"
+    local.write_bytes(old)
+    up = sync.upload(local, "/")
+    assert (up.method, up.bytes_sent, up.bytes_saved) == ("plain", SIZE, 0)
+    down = sync.download(tmp_path / "new.bin", "/a.bin")
+    assert (down.method, down.bytes_received, down.bytes_saved) == ("plain", SIZE, 0)
+    assert (tmp_path / "new.bin").read_bytes() == old == stand.site.read("/a.bin")
+
+
+def test_small_files_and_other_files_are_moved_whole(stand: Any, sync: SyncClient, tmp_path: Path) -> None:
+    stand.site.write("/small", b"x" * 100)
+    stand.site.write("/other", os.urandom(100_000))
+    for name, data in {"small": b"y" * 100, "other": os.urandom(100_000)}.items():
+        (tmp_path / name).write_bytes(data)
+        assert sync.upload(tmp_path / name, "/" + name).method == "plain"
+        assert stand.site.read("/" + name) == data
+
+
+@pytest.mark.parametrize("step", ["signature", "patch"])
+@pytest.mark.parametrize("effect", ["status 404", "status 400", "flip 100", "lose-answer"])
+def test_a_broken_step_up(
+    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, step: str, effect: str
+) -> None:
+    stand.site.write("/a.bin", old)
+    local = tmp_path / "a.bin"
+    local.write_bytes(edited(old))
+    stand.fault(f"* /api/2/path/sync/{step}/*", effect)
+    result = sync.upload(local, "/a.bin")
+    assert stand.site.read("/a.bin") == edited(old)
+    assert result.verified == "sha256"
+
+
+@pytest.mark.parametrize("effect", ["status 404", "status 400", "flip 100", "lose-answer", "reset-after 100"])
+def test_a_broken_step_down(
+    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, effect: str
+) -> None:
+    stand.site.write("/a.bin", edited(old))
+    local = tmp_path / "a.bin"
+    local.write_bytes(old)
+    stand.fault("POST /api/2/path/sync/delta/*", effect)
+    result = sync.download(local, "/a.bin")
+    assert local.read_bytes() == edited(old)
+    assert result.verified == "sha256"
+    assert os.listdir(tmp_path) == ["a.bin"]
+
+
+def test_without_librsync(
+    sync: SyncClient, tmp_path: Path, old: bytes, stand: Any, monkeypatch: Any, caplog: Any
+) -> None:
+    monkeypatch.setattr(delta, "available", lambda: False)
+    stand.site.write("/a.bin", old)
+    local = tmp_path / "a.bin"
+    local.write_bytes(edited(old))
+    caplog.set_level(logging.INFO, "smartxfer.smartfile")
+    assert sync.upload(local, "/a.bin").method == "plain"
+    assert sync.download(local, "/a.bin").method == "plain"
+    assert stand.site.read("/a.bin") == edited(old)
+    said = [record for record in caplog.records if "no librsync" in record.getMessage()]
+    assert [record.levelno for record in said if record.levelno >= logging.INFO] == [logging.INFO]
+
+
+def test_a_local_file_that_changes_is_not_replaced(
+    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: Any
+) -> None:
+    stand.site.write("/a.bin", edited(old))
+    local = tmp_path / "a.bin"
+    local.write_bytes(old)
+    patch = delta.patch
+
+    def meanwhile(*args: Any) -> int:
+        made = patch(*args)
+        local.write_bytes(b"written meanwhile")
+        return made
+
+    monkeypatch.setattr(delta, "patch", meanwhile)
+    with pytest.raises(SourceChanged):
+        sync.download(local, "/a.bin")
+    assert local.read_bytes() == b"written meanwhile"
+
+
+def test_trees(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+    root = tmp_path / "root"
+    (root / "sub").mkdir(parents=True)
+    (root / "same").write_bytes(b"same")
+    (root / "sub" / "changed").write_bytes(edited(old))
+    (root / "sub" / "new").write_bytes(b"new")
+    stand.site.write("/r/same", b"same")
+    stand.site.write("/r/sub/changed", old)
+    stand.site.write("/r/kept", b"kept")
+    planned = sync.upload_tree(root, "/r", dry_run=True)
+    assert {result.name: result.method for result in planned} == {
+        "/r/same": "none",
+        "/r/sub/changed": "delta",
+        "/r/sub/new": "plain",
+    }
+    assert sorted(stand.site.files()) == ["/r/kept", "/r/same", "/r/sub/changed"]
+    assert stand.site.read("/r/sub/changed") == old
+    done = sync.upload_tree(root, "/r")
+    assert [result.method for result in done] == [result.method for result in planned]
+    assert stand.site.read("/r/sub/changed") == edited(old)
+    assert stand.site.read("/r/kept") == b"kept"
+    assert {result.method for result in sync.upload_tree(root, "/r")} == {"none"}
+
+    back = tmp_path / "back"
+    assert {result.method for result in sync.download_tree(back, "/r", dry_run=True)} == {"plain"}
+    assert not back.exists()
+    sync.download_tree(back, "/r")
+    (back / "sub" / "changed").write_bytes(old)
+    methods = {result.name: result.method for result in sync.download_tree(back, "/r")}
+    assert methods == {"/r/kept": "none", "/r/same": "none", "/r/sub/changed": "delta", "/r/sub/new": "none"}
+    assert (back / "sub" / "changed").read_bytes() == edited(old)
+
+
+def test_what_cannot_be_synchronised(live: BasicClient, sync: SyncClient, tmp_path: Path) -> None:
+    live.mkdir("/d")
+    (tmp_path / "f").write_bytes(b"x")
+    with pytest.raises(UsageError, match="upload_tree"):
+        sync.upload(tmp_path, "/d")
+    with pytest.raises(UsageError, match="download_tree"):
+        sync.download(tmp_path / "f", "/d")
+    with pytest.raises(NotFound):
+        sync.download(tmp_path / "f", "/missing")
+    with pytest.raises(NotFound):
+        sync.download_tree(tmp_path, "/missing")

@@ -1,0 +1,115 @@
+"""Directories up and down, against the local server."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smartxfer.errors import BatchError, UsageError
+from smartxfer.smartfile import BasicClient
+from smartxfer.smartfile.trees import _steps
+
+UPLOAD = "POST /api/2/path/data/*"
+NAMES = ["a.txt", "sub/b.txt", "sub/deep er/ç#.bin", "zero"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    for number, name in enumerate(NAMES):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(os.urandom(number * 10_000) if name != "zero" else b"")
+    (root / "empty" / "inner").mkdir(parents=True)
+    return root
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*") if path.is_file()
+    }
+
+
+def test_up_and_down(stand: Any, live: BasicClient, tree: Path, tmp_path: Path) -> None:
+    sent = live.upload_tree(tree, "/new/place")
+    assert [result.name for result in sent] == [f"/new/place/{name}" for name in NAMES]
+    assert {path: stand.site.read(path) for path in stand.site.files()} == {
+        f"/new/place/{name}": data for name, data in contents(tree).items()
+    }
+    assert live.stat("/new/place/empty/inner").isdir
+    fetched = live.download_tree("/new/place", tmp_path / "back", checksum="md5")
+    assert {result.verified for result in fetched} == {"md5"}
+    assert contents(tmp_path / "back") == contents(tree)
+    assert (tmp_path / "back/empty/inner").is_dir()
+    assert not list((tmp_path / "back").rglob("*.part*"))
+
+
+def test_directories_that_are_there_are_used(stand: Any, live: BasicClient, tree: Path) -> None:
+    live.mkdir("/new")
+    live.mkdir("/new/sub")
+    live.upload_tree(tree, "/new")
+    assert len(stand.site.files()) == 4
+
+
+def test_a_broken_run_goes_on(stand: Any, tree: Path) -> None:
+    fault = stand.fault(UPLOAD, "status 400", times=1)
+    with pytest.raises(BatchError) as caught:
+        stand.client(max_workers=1).upload_tree(tree, "/new")
+    assert len(caught.value.errors) == 1
+    assert fault.fired == 1
+    before = stand.site.count(UPLOAD)
+    results = stand.client().upload_tree(tree, "/new")
+    assert stand.site.count(UPLOAD) == before + 1
+    assert sorted(result.resumed == result.bytes for result in results) == [False, True, True, True]
+    assert {path: stand.site.read(path) for path in stand.site.files()} == {
+        f"/new/{name}": data for name, data in contents(tree).items()
+    }
+
+
+def test_a_file_that_changed_is_sent_again(stand: Any, tree: Path) -> None:
+    stand.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
+    with pytest.raises(BatchError):
+        stand.client(max_workers=1).upload_tree(tree, "/new")
+    (tree / "a.txt").write_bytes(b"changed")
+    stand.client().upload_tree(tree, "/new")
+    assert stand.site.read("/new/a.txt") == b"changed"
+
+
+def test_a_file_that_is_gone_there_is_sent_again(stand: Any, live: BasicClient, tree: Path) -> None:
+    stand.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
+    with pytest.raises(BatchError):
+        stand.client(max_workers=1).upload_tree(tree, "/new")
+    live.remove("/new/zero")
+    live.upload_tree(tree, "/new")
+    assert len(stand.site.files()) == 4
+
+
+def test_a_broken_download_goes_on(stand: Any, live: BasicClient, tree: Path, tmp_path: Path) -> None:
+    live.upload_tree(tree, "/t")
+    stand.fault("GET /api/2/path/data/t/sub/b.txt*", "status 404")
+    with pytest.raises(BatchError):
+        stand.client(max_workers=1).download_tree("/t", tmp_path / "back")
+    before = stand.site.count("GET /api/2/path/data/*")
+    stand.client().download_tree("/t", tmp_path / "back")
+    assert stand.site.count("GET /api/2/path/data/*") == before + 1
+    assert contents(tmp_path / "back") == contents(tree)
+
+
+def test_what_is_no_directory(live: BasicClient, tree: Path) -> None:
+    with pytest.raises(UsageError, match="not a directory"):
+        live.upload_tree(tree / "a.txt")
+
+
+def test_an_empty_directory(live: BasicClient, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    assert live.upload_tree(tmp_path / "nothing", "/made") == []
+    assert live.stat("/made").isdir
+    assert live.download_tree("/made", tmp_path / "back") == []
+
+
+def test_steps() -> None:
+    assert _steps("/") == []
+    assert _steps("/a/b") == ["/a", "/a/b"]
