@@ -1,10 +1,10 @@
-"""``python -m benchmarks filesender``: run one benchmark and print its tables."""
+"""``python -m benchmarks NAME``: run one benchmark and print its tables."""
 
 import argparse
 import importlib
 import sys
 
-NAMES = ["filesender"]
+NAMES = ["delta", "filesender", "smartfile"]
 
 
 def main() -> int:

@@ -11,9 +11,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List
 
 from benchmarks.measure import Figures, command, median, python, take_turns
+from benchmarks.tables import Verdict, table
 from smartxfer import FileSenderClient, UserAuth
 
 CHUNK = 5 * 1024 * 1024
@@ -127,32 +128,6 @@ def _fill(path: Path, size: int) -> None:
             file.write(number.to_bytes(8, "big") + block[8:])
 
 
-def _table(title: str, measured: Dict[str, List[Figures]], size: int) -> None:
-    print(f"\n{title}: medians of {len(next(iter(measured.values())))} runs")
-    print(f"  {'side':<20}{'wall s':>9}{'MB/s':>9}{'CPU s':>9}{'peak MiB':>10}{'growth MiB':>12}")
-    for name, runs in measured.items():
-        wall = median(runs, "wall")
-        print(
-            f"  {name:<20}{wall:>9.3f}{size / wall / 1e6:>9.0f}{median(runs, 'cpu'):>9.3f}"
-            f"{median(runs, 'peak'):>10.1f}{median(runs, 'growth'):>12.1f}"
-        )
-
-
-class _Verdict:
-    """The figures in reach, and those that are not."""
-
-    def __init__(self) -> None:
-        self.missed = 0
-
-    def ratio(self, what: str, runs: Tuple[List[Figures], List[Figures]], key: str, most: float) -> None:
-        self.figure(what, median(runs[0], key) / median(runs[1], key), most, "x")
-
-    def figure(self, what: str, value: float, most: float, unit: str) -> None:
-        good = value <= most
-        self.missed += not good
-        print(f"  {what:<52}{value:>8.2f}{unit}  reach {most:g}{unit}  {'ok' if good else 'MISSED'}")
-
-
 def run(runs: int, size: int) -> int:
     """Measure, print, and say 1 when a figure is out of reach."""
     if importlib.util.find_spec("filesender") is None or shutil.which("curl") is None:
@@ -177,7 +152,7 @@ def _measure(bench: _Bench, runs: int, size: int) -> int:
         },
         runs,
     )
-    _table(f"{size // MIB} MiB up", up, size)
+    table(f"{size // MIB} MiB up", up, size)
     down = take_turns(
         {
             "smartxfer": lambda: bench.down(ours),
@@ -186,7 +161,7 @@ def _measure(bench: _Bench, runs: int, size: int) -> int:
         },
         runs,
     )
-    _table(f"{size // MIB} MiB down", down, size)
+    table(f"{size // MIB} MiB down", down, size)
     small = take_turns(
         {
             "smartxfer": lambda: bench.up(ours, [bench.small]),
@@ -194,13 +169,13 @@ def _measure(bench: _Bench, runs: int, size: int) -> int:
         },
         runs,
     )
-    _table("500 files of 1 KiB up", small, 500 * 1024)
+    table("500 files of 1 KiB up", small, 500 * 1024)
     sparse = _sparse(bench)
     print("\n2 GiB sparse file")
     for name, figures in sparse.items():
         print(f"  {name:<20}{figures['wall']:>9.3f} s{figures['growth']:>12.1f} MiB growth")
     print("\nratios")
-    verdict = _Verdict()
+    verdict = Verdict()
     mine, his, curl = "smartxfer", "filesender-client", "curl"
     verdict.ratio("up, CPU / filesender-client", (up[mine], up[his]), "cpu", 0.5)
     verdict.ratio("up, wall / filesender-client", (up[mine], up[his]), "wall", 0.9)

@@ -1,6 +1,7 @@
 """Timing one side at a time, each run in a process of its own, the sides taking turns."""
 
 import json
+import math
 import os
 import resource
 import statistics
@@ -9,7 +10,7 @@ import sys
 import time
 from typing import Any, Callable, Dict, List, Mapping, Sequence
 
-__all__ = ["Figures", "command", "median", "python", "report_from_child", "take_turns"]
+__all__ = ["Figures", "command", "high_water", "median", "python", "report_from_child", "take_turns"]
 
 Figures = Dict[str, float]
 
@@ -20,17 +21,17 @@ def report_from_child(prepare: Callable[[], Callable[[], Any]]) -> None:
     ``prepare`` imports and builds the client; what it returns is the work that is timed.
     """
     work = prepare()
-    idle = _high_water()
+    idle = high_water()
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.perf_counter()
     work()
     wall = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(json.dumps({"wall": wall, "cpu": cpu, "growth": _high_water() - idle, "peak": _high_water()}))
+    print(json.dumps({"wall": wall, "cpu": cpu, "growth": high_water() - idle, "peak": high_water()}))
 
 
-def _high_water() -> float:
+def high_water() -> float:
     """Largest resident size so far, in MiB."""
     with open("/proc/self/status", encoding="ascii") as status:
         [line] = [line for line in status if line.startswith("VmHWM")]
@@ -50,7 +51,10 @@ def python(side: str, work: str, arguments: Mapping[str, Any]) -> Figures:
 
 
 def command(arguments: Sequence[str]) -> Figures:
-    """Run another program and measure it from outside."""
+    """Run another program and measure it from outside.
+
+    Its peak is not a number where it is no larger than ours: a child starts with the peak of its parent.
+    """
     began = time.perf_counter()
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)
@@ -59,7 +63,8 @@ def command(arguments: Sequence[str]) -> Figures:
     if process.returncode:
         raise RuntimeError(f"{arguments[0]} ended with {process.returncode}")
     cpu = usage.ru_utime + usage.ru_stime
-    return {"wall": wall, "cpu": cpu, "growth": 0.0, "peak": usage.ru_maxrss / 1024}
+    peak = usage.ru_maxrss / 1024
+    return {"wall": wall, "cpu": cpu, "growth": math.nan, "peak": peak if peak > high_water() else math.nan}
 
 
 def take_turns(sides: Mapping[str, Callable[[], Figures]], runs: int) -> Dict[str, List[Figures]]:

@@ -72,7 +72,7 @@ _home = tempfile.TemporaryDirectory()
 os.environ["HOME"] = _home.name
 os.environ["SMARTXFER_STATE_DIR"] = os.path.join(_home.name, "state")
 for _name in list(os.environ):
-    if _name.upper().startswith("FILESENDER_") or _name.upper().endswith("_PROXY"):
+    if _name.upper().startswith(("FILESENDER_", "SMARTFILE_")) or _name.upper().endswith("_PROXY"):
         del os.environ[_name]
 _start = os.getcwd()
 os.chdir(_home.name)
@@ -99,14 +99,17 @@ class TestRole(SphinxRole):
         return [link], problems
 
 
-_sections = re.compile(r"(?<=\bsection) \d+(\.\d)?|(?<=\bsections) \d+(\.\d)?(?:(?:,| and)\s+\d+(\.\d)?)*")
+_sections = re.compile(r"(?<=\bsection) \d+(\.\d)?|(?<=\bsections) \d+(\.\d)?(?:(?:,| and| to)\s+\d+(\.\d)?)*")
+# Part of a documented name -> the protocol page that its docstring cites.
+_pages = {"filesender": "filesender", "canned": "filesender", "smartfile": "smartfile", "delta": "smartfile"}
 
 
 def link_sections(app, what, name, obj, options, lines):
-    """Make links of the sections that FileSender's docstrings cite; one that is not there is a warning."""
-    if "filesender" in name.lower() or "canned" in name:
+    """Make links of the sections that docstrings cite; one that is not there is a warning."""
+    page = next((page for part, page in _pages.items() if part in name.lower()), None)
+    if page is not None:
         linked = _sections.sub(
-            lambda found: re.sub(r"\d+(\.\d)?", r":ref:`\g<0> <filesender-\g<0>>`", found[0]), "\n".join(lines)
+            lambda found: re.sub(r"\d+(\.\d)?", rf":ref:`\g<0> <{page}-\g<0>>`", found[0]), "\n".join(lines)
         )
         lines[:] = linked.split("\n")
 

@@ -10,6 +10,7 @@ import click
 
 from smartxfer.cli.demo_files import Plan, make_files, parse_size
 from smartxfer.cli.demo_filesender import SITE, filesender_row
+from smartxfer.cli.demo_smartfile import smartfile_row
 from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import DIFFERS, code_of, report
 from smartxfer.cli.servers import fault_option, make_server
@@ -23,7 +24,7 @@ __all__ = ["demo"]
 RowOf = Callable[["LocalServer", Plan, Callable[[str], None]], Row]
 
 #: The services that are shown, by their names; each makes its own row.
-_SERVICES: Dict[str, RowOf] = {"FileSender": filesender_row}
+_SERVICES: Dict[str, RowOf] = {"FileSender": filesender_row, "SmartFile": smartfile_row}
 
 
 @click.command()
@@ -45,7 +46,8 @@ def demo(
     """Send files to a server on this machine, fetch them back, and compare them.
 
     FILE may be a directory.  Without any, files that are awkward to send are generated.  On the way an
-    upload is interrupted once and gone on with, and the connection is broken once.  Nothing is left behind.
+    upload is interrupted once and gone on with, the connection is broken once for each service, and a file
+    that changed is sent again as a delta, by a service that has them.  Nothing is left behind.
 
     The exit code is 6 when a file came back changed.
     """

@@ -1,14 +1,14 @@
 """What the demo shows for: one row for each service."""
 
 import json
-from typing import List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import attrs
 
 __all__ = ["Row", "as_json", "as_table"]
 
 _MEGA = 1_000_000
-_TITLES = ["service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "verified"]
+_TITLES = ["service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "saved", "verified"]
 
 
 @attrs.frozen
@@ -22,6 +22,7 @@ class Row:
     :param down_seconds: time for fetching.
     :param retries: tries that failed on the way and were made again.
     :param resumed: bytes that the second run of the upload did not have to send again.
+    :param saved: bytes that a delta spared when a file had changed; None where the service has no deltas.
     :param differing: names of files that came back changed, or not at all.
     :param failed: whether an error ended it early.
     """
@@ -33,6 +34,7 @@ class Row:
     down_seconds: float = 0.0
     retries: int = 0
     resumed: int = 0
+    saved: Optional[int] = None
     differing: Sequence[str] = ()
     failed: bool = False
 
@@ -58,6 +60,7 @@ def _cells(row: Row) -> List[str]:
         f"{_rate(row.bytes, row.down_seconds):.1f}",
         str(row.retries),
         f"{row.resumed:,}",
+        "-" if row.saved is None else f"{row.saved:,}",
         row.verified,
     ]
 
@@ -78,17 +81,18 @@ def as_table(rows: Sequence[Row]) -> List[str]:
 
 
 def as_json(row: Row) -> str:
-    """One row as a line of JSON; rates in megabytes (10**6) a second."""
-    return json.dumps(
-        {
-            "service": row.service,
-            "files": row.files,
-            "bytes": row.bytes,
-            "mb_s_up": round(_rate(row.bytes, row.up_seconds), 1),
-            "mb_s_down": round(_rate(row.bytes, row.down_seconds), 1),
-            "retries": row.retries,
-            "resumed": row.resumed,
-            "verified": row.verified,
-            "differing": list(row.differing),
-        }
-    )
+    """One row as a line of JSON; rates in megabytes (10**6) a second; ``saved`` where there are deltas."""
+    values: Dict[str, Any] = {
+        "service": row.service,
+        "files": row.files,
+        "bytes": row.bytes,
+        "mb_s_up": round(_rate(row.bytes, row.up_seconds), 1),
+        "mb_s_down": round(_rate(row.bytes, row.down_seconds), 1),
+        "retries": row.retries,
+        "resumed": row.resumed,
+        "verified": row.verified,
+        "differing": list(row.differing),
+    }
+    if row.saved is not None:
+        values["saved"] = row.saved
+    return json.dumps(values)

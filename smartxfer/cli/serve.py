@@ -14,6 +14,7 @@ __all__ = ["serve"]
 #: One line of Python for each service; it reads the variables that are printed above it.
 _PYTHON = {
     "filesender": "from smartxfer import FileSenderClient; client = FileSenderClient.from_environment()",
+    "smartfile": "from smartxfer.smartfile import BasicClient; api = BasicClient()",
 }
 
 
@@ -44,6 +45,13 @@ _PYTHON = {
     metavar="HOST:PORT",
     help="Name for which FileSender wants requests signed.  Default: the host without port.",
 )
+@click.option(
+    "--smartfile-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port of SmartFile.  Default: any free one.",
+)
 @fault_option
 def serve(
     data: Optional[str],
@@ -52,6 +60,7 @@ def serve(
     allow_remote: bool,
     filesender_port: int,
     filesender_server_name: Optional[str],
+    smartfile_port: int,
     faults: Tuple[str, ...],
 ) -> None:
     """Run every service on this machine until Ctrl-C or SIGTERM.
@@ -65,6 +74,7 @@ def serve(
         host=host,
         allow_remote=allow_remote,
         filesender={"port": filesender_port, "server_name": filesender_server_name},
+        smartfile={"port": smartfile_port},
     )
     try:
         with server:

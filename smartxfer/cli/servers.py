@@ -34,11 +34,12 @@ def make_server(
     export: Optional[str] = None,
     host: str = "127.0.0.1",
     allow_remote: bool = False,
-    filesender: Optional[Mapping[str, Any]] = None,
+    **options: Optional[Mapping[str, Any]],
 ) -> "LocalServer":
     """A local server with its faults planned, not yet started.
 
     :param faults: as ``--fault`` takes them.
+    :param options: options of each service by its name, ``filesender={...}``.
     :raises UsageError: werkzeug is missing, or an option or a fault is not understood.
     """
     try:
@@ -47,7 +48,7 @@ def make_server(
         raise UsageError('the local server needs werkzeug: pip install "smartxfer[local]"') from None
     from smartxfer.local import LocalServer
 
-    server = LocalServer(data, export=export, host=host, allow_remote=allow_remote, filesender=filesender)
+    server = LocalServer(data, export=export, host=host, allow_remote=allow_remote, **options)
     try:
         for spec in faults:
             plan_fault(server, spec)

@@ -5,14 +5,43 @@ import os
 import shlex
 import tempfile
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple, Type, Union
 
 from smartxfer.errors import UsageError
 from smartxfer.local.faults import Fault, FaultBook
 from smartxfer.local.filesender import FileSender
+from smartxfer.local.listener import Listener, Seen
 from smartxfer.local.objects import private_directory
+from smartxfer.local.smartfile import SmartFile
 
-__all__ = ["LocalServer"]
+__all__ = ["LocalServer", "Service"]
+
+
+class Service(Protocol):
+    """What the server needs of each of its services."""
+
+    listener: Listener
+    #: Address, without a slash at its end.
+    url: str
+
+    @property
+    def env(self) -> Dict[str, str]:
+        """Environment variables that point a client at it."""
+
+    @property
+    def requests(self) -> List[Seen]:
+        """The latest requests, oldest first."""
+
+    def start(self) -> None:
+        """Begin to answer."""
+
+    def stop(self, *, running: bool = True) -> None:
+        """Stop answering, and let go of everything."""
+
+
+#: Every service, in the order in which they are started and shown. Each class takes its options, and
+#: ``host``, ``data`` and ``faults`` by keyword; its ``name`` is the keyword of its options.
+SERVICES: Tuple[Type[Any], ...] = (FileSender, SmartFile)
 
 
 class LocalServer:
@@ -22,10 +51,15 @@ class LocalServer:
         removed by :meth:`stop`.
     :param host: address to bind.
     :param allow_remote: permit an address that is not loopback.
-    :param filesender: options of FileSender, see :class:`smartxfer.local.filesender.Site`.
     :param export: file that gets shell ``export`` lines (mode 0600) once every service answers.
+    :param options: options of each service by its name: ``filesender={...}`` as in
+        :class:`smartxfer.local.filesender.Site`, ``smartfile={...}`` as in
+        :class:`smartxfer.local.smartfile.Site`.
     :raises UsageError: an option is unknown, the host is not loopback, or it cannot be bound.
     """
+
+    filesender: FileSender
+    smartfile: SmartFile
 
     def __init__(
         self,
@@ -33,9 +67,13 @@ class LocalServer:
         *,
         host: str = "127.0.0.1",
         allow_remote: bool = False,
-        filesender: Optional[Mapping[str, Any]] = None,
         export: "Union[str, os.PathLike[str], None]" = None,
+        **options: Optional[Mapping[str, Any]],
     ) -> None:
+        names = [service.name for service in SERVICES]
+        unknown = sorted(set(options) - set(names))
+        if unknown:
+            raise UsageError("no such service: {}; there are {}".format(", ".join(unknown), ", ".join(names)))
         if not allow_remote and not _is_loopback(host):
             raise UsageError(
                 f"{host} is not a loopback address; the local server has no defences, "
@@ -50,21 +88,23 @@ class LocalServer:
         else:
             self.data = private_directory(os.path.expanduser(os.fspath(data)))
         self._state = "new"
+        #: The services by name.
+        self.services: Dict[str, Service] = {}
         try:
-            self.filesender = FileSender(
-                filesender,
-                host=host,
-                data=os.path.join(self.data, FileSender.name),
-                faults=self._book,
-            )
+            for service in SERVICES:
+                made = service(
+                    options.get(service.name),
+                    host=host,
+                    data=os.path.join(self.data, service.name),
+                    faults=self._book,
+                )
+                self.services[service.name] = made
+                setattr(self, service.name, made)
         except BaseException:
+            for running in self.services.values():
+                running.stop(running=False)
             self._clean()
             raise
-
-    @property
-    def services(self) -> Dict[str, FileSender]:
-        """The services by name."""
-        return {FileSender.name: self.filesender}
 
     @property
     def env(self) -> Dict[str, str]:

@@ -12,6 +12,8 @@ and ask for the fixture of a service; scripts that read their settings from the 
         my_script.send_report(client)
         assert server.filesender.transfers()[0]["status"] == "available"
 
+The services' fixtures are ``filesender`` and ``smartfile``.
+
 **Canned answers**, for tests of single calls, by the client's method::
 
     import responses

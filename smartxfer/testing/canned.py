@@ -12,6 +12,8 @@
 
 Every method has the cases ``"default"`` and ``"failure"``; :data:`CASES` has them all.  What a client asks on
 first use (limits, configuration) is answered as well, so that a case works on its own.
+
+The answers of SmartFile are in :data:`SMARTFILE_CASES`: ``canned.load("stat", service="smartfile")``.
 """
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
@@ -21,15 +23,22 @@ import responses
 
 from smartxfer.errors import UsageError
 from smartxfer.testing import canned_filesender as filesender
+from smartxfer.testing import canned_smartfile as smartfile
 
-__all__ = ["BASE_URL", "CASES", "Case", "load"]
+__all__ = ["BASE_URL", "CASES", "SMARTFILE_CASES", "SMARTFILE_URL", "Case", "load"]
 
-#: Address of the site that the canned answers stand for.
+#: Address of the FileSender site that the canned answers stand for.
 BASE_URL = filesender.BASE_URL
+#: Address of the SmartFile site that the canned answers stand for.
+SMARTFILE_URL = smartfile.BASE_URL
 
-#: Method name and case, and what is answered: HTTP method, path, and keywords of ``responses.add`` or a
-#: callback.
+#: FileSender's methods and cases, and what is answered: HTTP method, path, and keywords of ``responses.add``
+#: or a callback.
 CASES: Mapping[Tuple[str, str], List[filesender.Reply]] = filesender.CASES
+#: SmartFile's methods and cases, and what is answered, likewise.
+SMARTFILE_CASES: Mapping[Tuple[str, str], List[smartfile.Reply]] = smartfile.CASES
+
+_SERVICES: Mapping[str, Any] = {"filesender": filesender, "smartfile": smartfile}
 
 
 @attrs.frozen
@@ -54,30 +63,36 @@ def load(
     method: Union[str, Callable[..., Any]],
     case: str = "default",
     *,
-    base_url: str = BASE_URL,
+    base_url: Optional[str] = None,
     mock: Optional[responses.RequestsMock] = None,
+    service: str = "filesender",
 ) -> Case:
-    """Have ``responses`` answer as a FileSender site answers a client's method.
+    """Have ``responses`` answer as a site of the service answers a client's method.
 
     :param method: its name, or the method itself (``client.create_transfer``).
     :param case: ``"default"`` or ``"failure"``.
-    :param base_url: address of the site, without a trailing slash.
+    :param base_url: address of the site, without a trailing slash; None for the service's address here.
     :param mock: a ``RequestsMock``; None for the one of ``@responses.activate``.
+    :param service: ``"filesender"`` or ``"smartfile"``.
     :return: what was loaded, with facts to compare with.
-    :raises UsageError: there is no such method or case.
+    :raises UsageError: there is no such service, method or case.
 
-    Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10.
+    Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10; SmartFile protocol, sections 3 to 5.
     """
+    if service not in _SERVICES:
+        raise UsageError(f"no canned answers of {service!r}; there are {', '.join(_SERVICES)}")
+    replies = _SERVICES[service]
     name = method if isinstance(method, str) else method.__name__
-    if (name, case) not in CASES:
-        known = ", ".join(sorted({known for known, _ in CASES}))
+    if (name, case) not in replies.CASES:
+        known = ", ".join(sorted({known for known, _ in replies.CASES}))
         raise UsageError(f"no canned case {case!r} of {name!r}; there are default and failure of {known}")
+    address = replies.BASE_URL if base_url is None else base_url
     target: Any = responses if mock is None else mock
-    for verb, path, answer in CASES[name, case] + filesender.FIRST_USE:
-        url = filesender.matcher(base_url, path)
+    for verb, path, answer in replies.CASES[name, case] + replies.FIRST_USE:
+        url = replies.matcher(address, path)
         if callable(answer):
             target.add_callback(verb, url, callback=answer)
         else:
             target.add(verb, url, **answer)
-    expected = filesender.FAILURES[name] if case == "failure" else None
-    return Case(name, case, base_url, expected, dict(filesender.FACTS))
+    expected = replies.FAILURES[name] if case == "failure" else None
+    return Case(name, case, address, expected, dict(replies.FACTS))

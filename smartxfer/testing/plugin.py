@@ -3,21 +3,29 @@
 Register it in the top ``conftest.py``: ``pytest_plugins = ["smartxfer.testing.plugin"]``.
 """
 
+import contextlib
 import os
 from typing import Iterator, NamedTuple
 
 import pytest
 
-from smartxfer import FileSenderClient, UserAuth
+from smartxfer import BasicClient, FileSenderClient, UserAuth
 from smartxfer.local import LocalServer
 
-__all__ = ["LocalFileSender", "filesender", "smartxfer_server"]
+__all__ = ["LocalFileSender", "LocalSmartFile", "filesender", "smartfile", "smartxfer_server"]
 
 
 class LocalFileSender(NamedTuple):
     """A client, and the server that it talks to."""
 
     client: FileSenderClient
+    server: LocalServer
+
+
+class LocalSmartFile(NamedTuple):
+    """A client, and the server that it talks to."""
+
+    client: BasicClient
     server: LocalServer
 
 
@@ -43,11 +51,35 @@ def filesender(
     _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.filesender
     auth = UserAuth(site.username, site.api_key)
-    smartxfer_server.clear_faults()
-    with FileSenderClient(site.url, auth=auth) as client:
+    with _faults_ending(smartxfer_server), FileSenderClient(site.url, auth=auth) as client:
         yield LocalFileSender(client, smartxfer_server)
-    unfired = smartxfer_server.unfired()
-    smartxfer_server.clear_faults()
+
+
+@pytest.fixture
+def smartfile(
+    smartxfer_server: LocalServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[LocalSmartFile]:
+    """A SmartFile client with a key and password, and the server: ``client, server = smartfile``.
+
+    For the time of the test the variables SMARTFILE_* name the server (child processes included); nothing is
+    resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``; files
+    stay for the tests that follow: give each test a directory of its own.
+    """
+    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    site = smartxfer_server.smartfile
+    with _faults_ending(smartxfer_server), BasicClient(site.key, site.password, url=site.url) as client:
+        yield LocalSmartFile(client, smartxfer_server)
+
+
+@contextlib.contextmanager
+def _faults_ending(server: LocalServer) -> Iterator[None]:
+    """Faults that are planned meanwhile end here; one that did not take effect fails the test."""
+    server.clear_faults()
+    yield
+    unfired = server.unfired()
+    server.clear_faults()
     if unfired:
         pytest.fail(f"planned faults did not take effect: {unfired}", pytrace=False)
 

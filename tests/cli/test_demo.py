@@ -34,14 +34,25 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return directory
 
 
+def number(cell: str) -> int:
+    return int(cell.replace(",", ""))
+
+
 def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> None:
     done = run("demo", "--size", "2M")
     assert done.exit_code == 0, done.err
-    [row] = rows_of(done.out)
+    row, second = rows_of(done.out)
     assert list(row) == [
-        "service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "verified"
+        "service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "saved", "verified"
     ]  # fmt: skip
     assert (row["service"], row["files"], row["verified"]) == ("FileSender", "7", "sha256")
+    assert row["saved"] == "-"
+    assert (second["service"], second["files"], second["verified"]) == ("SmartFile", "7", "sha256")
+    assert second["bytes"] == row["bytes"]
+    assert int(second["retries"]) == 1
+    # A hundredth changed; the signature and the blocks that it lies in travel as well.
+    assert number(second["saved"]) >= (2 << 20) * 9 // 10
+    assert "a delta was sent" in done.err
     assert int(row["bytes"].replace(",", "")) > 2 << 20
     assert int(row["retries"]) == 1
     # Half of the chunks were acknowledged when it was interrupted; two may have been under way.
@@ -78,8 +89,8 @@ def test_the_users_own_files(run: Any, tmp_path: Path) -> None:
     single.write_bytes(b"b" * 300_000)
     done = run("demo", str(folder), str(single))
     assert done.exit_code == 0, done.err
-    [row] = rows_of(done.out)
-    assert (row["files"], row["bytes"], row["verified"]) == ("2", "300,100", "sha256")
+    for row in rows_of(done.out):
+        assert (row["files"], row["bytes"], row["verified"]) == ("2", "300,100", "sha256")
     assert single.read_bytes() == b"b" * 300_000
 
 
@@ -89,13 +100,15 @@ def test_files_too_short_to_break(run: Any, tmp_path: Path, content: bytes) -> N
     path.write_bytes(content)
     done = run("demo", str(path))
     assert done.exit_code == 0, done.err
-    assert rows_of(done.out)[0]["verified"] == "sha256"
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "sha256"]
+    assert "did not take effect" not in done.err
+    assert path.read_bytes() == content
 
 
 def test_a_corrupted_download_differs(run: Any) -> None:
     done = run("demo", "--size", "1M", "--fault", "filesender GET /download.php* flip 1000 times=1")
     assert done.exit_code == 6
-    assert rows_of(done.out)[0]["verified"] == "DIFFERS"
+    assert [row["verified"] for row in rows_of(done.out)] == ["DIFFERS", "sha256"]
     assert "came back changed" in done.err
 
 
@@ -112,6 +125,39 @@ def test_a_refused_download_fails_with_its_own_code(run: Any) -> None:
     assert rows_of(done.out)[0]["verified"] == "FAILED"
     assert "smartxfer: " in done.err
     assert "Traceback" not in done.err
+
+
+def test_a_refused_upload_of_the_second_service(run: Any) -> None:
+    fault = "smartfile POST /api/2/path/data/* status 403 body=json:no times=always"
+    done = run("demo", "--size", "1M", "--fault", fault)
+    assert done.exit_code == 7  # seven files failed
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "FAILED"]
+
+
+def test_files_corrupted_on_their_way_through_the_second_service(run: Any) -> None:
+    fault = "smartfile GET /api/2/path/data/demo/large.bin/ flip 300000"
+    done = run("demo", "--size", "1M", "--fault", fault)
+    assert done.exit_code == 6
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "DIFFERS"]
+    assert "SmartFile: large.bin came back changed" in done.err
+
+
+def test_without_librsync_the_whole_file_is_sent(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smartxfer.delta.available", lambda: False)
+    done = run("demo", "--size", "1M")
+    assert done.exit_code == 0, done.err
+    assert "without librsync the whole file was sent" in done.err
+    assert rows_of(done.out)[1]["saved"] == "0"
+
+
+def test_files_in_several_places_under_one_root(run: Any, tmp_path: Path) -> None:
+    for folder, name in (("one", "æ #1 50%.txt"), ("two/inner", "ø %41 b.txt")):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / name).write_text(folder * 1000, encoding="utf-8")
+    done = run("demo", str(tmp_path / "one" / "æ #1 50%.txt"), str(tmp_path / "two"))
+    assert done.exit_code == 0, done.err
+    assert [(row["files"], row["verified"]) for row in rows_of(done.out)] == [("2", "sha256")] * 2
+    assert "did not take effect" not in done.err
 
 
 def test_debug_shows_where(run: Any) -> None:
@@ -131,12 +177,15 @@ def test_json_is_a_line_for_each_service(launch: Any) -> None:
     running = launch("demo", "--size", "1M", "--json")
     out, _ = running.process.communicate(timeout=60)
     assert running.process.returncode == 0
-    [line] = out.decode("utf-8").splitlines()
-    row = json.loads(line)
-    assert row["service"] == "FileSender"
-    assert row["verified"] == "sha256"
-    assert row["resumed"] > 0
-    assert row["differing"] == []
+    first, second = map(json.loads, out.decode("utf-8").splitlines())
+    assert first["service"] == "FileSender"
+    assert first["resumed"] > 0
+    assert "saved" not in first
+    assert second["service"] == "SmartFile"
+    assert second["saved"] > 0
+    for row in (first, second):
+        assert row["verified"] == "sha256"
+        assert row["differing"] == []
 
 
 def test_sizes_are_checked(run: Any) -> None:
@@ -154,14 +203,22 @@ def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
     assert "two files are named 'x.txt'" in done.err
 
 
+@pytest.mark.parametrize(
+    ("service", "slow"),
+    [
+        ("FileSender", "filesender PUT /rest.php/file/*/chunk/*"),
+        ("SmartFile", "smartfile POST /api/2/path/data/*"),
+    ],
+)
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_end_it_and_leave_nothing(launch: Any, tmp_path: Path, number: int, code: int) -> None:
-    slow = "filesender PUT /rest.php/file/*/chunk/* rate 64K times=always"
-    running = launch("demo", "--size", "4M", "--fault", slow)
+def test_signals_end_it_and_leave_nothing(
+    launch: Any, tmp_path: Path, service: str, slow: str, number: int, code: int
+) -> None:
+    running = launch("demo", "--size", "4M", "--fault", f"{slow} rate 64K times=always")
     stderr = running.process.stderr
     assert stderr is not None
     seen = b""
-    while b"sending 7 files" not in seen:
+    while f"{service}: sending 7 files".encode() not in seen:
         piece = os.read(stderr.fileno(), 4096)
         assert piece, seen
         seen += piece
@@ -188,12 +245,13 @@ def test_differences(tmp_path: Path) -> None:
 def test_columns_are_aligned() -> None:
     rows = [
         Row("FileSender", 7, 67_000_000, 0.5, 0.1, 1, 33_000_000),
-        Row("X", 12, 5, differing=["a"]),
+        Row("X", 12, 5, saved=4_000, differing=["a"]),
     ]
     lines = as_table(rows)
     assert lines == [
-        "service     files       bytes  MB/s up  MB/s down  retries     resumed  verified",
-        "FileSender      7  67,000,000    134.0      670.0        1  33,000,000  sha256",
-        "X              12           5      0.0        0.0        0           0  DIFFERS",
+        "service     files       bytes  MB/s up  MB/s down  retries     resumed  saved  verified",
+        "FileSender      7  67,000,000    134.0      670.0        1  33,000,000      -  sha256",
+        "X              12           5      0.0        0.0        0           0  4,000  DIFFERS",
     ]
     assert json.loads(as_json(rows[0]))["mb_s_up"] == 134.0
+    assert json.loads(as_json(rows[1]))["saved"] == 4_000

@@ -19,7 +19,8 @@ def server() -> Iterator[LocalServer]:
     """A running server; a bug of it, which shows as a 500, fails the test."""
     with LocalServer() as running:
         yield running
-        assert running.filesender.listener.crashes == []
+        for service in running.services.values():
+            assert service.listener.crashes == []
 
 
 @pytest.fixture

@@ -106,14 +106,16 @@ def test_export(tmp_path: Path) -> None:
     users = {"o'hara@example.org": "k'3y"}
     with LocalServer(export=path, filesender={"users": users}) as server:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        names = list(server.filesender.env)
+        names = list(server.env)
         shown_names = " ".join(f'"${name}"' for name in names)
         script = f". '{path}'; printf '%s\\n' {shown_names}"
         shown = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
         assert shown.stdout.splitlines() == list(server.env.values())
         assert server.filesender.env["FILESENDER_BASE_URL"] == server.filesender.url
     lines = path.read_text("utf-8").splitlines()
-    assert all(line.startswith("export FILESENDER_") and "='" in line for line in lines)
+    assert all(
+        line.startswith(("export FILESENDER_", "export SMARTFILE_")) and "='" in line for line in lines
+    )
 
 
 def test_links_have_no_place_in_the_data(tmp_path: Path) -> None:

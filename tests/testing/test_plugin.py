@@ -16,7 +16,7 @@ import sys
 
 import pytest
 
-from smartxfer import FileSenderClient
+from smartxfer import BasicClient, FileSenderClient
 
 ADDRESSES = []
 
@@ -36,6 +36,25 @@ def test_the_server_is_the_same_and_the_environment_names_it(filesender):
     with FileSenderClient.from_environment() as client:
         assert client.base_url == ADDRESSES[0]
         assert client.get("user/@me")["saml_id"] == filesender.server.filesender.username
+
+
+def test_files_are_stored_by_path(smartfile, tmp_path):
+    client, server = smartfile
+    fault = server.fault("smartfile", "POST /api/2/path/data/*", "reset-after 1K")
+    client.upload(("a.bin", bytes(5000)), "/a.bin")
+    assert fault.fired == 1
+    client.download("/a.bin", tmp_path)
+    assert (tmp_path / "a.bin").read_bytes() == bytes(5000) == server.smartfile.read("/a.bin")
+
+
+def test_the_environment_names_the_second_service_too(smartfile):
+    with BasicClient() as client:
+        assert client.base_url == smartfile.server.smartfile.url
+        assert client.stat("/").isdir
+
+
+def test_another_services_fault_that_does_not_fire_fails_the_test(smartfile):
+    smartfile.server.fault("smartfile", "GET /nowhere", "reset-before")
 
 
 def test_child_processes_find_it_too(filesender):
@@ -61,6 +80,7 @@ def test_faults_end_with_their_test(filesender):
 def afterwards():
     yield
     assert "FILESENDER_BASE_URL" not in os.environ
+    assert "SMARTFILE_API_KEY" not in os.environ
 """
 
 
@@ -79,9 +99,12 @@ def test_a_users_suite(tmp_path: Path) -> None:
     )
     lines = done.stdout.splitlines()
     assert done.returncode == 1, done.stdout + done.stderr
-    assert lines[-1].startswith("6 passed, 1 error"), done.stdout
-    [error] = [line for line in lines if line.startswith("ERROR ")]
-    assert "test_a_fault_that_does_not_fire_fails_the_test" in error
+    assert lines[-1].startswith("9 passed, 2 errors"), done.stdout
+    errors = [line.partition("::")[2].partition(" ")[0] for line in lines if line.startswith("ERROR ")]
+    assert errors == [
+        "test_another_services_fault_that_does_not_fire_fails_the_test",
+        "test_a_fault_that_does_not_fire_fails_the_test",
+    ]
     assert "planned faults did not take effect" in done.stdout
 
 

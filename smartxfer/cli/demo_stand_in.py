@@ -1,0 +1,54 @@
+"""Files that stand in for those of the demo: in one directory, or changed a little."""
+
+import os
+import shutil
+from pathlib import Path
+
+from smartxfer.cli.demo_files import Plan
+from smartxfer.errors import LocalError
+
+__all__ = ["change", "copy_file", "stand_in"]
+
+#: A changed hundredth of a file lies in this many stretches.
+_STRETCHES = 4
+_INVERTED = bytes(range(255, -1, -1))
+
+
+def stand_in(plan: Plan, tree: Path) -> None:
+    """One directory for all files, wherever they lie: of links, or of copies where there are none."""
+    for name, source in plan.sources.items():
+        path = tree / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.symlink(str(source.absolute()), str(path))
+        except OSError:
+            copy_file(source, path)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file's bytes.
+
+    :raises LocalError: it cannot be read, or not be written.
+    """
+    try:
+        shutil.copyfile(str(source), str(target))
+    except OSError as error:
+        raise LocalError(f"{source} cannot be copied: {error.strerror}") from error
+
+
+def change(path: Path) -> int:
+    """Invert about a hundredth of a file's bytes.
+
+    :return: how many.
+    """
+    size = path.stat().st_size
+    stretches = min(_STRETCHES, size)
+    length = -(-size // (100 * _STRETCHES))
+    with open(path, "r+b") as file:
+        for number in range(stretches):
+            start = size * number // stretches
+            file.seek(start)
+            piece = file.read(length)
+            file.seek(start)
+            file.write(piece.translate(_INVERTED))
+    return stretches * length

@@ -1,0 +1,19 @@
+"""Signature, delta and patch in librsync's formats: only what changed in a file goes over the line.
+
+>>> from smartxfer import delta
+>>> delta.signature("old.bin", "old.signature")       # doctest: +SKIP
+>>> delta.delta("old.signature", "new.bin", "change") # doctest: +SKIP
+>>> delta.patch("old.bin", "change", "new.bin")       # doctest: +SKIP
+
+Every file is a path or an open binary file.  Memory use does not grow with the files.  Signatures and
+deltas are made by the system's librsync; :func:`patch` needs no library.
+"""
+
+from smartxfer.delta.differing import delta
+from smartxfer.delta.headers import Signature
+from smartxfer.delta.loading import available
+from smartxfer.delta.patching import patch
+from smartxfer.delta.signing import read_signature, signature
+from smartxfer.delta.sizes import block_length_for
+
+__all__ = ["Signature", "available", "block_length_for", "delta", "patch", "read_signature", "signature"]

@@ -1,0 +1,223 @@
+"""What is read: a path, an open file, a stream; in order, or at any place by any thread."""
+
+import os
+import stat
+import tempfile
+import threading
+from types import TracebackType
+from typing import Any, BinaryIO, Optional, Tuple, Type
+
+from smartxfer.delta.complaints import local_error
+from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fill, is_path, is_text
+from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.seams import SYSTEM_FILES
+
+__all__ = ["Input", "Slice", "spooled"]
+
+_BLOCK = 256 * 1024
+_HAS_PREAD = hasattr(os, "pread")
+_HAS_PREADV = hasattr(os, "preadv")
+
+
+class Input:
+    """One of the files that are read, open until the ``with`` block ends.
+
+    :param thing: a path, or an open binary file, read from where it stands.
+    :param what: what it is, for messages.
+    :param whole: read an open file from its start, wherever it stands.
+    :raises UsageError: no binary file, or a path that is no regular file.
+    """
+
+    def __init__(self, thing: AnyFile, what: str, whole: bool = False) -> None:
+        self.what = what
+        self._file: Any = None
+        self._fd: Optional[int] = None
+        self._start = 0
+        self._at = 0
+        #: Where the caller's file is to stand in the end; None: behind what was read.
+        self._back_to: Optional[int] = None
+        #: Bytes from the start to the end; None for a stream.
+        self.size: Optional[int] = None
+        self._lock = threading.Lock()
+        if is_path(thing):
+            self._open_path(os.path.expanduser(os.fsdecode(thing)))  # type: ignore[arg-type]
+        else:
+            self._take(thing, whole)
+        self._before = self._state()
+
+    def _open_path(self, path: str) -> None:
+        self.what = path
+        try:
+            # O_NONBLOCK: opening a pipe that nobody writes to must not hang before it is refused.
+            self._fd = SYSTEM_FILES.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            raise local_error(error, f"read {path}") from None
+        found = os.fstat(self._fd)
+        if not stat.S_ISREG(found.st_mode):
+            os.close(self._fd)
+            raise UsageError(
+                f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
+            )
+        self.size = found.st_size
+
+    def _take(self, file: Any, whole: bool) -> None:
+        if not (hasattr(file, "read") or hasattr(file, "readinto")):
+            raise UsageError(f"the {self.what} is a {type(file).__name__}: give a path or an open file")
+        if is_text(file):
+            raise UsageError(f"the {self.what} was opened as text", hint="open it in binary mode: 'rb'")
+        if getattr(file, "readable", lambda: True)() is False:
+            raise UsageError(f"the {self.what} is not open for reading")
+        self._file = file
+        if not can_seek(file):
+            return
+        self._fd = descriptor_of(file) if _HAS_PREAD else None
+        if self._fd is not None and hasattr(file, "flush"):
+            file.flush()
+        stood = file.tell()
+        self._start = 0 if whole else stood
+        if self._fd is None:
+            end = end_of(file, self._start)
+        else:
+            end = os.fstat(self._fd).st_size
+        self.size = max(0, end - self._start)
+        self._back_to = stood if whole else None
+
+    @property
+    def identity(self) -> Optional[Tuple[int, int]]:
+        """Device and inode; None for what is no file of the system's."""
+        if self._fd is None:
+            return None
+        found = os.fstat(self._fd)
+        return found.st_dev, found.st_ino
+
+    def is_file(self, file: Any) -> bool:
+        """Whether it reads that very object."""
+        return self._file is not None and self._file is file
+
+    def _state(self) -> Tuple[int, int]:
+        if self._fd is None:
+            return 0, 0
+        found = os.fstat(self._fd)
+        return found.st_size, found.st_mtime_ns
+
+    def check_unchanged(self) -> None:
+        """Raise SourceChanged when a regular file has another size or modification time than before."""
+        if self._state() != self._before:
+            raise SourceChanged(f"{self.what} changed while it was read")
+
+    @property
+    def regular(self) -> bool:
+        """Whether any thread may read anywhere in it, without waiting for others."""
+        return self._fd is not None
+
+    def place(self, position: int) -> Optional[Tuple[int, int]]:
+        """The descriptor, and the place in it, of the byte at ``position``; None without a descriptor."""
+        return None if self._fd is None else (self._fd, self._start + position)
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill ``view`` with the next bytes; 0 at the end."""
+        if self._fd is None:
+            count = fill(self._file, view, self.what)
+        else:
+            count = self.read_at(view, self._at)
+        self._at += count
+        return count
+
+    def pass_over(self) -> None:
+        """Count as read what others read by :meth:`read_at`: all of it."""
+        self._at = self.size or 0
+
+    def rewind(self) -> None:
+        """Go back to the start, where that is possible."""
+        if self.size is not None:
+            self._at = 0
+            if self._fd is None:
+                self._file.seek(self._start)
+
+    def read_at(self, view: memoryview, position: int) -> int:
+        """Fill ``view`` from ``position``, counted from the start; 0 at the end."""
+        if self._fd is None:
+            with self._lock:
+                self._file.seek(self._start + position)
+                return fill(self._file, view, self.what)
+        try:
+            return self._read_descriptor(self._fd, view, self._start + position)
+        except OSError as error:
+            raise local_error(error, f"read {self.what}") from None
+
+    def _read_descriptor(self, number: int, view: memoryview, offset: int) -> int:
+        if _HAS_PREADV:
+            return os.preadv(number, [view], offset)
+        if _HAS_PREAD:
+            data = os.pread(number, len(view), offset)
+        else:
+            with self._lock:
+                os.lseek(number, offset, os.SEEK_SET)
+                data = os.read(number, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def __enter__(self) -> "Input":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if self._file is None and self._fd is not None:
+            os.close(self._fd)
+        elif self._back_to is not None:
+            self._file.seek(self._back_to)
+        elif self._fd is not None:
+            # Its own position was not used.
+            self._file.seek(self._start + self._at)
+        self._fd = None
+
+
+class Slice:
+    """A stretch of an input, read in order.
+
+    :param start: first byte.
+    :param stop: byte after the last one; an input that ends before it has changed.
+    """
+
+    def __init__(self, source: Input, start: int, stop: int) -> None:
+        self._source = source
+        self._at = start
+        self._stop = stop
+
+    def readinto(self, view: memoryview) -> int:
+        """Fill ``view`` with the next bytes; 0 at the end."""
+        left = self._stop - self._at
+        if not left:
+            return 0
+        count = self._source.read_at(view[:left], self._at)
+        if not count:
+            raise SourceChanged(f"{self._source.what} became shorter while it was read")
+        self._at += count
+        return count
+
+
+def spooled(source: Input) -> BinaryIO:
+    """A temporary file without a name that holds all that is left of ``source``; the caller closes it."""
+    try:
+        spool = tempfile.TemporaryFile(prefix="smartxfer-")  # noqa: SIM115 - it outlives this function
+    except OSError as error:
+        raise local_error(error, "make a temporary file") from None
+    view = memoryview(bytearray(_BLOCK))
+    try:
+        while True:
+            count = source.readinto(view)
+            if not count:
+                break
+            try:
+                spool.write(view[:count])
+            except OSError as error:
+                raise local_error(error, "write a temporary file") from None
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
+    return spool

@@ -1,0 +1,192 @@
+"""Where the bytes go: a path, by way of a temporary file beside it, or an open file."""
+
+import errno
+import os
+import secrets
+import stat
+from types import TracebackType
+from typing import Any, Optional, Tuple, Type, Union
+
+from smartxfer.delta.complaints import local_error
+from smartxfer.delta.inputs import Input
+from smartxfer.delta.streams import AnyFile, descriptor_of, is_path, is_text
+from smartxfer.errors import LocalError, SourceChanged, UsageError
+from smartxfer.seams import SYSTEM_FILES
+
+__all__ = ["Target"]
+
+_BUFFER = 1024 * 1024
+_MOST_AT_ONCE = 1 << 30
+#: The kernel or the file system cannot do it this way.
+_NOT_HERE = frozenset(
+    {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.EACCES}
+)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+#: Characters; four bytes each at most, of 255 that a name may have.
+_LONGEST_STEM = 50
+
+
+class Target:
+    """A file that is written in a ``with`` block.
+
+    A path gets its new content in one step when the block ends well, and keeps the mode of what was there;
+    when the block fails nothing is left.  An open file gets the bytes as they come.
+
+    :raises UsageError: no binary file that can be written.
+    :raises LocalError: the path is a directory or a device, or cannot be written.
+    """
+
+    def __init__(self, thing: AnyFile) -> None:
+        self.written = 0
+        self._file: Any = None
+        self._path = ""
+        self._part = ""
+        self._fd = -1
+        self._kernel_copies = hasattr(os, "copy_file_range")
+        self._buffer: Optional[memoryview] = None
+        if is_path(thing):
+            # A symbolic link stays one.
+            self._path = os.path.realpath(os.path.expanduser(os.fsdecode(thing)))  # type: ignore[arg-type]
+        elif not hasattr(thing, "write"):
+            raise UsageError(f"cannot write to a {type(thing).__name__}: give a path or an open file")
+        elif is_text(thing):
+            raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
+        else:
+            self._file = thing
+
+    @property
+    def directory(self) -> Optional[str]:
+        """Where the path is; None for an open file."""
+        return os.path.dirname(self._path) or None
+
+    def refuse(self, source: Input, in_place: bool = False) -> None:
+        """Raise UsageError when the target is the file that ``source`` reads.
+
+        :param in_place: a path may be, for it is replaced only when all is written.
+        """
+        if self._path:
+            same = not in_place and source.identity is not None and source.identity == self._there()
+        else:
+            number = descriptor_of(self._file)
+            found = None if number is None else os.fstat(number)
+            same = source.is_file(self._file) or (
+                found is not None and source.identity == (found.st_dev, found.st_ino)
+            )
+        if same:
+            raise UsageError(f"{source.what} cannot be read and written over at once")
+
+    def _there(self) -> Optional[Tuple[int, int]]:
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def __enter__(self) -> "Target":
+        if not self._path:
+            return self
+        try:
+            mode = os.stat(self._path).st_mode
+        except OSError:
+            mode = 0
+        if mode and not stat.S_ISREG(mode):
+            raise LocalError(
+                f"{self._path} is not a regular file", hint="open a pipe or device and pass the open file"
+            )
+        folder, name = os.path.split(self._path)
+        part = os.path.join(folder, f".{name[:_LONGEST_STEM]}.{secrets.token_hex(8)}.part")
+        try:
+            self._fd = SYSTEM_FILES.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW)
+            self._part = part
+            if mode:
+                os.chmod(part, stat.S_IMODE(mode))
+        except OSError as error:
+            self._discard()
+            raise local_error(error, f"write {self._path}") from None
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if not self._path:
+            if kind is None and hasattr(self._file, "flush"):
+                self._guarded(self._file.flush)
+            return
+        if kind is not None:
+            self._discard()
+            return
+        try:
+            number, self._fd = self._fd, -1
+            os.close(number)
+            SYSTEM_FILES.replace(self._part, self._path)
+            self._part = ""
+        except OSError as failure:
+            raise local_error(failure, f"write {self._path}") from None
+        finally:
+            self._discard()
+
+    def _discard(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        if self._part:
+            part, self._part = self._part, ""
+            try:
+                os.unlink(part)
+            except FileNotFoundError:
+                pass  # someone cleaned up before us
+
+    def _guarded(self, call: Any, *arguments: Any) -> Any:
+        try:
+            return call(*arguments)
+        except OSError as error:
+            raise local_error(error, f"write {self._path or 'the open file'}") from None
+
+    def write(self, data: Union[bytes, memoryview]) -> None:
+        """Append all of ``data``."""
+        view = memoryview(data)
+        self.written += len(view)
+        while view:
+            if self._path:
+                count = self._guarded(os.write, self._fd, view)
+            else:
+                count = self._guarded(self._file.write, view)
+            if count is None:
+                break  # a writer that takes all and says nothing
+            view = view[count:]
+
+    def copy(self, source: Input, position: int, length: int) -> None:
+        """Append ``length`` bytes of ``source`` from ``position``; by the kernel where it can."""
+        place = source.place(position)
+        if self._path and self._kernel_copies and place is not None:
+            done = self._by_kernel(place, length)
+            self.written += done
+            position, length = position + done, length - done
+        if self._buffer is None:
+            self._buffer = memoryview(bytearray(_BUFFER))
+        while length:
+            count = source.read_at(self._buffer[:length], position)
+            if not count:
+                raise SourceChanged(f"{source.what} became shorter while it was read")
+            self.write(self._buffer[:count])
+            position, length = position + count, length - count
+
+    def _by_kernel(self, place: Tuple[int, int], length: int) -> int:
+        """How many bytes went without passing through this process."""
+        number, offset = place
+        done = 0
+        while done < length:
+            try:
+                count = os.copy_file_range(number, self._fd, min(length - done, _MOST_AT_ONCE), offset + done)
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise local_error(error, f"write {self._path}") from None
+                self._kernel_copies = False
+                break
+            if not count:
+                break
+            done += count
+        return done

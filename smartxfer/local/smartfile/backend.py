@@ -1,0 +1,162 @@
+"""What the site knows and keeps: configuration, credentials, users, files, activity, and its clock.
+
+Source: SmartFile protocol, sections 2, 3 and 8.
+"""
+
+import datetime as dt
+import mimetypes
+import os
+import secrets
+import string
+import threading
+import time
+from typing import Any, Dict, Optional, Union
+from urllib.parse import quote
+
+from smartxfer.local.body import Body
+from smartxfer.local.database import Database
+from smartxfer.local.objects import private_directory
+from smartxfer.local.smartfile import kept, nodes
+from smartxfer.local.smartfile.nodes import Node, segments
+from smartxfer.local.smartfile.oauth import OAuth
+from smartxfer.local.smartfile.sessions import Sessions
+from smartxfer.local.smartfile.site import Site
+from smartxfer.local.smartfile.throttle import Throttle
+from smartxfer.local.smartfile.tree import Tree
+
+__all__ = ["Backend"]
+
+#: Characters of a credential that is made here, and how many.
+_ALPHABET, _LENGTH = string.ascii_letters + string.digits, 30
+#: Uploads whose progress is remembered.
+_UPLOADS = 1000
+
+
+class Backend:
+    """What every call works on.
+
+    :param site: the configuration.
+    :param data: directory of the data; made where missing.
+    :param url: address of the site, without a slash at its end.
+    """
+
+    def __init__(self, site: Site, data: str, url: str) -> None:
+        #: The configuration; replaced as a whole when it changes.
+        self.site = site
+        #: Address of the site, without a slash at its end.
+        self.url = url
+        root = private_directory(data)
+        self.database = Database(os.path.join(root, "metadata.sqlite"), kept.SCHEMA + nodes.SCHEMA)
+        #: Held while a task is advanced; free for others that need one at a time.
+        self.lock = threading.RLock()
+        #: Which calls are turned away next.
+        self.throttle = Throttle(site.throttle, site.throttle_style, site.throttle_next)
+        #: State that need not outlive the process, by the name of the module that has it.
+        self.memory: Dict[str, Any] = {}
+        #: Bodies of uploads by the id that their client chose.
+        self.uploads: Dict[str, Body] = {}
+        self._types = mimetypes.MimeTypes()
+        try:
+            self.kept = kept.Kept(self.database)
+            self.tree = Tree(self.database, root, self.now)
+            self.username = next(iter(site.users))
+            made = {name: self._secret(name) for name in site.secrets()}
+            self.key, self.password = made["api_key"], made["password"]
+            self.client_token, self.client_secret = made["client_token"], made["client_secret"]
+            self._add_users()
+            clients = {self.client_token: self.client_secret}
+            self.oauth = OAuth(self.database, clients, self.username, site.verifier)
+            self.sessions = Sessions(self.now)
+        except BaseException:
+            self.database.close()
+            raise
+
+    def close(self) -> None:
+        """Close the files."""
+        self.tree.close()
+        self.database.close()
+
+    def _secret(self, name: str) -> str:
+        """A credential: as configured, as made before, or made now."""
+        given: Optional[str] = getattr(self.site, name)
+        known = self.kept.get("setting", name)
+        value: str = (
+            given or (known or {}).get("value") or "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
+        )
+        self.kept.put("setting", name, {"value": value})
+        return value
+
+    def _add_users(self) -> None:
+        for name, password in self.site.users.items():
+            known = self.kept.get("user", name) or {
+                "username": name,
+                "name": name,
+                "full_name": name.title(),
+                "email": name if "@" in name else name + "@example.org",
+                "role": "User",
+            }
+            self.kept.put("user", name, {**known, "password": password})
+
+    def now(self) -> float:
+        """The server's clock, seconds since 1970."""
+        return time.time() + self.site.clock_offset
+
+    def stamp(self, seconds: Optional[float] = None) -> str:
+        """A time as answers have it: local time of the site's zone, which is not named.
+
+        :param seconds: since 1970; None: now.
+        """
+        moment = self.now() if seconds is None else seconds
+        local = dt.datetime.fromtimestamp(int(moment), self.site.time_zone)
+        return local.replace(tzinfo=None).isoformat()
+
+    def record(self, action: str, path: str, user: str) -> None:
+        """Write into the account of activity.
+
+        :param action: such as ``"upload"``.
+        :param path: what it was done to.
+        :param user: who did it.
+        """
+        id = secrets.token_hex(8)
+        self.kept.put(
+            "activity",
+            id,
+            {"id": id, "action": action, "path": path, "user": user, "time": self.stamp()},
+        )
+
+    def upload_begins(self, id: str, body: Body) -> None:
+        """Remember an upload, so that its progress can be asked for."""
+        self.uploads[id] = body
+        while len(self.uploads) > _UPLOADS:
+            self.uploads.pop(next(iter(self.uploads)))
+
+    def mime(self, node: Node) -> str:
+        """Media type of an entry, by its name."""
+        if node.isdir:
+            return "application/x-directory"
+        return self._types.guess_type("x/" + node.name, strict=False)[0] or "application/octet-stream"
+
+    def info(self, node: Node) -> Dict[str, Any]:
+        """The info object of an entry (section 3).
+
+        Assumption: ``extension`` of a file is its last suffix with the dot.
+        """
+        encoded = "".join("/" + quote(name, safe="-._~") for name in segments(node.path))
+        attributes: Dict[str, Union[str, int]] = dict(self.tree.nodes.attributes(node))
+        return {
+            "id": node.id,
+            "name": node.name,
+            "path": node.path,
+            "url": f"{self.url}/api/2/path/info{encoded}/",
+            "isdir": node.isdir,
+            "isfile": not node.isdir,
+            "size": node.size,
+            "time": self.stamp(node.changed),
+            "mime": self.mime(node),
+            "extension": "" if node.isdir else os.path.splitext(node.name)[1],
+            "owner": None,
+            "tags": [],
+            "attributes": attributes,
+            "items": node.items,
+            "acl": {"list": True, "read": True, "remove": True, "write": True},
+        }

@@ -1,0 +1,129 @@
+"""``path/data``: the bytes of files on their way in, and files taken away.
+
+Source: SmartFile protocol, sections 5 (paths, upload by form) and 6 (API 3).
+"""
+
+import email.utils
+import os
+import re
+from typing import List
+
+from smartxfer.local.exchange import Answer
+from smartxfer.local.objects import PIECE, pour, write_all
+from smartxfer.local.smartfile import uploads
+from smartxfer.local.smartfile.answers import Refusal, detail, json_answer
+from smartxfer.local.smartfile.call import Call
+from smartxfer.local.smartfile.nodes import Node, joined
+from smartxfer.local.smartfile.paths import remote
+
+__all__ = ["append", "delete", "put", "upload"]
+
+_FROM = re.compile(r"bytes\s*=\s*(\d{1,18})-", re.ASCII)
+
+
+def upload(call: Call) -> Answer:
+    """Files by form into the directory that is the path; existing ones are overwritten.
+
+    Assumption: a missing directory is a 404, whether it stands in the path or in a file's name.
+    """
+    backend = call.backend
+    _directory(call, call.path)
+    with uploads.receive(call) as received:
+        if not received.files:
+            raise Refusal(400, {"field_errors": {"file": ["This field is required."]}})
+        targets = [remote(joined(call.path, part.filename), part.field) for part in received.files]
+        for target in targets:
+            _directory(call, os.path.dirname(target))
+        nodes: List[Node] = []
+        for part, target in zip(received.files, targets):
+            nodes.append(backend.tree.replace(target, part.draft))
+            backend.record("upload", target, call.user)
+    infos = [backend.info(node) for node in nodes]
+    one = backend.site.upload_answer == "object" and len(infos) == 1
+    return call.json(infos[0] if one else infos, backend.site.upload_status)
+
+
+def _directory(call: Call, path: str) -> None:
+    tree = call.backend.tree
+    if call.backend.site.make_parents:
+        tree.make(path, parents=True)
+    else:
+        tree.find_directory(path)
+
+
+# API 3. Errors of PUT and PATCH are told in an answer with status 200.
+
+
+def put(call: Call) -> Answer:
+    """A whole file as raw body; the name is the last segment of the path."""
+    try:
+        return _put(call)
+    except Refusal as refusal:
+        return _told(call, refusal)
+
+
+def _put(call: Call) -> Answer:
+    backend = call.backend
+    _directory(call, os.path.dirname(call.path))
+    with backend.tree.draft() as draft:
+        pour(call.exchange.body, lambda piece, _at: draft.stream.write(piece))
+        node = backend.tree.replace(call.path, draft)
+    backend.record("upload", node.path, call.user)
+    return call.json(backend.info(node))
+
+
+def append(call: Call) -> Answer:
+    """Bytes from the offset in the ``Range`` header on; what came before a broken connection stays.
+
+    Assumption: the offset is where the file ends, anything else is told as 416; a file that changed
+    since ``If-Unmodified-Since`` is told as 412.
+    """
+    try:
+        return _append(call)
+    except Refusal as refusal:
+        return _told(call, refusal)
+
+
+def _append(call: Call) -> Answer:
+    backend = call.backend
+    node = backend.tree.find_file(call.path)
+    found = _FROM.fullmatch(call.header("range"))
+    if found is None:
+        raise detail(400, "A header such as Range: bytes=1000- says where to append.")
+    if int(found.group(1)) != node.size:
+        raise detail(416, f"The file ends at {node.size}.")
+    since = email.utils.parsedate_tz(call.header("if-unmodified-since"))
+    if since is not None and int(node.changed) > email.utils.mktime_tz(since):
+        raise detail(412, "The file has changed.")
+    descriptor = os.open(backend.tree.object_path(node), os.O_RDWR | getattr(os, "O_BINARY", 0))
+    end = node.size
+    try:
+        # A killed process may have left more than was noted.
+        os.ftruncate(descriptor, end)
+        buffer = memoryview(bytearray(PIECE))
+        while True:
+            count = call.exchange.body.readinto(buffer)
+            if not count:
+                break
+            write_all(descriptor, buffer[:count], end)
+            end += count
+    finally:
+        os.close(descriptor)
+        backend.tree.grown(node, end)
+    backend.record("upload", node.path, call.user)
+    return call.json(backend.info(backend.tree.find(call.path)))
+
+
+def delete(call: Call) -> Answer:
+    """Remove one file at once."""
+    node = call.backend.tree.find_file(call.path)
+    call.backend.tree.remove(node)
+    call.backend.record("remove", node.path, call.user)
+    return call.empty()
+
+
+def _told(call: Call, refusal: Refusal) -> Answer:
+    body = refusal.body if isinstance(refusal.body, dict) else {}
+    first = next(iter(body.values()), "Failed.")
+    text = first[0] if isinstance(first, list) else str(first)
+    return json_answer(call.backend.site, {"detail": text, "status": refusal.status})

@@ -1,0 +1,85 @@
+"""Pages of a list, as the client asks for them.
+
+Source: SmartFile protocol, section 3 (list envelope).
+"""
+
+from typing import Any, Dict, Sequence
+
+import attrs
+
+from smartxfer.local.exchange import Answer
+from smartxfer.local.smartfile.answers import detail, field_error
+from smartxfer.local.smartfile.call import Call
+
+__all__ = ["Page", "envelope", "page_of"]
+
+
+@attrs.frozen
+class Page:
+    """One page.
+
+    :param number: its number, from 1.
+    :param pages: number of pages, 1 at least.
+    :param size: entries of a full page.
+    :param total: entries of the whole list.
+    """
+
+    number: int
+    pages: int
+    size: int
+    total: int
+
+    @property
+    def start(self) -> int:
+        """Entries before it."""
+        return (self.number - 1) * self.size
+
+    def figures(self) -> Dict[str, int]:
+        """What answers say about it."""
+        return {"total": self.total, "page": self.number, "pages": self.pages, "per_page": self.size}
+
+
+def page_of(call: Call, total: int) -> Page:
+    """The page that a call asks for by ``page`` and ``limit``.
+
+    Assumption: a page beyond the last is a 404, a figure that is none a 400.
+
+    :param total: entries of the whole list.
+    :raises Refusal: see above.
+    """
+    site = call.backend.site
+    size = min(_figure(call, "limit", site.page_size), site.page_limit)
+    page = Page(_figure(call, "page", 1), max(1, -(-total // size)), size, total)
+    if page.number > page.pages:
+        raise detail(404, "Invalid page.")
+    return page
+
+
+def _figure(call: Call, name: str, default: int) -> int:
+    text = call.query.get(name)
+    if not text:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text)):
+        raise field_error(name, "Enter a whole number above 0.")
+    return int(text)
+
+
+def envelope(call: Call, results: Sequence[Any]) -> Answer:
+    """A page of a list in its envelope.
+
+    :param results: the whole list.
+    """
+    page = page_of(call, len(results))
+    address = call.backend.url + call.exchange.target.partition("?")[0]
+
+    def link(number: int) -> str:
+        return f"{address}?page={number}&limit={page.size}"
+
+    return call.json(
+        {
+            **page.figures(),
+            "previous": link(page.number - 1) if page.number > 1 else None,
+            "next": link(page.number + 1) if page.number < page.pages else None,
+            "results": list(results[page.start : page.start + page.size]),
+        }
+    )

@@ -1,0 +1,138 @@
+"""Sessions by cookie: begun with Basic credentials, guarded by a CSRF token and the ``Referer``.
+
+Source: SmartFile protocol, section 2 (Session cookies).
+"""
+
+import collections
+import hmac
+import json
+import secrets
+import threading
+from http.cookies import CookieError, SimpleCookie
+from typing import Callable, Dict, Optional
+from urllib.parse import urlsplit
+
+import attrs
+
+from smartxfer.local.exchange import Answer, Exchange
+
+__all__ = ["Forged", "Sessions"]
+
+#: Methods that change nothing and need no CSRF token.
+_SAFE = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
+#: Seconds that a session lives (an assumption: no source names a figure).
+_LIFE = 3600
+#: Sessions that are remembered.
+_MOST = 1000
+
+
+class Forged(Exception):
+    """A changing request came with a session's cookies, but without proof that the client meant it.
+
+    The API answers 403 with ``{"detail": ...}`` (an assumption: sources name the check, not the status).
+    """
+
+
+@attrs.frozen
+class _Session:
+    id: str
+    csrf: str
+    username: str
+    expires: float
+
+
+class Sessions:
+    """The sessions of the site, kept in memory.
+
+    :param now: the server's clock, seconds since 1970.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._known: collections.OrderedDict[str, _Session] = collections.OrderedDict()
+        self._lock = threading.Lock()
+
+    def identify(self, exchange: Exchange) -> Optional[str]:
+        """The user whose session a request belongs to.
+
+        :return: the user's name; None where the request has no live session.
+        :raises Forged: it changes something, and token or ``Referer`` are missing or wrong.
+        """
+        session = self._find(exchange)
+        if session is None:
+            return None
+        if exchange.method not in _SAFE:
+            self._check(exchange, session)
+        return session.username
+
+    def answer(self, exchange: Exchange, basic: Optional[str]) -> Answer:
+        """Answer ``session/``.
+
+        :param exchange: the request.
+        :param basic: the user whom its Basic credentials name, None where they are missing or wrong.
+        """
+        if exchange.method == "POST":
+            return Answer(401, []) if basic is None else self._begin(basic)
+        if exchange.method not in ("GET", "HEAD", "DELETE"):
+            return Answer(405, [("Allow", "GET, POST, DELETE")])
+        session = self._find(exchange)
+        if session is None:
+            return Answer(401, [])
+        if exchange.method == "DELETE":
+            try:
+                self._check(exchange, session)
+            except Forged as error:
+                return _json(403, {"detail": str(error)})
+            with self._lock:
+                self._known.pop(session.id, None)
+            gone = "{}=; Path=/; Max-Age=0"
+            return Answer(204, [("Set-Cookie", gone.format(name)) for name in ("sessionid", "csrftoken")])
+        return _json(200, {"expires": int(session.expires - self._now())})
+
+    def _begin(self, username: str) -> Answer:
+        session = _Session(secrets.token_hex(16), secrets.token_hex(16), username, self._now() + _LIFE)
+        with self._lock:
+            self._known[session.id] = session
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+        reply = _json(201, {"user": {"username": username}})
+        reply.headers += [
+            ("Set-Cookie", f"sessionid={session.id}; Path=/; Max-Age={_LIFE}; HttpOnly; SameSite=Lax"),
+            ("Set-Cookie", f"csrftoken={session.csrf}; Path=/; Max-Age={_LIFE}; SameSite=Lax"),
+        ]
+        return reply
+
+    def _find(self, exchange: Exchange) -> Optional[_Session]:
+        name = _cookies(exchange).get("sessionid", "")
+        with self._lock:
+            session = self._known.get(name)
+            if session is not None and session.expires <= self._now():
+                del self._known[name]
+                session = None
+        return session
+
+    def _check(self, exchange: Exchange, session: _Session) -> None:
+        right = session.csrf.encode("ascii")
+        header = exchange.headers.get("x-csrftoken", "")
+        for given in (header, _cookies(exchange).get("csrftoken", "")):
+            if not hmac.compare_digest(given.encode("utf-8", "replace"), right):
+                raise Forged("The CSRF token is missing or wrong.")
+        referer = exchange.headers.get("referer", "")
+        try:
+            host = urlsplit(referer).netloc.lower()
+        except ValueError:
+            host = ""
+        if not host or host != exchange.headers.get("host", "").lower():
+            raise Forged("The Referer is missing or of another host.")
+
+
+def _cookies(exchange: Exchange) -> Dict[str, str]:
+    try:
+        jar = SimpleCookie(exchange.headers.get("cookie", ""))
+    except CookieError:
+        return {}
+    return {name: crumb.value for name, crumb in jar.items()}
+
+
+def _json(status: int, value: object) -> Answer:
+    return Answer(status, [("Content-Type", "application/json")], (json.dumps(value).encode("utf-8"),))

@@ -1,0 +1,158 @@
+"""The account behind the canned answers of SmartFile: what it says of paths, files, tasks and links.
+
+Source: SmartFile protocol, sections 3 to 5.
+"""
+
+import hashlib
+import json
+import re
+from typing import Any, Callable, Dict, Mapping, Tuple, Union
+from urllib.parse import parse_qs, unquote
+
+__all__ = [
+    "BASE_URL", "FACTS", "LINKED", "LINKS", "PATH", "Answer",
+    "begun", "content", "ended", "failed", "looked_at", "made", "refusal", "stored",
+]  # fmt: skip
+
+BASE_URL = "https://smartfile.example.org"
+
+Built = Tuple[int, Dict[str, str], Any]
+Answer = Union[Dict[str, Any], Callable[[Any], Built]]
+
+_CONTENT = b"place,count\nOslo,7\n"
+PATH = "/docs/report.csv"
+_TASK = "7c6b5a49-3827-4161-9504-f3e2d1c0b9a8"
+_LINK = "aBcDeFgHiJ"
+
+#: What the answers say, for tests to compare with.
+FACTS: Mapping[str, Any] = {
+    "path": PATH,
+    "directory": "/docs",
+    "file_name": "report.csv",
+    "content": _CONTENT,
+    "md5": hashlib.md5(_CONTENT).hexdigest(),
+    "task": _TASK,
+    "link": _LINK,
+}
+
+_JSON = {"Content-Type": "application/json"}
+
+
+def _info(path: str, size: int = len(_CONTENT)) -> Dict[str, Any]:
+    """A name with a dot is a file's, any other a directory's."""
+    name = path.rpartition("/")[2]
+    isfile = "." in name
+    return {
+        "id": 7,
+        "name": name,
+        "path": path,
+        "url": f"{BASE_URL}/api/2/path/info{path}",
+        "isdir": not isfile,
+        "isfile": isfile,
+        "size": size if isfile else 0,
+        "time": "2026-11-20T09:30:00",
+        "mime": "text/csv" if isfile else "application/x-directory",
+        "extension": name[name.rfind(".") :] if isfile else "",
+        "owner": None,
+        "tags": [],
+        "attributes": {},
+        "items": 1,
+        "acl": {"list": True, "read": True, "remove": True, "write": True},
+    }
+
+
+def _built(value: Any, status: int = 200) -> Built:
+    return status, dict(_JSON), json.dumps(value)
+
+
+def looked_at(request: Any) -> Built:
+    """Whatever path is asked after is there."""
+    address, _, query = request.url.partition("?")
+    path = "/" + unquote(address.partition("/path/info")[2]).strip("/")
+    answer = _info(path)
+    if "children" in parse_qs(query):
+        answer.update(children=[_info(f"{path.rstrip('/')}/report.csv")], page=1, pages=1, total=1)
+    return _built(answer)
+
+
+def stored(request: Any) -> Built:
+    """An info object for the file of the form, with its own name and size."""
+    form = request.body if isinstance(request.body, bytes) else b"".join(map(bytes, request.body))
+    head, _, rest = form.partition(b"\r\n\r\n")
+    [name] = re.findall(rb'filename="([^"]*)"', head)
+    size = len(rest) - len(b"\r\n" + head.partition(b"\r\n")[0] + b"--\r\n")
+    directory = unquote(request.url.partition("/path/data")[2]).rstrip("/")
+    return _built([_info(f"{directory}/{name.decode('utf-8')}", size)])
+
+
+def content(request: Any) -> Built:
+    """The whole file, or the range that is asked for."""
+    headers = {"Content-Type": "text/csv", "Accept-Ranges": "bytes"}
+    found = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
+    if found is None:
+        return 200, headers, _CONTENT
+    first, last = int(found.group(1)), int(found.group(2) or len(_CONTENT) - 1)
+    headers["Content-Range"] = f"bytes {first}-{last}/{len(_CONTENT)}"
+    return 206, headers, _CONTENT[first : last + 1]
+
+
+def made(request: Any) -> Built:
+    """The directory, or the file under its new name."""
+    fields = parse_qs(_text(request.body))
+    return _built(_info((fields.get("dst") or fields["path"])[0]))
+
+
+def begun(request: Any) -> Built:
+    """A task; one that reckons checksums has the algorithm in its uuid."""
+    algorithm = parse_qs(_text(request.body)).get("algorithm", [""])[0]
+    uuid = f"{_TASK}-{algorithm.lower()}" if algorithm else _TASK
+    return _built(_started(uuid))
+
+
+def _text(body: Any) -> str:
+    return body.decode("ascii") if isinstance(body, bytes) else str(body)
+
+
+def ended(request: Any) -> Built:
+    """A task that is done; one for checksums has them."""
+    uuid = request.url.rstrip("/").rpartition("/")[2]
+    algorithm = uuid[len(_TASK) + 1 :]
+    outcome: Dict[str, Any] = {}
+    if algorithm:
+        outcome["checksums"] = {PATH: hashlib.new(algorithm, _CONTENT).hexdigest()}
+    return _task(uuid, "SUCCESS", outcome)
+
+
+def _task(uuid: str, status: str, outcome: Any) -> Built:
+    return _built({**_started(uuid), "status": status, "result": {"status": status, "result": outcome}})
+
+
+def _started(uuid: str) -> Dict[str, Any]:
+    return {"uuid": uuid, "url": f"/api/2/task/{uuid}/"}
+
+
+def failed(request: Any) -> Built:
+    """Done but for a path: that is a failure, whatever the status says."""
+    return _task(_TASK, "SUCCESS", {"errors": {PATH: "Permission denied"}})
+
+
+def refusal(status: int, said: str) -> Answer:
+    """An error, in the service's form."""
+    return {"status": status, "json": {"detail": said}}
+
+
+LINKED = {
+    "uid": _LINK,
+    "href": f"{BASE_URL}/link/{_LINK}/",
+    "name": "report.csv",
+    "path": PATH,
+    "acl": {"list": True, "read": True, "remove": False, "write": False},
+    "owner": "ann",
+    "created": "2026-11-20T09:30:00",
+    "expiration": None,
+    "recursive": False,
+    "usage_count": 0,
+    "usage_limit": None,
+    "cache": 0,
+}
+LINKS = {"total": 1, "page": 1, "pages": 1, "per_page": 10, "next": None, "results": [LINKED]}

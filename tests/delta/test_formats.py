@@ -1,0 +1,208 @@
+"""What a signature and a delta say, and what they may not."""
+
+from __future__ import annotations
+
+import io
+import struct
+from pathlib import Path
+from typing import List, Union
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer import delta
+from smartxfer.delta.collisions import check_sums
+from smartxfer.delta.commands import Copy, literal, read_commands
+from smartxfer.delta.headers import parse_header
+from smartxfer.delta.sizes import MOST_BLOCK
+from smartxfer.errors import DeltaError, UsageError
+
+
+def head(magic: int = 0x72730136, block: int = 2048, strong: int = 8) -> bytes:
+    return struct.pack(">III", magic, block, strong)
+
+
+def told(change: bytes, basis_size: int = 1000, size: Union[int, None] = None) -> List[Union[Copy, bytes]]:
+    """Every command; literal pieces as bytes."""
+    incoming = io.BytesIO(change)
+    commands = read_commands(incoming.readinto, basis_size, size)
+    return [command if isinstance(command, Copy) else bytes(command) for command in commands]
+
+
+@pytest.mark.parametrize(
+    ("magic", "hash_name", "weak"),
+    [
+        (0x72730136, "md4", "rollsum"),
+        (0x72730137, "blake2", "rollsum"),
+        (0x72730146, "md4", "rabinkarp"),
+        (0x72730147, "blake2", "rabinkarp"),
+    ],
+)
+def test_all_four_kinds_are_known(magic: int, hash_name: str, weak: str) -> None:
+    made = head(magic, 700, 5) + bytes(3 * 9)
+    found = delta.read_signature(io.BytesIO(made))
+    assert found == delta.Signature(magic, hash_name, weak, 700, 5, 3)
+    assert found.header() == made[:12]
+    assert found.size == len(made)
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "says"),
+    [
+        (b"", 0, "only 0 bytes"),
+        (head()[:11], 11, "only 11 bytes"),
+        (b"rs\x026" + head()[4:], 12, "begins with 72730236"),
+        (head(block=0), 12, "blocks of 0 bytes"),
+        (head(block=MOST_BLOCK + 1), 12, "blocks of 16777217 bytes"),
+        (head(strong=0), 12, "0 bytes of md4"),
+        (head(strong=17), 12, "17 bytes of md4"),
+        (head(0x72730147, strong=33), 12, "33 bytes of blake2"),
+        (head(), 12 + 12 + 11, "11 bytes of block 2"),
+    ],
+)
+def test_no_signature(start: bytes, length: int, says: str) -> None:
+    with pytest.raises(DeltaError, match=says):
+        parse_header(start, length)
+
+
+def test_the_longest_sums_are_taken() -> None:
+    assert parse_header(head(strong=16, block=MOST_BLOCK), 12).strong_length == 16
+    assert parse_header(head(0x72730137, strong=32, block=1), 12).blocks == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"), [(4096, True), (4095, True), (2049, True), (2048, False), (4097, False)]
+)
+def test_the_number_of_blocks_is_held_against_the_size(size: int, fits: bool) -> None:
+    made = io.BytesIO(head() + bytes(24))
+    if fits:
+        assert delta.read_signature(made, basis_size=size).blocks == 2
+        return
+    with pytest.raises(DeltaError, match="2 blocks, but"):
+        delta.read_signature(made, basis_size=size)
+
+
+def test_an_empty_file_has_a_signature_without_blocks() -> None:
+    assert delta.read_signature(io.BytesIO(head()), basis_size=0).blocks == 0
+
+
+def test_reading_a_header_leaves_the_file_where_it_stood(tmp_path: Path) -> None:
+    made = b"before" + head() + bytes(24)
+    (tmp_path / "file").write_bytes(made)
+    with open(tmp_path / "file", "rb") as real:
+        for file in (io.BytesIO(made), real):
+            file.seek(6)
+            assert delta.read_signature(file).blocks == 2
+            assert file.tell() == 6
+
+
+class Line:
+    """A stream with ``read`` alone."""
+
+    def __init__(self, content: bytes) -> None:
+        self._rest = content
+
+    def read(self, most: int = -1) -> bytes:
+        piece, self._rest = self._rest[:most], self._rest[most:]
+        return piece
+
+
+def test_the_header_of_a_stream_is_checked_against_all_of_it() -> None:
+    assert delta.read_signature(Line(head() + bytes(12 * 9999))).blocks == 9999  # type: ignore[arg-type]
+    with pytest.raises(DeltaError, match="cut short"):
+        delta.read_signature(Line(head() + bytes(12 * 9999 - 1)))  # type: ignore[arg-type]
+
+
+def test_commands_of_every_width() -> None:
+    change = (
+        b"rs\x026" + b"\x02ab" + b"\x41\x01c" + b"\x42\x00\x02de" + b"\x43\x00\x00\x00\x01f"
+        b"\x44" + bytes(7) + b"\x01g" + b"\x45\x05\x07" + b"\x4a\x00\x05\x00\x07"
+        b"\x4f\x00\x00\x00\x05\x00\x00\x00\x07" + b"\x54" + bytes(7) + b"\x05" + bytes(7) + b"\x07" + b"\x00"
+    )
+    assert told(change) == [b"ab", b"c", b"de", b"f", b"g", *[Copy(5, 7)] * 4]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (b"", "it is empty"),
+        (b"rs", "cut short"),
+        (b"rs\x016\x00", "begins with 72730136"),
+        (b"rs\x026", "cut short"),
+        (b"rs\x026\x02a", "cut short"),
+        (b"rs\x026\x45\x05", "cut short"),
+        (b"rs\x026\x55\x00", "unknown command: 85"),
+        (b"rs\x026\x41\x00\x00", "no length: 65"),
+        (b"rs\x026\x45\x05\x00\x00", "no length: 69"),
+        (b"rs\x026\x45\x05\x06\x00", "copies bytes 5 to 11 of a file of 10"),
+        (b"rs\x026\x54" + b"\xff" * 16 + b"\x00", "of a file of 10"),
+        (b"rs\x026\x44" + b"\xff" * 8 + b"ab", "cut short"),
+        (b"rs\x026\x00\x00", "goes on after its end"),
+    ],
+)
+def test_no_delta(change: bytes, says: str) -> None:
+    with pytest.raises(DeltaError, match=says):
+        told(change, 10)
+
+
+def test_the_size_of_the_new_file_is_a_limit() -> None:
+    change = b"rs\x026\x02ab\x45\x00\x0a\x00"
+    assert told(change, 10, 12) == [b"ab", Copy(0, 10)]
+    with pytest.raises(DeltaError, match="more than the 11 bytes"):
+        told(change, 10, 11)
+    with pytest.raises(DeltaError, match="12 bytes, not the 13"):
+        told(change, 10, 13)
+
+
+@given(length=st.one_of(st.integers(1, 70), st.sampled_from([255, 256, 65535, 65536, 2**32 - 1, 2**32])))
+def test_a_literal_command_is_as_short_as_it_can_be(length: int) -> None:
+    made = literal(length)
+    wanted = 1 + sum(length > most for most in (64,)) + sum(length > most for most in (255,))
+    wanted += 2 * (length > 65535) + 4 * (length > 2**32 - 1)
+    assert len(made) == wanted
+    read = read_commands(io.BytesIO(b"rs\x026" + made + b"x").readinto, 0)
+    assert bytes(next(read)) == b"x"  # type: ignore[arg-type]
+    if length == 1:
+        with pytest.raises(DeltaError, match="cut short"):
+            next(read)
+
+
+@pytest.mark.parametrize(
+    ("size", "block"),
+    [
+        (None, 2048),
+        (0, 256),
+        (256 * 256, 256),
+        (384 * 384 - 1, 256),
+        (384 * 384, 384),
+        (4 * 1024**2, 2048),
+        (256 * 1024**2, 16384),
+        (1024**5, MOST_BLOCK),
+    ],
+)
+def test_the_block_length_is_near_the_square_root(size: int, block: int) -> None:
+    assert delta.block_length_for(size) == block
+
+
+def test_no_file_has_a_negative_size() -> None:
+    with pytest.raises(UsageError):
+        delta.block_length_for(-1)
+
+
+def _blocks(strong: int, weak: List[int]) -> io.BytesIO:
+    sums = (struct.pack(">I", value) + number.to_bytes(strong, "big") for number, value in enumerate(weak))
+    return io.BytesIO(b"".join(sums))
+
+
+@pytest.mark.parametrize("strong", [5, 8])
+def test_thousands_of_blocks_of_one_weak_sum_are_refused(strong: int) -> None:
+    header = delta.Signature(0x72730136, "md4", "rollsum", 2048, strong, 70000)
+    with pytest.raises(DeltaError, match="one weak sum"):
+        check_sums(header, _blocks(strong, [*range(69000), *[7] * 1000]).readinto)
+    check_sums(header, _blocks(strong, [*range(69800), *[7] * 200]).readinto)
+
+
+def test_thousands_of_equal_blocks_are_a_file_of_zeros() -> None:
+    header = delta.Signature(0x72730136, "md4", "rollsum", 2048, 8, 70000)
+    check_sums(header, io.BytesIO(bytes(12 * 70000)).readinto)

@@ -1,0 +1,268 @@
+"""Applying deltas: in place, into open files, and nothing left of what fails."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from smartxfer import delta
+from smartxfer.delta import target as target_module
+from smartxfer.errors import DeltaError, DiskFull, LocalError, SourceChanged, UsageError
+from smartxfer.seams import SYSTEM_FILES
+
+OLD = bytes(range(256)) * 40
+#: "new", then bytes 256 to 9256 of the old file.
+CHANGE = b"rs\x026\x03new\x4a\x01\x00\x23\x28\x00"
+NEW = b"new" + OLD[256:9256]
+
+
+@pytest.fixture(name="room")
+def _room(tmp_path: Path) -> Path:
+    (tmp_path / "old").write_bytes(OLD)
+    (tmp_path / "change").write_bytes(CHANGE)
+    return tmp_path
+
+
+def names(room: Path) -> List[str]:
+    return sorted(path.name for path in room.iterdir())
+
+
+@pytest.mark.parametrize("kind", [str, Path, os.fsencode])
+def test_paths_of_any_kind(kind: Any, room: Path) -> None:
+    old, change, new = (kind(str(room / name)) for name in ("old", "change", "new"))
+    if kind is os.fsencode:
+        with pytest.raises(UsageError):
+            delta.patch(old, change, new)
+        return
+    assert delta.patch(old, change, new) == len(NEW)
+    assert (room / "new").read_bytes() == NEW
+    assert names(room) == ["change", "new", "old"]
+
+
+def test_open_files(room: Path) -> None:
+    with open(room / "old", "rb") as old, open(room / "change", "rb") as change, open(
+        room / "new", "wb"
+    ) as new:
+        old.seek(5)  # the basis is the whole file, wherever it stands
+        new.write(b"before ")
+        assert delta.patch(old, change, new) == len(NEW)
+        assert change.tell() == len(CHANGE)
+        assert old.tell() == 5
+    assert (room / "new").read_bytes() == b"before " + NEW
+
+
+def test_files_in_memory() -> None:
+    new = io.BytesIO()
+    change = io.BytesIO(b"skipped" + CHANGE)
+    change.seek(7)
+    assert delta.patch(io.BytesIO(OLD), change, new) == len(NEW)
+    assert new.getvalue() == NEW
+
+
+def test_a_gzip_file_is_read_through_itself(room: Path) -> None:
+    """It has a descriptor, which gives other bytes."""
+    import gzip
+
+    with gzip.open(room / "old.gz", "wb") as file:
+        file.write(OLD)
+    with gzip.open(room / "old.gz", "rb") as old:
+        delta.patch(old, room / "change", room / "new")  # type: ignore[arg-type]
+    assert (room / "new").read_bytes() == NEW
+
+
+def test_in_place(room: Path) -> None:
+    os.chmod(room / "old", 0o640)
+    assert delta.patch(room / "old", room / "change", room / "old") == len(NEW)
+    assert (room / "old").read_bytes() == NEW
+    assert stat.S_IMODE((room / "old").stat().st_mode) == 0o640
+    assert names(room) == ["change", "old"]
+
+
+def test_the_mode_of_what_was_there_is_kept_and_a_new_file_has_the_usual_one(room: Path) -> None:
+    (room / "there").write_bytes(b"other")
+    os.chmod(room / "there", 0o604)
+    delta.patch(room / "old", room / "change", room / "there")
+    assert stat.S_IMODE((room / "there").stat().st_mode) == 0o604
+    delta.patch(room / "old", room / "change", room / "new")
+    assert (room / "new").stat().st_mode == (room / "old").stat().st_mode
+
+
+def test_a_symbolic_link_stays_one(room: Path) -> None:
+    (room / "link").symlink_to("old")
+    delta.patch(room / "link", room / "change", room / "link")
+    assert (room / "link").is_symlink()
+    assert (room / "old").read_bytes() == NEW
+
+
+def test_without_the_kernel_the_file_is_the_same(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "copy_file_range", raising=False)
+    assert delta.patch(room / "old", room / "change", room / "new") == len(NEW)
+    assert (room / "new").read_bytes() == NEW
+
+
+@pytest.mark.parametrize("how", ["refuses", "gives nothing", "stops half way"])
+def test_a_kernel_that_does_not_copy(how: str, room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: List[int] = []
+
+    def copy(source: int, into: int, count: int, offset: int) -> int:
+        calls.append(count)
+        if how == "stops half way" and len(calls) == 1:
+            return os.write(into, os.pread(source, 1000, offset))
+        if how == "gives nothing":
+            return 0
+        raise OSError(errno.EXDEV, "another file system")
+
+    monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
+    assert delta.patch(room / "old", room / "change", room / "new") == len(NEW)
+    assert (room / "new").read_bytes() == NEW
+    assert calls
+
+
+def test_a_full_disk_leaves_what_was_there(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def copy(*arguments: int) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
+    with pytest.raises(DiskFull):
+        delta.patch(room / "old", room / "change", room / "old")
+    assert (room / "old").read_bytes() == OLD
+    assert names(room) == ["change", "old"]
+
+
+def test_a_rename_that_fails_leaves_what_was_there(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def replace(source: str, into: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(SYSTEM_FILES, "replace", replace)
+    with pytest.raises(LocalError, match="cannot write") as caught:
+        delta.patch(room / "old", room / "change", room / "old")
+    assert caught.value.errno == errno.EACCES
+    assert (room / "old").read_bytes() == OLD
+    assert names(room) == ["change", "old"]
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, RuntimeError])
+def test_an_interrupted_run_leaves_nothing(failure: Any, room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*arguments: Any) -> None:
+        assert len(names(room)) == 3  # the temporary file is there
+        raise failure
+
+    monkeypatch.setattr(target_module.Target, "copy", stop)
+    with pytest.raises(failure):
+        delta.patch(room / "old", room / "change", room / "old")
+    assert (room / "old").read_bytes() == OLD
+    assert names(room) == ["change", "old"]
+
+
+def test_a_file_that_changes_meanwhile(room: Path) -> None:
+    class Slow(io.BytesIO):
+        def readinto(self, view: Any) -> int:
+            with open(room / "old", "ab") as file:
+                file.write(b"more")
+            return super().readinto(view)
+
+    with pytest.raises(SourceChanged):
+        delta.patch(room / "old", Slow(CHANGE), room / "new")
+    assert names(room) == ["change", "old"]
+
+
+def test_a_file_that_shrinks_meanwhile(room: Path) -> None:
+    class Slow(io.BytesIO):
+        def readinto(self, view: Any) -> int:
+            os.truncate(room / "old", 300)
+            return super().readinto(view)
+
+    with pytest.raises(SourceChanged, match="shorter"):
+        delta.patch(room / "old", Slow(CHANGE), room / "new")
+    assert names(room) == ["change", "old"]
+
+
+def test_an_error_of_the_callers_stream_comes_out_as_it_is(room: Path) -> None:
+    class Broken(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, view: Any) -> int:
+            raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        delta.patch(room / "old", Broken(), room / "old")  # type: ignore[arg-type]
+    assert (room / "old").read_bytes() == OLD
+
+
+def test_another_size_than_promised(room: Path) -> None:
+    with pytest.raises(DeltaError):
+        delta.patch(room / "old", room / "change", room / "new", size=len(NEW) - 1)
+    assert names(room) == ["change", "old"]
+    assert delta.patch(room / "old", room / "change", room / "new", size=len(NEW)) == len(NEW)
+
+
+def test_an_empty_basis_and_an_empty_new_file(room: Path) -> None:
+    (room / "empty").write_bytes(b"")
+    assert delta.patch(room / "empty", io.BytesIO(b"rs\x026\x03new\x00"), room / "new") == 3
+    assert delta.patch(room / "old", io.BytesIO(b"rs\x026\x00"), room / "old") == 0
+    assert (room / "old").read_bytes() == b""
+
+
+def test_missing_files(room: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        delta.patch(room / "none", room / "change", room / "new")
+    with pytest.raises(FileNotFoundError):
+        delta.patch(room / "old", room / "none", room / "new")
+    assert names(room) == ["change", "old"]
+
+
+def test_what_cannot_be(room: Path) -> None:
+    (room / "folder").mkdir()
+    with pytest.raises(LocalError, match="not a regular file"):
+        delta.patch(room / "old", room / "change", room / "folder")
+    with pytest.raises(LocalError, match="not a regular file"):
+        delta.patch(room / "old", room / "change", "/dev/null")
+    with pytest.raises(UsageError, match="not a regular file"):
+        delta.patch(room / "folder", room / "change", room / "new")
+    with pytest.raises(UsageError, match="at once"):
+        delta.patch(room / "old", room / "change", room / "change")
+    with open(room / "old", "r+b") as file:
+        with pytest.raises(UsageError, match="at once"):
+            delta.patch(room / "old", room / "change", file)
+        with pytest.raises(UsageError, match="at once"):
+            delta.patch(file, room / "change", file)
+    both = io.BytesIO(OLD)
+    with pytest.raises(UsageError, match="at once"):
+        delta.patch(both, room / "change", both)
+    assert names(room) == ["change", "folder", "old"]
+    assert (room / "old").read_bytes() == OLD
+
+
+def test_a_pipe_as_basis_is_refused_and_as_delta_is_read(room: Path) -> None:
+    read_end, write_end = os.pipe()
+    with open(read_end, "rb") as source:
+        with open(write_end, "wb") as sink:
+            sink.write(CHANGE)
+        with pytest.raises(UsageError, match="cannot seek"):
+            delta.patch(source, room / "change", room / "new")
+        assert delta.patch(room / "old", source, room / "new") == len(NEW)
+    assert (room / "new").read_bytes() == NEW
+
+
+def test_a_pipe_by_name_does_not_hang(room: Path) -> None:
+    os.mkfifo(room / "pipe")
+    with pytest.raises(UsageError, match="not a regular file"):
+        delta.patch(room / "old", room / "pipe", room / "new")
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_text_and_other_things_are_refused(place: int, room: Path) -> None:
+    with open(room / "text", "w+", encoding="ascii") as text:
+        for wrong in (text, io.StringIO(), None, 3):
+            arguments: List[Any] = [room / "old", room / "change", room / "new"]
+            arguments[place] = wrong
+            with pytest.raises(UsageError):
+                delta.patch(*arguments)
+    assert names(room) == ["change", "old", "text"]

@@ -1,0 +1,234 @@
+"""Operations of the local SmartFile, at once and as tasks."""
+
+import hashlib
+import io
+import zipfile
+import zlib
+from typing import Any, Dict
+
+import pytest
+import smartfile_calls as wire
+
+from smartxfer.local import LocalServer
+
+DATA = bytes(place % 251 for place in range(100_000))
+
+
+@pytest.fixture
+def api(server: LocalServer) -> wire.Api:
+    for path in ("/docs/a.txt", "/docs/sub/b.txt", "/other/c.txt"):
+        server.smartfile.write(path, path.encode())
+    return wire.Api(server.smartfile)
+
+
+def begun(reply: wire.Reply) -> str:
+    """The uuid of a task that has begun."""
+    assert reply.status == 200, reply.body
+    task = reply.json()
+    assert task["url"] == "/api/2/task/{}/".format(task["uuid"])
+    uuid = task["uuid"]
+    assert isinstance(uuid, str)
+    return uuid
+
+
+def done(api: wire.Api, reply: wire.Reply) -> Any:
+    """The result of a task that is done at once."""
+    task = api.get("task", begun(reply)).json()
+    assert task["status"] == task["result"]["status"] == "SUCCESS"
+    return task["result"]["result"]
+
+
+def test_mkdir(server: LocalServer, api: wire.Api) -> None:
+    made = api.post("path/oper/mkdir", path="/docs/new dir/").json()
+    assert (made["path"], made["isdir"], made["items"]) == ("/docs/new dir", True, 0)
+    assert api.put("path/oper/mkdir", "/docs/by put").json()["path"] == "/docs/by put"
+    assert "/docs/by put" in server.smartfile.directories()
+    assert api.post("path/oper/mkdir", path="/docs/new dir").json() == made
+    assert api.post("path/oper/mkdir", path="/docs/a.txt").status == 409
+    assert api.post("path/oper/mkdir", path="/none/x").status == 404
+    missing = api.post("path/oper/mkdir")
+    assert (missing.status, missing.json()) == (400, {"field_errors": {"path": ["This field is required."]}})
+    assert api.post("path/oper/mkdir", path="/docs/../x").json() == {"path": ["Not a path: '/docs/../x'"]}
+    server.smartfile.configure(mkdir_existing="conflict", make_parents=True)
+    again = api.post("path/oper/mkdir", path="/docs/new dir")
+    assert (again.status, again.json()) == (409, {"detail": "Destination exists:/docs/new dir"})
+    assert api.post("path/oper/mkdir", path="/x/y/z").json()["path"] == "/x/y/z"
+
+
+def test_rename(server: LocalServer, api: wire.Api) -> None:
+    before = api.get("path/info", "/docs").json()
+    moved = api.post("path/oper/rename", src="/docs/", dst="/papers").json()
+    assert (moved["id"], moved["path"]) == (before["id"], "/papers")
+    assert server.smartfile.read("/papers/sub/b.txt") == b"/docs/sub/b.txt"
+    assert api.get("path/info", "/docs").status == 404
+    taken = api.post("path/oper/rename", src="/papers", dst="/other")
+    assert (taken.status, taken.json()) == (409, {"detail": "Destination exists:/other"})
+    gone = api.post("path/oper/rename", src="/docs", dst="/x")
+    assert (gone.status, list(gone.json())) == (400, ["src"])
+    inside = api.post("path/oper/rename", src="/papers", dst="/papers/sub/x")
+    assert (inside.status, list(inside.json())) == (400, ["dst"])
+
+
+@pytest.mark.parametrize("dst", ["/other", "/other/"])
+def test_move_into_a_directory(server: LocalServer, api: wire.Api, dst: str) -> None:
+    # A slash after a file's name means nothing.
+    assert done(api, api.post("path/oper/move", src=["/docs/a.txt/", "/docs/sub"], dst=dst)) == {}
+    assert set(server.smartfile.files()) == {"/other/a.txt", "/other/sub/b.txt", "/other/c.txt"}
+    assert server.smartfile.read("/other/a.txt") == b"/docs/a.txt"
+
+
+def test_move_to_a_new_name(server: LocalServer, api: wire.Api) -> None:
+    done(api, api.post("path/oper/move", src="/docs/a.txt", dst="/other/new.txt"))
+    assert server.smartfile.read("/other/new.txt") == b"/docs/a.txt"
+    done(api, api.post("path/oper/move", src="/docs", dst="/papers"))
+    assert "/papers/sub/b.txt" in server.smartfile.files()
+
+
+@pytest.mark.parametrize("dst", ["/other", "/other/"])
+def test_strict_move(server: LocalServer, api: wire.Api, dst: str) -> None:
+    server.smartfile.configure(strict_move=True)
+    refused = api.post("path/oper/move", src="/docs/a.txt", dst=dst)
+    assert (refused.status, refused.json()) == (409, {"detail": "Destination exists:/other"})
+    done(api, api.post("path/oper/move", src="/docs/a.txt", dst="/other/a.txt"))
+    assert "/other/a.txt" in server.smartfile.files()
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "names"),
+    [
+        ({"src": "/docs/a.txt", "dst": "/other/c.txt"}, 409, ["detail"]),
+        ({"src": "/docs/a.txt", "dst": "/none/"}, 400, ["dst"]),
+        ({"src": ["/docs/a.txt", "/docs/sub"], "dst": "/none"}, 400, ["dst"]),
+        ({"src": "/docs", "dst": "/docs/sub/"}, 400, ["dst"]),
+        ({"src": "/none", "dst": "/other/"}, 400, ["src"]),
+        ({"src": "/", "dst": "/other/"}, 400, ["src"]),
+        ({"dst": "/other/"}, 400, ["field_errors"]),
+    ],
+)
+def test_moves_that_are_refused_at_once(
+    server: LocalServer, api: wire.Api, form: Dict[str, Any], status: int, names: Any
+) -> None:
+    before = server.smartfile.files()
+    reply = api.post("path/oper/move", **form)
+    assert (reply.status, list(reply.json())) == (status, names)
+    assert server.smartfile.files() == before
+    assert server.smartfile.tasks() == []
+
+
+def test_copy(server: LocalServer, api: wire.Api) -> None:
+    done(api, api.post("path/oper/copy", src=["/docs"], dst="/other"))
+    assert server.smartfile.read("/other/docs/sub/b.txt") == b"/docs/sub/b.txt"
+    # Two files from now on.
+    server.smartfile.write("/docs/a.txt", b"changed")
+    wire.Api(server.smartfile, "3").call(
+        "PATCH", "path/data", "/docs/sub/b.txt", body=b"more", headers={"Range": "bytes=15-"}
+    )
+    assert server.smartfile.read("/other/docs/a.txt") == b"/docs/a.txt"
+    assert server.smartfile.read("/other/docs/sub/b.txt") == b"/docs/sub/b.txt"
+    assert api.post("path/oper/copy", src="/docs", dst="/other").status == 409
+    assert list(api.post("path/oper/copy", src="/docs", dst="/new").json()) == ["dst"]
+
+
+def test_remove(server: LocalServer, api: wire.Api) -> None:
+    stored = server.smartfile.stored_path("/docs/a.txt")
+    done(api, api.post("path/oper/remove", path=["/docs", "/other/c.txt"]))
+    assert server.smartfile.files() == {}
+    assert server.smartfile.directories() == ["/other"]
+    done(api, api.delete("path/oper/remove", "/other"))
+    assert api.post("path/oper/remove", path="/other").status == 404
+    assert api.delete("path/oper/remove", "/other").status == 404
+    assert api.post("path/oper/remove", path="/").status == 400
+    server.stop()
+    with pytest.raises(FileNotFoundError):
+        open(stored, "rb")
+
+
+def test_a_directory_that_is_not_empty_may_be_an_error(server: LocalServer, api: wire.Api) -> None:
+    server.smartfile.configure(refuse_nonempty=True)
+    result = done(api, api.post("path/oper/remove", path=["/docs", "/other/c.txt"]))
+    assert result == {"errors": {"/docs": "Directory is not empty"}}
+    assert set(server.smartfile.files()) == {"/docs/a.txt", "/docs/sub/b.txt"}
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "sha1", "Sha256", "SHA512", "crc-32"])
+def test_checksum(server: LocalServer, api: wire.Api, algorithm: str) -> None:
+    server.smartfile.write("/docs/a.txt", DATA)
+    server.smartfile.write("/docs/empty")
+    result = done(
+        api, api.post("path/oper/checksum", path=["/docs/a.txt", "/docs/empty"], algorithm=algorithm)
+    )
+    for path, data in (("/docs/a.txt", DATA), ("/docs/empty", b"")):
+        if algorithm == "crc-32":
+            expected = f"{zlib.crc32(data):08x}"
+        else:
+            expected = hashlib.new(algorithm.lower(), data).hexdigest()
+        assert result["checksums"][path] == expected
+
+
+def test_checksums_that_cannot_be(api: wire.Api) -> None:
+    assert api.post("path/oper/checksum", path="/none", algorithm="MD5").status == 404
+    wrong = api.post("path/oper/checksum", path="/docs/a.txt", algorithm="MD4")
+    assert (wrong.status, list(wrong.json())) == (400, ["algorithm"])
+    result = done(api, api.post("path/oper/checksum", path=["/docs", "/docs/a.txt"], algorithm="MD5"))
+    assert result["errors"] == {"/docs": "Is a directory: /docs"}
+    assert list(result["checksums"]) == ["/docs/a.txt"]
+
+
+def test_compress(server: LocalServer, api: wire.Api) -> None:
+    result = done(
+        api, api.post("path/oper/compress", path=["/docs", "/other/c.txt"], dst="/other", name="x.zip")
+    )
+    assert result == {"path": "/other/x.zip"}
+    with zipfile.ZipFile(io.BytesIO(server.smartfile.read("/other/x.zip"))) as archive:
+        assert sorted(archive.namelist()) == ["c.txt", "docs/", "docs/a.txt", "docs/sub/", "docs/sub/b.txt"]
+        assert archive.read("docs/sub/b.txt") == b"/docs/sub/b.txt"
+    assert api.post("path/oper/compress", path="/docs", dst="/none", name="x").status == 404
+    assert api.post("path/oper/compress", path="/docs", dst="/other", name="a/x").status == 400
+
+
+def test_tasks_take_their_time(server: LocalServer, api: wire.Api) -> None:
+    server.smartfile.configure(task_polls=3)
+    uuid = begun(api.post("path/oper/remove", path="/docs/a.txt"))
+    found = [api.get("task", uuid).json() for _ in range(3)]
+    assert [task["result"]["status"] for task in found] == ["PENDING", "PROGRESS", "PROGRESS"]
+    assert [task["status"] for task in found] == ["PENDING", "PROGRESS", "PROGRESS"]
+    assert "/docs/a.txt" in server.smartfile.files()
+    listed = api.get("task").json()
+    assert (listed["total"], listed["results"][0]["uuid"]) == (1, uuid)
+    last = api.get("task", uuid).json()
+    assert last["result"]["status"] == "SUCCESS"
+    assert "/docs/a.txt" not in server.smartfile.files()
+    assert api.get("task", uuid).json() == last
+    server.smartfile.configure(task_list="array")
+    assert api.get("task").json() == [last]
+    assert api.get("task", "none").status == 404
+
+
+@pytest.mark.parametrize("failure", [False, True])
+def test_tasks_with_errors(server: LocalServer, api: wire.Api, failure: bool) -> None:
+    server.smartfile.configure(task_errors={"/docs/a.txt": "Locked"}, task_failure=failure)
+    uuid = begun(api.post("path/oper/remove", path=["/docs/a.txt", "/docs/sub"]))
+    task = api.get("task", uuid).json()
+    assert task["result"]["status"] == ("FAILURE" if failure else "SUCCESS")
+    assert task["result"]["result"] == {"errors": {"/docs/a.txt": "Locked"}}
+    assert set(server.smartfile.files()) == {"/docs/a.txt", "/other/c.txt"}
+
+
+def test_what_went_away_meanwhile_is_an_error_of_the_task(server: LocalServer, api: wire.Api) -> None:
+    server.smartfile.configure(task_polls=1)
+    uuid = begun(api.post("path/oper/move", src=["/docs/a.txt", "/docs/sub"], dst="/other/"))
+    server.smartfile.configure(task_polls=0)
+    done(api, api.delete("path/oper/remove", "/docs/a.txt"))
+    assert api.get("task", uuid).json()["status"] == "PENDING"
+    task = api.get("task", uuid).json()
+    assert task["result"]["result"]["errors"] == {"/docs/a.txt": "Not found: /docs/a.txt"}
+    assert "/other/sub/b.txt" in server.smartfile.files()
+
+
+def test_json_bodies_are_read_too(server: LocalServer, api: wire.Api) -> None:
+    body = b'{"path": ["/docs/a.txt", "/other/c.txt"], "algorithm": "MD5"}'
+    headers = {"Content-Type": "application/json"}
+    reply = api.call("POST", "path/oper/checksum", body=body, headers=headers)
+    assert len(done(api, reply)["checksums"]) == 2
+    assert api.call("POST", "path/oper/checksum", body=b"[1]", headers=headers).status == 400
+    assert api.call("POST", "path/oper/checksum", body=b"{" * 9999, headers=headers).status == 400
