@@ -58,14 +58,21 @@ class Credentials:
         #: Every place looked at, in order.
         self.places: List[str] = []
 
-    def add(self, values: Mapping[str, Optional[str]], source: str, site: Optional[str] = None) -> None:
+    def add(
+        self,
+        values: Mapping[str, Optional[str]],
+        source: str,
+        site: Optional[str] = None,
+        listed: bool = True,
+    ) -> None:
         """Take the values that are not known yet.
 
         :param site: the base URL that they were written down with; they go to no other site.
+        :param listed: whether it is a place that a user could have filled.
         """
         if self._is_elsewhere(site):
             source, values = f"{source}, which is for another site", {}
-        if source not in self.places:
+        if listed and source not in self.places:
             self.places.append(source)
         for name, value in values.items():
             if value and name in self._names.fields and name not in self._found:
@@ -139,7 +146,7 @@ def look_up(
     place = f"profile {profile!r}" if profile else str(config_file())
     found.add(values, place, values.get("base_url"))
     if names.defaults:
-        found.add(names.defaults, "default")
+        found.add(names.defaults, "default", listed=False)
     base_url = found.get("base_url")
     if names.netrc and base_url:
         origin = Origin.of(base_url)

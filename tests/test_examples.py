@@ -173,3 +173,18 @@ def test_a_failure_is_one_line(files: List[str], name: str) -> None:
     assert process.returncode == 1
     assert "FILESENDER_BASE_URL" in err
     assert "Traceback" not in err
+
+
+def test_smartfile_tree(server: LocalServer, files: List[str]) -> None:
+    out = run("smartfile_tree.py", files[1], "/run1", env=server.env)
+    assert server.smartfile.read("/run1/table.csv") == (Path(files[1]) / "table.csv").read_bytes()
+    assert "/run1/table.csv  8 bytes" in out
+
+
+def test_smartfile_sync(server: LocalServer, files: List[str]) -> None:
+    server.smartfile.mkdir("/backup")
+    path = Path(files[0])
+    assert ": plain," in run("smartfile_sync.py", str(path), "/backup/reads.bin", env=server.env)
+    path.write_bytes(b"x" + path.read_bytes())
+    assert ": delta," in run("smartfile_sync.py", str(path), "/backup/reads.bin", env=server.env)
+    assert server.smartfile.read("/backup/reads.bin") == path.read_bytes()

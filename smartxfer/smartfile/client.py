@@ -3,6 +3,7 @@
 Source: SmartFile protocol; each method names its section.
 """
 
+import datetime as dt
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from smartxfer.errors import UsageError
@@ -151,22 +152,27 @@ class SmartFileClient(RawClient):
         *,
         name: Optional[str] = None,
         password: Optional[str] = None,
-        expires: Any = None,
+        expires: Union[float, dt.timedelta, dt.datetime, None] = None,
         **fields: Any,
     ) -> Link:
         """Make a link by which anybody can fetch a file, or look into a directory; ``.href`` is to pass on.
 
         :param password: what is asked of whoever follows it.
-        :param expires: when it ends: a datetime, or text in the site's own form.
+        :param expires: when it ends: seconds from now, a timedelta, or a datetime.
         :param fields: as the API has them, such as ``recursive``, ``read``, ``list``, ``usage_limit``.
         :raises OutcomeUnknown: the answer was lost: the link may exist, see :meth:`links`.
 
-        The vendor does not publish the names of the fields for password and expiry: ``password`` and
-        ``expires`` are assumptions.  Source: SmartFile protocol, section 5.
+        The vendor does not publish the fields for password and expiry: ``password``, and ``expires`` in
+        seconds from now, are assumptions.  Source: SmartFile protocol, section 5.
         """
-        if hasattr(expires, "isoformat"):
-            expires = expires.replace(microsecond=0).isoformat()
-        known = {"path": normal(path), "name": name, "password": password, "expires": expires}
+        if isinstance(expires, dt.datetime):
+            expires = expires.timestamp() - self._clock.wall()
+        if isinstance(expires, dt.timedelta):
+            expires = expires.total_seconds()
+        seconds = None if expires is None else round(expires)
+        if seconds is not None and seconds <= 0:
+            raise UsageError("the link would have ended before it began")
+        known = {"path": normal(path), "name": name, "password": password, "expires": seconds}
         return self._calls.create_link({**known, **fields})
 
     def links(self) -> List[Link]:
@@ -184,7 +190,7 @@ class SmartFileClient(RawClient):
 
     def upload(
         self,
-        file: SourceLike,
+        file: Union[SourceLike, Tuple[str, SourceLike]],
         path: str = "/",
         *,
         checksum: Optional[str] = None,

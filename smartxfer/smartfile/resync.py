@@ -193,7 +193,7 @@ class Resync:
             call = self._calls.sync("delta", there.path, "signature", body)
             self._fetch(call, change, f"{there.path} (delta)", moved)
         moved.sent += size
-        made = self._operation.call(lambda: delta.patch(local, change, fresh))
+        made = self._operation.call(lambda: delta.patch(local, change, fresh, size=there.size))
         held = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM)[there.path])
         ours = self._operation.call(lambda: digest_of(fresh, ALGORITHM))
         if held != ours:

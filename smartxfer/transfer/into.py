@@ -58,8 +58,9 @@ def fetch_into(
         entries: List[Any] = []
         for file, relative in zip(files, distinct_paths([file.name for file in files])):
             path = resolve_inside(directory, relative)
-            earlier = _completed(journal, file, path)
-            entries.append(earlier or _lane(file, path, journal, operation, width))
+            download = file.describe(FileSink(path))
+            earlier = _completed(journal, file, download.name, path)
+            entries.append(earlier or _lane(file, download, path, journal, operation, width))
         operation.run([entry for entry in entries if isinstance(entry, DownloadLane)], at_once)
         results = [entry.result if isinstance(entry, DownloadLane) else entry for entry in entries]
         if all(result.ok for result in results):
@@ -67,22 +68,23 @@ def fetch_into(
         return results
 
 
-def _lane(file: Wanted, path: Path, journal: Journal, operation: Operation, width: int) -> DownloadLane:
+def _lane(
+    file: Wanted, download: Download, path: Path, journal: Journal, operation: Operation, width: int
+) -> DownloadLane:
     def note() -> None:
         found = path.stat()
         journal.note_soon(**{file.key: [str(path), found.st_size, found.st_mtime_ns]})
 
-    operation.reporter.queue(file.name, file.size)
-    download = attrs.evolve(file.describe(FileSink(path)), note=note)
-    return DownloadLane(download, operation, width)
+    operation.reporter.queue(download.name, file.size)
+    return DownloadLane(attrs.evolve(download, note=note), operation, width)
 
 
-def _completed(journal: Journal, file: Wanted, path: Path) -> Optional[FileResult]:
+def _completed(journal: Journal, file: Wanted, name: str, path: Path) -> Optional[FileResult]:
     """The result of an earlier run, if the file still stands as that run left it."""
     noted = journal.state.get(file.key)
     with contextlib.suppress(OSError):
         found = os.stat(str(path))
         same = noted == [str(path), found.st_size, found.st_mtime_ns]
         if same and file.size in (None, found.st_size):
-            return FileResult(file.name, path, found.st_size, verified="size", resumed=found.st_size)
+            return FileResult(name, path, found.st_size, verified="size", resumed=found.st_size)
     return None

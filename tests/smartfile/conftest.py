@@ -45,7 +45,7 @@ class Stand:
     def client(self, **options: Any) -> BasicClient:
         """A client of its own, as a new process would make it."""
         options = {"url": self.site.url, "retry": RetryPolicy(backoff=0), **options}
-        self._clients.append(BasicClient(self.site.api_key, self.site.password, **options))
+        self._clients.append(BasicClient(self.site.key, self.site.password, **options))
         return self._clients[-1]
 
     def fault(self, match: str, effect: str, times: Optional[int] = 1, after: int = 0) -> Fault:

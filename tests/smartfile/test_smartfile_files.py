@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from smartxfer.errors import ChecksumMismatch, NotFound, UsageError
 from smartxfer.smartfile import BasicClient
@@ -69,7 +71,7 @@ def test_checksums_on_request(stand: Any, live: BasicClient, tmp_path: Path, alg
 
 
 def test_other_bytes_on_the_server_are_found(stand: Any, live: BasicClient) -> None:
-    stand.fault(UPLOAD, "flip 200")
+    stand.fault(UPLOAD, "flip-in 500")
     with pytest.raises(ChecksumMismatch):
         live.upload(("a", b"x" * 1000), checksum="md5")
 
@@ -82,7 +84,7 @@ def test_an_algorithm_that_nobody_knows(live: BasicClient) -> None:
 def test_a_download_goes_on(stand: Any, live: BasicClient, tmp_path: Path) -> None:
     data = os.urandom(3_000_000)
     stand.site.write("/big", data)
-    stand.fault("GET /api/2/path/data/big*", "reset-after 1M")
+    stand.fault("GET /api/2/path/data/big*", "reset-after-sent 1M")
     result = live.download("/big", tmp_path)
     assert (tmp_path / "big").read_bytes() == data
     assert result.retries == 1
@@ -131,3 +133,18 @@ def test_links(live: BasicClient) -> None:
     assert link.uid in [found.uid for found in live.links()]
     live.delete_link(link)
     assert live.links() == []
+
+
+@pytest.mark.parametrize(
+    "expires",
+    [3600, dt.timedelta(hours=1), dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)],
+    ids=["seconds", "timedelta", "datetime"],
+)
+def test_a_link_with_password_and_end(stand: Any, live: BasicClient, expires: Any) -> None:
+    live.upload(("a.txt", b"x"))
+    link = live.create_link("/a.txt", password="open sesame", expires=expires)
+    assert link.expiration is not None
+    assert requests.get(link.href + "a.txt", timeout=10).status_code == 401
+    assert requests.get(link.href + "a.txt", auth=("", "open sesame"), timeout=10).content == b"x"
+    with pytest.raises(UsageError, match="before it began"):
+        live.create_link("/a.txt", expires=-1)

@@ -76,8 +76,11 @@ def test_small_files_and_other_files_are_moved_whole(stand: Any, sync: SyncClien
         assert stand.site.read("/" + name) == data
 
 
-@pytest.mark.parametrize("step", ["signature", "patch"])
-@pytest.mark.parametrize("effect", ["status 404", "status 400", "flip 100", "lose-answer"])
+@pytest.mark.parametrize(
+    ("step", "effect"),
+    [(step, effect) for step in ("signature", "patch") for effect in ("status 404", "status 400", "lose-answer")]
+    + [("signature", "flip 100"), ("signature", "truncate 100"), ("patch", "flip-in 400"), ("patch", "flip-in 3K")],
+)
 def test_a_broken_step_up(
     stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, step: str, effect: str
 ) -> None:
@@ -90,7 +93,7 @@ def test_a_broken_step_up(
     assert result.verified == "sha256"
 
 
-@pytest.mark.parametrize("effect", ["status 404", "status 400", "flip 100", "lose-answer", "reset-after 100"])
+@pytest.mark.parametrize("effect", ["status 404", "status 400", "flip 100", "flip 3K", "flip-in 300", "lose-answer", "reset-after 100"])
 def test_a_broken_step_down(
     stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, effect: str
 ) -> None:
@@ -127,8 +130,8 @@ def test_a_local_file_that_changes_is_not_replaced(
     local.write_bytes(old)
     patch = delta.patch
 
-    def meanwhile(*args: Any) -> int:
-        made = patch(*args)
+    def meanwhile(*args: Any, **options: Any) -> int:
+        made = patch(*args, **options)
         local.write_bytes(b"written meanwhile")
         return made
 

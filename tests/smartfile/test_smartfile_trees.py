@@ -22,7 +22,7 @@ def tree(tmp_path: Path) -> Path:
     for number, name in enumerate(NAMES):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(os.urandom(number * 10_000) if name != "zero" else b"")
+        path.write_bytes(os.urandom(10_000 + number) if name != "zero" else b"")
     (root / "empty" / "inner").mkdir(parents=True)
     return root
 
