@@ -4,11 +4,11 @@ Source: SmartFile protocol, section 9.
 """
 
 import struct
-from typing import Callable, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Callable, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
 
 from smartxfer.errors import DeltaError
 
-__all__ = ["DELTA_MAGIC", "END", "Copy", "literal", "read_commands"]
+__all__ = ["DELTA_MAGIC", "END", "Copy", "joined", "literal", "read_commands"]
 
 DELTA_MAGIC = b"rs\x026"
 END = b"\x00"
@@ -19,6 +19,15 @@ _LAST_LITERAL = 68
 _LAST_COPY = 84
 #: Codes of ``struct`` for 1, 2, 4 and 8 bytes.
 _CODES = (">B", ">H", ">I", ">Q")
+
+#: Bytes of position and length behind an op.
+_WIDTHS = {
+    **{op: (0, 1 << (op - _LAST_SHORT - 1)) for op in range(_LAST_SHORT + 1, _LAST_LITERAL + 1)},
+    **{
+        op: (1 << ((op - _LAST_LITERAL - 1) >> 2), 1 << ((op - _LAST_LITERAL - 1) & 3))
+        for op in range(_LAST_LITERAL + 1, _LAST_COPY + 1)
+    },
+}
 
 ReadInto = Callable[[memoryview], int]
 
@@ -68,22 +77,32 @@ class _Incoming:
             found += piece
         return found
 
-    def number(self, power: int) -> int:
-        """The next unsigned number, of 1, 2, 4 or 8 bytes."""
-        return int.from_bytes(self.exactly(1 << power), "big")
+    def command(self) -> Tuple[int, int, int]:
+        """The next command: op, position, length.
 
-
-def _parse(incoming: _Incoming) -> Tuple[int, int, int]:
-    """The next command: op, position, length."""
-    [op] = incoming.exactly(1)
-    if op <= _LAST_SHORT:
-        return op, 0, op
-    if op <= _LAST_LITERAL:
-        return op, 0, incoming.number(op - _LAST_SHORT - 1)
-    if op <= _LAST_COPY:
-        widths = op - _LAST_LITERAL - 1
-        return op, incoming.number(widths >> 2), incoming.number(widths & 3)
-    raise DeltaError(f"the delta has an unknown command: {op}")
+        :raises DeltaError: an op that is none, or the delta is cut short.
+        """
+        at = self._at
+        # A delta may hold millions of commands: where one lies whole in the buffer, it is read in place.
+        if at < self._stop:
+            op = self._buffer[at]
+            at += 1
+        else:
+            [op] = self.exactly(1)
+            at = self._at
+        self._at = at
+        if op <= _LAST_SHORT:
+            return op, 0, op
+        if op > _LAST_COPY:
+            raise DeltaError(f"the delta has an unknown command: {op}")
+        first, second = _WIDTHS[op]
+        middle, end = at + first, at + first + second
+        if end <= self._stop:
+            self._at = end
+            numbers = self._buffer[at:middle], self._buffer[middle:end]
+        else:
+            numbers = memoryview(self.exactly(first)), memoryview(self.exactly(second))
+        return op, int.from_bytes(numbers[0], "big"), int.from_bytes(numbers[1], "big")
 
 
 def read_commands(
@@ -105,7 +124,7 @@ def read_commands(
         raise DeltaError(f"no delta: it begins with {start.hex()}" if start else "no delta: it is empty")
     made = 0
     while True:
-        op, position, length = _parse(incoming)
+        op, position, length = incoming.command()
         if not op:
             break
         made += length
@@ -130,3 +149,21 @@ def read_commands(
         raise DeltaError("the delta goes on after its end")
     if size is not None and made != size:
         raise DeltaError(f"the delta makes {made} bytes, not the {size} of the new file")
+
+
+def joined(commands: Iterable[Union[Copy, memoryview]]) -> Iterator[Union[Copy, memoryview]]:
+    """The same commands, with copies that go on where the one before ended made one."""
+    waiting: Optional[Copy] = None
+    for command in commands:
+        if waiting is not None:
+            if isinstance(command, Copy) and command.position == waiting.position + waiting.length:
+                waiting = Copy(waiting.position, waiting.length + command.length)
+                continue
+            yield waiting
+            waiting = None
+        if isinstance(command, Copy):
+            waiting = command
+        else:
+            yield command
+    if waiting is not None:
+        yield waiting

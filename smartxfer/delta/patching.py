@@ -2,7 +2,7 @@
 
 from typing import Optional
 
-from smartxfer.delta.commands import Copy, read_commands
+from smartxfer.delta.commands import Copy, joined, read_commands
 from smartxfer.delta.inputs import Input
 from smartxfer.delta.streams import AnyFile
 from smartxfer.delta.target import Target
@@ -36,7 +36,7 @@ def patch(basis: AnyFile, delta: AnyFile, target: AnyFile, *, size: Optional[int
             raise UsageError("the basis is a stream that cannot seek", hint="give a path or an open file")
         out.refuse(old, in_place=True)
         out.refuse(change)
-        for command in read_commands(change.readinto, old.size, size):
+        for command in joined(read_commands(change.readinto, old.size, size)):
             if isinstance(command, Copy):
                 out.copy(old, command.position, command.length)
             else:

@@ -16,6 +16,8 @@ from smartxfer.seams import SYSTEM_FILES
 __all__ = ["Target"]
 
 _BUFFER = 1024 * 1024
+#: Pieces of fewer bytes are gathered before they are written, and not left to the kernel to copy.
+_SMALL = 64 * 1024
 _MOST_AT_ONCE = 1 << 30
 #: The kernel or the file system cannot do it this way.
 _NOT_HERE = frozenset(
@@ -43,7 +45,8 @@ class Target:
         self._part = ""
         self._fd = -1
         self._kernel_copies = hasattr(os, "copy_file_range")
-        self._buffer: Optional[memoryview] = None
+        self._buffer = memoryview(bytearray(_BUFFER))
+        self._gathered = 0
         if is_path(thing):
             # A symbolic link stays one.
             self._path = os.path.realpath(os.path.expanduser(os.fsdecode(thing)))  # type: ignore[arg-type]
@@ -112,12 +115,19 @@ class Target:
         trace: Optional[TracebackType],
     ) -> None:
         if not self._path:
-            if kind is None and hasattr(self._file, "flush"):
-                self._guarded(self._file.flush)
+            if kind is None:
+                self._flush()
+                if hasattr(self._file, "flush"):
+                    self._guarded(self._file.flush)
             return
         if kind is not None:
             self._discard()
             return
+        try:
+            self._flush()
+        except BaseException:
+            self._discard()
+            raise
         try:
             number, self._fd = self._fd, -1
             os.close(number)
@@ -147,8 +157,23 @@ class Target:
 
     def write(self, data: Union[bytes, memoryview]) -> None:
         """Append all of ``data``."""
-        view = memoryview(data)
-        self.written += len(view)
+        count = len(data)
+        self.written += count
+        if count >= _SMALL:
+            self._flush()
+            self._put(memoryview(data))
+            return
+        if self._gathered + count > _BUFFER:
+            self._flush()
+        self._buffer[self._gathered : self._gathered + count] = data
+        self._gathered += count
+
+    def _flush(self) -> None:
+        """Write what was gathered."""
+        count, self._gathered = self._gathered, 0
+        self._put(self._buffer[:count])
+
+    def _put(self, view: memoryview) -> None:
         while view:
             if self._path:
                 count = self._guarded(os.write, self._fd, view)
@@ -159,19 +184,20 @@ class Target:
             view = view[count:]
 
     def copy(self, source: Input, position: int, length: int) -> None:
-        """Append ``length`` bytes of ``source`` from ``position``; by the kernel where it can."""
+        """Append ``length`` bytes of ``source`` from ``position``; large ones by the kernel where it can."""
+        self.written += length
         place = source.place(position)
-        if self._path and self._kernel_copies and place is not None:
+        if length >= _SMALL and self._path and self._kernel_copies and place is not None:
+            self._flush()
             done = self._by_kernel(place, length)
-            self.written += done
             position, length = position + done, length - done
-        if self._buffer is None:
-            self._buffer = memoryview(bytearray(_BUFFER))
         while length:
-            count = source.read_at(self._buffer[:length], position)
+            if self._gathered == _BUFFER:
+                self._flush()
+            count = source.read_at(self._buffer[self._gathered : self._gathered + length], position)
             if not count:
                 raise SourceChanged(f"{source.what} became shorter while it was read")
-            self.write(self._buffer[:count])
+            self._gathered += count
             position, length = position + count, length - count
 
     def _by_kernel(self, place: Tuple[int, int], length: int) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Callable, List
 import pytest
 
 from smartxfer import delta
-from smartxfer.delta import parts, signing
+from smartxfer.delta import parts, signing, target
 from smartxfer.delta.crew import Crew, count_workers
 from smartxfer.delta.inputs import Slice
 from smartxfer.delta.target import Target
@@ -234,7 +234,9 @@ def test_an_interrupt_while_threads_work_ends_them(
     assert not [thread for thread in threading.enumerate() if "smartxfer-delta" in thread.name]
 
 
-def test_a_file_that_shrinks_while_it_is_read(room: Path) -> None:
+def test_a_file_that_shrinks_while_it_is_read(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "_SMALL", 1)
+
     class Spiteful(io.BytesIO):
         def write(self, data: Any) -> int:
             os.truncate(room / "old", MIB)
@@ -244,7 +246,9 @@ def test_a_file_that_shrinks_while_it_is_read(room: Path) -> None:
         delta.signature(room / "old", Spiteful())
 
 
-def test_a_file_that_is_written_to_while_it_is_read(room: Path) -> None:
+def test_a_file_that_is_written_to_while_it_is_read(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(target, "_SMALL", 1)
+
     class Spiteful(io.BytesIO):
         def write(self, data: Any) -> int:
             with open(room / "new", "ab") as file:

@@ -12,6 +12,7 @@ from typing import Any, List
 import pytest
 
 from smartxfer import delta
+from smartxfer.delta import target
 from smartxfer.delta import target as target_module
 from smartxfer.errors import DeltaError, DiskFull, LocalError, SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
@@ -119,6 +120,7 @@ def test_a_kernel_that_does_not_copy(how: str, room: Path, monkeypatch: pytest.M
         raise OSError(errno.EXDEV, "another file system")
 
     monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
+    monkeypatch.setattr(target, "_SMALL", 1)
     assert delta.patch(room / "old", room / "change", room / "new") == len(NEW)
     assert (room / "new").read_bytes() == NEW
     assert calls
@@ -129,6 +131,7 @@ def test_a_full_disk_leaves_what_was_there(room: Path, monkeypatch: pytest.Monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
+    monkeypatch.setattr(target, "_SMALL", 1)
     with pytest.raises(DiskFull):
         delta.patch(room / "old", room / "change", room / "old")
     assert (room / "old").read_bytes() == OLD
