@@ -291,12 +291,12 @@ def test_numbers_out_of_range(room: Path) -> None:
 def test_no_file_is_written_over_its_source(room: Path) -> None:
     (room / "signature").write_bytes(in_memory(room))
     os.link(room / "old", room / "same")
-    for source, target in (("old", "old"), ("old", "same")):
+    for source, into in (("old", "old"), ("old", "same")):
         with pytest.raises(UsageError, match="at once"):
-            delta.signature(room / source, room / target)
-    for target in ("signature", "new"):
+            delta.signature(room / source, room / into)
+    for into in ("signature", "new"):
         with pytest.raises(UsageError, match="at once"):
-            delta.delta(room / "signature", room / "new", room / target)
+            delta.delta(room / "signature", room / "new", room / into)
     assert names(room) == ["new", "old", "same", "signature"]
 
 
