@@ -44,19 +44,23 @@ TREE: Dict[str, Any] = {
     "Conflict": ("ClientError", OSError),
     "TooLarge": ("ClientError", OSError),
     "RateLimited": ("ClientError", OSError),
+    "Throttled": ("RateLimited", ConnectionError),
     "ServerError": ("HTTPError", OSError),
     "IntegrityError": ("SmartxferError", None),
     "ChecksumMismatch": ("IntegrityError", None),
     "SizeMismatch": ("IntegrityError", None),
     "RangeMismatch": ("IntegrityError", None),
     "SourceChanged": ("IntegrityError", None),
+    "DeltaError": ("IntegrityError", None),
     "LocalError": ("SmartxferError", OSError),
+    "DeltaUnavailable": ("LocalError", OSError),
     "DiskFull": ("LocalError", OSError),
     "UnsafeName": ("LocalError", ValueError),
     "InProgress": ("LocalError", OSError),
     "Cancelled": ("SmartxferError", None),
     "DeadlineExceeded": ("SmartxferError", TimeoutError),
     "WaitTimeout": ("SmartxferError", TimeoutError),
+    "TaskFailed": ("SmartxferError", None),
     "BatchError": ("SmartxferError", None),
     "EncryptedTransfer": ("SmartxferError", None),
 }
@@ -125,8 +129,9 @@ RETRYABLE = {
     "Truncated",
     "RateLimited",
     "ServerError",
+    "Throttled",
 }
-NOT_ACTED_ON = {"ConnectTimeout", "TLSError", "ProxyError", "RateLimited"}
+NOT_ACTED_ON = {"ConnectTimeout", "TLSError", "ProxyError", "RateLimited", "Throttled"}
 
 
 @pytest.mark.parametrize("kind", CLASSES)
