@@ -12,7 +12,8 @@ import attrs
 import pytest
 
 import smartxfer
-from smartxfer import filesender
+from smartxfer import filesender, smartfile
+from smartxfer.smartfile import sync
 
 #: Stands for a parameter without a default.
 REQUIRED = inspect.Parameter.empty
@@ -113,8 +114,35 @@ FILESENDER = [
     Row("Auth", filesender.Auth),
 ]
 
+_BASIC, _OAUTH, _SYNC = smartfile.BasicClient, smartfile.OAuthClient, smartfile.SyncClient
+_CALL = [("endpoint", REQUIRED), ("id", None)]
+_PARAMS = ("**params",)
+_SITE = ("url", "version", "throttle_wait")
+
+SMARTFILE = [
+    Row("BasicClient", _BASIC, [("key", None), ("password", None)], (*_SITE, "netrcfile", "**options")),
+    Row("BasicClient.__call__", _BASIC.__call__, _CALL, _PARAMS),
+    Row("BasicClient.get", _BASIC.get, _CALL, _PARAMS),
+    Row("BasicClient.put", _BASIC.put, _CALL, _PARAMS),
+    Row("BasicClient.post", _BASIC.post, _CALL, _PARAMS),
+    Row("BasicClient.delete", _BASIC.delete, _CALL, _PARAMS),
+    Row(
+        "OAuthClient",
+        _OAUTH,
+        [("client_token", None), ("client_secret", None), ("access_token", None), ("access_secret", None)],
+        (*_SITE, "**options"),
+    ),
+    Row("OAuthClient.get", _OAUTH.get, _CALL, _PARAMS),
+    Row("OAuthClient.get_request_token", _OAUTH.get_request_token, [("callback", None)]),
+    Row("OAuthClient.get_authorization_url", _OAUTH.get_authorization_url, [("request", None)]),
+    Row("OAuthClient.get_access_token", _OAUTH.get_access_token, [("request", None), ("verifier", None)]),
+    Row("SyncClient", _SYNC, [("api", REQUIRED)]),
+    Row("SyncClient.upload", _SYNC.upload, [("local", REQUIRED), ("remote", REQUIRED)], _WATCHED),
+    Row("SyncClient.download", _SYNC.download, [("local", REQUIRED), ("remote", REQUIRED)], _WATCHED),
+]
+
 #: A service joins here: its rows, its attributes, its types.
-SERVICES: Dict[str, List[Row]] = {"filesender": FILESENDER}
+SERVICES: Dict[str, List[Row]] = {"filesender": FILESENDER, "smartfile": SMARTFILE}
 
 _URL = "http://127.0.0.1:1"
 
@@ -152,7 +180,23 @@ NAMES = [
             "UserAuth",
         )
     ],
-    *[(smartxfer, name) for name in ("FileSenderClient", "GuestAuth", "SmartxferError", "UserAuth")],
+    *[
+        (smartfile, name)
+        for name in ("APIError", "BasicClient", "OAuthClient", "RequestError", "ResponseError", "SyncClient")
+    ],
+    (sync, "SyncClient"),
+    *[
+        (smartxfer, name)
+        for name in (
+            "BasicClient",
+            "FileSenderClient",
+            "GuestAuth",
+            "OAuthClient",
+            "SmartxferError",
+            "SyncClient",
+            "UserAuth",
+        )
+    ],
 ]
 
 ROWS = [pytest.param(row, id=f"{service}-{row.name}") for service, rows in SERVICES.items() for row in rows]
@@ -233,3 +277,8 @@ def test_no_method_of_the_table_was_forgotten() -> None:
     public = {name for name, _ in inspect.getmembers(_CLIENT, callable) if not name.startswith("_")}
     listed = {row.name.rpartition(".")[2] for row in FILESENDER if "." in row.name}
     assert public == listed | added
+
+
+def test_calling_a_client_is_get() -> None:
+    assert _BASIC.__call__ is _BASIC.get
+    assert _OAUTH.__call__ is _OAUTH.get
