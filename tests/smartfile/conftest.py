@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
 import pytest
+
+# importlib mode leaves sys.path alone.
+sys.path.append(str(Path(__file__).parent))
+
 import responses
 from fakeclock import FakeClock
 

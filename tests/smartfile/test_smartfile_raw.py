@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 import responses
+from canned_bodies import body_of
 from fakeclock import FakeClock
 
 from smartxfer.errors import CredentialError, DecodeError, NotFound, RateLimited, Throttled, UsageError
@@ -48,10 +49,11 @@ def test_other_arguments_stand_in_a_form(
 def parts_of(request: Any) -> list[tuple[bytes, bytes]]:
     boundary = request.headers["Content-Type"].partition("boundary=")[2].encode()
     found = []
-    for part in request.body.split(b"--" + boundary)[1:-1]:
+    body = body_of(request)
+    for part in body.split(b"--" + boundary)[1:-1]:
         head, _, content = part[2:-2].partition(b"\r\n\r\n")
         found.append((head.split(b"\r\n")[0].partition(b"form-data; ")[2], content))
-    assert int(request.headers["Content-Length"]) == len(request.body)
+    assert int(request.headers["Content-Length"]) == len(body)
     return found
 
 
