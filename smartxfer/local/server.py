@@ -5,43 +5,20 @@ import os
 import shlex
 import tempfile
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Protocol, Tuple, Type, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from smartxfer.errors import UsageError
 from smartxfer.local.faults import Fault, FaultBook
 from smartxfer.local.filesender import FileSender
-from smartxfer.local.listener import Listener, Seen
 from smartxfer.local.objects import private_directory
+from smartxfer.local.service import Service
 from smartxfer.local.smartfile import SmartFile
 
-__all__ = ["LocalServer", "Service"]
+__all__ = ["LocalServer"]
 
 
-class Service(Protocol):
-    """What the server needs of each of its services."""
-
-    listener: Listener
-    #: Address, without a slash at its end.
-    url: str
-
-    @property
-    def env(self) -> Dict[str, str]:
-        """Environment variables that point a client at it."""
-
-    @property
-    def requests(self) -> List[Seen]:
-        """The latest requests, oldest first."""
-
-    def start(self) -> None:
-        """Begin to answer."""
-
-    def stop(self, *, running: bool = True) -> None:
-        """Stop answering, and let go of everything."""
-
-
-#: Every service, in the order in which they are started and shown. Each class takes its options, and
-#: ``host``, ``data`` and ``faults`` by keyword; its ``name`` is the keyword of its options.
-SERVICES: Tuple[Type[Any], ...] = (FileSender, SmartFile)
+#: Every service, in the order in which they are started and shown.
+SERVICES: Tuple[Type[Service], ...] = (FileSender, SmartFile)
 
 
 class LocalServer:

@@ -3,80 +3,34 @@
 Source: FileSender protocol, sections 1 and 11.
 """
 
-from typing import Any, Dict, List, Mapping, Optional
-
-import attrs
+from typing import Any, Dict, List
 
 from smartxfer.local.exchange import Answer, Exchange, text_answer
-from smartxfer.local.faults import FaultBook
 from smartxfer.local.filesender import download, pages, rest
 from smartxfer.local.filesender.backend import Backend
 from smartxfer.local.filesender.refusals import refusal_answer
 from smartxfer.local.filesender.site import Site
-from smartxfer.local.handler import Handler
-from smartxfer.local.listener import Listener, Record, Seen
+from smartxfer.local.service import Service
 
 __all__ = ["FileSender"]
 
 
-class FileSender:
-    """A FileSender 3.8 on loopback.
+class FileSender(Service):
+    """A FileSender 3.8 on loopback; its options are those of :class:`~smartxfer.local.filesender.site.Site`."""
 
-    :param options: values of :class:`~smartxfer.local.filesender.site.Site`.
-    :param host: address to bind.
-    :param data: directory of its data; made where missing.
-    :param faults: planned faults of the server that it is part of.
-    """
-
-    #: How faults name it.
     name = "filesender"
+    options = Site
+    backend: Backend
 
-    def __init__(
-        self, options: Optional[Mapping[str, Any]], *, host: str, data: str, faults: FaultBook
-    ) -> None:
-        site = Site.from_options(options)
-        # It is bound here and serves once started: the address is known before anything else.
-        self.listener = Listener(
-            self.name, self, faults, Handler, host=host, port=site.port, base_path=site.base_path
-        )
-        #: Address of the site, without a slash at its end.
-        self.url = self.listener.url
+    def open(self, site: Site, data: str) -> Backend:
+        """The backend, and the first user with their key."""
+        backend = Backend(site, data, self.url)
+        #: The first user.
         self.username = next(iter(site.users))
-        try:
-            self.backend = Backend(site, data, self.url)
-        except BaseException:
-            self.listener.stop(running=False)
-            raise
-        user = self.backend.records.user_named(self.username)
+        user = backend.records.user_named(self.username)
         assert user is not None
         self.api_key: str = user["api_key"]
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self.listener.start()
-
-    def stop(self, *, running: bool = True) -> None:
-        """Stop answering, end connections and threads, close files.
-
-        :param running: whether :meth:`start` was called.
-        """
-        self.listener.stop(running=running)
-        self.backend.close()
-
-    def configure(self, **options: Any) -> None:
-        """Change the configuration of the running site, as an administrator would.
-
-        :param options: values of :class:`~smartxfer.local.filesender.site.Site`; ``port``,
-            ``base_path`` and ``users`` stay what they are.
-        :raises UsageError: a name is unknown or a value is not possible.
-        """
-        known = {field.name: getattr(self.backend.site, field.name) for field in attrs.fields(Site)}
-        fixed = {name: known[name] for name in ("port", "base_path", "users")}
-        self.backend.site = Site.from_options({**known, **options, **fixed})
-
-    def now(self) -> float:
-        """The server's clock, seconds since 1970."""
-        return self.backend.now()
+        return backend
 
     def answer(self, exchange: Exchange) -> Answer:
         """Answer one request."""
@@ -107,20 +61,6 @@ class FileSender:
             "FILESENDER_USERNAME": self.username,
             "FILESENDER_API_KEY": self.api_key,
         }
-
-    @property
-    def requests(self) -> List[Seen]:
-        """The latest requests, oldest first: (method, path, status)."""
-        return self.listener.requests
-
-    @property
-    def account(self) -> List[Record]:
-        """The latest requests, oldest first, with the bytes that they moved."""
-        return self.listener.records
-
-    def count(self, match: str = "* *", status: Optional[int] = None) -> int:
-        """How many of the latest requests match; see :meth:`smartxfer.local.listener.Listener.count`."""
-        return self.listener.count(match, status)
 
     @property
     def mails(self) -> List[Dict[str, Any]]:

@@ -4,11 +4,12 @@ Source: FileSender protocol, sections 3, 4, 6, 8.3 and 12 (stock values).
 """
 
 import re
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Dict, Optional, Sequence
 
 import attrs
 
 from smartxfer.errors import UsageError
+from smartxfer.local.options import Options, a_count, a_word, users
 
 __all__ = ["Site"]
 
@@ -16,31 +17,12 @@ __all__ = ["Site"]
 _NAMES = r"^[ \/\p{L}\p{N}_\.,;:!@#$%^&*)(\]\[-]+$"
 
 
-def _a_count(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UsageError(f"{attribute.name} is a whole number of 0 or more, not {value!r}")
-
-
-def _a_word(*words: str) -> Any:
-    def check(instance: Any, attribute: "attrs.Attribute[str]", value: str) -> None:
-        if value not in words:
-            raise UsageError("{} is one of {}, not {!r}".format(attribute.name, ", ".join(words), value))
-
-    return check
-
-
-def _users(value: Any) -> Dict[str, Optional[str]]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return dict.fromkeys([value] if isinstance(value, str) else value)
-
-
 def _base_path(value: str) -> str:
     return "/" + value.strip("/") if value.strip("/") else ""
 
 
 @attrs.frozen
-class Site:
+class Site(Options):
     """Configuration of the local FileSender, with the values of a stock 3.8.
 
     :param port: port to listen on, 0 for any.
@@ -76,30 +58,32 @@ class Site:
     :param disclose_version: whether ``/info`` tells the version.
     """
 
-    port: int = attrs.field(default=0, validator=_a_count)
+    title = "FileSender"
+    fixed = ("port", "base_path", "users")
+
     base_path: str = attrs.field(default="", converter=_base_path)
     server_name: Optional[str] = None
-    version: str = attrs.field(default="3.8", validator=_a_word("3.8"))
-    chunk_security: str = attrs.field(default="key", validator=_a_word("key", "auth"))
+    version: str = attrs.field(default="3.8", validator=a_word("3.8"))
+    chunk_security: str = attrs.field(default="key", validator=a_word("key", "auth"))
     roundtrip_check: bool = False
     csrf: bool = True
     users: Dict[str, Optional[str]] = attrs.field(
-        factory=lambda: {"ann@example.org": None}, converter=_users, repr=False
+        factory=lambda: {"ann@example.org": None}, converter=users, repr=False
     )
     admins: Sequence[str] = ()
-    upload_chunk_size: int = attrs.field(default=5 << 20, validator=_a_count)
-    max_transfer_files: int = attrs.field(default=30, validator=_a_count)
-    max_transfer_size: int = attrs.field(default=100 << 30, validator=_a_count)
-    max_transfer_file_size: int = attrs.field(default=0, validator=_a_count)
-    max_transfer_encrypted_file_size: int = attrs.field(default=0, validator=_a_count)
-    max_transfer_recipients: int = attrs.field(default=50, validator=_a_count)
-    max_transfer_days_valid: int = attrs.field(default=20, validator=_a_count)
-    default_transfer_days_valid: int = attrs.field(default=10, validator=_a_count)
-    max_guest_days_valid: int = attrs.field(default=20, validator=_a_count)
+    upload_chunk_size: int = attrs.field(default=5 << 20, validator=a_count)
+    max_transfer_files: int = attrs.field(default=30, validator=a_count)
+    max_transfer_size: int = attrs.field(default=100 << 30, validator=a_count)
+    max_transfer_file_size: int = attrs.field(default=0, validator=a_count)
+    max_transfer_encrypted_file_size: int = attrs.field(default=0, validator=a_count)
+    max_transfer_recipients: int = attrs.field(default=50, validator=a_count)
+    max_transfer_days_valid: int = attrs.field(default=20, validator=a_count)
+    default_transfer_days_valid: int = attrs.field(default=10, validator=a_count)
+    max_guest_days_valid: int = attrs.field(default=20, validator=a_count)
     valid_filename_regex: str = _NAMES
     ban_extension: str = "exe,bat"
     extension_whitelist_regex: str = "^[a-zA-Z0-9]*$"
-    expiry_extension_days: int = attrs.field(default=0, validator=_a_count)
+    expiry_extension_days: int = attrs.field(default=0, validator=a_count)
     strict_ranges: bool = True
     plain_ranges: bool = False
     any_name: bool = False
@@ -108,31 +92,15 @@ class Site:
     encryption_key_version: int = 3
     disclose_version: bool = False
 
-    @classmethod
-    def from_options(cls, options: Optional[Mapping[str, Any]]) -> "Site":
-        """A site with some values of its own.
-
-        :param options: values by the names above.
-        :raises UsageError: a name is unknown or a value is not possible.
-        """
-        given = dict(options or {})
-        known = [field.name for field in attrs.fields(cls)]
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise UsageError(
-                "no such FileSender option: {}; there are {}".format(", ".join(unknown), ", ".join(known))
-            )
-        site = cls(**given)
-        if not site.users:
-            raise UsageError("users: at least one is needed")
-        if not site.upload_chunk_size:
+    def check(self) -> None:
+        """Refuse limits and rules that no site could have."""
+        if not self.upload_chunk_size:
             raise UsageError("upload_chunk_size is above 0")
-        for rule in (site.valid_filename_regex, site.extension_whitelist_regex):
+        for rule in (self.valid_filename_regex, self.extension_whitelist_regex):
             try:
                 python_rule(rule)
             except re.error as error:
                 raise UsageError(f"{rule!r} is no regular expression: {error}") from error
-        return site
 
 
 def python_rule(rule: str) -> "re.Pattern[str]":

@@ -3,15 +3,11 @@
 Source: SmartFile protocol, sections 1 and 8.
 """
 
-from typing import Any, Dict, List, Mapping, Optional
-
-import attrs
+from typing import Any, Dict, List
 
 from smartxfer.errors import UsageError
 from smartxfer.local.exchange import Answer, Exchange
-from smartxfer.local.faults import FaultBook
-from smartxfer.local.handler import Handler
-from smartxfer.local.listener import Listener, Record, Seen
+from smartxfer.local.service import Service
 from smartxfer.local.smartfile import routes
 from smartxfer.local.smartfile.answers import Refusal, json_answer
 from smartxfer.local.smartfile.backend import Backend
@@ -21,65 +17,29 @@ from smartxfer.local.smartfile.throttle import Throttle
 
 __all__ = ["SmartFile"]
 
-#: Options that a running site keeps.
-_FIXED = ("port", "users", "api_key", "password", "client_token", "client_secret", "verifier")
+class SmartFile(Service):
+    """A SmartFile on loopback; its options are those of :class:`~smartxfer.local.smartfile.site.Site`."""
 
-
-class SmartFile:
-    """A SmartFile on loopback.
-
-    :param options: values of :class:`~smartxfer.local.smartfile.site.Site`.
-    :param host: address to bind.
-    :param data: directory of its data; made where missing.
-    :param faults: planned faults of the server that it is part of.
-    """
-
-    #: How faults name it.
     name = "smartfile"
+    options = Site
+    backend: Backend
 
-    def __init__(
-        self, options: Optional[Mapping[str, Any]], *, host: str, data: str, faults: FaultBook
-    ) -> None:
-        site = Site.from_options(options)
-        self.listener = Listener(self.name, self, faults, Handler, host=host, port=site.port)
-        #: Address of the site, without a slash at its end.
-        self.url = self.listener.url
-        try:
-            self.backend = Backend(site, data, self.url)
-        except BaseException:
-            self.listener.stop(running=False)
-            raise
+    def open(self, site: Site, data: str) -> Backend:
+        """The backend, and the credentials that it has or made."""
+        backend = Backend(site, data, self.url)
         #: The first user, whose API key it is.
-        self.username = self.backend.username
-        self.key = self.backend.key
-        self.password = self.backend.password
+        self.username = backend.username
+        self.key = backend.key
+        self.password = backend.password
         #: Token and secret of the OAuth client.
-        self.client_token = self.backend.client_token
-        self.client_secret = self.backend.client_secret
-
-    def start(self) -> None:
-        """Begin to answer."""
-        self.listener.start()
-
-    def stop(self, *, running: bool = True) -> None:
-        """Stop answering, end connections and threads, close files.
-
-        :param running: whether :meth:`start` was called.
-        """
-        self.listener.stop(running=running)
-        self.backend.close()
+        self.client_token = backend.client_token
+        self.client_secret = backend.client_secret
+        return backend
 
     def configure(self, **options: Any) -> None:
-        """Change the configuration of the running site.
-
-        :param options: values of :class:`~smartxfer.local.smartfile.site.Site`; port, users and
-            credentials stay what they are.
-        :raises UsageError: a name is unknown or a value is not possible.
-        """
-        known = {field.name: getattr(self.backend.site, field.name) for field in attrs.fields(Site)}
-        fixed = {name: known[name] for name in _FIXED}
-        site = Site.from_options({**known, **options, **fixed})
-        self.backend.site = site
+        """Change the configuration; ``throttle`` turns the next calls away."""
+        super().configure(**options)
+        site = self.backend.site
         if "throttle" in options:
             self.throttle(site.throttle, site.throttle_next, style=site.throttle_style)
 
@@ -99,10 +59,6 @@ class SmartFile:
         self.backend.throttle = Throttle(times, style, seconds, match)
         return self.backend.throttle
 
-    def now(self) -> float:
-        """The server's clock, seconds since 1970."""
-        return self.backend.now()
-
     def answer(self, exchange: Exchange) -> Answer:
         """Answer one request."""
         return routes.answer(self.backend, exchange)
@@ -121,20 +77,6 @@ class SmartFile:
             "SMARTFILE_API_KEY": self.key,
             "SMARTFILE_API_PASSWORD": self.password,
         }
-
-    @property
-    def requests(self) -> List[Seen]:
-        """The latest requests, oldest first: (method, path, status)."""
-        return self.listener.requests
-
-    @property
-    def account(self) -> List[Record]:
-        """The latest requests, oldest first, with the bytes that they moved."""
-        return self.listener.records
-
-    def count(self, match: str = "* *", status: Optional[int] = None) -> int:
-        """How many of the latest requests match; see :meth:`smartxfer.local.listener.Listener.count`."""
-        return self.listener.count(match, status)
 
     def files(self) -> Dict[str, int]:
         """Size of every file in bytes, by path."""

@@ -5,39 +5,14 @@ Source: SmartFile protocol, sections 3, 4, 5 and 8.
 
 import datetime as dt
 import re
-from typing import Any, Dict, Mapping, Optional, Sequence, Union
+from typing import Dict, Optional, Sequence, Union
 
 import attrs
 
 from smartxfer.errors import UsageError
+from smartxfer.local.options import Options, a_count, a_size, a_word, users
 
 __all__ = ["Site"]
-
-
-def _a_count(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise UsageError(f"{attribute.name} is a whole number of 0 or more, not {value!r}")
-
-
-def _a_size(instance: Any, attribute: "attrs.Attribute[int]", value: Any) -> None:
-    _a_count(instance, attribute, value)
-    if not value:
-        raise UsageError(f"{attribute.name} is above 0")
-
-
-def _a_word(*words: Any) -> Any:
-    def check(instance: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        if value not in words:
-            known = ", ".join(map(str, words))
-            raise UsageError(f"{attribute.name} is one of {known}, not {value!r}")
-
-    return check
-
-
-def _users(value: Any) -> Dict[str, Optional[str]]:
-    if isinstance(value, Mapping):
-        return dict(value)
-    return dict.fromkeys([value] if isinstance(value, str) else value)
 
 
 def _zone(value: Union[float, str, dt.tzinfo]) -> dt.tzinfo:
@@ -54,7 +29,7 @@ def _zone(value: Union[float, str, dt.tzinfo]) -> dt.tzinfo:
 
 
 @attrs.frozen
-class Site:
+class Site(Options):
     """Configuration of the local SmartFile.
 
     :param port: port to listen on, 0 for any.
@@ -92,64 +67,45 @@ class Site:
     :param clock_offset: seconds by which the server's clock is ahead of this machine's.
     """
 
-    port: int = attrs.field(default=0, validator=_a_count)
+    title = "SmartFile"
+    fixed = ("port", "users", "api_key", "password", "client_token", "client_secret", "verifier")
+
     api_key: Optional[str] = attrs.field(default=None, repr=False)
     password: Optional[str] = attrs.field(default=None, repr=False)
     client_token: Optional[str] = attrs.field(default=None, repr=False)
     client_secret: Optional[str] = attrs.field(default=None, repr=False)
     verifier: str = attrs.field(default="", repr=False)
-    users: Dict[str, Optional[str]] = attrs.field(factory=lambda: {"ann": None}, converter=_users, repr=False)
-    page_size: int = attrs.field(default=100, validator=_a_size)
-    page_limit: int = attrs.field(default=1000, validator=_a_size)
-    task_polls: int = attrs.field(default=0, validator=_a_count)
+    users: Dict[str, Optional[str]] = attrs.field(factory=lambda: {"ann": None}, converter=users, repr=False)
+    page_size: int = attrs.field(default=100, validator=a_size)
+    page_limit: int = attrs.field(default=1000, validator=a_size)
+    task_polls: int = attrs.field(default=0, validator=a_count)
     task_failure: bool = False
     task_errors: Dict[str, str] = attrs.field(factory=dict)
-    task_list: str = attrs.field(default="envelope", validator=_a_word("envelope", "array"))
+    task_list: str = attrs.field(default="envelope", validator=a_word("envelope", "array"))
     strict_move: bool = False
     refuse_nonempty: bool = False
     make_parents: bool = False
-    mkdir_existing: str = attrs.field(default="info", validator=_a_word("info", "conflict"))
+    mkdir_existing: str = attrs.field(default="info", validator=a_word("info", "conflict"))
     json_charset: bool = False
-    upload_answer: str = attrs.field(default="array", validator=_a_word("array", "object"))
-    upload_status: int = attrs.field(default=200, validator=_a_word(200, 201))
+    upload_answer: str = attrs.field(default="array", validator=a_word("array", "object"))
+    upload_status: int = attrs.field(default=200, validator=a_word(200, 201))
     html_404: bool = False
     error_as_array: bool = False
-    throttle: int = attrs.field(default=0, validator=_a_count)
-    throttle_style: str = attrs.field(default="503", validator=_a_word("503", "429"))
+    throttle: int = attrs.field(default=0, validator=a_count)
+    throttle_style: str = attrs.field(default="503", validator=a_word("503", "429"))
     throttle_next: float = 0.01
     ranges: bool = True
     time_zone: dt.tzinfo = attrs.field(factory=lambda: _zone(-5.0), converter=_zone)
     clock_offset: float = 0.0
 
-    @classmethod
-    def from_options(cls, options: Optional[Mapping[str, Any]]) -> "Site":
-        """A site with some values of its own.
-
-        :param options: values by the names above.
-        :raises UsageError: a name is unknown or a value is not possible.
-        """
-        given = dict(options or {})
-        known = [field.name for field in attrs.fields(cls)]
-        unknown = sorted(set(given) - set(known))
-        if unknown:
-            raise UsageError(
-                "no such SmartFile option: {}; there are {}".format(", ".join(unknown), ", ".join(known))
-            )
-        site = cls(**given)
-        if not site.users:
-            raise UsageError("users: at least one is needed")
-        _check_credentials(
-            {name: given.get(name) for name in ("api_key", "password", "client_token", "client_secret")}
-        )
-        return site
+    def check(self) -> None:
+        """Refuse credentials that could not travel."""
+        for name in self.secrets():
+            value = getattr(self, name)
+            # A colon ends the user name of Basic authentication.
+            if value is not None and not re.fullmatch(r"[!-9;-~]+", value):
+                raise UsageError(f"{name} is ASCII text without spaces and colons")
 
     def secrets(self) -> Sequence[str]:
         """Names of the values that are made where they are not given."""
         return ("api_key", "password", "client_token", "client_secret")
-
-
-def _check_credentials(given: Mapping[str, Optional[str]]) -> None:
-    for name, value in given.items():
-        # A colon ends the user name of Basic authentication.
-        if value is not None and not re.fullmatch(r"[!-9;-~]+", value):
-            raise UsageError(f"{name} is ASCII text without spaces and colons")
