@@ -18,7 +18,7 @@ from smartxfer.local.smartfile.throttle import Throttle
 __all__ = ["SmartFile"]
 
 class SmartFile(Service):
-    """A SmartFile on loopback; its options are those of :class:`~smartxfer.local.smartfile.site.Site`."""
+    """A SmartFile on loopback, with the options of :class:`~smartxfer.local.smartfile.site.Site`."""
 
     name = "smartfile"
     options = Site
