@@ -11,6 +11,7 @@ from requests.auth import HTTPBasicAuth
 from smartxfer.credentials import ServiceNames
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.raw import DEFAULT_URL
+from smartxfer.transport import redact
 
 __all__ = ["BasicClient"]
 
@@ -66,6 +67,8 @@ class BasicClient(SmartFileClient):
         pair = self._credentials.require("key", "password")
         auth = HTTPBasicAuth(pair["key"].encode("utf-8"), pair["password"].encode("utf-8"))
         signed: requests.PreparedRequest = auth(request)
+        # As it travels the pair looks different, and a server may repeat it.
+        redact.remember_secret(str(signed.headers["Authorization"]).partition(" ")[2])
         return signed
 
     @property

@@ -8,7 +8,7 @@ from typing import ContextManager, Optional, Tuple
 
 import requests
 
-from smartxfer.errors import SourceChanged
+from smartxfer.errors import ClientError, DecodeError, SourceChanged, TaskFailed, WaitTimeout
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
 from smartxfer.transfer.download import Download
@@ -24,8 +24,18 @@ PIECE = 32 * 1024 * 1024
 def describe(calls: Calls, info: Info, sink: Sink, digest: Optional[Tuple[str, str]] = None) -> Download:
     """The download of a file, as the engine wants it.
 
+    Times come in whole seconds: a file that an earlier run began to fetch may have been replaced within one,
+    by another of its size.  So the server is asked for its checksum where a run goes on.
+
     :param digest: (algorithm, hex) that the server reckoned.
     """
+
+    def doubt() -> Tuple[str, str]:
+        try:
+            return "md5", calls.checksums([info.path], "MD5")[info.path]
+        except (ClientError, DecodeError, TaskFailed, WaitTimeout):
+            return "md5", "unknown"  # which no file has: it is fetched whole
+
     call = calls.content(info.path)
     same = _SameObject(info.path)
 
@@ -46,6 +56,7 @@ def describe(calls: Calls, info: Info, sink: Sink, digest: Optional[Tuple[str, s
         size=info.size,
         step=PIECE,
         digest=digest,
+        doubt=doubt,
     )
 
 

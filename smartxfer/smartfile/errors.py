@@ -6,6 +6,8 @@ Source: SmartFile protocol, section 4.
 import re
 from typing import Any, Dict, Optional
 
+import attrs
+
 from smartxfer.errors import HTTPError, NetworkError, SmartxferError, Throttled
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, RetryPolicy
@@ -35,7 +37,10 @@ def error_of(
     :param throttle_wait: False: a throttled request is not made again.
     """
     detail = _detail(answer)
-    data: Dict[str, Any] = {"status_code": answer.status, "detail": detail, "response": answer}
+    # What an error carries may be printed and pickled: nothing secret that the server repeats is in it.
+    headers = {name: clean(value) for name, value in answer.headers.items() if name.lower() != "set-cookie"}
+    shown = attrs.evolve(answer, headers=headers, content=clean(answer.text).encode("utf-8"), cookies=())
+    data: Dict[str, Any] = {"status_code": answer.status, "detail": detail, "response": shown}
     wait = _throttled_for(answer, clock)
     if wait is not None:
         data.update(kind=Throttled, retry_after=wait)

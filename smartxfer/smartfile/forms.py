@@ -72,6 +72,7 @@ class FormBody:
             self._segments += [opening, _head(name, filename), content, b"\r\n"]
         self._segments.append(b"--%s--\r\n" % boundary.encode("ascii"))
         self._next = 0
+        self._read = 0
 
     def __len__(self) -> int:
         return sum(len(segment) for segment in self._segments)
@@ -80,11 +81,15 @@ class FormBody:
         """The blocks; requests streams only what can be iterated."""
         return iter(lambda: self.read(1 << 20), b"")
 
+    def tell(self) -> int:
+        """Bytes read so far."""
+        return self._read
+
     def seek(self, offset: int, whence: int = 0) -> int:
         """Rewind; only to the start."""
         if (offset, whence) != (0, 0):
             raise UsageError("a form can only be rewound to its start")
-        self._next = 0
+        self._next = self._read = 0
         for segment in self._segments:
             if isinstance(segment, PartBody):
                 segment.seek(0)
@@ -96,15 +101,12 @@ class FormBody:
             return b"".join(bytes(block) for block in self)
         while self._next < len(self._segments):
             segment = self._segments[self._next]
-            if isinstance(segment, PartBody):
-                block = segment.read(size)
-                if block:
-                    return block
+            block = segment.read(size) if isinstance(segment, PartBody) else segment
+            if not block or block is segment:
                 self._next += 1
-            else:
-                self._next += 1
-                if segment:
-                    return segment
+            if block:
+                self._read += len(block)
+                return block
         return b""
 
 

@@ -172,7 +172,7 @@ class Resync:
         except _USELESS as reason:
             _tell(there.path, reason)
         digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
-        wanted = downloading.describe(self._calls, there, FileSink(local), (ALGORITHM, digest))
+        wanted = downloading.describe(self._watched, there, FileSink(local), (ALGORITHM, digest))
         self._operation.reporter.queue(there.path, there.size)
         lane = DownloadLane(wanted, self._operation, self._width)
         self._operation.run([lane], 1)

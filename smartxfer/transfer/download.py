@@ -25,6 +25,8 @@ class Download:
     :param size: bytes, or None where the service cannot say.
     :param step: pieces are cut at multiples of this many bytes; None where ranges cannot be used.
     :param digest: (algorithm, hex) that the service promises, if it does.
+    :param doubt: asks the service for (algorithm, hex) of an object that an earlier run began to fetch, where
+        its identity alone does not tell an older state of it from the newer one.
     :param note: told when the file stands under its final name.
     """
 
@@ -35,6 +37,7 @@ class Download:
     size: Optional[int] = None
     step: Optional[int] = None
     digest: Optional[Tuple[str, str]] = None
+    doubt: Optional[Callable[[], Tuple[str, str]]] = None
     note: Callable[[], None] = lambda: None
 
 
@@ -220,8 +223,11 @@ class DownloadLane(Lane):
         self._operation.reporter.move(self._download.name, count)
 
     def _finish(self) -> None:
-        if self._download.digest is not None:
-            algorithm, expected = self._download.digest
+        promised = self._download.digest
+        if promised is None and self._resumed and self._download.doubt is not None:
+            promised = self._download.doubt()
+        if promised is not None:
+            algorithm, expected = promised
             actual = self._download.sink.digest(algorithm)
             if actual != expected.lower():
                 if not self._fetched_twice:

@@ -38,7 +38,8 @@ class RetryingAdapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Send; a body that cannot be rewound (a generator) once only, for the second time it is empty."""
         body: Any = request.body
-        if body is None or isinstance(body, (bytes, str)) or hasattr(body, "tell"):
+        rewinds = body is None or isinstance(body, (bytes, str)) or hasattr(body, "tell")
+        if rewinds or attempt.current() is not None:
             return super().send(request, *args, **kwargs)
         with attempt.Attempt().entered():
             return super().send(request, *args, **kwargs)

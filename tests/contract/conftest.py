@@ -18,9 +18,11 @@ from smartxfer.local import LocalServer
 def service(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Each service in turn, on a server of its own; a planned fault that did not fire is a failure."""
     kind = request.param
-    with LocalServer(filesender={"upload_chunk_size": kind.chunk}) as server:
-        yield kind(server)
+    with LocalServer(**{kind.name: kind.site_options}) as server:
+        service = kind(server)
+        yield service
         assert server.unfired() == []
+        assert service.site.listener.crashes == []
 
 
 @pytest.fixture

@@ -42,10 +42,10 @@ class Watch:
 
 def test_every_file_is_told_of_from_queued_to_done(service: Any, make: Make, out: Path) -> None:
     paths = [make(f"{number}.bin", number * service.chunk) for number in range(8)]
-    sizes: Dict[str, int] = {path.name: path.stat().st_size for path in paths}
+    sizes: Dict[str, int] = {service.shown(path.name): path.stat().st_size for path in paths}
     up, down = Watch(), Watch()
-    with service.client(concurrent_files=4, concurrent_chunks=4) as client:
-        handle = service.upload(client, paths, progress=up)
+    with service.client() as client:
+        handle = service.upload_folder(client, paths[0].parent, progress=up)
         service.download(client, handle, out, progress=down)
     for watch in (up, down):
         assert not watch.overlapped

@@ -19,8 +19,8 @@ Make = Callable[[str, int], Path]
 @pytest.fixture(autouse=True)
 def _can(service: Any, request: pytest.FixtureRequest) -> None:
     """Leave out what the service declares that it cannot do."""
-    way = "upload" if "upload" in request.node.name else "download"
-    reason = service.cannot.get(f"{way} resumes after a restart")
+    ways = [way for way in ("directory upload", "upload", "download") if way.replace(" ", "_") in request.node.name]
+    reason = service.cannot.get(f"{ways[0]} resumes after a restart")
     if reason:
         pytest.skip(reason)
 
@@ -72,6 +72,24 @@ def test_an_upload_that_is_done_is_not_gone_on_with(service: Any, make: Make) ->
             service.upload(client, [path])
     assert service.acknowledged() == 4
     assert service.site.count(service.create_request) == 2
+
+
+def test_a_directory_upload_sends_only_the_files_that_are_missing(service: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    (folder / "deep").mkdir(parents=True)
+    files = {f"deep/{number}.bin": os.urandom(service.chunk) for number in range(5)}
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    service.server.fault(service.name, service.part_request, "reset-before", after=2, times=1)
+    with service.client(retry=ONCE) as client, pytest.raises(BatchError, match=r"1 of 5 files failed"):
+        service.upload(client, [folder])
+    assert service.acknowledged() == 4
+    service.site.listener.forget()
+    with service.client() as client:
+        results = service.results(service.upload(client, [folder]))
+    assert service.site.count(service.part_request) == 1, "only what was missing"
+    assert sorted(result.resumed for result in results) == [0] + [service.chunk] * 4
+    assert service.stored() == {f"run/{name}": data for name, data in files.items()}
 
 
 def test_a_download_fetches_only_what_is_missing(

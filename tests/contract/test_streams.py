@@ -75,10 +75,10 @@ def test_memory_takes_a_download(service: Any) -> None:
     assert sink.data == data
 
 
-@pytest.mark.parametrize("text", [io.StringIO("text"), iter(["text"])], ids=["StringIO", "iterator"])
+@pytest.mark.parametrize("text", [lambda: io.StringIO("text"), lambda: iter(["text"])], ids=["StringIO", "iterator"])
 def test_text_is_refused_before_anything_is_announced(service: Any, text: Any) -> None:
     with service.client() as client, pytest.raises(UsageError):
-        service.upload(client, [("text.txt", text)])
+        service.upload(client, [("text.txt", text())])
     assert service.site.count(service.create_request) == 0
 
 

@@ -1,0 +1,100 @@
+"""FileSender, as the contract suite sees it."""
+
+from pathlib import Path
+from typing import Any, Dict, List, Mapping
+
+from smartxfer import FileSenderClient, UserAuth
+from smartxfer.local import LocalServer
+from smartxfer.transfer import FileResult
+
+
+class FileSender:
+    """FileSender: a transfer of one or more files behind a link."""
+
+    name = "filesender"
+    chunk = 256 * 1024
+    #: capability -> the section that says why not.
+    cannot: Dict[str, str] = {
+        "server digest": "protocols/filesender 5: no checksum is published",
+        "any file name": "protocols/filesender 6.1: the site's rule for names",
+    }
+    #: Options of the local server.
+    site_options = {"upload_chunk_size": chunk}
+    part_request = "PUT /rest.php/file/*/chunk/*"
+    bytes_request = "GET /download.php*"
+    create_request = "POST /rest.php/transfer*"
+    #: Options of a download that is compared with the server's digest.
+    verified: Dict[str, str] = {}
+    #: Options of a client that does one thing at a time.
+    one_by_one = {"concurrent_files": 1, "concurrent_chunks": 1}
+    #: Names that the service cannot have, with the reason.
+    impossible: Dict[str, str] = {}
+
+    def __init__(self, server: LocalServer) -> None:
+        self.server = server
+        self.site = server.filesender
+        self.secret = self.site.api_key
+
+    def parts(self, size: int) -> int:
+        """Requests that carry a file of this size up."""
+        return -(-size // self.chunk)
+
+    def shown(self, name: str) -> str:
+        """How results and events call an uploaded file of that name."""
+        return name
+
+    def client(self, **options: Any) -> FileSenderClient:
+        """A client of its own, as a new process would make it."""
+        auth = UserAuth(self.site.username, self.site.api_key)
+        return FileSenderClient(self.site.url, auth=auth, **options)
+
+    def upload(self, client: FileSenderClient, things: List[Any], **options: Any) -> Any:
+        """Send; what comes back is enough to fetch it again."""
+        return client.upload_workflow(things, {"from": "me@example.org"}, **options)
+
+    def upload_folder(self, client: FileSenderClient, folder: Path, **options: Any) -> Any:
+        """Send the files that stand in a directory, several at once, each under its own name."""
+        return self.upload(client, sorted(folder.iterdir()), **options)
+
+    def results(self, handle: Any) -> List[FileResult]:
+        """What became of each file of an upload."""
+        return list(handle.results)
+
+    def download(self, client: FileSenderClient, handle: Any, into: Path, **options: Any) -> List[FileResult]:
+        """Fetch all of it into a directory."""
+        return client.download_files(handle, into, **options)
+
+    def download_to(self, client: FileSenderClient, handle: Any, sink: Any) -> FileResult:
+        """Fetch the only file into a sink."""
+        return client.download_file(handle, handle.files[0], sink)
+
+    def stranger(self, secret: str) -> FileSenderClient:
+        """A client whose secret is wrong."""
+        return FileSenderClient(self.site.url, auth=UserAuth(self.site.username, secret))
+
+    def plant(self, files: Mapping[str, bytes]) -> Any:
+        """Have the server hold files, of names too that our own client would not send; the handle to them."""
+        self.site.configure(any_name=True)
+        announced = [{"name": name, "size": len(data)} for name, data in files.items()]
+        with self.client() as client:
+            made = client.create_transfer(
+                {"from": self.site.username, "files": announced, "options": {"get_a_link": True}}
+            )
+            # A folder has an entry of its own there, of no bytes.
+            known = {(file.name, file.size): file for file in made.files}
+            for name, data in files.items():
+                client.upload_complete(known[name, len(data)], data)
+            return client.update_transfer(made.id, {"complete": True})
+
+    def stored(self) -> Dict[str, bytes]:
+        """What the server holds of complete uploads, by name."""
+        return {
+            file["name"]: Path(self.site.stored(file["id"])).read_bytes() if file["size"] else b""
+            for transfer in self.site.transfers()
+            if transfer["status"] == "available"
+            for file in transfer["files"]
+        }
+
+    def acknowledged(self) -> int:
+        """Parts that the server took."""
+        return self.site.count(self.part_request, status=200)

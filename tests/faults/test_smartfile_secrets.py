@@ -1,0 +1,202 @@
+"""Secrets under every fault, with every logger at DEBUG: F44."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import pickle
+import stat
+import traceback
+from pathlib import Path
+from typing import Any, Iterator, List, Optional
+
+import pytest
+from smartfile_stage import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, Stage
+from stage import noise
+
+from smartxfer.errors import ServerError
+from smartxfer.transport import RetryPolicy
+
+pytestmark = pytest.mark.slow
+
+KEY = "markedkey0123456789abcdefghijk"
+PASSWORD = "markedpassword0123456789abcdef"
+LINK_PASSWORD = "markedlinkpassword"
+#: The pair as it travels.
+BASIC = base64.b64encode(f"{KEY}:{PASSWORD}".encode()).decode()
+DATA = noise(200_000)
+POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
+LINK = "POST /api/2/link/"
+
+ALWAYS = [
+    "status 400 body=html",
+    "status 401",
+    "status 403 body=json:not_yours",
+    "status 407",
+    "status 429 retry-after=86400",
+    "status 500",
+    "status 503 retry-after=0",
+    "status 200 body=html",
+    "redirect /elsewhere",
+    "redirect {target} 307",
+    "redirect http://127.0.0.1:1{target}",
+    "redirect http://[bad{target}",
+    "reset-before",
+    "stall",
+    "lose-answer",
+    "no-answer",
+]
+SENDING = ["reset-after 1", "stall-after 1"]
+FETCHING = ["truncate 5", "no-length close truncate 5", "drip 1/0.3", "flip 5", "extra-byte", "reset-after-sent 5"]
+CASES = [
+    (match, effect)
+    for match, effects in (
+        (INFO, ALWAYS + FETCHING),
+        (UPLOAD, ALWAYS + SENDING),
+        (DOWNLOAD, ALWAYS + FETCHING),
+        (CHECKSUM, ALWAYS + SENDING),
+        (TASK, ALWAYS + FETCHING),
+        (LINK, ALWAYS + SENDING),
+    )
+    for effect in effects
+]
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    with Stage(tmp_path, api_key=KEY, password=PASSWORD) as stage:
+        yield stage
+
+
+def _chain(error: Optional[BaseException]) -> List[BaseException]:
+    seen: List[BaseException] = []
+    pending = [error]
+    while pending:
+        link = pending.pop()
+        if link is not None and link not in seen:
+            seen.append(link)
+            pending += [link.__cause__, link.__context__, *getattr(link, "errors", ())]
+            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
+    return seen
+
+
+def _told(error: BaseException) -> str:
+    """All that an exception says, in every way in which it may be kept."""
+    told = traceback.format_exception(type(error), error, error.__traceback__)
+    for link in _chain(error):
+        told += [str(link), repr(link), repr(link.args), repr(vars(link))]
+        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
+    return "\n".join(told)
+
+
+def _logged(records: List[logging.LogRecord]) -> str:
+    plain = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
+
+
+def _kept(*directories: Path) -> str:
+    """Every file there, names included."""
+    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
+
+
+def _check(secrets: List[str], where: str, text: str) -> None:
+    for secret in secrets:
+        at = text.find(secret)
+        assert at < 0, f"a secret in {where}: ...{text[max(0, at - 200) : at + 40]}..."
+
+
+SECRETS = [KEY, PASSWORD, BASIC, LINK_PASSWORD]
+
+
+def _run(stage: Stage, api: Any) -> List[BaseException]:
+    """Up, down, a tree and a link; the errors."""
+    stage.file(DATA, "tree/b.bin")
+    steps: List[Any] = [
+        lambda: api.upload(stage.directory / "tree/b.bin", "/b.bin", checksum="md5"),
+        lambda: api.upload_tree(stage.directory / "tree", "/t"),
+        lambda: api.download("/there.bin", f"{stage.out}/"),
+        lambda: api.create_link("/there.bin", password=LINK_PASSWORD),
+        lambda: api.post("/user", username="bob", name="b", email="b@x.org", password=LINK_PASSWORD),
+    ]
+    errors: List[BaseException] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+    return errors
+
+
+@pytest.mark.parametrize(("match", "effect"), CASES)
+def test_f44_a_key_and_its_password(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
+    """Broken by a URL, a header, a body or an answer that is shown as it is."""
+    stage.site.write("/there.bin", DATA)
+    fault = stage.fault(match, effect, times=1)
+    api = stage.client(retry=POLICY, timeout=0.4)
+    errors = _run(stage, api)
+    assert fault.fired
+    _check(SECRETS, "an error", "\n".join(map(_told, errors)))
+    _check(SECRETS, "the log", _logged(log.records))
+    _check(SECRETS, "a file", _kept(home, stage.out if stage.out.exists() else home))
+    _check(SECRETS, "a repr", repr([api, api.explain_credentials(), api.session]))
+    for journal in (home / "state").rglob("*.json"):
+        assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+
+
+@pytest.fixture
+def repeating(stage: Stage) -> Stage:
+    """A server that repeats what it was told, wherever an error has room for it."""
+    body = f'{{"detail": "no {BASIC}", "src": ["{KEY}"], "{PASSWORD}": 1, "error": {{"x": "{PASSWORD}"}}}}'
+    stage.site.write("/there.bin", DATA)
+    stage.file(body.encode("ascii"), "answer")
+    return stage
+
+
+@pytest.mark.parametrize("code", [400, 403, 500, 502])
+def test_f44_a_server_that_repeats_what_it_was_told(repeating: Stage, log: Any, code: int) -> None:
+    """Broken by an answer that is quoted as it came."""
+    answer = repeating.directory / "answer"
+    repeating.fault(UPLOAD, f"status {code} 'body=file:{answer}'", times=1 if code < 500 else 2)
+    errors = _run(repeating, repeating.client(retry=POLICY))
+    assert errors
+    for error in errors:
+        shown = [str(error), repr(error), *traceback.format_exception(type(error), error, error.__traceback__)]
+        _check([KEY, PASSWORD], "an error", "\n".join(shown))
+    _check([KEY, PASSWORD], "the log", _logged(log.records))
+
+
+@pytest.mark.parametrize("code", [400, 403, 500, 502])
+def test_f44_the_answer_that_an_error_carries(repeating: Stage, log: Any, code: int) -> None:
+    """Broken by a pickle that keeps the answer as it came, or by a pair that is known in clear only."""
+    answer = repeating.directory / "answer"
+    repeating.fault(UPLOAD, f"status {code} 'body=file:{answer}'", times=1 if code < 500 else 2)
+    errors = _run(repeating, repeating.client(retry=POLICY))
+    assert errors
+    for error in errors:
+        link: Any
+        for link in _chain(error):
+            _check(SECRETS, "an error", f"{link} {link!r}")
+            _check(SECRETS, "a pickle", pickle.dumps(link).decode("latin-1"))
+    _check(SECRETS, "the log", _logged(log.records))
+
+
+def test_f44_links_are_secrets(stage: Stage, log: Any) -> None:
+    """Whoever has the uid has the file."""
+    stage.site.write("/there.bin", DATA)
+    api = stage.client()
+    link = api.create_link("/there.bin")
+    _check([link.uid], "a repr", repr([link, api.links()]))
+    stage.fault("DELETE /api/2/link/*", "status 500", times=6)
+    with pytest.raises(ServerError):
+        api.delete_link(link)
+    _check([link.href], "the log", _logged(log.records))
+
+
+def test_f44_the_marks_would_be_seen(log: Any) -> None:
+    """The look-out itself: what is not masked, it finds."""
+    logging.getLogger("somebody.else").debug("key %s", "unmasked" + KEY[::-1])
+    with pytest.raises(AssertionError, match="a secret in the log"):
+        _check(["unmasked" + KEY[::-1]], "the log", _logged(log.records))
+    with pytest.raises(AssertionError, match="a secret in an error"):
+        _check([KEY], "an error", _told(ValueError(KEY)))
