@@ -117,7 +117,7 @@ def test_f23_a_tree_up(stage: Stage, program: Callable[..., Process], end: Any) 
     """Broken by a re-run that sends again what had arrived."""
     for number in range(FILES):
         stage.file(noise(MIB, number), f"tree/{number:02}.bin")
-    rate = stage.fault(UPLOAD, "rate 12M", times=None)
+    rate = stage.fault(UPLOAD, "rate 4M", times=None)
     process = program("upload_tree", stage.directory / "tree", "/t")
     _reached(lambda: stage.count(UPLOAD, 200) >= FILES // 3, process)
     end(process)
@@ -128,8 +128,8 @@ def test_f23_a_tree_up(stage: Stage, program: Callable[..., Process], end: Any) 
     assert {len(data) for data in arrived.values()} == {MIB}, "no half files"
     stage.site.listener.forget()
     noted = _finish(program("upload_tree", stage.directory / "tree", "/t"))
-    # The answer to a file that arrived may not have been read, nor noted, by then.
-    assert len(arrived) - 8 <= noted <= len(arrived)
+    # Of an interrupted run all is written down but what was under way; of a killed one what was, a moment before.
+    assert (len(arrived) - 8 if end is _interrupt else 1) <= noted <= len(arrived)
     assert stage.count(UPLOAD) == FILES - noted
     assert stage.stored() == {f"/t/{number:02}.bin": noise(MIB, number) for number in range(FILES)}
 

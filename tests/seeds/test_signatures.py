@@ -132,7 +132,11 @@ SMARTFILE = [
         [("client_token", None), ("client_secret", None), ("access_token", None), ("access_secret", None)],
         (*_SITE, "**options"),
     ),
+    Row("OAuthClient.__call__", _OAUTH.__call__, _CALL, _PARAMS),
     Row("OAuthClient.get", _OAUTH.get, _CALL, _PARAMS),
+    Row("OAuthClient.put", _OAUTH.put, _CALL, _PARAMS),
+    Row("OAuthClient.post", _OAUTH.post, _CALL, _PARAMS),
+    Row("OAuthClient.delete", _OAUTH.delete, _CALL, _PARAMS),
     Row("OAuthClient.get_request_token", _OAUTH.get_request_token, [("callback", None)]),
     Row("OAuthClient.get_authorization_url", _OAUTH.get_authorization_url, [("request", None)]),
     Row("OAuthClient.get_access_token", _OAUTH.get_access_token, [("request", None), ("verifier", None)]),
@@ -277,6 +281,51 @@ def test_no_method_of_the_table_was_forgotten() -> None:
     public = {name for name, _ in inspect.getmembers(_CLIENT, callable) if not name.startswith("_")}
     listed = {row.name.rpartition(".")[2] for row in FILESENDER if "." in row.name}
     assert public == listed | added
+
+
+_WORKFLOWS = [
+    "checksum",
+    "close",
+    "copy",
+    "create_link",
+    "delete_link",
+    "download",
+    "download_tree",
+    "exists",
+    "explain_credentials",
+    "links",
+    "listdir",
+    "mkdir",
+    "move",
+    "move_into",
+    "remove",
+    "rename",
+    "stat",
+    "upload",
+    "upload_tree",
+    "wait",
+    "walk",
+]
+
+
+@pytest.mark.parametrize(
+    ("client", "added"),
+    [(_BASIC, _WORKFLOWS), (_OAUTH, _WORKFLOWS), (_SYNC, ["upload_tree", "download_tree"])],
+)
+def test_no_method_of_smartfile_was_forgotten(client: Any, added: List[str]) -> None:
+    """As above: what the page does not name was added on purpose."""
+    public = {name for name, _ in inspect.getmembers(client, callable) if not name.startswith("_")}
+    rows = [row.name.partition(".") for row in SMARTFILE]
+    listed = {method for owner, _, method in rows if owner == client.__name__ and method} - {"__call__"}
+    assert public == listed | set(added)
+    assert listed.isdisjoint(added)
+
+
+def test_the_errors_of_smartfile_stand_in_our_tree() -> None:
+    assert smartfile.APIError is smartxfer.SmartxferError
+    assert issubclass(smartfile.RequestError, smartfile.APIError)
+    assert issubclass(smartfile.ResponseError, smartfile.APIError)
+    assert not issubclass(smartfile.ResponseError, smartfile.RequestError)
 
 
 def test_calling_a_client_is_get() -> None:
