@@ -1,7 +1,7 @@
 """What the five clients share: a base URL, a way to the server, raw calls, and the house rules."""
 
 import threading
-from typing import Any, ClassVar, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import requests
 
@@ -36,7 +36,7 @@ class ServiceClient:
     """
 
     #: Names of the service's credentials in every place where they may stand.
-    names: ClassVar[ServiceNames]
+    names: ServiceNames
 
     def __init__(
         self,

@@ -25,6 +25,7 @@ __all__ = [
     "DeltaError",
     "DeltaUnavailable",
     "DiskFull",
+    "DraftInvalid",
     "EncryptedTransfer",
     "Forbidden",
     "HTTPError",
@@ -40,6 +41,7 @@ __all__ = [
     "RateLimited",
     "ReadTimeout",
     "RedirectRefused",
+    "ReviewRequired",
     "ServerError",
     "SizeMismatch",
     "SmartxferError",
@@ -49,6 +51,7 @@ __all__ = [
     "TaskFailed",
     "Throttled",
     "TooLarge",
+    "TransferRefused",
     "Truncated",
     "UnsafeName",
     "UsageError",
@@ -188,7 +191,8 @@ class HTTPError(CommunicationError):
     """The server answered with an error.
 
     ``status`` is the HTTP status, ``code`` the server's own word for it, ``request_id`` what the server's
-    log knows it by, ``method`` and ``url`` (without its query) the request, ``retry_after`` seconds.
+    log knows it by, ``method`` and ``url`` (without its query) the request, ``retry_after`` seconds;
+    ``errors`` tells what is wrong with which field, where the service says so.
     """
 
     status: int = 0
@@ -199,6 +203,7 @@ class HTTPError(CommunicationError):
     url: str = ""
     retry_after: Optional[float] = None
     details: Any = None
+    errors: Sequence[Any] = ()
 
 
 class ClientError(HTTPError):
@@ -231,6 +236,12 @@ class Conflict(ClientError):
 
 class TooLarge(ClientError):
     """The body is larger than the server takes."""
+
+
+class ReviewRequired(ClientError):
+    """It is not published without somebody's consent; ``request`` is what was opened or has to be."""
+
+    request: Any = None
 
 
 class RateLimited(ClientError):
@@ -274,6 +285,13 @@ class SizeMismatch(IntegrityError):
 
 class RangeMismatch(IntegrityError):
     """The server sent another range than the one asked for."""
+
+
+class TransferRefused(IntegrityError):
+    """The server answered well and took nothing all the same; ``errors`` says why, ``file`` is its answer."""
+
+    errors: Any = None
+    file: Any = None
 
 
 class SourceChanged(IntegrityError):
@@ -340,6 +358,13 @@ class TaskFailed(SmartxferError):
 
     task: Any = None
     failures: Mapping[str, str] = {}
+
+
+class DraftInvalid(SmartxferError):
+    """The server keeps a draft without the fields in ``errors``; ``record`` is what it keeps."""
+
+    errors: Sequence[Any] = ()
+    record: Any = None
 
 
 class BatchError(SmartxferError):

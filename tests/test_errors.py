@@ -43,6 +43,7 @@ TREE: Dict[str, Any] = {
     "NotFound": ("ClientError", OSError),
     "Conflict": ("ClientError", OSError),
     "TooLarge": ("ClientError", OSError),
+    "ReviewRequired": ("ClientError", OSError),
     "RateLimited": ("ClientError", OSError),
     "Throttled": ("RateLimited", ConnectionError),
     "ServerError": ("HTTPError", OSError),
@@ -50,6 +51,7 @@ TREE: Dict[str, Any] = {
     "ChecksumMismatch": ("IntegrityError", None),
     "SizeMismatch": ("IntegrityError", None),
     "RangeMismatch": ("IntegrityError", None),
+    "TransferRefused": ("IntegrityError", None),
     "SourceChanged": ("IntegrityError", None),
     "DeltaError": ("IntegrityError", None),
     "LocalError": ("SmartxferError", OSError),
@@ -61,6 +63,7 @@ TREE: Dict[str, Any] = {
     "DeadlineExceeded": ("SmartxferError", TimeoutError),
     "WaitTimeout": ("SmartxferError", TimeoutError),
     "TaskFailed": ("SmartxferError", None),
+    "DraftInvalid": ("SmartxferError", None),
     "BatchError": ("SmartxferError", None),
     "EncryptedTransfer": ("SmartxferError", None),
 }

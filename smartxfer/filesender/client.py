@@ -22,7 +22,6 @@ from smartxfer.filesender.site import SiteConfig, token_of
 from smartxfer.filesender.site_client import SiteClient
 from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, request_body, send_files
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
@@ -227,18 +226,10 @@ class FileSenderClient(SiteClient):
         files = self.concurrent_files or MOST_WORKERS
         return Width(files, self.concurrent_chunks or MOST_WORKERS, self.chunk_size or 1)
 
-    def _operation(
-        self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
-    ) -> Operation:
+    @property
+    def _threads(self) -> int:
         width = self._width
-        return Operation(
-            policy=self._retry,
-            workers=max(self._max_workers, min(width.files * width.chunks, 4 * MOST_WORKERS)),
-            clock=self._clock,
-            cancel=cancel,
-            deadline=deadline,
-            progress=progress,
-        )
+        return max(self._max_workers, min(width.files * width.chunks, 4 * MOST_WORKERS))
 
     # -- downloads --------------------------------------------------------------------------------------
 

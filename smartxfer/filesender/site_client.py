@@ -5,7 +5,6 @@ Source: FileSender protocol, sections 1, 4 and 10.
 
 from typing import Any, Dict, Mapping, Optional
 
-from smartxfer.client import ServiceClient
 from smartxfer.credentials import ServiceNames
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.filesender.access import Access
@@ -14,12 +13,13 @@ from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import ServerInfo
 from smartxfer.filesender.page import parse_guest_page
 from smartxfer.filesender.site import SiteConfig, ini_values, parse_base_url, parse_config
+from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Call, redact
 
 __all__ = ["SiteClient"]
 
 
-class SiteClient(ServiceClient):
+class SiteClient(TransferClient):
     """What FileSenderClient is made of, but for the calls and workflows."""
 
     names = ServiceNames(

@@ -7,15 +7,12 @@ from typing import Any, Mapping, Optional
 
 import requests
 
-from smartxfer.client import ServiceClient
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.errors import error_of
 from smartxfer.smartfile.forms import body_of
 from smartxfer.smartfile.paths import api_path
-from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Call
 
 __all__ = ["DEFAULT_URL", "RawClient"]
@@ -23,7 +20,7 @@ __all__ = ["DEFAULT_URL", "RawClient"]
 DEFAULT_URL = "https://app.smartfile.com"
 
 
-class RawClient(ServiceClient):
+class RawClient(TransferClient):
     """What both clients are made of, but for their credentials and the workflows.
 
     :param url: address of the API; by default SMARTFILE_API_URL, else the vendor's.
@@ -91,16 +88,4 @@ class RawClient(ServiceClient):
             policy=self._retry,
             clock=self._clock,
             throttle_wait=self._throttle_wait,
-        )
-
-    def _operation(
-        self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
-    ) -> Operation:
-        return Operation(
-            policy=self._retry,
-            workers=self._max_workers,
-            clock=self._clock,
-            cancel=cancel,
-            deadline=deadline,
-            progress=progress,
         )

@@ -7,6 +7,7 @@ from typing import Any, Callable, ContextManager, Deque, Dict, Iterable, Optiona
 import attrs
 
 from smartxfer.errors import ChecksumMismatch, CommunicationError, SizeMismatch, Truncated
+from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.operation import Lane, Operation, Task
 from smartxfer.transfer.plan import gaps
 from smartxfer.transfer.protocols import Extent, Sink
@@ -24,6 +25,8 @@ class Download:
     :param open_range: one try at bytes [start, stop); stop None for an unknown end.  It may begin earlier.
     :param size: bytes, or None where the service cannot say.
     :param step: pieces are cut at multiples of this many bytes; None where ranges cannot be used.
+    :param ranges: asks the service whether it gives ranges; only where that makes a difference before the
+        first byte.  None: it is found out on the way.
     :param digest: (algorithm, hex) that the service promises, if it does.
     :param doubt: asks the service for (algorithm, hex) of an object that an earlier run began to fetch, where
         its identity alone does not tell an older state of it from the newer one.
@@ -36,6 +39,7 @@ class Download:
     open_range: Callable[[int, Optional[int]], ContextManager[Incoming]]
     size: Optional[int] = None
     step: Optional[int] = None
+    ranges: Optional[Callable[[], bool]] = None
     digest: Optional[Tuple[str, str]] = None
     doubt: Optional[Callable[[], Tuple[str, str]]] = None
     note: Callable[[], None] = lambda: None
@@ -74,6 +78,8 @@ class DownloadLane(Lane):
         self._size = download.size
         self._done = self._resumed = self._retries = 0
         self._digest: Optional[str] = None
+        #: The promised digest, reckoned as bytes come in order: not every stream can be read back.
+        self._running: Any = None
         self._started = operation.clock.monotonic()
         self._seconds = 0.0
 
@@ -140,15 +146,27 @@ class DownloadLane(Lane):
     def _begin(self) -> None:
         self._started = self._operation.clock.monotonic()
         have = list(self._download.sink.begin(self._download.size, self._download.identity))
+        self._ranged = self._ranged and self._knows_ranges(bool(have))
         if have and not self._ranged:
             self._download.sink.restart()
             have = []
         self._resumed = self._done = sum(stop - start for start, stop in have)
+        self._hash_anew()
         self._operation.reporter.begin(self._download.name, self._download.size, self._done)
         self._cut(have)
 
+    def _knows_ranges(self, begun: bool) -> bool:
+        ask, size, step = self._download.ranges, self._download.size, self._download.step
+        several = size is not None and step is not None and size > step
+        return ask() if ask is not None and (begun or several) else True
+
+    def _hash_anew(self) -> None:
+        if self._download.sink.sequential and self._download.digest is not None:
+            self._running = new_hash(self._download.digest[0])
+
     def _restart(self) -> None:
         self._download.sink.restart()
+        self._hash_anew()
         done, self._done, self._resumed = self._done, 0, 0
         self._operation.reporter.move(self._download.name, -done, "retrying")
         self._cut([])
@@ -182,6 +200,7 @@ class DownloadLane(Lane):
             self._operation.reporter.move(self._download.name, 0, "retrying")
             if not self._ranged and piece.at:
                 self._download.sink.restart()
+                self._hash_anew()
                 self._moved(piece, -piece.at)
 
     def _pull(self, piece: _Piece) -> None:
@@ -208,6 +227,8 @@ class DownloadLane(Lane):
                         f"{self._download.name}: more than the promised bytes", expected=stop
                     )
                 self._download.sink.write_at(data, piece.at)
+                if self._running is not None:
+                    self._running.update(data)
                 self._moved(piece, len(data))
         if stop is not None and piece.at < stop:
             raise Truncated(
@@ -228,12 +249,13 @@ class DownloadLane(Lane):
             promised = self._download.doubt()
         if promised is not None:
             algorithm, expected = promised
-            actual = self._download.sink.digest(algorithm)
+            actual = self._reckoned(algorithm)
             if actual != expected.lower():
-                if not self._fetched_twice:
+                if not self._fetched_twice and getattr(self._download.sink, "rewindable", True):
                     self._fetched_twice = True
                     raise _Again(ranged=True)
-                self._download.sink.restart()  # nothing of it is worth going on from
+                if self._fetched_twice:
+                    self._download.sink.restart()  # nothing of it is worth going on from
                 raise ChecksumMismatch(
                     f"{self._download.name}: {algorithm} is {actual}, the server promised {expected}",
                     algorithm=algorithm,
@@ -244,6 +266,11 @@ class DownloadLane(Lane):
         self._download.sink.commit()
         self._download.note()
         self._operation.reporter.end(self._download.name, "done")
+
+    def _reckoned(self, algorithm: str) -> str:
+        if self._running is not None:
+            return str(self._running.hexdigest())
+        return self._download.sink.digest(algorithm)
 
     def _end(self) -> None:
         self._seconds = self._operation.clock.monotonic() - self._started

@@ -71,8 +71,10 @@ class StreamSink:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file: Any = file  # whose write() may return None
-        self._seekable = bool(getattr(file, "seekable", lambda: False)())
-        self._start = file.tell() if self._seekable else 0
+        seekable = bool(getattr(file, "seekable", lambda: False)())
+        #: Whether bytes can be taken back.
+        self.rewindable = seekable
+        self._start = file.tell() if seekable else 0
         self._at = 0
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
@@ -94,7 +96,7 @@ class StreamSink:
 
     def restart(self) -> None:
         """Go back to where the file stood; a stream that cannot seek has let its bytes go."""
-        if self._at and not self._seekable:
+        if self._at and not self.rewindable:
             raise LocalError(
                 "the object must come again from its start, and the stream cannot take bytes back",
                 hint="download to a file, or to an open file that can seek",
@@ -106,7 +108,7 @@ class StreamSink:
 
     def digest(self, algorithm: str) -> str:
         """Hex digest of the bytes, read back."""
-        if not (self._seekable and self._file.readable()):
+        if not (self.rewindable and self._file.readable()):
             raise LocalError(
                 "the checksum cannot be checked: the open file cannot be read back",
                 hint="open it with 'w+b', or download to a path",

@@ -66,12 +66,14 @@ _OBJECT = re.compile(r"\A(?:\w+\(host=[^()]*, port=\w+\)|<[\w.]+ object at \w+>)
 _NEVER_SENT = (urllib3_errors.NewConnectionError, urllib3_errors.NameResolutionError)
 
 
-def translate(error: BaseException, what: str) -> SmartxferError:
+def translate(error: BaseException, what: str, outside: Optional[BaseException] = None) -> SmartxferError:
     """Our exception for a failure beneath us.
 
     :param what: the request in words, ``"PUT https://host/path"``, without its query.
+    :param outside: what the caller was handling when it made the request: Python takes it for the failure's
+        context, and it has nothing to do with it.
     """
-    chain = list(_chain(error))
+    chain = list(_chain(error, outside))
     for link in chain:
         if isinstance(link, SmartxferError):  # ours, raised by a body while urllib3 was sending it
             return link
@@ -111,9 +113,9 @@ def _counts(chain: "list[BaseException]") -> Dict[str, Any]:
     return {}
 
 
-def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
+def _chain(error: Optional[BaseException], outside: Optional[BaseException]) -> Iterator[BaseException]:
     """``error`` and what it wraps, outermost first."""
-    seen = set()
+    seen = {id(outside)}
     pending = [error]
     while pending:
         link = pending.pop(0)

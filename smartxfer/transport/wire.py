@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import sys
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 import attrs
@@ -242,12 +243,13 @@ class Wire:
 
         :param what: the request in words.
         """
+        outside = sys.exc_info()[1]
         try:
             return step(*args)
         except SmartxferError:
             raise
         except WIRE_FAILURES as failure:
-            error = translate(failure, what)
+            error = translate(failure, what, outside)
         now = attempts.current()
         raise (now.verdict if now is not None and now.verdict is not None else error)
 

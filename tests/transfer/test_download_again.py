@@ -15,6 +15,7 @@ from rawserver import PATIENCE, Peer, RawServer, Request, answering, ranged
 
 from smartxfer.errors import (
     Cancelled,
+    ChecksumMismatch,
     InProgress,
     LocalError,
     Stalled,
@@ -126,17 +127,39 @@ def test_a_stream_takes_it_in_order(engine: Any, tmp_path: Path) -> None:
     assert result.path is None
 
 
+class Pipe:
+    """Takes bytes, and neither gives them back nor shows them."""
+
+    taken = b""
+
+    def write(self, data: Any) -> int:
+        self.taken += bytes(data)
+        return len(data)
+
+    def flush(self) -> None:
+        return
+
+
+def test_a_pipe_is_checked_as_its_bytes_come(engine: Any) -> None:
+    pipe = Pipe()
+    with RawServer(faulty(cut_after(5))) as server:
+        result = engine(server.url).download(StreamSink(pipe), digest=MD5, **RANGED)  # type: ignore[arg-type]
+    assert pipe.taken == DATA
+    assert result.verified == "md5"
+
+
+def test_a_pipe_that_took_other_bytes_is_told_so(engine: Any) -> None:
+    pipe = Pipe()
+    with RawServer(faulty()) as server, pytest.raises(ChecksumMismatch):
+        engine(server.url).download(
+            StreamSink(pipe),  # type: ignore[arg-type]
+            digest=("md5", "0" * 32),
+            **RANGED,
+        )
+    assert pipe.taken == DATA
+
+
 def test_a_stream_that_cannot_go_back_says_so(engine: Any) -> None:
-    class Pipe:
-        taken = b""
-
-        def write(self, data: Any) -> int:
-            self.taken += bytes(data)
-            return len(data)
-
-        def flush(self) -> None:
-            return
-
     with RawServer(faulty(cut_after(5))) as server:
         with pytest.raises(LocalError, match="cannot take bytes back"):
             engine(server.url).download(StreamSink(Pipe()), size=len(DATA))  # type: ignore[arg-type]

@@ -136,3 +136,16 @@ def test_a_host_name_that_cannot_be_encoded(make_wire: MakeWire, monkeypatch: py
     monkeypatch.setattr("smartxfer.transport.connection.socket.getaddrinfo", refuse)
     with pytest.raises(NetworkError, match="label too long"):
         wire.once(Call("GET", "http://127.0.0.1/x"))
+
+
+def test_what_the_caller_was_handling_is_no_part_of_a_failure() -> None:
+    mine = UsageError("the caller's own trouble")
+    try:
+        try:
+            raise mine
+        except UsageError:
+            raise ConnectionResetError(104, "reset")  # noqa: B904 - just what a request in a handler does
+    except ConnectionResetError as error:
+        failure = error
+    assert translate(failure, "GET x") is mine
+    assert type(translate(failure, "GET x", mine)) is NetworkError

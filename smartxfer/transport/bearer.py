@@ -1,0 +1,31 @@
+"""Bearer tokens: the one header that some services are signed with."""
+
+import re
+from typing import Callable
+
+import requests
+
+from smartxfer.errors import CredentialError
+from smartxfer.transport import redact
+
+__all__ = ["bearer"]
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+def bearer(token: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """What adds a token to one attempt.
+
+    :raises CredentialError: it has letters that no header can carry; they are not shown.
+    """
+    if not _TOKEN.fullmatch(token):
+        raise CredentialError(
+            "the token has letters that no header can carry", hint="look for blanks and line ends in it"
+        )
+    redact.remember_secret(token)
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {token}"
+        return request
+
+    return sign
