@@ -83,6 +83,8 @@ class Body:
         # One read of the socket at most: a slow client's bytes are seen as they come.
         count: int = self._rfile.readinto1(view)  # type: ignore[attr-defined]
         if not count:
+            # Nothing more will come: who catches this can still answer.
+            self._left, self._chunk_left, self._chunked = 0, 0, False
             raise ClientGone("the body ended before its announced length")
         if self._plan is not None:
             self._plan.received(self.received, view[:count])

@@ -90,7 +90,10 @@ class Handler(WSGIRequestHandler):
                 return False
             exchange = Exchange(method, inner, script, target, query, headers, body)
             answer = self._answer(listener, exchange, plan)
-            drained = body.drain()
+            try:
+                drained = body.drain()
+            except ClientGone:
+                drained = False
             keep = drained and headers.get("connection", "").lower() != "close"
             keep = keep and version == "HTTP/1.1" and not listener.stopping.is_set()
             if plan is not None:

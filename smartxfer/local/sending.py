@@ -45,7 +45,7 @@ class Sender:
                 self._socket.sendall(head + part)
                 self.sent += len(part)
                 return len(part) == promised
-        self._socket.sendall(head, _MORE)
+        self._socket.sendall(head, _MORE if promised else 0)
         gone = 0
         for part in answer.parts:
             if isinstance(part, bytes):

@@ -1,0 +1,101 @@
+"""What S3 says when it turns a request down: a code, a message, and the document that holds them.
+
+Source: Perseus protocol, section A.6.
+"""
+
+import secrets
+from typing import Mapping, Optional, Tuple
+from xml.sax.saxutils import escape
+
+from smartxfer.local.exchange import Answer
+
+__all__ = ["Problem", "document", "planned", "request_id"]
+
+_MESSAGES = {
+    "AccessDenied": "Access Denied",
+    "BadDigest": "The Content-MD5 you specified did not match what we received.",
+    "EntityTooLarge": "Your proposed upload exceeds the maximum allowed size",
+    "ExpiredToken": "The provided token has expired.",
+    "IncompleteBody": "You did not provide the number of bytes specified by the Content-Length HTTP header",
+    "InternalError": "We encountered an internal error. Please try again.",
+    "InvalidAccessKeyId": "The AWS Access Key Id you provided does not exist in our records.",
+    "InvalidDigest": "The Content-MD5 you specified was invalid.",
+    "InvalidRange": "The requested range is not satisfiable",
+    "InvalidToken": "The provided token is malformed or otherwise invalid.",
+    "MethodNotAllowed": "The specified method is not allowed against this resource.",
+    "MissingContentLength": "You must provide the Content-Length HTTP header.",
+    "NoSuchBucket": "The specified bucket does not exist",
+    "NoSuchKey": "The specified key does not exist.",
+    "NoSuchUpload": (
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+        "aborted or completed."
+    ),
+    "NotImplemented": "A header you provided implies functionality that is not implemented",
+    "PreconditionFailed": "At least one of the pre-conditions you specified did not hold",
+    "RequestTimeout": (
+        "Your socket connection to the server was not read from or written to within the timeout period. "
+        "Idle connections will be closed."
+    ),
+    "SignatureDoesNotMatch": (
+        "The request signature we calculated does not match the signature you provided. "
+        "Check your key and signing method."
+    ),
+    "SlowDown": "Please reduce your request rate.",
+}
+#: Code of a planned fault that names none, by its status.
+_PLANNED = {403: "AccessDenied", 404: "NoSuchKey", 429: "SlowDown", 503: "SlowDown"}
+
+
+class Problem(Exception):
+    """S3 turns a request down.
+
+    :param code: its word for why, such as ``NoSuchKey``.
+    :param status: HTTP status.
+    :param message: what it says; left out, what it says with that code.
+    :param fields: further elements of the document.
+    :param headers: further headers of the answer.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        status: int = 403,
+        message: str = "",
+        *,
+        fields: Optional[Mapping[str, str]] = None,
+        headers: Tuple[Tuple[str, str], ...] = (),
+    ) -> None:
+        super().__init__(code, status)
+        self.code = code
+        self.status = status
+        self.message = message or _MESSAGES.get(code, code)
+        self.fields = dict(fields or {})
+        self.headers = headers
+
+
+def planned(status: int, text: str) -> Problem:
+    """The problem that a planned fault wants.
+
+    :param status: HTTP status.
+    :param text: a code, a code with ``: `` and a message, or a message alone.
+    """
+    code, _, message = text.partition(": ")
+    if not code.isalpha():
+        code, message = _PLANNED.get(status, "InternalError" if status >= 500 else "InvalidRequest"), text
+    return Problem(code, status, message)
+
+
+def document(problem: Problem) -> Answer:
+    """The answer that tells of a problem."""
+    id = request_id()
+    fields = {"Code": problem.code, "Message": problem.message, **problem.fields}
+    fields.update(RequestId=id, HostId=secrets.token_urlsafe(42))
+    elements = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items())
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{elements}</Error>'
+    headers = [("x-amz-request-id", id), ("Content-Type", "application/xml"), *problem.headers]
+    return Answer(problem.status, headers, (text.encode("utf-8"),))
+
+
+def request_id() -> str:
+    """What a request is called in the storage's own records."""
+    return secrets.token_hex(8).upper()

@@ -1,0 +1,400 @@
+"""The presigned storage: signatures, times, headers, ranges and errors, each as S3 has it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import socket
+import time
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+from urllib.parse import unquote, urlsplit
+
+import local_wire as wire
+import pytest
+
+from smartxfer.local.body import Body
+from smartxfer.local.exchange import Span
+from smartxfer.local.faults import FaultBook
+from smartxfer.local.objects import Objects, pour, write_all
+from smartxfer.local.s3 import Keys, Problem, Storage, Stored, presign
+
+DATA = bytes(range(256)) * 40
+
+
+class Shelf:
+    """A bucket ``b`` whose objects lie in a directory; one upload, ``U``."""
+
+    def __init__(self, root: Path) -> None:
+        self.objects = Objects(str(root))
+        self.held: Dict[str, Stored] = {}
+        self.parts: Dict[int, bytes] = {}
+
+    def find(self, bucket: str, key: str) -> Optional[Stored]:
+        if bucket != "b":
+            raise Problem("NoSuchBucket", 404)
+        return self.held.get(key)
+
+    def receive(self, bucket: str, key: str, query: Dict[str, str], body: Body) -> str:
+        if query.get("uploadId", "U") != "U":
+            raise Problem("NoSuchUpload", 404)
+        number = 1000 + len(os.listdir(self.objects.path(0)[:-1]))
+        running, descriptor = hashlib.md5(), self.objects.open(number)
+
+        def sink(view: memoryview, at: int) -> None:
+            running.update(view)
+            write_all(descriptor, view, at)
+
+        try:
+            size = pour(body, sink)
+        finally:
+            os.close(descriptor)
+        path = self.objects.path(number)
+        if "partNumber" in query:
+            self.parts[int(query["partNumber"])] = Path(path).read_bytes()
+        else:
+            self.put(key, Span(path, 0, size))
+        return running.hexdigest()
+
+    def put(self, key: str, *spans: Span) -> None:
+        data = b"".join(Path(span.path).read_bytes()[span.start :][: span.count] for span in spans)
+        tag = hashlib.md5(data).hexdigest()
+        self.held[key] = Stored(spans, len(data), tag, "text/x-odd", modified=1_700_000_000.0)
+
+
+class Bench:
+    """A running storage, its clock and a bare client."""
+
+    def __init__(self, root: Path) -> None:
+        self.clock = 1_790_000_000.0
+        self.book = FaultBook()
+        self.shelf = Shelf(root)
+        self.storage = Storage("nrp", self.shelf, faults=self.book, now=lambda: self.clock)
+
+    def call(self, method: str, url: str, body: Any = None, **headers: str) -> wire.Reply:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return wire.request(
+            self.storage.listener.url, method, url[len(self.storage.listener.url) :], body, named
+        )
+
+    def url(self, method: str = "GET", key: str = "k", **more: Any) -> str:
+        return self.storage.presign(method, "b", key, 60, **more)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    made = Bench(tmp_path_factory.mktemp("storage"))
+    made.storage.start()
+    yield made
+    made.storage.stop()
+    assert made.storage.listener.crashes == []
+
+
+@pytest.fixture
+def bench(running: Bench) -> Bench:
+    """A storage with an object ``k`` whose bytes lie in two files."""
+    root = Path(running.shelf.objects.path(0)).parent
+    (root / "1").write_bytes(DATA[:1000] + b"not this")
+    (root / "2").write_bytes(b"nor this" + DATA[1000:])
+    running.clock = 1_790_000_000.0
+    running.shelf.held.clear()
+    running.shelf.parts.clear()
+    running.shelf.put("k", Span(str(root / "1"), 0, 1000), Span(str(root / "2"), 8, len(DATA) - 1000))
+    return running
+
+
+def code(reply: wire.Reply) -> str:
+    """The code in an error document, whose form is looked at on the way."""
+    assert reply.headers["Content-Type"] == "application/xml"
+    root = ET.fromstring(reply.body)
+    assert root.tag == "Error"
+    assert root.findtext("RequestId") == reply.headers["x-amz-request-id"]
+    assert root.findtext("HostId")
+    assert root.findtext("Message")
+    return root.findtext("Code") or ""
+
+
+def field(reply: wire.Reply, name: str) -> str:
+    return ET.fromstring(reply.body).findtext(name) or ""
+
+
+def test_the_published_example_is_signed_alike() -> None:
+    """The example of Amazon's documentation, "Authenticating Requests: Using Query Parameters"."""
+    keys = Keys("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+    moment = 1369353600.0  # 2013-05-24T00:00:00Z
+    url = presign(keys, "GET", "https://examplebucket.s3.amazonaws.com/test.txt", 86400, moment)
+    assert url == (
+        "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+        "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+        "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
+    )
+
+
+KEYS = ["a b", "dir/x+y", "č/é", "a&b=c", "100%", "50%25", "~", "a//b", "(1)*'!", "q?x#y"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_of_any_spelling(bench: Bench, key: str) -> None:
+    put = bench.call("PUT", bench.url("PUT", key), DATA, Content_Type="application/octet-stream")
+    assert (put.status, put.body) == (200, b"")
+    assert put.headers["ETag"] == f'"{hashlib.md5(DATA).hexdigest()}"'
+    assert bench.shelf.held[key].size == len(DATA)
+    assert bench.call("GET", bench.url("GET", key)).body == DATA
+
+
+def test_clients_may_spell_an_address_otherwise(bench: Bench) -> None:
+    url = bench.url("GET", "k")
+    path, _, query = url.partition("?")
+    assert bench.call("GET", path + "?" + query.replace("%2F", "/")).status == 200
+    assert bench.call("GET", path.replace("/b/k", "/%62/%6b") + "?" + query).status == 200
+    shuffled = "&".join(reversed(query.split("&")))
+    assert bench.call("GET", path + "?" + shuffled).status == 200
+
+
+def altered(bench: Bench) -> List[str]:
+    url = bench.url("GET", "k")
+    head, _, signature = url.rpartition("=")
+    other = "0" if signature[0] != "0" else "1"
+    return [
+        head + "=" + other + signature[1:],
+        url.replace("/b/k", "/b/other"),
+        url.replace("X-Amz-Expires=60", "X-Amz-Expires=6000"),
+        url + "&response-content-type=text/html",
+    ]
+
+
+def test_altered_addresses(bench: Bench) -> None:
+    for url in altered(bench):
+        reply = bench.call("GET", url)
+        assert (reply.status, code(reply)) == (403, "SignatureDoesNotMatch"), url
+    text = field(reply, "StringToSign")
+    assert hashlib.sha256(field(reply, "CanonicalRequest").encode()).hexdigest() == text.split("\n")[-1]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
+def test_an_address_is_good_for_one_method(bench: Bench, method: str) -> None:
+    reply = bench.call(method, bench.url("GET"), b"x" if method == "PUT" else None)
+    assert reply.status == 403
+    assert reply.headers["Content-Type"] == "application/xml"
+    assert method == "HEAD" or code(reply) == "SignatureDoesNotMatch"
+    assert bench.shelf.held["k"].size == len(DATA)
+
+
+def test_head_with_an_address_of_its_own(bench: Bench) -> None:
+    reply = bench.call("HEAD", bench.url("HEAD"))
+    assert (reply.status, reply.body, reply.headers["Content-Length"]) == (200, b"", str(len(DATA)))
+
+
+def test_delete_is_not_offered(bench: Bench) -> None:
+    reply = bench.call("DELETE", bench.url("DELETE"))
+    assert (reply.status, code(reply), reply.headers["Allow"]) == (405, "MethodNotAllowed", "GET, HEAD, PUT")
+
+
+def test_time_runs_out(bench: Bench) -> None:
+    url = bench.url("GET")
+    bench.clock += 60
+    assert bench.call("GET", url).status == 200
+    bench.clock += 1
+    reply = bench.call("GET", url)
+    assert (reply.status, code(reply)) == (403, "AccessDenied")
+    assert field(reply, "Message") == "Request has expired"
+    assert field(reply, "X-Amz-Expires") == "60"
+    moments = [bench.clock - 1, bench.clock]
+    expected = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)) for moment in moments]
+    assert [field(reply, "Expires"), field(reply, "ServerTime")] == expected
+    bench.clock -= 3600
+    early = bench.call("GET", url)
+    assert (early.status, field(early, "Message")) == (403, "Request is not valid yet")
+
+
+def test_a_second_way_to_sign(bench: Bench) -> None:
+    reply = bench.call("GET", bench.url("GET"), Authorization="Bearer very-secret")
+    assert (reply.status, code(reply)) == (400, "InvalidArgument")
+    assert field(reply, "ArgumentName") == "Authorization"
+    assert b"very-secret" not in reply.body
+    assert bench.call("GET", bench.storage.url + "/b/k", Authorization="Bearer x").status == 400
+
+
+def test_unsigned_and_badly_signed(bench: Bench) -> None:
+    url = bench.url("GET")
+    bare = bench.call("GET", url.partition("?")[0])
+    assert (bare.status, code(bare)) == (403, "AccessDenied")
+    old = bench.call("GET", url.partition("?")[0] + "?AWSAccessKeyId=A&Expires=1&Signature=x")
+    assert (old.status, code(old)) == (400, "InvalidRequest")
+    key = bench.call("GET", url.replace(bench.storage.keys.key, "AKIAOTHER"))
+    assert (key.status, code(key)) == (403, "InvalidAccessKeyId")
+    for old_word, new_word in [
+        ("X-Amz-Algorithm=AWS4-HMAC-SHA256", "X-Amz-Algorithm=AWS5"),
+        ("X-Amz-Date=2", "X-Amz-Date=x"),
+        ("X-Amz-Expires=60", "X-Amz-Expires=soon"),
+        ("X-Amz-Expires=60", "X-Amz-Expires=-1"),
+        ("X-Amz-Expires=60", "X-Amz-Expires=604801"),
+        ("us-east-1", "eu-west-3"),
+        ("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders="),
+    ]:
+        assert old_word in url
+        reply = bench.call("GET", url.replace(old_word, new_word))
+        assert (reply.status, code(reply)) == (400, "AuthorizationQueryParametersError"), new_word
+    token = bench.call("GET", bench.url("GET", query={"X-Amz-Security-Token": "t"}))
+    assert (token.status, code(token)) == (400, "InvalidToken")
+
+
+def test_a_signed_content_type(bench: Bench) -> None:
+    url = bench.url("PUT", "typed", headers={"Content-Type": "application/octet-stream"})
+    assert "X-Amz-SignedHeaders=content-type%3Bhost" in url
+    for sent in ({"Content_Type": "text/plain"}, {}):
+        reply = bench.call("PUT", url, b"x", **sent)
+        assert (reply.status, code(reply)) == (403, "SignatureDoesNotMatch")
+    assert bench.call("PUT", url, b"x", Content_Type="application/octet-stream").status == 200
+
+
+def test_unsigned_amazon_headers(bench: Bench) -> None:
+    reply = bench.call("PUT", bench.url("PUT"), b"x", x_amz_checksum_crc32="AAAAAA==")
+    assert (reply.status, code(reply)) == (403, "AccessDenied")
+    assert field(reply, "HeadersNotSigned") == "x-amz-checksum-crc32"
+
+
+def test_how_a_body_has_to_be_announced(bench: Bench) -> None:
+    url = bench.url("PUT", "new")
+    chunked = bench.call("PUT", url, iter([b"some", b"thing"]))
+    assert (chunked.status, code(chunked)) == (501, "NotImplemented")
+    assert field(chunked, "Header") == "Transfer-Encoding"
+    assert "new" not in bench.shelf.held
+    assert bench.call("PUT", url, b"").status == 200
+    assert bench.shelf.held["new"].size == 0
+    assert bench.call("GET", bench.url("GET", "new")).body == b""
+
+
+@pytest.mark.parametrize(
+    ("length", "status", "word"),
+    [("", b"411", b"MissingContentLength"), ("Content-Length: 9\r\n", b"400", b"IncompleteBody")],
+)
+def test_no_length_or_a_wrong_one(bench: Bench, length: str, status: bytes, word: bytes) -> None:
+    url = urlsplit(bench.url("PUT", "new"))
+    head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\n{length}\r\n"
+    with socket.create_connection((url.hostname or "", url.port or 0), timeout=10) as peer:
+        peer.sendall(head.encode() + (b"short" if length else b""))
+        peer.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: peer.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 " + status + b" ")
+    assert b"<Code>" + word + b"</Code>" in answer
+    assert "new" not in bench.shelf.held
+
+
+def test_content_md5(bench: Bench) -> None:
+    url = bench.url("PUT", "summed")
+    for data in (DATA, b""):
+        right = base64.b64encode(hashlib.md5(data).digest()).decode()
+        assert bench.call("PUT", url, data, Content_MD5=right).status == 200
+    wrong = bench.call("PUT", url, DATA, Content_MD5=base64.b64encode(bytes(16)).decode())
+    assert (wrong.status, code(wrong)) == (400, "BadDigest")
+    assert bench.shelf.held["summed"].size == 0
+    hexed = bench.call("PUT", url, DATA, Content_MD5=hashlib.md5(DATA).hexdigest())
+    assert (hexed.status, code(hexed)) == (400, "InvalidDigest")
+
+
+def test_only_where_nothing_is(bench: Bench) -> None:
+    reply = bench.call("PUT", bench.url("PUT"), b"x", If_None_Match="*")
+    assert (reply.status, code(reply)) == (412, "PreconditionFailed")
+    assert bench.call("PUT", bench.url("PUT", "fresh"), b"x", If_None_Match="*").status == 200
+
+
+def test_parts(bench: Bench) -> None:
+    def part(number: str, upload: str = "U") -> wire.Reply:
+        url = bench.url("PUT", "big", query={"partNumber": number, "uploadId": upload})
+        return bench.call("PUT", url, b"part " + number.encode())
+
+    assert part("2").headers["ETag"] == '"{}"'.format(hashlib.md5(b"part 2").hexdigest())
+    assert part("1").status == 200
+    assert bench.shelf.parts == {1: b"part 1", 2: b"part 2"}
+    for number in ("0", "10001", "x"):
+        reply = part(number)
+        assert (reply.status, code(reply), field(reply, "ArgumentName")) == (
+            400,
+            "InvalidArgument",
+            "partNumber",
+        )
+    reply = part("1", "gone")
+    assert (reply.status, code(reply)) == (404, "NoSuchUpload")
+    # The number is part of what is signed.
+    url = bench.url("PUT", "big", query={"partNumber": "3", "uploadId": "U"})
+    assert bench.call("PUT", url.replace("partNumber=3", "partNumber=4"), b"x").status == 403
+
+
+RANGES = [
+    ("bytes=0-0", 0, 0), ("bytes=990-1010", 990, 1010), ("bytes=1000-", 1000, len(DATA) - 1),
+    ("bytes=-5", len(DATA) - 5, len(DATA) - 1), ("bytes=10-99999999", 10, len(DATA) - 1),
+    ("bytes=-99999999", 0, len(DATA) - 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("header", "start", "end"), RANGES)
+def test_ranges(bench: Bench, header: str, start: int, end: int) -> None:
+    reply = bench.call("GET", bench.url("GET"), Range=header)
+    assert (reply.status, reply.body) == (206, DATA[start : end + 1])
+    assert reply.headers["Content-Range"] == f"bytes {start}-{end}/{len(DATA)}"
+
+
+@pytest.mark.parametrize("header", ["bytes=5-4", "bytes=0-1,3-4", "lines=1-2", "bytes=-", "bytes=a-b"])
+def test_ranges_that_are_not_read(bench: Bench, header: str) -> None:
+    reply = bench.call("GET", bench.url("GET"), Range=header)
+    assert (reply.status, reply.body, reply.headers["Content-Range"]) == (200, DATA, None)
+
+
+@pytest.mark.parametrize("header", [f"bytes={len(DATA)}-", "bytes=-0"])
+def test_ranges_behind_the_end(bench: Bench, header: str) -> None:
+    reply = bench.call("GET", bench.url("GET"), Range=header)
+    assert (reply.status, code(reply)) == (416, "InvalidRange")
+    assert field(reply, "ActualObjectSize") == str(len(DATA))
+    assert reply.headers["Content-Range"] == f"bytes */{len(DATA)}"
+
+
+def test_conditions(bench: Bench) -> None:
+    whole = bench.call("GET", bench.url("GET"))
+    tag, modified = whole.headers["ETag"], whole.headers["Last-Modified"]
+    assert tag == f'"{hashlib.md5(DATA).hexdigest()}"'
+    assert modified == "Tue, 14 Nov 2023 22:13:20 GMT"
+    assert (whole.headers["Accept-Ranges"], whole.headers["Content-Type"]) == ("bytes", "text/x-odd")
+
+    def status(**headers: str) -> int:
+        return bench.call("GET", bench.url("GET"), **headers).status
+
+    assert [status(Range="bytes=1-2", If_Range=good) for good in (tag, modified)] == [206, 206]
+    assert [status(Range="bytes=1-2", If_Range=bad) for bad in ('"other"', "")] == [200, 200]
+    assert [status(If_None_Match=tag), status(If_None_Match='"a", "b"')] == [304, 200]
+    assert [status(If_Match=tag), status(If_Match='"other"')] == [200, 412]
+
+
+def test_what_the_address_sets(bench: Bench) -> None:
+    query = {"response-content-type": "text/plain", "response-content-disposition": "inline"}
+    reply = bench.call("GET", bench.url("GET", query=query))
+    assert reply.headers.get_all("Content-Type") == ["text/plain"]
+    assert reply.headers["Content-Disposition"] == "inline"
+
+
+def test_what_is_not_there(bench: Bench) -> None:
+    reply = bench.call("GET", bench.url("GET", "nö"))
+    assert (reply.status, code(reply), unquote(field(reply, "Key"))) == (404, "NoSuchKey", "nö")
+    reply = bench.call("GET", bench.storage.presign("GET", "other", "k", 60))
+    assert (reply.status, code(reply)) == (404, "NoSuchBucket")
+
+
+def test_planned_faults(bench: Bench) -> None:
+    for effect, expected in [
+        ("status 503 body=json:SlowDown", "SlowDown"),
+        ("status 400 body=json:ExpiredToken", "ExpiredToken"),
+        ("status 500 'body=json:Something is odd'", "InternalError"),
+    ]:
+        fault = bench.book.plan("nrp", "GET /storage/b/*", effect)
+        reply = bench.call("GET", bench.url("GET"))
+        assert (fault.fired, code(reply)) == (1, expected)
+    cut = bench.book.plan("nrp", "PUT /storage/b/cut", "reset-after 4K")
+    with pytest.raises(ConnectionError):
+        bench.call("PUT", bench.url("PUT", "cut"), DATA)
+    assert cut.wait()
+    assert "cut" not in bench.shelf.held
+    bench.book.clear()
+    assert bench.storage.listener.count("GET /storage/b/k", status=503) == 1
