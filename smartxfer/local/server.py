@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 from smartxfer.errors import UsageError
 from smartxfer.local.faults import Fault, FaultBook
 from smartxfer.local.filesender import FileSender
+from smartxfer.local.nrp import NRP
 from smartxfer.local.objects import private_directory
 from smartxfer.local.service import Service
 from smartxfer.local.smartfile import SmartFile
@@ -18,7 +19,7 @@ __all__ = ["LocalServer"]
 
 
 #: Every service, in the order in which they are started and shown.
-SERVICES: Tuple[Type[Service], ...] = (FileSender, SmartFile)
+SERVICES: Tuple[Type[Service], ...] = (FileSender, SmartFile, NRP)
 
 
 class LocalServer:
@@ -31,12 +32,14 @@ class LocalServer:
     :param export: file that gets shell ``export`` lines (mode 0600) once every service answers.
     :param options: options of each service by its name: ``filesender={...}`` as in
         :class:`smartxfer.local.filesender.Site`, ``smartfile={...}`` as in
-        :class:`smartxfer.local.smartfile.Site`.
+        :class:`smartxfer.local.smartfile.Site`, ``nrp={...}`` as in
+        :class:`smartxfer.local.nrp.Site`.
     :raises UsageError: an option is unknown, the host is not loopback, or it cannot be bound.
     """
 
     filesender: FileSender
     smartfile: SmartFile
+    nrp: NRP
 
     def __init__(
         self,

@@ -1,0 +1,108 @@
+"""The file that a call means, and what hinders the call before it begins.
+
+Source: NRP protocol, sections 3 (errors) and 5.
+"""
+
+from typing import Dict, List, Optional
+
+from smartxfer.local.exchange import Answer
+from smartxfer.local.nrp import entries, stored
+from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.backend import Backend
+from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.entries import Entry
+from smartxfer.local.nrp.showing import shown
+from smartxfer.local.nrp.sums import PartSum
+
+__all__ = [
+    "FAILED", "changeable", "denied", "fail", "part_sums", "readable", "removed", "sizes", "the_file",
+    "unlocked",
+]  # fmt: skip
+
+#: What stands in an answer whose transfer failed.
+FAILED = "File upload transfer failed."
+
+
+def denied() -> Refusal:
+    """The refusal of a call that is not the caller's to make."""
+    return Refusal(403, "Permission denied.")
+
+
+def the_file(call: Call, owner: Owner, key: str) -> Entry:
+    """The entry of a key.
+
+    :raises Refusal: 404, there is none.
+    """
+    entry = entries.find(call.backend.database, owner.bucket, key)
+    if entry is None:
+        raise Refusal(404, f"Record '{owner.id}' has no file '{key}'.")
+    return entry
+
+
+def readable(call: Call, owner: Owner, key: str) -> Entry:
+    """The entry of a key, for a call that reads it.
+
+    :raises Refusal: 404, there is none; only then 403, it is not the caller's to read.
+    """
+    entry = the_file(call, owner, key)
+    if not owner.readable:
+        raise denied()
+    return _enabled(owner, entry)
+
+
+def changeable(call: Call, owner: Owner, key: str) -> Entry:
+    """The entry of a key, for a call that changes it.
+
+    :raises Refusal: 404, there is none; only then 403, it is not the caller's to change.
+    """
+    entry = the_file(call, owner, key)
+    if not owner.writable:
+        raise denied()
+    return _enabled(owner, entry)
+
+
+def _enabled(owner: Owner, entry: Entry) -> Entry:
+    if not owner.enabled:
+        raise Refusal(403, "Files are not enabled.")
+    return entry
+
+
+def unlocked(call: Call, owner: Owner) -> None:
+    """Go on only where the files may change.
+
+    :raises Refusal: 403, the bucket is that of a published record.
+    """
+    row = call.backend.database.row("SELECT locked FROM buckets WHERE id=?", owner.bucket)
+    if owner.locked or (row is not None and row["locked"]):
+        raise Refusal(403, "Bucket is locked for modifications.")
+
+
+def part_sums(backend: Backend) -> Dict[str, PartSum]:
+    """The running md5 of files that come in parts, by file id."""
+    found: Dict[str, PartSum] = backend.memory.setdefault("part_sums", {})
+    return found
+
+
+def removed(backend: Backend, entry: Entry) -> None:
+    """Take an entry out, with its bytes."""
+    with backend.database.transaction():
+        backend.database.run("DELETE FROM entries WHERE number=?", entry.number)
+        stored.free(backend.database, backend.objects, entry)
+    part_sums(backend).pop(entry.file_id, None)
+
+
+def fail(call: Call, owner: Owner, entry: Entry, *, keep: bool) -> Answer:
+    """The answer to content that the transfer does not take: a success by its status, with ``errors``.
+
+    :param keep: whether the entry survives it.
+    """
+    answer = {**shown(call.backend, owner, entry), "errors": FAILED}
+    if not keep:
+        removed(call.backend, entry)
+        call.backend.touched(owner)
+    return call.json(answer)
+
+
+def sizes(listed: List[Entry], but: Optional[Entry] = None) -> int:
+    """Bytes that entries hold, one of them left out."""
+    return sum(entry.held for entry in listed if but is None or entry.number != but.number)

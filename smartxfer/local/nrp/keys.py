@@ -1,0 +1,85 @@
+"""Keys of files: how they stand in links, what type their names promise, and how downloads name them.
+
+Source: NRP protocol, sections 3 and 5.
+"""
+
+import mimetypes
+import os
+import unicodedata
+from typing import Optional, Tuple
+from urllib.parse import quote
+
+__all__ = ["OCTETS", "disposition", "encoded", "extension", "guessed", "shown_type"]
+
+#: Media type of what is not known.
+OCTETS = "application/octet-stream"
+
+#: The types of Python itself, so that they are the same on every machine.
+_TYPES = mimetypes.MimeTypes()
+
+#: Types that a browser may show.
+_SHOWN = {
+    "audio/mpeg", "audio/ogg", "audio/wav", "audio/webm",
+    "image/gif", "image/jpeg", "image/png", "image/tiff", "text/plain",
+}  # fmt: skip
+#: Types that a browser shows as text, so that no script runs.
+_AS_TEXT = {
+    "application/javascript", "application/json", "application/xhtml+xml", "application/xml",
+    "image/svg+xml", "text/css", "text/csv", "text/html",
+}  # fmt: skip
+
+
+def encoded(key: str) -> str:
+    """A key as links have it: percent-encoded, slashes kept."""
+    return quote(key, safe="/")
+
+
+def guessed(key: str) -> str:
+    """Media type by the name alone."""
+    # Behind a directory, so that a colon does not make it a URL.
+    return _TYPES.guess_type("x/" + key.rsplit("/", 1)[-1], strict=False)[0] or OCTETS
+
+
+def extension(key: str) -> Optional[str]:
+    """Suffix of a key, lower case, without its dot; None where it has none."""
+    return os.path.splitext(key)[1][1:].lower() or None
+
+
+def shown_type(key: str, mime: str) -> str:
+    """Media type under which a file is sent: what could run in a browser is sent as text or bytes."""
+    if mime in _SHOWN:
+        return mime
+    if mime in _AS_TEXT or key.lower() == "readme":
+        return "text/plain"
+    return OCTETS
+
+
+def disposition(key: str, kind: str) -> str:
+    """Value of ``Content-Disposition``.
+
+    :param key: the file's key.
+    :param kind: media type under which it is sent.
+    """
+    if kind != OCTETS:
+        return "inline"
+    plain, extended = _names(key)
+    value = "attachment"
+    if plain:
+        value += "; filename=" + _quoted(plain)
+    return value + (f"; filename*=UTF-8''{extended}" if extended else "")
+
+
+def _names(key: str) -> Tuple[str, str]:
+    """The name in Latin letters, and the whole name percent-encoded where that is not the same."""
+    # A header has no place for control characters.
+    clean = "".join("_" if ord(letter) < 32 or ord(letter) == 127 else letter for letter in key)
+    if clean.isascii():
+        return clean, ""
+    plain = unicodedata.normalize("NFKD", clean).encode("ascii", "ignore").decode("ascii")
+    return plain, quote(clean, safe="")
+
+
+def _quoted(name: str) -> str:
+    if all(letter.isalnum() or letter in "!#$%&'*+-.^_`|~" for letter in name):
+        return name
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,80 @@
+"""The record that a call means, and whether it is the caller's to read or change.
+
+Source: NRP protocol, sections 2, 3 (errors) and 4.
+"""
+
+from smartxfer.local.nrp import items
+from smartxfer.local.nrp.answers import Refusal, invalid
+from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.items import Half, Item
+from smartxfer.local.nrp.views import Shown
+
+__all__ = ["denied", "guarded", "the_draft", "the_item", "the_record", "viewed"]
+
+
+def denied() -> Refusal:
+    """The refusal of what is not the caller's to do."""
+    return Refusal(403, "Permission denied.")
+
+
+def the_item(call: Call, id: str) -> Item:
+    """What an id stands for.
+
+    :raises Refusal: 404, nothing; 410, it was deleted.
+    """
+    item = items.find(call.backend.database, id)
+    if item is None or item.model != call.model:
+        raise Refusal(404, "The persistent identifier does not exist.")
+    if item.deleted is not None:
+        raise Refusal(410, "The record has been deleted.")
+    return item
+
+
+def viewed(call: Call, item: Item, draft: bool) -> Shown:
+    """An item as the caller looks at it."""
+    parent = items.parent_of(call.backend.database, item.parent)
+    if parent is None:
+        raise LookupError(item.parent)
+    return Shown(call.backend, item, draft, parent, call.who)
+
+
+def the_draft(call: Call, id: str, missing: str = "The persistent identifier does not exist.") -> Shown:
+    """The draft of an id, whoever asks.
+
+    :param missing: what is said where there is none.
+    :raises Refusal: 404, there is none.
+    """
+    item = the_item(call, id)
+    if item.draft is None:
+        raise Refusal(404, missing)
+    return viewed(call, item, True)
+
+
+def the_record(call: Call, id: str) -> Shown:
+    """The published record of an id, whoever asks.
+
+    :raises Refusal: 404, there is none.
+    """
+    item = the_item(call, id)
+    if item.record is None:
+        raise Refusal(404, "Not found.")
+    return viewed(call, item, False)
+
+
+def guarded(call: Call, half: Half) -> None:
+    """Go on only where ``If-Match`` names the revision as it is.
+
+    :raises Refusal: 412, it names another; 400, it is no bare number.
+    """
+    text = call.header("if-match").strip()
+    if not text:
+        return
+    if not call.backend.site.quoted_if_match_refused:
+        text = text.strip('"')
+    try:
+        revision = int(text)
+    except ValueError:
+        raise invalid("if_match", "Not a valid integer.") from None
+    if revision != half.revision:
+        message = f"Revision id provided({revision}) doesn't match record's one({half.revision})"
+        raise Refusal(412, message)

@@ -1,0 +1,70 @@
+"""Media types: what a call may send, and what it can be answered with.
+
+Source: NRP protocol, section 3.
+"""
+
+from typing import Sequence, Tuple
+
+from smartxfer.local.exchange import Answer
+from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.call import Call
+
+__all__ = ["FILES", "RECORDS", "acceptable", "json_only", "labelled"]
+
+JSON, RDM = "application/json", "application/vnd.inveniordm.v1+json"
+#: What file lists and entries are answered as.
+FILES = (JSON, RDM)
+#: What records can be had as; here only the two kinds of JSON are made.
+RECORDS = (
+    JSON, "application/ld+json",
+    "application/vnd.inveniordm.v1.full+csv", "application/vnd.inveniordm.v1.simple+csv", RDM,
+)  # fmt: skip
+_CRATE = 'application/ld+json;profile="https://w3id.org/ro/crate/1.1"'
+
+
+def acceptable(call: Call, kinds: Sequence[str] = (JSON,)) -> str:
+    """The media type of the answer.
+
+    :param kinds: those that are told when none will do.
+    :raises Refusal: 406, the caller wants something else.
+    """
+    asked = [_ranked(one) for one in call.header("accept", "*/*").split(",")]
+    for _, kind in sorted((one for one in asked if one[0] > 0), key=lambda one: -one[0]):
+        if kind in ("", "*/*", "application/*", JSON):
+            return JSON
+        if kind == RDM and RDM in kinds:
+            return RDM
+    raise Refusal(406, "Invalid 'Accept' header. Expected one of: " + ", ".join(kinds))
+
+
+def _ranked(text: str) -> Tuple[float, str]:
+    kind, *parameters = [part.strip().lower() for part in text.split(";")]
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:]), kind
+            except ValueError:
+                return 0.0, kind
+    return 1.0, kind
+
+
+def json_only(call: Call, *, crate: bool = False) -> None:
+    """Go on only with a JSON body, or one that does not say what it is.
+
+    :param crate: whether a crate would do on the real server; it is told so.
+    :raises Refusal: 415, it is something else.
+    """
+    kind = call.header("content-type").split(";")[0].strip().lower()
+    if kind not in ("", JSON):
+        kinds = [JSON, _CRATE] if crate else [JSON]
+        raise Refusal(415, "Invalid 'Content-Type' header. Expected one of: " + ", ".join(kinds))
+
+
+def labelled(answer: Answer, kind: str) -> Answer:
+    """An answer under the media type that was asked for; refusals are plain JSON."""
+    if kind != JSON and answer.status < 300:
+        answer.headers = [
+            (name, kind if name.lower() == "content-type" and value == JSON else value)
+            for name, value in answer.headers
+        ]
+    return answer

@@ -1,0 +1,210 @@
+"""Publishing, and what follows it: edits, new versions, files taken over.
+
+Source: NRP protocol, section 4.
+"""
+
+import copy
+from typing import Any, Dict, List, Optional
+
+from smartxfer.local.exchange import Answer
+from smartxfer.local.nrp import files, items, requests
+from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.backend import Backend
+from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.drafts import FIRST, new_draft, record_answer
+from smartxfer.local.nrp.items import Half, Item
+from smartxfer.local.nrp.looking import denied, the_draft, the_record, viewed
+from smartxfer.local.nrp.validation import missing
+from smartxfer.local.nrp.views import Shown, owner_of
+
+__all__ = [
+    "edit",
+    "edited",
+    "import_files",
+    "new_version",
+    "next_version",
+    "publish",
+    "publishable",
+    "published",
+]
+
+#: Revision of a record that was just published.
+_PUBLISHED = 4
+#: Metadata that a new version does not take over.
+_OF_ONE_VERSION = ("publication_date", "version")
+
+
+def publish(call: Call, id: str) -> Answer:
+    """Publish a draft; no body is needed."""
+    backend = call.backend
+    with backend.database.transaction():
+        view = the_draft(call, id, "Not found.")
+        if not view.mine or backend.site.review == "workflow":
+            raise denied()
+        _agreed(view)
+        publishable(view)
+        published(backend, view.item)
+    return record_answer(call, viewed(call, view.item, False), 202)
+
+
+def _agreed(view: Shown) -> None:
+    """Go on only where nobody else has a say.
+
+    :raises Refusal: 400, a community has.
+    """
+    if view.parent.review:
+        request = requests.find(view.backend.database, view.parent.review)
+        if request is not None and request.open:
+            raise Refusal(
+                400,
+                "You cannot publish a draft with an open review request. "
+                "Please cancel the review request first.",
+            )
+    if view.backend.site.review == "community" and not view.parent.communities:
+        # Assumption: the wording; the protocol names only that of an open review.
+        raise Refusal(400, "Cannot publish without selecting a community.")
+
+
+def publishable(view: Shown) -> None:
+    """Go on only with a draft that is complete.
+
+    :raises Refusal: 400, with an error for each field.
+    """
+    errors: List[Dict[str, Any]] = missing(
+        view.half.values, open_schema=view.backend.site.open_schema(view.item.model)
+    )
+    errors += files.problems(view.backend, owner_of(view))
+    if errors:
+        raise Refusal(400, "A validation error occurred.", errors)
+
+
+def published(backend: Backend, item: Item) -> None:
+    """Make the draft of an item its published record; files that were published stay as they are."""
+    draft = item.draft
+    if draft is None:
+        raise LookupError(item.id)
+    with backend.database.transaction():
+        stamp = backend.stamp()
+        if item.record is None:
+            files.lock(backend, draft.bucket)
+            item.record = Half(draft.bucket, stamp, stamp, _PUBLISHED, draft.values)
+        else:
+            files.drop(backend, draft.bucket)
+            item.record.values = draft.values
+            item.record.updated = stamp
+            item.record.revision += 3
+        # The draft is gone, but a later one counts on from here.
+        item.revision = draft.revision + 2
+        item.draft = None
+        items.save(backend.database, item)
+
+
+def edit(call: Call, id: str) -> Answer:
+    """Begin to edit a published record; while an edit goes on, its draft is shown again."""
+    backend = call.backend
+    with backend.database.transaction():
+        item = the_record_or_draft(call, id)
+        view = viewed(call, item, item.draft is not None)
+        if not view.mine or (item.draft is None and backend.site.review == "workflow" and not call.superuser):
+            raise denied()
+        edited(backend, item)
+    return record_answer(call, viewed(call, item, True), 201)
+
+
+def the_record_or_draft(call: Call, id: str) -> Item:
+    """What an id stands for, published or not.
+
+    :raises Refusal: 404, nothing; 410, it was deleted.
+    """
+    try:
+        return the_record(call, id).item
+    except Refusal as refusal:
+        if refusal.status != 404:
+            raise
+        return the_draft(call, id).item
+
+
+def edited(backend: Backend, item: Item) -> None:
+    """Give a published record a draft, where it has none; the files in it are locked."""
+    if item.draft is not None or item.record is None:
+        return
+    with backend.database.transaction():
+        item.draft = new_draft(backend, copy.deepcopy(item.record.values), item.revision + 2)
+        files.copy(backend, item.record.bucket, item.draft.bucket)
+        files.lock(backend, item.draft.bucket)
+        items.save(backend.database, item)
+
+
+def new_version(call: Call, id: str) -> Answer:
+    """Begin a new version; while there is one that is not published, that one is shown again."""
+    backend = call.backend
+    with backend.database.transaction():
+        item = the_item_published(call, id)
+        view = viewed(call, item, False)
+        if not view.mine or (backend.site.review == "workflow" and not call.superuser):
+            raise denied()
+        following = next_version(backend, item)
+    return record_answer(call, viewed(call, following, True), 201)
+
+
+def the_item_published(call: Call, id: str) -> Item:
+    """The item of a published record.
+
+    :raises Refusal: 404, it is not published or not known.
+    """
+    try:
+        return the_record(call, id).item
+    except Refusal as refusal:
+        if refusal.status != 404:
+            raise
+        raise Refusal(404, "The persistent identifier does not exist.") from None
+
+
+def next_version(backend: Backend, item: Item) -> Item:
+    """The draft of the version behind the latest one; made where there is none."""
+    with backend.database.transaction():
+        there = items.versions(backend.database, item.parent)
+        latest = _latest(there) or item
+        last = there[-1]
+        if last.record is None and last.draft is not None and last.position > latest.position:
+            return last
+        if latest.record is None:
+            raise LookupError(item.id)
+        values = copy.deepcopy(latest.record.values)
+        if not backend.site.open_schema(item.model):
+            for name in _OF_ONE_VERSION:
+                values["metadata"].pop(name, None)
+        made = Item(items.make_id(), item.parent, item.model, last.position + 1)
+        made.draft = new_draft(backend, values, FIRST)
+        items.add(backend.database, made)
+        return made
+
+
+def _latest(there: List[Item]) -> Optional[Item]:
+    """The newest version that is published."""
+    found = [item for item in there if item.record is not None and item.deleted is None]
+    return found[-1] if found else None
+
+
+def import_files(call: Call, id: str) -> Answer:
+    """Give the draft of a new version the files of the version before.
+
+    :raises Refusal: 400, it has files already.
+    """
+    backend = call.backend
+    with backend.database.transaction():
+        view = the_draft(call, id)
+        if not view.mine:
+            raise denied()
+        owner = owner_of(view)
+        if not owner.enabled:
+            raise Refusal(403, "Files are not enabled.")
+        latest = _latest(items.versions(backend.database, view.item.parent))
+        if latest is None or latest.record is None or latest.id == id:
+            # Assumption: a draft without a version before it has nothing to take over.
+            raise Refusal(404, "Not found.")
+        if files.count(backend, owner.bucket):
+            raise Refusal(400, "Please remove all files first.")
+        files.copy(backend, latest.record.bucket, owner.bucket)
+        backend.touched(owner)
+        return call.json(files.listing(backend, owner), 201)

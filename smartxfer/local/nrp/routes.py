@@ -1,0 +1,147 @@
+"""From path to function.
+
+Source: NRP protocol, sections 1, 3, 4 and 5.
+"""
+
+from typing import Callable, Dict, List, Tuple
+from urllib.parse import unquote
+
+from smartxfer.local.exchange import Answer, Exchange
+from smartxfer.local.nrp import (
+    communities,
+    discovery,
+    drafts,
+    files,
+    publishing,
+    records,
+    reviews,
+    search,
+    workflows,
+)
+from smartxfer.local.nrp.answers import Refusal, framework, refusal_answer
+from smartxfer.local.nrp.backend import Backend
+from smartxfer.local.nrp.call import Call
+from smartxfer.local.nrp.identify import identify
+from smartxfer.local.nrp.looking import the_draft, the_record
+from smartxfer.local.nrp.negotiation import FILES, RECORDS, acceptable, json_only, labelled
+from smartxfer.local.nrp.views import owner_of
+
+__all__ = ["answer"]
+
+#: A function that answers a call about the record of an id.
+Handler = Callable[[Call, str], Answer]
+Methods = Dict[str, Handler]
+
+#: What can be done to a record, by the path behind its id.
+OF_RECORD: Dict[Tuple[str, ...], Methods] = {
+    (): {"GET": records.read, "DELETE": records.delete},
+    ("draft",): {
+        "GET": drafts.read,
+        "PUT": drafts.replace,
+        "DELETE": drafts.delete,
+        "POST": publishing.edit,
+    },
+    ("draft", "actions", "publish"): {"POST": publishing.publish},
+    ("draft", "actions", "files-import"): {"POST": publishing.import_files},
+    ("draft", "actions", "submit-review"): {"POST": reviews.submit},
+    ("draft", "review"): {"GET": reviews.read, "PUT": reviews.ask, "DELETE": reviews.withdraw},
+    ("versions",): {"GET": records.versions, "POST": publishing.new_version},
+    ("versions", "latest"): {"GET": records.latest},
+    ("requests",): {"GET": reviews.of_record},
+}
+
+
+def answer(backend: Backend, exchange: Exchange) -> Answer:
+    """Answer one request."""
+    call = Call(backend, exchange, _words(exchange))
+    call.who = identify(call)
+    try:
+        headers = backend.limits.take(backend.site, call.user, backend.now())
+    except Refusal as refusal:
+        return refusal_answer(refusal)
+    try:
+        found = _dispatch(call)
+    except Refusal as refusal:
+        found = refusal_answer(refusal)
+        if refusal.unrouted:
+            return found
+    if call.user:
+        found.headers.append(("X-User-ID", call.who.id))
+    found.headers += headers
+    return found
+
+
+def _words(exchange: Exchange) -> List[str]:
+    """The decoded segments of a path, empty ones included."""
+    return [unquote(word) for word in exchange.target.partition("?")[0].split("/")[1:]]
+
+
+def _dispatch(call: Call) -> Answer:
+    if call.words[0] != "api":
+        return discovery.answer(call)
+    words = call.words = call.words[1:]
+    first = words[0] if words else ""
+    if first in call.backend.site.models:
+        call.model = first
+        return _records(call, words[1:])
+    if first == "user" and len(words) == 2 and words[1] in call.backend.site.models:
+        call.model = words[1]
+        return _only(call, {"GET": search.user_records}, RECORDS)
+    if first == "requests":
+        return reviews.answer(call)
+    if first == "communities":
+        return communities.answer(call)
+    if first == "vocabularies":
+        return discovery.vocabulary(call)
+    raise framework(404)
+
+
+def _only(call: Call, methods: Dict[str, Callable[[Call], Answer]], kinds: Tuple[str, ...]) -> Answer:
+    handler = methods.get(call.method)
+    if handler is None:
+        raise framework(405)
+    kind = acceptable(call, kinds)
+    if call.method in ("POST", "PUT"):
+        json_only(call, crate=True)
+    return labelled(handler(call), kind)
+
+
+def _records(call: Call, words: List[str]) -> Answer:
+    if not words:
+        return _only(call, {"GET": search.published, "POST": drafts.create}, RECORDS)
+    id, rest = words[0], words[1:]
+    for behind in (["draft"], []):
+        count = len(behind)
+        if rest[:count] != behind or len(rest) == count:
+            continue
+        if rest[count] == "files":
+            return _files(call, id, bool(behind), rest[count + 1 :])
+        if rest[count:] == ["files-archive"]:
+            if call.method != "GET":
+                raise framework(405)
+            view = the_draft(call, id) if behind else the_record(call, id)
+            return files.archive(call, owner_of(view))
+        if rest[count] == "requests" and len(rest) > count + 1:
+            return workflows.answer(call, id, bool(behind), rest[count + 1 :])
+    methods = OF_RECORD.get(tuple(rest)) if id else None
+    if methods is None:
+        raise framework(404)
+    return _only(call, {name: _bound(handler, id) for name, handler in methods.items()}, RECORDS)
+
+
+def _bound(handler: Handler, id: str) -> Callable[[Call], Answer]:
+    return lambda call: handler(call, id)
+
+
+def _files(call: Call, id: str, draft: bool, words: List[str]) -> Answer:
+    if not draft and call.method != "GET":
+        # Nothing is published at this address that could be written to, whatever the id.
+        raise framework(405)
+    content = "content" in words[1:]
+    kind = FILES[0]
+    if not (content and call.method == "GET"):
+        kind = acceptable(call, FILES)
+        if call.method in ("POST", "PUT") and not content and words[-1:] != ["commit"]:
+            json_only(call)
+    view = the_draft(call, id) if draft else the_record(call, id)
+    return labelled(files.answer(call, owner_of(view), words), kind)

@@ -1,0 +1,249 @@
+"""The local repository: where it listens, which part answers, and what its users look at.
+
+Source: NRP protocol, sections 1 to 8.
+"""
+
+from typing import Any, Dict, List, Mapping, Optional
+
+from smartxfer.errors import UsageError
+from smartxfer.local.exchange import Answer, Exchange
+from smartxfer.local.faults import FaultBook
+from smartxfer.local.listener import Record, Seen
+from smartxfer.local.nrp import drafts, files, items, publishing, routes
+from smartxfer.local.nrp.answers import BROKEN, error_answer
+from smartxfer.local.nrp.backend import Backend
+from smartxfer.local.nrp.items import Half, Item
+from smartxfer.local.nrp.shelf import FileShelf
+from smartxfer.local.nrp.site import Site
+from smartxfer.local.nrp.validation import accepted
+from smartxfer.local.s3 import Storage
+from smartxfer.local.service import Service
+
+__all__ = ["NRP"]
+
+#: Metadata of records that are put here without any.
+_METADATA: Dict[str, Any] = {
+    "title": "Measurements",
+    "resource_type": {"id": "dataset"},
+    "publication_date": "2026-01-31",
+    "publisher": "smartxfer",
+    "creators": [{"person_or_org": {"type": "personal", "family_name": "Doe", "given_name": "Jo"}}],
+}
+
+
+class NRP(Service):
+    """A repository on loopback, with the options of :class:`~smartxfer.local.nrp.site.Site`."""
+
+    name = "nrp"
+    options = Site
+    backend: Backend
+
+    def __init__(
+        self, options: Optional[Mapping[str, Any]], *, host: str, data: str, faults: FaultBook
+    ) -> None:
+        self._host, self._faults = host, faults
+        super().__init__(options, host=host, data=data, faults=faults)
+
+    def open(self, site: Site, data: str) -> Backend:
+        """The backend with its storage, and the tokens that it has or made."""
+        backend = Backend(site, data, self.url)
+        try:
+            backend.storage = self.storage = Storage(
+                self.name, FileShelf(backend), faults=self._faults, now=backend.now, host=self._host
+            )
+        except BaseException:
+            backend.close()
+            raise
+        files.start(backend)
+        #: Bearer token of the first user.
+        self.token = backend.people.first.token
+        #: Bearer token of the user who may everything.
+        self.superuser_token = backend.people.superuser.token
+        return backend
+
+    def start(self) -> None:
+        """Begin to answer, at both origins."""
+        self.storage.start()
+        super().start()
+
+    def stop(self, *, running: bool = True) -> None:
+        """Stop answering, end connections and threads, close files.
+
+        :param running: whether :meth:`start` was called.
+        """
+        self.listener.stop(running=running)
+        self.storage.stop(running=running)
+        files.stop(self.backend)
+        self.backend.close()
+
+    def configure(self, **options: Any) -> None:
+        """Change the configuration; counting of requests begins anew where their limits change."""
+        super().configure(**options)
+        if any(name.startswith("rate_") for name in options):
+            self.backend.limits.begin_anew()
+
+    def answer(self, exchange: Exchange) -> Answer:
+        """Answer one request."""
+        return routes.answer(self.backend, exchange)
+
+    def error(self, status: int, message: str) -> Answer:
+        """An error in the manner of the API, for planned faults.
+
+        What comes from the application has the headers that every answer has; 429, 502, 503 and 504 are
+        taken for a front end's, which has none of them.
+        """
+        answer = error_answer(status, message or BROKEN)
+        backend = self.backend
+        if status not in (429, 502, 503, 504):
+            answer.headers += backend.limits.headers(backend.site, backend.people.first.name, backend.now())
+        return answer
+
+    # What users of the local server look at.
+
+    @property
+    def storage_url(self) -> str:
+        """Address of the storage, which is an origin of its own; its paths are below ``/storage/``."""
+        return self.storage.url
+
+    @property
+    def account(self) -> List[Record]:
+        """The latest requests, oldest first, those to the storage included, with the bytes moved."""
+        both = self.listener.records + self.storage.listener.records
+        return sorted(both, key=lambda record: record.time)
+
+    @property
+    def requests(self) -> List[Seen]:
+        """The latest requests, those to the storage included, oldest first: (method, path, status)."""
+        return [record.seen for record in self.account]
+
+    def count(self, match: str = "* *", status: Optional[int] = None) -> int:
+        """How many of the latest requests match, those to the storage included.
+
+        :param match: method and path pattern, as faults have it.
+        :param status: count only those with this status; 0 for those without an answer.
+        """
+        return self.listener.count(match, status) + self.storage.listener.count(match, status)
+
+    @property
+    def env(self) -> Dict[str, str]:
+        """Environment variables that point a client at the repository."""
+        return {"NRP_REPOSITORY_URL": self.url, "NRP_TOKEN": self.token}
+
+    def token_of(self, user: str) -> str:
+        """Bearer token of a user.
+
+        :raises UsageError: there is no such user.
+        """
+        found = self.backend.people.named(user)
+        if found is None:
+            raise UsageError(f"no such user: {user}")
+        return found.token
+
+    def create(
+        self,
+        files: Optional[Mapping[str, bytes]] = None,
+        *,
+        published: bool = False,
+        metadata: Optional[Mapping[str, Any]] = None,
+        user: Optional[str] = None,
+        model: Optional[str] = None,
+    ) -> str:
+        """Put a record here.
+
+        :param files: contents by key.
+        :param published: whether it is published at once, complete or not; else it stays a draft.
+        :param metadata: its metadata; None: those of a complete record.
+        :param user: whose it is; None: the first user's.
+        :param model: its model; None: the first one.
+        :return: its id.
+        :raises UsageError: there is no such user or model.
+        """
+        backend = self.backend
+        owner = backend.people.first if user is None else backend.people.named(user)
+        if owner is None:
+            raise UsageError(f"no such user: {user}")
+        name = model or backend.site.models[0]
+        if name not in backend.site.models:
+            raise UsageError(f"no such model: {name}")
+        body = {
+            "metadata": dict(_METADATA if metadata is None else metadata),
+            "files": {"enabled": files is not None or not published},
+        }
+        values, _ = accepted(body, open_schema=backend.site.open_schema(name))
+        item = drafts.made(backend, owner, name, body, values)
+        for key, data in (files or {}).items():
+            self.write(item.id, key, data)
+        if published:
+            publishing.published(backend, self._item(item.id))
+        return item.id
+
+    def _item(self, id: str) -> Item:
+        item = items.find(self.backend.database, id)
+        if item is None:
+            raise UsageError(f"no such record: {id}")
+        return item
+
+    def _half(self, id: str) -> Half:
+        """The draft, else the published record."""
+        item = self._item(id)
+        half = item.draft or item.record
+        if half is None:
+            raise UsageError(f"no such record: {id}")
+        return half
+
+    def files(self, id: str) -> Dict[str, int]:
+        """Bytes of every completed file, by key; of the draft, else of the published record.
+
+        :raises UsageError: there is no such record.
+        """
+        return files.completed(self.backend, self._half(id).bucket)
+
+    def entries(self, id: str) -> List[Dict[str, Any]]:
+        """Every file as the API shows it, without links, those that are pending included."""
+        return files.listed(self.backend, self._half(id).bucket)
+
+    def read(self, id: str, key: str) -> bytes:
+        """The bytes of a file.
+
+        :raises UsageError: there is no such file, or it has no bytes yet.
+        """
+        try:
+            return files.read(self.backend, self._half(id).bucket, key)
+        except LookupError:
+            raise UsageError(f"{id} has no file {key!r}") from None
+
+    def stored_path(self, id: str, key: str) -> str:
+        """Where the bytes of a file lie on disk.
+
+        :raises UsageError: there is no such file, or it has no bytes yet.
+        """
+        try:
+            return files.stored_path(self.backend, self._half(id).bucket, key)
+        except LookupError:
+            raise UsageError(f"{id} has no file {key!r}") from None
+
+    def write(
+        self, id: str, key: str, data: bytes = b"", metadata: Optional[Mapping[str, Any]] = None
+    ) -> None:
+        """Put a completed file into a record, whatever was there under its key.
+
+        :raises UsageError: there is no such record.
+        """
+        bucket = self._half(id).bucket
+        files.write(self.backend, bucket, key, data, None if metadata is None else dict(metadata))
+
+    def plant(self, id: str, key: str, data: bytes = b"") -> None:
+        """Put a file under any key, ``"../x"`` for one."""
+        self.write(id, key, data)
+
+    def drafts(self) -> List[str]:
+        """Ids of all drafts, oldest first."""
+        return [item.id for item in items.all_of(self.backend.database, "") if item.draft is not None]
+
+    def published(self) -> List[str]:
+        """Ids of all published records that were not deleted, oldest first."""
+        return [
+            item.id
+            for item in items.all_of(self.backend.database, "")
+            if item.record is not None and item.deleted is None
+        ]

@@ -1,0 +1,98 @@
+"""Content on its way out: sent from here, or by a redirect to where it lies.
+
+Source: NRP protocol, sections 5 (download) and 6 (remote).
+"""
+
+import email.utils
+import re
+from typing import List, Tuple
+
+from smartxfer.local.exchange import Answer
+from smartxfer.local.nrp.answers import framework
+from smartxfer.local.nrp.call import Call, Owner
+from smartxfer.local.nrp.entries import Entry
+from smartxfer.local.nrp.finding import readable
+from smartxfer.local.nrp.keys import disposition, guessed, shown_type
+from smartxfer.local.nrp.ranges import NotSatisfiable, wanted
+from smartxfer.local.nrp.showing import STORAGE_BUCKET, storage_key
+
+__all__ = ["download"]
+
+Headers = List[Tuple[str, str]]
+
+_TAG = re.compile(r"[!#-~]+")
+
+
+def download(call: Call, owner: Owner, key: str) -> Answer:
+    """The content of a file.
+
+    :raises Refusal: 500, there is nothing to send yet.
+    """
+    entry = readable(call, owner, key)
+    if entry.type == "R":
+        return _redirect(entry.url)
+    if entry.spans is None or not entry.known:
+        raise framework(500)
+    kind = shown_type(key, guessed(key))
+    naming = disposition(key, kind)
+    site = call.backend.site
+    if site.storage == "s3":
+        query = {"response-content-type": kind, "response-content-disposition": naming}
+        place = storage_key(entry.file_id)
+        seconds = site.presigned_seconds
+        return _redirect(call.backend.storage.presign("GET", STORAGE_BUCKET, place, seconds, query=query))
+    return _sent(call, entry, kind, naming, ranges=site.storage == "proxy")
+
+
+def _redirect(url: str) -> Answer:
+    return Answer(302, [("Location", url), ("Content-Type", "text/html; charset=utf-8")], (b"",))
+
+
+def _guard(naming: str) -> Headers:
+    """Headers that keep a browser from running what was uploaded."""
+    return [
+        ("Content-Security-Policy", "default-src 'none';"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Download-Options", "noopen"),
+        ("X-Permitted-Cross-Domain-Policies", "none"),
+        ("X-Frame-Options", "deny"),
+        ("X-XSS-Protection", "1; mode=block"),
+        ("Content-Disposition", naming),
+    ]
+
+
+def _sent(call: Call, entry: Entry, kind: str, naming: str, *, ranges: bool) -> Answer:
+    headers = _guard(naming)
+    asked = call.exchange.headers
+    # A checksum that was given is believed, but a header has no place for everything.
+    known = entry.checksum if entry.checksum and _TAG.fullmatch(entry.checksum) else ""
+    tag = f'"{known}"' if known else ""
+    tags: Headers = [("ETag", tag)] if tag else []
+    if tag and _same(asked.get("if-none-match", ""), tag):
+        return Answer(304, [*headers, *tags, ("Cache-Control", "no-cache")], (b"",))
+    modified = email.utils.formatdate(int(entry.modified), usegmt=True)
+    text = kind + "; charset=utf-8" if kind.startswith("text/") else kind
+    headers += [("Content-Type", text), *tags, ("Last-Modified", modified), ("Cache-Control", "no-cache")]
+    size = entry.held
+    if ranges:
+        headers.append(("Accept-Ranges", "bytes"))
+        try:
+            found = wanted(asked, size, tag, modified)
+        except NotSatisfiable:
+            return Answer(416, [*headers, ("Content-Range", f"bytes */{size}")], (b"",))
+        if found is not None and call.exchange.method == "GET":
+            start, end = found
+            headers.append(("Content-Range", f"bytes {start}-{end}/{size}"))
+            stretches = entry.stretches(call.backend.objects, start, end - start + 1)
+            return Answer(206, headers, stretches, end - start + 1)
+    if known:
+        # Hexadecimal, as the real one sends it.
+        headers.insert(0, ("Content-MD5", known.partition(":")[2]))
+    # Something to send, be it nothing: a bare head would wait in the kernel for what follows.
+    return Answer(200, headers, entry.stretches(call.backend.objects) or (b"",), size)
+
+
+def _same(header: str, tag: str) -> bool:
+    """Whether ``If-None-Match`` names the file as it is."""
+    listed = [one.strip() for one in header.split(",")]
+    return "*" in listed or tag in [one[2:] if one.startswith("W/") else one for one in listed]

@@ -1,0 +1,209 @@
+"""What a draft may hold: fields that are wrong are dropped and told, those that miss hinder publishing.
+
+Source: NRP protocol, section 4.
+"""
+
+import re
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+__all__ = ["Errors", "accepted", "missing"]
+
+Errors = List[Dict[str, Any]]
+
+_MISSING = "Missing data for required field."
+_UNKNOWN = "Unknown field."
+_NO_TEXT = "Not a valid string."
+_WRONG_TYPE = "Invalid input type."
+#: Members of a draft besides those that the server sets.
+_SETTABLE = ("metadata", "access", "files", "media_files", "custom_fields", "pids", "parent")
+_SET = {
+    "id", "created", "updated", "links", "revision_id", "versions", "is_published", "is_draft", "expires_at",
+    "status", "deletion_status", "internal_notes", "stats", "errors", "expanded", "ui", "$schema",
+    "tombstone", "swh", "state", "state_timestamp", "oai",
+}  # fmt: skip
+_LISTS = {
+    "additional_titles", "additional_descriptions", "contributors", "dates", "formats", "funding",
+    "identifiers", "languages", "references", "related_identifiers", "rights", "sizes", "subjects",
+}  # fmt: skip
+_OTHERS = {"locations"}
+_TEXTS = {"publisher", "description", "version", "copyright"}
+_MANDATORY = ("creators", "publication_date", "resource_type", "title")
+_DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?(/\d{4}(-\d{2}(-\d{2})?)?)?")
+_ID = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def accepted(body: Dict[str, Any], *, open_schema: bool) -> Tuple[Dict[str, Any], Errors]:
+    """What is kept of a draft, and what was dropped.
+
+    :param body: the document as it came.
+    :param open_schema: whether any metadata will do.
+    """
+    errors: Errors = []
+    for name in body:
+        if name not in _SETTABLE and name not in _SET and not open_schema:
+            _add(errors, name, _UNKNOWN)
+    given = body.get("metadata")
+    metadata: Dict[str, Any] = {}
+    if isinstance(given, dict):
+        metadata = _metadata(given, errors, open_schema)
+    elif given is not None:
+        _add(errors, "metadata", _WRONG_TYPE)
+    if not any(error["field"] == "metadata" for error in errors):
+        errors += missing({"metadata": given or {}}, open_schema=open_schema)
+    errors.sort(key=lambda error: str(error["field"]))
+    return {
+        "metadata": metadata,
+        "access": _access(body.get("access"), errors),
+        "files": {"enabled": _enabled(body.get("files"), errors)},
+        "custom_fields": _object(body.get("custom_fields"), "custom_fields", errors),
+        "pids": _object(body.get("pids"), "pids", errors),
+    }, errors
+
+
+def missing(values: Dict[str, Any], *, open_schema: bool) -> Errors:
+    """Mandatory metadata that are not there."""
+    mandatory = ("title",) if open_schema else _MANDATORY
+    return [
+        {"field": f"metadata.{name}", "messages": [_MISSING]}
+        for name in mandatory
+        if name not in values["metadata"]
+    ]
+
+
+def _add(errors: Errors, field: str, message: str) -> None:
+    errors.append({"field": field, "messages": [message]})
+
+
+def _object(value: Any, name: str, errors: Errors) -> Dict[str, Any]:
+    if value is None or isinstance(value, dict):
+        return value or {}
+    _add(errors, name, "Not a valid mapping type.")
+    return {}
+
+
+def _enabled(value: Any, errors: Errors) -> bool:
+    enabled = value.get("enabled", True) if isinstance(value, dict) else True
+    if not isinstance(enabled, bool):
+        _add(errors, "files.enabled", "Not a valid boolean.")
+        return True
+    return enabled
+
+
+def _access(value: Any, errors: Errors) -> Dict[str, Any]:
+    given = value if isinstance(value, dict) else {}
+    found: Dict[str, Any] = {}
+    for name in ("record", "files"):
+        word = given.get(name, "public")
+        if word not in ("public", "restricted"):
+            _add(errors, f"access.{name}", f"'{name}' must be either 'public' or 'restricted'")
+            word = "public"
+        found[name] = word
+    embargo = given.get("embargo")
+    if isinstance(embargo, dict) and embargo.get("active"):
+        found["embargo"] = {key: embargo[key] for key in ("active", "until", "reason") if key in embargo}
+    return found
+
+
+def _metadata(given: Dict[str, Any], errors: Errors, open_schema: bool) -> Dict[str, Any]:
+    kept: Dict[str, Any] = {}
+    for name, value in given.items():
+        field = f"metadata.{name}"
+        if open_schema and name != "title":
+            kept[name] = value
+            continue
+        check = _CHECKS.get(name)
+        if check is None:
+            _add(errors, field, _UNKNOWN)
+            continue
+        found, complaints = check(value, field)
+        errors += complaints
+        if not complaints:
+            kept[name] = found
+    return kept
+
+
+Checked = Tuple[Any, Errors]
+
+
+def _told(field: str, message: Optional[str], value: Any = None) -> Checked:
+    return value, [] if message is None else [{"field": field, "messages": [message]}]
+
+
+def _title(value: Any, field: str) -> Checked:
+    if not isinstance(value, str):
+        return _told(field, _NO_TEXT)
+    short = len(value.strip()) < 3
+    return _told(field, "Shorter than minimum length 3." if short else None, value.strip())
+
+
+def _text(value: Any, field: str) -> Checked:
+    return _told(field, None if isinstance(value, str) else _NO_TEXT, value)
+
+
+def _date(value: Any, field: str) -> Checked:
+    right = isinstance(value, str) and _DATE.fullmatch(value.strip())
+    message = "Please provide a valid date or interval, e.g. YYYY-MM-DD or YYYY/YYYY."
+    return _told(field, None if right else message, value)
+
+
+def _list(value: Any, field: str) -> Checked:
+    return _told(field, None if isinstance(value, list) else "Not a valid list.", value)
+
+
+def _any(value: Any, field: str) -> Checked:
+    return _told(field, None, value)
+
+
+def _kind(value: Any, field: str) -> Checked:
+    id = value.get("id") if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return _told(field, _WRONG_TYPE)
+    if not isinstance(id, str) or not _ID.fullmatch(id):
+        return _told(field, f"Invalid value {id}.")
+    return {"id": id}, []
+
+
+def _creators(value: Any, field: str) -> Checked:
+    if not isinstance(value, list):
+        return _told(field, "Not a valid list.")
+    if not value:
+        return _told(field, _MISSING)
+    found: List[Any] = []
+    errors: Errors = []
+    for index, creator in enumerate(value):
+        person = creator.get("person_or_org") if isinstance(creator, dict) else None
+        if not isinstance(person, dict):
+            errors += _told(f"{field}.{index}.person_or_org", _MISSING)[1]
+            continue
+        made, complaints = _person(person, f"{field}.{index}.person_or_org")
+        errors += complaints
+        found.append({**creator, "person_or_org": made})
+    return found, errors
+
+
+def _person(person: Dict[str, Any], field: str) -> Checked:
+    """A person's name is made of its parts; an organisation has one."""
+    kind = person.get("type")
+    if kind == "personal":
+        family, given = person.get("family_name"), person.get("given_name")
+        if not isinstance(family, str) or not family:
+            return _told(f"{field}.family_name", "Family name must be filled.")
+        name = f"{family}, {given}" if given else family
+        rest = {key: value for key, value in person.items() if key not in ("type", "name")}
+        return {"type": kind, "name": name, **rest}, []
+    if kind == "organizational":
+        named = isinstance(person.get("name"), str) and person["name"]
+        return _told(f"{field}.name", None if named else "Name cannot be blank.", person)
+    message = _MISSING if kind is None else "Invalid value. Choose one of ['organizational', 'personal']."
+    return _told(f"{field}.type", message)
+
+
+_CHECKS: Dict[str, Callable[[Any, str], Checked]] = {
+    **dict.fromkeys(_TEXTS, _text),
+    **dict.fromkeys(_LISTS, _list),
+    **dict.fromkeys(_OTHERS, _any),
+    "title": _title,
+    "publication_date": _date,
+    "resource_type": _kind,
+    "creators": _creators,
+}

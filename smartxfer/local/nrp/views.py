@@ -1,0 +1,189 @@
+"""Records and drafts as the API shows them.
+
+Source: NRP protocol, section 4.
+"""
+
+import copy
+from typing import Any, Dict, List, Optional
+
+import attrs
+
+from smartxfer.local.nrp import files, items
+from smartxfer.local.nrp.backend import Backend
+from smartxfer.local.nrp.call import Owner
+from smartxfer.local.nrp.items import Half, Item, Parent
+from smartxfer.local.nrp.links import draft_links, record_links
+from smartxfer.local.nrp.people import User
+
+__all__ = ["Shown", "owner_of", "shown"]
+
+_NO_FILES = {"enabled": False, "order": [], "count": 0, "total_bytes": 0, "entries": {}}
+_NO_STATS = dict.fromkeys(("views", "unique_views", "downloads", "unique_downloads"), 0)
+_RESOURCE_TYPES = {
+    "dataset": "Dataset",
+    "software": "Software",
+    "publication": "Publication",
+    "other": "Other",
+}
+
+
+@attrs.frozen
+class Shown:
+    """A draft or a published record, with what else is needed to show it.
+
+    :param backend: what the repository knows.
+    :param item: what the id stands for.
+    :param draft: whether the draft is shown.
+    :param parent: what its versions share.
+    :param who: who looks.
+    """
+
+    backend: Backend
+    item: Item
+    draft: bool
+    parent: Parent
+    who: User
+
+    @property
+    def half(self) -> Half:
+        """The half that is shown."""
+        half = self.item.draft if self.draft else self.item.record
+        if half is None:
+            raise LookupError(self.item.id)
+        return half
+
+    @property
+    def mine(self) -> bool:
+        """Whether the caller may change it."""
+        return self.who.superuser or (bool(self.who.id) and self.who.id == self.parent.owner)
+
+
+def owner_of(view: Shown) -> Owner:
+    """A record or draft, as its files see it."""
+    half = view.half
+    access = half.values["access"]
+    public = not view.draft and access["record"] == access["files"] == "public"
+    place = f"{view.backend.api}/{view.item.model}/{view.item.id}"
+    return Owner(
+        id=view.item.id,
+        bucket=half.bucket,
+        draft=view.draft,
+        enabled=half.values["files"]["enabled"],
+        locked=not view.draft,
+        base=place + ("/draft/files" if view.draft else "/files"),
+        readable=view.mine or public,
+        writable=view.mine,
+    )
+
+
+def shown(view: Shown, errors: Optional[List[Dict[str, Any]]] = None) -> Dict[str, Any]:
+    """A record or draft.
+
+    :param errors: fields that were dropped, field by field.
+    """
+    half, item, draft = view.half, view.item, view.draft
+    summary = files.summary(view.backend, owner_of(view))
+    values = copy.deepcopy(half.values)
+    found: Dict[str, Any] = {
+        "id": item.id,
+        "created": half.created,
+        "updated": half.updated,
+        "links": draft_links(view) if draft else record_links(view),
+        "revision_id": half.revision,
+        "parent": _parent(view),
+        "versions": _versions(view),
+        "is_published": item.record is not None,
+        "is_draft": draft,
+    }
+    if draft:
+        found["expires_at"] = half.expires
+    found["pids"] = values["pids"]
+    found["metadata"] = _metadata(values["metadata"])
+    found["custom_fields"] = values["custom_fields"]
+    found["access"] = _access(values["access"], summary["count"])
+    found["files"] = summary
+    found["media_files"] = copy.deepcopy(_NO_FILES)
+    found["status"] = _status(view)
+    if not draft:
+        found["deletion_status"] = {"is_deleted": False, "status": "P"}
+    found["internal_notes"] = []
+    if not draft:
+        stats = {**_NO_STATS, "data_volume": 0.0}
+        found["stats"] = {"this_version": dict(stats), "all_versions": dict(stats)}
+    if errors:
+        found["errors"] = errors
+    return found
+
+
+def _status(view: Shown) -> str:
+    if not view.draft:
+        return "published"
+    if view.item.record is not None:
+        return "published"
+    if view.item.position > 1:
+        return "new_version_draft"
+    return "in_review" if view.parent.review else "draft"
+
+
+def _parent(view: Shown) -> Dict[str, Any]:
+    parent = view.parent
+    found: Dict[str, Any] = {
+        "id": parent.id,
+        "access": {
+            "grants": [],
+            "owned_by": {"user": parent.owner},
+            "links": [],
+            "settings": {
+                "allow_user_requests": False,
+                "allow_guest_requests": False,
+                "accept_conditions_text": None,
+                "secret_link_expiration": 0,
+            },
+        },
+        "communities": _communities(parent),
+        "pids": {},
+        "is_verified": False,
+    }
+    if parent.review:
+        found["review"] = {"id": parent.review}
+    if parent.workflow:
+        found["workflow"] = parent.workflow
+    return found
+
+
+def _communities(parent: Parent) -> Dict[str, Any]:
+    if not parent.communities:
+        return {}
+    return {"ids": list(parent.communities), "default": parent.communities[0]}
+
+
+def _versions(view: Shown) -> Dict[str, Any]:
+    there = items.versions(view.backend.database, view.item.parent)
+    published = [one.position for one in there if one.record is not None and one.deleted is None]
+    return {
+        "is_latest": view.item.record is not None and view.item.position == max(published, default=0),
+        "is_latest_draft": view.item.position == max(one.position for one in there),
+        "index": view.item.position,
+    }
+
+
+def _metadata(metadata: Dict[str, Any]) -> Dict[str, Any]:
+    kind = metadata.get("resource_type")
+    if isinstance(kind, dict) and isinstance(kind.get("id"), str) and "title" not in kind:
+        id = kind["id"]
+        title = _RESOURCE_TYPES.get(id) or id.replace("-", " ").capitalize()
+        metadata["resource_type"] = {"id": id, "title": {"en": title}}
+    return metadata
+
+
+def _access(access: Dict[str, Any], count: int) -> Dict[str, Any]:
+    embargo = access.get("embargo") or {"active": False, "reason": None}
+    if access["record"] != "public":
+        status = "restricted"
+    elif embargo.get("active"):
+        status = "embargoed"
+    elif access["files"] != "public":
+        status = "restricted"
+    else:
+        status = "open" if count else "metadata-only"
+    return {"record": access["record"], "files": access["files"], "embargo": embargo, "status": status}

@@ -1,0 +1,235 @@
+"""The local repository: files that it fetches, and files that stay remote (NRP protocol, section 6)."""
+
+import hashlib
+import http.server
+import threading
+from typing import Any, Callable, Iterator, List
+
+import pytest
+from nrp_file_calls import Draft
+
+from smartxfer.local import LocalServer
+
+BLOB = b"0123456789" * 30_000
+PAGE = b"<html><h1>Error code: 404</h1></html>"
+
+
+class Origin(http.server.ThreadingHTTPServer):
+    """Where files are fetched from."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.host = f"127.0.0.1:{self.server_address[1]}"
+        self.url = "http://" + self.host
+        self.seen: List[str] = []
+        #: Set where a slow answer may end.
+        self.go = threading.Event()
+        #: Set once a slow answer has begun.
+        self.begun = threading.Event()
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    server: Origin
+
+    def do_GET(self) -> None:
+        self.server.seen.append(self.path)
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "http://localhost:1/blob.bin")
+            self.end_headers()
+            return
+        found = self.path in ("/blob.bin", "/slow.bin", "/short.bin")
+        body = BLOB if found else PAGE
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        half = len(body) // 2
+        self.wfile.write(body[:half])
+        self.wfile.flush()
+        if self.path == "/slow.bin":
+            self.server.begun.set()
+            self.server.go.wait(10)
+        if self.path != "/short.bin":
+            self.wfile.write(body[half:])
+
+    def log_message(self, *_: Any) -> None:
+        """Keep quiet."""
+
+    def handle(self) -> None:
+        try:
+            super().handle()
+        except ConnectionError:
+            pass  # The repository was stopped.
+
+
+@pytest.fixture(scope="module")
+def origin() -> Iterator[Origin]:
+    with Origin() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.go.set()
+        server.shutdown()
+        thread.join(10)
+
+
+@pytest.fixture(scope="module")
+def repository(origin: Origin) -> Iterator[Any]:
+    options = {
+        "rate_limit": 100_000,
+        "fetch_hosts": [origin.host],
+        "remote_hosts": [origin.host, "far.example"],
+    }
+    with LocalServer(nrp=options) as server:
+        yield server.nrp
+        assert server.nrp.listener.crashes == []
+
+
+@pytest.fixture
+def configured(repository: Any) -> Iterator[Any]:
+    """``configure`` for one test."""
+    yield repository.configure
+    repository.configure(max_file_size=0, fetch_delay=0.0)
+
+
+@pytest.fixture
+def draft(repository: Any) -> Draft:
+    """A draft, and the superuser at it."""
+    return Draft(repository, token=repository.superuser_token)
+
+
+def until(look: Callable[[], Any], wanted: Callable[[Any], bool]) -> Any:
+    """Look until it is so, at most 10 seconds."""
+    pause = threading.Event()
+    for _ in range(1000):
+        seen = look()
+        if wanted(seen):
+            return seen
+        pause.wait(0.01)
+    raise AssertionError(seen)
+
+
+def settled(draft: Draft, key: str) -> Any:
+    return until(lambda: draft.entry(key), lambda seen: seen["status"] != "pending")
+
+
+def fetch(draft: Draft, key: str, url: str, **values: Any) -> Any:
+    return draft.started(key, transfer={"type": "F", "url": url}, **values)
+
+
+def test_a_fetched_file(draft: Draft, origin: Origin) -> None:
+    entry = fetch(draft, "f.bin", origin.url + "/blob.bin")
+    assert (entry["transfer"], entry["status"]) == ({"type": "F"}, "pending")
+    assert origin.url not in str(entry)
+    entry = settled(draft, "f.bin")
+    assert (entry["transfer"], entry["status"], entry["metadata"]) == ({"type": "L"}, "completed", {})
+    assert (entry["size"], entry["checksum"]) == (len(BLOB), "md5:" + hashlib.md5(BLOB).hexdigest())
+    assert draft.get("f.bin").body == BLOB
+    assert draft.commit("f.bin").status == 200
+
+
+def test_a_fetch_that_fails(draft: Draft, origin: Origin, configured: Any) -> None:
+    fetch(draft, "page", origin.url + "/nope")
+    entry = settled(draft, "page")
+    assert (entry["status"], entry["transfer"]) == ("failed", {"type": "F", "error": PAGE.decode()})
+    assert "size" not in entry
+    assert draft.get("page").status == 500
+    assert draft.commit("page").status == 500
+    for key, path in (("short", "/short.bin"), ("moved", "/moved")):
+        fetch(draft, key, origin.url + path)
+        entry = settled(draft, key)
+        assert entry["status"] == "failed"
+        assert entry["transfer"]["error"]
+    configured(max_file_size=1000)
+    fetch(draft, "large", origin.url + "/blob.bin")
+    assert settled(draft, "large")["transfer"]["error"] == "Maximum file size exceeded."
+    # No second try: away with it, and from the start.
+    configured(max_file_size=0)
+    assert draft.call("DELETE", "/large").status == 204
+    fetch(draft, "large", origin.url + "/blob.bin")
+    assert settled(draft, "large")["status"] == "completed"
+
+
+def test_a_host_that_does_not_answer(draft: Draft, repository: Any, origin: Origin) -> None:
+    # The host is allowed, but nobody listens there any more.
+    gone = Origin()
+    gone.server_close()
+    repository.configure(fetch_hosts=[origin.host, gone.host])
+    fetch(draft, "gone", gone.url + "/x")
+    assert settled(draft, "gone")["status"] == "failed"
+
+
+def test_a_pending_fetch(draft: Draft, origin: Origin, configured: Any) -> None:
+    configured(fetch_delay=30.0)
+    fetch(draft, "later", origin.url + "/later")
+    assert draft.entry("later")["status"] == "pending"
+    assert draft.commit("later").status == 500
+    assert draft.get("later").status == 500
+    assert draft.call("DELETE", "/later").status == 204
+    assert "/later" not in origin.seen
+
+
+def test_a_fetch_outlives_a_restart(tmp_path: Any, origin: Origin) -> None:
+    options = {"fetch_hosts": [origin.host]}
+    threads = set(threading.enumerate())
+    origin.go.clear()
+    with LocalServer(tmp_path / "data", nrp=options) as server:
+        draft = Draft(server.nrp, token=server.nrp.superuser_token)
+        fetch(draft, "slow", origin.url + "/slow.bin")
+        assert origin.begun.wait(10)
+    origin.go.set()
+    with LocalServer(tmp_path / "data", nrp=options) as server:
+        again = Draft(server.nrp, draft.id, draft.token)
+        assert settled(again, "slow")["status"] == "completed"
+        assert again.get("slow").body == BLOB
+    left = set(threading.enumerate()) - threads
+    assert [thread.name for thread in left if thread.name.startswith("local-")] == []
+
+
+def test_remote_files(draft: Draft, origin: Origin) -> None:
+    url = origin.url + "/blob.bin"
+    remote = {"type": "R", "url": url}
+    entry = draft.started("r.bin", size=300_000, checksum="md5:0", transfer=remote)
+    assert list(entry)[9:] == ["key", "checksum", "size", "transfer", "status", "storage_class"]
+    assert (entry["transfer"], entry["status"], entry["metadata"]) == ({"type": "R"}, "completed", None)
+    assert url not in str(entry)
+    for method in ("GET", "HEAD"):
+        reply = draft.call(method, "/r.bin/content")
+        assert (reply.status, reply.headers["Location"], reply.body) == (302, url, b"")
+    assert draft.commit("r.bin").json() == {**entry, "updated": draft.entry("r.bin")["updated"]}
+    assert draft.entry("r.bin")["metadata"] == {}
+    entry = draft.started("bare", transfer={"type": "R", "url": "https://far.example/x"})
+    assert (entry["size"], entry["checksum"]) == (0, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "message"),
+    [
+        ("F", None, "Missing data for required field."),
+        ("F", "not a url", "Not a valid URL."),
+        ("F", 5, "Not a valid URL."),
+        ("F", "file:///etc/passwd", "Not a valid URL."),
+        ("F", "http://[::1", "Not a valid URL."),
+        ("F", "http://far.example/x", "Domain not allowed"),
+        ("F", "http://far.example:80/x", "Domain not allowed"),
+        ("R", "https://other.example/x", "Domain not allowed"),
+        ("R", "https://ann@far.example/x", "Domain not allowed"),
+    ],
+)
+def test_urls_that_are_not_allowed(draft: Draft, kind: str, url: Any, message: str) -> None:
+    given = {} if url is None else {"url": url}
+    reply = draft.start({"key": "x", "transfer": {"type": kind, **given}})
+    errors = [{"field": "0.transfer.url", "messages": [message]}]
+    assert (reply.status, reply.json()["errors"]) == (400, errors)
+    assert draft.keys() == []
+
+
+def test_only_the_superuser_may(repository: Any, origin: Origin) -> None:
+    owner = Draft(repository)
+    for kind in "FR":
+        transfer = {"type": kind, "url": origin.url + "/blob.bin"}
+        reply = owner.start({"key": "a"}, {"key": "x", "transfer": transfer})
+        assert (reply.status, reply.json()["message"]) == (403, "Permission denied.")
+    assert owner.keys() == []

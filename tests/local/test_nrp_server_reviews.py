@@ -1,0 +1,251 @@
+"""The local repository: reviews by communities, and publishing through requests (NRP protocol, section 4)."""
+
+from typing import Any, Dict, Iterator, List
+
+import pytest
+from nrp_calls import Api, fields
+
+from smartxfer.local import LocalServer
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Any]:
+    with LocalServer(nrp={"rate_limit": 0, "rate_limit_guest": 0}) as server:
+        yield server.nrp
+        assert server.nrp.listener.crashes == []
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(service: Any) -> None:
+    service.configure(review="none", auto_approve=False, communities=("demo", "other"))
+
+
+@pytest.fixture
+def bob(service: Any) -> Api:
+    """One who does not decide."""
+    return Api(service, service.token_of("bob"))
+
+
+@pytest.fixture
+def ann(service: Any) -> Api:
+    """One who does: the first user."""
+    return Api(service)
+
+
+def drafted(api: Api) -> Any:
+    draft = api.draft()
+    api.service.write(draft["id"], "a.txt", b"hello world")
+    return draft
+
+
+def asked(api: Api, draft: Any, slug: str = "demo") -> Any:
+    """The review of a draft, not yet submitted."""
+    community = api.ok("GET", "communities/" + slug)["id"]
+    body = {"receiver": {"community": community}, "type": "community-submission"}
+    return api.ok("PUT", draft["links"]["review"], body)
+
+
+def submitted(api: Api, draft: Any, **body: Any) -> Any:
+    asked(api, draft)
+    place = api.ok("GET", draft["links"]["self"])["links"]["submit-review"]
+    reply = api.call("POST", place, body or None)
+    assert reply.status == 202, reply.body
+    return reply.json()
+
+
+def actions(request: Any) -> List[str]:
+    return sorted(request["links"]["actions"])
+
+
+# -- communities -------------------------------------------------------------------------------------------
+
+
+def test_communities(bob: Api) -> None:
+    listed = bob.ok("GET", "communities")
+    assert [one["slug"] for one in listed["hits"]["hits"]] == ["demo", "other"]
+    one = listed["hits"]["hits"][0]
+    assert bob.ok("GET", "communities/demo") == bob.ok("GET", "communities/" + one["id"]) == one
+    assert bob.refused("GET", "communities/nowhere")[0] == 404
+
+
+def test_a_review_is_asked_for_and_accepted(ann: Api, bob: Api) -> None:
+    draft = drafted(bob)
+    assert bob.refused("GET", draft["links"]["review"])[0] == 404
+    request = asked(bob, draft)
+    assert (request["status"], request["type"], actions(request)) == (
+        "created",
+        "community-submission",
+        ["submit"],
+    )
+    draft = bob.ok("GET", draft["links"]["self"])
+    assert draft["parent"]["review"] == {"id": request["id"]}
+    request = submitted(bob, draft, payload={"content": "please", "format": "html"})
+    assert (request["status"], request["is_open"], actions(request)) == ("submitted", True, ["cancel"])
+    assert request["payload"] == {"content": "please", "format": "html"}
+    status, message = bob.refused("POST", draft["links"]["publish"])
+    assert status == 400
+    assert message.startswith("You cannot publish a draft with an open review request.")
+    assert bob.refused("POST", request["links"]["self"] + "/actions/accept")[0] == 403
+    seen = ann.ok("GET", request["links"]["self"])
+    assert actions(seen) == ["accept", "decline"]
+    accepted = ann.ok("POST", seen["links"]["actions"]["accept"])
+    assert (accepted["status"], accepted["is_closed"], actions(accepted)) == ("accepted", True, [])
+    assert accepted["links"]["topic"]["self"] == draft["links"]["record"]
+    record = bob.ok("GET", draft["links"]["record"])
+    assert record["parent"]["communities"]["default"] == request["receiver"]["community"]
+    assert ann.refused("POST", seen["links"]["actions"]["accept"])[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("who", "action", "status"), [("ann", "decline", "declined"), ("bob", "cancel", "cancelled")]
+)
+def test_a_review_that_comes_to_nothing(ann: Api, bob: Api, who: str, action: str, status: str) -> None:
+    draft = drafted(bob)
+    request = submitted(bob, draft)
+    place = request["links"]["self"] + "/actions/" + action
+    assert {"ann": ann, "bob": bob}[who].ok("POST", place)["status"] == status
+    again = bob.ok("GET", draft["links"]["self"])
+    assert "review" not in again["parent"]
+    assert bob.ok("POST", draft["links"]["publish"])["is_published"]
+
+
+def test_a_draft_must_be_complete(bob: Api) -> None:
+    draft = bob.draft({"title": "Half done"})
+    asked(bob, draft)
+    reply = bob.call("POST", draft["links"]["self"] + "/actions/submit-review")
+    assert reply.status == 400
+    assert "metadata.creators" in fields(reply.json()["errors"])
+    assert bob.ok("GET", draft["links"]["review"])["status"] == "created"
+
+
+def test_another_community_before_it_is_asked(bob: Api) -> None:
+    draft = drafted(bob)
+    first, second = asked(bob, draft), asked(bob, draft, "other")
+    assert bob.ok("GET", draft["links"]["review"])["id"] == second["id"] != first["id"]
+    assert bob.refused("GET", first["links"]["self"])[0] == 404
+    assert bob.call("DELETE", draft["links"]["review"]).status == 204
+    assert bob.refused("GET", draft["links"]["review"])[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "type"),
+        ({"type": "community-submission"}, "receiver"),
+        ({"type": "community-submission", "receiver": {"community": "nowhere"}}, "receiver"),
+        ({"type": "community-submission", "receiver": {"community": [1]}}, "receiver"),
+    ],
+)
+def test_reviews_that_cannot_be(bob: Api, body: Dict[str, Any], field: str) -> None:
+    reply = bob.call("PUT", bob.draft()["links"]["review"], body)
+    assert (reply.status, list(fields(reply.json()["errors"]))) == (400, [field])
+
+
+def test_a_repository_that_wants_a_community(service: Any, bob: Api) -> None:
+    service.configure(review="community", auto_approve=True)
+    draft = drafted(bob)
+    assert bob.refused("POST", draft["links"]["publish"]) == (
+        400,
+        "Cannot publish without selecting a community.",
+    )
+    assert submitted(bob, draft)["status"] == "accepted"
+    record = bob.ok("GET", draft["links"]["record"])
+    edited = bob.ok("POST", record["links"]["draft"])
+    assert bob.ok("POST", edited["links"]["publish"])["is_published"], "once agreed to, it is"
+
+
+def test_a_draft_that_is_given_up_takes_its_request_along(ann: Api, bob: Api) -> None:
+    draft = drafted(bob)
+    request = submitted(bob, draft)
+    bob.call("DELETE", draft["links"]["self"])
+    assert ann.ok("GET", request["links"]["self"])["status"] == "cancelled"
+    assert ann.refused("POST", request["links"]["self"] + "/actions/accept")[0] == 400
+
+
+# -- the list of requests ----------------------------------------------------------------------------------
+
+
+def test_the_list_wants_a_slash(ann: Api, bob: Api) -> None:
+    reply = bob.call("GET", "requests?size=5")
+    assert (reply.status, reply.headers["Location"]) == (308, bob.url + "/api/requests/?size=5")
+    draft = drafted(bob)
+    request = asked(bob, draft)
+    for who in (ann, bob):
+        assert request["id"] in [one["id"] for one in who.ok("GET", "requests/?size=1000")["hits"]["hits"]]
+    assert [one["id"] for one in bob.ok("GET", draft["links"]["requests"])["hits"]["hits"]] == [request["id"]]
+    guest = Api(bob.service, "")
+    assert guest.refused("GET", "requests/") == (403, "Permission denied.")
+    assert guest.refused("GET", request["links"]["self"]) == (403, "Permission denied.")
+    assert guest.refused("GET", draft["links"]["requests"]) == (403, "Permission denied.")
+
+
+# -- workflows ---------------------------------------------------------------------------------------------
+
+
+def applicable(api: Api, record: Any) -> Dict[str, str]:
+    """Where each type of request is made."""
+    found = api.ok("GET", record["links"]["applicable_requests"])
+    return {hit["type_id"]: hit["links"]["actions"]["create"] for hit in found["hits"]["hits"]}
+
+
+def requested(api: Api, record: Any, kind: str) -> Any:
+    created = api.ok("POST", applicable(api, record)[kind], {})
+    assert (created["status"], actions(created)) == ("created", ["submit"])
+    return api.ok("POST", created["links"]["actions"]["submit"], {})
+
+
+def test_a_workflow_that_approves_by_itself(service: Any, bob: Api) -> None:
+    service.configure(review="workflow", auto_approve=True)
+    draft = drafted(bob)
+    assert "publish" not in draft["links"]
+    assert bob.refused("POST", draft["links"]["self"] + "/actions/publish") == (403, "Permission denied.")
+    assert list(applicable(bob, draft)) == ["publish_draft"]
+    request = requested(bob, draft, "publish_draft")
+    assert request["status"] == "accepted"
+    record = bob.ok("GET", request["links"]["topic"]["self"])
+    assert record["is_published"]
+    assert record["parent"]["workflow"] == "default"
+    assert list(applicable(bob, record)) == [
+        "edit_published_record",
+        "new_version",
+        "delete_published_record",
+    ]
+    for path in (record["links"]["draft"], record["links"]["versions"]):
+        assert bob.refused("POST", path) == (403, "Permission denied.")
+    edit = requested(bob, record, "edit_published_record")
+    assert bob.ok("GET", edit["links"]["topic"]["self"])["is_draft"]
+    version = requested(bob, record, "new_version")
+    following = bob.ok("GET", version["links"]["topic"]["self"])
+    assert following["versions"]["index"] == 2
+    assert following["id"] != record["id"]
+    requested(bob, record, "delete_published_record")
+    assert bob.refused("GET", record["links"]["self"])[0] == 410
+
+
+def test_a_workflow_that_waits(service: Any, ann: Api, bob: Api) -> None:
+    service.configure(review="workflow")
+    draft = drafted(bob)
+    request = requested(bob, draft, "publish_draft")
+    assert request["status"] == "submitted"
+    assert bob.refused("GET", draft["links"]["record"]) == (404, "Not found.")
+    assert bob.refused("POST", applicable(bob, draft)["publish_draft"], {})[0] == 400, "one at a time"
+    ann.ok("POST", ann.ok("GET", request["links"]["self"])["links"]["actions"]["accept"])
+    assert bob.ok("GET", draft["links"]["record"])["is_published"]
+
+
+def test_a_workflow_of_ones_own_choice(service: Any, bob: Api) -> None:
+    service.configure(review="workflow")
+    assert bob.draft(parent={"workflow": "fast"})["parent"]["workflow"] == "fast"
+
+
+def test_requests_that_are_not_applicable(service: Any, ann: Api, bob: Api) -> None:
+    draft = drafted(bob)
+    place = draft["links"]["self"] + "/requests/"
+    assert bob.refused("GET", place + "applicable")[0] == 404, "there are no workflows"
+    service.configure(review="workflow")
+    assert bob.refused("POST", place + "new_version")[0] == 404
+    assert bob.refused("GET", place + "publish_draft")[0] == 405
+    assert ann.refused("GET", place + "applicable") == (403, "Permission denied.")
+    request = bob.ok("POST", place + "publish_draft", {})
+    assert bob.refused("POST", request["links"]["self"] + "/actions/explode")[0] == 404
+    assert bob.refused("GET", request["links"]["self"] + "/actions/submit")[0] == 405

@@ -1,0 +1,136 @@
+"""The local repository: searches (NRP protocol, section 4)."""
+
+from typing import Any, Iterator, List
+
+import pytest
+from nrp_calls import COMPLETE, Api, fields, ids
+
+from smartxfer.local import LocalServer
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Any]:
+    with LocalServer(nrp={"rate_limit": 0, "rate_limit_guest": 0}) as server:
+        yield server.nrp
+        assert server.nrp.listener.crashes == []
+
+
+@pytest.fixture
+def api(service: Any) -> Iterator[Api]:
+    yield Api(service)
+    service.configure(search_window=10_000)
+
+
+@pytest.fixture
+def guest(service: Any) -> Api:
+    return Api(service, "")
+
+
+@pytest.fixture(scope="module")
+def shelf(service: Any) -> List[str]:
+    """Five published records of a user who has no others, oldest first."""
+    titles = ("alpha one", "alpha two", "beta one", "Beta: two", "gamma")
+    return [
+        service.create(
+            {"a": b"x"}, published=True, user="bob", metadata={**COMPLETE, "title": "shelf " + title}
+        )
+        for title in titles
+    ]
+
+
+def test_pages(service: Any, shelf: List[str]) -> None:
+    bob = Api(service, service.token_of("bob"))
+    first = bob.ok("GET", "user/records?size=2&sort=oldest&is_published=true")
+    assert first["hits"]["total"] == 5
+    assert (first["page"], first["sortBy"]) == (1, "updated-asc")
+    assert ids(first) == shelf[:2]
+    assert set(first["links"]) == {"self", "next"}
+    assert first["links"]["next"] == bob.url + "/api/user/records?page=2&size=2&sort=updated-asc"
+    second = bob.ok("GET", first["links"]["next"])
+    assert set(second["links"]) == {"prev", "self", "next"}
+    third = bob.ok("GET", second["links"]["next"])
+    assert ids(third) == shelf[4:]
+    assert set(third["links"]) == {"prev", "self"}
+
+
+def test_links_keep_the_query(guest: Api, shelf: List[str]) -> None:
+    found = guest.ok("GET", "records?q=shelf&size=2&sort=oldest")
+    assert ids(found) == shelf[:2]
+    assert ids(guest.ok("GET", found["links"]["next"])) == shelf[2:4]
+    assert list(found["aggregations"]) == ["publication_date", "access_status", "file_type", "resource_type"]
+
+
+@pytest.mark.parametrize(
+    ("query", "numbers"),
+    [
+        ("shelf alpha", [0, 1]),
+        ("shelf AND alpha AND NOT one", [1]),
+        ("shelf -alpha", [2, 3, 4]),
+        ("(alpha OR gamma) AND shelf", [0, 1, 4]),
+        ("shelf AND (alpha AND (one OR two))", [0, 1]),
+        ('"shelf alpha one"', [0]),
+        ("metadata.title:gamma", [4]),
+        ('metadata.title:"beta: two"', [3]),
+        ("metadata.title:shelf*one", [0, 2]),
+        ("metadata.creators.person_or_org.family_name:doe AND metadata.title:gamma", [4]),
+        ("shelf AND _exists_:metadata.description", []),
+        ("shelf AND created:[* TO 2999-01-01}", [0, 1, 2, 3, 4]),
+        ("shelf AND created:[2999-01-01 TO *]", []),
+        ("shelf nothing-like-it", []),
+    ],
+)
+def test_queries(guest: Api, shelf: List[str], query: str, numbers: List[int]) -> None:
+    found = guest.ok("GET", "records?sort=oldest&q=" + query.replace(" ", "+").replace('"', "%22"))
+    assert ids(found) == [shelf[number] for number in numbers]
+
+
+def test_ranges_of_time(api: Api, guest: Api, shelf: List[str]) -> None:
+    stamps = [guest.ok("GET", "records/" + id)["created"].replace("+00:00", "Z") for id in shelf]
+    query = f"records?sort=oldest&q=(shelf)+AND+created:[{stamps[1]}+TO+{stamps[3]}%7D"
+    assert ids(guest.ok("GET", query)) == shelf[1:3]
+    query = query.replace("[", "%7B").replace("%7D", "%5D")
+    assert ids(guest.ok("GET", query)) == shelf[2:4]
+    assert ids(guest.ok("GET", "records?q=id:" + shelf[4])) == [shelf[4]]
+
+
+@pytest.mark.parametrize(
+    "query", ["(alpha", "alpha)", '"alpha', "created:[a TO", "NOT", "a AND NOT", "(" * 60 + "a"]
+)
+def test_queries_that_are_not_understood(guest: Api, query: str) -> None:
+    reply = guest.call("GET", "records?q=" + query.replace(" ", "+").replace('"', "%22"))
+    assert reply.status == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("size=0", "size", "Must be greater than or equal to 1."),
+        ("page=0", "page", "Must be greater than or equal to 1."),
+        ("size=many", "size", "Not a valid integer."),
+        ("sort=bogus", "_schema", "Invalid sort option 'bogus'."),
+    ],
+)
+def test_searches_that_cannot_be(guest: Api, query: str, field: str, message: str) -> None:
+    reply = guest.call("GET", "records?" + query)
+    assert (reply.status, fields(reply.json()["errors"])) == (400, {field: [message]})
+
+
+def test_the_window(api: Api, guest: Api) -> None:
+    assert guest.refused("GET", "records?page=101&size=100") == (400, "Invalid querystring parameters.")
+    assert guest.call("GET", "records?page=100&size=100").status == 200
+    api.service.configure(search_window=4)
+    assert guest.call("GET", "records?page=2&size=2").status == 200
+    assert guest.refused("GET", "records?page=3&size=2") == (400, "Invalid querystring parameters.")
+
+
+def test_of_ones_own_the_draft_is_shown(api: Api) -> None:
+    record = api.published()
+    api.ok("POST", record["links"]["draft"])
+    draft = api.draft()
+    hits = {hit["id"]: hit for hit in api.ok("GET", "user/records?size=1000")["hits"]["hits"]}
+    assert hits[record["id"]]["is_draft"]
+    assert hits[record["id"]]["is_published"]
+    assert not hits[draft["id"]]["is_published"]
+    unpublished = ids(api.ok("GET", "user/records?size=1000&is_published=false"))
+    assert draft["id"] in unpublished
+    assert record["id"] not in unpublished
