@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:
     from smartxfer.errors import SmartxferError
     from smartxfer.filesender import Auth, FileSenderClient, GuestAuth, UserAuth
+    from smartxfer.nrp import RepositoryClient
     from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
     from smartxfer.transport import RetryPolicy
 
@@ -19,6 +20,7 @@ __all__ = [
     "FileSenderClient",
     "GuestAuth",
     "OAuthClient",
+    "RepositoryClient",
     "RetryPolicy",
     "SmartxferError",
     "SyncClient",
@@ -37,6 +39,7 @@ _HOMES = {
     "FileSenderClient": "smartxfer.filesender",
     "GuestAuth": "smartxfer.filesender",
     "OAuthClient": "smartxfer.smartfile",
+    "RepositoryClient": "smartxfer.nrp",
     "RetryPolicy": "smartxfer.transport",
     "SmartxferError": "smartxfer.errors",
     "SyncClient": "smartxfer.smartfile",

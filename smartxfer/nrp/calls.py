@@ -1,0 +1,122 @@
+"""Requests to a repository: JSON in and out, links followed at their own origin only, pace kept.
+
+Source: NRP / Invenio protocol, sections 2 and 3.
+"""
+
+import json as json_
+from typing import Any, Callable, Mapping, Optional
+from urllib.parse import quote
+
+import attrs
+
+from smartxfer.errors import RedirectRefused
+from smartxfer.nrp.limits import RateWindow
+from smartxfer.seams import Clock
+from smartxfer.transfer.operation import Operation
+from smartxfer.transport import Answer, Call, Origin, Wire
+from smartxfer.transport.origin import without_query
+from smartxfer.transport.wire import Sign
+
+__all__ = ["Calls"]
+
+JSON = "application/json"
+
+
+@attrs.frozen
+class Calls:
+    """What can be asked of a repository.
+
+    :param find_api: finds the address of the API, without a slash at its end.
+    :param make: makes a call, tried in whatever way.
+    :param pause: waits for some seconds.
+    """
+
+    wire: Wire
+    find_api: Callable[[], str]
+    sign: Optional[Sign]
+    clock: Clock
+    window: RateWindow
+    make: Callable[[Call], Answer]
+    pause: Callable[[float], Any]
+
+    @property
+    def api(self) -> str:
+        """Address of the API, without a slash at its end."""
+        return self.find_api()
+
+    def watched(self, operation: Operation) -> "Calls":
+        """The same calls, made in an operation's threads, by its policy and under its watch."""
+
+        def make(call: Call) -> Answer:
+            return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
+
+        return attrs.evolve(self, make=make, pause=operation.pause)
+
+    def untried(self, operation: Operation) -> "Calls":
+        """The same calls, each tried once."""
+        return attrs.evolve(self, make=self.wire.once, pause=operation.pause)
+
+    def url(self, *words: str) -> str:
+        """An address below the API, of words that are not encoded yet."""
+        return "/".join([self.api, *(quote(word, safe="") for word in words)])
+
+    def own(self, link: str) -> str:
+        """A link of an answer, if it leads to where the credentials belong.
+
+        :raises RedirectRefused: it leads elsewhere.
+        """
+        if not self.wire.origin.trusts(Origin.of(link)):
+            raise RedirectRefused(
+                f"the repository names {without_query(link)}, which is not on {self.wire.origin}",
+                hint="give the address that the repository itself uses as url=",
+            )
+        return link
+
+    def describe(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Any = None,
+        body: Any = None,
+        params: Optional[Mapping[str, Any]] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        **options: Any,
+    ) -> Call:
+        """A signed call.
+
+        :param json: what the body says.
+        :param body: the bytes of the body, where it is no JSON.
+        :param options: further fields of the Call.
+        """
+        described = {"Accept": JSON, **(headers or {})}
+        if json is not None:
+            body = json_.dumps(json).encode("utf-8")
+            described.setdefault("Content-Type", JSON)
+        options = {"sign": self.sign, **options}
+        return Call(method, self.own(url), _pairs(params or {}), described, body, **options)
+
+    def send(self, method: str, url: str, **how: Any) -> Answer:
+        """Make a call, after whatever wait the rate limit asks for; ``how`` as in :meth:`describe`.
+
+        :raises OutcomeUnknown: a POST whose answer was lost.
+        """
+        call = self.describe(method, url, **how)
+        self.window.keep(self.pause)
+        answer = self.make(call)
+        self.window.note(answer.headers)
+        return answer
+
+    def get(self, url: str, params: Optional[Mapping[str, Any]] = None, **how: Any) -> Answer:
+        """GET an address."""
+        return self.send("GET", url, params=params, **how)
+
+
+def _pairs(params: Mapping[str, Any]) -> Any:
+    """Query arguments in order: lists are repeated, booleans in the server's words, None is left out."""
+    return [
+        (name, str(one).lower() if isinstance(one, bool) else str(one))
+        for name, value in params.items()
+        for one in (value if isinstance(value, (list, tuple)) else [value])
+        if one is not None
+    ]

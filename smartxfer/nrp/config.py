@@ -1,0 +1,143 @@
+"""nrp-cmd's configuration as a place of credentials; it is only read.
+
+Source: NRP / Invenio protocol, section 2.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+import attrs
+
+from smartxfer.credentials import ServiceNames
+from smartxfer.errors import ConfigError, UsageError
+from smartxfer.transport import Origin
+
+__all__ = ["Entry", "config_path_of", "find_entry", "names_of"]
+
+PathLike = Union[str, "os.PathLike[str]", None]
+
+
+@attrs.frozen
+class Entry:
+    """A repository in the configuration.
+
+    :param url: its address: scheme, host and port.
+    :param verify_tls: whether its certificate is checked.
+    """
+
+    alias: str
+    url: str
+    token: Optional[str] = attrs.field(default=None, repr=False)
+    verify_tls: bool = True
+    enabled: bool = True
+
+
+def config_path_of(path: PathLike = None) -> Path:
+    """Where the configuration is: as given, by NRP_CMD_CONFIG_PATH, or ``~/.nrp/invenio-config.json``."""
+    given = path or os.environ.get("NRP_CMD_CONFIG_PATH")
+    return Path(given).expanduser() if given else Path("~").expanduser() / ".nrp" / "invenio-config.json"
+
+
+def find_entry(
+    alias: Optional[str] = None, path: PathLike = None, url: Optional[str] = None
+) -> Optional[Entry]:
+    """The repository that is meant: by its alias, else by its address, else the default one.
+
+    :param alias: it counts even if it is switched off in there.
+    :param path: of the configuration.
+    :param url: of the repository; by default NRP_REPOSITORY_URL.
+    :raises ConfigError: no such alias, or the configuration cannot be read.
+    """
+    where = config_path_of(path)
+    found = _read(where, named=path is not None)
+    entries = _entries(found, where)
+    if alias is not None:
+        for entry in entries:
+            if entry.alias == alias:
+                return entry
+        known = ", ".join(entry.alias for entry in entries) or "none"
+        raise ConfigError(f"{where} has no repository {alias!r}", hint=f"it knows: {known}")
+    default = found.get("default_alias")
+    entries = [entry for entry in entries if entry.enabled]
+    entries.sort(key=lambda entry: entry.alias != default)
+    url = url or os.environ.get("NRP_REPOSITORY_URL")
+    if url:
+        target = Origin.of(url)
+        return next((entry for entry in entries if Origin.of(entry.url) == target), None)
+    return next((entry for entry in entries if entry.alias == default), None)
+
+
+def names_of(alias: Optional[str] = None, path: PathLike = None, url: Optional[str] = None) -> ServiceNames:
+    """The names of a repository's credentials.  With an alias the environment has no say.
+
+    :param alias: of a repository in nrp-cmd's configuration.
+    :param path: of that configuration.
+    :param url: of the repository, where it was given.
+    """
+
+    def own_file() -> Mapping[str, str]:
+        entry = find_entry(alias, path, url)
+        if entry is None:
+            return {}
+        return {"base_url": entry.url, **({"token": entry.token} if entry.token else {})}
+
+    return ServiceNames(
+        service="nrp",
+        fields={
+            "base_url": () if alias is not None else "NRP_REPOSITORY_URL",
+            "token": () if alias is not None else "NRP_TOKEN",
+        },
+        netrc={"token": "password"},
+        secrets=frozenset({"token"}),
+        own_file=own_file,
+        own_place=f"{config_path_of(path)}" + (f" (alias {alias!r})" if alias is not None else ""),
+        clean_url=lambda text: str(Origin.of(text.strip())),
+    )
+
+
+def _read(path: Path, named: bool) -> Dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if named:
+            raise ConfigError(f"there is no configuration {path}") from None
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
+    if not text.strip():
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path} is no configuration of nrp-cmd's", hint="mend it, or name another one")
+    return found
+
+
+def _entries(found: Mapping[str, Any], path: Path) -> List[Entry]:
+    """The repositories that have an address; others are of no use."""
+    entries = found.get("repositories") or []
+    if not isinstance(entries, list):
+        raise ConfigError(f"{path}: repositories is no list")
+    made = []
+    for entry in entries:
+        if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
+            continue
+        try:
+            url = str(Origin.of(entry["url"].strip()))
+        except UsageError:
+            continue
+        token = entry.get("token")
+        made.append(
+            Entry(
+                str(entry.get("alias") or url),
+                url,
+                token if isinstance(token, str) and token else None,
+                entry.get("verify_tls") is not False,
+                entry.get("enabled") is not False,
+            )
+        )
+    return made

@@ -1,0 +1,138 @@
+"""What a repository is: an NRP repository that tells of itself, or a plain InvenioRDM.
+
+Source: NRP / Invenio protocol, section 1.
+"""
+
+import logging
+import re
+from typing import Any, List, Mapping, Optional
+from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
+
+from smartxfer.errors import ClientError, DecodeError, HTTPError
+from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.record_models import Model, ModelLinks, RepositoryInfo, RepositoryLinks
+
+__all__ = ["INVENIO_JSON", "discover", "drafts_of", "is_zenodo", "path_of", "records_of"]
+
+log = logging.getLogger("smartxfer.nrp")
+
+#: The record format of InvenioRDM, by name: on Zenodo plain JSON is an older one.
+INVENIO_JSON = "application/vnd.inveniordm.v1+json"
+_GENERATOR = re.compile(r"<meta\b[^>]*\bname=[\"']generator[\"'][^>]*>", re.IGNORECASE)
+_CONTENT = re.compile(r"\bcontent=[\"']InvenioRDM\s*v?([0-9][0-9A-Za-z.]*)?", re.IGNORECASE)
+#: From this version on InvenioRDM knows fetched, remote and multipart files.
+_TRANSFERS_SINCE = 13
+
+
+def discover(calls: Calls, base_url: str) -> RepositoryInfo:
+    """Ask a repository what it is; one that says nothing of itself is taken for a plain InvenioRDM.
+
+    :param base_url: its scheme, host and port.
+    :raises CommunicationError: it cannot be reached, or fails.
+    """
+    base = base_url.rstrip("/")
+    about = f"{base}/.well-known/repository/"
+    try:
+        found = calls.get(about, sign=None).json(dict)
+    except (ClientError, DecodeError) as error:
+        log.debug("%s says nothing of itself: %s", base, error)
+        found = {}
+    if "invenio_version" not in found:
+        return _plain(calls, base)
+    given = RepositoryInfo.from_wire(found)
+    links = given.links.but(api=urljoin(about, given.links.api) if given.links.api else f"{base}/api")
+    info = given.but(links=links)
+    return info.but(_ask_models=lambda: _models(calls, about, info))
+
+
+def _models(calls: Calls, about: str, info: RepositoryInfo) -> List[Model]:
+    if not info.links.models:
+        return [_plain_model(info.links.api, str(info.links.api).rpartition("/api")[0])]
+    entries = calls.get(urljoin(about, info.links.models), sign=None).json(list)
+    return [Model.from_wire(entry) for entry in entries]
+
+
+def _plain(calls: Calls, base: str) -> RepositoryInfo:
+    """What holds for every InvenioRDM, and what its home page gives away."""
+    version = _version(calls, base)
+    first = re.match(r"[0-9]+", version or "")
+    later = first is None or int(first.group()) >= _TRANSFERS_SINCE
+    api = f"{base}/api"
+    info = RepositoryInfo(
+        name=urlsplit(base).netloc,
+        description="",
+        version="RDM",
+        invenio_version=version,
+        transfers=["L", "F", "R", "M"] if later and version else ["L"],
+        default_content_type=INVENIO_JSON if is_zenodo(base) else "application/json",
+        links=RepositoryLinks(
+            api=api,
+            self_=base,
+            records=f"{api}/records",
+            drafts=f"{api}/user/records",
+            requests=f"{api}/requests",
+        ),
+    )
+    return info.but(_models=(_plain_model(api, base),))
+
+
+def _plain_model(api: str, base: str) -> Model:
+    links = ModelLinks(records=f"{api}/records", drafts=f"{api}/user/records", html=f"{base}/records")
+    return Model(type="records", name="records", links=links)
+
+
+def _version(calls: Calls, base: str) -> Optional[str]:
+    """The version on the home page: a text; None where it says none."""
+    try:
+        page = calls.get(f"{base}/", sign=None, headers={"Accept": "text/html"}).text
+    except (HTTPError, DecodeError) as error:
+        log.debug("%s has no home page: %s", base, error)
+        return None
+    tag = _GENERATOR.search(page)
+    content = _CONTENT.search(tag.group()) if tag else None
+    if content is None:
+        log.info("%s does not say that it is an InvenioRDM; it is taken for one", base)
+        return None
+    return (content.group(1) or "").rstrip(".") or None
+
+
+def is_zenodo(url: str) -> bool:
+    """Whether an address is Zenodo's."""
+    host = (urlsplit(url).hostname or "").lower()
+    return host == "zenodo.org" or host.endswith(".zenodo.org")
+
+
+# -- where records live --------------------------------------------------------------------------------
+
+
+def _model(info: RepositoryInfo, name: Optional[str]) -> Optional[Model]:
+    name = name or info.default_model
+    return info.model(name) if name else None
+
+
+def path_of(info: RepositoryInfo, model: Optional[str] = None) -> str:
+    """The path of a model's records below the API, such as ``records``; by default the default model's."""
+    found = _model(info, model)
+    link = urlsplit(found.links.records if found is not None else "")
+    path, api = link.path.rstrip("/"), urlsplit(info.links.api).path.rstrip("/")
+    return path[len(api) + 1 :] if path.startswith(f"{api}/") else "records"
+
+
+def records_of(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:
+    """Where published records are searched: ``url``, and ``params`` that belong to it."""
+    found = _model(info, model)
+    link = found.links.records if found is not None else info.links.records
+    return _split(info, link or f"{info.links.api}/records")
+
+
+def drafts_of(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:
+    """Where one's own records are searched, drafts among them; as :func:`records_of`."""
+    found = _model(info, model)
+    link = (found.links.drafts if found is not None else None) or info.links.drafts
+    return _split(info, link or f"{info.links.api}/user/{path_of(info, model)}")
+
+
+def _split(info: RepositoryInfo, link: str) -> Mapping[str, Any]:
+    parts = urlsplit(urljoin(f"{info.links.api}/", link))
+    bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+    return {"url": bare, "params": dict(parse_qsl(parts.query))}

@@ -1,0 +1,144 @@
+"""Files on their way down: by ranges only where the server has shown that it knows them.
+
+Source: NRP / Invenio protocol, section 5, Download.
+"""
+
+import contextlib
+import threading
+from typing import Iterator, Optional
+
+import attrs
+import requests
+
+from smartxfer.errors import Conflict, HTTPError, SourceChanged, UsageError
+from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.keys import followable
+from smartxfer.nrp.limits import connection
+from smartxfer.nrp.models import File, FileStatus
+from smartxfer.transfer.download import Download
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.protocols import Sink
+from smartxfer.transfer.ranges import Incoming, open_range
+from smartxfer.transport import Origin
+
+__all__ = ["check_complete", "describe", "step_of"]
+
+#: Bytes per piece of a file that is fetched by ranges.
+PIECE = 16 << 20
+#: Less is not worth a request of its own.
+SMALLEST_PIECE = 1 << 20
+MOST_PIECES = 10_000
+#: How often an address that has expired is replaced in the course of one download without a pause.
+_RENEWALS = 16
+
+
+def check_complete(file: File) -> None:
+    """Raise where the repository would give other bytes than the file's, or none.
+
+    :raises Conflict: the upload of it has not ended, or failed.
+    """
+    if file.status != FileStatus.COMPLETED:
+        raise Conflict(
+            f"{file.key} is {file.status}, not completed",
+            hint="files.wait_fetch() waits for one that the repository fetches; others have to be uploaded",
+            status=409,
+        )
+
+
+def step_of(size: Optional[int], parts: Optional[int] = None, part_size: Optional[int] = None) -> int:
+    """Bytes per piece.
+
+    :param part_size: as the caller wants it, at least 1 MiB; goes before ``parts``.
+    """
+    for name, value in (("parts", parts), ("part_size", part_size)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise UsageError(f"{name} is a number of at least 1, not {value!r}")
+    if part_size is None:
+        part_size = PIECE if parts is None else -(-(size or 0) // parts)
+    return max(SMALLEST_PIECE, part_size, -(-(size or 0) // MOST_PIECES))
+
+
+def describe(files: FileCalls, file: File, sink: Sink, operation: Operation, step: int) -> Download:
+    """The download of a file, as the engine wants it.
+
+    Nothing is asked of the server before the download begins.
+
+    :param step: bytes per piece, where the server knows ranges.
+    """
+    check_complete(file)
+    link = file.links.content if followable(file.key) else None
+    content = _Content(files, file, link or files.url(file.key, "content"))
+    return Download(
+        name=file.key,
+        sink=sink,
+        identity={
+            "service": "nrp",
+            "file": content.call.url,
+            "size": file.size,
+            "checksum": file.checksum,
+            "version": file.version_id or file.updated,
+        },
+        open_range=lambda start, stop: content.open(start, stop, operation),
+        size=file.size,
+        step=step,
+        ranges=lambda: operation.retry(content.call.what, lambda: content.serves_ranges(operation)),
+        digest=("md5", file.md5) if file.md5 else None,
+    )
+
+
+class _Content:
+    """The bytes of a file on the server; all answers have to be about one state of it."""
+
+    def __init__(self, files: FileCalls, file: File, url: str) -> None:
+        self._calls = files.calls
+        self._file = file
+        self.call = files.calls.describe("GET", url, headers={"Accept": "*/*"})
+        self._lock = threading.Lock()
+        self._state: Optional[str] = None
+        self._renewals = 0
+
+    @contextlib.contextmanager
+    def open(self, start: int, stop: Optional[int], operation: Operation) -> Iterator[Incoming]:
+        """One try at bytes [start, stop); what the address redirects to is asked for anew each time."""
+        self._calls.window.keep(operation.pause)
+        size, call = self._file.size, self.call
+        strong = self._state if self._state and self._state.startswith('"') else None
+        if strong and (start, stop) not in ((0, size), (0, None)):
+            call = attrs.evolve(call, headers={**call.headers, "If-Range": strong})
+        try:
+            with connection(), open_range(self._calls.wire, call, start, stop, size, self._seen) as incoming:
+                yield incoming
+        except HTTPError as error:
+            self._renew(error)
+            raise
+
+    def _renew(self, error: HTTPError) -> None:
+        """Have the repository asked for another address, where the storage's one may have expired."""
+        elsewhere = not self._calls.wire.origin.trusts(Origin.of(error.url))
+        if elsewhere and error.status in (400, 401, 403) and self._renewals < _RENEWALS:
+            self._renewals += 1
+            error.retryable = error.retry_at_once = True
+
+    def serves_ranges(self, operation: Operation) -> bool:
+        """Whether a request for the first byte gives the first byte, and not the file."""
+        with self.open(0, 1, operation) as incoming:
+            return not incoming.whole
+
+    def _seen(self, response: requests.Response) -> None:
+        """Compare one answer with those before, and with what the repository said of the file."""
+        self._calls.window.note(response.headers)
+        etag = response.headers.get("ETag")
+        known = self._file.md5
+        if known and (etag or "").startswith('"md5:') and etag != f'"md5:{known}"':
+            raise self._changed()
+        state = etag or response.headers.get("Last-Modified")
+        with self._lock:
+            if self._state is None:
+                self._state = state
+            elif self._state != state:
+                raise self._changed()
+
+    def _changed(self) -> SourceChanged:
+        return SourceChanged(
+            f"{self._file.key} is another file in the repository by now", hint="read it again, then download"
+        )

@@ -1,0 +1,86 @@
+"""Sending a draft: the revision it must have, a lost answer, and fields that the repository drops.
+
+Source: NRP / Invenio protocol, section 4.
+"""
+
+import warnings
+from typing import Any, Dict, Mapping, Optional
+
+from smartxfer.errors import DraftInvalid, OutcomeUnknown, UsageError
+from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.errors import told
+from smartxfer.nrp.record_models import DraftWarning, Record
+
+__all__ = ["guard", "kept", "named", "put"]
+
+
+def guard(revision: Optional[int]) -> Dict[str, str]:
+    """The header of a guarded change: a bare number, for the quotes of HTTP are refused.
+
+    :raises UsageError: it is no number.
+    """
+    if revision is None:
+        return {}
+    if type(revision) is not int:
+        raise UsageError(f"if_revision is a number, the record's revision_id, not {revision!r}")
+    return {"If-Match": str(revision)}
+
+
+def put(
+    calls: Calls, url: str, document: Dict[str, Any], headers: Mapping[str, str], revision: Optional[int]
+) -> Dict[str, Any]:
+    """Replace a draft.
+
+    One that is guarded is not repeated blindly, for what its first try changed would refuse the second one:
+    where the answer is lost, the draft is read.
+
+    :param headers: of the reading, too.
+    :raises OutcomeUnknown: the draft was changed meanwhile, and is not what was sent.
+    """
+    if revision is None:
+        return dict(calls.send("PUT", url, json=document, headers=headers).json(dict))
+    lost: Optional[OutcomeUnknown] = None
+    for _ in range(calls.wire.policy.attempts):
+        try:
+            guarded = {**headers, **guard(revision)}
+            return dict(calls.send("PUT", url, json=document, headers=guarded, idempotent=False).json(dict))
+        except OutcomeUnknown as error:
+            lost = error
+        now = dict(calls.get(url, headers=headers).json(dict))
+        if now.get("revision_id") != revision:
+            if now.get("metadata") == document.get("metadata"):
+                return now
+            break
+    assert lost is not None
+    lost.hint = "read the draft, and see whether it is what was sent"
+    raise lost
+
+
+def kept(body: Mapping[str, Any], strict: bool) -> Record:
+    """The draft of an answer, after a word to the caller's caller about fields that were dropped.
+
+    :raises DraftInvalid: with ``strict``.
+    """
+    record = Record.from_wire(body)
+    if not record.errors:
+        return record
+    words = f"{record.id} was kept without invalid fields: {told(record.errors)}"
+    if strict:
+        hint = "correct them, and update the draft"
+        raise DraftInvalid(words, hint=hint, errors=record.errors, record=record)
+    warnings.warn(words, DraftWarning, stacklevel=3)
+    return record
+
+
+def named(thing: Any) -> Any:
+    """What names the record of a plain dict; anything else names itself.
+
+    :raises UsageError: the dict names none.
+    """
+    if isinstance(thing, Record) or not isinstance(thing, Mapping):
+        return thing
+    links = thing.get("links")
+    found = (links.get("self") if isinstance(links, Mapping) else None) or thing.get("id")
+    if not found:
+        raise UsageError("the dict names no record", hint="it needs id, or links with self")
+    return found

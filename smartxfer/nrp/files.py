@@ -1,0 +1,388 @@
+"""``client.files``: the files of a record.
+
+Source: NRP / Invenio protocol, sections 5 and 6.
+"""
+
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
+
+from smartxfer.errors import Forbidden, NotFound, UsageError
+from smartxfer.nrp import downloading, many
+from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.discovery import path_of
+from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.keys import checked
+from smartxfer.nrp.models import File, mutable
+from smartxfer.nrp.places import Place, is_url, place_of
+from smartxfer.nrp.record_models import RepositoryInfo
+from smartxfer.nrp.starting import Plan, announce
+from smartxfer.nrp.streams import FileSink, unwrapped
+from smartxfer.nrp.syncing import SyncResult, sync
+from smartxfer.nrp.transfers import How, how
+from smartxfer.nrp.uploading import send_files
+from smartxfer.nrp.waiting import wait_for
+from smartxfer.transfer.download import DownloadLane
+from smartxfer.transfer.names import safe_path
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.sink import open_sink
+from smartxfer.transfer.tree import Item, collect
+
+__all__ = ["FilesClient"]
+
+T = TypeVar("T")
+
+
+class FilesClient:
+    """Lists, sends, fetches and deletes the files of records.
+
+    Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id
+    is accepted; wherever a file, its File or its address.  An address may be anything whose ``str()`` is one.
+
+    :param calls: makes the calls.
+    :param operation: begins a call of the user's: (progress, cancel, deadline).
+    :param workers: files, or parts of one file, at a time.
+    :param repository: what the repository says of itself.
+    """
+
+    def __init__(
+        self,
+        calls: Callable[[], Calls],
+        operation: Callable[[Progress, Optional[Cancel], Optional[float]], Operation],
+        workers: int,
+        repository: Callable[[], RepositoryInfo],
+    ) -> None:
+        self._calls = calls
+        self._operation = operation
+        self._workers = workers
+        self._repository = repository
+
+    # -- looking ----------------------------------------------------------------------------------------
+
+    def list(self, record_or_url: Any) -> List[File]:
+        """Every file of a record, pending ones too.
+
+        :raises NotFound: there is no such record, or it is not for this caller to see.
+        """
+        return self._first(self._place(record_or_url), FileCalls.list)
+
+    def read(self, record_or_url: Any, key: Optional[str] = None) -> File:
+        """What the repository knows of a file: ``read(file_url)``, ``read(file)`` or ``read(record, key)``.
+
+        :raises NotFound: there is no such file.
+        """
+        place, found = self._file(record_or_url, key)
+        return self._first(place, lambda files: files.read(found))
+
+    # -- changing ---------------------------------------------------------------------------------------
+
+    def update(self, file: File) -> File:
+        """Send the ``metadata`` of a file, changed in place, to the repository; it replaces what is there.
+
+        ``access`` is sent along where it was changed.
+
+        :return: the file as it is now.
+        """
+        place, key = self._file(file, None)
+        changes = {"metadata": dict(file.metadata)}
+        if file.access != mutable(file.get("access")):
+            changes["access"] = dict(file.access)
+        return self._drafts(place).update(key, changes)
+
+    def delete(self, record_or_file: Any, key: Optional[str] = None) -> None:
+        """Delete a file of a draft: ``delete(record, key)``, ``delete(file)`` or ``delete(file_url)``.
+
+        :raises NotFound: there is no such file.
+        """
+        place, found = self._file(record_or_file, key)
+        self._drafts(place).delete(found)
+
+    def delete_all(self, record_or_url: Any) -> None:
+        """Delete every file of a draft."""
+        self._drafts(self._place(record_or_url)).delete_all()
+
+    # -- sending ----------------------------------------------------------------------------------------
+
+    def upload(
+        self,
+        record_or_url: Any,
+        key: str,
+        metadata: Optional[Mapping[str, Any]],
+        source: Any,
+        transfer_type: str = "local-file",
+        transfer_metadata: Optional[Mapping[str, Any]] = None,
+        progress: Progress = None,
+        *,
+        replace: bool = False,
+        parts: Optional[int] = None,
+        part_size: Optional[int] = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> File:
+        """Send a file to a draft; the commit is checked for its size and MD5.
+
+        :param key: the file's name in the record; slashes may be in it.
+        :param metadata: of the file, or None.
+        :param source: a path, bytes, an open binary file or stream, a source of ``streams``; an address for
+            ``url-fetch`` and ``remote``.
+        :param transfer_type: ``local-file`` (``L``), ``multipart`` (``M``), ``url-fetch`` (``F``), ``remote``
+            (``R``), or ``auto``: one of the first two, by size.
+        :param transfer_metadata: further members of the start's ``transfer``; for ``remote`` also ``size``
+            and ``checksum``.
+        :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
+        :param replace: delete a file of that key first.  Without, one with the same bytes is left as it is.
+        :param parts: how many, for a multipart upload ...
+        :param part_size: ... or bytes of each (5 MiB to 5 GiB), which goes before ``parts``.
+        :param cancel: anything with ``is_set()``.
+        :param deadline: seconds after which to stop.
+        :return: the file as the repository holds it; ``.result`` tells how it went.  One that the repository
+            fetches is ``pending``: see :meth:`wait_fetch`.
+        :raises Conflict: the key is taken by another file.
+        :raises ChecksumMismatch: the repository got other bytes; they were deleted there.
+        :raises TransferRefused: the repository answered well, but took nothing.
+        :raises SourceChanged: the file changed while it was sent.
+
+        A broken multipart upload goes on with the parts that are missing.
+        """
+        mode = how(transfer_type, transfer_metadata, parts, part_size)
+        checked(key)
+        if mode.by_url:
+            return self._by_url(record_or_url, Plan(key, mode, None, mutable(metadata)), source, replace)
+        items = collect([(key, unwrapped(source))])
+        if len(items) != 1 or items[0].name != key:
+            raise UsageError("upload() sends one file", hint="upload_many() or sync_dir() sends a directory")
+        [file] = self._send(
+            record_or_url, [(items[0], mutable(metadata))], mode, replace, (progress, cancel, deadline)
+        )
+        return file
+
+    def upload_many(
+        self,
+        record_or_url: Any,
+        files: Sequence[Any],
+        *,
+        metadata: Optional[Mapping[str, Any]] = None,
+        transfer_type: str = "auto",
+        replace: bool = False,
+        part_size: Optional[int] = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> List[File]:
+        """Send several files to a draft, several at a time; all are started by one request.
+
+        :param files: paths, ``(key, source)``, or ``(key, source, metadata)``; a directory stands for the
+            files in it, with its own name before theirs.
+        :param metadata: of the files that have none of their own.
+        :return: the files as the repository holds them, in order.
+        :raises UsageError: two files of one key.
+        :raises BatchError: some failed; ``.results`` tells which.  A re-run leaves alone what is there.
+
+        Otherwise like :meth:`upload`.
+        """
+        mode = how(transfer_type, None, None, part_size)
+        if mode.by_url:
+            raise UsageError("upload_many() sends bytes", hint="upload() has the repository fetch an address")
+        pairs = many.pairs_of(files, mutable(metadata))
+        return self._send(record_or_url, pairs, mode, replace, (progress, cancel, deadline))
+
+    def _send(
+        self,
+        record: Any,
+        pairs: Sequence[Tuple[Item, Mapping[str, Any]]],
+        mode: How,
+        replace: bool,
+        watch: Tuple[Progress, Optional[Cancel], Optional[float]],
+    ) -> List[File]:
+        plans = []
+        for item, metadata in pairs:
+            letters = self._repository().transfers if many.undecided(mode, item.size) else ()
+            plans.append((item, Plan(item.name, mode.settled(item.size, letters), item.size, metadata)))
+            plans[-1][1].payload()  # what cannot be is said before anything is sent
+        files = self._drafts(self._place(record))
+        with self._operation(*watch) as operation:
+            sent = send_files(files, operation, plans, replace=replace, at_once=self._workers)
+        settle([result for result, _ in sent])
+        return [many.with_result(file, result) for result, file in sent if file is not None]
+
+    def _by_url(self, record: Any, plan: Plan, source: Any, replace: bool) -> File:
+        if not is_url(str(source)):
+            raise UsageError(f"the source is an address that the repository can reach, not {source!r:.80}")
+        transfer = {**plan.how.extra, "url": str(source)}
+        plan = Plan(plan.key, How(plan.how.letter, transfer), None, plan.metadata)
+        files = self._drafts(self._place(record))
+        return announce(files, [plan], replace)[plan.key]
+
+    def wait_fetch(
+        self,
+        record_or_file: Any,
+        key: Optional[str] = None,
+        *,
+        timeout: float = 600.0,
+        progress: Optional[Callable[[File], Any]] = None,
+    ) -> File:
+        """Ask after a file that the repository fetches, less and less often, until it is there.
+
+        :param timeout: seconds.
+        :param progress: called with each state of the file.
+        :return: the completed file.
+        :raises TaskFailed: the repository could not fetch it; ``.task`` is the file.
+        :raises WaitTimeout: it is not there yet, and may still come; ``.last`` is its state.
+        """
+        place, found = self._file(record_or_file, key)
+        calls = self._calls()
+        seen = progress or (lambda state: None)
+        return wait_for(calls, lambda: self._first(place, lambda files: files.read(found)), timeout, seen)
+
+    # -- fetching ---------------------------------------------------------------------------------------
+
+    def download(
+        self,
+        file_or_url: Any,
+        *where: Any,
+        key: Optional[str] = None,
+        sink: Any = None,
+        parts: Optional[int] = None,
+        part_size: Optional[int] = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> Any:
+        """Fetch a file: ``download(file_or_url, sink)`` or ``download(record, key, sink)``.
+
+        A broken run goes on where it stopped, if the repository's storage knows ranges.
+
+        :param sink: a path, a directory, an open binary file, ``FileSink`` or ``MemorySink``.
+        :param parts: pieces to fetch at a time where ranges are known ...
+        :param part_size: ... or bytes of each, at least 1 MiB, which goes before ``parts``.
+        :return: what was written to: the path, or the sink itself.
+        :raises Conflict: the file is not complete in the repository.
+        :raises ChecksumMismatch: what came is not what the repository promised, twice; nothing is kept.
+
+        Otherwise like :meth:`upload`.
+        """
+        key, sink = _where(where, key, sink)
+        step = downloading.step_of(None, parts, part_size)
+        with self._operation(progress, cancel, deadline) as operation:
+            calls = self._calls().watched(operation)
+            file, files = operation.call(lambda: self._described(calls, file_or_url, key))
+            target = open_sink(sink, safe_path(file.key).name)
+            step = downloading.step_of(file.size, parts, part_size)
+            operation.reporter.queue(file.key, file.size)
+            lane = DownloadLane(
+                downloading.describe(files, file, target, operation, step), operation, parts or self._workers
+            )
+            operation.run([lane], 1)
+            [result] = settle([lane.result])
+        return result.path if not isinstance(sink, FileSink) and result.path is not None else sink
+
+    def download_many(
+        self,
+        record_or_files: Any,
+        directory: Any,
+        *,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> List[FileResult]:
+        """Fetch the files of a record, or those given, several at a time.
+
+        :param record_or_files: a record, or Files of one.
+        :param directory: local, made if missing; keys come to stand below it as safe names.
+        :return: one result per file, in order.
+        :raises BatchError: some failed; ``.results`` tells which.
+
+        Otherwise like :meth:`download`.
+        """
+        with self._operation(progress, cancel, deadline) as operation:
+            calls = self._calls().watched(operation)
+            wanted = record_or_files if isinstance(record_or_files, (list, tuple)) else None
+            if wanted is None:
+                wanted = operation.call(lambda: self._listed(calls, record_or_files))
+            return settle(many.fetch(calls, operation, wanted, directory, self._workers))
+
+    def sync_dir(
+        self,
+        record_or_url: Any,
+        directory: Any,
+        *,
+        dry_run: bool = False,
+        delete: bool = False,
+        metadata: Optional[Mapping[str, Any]] = None,
+        transfer_type: str = "auto",
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> SyncResult:
+        """Make the files of a draft those of a directory; what is right already by its MD5 is left alone.
+
+        :param directory: local; keys are the paths of its files, relative to it.
+        :param dry_run: say what would be done, and do nothing.
+        :param delete: delete files of the draft that the directory does not have.
+        :return: keys that were uploaded, replaced, skipped and deleted.
+
+        Otherwise like :meth:`upload_many`.
+        """
+        files = self._drafts(self._place(record_or_url))
+        plan = sync(files, directory)
+        if dry_run:
+            return plan.result(delete)
+        pairs = [(item, mutable(metadata)) for item in plan.items]
+        if pairs:
+            mode = how(transfer_type)
+            self._send(record_or_url, pairs, mode, True, (progress, cancel, deadline))
+        for key in plan.extra if delete else ():
+            files.delete(key)
+        return plan.result(delete)
+
+    # -- which file is meant ----------------------------------------------------------------------------
+
+    def _place(self, thing: Any) -> Place:
+        return place_of(self._calls(), thing, lambda: path_of(self._repository()))
+
+    def _drafts(self, place: Place) -> FileCalls:
+        return FileCalls(self._calls(), place.files(writing=True)[0])
+
+    def _file(self, thing: Any, key: Optional[str]) -> Tuple[Place, str]:
+        place = self._place(thing)
+        if key is not None and place.key is not None and key != place.key:
+            raise UsageError(f"{thing!r} is a file already", hint="give the record, and the key")
+        found = key if key is not None else place.key
+        if found is None:
+            raise UsageError("which file is meant? A record has several", hint="give its key too")
+        return place, found
+
+    def _described(self, calls: Calls, thing: Any, key: Optional[str]) -> Tuple[File, FileCalls]:
+        place, found = self._file(thing, key)
+        if isinstance(thing, File):
+            return thing, FileCalls(calls, place.files()[0])
+        return self._first(place, lambda files: (files.read(found), files), calls)
+
+    def _listed(self, calls: Calls, record: Any) -> List[File]:
+        return self._first(self._place(record), FileCalls.list, calls)
+
+    def _first(self, place: Place, ask: Callable[[FileCalls], T], calls: Optional[Calls] = None) -> T:
+        """The first good answer: of the published record, or of its draft where that was not said."""
+        addresses = place.files()
+        for address in addresses[:-1]:
+            try:
+                return ask(FileCalls(calls or self._calls(), address))
+            except (NotFound, Forbidden):
+                continue
+        return ask(FileCalls(calls or self._calls(), addresses[-1]))
+
+
+def _where(where: Sequence[Any], key: Optional[str], sink: Any) -> Tuple[Optional[str], Any]:
+    """(key, sink) of ``download``'s arguments."""
+    given = list(where)
+    if given and sink is None:
+        sink = given.pop()
+    if given and key is None:
+        key = given.pop()
+    if given or sink is None or not (key is None or isinstance(key, str)):
+        raise UsageError(
+            "download() takes a file and a sink, or a record, a key and a sink",
+            hint="files.download(file, 'data.csv')",
+        )
+    return key, sink

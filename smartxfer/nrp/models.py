@@ -1,0 +1,112 @@
+"""What a repository answers about files.
+
+Source: NRP / Invenio protocol, sections 5 and 6.
+"""
+
+from typing import Any, Dict, List, Mapping, Optional
+
+import attrs
+
+from smartxfer.errors import TransferRefused
+from smartxfer.nrp.errors import told
+from smartxfer.structures import Structure, Word, secret
+from smartxfer.transfer.result import FileResult
+
+__all__ = ["File", "FileLinks", "FileStatus", "PartLink", "Transfer", "mutable", "taken"]
+
+
+def mutable(value: Any) -> Dict[str, Any]:
+    """A plain dict of one's own; of null, an empty one."""
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+class FileStatus(Word):
+    """How far a file is."""
+
+    PENDING: "FileStatus"
+    COMPLETED: "FileStatus"
+    FAILED: "FileStatus"
+
+
+FileStatus.PENDING = FileStatus("pending")
+FileStatus.COMPLETED = FileStatus("completed")
+FileStatus.FAILED = FileStatus("failed")
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class PartLink(Structure):
+    """Where one part of a multipart upload goes; ``part`` counts from 1."""
+
+    part: int
+    url: str = secret()
+    expiration: Optional[str] = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class FileLinks(Structure):
+    """Addresses of a file: what is known of it, its bytes, its commit, its parts while they are awaited."""
+
+    self_: str = ""
+    content: Optional[str] = None
+    commit: Optional[str] = None
+    parts: List[PartLink] = attrs.field(factory=list)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Transfer(Structure):
+    """How a file comes to the repository: ``type`` is L, F, M or R; ``part_size`` in bytes."""
+
+    type: str = "L"
+    parts: Optional[int] = None
+    part_size: Optional[int] = None
+    error: Any = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class File(Structure):
+    """A file of a record; ``size`` in bytes, ``checksum`` such as ``"md5:..."``.
+
+    ``metadata`` may be changed, and sent by ``files.update(file)``; ``result`` tells how an upload went.
+    """
+
+    key: str
+    size: Optional[int] = None
+    status: FileStatus = FileStatus.COMPLETED
+    checksum: Optional[str] = None
+    mimetype: Optional[str] = None
+    metadata: Any = attrs.field(factory=dict, converter=mutable)
+    links: FileLinks = attrs.field(factory=FileLinks)
+    transfer: Transfer = attrs.field(factory=Transfer)
+    access: Any = attrs.field(factory=dict, converter=mutable)
+    created: Optional[str] = None
+    updated: Optional[str] = None
+    file_id: Optional[str] = None
+    version_id: Optional[str] = None
+    bucket_id: Optional[str] = None
+    storage_class: Optional[str] = None
+    errors: Any = None
+    result: Optional[FileResult] = attrs.field(default=None, init=False)
+
+    @property
+    def md5(self) -> Optional[str]:
+        """The hex MD5 of the whole file, where the repository knows it.
+
+        A multipart upload to S3 has another checksum, ``multipart:...``, until the repository reckoned this.
+        """
+        algorithm, _, value = (self.checksum or "").partition(":")
+        return value.lower() if algorithm == "md5" and value else None
+
+
+def taken(entry: File) -> File:
+    """An entry that the repository answered.
+
+    :raises TransferRefused: it says in its ``errors`` that it took nothing.
+    """
+    if entry.errors:
+        raise TransferRefused(
+            f"{entry.key}: the repository answered well but took nothing: {told(entry.errors)}",
+            hint="send it again with replace=True",
+            errors=entry.errors,
+            file=entry,
+        )
+    return entry

@@ -1,0 +1,119 @@
+"""Parts of a multipart upload: to the repository itself, or to presigned addresses of its storage.
+
+Source: NRP / Invenio protocol, section 6, Multipart.
+"""
+
+import base64
+import hashlib
+import re
+import threading
+from typing import Dict, List, Mapping, Optional, Sequence
+
+from smartxfer.errors import ChecksumMismatch, DecodeError, HTTPError, RedirectRefused
+from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.models import File, taken
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.upload import Body
+from smartxfer.transport import Answer, Call, Origin
+from smartxfer.transport.origin import without_query
+
+__all__ = ["PartSender", "etag_of"]
+
+_MD5 = re.compile(r"[0-9a-f]{32}\Z")
+#: An ETag is no MD5 where the storage encrypts by keys of its own.
+_ENCRYPTED = (
+    "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-customer-algorithm",
+)
+
+
+def etag_of(digests: Sequence[str]) -> str:
+    """S3's ETag of an object made of parts, of their hex MD5s.
+
+    >>> etag_of(["0cc175b9c0f1b6a831c399e269772661"])
+    'e5aa2c8e46d7b4d2dc3b6d5fd7bb5b5e-1'
+    """
+    whole = hashlib.md5(b"".join(bytes.fromhex(digest) for digest in digests))
+    return f"{whole.hexdigest()}-{len(digests)}"
+
+
+class PartSender:
+    """Sends the parts of one file, and knows what was acknowledged."""
+
+    def __init__(self, files: FileCalls, entry: File, acknowledged: Mapping[int, str]) -> None:
+        self._files = files
+        self._key = entry.key
+        self._lock = threading.Lock()
+        self._links = self._addresses(entry)
+        self._renewed: Dict[int, str] = {}
+        #: Hex MD5 of each part that went to storage, by number from 0; "" where it could not be compared.
+        self._digests: Dict[int, str] = dict(acknowledged)
+
+    def send(self, part: Part, body: Body) -> None:
+        """One try of one part.
+
+        :raises TransferRefused: the repository answered well, but did not store it.
+        """
+        url = self._links.get(part.number + 1)
+        if url is None:
+            raise DecodeError(f"{self._key}: the repository awaits no part {part.number + 1}")
+        target = Origin.of(url)
+        home = self._files.calls.wire.origin
+        if home.trusts(target):
+            answer = self._files.calls.send("PUT", url, body=body, headers=_OCTETS)
+            taken(File.from_wire(answer.json(dict)))
+            self._digests[part.number] = ""
+            return
+        if home.scheme == "https" and target.scheme != "https":
+            raise RedirectRefused(f"a part is to go to {without_query(url)}: from https to http")
+        ours = hashlib.md5()
+        for block in body if not isinstance(body, bytes) else [body]:
+            ours.update(block)
+        try:
+            # The address is signed, and fails with a second kind of authentication.
+            proof = base64.b64encode(ours.digest()).decode("ascii")
+            answer = self._files.calls.make(Call("PUT", url, headers={"Content-MD5": proof}, body=body))
+        except HTTPError as error:
+            self._renew(part, url, error)
+            raise
+        self._digests[part.number] = self._compared(part, answer, ours.hexdigest())
+
+    def digest(self, part: Part) -> str:
+        """Hex MD5 of a part that was sent; "" where it is not known."""
+        return self._digests.get(part.number, "")
+
+    def digests(self, parts: Sequence[Part]) -> Optional[List[str]]:
+        """Hex MD5s of all parts, in order; None where some are not known."""
+        found = [self.digest(part) for part in parts]
+        return found if all(found) else None
+
+    def _compared(self, part: Part, answer: Answer, ours: str) -> str:
+        """The part's MD5, once the storage's ETag has been seen to be the same; "" where it is no MD5."""
+        theirs = answer.headers.get("ETag", "").strip('"').lower()
+        if not _MD5.match(theirs) or any(name in answer.headers for name in _ENCRYPTED):
+            return ""
+        if theirs != ours:
+            raise ChecksumMismatch(
+                f"{self._key}: the storage holds other bytes of part {part.number + 1} than were sent",
+                hint="run again: only what is missing is sent",
+                algorithm="md5",
+                expected=ours,
+                actual=theirs,
+            )
+        return ours
+
+    def _renew(self, part: Part, used: str, error: HTTPError) -> None:
+        """Ask for fresh addresses where one may have expired; each part may do so once."""
+        if error.status not in (400, 403) or part.number in self._renewed:
+            return
+        with self._lock:
+            if self._links.get(part.number + 1) == used:
+                self._links = self._addresses(self._files.read(self._key))
+        self._renewed[part.number] = used
+        error.retryable = error.retry_at_once = True
+
+    def _addresses(self, entry: File) -> Mapping[int, str]:
+        return {link.part: link.url for link in entry.links.parts}
+
+
+_OCTETS = {"Content-Type": "application/octet-stream"}

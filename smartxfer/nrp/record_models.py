@@ -1,0 +1,202 @@
+"""What a repository answers about itself, its callers and its records.
+
+Source: NRP / Invenio protocol, sections 1, 2 and 4.
+"""
+
+import copy
+from typing import Any, ClassVar, Dict, List, Mapping, Optional, Sequence
+
+import attrs
+
+from smartxfer.errors import UsageError
+from smartxfer.structures import Structure, to_wire, wire
+
+__all__ = [
+    "DraftWarning",
+    "Identity",
+    "Model",
+    "ModelLinks",
+    "Record",
+    "RecordLinks",
+    "RepositoryInfo",
+    "RepositoryLinks",
+    "document_of",
+]
+
+#: What only the repository says of a record.  A draft that is sent back goes without.
+_SERVER_ONLY = frozenset(
+    {"id", "created", "updated", "revision_id", "links", "errors", "status", "is_draft", "is_published"}
+    | {"expires_at", "versions", "parent", "deletion_status", "tombstone", "stats", "expanded", "ui"}
+)
+#: What one can say of a record's files; keys, sizes and checksums are the files' own.
+_OF_FILES = ("enabled", "order", "default_preview")
+
+
+class DraftWarning(UserWarning):
+    """A repository dropped fields of a draft that it finds invalid, and kept the draft without them."""
+
+
+def _own(value: Any) -> Dict[str, Any]:
+    """A plain dict of one's own, nested ones too; of null, an empty one."""
+    return copy.deepcopy(dict(value)) if isinstance(value, Mapping) else {}
+
+
+def _errors(value: Any) -> List[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class RecordLinks(Structure):
+    """Addresses around a record; those that are not named here are in ``extra``."""
+
+    self_: str = ""
+    self_html: Optional[str] = None
+    files: Optional[str] = None
+    archive: Optional[str] = None
+    publish: Optional[str] = None
+    review: Optional[str] = None
+    submit_review: Optional[str] = wire("submit-review", default=None)
+    record: Optional[str] = None
+    draft: Optional[str] = None
+    versions: Optional[str] = None
+    latest: Optional[str] = None
+    latest_html: Optional[str] = None
+    parent: Optional[str] = None
+    applicable_requests: Optional[str] = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Record(Structure):
+    """A record, published or a draft.
+
+    ``metadata`` is a plain dict of one's own: change it, and send it by ``records.update(record)``.  Nothing
+    is sent back by itself, and ``record["metadata"]`` stays what the repository said.  ``files`` is the
+    repository's mapping about the files, by key below ``entries``; ``client.files.list(record)`` has more.
+    ``errors`` tells of fields that were dropped: a list of ``{"field": ..., "messages": [...]}``.
+    """
+
+    id: str = attrs.field(converter=str)
+    revision_id: Optional[int] = None
+    metadata: Any = attrs.field(factory=dict, converter=_own)
+    files: Any = attrs.field(factory=dict, converter=_own)
+    links: RecordLinks = attrs.field(factory=RecordLinks)
+    parent: Any = attrs.field(factory=dict, converter=_own)
+    access: Any = attrs.field(factory=dict, converter=_own)
+    pids: Any = attrs.field(factory=dict, converter=_own)
+    custom_fields: Any = attrs.field(factory=dict, converter=_own)
+    versions: Any = attrs.field(factory=dict, converter=_own)
+    status: Optional[str] = None
+    is_draft: Optional[bool] = None
+    is_published: Optional[bool] = None
+    created: Optional[str] = None
+    updated: Optional[str] = None
+    expires_at: Optional[str] = None
+    errors: Any = attrs.field(factory=list, converter=_errors)
+
+
+def document_of(data: Any) -> Dict[str, Any]:
+    """The whole document of a record, as it is sent: without what only the repository says.
+
+    :param data: a Record, whose changed attributes count, or a plain mapping.
+    :raises UsageError: it is neither.
+    """
+    if not isinstance(data, Mapping):
+        raise UsageError(f"{type(data).__name__} where a Record or a dict was expected")
+    found = {name: copy.deepcopy(to_wire(value)) for name, value in data.items() if name not in _SERVER_ONLY}
+    if not isinstance(data, Record):
+        return found
+    for name in ("metadata", "access", "pids", "custom_fields", "files"):
+        value = getattr(data, name)
+        if value or name in found:
+            found[name] = copy.deepcopy(value)
+    found.get("access", {}).pop("status", None)
+    for name in ("files", "media_files"):
+        if isinstance(found.get(name), dict):
+            of_files = found[name]
+            found[name] = {word: of_files[word] for word in _OF_FILES if of_files.get(word) is not None}
+    return found
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Identity(Structure):
+    """Whom a repository takes the caller for; ``user_id`` where it says so."""
+
+    authenticated: bool
+    user_id: Optional[str] = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class ModelLinks(Structure):
+    """Addresses of a model; that of its records may carry a query."""
+
+    records: str = ""
+    drafts: Optional[str] = None
+    deposit: Optional[str] = None
+    html: Optional[str] = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Model(Structure):
+    """A kind of records; ``metadata`` is false where fields stand at the top of a record."""
+
+    type: str
+    name: Optional[str] = None
+    schema: Optional[str] = None
+    description: Optional[str] = None
+    version: Optional[str] = None
+    features: List[str] = attrs.field(factory=list)
+    metadata: bool = True
+    links: ModelLinks = attrs.field(factory=ModelLinks)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class RepositoryLinks(Structure):
+    """Addresses of a repository; ``api`` is always there."""
+
+    api: str = ""
+    self_: Optional[str] = None
+    models: Optional[str] = None
+    records: Optional[str] = None
+    drafts: Optional[str] = None
+    requests: Optional[str] = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class RepositoryInfo(Structure):
+    """A repository; ``transfers`` are the letters of its transfer types, ``features`` words for what it can.
+
+    ``invenio_version`` is a text: what its dots part are no fractions.
+    """
+
+    name: str = ""
+    description: Optional[str] = None
+    version: Optional[str] = None
+    invenio_version: Optional[str] = None
+    transfers: List[str] = attrs.field(factory=lambda: ["L"])
+    features: List[str] = attrs.field(factory=list)
+    default_model: Optional[str] = None
+    default_content_type: str = "application/json"
+    links: RepositoryLinks = attrs.field(factory=RepositoryLinks)
+
+    _ask_models: ClassVar[Any] = tuple
+    _models: ClassVar[Optional[Sequence[Model]]] = None
+
+    @property
+    def models(self) -> Sequence[Model]:
+        """Its models; asked when they are wanted first."""
+        if self._models is None:
+            ask: Any = self._ask_models
+            object.__setattr__(self, "_models", tuple(ask()))
+        return self._models or ()
+
+    def model(self, name: str) -> Model:
+        """The model of that type or name.
+
+        :raises UsageError: there is none.
+        """
+        named = [model for model in self.models if model.type == name]
+        named += [model for model in self.models if model.name == name]
+        if named:
+            return named[0]
+        there = ", ".join(model.type for model in self.models) or "none"
+        raise UsageError(f"no model {name!r}; there is {there}")

@@ -1,0 +1,351 @@
+"""``client.records``: records and drafts.
+
+Source: NRP / Invenio protocol, sections 3 and 4.
+"""
+
+import copy
+from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
+
+from smartxfer.errors import AuthError, Forbidden, NotFound, OutcomeUnknown, UsageError
+from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.discovery import INVENIO_JSON, drafts_of, is_zenodo, path_of, records_of
+from smartxfer.nrp.drafts import guard, kept, named, put
+from smartxfer.nrp.places import Place, place_of
+from smartxfer.nrp.publishing import Publisher
+from smartxfer.nrp.record_models import Identity, Record, RepositoryInfo, document_of
+from smartxfer.nrp.search import SCAN_PAGE, RecordSearch, Searcher, checked_page, search_params
+from smartxfer.transport.deleting import delete
+
+__all__ = ["RecordsClient", "whoami"]
+
+R = TypeVar("R", bound="RecordsClient")
+
+DRAFT, PUBLISHED = "draft", "published"
+
+
+class RecordsClient:
+    """Makes, reads, changes, searches and publishes records.
+
+    Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id
+    is accepted.  An address may be anything whose ``str()`` is one.
+
+    :param calls: makes the calls.
+    :param repository: what the repository says of itself.
+    """
+
+    def __init__(self, calls: Callable[[], Calls], repository: Callable[[], RepositoryInfo]) -> None:
+        self._calls = calls
+        self._repository = repository
+        self._model: Optional[str] = None
+        self._kind: Optional[str] = None
+
+    # -- views ------------------------------------------------------------------------------------------
+
+    def with_model(self: R, name: str) -> R:
+        """The records of one model, by its type or name."""
+        return self._view(_model=name)
+
+    @property
+    def draft_records(self: R) -> R:
+        """The same for drafts: ``read`` gives the draft, ``search`` one's own drafts."""
+        return self._view(_kind=DRAFT)
+
+    @property
+    def published_records(self: R) -> R:
+        """The same for what is published."""
+        return self._view(_kind=PUBLISHED)
+
+    def _view(self: R, **values: Optional[str]) -> R:
+        made = copy.copy(self)
+        vars(made).update(values)
+        return made
+
+    # -- one record -------------------------------------------------------------------------------------
+
+    def create(
+        self,
+        data: Mapping[str, Any],
+        *,
+        model: Optional[str] = None,
+        community: Optional[str] = None,
+        workflow: Optional[str] = None,
+        strict: bool = False,
+    ) -> Record:
+        """Make a draft.
+
+        :param data: ``metadata``, and what else there is: ``access``, ``files``, ``custom_fields``, ...
+            Files are enabled unless it says otherwise.
+        :param model: type or name of the record's model, where there are several.
+        :param community: id or slug of a community that is to review it.
+        :param workflow: that it is to follow (OARepo).
+        :param strict: True raises where the repository drops invalid fields.
+        :return: the draft; its ``errors`` name the fields that were dropped, and there is a DraftWarning.
+        :raises DraftInvalid: with ``strict``; the draft is there all the same, as ``record``.
+        :raises OutcomeUnknown: the answer was lost.
+
+        Source: NRP / Invenio protocol, section 4.
+        """
+        calls = self._calls()
+        document = document_of(data)
+        document.setdefault("files", {"enabled": True})
+        if workflow is not None:
+            document["parent"] = {**(data.get("parent") or {}), "workflow": workflow}
+        elif isinstance(data.get("parent"), Mapping) and not isinstance(data, Record):
+            document["parent"] = copy.deepcopy(dict(data["parent"]))
+        receiver = calls.get(calls.url("communities", community)).json(dict) if community else None
+        path = path_of(self._repository(), model or self._model)
+        try:
+            answer = calls.send("POST", calls.url(*path.split("/")), json=document, headers=self._headers())
+        except OutcomeUnknown as error:
+            error.hint = "look at records.draft_records.search(sort='newest') before making another one"
+            raise
+        record = kept(answer.json(dict), strict)
+        if receiver is not None:
+            review = {"receiver": {"community": receiver.get("id")}, "type": "community-submission"}
+            link = record.links.review or f"{self._base(record)}/draft/review"
+            calls.send("PUT", calls.own(link), json=review)
+            # Only now it has the link by which it is submitted.
+            seen = self._publisher(self._place(record)).record(f"{self._base(record)}/draft")
+            record = seen.but(errors=record.errors)
+        return record
+
+    def read(self, record: Any) -> Record:
+        """What is published; of a draft Record, or of a draft's address, the draft.
+
+        With ``draft_records``: the draft, or what is published where there is no draft.
+
+        :raises NotFound: there is none.
+
+        Source: NRP / Invenio protocol, section 4.
+        """
+        place = self._place(record)
+        draft = place.draft if self._kind is None else self._kind == DRAFT
+        publisher = self._publisher(place)
+        if not draft:
+            return publisher.record(place.base)
+        try:
+            return publisher.record(f"{place.base}/draft")
+        except (NotFound, Forbidden) as error:
+            missing = error
+        published = self._readable(publisher) if self._kind == DRAFT else None
+        if published is None:
+            raise missing
+        return published
+
+    def _readable(self, publisher: Publisher) -> Optional[Record]:
+        try:
+            return publisher.find(publisher.base)
+        except Forbidden:
+            return None
+
+    def update(
+        self, record_or_data: Any, *, if_revision: Optional[int] = None, strict: bool = False
+    ) -> Record:
+        """Replace a draft as a whole; what is left out is lost.
+
+        :param record_or_data: a Record, changed in place, or a dict with ``id`` or ``links``.
+        :param if_revision: the ``revision_id`` that it must have; files that are sent change it, too.
+        :param strict: as in :meth:`create`.
+        :return: the draft as the repository keeps it.
+        :raises Conflict: it has another revision.
+        :raises NotFound: there is no draft: ``edit_metadata`` makes one of what is published.
+
+        Source: NRP / Invenio protocol, section 4, ETag and revision.
+        """
+        self._not_published("update", "edit_metadata() makes a draft of it")
+        document = document_of(record_or_data)
+        draft = f"{self._base(named(record_or_data))}/draft"
+        guard(if_revision)
+        try:
+            return kept(put(self._calls(), draft, document, self._headers(), if_revision), strict)
+        except NotFound as error:
+            error.hint = error.hint or "what is published has no draft: edit_metadata(record) makes one"
+            raise
+
+    def delete(self, record: Any, *, if_revision: Optional[int] = None) -> None:
+        """Discard a draft, with its files.  Of what is published, the edit is discarded.
+
+        :raises UsageError: it is a published Record: see :meth:`retract_published`.
+        :raises Conflict: it has another revision than ``if_revision``.
+        :raises NotFound: there is no draft.
+
+        Source: NRP / Invenio protocol, section 4.
+        """
+        advice = "retract_published() removes what is published"
+        self._not_published("delete", advice)
+        if isinstance(record, Record) and record.is_published and not record.is_draft:
+            raise UsageError(f"{record.id} is published, and no draft", hint=advice)
+        self._delete(f"{self._base(record)}/draft", headers=guard(if_revision))
+
+    def _delete(self, url: str, **how: Any) -> None:
+        calls = self._calls()
+        calls.window.keep(calls.pause)
+        delete(calls.make, calls.describe("DELETE", url, **how))
+
+    # -- publishing and versions ------------------------------------------------------------------------
+
+    def publish(self, record: Any, *, submit: bool = False) -> Record:
+        """Publish a draft.  Where the answer is lost, the repository is asked; it is not published twice.
+
+        :param submit: True opens and submits the request that the repository wants, if it wants one.
+        :return: the published record.
+        :raises BadRequest: something is missing; ``errors`` names the fields.
+        :raises ReviewRequired: a community or a workflow has to consent; ``request`` is what there is of it.
+
+        Source: NRP / Invenio protocol, section 4.
+        """
+        place = self._place(record)
+        publisher = self._publisher(place)
+        draft = record if isinstance(record, Record) and record.is_draft else None
+        return publisher.publish(draft or publisher.record(f"{place.base}/draft"), submit)
+
+    def edit_metadata(self, record: Any) -> Record:
+        """A draft of what is published; the same one again, if there is one already.  Its files are locked.
+
+        :raises ReviewRequired: it takes a request.
+
+        Source: NRP / Invenio protocol, section 4.
+        """
+        publisher = self._publisher(self._place(record))
+        return publisher.follow_up(f"{publisher.base}/draft", "edit_published_record")
+
+    def new_version(self, record: Any, *, import_files: bool = False) -> Record:
+        """A draft of a new version, with another id; the same one again, if there is one already.
+
+        :param import_files: take the files over.
+        :raises Conflict: there are other files in the draft that was begun already.
+        :raises ReviewRequired: it takes a request.
+
+        Source: NRP / Invenio protocol, section 4.
+        """
+        publisher = self._publisher(self._place(record))
+        draft = publisher.follow_up(f"{publisher.base}/versions", "new_version")
+        return self.import_files(draft) if import_files else draft
+
+    def import_files(self, record: Any) -> Record:
+        """Take the files of the version before over to a draft of a new version.
+
+        :return: the draft, as it is then.
+        :raises Conflict: there are other files in it.
+
+        Source: NRP / Invenio protocol, sections 3 and 4.
+        """
+        publisher = self._publisher(self._place(record))
+        publisher.import_files(f"{publisher.base}/draft")
+        return publisher.record(f"{publisher.base}/draft")
+
+    def retract_published(self, record: Any, reason: str, *, note: str = "") -> None:
+        """Remove what is published; a tombstone stays.  For administrators mostly.
+
+        :param reason: id of a removal reason that the repository knows, such as ``"test-record"``.
+        :param note: shown on the tombstone.
+        :raises Forbidden: it is not for this caller to do.
+
+        Source: NRP / Invenio protocol, section 4.
+        """
+        body: Dict[str, Any] = {"removal_reason": {"id": reason}}
+        if note:
+            body["note"] = note
+        self._delete(self._base(record), json=body)
+
+    def versions(self, record: Any) -> List[Record]:
+        """All published versions of a record, the newest first."""
+        url = f"{self._base(record)}/versions"
+        found = Searcher(self._calls(), url, {}, self._headers()).pages(1, None, None)
+        return sorted(found, key=lambda version: version.versions.get("index") or 0, reverse=True)
+
+    def latest(self, record: Any) -> Record:
+        """The newest published version of a record."""
+        publisher = self._publisher(self._place(record))
+        return publisher.record(f"{publisher.base}/versions/latest")
+
+    # -- searching --------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        q: str = "",
+        *,
+        page: int = 1,
+        size: Optional[int] = None,
+        sort: Optional[str] = None,
+        all_versions: bool = False,
+        **facets: Any,
+    ) -> RecordSearch:
+        """What is published (with ``draft_records``: one's own drafts) and found by a query, page after page.
+
+        :param q: in the repository's query language; empty for all.
+        :param page: to begin with, from 1.
+        :param size: records per page; by default the repository's, 10.
+        :param sort: ``bestmatch``, ``newest``, ``oldest``, ``updated-desc``, ``updated-asc``, ...
+        :param all_versions: every version of a record, not only the newest.
+        :param facets: further arguments, a value or a list of them each.
+        :return: an iterator of Records; ``.total`` is the number of hits.
+        :raises BadRequest: while iterating: the repository does not take the query, the sort or the page.
+
+        Searches lag behind what was just written.  Source: NRP / Invenio protocol, section 4, Search page.
+        """
+        checked_page(page, size)
+        return self._searcher(q, all_versions, facets).pages(page, size, sort)
+
+    def scan(
+        self, q: str = "", *, size: int = SCAN_PAGE, all_versions: bool = False, **facets: Any
+    ) -> RecordSearch:
+        """The same for any number of hits, oldest first (one's own: as they were changed, or nearly so).
+
+        :param size: records per page.
+        :raises LimitExceeded: while iterating: too many records were created at the same moment.
+
+        Source: NRP / Invenio protocol, section 4, Search page.
+        """
+        checked_page(1, size)
+        wrong = {"page", "sort"} & set(facets)
+        if wrong:
+            raise UsageError(f"scan() takes no {wrong.pop()}: it gives everything, oldest first")
+        return self._searcher(q, all_versions, facets).everything(size)
+
+    def _searcher(self, q: str, all_versions: bool, facets: Mapping[str, Any]) -> Searcher:
+        drafts = self._kind == DRAFT
+        where = (drafts_of if drafts else records_of)(self._repository(), self._model)
+        narrowed = {"is_published": False} if drafts else {}
+        params = {**where["params"], **narrowed, **search_params(q, all_versions, facets)}
+        calls = self._calls()
+        return Searcher(calls, calls.own(where["url"]), params, self._headers())
+
+    # -- within -----------------------------------------------------------------------------------------
+
+    def _headers(self) -> Dict[str, str]:
+        """Asks for the record format of InvenioRDM where plain JSON is another one."""
+        return {"Accept": INVENIO_JSON} if is_zenodo(str(self._calls().wire.origin)) else {}
+
+    def _place(self, record: Any) -> Place:
+        return place_of(self._calls(), record, lambda: path_of(self._repository(), self._model))
+
+    def _base(self, record: Any) -> str:
+        return self._place(record).base
+
+    def _publisher(self, place: Place) -> Publisher:
+        return Publisher(self._calls(), place.base, self._headers())
+
+    def _not_published(self, verb: str, advice: str) -> None:
+        if self._kind == PUBLISHED:
+            raise UsageError(f"what is published cannot be {verb}d", hint=advice)
+
+
+def whoami(calls: Calls, known: bool) -> Identity:
+    """Whom the repository takes the caller for.
+
+    :param known: whether there is a token.
+    :raises AuthError: there is one, and the repository does not know it.
+
+    Source: NRP / Invenio protocol, section 2.
+    """
+    try:
+        answer = calls.get(f"{calls.api}/user/records", {"size": 1})
+    except Forbidden as error:
+        if not known:
+            return Identity(False)
+        refused = error
+    else:
+        return Identity(True, answer.headers.get("X-User-ID"))
+    data = {**vars(refused), "hint": "the token is wrong or has expired: make a new one in your settings"}
+    raise AuthError(f"the repository does not know the token: {refused.summary}", **data)

@@ -1,0 +1,112 @@
+"""The start of uploads: keys announced in one call, and what becomes of keys that are there already.
+
+Source: NRP / Invenio protocol, sections 3 (safety of repeating), 5 (Start) and 6.
+"""
+
+import logging
+from typing import Any, Dict, Mapping, Sequence
+
+import attrs
+
+from smartxfer.errors import BadRequest, Conflict, DecodeError, OutcomeUnknown
+from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.models import File, FileStatus
+from smartxfer.nrp.transfers import How
+
+__all__ = ["Plan", "announce"]
+
+log = logging.getLogger("smartxfer.nrp")
+
+#: How often a start is made when its answer is lost and nothing came of it.
+_STARTS = 4
+
+
+@attrs.frozen
+class Plan:
+    """One file as it is to be announced.
+
+    :param how: decided, not ``auto``.
+    :param size: bytes; None where the repository fetches them itself.
+    """
+
+    key: str
+    how: How
+    size: Any
+    metadata: Mapping[str, Any]
+
+    def payload(self) -> Dict[str, Any]:
+        """The element of the start's array."""
+        made: Dict[str, Any] = {"key": self.key}
+        if self.size is not None:
+            made["size"] = self.size
+        if self.metadata:
+            made["metadata"] = dict(self.metadata)
+        transfer = self.how.payload(self.size or 0)
+        if self.how.letter == "R":  # which are not checked, but told to whoever asks
+            made.update((name, transfer.pop(name)) for name in ("size", "checksum") if name in transfer)
+        return {**made, "transfer": transfer}
+
+    def fits(self, entry: File) -> bool:
+        """Whether a pending entry awaits just these bytes in just this way."""
+        expected = self.how.payload(self.size or 0)
+        if entry.transfer.type != self.how.letter or entry.status != FileStatus.PENDING:
+            return False
+        if self.how.letter != "M":
+            return self.how.letter == "L"
+        cut = (entry.transfer.parts, entry.transfer.part_size, entry.size)
+        return cut == (expected["parts"], expected["part_size"], self.size)
+
+
+def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str, File]:
+    """Start the uploads, in one call; the entries by key.
+
+    Of those that come back ``completed`` the caller has to see whether they are what is sent.
+
+    :param replace: whether what stands in the way is deleted first.
+    :raises Conflict: a key is taken by an upload of another kind that somebody began.
+    """
+    waiting = {plan.key: plan for plan in plans}
+    found: Dict[str, File] = {}
+    lost = None
+    for _ in range(_STARTS):
+        try:
+            listed = files.start([plan.payload() for plan in waiting.values()])
+        except (OutcomeUnknown, BadRequest) as error:
+            lost = error
+            there = {entry.key: entry for entry in files.list() if entry.key in waiting}
+            if isinstance(error, BadRequest) and not there:
+                raise
+        else:
+            entries = {entry.key: entry for entry in listed if entry.key in waiting}
+            missing = set(waiting) - set(entries)
+            if missing:
+                raise DecodeError(f"the repository started no upload for {sorted(missing)[0]!r}")
+            return {**found, **entries}
+        for key, entry in there.items():
+            plan = waiting.pop(key)
+            ours = plan.how.by_url and isinstance(lost, OutcomeUnknown)
+            if ours or plan.fits(entry) or (entry.status == FileStatus.COMPLETED and not replace):
+                found[key] = entry
+            else:
+                _clear(files, entry, replace)
+                waiting[key] = plan
+        if not waiting:
+            return found
+    assert lost is not None
+    raise lost
+
+
+def _clear(files: FileCalls, entry: File, replace: bool) -> None:
+    if not replace and entry.status == FileStatus.PENDING:
+        raise Conflict(
+            f"an upload of {entry.key!r} was begun in another way ({_told(entry)})",
+            hint="replace=True deletes it first; look whether somebody else is at it",
+            status=400,
+        )
+    log.info("%s is deleted, to be sent anew", entry.key)
+    files.delete(entry.key)
+
+
+def _told(entry: File) -> str:
+    transfer = entry.transfer
+    return f"{transfer.parts} parts of {transfer.part_size} bytes" if transfer.parts else transfer.type

@@ -1,0 +1,75 @@
+"""Sources and sinks by the names that nrp-cmd has for them.
+
+Source: NRP / Invenio protocol, section 7, Python surface.
+"""
+
+import os
+import sys
+from typing import Any, Union
+
+from smartxfer.transfer.sink import MemorySink
+from smartxfer.transfer.source import path_of
+
+__all__ = ["FileSink", "FileSource", "MemorySink", "MemorySource", "StandardInput", "unwrapped"]
+
+
+class _Named:
+    """A path that goes by the name of what it is for."""
+
+    def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        found = path_of(path)
+        if found is None:
+            raise TypeError(f"a path is expected, not {type(path).__name__}")
+        self.path = found
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+
+class FileSource(_Named):
+    """Reads a file of the file system, which is opened when its turn comes.
+
+    :param path: of the file; ``~`` is expanded.
+    """
+
+
+class FileSink(_Named):
+    """Writes a file of the file system, under its name only once it is complete and verified.
+
+    :param path: of the file, or of a directory; ``~`` is expanded, missing directories are made.
+    """
+
+
+class MemorySource:
+    """Reads bytes in memory.
+
+    :param data: bytes, bytearray or memoryview; not copied.
+    """
+
+    def __init__(self, data: Union[bytes, bytearray, memoryview]) -> None:
+        self.data = memoryview(data).cast("B")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self.data)} bytes)"
+
+
+class StandardInput:
+    """Reads standard input to its end."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+def unwrapped(source: Any) -> Any:
+    """What the engine reads instead of one of these; anything else as it is."""
+    if isinstance(source, MemorySource):
+        return source.data
+    if isinstance(source, StandardInput) or source is sys.stdin:
+        return sys.stdin.buffer
+    return source

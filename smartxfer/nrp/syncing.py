@@ -1,0 +1,87 @@
+"""A directory and the files of a draft: what differs.
+
+Source: NRP / Invenio protocol, section 5.
+"""
+
+import contextlib
+from pathlib import Path
+from typing import Any, List
+
+import attrs
+
+from smartxfer.errors import UsageError
+from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.keys import checked
+from smartxfer.nrp.models import File, FileStatus
+from smartxfer.transfer.digest import digest_of_source
+from smartxfer.transfer.source import path_of
+from smartxfer.transfer.tree import Item, collect
+
+__all__ = ["SyncPlan", "SyncResult", "sync"]
+
+
+@attrs.frozen
+class SyncResult:
+    """Keys, by what became of them (or would, in a dry run)."""
+
+    uploaded: List[str]
+    replaced: List[str]
+    skipped: List[str]
+    deleted: List[str]
+
+
+@attrs.frozen
+class SyncPlan:
+    """What is to be done.
+
+    :param items: what is to be sent.
+    :param replaced: keys of those that stand in the repository in another state.
+    :param skipped: keys that are right already.
+    :param extra: keys that the directory does not have.
+    """
+
+    items: List[Item]
+    replaced: List[str]
+    skipped: List[str]
+    extra: List[str]
+
+    def result(self, delete: bool) -> SyncResult:
+        """The plan as it is told."""
+        uploaded = [item.name for item in self.items if item.name not in self.replaced]
+        return SyncResult(uploaded, self.replaced, self.skipped, self.extra if delete else [])
+
+
+def sync(files: FileCalls, directory: Any) -> SyncPlan:
+    """Compare a directory with the files of a draft."""
+    root = path_of(directory)
+    if root is None or not root.is_dir():
+        raise UsageError(f"{directory!r} is not a directory", hint="upload() sends a single file")
+    items = _items(root.absolute())
+    there = {file.key: file for file in files.list()}
+    plan = SyncPlan([], [], [], sorted(set(there) - {item.name for item in items}))
+    for item in items:
+        known = there.get(item.name)
+        if known is not None and _same(item, known):
+            plan.skipped.append(item.name)
+            continue
+        plan.items.append(item)
+        if known is not None:
+            plan.replaced.append(item.name)
+    return plan
+
+
+def _items(root: Path) -> List[Item]:
+    prefix = f"{root.name}/"
+    items = [
+        attrs.evolve(item, name=item.name[len(prefix) :]) for item in collect([(root.name, root)], none=True)
+    ]
+    for item in items:
+        checked(item.name)
+    return items
+
+
+def _same(item: Item, file: File) -> bool:
+    if file.status != FileStatus.COMPLETED or file.size != item.size or file.md5 is None:
+        return False
+    with contextlib.closing(item.open_unchanged()) as source:
+        return digest_of_source(source, "md5") == file.md5

@@ -1,0 +1,238 @@
+"""Files on their way up: content or parts, each acknowledged; then the commit, and a look at what it says.
+
+Source: NRP / Invenio protocol, sections 3, 5 and 6.
+"""
+
+import logging
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import attrs
+
+from smartxfer.errors import (
+    ChecksumMismatch,
+    Conflict,
+    HTTPError,
+    IntegrityError,
+    NetworkError,
+    SizeMismatch,
+    SmartxferError,
+    TransferRefused,
+)
+from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.limits import connection
+from smartxfer.nrp.memory import Memory
+from smartxfer.nrp.models import File, FileStatus, taken
+from smartxfer.nrp.parts import PartSender, etag_of
+from smartxfer.nrp.starting import Plan, announce
+from smartxfer.transfer.hashed import HashedSource
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.plan import Part, cut
+from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.tree import Item
+from smartxfer.transfer.upload import Body, Upload, UploadLane
+
+__all__ = ["send_files"]
+
+log = logging.getLogger("smartxfer.nrp")
+
+CONTENT = {"Content-Type": "application/octet-stream"}
+#: Waits for a checksum that the repository reckons after the commit, in seconds.
+_CHECKSUM_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
+
+
+def send_files(
+    files: FileCalls,
+    operation: Operation,
+    pairs: Sequence[Tuple[Item, Plan]],
+    *,
+    replace: bool,
+    at_once: int,
+) -> List[Tuple[FileResult, Optional[File]]]:
+    """Send files; what became of each, and what the repository holds of those that arrived.
+
+    :param pairs: what is sent, and as what.
+    :param replace: delete first what stands in the way.
+    :param at_once: files at a time, and parts of one file.
+    """
+    watched = attrs.evolve(files, calls=files.calls.watched(operation))
+    for item, plan in pairs:
+        operation.reporter.queue(plan.key, item.size)
+    entries = operation.call(lambda: announce(watched, [plan for _, plan in pairs], replace))
+    sendings = [_Sending(files, operation, item, plan, entries[plan.key]) for item, plan in pairs]
+    lanes = [
+        UploadLane(sending.describe(), operation, at_once if sending.plan.how.letter == "M" else 1)
+        for sending in sendings
+    ]
+    try:
+        operation.run(lanes, at_once)
+    finally:
+        for sending in sendings:
+            sending.close()
+    return [(sending.told(lane.result), sending.stored) for sending, lane in zip(sendings, lanes)]
+
+
+class _Sending:
+    """One file's upload."""
+
+    def __init__(self, files: FileCalls, operation: Operation, item: Item, plan: Plan, entry: File) -> None:
+        self.plan = plan
+        #: What the repository holds, once it does.
+        self.stored: Optional[File] = None
+        self._single = attrs.evolve(files, calls=files.calls.untried(operation))
+        self._watched = attrs.evolve(files, calls=files.calls.watched(operation))
+        self._operation = operation
+        self._item = item
+        self._entry = entry
+        self._there = entry.status == FileStatus.COMPLETED
+        self._source: Optional[HashedSource] = None
+        self._memory: Optional[Memory] = None
+        self._parts: Optional[PartSender] = None
+        self._committing = False
+        #: Parts that an earlier run has sent; known once the upload begins.
+        self._acknowledged: Dict[int, str] = {}
+
+    def describe(self) -> Upload:
+        """The file as the engine wants it."""
+        return Upload(
+            name=self.plan.key,
+            open_source=self._open,
+            plan=self._cut,
+            send_part=self._send,
+            finish=self._finish,
+            acknowledged=self._acknowledged,
+            note=self._note,
+        )
+
+    def told(self, result: FileResult) -> FileResult:
+        """The engine's result; what was there before has not been sent."""
+        return attrs.evolve(result, resumed=result.bytes) if self._there and result.ok else result
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        if self._memory is not None:
+            self._memory.close()
+
+    def _open(self) -> HashedSource:
+        self._memory = Memory(self._single.base, self.plan.key)
+        if self.plan.how.letter == "M" and not self._there:
+            self._acknowledged.update(self._memory.resumed(self._item, self._entry))
+            self._parts = PartSender(self._single, self._entry, self._acknowledged)
+        self._source = HashedSource(self._item.open_unchanged(), "md5")
+        return self._source
+
+    def _cut(self, size: int) -> Sequence[Part]:
+        if self._there:
+            return []
+        if self._parts is None or not size:
+            return [Part(0, 0, size)]
+        return cut(size, self.plan.how.cut(size))
+
+    def _send(self, part: Part, body: Body) -> None:
+        with connection():
+            if self._parts is not None:
+                self._parts.send(part, body)
+                return
+            url = self._entry.links.content or self._single.url(self.plan.key, "content")
+            answer = self._single.calls.send("PUT", url, body=body, headers=CONTENT)
+            taken(File.from_wire(answer.json(dict)))
+
+    def _note(self, part: Part) -> None:
+        if self._parts is not None and self._memory is not None:
+            self._memory.note(part, self._parts.digest(part))
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def _finish(self) -> Tuple[str, Optional[str]]:
+        assert self._source is not None
+        ours = self._source.digest()
+        if self._there:
+            entry = self._entry
+            if (entry.size, entry.md5) != (self._source.size, ours):
+                raise Conflict(
+                    f"there is another file {self.plan.key!r} already",
+                    hint="replace=True deletes it first",
+                    status=400,
+                )
+            log.info("%s is there already, as it is here", self.plan.key)
+        else:
+            entry = self._committed()
+        try:
+            verified = self._verified(entry, ours)
+        except IntegrityError:
+            self._withdraw()
+            raise
+        if entry.metadata != dict(self.plan.metadata):
+            entry = self._watched.update(self.plan.key, {"metadata": dict(self.plan.metadata)})
+        if self._memory is not None:
+            self._memory.forget()
+            self._memory.close()
+        self.stored = entry
+        return verified
+
+    def _committed(self) -> File:
+        """The entry after the commit; where an answer was lost, a look comes before a repeat."""
+        url = self._entry.links.commit or self._single.url(self.plan.key, "commit")
+        return self._operation.retry(f"POST {url}", lambda: self._commit(url))
+
+    def _commit(self, url: str) -> File:
+        if self._committing:
+            entry = self._single.read(self.plan.key)
+            if entry.status == FileStatus.COMPLETED:
+                return entry
+        try:
+            answer = self._single.calls.send("POST", url)
+        except (NetworkError, HTTPError) as error:
+            self._committing = error.retryable
+            raise
+        return taken(File.from_wire(answer.json(dict)))
+
+    def _verified(self, entry: File, ours: str) -> Tuple[str, Optional[str]]:
+        """Compare what the repository says it holds with what was read here."""
+        assert self._source is not None
+        if entry.status != FileStatus.COMPLETED:
+            raise TransferRefused(f"{entry.key} is {entry.status} after its commit", file=entry)
+        if entry.size != self._source.size:
+            raise SizeMismatch(
+                f"{entry.key}: the repository holds {entry.size} of {self._source.size} bytes",
+                hint="it was deleted there; send it again",
+                expected=self._source.size,
+                actual=entry.size,
+            )
+        entry = self._with_checksum(entry)
+        checksum = entry.checksum or ""
+        if checksum.startswith("multipart:"):
+            digests = self._parts.digests(self._cut(self._source.size)) if self._parts is not None else None
+            if digests is None:
+                return "size", None
+            return "multipart", _same(entry, checksum.partition(":")[2].rpartition("-")[0], etag_of(digests))
+        if entry.md5 is None:
+            return "size", None
+        return "md5", _same(entry, entry.md5, ours)
+
+    def _with_checksum(self, entry: File) -> File:
+        """The entry, once its checksum is reckoned; as it is, where that takes long."""
+        for wait in _CHECKSUM_WAITS:
+            if entry.checksum:
+                break
+            self._operation.pause(wait)
+            entry = self._watched.read(self.plan.key)
+        return entry
+
+    def _withdraw(self) -> None:
+        """Delete what is complete in name only."""
+        try:
+            self._watched.delete(self.plan.key)
+        except SmartxferError as error:
+            log.warning("%s is wrong in the repository and could not be deleted: %s", self.plan.key, error)
+
+
+def _same(entry: File, theirs: str, ours: str) -> str:
+    if theirs.lower() != ours:
+        raise ChecksumMismatch(
+            f"{entry.key}: the repository holds other bytes than were read here",
+            hint="it was deleted there; send it again",
+            algorithm=str(entry.checksum).partition(":")[0],
+            expected=ours,
+            actual=theirs,
+        )
+    return str(entry.checksum)

@@ -1,0 +1,41 @@
+"""Keys of files: what is refused, and how the rest travels."""
+
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import requests
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer.errors import UsageError
+from smartxfer.nrp.keys import addressable, checked, encoded, followable
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["", "/a", "content", "a/content", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b", "\ud800", "k" * 1025],
+)
+def test_a_key_that_could_not_be_fetched_safely_is_refused(key: str) -> None:
+    with pytest.raises(UsageError, match="no file can be sent as"):
+        checked(key)
+
+
+def test_a_key_is_text() -> None:
+    with pytest.raises(UsageError, match="not bytes"):
+        checked(b"a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", ["a", "a/commit", "a//b", "content/a", "..a", "b c?#%&.txt", "čé.txt", "k" * 1024])
+def test_other_keys_are_sent_as_they_are(key: str) -> None:
+    assert checked(key) == key
+    assert addressable(key)
+    assert followable(key)
+
+
+@given(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=40))
+def test_what_stands_on_the_request_line_is_the_key(key: str) -> None:
+    if not addressable(key):
+        return
+    url = requests.Request("GET", f"http://localhost/files/{encoded(key)}").prepare().url
+    path = urlsplit(str(url)).path
+    assert unquote(path[len("/files/") :]) == key

@@ -1,0 +1,272 @@
+"""Publishing, and what follows: edits, versions, reviews."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import canned_records as canned
+import pytest
+import requests
+import responses
+from repository_stand import Stand
+
+from smartxfer.errors import (
+    BadRequest,
+    Conflict,
+    Forbidden,
+    NotFound,
+    OutcomeUnknown,
+    ServerError,
+)
+from smartxfer.nrp import Record, RepositoryClient
+
+PUBLISH = f"{canned.DRAFT_URL}/actions/publish"
+REVIEW = f"{canned.DRAFT_URL}/review"
+LOST = requests.ConnectionError("the connection broke")
+MISSING = [{"field": "files.enabled", "messages": ["Missing uploaded files."]}]
+
+
+@pytest.fixture
+def draft() -> Record:
+    """A draft as it was read."""
+    return Record.from_wire(canned.draft())
+
+
+def asked(web: responses.RequestsMock) -> List[str]:
+    """The requests after discovery: method and the path below the API."""
+    found = [call.request for call in web.calls if "well-known" not in str(call.request.url)]
+    return [f"{request.method} {str(request.url).partition('?')[0][len(canned.API) :]}" for request in found]
+
+
+# -- shapes ----------------------------------------------------------------------------------------------
+
+
+def test_a_draft_is_published_by_one_request(
+    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+) -> None:
+    web.add("POST", PUBLISH, status=202, json=canned.published())
+    assert api.records.publish(draft).is_published
+    assert len(asked(web)) == 1
+
+
+def test_by_its_id_the_draft_is_read_first(web: responses.RequestsMock, api: RepositoryClient) -> None:
+    web.add("GET", canned.DRAFT_URL, json=canned.draft())
+    web.add("POST", PUBLISH, status=202, json=canned.published())
+    assert api.records.publish(canned.RECORD).is_published
+    assert len(asked(web)) == 2
+
+
+def test_what_is_missing_is_told(web: responses.RequestsMock, api: RepositoryClient, draft: Record) -> None:
+    web.add("POST", PUBLISH, **canned.refusal(400, "A validation error occurred.", MISSING))
+    with pytest.raises(BadRequest, match="Missing uploaded files") as caught:
+        api.records.publish(draft)
+    assert caught.value.errors == MISSING
+
+
+def test_a_lost_answer_of_what_was_done(
+    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+) -> None:
+    web.add("POST", PUBLISH, body=LOST)
+    web.add("GET", canned.DRAFT_URL, **canned.GONE)
+    web.add("GET", canned.RECORD_URL, json=canned.published())
+    assert api.records.publish(draft).is_published
+    assert [line.split()[0] for line in asked(web)] == ["POST", "GET", "GET"]
+
+
+def test_a_lost_answer_of_what_was_not_done(
+    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+) -> None:
+    web.add("POST", PUBLISH, body=LOST)
+    web.add("POST", PUBLISH, status=202, json=canned.published())
+    web.add("GET", canned.DRAFT_URL, json=canned.draft())
+    assert api.records.publish(draft).is_published
+    assert [line.split()[0] for line in asked(web)] == ["POST", "GET", "POST"]
+
+
+def test_done_between_the_look_and_the_repeat(
+    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+) -> None:
+    web.add("POST", PUBLISH, body=LOST)
+    web.add("POST", PUBLISH, **canned.refusal(404, "Not found."))
+    web.add("GET", canned.DRAFT_URL, json=canned.draft())
+    web.add("GET", canned.DRAFT_URL, **canned.GONE)
+    web.add("GET", canned.RECORD_URL, json=canned.published())
+    assert api.records.publish(draft).is_published
+
+
+def test_an_edit_counts_as_published_once_its_draft_is_gone(
+    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+) -> None:
+    """The record before it is there all the time."""
+    web.add("POST", PUBLISH, body=LOST)
+    web.add("GET", canned.DRAFT_URL, json=canned.draft())
+    with pytest.raises(OutcomeUnknown, match="publish it again"):
+        api.records.publish(draft)
+
+
+def test_the_look_may_need_several_tries(
+    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+) -> None:
+    web.add("POST", PUBLISH, body=LOST)
+    web.add("GET", canned.DRAFT_URL, body=LOST)
+    web.add("GET", canned.DRAFT_URL, **canned.GONE)
+    web.add("GET", canned.RECORD_URL, status=502)
+    web.add("GET", canned.RECORD_URL, json=canned.published())
+    assert api.records.publish(draft).is_published
+
+
+def test_what_is_not_there_is_not_published(
+    web: responses.RequestsMock, api: RepositoryClient, draft: Record
+) -> None:
+    web.add("POST", PUBLISH, **canned.refusal(404, "Not found."))
+    with pytest.raises(NotFound):
+        api.records.publish(draft)
+    web.replace("POST", PUBLISH, status=500)
+    with pytest.raises(ServerError):
+        api.records.publish(draft)
+    assert len(asked(web)) == 2
+
+
+def test_an_edit_is_begun_again_where_the_answer_is_lost(
+    web: responses.RequestsMock, api: RepositoryClient
+) -> None:
+    web.add("POST", canned.DRAFT_URL, body=LOST)
+    web.add("POST", canned.DRAFT_URL, status=201, json=canned.draft(is_published=True))
+    assert api.records.edit_metadata(canned.RECORD_URL).is_draft
+
+
+def new_version(web: responses.RequestsMock, have: List[Any], want: List[Any]) -> None:
+    """Answers of a new version whose files were imported before."""
+    new = f"{canned.API}/records/new-1"
+    web.add("POST", f"{canned.RECORD_URL}/versions", status=201, json=canned.draft(id="new-1"))
+    message = "Please remove all files first."
+    web.add("POST", f"{new}/draft/actions/files-import", **canned.refusal(400, message))
+    web.add("GET", f"{new}/versions/latest", json=canned.published())
+    web.add("GET", f"{new}/draft/files", json={"enabled": True, "entries": have})
+    web.add("GET", f"{canned.RECORD_URL}/files", json={"enabled": True, "entries": want})
+
+
+def test_files_that_were_imported_before(web: responses.RequestsMock, api: RepositoryClient) -> None:
+    entry = {"key": "a.txt", "checksum": "md5:1"}
+    new_version(web, [{**entry, "status": "completed"}], [entry])
+    web.add("GET", f"{canned.API}/records/new-1/draft", json=canned.draft(id="new-1"))
+    assert api.records.new_version(canned.RECORD, import_files=True).id == "new-1"
+
+
+def test_other_files_stand_in_the_way(web: responses.RequestsMock, api: RepositoryClient) -> None:
+    new_version(web, [{"key": "a.txt", "checksum": "md5:2"}], [{"key": "a.txt", "checksum": "md5:1"}])
+    with pytest.raises(Conflict, match="remove all files"):
+        api.records.new_version(canned.RECORD, import_files=True)
+
+
+def test_the_newest_version_is_where_it_is_redirected_to(
+    web: responses.RequestsMock, api: RepositoryClient
+) -> None:
+    newest = f"{canned.API}/records/new-1"
+    redirect: Dict[str, Any] = {"status": 301, "headers": {"Location": newest}, "json": {"location": newest}}
+    web.add("GET", f"{canned.RECORD_URL}/versions/latest", **redirect)
+    web.add("GET", newest, json=canned.published(id="new-1"))
+    assert api.records.latest(canned.RECORD).id == "new-1"
+    assert web.calls[2].request.headers["Authorization"]
+
+
+# -- behaviour -------------------------------------------------------------------------------------------
+
+
+def a_draft(client: RepositoryClient) -> Record:
+    """A new draft with a file, that could be published."""
+    draft = client.records.create({"metadata": canned.METADATA})
+    client.files.upload(draft, "a.txt", {"description": "d"}, b"ACGT")
+    return draft
+
+
+def test_a_whole_life(stand: Stand, live: RepositoryClient) -> None:
+    record = live.records.publish(a_draft(live))
+    assert (record.is_published, record.is_draft, record.id in stand.site.published()) == (True, False, True)
+    assert live.records.draft_records.read(record.id).is_published
+
+    edited = live.records.edit_metadata(record)
+    assert live.records.edit_metadata(record.id).id == edited.id == record.id
+    edited.metadata["title"] = "Better"
+    live.records.update(edited)
+    assert live.records.publish(edited).metadata["title"] == "Better"
+
+    draft = live.records.new_version(record, import_files=True)
+    assert live.records.new_version(record, import_files=True).id == draft.id != record.id
+    assert stand.site.files(draft.id) == {"a.txt": 4}
+    draft.metadata.setdefault("publication_date", "2026-11-21")
+    following = live.records.publish(live.records.update(draft))
+    assert live.records.latest(record).id == following.id
+    assert [version.id for version in live.records.versions(record)] == [following.id, record.id]
+
+
+def test_what_stands_in_the_way_of_publishing(live: RepositoryClient) -> None:
+    draft = live.records.create({"metadata": canned.METADATA})
+    with pytest.raises(BadRequest) as caught:
+        live.records.publish(draft)
+    assert "files.enabled" in [problem["field"] for problem in caught.value.errors]
+    with pytest.raises(NotFound):
+        live.records.publish("zzzzz-zzzzz")
+
+
+@pytest.mark.parametrize("edit", [False, True])
+def test_a_publication_whose_answer_is_lost_for_real(
+    stand: Stand, live: RepositoryClient, edit: bool
+) -> None:
+    draft = a_draft(live)
+    if edit:
+        draft = live.records.edit_metadata(live.records.publish(draft))
+    fault = stand.fault(f"POST /api/records/{draft.id}/draft/actions/publish", "lose-answer")
+    assert live.records.publish(draft).is_published
+    assert (fault.fired, stand.site.published().count(draft.id)) == (1, 1)
+    assert stand.site.count(f"POST /api/records/{draft.id}/draft/actions/publish") == (2 if edit else 1)
+
+
+def test_a_publication_that_breaks_before_it_is_done(stand: Stand, live: RepositoryClient) -> None:
+    draft = a_draft(live)
+    stand.fault(f"POST /api/records/{draft.id}/draft/actions/publish", "reset-before")
+    assert live.records.publish(draft).is_published
+
+
+@pytest.mark.parametrize("step", ["versions", "draft"])
+def test_what_follows_is_begun_once_where_the_answer_is_lost(
+    stand: Stand, live: RepositoryClient, step: str
+) -> None:
+    record = live.records.publish(a_draft(live))
+    before = set(stand.site.drafts())
+    stand.fault(f"POST /api/records/{record.id}/{step}", "lose-answer")
+    begin = live.records.new_version if step == "versions" else live.records.edit_metadata
+    draft = begin(record)
+    assert set(stand.site.drafts()) - before == {draft.id}
+
+
+def test_an_import_whose_answer_is_lost(stand: Stand, live: RepositoryClient) -> None:
+    record = live.records.publish(a_draft(live))
+    stand.fault("POST /api/records/*/draft/actions/files-import", "lose-answer")
+    draft = live.records.new_version(record, import_files=True)
+    assert stand.site.read(draft.id, "a.txt") == b"ACGT"
+
+
+def test_retracting_is_for_administrators(stand: Stand, live: RepositoryClient) -> None:
+    record = live.records.publish(a_draft(live))
+    with pytest.raises(Forbidden):
+        live.records.retract_published(record, "test-record")
+    administrator = stand.client(token=stand.site.superuser_token)
+    administrator.records.retract_published(record, "test-record")
+    with pytest.raises(NotFound) as caught:
+        live.records.read(record.id)
+    assert caught.value.status == 410
+
+
+def test_models_of_a_running_repository() -> None:
+    stand = Stand(models=("datasets", "papers"))
+    try:
+        client = stand.client()
+        data: Dict[str, Any] = {"metadata": canned.METADATA, "files": {"enabled": False}}
+        papers = client.records.with_model("papers")
+        record = papers.publish(papers.create(data))
+        assert "/api/papers/" in record.links.self_
+        assert papers.read(record.id).id == client.records.read(record).id == record.id
+        assert (papers.search().total, client.records.with_model("datasets").search().total) == (1, 0)
+    finally:
+        stand.close()
