@@ -23,12 +23,16 @@ class FileSender:
     part_request = "PUT /rest.php/file/*/chunk/*"
     bytes_request = "GET /download.php*"
     create_request = "POST /rest.php/transfer*"
+    #: Requests by which a download that goes on finds out first whether ranges are known.
+    probes = 0
     #: Options of a download that is compared with the server's digest.
     verified: Dict[str, str] = {}
     #: Options of a client that does one thing at a time.
     one_by_one = {"concurrent_files": 1, "concurrent_chunks": 1}
     #: Names that the service cannot have, with the reason.
     impossible: Dict[str, str] = {}
+    #: What a download of such a name ends with, and what it says.
+    refusal = (ValueError, r"\.\.")
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server

@@ -6,6 +6,7 @@ A service that joins adds one module with one class; what it cannot do it declar
 from typing import Any, List
 
 from filesender_service import FileSender
+from nrp_service import Nrp
 from smartfile_service import SmartFile
 
 #: What the suite asks of every service.
@@ -27,7 +28,7 @@ CAPABILITIES = (
 )
 
 
-SERVICES: List[Any] = [FileSender, SmartFile]
+SERVICES: List[Any] = [FileSender, SmartFile, Nrp]
 
 
 def matrix() -> str:

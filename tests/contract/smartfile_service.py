@@ -43,6 +43,8 @@ class SmartFile:
     bytes_request = "GET /api/2/path/data/*"
     #: Nothing is announced: whatever is changed is changed by such a request.
     create_request = "POST *"
+    #: Requests by which a download that goes on finds out first whether ranges are known.
+    probes = 0
     #: Options of a download that is compared with the server's digest.
     verified = {"checksum": "sha256"}
     #: Options of a client that does one thing at a time.
@@ -54,6 +56,8 @@ class SmartFile:
         "../a.txt": "protocols/smartfile 1: no request names what has .. in it",
         "dir/x": "protocols/smartfile 3: where dir is a file, it is no directory",
     }
+    #: What a download of such a name ends with, and what it says.
+    refusal = (ValueError, r"\.\.")
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server

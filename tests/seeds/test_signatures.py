@@ -6,34 +6,15 @@ What we add is keyword-only and stands in the table too, so that an addition is 
 from __future__ import annotations
 
 import inspect
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Tuple
 
-import attrs
+import nrp_rows
 import pytest
+from signature_row import REQUIRED, Row
 
 import smartxfer
-from smartxfer import filesender, smartfile
+from smartxfer import filesender, nrp, smartfile
 from smartxfer.smartfile import sync
-
-#: Stands for a parameter without a default.
-REQUIRED = inspect.Parameter.empty
-Parameters = Sequence[Tuple[str, Any]]
-
-
-@attrs.frozen
-class Row:
-    """One name of a vendor's page.
-
-    :param name: dotted, as it is imported; the page's own spelling.
-    :param parameters: (name, default) in the page's order, without ``self``.
-    :param ours: keyword-only parameters that the page does not have; ``**options`` for a catch-all.
-    """
-
-    name: str
-    thing: Callable[..., Any]
-    parameters: Parameters = ()
-    ours: Tuple[str, ...] = ()
-
 
 _WATCHED = ("progress", "cancel", "deadline")
 _CLIENT = filesender.FileSenderClient
@@ -146,7 +127,7 @@ SMARTFILE = [
 ]
 
 #: A service joins here: its rows, its attributes, its types.
-SERVICES: Dict[str, List[Row]] = {"filesender": FILESENDER, "smartfile": SMARTFILE}
+SERVICES: Dict[str, List[Row]] = {"filesender": FILESENDER, "smartfile": SMARTFILE, "nrp": nrp_rows.NRP}
 
 _URL = "http://127.0.0.1:1"
 
@@ -164,6 +145,7 @@ ATTRIBUTES = [
     ("GuestAuth", filesender.GuestAuth("v"), "guest_token", "v"),
     ("GuestAuth", filesender.GuestAuth("v", "s", "c"), "security_token", "s"),
     ("GuestAuth", filesender.GuestAuth("v", "s", "c"), "csrf_token", "c"),
+    *nrp_rows.ATTRIBUTES,
 ]
 
 #: (module, name): types that the pages link to, and what ``smartxfer`` itself offers.
@@ -189,6 +171,7 @@ NAMES = [
         for name in ("APIError", "BasicClient", "OAuthClient", "RequestError", "ResponseError", "SyncClient")
     ],
     (sync, "SyncClient"),
+    *nrp_rows.NAMES,
     *[
         (smartxfer, name)
         for name in (
@@ -196,6 +179,7 @@ NAMES = [
             "FileSenderClient",
             "GuestAuth",
             "OAuthClient",
+            "RepositoryClient",
             "SmartxferError",
             "SyncClient",
             "UserAuth",
@@ -214,6 +198,8 @@ def _split(thing: Callable[..., Any]) -> Tuple[List[Tuple[str, Any]], List[str],
             continue
         if parameter.kind is parameter.VAR_KEYWORD:
             by_name.append(f"**{parameter.name}")
+        elif parameter.kind is parameter.VAR_POSITIONAL:
+            by_place.append((f"*{parameter.name}", parameter.default))
         elif parameter.kind is parameter.KEYWORD_ONLY:
             by_name.append(parameter.name)
             if parameter.default is REQUIRED:
@@ -331,3 +317,38 @@ def test_the_errors_of_smartfile_stand_in_our_tree() -> None:
 def test_calling_a_client_is_get() -> None:
     assert _BASIC.__call__ is _BASIC.get
     assert _OAUTH.__call__ is _OAUTH.get
+
+
+@pytest.mark.parametrize("owner", nrp_rows.OWNERS, ids=lambda owner: nrp_rows.OWNERS[owner])
+def test_no_method_of_nrp_was_forgotten(owner: Any) -> None:
+    """As above, for each class of the NRP client."""
+    public = {name for name in dir(owner) if not name.startswith("_")} - {"draft_records"}
+    rows = [row.name.partition(".") for row in nrp_rows.NRP]
+    listed = {method for name, _, method in rows if name == nrp_rows.OWNERS[owner] and method}
+    assert public == listed | set(nrp_rows.ADDED[owner])
+    assert listed.isdisjoint(nrp_rows.ADDED[owner])
+
+
+@pytest.mark.parametrize(
+    ("method", "by_place", "by_name"),
+    [
+        pytest.param(method, by_place, by_name, id=f"{method.__name__}-{number}")
+        for number, (method, by_place, by_name) in enumerate(nrp_rows.FORMS)
+    ],
+)
+def test_every_form_of_the_reference_of_nrp_is_taken(
+    method: Any, by_place: Tuple[Any, ...], by_name: Dict[str, Any]
+) -> None:
+    bound = inspect.signature(method).bind(None, *by_place, **by_name)
+    assert set(by_name) <= set(bound.arguments)
+
+
+def test_drafts_are_records_too() -> None:
+    records = nrp.get_client(_URL).records
+    assert type(records.draft_records) is type(records)
+
+
+def test_the_errors_of_nrp_stand_in_our_tree() -> None:
+    assert nrp.RepositoryError is smartxfer.SmartxferError
+    assert issubclass(nrp.RepositoryCommunicationError, nrp.RepositoryError)
+    assert issubclass(nrp.RepositoryClientError, nrp.RepositoryCommunicationError)

@@ -1,0 +1,350 @@
+"""Refusals, waits and dead lines of a download, and many files of which some fail.
+
+F01, F09 to F11, F18, F19, F22, F39, F41, F48, F49.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+from nrp_stage import DOWNLOAD, ENTRY, LIST, SMALL, Polling, Served, Stage
+from rawserver import RawServer, answering, refused_port
+from stage import noise, waits
+
+from smartxfer.errors import (
+    AuthError,
+    BadRequest,
+    BatchError,
+    Cancelled,
+    ClientError,
+    Conflict,
+    DeadlineExceeded,
+    Forbidden,
+    IntegrityError,
+    NetworkError,
+    NotFound,
+    RateLimited,
+    ReadTimeout,
+    ServerError,
+    Stalled,
+    TooLarge,
+)
+from smartxfer.local import LocalServer
+from smartxfer.nrp import File, get_client
+from smartxfer.transport import RetryPolicy
+
+WINDOW = 0.5
+SLOW = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=WINDOW)
+USERS = {"ann": "token-of-ann"}
+
+
+@pytest.fixture(params=["local", "s3"])
+def stage(request: Any, tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, request.param) as stage:
+        yield stage
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, "local") as stage:
+        yield stage
+
+
+# -- no connection ------------------------------------------------------------------------------------------
+
+
+def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
+    """Broken by an error at the first refusal, or by a wait over the cap."""
+    with refused_port() as port:
+        pass
+    site = {"port": port, "users": USERS}
+    servers: List[LocalServer] = []
+
+    def start() -> None:
+        servers.append(LocalServer(tmp_path / "data", nrp=site).start())
+
+    clock = Polling(wait2=start)
+    start()
+    try:
+        record = servers[0].nrp.create(files={"a.bin": SMALL}, published=True)
+        with get_client(servers[0].nrp.url, token=USERS["ann"], clock=clock) as api:
+            file = api.files.read(record, "a.bin")
+            servers[0].stop()
+            path = api.files.download(file, tmp_path / "a.bin")
+    finally:
+        for server in servers:
+            server.stop()
+    assert path.read_bytes() == SMALL
+    assert clock.waits == [0.5, 1.0]
+    assert len(waits(log.records)) == 2
+
+
+# -- come back later ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [429, 503])
+@pytest.mark.parametrize("match", [LIST, "bytes"])
+def test_f09_turned_away_twice(stage: Served, match: str, code: int) -> None:
+    clock = Polling()
+    fault = stage.fault(stage.bytes if match == "bytes" else match, f"status {code} retry-after=7", times=2)
+    stage.client(clock=clock, retry=RetryPolicy()).files.download_many(stage.small, stage.out)
+    assert (clock.waits, fault.fired) == ([7.0, 7.0], 2)
+    assert (stage.out / "small.bin").read_bytes() == SMALL
+
+
+@pytest.mark.parametrize("code", [500, 502, 504])
+@pytest.mark.parametrize("match", [LIST, "bytes"])
+def test_f10_retry_after_means_nothing_elsewhere(stage: Served, match: str, code: int) -> None:
+    """Broken by a wait for the rest of the window: the header stands on every answer of a real server."""
+    clock = Polling()
+    stage.fault(stage.bytes if match == "bytes" else match, f"status {code} retry-after=50")
+    stage.client(clock=clock, retry=RetryPolicy()).files.download_many(stage.small, stage.out)
+    assert clock.waits == [0.5]
+    assert (stage.out / "small.bin").read_bytes() == SMALL
+
+
+@pytest.mark.parametrize(("value", "least", "most"), [("date+3", 2, 4), ("date-60", 0, 0), ("soon", 0, 0.5), ("-5", 0, 0.5)])
+def test_f10_every_way_of_saying_so(local: Served, value: str, least: float, most: float) -> None:
+    clock = Polling()
+    local.fault(DOWNLOAD, f"status 429 retry-after={value}")
+    local.client(clock=clock, retry=RetryPolicy()).files.download_many(local.small, local.out)
+    [wait] = clock.waits
+    assert least <= wait <= most
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_f10_a_day(stage: Served, code: int) -> None:
+    """Broken by a wait without a cap: the clock would have slept a day."""
+    clock = Polling()
+    stage.fault(stage.bytes, f"status {code} retry-after=86400")
+    with pytest.raises(RateLimited if code == 429 else ServerError, match="86400"):
+        stage.client(clock=clock, retry=RetryPolicy()).files.download_many(stage.small, stage.out)
+    assert (clock.waits, stage.left()) == ([], [])
+
+
+def test_f10_a_window_that_is_used_up(tmp_path: Path) -> None:
+    """Broken by a pace that is kept only once the server refuses: a 429 costs a request of the next window."""
+    links = {"self": "/api/records/abcde-12345/files/a.bin"}
+    info = b'{"invenio_version": "14", "name": "n", "transfers": ["L"], "links": {}}'
+    used_up = ["X-RateLimit-Remaining: 0", "Retry-After: 9"]
+
+    def reply(request: Any, peer: Any) -> None:
+        if request.path.endswith("/content"):
+            peer.answer(200, SMALL, *used_up)
+        else:
+            peer.answer(200, info, "Content-Type: application/json", "Retry-After: 9", "X-RateLimit-Remaining: 7")
+
+    clock = Polling()
+    with RawServer(answering(reply)) as server:
+        file = File.from_wire({"key": "a.bin", "size": len(SMALL), "links": {"self": server.url + links["self"]}})
+        with get_client(server.url, token="t", clock=clock) as api:
+            for number in range(3):
+                assert api.files.download(file, tmp_path / f"{number}").read_bytes() == SMALL
+                assert clock.waits == [9.0] * number
+    assert sum(request.path.endswith("/content") for request in server.requests) == 3
+
+
+# -- no, for good -------------------------------------------------------------------------------------------
+
+REFUSALS = [
+    (400, BadRequest),
+    (401, AuthError),
+    (403, Forbidden),
+    (404, NotFound),
+    (405, ClientError),
+    (409, Conflict),
+    (410, NotFound),
+    (412, Conflict),
+    (413, TooLarge),
+    (416, ClientError),
+    (422, ClientError),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), REFUSALS)
+def test_f11_what_another_try_does_not_mend(local: Served, code: int, kind: Any) -> None:
+    fault = local.fault(DOWNLOAD, f"status {code} body=json:no", times=None)
+    with pytest.raises(kind) as caught:
+        local.fetch(local.small)
+    assert (fault.fired, caught.value.status, local.left()) == (1, code, [])
+    assert isinstance(caught.value, OSError)
+
+
+@pytest.mark.parametrize("code", [204, 206, 304])
+def test_f11_answers_that_are_no_file(stage: Served, code: int) -> None:
+    """Broken by a success that has no bytes."""
+    stage.fault(stage.bytes, f"status {code}", times=None)
+    with pytest.raises(IntegrityError, match=f"unexpected answer {code}"):
+        stage.fetch(stage.small)
+    assert stage.left() == []
+
+
+def test_f11_a_page_in_place_of_a_file(stage: Served) -> None:
+    """F35: broken by a page of a proxy that is kept under the file's name."""
+    stage.fault(stage.bytes, "status 200 body=html", times=None)
+    with pytest.raises(IntegrityError, match="38 bytes where 1000 were promised"):
+        stage.fetch(stage.small)
+    assert stage.left() == []
+
+
+def test_f11_a_stranger_is_told_so(local: Served) -> None:
+    """A wrong token is no 401 there: the hint says how to find out."""
+    draft = local.record(SMALL)
+    with pytest.raises(Forbidden) as caught:
+        local.client(token="wrong").files.download(draft, "a.bin", local.out)
+    assert "whoami" in str(caught.value.hint)
+    assert local.client(token="wrong").files.download(local.small, "small.bin", local.out).read_bytes() == SMALL
+
+
+# -- dead lines ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_f18_a_download_drips(stage: Served) -> None:
+    """Broken by each byte that comes within the time-out."""
+    stage.fault(stage.bytes, "drip 1/0.2")
+    api = stage.client(retry=SLOW)
+    started = time.monotonic()
+    with pytest.raises(Stalled, match="less than 1024 bytes/s"):
+        api.files.download_many(stage.small, stage.out)
+    assert WINDOW <= time.monotonic() - started < WINDOW + 1
+    assert "small.bin" not in stage.left()
+
+
+def test_f18_a_download_drips_once(stage: Served) -> None:
+    stage.fault(stage.bytes, "drip 1/0.1")
+    result = stage.fetch(stage.small, retry=RetryPolicy(backoff=0, stall_window=0.3))
+    assert result.retries == 1
+    assert (stage.out / "small.bin").read_bytes() == SMALL
+
+
+@pytest.mark.parametrize("effect", ["stall", "no-answer"])
+def test_f19_headers_never_come(stage: Served, effect: str) -> None:
+    fault = stage.fault(stage.bytes, effect)
+    result = stage.fetch(stage.small, timeout=(10, 0.2))
+    assert (result.retries, fault.fired) == (1, 1)
+    stage.fault(stage.bytes, effect, times=2)
+    (stage.out / "small.bin").unlink()
+    with pytest.raises(ReadTimeout) as caught:
+        stage.fetch(stage.small, timeout=(10, 0.2), retry=RetryPolicy(backoff=0, attempts=2))
+    assert isinstance(caught.value, TimeoutError)
+
+
+@pytest.mark.parametrize("effect", ["stall", "drip 1/0.05"])
+def test_f22_a_cancel_ends_it(stage: Served, effect: str) -> None:
+    """F22: within 2 s, and a second run goes on."""
+    fault = stage.fault(stage.bytes, effect)
+    cancel = threading.Event()
+    at: List[float] = []
+
+    def stop() -> None:
+        assert fault.wait(20)
+        at.append(time.monotonic())
+        cancel.set()
+
+    stopper = threading.Thread(target=stop)
+    stopper.start()
+    with pytest.raises(Cancelled):
+        stage.fetch(stage.small, cancel=cancel)
+    assert time.monotonic() - at[0] < 2
+    stopper.join()
+    stage.server.clear_faults()
+    stage.fetch(stage.small)
+    assert (stage.out / "small.bin").read_bytes() == SMALL
+
+
+def test_f19_a_deadline(stage: Served) -> None:
+    stage.fault(stage.bytes, "stall")
+    started = time.monotonic()
+    with pytest.raises(DeadlineExceeded):
+        stage.fetch(stage.small, deadline=0.3)
+    assert time.monotonic() - started < 2
+    assert "small.bin" not in stage.left()
+
+
+def test_f41_the_callback_raises(stage: Served) -> None:
+    """Broken by a callback that is asked again, or by its error that is lost."""
+
+    class Enough(Exception):
+        pass
+
+    told: List[Any] = []
+
+    def refuse(event: Any) -> None:
+        if event.done:
+            told.append(event)
+            raise Enough("stop here")
+
+    with pytest.raises(Cancelled) as caught:
+        stage.client().files.download(stage.id, "a.bin", stage.out, progress=refuse)
+    assert isinstance(caught.value.__cause__, Enough)
+    assert len(told) == 1
+    assert "a.bin" not in stage.left()
+
+
+# -- many ---------------------------------------------------------------------------------------------------
+
+
+def test_f39_one_of_a_hundred(stage: Served) -> None:
+    """The others come; the error tells which did not; a second run fetches that one."""
+    files = {f"{number:02}.bin": noise(100 + number, number) for number in range(100)}
+    record = stage.site.create(files=files, published=True)
+    stage.fault("GET *17.bin/content", "status 404", times=None)
+    api = stage.client()
+    with pytest.raises(BatchError, match="1 of 100 files failed") as caught:
+        api.files.download_many(record, stage.out)
+    assert [result.name for result in caught.value.results if not result.ok] == ["17.bin"]
+    assert [type(error) for error in caught.value.errors] == [NotFound]
+    assert len(stage.left()) == 99
+    stage.server.clear_faults()
+    stage.forget()
+    results = api.files.download_many(record, stage.out)
+    assert stage.count(DOWNLOAD) == 1
+    assert [result.ok for result in results] == [True] * 100
+    assert {name: (stage.out / name).read_bytes() for name in files} == files
+
+
+@pytest.mark.slow
+def test_f49_a_thousand_of_which_one_in_twenty_fails(tmp_path: Path) -> None:
+    """Broken by a batch that ends at its first failure, or begins anew after it."""
+    files = {f"{number:04}": noise(20, number) for number in range(1000)}
+    with Stage(tmp_path, max_files=1000) as stage:
+        record = stage.site.create(files=files, published=True)
+        fault = stage.fault("GET *5/content", "status 500", times=50)
+        api = stage.client(retry=RetryPolicy(attempts=1), max_workers=8)
+        with pytest.raises(BatchError, match="50 of 1000 files failed") as caught:
+            api.files.download_many(record, stage.out)
+        assert fault.fired == 50
+        assert {type(error) for error in caught.value.errors} == {ServerError}
+        stage.forget()
+        results = api.files.download_many(record, stage.out)
+        assert stage.count(DOWNLOAD) == 50, "only what had failed"
+        assert sum(result.resumed > 0 for result in results) == 950
+        assert {name: (stage.out / name).read_bytes() for name in files} == files
+
+
+def test_f48_a_file_that_is_fetched_meanwhile(local: Served) -> None:
+    """Waited for, then downloaded; a step backwards is no end of it."""
+    draft = local.record(SMALL)
+    entry = dict(local.client().files.read(draft, "a.bin"))
+    for state in ("pending", "pending", "odd", "pending"):
+        told = {"key": "a.bin", "links": entry["links"], "transfer": {"type": "F"}, "status": state}
+        local.answer(ENTRY, json.dumps(told).encode())
+    clock = Polling()
+    api = local.client(clock=clock)
+    file = api.files.wait_fetch(f"{local.url}/api/records/{draft}/draft/files/a.bin")
+    assert len(clock.waits) == 4
+    assert api.files.download(file, local.out).read_bytes() == SMALL
+
+
+def test_f01_nobody_is_there(tmp_path: Path) -> None:
+    with refused_port() as port:
+        with get_client(f"http://127.0.0.1:{port}", token="t", retry=RetryPolicy(backoff=0)) as api:
+            with pytest.raises(NetworkError, match=f"http://127.0.0.1:{port}"):
+                api.files.download("abcde-12345", "a.bin", tmp_path / "x")
+    assert list(tmp_path.glob("x*")) == []

@@ -1,0 +1,245 @@
+"""Downloads from a repository that break on the way, and ranges that are none: F02, F04 to F08, F15, F16, F25."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+from nrp_stage import DATA, DOWNLOAD, ENTRY, MIB, SMALL, STORAGE_GET, Served
+
+from smartxfer.errors import InProgress, NetworkError, RangeMismatch, ServerError, SizeMismatch, Truncated
+from smartxfer.transfer import MemorySink
+from smartxfer.transport import RetryPolicy
+
+ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture(params=["local", "proxy", "s3"])
+def stage(request: Any, tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, request.param) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["proxy", "s3"])
+def ranged(request: Any, tmp_path: Path) -> Iterator[Served]:
+    """Those that know ranges."""
+    with Served(tmp_path, request.param) as stage:
+        yield stage
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, "local") as stage:
+        yield stage
+
+
+# -- broken bodies ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [1, 256 * 1024, len(DATA) - 1], ids=["first", "middle", "last"])
+def test_f04_reset_in_mid_download(stage: Served, place: int) -> None:
+    """Broken by a second try that does not begin where the first one ended, or by one that takes a whole for a rest."""
+    fault = stage.fault(stage.bytes, f"reset-after-sent {place}")
+    result = stage.fetch(stage.id)
+    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert (fault.fired, result.retries, result.verified) == (1, 1, "md5")
+    assert stage.left() == ["a.bin"]
+    stage.server.stop()  # its account is complete now
+    came_twice = sum(stage.sent(stage.bytes)) - len(DATA)
+    if stage.ranges:
+        assert came_twice <= MIB, "no more than one block"
+    assert stage.count(stage.bytes, 206) <= stage.ranges
+
+
+def test_f04_the_link_is_asked_for_again(tmp_path: Path) -> None:
+    """F32: broken by a signed address that is kept: it lives a minute."""
+    with Served(tmp_path, "s3") as stage:
+        stage.fault(STORAGE_GET, "truncate 1M", times=2)
+        stage.fetch(stage.id)
+        assert (stage.count(DOWNLOAD, 302), stage.count(STORAGE_GET)) == (3, 3)
+        assert (stage.out / "a.bin").read_bytes() == DATA
+
+
+def test_f04_into_memory(stage: Served) -> None:
+    sink = MemorySink()
+    # A range that is ignored is not read to where the fault is.
+    stage.fault(stage.bytes, "reset-after-sent 1M", times=2 if stage.ranges else 1)
+    stage.fault(ENTRY, "reset-before")
+    assert stage.client().files.download(stage.id, "a.bin", sink) is sink
+    assert sink.data == DATA
+
+
+@pytest.mark.parametrize("effect", ["reset-before", "reset-after-sent 0"])
+def test_f02_reset_before_the_first_byte(stage: Served, effect: str) -> None:
+    """F02: six times is an error that names the file and where it stopped; five times is none."""
+    stage.fault(stage.bytes, effect, times=5)
+    assert stage.fetch(stage.id).retries == 5
+    (stage.out / "a.bin").unlink()
+    stage.fault(stage.bytes, effect, times=6)
+    with pytest.raises(NetworkError, match=r"a\.bin|/content"):
+        stage.fetch(stage.id)
+    assert stage.left() == []
+
+
+def test_f05_truncated_for_good(ranged: Served) -> None:
+    """Broken by a short body that is taken for the file."""
+    ranged.fault(ranged.bytes, "truncate 400")
+    rest = ranged.fault(ranged.bytes, "truncate 0", times=None, after=1)
+    with pytest.raises(Truncated) as caught:
+        ranged.fetch(ranged.small)
+    assert (caught.value.got, caught.value.expected) == (400, 1000)
+    assert rest.fired == 5, "six tries without progress; the one that brought bytes began the count"
+    assert ranged.left() == ["small.bin.part", "small.bin.part.json"]
+    ranged.server.clear_faults()
+    result = ranged.fetch(ranged.small)
+    assert (result.resumed, (ranged.out / "small.bin").read_bytes()) == (400, SMALL)
+
+
+def test_f05_truncated_where_no_ranges_are(local: Served) -> None:
+    """Broken by rests of several tries that are put together."""
+    fault = local.fault(DOWNLOAD, "truncate 400", times=None)
+    with pytest.raises(Truncated) as caught:
+        local.fetch(local.small)
+    assert caught.value.expected == 1000
+    assert fault.fired <= 8, "a range that is ignored costs one try, and the count begins once anew"
+    assert "small.bin" not in local.left()
+    local.server.clear_faults()
+    result = local.fetch(local.small)
+    assert (result.resumed, (local.out / "small.bin").read_bytes()) == (0, SMALL)
+
+
+@pytest.mark.parametrize("effect", ["truncate 400", "no-length chunked truncate 400", "no-length close truncate 400"])
+def test_f06_an_early_close_once(stage: Served, effect: str) -> None:
+    stage.fault(stage.bytes, effect)
+    result = stage.fetch(stage.small)
+    assert (stage.out / "small.bin").read_bytes() == SMALL
+    assert (result.verified, result.retries) == ("md5", 1)
+
+
+@pytest.mark.parametrize("mode", ["chunked", "close"])
+def test_f06_no_length_and_an_early_close_for_good(stage: Served, mode: str) -> None:
+    fault = stage.fault(stage.bytes, f"no-length {mode} truncate 0", times=None)
+    with pytest.raises(Truncated):
+        stage.fetch(stage.small)
+    assert fault.fired == 6
+    assert stage.left() == []
+
+
+@pytest.mark.parametrize("length", ["", "no-length chunked", "no-length close"])
+def test_f07_a_byte_too_many(stage: Served, length: str) -> None:
+    """Broken by bytes past the promised size, at the target name or anywhere."""
+    (stage.out / "small.bin").write_bytes(b"mine")
+    stage.fault(stage.bytes, "extra-byte")
+    if length:
+        stage.fault(stage.bytes, length)
+    with pytest.raises(SizeMismatch) as caught:
+        stage.fetch(stage.small)
+    assert caught.value.expected == 1000
+    assert (stage.out / "small.bin").read_bytes() == b"mine"
+    assert stage.count(stage.bytes) == 1, "another try would bring the same"
+
+
+@pytest.mark.parametrize("effect", ["status 500", "status 502", "status 503", "status 504"])
+def test_f08_five_times(stage: Served, effect: str) -> None:
+    fault = stage.fault(stage.bytes, effect, times=5)
+    result = stage.fetch(stage.small)
+    assert (result.retries, fault.fired) == (5, 5)
+    assert (stage.out / "small.bin").read_bytes() == SMALL
+
+
+def test_f08_six_times(stage: Served) -> None:
+    stage.fault(stage.bytes, "status 502 body=html", times=6)
+    with pytest.raises(ServerError, match="502"):
+        stage.fetch(stage.id)
+    assert stage.left() == []
+
+
+# -- ranges -------------------------------------------------------------------------------------------------
+
+
+def test_f15_a_range_is_used_only_after_proof(stage: Served) -> None:
+    """Broken by pieces that are each the whole file."""
+    seen: List[Any] = []
+    stage.client().files.download(stage.id, "a.bin", stage.out, part_size=MIB, progress=seen.append)
+    assert (stage.out / "a.bin").read_bytes() == DATA
+    asked = [head.get("range") for head in stage.heads(stage.bytes)]
+    if stage.ranges:
+        assert asked[0] == "bytes=0-0", "the proof comes first"
+        assert sorted(asked[1:]) == [f"bytes={at * MIB}-{(at + 1) * MIB - 1}" for at in range(3)]
+    else:
+        assert asked == ["bytes=0-0", None], "and where it fails, the file comes in one"
+    assert [event.done for event in seen] == sorted(event.done for event in seen)
+    assert stage.count("HEAD *") == 0, "what is signed for GET is refused to HEAD"
+
+
+def test_f15_a_range_is_ignored_later(ranged: Served) -> None:
+    """Broken by a whole file that is written behind its own beginning."""
+    ranged.fault(ranged.bytes, "truncate 256K")
+    ranged.fault(ranged.bytes, "ignore-range")
+    seen: List[Any] = []
+    result = ranged.fetch(ranged.id, progress=seen.append)
+    assert (ranged.out / "a.bin").read_bytes() == DATA
+    assert result.bytes == len(DATA)
+    steps = [event.done for event in seen]
+    back = [(before, after) for before, after in zip(steps, steps[1:]) if after < before]
+    assert back == [(256 * 1024, 0)], "progress goes back to the start, once"
+    assert max(steps) == steps[-1] == len(DATA)
+
+
+def test_f15_an_earlier_run_is_no_use_without_ranges(local: Served) -> None:
+    local.fault(DOWNLOAD, "truncate 1M", times=1)
+    with pytest.raises(NetworkError):
+        local.fetch(local.id, retry=ONCE)
+    result = local.fetch(local.id)
+    assert (result.resumed, result.bytes) == (0, len(DATA))
+    assert (local.out / "a.bin").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("wrong", ["start", "total"])
+def test_f16_a_wrong_content_range(ranged: Served, wrong: str) -> None:
+    """Refused before a byte is written."""
+    ranged.fault(ranged.bytes, "truncate 256K")
+    ranged.fault(ranged.bytes, f"wrong-range {wrong}")
+    with pytest.raises(RangeMismatch):
+        ranged.fetch(ranged.id)
+    assert (ranged.out / "a.bin.part").read_bytes()[: 256 * 1024] == DATA[: 256 * 1024]
+    assert "a.bin" not in ranged.left()
+
+
+def test_f16_a_wrong_proof(ranged: Served) -> None:
+    ranged.fault(ranged.bytes, "wrong-range total")
+    with pytest.raises(RangeMismatch):
+        ranged.client().files.download(ranged.id, "a.bin", ranged.out, part_size=MIB)
+    assert ranged.left() == []
+
+
+# -- two at a time ------------------------------------------------------------------------------------------
+
+
+def test_f25_two_downloads_to_one_target(local: Served) -> None:
+    """Broken by two that write into one partial file."""
+    held = local.fault(DOWNLOAD, "stall", times=1)
+    failures: List[BaseException] = []
+
+    def run() -> None:
+        try:
+            local.client().files.download(local.id, "a.bin", local.out)
+        except BaseException as error:  # noqa: BLE001 - looked at below
+            failures.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert held.wait(20)
+        for again in (lambda: local.fetch(local.id), lambda: local.client().files.download(local.id, "a.bin", local.out)):
+            with pytest.raises(InProgress):
+                again()
+        assert "a.bin" not in local.left()
+    finally:
+        local.server.clear_faults()
+        thread.join(20)
+    assert not thread.is_alive()
+    assert failures == []
+    assert (local.out / "a.bin").read_bytes() == DATA

@@ -1,0 +1,253 @@
+"""Keys that want to get out of the directory, and keys that want into a header: F28, F29, F36."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+from nrp_stage import DOWNLOAD, ENTRY, LIST, Stage
+from rawserver import RawServer, answering, status
+from stage import noise
+
+from smartxfer.errors import BatchError, NotFound, SmartxferError, UnsafeName, UsageError
+from smartxfer.nrp import get_client
+from smartxfer.transfer.names import safe_path
+
+DATA = noise(1000)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("names")) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(server: Stage, tmp_path: Path) -> Stage:
+    """The same server for all; a directory of one's own."""
+    server.directory, server.out = tmp_path, tmp_path / "out"
+    server.forget()
+    return server
+
+
+def _below(directory: Path) -> List[str]:
+    return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+
+
+# -- F28 ----------------------------------------------------------------------------------------------------
+
+#: What a repository may call a file that can be asked for, and where it is put.
+HOSTILE = {
+    "../x": "x",
+    "../../../../x": "x",
+    "a/../../b": "a/b",
+    "./x": "x",
+    "a/./x": "a/x",
+    "..\\..\\x": "x",
+    "a\\..\\b": "a/b",
+    "C:\\x": "x",
+    "C:x": "C_x",
+    "c:/x": "x",
+    "~": "_",
+    "~root": "_root",
+    "CON": "_CON",
+    "nul.txt": "_nul.txt",
+    "trailing.": "trailing",
+    "space ": "space",
+    "a\nb": "a_b",
+    "evil\u202etxt.exe": "evil_txt.exe",
+    "a:b": "a_b",
+    'q">|?*': "q_____",
+    "x" * 300: None,
+    "\u00e9" * 200 + ".txt": None,
+    "e\u0301.txt": "\u00e9.txt",
+    "%2e%2e%2fx": "%2e%2e%2fx",
+    "..%2fx": None,
+    "dir/b c.txt": "dir/b c.txt",
+    "a//b": "a/b",
+    "a?b#c&d%25": None,
+    "a/content": "a/content",
+}
+#: What no request can name.
+UNASKABLE = ["/x", "//x", "..", "."]
+
+
+@pytest.mark.parametrize("key", list(HOSTILE), ids=lambda key: ascii(key[:20]))
+@pytest.mark.parametrize("way", ["many", "one"])
+def test_f28_a_hostile_key(stage: Stage, tmp_path: Path, key: str, way: str) -> None:
+    """Broken by a key that leaves the directory, or whose place changes from run to run."""
+    record = stage.site.create()
+    stage.site.plant(record, key, DATA)
+    before = set(_below(tmp_path))
+    api = stage.client()
+
+    def fetch() -> Any:
+        if way == "many":
+            return api.files.download_many(record, stage.out)[0].path
+        stage.out.mkdir(exist_ok=True)
+        [file] = api.files.list(record)
+        assert file.key == key
+        return api.files.download(file, stage.out)
+
+    [path] = {fetch() for _ in range(2)}
+    assert stage.out in path.parents
+    assert path.read_bytes() == DATA
+    expected = HOSTILE[key]
+    if expected is None:
+        assert len(os.fsencode(path.name)) <= 255
+    else:
+        place = expected if way == "many" else expected.rpartition("/")[2]
+        assert path.relative_to(stage.out).as_posix() == place
+    inside = {f"{stage.out.name}/{found}" for found in _below(stage.out)}
+    assert set(_below(tmp_path)) == before | inside, "nothing outside of the target directory"
+    assert len(inside) == 1
+
+
+@pytest.mark.parametrize("key", UNASKABLE)
+def test_f28_a_key_that_no_request_names(stage: Stage, tmp_path: Path, key: str) -> None:
+    """Broken by a key that is asked for as it stands: what comes would be another file."""
+    record = stage.site.create(files={"x": b"another"})
+    stage.site.plant(record, key, DATA)
+    before = _below(tmp_path)
+    api = stage.client()
+    [file] = [file for file in api.files.list(record) if file.key == key]
+    with pytest.raises((UnsafeName, UsageError, NotFound)):
+        api.files.download(file, f"{stage.out}/")
+    with pytest.raises((UnsafeName, UsageError, NotFound, BatchError)):
+        api.files.download_many([file], stage.out)
+    assert [found for found in _below(tmp_path) if found not in before] == []
+    assert stage.count(DOWNLOAD, 200) == 0
+
+
+@pytest.mark.parametrize("key", ["\\", "   ", "C:", "...", "..\\..", "/", "a/.."])
+def test_f28_a_key_of_nothing(stage: Stage, tmp_path: Path, key: str) -> None:
+    record = stage.site.create()
+    stage.site.plant(record, key, DATA)
+    try:
+        safe_path(key)
+    except UnsafeName:
+        with pytest.raises(UnsafeName, match="is no file name"):
+            stage.client().files.download_many(record, stage.out)
+        assert _below(tmp_path) == []
+    else:
+        stage.client().files.download_many(record, stage.out)
+        assert len(stage.left()) == 1
+
+
+def test_f28_a_path_of_ones_own_is_taken_as_it_is(stage: Stage, tmp_path: Path) -> None:
+    """The caller's path is not the server's name."""
+    record = stage.site.create()
+    stage.site.plant(record, "../../evil", DATA)
+    [file] = stage.client().files.list(record)
+    path = stage.client().files.download(file, tmp_path / "mine.bin")
+    assert (path, _below(tmp_path)) == (tmp_path / "mine.bin", ["mine.bin"])
+
+
+def test_f28_twins_get_suffixes(stage: Stage) -> None:
+    keys = ["\u00e9.txt", "e\u0301.txt", "A.txt", "a.txt", "a.txt.part", "b:c", "b?c", "d", "d/e", "../d"]
+    record = stage.site.create()
+    for key in keys:
+        stage.site.plant(record, key, key.encode())
+    results = stage.client().files.download_many(record, stage.out)
+    assert {result.name: result.path.read_bytes().decode() for result in results if result.path} == {
+        key: key for key in keys
+    }
+    assert len({str(result.path).casefold() for result in results}) == len(keys)
+    again = stage.client().files.download_many(record, stage.out)
+    assert [result.path for result in again] == [result.path for result in results]
+
+
+def test_f29_a_link_on_the_way(stage: Stage) -> None:
+    """Broken by a symbolic link that is followed out of the directory."""
+    record = stage.site.create(files={"link/x": DATA})
+    elsewhere = stage.directory / "elsewhere"
+    elsewhere.mkdir()
+    stage.out.mkdir()
+    (stage.out / "link").symlink_to(elsewhere)
+    with pytest.raises(UnsafeName, match="not a directory of its own"):
+        stage.client().files.download_many(record, stage.out)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["x.part", "x.part.json"])
+def test_f29_a_link_where_the_rest_would_be(stage: Stage, name: str) -> None:
+    record = stage.site.create(files={"x": DATA})
+    victim = stage.file(b"mine", "victim")
+    stage.out.mkdir()
+    (stage.out / name).symlink_to(victim)
+    try:
+        stage.client().files.download_many(record, stage.out)
+    except (OSError, SmartxferError):
+        assert not (stage.out / "x").exists()
+    else:
+        assert (stage.out / "x").read_bytes() == DATA
+    assert victim.read_bytes() == b"mine"
+
+
+def test_f28_keys_of_the_same_address_are_told_apart(stage: Stage) -> None:
+    """Broken by a key that is encoded twice, or not at all: another file's bytes would come."""
+    keys = ["a b", "a%20b", "a%2520b", "a+b", "a;b", "a&b=c", "\u65e5\u672c", "a/b", "a%2Fb", "a?b", "a#b", "%"]
+    record = stage.site.create()
+    for key in keys:
+        stage.site.plant(record, key, key.encode())
+    api = stage.client()
+    for key in keys:
+        assert api.files.read(record, key).key == key
+        path = api.files.download(record, key, stage.directory / "one")
+        assert path.read_bytes().decode() == key
+
+
+# -- F36 ----------------------------------------------------------------------------------------------------
+
+INTO_HEADERS = [
+    "a\r\nX-Evil: 1.txt",
+    "a\r\n\r\nbody.txt",
+    "a\nb.txt",
+    "a\rb.txt",
+    "a HTTP/1.1\r\nX-Evil: 1",
+    "a\x00b",
+    "a\u2028b",
+]
+
+
+@pytest.mark.parametrize("key", INTO_HEADERS, ids=ascii)
+def test_f36_a_key_in_a_request_line(key: str) -> None:
+    """Broken by a key that ends the line: another request, or another header, would come of it."""
+    info = b'{"invenio_version": "14.0", "name": "n", "transfers": ["L"], "links": {"api": "%s/api"}}'
+
+    def reply(request: Any, peer: Any) -> None:
+        if request.target.startswith("/.well-known"):
+            peer.answer(200, info % server.url.encode(), "Content-Type: application/json")
+        else:
+            status(404, b"{}", "Content-Type: application/json")(request, peer)
+
+    with RawServer(answering(reply)) as server:
+        with get_client(server.url, token="t") as api:
+            for ask in (
+                lambda: api.files.read("abcde-12345", key),
+                lambda: api.files.delete("abcde-12345", key),
+                lambda: api.files.download("abcde-12345", key, os.devnull),
+                lambda: api.files.read(f"{server.url}/api/records/abcde-12345/draft/files/{key}"),
+                lambda: api.files.list(key),
+            ):
+                with pytest.raises(SmartxferError):
+                    ask()
+    assert server.requests
+    for request in server.requests:
+        assert request.target.isascii()
+        assert not set(request.target) & set(" \r\n\x00")
+        assert "x-evil" not in request.headers
+
+
+@pytest.mark.parametrize("key", [key for key in INTO_HEADERS if "\x00" not in key], ids=ascii)
+def test_f36_a_key_that_the_server_has(stage: Stage, key: str) -> None:
+    """It can be had back, and stands under one safe name."""
+    record = stage.site.create()
+    stage.site.plant(record, key, DATA)
+    [result] = stage.client().files.download_many(record, stage.out)
+    assert result.path is not None
+    assert result.path.read_bytes() == DATA
+    assert not set(result.path.name) & set("\r\n\x00\u2028")
+    assert all("x-evil" not in head for head in [*stage.heads(LIST), *stage.heads(ENTRY)])

@@ -1,0 +1,193 @@
+"""Where the parts of a file may go, and what may go along: F13, F31 to F33."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from nrp_again import again
+from nrp_parts import DATA, STEP, part_of, send
+from nrp_stage import COMMIT, CONTENT, INIT, STORAGE_PART, Stage
+from rawserver import RawServer, answering, status
+
+from smartxfer.errors import ChecksumMismatch, NetworkError, RedirectRefused, SmartxferError, UsageError
+from smartxfer.transport import RetryPolicy
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("server")) as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+    with again(server, tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture(scope="module")
+def storing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A repository that has a storage at another origin."""
+    with Stage(tmp_path_factory.mktemp("storing"), storage="s3") as stage:
+        yield stage
+
+
+@pytest.fixture
+def signed(storing: Stage, tmp_path: Path) -> Iterator[Stage]:
+    with again(storing, tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture(params=["stage", "signed"])
+def either(request: pytest.FixtureRequest) -> Stage:
+    """A repository that keeps the parts itself, and one that has a storage at another origin."""
+    made: Stage = request.getfixturevalue(request.param)
+    return made
+
+
+@pytest.fixture
+def thief() -> Iterator[RawServer]:
+    """Another origin, which answers everything and remembers it."""
+    with RawServer(answering(status(200, b"{}", "Content-Type: application/json"))) as server:
+        yield server
+
+
+def test_f32_presigned_addresses_never_see_the_token(signed: Stage, log: Any) -> None:
+    """Broken by a header, a cookie or a query argument that goes along; and the signatures are in no log."""
+    record = signed.site.create()
+    signed.fault(STORAGE_PART, "status 503", times=2)
+    api = signed.client()
+    api.session.cookies.set("session", "crumb")  # without a domain: for anyone
+    send(signed, record, client=api)
+    assert signed.site.read(record, "a.bin") == DATA
+    asked = signed.heads(STORAGE_PART)
+    assert len(asked) == 5
+    for head in asked:
+        assert "authorization" not in head
+        assert "cookie" not in head
+        assert signed.site.token not in repr(head)
+    assert signed.site.token in repr(signed.heads(INIT)), "the look-out itself"
+    logged = "\n".join(f"{record.getMessage()} {record.args!r}" for record in log.records)
+    assert "X-Amz-Signature=***" in logged
+    assert not re.search(r"X-Amz-(Signature|Credential)=[^*]", logged)
+    assert "/storage/" in logged
+
+
+def test_f32_signatures_are_in_no_error(signed: Stage) -> None:
+    record = signed.site.create()
+    signed.fault(STORAGE_PART, "reset-before", times=None)
+    with pytest.raises(NetworkError) as caught:
+        send(signed, record)
+    signed.server.clear_faults()
+    told = f"{caught.value} {caught.value!r} {vars(caught.value)}"
+    assert signed.site.storage_url in told
+    assert "X-Amz" not in told
+    for entry in signed.client().files.list(record):
+        assert "X-Amz" not in repr(entry), "an address is a secret"
+
+
+def test_f32_an_address_that_expired_is_asked_for_again(signed: Stage) -> None:
+    """Broken by an error although the repository has fresh addresses."""
+    record = signed.site.create()
+    faults = [signed.fault(STORAGE_PART, "status 403"), signed.fault(STORAGE_PART, "status 403", after=2)]
+    file = send(signed, record, client=signed.client(max_workers=1))
+    assert ([fault.fired for fault in faults], file.result.retries) == ([1, 1], 2)
+    assert signed.site.read(record, "a.bin") == DATA
+
+
+def test_f32_but_not_for_ever(signed: Stage) -> None:
+    record = signed.site.create()
+    refused = signed.fault(STORAGE_PART, "status 403", times=2)
+    with pytest.raises(SmartxferError, match="403"):
+        send(signed, record, DATA[:1000], client=signed.client(max_workers=1))
+    assert (refused.fired, signed.count(COMMIT)) == (2, 0)
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+def test_f31_a_part_is_never_redirected(either: Stage, thief: RawServer, code: int) -> None:
+    """Broken by a PUT that turns into a GET, or carries its bytes to another host."""
+    record = either.site.create()
+    fault = either.fault(part_of(either), f"redirect {thief.url}{{target}} {code}")
+    with pytest.raises(RedirectRefused):
+        send(either, record, client=either.client(max_workers=1))
+    assert (fault.fired, thief.requests, either.count(COMMIT)) == (1, [], 0)
+
+
+def _started(stage: Stage, record: str, url: str, size: int) -> None:
+    """The start is answered with this address for its only part."""
+    base = f"{stage.url}/api/records/{record}/draft/files/a.bin"
+    entry = {
+        "key": "a.bin",
+        "status": "pending",
+        "size": size,
+        "transfer": {"type": "M", "parts": 1, "part_size": STEP},
+        "links": {"self": base, "commit": f"{base}/commit", "parts": [{"part": 1, "url": url}]},
+    }
+    stage.answer(INIT, json.dumps({"enabled": True, "entries": [entry]}).encode())
+
+
+@pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:1", "", "//127.0.0.1:1/x", "/x"])
+def test_f33_an_address_that_is_none(stage: Stage, url: str) -> None:
+    record = stage.site.create()
+    _started(stage, record, url, 1000)
+    with pytest.raises((UsageError, RedirectRefused, SmartxferError)):
+        send(stage, record, DATA[:1000])
+    assert stage.count(COMMIT) == 0
+
+
+def test_f33_a_port_where_nobody_is(stage: Stage) -> None:
+    record = stage.site.create()
+    _started(stage, record, "http://127.0.0.1:1/x?X-Amz-Signature=marked", 1000)
+    with pytest.raises(NetworkError) as caught:
+        send(stage, record, DATA[:1000], client=stage.client(retry=RetryPolicy(attempts=2, backoff=0)))
+    assert "marked" not in str(caught.value)
+    assert stage.count(COMMIT) == 0
+
+
+def test_f33_a_storage_elsewhere_gets_the_bytes_and_nothing_else(stage: Stage, thief: RawServer) -> None:
+    """The repository says where its storage is; whoever that is learns no token."""
+    record = stage.site.create()
+    _started(stage, record, f"{thief.url}/put?signature=1", 1000)
+    started = time.monotonic()
+    with pytest.raises(SmartxferError):  # the repository itself knows of no such upload
+        send(stage, record, DATA[:1000])
+    assert time.monotonic() - started < 10
+    [request] = thief.requests
+    assert (request.method, request.body, request.target) == ("PUT", DATA[:1000], "/put?signature=1")
+    assert stage.site.token not in repr(request.headers)
+    assert "authorization" not in request.headers
+
+
+@pytest.mark.parametrize("etag", ['"%s"' % ("0" * 32), "0" * 32])
+def test_f13_a_storage_that_holds_other_bytes(stage: Stage, etag: str) -> None:
+    """Broken by a 200 of the storage that is taken at its word."""
+    record = stage.site.create()
+    with RawServer(answering(status(200, b"", f"ETag: {etag}"))) as storage:
+        _started(stage, record, f"{storage.url}/put?signature=1", 1000)
+        with pytest.raises(ChecksumMismatch, match="part 1"):
+            send(stage, record, DATA[:1000])
+        assert len(storage.requests) == 1
+    assert stage.count(COMMIT) == 0
+
+
+@pytest.mark.parametrize("link", ["content", "commit"])
+@pytest.mark.parametrize("where", ["thief", "http://127.0.0.1:1/x", "file:///etc/passwd", "https://user@127.0.0.1/x"])
+def test_f33_content_and_commit_stay_where_the_token_belongs(
+    stage: Stage, thief: RawServer, link: str, where: str
+) -> None:
+    """Broken by a link that is followed wherever it leads, with the token or without."""
+    record = stage.site.create()
+    url = f"{thief.url}/x" if where == "thief" else where
+    entry = {"key": "a.bin", "status": "pending", "transfer": {"type": "L"}, "links": {link: url}}
+    stage.answer(INIT, json.dumps({"enabled": True, "entries": [entry]}).encode())
+    if link == "commit":
+        stage.answer(CONTENT, json.dumps(entry).encode())
+    with pytest.raises((RedirectRefused, UsageError)):
+        stage.client().files.upload(record, "a.bin", None, b"data")
+    assert thief.requests == []
+    assert stage.site.files(record) == {}

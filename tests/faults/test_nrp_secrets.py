@@ -1,0 +1,197 @@
+"""The token and signed addresses under every fault of a download, with every logger at DEBUG: F44."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import traceback
+from pathlib import Path
+from typing import Any, Iterator, List, Optional
+
+import pytest
+from nrp_stage import DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Stage
+from stage import noise
+
+from smartxfer.errors import ServerError
+from smartxfer.nrp import get_client
+from smartxfer.transport import RetryPolicy
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "markedtoken0123456789abcdefghijklmnopqrs"
+DATA = noise(200_000)
+POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
+
+ALWAYS = [
+    "status 400 body=html",
+    "status 401",
+    "status 403 body=json:not_yours",
+    "status 407",
+    "status 429 retry-after=86400",
+    "status 500",
+    "status 503 retry-after=0",
+    "status 200 body=html",
+    "redirect /elsewhere",
+    "redirect {target} 307",
+    "redirect http://127.0.0.1:1{target}",
+    "redirect http://[bad{target}",
+    "reset-before",
+    "stall",
+    "lose-answer",
+    "no-answer",
+]
+FETCHING = ["truncate 5", "no-length close truncate 5", "drip 1/0.3", "flip 5", "extra-byte", "reset-after-sent 5"]
+CASES = [(match, effect) for match in (DISCOVERY, LIST, ENTRY) for effect in ALWAYS + FETCHING]
+CASES += [("GET /api/records/*/content", effect) for effect in ALWAYS]
+CASES += [(STORAGE_GET, effect) for effect in ALWAYS + FETCHING if "{target}" not in effect or "bad" in effect]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("secrets"), users={"ann": TOKEN}, storage="s3") as stage:
+        yield stage
+
+
+@pytest.fixture
+def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+    """The same server for all; a directory of one's own, and faults that are counted for each test."""
+    server.directory, server.out = tmp_path, tmp_path / "out"
+    yield server
+    unfired = server.server.unfired()
+    server.server.clear_faults()
+    assert not unfired, f"planned, but never seen: {unfired}"
+
+
+def _chain(error: Optional[BaseException]) -> List[BaseException]:
+    seen: List[BaseException] = []
+    pending = [error]
+    while pending:
+        link = pending.pop()
+        if link is not None and link not in seen:
+            seen.append(link)
+            further = [one for one in getattr(link, "errors", None) or () if isinstance(one, BaseException)]
+            pending += [link.__cause__, link.__context__, *further]
+            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
+    return seen
+
+
+def _told(error: BaseException) -> str:
+    """All that an exception says, in every way in which it may be kept."""
+    told = traceback.format_exception(type(error), error, error.__traceback__)
+    for link in _chain(error):
+        told += [str(link), repr(link), repr(link.args), repr(vars(link))]
+        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
+    return "\n".join(told)
+
+
+def _logged(records: List[logging.LogRecord]) -> str:
+    plain = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
+
+
+def _kept(*directories: Path) -> str:
+    """Every file there, names included."""
+    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
+
+
+def _check(secrets: List[str], where: str, text: str) -> None:
+    for secret in secrets:
+        at = text.find(secret)
+        assert at < 0, f"a secret in {where}: ...{text[max(0, at - 200) : at + 40]}..."
+
+
+def _signatures(stage: Stage) -> List[str]:
+    """What the signed addresses that were given out end with."""
+    found = {target.partition("X-Amz-Signature=")[2][:64] for target in stage.targets("* /storage/*")}
+    return sorted(found - {""})
+
+
+def _run(stage: Stage, api: Any, record: str) -> List[BaseException]:
+    """One file, all of them, a raw answer; the errors."""
+    steps: List[Any] = [
+        lambda: api.files.download(record, "a.bin", stage.out / "one"),
+        lambda: api.files.download_many(record, stage.out),
+        lambda: api.get(f"records/{record}/files/a.bin/content").read(),
+    ]
+    errors: List[BaseException] = []
+    stage.out.mkdir(exist_ok=True)
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+    return errors
+
+
+@pytest.mark.parametrize(("match", "effect"), CASES)
+def test_f44_a_token_and_signed_addresses(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
+    """Broken by a URL, a header, a body or an answer that is shown as it is."""
+    record = stage.record(DATA, published=True)
+    stage.fault(match, effect)
+    api = stage.client(retry=POLICY, timeout=0.4)
+    errors = _run(stage, api, record)
+    secrets = [TOKEN, *_signatures(stage)]
+    assert len(secrets) > 1, "the look-out itself"
+    _check(secrets, "an error", "\n".join(map(_told, errors)))
+    _check(secrets, "the log", _logged(log.records))
+    _check(secrets, "a file", _kept(home, stage.out))
+    _check(secrets, "a repr", repr([api, api.explain_credentials(), api.session, api.files]))
+
+
+@pytest.mark.parametrize("code", [400, 403, 500, 502])
+@pytest.mark.parametrize("match", [LIST, DOWNLOAD, STORAGE_GET])
+def test_f44_a_server_that_repeats_what_it_was_told(stage: Stage, log: Any, match: str, code: int) -> None:
+    """Broken by an answer that is quoted, or kept in an error, as it came."""
+    record = stage.record(DATA)
+    body = {"message": f"no Bearer {TOKEN}", "errors": [{"field": TOKEN, "messages": [TOKEN]}], TOKEN: 1}
+    answer = stage.file(json.dumps(body).encode(), "answer")
+    stage.fault(match, f"status {code} 'body=file:{answer}'", times=None)
+    errors = _run(stage, stage.client(retry=POLICY), record)
+    assert errors
+    _check([TOKEN], "an error", "\n".join(map(_told, errors)))
+    _check([TOKEN], "the log", _logged(log.records))
+
+
+def test_f44_a_token_of_nrp_cmds_file(stage: Stage, log: Any, home: Path) -> None:
+    """Read, never written, never shown."""
+    config = home / "invenio-config.json"
+    entry = {"alias": "local", "url": stage.url, "token": TOKEN, "verify_tls": True, "enabled": True}
+    config.write_text(json.dumps({"default_alias": "local", "repositories": [entry]}), "utf-8")
+    before = (config.read_bytes(), config.stat().st_mode, home.stat().st_mode)
+    record = stage.record(DATA)
+    stage.fault(LIST, "status 500", times=2)
+    with get_client(alias="local", config_path=config, retry=POLICY) as api:
+        with pytest.raises(ServerError) as caught:
+            api.files.list(f"{stage.url}/api/records/{record}/draft")
+        assert api.files.list(record)[0].key == "a.bin"
+        _check([TOKEN], "a repr", repr([api, api.explain_credentials()]))
+    _check([TOKEN], "an error", _told(caught.value))
+    _check([TOKEN], "the log", _logged(log.records))
+    assert (config.read_bytes(), config.stat().st_mode, home.stat().st_mode) == before
+
+
+def test_f44_side_files_hold_no_secret(stage: Stage, home: Path) -> None:
+    """Broken by an address, signature and all, that tells the object from others."""
+    record = stage.record(DATA)
+    stage.fault(STORAGE_GET, "truncate 1000")
+    errors = _run(stage, stage.client(retry=RetryPolicy(attempts=1)), record)
+    assert errors
+    assert [path.name for path in stage.out.rglob("*.part.json")] == ["one.part.json"]
+    _check([TOKEN, "X-Amz-", *_signatures(stage)], "a file", _kept(home, stage.out))
+
+
+def test_f44_structures_show_no_address_that_is_signed(stage: Stage) -> None:
+    api = stage.client()
+    file = api.files.read(stage.record(DATA), "a.bin")
+    _check([TOKEN, "X-Amz-Signature"], "a repr", f"{file!r} {file.links!r} {api.repository!r}")
+
+
+def test_f44_the_marks_would_be_seen(log: Any) -> None:
+    """The look-out itself: what is not masked, it finds."""
+    logging.getLogger("somebody.else").debug("token %s", "unmasked" + TOKEN[::-1])
+    with pytest.raises(AssertionError, match="a secret in the log"):
+        _check(["unmasked" + TOKEN[::-1]], "the log", _logged(log.records))
+    with pytest.raises(AssertionError, match="a secret in an error"):
+        _check([TOKEN], "an error", _told(ValueError(TOKEN)))

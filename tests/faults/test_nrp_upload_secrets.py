@@ -1,0 +1,193 @@
+"""The token and the signed addresses of a repository under every fault of an upload, every logger at DEBUG: F44."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+import re
+import stat
+import traceback
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+import pytest
+from nrp_again import again
+from nrp_stage import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, Stage
+from stage import noise
+
+from smartxfer.transport import RetryPolicy
+
+pytestmark = pytest.mark.slow
+
+TOKEN = "markedtoken0123456789abcdefghijklmnopqrs"
+#: The token, and what makes a presigned address one.
+SECRETS = [re.escape(TOKEN), r"X-Amz-Signature=[^*]"]
+STEP = 5 * MIB
+DATA = noise(STEP + 1)
+POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
+
+ALWAYS = [
+    "status 400 body=html",
+    "status 401",
+    "status 403 body=json:not_yours",
+    "status 407",
+    "status 429 retry-after=86400",
+    "status 500",
+    "status 503 retry-after=0",
+    "status 200 body=html",
+    "redirect /elsewhere",
+    "redirect {target} 307",
+    "redirect http://127.0.0.1:1{target}",
+    "redirect http://[bad{target}",
+    "reset-before",
+    "stall",
+    "lose-answer",
+    "no-answer",
+]
+SENDING = ["reset-after 1", "stall-after 1"]
+HEARING = ["truncate 5", "no-length close truncate 5", "drip 1/0.3", "flip 5", "extra-byte", "reset-after-sent 5"]
+CASES = [
+    (match, effect)
+    for match, effects in (
+        (INIT, ALWAYS + HEARING),
+        (CONTENT, ALWAYS + SENDING),
+        (COMMIT, ALWAYS + HEARING),
+        (PART, ALWAYS + SENDING),
+        (STORAGE_PART, [effect for effect in ALWAYS if "html" not in effect] + SENDING),
+    )
+    for effect in effects
+]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[str, Stage]]:
+    with Stage(tmp_path_factory.mktemp("local"), users={"ann": TOKEN}) as local:
+        with Stage(tmp_path_factory.mktemp("s3"), users={"ann": TOKEN}, storage="s3") as storing:
+            yield {"local": local, "s3": storing}
+
+
+@pytest.fixture
+def stage(request: pytest.FixtureRequest, servers: Dict[str, Stage], tmp_path: Path) -> Iterator[Stage]:
+    name = request.node.name
+    with again(servers["s3" if STORAGE_PART in name or "signed" in name else "local"], tmp_path) as stage:
+        yield stage
+
+
+def _chain(error: Optional[BaseException]) -> List[BaseException]:
+    seen: List[BaseException] = []
+    pending = [error]
+    while pending:
+        link = pending.pop()
+        if isinstance(link, BaseException) and link not in seen:  # an answer's errors are no exceptions
+            seen.append(link)
+            pending += [link.__cause__, link.__context__, *getattr(link, "errors", ())]
+            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
+    return seen
+
+
+def _told(error: BaseException) -> str:
+    """All that an exception says, in every way in which it may be kept."""
+    told = traceback.format_exception(type(error), error, error.__traceback__)
+    for link in _chain(error):
+        told += [str(link), repr(link), repr(link.args), repr(vars(link))]
+        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
+    return "\n".join(told)
+
+
+def _logged(records: List[logging.LogRecord]) -> str:
+    plain = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
+
+
+def _kept(directory: Path) -> str:
+    """Every file there, names included."""
+    files = [path for path in directory.rglob("*") if path.is_file()]
+    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
+
+
+def _check(where: str, text: str, secrets: Any = SECRETS) -> None:
+    for secret in secrets:
+        found = re.search(secret, text)
+        assert not found, f"a secret in {where}: ...{text[max(0, found.start() - 200) : found.end() + 20]}..."
+
+
+def _run(stage: Stage, api: Any, record: str) -> List[BaseException]:
+    """In one piece, in parts, several; the errors."""
+    path = stage.file(DATA)
+    steps: List[Any] = [
+        lambda: api.files.upload(record, "a.bin", {"title": "t"}, path),
+        lambda: api.files.upload(record, "b.bin", None, path, "multipart", part_size=STEP),
+        lambda: api.files.upload_many(record, [("c.bin", b"1"), ("d.bin", b"2")]),
+    ]
+    errors: List[BaseException] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+    return errors
+
+
+@pytest.mark.parametrize(("match", "effect"), CASES)
+def test_f44_a_token(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
+    """Broken by a URL, a header, a body or an answer that is shown as it is."""
+    record = stage.site.create()
+    fault = stage.fault(match, effect, times=1)
+    api = stage.client(retry=POLICY, timeout=0.4, token=TOKEN)
+    errors = _run(stage, api, record)
+    assert fault.fired
+    _check("an error", "\n".join(map(_told, errors)))
+    _check("the log", _logged(log.records))
+    _check("a file", _kept(home))
+    _check("a repr", repr([api, api.explain_credentials(), api.session, api.files, api.files.list(record)]))
+    for journal in (home / "state").rglob("*.json"):
+        assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("code", [400, 403, 500, 502])
+@pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT, PART], ids=["init", "content", "commit", "part"])
+def test_f44_a_server_that_repeats_what_it_was_told(stage: Stage, log: Any, match: str, code: int) -> None:
+    """Broken by an answer that is quoted as it came."""
+    record = stage.site.create()
+    body = {"message": f"no Bearer {TOKEN}", "errors": [{"field": TOKEN, "messages": [TOKEN]}], TOKEN: 1}
+    path = stage.file(json.dumps(body).encode(), "answer")
+    stage.fault(match, f"status {code} 'body=file:{path}'", times=1 if code < 500 else 2)
+    errors = _run(stage, stage.client(retry=POLICY, token=TOKEN, max_workers=1), record)
+    if (match, code) != (INIT, 502):  # which is looked up
+        assert errors
+    _check("an error", "\n".join(map(_told, errors)))
+    _check("the log", _logged(log.records))
+
+
+def test_f44_signed_addresses_in_errors_of_storage(stage: Stage, log: Any) -> None:
+    """XML in which the address is repeated."""
+    record = stage.site.create()
+    xml = f"<Error><Code>SignatureDoesNotMatch</Code><StringToSign>{TOKEN} X-Amz-Signature=1</StringToSign></Error>"
+    path = stage.file(xml.encode(), "answer")
+    stage.fault(STORAGE_PART, f"status 400 'body=file:{path}'", times=2)
+    errors = _run(stage, stage.client(retry=POLICY, token=TOKEN, max_workers=1), record)
+    for error in errors:
+        _check("an error", _told(error), [TOKEN])
+    _check("the log", _logged(log.records), [TOKEN])
+    with pytest.raises(AssertionError, match="a secret in the address"):
+        _check("the address", "http://127.0.0.1/x?X-Amz-Signature=0")
+
+
+def test_f44_what_an_answer_says_is_kept_apart(stage: Stage) -> None:
+    """Entries that errors carry show no signed addresses."""
+    record = stage.site.create()
+    signed = "http://127.0.0.1:1/x?X-Amz-Signature=marked"
+    entry = {"key": "a.bin", "status": "pending", "errors": "no", "links": {"parts": [{"part": 1, "url": signed}]}}
+    stage.answer(CONTENT, json.dumps(entry).encode())
+    [error] = _run(stage, stage.client(retry=POLICY, token=TOKEN), record)
+    _check("an error", f"{error} {error!r} {vars(error)!r}")
+
+
+def test_f44_the_marks_would_be_seen(log: Any) -> None:
+    """The look-out itself: what is not masked, it finds."""
+    logging.getLogger("somebody.else").debug("token %s", "unmasked" + TOKEN[::-1])
+    with pytest.raises(AssertionError, match="a secret in the log"):
+        _check("the log", _logged(log.records), ["unmasked" + TOKEN[::-1]])
+    with pytest.raises(AssertionError, match="a secret in an error"):
+        _check("an error", _told(ValueError(TOKEN)))
