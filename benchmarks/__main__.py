@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["delta", "filesender", "smartfile"]
+NAMES = ["delta", "filesender", "nrp", "smartfile"]
 
 
 def main() -> int:

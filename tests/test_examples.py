@@ -188,3 +188,32 @@ def test_smartfile_sync(server: LocalServer, files: List[str]) -> None:
     path.write_bytes(b"x" + path.read_bytes())
     assert ": delta," in run("smartfile_sync.py", str(path), "/backup/reads.bin", env=server.env)
     assert server.smartfile.read("/backup/reads.bin") == path.read_bytes()
+
+
+def test_nrp_deposit(server: LocalServer, files: List[str]) -> None:
+    site = server.nrp
+    out = run("nrp_deposit.py", "Reads of run 1", *files, env=server.env)
+    [draft] = site.drafts()
+    assert site.read(draft, "reads.bin") == Path(files[0]).read_bytes()
+    assert sorted(site.files(draft)) == ["reads.bin", "results/table.csv"]
+    assert "reads.bin  5242887 bytes, md5:" in out
+    run("nrp_deposit.py", "--publish", "Reads of run 2", files[0], env=server.env)
+    [published] = site.published()
+    assert site.files(published) == {"reads.bin": 5242887}
+
+
+def test_nrp_sync(server: LocalServer, files: List[str]) -> None:
+    site = server.nrp
+    draft = site.create({"table.csv": b"old"})
+    assert "0 sent, 1 replaced, 0 there" in run("nrp_sync.py", draft, files[1], env=server.env)
+    assert "0 sent, 0 replaced, 1 there" in run("nrp_sync.py", draft, files[1], env=server.env)
+    assert site.read(draft, "table.csv") == (Path(files[1]) / "table.csv").read_bytes()
+
+
+def test_nrp_download(server: LocalServer, tmp_path: Path) -> None:
+    site = server.nrp
+    record = site.create({"dir/a b.txt": b"ACGT", "b.csv": b"1,2"}, published=True)
+    out = run("nrp_download.py", record, str(tmp_path / "out"), env={"NRP_REPOSITORY_URL": site.url})
+    assert (tmp_path / "out" / "dir" / "a b.txt").read_bytes() == b"ACGT"
+    assert (tmp_path / "out" / "b.csv").read_bytes() == b"1,2"
+    assert out.count("verified by md5") == 2

@@ -10,6 +10,7 @@ import click
 
 from smartxfer.cli.demo_files import Plan, make_files, parse_size
 from smartxfer.cli.demo_filesender import SITE, filesender_row
+from smartxfer.cli.demo_nrp import NRP_SITE, nrp_row
 from smartxfer.cli.demo_smartfile import smartfile_row
 from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import DIFFERS, code_of, report
@@ -24,7 +25,7 @@ __all__ = ["demo"]
 RowOf = Callable[["LocalServer", Plan, Callable[[str], None]], Row]
 
 #: The services that are shown, by their names; each makes its own row.
-_SERVICES: Dict[str, RowOf] = {"FileSender": filesender_row, "SmartFile": smartfile_row}
+_SERVICES: Dict[str, RowOf] = {"FileSender": filesender_row, "SmartFile": smartfile_row, "NRP": nrp_row}
 
 
 @click.command()
@@ -51,7 +52,7 @@ def demo(
 
     The exit code is 6 when a file came back changed.
     """
-    with _workplace() as place, make_server(faults, filesender=SITE) as server:
+    with _workplace() as place, make_server(faults, filesender=SITE, nrp=NRP_SITE) as server:
         things = list(files)
         if not things:
             (place / "files").mkdir()

@@ -15,6 +15,7 @@ __all__ = ["serve"]
 _PYTHON = {
     "filesender": "from smartxfer import FileSenderClient; client = FileSenderClient.from_environment()",
     "smartfile": "from smartxfer.smartfile import BasicClient; api = BasicClient()",
+    "nrp": "from smartxfer.nrp import get_client; client = get_client()",
 }
 
 
@@ -52,6 +53,13 @@ _PYTHON = {
     metavar="N",
     help="Port of SmartFile.  Default: any free one.",
 )
+@click.option(
+    "--nrp-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port of the NRP repository.  Default: any free one.",
+)
 @fault_option
 def serve(
     data: Optional[str],
@@ -61,6 +69,7 @@ def serve(
     filesender_port: int,
     filesender_server_name: Optional[str],
     smartfile_port: int,
+    nrp_port: int,
     faults: Tuple[str, ...],
 ) -> None:
     """Run every service on this machine until Ctrl-C or SIGTERM.
@@ -75,6 +84,7 @@ def serve(
         allow_remote=allow_remote,
         filesender={"port": filesender_port, "server_name": filesender_server_name},
         smartfile={"port": smartfile_port},
+        nrp={"port": nrp_port},
     )
     try:
         with server:

@@ -13,7 +13,8 @@
 Every method has the cases ``"default"`` and ``"failure"``; :data:`CASES` has them all.  What a client asks on
 first use (limits, configuration) is answered as well, so that a case works on its own.
 
-The answers of SmartFile are in :data:`SMARTFILE_CASES`: ``canned.load("stat", service="smartfile")``.
+The answers of SmartFile are in :data:`SMARTFILE_CASES`: ``canned.load("stat", service="smartfile")``;
+those of NRP repositories are in :data:`NRP_CASES`: ``canned.load("files.upload", service="nrp")``.
 """
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
@@ -23,22 +24,27 @@ import responses
 
 from smartxfer.errors import UsageError
 from smartxfer.testing import canned_filesender as filesender
+from smartxfer.testing import canned_nrp as nrp
 from smartxfer.testing import canned_smartfile as smartfile
 
-__all__ = ["BASE_URL", "CASES", "SMARTFILE_CASES", "SMARTFILE_URL", "Case", "load"]
+__all__ = ["BASE_URL", "CASES", "NRP_CASES", "NRP_URL", "SMARTFILE_CASES", "SMARTFILE_URL", "Case", "load"]
 
 #: Address of the FileSender site that the canned answers stand for.
 BASE_URL = filesender.BASE_URL
 #: Address of the SmartFile site that the canned answers stand for.
 SMARTFILE_URL = smartfile.BASE_URL
+#: Address of the NRP repository that the canned answers stand for.
+NRP_URL = nrp.BASE_URL
 
 #: FileSender's methods and cases, and what is answered: HTTP method, path, and keywords of ``responses.add``
 #: or a callback.
 CASES: Mapping[Tuple[str, str], List[filesender.Reply]] = filesender.CASES
 #: SmartFile's methods and cases, and what is answered, likewise.
 SMARTFILE_CASES: Mapping[Tuple[str, str], List[smartfile.Reply]] = smartfile.CASES
+#: NRP's methods (``files.upload``, ``records.create``, ``whoami``) and cases, and what is answered, likewise.
+NRP_CASES: Mapping[Tuple[str, str], List[nrp.Reply]] = nrp.CASES
 
-_SERVICES: Mapping[str, Any] = {"filesender": filesender, "smartfile": smartfile}
+_SERVICES: Mapping[str, Any] = {"filesender": filesender, "smartfile": smartfile, "nrp": nrp}
 
 
 @attrs.frozen
@@ -73,16 +79,17 @@ def load(
     :param case: ``"default"`` or ``"failure"``.
     :param base_url: address of the site, without a trailing slash; None for the service's address here.
     :param mock: a ``RequestsMock``; None for the one of ``@responses.activate``.
-    :param service: ``"filesender"`` or ``"smartfile"``.
+    :param service: ``"filesender"``, ``"smartfile"`` or ``"nrp"``.
     :return: what was loaded, with facts to compare with.
     :raises UsageError: there is no such service, method or case.
 
-    Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10; SmartFile protocol, sections 3 to 5.
+    Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10; SmartFile protocol, sections 3 to 5;
+    NRP / Invenio protocol, sections 1 to 5.
     """
     if service not in _SERVICES:
         raise UsageError(f"no canned answers of {service!r}; there are {', '.join(_SERVICES)}")
     replies = _SERVICES[service]
-    name = method if isinstance(method, str) else method.__name__
+    name = method if isinstance(method, str) else _name(replies, method)
     if (name, case) not in replies.CASES:
         known = ", ".join(sorted({known for known, _ in replies.CASES}))
         raise UsageError(f"no canned case {case!r} of {name!r}; there are default and failure of {known}")
@@ -96,3 +103,8 @@ def load(
             target.add(verb, url, **answer)
     expected = replies.FAILURES[name] if case == "failure" else None
     return Case(name, case, address, expected, dict(replies.FACTS))
+
+
+def _name(replies: Any, method: Callable[..., Any]) -> str:
+    """A method's name; where a client has several parts, with the part before it."""
+    return str(replies.name_of(method) if hasattr(replies, "name_of") else method.__name__)

@@ -9,10 +9,18 @@ from typing import Iterator, NamedTuple
 
 import pytest
 
-from smartxfer import BasicClient, FileSenderClient, UserAuth
+from smartxfer import BasicClient, FileSenderClient, RepositoryClient, UserAuth
 from smartxfer.local import LocalServer
 
-__all__ = ["LocalFileSender", "LocalSmartFile", "filesender", "smartfile", "smartxfer_server"]
+__all__ = [
+    "LocalFileSender",
+    "LocalNRP",
+    "LocalSmartFile",
+    "filesender",
+    "nrp",
+    "smartfile",
+    "smartxfer_server",
+]
 
 
 class LocalFileSender(NamedTuple):
@@ -26,6 +34,13 @@ class LocalSmartFile(NamedTuple):
     """A client, and the server that it talks to."""
 
     client: BasicClient
+    server: LocalServer
+
+
+class LocalNRP(NamedTuple):
+    """A client, and the server that it talks to."""
+
+    client: RepositoryClient
     server: LocalServer
 
 
@@ -71,6 +86,24 @@ def smartfile(
     site = smartxfer_server.smartfile
     with _faults_ending(smartxfer_server), BasicClient(site.key, site.password, url=site.url) as client:
         yield LocalSmartFile(client, smartxfer_server)
+
+
+@pytest.fixture
+def nrp(
+    smartxfer_server: LocalServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[LocalNRP]:
+    """An NRP client with a user's token, and the server: ``client, server = nrp``.
+
+    For the time of the test the variables NRP_* name the server (child processes included); nothing is
+    resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``;
+    records stay for the tests that follow.
+    """
+    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    site = smartxfer_server.nrp
+    with _faults_ending(smartxfer_server), RepositoryClient(site.url, token=site.token) as client:
+        yield LocalNRP(client, smartxfer_server)
 
 
 @contextlib.contextmanager

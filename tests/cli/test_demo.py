@@ -12,7 +12,9 @@ from typing import Any, Dict, List
 import pytest
 
 from smartxfer.cli.demo_files import Plan, differences, make_files
+from smartxfer.cli.demo_nrp import NRP_SITE, nrp_row
 from smartxfer.cli.demo_table import Row, as_json, as_table
+from smartxfer.local import LocalServer
 
 
 def rows_of(out: str) -> List[Dict[str, str]]:
@@ -41,18 +43,22 @@ def number(cell: str) -> int:
 def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> None:
     done = run("demo", "--size", "2M")
     assert done.exit_code == 0, done.err
-    row, second = rows_of(done.out)
+    row, second, third = rows_of(done.out)
     assert list(row) == [
         "service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "saved", "verified"
     ]  # fmt: skip
     assert (row["service"], row["files"], row["verified"]) == ("FileSender", "7", "sha256")
     assert row["saved"] == "-"
     assert (second["service"], second["files"], second["verified"]) == ("SmartFile", "7", "sha256")
-    assert second["bytes"] == row["bytes"]
+    assert (third["service"], third["files"], third["verified"]) == ("NRP", "7", "sha256")
+    assert second["bytes"] == third["bytes"] == row["bytes"]
     assert int(second["retries"]) == 1
     # A hundredth changed; the signature and the blocks that it lies in travel as well.
     assert number(second["saved"]) >= (2 << 20) * 9 // 10
     assert "a delta was sent" in done.err
+    assert (int(third["retries"]), third["saved"]) == (1, "-")
+    # A part has 5 MiB at least: there is no half of one to go on from.
+    assert third["resumed"] == "0"
     assert int(row["bytes"].replace(",", "")) > 2 << 20
     assert int(row["retries"]) == 1
     # Half of the chunks were acknowledged when it was interrupted; two may have been under way.
@@ -100,7 +106,7 @@ def test_files_too_short_to_break(run: Any, tmp_path: Path, content: bytes) -> N
     path.write_bytes(content)
     done = run("demo", str(path))
     assert done.exit_code == 0, done.err
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "sha256"]
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256"] * 3
     assert "did not take effect" not in done.err
     assert path.read_bytes() == content
 
@@ -108,7 +114,7 @@ def test_files_too_short_to_break(run: Any, tmp_path: Path, content: bytes) -> N
 def test_a_corrupted_download_differs(run: Any) -> None:
     done = run("demo", "--size", "1M", "--fault", "filesender GET /download.php* flip 1000 times=1")
     assert done.exit_code == 6
-    assert [row["verified"] for row in rows_of(done.out)] == ["DIFFERS", "sha256"]
+    assert [row["verified"] for row in rows_of(done.out)] == ["DIFFERS", "sha256", "sha256"]
     assert "came back changed" in done.err
 
 
@@ -131,15 +137,31 @@ def test_a_refused_upload_of_the_second_service(run: Any) -> None:
     fault = "smartfile POST /api/2/path/data/* status 403 body=json:no times=always"
     done = run("demo", "--size", "1M", "--fault", fault)
     assert done.exit_code == 7  # seven files failed
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "FAILED"]
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "FAILED", "sha256"]
 
 
 def test_files_corrupted_on_their_way_through_the_second_service(run: Any) -> None:
     fault = "smartfile GET /api/2/path/data/demo/large.bin/ flip 300000"
     done = run("demo", "--size", "1M", "--fault", fault)
     assert done.exit_code == 6
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "DIFFERS"]
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "DIFFERS", "sha256"]
     assert "SmartFile: large.bin came back changed" in done.err
+
+
+def test_a_refused_record_of_the_third_service(run: Any) -> None:
+    done = run(
+        "demo", "--size", "1M", "--fault", "nrp POST /api/records status 403 body=json:no times=always"
+    )
+    assert done.exit_code == 4
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "sha256", "FAILED"]
+
+
+def test_files_corrupted_on_their_way_through_the_third_service(run: Any) -> None:
+    """Its MD5 is compared: nothing wrong gets a name."""
+    fault = "nrp GET /api/records/*/files/large.bin/content flip 300000 times=always"
+    done = run("demo", "--size", "1M", "--fault", fault)
+    assert done.exit_code in (6, 7)
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "sha256", "FAILED"]
 
 
 def test_without_librsync_the_whole_file_is_sent(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,7 +178,7 @@ def test_files_in_several_places_under_one_root(run: Any, tmp_path: Path) -> Non
         (tmp_path / folder / name).write_text(folder * 1000, encoding="utf-8")
     done = run("demo", str(tmp_path / "one" / "æ #1 50%.txt"), str(tmp_path / "two"))
     assert done.exit_code == 0, done.err
-    assert [(row["files"], row["verified"]) for row in rows_of(done.out)] == [("2", "sha256")] * 2
+    assert [(row["files"], row["verified"]) for row in rows_of(done.out)] == [("2", "sha256")] * 3
     assert "did not take effect" not in done.err
 
 
@@ -177,15 +199,32 @@ def test_json_is_a_line_for_each_service(launch: Any) -> None:
     running = launch("demo", "--size", "1M", "--json")
     out, _ = running.process.communicate(timeout=60)
     assert running.process.returncode == 0
-    first, second = map(json.loads, out.decode("utf-8").splitlines())
+    first, second, third = map(json.loads, out.decode("utf-8").splitlines())
     assert first["service"] == "FileSender"
     assert first["resumed"] > 0
     assert "saved" not in first
     assert second["service"] == "SmartFile"
     assert second["saved"] > 0
-    for row in (first, second):
+    assert third["service"] == "NRP"
+    assert (third["resumed"], third["retries"]) == (0, 1)
+    assert "saved" not in third
+    for row in (first, second, third):
         assert row["verified"] == "sha256"
         assert row["differing"] == []
+
+
+def test_an_upload_in_parts_is_interrupted_and_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "large.bin").write_bytes(os.urandom(24 << 20))
+    (tmp_path / "out").mkdir()
+    told: List[str] = []
+    with LocalServer(nrp=NRP_SITE) as server:
+        row = nrp_row(server, Plan.of([tmp_path / "large.bin"], tmp_path / "out"), told.append)
+        assert server.unfired() == []
+        [published] = server.nrp.published()
+    assert f"NRP: record {published} is published; fetching the files back" in told
+    # Two of five parts were acknowledged when it was interrupted.
+    assert 2 * (5 << 20) <= row.resumed < 24 << 20
+    assert (row.retries, row.verified) == (1, "sha256")
 
 
 def test_sizes_are_checked(run: Any) -> None:
@@ -208,6 +247,7 @@ def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
     [
         ("FileSender", "filesender PUT /rest.php/file/*/chunk/*"),
         ("SmartFile", "smartfile POST /api/2/path/data/*"),
+        pytest.param("NRP", "nrp PUT /api/records/*/draft/files/*", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -16,7 +16,7 @@ import sys
 
 import pytest
 
-from smartxfer import BasicClient, FileSenderClient
+from smartxfer import BasicClient, FileSenderClient, RepositoryClient
 
 ADDRESSES = []
 
@@ -53,6 +53,26 @@ def test_the_environment_names_the_second_service_too(smartfile):
         assert client.stat("/").isdir
 
 
+def test_files_belong_to_records(nrp, tmp_path):
+    client, server = nrp
+    draft = server.nrp.create()
+    fault = server.fault("nrp", "PUT /api/records/*/draft/files/a.bin/content", "reset-after 1K")
+    client.files.upload(draft, "a.bin", {}, bytes(5000))
+    assert fault.fired == 1
+    client.files.download(draft, "a.bin", tmp_path / "a.bin")
+    assert (tmp_path / "a.bin").read_bytes() == bytes(5000) == server.nrp.read(draft, "a.bin")
+
+
+def test_the_environment_names_the_third_service_too(nrp):
+    with RepositoryClient() as client:
+        assert client.base_url == nrp.server.nrp.url
+        assert client.whoami().authenticated
+
+
+def test_a_fault_of_the_third_service_that_does_not_fire_fails_the_test(nrp):
+    nrp.server.fault("nrp", "GET /nowhere", "reset-before")
+
+
 def test_another_services_fault_that_does_not_fire_fails_the_test(smartfile):
     smartfile.server.fault("smartfile", "GET /nowhere", "reset-before")
 
@@ -81,6 +101,7 @@ def afterwards():
     yield
     assert "FILESENDER_BASE_URL" not in os.environ
     assert "SMARTFILE_API_KEY" not in os.environ
+    assert "NRP_TOKEN" not in os.environ
 """
 
 
@@ -99,9 +120,10 @@ def test_a_users_suite(tmp_path: Path) -> None:
     )
     lines = done.stdout.splitlines()
     assert done.returncode == 1, done.stdout + done.stderr
-    assert lines[-1].startswith("9 passed, 2 errors"), done.stdout
+    assert lines[-1].startswith("12 passed, 3 errors"), done.stdout
     errors = [line.partition("::")[2].partition(" ")[0] for line in lines if line.startswith("ERROR ")]
     assert errors == [
+        "test_a_fault_of_the_third_service_that_does_not_fire_fails_the_test",
         "test_another_services_fault_that_does_not_fire_fails_the_test",
         "test_a_fault_that_does_not_fire_fails_the_test",
     ]
