@@ -5,7 +5,6 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional
@@ -36,14 +35,20 @@ def state_directory() -> Path:
 
 
 def write_whole(path: Path, text: str, files: Files = SYSTEM_FILES) -> None:
-    """Write a small file in one step, readable by its owner only."""
-    fd, temporary = tempfile.mkstemp(prefix=path.name[:40], suffix=".tmp", dir=str(path.parent))
+    """Write a small file in one step, readable by its owner only.
+
+    Only one caller at a time per ``path``: what a killed one has left of its writing is written over.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    with contextlib.suppress(FileNotFoundError):
+        temporary.unlink()
+    fd = os.open(str(temporary), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(text)
         files.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        temporary.unlink()
         raise
 
 

@@ -32,7 +32,7 @@ _BLOCK = 1024 * 1024
 #: Bytes that a side file may need on a full disk.
 _NOTE_ROOM = 64 * 1024
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_LONGEST_NAME = 255 - len(".9.part.json")
+_LONGEST_NAME = 255 - len(".9.part.json.tmp")
 
 
 class FileSink:
@@ -62,6 +62,8 @@ class FileSink:
         #: stop -> (start, checksum) of each run of bytes written.
         self._runs: Dict[int, Tuple[int, int]] = {}
         self._mutex = threading.Lock()
+        #: Held while the side file is written; taken before the other.
+        self._saving = threading.Lock()
         self._saved_at = clock.monotonic()
         self._lock: Optional[Lock] = None
 
@@ -161,14 +163,17 @@ class FileSink:
             self._owned = _inode(os.fstat(self._fd))
             self._save()
             return True
-        if not stat.S_ISREG(there.st_mode) or saved.get("inode") != _inode(there):
+        ours = saved.get("inode") == _inode(there) or _newborn(saved, there)
+        if not (ours and stat.S_ISREG(there.st_mode)):
             return False
         self._fd = self._files.open(self._part, os.O_RDWR | _NO_FOLLOW)
         self._owned = _inode(os.fstat(self._fd))
         if self._owned != _inode(there):
             self._close()
             return False
-        if saved.get("identity") == self._identity and saved.get("size") == self._size:
+        if not saved:
+            self._save()
+        elif saved.get("identity") == self._identity and saved.get("size") == self._size:
             self._runs = self._checked(saved.get("runs"), there.st_size)
         else:
             os.ftruncate(self._fd, 0)
@@ -188,6 +193,10 @@ class FileSink:
         return None
 
     def _save(self) -> bool:
+        with self._saving:
+            return self._write_side()
+
+    def _write_side(self) -> bool:
         with self._mutex:
             self._saved_at = self._clock.monotonic()
             runs = [[start, stop, checksum] for stop, (start, checksum) in self._runs.items()]
@@ -271,6 +280,12 @@ def _beside(path: Path, suffix: str) -> Path:
 
 def _inode(found: os.stat_result) -> List[int]:
     return [found.st_dev, found.st_ino]
+
+
+def _newborn(saved: Dict[str, Any], there: os.stat_result) -> bool:
+    """A run that was killed between the making of its partial file and the first note of it left this."""
+    own = there.st_uid == getattr(os, "geteuid", lambda: there.st_uid)()
+    return not saved and there.st_size == 0 and there.st_nlink == 1 and own
 
 
 def _unlink(path: Path) -> None:

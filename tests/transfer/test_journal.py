@@ -171,9 +171,9 @@ def test_old_entries_expire() -> None:
     for name in ("old", "new", "mine"):
         storage.save(name, "{}")
     directory = state_directory() / "journals"
-    (directory / "old.jsonxyz.tmp").write_text("left by a killed process")
+    (directory / "old.json.tmp").write_text("left by a killed process")
     before = time.time() - 22 * 24 * 3600
-    for name in ("old.json", "old.jsonxyz.tmp"):
+    for name in ("old.json", "old.json.tmp"):
         os.utime(directory / name, (before, before))
     storage.remove("mine")
     assert [path.name for path in files()] == ["new.json"]

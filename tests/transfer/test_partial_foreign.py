@@ -78,6 +78,38 @@ def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
     assert names(target) == ["out.bin", "out.bin.part"]
 
 
+def test_what_a_killed_run_left_of_its_notes_is_taken_over(target: Path) -> None:
+    """Killed between making the partial file and the first note of it, or in the midst of a note."""
+    part_of(target).touch()
+    unfinished = side_of(target).with_name(side_of(target).name + ".tmp")
+    unfinished.write_text('{"ver')
+    sink = finish(target)
+    assert names(target) == ["out.bin.part", "out.bin.part.json"]
+    sink.leave()
+    sink, have = begun(target)
+    assert have == [(0, 10)]
+    unfinished.write_text('{"ver')
+    sink.leave()
+    sink, have = begun(target)
+    assert have == [(0, 10)]
+    sink.commit()
+    assert names(target) == ["out.bin"]
+
+
+@pytest.mark.parametrize("of_another", ["link", "owner"])
+def test_an_empty_partial_file_of_anothers_is_left_alone(
+    target: Path, monkeypatch: pytest.MonkeyPatch, of_another: str
+) -> None:
+    part_of(target).touch()
+    if of_another == "link":
+        os.link(str(part_of(target)), str(target.with_name("theirs")))
+    else:
+        monkeypatch.setattr(os, "geteuid", lambda: part_of(target).stat().st_uid + 1)
+    finish(target).commit()
+    assert part_of(target).stat().st_size == 0
+    assert target.read_bytes() == b"0123456789"
+
+
 def test_a_partial_file_that_was_replaced_is_anothers(target: Path) -> None:
     left(target, (0, b"01234"))
     theirs = target.with_name("theirs")
@@ -136,7 +168,7 @@ def test_a_partial_file_that_vanishes_is_no_success(target: Path) -> None:
 
 def test_others_stand_everywhere(target: Path) -> None:
     for suffix in ["", *[f".{number}" for number in range(2, 10)]]:
-        target.with_name(f"out.bin{suffix}.part").touch()
+        target.with_name(f"out.bin{suffix}.part").write_bytes(b"theirs")
     with pytest.raises(LocalError, match="partial files of others"):
         begun(target)
     begun(target.with_name("other"))[0].leave()
