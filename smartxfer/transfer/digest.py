@@ -3,7 +3,7 @@
 import hashlib
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Union
+from typing import Any, BinaryIO, Callable, Union
 
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.transfer.protocols import Source
@@ -42,12 +42,18 @@ def digest_of(source: Union[str, Path, BinaryIO], algorithm: str = "sha256") -> 
         running.update(view[:count])
 
 
-def digest_of_source(source: Source, algorithm: str) -> str:
-    """Hex digest of a source's bytes, read in blocks."""
+def digest_of_source(
+    source: Source, algorithm: str, check: Callable[[], object] = lambda: None
+) -> str:
+    """Hex digest of a source's bytes, read in blocks.
+
+    :param check: called before each block; raises when the call is over.
+    """
     running = new_hash(algorithm)
     view = memoryview(bytearray(_BLOCK))
     at = 0
     while at < source.size:
+        check()
         count = source.read_at(view[: min(_BLOCK, source.size - at)], at)
         if not count:
             raise SourceChanged(f"{source.name} became shorter while it was read")

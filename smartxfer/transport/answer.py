@@ -39,10 +39,13 @@ class Answer:
         :param expect: type (or types) that the value must have.
         :raises DecodeError: not JSON, nested too deeply, or of another type.
         """
+        why = ""
         try:
             value = parse_json(self.content.decode("utf-8"))
         except ValueError as error:
-            raise self._undecodable(type(error).__name__) from None
+            why = type(error).__name__
+        if why:  # raised out here, for the decoder's own error holds the whole answer
+            raise self._undecodable(why)
         if expect is not None and not isinstance(value, expect):
             raise self._undecodable(f"{type(value).__name__} where another type was promised")
         return value

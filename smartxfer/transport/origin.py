@@ -1,5 +1,6 @@
 """Origins: the scheme, host and port that credentials are bound to."""
 
+import contextlib
 import re
 from typing import NamedTuple
 
@@ -29,10 +30,11 @@ class Origin(NamedTuple):
         :raises UsageError: not an http(s) URL with a host.
         """
         url = url.lstrip()  # as requests does; what trails is for the caller to clean
-        try:
+        parts = None
+        with contextlib.suppress(LocationParseError):  # its text has the query: it must not hang on ours
             parts = parse_url(url)
-        except LocationParseError:
-            raise UsageError(f"not a URL: {without_query(url)!r}") from None
+        if parts is None:
+            raise UsageError(f"not a URL: {without_query(url)!r}")
         scheme, host = parts.scheme or "", (parts.host or "").strip("[]").lower()
         # A space or its escape is no host's; only an IPv6 zone has a percent sign.
         odd = " " in host or ("%" in host and ":" not in host) or _AMBIGUOUS.search(url)

@@ -15,7 +15,8 @@ _NAMES = (
     "signature|token|access_token|key|puid|uid|vid|roundtriptoken|transaction_id|password|api_?key|secret"
     "|oauth_[a-z_]+|X-Amz-[A-Za-z-]+|AWSAccessKeyId|csrfptoken|security_token"
 )
-_PARAMETER = re.compile(rf"(?i)(?<=[?&;])((?:{_NAMES})=)[^&\s\"'#)]*")
+#: JSON may write the ampersand as an escape.
+_PARAMETER = re.compile(rf"(?i)((?:(?<=[?&;])|(?<=\\u0026))(?:{_NAMES})=)[^&\s\"'#)\\]*")
 _values: Set[str] = set()
 
 #: Loggers whose records may carry a URL; a filter on a parent does not see its children's records.

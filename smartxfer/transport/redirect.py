@@ -14,12 +14,13 @@ MAX_HOPS = 5
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
-def next_url(response: requests.Response, method: str, hops: int) -> Optional[str]:
+def next_url(response: requests.Response, method: str, hops: int, *, body: bool = False) -> Optional[str]:
     """Where an answer sends us on to, or None when it is no redirect.
 
-    A writing method is never redirected (it would turn into a GET, or send its body to another place), https
+    A writing method is not redirected (it would turn into a GET, or send its body to another place), https
     never falls back to http, and the hops are counted.
 
+    :param body: a writing method goes on after 307 and 308, which keep it.
     :raises RedirectRefused: for each of these.
     """
     location = response.headers.get("Location")
@@ -34,7 +35,7 @@ def next_url(response: requests.Response, method: str, hops: int) -> Optional[st
             f"{method} {without_query(url)} is redirected to what is no http address"
         ) from None
     where = f"{method} {without_query(url)} is redirected to {without_query(target)}"
-    if method not in _SAFE_METHODS:
+    if not (method in _SAFE_METHODS or (body and response.status_code in (307, 308))):
         raise RedirectRefused(where, hint="give that address as the base URL")
     if hops >= MAX_HOPS:
         raise RedirectRefused(f"{where}: more than {MAX_HOPS} redirects")

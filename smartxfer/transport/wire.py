@@ -37,6 +37,7 @@ class Call:
     :param body: bytes, or a rewindable body with ``read``, ``seek`` and a length.
     :param sign: adds credentials to the prepared request; only called for the origin they belong to.
     :param idempotent: whether it may be repeated when its answer was lost; by default the method decides.
+    :param follow_307: a 307 or 308 is followed with method and body, as presigned storage means it.
     :param decode: False hands a JSON answer on undecoded, because it is somebody's file.
     """
 
@@ -47,6 +48,7 @@ class Call:
     body: Any = attrs.field(default=None, repr=False)
     sign: Optional[Sign] = None
     idempotent: Optional[bool] = None
+    follow_307: bool = False
     decode: bool = True
 
     @property
@@ -167,7 +169,7 @@ class Wire:
             response = self.guarded(call.what, self._send, call, url, params)
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
-                onward = next_url(response, call.method, hops)
+                onward = next_url(response, call.method, hops, body=call.follow_307)
                 if onward is None:
                     closing.pop_all()
                     return response

@@ -146,3 +146,24 @@ def test_the_body_of_a_redirect_is_not_read(make_wire: MakeWire) -> None:
 
     with RawServer(answering(flood)) as server:
         assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).text == "there"
+
+
+@pytest.mark.parametrize("code", [307, 308])
+def test_a_body_goes_along_where_that_is_meant(make_wire: MakeWire, code: int) -> None:
+    with RawServer(answering(lambda request, peer: peer.answer())) as other:
+        with RawServer(answering(to(f"{other.url}/y", code))) as server:
+            wire = make_wire(server.url)
+            with pytest.raises(RedirectRefused):
+                wire.fetch(Call("PUT", f"{server.url}/x", body=b"body", sign=sign))
+            wire.fetch(Call("PUT", f"{server.url}/x", body=b"body", sign=sign, follow_307=True))
+    ((method, body),) = [(request.method, request.body) for request in other.requests]
+    assert (method, body) == ("PUT", b"body")
+    assert "SECRET" not in "".join(map(everything, other.requests))
+
+
+@pytest.mark.parametrize("code", [301, 302, 303])
+def test_a_body_goes_nowhere_by_the_others(make_wire: MakeWire, code: int) -> None:
+    with RawServer(answering(to("/y", code))) as server:
+        with pytest.raises(RedirectRefused):
+            make_wire(server.url).fetch(Call("PUT", f"{server.url}/x", body=b"body", follow_307=True))
+        assert len(server.requests) == 1
