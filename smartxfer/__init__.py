@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from smartxfer.errors import SmartxferError
     from smartxfer.filesender import Auth, FileSenderClient, GuestAuth, UserAuth
     from smartxfer.nrp import RepositoryClient
+    from smartxfer.perseus import PerseusClient
     from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
     from smartxfer.transport import RetryPolicy
 
@@ -20,6 +21,7 @@ __all__ = [
     "FileSenderClient",
     "GuestAuth",
     "OAuthClient",
+    "PerseusClient",
     "RepositoryClient",
     "RetryPolicy",
     "SmartxferError",
@@ -39,6 +41,7 @@ _HOMES = {
     "FileSenderClient": "smartxfer.filesender",
     "GuestAuth": "smartxfer.filesender",
     "OAuthClient": "smartxfer.smartfile",
+    "PerseusClient": "smartxfer.perseus",
     "RepositoryClient": "smartxfer.nrp",
     "RetryPolicy": "smartxfer.transport",
     "SmartxferError": "smartxfer.errors",

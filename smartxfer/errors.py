@@ -47,6 +47,8 @@ __all__ = [
     "SmartxferError",
     "SourceChanged",
     "Stalled",
+    "StorageError",
+    "StuckPending",
     "TLSError",
     "TaskFailed",
     "Throttled",
@@ -54,14 +56,13 @@ __all__ = [
     "TransferRefused",
     "Truncated",
     "UnsafeName",
+    "UploadFailed",
     "UsageError",
     "WaitTimeout",
 ]
 
 
-def _rebuild(
-    cls: Type["SmartxferError"], message: str, data: Dict[str, Any]
-) -> "SmartxferError":
+def _rebuild(cls: Type["SmartxferError"], message: str, data: Dict[str, Any]) -> "SmartxferError":
     error = cls(message)
     if "errno" in data and isinstance(error, OSError):
         error.errno = data.pop("errno")
@@ -190,9 +191,8 @@ class OutcomeUnknown(CommunicationError):
 class HTTPError(CommunicationError):
     """The server answered with an error.
 
-    ``status`` is the HTTP status, ``code`` the server's own word for it, ``request_id`` what the server's
-    log knows it by, ``method`` and ``url`` (without its query) the request, ``retry_after`` seconds;
-    ``errors`` tells what is wrong with which field, where the service says so.
+    ``status`` is the HTTP status, ``code`` the server's word for it, ``request_id`` what its log knows it by,
+    ``method`` and ``url`` (no query) the request, ``retry_after`` seconds, ``errors`` what is wrong where.
     """
 
     status: int = 0
@@ -242,6 +242,12 @@ class ReviewRequired(ClientError):
     """It is not published without somebody's consent; ``request`` is what was opened or has to be."""
 
     request: Any = None
+
+
+class StorageError(HTTPError):
+    """The storage behind a presigned address refused, for ``code``; ``expired``: the address is dead."""
+
+    expired: bool = False
 
 
 class RateLimited(ClientError):
@@ -365,6 +371,18 @@ class DraftInvalid(SmartxferError):
 
     errors: Sequence[Any] = ()
     record: Any = None
+
+
+class UploadFailed(SmartxferError):
+    """The service could not take in what was sent; ``file`` is its record."""
+
+    file: Any = None
+
+
+class StuckPending(SmartxferError):
+    """A record of the same content waits for bytes that somebody else promised; ``file`` is it."""
+
+    file: Any = None
 
 
 class BatchError(SmartxferError):

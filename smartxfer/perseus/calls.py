@@ -1,0 +1,113 @@
+"""The requests of the file service, one method each; nothing here knows a workflow.
+
+Source: Perseus protocol, section A.4.
+"""
+
+import json as json_
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from urllib.parse import quote
+
+import attrs
+
+from smartxfer.errors import DecodeError, UsageError
+from smartxfer.perseus.models import File
+from smartxfer.seams import Clock
+from smartxfer.transfer.operation import Operation
+from smartxfer.transport import Answer, Call, Wire
+from smartxfer.transport.deleting import delete
+from smartxfer.transport.wire import Sign
+
+__all__ = ["Calls"]
+
+#: Most ids or hashes in one question.
+_MOST = 200
+
+
+@attrs.frozen
+class Calls:
+    """What can be asked of the service.
+
+    :param root: address of the service, without a slash at its end.
+    :param make: makes a call, tried in whatever way.
+    :param pause: waits for some seconds.
+    """
+
+    wire: Wire
+    root: str
+    sign: Optional[Sign]
+    clock: Clock
+    make: Callable[[Call], Answer]
+    pause: Callable[[float], Any]
+
+    def watched(self, operation: Operation) -> "Calls":
+        """The same calls, made in an operation's threads, by its policy and under its watch."""
+
+        def make(call: Call) -> Answer:
+            return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
+
+        return attrs.evolve(self, make=make, pause=operation.pause)
+
+    def untried(self, operation: Operation) -> "Calls":
+        """The same calls, each tried once."""
+        return attrs.evolve(self, make=self.wire.once, pause=operation.pause)
+
+    def describe(self, method: str, path: str, body: Any = None, **options: Any) -> Call:
+        """A signed call of an encoded path below ``/api/v0``."""
+        return Call(
+            method,
+            f"{self.root}/api/v0/{path}",
+            headers={"Accept": "application/json", "Content-Type": "application/json"},
+            body=None if body is None else json_.dumps(body).encode("ascii"),
+            sign=self.sign,
+            **options,
+        )
+
+    def create(self, name: str, source_hash: str) -> Tuple[File, str]:
+        """Make a record; and where its content goes, "" where the service has it already.
+
+        :raises Conflict: the service knows the content.
+        :raises OutcomeUnknown: the answer was lost.
+        """
+        call = self.describe("POST", "file", {"name": name, "sourceHash": source_hash})
+        body = self.make(call).json(dict)
+        return File.from_wire(_part(body, "file")), str(body.get("uploadUrl") or "")
+
+    def find(self, **filters: Sequence[str]) -> List[File]:
+        """The records of these ``ids`` or ``sourceHashes``; without a filter, what the service gives."""
+        if not filters:
+            return self._found({})
+        [(name, values)] = filters.items()
+        unique = list(dict.fromkeys(values))
+        found: List[File] = []
+        for start in range(0, len(unique), _MOST):
+            found += self._found({name: unique[start : start + _MOST]})
+        return found
+
+    def _found(self, body: Dict[str, Any]) -> List[File]:
+        answer = self.make(self.describe("POST", "file/find", body, idempotent=True)).json(dict)
+        files = answer.get("files")
+        if not isinstance(files, list):
+            raise DecodeError("the answer to file/find has no list of files")
+        return [File.from_wire(file) for file in files]
+
+    def delete(self, id: str) -> None:
+        """Delete a record; one that is gone after a repeat is no error."""
+        delete(self.make, self.describe("DELETE", f"file/{segment(id)}"))
+
+
+def segment(id: Any) -> str:
+    """An id as one segment of a path.
+
+    :raises UsageError: it is empty, or one that a path does away with.
+    """
+    text = str(getattr(id, "id", id))
+    if not text or text in (".", ".."):
+        raise UsageError(f"{text!r} is no id of a file")
+    return quote(text, safe="")
+
+
+def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = body.get(name)
+    if not isinstance(found, Mapping):
+        raise DecodeError(f"the answer has no {name!r}")
+    return found

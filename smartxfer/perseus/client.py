@@ -1,0 +1,97 @@
+"""The client of the Perseus service.
+
+Source: Perseus protocol, sections A.1 and A.2.
+"""
+
+from pathlib import Path
+from typing import Any, Dict, Mapping, Optional
+
+from smartxfer.credentials import ServiceNames
+from smartxfer.errors import HTTPError
+from smartxfer.perseus.calls import Calls
+from smartxfer.perseus.errors import error_of
+from smartxfer.perseus.service import FileService
+from smartxfer.transfer.client import TransferClient
+from smartxfer.transport import Answer, Call
+from smartxfer.transport.bearer import bearer
+
+__all__ = ["DEFAULT_HOST", "PerseusClient"]
+
+DEFAULT_HOST = "https://oath.perseus.lettria.net"
+_HOST = "PERSEUS_API_HOST"
+_KEYS = ("PERSEUS_API_KEY", "LETTRIA_API_KEY")
+
+
+def _dotenv() -> Dict[str, str]:
+    """What the ``.env`` file of the working directory says of us."""
+    path = Path(".env")
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    found = dotenv_values(path, interpolate=False)
+    names = {"base_url": (_HOST,), "api_key": _KEYS}
+    return {
+        name: value
+        for name, variables in names.items()
+        for value in [next((found[variable] for variable in variables if found.get(variable)), None)]
+        if value
+    }
+
+
+class PerseusClient(TransferClient):
+    """Uploads files to the Perseus service, by presigned addresses.
+
+    :param api_host: address of the service; by default PERSEUS_API_HOST, also of a ``.env`` file in the
+        working directory, else ``https://oath.perseus.lettria.net``.
+    :param api_key: by default PERSEUS_API_KEY, else the older LETTRIA_API_KEY, ``.env``, a profile, or the
+        password of a netrc entry.
+    :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
+        ``proxies``, ``max_workers``, ``profile``, ``netrcfile``.
+
+    Source: Perseus protocol.
+    """
+
+    names = ServiceNames(
+        service="perseus",
+        fields={"base_url": _HOST, "api_key": _KEYS},
+        netrc={"api_key": "password"},
+        secrets=frozenset({"api_key"}),
+        own_file=_dotenv,
+        own_place=".env",
+        defaults={"base_url": DEFAULT_HOST},
+    )
+
+    def __init__(
+        self, api_host: Optional[str] = None, *, api_key: Optional[str] = None, **options: Any
+    ) -> None:
+        super().__init__(api_host, **options)
+        self._api_key = api_key.strip() if api_key else None
+        #: The file service: upload_file, create_file, find_files, find_file, delete_file, ...
+        self.file = FileService(lambda: self._calls, self._operation, self._max_workers)
+
+    def _given_credentials(self) -> Mapping[str, Optional[str]]:
+        return {"base_url": self._given_url, "api_key": self._api_key}
+
+    # -- the way to the server --------------------------------------------------------------------------
+
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+        if method in ("GET", "DELETE"):
+            pairs = [(name, str(value)) for name, value in params.items()]
+            return self._calls.describe(method, path, params=pairs)
+        finding = True if path.endswith("/find") else None  # a question, though it is a POST
+        return self._calls.describe(method, path, dict(params), idempotent=finding)
+
+    @property
+    def _calls(self) -> Calls:
+        return Calls(
+            self._wire,
+            self.base_url,
+            bearer(self._credentials.require("api_key")["api_key"]),
+            self._clock,
+            make=self._wire.fetch,
+            pause=self._clock.sleep,
+        )
+
+    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+        return error_of(answer, method, url, policy=self._retry, clock=self._clock)

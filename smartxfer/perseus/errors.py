@@ -1,0 +1,115 @@
+"""The exceptions of the vendor's client, as names for nodes of our tree, and what an error answer says.
+
+Source: Perseus protocol, sections A.6 and A.8.
+"""
+
+import html
+import re
+from typing import Any, Dict, Optional
+
+from smartxfer.errors import (
+    Conflict,
+    CredentialError,
+    Forbidden,
+    HTTPError,
+    SmartxferError,
+    StorageError,
+    StuckPending,
+    UploadFailed,
+)
+from smartxfer.seams import Clock
+from smartxfer.transport import Answer, RetryPolicy
+from smartxfer.transport.redact import clean
+from smartxfer.transport.status import http_error
+
+__all__ = [
+    "APIException",
+    "ConfigurationException",
+    "PerseusException",
+    "StorageError",
+    "StuckPending",
+    "UploadFailed",
+    "error_of",
+]
+
+PerseusException = SmartxferError
+APIException = HTTPError
+ConfigurationException = CredentialError
+
+#: Keys of an error body that say it best, in order.
+_TELLING = ("message", "error", "detail", "msg")
+_LIMIT = 64 * 1024
+#: Words of S3 by which an address is dead, whatever the status.
+_EXPIRED = ("ExpiredToken", "RequestTimeTooSkewed")
+#: Words of an AccessDenied that is because of the time: Amazon's, and rclone's.
+_LATE = ("expired", "request time")
+
+
+def error_of(answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock) -> HTTPError:
+    """The exception for an answer of 400 and more, of the API or of the storage behind its addresses."""
+    if method == "PUT" or _is_xml(answer):  # the API has no PUT
+        return _storage_error(answer, method, url, policy, clock)
+    data: Dict[str, Any] = {"message": clean(_words(answer))}
+    if answer.status == 401:
+        data["hint"] = "check the API key: PERSEUS_API_KEY, or api_key="
+    if answer.status == 402:
+        data.update(kind=Forbidden, hint="the plan does not allow it")
+    if answer.status == 409:
+        data["kind"] = Conflict
+    return http_error(answer, method, url, policy=policy, clock=clock, **data)
+
+
+def _words(answer: Answer) -> str:
+    """What the body says; the list of a validation answer in a line."""
+    try:
+        body = answer.json()
+    except OSError:
+        return "" if "html" in answer.headers.get("Content-Type", "") else " ".join(answer.text.split())[:300]
+    if isinstance(body, dict):
+        for key in _TELLING:
+            found = body.get(key)
+            if isinstance(found, list):
+                return "; ".join(map(str, found))[:300]
+            if found:
+                return str(found)[:300]
+    return str(body)[:300]
+
+
+def _is_xml(answer: Answer) -> bool:
+    start = answer.content.lstrip()[:200]
+    return start.startswith((b"<?xml", b"<Error"))
+
+
+def _storage_error(
+    answer: Answer, method: str, url: str, policy: RetryPolicy, clock: Clock
+) -> StorageError:
+    """S3's error.  It is read by its three elements, not as a document: no entity of it is expanded."""
+    text = answer.text[:_LIMIT]
+    code = _element(text, "Code") or ""
+    message = (_element(text, "Message") or "") if _is_xml(answer) else _words(answer)
+    error = http_error(
+        answer,
+        method,
+        url,
+        policy=policy,
+        clock=clock,
+        kind=StorageError,
+        code=clean(code),
+        message=clean(message),
+        request_id=clean(_element(text, "RequestId") or ""),
+    )
+    assert isinstance(error, StorageError)
+    told = message.lower()
+    error.expired = code in _EXPIRED or (code == "AccessDenied" and any(word in told for word in _LATE))
+    if code in ("RequestTimeout", "BadDigest", "IncompleteBody"):
+        error.retryable = True
+    if answer.status == 501:
+        error.retryable = False
+    return error
+
+
+def _element(text: str, name: str) -> Optional[str]:
+    match = re.search(rf"<(?:\w+:)?{name}>([^<]{{0,2000}})</", text)
+    if match is None:
+        return None
+    return html.unescape(match[1]).strip()

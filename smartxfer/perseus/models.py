@@ -1,0 +1,62 @@
+"""What the file service answers.
+
+Source: Perseus protocol, sections A.3 and A.4.
+"""
+
+import datetime as dt
+from typing import Optional
+
+import attrs
+
+from smartxfer.structures import Structure, Word, wire
+from smartxfer.transfer.result import FileResult
+
+__all__ = ["File", "FileStatus"]
+
+
+class FileStatus(Word):
+    """How far a file is; a word that is not known here is not final."""
+
+    PENDING: "FileStatus"
+    UPLOADED: "FileStatus"
+    FAILED: "FileStatus"
+
+    @property
+    def final(self) -> bool:
+        """Whether it will not change any more."""
+        return self in (FileStatus.UPLOADED, FileStatus.FAILED)
+
+
+FileStatus.PENDING = FileStatus("pending")
+FileStatus.UPLOADED = FileStatus("uploaded")
+FileStatus.FAILED = FileStatus("failed")
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class File(Structure):
+    """The record of a file; ``name`` is its base name.
+
+    ``reused`` says that the content was known and nothing was sent; ``result`` is what became of an upload.
+    """
+
+    id: str
+    name: str = ""
+    status: FileStatus = FileStatus.PENDING
+    created: Optional[str] = wire("createdAt", default=None)
+    source_hash: Optional[str] = wire("sourceHash", default=None)
+    reused: bool = attrs.field(default=False, init=False)
+    result: Optional[FileResult] = attrs.field(default=None, init=False)
+
+    @property
+    def created_at(self) -> Optional[dt.datetime]:
+        """When the record was made, in UTC; None where that is not told in a way that a calendar knows."""
+        text = (self.created or "").replace("Z", "+00:00")
+        head, dot, fraction = text.partition(".")
+        if dot:  # before Python 3.11 only three or six digits were read
+            digits = fraction[: len(fraction) - len(fraction.lstrip("0123456789"))]
+            text = f"{head}.{digits[:6].ljust(6, '0')}{fraction[len(digits) :]}"
+        try:
+            moment = dt.datetime.fromisoformat(text)
+        except ValueError:
+            return None
+        return moment.astimezone(dt.timezone.utc) if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)

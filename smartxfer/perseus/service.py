@@ -1,0 +1,300 @@
+"""``client.file``: the file service.
+
+Source: Perseus protocol, section A.
+"""
+
+import os
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+
+import attrs
+
+from smartxfer.errors import UsageError
+from smartxfer.perseus.calls import Calls, segment
+from smartxfer.perseus.models import File, FileStatus
+from smartxfer.perseus.syncing import SyncResult, missing_of
+from smartxfer.perseus.uploading import Sending, best, hashed, send_files
+from smartxfer.perseus.waiting import wait_for
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.tree import Item, collect
+
+__all__ = ["FileService"]
+
+Id = Union[str, File]
+
+
+class FileService:
+    """Uploads files, and looks after their records.
+
+    :param calls: makes the calls.
+    :param operation: begins a call of the user's: (progress, cancel, deadline).
+    :param workers: files at a time.
+    """
+
+    def __init__(
+        self,
+        calls: Callable[[], Calls],
+        operation: Callable[[Progress, Optional[Cancel], Optional[float]], Operation],
+        workers: int,
+    ) -> None:
+        self._calls = calls
+        self._operation = operation
+        self._workers = workers
+
+    # -- records ----------------------------------------------------------------------------------------
+
+    def create_file(self, name: str, source_hash: str) -> Dict[str, Any]:
+        """Make the record of a file, and get the address that its content goes to.
+
+        :param name: base name.
+        :param source_hash: SHA-256 of the content, 64 hex digits.
+        :return: ``{"file": File, "upload_url": str}``; the address is ``""`` where nothing is to be sent.
+        :raises Conflict: the service knows the content; :meth:`find_files` finds it.
+        :raises OutcomeUnknown: the answer was lost: the record may exist.
+
+        Source: Perseus protocol, section A.4.
+        """
+        file, url = self._calls().create(_name(name), _hash(source_hash))
+        return {"file": file, "upload_url": url}
+
+    def find_files(
+        self, ids: Optional[Sequence[Id]] = None, source_hashes: Optional[Sequence[str]] = None
+    ) -> List[File]:
+        """The records of these ids or hashes; with neither, all that the service gives.
+
+        An empty list finds nothing, and nothing is sent for it.
+
+        :param ids: ids, or Files.
+        :param source_hashes: SHA-256 of contents, in hex.  With both, a record has to match both.
+        """
+        for given in (ids, source_hashes):
+            if given is not None and not _several(given):
+                return []
+        calls = self._calls()
+        if ids is None:
+            hashes = None if source_hashes is None else [_hash(value) for value in source_hashes]
+            return calls.find() if hashes is None else calls.find(sourceHashes=hashes)
+        wanted = [_id(id) for id in ids]
+        found = calls.find(ids=wanted)
+        if source_hashes is not None:
+            both = {file.id for file in calls.find(sourceHashes=[_hash(value) for value in source_hashes])}
+            found = [file for file in found if file.id in both]
+        return found
+
+    def find_file(self, id: Id) -> Optional[File]:
+        """The record of an id, or None."""
+        wanted = _id(id)
+        return next((file for file in self._calls().find(ids=[wanted]) if file.id == wanted), None)
+
+    def delete_file(self, file_id: Id) -> None:
+        """Delete a record and its content.
+
+        :raises NotFound: there is none of that id.
+        """
+        self._calls().delete(_id(file_id))
+
+    def wait_for_file_upload(
+        self,
+        file_id: Id,
+        polling_interval: float = 0.5,
+        timeout: float = 3600,
+        *,
+        progress: Optional[Callable[[File], Any]] = None,
+    ) -> File:
+        """Wait until the service has taken a file in.
+
+        :param polling_interval: seconds before the second look; later waits grow to 10 s.
+        :param timeout: seconds; one look is taken however short it is.
+        :param progress: called with the record after each look.
+        :raises UploadFailed: it could not; ``.file`` is the record.
+        :raises WaitTimeout: it has not yet; ``.last`` is the record.
+        :raises NotFound: the record is gone.
+
+        Source: Perseus protocol, section A.9.
+        """
+        tell = progress or (lambda file: None)
+        [file] = wait_for(
+            self._calls(),
+            [_id(file_id)],
+            _seconds("polling_interval", polling_interval),
+            timeout,
+            lambda files: [tell(one) for one in files],
+        )
+        return file
+
+    def wait_for_file_uploads(
+        self, file_ids: Sequence[Id], polling_interval: float = 0.5, timeout: float = 3600
+    ) -> List[File]:
+        """Wait until the service has taken in several files; all are asked for in one question.
+
+        Otherwise like :meth:`wait_for_file_upload`.
+        """
+        ids = list(dict.fromkeys(_id(id) for id in _several(file_ids)))
+        if not ids:
+            return []
+        seconds = _seconds("polling_interval", polling_interval)
+        found = {file.id: file for file in wait_for(self._calls(), ids, seconds, timeout)}
+        return [found[_id(id)] for id in file_ids]
+
+    # -- uploads ----------------------------------------------------------------------------------------
+
+    def upload_file(
+        self,
+        file_path: Any,
+        *,
+        wait: bool = False,
+        timeout: float = 3600,
+        repair: bool = False,
+        grace: float = 5.0,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> File:
+        """Send a file; where its content is known, its record is returned and nothing is sent.
+
+        :param file_path: a path, ``(name, thing)``, bytes, or an open binary file.
+        :param wait: return once the service has taken it in; without, the record is mostly ``pending`` yet.
+        :param timeout: seconds for that.
+        :param repair: delete a record of this content that stays pending, and send.
+        :param grace: seconds in which somebody else may end the upload of such a record.
+        :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
+        :param cancel: anything with ``is_set()``.
+        :param deadline: seconds after which to stop.
+        :return: the record; ``.reused`` says that nothing was sent, ``.result`` how it went.
+        :raises StuckPending: a record of this content stays pending; ``.file`` is it.
+        :raises StorageError: the storage refused the content; the record was deleted again.
+        :raises SourceChanged: the file changed between its checksum and its sending.
+
+        Source: Perseus protocol, section A.5.
+        """
+        [file] = self._upload([_one(file_path)], repair, grace, (progress, cancel, deadline))
+        return self._awaited([file], timeout)[0] if wait else file
+
+    def upload_many(
+        self,
+        files: Sequence[Any],
+        *,
+        wait: bool = False,
+        timeout: float = 3600,
+        repair: bool = False,
+        grace: float = 5.0,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> List[File]:
+        """Send several files at a time; those of the same content once.
+
+        :param files: as for :meth:`upload_file`.
+        :return: their records, in order.
+        :raises BatchError: some failed; ``.results`` tells which.
+
+        Otherwise like :meth:`upload_file`.
+        """
+        items = [item for thing in _several(files) for item in collect([_named(thing)])]
+        if not items:
+            return []
+        sent = self._upload(items, repair, grace, (progress, cancel, deadline))
+        return self._awaited(sent, timeout) if wait else sent
+
+    def _upload(self, items: Sequence[Item], repair: bool, grace: float, watch: Any) -> List[File]:
+        named = [attrs.evolve(item, name=_name(item.name.rpartition("/")[2])) for item in items]
+        claims: Dict[str, Sending] = {}
+        with self._operation(*watch) as operation:
+            calls = self._calls()
+            sendings = [
+                Sending(calls, operation, item, claims, repair=repair, grace=grace) for item in named
+            ]
+            results = send_files(sendings, operation, self._workers)
+        settle(results)
+        return [_with_result(sending, result) for sending, result in zip(sendings, results)]
+
+    def _awaited(self, files: Sequence[File], timeout: float) -> List[File]:
+        done = self.wait_for_file_uploads([file.id for file in files], timeout=timeout)
+        return [now.but(reused=file.reused, result=file.result) for now, file in zip(done, files)]
+
+    # -- what is there ----------------------------------------------------------------------------------
+
+    def exists(self, file_path: Any) -> bool:
+        """Whether the service has the content of a file, whatever name it goes by there."""
+        item = _one(file_path)
+        found = best(self._calls().find(sourceHashes=[hashed(item)]))
+        return found is not None and found.status == FileStatus.UPLOADED
+
+    def sync_dir(
+        self,
+        directory: Any,
+        *,
+        dry_run: bool = False,
+        repair: bool = False,
+        grace: float = 5.0,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> SyncResult:
+        """Upload the files in a directory whose content the service does not have.
+
+        :param dry_run: say what would be sent, and send nothing.
+        :return: paths relative to the directory that were uploaded and skipped, and the records.
+
+        Otherwise like :meth:`upload_many`.
+        """
+        plan = missing_of(self._calls(), directory)
+        if dry_run or not plan.items:
+            return plan.result([])
+        return plan.result(self._upload(plan.items, repair, grace, (progress, cancel, deadline)))
+
+
+def _with_result(sending: Sending, result: FileResult) -> File:
+    leader = sending.leader
+    assert leader.file is not None
+    return leader.file.but(reused=leader.reused or leader is not sending, result=result)
+
+
+def _id(id: Id) -> str:
+    text = str(getattr(id, "id", id))
+    segment(text)
+    return text
+
+
+def _several(things: Any) -> Sequence[Any]:
+    """The things, if they are several: text, bytes, a path or a file would be taken to pieces."""
+    single = isinstance(things, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(things, "read")
+    if single or isinstance(things, Mapping) or not isinstance(things, Iterable):
+        raise UsageError(f"a list is expected, not {things!r:.80}", hint="put it into brackets")
+    return list(things)
+
+
+def _named(thing: Any) -> Any:
+    """What is to be sent; a name that was given is one that can travel."""
+    if isinstance(thing, tuple) and len(thing) == 2:
+        _name(thing[0])
+    return thing
+
+
+def _one(thing: Any) -> Item:
+    """The one file that is meant."""
+    items = collect([_named(thing)])
+    if len(items) != 1 or "/" in items[0].name:
+        raise UsageError("one file is expected", hint="upload_many() or sync_dir() sends several")
+    return items[0]
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or name in ("", ".", "..") or "/" in name or "\0" in name:
+        raise UsageError(f"{name!r} is no name of a file")
+    return name
+
+
+def _hash(value: str) -> str:
+    text = str(value).strip().lower()
+    if len(text) != 64 or any(letter not in "0123456789abcdef" for letter in text):
+        raise UsageError(f"{value!r:.80} is no SHA-256 in hex")
+    return text
+
+
+def _seconds(name: str, value: float) -> float:
+    if type(value) not in (int, float) or value <= 0:
+        raise UsageError(f"{name} is a number of seconds above 0, not {value!r}")
+    return float(value)

@@ -1,0 +1,27 @@
+"""Content on its way to a presigned address.
+
+Source: Perseus protocol, sections A.5 to A.7.
+"""
+
+from typing import Union
+
+from smartxfer.errors import RedirectRefused
+from smartxfer.transfer.upload import Body
+from smartxfer.transport import Call, Origin, Wire, without_query
+
+__all__ = ["put"]
+
+#: Exactly this: the address may have been signed with it.
+_TYPE = {"Content-Type": "application/octet-stream"}
+
+
+def put(wire: Wire, url: str, body: Union[Body, bytes]) -> None:
+    """One try to send the content; no credentials but those in the address.
+
+    A 307 to a regional host is followed: section A.6.
+
+    :raises StorageError: the storage did not take it.
+    """
+    if wire.origin.scheme == "https" and Origin.of(url).scheme != "https":
+        raise RedirectRefused(f"the content is to go to {without_query(url)}: from https to http")
+    wire.once(Call("PUT", url, headers=_TYPE, body=body, follow_307=True))

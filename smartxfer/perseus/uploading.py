@@ -1,0 +1,282 @@
+"""Files on their way up: a record by the content's SHA-256, one PUT, and what may stand in the way.
+
+Source: Perseus protocol, sections A.4, A.5 and A.7.
+"""
+
+import logging
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import attrs
+
+from smartxfer.errors import (
+    CommunicationError,
+    Conflict,
+    NotFound,
+    OutcomeUnknown,
+    SmartxferError,
+    StorageError,
+    StuckPending,
+)
+from smartxfer.perseus.calls import Calls
+from smartxfer.perseus.models import File, FileStatus
+from smartxfer.perseus.storage import put
+from smartxfer.transfer.digest import digest_of_source
+from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.protocols import Source
+from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.tree import Item
+from smartxfer.transfer.upload import Body, Upload, UploadLane
+
+__all__ = ["Sending", "best", "hashed", "send_files"]
+
+log = logging.getLogger("smartxfer.perseus")
+
+#: First wait for a record that somebody else may be sending just now, in seconds; it grows.
+_GRACE_STEP = 0.25
+#: How often a record is made anew: its address expired, or it stood in the way.
+_RENEWALS = 3
+
+
+def send_files(sendings: Sequence["Sending"], operation: Operation, at_once: int) -> List[FileResult]:
+    """Send what is described; the results, failed ones included.
+
+    A record that was made for content that then did not arrive is deleted again.
+    """
+    for sending in sendings:
+        operation.reporter.queue(sending.item.name, sending.item.size)
+    lanes = [UploadLane(sending.describe(), operation, 1) for sending in sendings]
+    try:
+        operation.run(lanes, at_once)
+    except Exception:
+        for sending in sendings:
+            sending.give_up()
+        raise
+    finally:
+        for sending in sendings:
+            sending.close()
+    results = {sending: _settled(sending, lane.result) for sending, lane in zip(sendings, lanes)}
+    return [
+        attrs.evolve(results[sending], error=results[sending].error or results[sending.leader].error)
+        for sending in sendings
+    ]
+
+
+def _settled(sending: "Sending", result: FileResult) -> FileResult:
+    if sending.leader is not sending:
+        return attrs.evolve(result, resumed=result.bytes)
+    if result.error is not None:
+        sending.give_up()
+        return result
+    return attrs.evolve(result, resumed=result.bytes if sending.reused else 0)
+
+
+class Sending:
+    """One file's upload.
+
+    :param claims: who sends which content, by its SHA-256: of several of one content, the first.
+    :param repair: whether a record that stays pending is deleted and made anew.
+    :param grace: seconds to wait for such a record.
+    """
+
+    def __init__(
+        self,
+        calls: Calls,
+        operation: Operation,
+        item: Item,
+        claims: Dict[str, "Sending"],
+        *,
+        repair: bool = False,
+        grace: float = 5.0,
+    ) -> None:
+        self.item = item
+        #: Hex SHA-256 of the content, once it is read.
+        self.digest = ""
+        #: The record, once there is one that is right.
+        self.file: Optional[File] = None
+        #: Whether the content was there already.
+        self.reused = False
+        self._calls = calls
+        self._single = calls.untried(operation)
+        self._watched = calls.watched(operation)
+        self._operation = operation
+        self._claims = claims
+        self._source: Optional[Source] = None
+        self._repair = repair
+        self._grace = grace
+        self._url = ""
+        self._renewals = 0
+        #: Whether the address is dead, and its record is to be made anew before the next try.
+        self._stale = False
+        self._journal: Optional[Journal] = None
+        self._done = False
+
+    def describe(self) -> Upload:
+        """The file as the engine wants it: in one part, or in none where its content is known."""
+        return Upload(
+            name=self.item.name,
+            open_source=self._open,
+            plan=self._plan,
+            send_part=self._send,
+            finish=self._finish,
+        )
+
+    @property
+    def leader(self) -> "Sending":
+        """Who sends this content: itself, or another of the same content."""
+        return self._claims.get(self.digest, self)
+
+    def give_up(self) -> None:
+        """Delete the record that was made for content that did not arrive; nobody else could send it."""
+        if self._done or not self._url or self.file is None:
+            return
+        try:
+            self._calls.untried(self._operation).delete(self.file.id)
+        except NotFound:
+            self._forget()  # somebody else deleted it
+        except SmartxferError as error:
+            log.warning("the record of %s stays pending: %s", self.item.name, error)
+        else:
+            self._forget()
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        if self._journal is not None:
+            self._journal.close()
+
+    # -- the record -------------------------------------------------------------------------------------
+
+    def _open(self) -> Source:
+        self._source = self.item.open_unchanged()
+        return self._source
+
+    def _plan(self, size: int) -> List[Part]:
+        assert self._source is not None
+        self.digest = digest_of_source(self._source, "sha256", self._operation.check)
+        self._source.check_unchanged()
+        with self._operation.lock:
+            leader = self._claims.setdefault(self.digest, self)
+        if leader is not self:
+            return []
+        key = {"service": "perseus", "api": self._calls.root, "sha256": self.digest}
+        self._journal = Journal(key, self.item.name)
+        self._obtain(self._watched, best(self._watched.find(sourceHashes=[self.digest])))
+        return [Part(0, 0, size)] if self._url else []
+
+    def _obtain(self, calls: Calls, known: Optional[File]) -> None:
+        """Have a record with an address to send to, or one whose content is there."""
+        refusal: Optional[CommunicationError] = None
+        for _ in range(_RENEWALS):
+            ours = False
+            if known is None:
+                try:
+                    self.file, self._url = calls.create(self.item.name, self.digest)
+                except (Conflict, OutcomeUnknown) as error:
+                    refusal, ours = error, isinstance(error, OutcomeUnknown)
+                    known = best(calls.find(sourceHashes=[self.digest]))
+                    if known is None:
+                        continue
+                else:
+                    if self._url:
+                        self._remember(self.file)
+                        return
+                    known = self.file
+            there = self._settled(calls, known, ours)
+            if there is not None:
+                self.file, self._url, self.reused = there, "", True
+                return
+            known = None
+        raise refusal or Conflict(f"{self.item.name}: its record cannot be made", status=409)
+
+    def _settled(self, calls: Calls, known: File, ours: bool) -> Optional[File]:
+        """A record once it has its content; None where it was deleted, because it will not get it."""
+        ours = ours or known.id == self._remembered()
+        if not ours:
+            known = self._waited(calls, known)
+        if known.status == FileStatus.UPLOADED:
+            return known
+        if known.status != FileStatus.FAILED and not ours and not self._repair:
+            raise StuckPending(
+                f"{self.item.name}: the service awaits this content from somebody else ({known.id})",
+                hint="wait if somebody is sending it; repair=True deletes that record and sends",
+                file=known,
+            )
+        log.info("%s: the %s record %s is deleted, to be made anew", self.item.name, known.status, known.id)
+        try:
+            calls.delete(known.id)
+        except NotFound:
+            log.debug("somebody else deleted it")
+        return None
+
+    def _waited(self, calls: Calls, known: File) -> File:
+        """A record after the time that somebody else may need to end its upload."""
+        ends = calls.clock.monotonic() + self._grace
+        wait = _GRACE_STEP
+        while not known.status.final and calls.clock.monotonic() < ends:
+            calls.pause(min(wait, max(0.0, ends - calls.clock.monotonic())))
+            wait *= 2
+            known = next(iter(calls.find(ids=[known.id])), known)
+        return known
+
+    # -- the content ------------------------------------------------------------------------------------
+
+    def _send(self, part: Part, body: Body) -> None:
+        if self._stale:
+            self._renew()
+        if self.reused:
+            return  # somebody else has sent it meanwhile
+        try:
+            put(self._single.wire, self._url, body)
+        except StorageError as error:
+            if error.expired and self._renewals < _RENEWALS:
+                self._renewals += 1
+                self._stale = error.retryable = error.retry_at_once = True
+            raise
+
+    def _renew(self) -> None:
+        """Have another record made: the address of this one is dead."""
+        assert self.file is not None
+        log.info("%s: the address has expired; the record is made anew", self.item.name)
+        self._obtain(self._watched, self.file)
+        self._stale = False
+
+    def _finish(self) -> Tuple[str, Optional[str]]:
+        self._done = True
+        self._forget()
+        return ("sha256" if self.reused else "size"), f"sha256:{self.digest}"
+
+    # -- what a later run needs to know -----------------------------------------------------------------
+
+    def _remember(self, file: File) -> None:
+        if self._journal is not None:
+            self._journal.note(record=file.id)
+
+    def _remembered(self) -> Optional[str]:
+        return None if self._journal is None else self._journal.state.get("record")
+
+    def _forget(self) -> None:
+        if self._journal is not None:
+            self._journal.forget()
+
+
+def best(files: Sequence[File]) -> Optional[File]:
+    """Of several records of one content the most telling: uploaded, else pending, else failed; the newest."""
+    order = {FileStatus.FAILED: 0, FileStatus.UPLOADED: 2}
+    ranked = sorted(files, key=lambda file: (order.get(file.status, 1), file.created or ""))
+    return ranked[-1] if ranked else None
+
+
+def hashed(item: Item) -> str:
+    """Hex SHA-256 of a file's content, of one state of it.
+
+    :raises SourceChanged: it changed meanwhile.
+    """
+    source = item.open_unchanged()
+    try:
+        found = digest_of_source(source, "sha256")
+        source.check_unchanged()
+        return found
+    finally:
+        if item.path is not None:
+            source.close()

@@ -1,0 +1,81 @@
+"""Waiting until the service has taken in what was sent.
+
+Source: Perseus protocol, section A.9.
+"""
+
+from typing import Any, Callable, Dict, List, Sequence
+
+from smartxfer.errors import CommunicationError, NotFound, UploadFailed, WaitTimeout
+from smartxfer.perseus.calls import Calls
+from smartxfer.perseus.models import File, FileStatus
+
+__all__ = ["wait_for"]
+
+_GROWTH = 1.5
+_LONGEST = 10.0
+
+
+def wait_for(
+    calls: Calls,
+    ids: Sequence[str],
+    interval: float,
+    timeout: float,
+    seen: Callable[[List[File]], Any] = lambda files: None,
+) -> List[File]:
+    """The records, once all are uploaded, in the order of their ids; asked for in one question each time.
+
+    An answer that fails is waited out like one that says ``pending``.
+
+    :param interval: seconds before the second look; each later wait is half as long again, up to 10 s.
+    :param timeout: seconds; one look is taken however short it is.
+    """
+    ends = calls.clock.monotonic() + timeout
+    known: Dict[str, File] = {}
+    failure = None
+    wait = interval
+    while True:
+        open_ids = [id for id in ids if id not in known or not known[id].status.final]
+        try:
+            _look(calls, open_ids, known)
+            failure = None
+        except CommunicationError as error:
+            if not error.retryable:
+                raise
+            failure = error
+        seen([known[id] for id in ids if id in known])
+        _heed_failures(known)
+        if all(id in known and known[id].status == FileStatus.UPLOADED for id in ids):
+            return [known[id] for id in ids]
+        left = ends - calls.clock.monotonic()
+        if left <= 0:
+            raise _too_long([known[id] for id in ids if id in known], ids, timeout) from failure
+        calls.pause(min(left, wait * (0.75 + 0.5 * calls.clock.random())))
+        wait = min(wait * _GROWTH, max(_LONGEST, interval))
+
+
+def _look(calls: Calls, ids: Sequence[str], known: Dict[str, File]) -> None:
+    found = {file.id: file for file in calls.find(ids=ids)}
+    for id in ids:
+        if id not in found:
+            raise NotFound(f"there is no file {id!r}", hint="it may have been deleted", status=404)
+    known.update(found)
+
+
+def _heed_failures(known: Dict[str, File]) -> None:
+    failed = [file for file in known.values() if file.status == FileStatus.FAILED]
+    if failed:
+        raise UploadFailed(
+            f"the service could not take in {failed[0].name!r}",
+            hint="upload it again: a failed record is made anew",
+            file=failed[0],
+        )
+
+
+def _too_long(files: Sequence[File], ids: Sequence[str], timeout: float) -> WaitTimeout:
+    waiting = [file for file in files if not file.status.final]
+    name = waiting[0].name if waiting else ids[0]
+    return WaitTimeout(
+        f"{name!r} is not uploaded after {timeout:g} s",
+        hint="wait again, or upload with repair=True if nobody is sending it",
+        last=waiting[0] if len(ids) == 1 and waiting else list(files),
+    )

@@ -1,0 +1,47 @@
+"""A running service, and a client of it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+# importlib mode leaves sys.path alone.
+sys.path.append(str(Path(__file__).parent))
+
+from fakeclock import FakeClock
+from perseus_stand import Stand
+
+from smartxfer.perseus import PerseusClient
+
+
+@pytest.fixture(scope="session")
+def perseus_shared() -> Iterator[Stand]:
+    """One running service for all tests here."""
+    stand = Stand()
+    try:
+        yield stand
+    finally:
+        stand.close()
+
+
+@pytest.fixture
+def stand(perseus_shared: Stand) -> Iterator[Stand]:
+    """The running service, empty; a planned fault that did not fire fails the test."""
+    perseus_shared.empty()
+    yield perseus_shared
+    assert perseus_shared.server.unfired() == []
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    """Time moves on by waits alone."""
+    return FakeClock()
+
+
+@pytest.fixture
+def live(stand: Stand, clock: FakeClock) -> PerseusClient:
+    """A client of the running service, whose waits take no time."""
+    return stand.client(clock=clock)

@@ -1,0 +1,368 @@
+"""What the client asks and how it reads the answers, against canned ones."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from typing import Any, Callable, Dict, Iterator, List, Type
+
+import pytest
+import requests
+import responses
+
+from smartxfer import RetryPolicy, errors
+from smartxfer.perseus import APIException, File, FileStatus, PerseusClient
+
+BASE = "https://perseus.example.org"
+API = f"{BASE}/api/v0/file"
+STORE = "https://storage.example.net/bucket/file/f1/a.txt"
+KEY = "sk-" + "k3y" * 8
+DATA = b"content\n"
+HASH = hashlib.sha256(DATA).hexdigest()
+
+
+def record(id: str = "f1", status: str = "pending", **more: Any) -> Dict[str, Any]:
+    return {"id": id, "name": "a.txt", "status": status, "createdAt": "2026-11-20T21:06:32.343Z", **more}
+
+
+def found(*records: Dict[str, Any]) -> Dict[str, Any]:
+    return {"files": list(records)}
+
+
+def created(id: str = "f1", url: Any = f"{STORE}?X-Amz-Signature=s3cr3t") -> Dict[str, Any]:
+    return {"file": record(id), "uploadUrl": url}
+
+
+def xml(code: str, message: str = "no", request_id: str = "R1") -> str:
+    inner = f"<Code>{code}</Code><Message>{message}</Message><RequestId>{request_id}</RequestId>"
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{inner}<HostId>h</HostId></Error>'
+
+
+@pytest.fixture
+def mock() -> Iterator[responses.RequestsMock]:
+    """Answers; one that is not asked for fails the test."""
+    with responses.RequestsMock() as active:
+        yield active
+
+
+@pytest.fixture
+def client() -> Iterator[PerseusClient]:
+    with PerseusClient(BASE, api_key=KEY, retry=RetryPolicy(attempts=1, backoff=0)) as made:
+        yield made
+
+
+def asked(mock: responses.RequestsMock) -> List[requests.PreparedRequest]:
+    return [call.request for call in mock.calls]
+
+
+def words(mock: responses.RequestsMock) -> List[str]:
+    return [f"{request.method} {str(request.url).partition('?')[0]}" for request in asked(mock)]
+
+
+def told(request: requests.PreparedRequest) -> Any:
+    assert request.body is not None
+    return json.loads(request.body)
+
+
+class TestRequests:
+    def test_create(self, mock: responses.RequestsMock, client: PerseusClient) -> None:
+        mock.add("POST", API, json=created(), status=201)
+        made = client.file.create_file("été.txt", HASH.upper())
+        assert (made["file"].id, made["upload_url"]) == ("f1", f"{STORE}?X-Amz-Signature=s3cr3t")
+        [request] = asked(mock)
+        assert told(request) == {"name": "été.txt", "sourceHash": HASH}
+        assert isinstance(request.body, bytes)
+        assert b"\\u00e9t\\u00e9" in request.body
+        assert request.headers["Authorization"] == f"Bearer {KEY}"
+        assert request.headers["Content-Type"] == "application/json"
+        assert request.headers["Content-Length"] == str(len(request.body))
+
+    @pytest.mark.parametrize("nothing", [{"uploadUrl": None}, {"uploadUrl": ""}, {}])
+    def test_create_with_nothing_to_send(
+        self, mock: responses.RequestsMock, client: PerseusClient, nothing: Dict[str, Any]
+    ) -> None:
+        mock.add("POST", API, json={"file": record(status="uploaded"), **nothing})
+        assert client.file.create_file("a.txt", HASH)["upload_url"] == ""
+
+    def test_find(self, mock: responses.RequestsMock, client: PerseusClient) -> None:
+        mock.add("POST", f"{API}/find", json=found(record()))
+        client.file.find_files(["f1", "f2", "f1"])
+        client.file.find_files(source_hashes=[HASH])
+        client.file.find_files()
+        client.file.find_file("f1")
+        bodies = [{"ids": ["f1", "f2"]}, {"sourceHashes": [HASH]}, {}, {"ids": ["f1"]}]
+        assert [told(request) for request in asked(mock)] == bodies
+
+    def test_find_file_takes_no_other_record_for_it(
+        self, mock: responses.RequestsMock, client: PerseusClient
+    ) -> None:
+        mock.add("POST", f"{API}/find", json=found(record("another")))
+        assert client.file.find_file("f1") is None
+
+    @pytest.mark.parametrize(
+        ("id", "segment"),
+        [
+            ("../ontology/abc", "..%2Fontology%2Fabc"),
+            ("a?b#c", "a%3Fb%23c"),
+            ("100%", "100%25"),
+            ("%2e%2e", "%252e%252e"),
+            ("ä b", "%C3%A4%20b"),
+        ],
+    )
+    def test_an_id_is_one_segment_of_the_path(
+        self, mock: responses.RequestsMock, client: PerseusClient, id: str, segment: str
+    ) -> None:
+        mock.add("DELETE", f"{API}/{segment}", status=204)
+        client.file.delete_file(id)
+        [request] = asked(mock)
+        assert request.url == f"{API}/{segment}"
+        assert request.headers["Authorization"] == f"Bearer {KEY}"
+
+    @pytest.mark.parametrize("status", [200, 202, 204])
+    def test_any_good_answer_to_a_delete(
+        self, mock: responses.RequestsMock, client: PerseusClient, status: int
+    ) -> None:
+        mock.add("DELETE", f"{API}/f1", status=status, body=b"")
+        client.file.delete_file("f1")
+
+    def test_a_lost_answer_to_a_create(self, mock: responses.RequestsMock, client: PerseusClient) -> None:
+        mock.add("POST", API, body=requests.ConnectionError("Connection aborted."))
+        with pytest.raises(errors.OutcomeUnknown):
+            client.file.create_file("a.txt", HASH)
+        assert len(mock.calls) == 1
+
+
+class TestRecords:
+    def test_words_and_members_that_are_not_known(
+        self, mock: responses.RequestsMock, client: PerseusClient
+    ) -> None:
+        mock.add("POST", f"{API}/find", json=found(record(status="scanning", size=7, owner={"a": 1})))
+        [file] = client.file.find_files(["f1"])
+        assert (file.status, file.status.final) == ("scanning", False)
+        assert (file["size"], file["owner"]) == (7, {"a": 1})
+        assert file.source_hash is None
+
+    @pytest.mark.parametrize(
+        ("text", "micro"),
+        [
+            ("2026-11-20T21:06:32Z", 0),
+            ("2026-11-20T21:06:32.3Z", 300_000),
+            ("2026-11-20T21:06:32.343Z", 343_000),
+            ("2026-11-20T21:06:32.3434567Z", 343_456),
+            ("2026-11-20T22:06:32+01:00", 0),
+            ("2026-11-20T21:06:32", 0),
+        ],
+    )
+    def test_when_it_was_made(self, text: str, micro: int) -> None:
+        moment = dt.datetime(2026, 11, 20, 21, 6, 32, micro, tzinfo=dt.timezone.utc)
+        assert File.from_wire(record(createdAt=text)).created_at == moment
+
+    @pytest.mark.parametrize("more", [{"createdAt": "yesterday"}, {"createdAt": None}])
+    def test_a_time_that_no_calendar_knows(self, more: Dict[str, Any]) -> None:
+        assert File.from_wire({**record(), **more}).created_at is None
+
+    @pytest.mark.parametrize("body", [{}, {"files": None}, {"files": {}}, [], "files"])
+    def test_an_answer_without_files(
+        self, mock: responses.RequestsMock, client: PerseusClient, body: Any
+    ) -> None:
+        mock.add("POST", f"{API}/find", json=body)
+        with pytest.raises(errors.DecodeError):
+            client.file.find_files(["f1"])
+
+    @pytest.mark.parametrize("body", [{"uploadUrl": "x"}, {"file": None}, {"file": {"name": "a"}}])
+    def test_a_create_without_a_record(
+        self, mock: responses.RequestsMock, client: PerseusClient, body: Any
+    ) -> None:
+        mock.add("POST", API, json=body)
+        with pytest.raises(errors.DecodeError):
+            client.file.create_file("a.txt", HASH)
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [
+            (400, errors.BadRequest),
+            (401, errors.AuthError),
+            (402, errors.Forbidden),
+            (403, errors.Forbidden),
+            (404, errors.NotFound),
+            (409, errors.Conflict),
+            (413, errors.TooLarge),
+            (422, errors.BadRequest),
+            (429, errors.RateLimited),
+            (500, errors.ServerError),
+        ],
+    )
+    def test_by_status(
+        self, mock: responses.RequestsMock, client: PerseusClient, status: int, kind: Type[Exception]
+    ) -> None:
+        mock.add("POST", f"{API}/find", json={"message": "so it is"}, status=status)
+        with pytest.raises(APIException, match="so it is") as raised:
+            client.file.find_files(["f1"])
+        assert isinstance(raised.value, kind)
+        assert raised.value.status == status
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ({"message": ["a is wrong", "b is too"], "error": "Bad Request"}, "a is wrong; b is too"),
+            ({"message": "", "error": "Bad Request"}, "Bad Request"),
+            ({"detail": "no such thing"}, "no such thing"),
+            ({"msg": "nothing"}, "nothing"),
+            ("plain", "plain"),
+        ],
+    )
+    def test_what_it_says(
+        self, mock: responses.RequestsMock, client: PerseusClient, body: Any, said: str
+    ) -> None:
+        mock.add("POST", API, json=body, status=400)
+        with pytest.raises(errors.BadRequest, match=said):
+            client.file.create_file("a.txt", HASH)
+
+    @pytest.mark.parametrize(
+        ("status", "body", "code", "expired"),
+        [
+            (403, xml("AccessDenied", "Request has expired"), "AccessDenied", True),
+            (400, xml("ExpiredToken"), "ExpiredToken", True),
+            (403, xml("RequestTimeTooSkewed"), "RequestTimeTooSkewed", True),
+            (403, xml("SignatureDoesNotMatch", "a &lt;b&gt; &amp;amp; c"), "SignatureDoesNotMatch", False),
+            (
+                403,
+                xml("AccessDenied").replace("<Error>", '<Error xmlns="http://s3/">'),
+                "AccessDenied",
+                False,
+            ),
+            (400, "<?xml?><s3:Error><s3:Code>InvalidDigest</s3:Code></s3:Error>", "InvalidDigest", False),
+            (400, '<?xml version="1.0"?><Error><Code>Cut', "", False),
+            (413, "a proxy: too large", "", False),
+        ],
+    )
+    def test_of_the_storage(
+        self,
+        mock: responses.RequestsMock,
+        client: PerseusClient,
+        status: int,
+        body: str,
+        code: str,
+        expired: bool,
+    ) -> None:
+        mock.add("POST", f"{API}/find", json=found())
+        mock.add("POST", API, json=created())
+        mock.add("PUT", STORE, status=status, body=body, content_type="application/xml")
+        mock.add("DELETE", f"{API}/f1", status=204)
+        with pytest.raises(errors.StorageError) as raised:
+            client.file.upload_file(("a.txt", DATA))
+        assert (raised.value.code, raised.value.expired) == (code, expired)
+        assert raised.value.request_id == ("R1" if "R1" in body else "")
+        assert "s3cr3t" not in str(raised.value) + repr(vars(raised.value))
+
+    def test_entities_are_not_expanded(self, mock: responses.RequestsMock, client: PerseusClient) -> None:
+        bomb = '<?xml version="1.0"?><!DOCTYPE e [<!ENTITY x "boom"><!ENTITY f SYSTEM "file:///etc/passwd">]>'
+        mock.add("POST", f"{API}/find", json=found())
+        mock.add("POST", API, json=created())
+        mock.add(
+            "PUT",
+            STORE,
+            status=403,
+            body=f"{bomb}<Error><Code>Denied</Code><Message>&x;&f;</Message></Error>",
+        )
+        mock.add("DELETE", f"{API}/f1", status=204)
+        with pytest.raises(errors.StorageError) as raised:
+            client.file.upload_file(("a.txt", DATA))
+        assert raised.value.code == "Denied"
+        assert "boom" not in str(raised.value)
+        assert "root:" not in str(raised.value)
+
+    def test_content_does_not_go_from_https_to_http(
+        self, mock: responses.RequestsMock, client: PerseusClient
+    ) -> None:
+        mock.add("POST", f"{API}/find", json=found())
+        mock.add("POST", API, json=created(url="http://storage.example.net/bucket/a.txt?X-Amz-Signature=s"))
+        mock.add("DELETE", f"{API}/f1", status=204)
+        with pytest.raises(errors.RedirectRefused, match="https to http"):
+            client.file.upload_file(("a.txt", DATA))
+        assert words(mock)[-1] == f"DELETE {API}/f1"
+
+
+class TestUploads:
+    def test_known_to_the_service_but_to_nobody_else(
+        self, mock: responses.RequestsMock, client: PerseusClient
+    ) -> None:
+        """The content may be another user's: it is refused, and there is no record of it."""
+        mock.add("POST", f"{API}/find", json=found())
+        mock.add("POST", API, json={"message": "known"}, status=409)
+        with pytest.raises(errors.Conflict):
+            client.file.upload_file(("a.txt", DATA))
+        assert "PUT" not in {request.method for request in asked(mock)}
+
+    def test_a_create_whose_answer_was_lost(
+        self, mock: responses.RequestsMock, client: PerseusClient
+    ) -> None:
+        """The record that nobody has an address for is of our own making, and makes way."""
+        mock.add("POST", f"{API}/find", json=found())
+        mock.add("POST", API, body=requests.ConnectionError("Connection aborted."))
+        mock.add("POST", f"{API}/find", json=found(record("lost")))
+        mock.add("DELETE", f"{API}/lost", status=204)
+        mock.add("POST", API, json=created("f1"))
+        mock.add("PUT", STORE)
+        file = client.file.upload_file(("a.txt", DATA))
+        assert (file.id, file.reused) == ("f1", False)
+        assert words(mock)[-3:] == [f"DELETE {API}/lost", f"POST {API}", f"PUT {STORE}"]
+
+    def test_somebody_sent_it_while_the_address_expired(
+        self, mock: responses.RequestsMock, client: PerseusClient
+    ) -> None:
+        mock.add("POST", f"{API}/find", json=found())
+        mock.add("POST", API, json=created())
+        mock.add("PUT", STORE, status=403, body=xml("AccessDenied", "Request has expired"))
+        mock.add("DELETE", f"{API}/f1", status=204)
+        mock.add("POST", API, json={"message": "known"}, status=409)
+        mock.add("POST", f"{API}/find", json=found(record("theirs", "uploaded")))
+        with PerseusClient(BASE, api_key=KEY, retry=RetryPolicy(backoff=0)) as patient:
+            file = patient.file.upload_file(("a.txt", DATA))
+        assert (file.id, file.status, file.reused) == ("theirs", FileStatus.UPLOADED, True)
+        assert [request.method for request in asked(mock)].count("PUT") == 1
+
+    @pytest.mark.parametrize("size", [0, 1, 300_000])
+    def test_what_goes_to_the_storage(
+        self, mock: responses.RequestsMock, client: PerseusClient, size: int
+    ) -> None:
+        sent: List[bytes] = []
+
+        def store(request: Any) -> Any:
+            sent.append(b"".join(_pieces(request.body)))
+            return 200, {"ETag": '"x"'}, b""
+
+        mock.add("POST", f"{API}/find", json=found())
+        mock.add("POST", API, json=created())
+        mock.add_callback("PUT", STORE, callback=store)
+        client.file.upload_file(("a.html", bytes(size)))
+        put = asked(mock)[-1]
+        assert sent == [bytes(size)]
+        assert put.headers["Content-Type"] == "application/octet-stream"
+        assert put.headers["Content-Length"] == str(size)
+        assert {"Authorization", "Transfer-Encoding", "Cookie"}.isdisjoint(put.headers)
+
+
+def _pieces(body: Any) -> Iterator[bytes]:
+    if body is None or isinstance(body, (bytes, bytearray, memoryview)):
+        yield bytes(body or b"")
+    else:
+        yield from map(bytes, body)
+
+
+#: Raw calls of the paths, as every client has them.
+RAW: List[Callable[[PerseusClient], Any]] = [
+    lambda client: client.post("file/find", ids=["f1"]),
+    lambda client: client.post("file/find", ids=["f1"])["files"],
+]
+
+
+@pytest.mark.parametrize("call", RAW)
+def test_raw_calls(mock: responses.RequestsMock, client: PerseusClient, call: Any) -> None:
+    mock.add("POST", f"{API}/find", json=found(record()))
+    answer = call(client)
+    assert answer in (found(record()), [record()])
+    assert told(asked(mock)[0]) == {"ids": ["f1"]}

@@ -1,0 +1,187 @@
+"""Finding, deleting, and what of a directory is there already."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from perseus_stand import Stand
+
+from smartxfer.errors import NotFound, UsageError
+from smartxfer.perseus import FileStatus, PerseusClient, SyncResult
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+class TestFind:
+    def test_an_empty_list_finds_nothing_and_asks_nothing(self, stand: Stand, live: PerseusClient) -> None:
+        id = stand.site.write("a.txt", b"a")
+        assert live.file.find_files(ids=[]) == []
+        assert live.file.find_files(source_hashes=[]) == []
+        assert live.file.find_files([id], []) == []
+        assert live.file.find_files([], [sha256(b"a")]) == []
+        assert live.file.wait_for_file_uploads([]) == []
+        assert stand.calls == []
+        assert [file.id for file in live.file.find_files()] == [id]
+
+    def test_more_than_fits_in_one_question(self, stand: Stand, live: PerseusClient) -> None:
+        ids = [stand.site.write(f"{number}", b"%d" % number) for number in range(3)]
+        asked = [ids[0], *(f"none-{number}" for number in range(250)), ids[0], ids[1], ids[2]]
+        assert {file.id for file in live.file.find_files(asked)} == set(ids)
+        assert stand.calls == ["find", "find"]
+
+    def test_with_both_a_record_matches_both(self, stand: Stand, live: PerseusClient) -> None:
+        one, two = stand.site.write("a", b"a"), stand.site.write("b", b"b")
+        assert [file.id for file in live.file.find_files([one, two], [sha256(b"b")])] == [two]
+
+    def test_a_hash_in_capitals_and_a_file_for_an_id(self, stand: Stand, live: PerseusClient) -> None:
+        id = stand.site.write("a", b"a")
+        [file] = live.file.find_files(source_hashes=[sha256(b"a").upper()])
+        assert (file.id, file.source_hash) == (id, sha256(b"a"))
+        found = live.file.find_file(file)
+        assert found is not None
+        assert found.id == id
+        assert [one.id for one in live.file.find_files(ids=[file])] == [id]
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            lambda file: file.find_files("abc"),
+            lambda file: file.find_files(source_hashes=sha256(b"a")),
+            lambda file: file.find_files([""]),
+            lambda file: file.find_file(""),
+            lambda file: file.find_file("."),
+            lambda file: file.find_files(source_hashes=["abc"]),
+            lambda file: file.find_files(source_hashes=[f"{'g' * 64}"]),
+            lambda file: file.create_file("a.txt", "abc"),
+            lambda file: file.create_file("", sha256(b"a")),
+            lambda file: file.create_file("a/b", sha256(b"a")),
+            lambda file: file.delete_file(""),
+            lambda file: file.delete_file(".."),
+            lambda file: file.wait_for_file_upload(""),
+            lambda file: file.wait_for_file_upload("a", polling_interval=0),
+            lambda file: file.wait_for_file_uploads("abc"),
+            lambda file: file.sync_dir("nowhere"),
+            lambda file: file.exists(os.getcwd()),
+            lambda file: file.upload_many("no list"),
+            lambda file: file.upload_many(b"no list"),
+            lambda file: file.upload_many(Path("no list")),
+            lambda file: file.upload_many(io.BytesIO(b"no list")),
+        ],
+    )
+    def test_what_makes_no_sense_is_not_asked(
+        self,
+        stand: Stand,
+        live: PerseusClient,
+        wrong: Callable[[Any], Any],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "only.txt").write_bytes(b"a")
+        with pytest.raises(UsageError):
+            wrong(live.file)
+        assert stand.calls == []
+
+
+class TestDelete:
+    def test_it_is_gone_and_its_content_may_come_again(self, stand: Stand, live: PerseusClient) -> None:
+        file = live.file.upload_file(("a.txt", b"a"))
+        live.file.delete_file(file)
+        assert stand.site.records() == []
+        with pytest.raises(NotFound):
+            live.file.delete_file(file.id)
+        assert not live.file.upload_file(("a.txt", b"a")).reused
+
+    def test_the_first_answer_was_lost(self, stand: Stand, live: PerseusClient) -> None:
+        id = stand.site.write("a.txt", b"a")
+        stand.fault("DELETE /api/v0/file/*", "lose-answer")
+        live.file.delete_file(id)
+        assert stand.calls[-1] == "delete"
+        assert stand.site.records() == []
+
+
+class TestExists:
+    def test_it_is_the_content_that_counts(self, stand: Stand, live: PerseusClient, tmp_path: Path) -> None:
+        stand.site.write("other name.txt", b"a")
+        path = tmp_path / "a.txt"
+        path.write_bytes(b"a")
+        assert live.file.exists(path)
+        assert live.file.exists(b"a")
+        path.write_bytes(b"b")
+        assert not live.file.exists(path)
+        assert stand.calls == ["find", "find", "find"]
+
+    @pytest.mark.parametrize("status", ["pending", "failed"])
+    def test_a_record_without_content_does_not(self, stand: Stand, live: PerseusClient, status: str) -> None:
+        stand.site.write("a.txt", b"a", status=status)
+        assert not live.file.exists(b"a")
+
+    def test_no_such_file(self, stand: Stand, live: PerseusClient, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            live.file.exists(tmp_path / "nowhere")
+        assert stand.calls == []
+
+
+class TestSync:
+    @pytest.fixture
+    def directory(self, tmp_path: Path) -> Path:
+        """Three files, two of one content, and one that the service has."""
+        root = tmp_path / "data"
+        for name, data in {
+            "a.txt": b"a",
+            "same.txt": b"a",
+            "deep/er/a.txt": b"deep",
+            "there.txt": b"there",
+        }.items():
+            made = root / name
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.write_bytes(data)
+        return root
+
+    def test_what_is_missing_is_sent(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
+        there = stand.site.write("somewhere else.txt", b"there")
+        done = live.file.sync_dir(directory)
+        assert isinstance(done, SyncResult)
+        assert sorted(done.uploaded) == ["a.txt", "deep/er/a.txt", "same.txt"]
+        assert done.skipped == ["there.txt"]
+        assert done.files["there.txt"].id == there
+        assert done.files["a.txt"].id == done.files["same.txt"].id
+        assert {name: stand.site.content(file.id) for name, file in done.files.items()} == {
+            "a.txt": b"a",
+            "same.txt": b"a",
+            "deep/er/a.txt": b"deep",
+            "there.txt": b"there",
+        }
+        assert stand.calls.count("put") == 2
+
+    def test_again_nothing_is(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
+        live.file.sync_dir(directory)
+        sent = stand.calls.count("put")
+        again = live.file.sync_dir(directory)
+        assert (again.uploaded, stand.calls.count("put")) == ([], sent)
+        assert again.skipped == ["a.txt", "deep/er/a.txt", "same.txt", "there.txt"]
+        assert {file.status for file in again.files.values()} == {FileStatus.UPLOADED}
+
+    def test_a_dry_run_only_tells(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
+        stand.site.write("x", b"there")
+        plan = live.file.sync_dir(directory, dry_run=True)
+        assert sorted(plan.uploaded) == ["a.txt", "deep/er/a.txt", "same.txt"]
+        assert (plan.skipped, list(plan.files)) == (["there.txt"], ["there.txt"])
+        assert set(stand.calls) == {"find"}
+        assert len(stand.site.records()) == 1
+
+    def test_an_empty_directory_and_a_file(self, stand: Stand, live: PerseusClient, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+        done = live.file.sync_dir(tmp_path / "empty")
+        assert (done.uploaded, done.skipped, done.files) == ([], [], {})
+        (tmp_path / "a.txt").write_bytes(b"a")
+        with pytest.raises(UsageError, match="not a directory"):
+            live.file.sync_dir(tmp_path / "a.txt")
+        assert stand.calls == []
