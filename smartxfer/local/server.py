@@ -12,6 +12,7 @@ from smartxfer.local.faults import Fault, FaultBook
 from smartxfer.local.filesender import FileSender
 from smartxfer.local.nrp import NRP
 from smartxfer.local.objects import private_directory
+from smartxfer.local.perseus import Perseus
 from smartxfer.local.service import Service
 from smartxfer.local.smartfile import SmartFile
 
@@ -19,7 +20,7 @@ __all__ = ["LocalServer"]
 
 
 #: Every service, in the order in which they are started and shown.
-SERVICES: Tuple[Type[Service], ...] = (FileSender, SmartFile, NRP)
+SERVICES: Tuple[Type[Service], ...] = (FileSender, SmartFile, NRP, Perseus)
 
 
 class LocalServer:
@@ -40,6 +41,7 @@ class LocalServer:
     filesender: FileSender
     smartfile: SmartFile
     nrp: NRP
+    perseus: Perseus
 
     def __init__(
         self,

@@ -1,0 +1,369 @@
+"""The local Perseus over bare HTTP: the calls, the addresses that it hands out, and what comes of a PUT."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import os
+import socket
+import xml.etree.ElementTree as ET
+from typing import Any, Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import local_wire as wire
+import pytest
+from perseus_calls import Api, code, put, sha256
+
+from smartxfer.errors import UsageError
+from smartxfer.local import LocalServer
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[LocalServer]:
+    with LocalServer() as server:
+        yield server
+        assert server.perseus.listener.crashes == []
+        assert server.perseus.storage.listener.crashes == []
+
+
+@pytest.fixture
+def api(running: LocalServer) -> Iterator[Api]:
+    """The calls; the server has its first configuration again afterwards, and no faults."""
+    yield Api(running)
+    running.clear_faults()
+    running.perseus.configure(
+        upload_delay=0.0, compare_hash=True, known="409", recreate_pending=False, create_status=200,
+        url_seconds=3600, signed_type="", echo_hash=True, max_size=0, clock_offset=0.0,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def data() -> bytes:
+    """A content that the server does not know."""
+    return os.urandom(1000)
+
+
+class TestKey:
+    @pytest.mark.parametrize("key", ["", "sk-perseus-wrong", "\u00e9"])
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("POST", "/api/v0/file"), ("POST", "/api/v0/file/find"), ("DELETE", "/api/v0/file/x"), ("GET", "/")],
+    )
+    def test_a_wrong_one(self, api: Api, method: str, path: str, key: str) -> None:
+        reply = api.call(method, path, {}, key=key)
+        assert reply.status == 401
+        assert list(reply.json()) == ["message"]
+
+    def test_another_scheme(self, api: Api) -> None:
+        headers = {"Authorization": f"Basic {api.perseus.api_key}"}
+        assert wire.request(api.perseus.url, "POST", "/api/v0/file/find", b"{}", headers).status == 401
+
+    def test_one_that_is_given(self) -> None:
+        with LocalServer(perseus={"api_key": "sk-given"}) as server:
+            assert server.perseus.env == {
+                "PERSEUS_API_HOST": server.perseus.url, "PERSEUS_API_KEY": "sk-given",
+            }  # fmt: skip
+            assert Api(server).find() == []
+            with pytest.raises(UsageError):
+                server.perseus.configure(no_such_option=1)
+
+
+class TestCreate:
+    def test_a_record(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data, "R\u00e9sum\u00e9 1.txt")
+        assert set(file) == {"id", "name", "status", "createdAt", "sourceHash"}
+        assert (file["name"], file["status"], file["sourceHash"]) == (
+            "R\u00e9sum\u00e9 1.txt", "pending", sha256(data),
+        )  # fmt: skip
+        assert file["createdAt"].endswith("Z")
+        made = dt.datetime.strptime(file["createdAt"][:-1] + "+0000", "%Y-%m-%dT%H:%M:%S.%f%z")
+        assert abs((dt.datetime.now(dt.timezone.utc) - made).total_seconds()) < 60
+        assert url.startswith(api.perseus.storage_url + "/")
+        assert urlsplit(url).netloc != urlsplit(api.perseus.url).netloc
+        query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+        assert query["X-Amz-Algorithm"] == "AWS4-HMAC-SHA256"
+        assert (query["X-Amz-Expires"], query["X-Amz-SignedHeaders"]) == ("3600", "host")
+        assert len(query["X-Amz-Signature"]) == 64
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            {},
+            {"name": "a"},
+            {"sourceHash": "0" * 64},
+            {"name": "", "sourceHash": "0" * 64},
+            {"name": 7, "sourceHash": "0" * 64},
+            {"name": "a", "sourceHash": "0" * 63},
+            {"name": "a", "sourceHash": "A" * 64},
+            {"name": "a", "sourceHash": "g" * 64},
+            {"name": "a", "sourceHash": None},
+            [],
+        ],
+    )
+    def test_a_body_that_is_not_valid(self, api: Api, body: Any) -> None:
+        before = api.find()
+        reply = api.call("POST", "/api/v0/file", body)
+        assert reply.status == 400
+        assert isinstance(reply.json()["message"], list)
+        assert reply.json()["error"] == "Bad Request"
+        assert api.find() == before
+
+    def test_what_is_no_json(self, api: Api) -> None:
+        assert api.call("POST", "/api/v0/file", b'{"name": ').status == 400
+
+    @pytest.mark.parametrize("status", ["pending", "uploaded", "failed"])
+    def test_known_content(self, api: Api, data: bytes, status: str) -> None:
+        known = api.perseus.write("there.bin", data, status=status)
+        body = {"name": "again.bin", "sourceHash": sha256(data)}
+        reply = api.call("POST", "/api/v0/file", body)
+        assert reply.status == 409
+        assert isinstance(reply.json()["message"], str)
+        assert known not in reply.body.decode()
+        assert [file["id"] for file in api.find(sourceHashes=[sha256(data)])] == [known]
+
+        api.perseus.configure(known="no-url")
+        told = api.call("POST", "/api/v0/file", body).json()
+        assert (told["file"]["id"], told["uploadUrl"]) == (known, None)
+
+    def test_a_pending_record_that_may_be_made_again(self, api: Api, data: bytes) -> None:
+        api.perseus.configure(recreate_pending=True)
+        first, _ = api.create(data)
+        second, url = api.create(data)
+        assert first["id"] != second["id"]
+        assert put(url, data).status == 200
+        assert (api.status(first), api.status(second)) == ("pending", "uploaded")
+        body = {"name": "a", "sourceHash": sha256(data)}
+        assert api.call("POST", "/api/v0/file", body).status == 409
+
+    def test_another_status_and_no_echo(self, api: Api, data: bytes) -> None:
+        api.perseus.configure(create_status=201, echo_hash=False)
+        reply = api.call("POST", "/api/v0/file", {"name": "a", "sourceHash": sha256(data)})
+        assert reply.status == 201
+        assert set(reply.json()["file"]) == {"id", "name", "status", "createdAt"}
+
+    @pytest.mark.parametrize(("method", "path"), [
+        ("GET", "/api/v0/file"), ("PUT", "/api/v0/file"), ("GET", "/api/v0/file/find"),
+        ("POST", "/api/v0/job/submit"), ("POST", "/file"),
+    ])  # fmt: skip
+    def test_what_there_is_not(self, api: Api, method: str, path: str) -> None:
+        assert api.call(method, path, {}).status == 404
+
+
+class TestFind:
+    def test_filters(self, api: Api) -> None:
+        contents = [os.urandom(20) for _ in range(3)]
+        files = [api.create(content, f"{number}.bin")[0] for number, content in enumerate(contents)]
+        ids, hashes = [file["id"] for file in files], [sha256(content) for content in contents]
+        assert api.find(ids=ids[:2]) == files[:2]
+        assert api.find(ids=[ids[2], "nobody"]) == [files[2]]
+        assert api.find(sourceHashes=hashes[1:]) == files[1:]
+        assert api.find(ids=ids[:2], sourceHashes=hashes[1:]) == [files[1]]
+        assert api.find(ids=ids[:1], sourceHashes=hashes[1:]) == []
+        assert [file for file in api.find() if file["id"] in ids] == files
+        assert api.find(ids=["nobody"]) == []
+
+    def test_empty_lists_match_nothing(self, api: Api, data: bytes) -> None:
+        file, _ = api.create(data)
+        assert api.find(ids=[]) == []
+        assert api.find(sourceHashes=[]) == []
+        assert api.find(ids=[], sourceHashes=[sha256(data)]) == []
+        assert file in api.find(ids=None)
+
+    @pytest.mark.parametrize("filters", [{"ids": "one"}, {"ids": [1]}, {"sourceHashes": {"a": 1}}])
+    def test_filters_of_another_kind(self, api: Api, filters: Any) -> None:
+        assert api.call("POST", "/api/v0/file/find", filters).status == 400
+
+
+class TestDelete:
+    def test_a_record_and_its_content(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data)
+        assert put(url, data).status == 200
+        key = urlsplit(url).path.split("/perseus-files/")[1]
+        content = api.perseus.storage.presign("GET", "perseus-files", key, 60)
+        assert put(content, None, "GET").body == data
+
+        reply = api.call("DELETE", f"/api/v0/file/{file['id']}")
+        assert (reply.status, reply.body) == (204, b"")
+        assert api.call("DELETE", f"/api/v0/file/{file['id']}").status == 404
+        assert api.find(ids=[file["id"]]) == []
+        assert put(content, None, "GET").status == 404
+        assert code(put(url, data)) == "NoSuchKey"
+        with pytest.raises(UsageError):
+            api.perseus.content(file["id"])
+        # It can be made anew.
+        again, _ = api.create(data)
+        assert again["id"] != file["id"]
+
+    @pytest.mark.parametrize("id", ["", "..", "%2e%2e%2ffile"])
+    def test_what_is_no_id(self, api: Api, id: str) -> None:
+        assert api.call("DELETE", f"/api/v0/file/{id}").status == 404
+
+
+class TestPut:
+    @pytest.mark.parametrize("size", [0, 1, 300_001])
+    def test_good_ones(self, api: Api, size: int) -> None:
+        data = os.urandom(size) if size else b""
+        file, url = api.create(data, "sp ace+%25&\u00e9~.bin")
+        reply = put(url, data)
+        assert (reply.status, reply.body) == (200, b"")
+        assert reply.headers["ETag"] == f'"{hashlib.md5(data).hexdigest()}"'
+        assert api.status(file) == "uploaded"
+        assert api.perseus.content(file["id"]) == data
+        # Until it expires, an address is good for another PUT.
+        assert put(url, data).status == 200
+        api.call("DELETE", f"/api/v0/file/{file['id']}")
+
+    def test_the_length_is_needed(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data)
+        chunked = put(url, iter([b"3e8\r\n", data, b"\r\n0\r\n\r\n"]), Transfer_Encoding="chunked")
+        assert (chunked.status, code(chunked)) == (501, "NotImplemented")
+        parts = urlsplit(url)
+        with socket.create_connection((parts.hostname or "", parts.port or 0), 10) as sock:
+            head = f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+            sock.sendall(head.encode("ascii"))
+            answer = b"".join(iter(lambda: sock.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 411 ")
+        assert b"MissingContentLength" in answer
+        assert api.status(file) == "pending"
+
+    def test_fewer_bytes_than_announced(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data)
+        parts = urlsplit(url)
+        with socket.create_connection((parts.hostname or "", parts.port or 0), 10) as sock:
+            head = f"PUT {parts.path}?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\nContent-Length: 1000\r\n\r\n"
+            sock.sendall(head.encode("ascii") + data[:500])
+            sock.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: sock.recv(65536), b""))
+        assert b"IncompleteBody" in answer
+        assert api.status(file) == "pending"
+        assert put(url, data).status == 200
+        assert api.perseus.content(file["id"]) == data
+
+    def test_what_is_signed(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data)
+        last = "0" if url[-1] != "0" else "1"
+        assert code(put(url[:-1] + last, data)) == "SignatureDoesNotMatch"
+        assert code(put(url.replace("a.bin", "b.bin"), data)) == "SignatureDoesNotMatch"
+        assert code(put(url, data, "POST")) == "SignatureDoesNotMatch"
+        assert put(url, None, "GET").status == 403
+        assert code(put(url, data, Host="storage.example.org")) == "SignatureDoesNotMatch"
+        assert code(put(url, data, Authorization="Bearer x")) == "InvalidArgument"
+        assert code(put(url, data, x_amz_acl="public-read")) == "AccessDenied"
+        assert code(put(url.replace("AKIA", "AKIB"), data)) == "InvalidAccessKeyId"
+        assert put(url.partition("?")[0] + "?", data).status == 403
+        assert api.status(file) == "pending"
+        # A spelling that says the same is as good.
+        assert put(url.replace("%2F", "/"), data).status == 200
+
+    @pytest.mark.parametrize("signed", ["application/octet-stream", "text/plain"])
+    def test_the_type_where_it_is_signed(self, api: Api, data: bytes, signed: str) -> None:
+        api.perseus.configure(signed_type=signed)
+        file, url = api.create(data)
+        assert "X-Amz-SignedHeaders=content-type%3Bhost" in url
+        refused = put(url, data, **{"Content-Type": "image/png"})
+        assert (refused.status, code(refused)) == (403, "SignatureDoesNotMatch")
+        assert api.status(file) == "pending"
+        assert put(url, data, **{"Content-Type": signed}).status == 200
+        assert api.status(file) == "uploaded"
+
+    def test_it_expires(self, api: Api, data: bytes) -> None:
+        api.perseus.configure(url_seconds=60)
+        file, url = api.create(data)
+        assert "X-Amz-Expires=60&" in url
+        api.perseus.configure(clock_offset=62.0)
+        late = put(url, data)
+        assert (late.status, code(late)) == (403, "AccessDenied")
+        assert ET.fromstring(late.body).findtext("Message") == "Request has expired"
+        assert api.status(file) == "pending"
+        api.perseus.configure(clock_offset=50.0)
+        assert put(url, data).status == 200
+
+    def test_the_digest_that_is_announced(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data)
+        wrong = base64.b64encode(hashlib.md5(b"x").digest()).decode()
+        refused = put(url, data, Content_MD5=wrong)
+        assert (refused.status, code(refused)) == (400, "BadDigest")
+        assert api.status(file) == "pending"
+        right = base64.b64encode(hashlib.md5(data).digest()).decode()
+        assert put(url, data, Content_MD5=right).status == 200
+
+    def test_the_largest(self, api: Api, data: bytes) -> None:
+        api.perseus.configure(max_size=999)
+        file, url = api.create(data)
+        assert code(put(url, data)) == "EntityTooLarge"
+        assert api.status(file) == "pending"
+        api.perseus.configure(max_size=1000)
+        assert put(url, data).status == 200
+
+
+class TestStatus:
+    def test_other_content_than_announced(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data)
+        assert put(url, data[::-1]).status == 200
+        assert api.status(file) == "failed"
+
+        api.perseus.configure(compare_hash=False)
+        other, url = api.create(data + b"1")
+        assert put(url, b"something else").status == 200
+        assert api.status(other) == "uploaded"
+
+    def test_it_takes_its_time(self, api: Api, data: bytes) -> None:
+        api.perseus.configure(upload_delay=30.0)
+        file, url = api.create(data)
+        assert put(url, data).status == 200
+        assert api.status(file) == "pending"
+        api.perseus.configure(clock_offset=29.0)
+        assert api.status(file) == "pending"
+        api.perseus.configure(clock_offset=31.0)
+        assert api.status(file) == "uploaded"
+        # What is final stays so.
+        api.perseus.configure(clock_offset=0.0)
+        assert api.status(file) == "uploaded"
+
+
+class TestFaults:
+    def test_of_the_calls(self, api: Api, data: bytes) -> None:
+        fault = api.server.fault("perseus", "POST /api/v0/file", "status 503 retry-after=7 body=json:busy", times=2)
+        body = {"name": "a", "sourceHash": sha256(data)}
+        replies = [api.call("POST", "/api/v0/file", body) for _ in range(3)]
+        assert [reply.status for reply in replies] == [503, 503, 200]
+        assert replies[0].headers["Retry-After"] == "7"
+        assert replies[0].json()["message"] == "busy"
+        assert fault.fired == 2
+
+    def test_of_the_storage(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data)
+        api.server.fault("perseus", "PUT /storage/*", "status 503 body=json:SlowDown")
+        busy = put(url, data)
+        assert (busy.status, code(busy)) == (503, "SlowDown")
+        cut = api.server.fault("perseus", "PUT /storage/*", "reset-after 500")
+        with pytest.raises(ConnectionError):
+            put(url, data)
+        assert cut.fired == 1
+        api.server.fault("perseus", "PUT /storage/*", f"redirect {api.perseus.storage.listener.url}{{target}} 307")
+        moved = put(url, data)
+        assert moved.status == 307
+        assert api.status(file) == "pending"
+        assert put(moved.headers["Location"], data).status == 200
+        assert api.status(file) == "uploaded"
+        assert api.server.unfired() == []
+
+    def test_the_account_has_both_origins(self, api: Api, data: bytes) -> None:
+        file, url = api.create(data)
+        before = len(api.perseus.requests)
+        put(url, data)
+        api.status(file)
+        sent, asked = api.perseus.account[before:]
+        assert (sent.seen.method, sent.seen.status, sent.received) == ("PUT", 200, 1000)
+        assert asked.seen == ("POST", "/api/v0/file/find", 200)
+
+
+def test_data_survives_a_restart(tmp_path: Any) -> None:
+    with LocalServer(str(tmp_path)) as server:
+        key = server.perseus.api_key
+        id = server.perseus.write("kept.bin", b"kept")
+    with LocalServer(str(tmp_path)) as server:
+        assert server.perseus.api_key == key
+        assert server.perseus.content(id) == b"kept"
+        assert [record["id"] for record in server.perseus.records()] == [id]
