@@ -7,6 +7,7 @@ from typing import Any, List
 
 from filesender_service import FileSender
 from nrp_service import Nrp
+from perseus_service import Perseus
 from smartfile_service import SmartFile
 
 #: What the suite asks of every service.
@@ -28,7 +29,7 @@ CAPABILITIES = (
 )
 
 
-SERVICES: List[Any] = [FileSender, SmartFile, Nrp]
+SERVICES: List[Any] = [FileSender, SmartFile, Nrp, Perseus]
 
 
 def matrix() -> str:

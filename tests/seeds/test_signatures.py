@@ -9,11 +9,12 @@ import inspect
 from typing import Any, Callable, Dict, List, Tuple
 
 import nrp_rows
+import perseus_rows
 import pytest
 from signature_row import REQUIRED, Row
 
 import smartxfer
-from smartxfer import filesender, nrp, smartfile
+from smartxfer import filesender, nrp, perseus, smartfile
 from smartxfer.smartfile import sync
 
 _WATCHED = ("progress", "cancel", "deadline")
@@ -127,7 +128,12 @@ SMARTFILE = [
 ]
 
 #: A service joins here: its rows, its attributes, its types.
-SERVICES: Dict[str, List[Row]] = {"filesender": FILESENDER, "smartfile": SMARTFILE, "nrp": nrp_rows.NRP}
+SERVICES: Dict[str, List[Row]] = {
+    "filesender": FILESENDER,
+    "smartfile": SMARTFILE,
+    "nrp": nrp_rows.NRP,
+    "perseus": perseus_rows.PERSEUS,
+}
 
 _URL = "http://127.0.0.1:1"
 
@@ -146,6 +152,7 @@ ATTRIBUTES = [
     ("GuestAuth", filesender.GuestAuth("v", "s", "c"), "security_token", "s"),
     ("GuestAuth", filesender.GuestAuth("v", "s", "c"), "csrf_token", "c"),
     *nrp_rows.ATTRIBUTES,
+    *perseus_rows.ATTRIBUTES,
 ]
 
 #: (module, name): types that the pages link to, and what ``smartxfer`` itself offers.
@@ -172,6 +179,7 @@ NAMES = [
     ],
     (sync, "SyncClient"),
     *nrp_rows.NAMES,
+    *perseus_rows.NAMES,
     *[
         (smartxfer, name)
         for name in (
@@ -179,6 +187,7 @@ NAMES = [
             "FileSenderClient",
             "GuestAuth",
             "OAuthClient",
+            "PerseusClient",
             "RepositoryClient",
             "SmartxferError",
             "SyncClient",
@@ -319,24 +328,32 @@ def test_calling_a_client_is_get() -> None:
     assert _OAUTH.__call__ is _OAUTH.get
 
 
-@pytest.mark.parametrize("owner", nrp_rows.OWNERS, ids=lambda owner: nrp_rows.OWNERS[owner])
-def test_no_method_of_nrp_was_forgotten(owner: Any) -> None:
-    """As above, for each class of the NRP client."""
-    public = {name for name in dir(owner) if not name.startswith("_")} - {"draft_records"}
-    rows = [row.name.partition(".") for row in nrp_rows.NRP]
-    listed = {method for name, _, method in rows if name == nrp_rows.OWNERS[owner] and method}
-    assert public == listed | set(nrp_rows.ADDED[owner])
-    assert listed.isdisjoint(nrp_rows.ADDED[owner])
+@pytest.mark.parametrize(
+    ("table", "rows", "owner"),
+    [
+        pytest.param(table, rows, owner, id=name)
+        for table, rows in ((nrp_rows, nrp_rows.NRP), (perseus_rows, perseus_rows.PERSEUS))
+        for owner, name in table.OWNERS.items()
+    ],
+)
+def test_no_method_was_forgotten(table: Any, rows: List[Row], owner: Any) -> None:
+    """As above, for each class of the clients of NRP and Perseus."""
+    attributes = {"draft_records", "names"}
+    public = {name for name in dir(owner) if not name.startswith("_")} - attributes
+    named = [row.name.partition(".") for row in rows]
+    listed = {method for name, _, method in named if name == table.OWNERS[owner] and method}
+    assert public == listed | set(table.ADDED[owner])
+    assert listed.isdisjoint(table.ADDED[owner])
 
 
 @pytest.mark.parametrize(
     ("method", "by_place", "by_name"),
     [
         pytest.param(method, by_place, by_name, id=f"{method.__name__}-{number}")
-        for number, (method, by_place, by_name) in enumerate(nrp_rows.FORMS)
+        for number, (method, by_place, by_name) in enumerate([*nrp_rows.FORMS, *perseus_rows.FORMS])
     ],
 )
-def test_every_form_of_the_reference_of_nrp_is_taken(
+def test_every_form_of_the_references_is_taken(
     method: Any, by_place: Tuple[Any, ...], by_name: Dict[str, Any]
 ) -> None:
     bound = inspect.signature(method).bind(None, *by_place, **by_name)
@@ -352,3 +369,10 @@ def test_the_errors_of_nrp_stand_in_our_tree() -> None:
     assert nrp.RepositoryError is smartxfer.SmartxferError
     assert issubclass(nrp.RepositoryCommunicationError, nrp.RepositoryError)
     assert issubclass(nrp.RepositoryClientError, nrp.RepositoryCommunicationError)
+
+
+def test_the_errors_of_perseus_stand_in_our_tree() -> None:
+    assert perseus.PerseusException is smartxfer.SmartxferError
+    assert issubclass(perseus.APIException, perseus.PerseusException)
+    assert issubclass(perseus.ConfigurationException, perseus.PerseusException)
+    assert not issubclass(perseus.ConfigurationException, perseus.APIException)
