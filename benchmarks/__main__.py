@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["delta", "filesender", "nrp", "smartfile"]
+NAMES = ["delta", "filesender", "nrp", "perseus", "smartfile"]
 
 
 def main() -> int:

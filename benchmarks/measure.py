@@ -38,10 +38,10 @@ def high_water() -> float:
     return int(line.split()[1]) / 1024
 
 
-def python(side: str, work: str, arguments: Mapping[str, Any]) -> Figures:
+def python(side: str, work: str, arguments: Mapping[str, Any], interpreter: str = sys.executable) -> Figures:
     """Run ``benchmarks.sides.SIDE`` in a fresh interpreter and return what it reports."""
     done = subprocess.run(
-        [sys.executable, "-m", f"benchmarks.sides.{side}", work, json.dumps(dict(arguments))],
+        [interpreter, "-m", f"benchmarks.sides.{side}", work, json.dumps(dict(arguments))],
         stdout=subprocess.PIPE,
         check=True,
         env={**os.environ, "TQDM_DISABLE": "1"},

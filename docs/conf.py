@@ -31,7 +31,7 @@ copybutton_prompt_is_regexp = True
 default_role = "any"
 nitpicky = True
 # No inventory of another project is fetched (the build needs no network), so the names that are
-# theirs are listed here. Names of smartxfer are not excused, but for two inner ones.
+# theirs are listed here. Names of smartxfer are not excused, but for three inner ones.
 _libraries = "attr attrs cattrs click pytest requests responses tqdm urllib3 werkzeug"
 _modules = (
     "collections concurrent contextlib datetime enum http io logging os pathlib socket sqlite3 ssl "
@@ -58,7 +58,7 @@ nitpick_ignore_regex = [
     (r"py:.*", _any_of(f"{_libraries} {_modules}") + r"(\..*)?"),
     (r"py:.*", _any_of(f"{_builtins} {_typing}")),
     # What a client hands its own parts, and "the same class".
-    (r"py:class", r"smartxfer\.nrp\.(calls\.Calls|records\.R)"),
+    (r"py:class", r"smartxfer\.((nrp|perseus)\.calls\.Calls|nrp\.records\.R)"),
 ]
 
 autodoc_member_order = "bysource"
@@ -73,8 +73,9 @@ import os, tempfile
 _home = tempfile.TemporaryDirectory()
 os.environ["HOME"] = _home.name
 os.environ["SMARTXFER_STATE_DIR"] = os.path.join(_home.name, "state")
+_ours = ("FILESENDER_", "SMARTFILE_", "NRP_", "PERSEUS_", "LETTRIA_")
 for _name in list(os.environ):
-    if _name.upper().startswith(("FILESENDER_", "SMARTFILE_", "NRP_")) or _name.upper().endswith("_PROXY"):
+    if _name.upper().startswith(_ours) or _name.upper().endswith("_PROXY"):
         del os.environ[_name]
 _start = os.getcwd()
 os.chdir(_home.name)
@@ -101,13 +102,16 @@ class TestRole(SphinxRole):
         return [link], problems
 
 
-_sections = re.compile(r"(?<=\bsection) \d+(\.\d)?|(?<=\bsections) \d+(\.\d)?(?:(?:,| and| to)\s+\d+(\.\d)?)*")
+# As the pages number them: 4, 4.1, and Perseus's A.4.
+_number = r"(?:A\.\d+|\d+(?:\.\d)?)"
+_sections = re.compile(rf"(?<=\bsection) {_number}|(?<=\bsections) {_number}(?:(?:,| and| to)\s+{_number})*")
 # Part of a documented name -> the protocol page that its docstring cites.
 _pages = {
     "filesender": "filesender",
     "nrp": "nrp",
     "canned": "filesender",
     "smartfile": "smartfile",
+    "perseus": "perseus",
     "delta": "smartfile",
 }
 
@@ -117,7 +121,7 @@ def link_sections(app, what, name, obj, options, lines):
     page = next((page for part, page in _pages.items() if part in name.lower()), None)
     if page is not None:
         linked = _sections.sub(
-            lambda found: re.sub(r"\d+(\.\d)?", rf":ref:`\g<0> <{page}-\g<0>>`", found[0]), "\n".join(lines)
+            lambda found: re.sub(_number, rf":ref:`\g<0> <{page}-\g<0>>`", found[0]), "\n".join(lines)
         )
         lines[:] = linked.split("\n")
 

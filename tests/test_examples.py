@@ -217,3 +217,22 @@ def test_nrp_download(server: LocalServer, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "dir" / "a b.txt").read_bytes() == b"ACGT"
     assert (tmp_path / "out" / "b.csv").read_bytes() == b"1,2"
     assert out.count("verified by md5") == 2
+
+
+def test_perseus_upload(server: LocalServer, files: List[str]) -> None:
+    site = server.perseus
+    assert run("perseus_upload.py", *files, env=server.env).count(", sent") == 2
+    contents = {record["name"]: site.content(record["id"]) for record in site.records()}
+    assert contents == {"reads.bin": Path(files[0]).read_bytes(), "table.csv": b"a,b\n1,2\n"}
+    assert run("perseus_upload.py", *files, env=server.env).count(", there already") == 2
+
+
+@pytest.mark.slow
+def test_perseus_upload_repairs(server: LocalServer, tmp_path: Path) -> None:
+    """It takes the seconds in which somebody else may end that upload."""
+    site = server.perseus
+    stuck = site.write("notes.txt", b"never sent", status="pending")
+    notes = tmp_path / "notes.txt"
+    notes.write_bytes(b"never sent")
+    assert "notes.txt, sent" in run("perseus_upload.py", "--repair", str(notes), env=server.env)
+    assert stuck not in [record["id"] for record in site.records()]

@@ -11,6 +11,7 @@ import click
 from smartxfer.cli.demo_files import Plan, make_files, parse_size
 from smartxfer.cli.demo_filesender import SITE, filesender_row
 from smartxfer.cli.demo_nrp import NRP_SITE, nrp_row
+from smartxfer.cli.demo_perseus import perseus_row
 from smartxfer.cli.demo_smartfile import smartfile_row
 from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import DIFFERS, code_of, report
@@ -25,7 +26,12 @@ __all__ = ["demo"]
 RowOf = Callable[["LocalServer", Plan, Callable[[str], None]], Row]
 
 #: The services that are shown, by their names; each makes its own row.
-_SERVICES: Dict[str, RowOf] = {"FileSender": filesender_row, "SmartFile": smartfile_row, "NRP": nrp_row}
+_SERVICES: Dict[str, RowOf] = {
+    "FileSender": filesender_row,
+    "SmartFile": smartfile_row,
+    "NRP": nrp_row,
+    "Perseus": perseus_row,
+}
 
 
 @click.command()
@@ -48,7 +54,8 @@ def demo(
 
     FILE may be a directory.  Without any, files that are awkward to send are generated.  On the way an
     upload is interrupted once and gone on with, the connection is broken once for each service, and a file
-    that changed is sent again as a delta, by a service that has them.  Nothing is left behind.
+    that changed is sent again as a delta, by a service that has them.  Perseus has no downloads: what it
+    stored is compared.  Nothing is left behind.
 
     The exit code is 6 when a file came back changed.
     """

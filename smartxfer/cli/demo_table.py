@@ -19,7 +19,7 @@ class Row:
     :param files: files sent and fetched.
     :param bytes: their size.
     :param up_seconds: time for sending, interruption and broken connection included.
-    :param down_seconds: time for fetching.
+    :param down_seconds: time for fetching; None where the service has no downloads.
     :param retries: tries that failed on the way and were made again.
     :param resumed: bytes that the second run of the upload did not have to send again.
     :param saved: bytes that a delta spared when a file had changed; None where the service has no deltas.
@@ -31,7 +31,7 @@ class Row:
     files: int
     bytes: int = 0
     up_seconds: float = 0.0
-    down_seconds: float = 0.0
+    down_seconds: Optional[float] = 0.0
     retries: int = 0
     resumed: int = 0
     saved: Optional[int] = None
@@ -57,7 +57,7 @@ def _cells(row: Row) -> List[str]:
         str(row.files),
         f"{row.bytes:,}",
         f"{_rate(row.bytes, row.up_seconds):.1f}",
-        f"{_rate(row.bytes, row.down_seconds):.1f}",
+        "-" if row.down_seconds is None else f"{_rate(row.bytes, row.down_seconds):.1f}",
         str(row.retries),
         f"{row.resumed:,}",
         "-" if row.saved is None else f"{row.saved:,}",
@@ -87,7 +87,7 @@ def as_json(row: Row) -> str:
         "files": row.files,
         "bytes": row.bytes,
         "mb_s_up": round(_rate(row.bytes, row.up_seconds), 1),
-        "mb_s_down": round(_rate(row.bytes, row.down_seconds), 1),
+        "mb_s_down": None if row.down_seconds is None else round(_rate(row.bytes, row.down_seconds), 1),
         "retries": row.retries,
         "resumed": row.resumed,
         "verified": row.verified,

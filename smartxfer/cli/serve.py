@@ -3,11 +3,13 @@
 import shlex
 import threading
 from typing import Dict, Optional, Tuple
+from urllib.parse import urlsplit
 
 import click
 
 from smartxfer.cli.exits import Terminated
 from smartxfer.cli.servers import fault_option, make_server
+from smartxfer.errors import UsageError
 
 __all__ = ["serve"]
 
@@ -16,7 +18,31 @@ _PYTHON = {
     "filesender": "from smartxfer import FileSenderClient; client = FileSenderClient.from_environment()",
     "smartfile": "from smartxfer.smartfile import BasicClient; api = BasicClient()",
     "nrp": "from smartxfer.nrp import get_client; client = get_client()",
+    "perseus": "from smartxfer import PerseusClient; client = PerseusClient()",
 }
+
+
+def _address(context: click.Context, option: click.Parameter, value: Optional[str]) -> Optional[str]:
+    """The address of a server, as an option's value."""
+    if value is None:
+        return None
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise click.BadParameter(f"{value!r} is not the address of a server: http://HOST:PORT is one")
+    return value
+
+
+def _given(**options: Optional[str]) -> Dict[str, str]:
+    """The options of the storage that were given; none without a server to which they belong.
+
+    :raises UsageError: bucket or key are without one; a secret may be in the environment for others.
+    """
+    found = {name: value for name, value in options.items() if value}
+    if "s3_endpoint" in found:
+        return found
+    if set(found) - {"s3_secret"}:
+        raise UsageError("bucket and key need an S3 server", hint="add --perseus-s3-endpoint URL")
+    return {}
 
 
 @click.command()
@@ -60,6 +86,30 @@ _PYTHON = {
     metavar="N",
     help="Port of the NRP repository.  Default: any free one.",
 )
+@click.option(
+    "--perseus-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port of Perseus.  Default: any free one.",
+)
+@click.option(
+    "--perseus-s3-endpoint",
+    metavar="URL",
+    callback=_address,
+    help="S3 server that Perseus hands out addresses of.  Default: a storage of its own.",
+)
+@click.option(
+    "--perseus-s3-bucket", metavar="NAME", help="Bucket there, which exists.  [default: perseus-files]"
+)
+@click.option("--perseus-s3-key", metavar="KEY", help="Access key there.  [default: S3TEST]")
+@click.option(
+    "--perseus-s3-secret",
+    metavar="SECRET",
+    envvar="PERSEUS_S3_SECRET",
+    show_envvar=True,
+    help="Its secret.  [default: S3TESTSECRET]",
+)
 @fault_option
 def serve(
     data: Optional[str],
@@ -70,6 +120,11 @@ def serve(
     filesender_server_name: Optional[str],
     smartfile_port: int,
     nrp_port: int,
+    perseus_port: int,
+    perseus_s3_endpoint: Optional[str],
+    perseus_s3_bucket: Optional[str],
+    perseus_s3_key: Optional[str],
+    perseus_s3_secret: Optional[str],
     faults: Tuple[str, ...],
 ) -> None:
     """Run every service on this machine until Ctrl-C or SIGTERM.
@@ -85,6 +140,15 @@ def serve(
         filesender={"port": filesender_port, "server_name": filesender_server_name},
         smartfile={"port": smartfile_port},
         nrp={"port": nrp_port},
+        perseus={
+            "port": perseus_port,
+            **_given(
+                s3_endpoint=perseus_s3_endpoint,
+                s3_bucket=perseus_s3_bucket,
+                s3_key=perseus_s3_key,
+                s3_secret=perseus_s3_secret,
+            ),
+        },
     )
     try:
         with server:

@@ -14,7 +14,8 @@ Every method has the cases ``"default"`` and ``"failure"``; :data:`CASES` has th
 first use (limits, configuration) is answered as well, so that a case works on its own.
 
 The answers of SmartFile are in :data:`SMARTFILE_CASES`: ``canned.load("stat", service="smartfile")``;
-those of NRP repositories are in :data:`NRP_CASES`: ``canned.load("files.upload", service="nrp")``.
+those of NRP repositories are in :data:`NRP_CASES`: ``canned.load("files.upload", service="nrp")``;
+those of Perseus are in :data:`PERSEUS_CASES`: ``canned.load("file.upload_file", service="perseus")``.
 """
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
@@ -25,9 +26,21 @@ import responses
 from smartxfer.errors import UsageError
 from smartxfer.testing import canned_filesender as filesender
 from smartxfer.testing import canned_nrp as nrp
+from smartxfer.testing import canned_perseus as perseus
 from smartxfer.testing import canned_smartfile as smartfile
 
-__all__ = ["BASE_URL", "CASES", "NRP_CASES", "NRP_URL", "SMARTFILE_CASES", "SMARTFILE_URL", "Case", "load"]
+__all__ = [
+    "BASE_URL",
+    "CASES",
+    "NRP_CASES",
+    "NRP_URL",
+    "PERSEUS_CASES",
+    "PERSEUS_URL",
+    "SMARTFILE_CASES",
+    "SMARTFILE_URL",
+    "Case",
+    "load",
+]
 
 #: Address of the FileSender site that the canned answers stand for.
 BASE_URL = filesender.BASE_URL
@@ -35,6 +48,8 @@ BASE_URL = filesender.BASE_URL
 SMARTFILE_URL = smartfile.BASE_URL
 #: Address of the NRP repository that the canned answers stand for.
 NRP_URL = nrp.BASE_URL
+#: Address of the Perseus service that the canned answers stand for.
+PERSEUS_URL = perseus.BASE_URL
 
 #: FileSender's methods and cases, and what is answered: HTTP method, path, and keywords of ``responses.add``
 #: or a callback.
@@ -43,8 +58,15 @@ CASES: Mapping[Tuple[str, str], List[filesender.Reply]] = filesender.CASES
 SMARTFILE_CASES: Mapping[Tuple[str, str], List[smartfile.Reply]] = smartfile.CASES
 #: NRP's methods (``files.upload``, ``records.create``, ``whoami``) and cases, and what is answered, likewise.
 NRP_CASES: Mapping[Tuple[str, str], List[nrp.Reply]] = nrp.CASES
+#: Perseus's methods (``file.upload_file``, ``post``) and cases, and what is answered, likewise.
+PERSEUS_CASES: Mapping[Tuple[str, str], List[perseus.Reply]] = perseus.CASES
 
-_SERVICES: Mapping[str, Any] = {"filesender": filesender, "smartfile": smartfile, "nrp": nrp}
+_SERVICES: Mapping[str, Any] = {
+    "filesender": filesender,
+    "smartfile": smartfile,
+    "nrp": nrp,
+    "perseus": perseus,
+}
 
 
 @attrs.frozen
@@ -79,12 +101,12 @@ def load(
     :param case: ``"default"`` or ``"failure"``.
     :param base_url: address of the site, without a trailing slash; None for the service's address here.
     :param mock: a ``RequestsMock``; None for the one of ``@responses.activate``.
-    :param service: ``"filesender"``, ``"smartfile"`` or ``"nrp"``.
+    :param service: ``"filesender"``, ``"smartfile"``, ``"nrp"`` or ``"perseus"``.
     :return: what was loaded, with facts to compare with.
     :raises UsageError: there is no such service, method or case.
 
     Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10; SmartFile protocol, sections 3 to 5;
-    NRP / Invenio protocol, sections 1 to 5.
+    NRP / Invenio protocol, sections 1 to 5; Perseus protocol, sections A.3 to A.8.
     """
     if service not in _SERVICES:
         raise UsageError(f"no canned answers of {service!r}; there are {', '.join(_SERVICES)}")

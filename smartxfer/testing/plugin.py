@@ -9,15 +9,17 @@ from typing import Iterator, NamedTuple
 
 import pytest
 
-from smartxfer import BasicClient, FileSenderClient, RepositoryClient, UserAuth
+from smartxfer import BasicClient, FileSenderClient, PerseusClient, RepositoryClient, UserAuth
 from smartxfer.local import LocalServer
 
 __all__ = [
     "LocalFileSender",
     "LocalNRP",
+    "LocalPerseus",
     "LocalSmartFile",
     "filesender",
     "nrp",
+    "perseus",
     "smartfile",
     "smartxfer_server",
 ]
@@ -41,6 +43,13 @@ class LocalNRP(NamedTuple):
     """A client, and the server that it talks to."""
 
     client: RepositoryClient
+    server: LocalServer
+
+
+class LocalPerseus(NamedTuple):
+    """A client, and the server that it talks to."""
+
+    client: PerseusClient
     server: LocalServer
 
 
@@ -104,6 +113,24 @@ def nrp(
     site = smartxfer_server.nrp
     with _faults_ending(smartxfer_server), RepositoryClient(site.url, token=site.token) as client:
         yield LocalNRP(client, smartxfer_server)
+
+
+@pytest.fixture
+def perseus(
+    smartxfer_server: LocalServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[LocalPerseus]:
+    """A Perseus client with the key, and the server: ``client, server = perseus``.
+
+    For the time of the test the variables PERSEUS_* name the server (child processes included); nothing is
+    resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``;
+    files stay for the tests that follow, and content that is there is not sent again: give each test its own.
+    """
+    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    site = smartxfer_server.perseus
+    with _faults_ending(smartxfer_server), PerseusClient(site.url, api_key=site.api_key) as client:
+        yield LocalPerseus(client, smartxfer_server)
 
 
 @contextlib.contextmanager

@@ -28,12 +28,12 @@ def exports(text: str) -> Dict[str, str]:
 
 def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     running = launch("serve")
-    text = running.wait_for(r"# python: .*nrp.*\n")
+    text = running.wait_for(r"# python: .*PerseusClient.*\n")
     env = exports(text)
     assert set(env) == {
         "FILESENDER_BASE_URL", "FILESENDER_USERNAME", "FILESENDER_API_KEY",
         "SMARTFILE_API_URL", "SMARTFILE_API_KEY", "SMARTFILE_API_PASSWORD",
-        "NRP_REPOSITORY_URL", "NRP_TOKEN",
+        "NRP_REPOSITORY_URL", "NRP_TOKEN", "PERSEUS_API_HOST", "PERSEUS_API_KEY",
     }  # fmt: skip
     for name, value in env.items():
         monkeypatch.setenv(name, value)
@@ -51,6 +51,9 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
     exec(text.split("# python: ")[3].splitlines()[0], scope)
     with scope["client"] as repository:
         assert repository.whoami().authenticated
+    exec(text.split("# python: ")[4].splitlines()[0], scope)
+    with scope["client"] as perseus:
+        assert perseus.file.upload_file(("a.txt", b"here"), wait=True).status == "uploaded"
     # Pasted into a shell as it stands: nothing but assignments and comments.
     assert [line for line in text.splitlines() if not line.startswith(("export ", "# "))] == []
 
@@ -58,7 +61,7 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)])
 def test_signals_end_it_soon_and_leave_nothing(launch: Any, tmp_path: Path, number: int, code: int) -> None:
     running = launch("serve")
-    running.wait_for(r"# python: .*nrp.*\n")
+    running.wait_for(r"# python: .*PerseusClient.*\n")
     assert os.listdir(tmp_path / "tmp") != []
     ended, seconds, complaints = running.stop(number)
     assert ended == code
@@ -72,7 +75,7 @@ def test_export_file_is_private_and_stands_once_it_answers(launch: Any, tmp_path
     target.write_text("old", encoding="utf-8")
     target.chmod(0o644)
     running = launch("serve", "--export", str(target), "--data", str(tmp_path / "data"))
-    printed = exports(running.wait_for(r"# python: .*nrp.*\n"))
+    printed = exports(running.wait_for(r"# python: .*PerseusClient.*\n"))
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert exports(target.read_text("utf-8")) == printed
     answer = requests.get(printed["FILESENDER_BASE_URL"] + "/rest.php/info", timeout=10)
@@ -82,10 +85,10 @@ def test_export_file_is_private_and_stands_once_it_answers(launch: Any, tmp_path
 def test_data_survives_a_restart(launch: Any, tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     first = launch("serve", "--data", data)
-    before = exports(first.wait_for(r"# python: .*nrp.*\n"))
+    before = exports(first.wait_for(r"# python: .*PerseusClient.*\n"))
     first.stop(signal.SIGTERM)
     second = launch("serve", "--data", data)
-    after = exports(second.wait_for(r"# python: .*nrp.*\n"))
+    after = exports(second.wait_for(r"# python: .*PerseusClient.*\n"))
     assert after["FILESENDER_API_KEY"] == before["FILESENDER_API_KEY"]
 
 
@@ -95,7 +98,7 @@ def test_faults_and_the_server_name_are_handed_on(launch: Any) -> None:
         "--fault", "filesender GET /rest.php/info status 503 body=json:undergoing_maintenance times=2",
         "--filesender-server-name", "files.example.org:8443",
     )  # fmt: skip
-    env = exports(running.wait_for(r"# python: .*nrp.*\n"))
+    env = exports(running.wait_for(r"# python: .*PerseusClient.*\n"))
     url = env["FILESENDER_BASE_URL"] + "/rest.php/info"
     statuses = [requests.get(url, timeout=10).status_code for _ in range(3)]
     assert statuses == [503, 503, 200]
@@ -134,7 +137,7 @@ def test_a_fault_that_is_not_understood(run: Any, tmp_path: Path, spec: str, sai
 
 def test_a_port_in_use(run: Any, launch: Any) -> None:
     running = launch("serve")
-    env = exports(running.wait_for(r"# python: .*nrp.*\n"))
+    env = exports(running.wait_for(r"# python: .*PerseusClient.*\n"))
     port = env["FILESENDER_BASE_URL"].rsplit(":", 1)[1]
     done = run("serve", "--filesender-port", port)
     assert done.exit_code == 2

@@ -16,7 +16,7 @@ import sys
 
 import pytest
 
-from smartxfer import BasicClient, FileSenderClient, RepositoryClient
+from smartxfer import BasicClient, FileSenderClient, PerseusClient, RepositoryClient
 
 ADDRESSES = []
 
@@ -69,6 +69,20 @@ def test_the_environment_names_the_third_service_too(nrp):
         assert client.whoami().authenticated
 
 
+def test_files_go_to_another_origin(perseus):
+    client, server = perseus
+    fault = server.fault("perseus", "PUT /storage/*", "reset-after 1K")
+    file = client.file.upload_file(("a.bin", bytes(5000)), wait=True)
+    assert fault.fired == 1
+    assert server.perseus.content(file.id) == bytes(5000)
+
+
+def test_the_environment_names_the_fourth_service_too(perseus):
+    with PerseusClient() as client:
+        assert client.base_url == perseus.server.perseus.url
+        assert [file.name for file in client.file.find_files()] == ["a.bin"]
+
+
 def test_a_fault_of_the_third_service_that_does_not_fire_fails_the_test(nrp):
     nrp.server.fault("nrp", "GET /nowhere", "reset-before")
 
@@ -102,6 +116,7 @@ def afterwards():
     assert "FILESENDER_BASE_URL" not in os.environ
     assert "SMARTFILE_API_KEY" not in os.environ
     assert "NRP_TOKEN" not in os.environ
+    assert "PERSEUS_API_KEY" not in os.environ
 """
 
 
@@ -120,7 +135,7 @@ def test_a_users_suite(tmp_path: Path) -> None:
     )
     lines = done.stdout.splitlines()
     assert done.returncode == 1, done.stdout + done.stderr
-    assert lines[-1].startswith("12 passed, 3 errors"), done.stdout
+    assert lines[-1].startswith("14 passed, 3 errors"), done.stdout
     errors = [line.partition("::")[2].partition(" ")[0] for line in lines if line.startswith("ERROR ")]
     assert errors == [
         "test_a_fault_of_the_third_service_that_does_not_fire_fails_the_test",
