@@ -196,9 +196,9 @@ def test_f11_a_stranger_is_told_so(local: Served) -> None:
     """A wrong token is no 401 there: the hint says how to find out."""
     draft = local.record(SMALL)
     with pytest.raises(Forbidden) as caught:
-        local.client(token="wrong").files.download(draft, "a.bin", local.out)
+        local.client(token="of-nobody").files.download(draft, "a.bin", local.out)
     assert "whoami" in str(caught.value.hint)
-    assert local.client(token="wrong").files.download(local.small, "small.bin", local.out).read_bytes() == SMALL
+    assert local.client(token="of-nobody").files.download(local.small, "small.bin", local.out).read_bytes() == SMALL
 
 
 # -- dead lines ---------------------------------------------------------------------------------------------

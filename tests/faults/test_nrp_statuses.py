@@ -240,7 +240,7 @@ def test_f11_a_stranger_is_told_so(stage: Stage) -> None:
     """A wrong token makes a guest: the hint says where to look."""
     record = stage.site.create()
     with pytest.raises((Forbidden, NotFound)) as caught:
-        stage.client(token="wrong").files.upload(record, "a.bin", None, b"1")
+        stage.client(token="of-nobody").files.upload(record, "a.bin", None, b"1")
     if isinstance(caught.value, Forbidden):
         assert "whoami" in str(caught.value.hint)
     assert stage.count(CONTENT) == 0

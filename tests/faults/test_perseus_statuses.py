@@ -237,7 +237,7 @@ def test_f11_a_body_of_any_shape(stage: Stage, match: str, body: bytes) -> None:
 
 def test_f11_a_stranger_is_told_so(stage: Stage) -> None:
     with pytest.raises(AuthError, match="PERSEUS_API_KEY"):
-        stage.client(api_key="wrong").file.upload_file(("a.bin", SMALL))
+        stage.client(api_key="of-nobody").file.upload_file(("a.bin", SMALL))
     assert stage.count(ALL) == stage.count(ALL, 401) == 1
 
 

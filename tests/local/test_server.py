@@ -1,5 +1,6 @@
 """The server around the services: addresses, life and death, what it leaves behind."""
 
+import gc
 import os
 import signal
 import socket
@@ -98,6 +99,7 @@ def test_a_failed_start_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.
 def open_files() -> int:
     if not os.path.isdir("/proc/self/fd"):
         pytest.skip("no /proc to count descriptors in")
+    gc.collect()  # what other tests have left to it
     return len(os.listdir("/proc/self/fd"))
 
 

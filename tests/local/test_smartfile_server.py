@@ -43,7 +43,7 @@ def test_nobody_gets_in_without_credentials(server: LocalServer) -> None:
     assert (ping.status, ping.json()) == (200, {"ping": "pong"})
     for headers in (
         {},
-        wire.basic(server.smartfile.key, "wrong"),
+        wire.basic(server.smartfile.key, "of-nobody"),
         wire.basic("ann", ""),
         {"Authorization": "Basic %%%"},
         {"Authorization": "Bearer " + server.smartfile.key},

@@ -23,7 +23,7 @@ __all__ = ["Perseus"]
 
 
 class Perseus(Service):
-    """A Perseus on loopback, with the options of :class:`~smartxfer.local.perseus.site.Site`."""
+    """A Perseus on loopback, with the options of :class:`~smartxfer.local.perseus.Site`."""
 
     name = "perseus"
     options = Site
