@@ -9,57 +9,17 @@ local file; an object that a server does not have is :class:`NotFound`.
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
 
 __all__ = [
-    "AuthError",
-    "BadRequest",
-    "BatchError",
-    "Cancelled",
-    "ChecksumMismatch",
-    "ClientError",
-    "CommunicationError",
-    "ConfigError",
-    "Conflict",
-    "ConnectTimeout",
-    "CredentialError",
-    "DeadlineExceeded",
-    "DecodeError",
-    "DeltaError",
-    "DeltaUnavailable",
-    "DiskFull",
-    "DraftInvalid",
-    "EncryptedTransfer",
-    "Forbidden",
-    "HTTPError",
-    "InProgress",
-    "IntegrityError",
-    "LimitExceeded",
-    "LocalError",
-    "NetworkError",
-    "NotFound",
-    "OutcomeUnknown",
-    "ProxyError",
-    "RangeMismatch",
-    "RateLimited",
-    "ReadTimeout",
-    "RedirectRefused",
-    "ReviewRequired",
-    "ServerError",
-    "SizeMismatch",
-    "SmartxferError",
-    "SourceChanged",
-    "Stalled",
-    "StorageError",
-    "StuckPending",
-    "TLSError",
-    "TaskFailed",
-    "Throttled",
-    "TooLarge",
-    "TransferRefused",
-    "Truncated",
-    "UnsafeName",
-    "UploadFailed",
-    "UsageError",
+    "AuthError", "BadRequest", "BatchError", "Cancelled", "ChecksumMismatch", "ClientError",
+    "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError",
+    "DeadlineExceeded", "DecodeError", "DeltaError", "DeltaUnavailable", "DiskFull", "DraftInvalid",
+    "EncryptedTransfer", "Forbidden", "HTTPError", "InProgress", "IntegrityError", "LimitExceeded",
+    "LocalError", "NetworkError", "NotFound", "NotHTTP", "OutcomeUnknown", "ProxyError",
+    "RangeMismatch", "RateLimited", "ReadTimeout", "RedirectRefused", "ReviewRequired",
+    "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged", "Stalled", "StorageError",
+    "StuckPending", "TLSError", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge",
+    "TransferRefused", "Truncated", "UnsafeName", "Unsupported", "UploadFailed", "UsageError",
     "WaitTimeout",
-]
+]  # fmt: skip
 
 
 def _rebuild(cls: Type["SmartxferError"], message: str, data: Dict[str, Any]) -> "SmartxferError":
@@ -180,6 +140,10 @@ class DecodeError(CommunicationError):
     """An answer that is not what the protocol promises (HTML for JSON, a wrong type, too large)."""
 
 
+class NotHTTP(DecodeError):
+    """What listens there answers, but not in HTTP."""
+
+
 class RedirectRefused(CommunicationError):
     """A redirect that would change the method, downgrade to http, or go round in circles."""
 
@@ -236,6 +200,10 @@ class Conflict(ClientError):
 
 class TooLarge(ClientError):
     """The body is larger than the server takes."""
+
+
+class Unsupported(ClientError):
+    """The server's version does not have the method."""
 
 
 class ReviewRequired(ClientError):
@@ -364,6 +332,12 @@ class TaskFailed(SmartxferError):
 
     task: Any = None
     failures: Mapping[str, str] = {}
+
+
+class TaskSuspended(SmartxferError):
+    """A task on the server was suspended before it was done; ``task`` is its last state."""
+
+    task: Any = None
 
 
 class DraftInvalid(SmartxferError):

@@ -23,7 +23,7 @@ import cattrs.gen
 
 from smartxfer.errors import DecodeError
 
-__all__ = ["Structure", "Word", "secret", "to_wire", "wire"]
+__all__ = ["Id", "Structure", "Word", "secret", "to_wire", "wire"]
 
 S = TypeVar("S", bound="Structure")
 
@@ -43,6 +43,12 @@ def secret(**options: Any) -> Any:
 
 class Word(str):
     """A word of an open vocabulary: known words are constants of the class, unknown ones are kept."""
+
+    __slots__ = ()
+
+
+class Id(str):
+    """An opaque id: text, also where a service sends a number."""
 
     __slots__ = ()
 
@@ -96,7 +102,7 @@ class Structure(Mapping[str, Any]):
 
     def __repr__(self) -> str:
         shown = []
-        for field in _fields(type(self)):
+        for field in sorted(_fields(type(self)), key=lambda field: field.default is not attrs.NOTHING):
             value = getattr(self, field.name)
             if field.metadata.get("secret") or value is None or value in ("", (), []) or value == {}:
                 continue
@@ -163,6 +169,12 @@ def _text(value: Any, _: Any) -> str:
     return value
 
 
+def _id(value: Any, kind: Any) -> Id:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise TypeError(f"{type(value).__name__} where an id was promised")
+    return Id(value)
+
+
 def _truth(value: Any, _: Any) -> bool:
     if not isinstance(value, (bool, int)):
         raise TypeError(f"{type(value).__name__} where true or false was promised")
@@ -182,5 +194,6 @@ _converter = cattrs.Converter()
 _converter.register_structure_hook_factory(_is_structure, _structuring)
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(Word, lambda value, kind: kind(_text(value, kind)))
+_converter.register_structure_hook(Id, _id)
 _converter.register_structure_hook(int, _number)
 _converter.register_structure_hook(bool, _truth)

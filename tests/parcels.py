@@ -4,7 +4,7 @@ from typing import ClassVar, List, Optional
 
 import attrs
 
-from smartxfer.structures import Structure, Word, secret, wire
+from smartxfer.structures import Id, Structure, Word, secret, wire
 
 
 class Colour(Word):
@@ -30,3 +30,9 @@ class Parcel(Structure):
     labels: List[Label] = attrs.field(factory=list)
     main: Optional[Label] = None
     token: Optional[str] = secret(default=None)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Crate(Structure):
+    crate_id: Id
+    within: Optional[Id] = None

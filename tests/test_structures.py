@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 # Attrs resolves these annotations at run time, so that they come from a module of its own.
-from parcels import Colour, Label, Parcel
+from parcels import Colour, Crate, Label, Parcel
 
 from smartxfer import structures
 from smartxfer.errors import DecodeError
-from smartxfer.structures import Structure, to_wire
+from smartxfer.structures import Id, Structure, to_wire
 
 WIRE = {
     "id": "7",
@@ -89,6 +89,21 @@ def test_unknown_words_are_kept() -> None:
     assert isinstance(parcel.colour, Colour)
     assert parcel.colour == "ultraviolet"
     assert Parcel.from_wire({"id": 1, "colour": "red"}).colour == Colour.RED
+
+
+@pytest.mark.parametrize("sent", ["2", 2, "0a1b", "127.0.0.1:8886", "", -1, 1 << 70])
+def test_an_id_is_text_whatever_was_sent(sent: Any) -> None:
+    crate = Crate.from_wire({"crate_id": sent, "within": sent})
+    assert (crate.crate_id, type(crate.crate_id)) == (str(sent), Id)
+    assert (crate.within, crate["crate_id"]) == (str(sent), sent)
+    assert Crate.from_wire({"crate_id": 1}).within is None
+    assert pickle.loads(pickle.dumps(crate)).crate_id == str(sent)
+
+
+@pytest.mark.parametrize("sent", [True, False, 2.0, None, ["2"], {"crate_id": "2"}])
+def test_what_is_no_id(sent: Any) -> None:
+    with pytest.raises(DecodeError, match=r"Crate\.crate_id"):
+        Crate.from_wire({"crate_id": sent})
 
 
 def test_what_is_missing_has_its_default() -> None:
@@ -197,7 +212,9 @@ def test_to_wire_gives_plain_containers() -> None:
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(list(WIRE)), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(list(WIRE)), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 

@@ -4,7 +4,6 @@ Source: FileSender protocol, sections 1, 3 and 4.
 """
 
 import configparser
-import ipaddress
 import logging
 import re
 from pathlib import Path
@@ -15,6 +14,7 @@ import attrs
 
 from smartxfer.errors import UsageError
 from smartxfer.transport import Origin
+from smartxfer.transport.origin import is_loopback
 
 __all__ = ["Address", "SiteConfig", "ini_values", "parse_base_url", "parse_config", "token_of"]
 
@@ -49,7 +49,7 @@ def parse_base_url(text: str) -> Address:
     """
     url = str(text).strip()
     if "://" not in url:
-        url = f"{'http' if _is_loopback(url) else 'https'}://{url}"
+        url = f"{'http' if _leads_here(url) else 'https'}://{url}"
     origin = Origin.of(url)
     try:
         parts = urlsplit(url)
@@ -81,13 +81,9 @@ def token_of(text: Any) -> str:
     return found
 
 
-def _is_loopback(text: str) -> bool:
+def _leads_here(text: str) -> bool:
     host = re.split(r"[/?#]", text, maxsplit=1)[0]
-    host = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0])
 
 
 @attrs.frozen

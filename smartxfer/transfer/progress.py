@@ -45,6 +45,11 @@ class Reporter:
         #: What the callback raised, if it did.
         self.failure: Optional[BaseException] = None
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody is told."""
+        return self._callback is not None
+
     def queue(self, name: str, total: Optional[int]) -> None:
         """Announce a file."""
         with self._lock:

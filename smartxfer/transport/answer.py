@@ -52,7 +52,7 @@ class Answer:
 
     def _undecodable(self, why: str) -> DecodeError:
         kind = self.headers.get("Content-Type", "no content type")
-        start = clean(self.text[:200])
+        start = clean(self.text[:2000])[:200]
         return DecodeError(
             f"{self.what}: the answer cannot be decoded ({why}, {kind}): {start!r}",
             hint="check that the base URL is the service's own, not a login page or a proxy",

@@ -16,6 +16,7 @@ from smartxfer.errors import (
     ConnectTimeout,
     DecodeError,
     NetworkError,
+    NotHTTP,
     ProxyError,
     ReadTimeout,
     SmartxferError,
@@ -63,6 +64,8 @@ _TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[CommunicationError]], 
 )
 #: What urllib3 puts before its words: the connection or the pool that they are about.
 _OBJECT = re.compile(r"\A(?:\w+\(host=[^()]*, port=\w+\)|<[\w.]+ object at \w+>): ")
+#: Answers that do not begin like HTTP; compared by class, for a lost connection derives from the first.
+_NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol)
 _NEVER_SENT = (urllib3_errors.NewConnectionError, urllib3_errors.NameResolutionError)
 
 
@@ -90,6 +93,8 @@ def translate(error: BaseException, what: str, outside: Optional[BaseException] 
             found = ours(f"{what}: {_reason(chain)}", **_counts(chain))
             found.retryable = found.retryable or no_tunnel
             return found
+    if any(type(link) in _NOT_HTTP for link in chain):
+        return NotHTTP(f"{what}: what answers there is no HTTP server")
     ended = any(isinstance(link, requests.exceptions.ChunkedEncodingError) for link in chain)
     if ended and not any(isinstance(link, ConnectionError) for link in chain):
         return Truncated(f"{what}: {_reason(chain)}")

@@ -1,6 +1,7 @@
 """Origins: the scheme, host and port that credentials are bound to."""
 
 import contextlib
+import ipaddress
 import re
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from urllib3.util import parse_url
 
 from smartxfer.errors import UsageError
 
-__all__ = ["Origin", "without_query"]
+__all__ = ["Origin", "is_loopback", "without_query"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Parsers disagree on what these mean, so that a URL with one could name two hosts.
@@ -55,6 +56,14 @@ class Origin(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.netloc}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself, by its name or address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def without_query(url: str) -> str:

@@ -17,6 +17,10 @@ _NAMES = (
 )
 #: JSON may write the ampersand as an escape.
 _PARAMETER = re.compile(rf"(?i)((?:(?<=[?&;])|(?<=\\u0026))(?:{_NAMES})=)[^&\s\"'#)\\]*")
+#: The same in a body of JSON that is quoted.
+_MEMBER = re.compile(
+    r'(?i)("(?:[a-z_]*token|[a-z_]*password|api_?key|secret|signature|puid)"\s*:\s*")(?:[^"\\]|\\.)*'
+)
 _values: Set[str] = set()
 
 #: Loggers whose records may carry a URL; a filter on a parent does not see its children's records.
@@ -37,7 +41,7 @@ def remember_secret(value: str) -> None:
 
 def clean(text: str) -> str:
     """``text`` with secrets masked."""
-    text = _PARAMETER.sub(r"\1***", text)
+    text = _MEMBER.sub(r"\1***", _PARAMETER.sub(r"\1***", text))
     for value in sorted(_values.copy(), key=len, reverse=True):  # one may be the start of another
         if value in text:
             text = text.replace(value, "***")

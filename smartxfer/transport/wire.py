@@ -38,6 +38,7 @@ class Call:
     :param sign: adds credentials to the prepared request; only called for the origin they belong to.
     :param idempotent: whether it may be repeated when its answer was lost; by default the method decides.
     :param follow_307: a 307 or 308 is followed with method and body, as presigned storage means it.
+    :param patience: most seconds to wait for the answer, where the client has more.
     :param decode: False hands a JSON answer on undecoded, because it is somebody's file.
     """
 
@@ -49,6 +50,7 @@ class Call:
     sign: Optional[Sign] = None
     idempotent: Optional[bool] = None
     follow_307: bool = False
+    patience: Optional[float] = None
     decode: bool = True
 
     @property
@@ -198,7 +200,8 @@ class Wire:
         else:
             settings = self._route.over(self.session, prepared.url or url)
         settings["stream"] = True
-        return self.session.send(prepared, timeout=self.timeout, allow_redirects=False, **settings)
+        timeout = (self.timeout[0], min(call.patience or self.timeout[1], self.timeout[1]))
+        return self.session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
 
     def _read(self, response: requests.Response, call: Call) -> Answer:
         encoding = response.headers.get("Content-Encoding", "identity").strip().lower()

@@ -120,3 +120,8 @@ def test_a_bar(monkeypatch: pytest.MonkeyPatch, progress: Any, label: str) -> No
     assert "100%" in last
     assert "4.00k/4.00k" in last
     assert label in stream.getvalue()
+
+
+def test_whether_anybody_is_told() -> None:
+    assert Reporter(lambda event: None).watched
+    assert not Reporter(None).watched

@@ -10,12 +10,14 @@ from typing import Any, Callable
 import pytest
 import requests
 import urllib3.exceptions as urllib3_errors
+from rawserver import Peer, RawServer
 
 from smartxfer.errors import (
     Cancelled,
     ConnectTimeout,
     DecodeError,
     NetworkError,
+    NotHTTP,
     ProxyError,
     ReadTimeout,
     SmartxferError,
@@ -41,7 +43,13 @@ def wrapped(kind: Any, reason: BaseException) -> BaseException:
     [
         (ConnectionResetError(104, "Connection reset by peer"), NetworkError),
         (http.client.RemoteDisconnected("Remote end closed connection without response"), NetworkError),
-        (http.client.BadStatusLine("x"), NetworkError),
+        (http.client.BadStatusLine("x"), NotHTTP),
+        (http.client.UnknownProtocol("JET/2"), NotHTTP),
+        (urllib3_errors.ProtocolError("Connection aborted.", http.client.BadStatusLine("\x16\x03")), NotHTTP),
+        (
+            urllib3_errors.ProtocolError("Connection aborted.", http.client.RemoteDisconnected("closed")),
+            NetworkError,
+        ),
         (
             urllib3_errors.ProtocolError("Connection aborted.", ConnectionResetError(104, "reset")),
             NetworkError,
@@ -82,6 +90,24 @@ def test_the_table(error: BaseException, kind: type) -> None:
     assert str(ours).startswith("GET http://h/x: ")
     assert len(str(ours)) > len("GET http://h/x: ")
     assert "SECRET" not in str(ours)
+
+
+def test_what_speaks_no_http_is_not_asked_again_and_shows_nothing_of_what_it_said() -> None:
+    error = translate(http.client.BadStatusLine("SECRET greeting"), "POST http://h/x")
+    assert (error.retryable, isinstance(error, DecodeError)) == (False, True)
+    assert not isinstance(error, NetworkError)
+    assert "greeting" not in str(error)
+
+
+def test_a_server_that_greets_before_it_is_asked(make_wire: MakeWire) -> None:
+    def greet(peer: Peer) -> None:
+        peer.head()
+        peer.send(b"\x16\x03\x01 hello\r\n\r\n")
+
+    with RawServer(greet) as server:
+        with pytest.raises(NotHTTP, match="no HTTP server"):
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+    assert server.connections == 1
 
 
 def test_counts_of_a_truncated_body() -> None:

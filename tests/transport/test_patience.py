@@ -1,0 +1,46 @@
+"""``Call.patience``: the most that is waited for an answer, where the client would wait longer."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List
+
+import pytest
+import requests
+from rawserver import Peer, RawServer, Request, answering
+
+from smartxfer.errors import ReadTimeout
+from smartxfer.transport import Call, Wire
+
+MakeWire = Callable[..., Wire]
+
+
+def ok(request: Request, peer: Peer) -> None:
+    peer.answer(200, b"{}", "Content-Type: application/json")
+
+
+@pytest.mark.parametrize(("patience", "used"), [(None, 5.0), (0.5, 0.5), (4.9, 4.9), (5.0, 5.0), (60.0, 5.0)])
+def test_the_smaller_of_the_two_is_the_read_time_out(make_wire: MakeWire, patience: Any, used: float) -> None:
+    seen: List[Any] = []
+    with RawServer(answering(ok)) as server:
+        wire = make_wire(server.url, timeout=(3.0, 5.0))
+        real_send = wire.session.send
+
+        def send(request: requests.PreparedRequest, **settings: Any) -> requests.Response:
+            seen.append(settings["timeout"])
+            return real_send(request, **settings)
+
+        wire.session.send = send  # type: ignore[method-assign]
+        wire.once(Call("GET", f"{server.url}/x", patience=patience))
+    assert seen == [(3.0, used)]
+
+
+def test_a_silent_server_is_left_when_patience_ends(make_wire: MakeWire) -> None:
+    def silent(peer: Peer) -> None:
+        peer.request()
+        peer.hang()
+
+    with RawServer(silent) as server:
+        wire = make_wire(server.url, timeout=(5.0, 60.0))
+        with pytest.raises(ReadTimeout):
+            wire.once(Call("GET", f"{server.url}/x", patience=0.05))
+    assert len(server.requests) == 1
