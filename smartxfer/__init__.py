@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:
     from smartxfer.errors import SmartxferError
     from smartxfer.filesender import Auth, FileSenderClient, GuestAuth, UserAuth
+    from smartxfer.jetstream import JetStream
     from smartxfer.nrp import RepositoryClient
     from smartxfer.perseus import PerseusClient
     from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
@@ -20,6 +21,7 @@ __all__ = [
     "BasicClient",
     "FileSenderClient",
     "GuestAuth",
+    "JetStream",
     "OAuthClient",
     "PerseusClient",
     "RepositoryClient",
@@ -40,6 +42,7 @@ _HOMES = {
     "BasicClient": "smartxfer.smartfile",
     "FileSenderClient": "smartxfer.filesender",
     "GuestAuth": "smartxfer.filesender",
+    "JetStream": "smartxfer.jetstream",
     "OAuthClient": "smartxfer.smartfile",
     "PerseusClient": "smartxfer.perseus",
     "RepositoryClient": "smartxfer.nrp",

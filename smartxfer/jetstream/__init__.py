@@ -1,0 +1,42 @@
+"""JetStream: servers that send files to each other, told what to send.
+
+JetStream's own control protocol is not public and is no HTTP.  This client speaks JSON-RPC over HTTP with the
+documented names, to the local server, or to a JetStream server by way of ``smartxfer jetstream-bridge``.
+
+Source: JetStream protocol.
+"""
+
+from smartxfer.jetstream.client import API, JetStream
+from smartxfer.jetstream.models import (
+    Connection,
+    Destination,
+    Event,
+    Manifest,
+    ReceiveTransfer,
+    RequestStatus,
+    ServerInfo,
+    Source,
+    Status,
+    Token,
+    Transfer,
+)
+from smartxfer.jetstream.requests import Request
+from smartxfer.jetstream.sending import Share
+
+__all__ = [
+    "API",
+    "Connection",
+    "Destination",
+    "Event",
+    "JetStream",
+    "Manifest",
+    "ReceiveTransfer",
+    "Request",
+    "RequestStatus",
+    "ServerInfo",
+    "Share",
+    "Source",
+    "Status",
+    "Token",
+    "Transfer",
+]

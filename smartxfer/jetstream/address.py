@@ -1,0 +1,111 @@
+"""From a host and a port, or a ``jetstream://`` link, to the address of a server.
+
+Source: JetStream protocol, sections 3.2 and 9.1.
+"""
+
+from typing import NamedTuple, Union
+from urllib.parse import parse_qs, quote, urlsplit
+
+from smartxfer.errors import UsageError
+from smartxfer.transport import Origin, without_query
+from smartxfer.transport.origin import is_loopback
+
+__all__ = ["DEFAULT_PORT", "Link", "host_and_port", "link_to", "parse_link", "url_of"]
+
+DEFAULT_PORT = 8886
+_SCHEME = "jetstream"
+
+
+class Link(NamedTuple):
+    """A ``jetstream://`` link, taken apart.
+
+    :param action: ``"connect"`` or ``"download"``.
+    :param token: of a download; "" where there is none.
+    """
+
+    host: str
+    port: int
+    action: str
+    token: str
+
+
+def url_of(address: str, port: Union[int, str, None] = None) -> str:
+    """The base URL of a server: http on loopback, https elsewhere, or the URL that was given.
+
+    :param address: host, ``host:port``, or a whole URL.
+    :param port: TCP port, where the address has none; by default 8886.
+    :raises UsageError: it is none of these.
+    """
+    address = address.strip()
+    if address.lower().startswith(f"{_SCHEME}:"):
+        raise UsageError(f"{address.split('?')[0]!r} is a link", hint="open it by JetStream.from_uri(link)")
+    if "://" in address:
+        Origin.of(address)
+        if "?" in address or "#" in address:
+            raise UsageError(f"{without_query(address)} is not all that was given: a base URL has no query")
+        return address.rstrip("/")
+    host, own = host_and_port(address, port)
+    scheme = "http" if is_loopback(host) else "https"
+    url = f"{scheme}://{_bracketed(host)}:{own}"
+    Origin.of(url)
+    return url
+
+
+def host_and_port(address: str, port: Union[int, str, None] = None) -> "tuple[str, int]":
+    """Host and port of ``host``, ``host:port``, or an IPv6 address, bracketed where it has a port.
+
+    :raises UsageError: there is no host, or the port is none.
+    """
+    head, colon, tail = address.strip().rpartition(":")
+    if address.count(":") > 1 and "]" not in address:
+        host, number = address.strip(), ""
+    elif colon and "]" not in tail:
+        host, number = head, tail
+    else:
+        host, number = address.strip(), ""
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    given = _port(number) if number else _port(DEFAULT_PORT if port is None else port)
+    if not host or any(mark in host for mark in "/?#@ \\"):
+        raise UsageError(f"{address!r} is no host")
+    return host, given
+
+
+def _port(value: object) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+        raise UsageError(f"{value!r} is no port")
+    return int(text)
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def link_to(host: str, port: int, token: str) -> str:
+    """The link by which others fetch what a token shares."""
+    place = _bracketed(host) if port == DEFAULT_PORT else f"{_bracketed(host)}:{port}"
+    return f"{_SCHEME}://{place}/download?token={quote(token, safe='')}"
+
+
+def parse_link(link: str) -> Link:
+    """Take a ``jetstream://`` link apart; user information and fragment are ignored.
+
+    :raises UsageError: it is none, or it addresses the desktop client.
+    """
+    shown = link.split("?", maxsplit=1)[0]
+    try:
+        parts = urlsplit(link.strip())
+        port = parts.port
+    except ValueError:
+        raise UsageError(f"{shown!r} is no jetstream:// link") from None
+    if parts.scheme.lower() != _SCHEME:
+        raise UsageError(f"{shown!r} is no jetstream:// link")
+    if not parts.hostname:
+        raise UsageError(f"{shown!r} names no server: it is meant for the desktop client")
+    action = parts.path.strip("/").partition("/")[0].lower()
+    if action not in ("connect", "download"):
+        raise UsageError(f"{shown!r}: the action {action!r} is not known", hint="connect and download are")
+    token = parse_qs(parts.query).get("token", [""])[0]
+    if action == "download" and not token:
+        raise UsageError(f"{shown!r} has no token")
+    return Link(parts.hostname, DEFAULT_PORT if port is None else port, action, token)

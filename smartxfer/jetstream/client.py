@@ -1,0 +1,384 @@
+"""The client of a JetStream server: ``JetStream().api(host, port)``.
+
+Source: JetStream protocol, sections 3, 9 and 10.
+"""
+
+import contextlib
+import logging
+import os
+from typing import Any, Dict, Iterable, List, Mapping, NoReturn, Optional
+
+import attrs
+
+from smartxfer.credentials import ServiceNames
+from smartxfer.errors import CommunicationError, ReadTimeout, SmartxferError, UsageError
+from smartxfer.jetstream.address import Link, link_to, parse_link, url_of
+from smartxfer.jetstream.errors import explained
+from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
+from smartxfer.jetstream.login import Login, keep_secret
+from smartxfer.jetstream.models import Manifest, ServerInfo, Transfer
+from smartxfer.jetstream.recv import RecvInterface
+from smartxfer.jetstream.requests import Request
+from smartxfer.jetstream.rpc import Rpc
+from smartxfer.jetstream.send import SendInterface
+from smartxfer.jetstream.sending import Files, Share, gather, mappings_of, send, sorted_pairs, target
+from smartxfer.jetstream.server import ServerInterface
+from smartxfer.jetstream.waiting_all import Waited, wait_for_all
+from smartxfer.transfer.client import TransferClient
+from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.progress import Progress, Reporter
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transport import Answer, Call, Origin, Tries
+
+__all__ = ["API", "JetStream"]
+
+log = logging.getLogger("smartxfer.jetstream")
+
+_HOST, _PORT = "JETSTREAM_API_HOST", "JETSTREAM_API_PORT"
+#: Seconds for which the first answer of a server is waited for: what speaks no HTTP may stay silent.
+_FIRST_ANSWER = 10.0
+#: What a raw call's ``id`` is, by the name of its method.
+_IDS = {
+    "Request": "requestId",
+    "Manifest": "manifestId",
+    "Destination": "destinationId",
+    "Connection": "connectionId",
+    "Transfer": "transferId",
+    "Token": "token",
+}
+
+
+class JetStream:
+    """Where connections to JetStream servers come from, by :meth:`api`.
+
+    JetStream's own control protocol is not public and is no HTTP.  This client speaks JSON-RPC over HTTP with
+    the documented names, to the local server (``smartxfer serve``), or to a JetStream server by way of
+    ``smartxfer jetstream-bridge``.
+
+    Source: JetStream protocol, section 1.
+    """
+
+    def api(self, address: Optional[str] = None, port: Optional[int] = None, **options: Any) -> "API":
+        """A connection that is not open yet.
+
+        :param address: host, ``host:port``, or a whole URL; by default JETSTREAM_API_HOST, else
+            ``localhost``.
+        :param port: by default JETSTREAM_API_PORT, else 8886.
+        :param options: as :class:`API` takes them.
+        """
+        return API(address, port, **options)
+
+    @staticmethod
+    def from_uri(link: str, *, password: Optional[str] = None, **options: Any) -> "API":
+        """The connection that a ``jetstream://`` link means; see :meth:`API.from_uri`."""
+        return API.from_uri(link, password=password, **options)
+
+    def __repr__(self) -> str:
+        return "JetStream()"
+
+
+class API(TransferClient):
+    """One connection to a server, with its session: ``api.server``, ``api.send``, ``api.recv``.
+
+    :param address: host, ``host:port``, or a whole URL; http on loopback, https elsewhere.
+    :param port: TCP port, where the address has none.
+    :param user: by default JETSTREAM_API_USER, a profile, or netrc.
+    :param password: by default JETSTREAM_API_PASSWORD, a profile, or netrc.
+    :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
+        ``proxies``, ``max_workers``, ``profile``, ``netrcfile``.
+
+    Source: JetStream protocol, section 3.
+    """
+
+    def __init__(
+        self,
+        address: Optional[str] = None,
+        port: Optional[int] = None,
+        *,
+        user: Optional[str] = None,
+        password: Optional[str] = None,
+        **options: Any,
+    ) -> None:
+        if address is None and port is not None:
+            address = os.environ.get(_HOST) or "localhost"
+        self.names = ServiceNames(
+            service="jetstream",
+            fields={"base_url": _HOST, "user": "JETSTREAM_API_USER", "password": "JETSTREAM_API_PASSWORD"},
+            netrc={"user": "login", "password": "password"},
+            secrets=frozenset({"password"}),
+            defaults={"base_url": "localhost"},
+            clean_url=lambda value: url_of(value, os.environ.get(_PORT) or None),
+        )
+        super().__init__(None if address is None else url_of(address, port), **options)
+        self._user, self._password = user, password
+        self._login = Login(lambda: self._credentials)
+        self._known_rpc: Optional[Rpc] = None
+        self._connected = False
+        #: Commands to the server itself.
+        self.server = ServerInterface(lambda: self._rpc)
+        #: Commands to its sending side.
+        self.send = SendInterface(lambda: self._rpc)
+        #: Commands to its receiving side.
+        self.recv = RecvInterface(lambda: self._rpc)
+
+    @classmethod
+    def from_uri(cls, link: str, *, password: Optional[str] = None, **options: Any) -> "API":
+        """The connection that a ``jetstream://`` link means, logged in by the link's token where it has one.
+
+        :param password: of the token.
+        :raises UsageError: it is no such link.
+        """
+        parts: Link = parse_link(link)
+        api = cls(parts.host, parts.port, **options)
+        if parts.action == "download":
+            try:
+                api.connect()
+                api.login_token(parts.token, password)
+            except BaseException:
+                api.close()
+                raise
+        return api
+
+    # -- connection -------------------------------------------------------------------------------------
+
+    def connect(self) -> None:
+        """Open a session, and log in where the server wants that and credentials stand somewhere.
+
+        :raises NotHTTP: what answers speaks no HTTP, as JetStream's own control port.
+        :raises NetworkError: nobody answers.
+        :raises AuthError: the credentials are refused.
+        """
+        if self._connected:
+            return
+        rpc = attrs.evolve(self._rpc, make=self._first_call)
+        failed: Optional[CommunicationError] = None
+        try:
+            info = ServerInfo.from_wire(rpc.call("getServerInfo"))
+        except CommunicationError as error:
+            failed = explained(error)
+        if failed is not None:
+            raise failed
+        self._connected = True
+        log.info("connected to %s: %s %s", self.base_url, info.server_name or "a server", info.version or "")
+        known = self._login.known() if info.auth_required else None
+        if known is not None:
+            keep_secret(known[1])
+            self._rpc.call(*known)
+
+    def _first_call(self, call: Call) -> Answer:
+        """A first contact: a server that takes the call and says nothing is not asked again."""
+        tries = Tries(self._retry, self._clock, call.what)
+        patient = attrs.evolve(call, patience=_FIRST_ANSWER)
+        while True:
+            try:
+                return self._wire.once(patient)
+            except ReadTimeout:
+                raise
+            except CommunicationError as failure:
+                error = failure
+            tries.failed(error)
+
+    def disconnect(self) -> None:
+        """End the session; a later call opens another."""
+        if self._login.opened:
+            with contextlib.suppress(SmartxferError):  # it ends by itself, too
+                self._wire.once(Call("DELETE", self._rpc.url, sign=self._login.signer()))
+        self._leave()
+
+    def _leave(self) -> None:
+        self._connected = False
+        self._login.forget()
+
+    def close(self) -> None:
+        """Disconnect, and close the requests Session, unless it was given to us."""
+        self.disconnect()
+        super().close()
+
+    def __enter__(self) -> "API":
+        self.connect()
+        return self
+
+    def __exit__(self, kind: Any = None, *error: Any) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            self._leave()  # whoever pressed Ctrl-C does not wait for the server
+        self.close()
+
+    # -- files of the connected server ------------------------------------------------------------------
+
+    def send_files(
+        self,
+        files: Files,
+        to: Any,
+        *,
+        into: str = "/",
+        timeout: Optional[float] = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> Transfer:
+        """Have the connected server send files of its own to another server; waits until they have arrived.
+
+        The same call after one that was broken off goes on with that one's transfer.
+
+        :param files: a source, or a list of sources and of (source, destination) pairs; paths as the
+            connected server sees them, folders included.
+        :param to: the far server: ``"host"``, ``"host:port"``, ``(host, port)`` or a Destination.
+        :param into: the far folder of destinations that do not begin with a slash.
+        :param timeout: seconds to wait; the transfer goes on afterwards.
+        :param progress: a bar or a callable, as everywhere; counted in bytes that have arrived.
+        :param cancel: ends the waiting, not the transfer.
+        :raises TaskFailed: the manifest or the transfer failed; ``task`` is its last state.
+        :raises TaskSuspended: somebody suspended it.
+        :raises WaitTimeout: it is not done by then; ``last`` is its state.
+        """
+        mappings, destination = mappings_of(files, text_of(into, "into")), target(to)
+        key = {
+            "service": "jetstream",
+            "url": self.base_url,
+            "user": self._login_name(),
+            "files": sorted_pairs(mappings),
+            "to": sorted(destination.items()),
+        }
+        with Journal(key, f"these files to {to}", clock=self._clock) as journal:
+            with self._operation(progress, cancel, deadline) as operation:
+                rpc = self._rpc.watched(operation)
+                return operation.call(
+                    lambda: send(rpc, mappings, destination, journal, operation.reporter, timeout)
+                )
+
+    def share(
+        self,
+        files: Files,
+        *,
+        expires: Moment = None,
+        limit: Optional[int] = None,
+        password: Optional[str] = None,
+        description: Optional[str] = None,
+        timeout: Optional[float] = None,
+    ) -> Share:
+        """Let somebody without an account fetch files of the connected server.
+
+        :param files: as in :meth:`send_files`.
+        :param expires: a timedelta from now, a datetime, or microseconds since 1970.
+        :param limit: transfers that may be made of it.
+        :param password: asked for beside the token.
+        :return: (token, link).
+        """
+        microseconds(expires, self._clock.wall)
+        manifest = gather(self._rpc, mappings_of(files), Reporter(None), timeout)
+        try:
+            token = self.send.createSharedToken(manifest, description, limit, expires, password)
+        except CommunicationError:
+            with contextlib.suppress(SmartxferError):
+                self.send.deleteManifest(manifest)
+            raise
+        here = Origin.of(self.base_url)
+        host = self.server.getServerInfo().server_external_address or here.host
+        return Share(token, link_to(host, here.port, token.token))
+
+    def login_token(self, token: Any, password: Optional[str] = None) -> None:
+        """Log in by a shared token or an API token.
+
+        :raises AuthError: it is wrong, expired or used up.
+        """
+        self.server.authToken(token, password)
+
+    def ls(self, path: Any = "/", timeout: Optional[float] = None) -> Any:
+        """What is in a directory of the server."""
+        return self.server.lsAsync(texts_of(path, "path")).result(timeout)
+
+    def ls_roots(self, timeout: Optional[float] = None) -> Any:
+        """The root directories of the server."""
+        return self.server.lsRootsAsync().result(timeout)
+
+    def du(self, path: Any, timeout: Optional[float] = None) -> int:
+        """Bytes below a path of the server."""
+        found: int = self.server.duAsync(path).result(timeout)
+        return found
+
+    def mkdir(self, path: Any, timeout: Optional[float] = None) -> None:
+        """Make a directory on the server, and those above it."""
+        self.server.mkdirAsync(path).result(timeout)
+
+    def mkfile(self, path: Any, timeout: Optional[float] = None) -> None:
+        """Make an empty file on the server."""
+        self.server.mkFileAsync(path).result(timeout)
+
+    def mv(self, source: Any, destination: Any, timeout: Optional[float] = None) -> None:
+        """Move or rename on the server."""
+        self.server.mvAsync(source, destination).result(timeout)
+
+    def rm(self, path: Any, timeout: Optional[float] = None) -> None:
+        """Remove a file of the server, or a directory with all that is in it."""
+        self.server.rmAsync(path).result(timeout)
+
+    def sources(self, timeout: Optional[float] = None) -> Any:
+        """The servers that send to this one; for superusers."""
+        return self.recv.getSourcesAsync().result(timeout)
+
+    def receiving(self, timeout: Optional[float] = None) -> Any:
+        """The transfers that come in; for superusers."""
+        return self.recv.getTransfersAsync().result(timeout)
+
+    def wait_all(
+        self,
+        tasks: Iterable[Any],
+        *,
+        timeout: Optional[float] = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+    ) -> List[Any]:
+        """The last states of manifests and transfers, and the results of requests, in the given order.
+
+        :param timeout: seconds for all of them.
+        :return: what ``waitForManifest``, ``waitForTransfer`` and ``Request.result`` give; look at each
+            ``status``.
+        :raises WaitTimeout: some are not done by then; ``last`` is the list, with the latest states of these.
+        """
+        several = list(tasks)
+        for task in several:
+            if not isinstance(task, (Manifest, Transfer, Request)):
+                raise UsageError(f"a Manifest, a Transfer or a Request, not {type(task).__name__}")
+        with self._operation(progress, cancel, None) as operation:
+            waited = Waited(self._rpc.watched(operation), timeout, operation.reporter)
+            return wait_for_all(operation, several, waited, self._max_workers)
+
+    # -- calls ------------------------------------------------------------------------------------------
+
+    def call(self, method: str, **params: Any) -> Any:
+        """A method by its name on the wire, with plain results: ``api.call("send.getManifests")``."""
+        return self._rpc.call(text_of(method, "method"), params)
+
+    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
+        """Every verb is a call: the name of the method says what it does."""
+        given: Dict[str, Any] = dict(params)
+        if id is not None:
+            name = next((name for word, name in _IDS.items() if word in endpoint), None)
+            if name is None:
+                raise UsageError(f"{endpoint} takes no id", hint="name its parameters")
+            given[name] = id[name] if isinstance(id, Mapping) else id
+        return self.call(endpoint.strip("/"), **given)
+
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> NoReturn:
+        raise LookupError("every call goes by way of Rpc")  # pragma: no cover - _raw is its own
+
+    @property
+    def _rpc(self) -> Rpc:
+        if self._known_rpc is None:
+            self._known_rpc = Rpc(
+                self._wire,
+                f"{self.base_url}/jsonrpc",
+                self._login,
+                self._clock,
+                make=self._wire.fetch,
+                pause=self._clock.sleep,
+            )
+        return self._known_rpc
+
+    def _given_credentials(self) -> Mapping[str, Optional[str]]:
+        return {"base_url": self._given_url, "user": self._user, "password": self._password}
+
+    def _login_name(self) -> str:
+        """Who is logged in, for the key of a journal; of a token, nothing that would tell it."""
+        known = self._login.known()
+        return "" if known is None else known[1].get("user", known[0])

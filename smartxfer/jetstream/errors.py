@@ -1,0 +1,96 @@
+"""The exception for each error of the binding, and what an address that speaks no HTTP is told to be.
+
+Source: JetStream protocol, sections 9.3 and 10.
+"""
+
+from typing import Any, Dict, Mapping, Tuple, Type
+
+from smartxfer.errors import (
+    AuthError,
+    BadRequest,
+    CommunicationError,
+    Conflict,
+    DecodeError,
+    Forbidden,
+    HTTPError,
+    NetworkError,
+    NotFound,
+    NotHTTP,
+    ServerError,
+    TLSError,
+    Unsupported,
+)
+from smartxfer.transport.redact import clean, clean_all
+
+__all__ = ["EXPLANATION", "STILL_PROCESSING", "explained", "rpc_error"]
+
+#: The code of a bounded wait that ran out of time.
+STILL_PROCESSING = "StillProcessing"
+
+EXPLANATION = (
+    "JetStream's own control port (8886) speaks no HTTP, and its protocol is not public: this client talks "
+    "to `smartxfer serve`, or to a JetStream server by way of `smartxfer jetstream-bridge`, which uses the "
+    "vendor's own package"
+)
+
+_LOGIN = "log in: api.server.auth(user, password), user= and password=, or JETSTREAM_API_USER and _PASSWORD"
+_KINDS: Dict[int, Tuple[Type[HTTPError], str, str]] = {
+    -32700: (BadRequest, "ParseError", ""),
+    -32600: (BadRequest, "InvalidRequest", ""),
+    -32601: (Unsupported, "MethodNotFound", "the server does not know the method"),
+    -32602: (BadRequest, "InvalidParams", "check the names and values of the parameters"),
+    -32603: (ServerError, "InternalError", ""),
+    -32001: (AuthError, "NotAuthenticated", _LOGIN),
+    -32002: (
+        AuthError,
+        "AuthenticationFailed",
+        "check user and password, or whether the token has expired",
+    ),
+    -32003: (Forbidden, "PermissionDenied", "api.server.superuser() or .wrangler() raise a login's rights"),
+    -32004: (NotFound, "NotFound", ""),
+    -32005: (Conflict, "InvalidState", ""),
+    -32006: (Conflict, STILL_PROCESSING, ""),
+    -32007: (Unsupported, "ApiVersion", "the server's version is too old for it"),
+    -32008: (Forbidden, "NotLicensed", "only a licensed server sends and receives"),
+}
+
+
+def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
+    """The exception for the ``error`` of an answer.
+
+    :param method: the JSON-RPC method.
+    :param url: address of the call.
+    """
+    code = error.get("code") if isinstance(error, Mapping) else None
+    if isinstance(code, bool) or not isinstance(code, int):
+        return DecodeError(f"{method} at {url}: an error without a code")
+    kind, name, hint = _KINDS.get(code, (ServerError, "", ""))
+    data = error.get("data")
+    told = data.get("type") if isinstance(data, Mapping) else None
+    name = clean(told if isinstance(told, str) and told else name or str(code))
+    message = clean(" ".join(str(error.get("message") or "").split()))[:300]
+    made = kind(
+        f"{method}: {name}{': ' if message else ''}{message}",
+        hint=hint,
+        status=200,
+        code=name,
+        message=message,
+        method="POST",
+        url=url,
+        details=clean_all(dict(error)),
+    )
+    made.retryable = False
+    return made
+
+
+def explained(error: CommunicationError) -> CommunicationError:
+    """The failure of a first contact, saying what an address like this may be."""
+    never_reached = isinstance(error, NetworkError) and not error.acted_on
+    elsewhere = isinstance(error, HTTPError) and error.status in (404, 405, 501)
+    if isinstance(error, TLSError):
+        error.hint = f"{error.hint}; {EXPLANATION}"
+    elif isinstance(error, (NotHTTP, DecodeError)) or elsewhere:
+        error.hint = EXPLANATION
+    elif isinstance(error, NetworkError) and not never_reached:
+        error.hint = error.hint or EXPLANATION
+    return error

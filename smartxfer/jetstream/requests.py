@@ -1,0 +1,97 @@
+"""Asynchronous requests: commands that are queued in the server.
+
+Source: JetStream protocol, sections 4 and 9.4.
+"""
+
+from typing import Any, Callable, Dict, Optional
+
+import attrs
+
+from smartxfer.errors import Conflict, UsageError, WaitTimeout
+from smartxfer.jetstream.errors import STILL_PROCESSING
+from smartxfer.jetstream.models import RequestStatus
+from smartxfer.jetstream.rpc import Rpc
+from smartxfer.jetstream.waiting import Polls
+from smartxfer.structures import Structure, wire
+
+__all__ = ["Request", "result_of", "status_of"]
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Request(Structure):
+    """A command that the server was given; it is carried out whether or not anybody asks again."""
+
+    request_id: int = wire("requestId")
+    _rpc: Optional[Callable[[], Rpc]] = attrs.field(default=None, init=False)
+    _made: Optional[Callable[[Any], Any]] = attrs.field(default=None, init=False)
+    _session: Optional[int] = attrs.field(default=None, init=False)
+
+    def status(self) -> RequestStatus:
+        """How it is, at once.
+
+        :raises OutcomeUnknown: the session that knew it is gone.
+        """
+        return status_of(self._link(), self.request_id, self._session)
+
+    def result(self, timeout: Optional[float] = None) -> Any:
+        """What the command yields; waits for it.
+
+        :param timeout: seconds; None waits for as long as it takes.
+        :raises WaitTimeout: it is not done by then; it goes on.
+        :raises OutcomeUnknown: the session that knew it is gone.
+        """
+        return self.made(result_of(self._link(), self.request_id, timeout, self._session))
+
+    @property
+    def session(self) -> Optional[int]:
+        """The number of the session that knows it."""
+        return self._session
+
+    def made(self, result: Any) -> Any:
+        """The structures that a result consists of."""
+        return result if self._made is None else self._made(result)
+
+    def _link(self) -> Rpc:
+        if self._rpc is None:
+            raise UsageError(
+                "this request belongs to no connection", hint="api.server.getRequestResult(request)"
+            )
+        return self._rpc()
+
+    def __getstate__(self) -> Dict[str, Any]:
+        return {**self.__dict__, "_rpc": None, "_made": None}
+
+    def __setstate__(self, state: Dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+
+def status_of(rpc: Rpc, request_id: int, session: Optional[int] = None) -> RequestStatus:
+    """How a request is.
+
+    :param session: the number of the session that knows it; None: the present one.
+    """
+    return RequestStatus.from_wire(rpc.call("getRequestStatus", {"requestId": request_id}, session))
+
+
+def result_of(rpc: Rpc, request_id: int, timeout: Optional[float], session: Optional[int] = None) -> Any:
+    """What a request yields, waited for by bounded long polls.
+
+    :param session: the number of the session that knows it; None: the present one.
+
+    :raises WaitTimeout: it is not done after ``timeout`` seconds; ``last`` is its status.
+    """
+    polls = Polls(rpc, timeout)
+    while True:
+        try:
+            params = {"requestId": request_id, "timeoutSeconds": polls.begin()}
+            return rpc.call("getRequestResult", params, session)
+        except Conflict as error:
+            if error.code != STILL_PROCESSING:
+                raise
+        if not polls.again():
+            break
+    raise WaitTimeout(
+        f"request {request_id} is not done after {timeout:g} s",
+        hint="it goes on: ask again",
+        last=status_of(rpc, request_id, session),
+    )

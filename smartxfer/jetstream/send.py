@@ -1,0 +1,264 @@
+"""``api.send``: manifests, destinations, transfers, shared tokens.
+
+Names and parameters are the vendor's; further keywords, where its documentation could not be read to the end,
+are passed on as they are.  Wherever an id is wanted the structure will do.
+
+Source: JetStream protocol, section 5.2.
+"""
+
+from typing import Any, Dict, List, Mapping, Optional
+
+from smartxfer.errors import UsageError
+from smartxfer.jetstream.address import DEFAULT_PORT
+from smartxfer.jetstream.interface import Interface, Moment, id_of, microseconds, text_of
+from smartxfer.jetstream.login import keep_secret
+from smartxfer.jetstream.models import Connection, Destination, Manifest, Token, Transfer, several
+from smartxfer.jetstream.requests import Request
+from smartxfer.jetstream.waiting import wait
+from smartxfer.transfer.progress import Progress, Reporter
+
+__all__ = ["SendInterface", "checked_mappings"]
+
+#: What holds an object's id, by which its user data is found.
+_OBJECTS = ("transferId", "manifestId", "destinationId", "token")
+
+
+class SendInterface(Interface):
+    """Commands to the sending side of a server."""
+
+    _prefix = "send."
+
+    # -- manifests --------------------------------------------------------------------------------------
+
+    def createManifest(self, mappings: Mapping[Any, Any], **keywords: Any) -> Manifest:
+        """Begin to gather files; nothing is sent yet.
+
+        :param mappings: destination path -> source path on the server.
+        """
+        return Manifest.from_wire(
+            self._ask("createManifest", mappings=checked_mappings(mappings), **keywords)
+        )
+
+    def getManifest(self, manifestId: Any) -> Manifest:
+        """A manifest as it is now."""
+        return Manifest.from_wire(self._ask("getManifest", manifestId=id_of(manifestId, "manifestId")))
+
+    def getManifests(self) -> List[Manifest]:
+        """Every manifest that this login may see."""
+        return several(Manifest, self._ask("getManifests"))
+
+    def getManifestFiles(self, manifestId: Any, **keywords: Any) -> Any:
+        """The file mappings of a manifest."""
+        return self._ask("getManifestFiles", manifestId=id_of(manifestId, "manifestId"), **keywords)
+
+    def waitForManifest(
+        self, manifestId: Any, *, timeout: Optional[float] = None, progress: Progress = None
+    ) -> Manifest:
+        """The manifest, once it is not processed any more; look at its ``status``.
+
+        :param timeout: seconds; None waits for as long as it takes.
+        :raises WaitTimeout: it is still being processed; ``last`` is its state.
+        """
+        found: Manifest = self._wait("waitForManifest", id_of(manifestId, "manifestId"), timeout, progress)
+        return found
+
+    def deleteManifest(self, manifestId: Any) -> None:
+        """Delete a manifest; a transfer that uses it goes on."""
+        self._ask("deleteManifest", manifestId=id_of(manifestId, "manifestId"))
+
+    # -- destinations -----------------------------------------------------------------------------------
+
+    def createDestination(
+        self,
+        destinationAddress: str,
+        destinationPort: int = DEFAULT_PORT,
+        sendRateMax: Optional[int] = None,
+        **keywords: Any,
+    ) -> Destination:
+        """A far server to send to: the one that is known, where everything matches."""
+        return Destination.from_wire(
+            self._ask(
+                "createDestination",
+                destinationAddress=text_of(destinationAddress, "destinationAddress"),
+                destinationPort=destinationPort,
+                sendRateMax=sendRateMax,
+                **keywords,
+            )
+        )
+
+    def getDestination(self, destinationId: Any) -> Destination:
+        """A destination as it is now."""
+        id = id_of(destinationId, "destinationId")
+        return Destination.from_wire(self._ask("getDestination", destinationId=id))
+
+    def getDestinations(self) -> List[Destination]:
+        """Every destination that this login may see."""
+        return several(Destination, self._ask("getDestinations"))
+
+    def deleteDestination(self, destinationId: Any) -> None:
+        """Delete a destination."""
+        self._ask("deleteDestination", destinationId=id_of(destinationId, "destinationId"))
+
+    def getConnection(self, connectionId: Any) -> Connection:
+        """A connection as it is now."""
+        id = id_of(connectionId, "connectionId")
+        return Connection.from_wire(self._ask("getConnection", connectionId=id))
+
+    def getConnections(self) -> List[Connection]:
+        """Every connection."""
+        return several(Connection, self._ask("getConnections"))
+
+    # -- transfers --------------------------------------------------------------------------------------
+
+    def createTransfer(
+        self,
+        destinationId: Any,
+        manifestId: Any,
+        priority: Optional[int] = None,
+        destinationPath: Optional[str] = None,
+        checkpointFrequencySeconds: Optional[float] = None,
+        **keywords: Any,
+    ) -> Transfer:
+        """Begin to send the files of a manifest, which has to be complete.
+
+        :param priority: lower is sent first.
+        :param destinationPath: a directory of the far server that the manifest's paths are below.
+        :raises Conflict: the manifest is not complete.
+        """
+        return Transfer.from_wire(
+            self._ask(
+                "createTransfer",
+                destinationId=id_of(destinationId, "destinationId"),
+                manifestId=id_of(manifestId, "manifestId"),
+                priority=priority,
+                destinationPath=destinationPath,
+                checkpointFrequencySeconds=checkpointFrequencySeconds,
+                **keywords,
+            )
+        )
+
+    def getTransfer(self, transferId: Any) -> Transfer:
+        """A transfer as it is now."""
+        return Transfer.from_wire(self._ask("getTransfer", transferId=id_of(transferId, "transferId")))
+
+    def getTransfers(self) -> List[Transfer]:
+        """Every transfer that this login may see."""
+        return several(Transfer, self._ask("getTransfers"))
+
+    def waitForTransfer(
+        self, transferId: Any, *, timeout: Optional[float] = None, progress: Progress = None
+    ) -> Transfer:
+        """The transfer, once it is not processed any more: complete, suspended or failed, as ``status`` says.
+
+        :param timeout: seconds; None waits for as long as it takes.
+        :raises WaitTimeout: it is still being processed; ``last`` is its state.
+        """
+        found: Transfer = self._wait("waitForTransfer", id_of(transferId, "transferId"), timeout, progress)
+        return found
+
+    def resumeTransfer(self, transferId: Any) -> Any:
+        """Let a suspended transfer go on.
+
+        :raises Conflict: it is not suspended.
+        """
+        return self._ask("resumeTransfer", transferId=id_of(transferId, "transferId"))
+
+    def suspendTransfer(self, transferId: Any) -> Any:
+        """Suspend a transfer.  The method's name is inferred from ``resumeTransfer``."""
+        return self._ask("suspendTransfer", transferId=id_of(transferId, "transferId"))
+
+    def failTransfer(self, transferId: Any, errorMessage: str) -> Any:
+        """End a transfer with an error."""
+        id = id_of(transferId, "transferId")
+        return self._ask("failTransfer", transferId=id, errorMessage=errorMessage)
+
+    def deleteTransfer(self, transferId: Any) -> None:
+        """Delete a transfer."""
+        self._ask("deleteTransfer", transferId=id_of(transferId, "transferId"))
+
+    def setSendRateAsync(self, **keywords: Any) -> Request:
+        """Set the rate of sending; from an old example of the vendor's, its parameters are not public."""
+        return self._begin("setSendRateAsync", **keywords)
+
+    def _wait(self, method: str, id: str, timeout: Optional[float], progress: Progress) -> Any:
+        rpc = self._rpc()
+        reporter = Reporter(progress, rpc.clock)
+        try:
+            return wait(rpc, self._prefix + method, id, timeout, reporter)
+        finally:
+            reporter.close()
+
+    # -- shared tokens ----------------------------------------------------------------------------------
+
+    def createSharedToken(
+        self,
+        manifestId: Any,
+        description: Optional[str] = None,
+        downloadLimit: Optional[int] = None,
+        expiryTime: Moment = None,
+        password: Optional[str] = None,
+        **keywords: Any,
+    ) -> Token:
+        """Make a token by which somebody without an account fetches the files of a manifest.
+
+        :param downloadLimit: transfers that may be made with it.
+        :param expiryTime: microseconds since 1970, a datetime, or a timedelta from now.
+        """
+        keep_secret({"password": password or ""})
+        return Token.from_wire(
+            self._ask(
+                "createSharedToken",
+                manifestId=id_of(manifestId, "manifestId"),
+                description=description,
+                downloadLimit=downloadLimit,
+                expiryTime=microseconds(expiryTime, self._rpc().clock.wall),
+                password=password,
+                **keywords,
+            )
+        )
+
+    def getSharedToken(self, token: Any) -> Token:
+        """A shared token as it is now."""
+        return Token.from_wire(self._ask("getSharedToken", token=id_of(token, "token")))
+
+    def getSharedTokens(self) -> List[Token]:
+        """Every shared token that this login may see."""
+        return several(Token, self._ask("getSharedTokens"))
+
+    def deleteSharedToken(self, token: Any) -> None:
+        """Revoke a shared token."""
+        self._ask("deleteSharedToken", token=id_of(token, "token"))
+
+    # -- user data --------------------------------------------------------------------------------------
+
+    def updateObjectUserData(self, objectId: Any, key: str, value: Any) -> Any:
+        """Attach a value to a destination, manifest, transfer or token."""
+        return self._ask("updateObjectUserData", objectId=_object_id(objectId), key=key, value=value)
+
+    def deleteObjectUserData(self, objectId: Any, key: str) -> None:
+        """Take a value away."""
+        self._ask("deleteObjectUserData", objectId=_object_id(objectId), key=key)
+
+
+def _object_id(value: Any) -> str:
+    name = next((name for name in _OBJECTS if isinstance(value, Mapping) and name in value), _OBJECTS[0])
+    if isinstance(value, Token):
+        name = "token"
+    found: str = id_of(value, name)
+    return found
+
+
+def checked_mappings(mappings: Any) -> Dict[str, str]:
+    """Mappings of a manifest as plain text.
+
+    :raises UsageError: they are none, or empty.
+    """
+    if not isinstance(mappings, Mapping) or not mappings:
+        raise UsageError(
+            f"mappings is a mapping of destination path -> source path, not {type(mappings).__name__}",
+            hint="it has at least one entry",
+        )
+    return {
+        text_of(destination, "a destination path"): text_of(source, "a source path")
+        for destination, source in mappings.items()
+    }

@@ -1,0 +1,198 @@
+"""``send_files`` and ``share``: from files of the connected server to a transfer, or to a link.
+
+Source: JetStream protocol, sections 2 and 10.
+"""
+
+import os
+import re
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+
+from smartxfer.errors import HTTPError, NotFound, SmartxferError, UsageError
+from smartxfer.jetstream.address import DEFAULT_PORT, host_and_port
+from smartxfer.jetstream.interface import id_of, text_of
+from smartxfer.jetstream.models import Destination, Manifest, Status, Token, Transfer, several
+from smartxfer.jetstream.rpc import Rpc
+from smartxfer.jetstream.waiting import good, wait
+from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.progress import Reporter
+
+__all__ = ["Files", "Share", "gather", "log", "mappings_of", "send", "target"]
+
+import logging
+
+log = logging.getLogger("smartxfer.jetstream")
+
+Files = Union[str, "os.PathLike[str]", Sequence[Any]]
+#: Either separator: the server may run on Windows.
+_SEPARATOR = re.compile(r"[/\\]")
+
+
+class Share(NamedTuple):
+    """What others need to fetch files: the token, and the link with it."""
+
+    token: Token
+    link: str
+
+
+def mappings_of(files: Files, into: str = "/") -> Dict[str, str]:
+    """Mappings of a manifest (destination -> source), from sources and (source, destination) pairs.
+
+    A source alone keeps its last name, below ``into``; so does the destination of a pair, unless it begins
+    with a slash.
+
+    :raises UsageError: it is a mapping, is empty, or two sources have one destination.
+    """
+    if isinstance(files, Mapping):
+        raise UsageError(
+            "a mapping does not say which side is the source",
+            hint="give (source, destination) pairs, or call api.send.createManifest, whose mappings are "
+            "destination -> source",
+        )
+    if isinstance(files, (bytes, bytearray)):
+        raise UsageError("files are named as the connected server sees them, not given as bytes")
+    several: Sequence[Any] = [files] if isinstance(files, (str, os.PathLike)) else list(files)
+    if not several:
+        raise UsageError("there are no files to send")
+    found: Dict[str, str] = {}
+    for one in several:
+        source, destination = _pair(one, into)
+        if destination in found:
+            raise UsageError(f"two sources would become {destination!r}: {found[destination]!r}, {source!r}")
+        found[destination] = source
+    return found
+
+
+def _pair(one: Any, into: str) -> Tuple[str, str]:
+    """Source and destination."""
+    if isinstance(one, (tuple, list)):
+        if len(one) != 2:
+            raise UsageError(f"a pair is (source, destination), not {one!r}")
+        source, wanted = text_of(one[0], "a source"), text_of(one[1], "a destination")
+    else:
+        source = text_of(one, "a source")
+        wanted = _SEPARATOR.split(source.rstrip("/\\"))[-1]
+        if wanted in ("", ".", "..") or wanted.endswith(":"):
+            raise UsageError(f"{source!r} has no name of its own", hint="give a (source, destination) pair")
+    return source, wanted if _is_absolute(wanted) else f"{into.rstrip('/')}/{wanted}"
+
+
+def _is_absolute(path: str) -> bool:
+    return path.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[/\\]", path) is not None
+
+
+def target(to: Any) -> Dict[str, Any]:
+    """Parameters of ``createDestination`` for ``host``, ``host:port``, or (host, port); or an id.
+
+    :raises UsageError: it is none of these.
+    """
+    if isinstance(to, Destination):
+        return {"destinationId": id_of(to, "destinationId")}
+    if isinstance(to, (tuple, list)) and len(to) == 2:
+        host, port = host_and_port(text_of(to[0], "a host"), to[1])
+    else:
+        host, port = host_and_port(text_of(to, "to"), DEFAULT_PORT)
+    return {"destinationAddress": host, "destinationPort": port}
+
+
+def gather(rpc: Rpc, mappings: Mapping[str, str], reporter: Reporter, timeout: Optional[float]) -> Manifest:
+    """A complete manifest; one that failed is deleted.
+
+    :raises TaskFailed: the server could not make it; ``task`` is what it said.
+    """
+    made = Manifest.from_wire(rpc.call("send.createManifest", {"mappings": dict(mappings)}))
+    try:
+        found: Manifest = good(wait(rpc, "send.waitForManifest", made.manifest_id, timeout, Reporter(None)))
+    except SmartxferError as error:
+        if getattr(error, "task", None) is not None:
+            _clear_away(rpc, made)
+        raise
+    reporter.check()
+    return found
+
+
+def _clear_away(rpc: Rpc, manifest: Manifest) -> None:
+    try:
+        rpc.call("send.deleteManifest", {"manifestId": manifest.manifest_id})
+    except SmartxferError as error:
+        log.warning("manifest %s is left on the server: %s", manifest.manifest_id, error)
+
+
+def send(
+    rpc: Rpc,
+    mappings: Mapping[str, str],
+    to: Mapping[str, Any],
+    journal: Journal,
+    reporter: Reporter,
+    timeout: Optional[float],
+) -> Transfer:
+    """Have the files sent, and wait until they have arrived; an earlier call's transfer is gone on with.
+
+    :param journal: remembers the transfer until it has ended.
+    :raises TaskFailed: the manifest or the transfer failed.
+    :raises TaskSuspended: somebody suspended it.
+    :raises WaitTimeout: ``timeout`` seconds passed; the transfer goes on.
+    """
+    ends = None if timeout is None else rpc.clock.monotonic() + timeout
+
+    def left() -> Optional[float]:
+        return None if ends is None else max(0.0, ends - rpc.clock.monotonic())
+
+    transfer = _earlier(rpc, journal)
+    if transfer is None:
+        destination = to.get("destinationId")
+        if destination is None:
+            made = Destination.from_wire(rpc.call("send.createDestination", to))
+            destination = made.destination_id
+        manifest = gather(rpc, mappings, reporter, left())
+        journal.note(manifest=manifest.manifest_id)
+        params = {"destinationId": destination, "manifestId": manifest.manifest_id}
+        try:
+            transfer = Transfer.from_wire(rpc.call("send.createTransfer", params))
+        except HTTPError:
+            _clear_away(rpc, manifest)
+            raise
+        journal.note(transfer=transfer.transfer_id)
+    ended: Transfer = wait(rpc, "send.waitForTransfer", transfer.transfer_id, left(), reporter)
+    if ended.status != Status.SUSPENDED:
+        journal.forget()
+    if ended.status == Status.ERROR and ended.manifest_id is not None:
+        _clear_away(rpc, Manifest(manifest_id=ended.manifest_id))
+    found: Transfer = good(ended)
+    return found
+
+
+def _earlier(rpc: Rpc, journal: Journal) -> Optional[Transfer]:
+    """The transfer of an earlier call that ended before it did, set going where it was suspended.
+
+    One that is over meanwhile is not taken for this call's: its files may have changed since.
+    """
+    id = journal.state.get("transfer") or _made_of(rpc, journal.state.get("manifest"))
+    if not isinstance(id, str):
+        return None
+    try:
+        transfer = Transfer.from_wire(rpc.call("send.getTransfer", {"transferId": id}))
+    except NotFound:
+        return None
+    if transfer.status == Status.SUSPENDED:
+        rpc.call("send.resumeTransfer", {"transferId": id})
+    elif not transfer.processing:
+        return None
+    log.info("going on with transfer %s", id)
+    return transfer
+
+
+def _made_of(rpc: Rpc, manifest: Any) -> Optional[str]:
+    """The transfer of a manifest, where the call that made it ended before it had the answer."""
+    if not isinstance(manifest, str):
+        return None
+    made = [
+        one.transfer_id
+        for one in several(Transfer, rpc.call("send.getTransfers"))
+        if one.manifest_id == manifest
+    ]
+    return made[0] if made else None
+
+
+def sorted_pairs(mappings: Mapping[str, str]) -> List[List[str]]:
+    """Mappings in an order of their own, for a key."""
+    return [[source, destination] for destination, source in sorted(mappings.items())]

@@ -1,0 +1,72 @@
+"""Several waits at once."""
+
+from typing import Any, List, Optional, Sequence
+
+from smartxfer.errors import WaitTimeout
+from smartxfer.jetstream.models import Manifest
+from smartxfer.jetstream.requests import Request, result_of
+from smartxfer.jetstream.rpc import Rpc
+from smartxfer.jetstream.waiting import wait
+from smartxfer.transfer.operation import Lane, Operation, Task
+from smartxfer.transfer.progress import Reporter
+
+__all__ = ["Waited", "wait_for_all"]
+
+
+class Waited:
+    """How each is waited for, within one time-out.
+
+    :param timeout: seconds for all; None: without end.
+    """
+
+    def __init__(self, rpc: Rpc, timeout: Optional[float], reporter: Reporter) -> None:
+        self._rpc = rpc
+        self._reporter = reporter
+        self._ends = None if timeout is None else rpc.clock.monotonic() + timeout
+
+    def __call__(self, task: Any) -> Any:
+        """The last state of a task, or the result of a request."""
+        left = None if self._ends is None else max(0.0, self._ends - self._rpc.clock.monotonic())
+        if isinstance(task, Request):
+            return task.made(result_of(self._rpc, task.request_id, left, task.session))
+        if isinstance(task, Manifest):
+            return wait(self._rpc, "send.waitForManifest", task.manifest_id, left, self._reporter)
+        return wait(self._rpc, "send.waitForTransfer", task.transfer_id, left, self._reporter)
+
+
+class _Wait(Lane):
+    def __init__(self, task: Any, waited: Waited) -> None:
+        self._task: Optional[Any] = task
+        self._waited = waited
+        self.result: Any = None
+        self.error: Optional[BaseException] = None
+
+    def next_task(self) -> Optional[Task]:
+        task, self._task = self._task, None
+        if task is None:
+            return None
+
+        def step() -> None:
+            self.result = self._waited(task)
+
+        return step
+
+    def settle(self, error: Optional[BaseException]) -> None:
+        self.error = error
+
+
+def wait_for_all(operation: Operation, tasks: Sequence[Any], waited: Waited, at_once: int) -> List[Any]:
+    """Wait for each; the results in order.
+
+    :raises WaitTimeout: some are not done in time; ``last`` holds what is known of each.
+    """
+    lanes = [_Wait(task, waited) for task in tasks]
+    operation.run(lanes, at_once)
+    late = [lane.error for lane in lanes if isinstance(lane.error, WaitTimeout)]
+    for lane in lanes:
+        if lane.error is not None and not isinstance(lane.error, WaitTimeout):
+            raise lane.error
+    if late:
+        states = [lane.error.last if isinstance(lane.error, WaitTimeout) else lane.result for lane in lanes]
+        raise WaitTimeout(f"{len(late)} of {len(lanes)} are not done", hint="they go on", last=states)
+    return [lane.result for lane in lanes]

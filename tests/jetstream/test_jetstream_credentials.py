@@ -1,0 +1,198 @@
+"""Where the address and the login come from, and to whom the login goes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+from jetstream_stand import USERS, Stand
+from rawserver import Peer, RawServer, Request, answering
+
+from smartxfer import RetryPolicy
+from smartxfer.credentials import config_file
+from smartxfer.errors import CredentialError, SmartxferError
+from smartxfer.jetstream import JetStream
+
+DEFAULT = "http://localhost:8886"
+
+
+def found(*args: Any, **options: Any) -> Dict[str, str]:
+    """What is known of address and login."""
+    api = JetStream().api(*args, **options)
+    return {name: api._credentials.get(name) or "" for name in ("base_url", "user", "password")}
+
+
+def sources(*args: Any, **options: Any) -> Dict[str, str]:
+    """Where they are from."""
+    return {name: source for name, _, source in JetStream().api(*args, **options).explain_credentials()}
+
+
+def profile(text: str) -> None:
+    path = config_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+
+
+def netrc(home: Path, host: str, user: str, password: str) -> None:
+    path = home / ".netrc"
+    path.write_text(f"machine {host} login {user} password {password}\n", encoding="utf-8")
+    path.chmod(0o600)
+
+
+def test_the_order_of_places(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each place in turn is the first that has the login; the later ones have it too."""
+    netrc(home, "localhost", "netrc-user", "netrc-pass")
+    assert found() == {"base_url": DEFAULT, "user": "netrc-user", "password": "netrc-pass"}
+    profile("[jetstream]\nuser = profile-user\npassword = profile-pass\n")
+    assert found() == {"base_url": DEFAULT, "user": "profile-user", "password": "profile-pass"}
+    monkeypatch.setenv("JETSTREAM_API_USER", "env-user")
+    monkeypatch.setenv("JETSTREAM_API_PASSWORD", "env-pass")
+    assert found() == {"base_url": DEFAULT, "user": "env-user", "password": "env-pass"}
+    assert found(user="arg-user", password="arg-pass") == {
+        "base_url": DEFAULT,
+        "user": "arg-user",
+        "password": "arg-pass",
+    }
+    assert sources(user="a", password="b") == {
+        "base_url": "default",
+        "user": "arguments",
+        "password": "arguments",
+    }
+
+
+class TestAddress:
+    def test_its_places(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert found()["base_url"] == DEFAULT
+        profile("[jetstream]\nbase_url = files.example.org:9000\n")
+        assert found()["base_url"] == "https://files.example.org:9000"
+        monkeypatch.setenv("JETSTREAM_API_HOST", "127.0.0.1")
+        assert found()["base_url"] == "http://127.0.0.1:8886"
+        monkeypatch.setenv("JETSTREAM_API_PORT", "9001")
+        assert found()["base_url"] == "http://127.0.0.1:9001"
+        assert found(port=9002)["base_url"] == "http://127.0.0.1:9002"
+        assert found("localhost", 9003)["base_url"] == "http://localhost:9003"
+        assert found("http://127.0.0.1:9004/bridge")["base_url"] == "http://127.0.0.1:9004/bridge"
+
+    def test_the_host_of_the_environment_may_have_its_port(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("JETSTREAM_API_HOST", "127.0.0.1:9005")
+        monkeypatch.setenv("JETSTREAM_API_PORT", "9001")
+        assert found()["base_url"] == "http://127.0.0.1:9005"
+        monkeypatch.setenv("JETSTREAM_API_HOST", "https://bridge.example.org/jet/")
+        assert found()["base_url"] == "https://bridge.example.org/jet"
+
+    @pytest.mark.parametrize(
+        ("name", "value"), [("JETSTREAM_API_HOST", "a b"), ("JETSTREAM_API_PORT", "99999")]
+    )
+    def test_one_of_the_environment_that_is_none(
+        self, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    ) -> None:
+        monkeypatch.setenv(name, value)
+        with pytest.raises(SmartxferError, match=value):
+            found()
+
+    @pytest.mark.parametrize("value", ["nine", "-1", "0x10"])
+    def test_a_port_of_the_environment_that_is_no_number(
+        self, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        monkeypatch.setenv("JETSTREAM_API_PORT", value)
+        with pytest.raises(SmartxferError):
+            found()
+
+
+class TestBound:
+    """A login goes to no other server than the one that it stands for."""
+
+    def test_one_of_the_environment_goes_to_the_environment_s_server(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("JETSTREAM_API_HOST", "one.example.org")
+        monkeypatch.setenv("JETSTREAM_API_USER", "env-user")
+        monkeypatch.setenv("JETSTREAM_API_PASSWORD", "env-pass")
+        assert found()["password"] == "env-pass"
+        assert found("one.example.org")["password"] == "env-pass"
+        assert found("two.example.org") == {
+            "base_url": "https://two.example.org:8886",
+            "user": "",
+            "password": "",
+        }
+
+    def test_one_of_a_profile(self) -> None:
+        profile("[jetstream]\nbase_url = one.example.org\nuser = profile-user\npassword = profile-pass\n")
+        assert found()["password"] == "profile-pass"
+        assert found("two.example.org")["password"] == ""
+        assert found("one.example.org", 9000)["password"] == ""
+
+    def test_a_named_profile(self) -> None:
+        profile("[jetstream]\nuser = one\npassword = 1111\n[jetstream:work]\nuser = two\npassword = 2222\n")
+        assert found(profile="work")["user"] == "two"
+        assert found()["user"] == "one"
+
+    def test_netrc_knows_hosts(self, home: Path) -> None:
+        netrc(home, "one.example.org", "netrc-user", "netrc-pass")
+        assert found("one.example.org")["user"] == "netrc-user"
+        assert found("two.example.org")["user"] == ""
+
+    def test_the_calls_go_where_the_login_belongs_and_nowhere_else(self) -> None:
+        """A server that sends calls elsewhere gets none of them there."""
+
+        def elsewhere(request: Request, peer: Peer) -> None:
+            peer.answer(307, b"", f"Location: {other.url}/jsonrpc")
+
+        def nothing(request: Request, peer: Peer) -> None:
+            body = {"jsonrpc": "2.0", "id": json.loads(request.body)["id"], "result": None}
+            peer.answer(200, json.dumps(body).encode(), "Content-Type: application/json")
+
+        with RawServer(answering(nothing)) as other, RawServer(answering(elsewhere)) as server:
+            options = {"user": "ann", "password": "pass-of-ann-1", "retry": RetryPolicy(attempts=1)}
+            api = JetStream().api("127.0.0.1", server.port, **options)
+            with pytest.raises(SmartxferError):
+                api.server.auth("ann", "pass-of-ann-1")
+            assert other.requests == []
+
+
+class TestAgainstAServer:
+    def test_the_environment_of_the_local_server(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in stand.near.env.items():
+            monkeypatch.setenv(name, value)
+        with JetStream().api() as api:
+            assert api.ls() == []
+            assert api.base_url == f"http://127.0.0.1:{stand.near.port}"
+        assert stand.calls[:2] == ["getServerInfo", "auth"]
+
+    def test_netrc(self, stand: Stand, home: Path) -> None:
+        netrc(home, "127.0.0.1", "bob", USERS["bob"])
+        with stand.nobody() as api:
+            assert api.server.createAPIToken().owner == "bob"
+
+    def test_a_profile(self, stand: Stand) -> None:
+        profile(f"[jetstream]\nbase_url = {stand.near.url}\nuser = bob\npassword = {USERS['bob']}\n")
+        with JetStream().api() as api:
+            assert api.server.createAPIToken().owner == "bob"
+
+    def test_netrc_goes_into_no_header(self, stand: Stand, home: Path) -> None:
+        netrc(home, "127.0.0.1", "bob", USERS["bob"])
+        with stand.nobody() as api:
+            api.ls()
+        assert all("authorization" not in str(record).lower() for record in stand.near.account)
+
+    def test_half_of_a_login_is_none(self, stand: Stand) -> None:
+        api = stand.nobody(user="ann")
+        api.connect()
+        with pytest.raises(CredentialError, match="no password"):
+            api.ls()
+
+
+def test_nothing_shows_the_password(stand: Stand) -> None:
+    api = stand.nobody(user="ann", password="sesame-5f2c")
+    shown = repr(api) + repr(api.explain_credentials()) + repr(api._credentials) + repr(api.server)
+    with pytest.raises(SmartxferError) as raised:
+        api.ls()
+    assert "5f2c" not in shown + str(raised.value) + repr(vars(raised.value))
+
+
+def test_an_option_that_there_is_not() -> None:
+    with pytest.raises(TypeError, match="unknown"):
+        JetStream().api("localhost", 8886, unknown=1)

@@ -1,0 +1,123 @@
+"""Asynchronous requests: their status, their result, and waits for them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from jetstream_stand import BOUND, USERS, Stand
+
+from smartxfer.errors import AuthError, NotFound, UsageError, WaitTimeout
+from smartxfer.jetstream import API, Request, RequestStatus
+
+
+def test_get_request_status(stand: Stand, api: API) -> None:
+    stand.near.configure(request_delay=0.2)
+    request = api.server.lsRootsAsync()
+    early = api.server.getRequestStatus(request)
+    assert isinstance(early, RequestStatus)
+    assert (early["processing"], early["status"], early["errorMessage"]) == (True, "pending", "")
+    assert early.request_id == request.request_id
+    request.result(BOUND)
+    for late in (api.server.getRequestStatus(request.request_id), request.status()):
+        assert (late.processing, late.status, late.error_message) == (False, "complete", "")
+
+
+def test_get_request_status_of_one_that_failed(stand: Stand) -> None:
+    api = stand.nobody()
+    api.connect()
+    request = api.server.authAsync("ann", "wrong-password")
+    with pytest.raises(AuthError) as raised:
+        api.server.getRequestResult(request)
+    assert raised.value.code == "AuthenticationFailed"
+    status = api.server.getRequestStatus(requestId=request)
+    assert (status.processing, status.status) == (False, "error")
+    assert "password" in (status.error_message or "")
+
+
+def test_get_request_result(stand: Stand, api: API) -> None:
+    stand.near.configure(request_delay=0.05)
+    request = api.server.duAsync("/")
+    assert api.server.getRequestResult(request) == 0
+    assert api.server.getRequestResult(requestId=request.request_id, timeout=BOUND) == 0
+    assert request.result() == 0
+
+
+def test_a_time_out_leaves_the_request_going_on(stand: Stand, api: API) -> None:
+    stand.near.configure(request_delay=0.3)
+    request = api.server.mkdirAsync("/made")
+    for call in (lambda: request.result(0.02), lambda: api.server.getRequestResult(request, timeout=0)):
+        with pytest.raises(WaitTimeout) as raised:
+            call()
+        assert isinstance(raised.value.last, RequestStatus)
+        assert raised.value.last.processing is True
+    assert request.result(BOUND) is None
+    assert [entry["name"] for entry in api.ls()] == ["made"]
+
+
+@pytest.mark.parametrize("id", [999_999, "999999"])
+def test_one_that_is_not_known(api: API, id: Any) -> None:
+    with pytest.raises(NotFound):
+        api.server.getRequestStatus(id)
+    with pytest.raises(NotFound):
+        api.server.getRequestResult(id)
+
+
+@pytest.mark.parametrize("id", [None, "", True, 1.5, [], {}])
+def test_what_is_no_request(stand: Stand, id: Any) -> None:
+    api = stand.api()
+    for call in (api.server.getRequestStatus, api.server.getRequestResult):
+        with pytest.raises(UsageError):
+            call(id)
+    assert stand.calls == []
+
+
+@pytest.mark.parametrize("timeout", [-1, "5", None])
+def test_the_time_out_is_a_number_of_seconds(api: API, timeout: Any) -> None:
+    request = api.server.lsRootsAsync()
+    if timeout is None:
+        assert len(request.result(timeout)) == 1
+        return
+    with pytest.raises(UsageError, match="timeout"):
+        request.result(timeout)
+
+
+def test_requests_are_numbered_from_one_in_each_session(stand: Stand, api: API) -> None:
+    other = stand.api("bob")
+    assert [api.server.lsRootsAsync().request_id for _ in range(3)] == [1, 2, 3]
+    assert other.server.lsRootsAsync()["requestId"] == 1
+    with pytest.raises(NotFound):
+        other.server.getRequestStatus(3)
+
+
+def test_a_server_without_long_polls_is_asked_with_growing_pauses(stand: Stand, clock: Any) -> None:
+    stand.near.configure(long_polls=False, request_delay=60.0)
+    api = stand.api(clock=clock)
+    api.connect()
+    before = len(stand.calls)
+    with pytest.raises(WaitTimeout):
+        api.server.sendDiscoverPacketAsync().result(timeout=30)
+    waits = [wait for wait in clock.waits if wait]
+    assert waits[:4] == pytest.approx([0.2, 0.3, 0.45, 0.675])
+    assert max(waits) == 5.0
+    assert sum(waits) == pytest.approx(30)
+    assert stand.calls[before:].count("getRequestResult") == len(waits) + 1
+
+
+def test_a_long_poll_answers_as_soon_as_it_is_done(stand: Stand, api: API) -> None:
+    stand.near.configure(request_delay=0.1)
+    began = time.monotonic()
+    before = len(stand.calls)
+    assert api.server.lsRootsAsync().result() != []
+    assert time.monotonic() - began < 5
+    assert stand.calls[before:] == ["lsRootsAsync", "getRequestResult"]
+
+
+def test_an_asynchronous_login_is_one(stand: Stand) -> None:
+    api = stand.nobody()
+    api.connect()
+    request = api.server.authAsync("ann", USERS["ann"])
+    assert isinstance(request, Request)
+    assert api.server.getRequestResult(request) is None
+    assert api.ls() == []
