@@ -5,6 +5,7 @@ from typing import Any, Optional, Sequence
 import click
 
 from smartxfer import __version__
+from smartxfer.cli.bridge import jetstream_bridge
 from smartxfer.cli.demo import demo
 from smartxfer.cli.exits import code_of, report, watch_for_termination
 from smartxfer.cli.log import show_warnings
@@ -39,6 +40,7 @@ def app(debug: bool) -> None:
 
 app.add_command(demo)
 app.add_command(serve)
+app.add_command(jetstream_bridge)
 
 
 def run(arguments: Optional[Sequence[str]] = None) -> int:

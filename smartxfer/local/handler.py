@@ -2,6 +2,7 @@
 
 import email.utils
 import http
+import io
 import logging
 import select
 import socket
@@ -75,9 +76,11 @@ class Handler(WSGIRequestHandler):
         if head is None:
             return False
         method, target, version, headers = head
-        path, _, query = target.partition("?")
-        script = unquote(path)
-        inner = listener.inner_path(script)
+        bare, _, query = target.partition("?")
+        script = unquote(bare)
+        path = listener.inner_path(script)
+        # A service whose calls share one path tells them apart by the start of their body.
+        inner = listener.named(path, self._peek if _sends_body(headers) else bytes)
         plan = listener.claim(method, inner + "?" + query)
         record: Optional[Record] = None
         before = self._sender.sent
@@ -88,7 +91,7 @@ class Handler(WSGIRequestHandler):
             except ValueError:
                 self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
                 return False
-            exchange = Exchange(method, inner, script, target, query, headers, body)
+            exchange = Exchange(method, path, script, target, query, headers, body)
             answer = self._answer(listener, exchange, plan)
             try:
                 drained = body.drain()
@@ -108,6 +111,9 @@ class Handler(WSGIRequestHandler):
                 listener.account(method, inner, 0, body.received if body is not None else 0)
             else:
                 record.sent = self._sender.sent - before
+
+    def _peek(self) -> bytes:
+        return cast("io.BufferedReader", self.rfile).peek()
 
     def _read_head(self) -> Optional[Tuple[str, str, str, Dict[str, str]]]:
         """Method, target, version and headers; None when the client has nothing more to say."""
@@ -210,6 +216,12 @@ class Handler(WSGIRequestHandler):
         while not (listener.stopping.is_set() or held.cleared.is_set()):
             if poll.poll(100):
                 break
+
+
+def _sends_body(headers: Dict[str, str]) -> bool:
+    """Whether a body comes unasked."""
+    length = headers.get("content-length", "0")
+    return length.isascii() and length.isdigit() and int(length) > 0 and "expect" not in headers
 
 
 _dates: Dict[int, str] = {}

@@ -67,6 +67,7 @@ class Listener:
     :param host: address to bind.
     :param port: port to bind, 0 for any.
     :param base_path: path before every path of the service, without a slash at its end.
+    :param named: the path by which faults and the account know a request, of its path and its body's start.
     """
 
     def __init__(
@@ -79,11 +80,13 @@ class Listener:
         host: str = "127.0.0.1",
         port: int = 0,
         base_path: str = "",
+        named: Callable[[str, Callable[[], bytes]], str] = lambda path, peek: path,
     ) -> None:
         self.name = name
         self.base_path = base_path
         self.answer: Callable[[Exchange], Answer] = service.answer
         self.error: Callable[[int, str], Answer] = service.error
+        self.named = named
         self.now: Callable[[], float] = service.now
         #: Set once the listener stops.
         self.stopping = threading.Event()

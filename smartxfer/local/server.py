@@ -1,6 +1,5 @@
 """The local server: every service that is built, each on its own loopback address."""
 
-import ipaddress
 import os
 import shlex
 import tempfile
@@ -10,6 +9,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 from smartxfer.errors import UsageError
 from smartxfer.local.faults import Fault, FaultBook
 from smartxfer.local.filesender import FileSender
+from smartxfer.local.jetstream import JetStream, JetStreamPeer
+from smartxfer.local.loopback import is_loopback
 from smartxfer.local.nrp import NRP
 from smartxfer.local.objects import private_directory
 from smartxfer.local.perseus import Perseus
@@ -20,7 +21,14 @@ __all__ = ["LocalServer"]
 
 
 #: Every service, in the order in which they are started and shown.
-SERVICES: Tuple[Type[Service], ...] = (FileSender, SmartFile, NRP, Perseus)
+SERVICES: Tuple[Type[Service], ...] = (
+    FileSender,
+    SmartFile,
+    NRP,
+    Perseus,
+    JetStream,
+    JetStreamPeer,
+)
 
 
 class LocalServer:
@@ -34,7 +42,9 @@ class LocalServer:
     :param options: options of each service by its name: ``filesender={...}`` as in
         :class:`smartxfer.local.filesender.Site`, ``smartfile={...}`` as in
         :class:`smartxfer.local.smartfile.Site`, ``nrp={...}`` as in
-        :class:`smartxfer.local.nrp.Site`.
+        :class:`smartxfer.local.nrp.Site`, ``perseus={...}`` as in
+        :class:`smartxfer.local.perseus.Site`, ``jetstream={...}`` and ``jetstream_peer={...}`` as in
+        :class:`smartxfer.local.jetstream.Site`.
     :raises UsageError: an option is unknown, the host is not loopback, or it cannot be bound.
     """
 
@@ -42,6 +52,8 @@ class LocalServer:
     smartfile: SmartFile
     nrp: NRP
     perseus: Perseus
+    jetstream: JetStream
+    jetstream_peer: JetStreamPeer
 
     def __init__(
         self,
@@ -56,7 +68,7 @@ class LocalServer:
         unknown = sorted(set(options) - set(names))
         if unknown:
             raise UsageError("no such service: {}; there are {}".format(", ".join(unknown), ", ".join(names)))
-        if not allow_remote and not _is_loopback(host):
+        if not allow_remote and not is_loopback(host):
             raise UsageError(
                 f"{host} is not a loopback address; the local server has no defences, "
                 "say allow_remote=True to open it to others"
@@ -160,15 +172,6 @@ class LocalServer:
     def clear_faults(self) -> None:
         """Forget every fault, and let those go on whom one holds up."""
         self._book.clear()
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _write_export(path: str, env: Mapping[str, str]) -> None:

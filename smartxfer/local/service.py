@@ -1,6 +1,6 @@
 """What every service of the local server has: an address, a configuration, an account of its requests."""
 
-from typing import Any, ClassVar, Dict, List, Mapping, Optional, Type
+from typing import Any, Callable, ClassVar, Dict, List, Mapping, Optional, Type
 
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.faults import FaultBook
@@ -41,6 +41,7 @@ class Service:
             host=host,
             port=site.port,
             base_path=getattr(site, "base_path", ""),
+            named=self.named,
         )
         #: Address of the site, without a slash at its end.
         self.url = self.listener.url
@@ -68,6 +69,13 @@ class Service:
     def env(self) -> Dict[str, str]:
         """Environment variables that point a client at the service."""
         raise LookupError("a service can be found")
+
+    def named(self, path: str, peek: Callable[[], bytes]) -> str:
+        """The path by which faults and the account know a request: its own, unless a service has one for all.
+
+        :param peek: gives the first bytes of the body, without reading them.
+        """
+        return path
 
     # What all have.
 

@@ -116,7 +116,7 @@ def test_export(tmp_path: Path) -> None:
         assert server.filesender.env["FILESENDER_BASE_URL"] == server.filesender.url
     lines = path.read_text("utf-8").splitlines()
     assert all(
-        line.startswith(("export FILESENDER_", "export SMARTFILE_", "export NRP_", "export PERSEUS_")) and "='" in line for line in lines
+        line.startswith(("export FILESENDER_", "export SMARTFILE_", "export NRP_", "export PERSEUS_", "export JETSTREAM_")) and "='" in line for line in lines
     )
 
 

@@ -1,0 +1,9 @@
+"""JetStream servers on loopback, that really copy files to one another.
+
+Source: JetStream protocol, section 9.6.
+"""
+
+from smartxfer.local.jetstream.service import JetStream, JetStreamPeer
+from smartxfer.local.jetstream.site import Site
+
+__all__ = ["JetStream", "JetStreamPeer", "Site"]

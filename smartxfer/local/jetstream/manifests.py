@@ -1,0 +1,168 @@
+"""Manifests: sets of files, walked in the background.
+
+Source: JetStream protocol, sections 4, 5.2, 6 and 9.6.
+"""
+
+import json
+import os
+from typing import Any, Dict, Iterator, List, Tuple
+
+from smartxfer.local.database import Row
+from smartxfer.local.jetstream.backend import Backend
+from smartxfer.local.jetstream.call import Call, bad
+from smartxfer.local.jetstream.paths import View, joined
+from smartxfer.local.jsonrpc import RpcError
+
+__all__ = ["clean", "create", "delete", "files", "get", "list_all", "resume", "shown", "wait"]
+
+
+def create(call: Call) -> Dict[str, Any]:
+    """``send.createManifest``: name files; they are looked up in the background."""
+    mappings = call.mapping("mappings")
+    if not mappings or not all(isinstance(source, str) and source for source in mappings.values()):
+        raise bad("mappings are paths here by paths at the destination, at least one")
+    backend, person = call.backend, call.person
+    with backend.lock:
+        row = call.insert(
+            "manifest", {"mappings": json.dumps(mappings), "viewer": person.name, "bound": person.bound}
+        )
+    backend.pool.submit(lambda: _build(backend, row["id"]))
+    return shown(call, row)
+
+
+def resume(backend: Backend) -> None:
+    """Go on with manifests that were not finished when the server ended."""
+    for row in backend.database.rows("SELECT id FROM manifests WHERE status='pending' AND NOT deleted"):
+        backend.pool.submit(lambda id=row["id"]: _build(backend, id))  # type: ignore[misc]
+
+
+def get(call: Call) -> Dict[str, Any]:
+    """``send.getManifest``."""
+    return shown(call, call.find("manifest"))
+
+
+def list_all(call: Call) -> List[Dict[str, Any]]:
+    """``send.getManifests``."""
+    return [shown(call, row) for row in call.all("manifest")]
+
+
+def wait(call: Call) -> Dict[str, Any]:
+    """``send.waitForManifest``: the manifest once it is processed, or as it is when the time is up."""
+    id = call.find("manifest")["id"]
+
+    def finished() -> bool:
+        row = call.look("manifest", id)
+        return row is None or row["status"] != "pending"
+
+    call.backend.wait(finished, call.seconds("timeoutSeconds"))
+    return get(call)
+
+
+def files(call: Call) -> Dict[str, str]:
+    """``send.getManifestFiles``: path here by path at the destination."""
+    row = call.find("manifest")
+    found = call.backend.database.rows(
+        "SELECT destination, source FROM manifest_files WHERE manifest=? ORDER BY number", row["id"]
+    )
+    return {file["destination"]: file["source"] for file in found}
+
+
+def delete(call: Call) -> None:
+    """``send.deleteManifest``: transfers that use it go on."""
+    backend = call.backend
+    with backend.lock:
+        row = call.own("manifest")
+        backend.database.run("UPDATE manifests SET deleted=1 WHERE id=?", row["id"])
+        clean(backend)
+        backend.changed.notify_all()
+
+
+def clean(backend: Backend) -> int:
+    """Forget deleted manifests that no unfinished transfer needs.
+
+    :return: how many.
+    """
+    unused = """deleted AND id NOT IN (SELECT manifest FROM transfers
+        WHERE NOT deleted AND status IN ('pending', 'sending', 'suspended'))"""
+    with backend.database.transaction():
+        backend.database.run(
+            f"DELETE FROM manifest_files WHERE manifest IN (SELECT id FROM manifests WHERE {unused})"  # noqa: S608
+        )
+        return backend.database.change(f"DELETE FROM manifests WHERE {unused}")  # noqa: S608
+
+
+def shown(call: Call, row: Row) -> Dict[str, Any]:
+    """A manifest as the caller sees it."""
+    return {
+        "manifestId": str(row["id"]),
+        "status": row["status"],
+        "processing": row["status"] == "pending",
+        "errorMessage": row["error"],
+        "totalFiles": row["total_files"],
+        "totalSize": row["total_size"],
+        **call.owner_shown(row),
+    }
+
+
+def _build(backend: Backend, id: int) -> None:
+    """Look up the files of a manifest."""
+    if backend.stopping.wait(backend.site.manifest_delay):
+        return
+    row = backend.database.row("SELECT * FROM manifests WHERE id=? AND NOT deleted", id)
+    if row is None:
+        return
+    error, total = None, 0
+    found: List[Tuple[Any, ...]] = []
+    try:
+        view = View(backend, row["viewer"], row["bound"])
+        for number, file in enumerate(_walked(view, json.loads(row["mappings"]))):
+            if backend.stopping.is_set():
+                return
+            found.append((id, number, *file))
+            total += file[3]
+    except RpcError as refused:
+        error = refused.message
+    except OSError as failed:
+        error = f"{failed.filename}: {failed.strerror}"
+    except ValueError as strange:
+        error = f"a name cannot be one of a file: {strange}"
+    with backend.lock, backend.database.transaction():
+        if backend.stopping.is_set():
+            return
+        if error is None:
+            for values in found:
+                backend.database.run("INSERT INTO manifest_files VALUES (?,?,?,?,?,?,?)", *values)
+        backend.database.run(
+            "UPDATE manifests SET status=?, error=?, total_files=?, total_size=? WHERE id=?",
+            "complete" if error is None else "error", error,
+            len(found) if error is None else None, total if error is None else None, id,
+        )  # fmt: skip
+        backend.log("manifestUpdated", {"manifestId": str(id), "errorMessage": error}, row["owner"])
+        backend.changed.notify_all()
+
+
+def _walked(view: View, mappings: Dict[str, str]) -> Iterator[Tuple[str, str, str, int, int]]:
+    """Each file: destination, source as named, place on disk, bytes, change in nanoseconds."""
+    for destination, source in mappings.items():
+        real = view.existing(source)
+        yield from _below(view, "/" + destination.lstrip("/"), joined(source), real)
+
+
+def _below(view: View, destination: str, source: str, real: str) -> Iterator[Tuple[str, str, str, int, int]]:
+    try:
+        (destination + source).encode("utf-8")
+    except UnicodeEncodeError:
+        raise RpcError("InvalidState", f"{source!r}: the name is not UTF-8") from None
+    if not os.path.isdir(real):
+        state = os.stat(real)
+        yield destination, source, real, state.st_size, state.st_mtime_ns
+        return
+    for name in sorted(os.listdir(real)):
+        below = joined(source, name)
+        path = os.path.join(real, name)
+        if os.path.islink(path):
+            if os.path.isdir(path):
+                # A folder elsewhere below the root, or one that holds this one.
+                raise RpcError("PermissionDenied", f"{below}: links to folders are not followed")
+            path = view.existing(below)
+        yield from _below(view, destination.rstrip("/") + "/" + name, below, path)

@@ -1,0 +1,41 @@
+"""The errors of the binding, by the name that ``data.type`` has.
+
+Source: JetStream protocol, section 9.3.
+"""
+
+from typing import Any, Dict
+
+__all__ = ["CODES", "RpcError"]
+
+CODES: Dict[str, int] = {
+    "ParseError": -32700,
+    "InvalidRequest": -32600,
+    "MethodNotFound": -32601,
+    "InvalidParams": -32602,
+    "InternalError": -32603,
+    "NotAuthenticated": -32001,
+    "AuthenticationFailed": -32002,
+    "PermissionDenied": -32003,
+    "NotFound": -32004,
+    "InvalidState": -32005,
+    "StillProcessing": -32006,
+    "ApiVersion": -32007,
+    "NotLicensed": -32008,
+}
+
+
+class RpcError(Exception):
+    """A call is turned down.
+
+    :param kind: a name of :data:`CODES`.
+    :param message: text for people.
+    """
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(kind, message)
+        self.kind = kind
+        self.message = message
+
+    def shown(self) -> Dict[str, Any]:
+        """The error object of an answer."""
+        return {"code": CODES[self.kind], "message": self.message, "data": {"type": self.kind}}

@@ -1,0 +1,344 @@
+"""The bridge, against a stand-in of the vendor's package: nothing else of that kind can be had."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Dict, Iterator, Optional
+
+import pytest
+import requests
+
+from smartxfer.errors import SmartxferError, UsageError
+from smartxfer.local.bridge import Bridge
+from smartxfer.local.bridge.methods import METHODS
+
+STAND_IN = str(Path(__file__).parent / "stand_in")
+
+
+class Refused(Exception):
+    """An error of the binding."""
+
+
+class Calls:
+    """A session."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url + "/jsonrpc"
+        self.http = requests.Session()
+        self.ids = itertools.count(1)
+
+    def __call__(self, method: str, id: Optional[int] = None, **params: Any) -> Any:
+        call = {"jsonrpc": "2.0", "id": id or next(self.ids), "method": method, "params": params}
+        answer = self.http.post(self.url, json=call, timeout=10)
+        assert answer.status_code == 200
+        reply = answer.json()
+        if "error" in reply:
+            raise Refused(reply["error"]["data"]["type"] + ": " + reply["error"]["message"])
+        return reply["result"]
+
+    def login(self) -> Calls:
+        assert self("auth", user="ann", password="s3cret") is None
+        return self
+
+
+@pytest.fixture(scope="module")
+def package() -> Iterator[Any]:
+    """The stand-in, as the bridge imports it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(STAND_IN)
+        import jetstream  # type: ignore[import-not-found]
+
+        yield jetstream
+        del sys.modules["jetstream"]
+
+
+@pytest.fixture(scope="module")
+def running(package: Any) -> Iterator[Bridge]:
+    with Bridge("transfer.example.org", 8886) as bridge:
+        yield bridge
+    assert bridge.listener.crashes == []
+    assert not any(interface.connected for interface in package.INTERFACES)
+
+
+@pytest.fixture
+def bridge(running: Bridge, package: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bridge]:
+    monkeypatch.setattr(package, "DELAY", 0.0)
+    package.INTERFACES.clear()
+    yield running
+    package.REACHABLE.set()
+
+
+@pytest.fixture
+def call(bridge: Bridge) -> Iterator[Calls]:
+    calls = Calls(bridge.url)
+    yield calls
+    calls.http.close()
+
+
+def test_from_login_to_transfer(call: Calls, package: Any) -> None:
+    info = call("getServerInfo")
+    assert (info["authRequired"], info["apiControlPort"]) == (True, 8886)
+    call.login()
+    manifest = call("send.createManifest", mappings={"/out/a.txt": "/in/a.txt"}, userData={"k": "v"})
+    assert manifest == {
+        "manifestId": "2", "processing": False, "status": "complete", "totalFiles": 1, "userData": {"k": "v"},
+    }  # fmt: skip
+    assert call("send.waitForManifest", manifestId="2") == manifest
+    assert call("send.getManifests") == [manifest]
+    destination = call("send.createDestination", destinationAddress="far.example.org", sendRateMax=5)
+    assert destination == {
+        "destinationId": "42", "destinationAddress": "far.example.org", "destinationPort": 8886, "sendRateMax": 5,
+    }  # fmt: skip
+    transfer = call("send.createTransfer", manifestId="2", destinationId="42", destinationPath="/x")
+    assert transfer == {
+        "transferId": "17", "processing": False, "status": "complete", "destinationId": "42", "manifestId": "2",
+        "priority": 100, "destinationPath": "/x",
+    }  # fmt: skip
+    assert call("send.waitForTransfer", transferId="17", timeoutSeconds=5) == transfer
+    assert call("send.failTransfer", transferId="17", errorMessage="enough") is None
+    assert call("send.getTransfer", transferId="17")["errorMessage"] == "enough"
+    assert call("send.createSharedToken", manifestId="2", password="pass")["passwordRequired"] is True
+    assert call("send.deleteManifest", manifestId="2") is None
+    assert call("createAPIToken", path="/in")["path"] == "/in"
+    assert call("echo", text="hear") == "hear"
+    assert call("echo") == ""
+    [interface] = package.INTERFACES
+    assert (interface.address, interface.port) == ("transfer.example.org", 8886)
+
+
+def test_requests(call: Calls) -> None:
+    call.login()
+    assert call("lsAsync", path="/in") == {"requestId": 1}
+    status = call("getRequestStatus", requestId=1)
+    assert status == {"errorMessage": "", "processing": False, "status": "complete"}
+    assert call("getRequestResult", requestId=1) == [{"name": "a.txt", "path": "/in/a.txt"}]
+    request = call("mvAsync", to="/b", **{"from": "/a"})
+    assert call("getRequestResult", requestId=request["requestId"]) == {"moved": ["/a", "/b"]}
+    sources = call("recv.getSourcesAsync")
+    assert call("getRequestResult", requestId=sources["requestId"], timeoutSeconds=0) == []
+    key = call("recv.addAuthorizedClientAsync", clientPublicKey="abc")
+    assert call("getRequestResult", requestId=key["requestId"]) is None
+
+
+def test_a_token_is_a_login(call: Calls) -> None:
+    with pytest.raises(Refused, match=r"AuthenticationFailed: no such token: \*\*\*"):
+        call("authToken", token="FOUR")
+    assert call("authToken", token="ONE.TWO.THREE", password="pass") is None
+    assert call("send.getManifests") == []
+
+
+@pytest.mark.parametrize("wire", sorted(METHODS))
+def test_every_method_goes_where_its_name_says(call: Calls, package: Any, wire: str) -> None:
+    entry = METHODS[wire]
+    told = package.TOLD[entry.part.capitalize() + "Interface"].split()
+    if entry.name not in told:
+        assert wire == "send.suspendTransfer" or hasattr(
+            getattr(package, entry.part.capitalize() + "Interface"), entry.name
+        )
+        return
+    params = {word.rstrip("?="): word for word in entry.words}
+    named = {name: word for name, word in params.items() if word.endswith("=")}
+    call.login()
+    assert call(wire, **params, other=[1]) == {
+        "name": entry.name,
+        "args": [word for word in entry.words if not word.endswith("=")],
+        "keywords": {**named, "other": [1]},
+    }
+
+
+def test_waits_end_in_time_and_leave_the_session_free(
+    call: Calls, package: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call.login()
+    monkeypatch.setattr(package, "DELAY", 0.6)
+    call("send.createManifest", mappings={})
+    call("send.createTransfer", destinationId="42", manifestId="2")
+    request = call("lsAsync", path="/in")
+    began = time.monotonic()
+    for method, params in (
+        ("send.waitForManifest", {"manifestId": "2"}),
+        ("send.waitForTransfer", {"transferId": "17"}),
+    ):
+        assert call(method, timeoutSeconds=0.1, **params)["status"] == "pending"
+    with pytest.raises(Refused, match="StillProcessing"):
+        call("getRequestResult", timeoutSeconds=0.1, **request)
+    assert time.monotonic() - began < 0.55
+    with ThreadPoolExecutor(3) as pool:
+        manifest = pool.submit(call, "send.waitForManifest", manifestId="2", timeoutSeconds=5)
+        result = pool.submit(call, "getRequestResult", timeoutSeconds=5, **request)
+        transfer = pool.submit(call, "send.waitForTransfer", transferId="17", timeoutSeconds=5)
+        assert call("echo", text="meanwhile") == "meanwhile"
+        assert manifest.result(10)["status"] == transfer.result(10)["status"] == "complete"
+        assert result.result(10)[0]["name"] == "a.txt"
+
+
+def test_calls_of_a_session_come_one_by_one(call: Calls, bridge: Bridge) -> None:
+    call.login()
+    other = Calls(bridge.url).login()
+    with ThreadPoolExecutor(6) as pool:
+        # The stand-in fails where two come at once to one interface.
+        mine = [pool.submit(call, "sleep", milliseconds=20) for _ in range(5)]
+        began = time.monotonic()
+        theirs = pool.submit(other, "sleep", milliseconds=1)
+        theirs.result(10)
+        assert time.monotonic() - began < 5
+        assert [one.result(10) for one in mine] == [None] * 5
+
+
+def test_a_repeated_id_calls_the_package_once(call: Calls, package: Any) -> None:
+    call.login()
+    first = call("send.createManifest", id=77, mappings={})
+    assert call("send.createManifest", id=77, mappings={}) == first
+    assert package.INTERFACES[0].called.count("createManifest") == 1
+
+
+def test_each_session_has_its_connection_until_it_ends(call: Calls, bridge: Bridge, package: Any) -> None:
+    call.login()
+    other = Calls(bridge.url)
+    with pytest.raises(Refused, match="NotAuthenticated: authentication required"):
+        other("send.getManifests")
+    first, second = package.INTERFACES
+    assert first.connected
+    assert second.connected
+    assert call.http.delete(call.url, timeout=10).status_code == 204
+    assert not first.connected
+    assert second.connected
+
+
+def test_wrong_logins(call: Calls) -> None:
+    with pytest.raises(Refused, match=r"^AuthenticationFailed: wrong login: ann, \*\*\*$"):
+        call("auth", user="ann", password='wrong"\n')
+    request = call("authAsync", user="ann", password="also wrong")
+    with pytest.raises(Refused, match=r"^AuthenticationFailed: wrong login: ann, \*\*\*$"):
+        call("getRequestResult", **request)
+    with pytest.raises(Refused, match="NotAuthenticated"):
+        call("send.getManifests")
+    request = call("authAsync", user="ann", password="s3cret")
+    assert call("getRequestResult", **request) is None
+    assert call("send.getManifests") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "said"),
+    [
+        (
+            "send.suspendTransfer",
+            {"transferId": "1"},
+            "ApiVersion: the installed package has no send.suspendTransfer",
+        ),
+        ("send.noSuch", {}, "MethodNotFound: no such method: send.noSuch"),
+        ("server.getServerInfo", {}, "MethodNotFound"),
+        ("send.__init__", {}, "MethodNotFound"),
+        ("auth", {"user": "ann"}, "InvalidParams: auth needs password"),
+        ("send.createManifest", {"mappings": {}, "typo": 1}, "InvalidParams: .*typo"),
+        ("send.waitForManifest", {"manifestId": "2", "typo": 1}, "InvalidParams: no such parameter: typo"),
+        ("send.waitForManifest", {}, "InvalidParams: manifestId is missing"),
+        ("send.waitForTransfer", {"transferId": "1", "timeoutSeconds": "1"}, "InvalidParams: timeoutSeconds"),
+        ("send.waitForTransfer", {"transferId": "1", "timeoutSeconds": -1}, "InvalidParams: timeoutSeconds"),
+        ("send.getManifest", {"manifestId": "99"}, "InternalError: '99'"),
+        ("superuser", {}, "InternalError: not allowed"),
+        ("deleteWrangler", {"user": "bob"}, "^InternalError: KeyError: no wrangler bob$"),
+    ],
+)
+def test_what_goes_wrong(call: Calls, method: str, params: Dict[str, Any], said: str) -> None:
+    call.login()
+    with pytest.raises(Refused, match=said):
+        call(method, **params)
+    assert call("echo", text="on") == "on"
+
+
+def test_a_server_that_goes_away_and_comes_back(call: Calls, package: Any) -> None:
+    call.login()
+    package.REACHABLE.clear()
+    with pytest.raises(Refused, match="InternalError: connection lost"):
+        call("send.getManifests")
+    with pytest.raises(Refused, match="NotAuthenticated"):
+        call("send.getManifests")
+    with pytest.raises(Refused, match="InternalError: no connection to the server: cannot connect"):
+        call("auth", user="ann", password="s3cret")
+    package.REACHABLE.set()
+    with pytest.raises(Refused, match="NotAuthenticated"):
+        call("send.getManifests")
+    call.login()
+    assert call("send.getManifests") == []
+    assert package.INTERFACES[-1].called == ["auth", "getManifests"]
+
+
+def test_a_server_that_is_not_there(package: Any) -> None:
+    with Bridge("nowhere", 1) as bridge:
+        call = Calls(bridge.url)
+        with pytest.raises(
+            Refused, match="^InternalError: no connection to the server: cannot connect to nowhere:1$"
+        ):
+            call("getServerInfo")
+        assert "JSSESSION" not in call.http.cookies
+
+
+def test_a_page_in_a_browser_calls_nothing(bridge: Bridge, package: Any) -> None:
+    call = {"jsonrpc": "2.0", "id": 1, "method": "getServerInfo"}
+    answer = requests.post(
+        bridge.url + "/jsonrpc", json=call, headers={"Origin": "http://rebound.example"}, timeout=10
+    )
+    assert answer.status_code == 403
+    assert package.INTERFACES == []
+
+
+def test_the_account_has_methods_and_no_params(call: Calls, bridge: Bridge) -> None:
+    bridge.listener.forget()
+    call.login()
+    assert bridge.listener.requests == [("POST", "/jsonrpc/auth", 200)]
+
+
+def test_stopping_ends_waits_and_connections(package: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge = Bridge("elsewhere").start()
+    call = Calls(bridge.url).login()
+    monkeypatch.setattr(package, "DELAY", 60.0)
+    call("send.createManifest", mappings={})
+    interface = package.INTERFACES[-1]
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(call, "send.waitForManifest", manifestId="2")
+        ends_at = time.monotonic() + 10
+        while interface.called.count("getManifest") < 2 and time.monotonic() < ends_at:
+            threading.Event().wait(0.01)
+        began = time.monotonic()
+        bridge.stop()
+        assert time.monotonic() - began < 5
+        waiting.exception(10)  # an answer, or the end of the connection
+    assert not interface.connected
+
+
+def test_environment(bridge: Bridge) -> None:
+    port = str(bridge.listener.port)
+    assert bridge.env == {"JETSTREAM_API_HOST": "127.0.0.1", "JETSTREAM_API_PORT": port}
+
+
+def test_only_loopback_unless_asked(package: Any) -> None:
+    for listen in ("0.0.0.0", "192.0.2.1", "example.org"):
+        with pytest.raises(UsageError, match="not a loopback address"):
+            Bridge(listen=listen)
+
+
+def test_the_client_of_this_package_through_the_bridge(bridge: Bridge, package: Any) -> None:
+    from smartxfer.jetstream import JetStream
+
+    port = bridge.listener.port
+    with JetStream().api("127.0.0.1", port, user="ann", password="s3cret") as api:
+        manifest = api.send.createManifest(mappings={"/out/a.txt": "/in/a.txt"})
+        assert api.send.waitForManifest(manifest)["status"] == "complete"
+        destination = api.send.createDestination("far.example.org", destinationPort=8886)
+        transfer = api.send.createTransfer(destination, manifest)
+        assert api.send.waitForTransfer(transfer, timeout=5).status == "complete"
+        assert api.server.lsAsync("/in").result(timeout=5)[0]["path"] == "/in/a.txt"
+        package.REACHABLE.clear()
+        with pytest.raises(SmartxferError, match="connection lost"):
+            api.send.getManifests()
+        package.REACHABLE.set()
+        assert len(package.INTERFACES) == 1
+        assert list(api.send.getManifests()) == []  # logged in again by itself, on a new connection
+    assert len(package.INTERFACES) == 2
+    assert not any(interface.connected for interface in package.INTERFACES)

@@ -1,0 +1,373 @@
+"""Transfers between two local JetStreams: files that really arrive, whatever comes in between."""
+
+import http.client
+import os
+import random
+import re
+import threading
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterator
+
+import pytest
+from jetstream_calls import Api, Refused, Users, send, until
+
+from smartxfer.local import LocalServer
+
+DATA = random.Random(6).getrandbits(8 << 20).to_bytes(1 << 20, "big")
+OPTIONS: Dict[str, Any] = {"jetstream": {"users": Users}, "jetstream_peer": {"users": Users}}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[LocalServer]:
+    with LocalServer(**OPTIONS) as server:
+        yield server
+        assert server.jetstream.listener.crashes == []
+        assert os.listdir(server.jetstream_peer.backend.staging) == []
+
+
+@pytest.fixture
+def server(running: LocalServer) -> Iterator[LocalServer]:
+    yield running
+    running.jetstream.configure(rate=0, licensed=True)
+    running.jetstream_peer.configure(licensed=True)
+
+
+@pytest.fixture
+def ann(server: LocalServer) -> Api:
+    return Api(server.jetstream, "ann")
+
+
+@pytest.fixture
+def far(server: LocalServer) -> Api:
+    return Api(server.jetstream_peer, "ann", "superuser")
+
+
+def halfway(api: Api, transfer: str, blocks: int = 1) -> Any:
+    """The transfer once that many blocks arrived."""
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        shown = api("send.waitForTransfer", transferId=transfer, timeoutSeconds=0.01)
+        if shown["blocksAcked"] >= blocks or not shown["processing"]:
+            assert shown["status"] == "sending", shown
+            return shown
+    raise AssertionError(shown)
+
+
+def wait_out(api: Api, transfer: str) -> None:
+    """Wait for a transfer of a server that ends: with an answer, or with the connection."""
+    try:
+        assert api("send.waitForTransfer", transferId=transfer)["processing"] is True
+    except (OSError, http.client.HTTPException):
+        pass
+
+
+def test_files_arrive(server: LocalServer, ann: Api, far: Api) -> None:
+    site, peer = server.jetstream, server.jetstream_peer
+    site.write("/tree/a", DATA)
+    site.write("/tree/sub/b", b"b" * 257)
+    site.write("/tree/sub/empty")
+    site.write("/one", b"1")
+    id = send(ann, server, {"/t": "/tree", "one/1": "/one"}, destinationPath="/in", priority=7, userData={"k": "v"})
+    done = ann("send.waitForTransfer", transferId=id)
+    assert (done["status"], done["processing"], done["errorMessage"]) == ("complete", False, None)
+    assert peer.read("/in/t/a") == DATA
+    assert {path: size for path, size in peer.files().items() if path.startswith("/in/")} == {
+        "/in/one/1": 1, "/in/t/a": 1 << 20, "/in/t/sub/b": 257, "/in/t/sub/empty": 0,
+    }  # fmt: skip
+    assert done["totalBlocks"] == done["blocksAcked"] == done["blocksSent"] == 4096 + 2 + 1
+    assert done["totalBytes"] == done["bytesSent"] == (1 << 20) + 258
+    assert (done["blockSize"], done["priority"], done["destinationPath"]) == (256, 7, "/in")
+    times = [done[name] for name in ("requestTime", "queueTime", "startTime", "endTime")]
+    assert times == sorted(times)
+    assert done["snapshotTime"] == done["endTime"]
+    assert abs(times[0] / 1e6 - time.time()) < 60
+    assert (done["owner"], done["userData"], done["checkpointFrequencySeconds"]) == ("ann", {"k": "v"}, None)
+    assert done in ann("send.getTransfers")
+    received = [one for one in far.later("recv.getTransfers") if one["destinationPath"] == "/in"]
+    assert [(one["status"], one["totalSize"], one["sourcePort"]) for one in received] == [
+        ("complete", (1 << 20) + 258, site.port)
+    ]
+    [source] = [one for one in far.later("recv.getSources") if one["sourcePort"] == site.port]
+    assert source["completeTransferCount"] >= 1
+    assert source["aveRecvRate"] > 0
+    to = ann("send.getDestination", destinationId=done["destinationId"])
+    assert to["destinationPublicKey"] == far("getServerInfo")["publicKey"]
+    events = [one for one in ann("getEventLog") if one.get("transferId") == id]
+    assert [(one["_event"], one["status"]) for one in events] == [
+        ("transferUpdated", "pending"), ("transferUpdated", "sending"), ("transferUpdated", "complete"),
+    ]  # fmt: skip
+
+
+def test_suspend_and_resume_in_mid_copy(server: LocalServer, ann: Api, far: Api) -> None:
+    server.jetstream.write("/s/a", DATA)
+    server.jetstream.configure(rate=1 << 20)
+    id = send(ann, server, {"/s/a": "/s/a"})
+    seen = halfway(ann, id, 500)
+    assert 0 < seen["blocksAcked"] <= seen["blocksSent"] < seen["totalBlocks"]
+    assert "receiving" in [one["status"] for one in far.later("recv.getTransfers")]
+    assert "/s/a" not in server.jetstream_peer.files()
+    assert ann.kind("send.resumeTransfer", transferId=id) == "InvalidState"
+    assert ann("send.suspendTransfer", transferId=id) is None
+    still = ann("send.waitForTransfer", transferId=id)
+    assert (still["status"], still["processing"]) == ("suspended", False)
+    assert ann.kind("send.suspendTransfer", transferId=id) == "InvalidState"
+    server.jetstream.configure(rate=0)
+    assert ann("send.getTransfer", transferId=id)["blocksAcked"] == still["blocksAcked"]
+    assert ann("send.resumeTransfer", transferId=id) is None
+    done = ann("send.waitForTransfer", transferId=id)
+    assert done["status"] == "complete"
+    assert done["blocksAcked"] == done["totalBlocks"] == 4096
+    # What had arrived was not sent again.
+    assert done["blocksSent"] == 4096 + done["blocksRetransmitted"] < 4096 + still["blocksAcked"]
+    assert server.jetstream_peer.read("/s/a") == DATA
+
+
+def test_fail_and_delete_in_mid_copy(server: LocalServer, ann: Api) -> None:
+    server.jetstream.write("/fd/a", DATA)
+    server.jetstream.configure(rate=1 << 20)
+    failed, deleted = (send(ann, server, {f"/fd/{number}": "/fd/a"}) for number in (1, 2))
+    halfway(ann, failed)
+    assert ann("send.failTransfer", transferId=failed, errorMessage="enough") is None
+    shown = ann("send.waitForTransfer", transferId=failed)
+    assert (shown["status"], shown["errorMessage"]) == ("error", "enough")
+    assert ann.kind("send.failTransfer", transferId=failed, errorMessage="more") == "InvalidState"
+    halfway(ann, deleted)
+    assert ann("send.deleteTransfer", transferId=deleted) is None
+    assert ann.kind("send.getTransfer", transferId=deleted) == "NotFound"
+    assert not [path for path in server.jetstream_peer.files() if path.startswith("/fd")]
+    assert os.listdir(server.jetstream_peer.backend.staging) == []
+
+
+def test_a_waiter_hears_of_a_deletion(server: LocalServer, ann: Api) -> None:
+    server.jetstream.write("/wd/a", DATA)
+    server.jetstream.configure(rate=1 << 16)
+    id = send(ann, server, {"/wd/a": "/wd/a"})
+    halfway(ann, id)
+    heard = []
+    waiter = Api(server.jetstream, "ann")
+    thread = threading.Thread(target=lambda: heard.append(waiter.kind("send.waitForTransfer", transferId=id)))
+    thread.start()
+    ann("send.deleteTransfer", transferId=id)
+    thread.join(10)
+    assert heard == ["NotFound"]
+
+
+def test_the_rates_are_kept(server: LocalServer, ann: Api) -> None:
+    server.jetstream.write("/r/a", DATA[: 64 << 10])
+    to = ann("send.createDestination", destinationAddress="127.0.0.1", destinationPort=server.jetstream_peer.port, sendRateMax=2000)
+    manifest = ann.manifest_of({"/r/a": "/r/a"})["manifestId"]
+    began = time.monotonic()
+    id = ann("send.createTransfer", destinationId=to["destinationId"], manifestId=manifest)["transferId"]
+    assert ann("send.waitForTransfer", transferId=id)["status"] == "complete"
+    # 64 KiB at 250,000 bytes per second.
+    assert 0.15 < time.monotonic() - began < 10
+
+
+def test_the_lowest_priority_goes_first(server: LocalServer, ann: Api) -> None:
+    server.jetstream.write("/p/a", DATA)
+    server.jetstream.configure(rate=1 << 20)
+    first = send(ann, server, {"/p/0": "/p/a"})
+    halfway(ann, first)
+    late, early = (send(ann, server, {f"/p/{number}": "/p/a"}, priority=number) for number in (200, 50))
+    server.jetstream.configure(rate=0)
+    ends = [until(ann, id, "complete")["endTime"] for id in (first, early, late)]
+    assert ends == sorted(ends)
+
+
+def test_a_manifest_may_go_while_it_is_sent(server: LocalServer, ann: Api) -> None:
+    server.jetstream.write("/g/a", DATA)
+    server.jetstream.configure(rate=1 << 20)
+    id = send(ann, server, {"/g/a": "/g/a"})
+    shown = halfway(ann, id)
+    assert ann("send.deleteManifest", manifestId=shown["manifestId"]) is None
+    assert ann("send.deleteDestination", destinationId=shown["destinationId"]) is None
+    server.jetstream.configure(rate=0)
+    assert until(ann, id, "complete")["manifestId"] == shown["manifestId"]
+    assert server.jetstream_peer.read("/g/a") == DATA
+    number = int(shown["manifestId"])
+    assert server.jetstream.backend.database.row("SELECT 1 FROM manifests WHERE id=?", number) is None
+
+
+@pytest.mark.parametrize(
+    ("mappings", "folder", "words"),
+    [
+        ({"/../x": "/e/a"}, "", "leads out"),
+        ({"/x": "/e/a"}, "/../..", "leads out"),
+        ({"/away/x": "/e/a"}, "", "leads out"),
+        ({"/folder": "/e/a"}, "", "a folder is there"),
+        ({"/": "/e/a"}, "", "a folder is there"),
+        ({"/file/x": "/e/a"}, "", "ot a directory|xists"),
+    ],
+)
+def test_what_cannot_be_placed(
+    server: LocalServer, ann: Api, tmp_path: Path, mappings: Dict[str, str], folder: str, words: str
+) -> None:
+    server.jetstream.write("/e/a", b"e")
+    peer = server.jetstream_peer
+    peer.write("/folder/file")
+    peer.write("/file", b"stays")
+    link = os.path.join(peer.root, "away")
+    os.symlink(tmp_path, link)
+    try:
+        id = send(ann, server, mappings, destinationPath=folder)
+        done = ann("send.waitForTransfer", transferId=id)
+    finally:
+        os.unlink(link)
+    assert done["status"] == "error"
+    assert re.search(words, done["errorMessage"]), done["errorMessage"]
+    assert list(tmp_path.iterdir()) == []
+    assert peer.read("/file") == b"stays"
+
+
+def test_a_source_that_changed(server: LocalServer, ann: Api) -> None:
+    server.jetstream.write("/c/a", b"old")
+    server.jetstream.write("/c/b", b"old")
+    manifests = [ann.manifest_of({"/c/x": f"/c/{name}"})["manifestId"] for name in "ab"]
+    server.jetstream.write("/c/a", b"longer")
+    os.unlink(os.path.join(server.jetstream.root, "c", "b"))
+    to = ann.destination(server.jetstream_peer)
+    for manifest, path in zip(manifests, ("/c/a", "/c/b")):
+        id = ann("send.createTransfer", destinationId=to, manifestId=manifest)["transferId"]
+        done = ann("send.waitForTransfer", transferId=id)
+        assert (done["status"], path in done["errorMessage"]) == ("error", True)
+
+
+def test_what_cannot_be_created(server: LocalServer, ann: Api) -> None:
+    bad = ann.manifest_of({"/x": "/nowhere"})["manifestId"]
+    server.jetstream.write("/n/a")
+    good = ann.manifest_of({"/x": "/n/a"})["manifestId"]
+    to = ann.destination(server.jetstream_peer)
+    with pytest.raises(Refused) as refused:
+        ann("send.createTransfer", destinationId=to, manifestId=bad)
+    assert (refused.value.kind, refused.value.code) == ("InvalidState", -32005)
+    assert ann.kind("send.createTransfer", destinationId="0", manifestId=good) == "NotFound"
+    assert ann.kind("send.createTransfer", destinationId=to, manifestId="0") == "NotFound"
+    server.jetstream.configure(licensed=False)
+    with pytest.raises(Refused) as refused:
+        ann("send.createTransfer", destinationId=to, manifestId=good)
+    assert (refused.value.kind, refused.value.code) == ("NotLicensed", -32008)
+
+
+def pending(ann: Api, transfer: str, words: str) -> None:
+    """Wait until a destination says why it takes nothing in."""
+    deadline = time.monotonic() + 10
+    while True:
+        shown = ann("send.waitForTransfer", transferId=transfer, timeoutSeconds=0.02)
+        assert (shown["status"], shown["processing"]) == ("pending", True)
+        to = ann("send.getDestination", destinationId=shown["destinationId"])
+        if to["lastError"]:
+            assert words in to["lastError"]
+            assert to["numTransfersQueued"] == 1
+            return
+        assert time.monotonic() < deadline
+
+
+def test_receivers_that_take_nothing_in(server: LocalServer, ann: Api, far: Api) -> None:
+    server.jetstream.write("/t/a", b"t")
+    server.jetstream_peer.configure(licensed=False)
+    id = send(ann, server, {"/t/1": "/t/a"})
+    pending(ann, id, "licence")
+    assert far.later("setLicenseKey", key="any") is None
+    assert far("getServerInfo")["license"] == {"licensed": True}
+    until(ann, id, "complete")
+    key = {"publicKey": ann("getServerInfo")["publicKey"]}
+    assert far.later("recv.allowOnlyAuthorizedClients", onlyAuthorizedClientsAllowed=True) is None
+    id = send(ann, server, {"/t/2": "/t/a"})
+    pending(ann, id, "authorize")
+    assert far.later("recv.addAuthorizedClient", clientPublicKey=key) is None
+    until(ann, id, "complete")
+    assert far.later("recv.removeAuthorizedClient", clientPublicKey=key["publicKey"]) is None
+    assert far.later_kind("recv.removeAuthorizedClient", clientPublicKey=key) == "NotFound"
+    assert far.later("recv.allowOnlyAuthorizedClients", onlyAuthorizedClientsAllowed=False) is None
+
+
+def test_a_destination_that_comes_later(server: LocalServer, ann: Api, tmp_path: Path) -> None:
+    server.jetstream.write("/l/a", b"late")
+    with LocalServer(tmp_path) as other:
+        port = other.jetstream.port
+    to = ann("send.createDestination", destinationAddress="localhost", destinationPort=port)["destinationId"]
+    manifest = ann.manifest_of({"/l/a": "/l/a"})["manifestId"]
+    id = ann("send.createTransfer", destinationId=to, manifestId=manifest)["transferId"]
+    pending(ann, id, "no server")
+    # Others are not held up.
+    until(ann, send(ann, server, {"/l/b": "/l/a"}), "complete")
+    with LocalServer(tmp_path, jetstream={"port": port}) as other:
+        until(ann, id, "complete")
+        assert other.jetstream.read("/l/a") == b"late"
+    assert ann("send.getDestination", destinationId=to)["lastError"] is None
+
+
+@pytest.mark.parametrize("after", ["continue", "suspend"])
+def test_a_restart_in_mid_copy(tmp_path: Path, after: str) -> None:
+    slow = {**OPTIONS["jetstream"], "rate": 1 << 20}
+    with LocalServer(tmp_path, jetstream=slow, jetstream_peer=OPTIONS["jetstream_peer"]) as server:
+        server.jetstream.write("/in/0", b"small")
+        server.jetstream.write("/in/a", DATA)
+        peer_port = server.jetstream_peer.port
+        ann = Api(server.jetstream, "ann")
+        id = send(ann, server, {"/out": "/in"})
+        before = halfway(ann, id, 400)
+        waiter = Api(server.jetstream, "ann")
+        thread = threading.Thread(target=wait_out, args=(waiter, id))
+        thread.start()
+        server_id = ann("getServerInfo")["serverId"]
+    began = time.monotonic()
+    thread.join(20)
+    assert time.monotonic() - began < 10
+    assert not thread.is_alive()
+    options: Dict[str, Any] = {
+        "jetstream": {**OPTIONS["jetstream"], "after_restart": after},
+        "jetstream_peer": {**OPTIONS["jetstream_peer"], "port": peer_port},
+    }
+    with LocalServer(tmp_path, **options) as server:
+        assert ann.cookie
+        again = Api(server.jetstream)
+        again.cookie = ann.cookie
+        assert again.kind("send.getTransfers") == "NotAuthenticated"
+        again("auth", user="ann", password="a-secret")
+        assert again("getServerInfo")["serverId"] != server_id
+        if after == "suspend":
+            shown = again("send.getTransfer", transferId=id)
+            assert (shown["status"], shown["processing"]) == ("suspended", False)
+            assert shown["blocksAcked"] >= before["blocksAcked"]
+            again("send.resumeTransfer", transferId=id)
+        done = again("send.waitForTransfer", transferId=id)
+        assert (done["status"], done["blocksAcked"]) == ("complete", done["totalBlocks"])
+        # Nearly nothing was sent twice.
+        assert done["blocksRetransmitted"] < before["blocksAcked"]
+        assert server.jetstream_peer.read("/out/a") == DATA
+        assert os.listdir(server.jetstream_peer.backend.staging) == []
+
+
+def test_a_receiver_that_lost_its_half_gets_it_again(tmp_path: Path) -> None:
+    with LocalServer(tmp_path, **OPTIONS) as server:
+        server.jetstream.write("/in/a", DATA)
+        server.jetstream.configure(rate=1 << 20)
+        ann = Api(server.jetstream, "ann")
+        id = send(ann, server, {"/out": "/in/a"})
+        halfway(ann, id, 400)
+        ann("send.suspendTransfer", transferId=id)
+        staging = server.jetstream_peer.backend.staging
+        [name] = os.listdir(staging)
+        os.truncate(os.path.join(staging, name), 1000)
+        server.jetstream.configure(rate=0)
+        ann("send.resumeTransfer", transferId=id)
+        done = ann("send.waitForTransfer", transferId=id)
+        assert (done["status"], done["blocksAcked"]) == ("complete", 4096)
+        assert done["blocksRetransmitted"] >= 390
+        assert server.jetstream_peer.read("/out") == DATA
+
+
+def test_nothing_is_left_running() -> None:
+    before = set(threading.enumerate())
+    with LocalServer(**OPTIONS) as server:
+        server.jetstream.write("/in/a", DATA)
+        server.jetstream.configure(rate=1000, request_delay=60.0)
+        ann = Api(server.jetstream, "ann")
+        halfway(ann, send(ann, server, {"/out": "/in/a"}))
+        for _ in range(3):
+            ann("lsAsync", path="/")
+        began = time.monotonic()
+    assert time.monotonic() - began < 5
+    assert set(threading.enumerate()) <= before
