@@ -6,6 +6,7 @@ A service that joins adds one module with one class; what it cannot do it declar
 from typing import Any, List
 
 from filesender_service import FileSender
+from jetstream_service import JetStream
 from nrp_service import Nrp
 from perseus_service import Perseus
 from smartfile_service import SmartFile
@@ -29,7 +30,7 @@ CAPABILITIES = (
 )
 
 
-SERVICES: List[Any] = [FileSender, SmartFile, Nrp, Perseus]
+SERVICES: List[Any] = [FileSender, SmartFile, Nrp, Perseus, JetStream]
 
 
 def matrix() -> str:

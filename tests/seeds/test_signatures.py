@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Callable, Dict, List, Tuple
 
+import jetstream_rows
 import nrp_rows
 import perseus_rows
 import pytest
@@ -133,6 +134,7 @@ SERVICES: Dict[str, List[Row]] = {
     "smartfile": SMARTFILE,
     "nrp": nrp_rows.NRP,
     "perseus": perseus_rows.PERSEUS,
+    "jetstream": jetstream_rows.JETSTREAM,
 }
 
 _URL = "http://127.0.0.1:1"
@@ -153,6 +155,7 @@ ATTRIBUTES = [
     ("GuestAuth", filesender.GuestAuth("v", "s", "c"), "csrf_token", "c"),
     *nrp_rows.ATTRIBUTES,
     *perseus_rows.ATTRIBUTES,
+    *jetstream_rows.ATTRIBUTES,
 ]
 
 #: (module, name): types that the pages link to, and what ``smartxfer`` itself offers.
@@ -180,12 +183,14 @@ NAMES = [
     (sync, "SyncClient"),
     *nrp_rows.NAMES,
     *perseus_rows.NAMES,
+    *jetstream_rows.NAMES,
     *[
         (smartxfer, name)
         for name in (
             "BasicClient",
             "FileSenderClient",
             "GuestAuth",
+            "JetStream",
             "OAuthClient",
             "PerseusClient",
             "RepositoryClient",
@@ -332,12 +337,16 @@ def test_calling_a_client_is_get() -> None:
     ("table", "rows", "owner"),
     [
         pytest.param(table, rows, owner, id=name)
-        for table, rows in ((nrp_rows, nrp_rows.NRP), (perseus_rows, perseus_rows.PERSEUS))
+        for table, rows in (
+            (nrp_rows, nrp_rows.NRP),
+            (perseus_rows, perseus_rows.PERSEUS),
+            (jetstream_rows, jetstream_rows.JETSTREAM),
+        )
         for owner, name in table.OWNERS.items()
     ],
 )
 def test_no_method_was_forgotten(table: Any, rows: List[Row], owner: Any) -> None:
-    """As above, for each class of the clients of NRP and Perseus."""
+    """As above, for each class of the clients of NRP, Perseus and JetStream."""
     attributes = {"draft_records", "names"}
     public = {name for name in dir(owner) if not name.startswith("_")} - attributes
     named = [row.name.partition(".") for row in rows]
@@ -350,7 +359,9 @@ def test_no_method_was_forgotten(table: Any, rows: List[Row], owner: Any) -> Non
     ("method", "by_place", "by_name"),
     [
         pytest.param(method, by_place, by_name, id=f"{method.__name__}-{number}")
-        for number, (method, by_place, by_name) in enumerate([*nrp_rows.FORMS, *perseus_rows.FORMS])
+        for number, (method, by_place, by_name) in enumerate(
+            [*nrp_rows.FORMS, *perseus_rows.FORMS, *jetstream_rows.FORMS]
+        )
     ],
 )
 def test_every_form_of_the_references_is_taken(

@@ -1,0 +1,169 @@
+"""Ctrl-C and kill -9 of a client that waits for a transfer; the same program again: F22, F23."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+from jetstream_stage import MIB, Stage, again, noise, on, until
+
+pytestmark = pytest.mark.slow
+
+DATA = noise(8 * MIB)
+FILES = {f"/run/{number}.bin": DATA[number * MIB : (number + 1) * MIB] for number in range(8)}
+
+#: What users write; the exit code is that of an interrupted program.
+_PROGRAM = """
+import sys
+from smartxfer.jetstream import JetStream
+to, *paths = sys.argv[1:]
+try:
+    with JetStream().api() as api:
+        print(api.send_files(paths, to, timeout=60).transfer_id)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+Process = Any
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("server")) as stage:
+        for path, data in FILES.items():
+            stage.site.write(path, data)
+        yield stage
+
+
+@pytest.fixture
+def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+    server.site.configure(rate=8 * MIB)
+    with again(server, tmp_path) as stage:
+        yield stage
+    server.site.configure(rate=0)
+
+
+@pytest.fixture
+def program(stage: Stage) -> Iterator[Callable[..., Process]]:
+    """``program(*paths)``: a client at work in a process of its own."""
+    running: List[Process] = []
+
+    def start(*paths: str) -> Process:
+        command = [sys.executable, "-c", _PROGRAM, stage.to, *paths]
+        search = os.pathsep.join(filter(None, sys.path))
+        environment: Dict[str, str] = {**os.environ, **stage.site.env, "PYTHONPATH": search}
+        running.append(
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def _finish(process: Process) -> str:
+    printed, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    return str(printed.strip())
+
+
+def _interrupt(process: Process) -> None:
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert time.monotonic() - sent < 2
+
+
+def _kill(process: Process) -> None:
+    process.kill()
+    process.communicate(timeout=20)
+
+
+_ENDS = pytest.mark.parametrize("end", [_interrupt, _kill], ids=["SIGINT", "SIGKILL"])
+
+
+def _empty(stage: Stage) -> None:
+    """Nothing has arrived yet."""
+    for path in stage.peer.files():
+        os.unlink(stage.peer.stored_path(path))
+
+
+@_ENDS
+def test_f23_while_it_waits(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+    """The transfer goes on alone, and a re-run waits for that one: broken by a second transfer."""
+    _empty(stage)
+    before = len(stage.held("transfers")), len(stage.held("manifests"))
+    process = program("/run")
+    until(lambda: stage.peer.files() or process.poll() is not None, "the first file")
+    end(process)
+    assert 0 < len(stage.peer.files()) < len(FILES)
+    id = _finish(program("/run"))
+    assert [int(id)] == stage.held("transfers")[before[0] :]
+    assert len(stage.held("manifests")) == before[1] + 1
+    assert {path: stage.peer.read(path) for path in stage.peer.files()} == FILES
+    assert stage.count(on("send.createTransfer")) == 1
+
+
+@_ENDS
+def test_f23_then_suspended(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+    """Somebody suspended it meanwhile: the re-run resumes it."""
+    _empty(stage)
+    before = len(stage.held("transfers"))
+    process = program("/run")
+    until(lambda: stage.peer.files() or process.poll() is not None, "the first file")
+    end(process)
+    with stage.client() as other:
+        [transfer] = other.send.getTransfers()[before:]
+        other.send.suspendTransfer(transfer)
+    assert _finish(program("/run")) == transfer.transfer_id
+    assert {path: stage.peer.read(path) for path in stage.peer.files()} == FILES
+
+
+def test_f23_over_meanwhile(stage: Stage, program: Callable[..., Process]) -> None:
+    """It was done when the re-run came: that one looks at the files anew."""
+    _empty(stage)
+    process = program("/run")
+    until(lambda: stage.peer.files() or process.poll() is not None, "the first file")
+    _kill(process)
+    stage.site.configure(rate=0)
+    until(lambda: len(stage.peer.files()) == len(FILES), "the end")
+    stage.site.write("/run/0.bin", b"changed since")
+    try:
+        _finish(program("/run"))
+        assert stage.peer.read("/run/0.bin") == b"changed since"
+    finally:
+        stage.site.write("/run/0.bin", FILES["/run/0.bin"])
+
+
+STEPS = ["auth", "send.createDestination", "send.createManifest", "send.waitForManifest", "send.waitForTransfer"]
+POINTS = [(method, effect, _kill) for method in STEPS for effect in ("stall", "no-answer")]
+POINTS += [("send.createTransfer", "no-answer", _kill), ("auth", "stall", _interrupt), ("send.waitForTransfer", "stall", _interrupt)]
+
+
+@pytest.mark.parametrize(("method", "effect", "end"), POINTS)
+def test_f23_beside_every_answer(
+    stage: Stage, program: Callable[..., Process], method: str, effect: str, end: Any
+) -> None:
+    """Wherever the end comes: the re-run is right, and there is one transfer."""
+    stage.site.configure(rate=0)
+    _empty(stage)
+    before = len(stage.held("transfers"))
+    held = stage.fault(on(method), effect)
+    process = program("/run/1.bin")
+    assert held.wait(20)
+    end(process)
+    stage.server.clear_faults()
+    _finish(program("/run/1.bin"))
+    assert stage.peer.files() == {"/1.bin": MIB}
+    # Done meanwhile, and sent anew; or begun, and nobody was told of it.
+    ended = 2 if method in ("send.waitForTransfer", "send.createTransfer") else 1
+    assert 1 <= len(stage.held("transfers")) - before <= ended

@@ -1,0 +1,222 @@
+"""Names that want to be elsewhere, in what is sent and in what a server lists: F28."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import posixpath
+from pathlib import Path
+from typing import Any, Dict, Iterator, Set
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jetstream_stage import DATA, Stage, again, lying, result, until
+
+from smartxfer.errors import SmartxferError, TaskFailed, UsageError
+from smartxfer.jetstream import JetStream
+from smartxfer.jetstream.sending import mappings_of
+
+HOSTILE = [
+    "../x",
+    "/../x",
+    "/../../../x",
+    "/a/../../b",
+    "/a/../b",
+    "..",
+    "/..",
+    "/",
+    ".",
+    "//x",
+    "//../x",
+    "/./x",
+    "a\\..\\..\\b",
+    "C:\\x",
+    "C:/x",
+    "/etc/passwd",
+    "/~/x",
+    "~",
+    "/CON",
+    "/x.",
+    "/x ",
+    "/\u202ex",
+    "/e\u0301",
+    "/\u00e9",
+    "/line\nbreak",
+    "/" + "n" * 300,
+    "/" + "d/" * 2000 + "x",
+    "/%2e%2e/x",
+    "/..%2fx",
+    "/\ud800x",
+    "/link/x",
+    "/link",
+    "/linked.txt",
+    "/loop/x",
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A receiver whose root lies deep, beside what is not its own."""
+    home = tmp_path_factory.mktemp("receiver")
+    root, other = home / "a" / "b" / "root", home / "other"
+    root.mkdir(parents=True)
+    other.mkdir()
+    (other / "mine.txt").write_bytes(b"mine")
+    (root / "link").symlink_to(other)
+    (root / "linked.txt").symlink_to(other / "mine.txt")
+    (root / "loop").symlink_to(root / "loop")
+    with Stage(tmp_path_factory.mktemp("server"), peer={"root": str(root)}) as stage:
+        stage.site.write("/a.bin", DATA)
+        for name, target in (("link", other), ("linked.txt", other / "mine.txt")):
+            (Path(stage.site.root) / name).symlink_to(target)
+        stage.home = home  # type: ignore[attr-defined]
+        yield stage
+
+
+@pytest.fixture
+def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+    with again(server, tmp_path) as stage:
+        yield stage
+
+
+def _outside(stage: Any) -> Dict[str, bytes]:
+    """Everything beside the receiver's root, and what it holds."""
+    found = {}
+    for folder, _, names in os.walk(stage.home):
+        if "/root" not in folder[len(str(stage.home)) :]:
+            for name in names:
+                path = Path(folder) / name
+                found[str(path)] = path.read_bytes()
+    above = [path for path in Path(stage.home).parent.iterdir() if path.name != "receiver0"]
+    for path in above:
+        found[str(path)] = b""
+    return found
+
+
+def _inside(stage: Any) -> Set[str]:
+    """The files below the receiver's root; what a link leads to is none."""
+    return {str(path) for path in Path(stage.peer.root).rglob("*") if path.is_file() and not path.is_symlink()}
+
+
+def _data(stage: Stage) -> Set[str]:
+    """The names beside the root that either server keeps its data in."""
+    return {path.name for path in Path(stage.server.data).rglob("*") if "root" not in path.parts}
+
+
+@pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name)[:20])
+@pytest.mark.parametrize("where", ["mapping", "folder"])
+def test_f28_a_destination(stage: Stage, name: str, where: str) -> None:
+    """It arrives below the receiver's root, or it is said why not; the next transfer is at work again."""
+    outside, data = _outside(stage), _data(stage)
+    api = stage.client()
+    mappings = {name: "/a.bin"} if where == "mapping" else {"/a.bin": "/a.bin"}
+    folder = name if where == "folder" else None
+    before = _inside(stage)
+    try:
+        manifest = api.send.waitForManifest(api.send.createManifest(mappings), timeout=20)
+        ended = manifest
+        if manifest.status == "complete":
+            sent = api.send.createTransfer(stage.destination(api), manifest, destinationPath=folder)
+            ended = api.send.waitForTransfer(sent, timeout=20)
+    except SmartxferError as error:
+        assert not isinstance(error, TaskFailed)
+        assert _inside(stage) == before
+    else:
+        assert ended.status in ("complete", "error")
+        assert (ended.status == "error") == bool(ended.error_message)
+        if ended.status == "error":
+            assert _inside(stage) == before
+    until(lambda: _data(stage) == data, "the end of what was staged")
+    assert _outside(stage) == outside
+    assert stage.client().send_files([("/a.bin", "/good.bin")], stage.to, timeout=20).status == "complete"
+
+
+@pytest.mark.parametrize(
+    "source", ["/../a.bin", "../../etc/passwd", "/..", "/link/mine.txt", "/linked.txt", "/missing", "/\nx", "C:\\x"]
+)
+def test_f28_a_source(stage: Any, source: str) -> None:
+    """What lies outside of the sender's root is not sent."""
+    before, manifests = _inside(stage), stage.held("manifests")
+    with pytest.raises(TaskFailed) as caught:
+        stage.client().send_files([(source, "/stolen.txt")], stage.to, timeout=20)
+    assert caught.value.task.error_message
+    assert _inside(stage) == before
+    assert stage.held("manifests") == manifests, "cleared away"
+
+
+@pytest.mark.parametrize("path", ["/..", "/../..", "..", "/link", "/link/mine.txt", "/a.bin/.."])
+def test_f28_what_is_listed_and_removed(stage: Any, path: str) -> None:
+    api = stage.client()
+    outside = _outside(stage)
+    for step in (api.ls, api.du, api.mkfile, lambda path: api.mv("/a.bin", path + "/x")):
+        with pytest.raises(SmartxferError):
+            step(path)
+    with contextlib.suppress(SmartxferError):
+        api.mkdir(path)  # what is there already, and a link is, stays what it is
+    if not path.startswith("/link"):
+        with pytest.raises(SmartxferError):
+            api.rm(path)
+    assert _outside(stage) == outside
+    assert stage.site.read("/a.bin") == DATA
+
+
+# -- what a server lists --------------------------------------------------------------------------------------
+
+LISTED = [
+    "..",
+    ".",
+    "/..",
+    "/x/..",
+    "/x/.",
+    "/x/../",
+    "x\\..",
+    "C:\\..",
+    "/",
+    "//",
+    "\\",
+    "C:",
+    "/x/~",
+    "/x/\u202e",
+    "/x/CON",
+    "/x/a\nb",
+]
+
+
+def _stays(name: str, into: str = "/into") -> None:
+    """What a source is called over there lies in the folder it is sent into, or is refused before anything is sent."""
+    try:
+        mappings = mappings_of([name], into)
+    except UsageError:
+        return
+    for destination in mappings:
+        # The far server may be one that takes either separator.
+        plain = posixpath.normpath(destination.replace("\\", "/"))
+        assert plain.startswith(into + "/"), destination
+
+
+@pytest.mark.parametrize("name", LISTED, ids=repr)
+def test_f28_what_a_server_lists_is_sent_into_the_folder(name: str) -> None:
+    """Broken by a last name that leads upwards."""
+    _stays(name)
+
+
+@given(st.lists(st.sampled_from(["/", "\\", ".", "..", "a", ":", "C", " ", "~", "\0", "\n", "\u202e"]), min_size=1).map("".join))
+def test_f28_any_source_is_sent_into_the_folder(name: str) -> None:
+    _stays(name)
+
+
+def test_f28_two_that_become_one() -> None:
+    with pytest.raises(UsageError, match="two sources"):
+        mappings_of(["/x/a.bin", "/y\\a.bin"])
+
+
+def test_f28_a_hostile_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names from a server are told as they are, and nothing is done with them here."""
+    monkeypatch.chdir(tmp_path)
+    entries = [{"name": name, "path": name, "type": "file", "size": 1} for name in HOSTILE]
+    answers: Dict[str, Any] = {"lsAsync": {"requestId": 1}, "getRequestResult": [result(entries)]}
+    with lying(answers) as server, JetStream().api(server.url) as api:
+        found = api.ls("/")
+    assert [entry["name"] for entry in found] == HOSTILE
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,308 @@
+"""Passwords, tokens and the session: where they go, and where they are never seen: F31, F44."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import stat
+from pathlib import Path
+from typing import Any, Iterator, List
+
+import pytest
+from jetstream_stage import DATA, INFO, Polling, Stage, again, lying, on, task
+from rawserver import Peer, RawServer, Request, answering
+from test_perseus_secrets import _kept, _logged, _told
+
+from smartxfer.errors import RedirectRefused, SmartxferError
+from smartxfer.jetstream import API, JetStream
+from smartxfer.transport import RetryPolicy
+
+PASSWORD = "marked-password of a user & 0123456789"
+TOKEN_PASSWORD = "marked-passphrase=of+a%token"
+#: What is said of any token that the server makes; the tests add its own text.
+SECRETS = [PASSWORD, TOKEN_PASSWORD]
+#: One that nobody made.
+TOKEN = "MARKED.TOKEN.TOLD"
+POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("server"), users={"ann": PASSWORD}) as stage:
+        stage.site.write("/a.bin", DATA)
+        yield stage
+
+
+@pytest.fixture
+def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+    with again(server, tmp_path) as stage:
+        yield stage
+
+
+def _check(where: str, text: str, secrets: List[str]) -> None:
+    """None of them, nor as they stand in an address or in JSON."""
+    from urllib.parse import quote, quote_plus
+
+    for secret in secrets:
+        for form in {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}:
+            at = text.find(form)
+            assert at < 0, f"a secret in {where}: ...{text[max(0, at - 200) : at + len(form) + 20]}..."
+
+
+# -- F31: redirects -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def thief() -> Iterator[RawServer]:
+    """Another origin, which would answer everything."""
+
+    def reply(request: Request, peer: Peer) -> None:
+        peer.answer(200, b'{"jsonrpc": "2.0", "id": 1, "result": null}', "Content-Type: application/json")
+
+    with RawServer(answering(reply)) as server:
+        yield server
+
+
+STEPS = ["getServerInfo", "auth", "send.getTransfers", "send.createManifest", "authToken", "send.deleteManifest"]
+
+
+@pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("method", STEPS)
+def test_f31_no_call_goes_elsewhere(stage: Stage, thief: RawServer, method: str, code: int) -> None:
+    """Broken by a POST that turns into a GET, by a cookie, a password or a token that another origin sees."""
+    owner = stage.client()
+    token = owner.send.createSharedToken(stage.manifest(owner), password=TOKEN_PASSWORD)
+    fault = stage.fault(on(method), f"redirect {thief.url}/jsonrpc {code}")
+    api = stage.api()
+    with pytest.raises(RedirectRefused, match=re.escape(thief.url)) as caught:
+        api.connect()
+        api.send.getTransfers()
+        api.send.deleteManifest(api.send.createManifest({"/a": "/a.bin"}))
+        api.login_token(token, TOKEN_PASSWORD)
+    assert (fault.fired, thief.requests) == (1, [])
+    _check("the error", _told(caught.value), [*SECRETS, token.token])
+
+
+def test_f31_leaving_is_not_redirected_either(stage: Stage, thief: RawServer) -> None:
+    fault = stage.fault("DELETE /jsonrpc", f"redirect {thief.url}/jsonrpc 307")
+    stage.client().close()
+    assert (fault.fired, thief.requests) == (1, [])
+
+
+def test_f31_within_the_server(stage: Stage) -> None:
+    """Not even there: what is called is another address."""
+    fault = stage.fault(INFO, f"redirect {stage.url}/jsonrpc/ 308")
+    with pytest.raises(RedirectRefused):
+        stage.client()
+    assert fault.fired == 1
+
+
+def test_f31_two_servers_on_one_host(stage: Stage) -> None:
+    """A jar tells no ports apart: broken by the session of one that is shown to the other."""
+    told: Any = []
+    api = stage.client()
+    api.send.getTransfers()
+    with lying({}, told) as other:
+        with JetStream().api(other.url, session=api.session) as second:
+            second.server.echo("x")
+        third = JetStream().api(other.url)
+        third.connect()
+        third.close()
+    cookies = [one.headers.get("cookie", "") for one in told]
+    mine = [head.get("cookie", "") for head in stage.heads("POST /jsonrpc")]
+    assert len({cookie for cookie in mine if cookie}) == 1
+    assert not set(cookies) & {cookie for cookie in mine if cookie}
+    assert PASSWORD not in "".join(request.body.decode() for request in other.requests)
+
+
+def test_f31_nothing_in_headers_or_addresses(stage: Stage, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords and tokens go in the body, once; netrc's go nowhere by themselves."""
+    netrc = home / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login bob password of-another-service\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    api = stage.client()
+    token = api.send.createSharedToken(stage.manifest(api), password=TOKEN_PASSWORD)
+    stage.api(user=None, password=None).login_token(token, TOKEN_PASSWORD)
+    shown = repr(stage.heads("* *")) + repr(stage.targets("* *"))
+    _check("a header", shown, [*SECRETS, token.token, "of-another-service"])
+    assert "authorization" not in shown.lower()
+    assert set(stage.targets("POST *")) == {"/jsonrpc"}
+
+
+# -- F44: every fault, every logger at DEBUG ------------------------------------------------------------------
+
+ALWAYS = [
+    "status 400 body=json:no",
+    "status 401",
+    "status 403 body=html",
+    "status 407",
+    "status 429 retry-after=86400",
+    "status 500",
+    "status 502",
+    "status 503 retry-after=0",
+    "status 200 body=html",
+    "status 200 body=empty",
+    "redirect /elsewhere",
+    "redirect http://127.0.0.1:1{target} 307",
+    "redirect http://[bad{target}",
+    "reset-before",
+    "stall",
+    "lose-answer",
+    "no-answer",
+    "truncate 5",
+    "no-length close truncate 5",
+    "flip 3",
+    "extra-byte",
+    "reset-after-sent 5",
+    "flip-in 20",
+]
+CALLS = ["auth", "authToken", "send.createSharedToken", "createAPIToken", "send.createTransfer"]
+
+
+def _run(api: API, stage: Stage, tokens: List[str]) -> List[BaseException]:
+    """Log in, share, log in by what was shared, send; the errors.
+
+    :param tokens: gets every token that was made.
+    """
+
+    def share() -> None:
+        tokens.append(api.share(["/a.bin"], password=TOKEN_PASSWORD, limit=9).token.token)
+
+    def token() -> None:
+        tokens.append(api.server.createAPIToken("of a test", password=TOKEN_PASSWORD).token)
+
+    steps: List[Any] = [
+        api.connect,
+        share,
+        token,
+        lambda: api.send_files(["/a.bin"], stage.to, timeout=5),
+        lambda: api.send.getSharedTokens(),
+        lambda: api.login_token(tokens[0] if tokens else "NO.SUCH.TOKEN", TOKEN_PASSWORD),
+        lambda: api.send.getManifests(),
+        lambda: api.server.auth("ann", PASSWORD + "!"),
+    ]
+    errors: List[BaseException] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+    return errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("effect", ALWAYS)
+@pytest.mark.parametrize("method", CALLS)
+def test_f44_whatever_goes_wrong(stage: Stage, log: Any, home: Path, method: str, effect: str) -> None:
+    """Broken by a body, an answer or a link that is shown as it is."""
+    fault = stage.fault(on(method), effect)
+    api = stage.api(retry=POLICY, timeout=0.3, clock=Polling())
+    tokens: List[str] = []
+    errors = _run(api, stage, tokens)
+    secrets = SECRETS + tokens
+    assert (fault.fired, len(tokens) > 0, errors != []) == (1, True, True)
+    assert [error for error in errors if not isinstance(error, SmartxferError)] == []
+    _check("an error", "\n".join(map(_told, errors)), secrets)
+    _check("the log", _logged(log.records), secrets)
+    _check("a file", _kept(home), secrets)
+    shown = [api, api.explain_credentials(), api.session, api.server, api.send, api._login, api._rpc]
+    _check("a repr", repr(shown), secrets)
+    for journal in (home / "state").rglob("*.json"):
+        assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+
+
+def test_f44_what_a_prompt_shows(stage: Stage, log: Any) -> None:
+    """Tokens and links are handed out, not shown in passing."""
+    api = stage.client()
+    share = api.share(["/a.bin"], password=TOKEN_PASSWORD)
+    token = api.server.createAPIToken(password=TOKEN_PASSWORD)
+    secrets = [*SECRETS, share.token.token, token.token]
+    _check("a repr", repr([share.token, token, api.send.getSharedTokens(), api.server.getAPITokens(), api]), secrets)
+    assert share.link.endswith("token=" + share.token.token)
+    with JetStream.from_uri(share.link.replace("?", "?user=1&"), password=TOKEN_PASSWORD) as guest:
+        assert guest.send.getManifests()[0].owner == ""
+        _check("a repr", repr([guest, guest.explain_credentials()]), secrets)
+    with pytest.raises(SmartxferError) as caught:
+        JetStream.from_uri(share.link, password="not-" + TOKEN_PASSWORD)
+    _check("an error", _told(caught.value), secrets)
+    _check("the log", _logged(log.records), secrets)
+
+
+@pytest.mark.parametrize("link", ["jetstream://127.0.0.1/upload?token={}", "http://127.0.0.1/?token={}",
+                                  "jetstream:///download?token={}", "jetstream://127.0.0.1:x/download?token={}"])  # fmt: skip
+def test_f44_a_link_that_is_none(link: str) -> None:
+    """Broken by a message that quotes it whole."""
+    token = "MARKED.TOKEN.OFALINK"
+    with pytest.raises(SmartxferError) as caught:
+        JetStream.from_uri(link.format(token))
+    _check("an error", _told(caught.value).replace(f"JetStream.from_uri({link!r}", ""), [token])
+    with pytest.raises(SmartxferError) as caught:
+        JetStream().api(link.format(token))
+    _check("an error", str(caught.value), [token])
+
+
+def test_f44_a_server_that_repeats_what_it_was_told(log: Any) -> None:
+    """Messages, words and structures of errors that quote the call."""
+
+    def repeat(told: Any) -> Any:
+        said = json.dumps(told.params)
+        error = {"code": -32002, "message": f"no: {said} {PASSWORD}", "data": {"type": PASSWORD, PASSWORD: [said]}}
+        return {"jsonrpc": "2.0", "id": told.id, "error": error}
+
+    answers = {"auth": [repeat], "authToken": [repeat], "send.waitForTransfer": task("7", PASSWORD, False)}
+    errors: List[BaseException] = []
+    with lying(answers) as server, JetStream().api(server.url) as api:
+        for step in (
+            lambda: api.server.auth("ann", PASSWORD),
+            lambda: api.server.authToken(TOKEN, TOKEN_PASSWORD),
+        ):
+            with pytest.raises(SmartxferError) as caught:
+                step()
+            errors.append(caught.value)
+    secrets = [*SECRETS, TOKEN]
+    _check("an error", "\n".join(map(_told, errors)), secrets)
+    _check("the log", _logged(log.records), secrets)
+
+
+@pytest.mark.parametrize("before", range(270, 301, 5))
+def test_f44_a_message_that_is_cut(before: int) -> None:
+    """Broken by a cut that leaves the first half of a password."""
+    error = {"code": -32002, "message": "x" * before + PASSWORD}
+    with lying({"auth": [lambda told: {"jsonrpc": "2.0", "id": told.id, "error": error}]}) as server:
+        with JetStream().api(server.url) as api, pytest.raises(SmartxferError) as caught:
+            api.server.auth("ann", PASSWORD)
+    _check("an error", str(caught.value), [PASSWORD[:8]])
+
+
+def test_f44_an_answer_that_is_no_json(log: Any) -> None:
+    """Broken by an excerpt of it that begins with the token."""
+    said = b'{"token": "MARKED.TOKEN.CUT", "result": '
+    with lying({"send.createSharedToken": [lambda told: said]}) as server, JetStream().api(server.url) as api:
+        with pytest.raises(SmartxferError) as caught:
+            api.send.createSharedToken("1")
+    _check("an error", _told(caught.value), ["MARKED.TOKEN.CUT"])
+    _check("the log", _logged(log.records), ["MARKED.TOKEN.CUT"])
+
+
+def test_f44_a_failure_that_names_the_token(log: Any) -> None:
+    """In a structure that says why it failed."""
+    told = {"manifestId": "1", "status": "error", "processing": False, "errorMessage": f"{PASSWORD} {TOKEN_PASSWORD}"}
+    with lying({"send.createManifest": told, "send.waitForManifest": told}) as server:
+        with JetStream().api(server.url) as api:
+            api.server.auth("ann", PASSWORD)
+            api.server.authToken("x.y.z", TOKEN_PASSWORD)
+            with pytest.raises(SmartxferError) as caught:
+                api.share(["/a.bin"])
+    _check("a message", f"{caught.value} {_logged(log.records)}", SECRETS)
+
+
+def test_f44_the_marks_would_be_seen(log: Any) -> None:
+    """The look-out itself: what is not masked, it finds."""
+    unmasked = "unmasked" + PASSWORD[::-1]
+    logging.getLogger("somebody.else").debug("password %s", unmasked)
+    with pytest.raises(AssertionError, match="a secret in the log"):
+        _check("the log", _logged(log.records), [unmasked])
+    with pytest.raises(AssertionError, match="a secret in an error"):
+        _check("an error", _told(ValueError(PASSWORD)), SECRETS)

@@ -1,0 +1,334 @@
+"""Servers of JetStream that are not there yet, break off, or say no or later: F01, F02, F08 to F11."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from jetstream_stage import ALL, DATA, ERRORS, INFO, Polling, Stage, Told, again, lying, on
+from rawserver import refused_port
+from stage import waits
+
+from smartxfer.errors import (
+    AuthError,
+    BadRequest,
+    ClientError,
+    Conflict,
+    Forbidden,
+    HTTPError,
+    NetworkError,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    ServerError,
+    TooLarge,
+    Unsupported,
+)
+from smartxfer.jetstream import JetStream
+from smartxfer.local import LocalServer
+from smartxfer.transport import RetryPolicy
+
+LIST = on("send.getTransfers")
+CREATE = on("send.createManifest")
+MAPPINGS = {"/a.bin": "/a.bin"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("server")) as stage:
+        stage.site.write("/a.bin", DATA)
+        yield stage
+
+
+@pytest.fixture
+def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+    with again(server, tmp_path) as stage:
+        yield stage
+
+
+def made(stage: Stage) -> int:
+    """How many manifests there are."""
+    return len(stage.held("manifests"))
+
+
+# -- F01, F02: no connection, or a broken one -----------------------------------------------------------------
+
+
+class _Starting(Polling):
+    """Starts a server while the client waits for the second time."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(wait2=self._start)
+        self.port = port
+        self.server: Any = None
+
+    def _start(self) -> None:
+        self.server = LocalServer(jetstream={"port": self.port, "auth_required": False}).start()
+
+
+def test_f01_refused_then_up(log: Any) -> None:
+    with refused_port() as port:
+        pass
+    clock = _Starting(port)
+    policy = RetryPolicy()
+    try:
+        with JetStream().api("127.0.0.1", port, retry=policy, clock=clock) as api:
+            assert api.send.getTransfers() == []
+    finally:
+        if clock.server is not None:
+            clock.server.stop()
+    assert clock.waits == [0.5, 1.0]
+    assert max(clock.waits) <= policy.backoff_cap
+    assert len(waits(log.records)) == 2
+    assert clock.server.jetstream.count(INFO) == 1
+
+
+@pytest.mark.parametrize("first", ["connect", "getTransfers", "createManifest", "send_files"])
+def test_f01_refused_for_good(first: str) -> None:
+    """Broken by a seventh try, or by an OutcomeUnknown of what was never sent."""
+    clock = Polling()
+    with refused_port() as port:
+        api = JetStream().api("127.0.0.1", port, clock=clock, retry=RetryPolicy(backoff=0.01))
+        steps: Any = {
+            "connect": api.connect,
+            "getTransfers": api.send.getTransfers,
+            "createManifest": lambda: api.send.createManifest(MAPPINGS),
+            "send_files": lambda: api.send_files(["/a.bin"], "127.0.0.1"),
+        }
+        with pytest.raises(NetworkError, match=f"127.0.0.1:{port}/jsonrpc") as caught:
+            steps[first]()
+        assert type(caught.value) is NetworkError
+        assert not caught.value.acted_on
+        api.close()
+    if first != "send_files":  # an operation waits on an event of its own
+        assert len(clock.waits) == 5
+
+
+@pytest.mark.parametrize("match", [INFO, on("auth"), LIST, on("send.waitForManifest"), on("lsAsync")])
+def test_f02_reset_before_the_answer_once(stage: Stage, match: str) -> None:
+    fault = stage.fault(match, "reset-before")
+    api = stage.client()
+    manifest = stage.manifest(api)
+    api.send.getTransfers()
+    api.ls("/")
+    assert (fault.fired, manifest.status, stage.count(match)) == (1, "complete", 2)
+
+
+def test_f02_reset_always(stage: Stage) -> None:
+    api = stage.client()
+    fault = stage.fault(LIST, "reset-before", times=6)
+    with pytest.raises(NetworkError, match=f"POST {stage.url}/jsonrpc") as caught:
+        api.send.getTransfers()
+    assert fault.fired == 6
+    assert pickle.loads(pickle.dumps(caught.value)).args == caught.value.args
+    assert api.send.getTransfers() is not None, "the client can be used again"
+
+
+def test_f02_what_creates_is_not_tried_for_ever(stage: Stage) -> None:
+    """Reset before it acted, each time: the client cannot know, and says so."""
+    before = made(stage)
+    api = stage.client()
+    fault = stage.fault(CREATE, "reset-before", times=2)
+    with pytest.raises(OutcomeUnknown, match="may exist"):
+        api.send.createManifest(MAPPINGS)
+    assert (fault.fired, stage.count(CREATE), made(stage)) == (2, 2, before)
+
+
+# -- F08: failures that pass ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [500, 502, 504])
+@pytest.mark.parametrize("times", [1, 5])
+def test_f08_passing_failures(stage: Stage, code: int, times: int) -> None:
+    api = stage.client()
+    fault = stage.fault(LIST, f"status {code}", times=times)
+    api.send.getTransfers()
+    assert (fault.fired, stage.count(LIST, 200)) == (times, 1)
+
+
+def test_f08_six_times(stage: Stage) -> None:
+    """Broken by a seventh try, or by an error that does not say what the server said."""
+    api = stage.client()
+    fault = stage.fault(LIST, "status 500 body=json:disk_is_gone", times=6)
+    with pytest.raises(ServerError, match="disk_is_gone") as caught:
+        api.send.getTransfers()
+    assert (fault.fired, caught.value.status, caught.value.method) == (6, 500, "POST")
+    assert caught.value.url == f"{stage.url}/jsonrpc"
+
+
+def test_f08_a_failure_of_its_own_is_not_repeated(stage: Stage) -> None:
+    before = made(stage)
+    api = stage.client()
+    fault = stage.fault(CREATE, "status 500 body=json:disk_is_gone")
+    with pytest.raises(ServerError, match="disk_is_gone"):
+        api.send.createManifest(MAPPINGS)
+    assert (fault.fired, stage.count(CREATE), made(stage)) == (1, 1, before)
+
+
+@pytest.mark.parametrize("code", [502, 504])
+def test_f08_a_gateway_that_does_not_know(stage: Stage, code: int) -> None:
+    """Once: the same id again.  Twice: nobody knows."""
+    before = made(stage)
+    api = stage.client()
+    fault = stage.fault(CREATE, f"status {code}")
+    api.send.createManifest(MAPPINGS)
+    assert (fault.fired, stage.count(CREATE), made(stage)) == (1, 2, before + 1)
+    stage.fault(CREATE, f"status {code}", times=2)
+    with pytest.raises(OutcomeUnknown):
+        api.send.createManifest(MAPPINGS)
+    assert (stage.count(CREATE), made(stage)) == (4, before + 1)
+
+
+# -- F09, F10: later ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("match", [LIST, CREATE], ids=["list", "create"])
+@pytest.mark.parametrize("code", [429, 503])
+def test_f09_turned_away_twice(stage: Stage, match: str, code: int) -> None:
+    """Broken by an own measure, or by a call that is not repeated though the server did not act on it."""
+    before = made(stage)
+    clock = Polling()
+    api = stage.client(clock=clock, retry=RetryPolicy())
+    fault = stage.fault(match, f"status {code} retry-after=7", times=2)
+    api.send.getTransfers()
+    api.send.createManifest(MAPPINGS)
+    assert (clock.waits, fault.fired, made(stage)) == ([7.0, 7.0], 2, before + 1)
+
+
+def test_f09_at_the_first_contact(stage: Stage) -> None:
+    clock = Polling()
+    fault = stage.fault(INFO, "status 503 retry-after=2", times=3)
+    stage.client(clock=clock, retry=RetryPolicy())
+    assert (clock.waits, fault.fired) == ([2.0, 2.0, 2.0], 3)
+
+
+ASKED = {
+    "date+3": (2.0, 4.0),
+    "date-60": (0.0, 0.0),
+    "soon": (0.0, 0.5),
+    "-5": (0.0, 0.5),
+    "1.5": (1.5, 1.5),
+    "0": (0.0, 0.0),
+}
+
+
+@pytest.mark.parametrize("value", ASKED)
+@pytest.mark.parametrize("match", [LIST, CREATE], ids=["list", "create"])
+def test_f10_every_way_of_saying_so(stage: Stage, value: str, match: str) -> None:
+    """A date, a past one, garbage, a fraction."""
+    clock = Polling()
+    api = stage.client(clock=clock, retry=RetryPolicy())
+    stage.fault(match, f"status 429 retry-after={value}")
+    api.send.getTransfers()
+    api.send.createManifest(MAPPINGS)
+    [wait] = clock.waits
+    least, most = ASKED[value]
+    assert least <= wait <= most
+
+
+@pytest.mark.parametrize("match", [LIST, CREATE], ids=["list", "create"])
+@pytest.mark.parametrize(("code", "kind"), [(429, RateLimited), (503, ServerError)])
+def test_f10_a_day(stage: Stage, match: str, code: int, kind: Any) -> None:
+    """Broken by a wait without a cap: the clock would have slept a day."""
+    clock = Polling()
+    api = stage.client(clock=clock, retry=RetryPolicy())
+    stage.fault(match, f"status {code} retry-after=86400")
+    with pytest.raises(kind, match="86400") as caught:
+        api.send.getTransfers() if match == LIST else api.send.createManifest(MAPPINGS)
+    error: Any = caught.value
+    assert (error.retry_after, error.status, clock.waits) == (86400, code, [])
+
+
+# -- F11: no --------------------------------------------------------------------------------------------------
+
+SAYS_NO = [
+    (400, BadRequest),
+    (401, AuthError),
+    (403, Forbidden),
+    (404, NotFound),
+    (405, ClientError),
+    (407, ClientError),
+    (409, Conflict),
+    (413, TooLarge),
+    (415, ClientError),
+    (422, BadRequest),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), SAYS_NO)
+@pytest.mark.parametrize("match", [LIST, CREATE], ids=["list", "create"])
+def test_f11_no_of_http(stage: Stage, match: str, code: int, kind: Any) -> None:
+    """Broken by a repeat."""
+    before = made(stage)
+    api = stage.client()
+    fault = stage.fault(match, f"status {code}", times=1)
+    with pytest.raises(kind) as caught:
+        api.send.getTransfers() if match == LIST else api.send.createManifest(MAPPINGS)
+    assert (fault.fired, caught.value.status, stage.count(match)) == (1, code, 1)
+    assert (made(stage), stage.count(on("auth"))) == (before, 1)
+    assert isinstance(pickle.loads(pickle.dumps(caught.value)), kind)
+
+
+KINDS = {
+    "ParseError": BadRequest,
+    "InvalidRequest": BadRequest,
+    "MethodNotFound": Unsupported,
+    "InvalidParams": BadRequest,
+    "InternalError": ServerError,
+    "NotAuthenticated": AuthError,
+    "AuthenticationFailed": AuthError,
+    "PermissionDenied": Forbidden,
+    "NotFound": NotFound,
+    "InvalidState": Conflict,
+    "ApiVersion": Unsupported,
+    "NotLicensed": Forbidden,
+}
+
+
+def _refusing(word: str, **more: Any) -> Any:
+    error = {"code": ERRORS[word], "message": "it says why", **more}
+    return [lambda told: {"jsonrpc": "2.0", "id": told.id, "error": error}]
+
+
+@pytest.mark.parametrize("data", [{"data": {"type": ""}}, {"data": None}, {}], ids=["empty", "null", "none"])
+@pytest.mark.parametrize("word", KINDS)
+def test_f11_no_of_the_binding(word: str, data: Any) -> None:
+    """Each code, whether or not its word comes with it; not repeated, but that a new login is tried once."""
+    told: Any = []
+    with lying({"send.getTransfer": _refusing(word, **data)}, told) as server:
+        with JetStream().api(server.url, user="ann", password="a-password") as api:
+            with pytest.raises(KINDS[word], match=f"send.getTransfer: {word}: it says why") as caught:
+                api.send.getTransfer("1")
+    error = pickle.loads(pickle.dumps(caught.value))
+    assert (type(error), error.code, error.message) == (KINDS[word], word, "it says why")
+    tries = [call.method for call in told].count("send.getTransfer")
+    assert tries == (2 if word == "NotAuthenticated" else 1)
+
+
+@pytest.mark.parametrize("code", [-32099, 7, 10**30])
+def test_f11_a_code_of_a_later_release(code: int) -> None:
+    def refuse(told: Told) -> Any:
+        return {"jsonrpc": "2.0", "id": told.id, "error": {"code": code, "message": "new", "data": {"type": "TooShy"}}}
+
+    with lying({"send.getTransfers": [refuse]}) as server, JetStream().api(server.url) as api:
+        with pytest.raises(HTTPError, match="TooShy: new") as caught:
+            api.send.getTransfers()
+    assert caught.value.code == "TooShy"
+
+
+def test_f11_a_session_that_is_gone_is_opened_once_more(stage: Stage) -> None:
+    before = made(stage)
+    api = stage.client()
+    stage.lose_sessions()
+    api.send.createManifest(MAPPINGS)
+    assert (stage.count(on("auth")), stage.count(CREATE)) == (2, 2)
+    assert made(stage) == before + 1
+
+
+def test_f11_a_login_that_is_refused_is_not_repeated(stage: Stage) -> None:
+    with pytest.raises(AuthError) as caught:
+        stage.client(password="not-the-password")
+    assert (caught.value.code, stage.count(on("auth"))) == ("AuthenticationFailed", 1)
+    assert stage.count(ALL) == 2
