@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["delta", "filesender", "nrp", "perseus", "smartfile"]
+NAMES = ["delta", "filesender", "jetstream", "nrp", "perseus", "smartfile"]
 
 
 def main() -> int:

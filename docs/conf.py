@@ -73,7 +73,7 @@ import os, tempfile
 _home = tempfile.TemporaryDirectory()
 os.environ["HOME"] = _home.name
 os.environ["SMARTXFER_STATE_DIR"] = os.path.join(_home.name, "state")
-_ours = ("FILESENDER_", "SMARTFILE_", "NRP_", "PERSEUS_", "LETTRIA_")
+_ours = ("FILESENDER_", "SMARTFILE_", "NRP_", "PERSEUS_", "LETTRIA_", "JETSTREAM_")
 for _name in list(os.environ):
     if _name.upper().startswith(_ours) or _name.upper().endswith("_PROXY"):
         del os.environ[_name]
@@ -112,6 +112,9 @@ _pages = {
     "canned": "filesender",
     "smartfile": "smartfile",
     "perseus": "perseus",
+    "jetstream": "jetstream",
+    "jsonrpc": "jetstream",
+    "bridge": "jetstream",
     "delta": "smartfile",
 }
 

@@ -236,3 +236,24 @@ def test_perseus_upload_repairs(server: LocalServer, tmp_path: Path) -> None:
     notes.write_bytes(b"never sent")
     assert "notes.txt, sent" in run("perseus_upload.py", "--repair", str(notes), env=server.env)
     assert stuck not in [record["id"] for record in site.records()]
+
+
+def test_jetstream_send(server: LocalServer) -> None:
+    near, far = server.jetstream, server.jetstream_peer
+    content = os.urandom(300_007)
+    near.write("/run1/deep/reads.bin", content)
+    near.write("/notes.txt", b"a,b\n")
+    to = server.env["JETSTREAM_PEER_HOST"]
+    out = run("jetstream_send.py", "--into", "/in", to, "/run1", "/notes.txt", env=server.env)
+    assert "is complete: 300011 bytes" in out
+    assert far.read("/in/run1/deep/reads.bin") == content
+    assert far.files() == {"/in/notes.txt": 4, "/in/run1/deep/reads.bin": 300_007}
+
+
+def test_jetstream_send_without_what_it_should(server: LocalServer) -> None:
+    to = server.env["JETSTREAM_PEER_HOST"]
+    process = start("jetstream_send.py", to, "/not-there", env=server.env)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "/not-there" in err
+    assert "Traceback" not in err

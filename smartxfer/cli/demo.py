@@ -10,6 +10,7 @@ import click
 
 from smartxfer.cli.demo_files import Plan, make_files, parse_size
 from smartxfer.cli.demo_filesender import SITE, filesender_row
+from smartxfer.cli.demo_jetstream import jetstream_row
 from smartxfer.cli.demo_nrp import NRP_SITE, nrp_row
 from smartxfer.cli.demo_perseus import perseus_row
 from smartxfer.cli.demo_smartfile import smartfile_row
@@ -31,6 +32,7 @@ _SERVICES: Dict[str, RowOf] = {
     "SmartFile": smartfile_row,
     "NRP": nrp_row,
     "Perseus": perseus_row,
+    "JetStream": jetstream_row,
 }
 
 
@@ -55,7 +57,7 @@ def demo(
     FILE may be a directory.  Without any, files that are awkward to send are generated.  On the way an
     upload is interrupted once and gone on with, the connection is broken once for each service, and a file
     that changed is sent again as a delta, by a service that has them.  Perseus has no downloads: what it
-    stored is compared.  Nothing is left behind.
+    stored is compared.  JetStream's files go from one server to another and back.  Nothing is left behind.
 
     The exit code is 6 when a file came back changed.
     """

@@ -19,6 +19,8 @@ _PYTHON = {
     "smartfile": "from smartxfer.smartfile import BasicClient; api = BasicClient()",
     "nrp": "from smartxfer.nrp import get_client; client = get_client()",
     "perseus": "from smartxfer import PerseusClient; client = PerseusClient()",
+    "jetstream": "from smartxfer.jetstream import JetStream; api = JetStream().api(); api.connect()",
+    "jetstream_peer": "import os; far = os.environ['JETSTREAM_PEER_HOST']",
 }
 
 
@@ -94,6 +96,20 @@ def _given(**options: Optional[str]) -> Dict[str, str]:
     help="Port of Perseus.  Default: any free one.",
 )
 @click.option(
+    "--jetstream-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port of JetStream.  Default: any free one.",
+)
+@click.option(
+    "--jetstream-peer-port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port of the JetStream that it sends to.  Default: any free one.",
+)
+@click.option(
     "--perseus-s3-endpoint",
     metavar="URL",
     callback=_address,
@@ -121,6 +137,8 @@ def serve(
     smartfile_port: int,
     nrp_port: int,
     perseus_port: int,
+    jetstream_port: int,
+    jetstream_peer_port: int,
     perseus_s3_endpoint: Optional[str],
     perseus_s3_bucket: Optional[str],
     perseus_s3_key: Optional[str],
@@ -140,6 +158,8 @@ def serve(
         filesender={"port": filesender_port, "server_name": filesender_server_name},
         smartfile={"port": smartfile_port},
         nrp={"port": nrp_port},
+        jetstream={"port": jetstream_port},
+        jetstream_peer={"port": jetstream_peer_port},
         perseus={
             "port": perseus_port,
             **_given(

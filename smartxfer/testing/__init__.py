@@ -12,7 +12,7 @@ and ask for the fixture of a service; scripts that read their settings from the 
         my_script.send_report(client)
         assert server.filesender.transfers()[0]["status"] == "available"
 
-The services' fixtures are ``filesender``, ``smartfile`` and ``nrp``.
+The services' fixtures are ``filesender``, ``smartfile``, ``nrp``, ``perseus`` and ``jetstream``.
 
 **Canned answers**, for tests of single calls, by the client's method::
 

@@ -15,7 +15,8 @@ first use (limits, configuration) is answered as well, so that a case works on i
 
 The answers of SmartFile are in :data:`SMARTFILE_CASES`: ``canned.load("stat", service="smartfile")``;
 those of NRP repositories are in :data:`NRP_CASES`: ``canned.load("files.upload", service="nrp")``;
-those of Perseus are in :data:`PERSEUS_CASES`: ``canned.load("file.upload_file", service="perseus")``.
+those of Perseus are in :data:`PERSEUS_CASES`: ``canned.load("file.upload_file", service="perseus")``;
+those of JetStream are in :data:`JETSTREAM_CASES`: ``canned.load("send_files", service="jetstream")``.
 """
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, Union
@@ -25,6 +26,7 @@ import responses
 
 from smartxfer.errors import UsageError
 from smartxfer.testing import canned_filesender as filesender
+from smartxfer.testing import canned_jetstream as jetstream
 from smartxfer.testing import canned_nrp as nrp
 from smartxfer.testing import canned_perseus as perseus
 from smartxfer.testing import canned_smartfile as smartfile
@@ -32,6 +34,8 @@ from smartxfer.testing import canned_smartfile as smartfile
 __all__ = [
     "BASE_URL",
     "CASES",
+    "JETSTREAM_CASES",
+    "JETSTREAM_URL",
     "NRP_CASES",
     "NRP_URL",
     "PERSEUS_CASES",
@@ -50,6 +54,8 @@ SMARTFILE_URL = smartfile.BASE_URL
 NRP_URL = nrp.BASE_URL
 #: Address of the Perseus service that the canned answers stand for.
 PERSEUS_URL = perseus.BASE_URL
+#: Address of the JetStream server that the canned answers stand for.
+JETSTREAM_URL = jetstream.BASE_URL
 
 #: FileSender's methods and cases, and what is answered: HTTP method, path, and keywords of ``responses.add``
 #: or a callback.
@@ -60,12 +66,16 @@ SMARTFILE_CASES: Mapping[Tuple[str, str], List[smartfile.Reply]] = smartfile.CAS
 NRP_CASES: Mapping[Tuple[str, str], List[nrp.Reply]] = nrp.CASES
 #: Perseus's methods (``file.upload_file``, ``post``) and cases, and what is answered, likewise.
 PERSEUS_CASES: Mapping[Tuple[str, str], List[perseus.Reply]] = perseus.CASES
+#: JetStream's methods (``send.createManifest``, ``server.lsAsync``, ``send_files``) and cases, likewise;
+#: ``send_files`` has a case ``"suspended"`` besides.
+JETSTREAM_CASES: Mapping[Tuple[str, str], List[jetstream.Reply]] = jetstream.CASES
 
 _SERVICES: Mapping[str, Any] = {
     "filesender": filesender,
     "smartfile": smartfile,
     "nrp": nrp,
     "perseus": perseus,
+    "jetstream": jetstream,
 }
 
 
@@ -101,12 +111,13 @@ def load(
     :param case: ``"default"`` or ``"failure"``.
     :param base_url: address of the site, without a trailing slash; None for the service's address here.
     :param mock: a ``RequestsMock``; None for the one of ``@responses.activate``.
-    :param service: ``"filesender"``, ``"smartfile"``, ``"nrp"`` or ``"perseus"``.
+    :param service: ``"filesender"``, ``"smartfile"``, ``"nrp"``, ``"perseus"`` or ``"jetstream"``.
     :return: what was loaded, with facts to compare with.
     :raises UsageError: there is no such service, method or case.
 
     Source: FileSender protocol, sections 2.1, 4, 5, 6, 8 and 10; SmartFile protocol, sections 3 to 5;
-    NRP / Invenio protocol, sections 1 to 5; Perseus protocol, sections A.3 to A.8.
+    NRP / Invenio protocol, sections 1 to 5; Perseus protocol, sections A.3 to A.8; JetStream protocol,
+    sections 5, 6 and 9.
     """
     if service not in _SERVICES:
         raise UsageError(f"no canned answers of {service!r}; there are {', '.join(_SERVICES)}")

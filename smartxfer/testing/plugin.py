@@ -9,15 +9,18 @@ from typing import Iterator, NamedTuple
 
 import pytest
 
-from smartxfer import BasicClient, FileSenderClient, PerseusClient, RepositoryClient, UserAuth
+from smartxfer import BasicClient, FileSenderClient, JetStream, PerseusClient, RepositoryClient, UserAuth
+from smartxfer.jetstream import API
 from smartxfer.local import LocalServer
 
 __all__ = [
     "LocalFileSender",
+    "LocalJetStream",
     "LocalNRP",
     "LocalPerseus",
     "LocalSmartFile",
     "filesender",
+    "jetstream",
     "nrp",
     "perseus",
     "smartfile",
@@ -50,6 +53,13 @@ class LocalPerseus(NamedTuple):
     """A client, and the server that it talks to."""
 
     client: PerseusClient
+    server: LocalServer
+
+
+class LocalJetStream(NamedTuple):
+    """A connection that is logged in, and the server at its other end; a second one is there to send to."""
+
+    api: API
     server: LocalServer
 
 
@@ -131,6 +141,26 @@ def perseus(
     site = smartxfer_server.perseus
     with _faults_ending(smartxfer_server), PerseusClient(site.url, api_key=site.api_key) as client:
         yield LocalPerseus(client, smartxfer_server)
+
+
+@pytest.fixture
+def jetstream(
+    smartxfer_server: LocalServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[LocalJetStream]:
+    """A JetStream connection, logged in, and the server: ``api, server = jetstream``.
+
+    For the time of the test the variables JETSTREAM_API_* name the server, and JETSTREAM_PEER_HOST the
+    second one, ``server.jetstream_peer`` (child processes included); nothing is resumed from before, and no
+    proxy stands between.  Faults end with the test, as with ``filesender``; files and transfers stay for the
+    tests that follow: give each test a directory of its own.
+    """
+    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    site = smartxfer_server.jetstream
+    made = JetStream().api(site.host, site.port, user=site.user, password=site.password)
+    with _faults_ending(smartxfer_server), made as api:
+        yield LocalJetStream(api, smartxfer_server)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from typing import Any, Dict, List
 import pytest
 
 from smartxfer.cli.demo_files import Plan, differences, make_files
+from smartxfer.cli.demo_jetstream import jetstream_row
 from smartxfer.cli.demo_nrp import NRP_SITE, nrp_row
 from smartxfer.cli.demo_perseus import perseus_row
 from smartxfer.cli.demo_table import Row, as_json, as_table
@@ -47,7 +48,7 @@ def number(cell: str) -> int:
 def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> None:
     done = run("demo", "--size", "2M")
     assert done.exit_code == 0, done.err
-    row, second, third, fourth = rows_of(done.out)
+    row, second, third, fourth, fifth = rows_of(done.out)
     assert list(row) == [
         "service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "saved", "verified"
     ]  # fmt: skip
@@ -56,7 +57,8 @@ def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> 
     assert (second["service"], second["files"], second["verified"]) == ("SmartFile", "7", "sha256")
     assert (third["service"], third["files"], third["verified"]) == ("NRP", "7", "sha256")
     assert (fourth["service"], fourth["files"], fourth["verified"]) == ("Perseus", "7", "sha256")
-    assert second["bytes"] == third["bytes"] == fourth["bytes"] == row["bytes"]
+    assert (fifth["service"], fifth["files"], fifth["verified"]) == ("JetStream", "7", "sha256")
+    assert second["bytes"] == third["bytes"] == fourth["bytes"] == fifth["bytes"] == row["bytes"]
     assert int(second["retries"]) == 1
     # A hundredth changed; the signature and the blocks that it lies in travel as well.
     assert number(second["saved"]) >= (2 << 20) * 9 // 10
@@ -65,6 +67,11 @@ def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> 
     # The broken PUT was repeated; the second run sent nothing.
     assert (int(fourth["retries"]), fourth["resumed"], fourth["MB/s down"]) == (1, fourth["bytes"], "-")
     assert "7 of 7 are known by their SHA-256" in done.err
+    # A call whose answer was lost was repeated, and a transfer that was suspended went on.
+    assert (int(fifth["retries"]), fifth["saved"]) == (1, "-")
+    assert number(fifth["resumed"]) >= (2 << 20) // 4
+    assert "suspended on purpose" in done.err
+    assert "createTransfer was asked for 2 times, with one id; transfers made: 1" in done.err
     # A part has 5 MiB at least: there is no half of one to go on from.
     assert third["resumed"] == "0"
     assert int(row["bytes"].replace(",", "")) > 2 << 20
@@ -114,7 +121,7 @@ def test_files_too_short_to_break(run: Any, tmp_path: Path, content: bytes) -> N
     path.write_bytes(content)
     done = run("demo", str(path))
     assert done.exit_code == 0, done.err
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256"] * 4
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256"] * 5
     assert "did not take effect" not in done.err
     assert path.read_bytes() == content
 
@@ -122,7 +129,7 @@ def test_files_too_short_to_break(run: Any, tmp_path: Path, content: bytes) -> N
 def test_a_corrupted_download_differs(run: Any) -> None:
     done = run("demo", "--size", "1M", "--fault", "filesender GET /download.php* flip 1000 times=1")
     assert done.exit_code == 6
-    assert [row["verified"] for row in rows_of(done.out)] == ["DIFFERS", "sha256", "sha256", "sha256"]
+    assert [row["verified"] for row in rows_of(done.out)] == ["DIFFERS", *["sha256"] * 4]
     assert "came back changed" in done.err
 
 
@@ -145,14 +152,14 @@ def test_a_refused_upload_of_the_second_service(run: Any) -> None:
     fault = "smartfile POST /api/2/path/data/* status 403 body=json:no times=always"
     done = run("demo", "--size", "1M", "--fault", fault)
     assert done.exit_code == 7  # seven files failed
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "FAILED", "sha256", "sha256"]
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "FAILED", *["sha256"] * 3]
 
 
 def test_files_corrupted_on_their_way_through_the_second_service(run: Any) -> None:
     fault = "smartfile GET /api/2/path/data/demo/large.bin/ flip 300000"
     done = run("demo", "--size", "1M", "--fault", fault)
     assert done.exit_code == 6
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "DIFFERS", "sha256", "sha256"]
+    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "DIFFERS", *["sha256"] * 3]
     assert "SmartFile: large.bin came back changed" in done.err
 
 
@@ -161,7 +168,13 @@ def test_a_refused_record_of_the_third_service(run: Any) -> None:
         "demo", "--size", "1M", "--fault", "nrp POST /api/records status 403 body=json:no times=always"
     )
     assert done.exit_code == 4
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "sha256", "FAILED", "sha256"]
+    assert [row["verified"] for row in rows_of(done.out)] == [
+        "sha256",
+        "sha256",
+        "FAILED",
+        "sha256",
+        "sha256",
+    ]
 
 
 def test_files_corrupted_on_their_way_through_the_third_service(run: Any) -> None:
@@ -169,7 +182,13 @@ def test_files_corrupted_on_their_way_through_the_third_service(run: Any) -> Non
     fault = "nrp GET /api/records/*/files/large.bin/content flip 300000 times=always"
     done = run("demo", "--size", "1M", "--fault", fault)
     assert done.exit_code in (6, 7)
-    assert [row["verified"] for row in rows_of(done.out)] == ["sha256", "sha256", "FAILED", "sha256"]
+    assert [row["verified"] for row in rows_of(done.out)] == [
+        "sha256",
+        "sha256",
+        "FAILED",
+        "sha256",
+        "sha256",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +207,36 @@ def test_a_failure_of_the_fourth_service(fault: str, code: int, tmp_path: Path) 
         with pytest.raises(SmartxferError) as caught:
             perseus_row(server, Plan.of([path], tmp_path / "out"), str)
     assert code_of(caught.value) == code
+
+
+def test_a_failure_of_the_fifth_service(tmp_path: Path) -> None:
+    path = tmp_path / "large.bin"
+    path.write_bytes(os.urandom(20_000))
+    (tmp_path / "out").mkdir()
+    with LocalServer(jetstream={"licensed": False}) as server:
+        with pytest.raises(SmartxferError) as caught:
+            jetstream_row(server, Plan.of([path], tmp_path / "out"), str)
+    assert code_of(caught.value) == 4
+
+
+def test_a_file_that_the_fifth_service_spoilt(tmp_path: Path) -> None:
+    """What came back is compared, not what was sent."""
+    (tmp_path / "in").mkdir()
+    for name in ("a b.txt", "ø.txt"):
+        (tmp_path / "in" / name).write_bytes(b"x" * 1000)
+    (tmp_path / "out").mkdir()
+    with LocalServer() as server:
+        far = server.jetstream_peer
+
+        def said(line: str) -> None:
+            if "sends the files back" in line:
+                far.write("/demo/in/ø.txt", b"y" * 1000)
+
+        row = jetstream_row(server, Plan.of([tmp_path / "in"], tmp_path / "out"), said)
+        assert server.unfired() == []
+        assert row.bytes == 2000 == sum(far.files().values())
+    # Too little to be suspended on its way.
+    assert (row.verified, row.differing, row.resumed, row.retries) == ("DIFFERS", ["in/ø.txt"], 0, 1)
 
 
 def test_contents_that_are_twice_there(tmp_path: Path) -> None:
@@ -216,7 +265,7 @@ def test_files_in_several_places_under_one_root(run: Any, tmp_path: Path) -> Non
         (tmp_path / folder / name).write_text(folder * 1000, encoding="utf-8")
     done = run("demo", str(tmp_path / "one" / "æ #1 50%.txt"), str(tmp_path / "two"))
     assert done.exit_code == 0, done.err
-    assert [(row["files"], row["verified"]) for row in rows_of(done.out)] == [("2", "sha256")] * 4
+    assert [(row["files"], row["verified"]) for row in rows_of(done.out)] == [("2", "sha256")] * 5
     assert "did not take effect" not in done.err
 
 
@@ -237,7 +286,7 @@ def test_json_is_a_line_for_each_service(launch: Any) -> None:
     running = launch("demo", "--size", "1M", "--json")
     out, _ = running.process.communicate(timeout=60)
     assert running.process.returncode == 0
-    first, second, third, fourth = map(json.loads, out.decode("utf-8").splitlines())
+    first, second, third, fourth, fifth = map(json.loads, out.decode("utf-8").splitlines())
     assert first["service"] == "FileSender"
     assert first["resumed"] > 0
     assert "saved" not in first
@@ -247,7 +296,9 @@ def test_json_is_a_line_for_each_service(launch: Any) -> None:
     assert (third["resumed"], third["retries"]) == (0, 1)
     assert "saved" not in third
     assert (fourth["service"], fourth["retries"], fourth["mb_s_down"]) == ("Perseus", 1, None)
-    for row in (first, second, third, fourth):
+    assert (fifth["service"], fifth["retries"]) == ("JetStream", 1)
+    assert fifth["resumed"] > 0
+    for row in (first, second, third, fourth, fifth):
         assert row["verified"] == "sha256"
         assert row["differing"] == []
 
@@ -288,6 +339,7 @@ def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
         ("SmartFile", "smartfile POST /api/2/path/data/*"),
         pytest.param("NRP", "nrp PUT /api/records/*/draft/files/*", marks=pytest.mark.slow),
         pytest.param("Perseus", "perseus PUT /storage/*", marks=pytest.mark.slow),
+        pytest.param("JetStream", "jetstream POST /jsonrpc/send.waitForTransfer", marks=pytest.mark.slow),
     ],
 )
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

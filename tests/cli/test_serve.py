@@ -14,6 +14,9 @@ import requests
 
 from smartxfer import FileSenderClient, UserAuth
 
+#: The last line that it prints.
+LAST = r"# python: .*JETSTREAM_PEER_HOST.*\n"
+
 
 def exports(text: str) -> Dict[str, str]:
     """The variables of the ``export`` lines, as a shell reads them."""
@@ -28,12 +31,14 @@ def exports(text: str) -> Dict[str, str]:
 
 def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     running = launch("serve")
-    text = running.wait_for(r"# python: .*PerseusClient.*\n")
+    text = running.wait_for(LAST)
     env = exports(text)
     assert set(env) == {
         "FILESENDER_BASE_URL", "FILESENDER_USERNAME", "FILESENDER_API_KEY",
         "SMARTFILE_API_URL", "SMARTFILE_API_KEY", "SMARTFILE_API_PASSWORD",
         "NRP_REPOSITORY_URL", "NRP_TOKEN", "PERSEUS_API_HOST", "PERSEUS_API_KEY",
+        "JETSTREAM_API_HOST", "JETSTREAM_API_PORT", "JETSTREAM_API_USER", "JETSTREAM_API_PASSWORD",
+        "JETSTREAM_PEER_HOST",
     }  # fmt: skip
     for name, value in env.items():
         monkeypatch.setenv(name, value)
@@ -54,6 +59,11 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
     exec(text.split("# python: ")[4].splitlines()[0], scope)
     with scope["client"] as perseus:
         assert perseus.file.upload_file(("a.txt", b"here"), wait=True).status == "uploaded"
+    exec(text.split("# python: ")[5].splitlines()[0], scope)
+    exec(text.split("# python: ")[6].splitlines()[0], scope)
+    with scope["api"] as api:
+        address, _, port = scope["far"].rpartition(":")
+        assert api.send.createDestination(address, int(port)).destination_port == int(port)
     # Pasted into a shell as it stands: nothing but assignments and comments.
     assert [line for line in text.splitlines() if not line.startswith(("export ", "# "))] == []
 
@@ -61,7 +71,7 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130), (signal.SIGHUP, 0)])
 def test_signals_end_it_soon_and_leave_nothing(launch: Any, tmp_path: Path, number: int, code: int) -> None:
     running = launch("serve")
-    running.wait_for(r"# python: .*PerseusClient.*\n")
+    running.wait_for(LAST)
     assert os.listdir(tmp_path / "tmp") != []
     ended, seconds, complaints = running.stop(number)
     assert ended == code
@@ -75,7 +85,7 @@ def test_export_file_is_private_and_stands_once_it_answers(launch: Any, tmp_path
     target.write_text("old", encoding="utf-8")
     target.chmod(0o644)
     running = launch("serve", "--export", str(target), "--data", str(tmp_path / "data"))
-    printed = exports(running.wait_for(r"# python: .*PerseusClient.*\n"))
+    printed = exports(running.wait_for(LAST))
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     assert exports(target.read_text("utf-8")) == printed
     answer = requests.get(printed["FILESENDER_BASE_URL"] + "/rest.php/info", timeout=10)
@@ -85,10 +95,10 @@ def test_export_file_is_private_and_stands_once_it_answers(launch: Any, tmp_path
 def test_data_survives_a_restart(launch: Any, tmp_path: Path) -> None:
     data = str(tmp_path / "data")
     first = launch("serve", "--data", data)
-    before = exports(first.wait_for(r"# python: .*PerseusClient.*\n"))
+    before = exports(first.wait_for(LAST))
     first.stop(signal.SIGTERM)
     second = launch("serve", "--data", data)
-    after = exports(second.wait_for(r"# python: .*PerseusClient.*\n"))
+    after = exports(second.wait_for(LAST))
     assert after["FILESENDER_API_KEY"] == before["FILESENDER_API_KEY"]
 
 
@@ -98,7 +108,7 @@ def test_faults_and_the_server_name_are_handed_on(launch: Any) -> None:
         "--fault", "filesender GET /rest.php/info status 503 body=json:undergoing_maintenance times=2",
         "--filesender-server-name", "files.example.org:8443",
     )  # fmt: skip
-    env = exports(running.wait_for(r"# python: .*PerseusClient.*\n"))
+    env = exports(running.wait_for(LAST))
     url = env["FILESENDER_BASE_URL"] + "/rest.php/info"
     statuses = [requests.get(url, timeout=10).status_code for _ in range(3)]
     assert statuses == [503, 503, 200]
@@ -137,8 +147,14 @@ def test_a_fault_that_is_not_understood(run: Any, tmp_path: Path, spec: str, sai
 
 def test_a_port_in_use(run: Any, launch: Any) -> None:
     running = launch("serve")
-    env = exports(running.wait_for(r"# python: .*PerseusClient.*\n"))
+    env = exports(running.wait_for(LAST))
     port = env["FILESENDER_BASE_URL"].rsplit(":", 1)[1]
     done = run("serve", "--filesender-port", port)
     assert done.exit_code == 2
     assert "cannot listen" in done.err
+    for option, number in (
+        ("--jetstream-port", env["JETSTREAM_API_PORT"]),
+        ("--jetstream-peer-port", env["JETSTREAM_PEER_HOST"].rsplit(":", 1)[1]),
+    ):
+        done = run("serve", option, number)
+        assert (done.exit_code, f"port {number}" in done.err) == (2, True)

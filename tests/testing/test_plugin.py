@@ -16,7 +16,7 @@ import sys
 
 import pytest
 
-from smartxfer import BasicClient, FileSenderClient, PerseusClient, RepositoryClient
+from smartxfer import BasicClient, FileSenderClient, JetStream, PerseusClient, RepositoryClient
 
 ADDRESSES = []
 
@@ -83,6 +83,22 @@ def test_the_environment_names_the_fourth_service_too(perseus):
         assert [file.name for file in client.file.find_files()] == ["a.bin"]
 
 
+def test_one_server_sends_to_another(jetstream):
+    api, server = jetstream
+    server.jetstream.write("/run1/a.bin", bytes(5000))
+    fault = server.fault("jetstream", "POST /jsonrpc/send.createTransfer", "lose-answer")
+    api.send_files("/run1", os.environ["JETSTREAM_PEER_HOST"])
+    assert fault.fired == 1
+    assert len(api.send.getTransfers()) == 1
+    assert server.jetstream_peer.read("/run1/a.bin") == bytes(5000)
+
+
+def test_the_environment_names_the_fifth_service_too(jetstream):
+    with JetStream().api() as api:
+        assert api.base_url == jetstream.server.jetstream.url
+        assert [entry["name"] for entry in api.ls("/run1")] == ["a.bin"]
+
+
 def test_a_fault_of_the_third_service_that_does_not_fire_fails_the_test(nrp):
     nrp.server.fault("nrp", "GET /nowhere", "reset-before")
 
@@ -117,6 +133,7 @@ def afterwards():
     assert "SMARTFILE_API_KEY" not in os.environ
     assert "NRP_TOKEN" not in os.environ
     assert "PERSEUS_API_KEY" not in os.environ
+    assert "JETSTREAM_API_HOST" not in os.environ
 """
 
 
@@ -135,7 +152,7 @@ def test_a_users_suite(tmp_path: Path) -> None:
     )
     lines = done.stdout.splitlines()
     assert done.returncode == 1, done.stdout + done.stderr
-    assert lines[-1].startswith("14 passed, 3 errors"), done.stdout
+    assert lines[-1].startswith("16 passed, 3 errors"), done.stdout
     errors = [line.partition("::")[2].partition(" ")[0] for line in lines if line.startswith("ERROR ")]
     assert errors == [
         "test_a_fault_of_the_third_service_that_does_not_fire_fails_the_test",

@@ -1,0 +1,29 @@
+"""Have one JetStream server send files of its own to another, and wait until they have arrived.
+
+    python jetstream_send.py files.example.org /data/run1 /data/notes.txt
+    python jetstream_send.py --into /incoming files.example.org:8886 /data/run1
+
+Paths are those that the server sees which this program is connected to: it carries no bytes itself.  After
+Ctrl-C, a crash or a broken line the same command goes on with the same transfer.  Server and login come from
+JETSTREAM_API_HOST, JETSTREAM_API_PORT, JETSTREAM_API_USER and JETSTREAM_API_PASSWORD; the address is that of
+`smartxfer jetstream-bridge`, or of `smartxfer serve`.
+"""
+
+import argparse
+import sys
+
+from smartxfer import JetStream, SmartxferError
+
+parser = argparse.ArgumentParser()
+parser.add_argument("to", help="host or host:port of the server that the files go to")
+parser.add_argument("files", nargs="+", help="files and directories of the server that sends")
+parser.add_argument("--into", default="/", help="directory of the far server")
+options = parser.parse_args()
+
+try:
+    with JetStream().api() as api:
+        transfer = api.send_files(options.files, options.to, into=options.into, progress="sending")
+except SmartxferError as error:
+    sys.exit(f"not complete: {error}")
+
+print(f"transfer {transfer.transfer_id} is {transfer.status}: {transfer.total_bytes} bytes")
