@@ -102,7 +102,7 @@ class Stand:
         """The far server."""
         return api.send.createDestination(self.far.host, self.far.port)
 
-    def slow(self, api: API, size: int = 1 << 20, rate: int = 200_000) -> Transfer:
+    def slow(self, api: API, size: int = 1 << 20, rate: int = 50_000) -> Transfer:
         """A transfer that has begun and will not end while a test runs."""
         self.near.configure(rate=rate)
         transfer = api.send.createTransfer(

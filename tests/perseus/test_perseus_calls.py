@@ -207,7 +207,7 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("body", "said"),
         [
-            ({"message": ["a is wrong", "b is too"], "error": "Bad Request"}, "a is wrong; b is too"),
+            ({"message": ["a is bad", "b is too"], "error": "Bad Request"}, "a is bad; b is too"),
             ({"message": "", "error": "Bad Request"}, "Bad Request"),
             ({"detail": "no such thing"}, "no such thing"),
             ({"msg": "nothing"}, "nothing"),
