@@ -74,8 +74,9 @@ def test_nothing_is_left_behind() -> None:
     assert held.recv(1) == b""
     idle.close()
     held.close()
-    assert set(threading.enumerate()) == threads
-    assert open_files() == descriptors
+    # Of what other tests have left, some may end meanwhile.
+    assert set(threading.enumerate()) <= threads
+    assert open_files() <= descriptors
     assert not os.path.exists(data)
     with pytest.raises(ConnectionRefusedError):
         site.bare("GET", "/rest.php/info")
@@ -85,7 +86,7 @@ def test_nothing_is_left_behind() -> None:
 def test_stopped_without_a_start(tmp_path: Path) -> None:
     descriptors = open_files()
     LocalServer(tmp_path / "data").stop()
-    assert open_files() == descriptors
+    assert open_files() <= descriptors
     assert (tmp_path / "data" / "filesender").is_dir()
 
 
