@@ -11,6 +11,7 @@ from smartxfer.nrp import get_client
 
 if TYPE_CHECKING:
     from smartxfer.local import LocalServer
+    from smartxfer.local.faults import Fault
 
 __all__ = ["NRP_SITE", "nrp_row"]
 
@@ -31,6 +32,8 @@ _RECORD = {
 _PART = 5 << 20
 #: The largest file is sent in about this many of them.
 _PIECES = 13
+#: With two parts under way at a time some are left to go on with.
+_WORKERS = 2
 _BREAK_AFTER = 256 << 10
 
 Say = Callable[[str], None]
@@ -45,8 +48,7 @@ def nrp_row(server: "LocalServer", plan: Plan, say: Say) -> Row:
     """
     site = server.nrp
     # An empty mapping: no proxy stands between a machine and itself.
-    # With two parts under way at a time some are left to go on with.
-    with get_client(site.url, token=site.token, proxies={}, max_workers=2) as client:
+    with get_client(site.url, token=site.token, proxies={}, max_workers=_WORKERS) as client:
         say(f"NRP: sending {len(plan.sources)} files, {plan.bytes:,} bytes, to a new record")
         began = time.monotonic()
         draft = client.records.create(_RECORD)
@@ -84,9 +86,10 @@ def _in_parts(client: Any, server: "LocalServer", draft: Any, name: str, path: P
     how: Dict[str, Any] = {"progress": "NRP up"}
     if count > 1:
         how.update(transfer_type="multipart", part_size=part_size)
-        half = _Acknowledged(server, f"{content}/*", count // 2)
+        held = min(_WORKERS, count - count // 2)
+        half = server.fault("nrp", f"{content}/*", "stall", times=held, after=count // 2)
         try:
-            return client.files.upload(draft, name, {}, path, cancel=half, **how)
+            return client.files.upload(draft, name, {}, path, cancel=_Held(half, held), **how)
         except Cancelled:
             say("NRP: interrupted half-way on purpose; the same call again goes on")
         content = f"{content}/{count}"
@@ -98,14 +101,13 @@ def _in_parts(client: Any, server: "LocalServer", draft: Any, name: str, path: P
     return client.files.upload(draft, name, {}, path, **how)
 
 
-class _Acknowledged:
-    """Cancels once the server has acknowledged a number of parts."""
+class _Held:
+    """Cancels once a fault holds every worker up: of the parts before it, all answers have come by then."""
 
-    def __init__(self, server: "LocalServer", match: str, count: int) -> None:
-        self._site = server.nrp
-        self._match = match
-        self._count = count
+    def __init__(self, fault: "Fault", workers: int) -> None:
+        self._fault = fault
+        self._workers = workers
 
     def is_set(self) -> bool:
         """Whether it is time to stop."""
-        return bool(self._site.count(self._match, status=200) >= self._count)
+        return self._fault.fired >= self._workers
