@@ -2,7 +2,7 @@
 
 import shlex
 import threading
-from typing import Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 from urllib.parse import urlsplit
 
 import click
@@ -47,6 +47,20 @@ def _given(**options: Optional[str]) -> Dict[str, str]:
     return {}
 
 
+def _port(service: str, title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The option for the port of a service.
+
+    :param title: how its help calls the service.
+    """
+    return click.option(
+        f"--{service}-port",
+        type=click.IntRange(0, 65535),
+        default=0,
+        metavar="N",
+        help=f"Port of {title}.  Default: any free one.",
+    )
+
+
 @click.command()
 @click.option(
     "--data",
@@ -62,53 +76,17 @@ def _given(**options: Optional[str]) -> Dict[str, str]:
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to bind.")
 @click.option("--allow-remote", is_flag=True, help="Permit an address that is not loopback.")
-@click.option(
-    "--filesender-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="N",
-    help="Port of FileSender.  Default: any free one.",
-)
+@_port("filesender", "FileSender")
 @click.option(
     "--filesender-server-name",
     metavar="HOST:PORT",
     help="Name for which FileSender wants requests signed.  Default: the host without port.",
 )
-@click.option(
-    "--smartfile-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="N",
-    help="Port of SmartFile.  Default: any free one.",
-)
-@click.option(
-    "--nrp-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="N",
-    help="Port of the NRP repository.  Default: any free one.",
-)
-@click.option(
-    "--perseus-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="N",
-    help="Port of Perseus.  Default: any free one.",
-)
-@click.option(
-    "--jetstream-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="N",
-    help="Port of JetStream.  Default: any free one.",
-)
-@click.option(
-    "--jetstream-peer-port",
-    type=click.IntRange(0, 65535),
-    default=0,
-    metavar="N",
-    help="Port of the JetStream that it sends to.  Default: any free one.",
-)
+@_port("smartfile", "SmartFile")
+@_port("nrp", "the NRP repository")
+@_port("perseus", "Perseus")
+@_port("jetstream", "JetStream")
+@_port("jetstream-peer", "the JetStream that it sends to")
 @click.option(
     "--perseus-s3-endpoint",
     metavar="URL",
