@@ -3,6 +3,7 @@
 Source: JetStream protocol, sections 2 and 10.
 """
 
+import logging
 import os
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
@@ -16,9 +17,7 @@ from smartxfer.jetstream.waiting import good, wait
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Reporter
 
-__all__ = ["Files", "Share", "gather", "log", "mappings_of", "send", "target"]
-
-import logging
+__all__ = ["Files", "Share", "gather", "mappings_of", "send", "sorted_pairs", "target"]
 
 log = logging.getLogger("smartxfer.jetstream")
 
@@ -144,7 +143,8 @@ def send(
             made = Destination.from_wire(rpc.call("send.createDestination", to))
             destination = made.destination_id
         manifest = gather(rpc, mappings, reporter, left())
-        journal.note(manifest=manifest.manifest_id)
+        # An earlier transfer is over: were it still noted, this one would not be looked for.
+        journal.note(manifest=manifest.manifest_id, transfer=None)
         params = {"destinationId": destination, "manifestId": manifest.manifest_id}
         try:
             transfer = Transfer.from_wire(rpc.call("send.createTransfer", params))

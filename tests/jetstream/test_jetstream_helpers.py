@@ -179,6 +179,24 @@ class TestSendFiles:
         done = api.send_files("/big", there(stand), timeout=BOUND, progress=full)
         assert done.transfer_id in before
 
+    def test_it_is_looked_for_though_an_older_one_is_remembered(self, stand: Stand, api: API) -> None:
+        """Broken by the note of a transfer that is over, which hides that of the one after it."""
+        stand.near.write("/big", os.urandom(500_000))
+        stand.near.configure(rate=50_000)
+        with pytest.raises(WaitTimeout) as raised:
+            api.send_files("/big", there(stand), timeout=0.1)
+        stand.near.configure(rate=0)
+        older = api.send.waitForTransfer(raised.value.last, timeout=BOUND)
+        assert older.status == Status.COMPLETE
+        stand.near.configure(rate=50_000)
+        lost = stand.server.fault("jetstream", "POST /jsonrpc/send.createTransfer", "lose-answer", times=2)
+        with pytest.raises(OutcomeUnknown):
+            api.send_files("/big", there(stand), timeout=BOUND)
+        assert lost.fired == 2
+        [made] = {one.transfer_id for one in api.send.getTransfers() if one.processing}
+        full: Any = lambda event: stand.near.configure(rate=0)  # noqa: E731 - once it was taken up
+        assert api.send_files("/big", there(stand), timeout=BOUND, progress=full).transfer_id == made
+
     def test_an_earlier_transfer_that_was_deleted_is_made_anew(self, stand: Stand, api: API) -> None:
         stand.near.write("/big", os.urandom(500_000))
         stand.near.configure(rate=50_000)
