@@ -3,7 +3,7 @@
 Source: JetStream protocol, sections 4, 6.1 and 9.4.
 """
 
-from typing import Any, Callable, Optional
+from typing import Any, Optional
 
 from smartxfer.errors import TaskFailed, TaskSuspended, UsageError, WaitTimeout
 from smartxfer.jetstream.models import Manifest, Status, Task, Transfer
@@ -68,18 +68,10 @@ def kind_of(method: str) -> "tuple[type[Any], str]":
     return (Manifest, "manifestId") if method.endswith("Manifest") else (Transfer, "transferId")
 
 
-def wait(
-    rpc: Rpc,
-    method: str,
-    id: str,
-    timeout: Optional[float],
-    reporter: Reporter,
-    seen: Callable[[Any], Any] = lambda task: None,
-) -> Any:
+def wait(rpc: Rpc, method: str, id: str, timeout: Optional[float], reporter: Reporter) -> Any:
     """A manifest or transfer that is not processed any more, whatever became of it.
 
     :param method: ``"send.waitForManifest"`` or ``"send.waitForTransfer"``.
-    :param seen: told of each state.
     :raises WaitTimeout: it is still being processed; ``last`` is its state, and it goes on.
     """
     kind, name = kind_of(method)
@@ -89,7 +81,6 @@ def wait(
         # While somebody watches, answers have to come more often than states change.
         asked = polls.begin(_WATCHED if reporter.watched else _LONGEST)
         task: Task = kind.from_wire(rpc.call(method, {name: id, "timeoutSeconds": asked}))
-        seen(task)
         told.tell(task)
         reporter.check()
         if not task.processing:
