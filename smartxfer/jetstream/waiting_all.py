@@ -7,7 +7,8 @@ from smartxfer.jetstream.models import Manifest
 from smartxfer.jetstream.requests import Request, result_of
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.jetstream.waiting import wait
-from smartxfer.transfer.operation import Lane, Operation, Task
+from smartxfer.transfer.lane import Single
+from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Reporter
 
 __all__ = ["Waited", "wait_for_all"]
@@ -34,25 +35,14 @@ class Waited:
         return wait(self._rpc, "send.waitForTransfer", task.transfer_id, left, self._reporter)
 
 
-class _Wait(Lane):
+class _Wait(Single):
     def __init__(self, task: Any, waited: Waited) -> None:
-        self._task: Optional[Any] = task
-        self._waited = waited
+        super().__init__(self._step)
         self.result: Any = None
-        self.error: Optional[BaseException] = None
+        self._of, self._waited = task, waited
 
-    def next_task(self) -> Optional[Task]:
-        task, self._task = self._task, None
-        if task is None:
-            return None
-
-        def step() -> None:
-            self.result = self._waited(task)
-
-        return step
-
-    def settle(self, error: Optional[BaseException]) -> None:
-        self.error = error
+    def _step(self) -> None:
+        self.result = self._waited(self._of)
 
 
 def wait_for_all(operation: Operation, tasks: Sequence[Any], waited: Waited, at_once: int) -> List[Any]:

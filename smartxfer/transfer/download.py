@@ -8,7 +8,8 @@ import attrs
 
 from smartxfer.errors import ChecksumMismatch, CommunicationError, SizeMismatch, Truncated
 from smartxfer.transfer.digest import new_hash
-from smartxfer.transfer.operation import Lane, Operation, Task
+from smartxfer.transfer.lane import Lane, Task
+from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import gaps
 from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.ranges import Incoming

@@ -1,12 +1,16 @@
 """One call of the user's: its threads, its cancel flag, its deadline, its stall guard.
 
-Lanes (one per file) offer tasks; worker threads do them; the calling thread watches, so that it can be
-interrupted, and so that one place sees every attempt that is under way.
+Lanes (one per file) offer tasks; worker threads do them, and the one that ends a task hands out those that
+come after it.  The calling thread watches, so that it can be interrupted, and so that one place sees every
+attempt that is under way.
 """
 
 import concurrent.futures
 import contextlib
+import functools
+import queue
 import threading
+import time
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, TypeVar
 
 from smartxfer.errors import (
@@ -17,38 +21,19 @@ from smartxfer.errors import (
     Stalled,
 )
 from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transfer.lane import Lane, Single
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.retry import RetryPolicy, Tries
 
-__all__ = ["Lane", "Operation"]
+__all__ = ["Operation"]
 
 _TICK = 0.1
 #: How long an interrupted call waits for its threads, in seconds.
 _PATIENCE = 1.5
 
 T = TypeVar("T")
-Task = Callable[[], None]
-
-
-class Lane:
-    """One file's way through the engine: tasks in order, as many at once as it likes."""
-
-    def next_task(self) -> Optional[Task]:
-        """Something to do now in a worker thread, or None."""
-        raise LookupError("a lane says what to do next")
-
-    @property
-    def open(self) -> bool:
-        """Whether tasks will still come."""
-        return False
-
-    def settle(self, error: Optional[BaseException]) -> None:
-        """A task ended, well or not; called in the calling thread."""
-
-    def abandon(self, verdict: BaseException) -> None:
-        """The call is over while tasks are left and none is under way: give up what is open."""
 
 
 class Operation:
@@ -80,8 +65,16 @@ class Operation:
         #: Guards small counts that several threads add to.
         self.lock = threading.Lock()
         self._pool = concurrent.futures.ThreadPoolExecutor(workers, "smartxfer")
+        #: Guards the lanes and what is running of them.  It and the bell are used in single steps: where
+        #: Ctrl-C falls between two, as in a Condition, the lock is never free again.
+        self._turn = threading.RLock()
+        #: Rung when a lane has ended, or is not to go on.
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._running: Dict[concurrent.futures.Future[None], Lane] = {}
         self._active: List[Lane] = []
+        #: A lane's own failure, which is a bug.
+        self._broken: Optional[BaseException] = None
+        self._cancelled = self._left = False
 
     def __enter__(self) -> "Operation":
         return self
@@ -93,6 +86,7 @@ class Operation:
                 self._drain()
                 self._abandon_idle()
         finally:
+            self._left = True
             self._pool.shutdown(wait=not self._running)
             self.reporter.close()
 
@@ -105,7 +99,7 @@ class Operation:
         def task() -> None:
             outcome.append(step())
 
-        lane = _Single(task)
+        lane = Single(task)
         self.run([lane], 1)
         if lane.error is not None:
             raise lane.error
@@ -117,47 +111,86 @@ class Operation:
         :raises Cancelled: the call was cancelled, or its progress callback raised.
         :raises DeadlineExceeded: the deadline passed.
         """
-        waiting = iter(lanes)
-        active = self._active = []
+        try:
+            self._run(iter(lanes), at_once)
+        except BaseException:
+            # Nothing begins any more, whatever the caller does before it leaves the operation.
+            self._end_all(Cancelled("the transfer was interrupted"))
+            raise
+
+    def _run(self, waiting: Iterator[Lane], at_once: int) -> None:
+        self._active = []
         exhausted = False
         while True:
-            while not exhausted and len(active) < at_once:
+            while not exhausted and self._open() < at_once:
                 lane = next(waiting, None)
                 exhausted = lane is None
                 if lane is not None:
-                    self._start(lane)
-                    active.append(lane)
-            if not self._running:
-                self._heed_callback()
-                self._abandon_idle()
-                self.check()
-                if exhausted and not active:
-                    return
+                    self._begin(lane)
+            with self._turn:
+                if self._broken is not None:
+                    raise self._broken
+                if not self._running:
+                    self._heed_callback()
+                    self._abandon_idle()
+                    self.check()
+                    if exhausted and not self._open():
+                        return
             self._watch()
-            for lane in self._collect():
-                self._start(lane)
-            active[:] = [lane for lane in active if lane.open or lane in self._running.values()]
+            if self._running:
+                self._listen(_TICK)
 
-    def _start(self, lane: Lane) -> None:
-        while self._verdict is None:
+    def _listen(self, seconds: float) -> None:
+        """Wait for the bell, no longer than that."""
+        with contextlib.suppress(queue.Empty):
+            self._bell.get(timeout=seconds)
+
+    def _open(self) -> int:
+        """How many lanes have not come to their end."""
+        with self._turn:
+            running = self._running.values()
+            self._active = [lane for lane in self._active if lane.open or lane in running]
+            return len(self._active)
+
+    def _begin(self, lane: Lane) -> None:
+        with self._turn:
+            self._active.append(lane)
+            self._hand_out(lane)
+
+    def _hand_out(self, lane: Lane) -> None:
+        """Have the pool do what a lane has ready; the turn is ours."""
+        while not self._ending():
             task = lane.next_task()
             if task is None:
                 return
-            self._running[self._pool.submit(task)] = lane
+            future = self._pool.submit(task)
+            self._running[future] = lane
+            future.add_done_callback(functools.partial(self._ended, lane))
 
-    def _collect(self) -> List[Lane]:
-        if not self._running:
-            return []
-        done, _ = concurrent.futures.wait(
-            self._running, timeout=_TICK, return_when=concurrent.futures.FIRST_COMPLETED
-        )
-        lanes = []
-        for future in done:
-            lane = self._running.pop(future)
-            lane.settle(future.exception())
-            if lane not in lanes:
-                lanes.append(lane)
-        return lanes
+    def _ending(self) -> bool:
+        """Whether nothing more is to begin, even if the calling thread has not seen it yet."""
+        over = self._verdict is not None or self._broken is not None
+        return over or self.reporter.failure is not None or self._is_cancelled()
+
+    def _is_cancelled(self) -> bool:
+        with self._turn:
+            self._cancelled = self._cancelled or (self._cancel is not None and self._cancel.is_set())
+            return self._cancelled
+
+    def _ended(self, lane: Lane, future: "concurrent.futures.Future[None]") -> None:
+        """Settle a task, in the thread that did it (or took it back), and hand out what comes after it."""
+        with self._turn:
+            if self._left or self._running.pop(future, None) is None:
+                return
+            ring = True
+            try:
+                lane.settle(self._verdict if future.cancelled() else future.exception())
+                self._hand_out(lane)
+                ring = not lane.open or not self._running or self._ending()
+            except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
+                self._broken = self._broken or bug
+            if ring:
+                self._bell.put(None)
 
     def _heed_callback(self) -> None:
         if self.reporter.failure is not None and self._verdict is None:
@@ -167,7 +200,7 @@ class Operation:
 
     def _watch(self) -> None:
         self._heed_callback()
-        if self._cancel is not None and self._cancel.is_set():
+        if self._is_cancelled():
             self._end_all(Cancelled("the transfer was cancelled"))
         elif self._ends_at is not None and self.clock.monotonic() >= self._ends_at:
             self._end_all(DeadlineExceeded(f"not done within {self._deadline} s"))
@@ -202,10 +235,20 @@ class Operation:
             attempts = list(self._attempts)
         for attempt in attempts:
             attempt.end(self._verdict)
-        for future in list(self._running):
-            if future.cancel():
-                lane = self._running.pop(future)
-                lane.settle(self._verdict)
+        with self._turn:
+            waiting = list(self._running)
+        for future in waiting:
+            future.cancel()
+
+    def _drain(self) -> None:
+        """Wait for running tasks, within bounds: their sockets are shut, so that they end soon."""
+        ends_at = time.monotonic() + _PATIENCE
+        while self._running and time.monotonic() < ends_at:
+            self._listen(min(_TICK, max(0.0, ends_at - time.monotonic())))
+            with self._turn:  # Ctrl-C may have kept one from telling us
+                done = [(lane, future) for future, lane in self._running.items() if future.done()]
+            for lane, future in done:
+                self._ended(lane, future)
 
     def _abandon_idle(self) -> None:
         """After the verdict: have lanes that nothing runs for let go of files and locks."""
@@ -215,12 +258,6 @@ class Operation:
         for lane in [lane for lane in self._active if lane.open and lane not in busy]:
             lane.abandon(self._verdict)
             self._active.remove(lane)
-
-    def _drain(self) -> None:
-        """Wait for running tasks, within bounds: their sockets are shut, so that they end soon."""
-        done, _ = concurrent.futures.wait(list(self._running), timeout=_PATIENCE)
-        for future in done:
-            self._running.pop(future).settle(future.exception())
 
     # -- for worker threads -----------------------------------------------------------------------------
 
@@ -273,22 +310,22 @@ class Operation:
             if failed is not None:
                 failed()
 
+    def aside(self, step: Callable[[], T]) -> T:
+        """Do what nothing can interrupt in a thread that nobody waits for once the call is over."""
+        outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def work() -> None:
+            try:
+                outcome.set_result(step())
+            except BaseException as error:  # noqa: BLE001 - it is raised where the result is wanted
+                outcome.set_exception(error)
+
+        threading.Thread(target=work, name="smartxfer-aside", daemon=True).start()
+        while not concurrent.futures.wait([outcome], timeout=_TICK).done:
+            self.check()
+        return outcome.result()
+
     def pause(self, seconds: float) -> None:
         """Wait, no longer than the call lasts."""
         self.clock.wait(self._stopped, seconds)
         self.check()
-
-
-class _Single(Lane):
-    """A lane of one task."""
-
-    def __init__(self, task: Task) -> None:
-        self._task: Optional[Task] = task
-        self.error: Optional[BaseException] = None
-
-    def next_task(self) -> Optional[Task]:
-        task, self._task = self._task, None
-        return task
-
-    def settle(self, error: Optional[BaseException]) -> None:
-        self.error = error

@@ -1,15 +1,17 @@
 """The upload loop: parts of files, in parallel, each acknowledged before its file is finished."""
 
 from collections import deque
-from typing import Any, Callable, Collection, Deque, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Collection, Deque, Iterable, Optional, Sequence, Tuple, Union
 
 import attrs
 
-from smartxfer.transfer.body import PartBody
-from smartxfer.transfer.operation import Lane, Operation, Task
+from smartxfer.transfer.body import PartBody, Scaled
+from smartxfer.transfer.lane import Lane, Task
+from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.source import BytesSource
 
 __all__ = ["Upload", "UploadLane"]
 
@@ -26,6 +28,8 @@ class Upload:
     :param finish: called once every part is acknowledged; returns (verified, digest).
     :param acknowledged: indices of the parts that an earlier run has sent.
     :param note: told of each part that is acknowledged, from worker threads.
+    :param seal: makes what is sent of a part's bytes, such as their encryption; called once for all tries.
+        What it gives is good until the thread calls it again.
     :param repeatable: False when a part must not be sent again once its answer was lost.
     """
 
@@ -36,6 +40,7 @@ class Upload:
     finish: Callable[[], Tuple[str, Optional[str]]]
     acknowledged: Collection[int] = ()
     note: Callable[[Part], None] = lambda part: None
+    seal: Optional[Callable[[Part, Iterable[memoryview]], memoryview]] = None
     repeatable: bool = True
 
 
@@ -123,7 +128,7 @@ class UploadLane(Lane):
 
     def _send(self, part: Part) -> None:
         assert self._source is not None
-        body = PartBody(self._source, part, self._moved)
+        body = self._body(self._source, part)
         payload: Body = body if part.size else b""
         try:
             self._operation.retry(
@@ -136,6 +141,14 @@ class UploadLane(Lane):
             body.unsend()
             raise
         self._upload.note(part)
+
+    def _body(self, source: Source, part: Part) -> PartBody:
+        plain = PartBody(source, part, self._moved)
+        if self._upload.seal is None:
+            return plain
+        sealed = BytesSource(self._upload.seal(part, plain), source.name)
+        moved = Scaled(sealed.size, part.size, self._moved)
+        return PartBody(sealed, Part(part.number, 0, sealed.size), moved)
 
     def _finish(self) -> None:
         assert self._source is not None

@@ -8,67 +8,17 @@ import textwrap
 import threading
 import time
 from pathlib import Path
-from typing import Any, Callable, List, Optional
+from typing import Any, List
 
 import pytest
 from fakeclock import FakeClock
+from lanes import Tasks, engine_threads, operation
 from rawserver import PATIENCE, Peer, RawServer
 
-from smartxfer.errors import Cancelled, DeadlineExceeded, NetworkError, Stalled, UsageError
-from smartxfer.transfer.operation import Lane, Operation
+from smartxfer.errors import Cancelled, DeadlineExceeded, NetworkError, Stalled
+from smartxfer.transfer.operation import Operation
 from smartxfer.transport import RetryPolicy
 from smartxfer.transport.attempt import Attempt, current
-
-POLICY = RetryPolicy(backoff=0.001)
-
-
-def operation(**settings: Any) -> Operation:
-    settings.setdefault("policy", POLICY)
-    settings.setdefault("workers", 4)
-    return Operation(**settings)
-
-
-def engine_threads() -> List[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
-
-
-class Tasks(Lane):
-    """A lane of given tasks, one after the other."""
-
-    def __init__(self, *tasks: Callable[[], Any]) -> None:
-        self.waiting = list(tasks)
-        self.flying = 0
-        self.errors: List[Optional[BaseException]] = []
-        self.abandoned: Optional[BaseException] = None
-
-    @property
-    def open(self) -> bool:
-        return bool(self.waiting or self.flying)
-
-    def next_task(self) -> Any:
-        if not self.waiting or self.flying:
-            return None
-        self.flying += 1
-        return self.waiting.pop(0)
-
-    def settle(self, error: Optional[BaseException]) -> None:
-        self.flying -= 1
-        self.errors.append(error)
-        if error is not None:
-            self.waiting.clear()
-
-    def abandon(self, verdict: BaseException) -> None:
-        self.abandoned = verdict
-        self.waiting.clear()
-
-
-def test_call_hands_back_what_the_step_gave_or_raised() -> None:
-    with operation() as doing:
-        assert doing.call(lambda: threading.current_thread().name).startswith("smartxfer")
-        with pytest.raises(UsageError, match="mine"):
-            doing.call(lambda: (_ for _ in ()).throw(UsageError("mine")))
-        assert doing.call(lambda: 5) == 5
-    assert engine_threads() == []
 
 
 def test_at_most_so_many_lanes_and_threads_at_once() -> None:
@@ -203,60 +153,22 @@ def test_a_callback_that_raises_cancels_and_is_chained(state: str) -> None:
     assert engine_threads() == []
 
 
-def test_a_lane_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
-    cancel = threading.Event()
-    with operation(cancel=cancel) as doing:
-        blocked = Tasks(lambda: (cancel.set(), doing._stopped.wait(PATIENCE)))
-        slow = Tasks(lambda: (doing._stopped.wait(PATIENCE), None), lambda: None)  # well, and with more to do
-        with pytest.raises(Cancelled) as caught:
-            doing.run([blocked, slow], 2)
-    assert slow.errors == [None]
-    assert slow.abandoned is caught.value
-    assert blocked.abandoned is None
-
-
-def test_an_exception_of_the_callers_ends_everything() -> None:
-    released: List[Any] = []
-
-    def interrupted() -> None:
-        with operation() as doing:
-            real = doing._collect
-
-            def collect() -> Any:
-                doing._collect = real  # type: ignore[method-assign]
-                raise KeyboardInterrupt
-
-            doing._collect = collect  # type: ignore[method-assign]
-            doing.run([Tasks(lambda: released.append(doing._stopped.wait(PATIENCE)))], 1)
-
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert time.monotonic() - began < 2
-    assert released == [True]
-    assert engine_threads() == []
-
-
 def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         textwrap.dedent(
             """
             import _thread, socket, sys, threading, time
-            from smartxfer.transfer.operation import Lane, Operation
+            from smartxfer.transfer.lane import Single
+            from smartxfer.transfer.operation import Operation
             from smartxfer.transport import Call, Origin, RetryPolicy, Wire
 
             listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(50)
             url = "http://127.0.0.1:%d" % listener.getsockname()[1]
             wire = Wire(Origin.of(url), error_of=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
 
-            class One(Lane):
-                left, open = 100, True
-                def next_task(self):
-                    self.left -= 1
-                    return None if self.left < 0 else self.work
-                def work(self):
-                    operation.retry("x", lambda: wire.once(Call("GET", url)))
+            def work():
+                operation.retry("x", lambda: wire.once(Call("GET", url)))
 
             def interrupt():
                 listener.accept()
@@ -267,7 +179,7 @@ def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
             threading.Thread(target=interrupt, daemon=True).start()
             try:
                 with Operation(policy=RetryPolicy(), workers=4) as operation:
-                    operation.run([One()], 1)
+                    operation.run([Single(work) for _ in range(100)], 100)
             except KeyboardInterrupt:
                 print("%.3f" % (time.monotonic() - began[0]), threading.active_count())
             """

@@ -1,0 +1,61 @@
+"""What an operation runs: lanes, which say what to do next."""
+
+import abc
+from typing import Callable, Optional
+
+__all__ = ["Lane", "Single", "Task"]
+
+Task = Callable[[], None]
+
+
+class Lane(abc.ABC):
+    """One file's way through the engine: tasks in order, as many at once as it likes.
+
+    Its methods are called by one thread at a time.
+    """
+
+    @property
+    @abc.abstractmethod
+    def open(self) -> bool:
+        """Whether tasks are left or under way."""
+
+    @abc.abstractmethod
+    def next_task(self) -> Optional[Task]:
+        """Something to do now in a worker thread, or None."""
+
+    @abc.abstractmethod
+    def settle(self, error: Optional[BaseException]) -> None:
+        """A task ended, well or not."""
+
+    @abc.abstractmethod
+    def abandon(self, verdict: BaseException) -> None:
+        """The call is over while tasks are left and none is under way: give up what is open."""
+
+
+class Single(Lane):
+    """A lane of one task.
+
+    ``error`` is what it ended with, if not well.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self._task: Optional[Task] = task
+        self.error: Optional[BaseException] = None
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to be done."""
+        return self._task is not None
+
+    def next_task(self) -> Optional[Task]:
+        """The task, once."""
+        task, self._task = self._task, None
+        return task
+
+    def settle(self, error: Optional[BaseException]) -> None:
+        """It is done."""
+        self.error = error
+
+    def abandon(self, verdict: BaseException) -> None:
+        """It is not to be done any more."""
+        self._task, self.error = None, verdict

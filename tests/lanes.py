@@ -1,0 +1,52 @@
+"""Operations over lanes of given tasks."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, List, Optional
+
+from smartxfer.transfer.lane import Lane
+from smartxfer.transfer.operation import Operation
+from smartxfer.transport import RetryPolicy
+
+POLICY = RetryPolicy(backoff=0.001)
+
+
+def operation(**settings: Any) -> Operation:
+    settings.setdefault("policy", POLICY)
+    settings.setdefault("workers", 4)
+    return Operation(**settings)
+
+
+def engine_threads() -> List[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
+
+
+class Tasks(Lane):
+    """A lane of given tasks, one after the other."""
+
+    def __init__(self, *tasks: Callable[[], Any]) -> None:
+        self.waiting = list(tasks)
+        self.flying = 0
+        self.errors: List[Optional[BaseException]] = []
+        self.abandoned: Optional[BaseException] = None
+
+    @property
+    def open(self) -> bool:
+        return bool(self.waiting or self.flying)
+
+    def next_task(self) -> Any:
+        if not self.waiting or self.flying:
+            return None
+        self.flying += 1
+        return self.waiting.pop(0)
+
+    def settle(self, error: Optional[BaseException]) -> None:
+        self.flying -= 1
+        self.errors.append(error)
+        if error is not None:
+            self.waiting.clear()
+
+    def abandon(self, verdict: BaseException) -> None:
+        self.abandoned = verdict
+        self.waiting.clear()

@@ -1,0 +1,181 @@
+"""Who hands out tasks, what is done aside, and how a call ends in the middle of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Dict, List, Optional
+
+import pytest
+from lanes import Tasks, engine_threads, operation
+from rawserver import PATIENCE
+
+from smartxfer.errors import Cancelled, UsageError
+
+
+def test_call_hands_back_what_the_step_gave_or_raised() -> None:
+    with operation() as doing:
+        assert doing.call(lambda: threading.current_thread().name).startswith("smartxfer")
+        with pytest.raises(UsageError, match="mine"):
+            doing.call(lambda: (_ for _ in ()).throw(UsageError("mine")))
+        assert doing.call(lambda: 5) == 5
+    assert engine_threads() == []
+
+
+def test_aside_hands_back_what_the_step_gave_or_raised() -> None:
+    with operation() as doing:
+        assert doing.aside(lambda: 5) == 5
+        with pytest.raises(UsageError, match="mine"):
+            doing.aside(lambda: (_ for _ in ()).throw(UsageError("mine")))
+
+
+def test_nobody_waits_for_what_is_done_aside_once_the_call_is_over() -> None:
+    cancel, over = threading.Event(), threading.Event()
+    began = time.monotonic()
+    with pytest.raises(Cancelled), operation(cancel=cancel) as doing:
+        doing.call(lambda: doing.aside(lambda: (cancel.set(), over.wait(PATIENCE))))
+    assert time.monotonic() - began < PATIENCE / 2
+    assert engine_threads() == [thread for thread in threading.enumerate() if thread.name == "smartxfer-aside"]
+    over.set()
+
+
+def test_a_call_that_never_began_is_cancelled() -> None:
+    cancel = threading.Event()
+    cancel.set()
+    with pytest.raises(Cancelled), operation(cancel=cancel) as doing:
+        doing.call(lambda: pytest.fail("it has begun"))
+
+
+def test_a_lane_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
+    cancel = threading.Event()
+    with operation(cancel=cancel) as doing:
+        blocked = Tasks(lambda: (cancel.set(), doing._stopped.wait(PATIENCE)))
+        slow = Tasks(lambda: (doing._stopped.wait(PATIENCE), None), lambda: None)  # well, and with more to do
+        with pytest.raises(Cancelled) as caught:
+            doing.run([slow, blocked], 2)
+    assert slow.errors == [None]
+    assert slow.abandoned is caught.value
+    assert blocked.abandoned is None
+
+
+def test_a_worker_hands_out_what_comes_next_while_the_calling_thread_is_busy() -> None:
+    third = threading.Event()
+    with operation() as doing:
+        real = doing._watch
+
+        def watch() -> None:
+            assert third.wait(PATIENCE)
+            real()
+
+        doing._watch = watch  # type: ignore[method-assign]
+        lane = Tasks(lambda: None, lambda: None, third.set)
+        doing.run([lane], 1)
+    assert lane.errors == [None, None, None]
+
+
+def test_nothing_begins_after_a_cancel_that_the_calling_thread_has_not_seen() -> None:
+    cancel, first = threading.Event(), threading.Event()
+    with operation(cancel=cancel) as doing:
+        real = doing._watch
+
+        def watch() -> None:
+            if first.is_set():
+                real()
+
+        doing._watch = watch  # type: ignore[method-assign]
+        lane = Tasks(lambda: (cancel.set(), None), lambda: pytest.fail("it has begun"))
+        other = Tasks(lambda: doing._stopped.wait(PATIENCE))
+        threading.Timer(0.2, first.set).start()
+        with pytest.raises(Cancelled):
+            doing.run([lane, other], 2)
+    assert lane.errors == [None]
+    assert isinstance(lane.abandoned, Cancelled)
+
+
+def test_a_cancel_during_the_last_task_is_too_late() -> None:
+    cancel, watched = threading.Event(), threading.Event()
+    with operation(cancel=cancel) as doing:
+        real = doing._watch
+        doing._watch = lambda: (real(), watched.set())[0]  # type: ignore[method-assign]
+        lane = Tasks(lambda: watched.wait(PATIENCE), cancel.set)
+        doing.run([lane], 1)
+    assert lane.errors == [None, None]
+
+
+@pytest.mark.parametrize("where", ["settle", "next_task"])
+def test_a_lane_that_breaks_is_told_to_the_caller(where: str) -> None:
+    class Broken(Tasks):
+        def settle(self, error: Optional[BaseException]) -> None:
+            super().settle(error)
+            setattr(self, where, lambda *given: 1 / 0)
+            if where == "settle":
+                self.settle(None)
+
+    with operation() as doing, pytest.raises(ZeroDivisionError):
+        doing.run([Broken(lambda: None, lambda: None)], 1)
+    assert engine_threads() == []
+
+
+def test_an_exception_of_the_callers_ends_everything() -> None:
+    released: List[Any] = []
+
+    def interrupted() -> None:
+        with operation() as doing:
+            real = doing._watch
+
+            def watch() -> Any:
+                doing._watch = real  # type: ignore[method-assign]
+                raise KeyboardInterrupt
+
+            doing._watch = watch  # type: ignore[method-assign]
+            doing.run([Tasks(lambda: released.append(doing._stopped.wait(PATIENCE)))], 1)
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert time.monotonic() - began < 2
+    assert released == [True]
+    assert engine_threads() == []
+
+
+def test_nothing_begins_once_an_exception_has_left_run() -> None:
+    """Whoever called it closes journals and gives up locks before the operation itself is left."""
+
+    def watch() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), operation() as doing:
+        lane = Tasks(lambda: doing._stopped.wait(PATIENCE), lambda: pytest.fail("it has begun"))
+        doing._watch = watch  # type: ignore[method-assign]
+        try:
+            doing.run([lane], 1)
+        finally:
+            assert doing._stopped.is_set()
+    assert lane.errors == [None]
+    assert isinstance(lane.abandoned, Cancelled)
+
+
+def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
+    class Interrupting(Dict[Any, Any]):
+        def __setitem__(self, future: Any, lane: Any) -> None:
+            super().__setitem__(future, lane)
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), operation() as doing:
+        doing._running = Interrupting()
+        lane = Tasks(lambda: None)
+        doing.run([lane], 1)
+    assert lane.errors == [None]
+    assert time.monotonic() - began < 1
+    assert engine_threads() == []
+
+
+def test_what_asks_for_a_cancel_and_raises() -> None:
+    class Spiteful:
+        def is_set(self) -> bool:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), operation(cancel=Spiteful()) as doing:
+        doing.run([Tasks(lambda: None)], 1)
+    assert engine_threads() == []
