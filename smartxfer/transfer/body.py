@@ -1,5 +1,6 @@
 """The body of one request: a part of a source, read as it is sent."""
 
+import mmap
 import threading
 from typing import Callable, Iterator, Union
 
@@ -9,11 +10,13 @@ from smartxfer.transfer.plan import Part
 from smartxfer.transfer.protocols import Source
 from smartxfer.transport import attempt
 
-__all__ = ["LARGEST_BLOCK", "Pace", "PartBody", "buffer"]
+__all__ = ["LARGEST_BLOCK", "Pace", "PartBody", "Scaled", "buffer", "memory", "room"]
 
 SMALLEST_BLOCK = 64 * 1024
 LARGEST_BLOCK = 1024 * 1024
 _FAST, _SLOW = 0.02, 0.5
+#: Bytes of a large page.
+_PAGE = 2 * 1024 * 1024
 
 _local = threading.local()
 
@@ -26,11 +29,46 @@ def buffer() -> memoryview:
     return view
 
 
+def room(size: int) -> memoryview:
+    """The calling thread's other buffer, of ``size`` bytes: for a part that has to be held whole."""
+    if len(getattr(_local, "room", b"")) < size:
+        _local.room = memory(size)
+    held: memoryview = _local.room
+    return held[:size]
+
+
+def memory(size: int) -> memoryview:
+    """A buffer of at least ``size`` bytes, in large pages where the system has them.
+
+    The faults of thousands of small pages cost more than what fills the buffer.
+    """
+    if not hasattr(mmap, "MADV_HUGEPAGE"):  # elsewhere than on Linux
+        return memoryview(bytearray(size))
+    held = mmap.mmap(-1, -(-size // _PAGE) * _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    held.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(held)
+
+
+def fast_block() -> int:
+    """The block that the calling thread's last body ended with; small after one that broke."""
+    block: int = getattr(_local, "block", SMALLEST_BLOCK)
+    _local.block = SMALLEST_BLOCK
+    return block
+
+
+def remember_block(size: int) -> None:
+    """Have the calling thread's next body begin with a block of that size."""
+    _local.block = size
+
+
 class Pace:
     """The size of the next block: small on a slow line, so that the stall guard sees bytes move."""
 
-    def __init__(self, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.block = SMALLEST_BLOCK
+    def __init__(
+        self, clock: Clock = SYSTEM_CLOCK, *, most: int = LARGEST_BLOCK, begin: int = SMALLEST_BLOCK
+    ) -> None:
+        self.block = begin
+        self._most = most
         self._clock = clock
         self._at = clock.monotonic()
 
@@ -39,10 +77,25 @@ class Pace:
         now = self._clock.monotonic()
         took, self._at = now - self._at, now
         if took < _FAST:
-            self.block = min(self.block * 2, LARGEST_BLOCK)
+            self.block = min(self.block * 2, self._most)
         elif took > _SLOW:
             self.block = SMALLEST_BLOCK
         return self.block
+
+
+class Scaled:
+    """Tells of bytes in another measure: of ``size`` bytes that stand for ``meant``."""
+
+    def __init__(self, size: int, meant: int, moved: Callable[[int], None]) -> None:
+        self._size, self._meant, self._moved = size, meant, moved
+        self._at = self._told = 0
+
+    def __call__(self, count: int) -> None:
+        """``count`` more bytes (less than 0: fewer) were moved."""
+        self._at += count
+        now = self._meant * self._at // self._size
+        change, self._told = now - self._told, now
+        self._moved(change)
 
 
 class PartBody:
@@ -54,6 +107,8 @@ class PartBody:
     def __init__(self, source: Source, part: Part, moved: Callable[[int], None]) -> None:
         self.part = part
         self._source = source
+        #: Gives the bytes without a copy, where they are in memory.
+        self._view_at = getattr(source, "view_at", None)
         self._moved = moved
         self._at = 0
         self._told = 0
@@ -118,10 +173,14 @@ class PartBody:
         view = buffer()[:wanted]
         if not wanted:
             return view
-        try:
-            count = self._source.read_at(view, self.part.start + at)
-        except OSError as error:
-            raise LocalError(f"cannot read {self._source.name}: {error.strerror or error}") from None
+        if self._view_at is not None:
+            view = self._view_at(self.part.start + at, wanted)
+            count = len(view)
+        else:
+            try:
+                count = self._source.read_at(view, self.part.start + at)
+            except OSError as error:
+                raise LocalError(f"cannot read {self._source.name}: {error.strerror or error}") from None
         if not count:
             raise SourceChanged(f"{self._source.name} became shorter while it was sent")
         return view[:count]

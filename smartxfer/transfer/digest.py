@@ -3,12 +3,12 @@
 import hashlib
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Union
+from typing import Any, BinaryIO, Callable, Protocol, Union
 
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.transfer.protocols import Source
 
-__all__ = ["digest_of", "digest_of_source", "new_hash", "quick"]
+__all__ = ["CRC32", "Check", "digest_of", "digest_of_source", "new_hash", "quick"]
 
 _BLOCK = 1024 * 1024
 
@@ -62,6 +62,30 @@ def digest_of_source(
     return str(running.hexdigest())
 
 
-def quick(data: Union[bytes, memoryview], running: int = 0) -> int:
-    """CRC-32, continued from ``running``: finds a damaged partial file, not a forged one."""
-    return zlib.crc32(data, running)
+class Check(Protocol):
+    """What vouches for the bytes of a partial file between two runs.
+
+    ``grain``: bytes come in pieces that begin at multiples of it, and end there or at the end of the file.
+    """
+
+    grain: int
+
+    def add(self, running: int, data: Union[bytes, memoryview], offset: int) -> int:
+        """The sum of some bytes (0: none yet) and of those that follow them at ``offset``."""
+
+
+class _Crc32:
+    """Finds a damaged partial file, not a forged one."""
+
+    grain = 1
+
+    def add(self, running: int, data: Union[bytes, memoryview], offset: int) -> int:
+        return zlib.crc32(data, running)
+
+
+CRC32: Check = _Crc32()
+
+
+def quick(data: Union[bytes, memoryview]) -> int:
+    """CRC-32, to tell apart what is not meant to deceive."""
+    return zlib.crc32(data)

@@ -16,7 +16,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
-from smartxfer.transfer.digest import digest_of, quick
+from smartxfer.transfer.digest import CRC32, Check, digest_of, quick
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.journal import Lock, write_whole
 from smartxfer.transfer.protocols import Extent
@@ -51,6 +51,8 @@ class FileSink:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.path = Path(os.fsdecode(os.fspath(path))).expanduser()
+        # What vouches for the bytes of the partial file; only changed before it is begun.
+        self.check: Check = CRC32
         self._files = files
         self._clock = clock
         self._fd = -1
@@ -95,13 +97,13 @@ class FileSink:
         view, at = memoryview(data), offset
         try:
             while view:
-                count = self._files.pwrite(self._fd, view, at)
+                count = self._files.pwrite(self._fd, view[:_BLOCK], at)
                 view, at = view[count:], at + count
         except OSError as error:
             raise local_error(error, self.path) from None
         with self._mutex:
             start, before = self._runs.pop(offset, (offset, 0))
-        checksum = quick(data, before)
+        checksum = self.check.add(before, data, offset)
         with self._mutex:
             self._runs[at] = (start, checksum)
             due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
@@ -218,10 +220,11 @@ class FileSink:
         """Give up the last bytes of the partial file: on a full disk the note about the others needs room."""
         with self._mutex, contextlib.suppress(OSError):  # a failing disk costs the resume, no more
             last = max(self._runs)
-            start, _ = self._runs.pop(last)
-            keep = max(start, last - _NOTE_ROOM)
+            start, noted = self._runs.pop(last)
+            keep = max(start, (last - _NOTE_ROOM) // self.check.grain * self.check.grain)
+            good = self._checksum(start, last) == noted
             os.ftruncate(self._fd, keep)
-            if keep > start:
+            if good and keep > start:
                 self._runs[keep] = (start, self._checksum(start, keep) or 0)
 
     def _checked(self, runs: Any, length: int) -> Dict[int, Tuple[int, int]]:
@@ -230,7 +233,7 @@ class FileSink:
         for run in runs if isinstance(runs, list) else ():
             try:
                 start, stop, checksum = map(int, run)
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 continue
             if not 0 <= start < stop <= length:
                 continue
@@ -244,11 +247,15 @@ class FileSink:
         """The checksum of the bytes [start, stop); None where some of them are not there."""
         found, at = 0, start
         os.lseek(self._fd, start, os.SEEK_SET)
+        step = max(_BLOCK // self.check.grain, 1) * self.check.grain
         while at < stop:
-            data = os.read(self._fd, min(_BLOCK, stop - at))
-            if not data:
-                return None
-            found, at = quick(data, found), at + len(data)
+            wanted, data = min(step, stop - at), b""
+            while len(data) < wanted:
+                more = os.read(self._fd, wanted - len(data))
+                if not more:
+                    return None
+                data += more
+            found, at = self.check.add(found, data, at), at + wanted
         return found
 
     def _warn_of_space(self) -> None:

@@ -21,14 +21,17 @@ class ProgressCallback(Protocol):
 
 
 class Cancel(Protocol):
-    """Anything with ``is_set()``, such as a ``threading.Event``."""
+    """Anything with ``is_set()``, such as a ``threading.Event``; asked often, mostly from worker threads."""
 
     def is_set(self) -> bool:
         """Whether the transfer should stop."""
 
 
 class Source(Protocol):
-    """Bytes of known size that can be read at any offset, from several threads."""
+    """Bytes of known size that can be read at any offset, from several threads.
+
+    One that holds them in memory may also have ``view_at(offset, count)``, which gives a memoryview of them.
+    """
 
     name: str
     size: int

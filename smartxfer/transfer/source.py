@@ -95,6 +95,10 @@ class BytesSource:
         buffer[: len(part)] = part
         return len(part)
 
+    def view_at(self, offset: int, count: int) -> memoryview:
+        """Some of the bytes, as they lie."""
+        return self._view[offset : offset + count]
+
     def check_unchanged(self) -> None:
         """Nothing to check: a bytearray cannot change its size while it is looked at."""
 

@@ -136,12 +136,13 @@ def test_a_tail_that_was_lost_is_not_built_upon(target: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "runs", [None, 5, [5], [[1]], [["a", "b", "c"]], [[-1, 3, 0]], [[0, 99, 0]], [[3, 1, 0]], [[0, 3, 1.5]]]
+    "runs",
+    [None, 5, [5], [[1]], [["a", "b", "c"]], [[-1, 3, 0]], [[0, 99, 0]], [[3, 1, 0]], [[0, 3, 1.5]], "far"],
 )
 def test_runs_that_make_no_sense(target: Path, runs: Any) -> None:
     left(target, (0, b"012"))
     state = json.loads(side_of(target).read_text())
-    side_of(target).write_text(json.dumps({**state, "runs": runs}))
+    side_of(target).write_text(json.dumps({**state, "runs": runs}).replace('"far"', "[[0, 1e999, 0]]"))
     sink, have = begun(target)
     assert have == []
     sink.leave()

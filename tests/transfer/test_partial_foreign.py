@@ -12,6 +12,7 @@ import pytest
 
 from smartxfer.errors import DiskFull, LocalError
 from smartxfer.seams import Files
+from smartxfer.transfer import partial
 from smartxfer.transfer.names import distinct_paths
 from smartxfer.transfer.partial import FileSink
 
@@ -209,6 +210,55 @@ def test_a_full_disk_keeps_what_is_there(target: Path, caplog: pytest.LogCapture
     sink.write_at(b"3456789", 3)
     sink.commit()
     assert target.read_bytes() == b"0123456789"
+
+
+class Grains:
+    """Sums whole pieces of four bytes, and nothing else."""
+
+    grain = 4
+
+    def add(self, running: int, data: Any, offset: int) -> int:
+        assert offset % 4 == 0
+        for at in range(0, len(data), 4):
+            assert len(data[at : at + 4]) == 4 or offset + len(data) == 10
+            running += int.from_bytes(bytes(data[at : at + 4]), "big") * (offset + at + 1)
+        return running
+
+
+def test_bytes_may_be_vouched_for_in_grains(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(partial, "_BLOCK", 6)
+    monkeypatch.setattr(partial, "_NOTE_ROOM", 1)
+    sink = FileSink(target)
+    sink.check = Grains()
+    sink.begin(10, ID)
+    sink.write_at(b"01234567", 0)
+    saves = iter([False, True])
+    monkeypatch.setattr(sink, "_save", lambda real=sink._save: next(saves) and real())
+    sink.leave()
+    sink = FileSink(target)
+    sink.check = Grains()
+    assert list(sink.begin(10, ID)) == [(0, 4)]
+    sink.write_at(b"456789", 4)
+    sink.leave()
+    sink = FileSink(target)
+    sink.check = Grains()
+    assert list(sink.begin(10, ID)) == [(0, 10)]
+    sink.commit()
+    assert target.read_bytes() == b"0123456789"
+
+
+def test_what_was_slipped_in_is_not_vouched_for_when_room_is_made(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partial, "_NOTE_ROOM", 2)
+    sink, _ = begun(target)
+    sink.write_at(b"01234567", 0)
+    with open(sink._part, "r+b") as other:
+        other.write(b"slip")
+    saves = iter([False, True])
+    monkeypatch.setattr(sink, "_save", lambda real=sink._save: next(saves) and real())
+    sink.leave()
+    assert begun(target)[1] == []
 
 
 def test_a_rename_that_fails_keeps_everything(target: Path) -> None:

@@ -1,0 +1,74 @@
+"""A buffer filled from a body: whole, in blocks that grow with the line, and slow again after a break."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, List
+
+import pytest
+from rawserver import RawServer, answering
+
+from smartxfer.transfer import ranges
+from smartxfer.transfer.body import LARGEST_BLOCK, SMALLEST_BLOCK, fast_block, memory, remember_block, room
+from smartxfer.transfer.ranges import open_range
+from smartxfer.transport import Call
+
+DATA = os.urandom(3 * LARGEST_BLOCK + 5)
+
+
+def served(data: bytes) -> Any:
+    return RawServer(answering(lambda request, peer: peer.answer(200, data)))
+
+
+@pytest.mark.parametrize("length", [1, SMALLEST_BLOCK, len(DATA)])
+def test_it_is_filled_and_the_rest_is_left(engine: Callable[..., Any], length: int) -> None:
+    into = memoryview(bytearray(length))
+    with served(DATA) as server:
+        with open_range(engine(server.url).wire, Call("GET", server.url), 0, None, None) as incoming:
+            assert incoming.fill(into) == length
+            assert bytes(into) == DATA[:length]
+            assert b"".join(bytes(block) for block in iter(incoming.read, b"")) == DATA[length:]
+
+
+def test_it_is_not_full_where_the_body_ends(engine: Callable[..., Any]) -> None:
+    into = memoryview(bytearray(20))
+    with served(b"0123456789") as server:
+        with open_range(engine(server.url).wire, Call("GET", server.url), 0, None, None) as incoming:
+            assert incoming.fill(into) == 10
+    assert bytes(into) == b"0123456789" + bytes(10)
+
+
+def test_a_fast_line_is_remembered_until_it_breaks(
+    engine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken by large blocks on a line that has become slow: the stall guard would see nothing move."""
+    asked: List[int] = []
+    real = ranges.Incoming._read
+
+    def seen(self: Any, view: memoryview) -> memoryview:
+        asked.append(len(view))
+        return real(self, view)
+
+    monkeypatch.setattr(ranges.Incoming, "_read", seen)
+    remember_block(SMALLEST_BLOCK)
+    into = memoryview(bytearray(len(DATA)))
+    with served(DATA) as server:
+        wire = engine(server.url).wire
+        for _ in range(2):
+            with open_range(wire, Call("GET", server.url), 0, None, None) as incoming:
+                assert incoming.fill(into) == len(DATA)
+    assert asked[0] <= 2 * SMALLEST_BLOCK
+    assert max(asked) > LARGEST_BLOCK
+    # A body that breaks off remembers nothing, so that the one after it begins small.
+    assert fast_block() > SMALLEST_BLOCK
+    assert fast_block() == SMALLEST_BLOCK
+
+
+def test_a_room_grows_and_is_kept() -> None:
+    small = room(10)
+    small[:] = b"0123456789"
+    assert bytes(room(5)) == b"01234"
+    large = room(5 * LARGEST_BLOCK)
+    assert len(large) == 5 * LARGEST_BLOCK
+    large[-1:] = b"x"
+    assert len(memory(LARGEST_BLOCK + 1)) > LARGEST_BLOCK

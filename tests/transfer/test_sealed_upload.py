@@ -1,0 +1,222 @@
+"""Parts that are made into something else before they are sent, and progress that speaks of the file all the same."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any, Callable, Dict, List
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rawserver import Peer, RawServer, Request, answering
+
+from smartxfer.errors import LocalError, NetworkError, SourceChanged
+from smartxfer.transfer.body import LARGEST_BLOCK, PartBody, Scaled, room
+from smartxfer.transfer.plan import Part, cut
+from smartxfer.transfer.source import open_source
+from smartxfer.transfer.upload import Upload, UploadLane
+from smartxfer.transport import Call
+
+# -- all bytes of a part -----------------------------------------------------------------------------------------
+
+
+def whole(source: Any, part: Part) -> bytes:
+    return b"".join(bytes(block) for block in PartBody(source, part, lambda count: None))
+
+
+class Sparing:
+    """A source that gives few bytes at a time."""
+
+    name, size = "tape", 100
+
+    def __init__(self, data: bytes, most: int) -> None:
+        self.data, self.most = data, most
+
+    def read_at(self, buffer: memoryview, offset: int) -> int:
+        piece = self.data[offset : offset + min(self.most, len(buffer))]
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+@given(
+    data=st.binary(max_size=60), most=st.integers(1, 20), start=st.integers(0, 60), size=st.integers(0, 60)
+)
+def test_all_bytes_of_a_part_and_no_others(data: bytes, most: int, start: int, size: int) -> None:
+    source: Any = Sparing(data, most)
+    if start + size <= len(data):
+        assert whole(source, Part(0, start, start + size)) == data[start : start + size]
+    elif size:
+        with pytest.raises(SourceChanged, match="tape"):
+            whole(source, Part(0, start, start + size))
+
+
+def test_parts_longer_than_a_block() -> None:
+    data = os.urandom(2 * LARGEST_BLOCK + 12)
+    assert whole(open_source(data), Part(0, 5, len(data) - 2)) == data[5:-2]
+
+
+def test_a_source_that_cannot_be_read() -> None:
+    class Broken(Sparing):
+        def read_at(self, buffer: memoryview, offset: int) -> int:
+            raise OSError(5, "Input/output error")
+
+    broken: Any = Broken(b"", 1)
+    with pytest.raises(LocalError, match="cannot read tape: Input/output error"):
+        whole(broken, Part(0, 0, 1))
+
+
+# -- progress in another measure ---------------------------------------------------------------------------------
+
+
+@given(
+    size=st.integers(1, 5000), meant=st.integers(0, 5000), steps=st.lists(st.integers(1, 700), max_size=30)
+)
+def test_what_is_told_adds_up(size: int, meant: int, steps: List[int]) -> None:
+    told: List[int] = []
+    scaled, at = Scaled(size, meant, told.append), 0
+    for step in steps:
+        step = min(step, size - at)
+        scaled(step)
+        at += step
+        assert sum(told) == meant * at // size
+        assert 0 <= sum(told) <= meant
+    scaled(-at)
+    assert sum(told) == 0
+    scaled(size)
+    assert sum(told) == meant
+
+
+# -- uploads -----------------------------------------------------------------------------------------------------
+
+
+class Store:
+    """Takes parts; the first tries of those in ``broken`` are read and lost."""
+
+    def __init__(self, *broken: int, times: int = 1) -> None:
+        self.bodies: Dict[int, List[bytes]] = {}
+        self.left = dict.fromkeys(broken, times)
+        self.lock = threading.Lock()
+
+    def reply(self, request: Request, peer: Peer) -> None:
+        start = int(request.path.rsplit("/", 1)[1])
+        with self.lock:
+            self.bodies.setdefault(start, []).append(request.body)
+            lost = self.left.get(start, 0) > 0
+            if lost:
+                self.left[start] -= 1
+        if lost:
+            peer.reset()
+        else:
+            peer.answer(200)
+
+
+def unlike_any(part: Part, pieces: Any) -> memoryview:
+    """Sealed bytes that no second sealing gives again, in the thread's own room."""
+    data = os.urandom(16) + b"".join(bytes(piece) for piece in pieces)[::-1] + b"#%d" % part.number
+    view = room(len(data))
+    view[:] = data
+    return view
+
+
+def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
+    def send_part(part: Part, body: Any) -> None:
+        made.wire.once(Call("PUT", f"{url}/{part.start}", body=body))
+
+    made = engine(url)
+    progress = described.pop("progress", None)
+    upload = Upload(
+        name="file",
+        open_source=lambda: open_source(data, "file"),
+        plan=lambda size: cut(size, chunk),
+        send_part=send_part,
+        finish=lambda: ("size", None),
+        **described,
+    )
+    with made.operation(progress=progress) as doing:
+        lane = UploadLane(upload, doing, 4)
+        doing.run([lane], 1)
+    return lane.result
+
+
+def test_what_is_sent_is_sealed_once_whatever_the_tries(engine: Callable[..., Any]) -> None:
+    data, store, sealed = os.urandom(1050), Store(0, 300, times=2), []
+
+    def seal(part: Part, pieces: Any) -> memoryview:
+        plain = b"".join(bytes(piece) for piece in pieces)
+        assert plain == data[part.start : part.stop]
+        sealed.append(part.number)
+        return unlike_any(part, [plain])
+
+    events: List[Any] = []
+    with RawServer(answering(store.reply)) as server:
+        result = send(engine, server.url, data, 100, seal=seal, progress=events.append)
+    assert result.error is None
+    assert (result.bytes, result.retries) == (1050, 4)
+    assert sorted(sealed) == list(range(11))
+    assert {start: len(bodies) for start, bodies in store.bodies.items() if len(bodies) > 1} == {0: 3, 300: 3}
+    for start, bodies in store.bodies.items():
+        assert len(set(bodies)) == 1
+        assert bodies[0][16:] == data[start : start + 100][::-1] + b"#%d" % (start // 100)
+    # Whatever the length of what was sent, the bytes of the file are told.
+    assert {event.total for event in events} == {1050}
+    assert all(0 <= event.done <= 1050 for event in events)
+    assert (events[-1].state, events[-1].done) == ("done", 1050)
+
+
+@pytest.mark.parametrize("length", [1, 99, 100_000])
+def test_a_part_may_become_shorter_or_longer(engine: Callable[..., Any], length: int) -> None:
+    store, events = Store(), []  # type: Store, List[Any]
+    with RawServer(answering(store.reply)) as server:
+        send(
+            engine,
+            server.url,
+            bytes(1000),
+            1000,
+            seal=lambda part, pieces: memoryview(bytes(length)),
+            progress=lambda event: events.append(event),
+        )
+    assert store.bodies == {0: [bytes(length)]}
+    assert events[-1].done == 1000
+
+
+def test_a_part_that_is_never_taken_counts_for_nothing(engine: Callable[..., Any]) -> None:
+    events: List[Any] = []
+    store = Store(0, times=100)
+    with RawServer(answering(store.reply)) as server:
+        result = send(engine, server.url, bytes(1000), 1000, seal=unlike_any, progress=events.append)
+    assert isinstance(result.error, NetworkError)
+    assert (events[-1].state, events[-1].done) == ("failed", 0)
+    assert len(set(store.bodies[0])) == 1
+
+
+def test_acknowledged_parts_are_not_sealed(engine: Callable[..., Any]) -> None:
+    sealed: List[int] = []
+
+    def seal(part: Part, pieces: Any) -> memoryview:
+        sealed.append(part.number)
+        return unlike_any(part, pieces)
+
+    store = Store()
+    with RawServer(answering(store.reply)) as server:
+        result = send(engine, server.url, bytes(400), 100, seal=seal, acknowledged={0, 2})
+    assert (sorted(sealed), sorted(store.bodies)) == ([1, 3], [100, 300])
+    assert result.resumed == 200
+
+
+def test_an_empty_file_has_nothing_to_seal(engine: Callable[..., Any]) -> None:
+    store = Store()
+    with RawServer(answering(store.reply)) as server:
+        result = send(engine, server.url, b"", 100, seal=lambda part, pieces: pytest.fail("sealed"))
+    assert (result.error, result.bytes, store.bodies) == (None, 0, {})
+
+
+def test_what_goes_wrong_in_sealing_ends_the_upload(engine: Callable[..., Any]) -> None:
+    def seal(part: Part, data: memoryview) -> bytearray:
+        raise LocalError("no more randomness")
+
+    store = Store()
+    with RawServer(answering(store.reply)) as server:
+        result = send(engine, server.url, bytes(1000), 100, seal=seal)
+    assert isinstance(result.error, LocalError)
+    assert store.bodies == {}
