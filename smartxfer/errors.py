@@ -18,7 +18,7 @@ __all__ = [
     "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged", "Stalled", "StorageError",
     "StuckPending", "TLSError", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge",
     "TransferRefused", "Truncated", "UnsafeName", "Unsupported", "UploadFailed", "UsageError",
-    "WaitTimeout",
+    "WaitTimeout", "WrongPassword",
 ]  # fmt: skip
 
 
@@ -268,6 +268,10 @@ class TransferRefused(IntegrityError):
     file: Any = None
 
 
+class WrongPassword(IntegrityError):
+    """What is encrypted does not open with this password, or is damaged."""
+
+
 class SourceChanged(IntegrityError):
     """A file changed while it was being sent or fetched."""
 
@@ -371,4 +375,4 @@ class BatchError(SmartxferError):
 
 
 class EncryptedTransfer(SmartxferError):
-    """The transfer is end-to-end encrypted and this version cannot decrypt it."""
+    """The transfer is end-to-end encrypted, and there is no password (or an archive of it was wanted)."""

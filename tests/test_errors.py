@@ -56,6 +56,7 @@ TREE: Dict[str, Any] = {
     "RangeMismatch": ("IntegrityError", None),
     "TransferRefused": ("IntegrityError", None),
     "SourceChanged": ("IntegrityError", None),
+    "WrongPassword": ("IntegrityError", None),
     "DeltaError": ("IntegrityError", None),
     "LocalError": ("SmartxferError", OSError),
     "DeltaUnavailable": ("LocalError", OSError),

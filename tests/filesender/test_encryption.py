@@ -1,0 +1,288 @@
+"""Chunks and keys: what the web page made, and a second reading of the format."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import attrs
+import pytest
+import sealed_by_hand as by_hand
+from encrypted import IVS, PASSWORD, SALT, derive, opened, sealed
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from smartxfer.errors import DecodeError, IntegrityError, UsageError, WrongPassword
+from smartxfer.filesender.encryption import (
+    Chunks,
+    Key,
+    generate_password,
+    is_generated,
+    password_bytes,
+    sealed_length,
+)
+
+VECTORS = json.loads(
+    (Path(__file__).parent.parent / "data" / "filesender-encryption.json").read_text("utf-8")
+)
+WRITTEN = (0, 1, 3)
+
+
+# -- what the web page made --------------------------------------------------------------------------------------
+
+
+def test_there_are_vectors_of_every_key_and_password_version() -> None:
+    kinds = {(vector["key_version"], vector["password_version"]) for vector in VECTORS}
+    assert len(VECTORS) == 32
+    assert kinds == {(key, password) for key in range(4) for password in (1, 2)}
+    assert {vector["chunk_index"] for vector in VECTORS} >= {0, 1, 259}
+
+
+@pytest.mark.parametrize("number", range(len(VECTORS)))
+def test_what_the_page_sealed_opens(number: int) -> None:
+    vector: Dict[str, Any] = VECTORS[number]
+    version, index, iv = vector["key_version"], vector["chunk_index"], vector["file_iv"]
+    plain, blob = bytes.fromhex(vector["plaintext_hex"]), bytes.fromhex(vector["blob_hex"])
+    aead = vector["aead"] or ""
+    told = (version, vector["password_version"], vector["salt"], vector["iterations"])
+    key = Key.derive(
+        vector["password"], version=told[0], password_version=told[1], salt=told[2], iterations=told[3]
+    )
+    assert key.secret == by_hand.key_of(vector["password"], *told)
+    assert by_hand.unseal(version, key.secret, blob, aead) == plain
+    # The vectors hold short chunks of long files: here they are all that the chunks are long.
+    chunks = Chunks(version, (index + 1) * len(plain), len(plain), iv, aead, key)
+    assert opened(chunks, index, blob) == plain
+    assert chunks.sealed_length(index) == len(blob)
+    full = Chunks.new(version, vector["file_size"], vector["chunk_size"], iv)
+    assert full.aead == aead
+    full.check_aead()
+    if version == 3:
+        assert full.with_key(key).seal(index, memoryview(plain)) == blob
+    assert (vector["password_encoding"] == "base64") is is_generated(vector["password"])
+
+
+# -- round trips, and a second reading ---------------------------------------------------------------------------
+
+SHAPES: Dict[str, Callable[[int], int]] = {
+    "0": lambda chunk: 0,
+    "1": lambda chunk: 1,
+    "chunk-1": lambda chunk: chunk - 1,
+    "chunk": lambda chunk: chunk,
+    "chunk+1": lambda chunk: chunk + 1,
+    "3 chunks+1": lambda chunk: 3 * chunk + 1,
+}
+
+
+def check_both_ways(version: int, chunk: int, data: bytes) -> None:
+    key = derive(version=version)
+    chunks = Chunks.new(version, len(data), chunk).with_key(key)
+    blobs = sealed(chunks, data)
+    assert [chunks.sealed_length(index) for index in range(chunks.count)] == [len(blob) for blob in blobs]
+    assert chunks.sealed_size == sum(map(len, blobs))
+    assert [chunks.plain_length(index) for index in range(chunks.count)] == [
+        len(data[start : start + chunk]) for start in range(0, len(data), chunk)
+    ]
+    assert b"".join(bytes(chunks.open(i, memoryview(blob)) or b"") for i, blob in enumerate(blobs)) == data
+    theirs = [by_hand.unseal(version, key.secret, blob, chunks.aead) for blob in blobs]
+    assert b"".join(part or b"" for part in theirs) == data
+    # And the other way round: byte for byte where nothing is random.
+    back = by_hand.seal_file(version, key.secret, data, chunk, chunks.iv)
+    assert [opened(chunks, index, blob) for index, blob in enumerate(back)] == theirs
+    if version == 3:
+        assert back == blobs
+
+
+@given(
+    version=st.sampled_from(WRITTEN),
+    shape=st.sampled_from(sorted(SHAPES)),
+    chunk=st.integers(1, 200),
+    seed=st.binary(min_size=1, max_size=20),
+)
+def test_round_trips(version: int, shape: str, chunk: int, seed: bytes) -> None:
+    size = SHAPES[shape](chunk)
+    check_both_ways(version, chunk, (seed * (size + 1))[:size])
+
+
+@pytest.mark.parametrize("version", WRITTEN)
+@pytest.mark.parametrize("shape", sorted(SHAPES))
+def test_round_trips_of_every_shape(version: int, shape: str) -> None:
+    check_both_ways(version, 64, os.urandom(SHAPES[shape](64)))
+
+
+@pytest.mark.parametrize("version", WRITTEN)
+@pytest.mark.parametrize("more", [-1, 0, 1])
+def test_chunks_that_are_sealed_in_several_pieces(version: int, more: int) -> None:
+    check_both_ways(version, 1 << 20, os.urandom((1 << 20) + 512 * 1024 + more))
+
+
+@given(version=st.sampled_from([0, 1, 2, 3]), length=st.integers(1, 5000))
+@example(version=1, length=16)
+def test_the_length_of_a_sealed_chunk(version: int, length: int) -> None:
+    blob = by_hand.seal(version, bytes(32), 0, bytes(length), IVS[version], "")
+    assert sealed_length(version, length) == len(blob)
+
+
+def test_full_chunks_of_real_sites_are_32_bytes_longer_for_either_cipher() -> None:
+    for version in range(4):
+        assert sealed_length(version, 5 << 20) == (5 << 20) + 32
+
+
+@pytest.mark.parametrize("index", [0, 1, 255, 256, 65536, 2**24, 2**32 - 1])
+def test_the_number_of_a_chunk_is_its_counter(index: int) -> None:
+    key = derive()
+    chunks = Chunks(3, 16 * 2**32, 16, IVS[3], "text", key)
+    blob = bytes(chunks.seal(index, memoryview(b"0123456789abcdef")))
+    assert blob[:16] == bytes(range(12)) + index.to_bytes(4, "little")
+    assert blob == by_hand.seal(3, key.secret, index, b"0123456789abcdef", IVS[3], "text")
+
+
+def test_no_iv_is_used_twice() -> None:
+    assert len({Chunks.new(3, 1, 1).iv for _ in range(50)}) == 50
+    for version, length in ((0, 16), (1, 16), (3, 12)):
+        assert len(base64.b64decode(Chunks.new(version, 1, 1).iv)) == length
+    chunks = Chunks.new(1, 64, 16).with_key(derive(version=1))
+    assert len({bytes(chunks.seal(0, memoryview(bytes(16)))[:16]) for _ in range(50)}) == 50
+    counters = {blob[:16] for blob in sealed(Chunks.new(3, 64, 16).with_key(derive()), bytes(64))}
+    assert len(counters) == 4
+
+
+# -- keys --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", WRITTEN)
+def test_a_wrong_key_opens_nothing(version: int) -> None:
+    chunks = Chunks.new(version, 48, 48, IVS[version])
+    # 16 bytes of padding: no accident opens it.
+    [blob] = sealed(chunks.with_key(derive(version=version)), bytes(48))
+    for wrong in (PASSWORD[:-1], "", PASSWORD.upper()):
+        assert opened(chunks.with_key(derive(wrong, version=version)), 0, blob) is None
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_salt_and_rounds_are_part_of_the_key(version: int) -> None:
+    keys = {
+        derive(version=version).secret,
+        derive(version=version, salt=SALT.lower()).secret,
+        derive(version=version, rounds=6).secret,
+        derive(version=version, password=PASSWORD + " ").secret,
+    }
+    assert len(keys) == 4
+
+
+@pytest.mark.parametrize("version", [0, 2])
+def test_keys_of_one_hash_need_no_salt(version: int) -> None:
+    assert derive(version=version, salt="", rounds=0).secret == derive(version=version).secret
+
+
+def test_a_salt_is_read_as_text_though_it_looks_like_something_else() -> None:
+    """32 digits are hex, and base64 too; neither is meant."""
+    digits = "00112233445566778899aabbccddeeff"
+    assert derive(salt=digits).secret == by_hand.key_of(PASSWORD, 3, 1, digits, 5)
+    readings = (bytes.fromhex(digits), base64.b64decode(digits))
+    assert digits.encode("ascii") not in readings
+
+
+@pytest.mark.parametrize(("salt", "rounds"), [("", 5), (SALT, 0), (SALT, -1)])
+def test_a_key_is_not_made_of_nothing(salt: str, rounds: int) -> None:
+    with pytest.raises(DecodeError):
+        derive(salt=salt, rounds=rounds)
+
+
+@pytest.mark.parametrize("version", [-1, 4, 99])
+def test_an_unknown_key_version(version: int) -> None:
+    with pytest.raises(UsageError, match="not known"):
+        derive(version=version)
+
+
+def test_generated_passwords() -> None:
+    made = {generate_password() for _ in range(20)}
+    assert len(made) == 20
+    for password in made:
+        assert is_generated(password)
+        assert len(base64.b64decode(password)) == 32
+        assert password_bytes(password, 2) == base64.b64decode(password)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "password", "A" * 44, "A" * 42 + "==", "A" * 43 + "=\n", "ä" * 43 + "=", "A" * 44 + "="]
+)
+def test_what_does_not_look_generated(text: str) -> None:
+    assert not is_generated(text)
+
+
+def test_the_bytes_of_a_password() -> None:
+    assert password_bytes("äß€", 1) == "äß€".encode()
+    for length in (0, 1, 31, 32, 33, 50):
+        raw = os.urandom(length)
+        assert password_bytes(base64.b64encode(raw).decode(), 2) == (raw + bytes(32))[:32]
+    for text in ("no base64!", "AAA", "ä"):
+        with pytest.raises(WrongPassword) as caught:
+            password_bytes(text, 2)
+        assert text not in str(caught.value)
+    with pytest.raises(UsageError):
+        password_bytes("x", 3)
+
+
+def test_a_later_run_knows_the_password_again_without_knowing_it() -> None:
+    mark = derive().check(SALT)
+    assert mark == derive().check(SALT)
+    assert re.fullmatch("[0-9a-f]{8,}", mark)
+    assert mark != derive(PASSWORD + "x").check(SALT)
+    assert mark not in derive().secret.hex()
+    assert derive().secret not in repr(derive()).encode()
+    assert derive().secret.hex() not in repr(Chunks.new(3, 1, 1).with_key(derive()))
+    assert repr(derive().secret) not in repr(Chunks.new(3, 1, 1).with_key(derive()))
+
+
+# -- what is authenticated ---------------------------------------------------------------------------------------
+
+
+@given(size=st.integers(0, 2**40), chunk=st.integers(1, 2**24), iv=st.binary(min_size=12, max_size=12))
+def test_the_authenticated_text_is_exactly_this(size: int, chunk: int, iv: bytes) -> None:
+    text = base64.b64encode(iv).decode()
+    chunks = Chunks.new(3, size, chunk, text)
+    assert chunks.aead == by_hand.aead_of(text, size, chunk)
+    chunks.check_aead()
+
+
+def test_cbc_authenticates_nothing() -> None:
+    for version in (0, 1):
+        assert Chunks.new(version, 100, 10).aead == ""
+        Chunks.new(version, 100, 10).check_aead()
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"size": 101},
+        {"size": 90},
+        {"chunk_size": 11},
+        {"iv": IVS[0]},
+        {"aead": ""},
+        {"aead": "{}"},
+        {"aead": "[]"},
+        {"aead": "null"},
+        {"aead": '{"aeadversion":1,'},
+        {"aead": '{"aeadversion":1,"chunkcount":"10","chunksize":"10","iv":"","aeadterminator":1}'},
+    ],
+)
+def test_a_text_that_speaks_of_another_file_is_refused(version: int, change: Dict[str, Any]) -> None:
+    chunks = Chunks.new(version, 100, 10)
+    chunks.check_aead()
+    with pytest.raises(IntegrityError, match="contradict"):
+        attrs.evolve(chunks, **change).check_aead()
+
+
+@pytest.mark.parametrize("iv", ["", "AAAA", "no base64", "A" * 24, "ä" * 16])
+def test_an_iv_that_is_none(iv: str) -> None:
+    chunks = Chunks(3, 16, 16, iv, "text", derive())
+    with pytest.raises(DecodeError, match="12 bytes"):
+        chunks.seal(0, memoryview(bytes(16)))
+    with pytest.raises(DecodeError, match="12 bytes"):
+        chunks.open(0, memoryview(bytes(48)))
