@@ -5,10 +5,21 @@ Source: FileSender protocol.
 
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
 from smartxfer.filesender.client import FileSenderClient
-from smartxfer.filesender.models import DownloadFile, File, Guest, Recipient, ServerInfo, Transfer
+from smartxfer.filesender.encryption import generate_password
+from smartxfer.filesender.models import (
+    AuditEntry,
+    DownloadFile,
+    File,
+    Guest,
+    Quota,
+    Recipient,
+    ServerInfo,
+    Transfer,
+)
 from smartxfer.filesender.request_types import FileUpdate, PartialTransfer, TransferUpdate
 
 __all__ = [
+    "AuditEntry",
     "Auth",
     "DownloadFile",
     "File",
@@ -17,9 +28,11 @@ __all__ = [
     "Guest",
     "GuestAuth",
     "PartialTransfer",
+    "Quota",
     "Recipient",
     "ServerInfo",
     "Transfer",
     "TransferUpdate",
     "UserAuth",
+    "generate_password",
 ]

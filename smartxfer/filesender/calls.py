@@ -4,6 +4,7 @@ Source: FileSender protocol, sections 4 to 8 and 10.
 """
 
 import threading
+import uuid
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 from smartxfer.errors import AuthError, DecodeError, NotFound
@@ -13,8 +14,10 @@ from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, T
 from smartxfer.filesender.page import parse_download_page
 from smartxfer.structures import to_wire
 from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.plan import Part
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import Answer, Call, Wire
+from smartxfer.transport.deleting import delete
 from smartxfer.transport.json import json_body
 
 __all__ = ["Calls"]
@@ -42,7 +45,9 @@ class Calls:
 
     # -- sending ----------------------------------------------------------------------------------------
 
-    def describe(self, method: str, path: str, params: Params = (), body: Any = None) -> Call:
+    def describe(
+        self, method: str, path: str, params: Params = (), body: Any = None, idempotent: Optional[bool] = None
+    ) -> Call:
         """A signed call with a JSON body, for a path below ``rest.php``."""
         return Call(
             method,
@@ -51,7 +56,21 @@ class Calls:
             headers=_JSON if body is not None else {},
             body=None if body is None else json_body(to_wire(body)),
             sign=self.access.sign,
+            idempotent=idempotent,
         )
+
+    def ask(
+        self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None
+    ) -> Answer:
+        """The answer to a signed call.
+
+        :param idempotent: False where doing it twice would send a mail twice, though the method allows it.
+        """
+        return self.send(self.describe(method, path, body=body, idempotent=idempotent))
+
+    def delete(self, path: str) -> None:
+        """Remove an object; what a lost try has removed is no error."""
+        delete(self.send, self.describe("DELETE", path))
 
     def send(self, call: Call, operation: Optional[Operation] = None) -> Answer:
         """The answer to a call, tried by the policy."""
@@ -115,8 +134,12 @@ class Calls:
     def update_transfer(
         self, transfer_id: int, body: Mapping[str, Any], operation: Optional[Operation] = None
     ) -> Transfer:
-        """Change a transfer; ``{"complete": True}`` makes it available."""
-        call = self.describe("PUT", f"transfer/{transfer_id}", body=body)
+        """Change a transfer; ``{"complete": True}`` makes it available.
+
+        Every other change sends mails or adds days: it is not made twice.
+        """
+        again = None if set(body) == {"complete"} else False
+        call = self.describe("PUT", f"transfer/{transfer_id}", body=body, idempotent=again)
         return Transfer.from_wire(self.send(call, operation).json(dict))
 
     def delete_transfer(self, transfer_id: int) -> None:
@@ -142,15 +165,23 @@ class Calls:
         call = self.describe("PUT", f"file/{file.id}", self._keys(file), body)
         self.send(call, operation).json()
 
-    def put_chunk(self, file: File, size: int, offset: int, body: Body) -> int:
-        """One try of one chunk; returns how many bytes the server wrote."""
-        length = len(body)
+    def put_chunk(self, file: File, size: int, part: Part, body: Body, sealed: Optional[int] = None) -> int:
+        """One try of one chunk; returns how many bytes the server wrote.
+
+        :param size: bytes of the file, before any encryption.
+        :param part: where the chunk lies in it.
+        :param sealed: bytes of the chunk once it is encrypted.
+        """
+        offset = part.start
         headers = {
             "Content-Type": _BYTES,
             "X-Filesender-File-Size": str(size),
             "X-Filesender-Chunk-Offset": str(offset),
-            "X-Filesender-Chunk-Size": str(length),
+            "X-Filesender-Chunk-Size": str(part.size),
         }
+        if sealed is not None:
+            headers["X-Filesender-Encrypted"] = "1"
+            headers["X-Filesender-Chunk-Size-Encrypted"] = str(sealed)
         call = Call(
             "PUT",
             f"{self.base}/rest.php/file/{file.id}/chunk/{offset}",
@@ -200,7 +231,14 @@ class Calls:
         answer = self.send(self.describe("GET", "transfer/fileidsextended", [("token", token)]))
         return [DownloadFile.from_listing(facts) for facts in answer.json(list)]
 
-    def content(self, token: str, file_id: int, transaction_id: str) -> Call:
-        """The call for a file's bytes."""
-        params = [("token", token), ("files_ids", str(file_id)), ("transaction_id", transaction_id)]
+    def content(self, token: str, file_ids: Sequence[int], archive: Optional[str] = None) -> Call:
+        """The call for a file's bytes, or for several files in an archive.
+
+        :param archive: ``"zip"`` or ``"tar"``.
+        """
+        params = [("token", token), ("files_ids", ",".join(map(str, file_ids)))]
+        if archive is not None:
+            params.append(("archive_format", archive))
+        # Without an id of its own a download is redirected to one that has it.
+        params.append(("transaction_id", str(uuid.uuid4())))
         return Call("GET", f"{self.base}/download.php", params=params)

@@ -35,7 +35,7 @@ def check_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -> N
     files = body["files"]
     if not files:
         raise UsageError("there is no file to send")
-    _check_counts(files, body["recipients"], config)
+    _check_counts(files, body["recipients"], config, bool(body.get("encryption")))
     rule = name_rule(config.valid_filename_regex)
     for file in files:
         check_name(file["name"], config, rule)
@@ -44,8 +44,8 @@ def check_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -> N
     if "from" in body:
         check_address(body["from"], "'from'")
     _check_expiry(body.get("expires"), config, now)
-    if config.encryption_mandatory:
-        raise UsageError("the site takes encrypted transfers only", hint="use its web page")
+    if config.encryption_mandatory and not body.get("encryption"):
+        raise UsageError("the site takes encrypted transfers only", hint="give password=")
 
 
 def check_guest(body: Mapping[str, Any]) -> None:
@@ -63,14 +63,15 @@ def check_address(address: str, role: str) -> None:
         raise UsageError(f"{role} {address!r} is not an e-mail address")
 
 
-def _check_counts(files: List[Any], recipients: List[Any], config: SiteConfig) -> None:
+def _check_counts(files: List[Any], recipients: List[Any], config: SiteConfig, encrypted: bool) -> None:
     total = sum(file["size"] for file in files)
     largest = max(files, key=lambda file: int(file["size"]))
+    most = config.max_transfer_encrypted_file_size if encrypted else config.max_transfer_file_size
     for what, value, limit in (
         (f"{len(files)} files", len(files), config.max_transfer_files),
         (f"{len(recipients)} recipients", len(recipients), config.max_transfer_recipients),
         (f"{total} bytes in all", total, config.max_transfer_size),
-        (f"{largest['name']!r} of {largest['size']} bytes", largest["size"], config.max_transfer_file_size),
+        (f"{largest['name']!r} of {largest['size']} bytes", largest["size"], most),
     ):
         if limit and value > limit:
             raise UsageError(f"{what} are too much: the site takes {limit}", hint="send less at once")

@@ -6,20 +6,20 @@ Source: FileSender protocol; each method names its section.
 import contextlib
 import unicodedata
 from pathlib import Path
-from typing import Any, Collection, List, Mapping, Optional, Union
+from typing import Any, Collection, List, Literal, Mapping, Optional, Union
 
 import attrs
 
-from smartxfer.errors import SizeMismatch, UsageError
+from smartxfer.errors import EncryptedTransfer, SizeMismatch, UsageError
 from smartxfer.filesender import checks
 from smartxfer.filesender.auth import UserAuth
-from smartxfer.filesender.downloading import Fetching, choose
-from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
-from smartxfer.filesender.request_types import FileUpdate, PartialTransfer, TransferUpdate
-from smartxfer.filesender.request_types import Guest as GuestRequest
+from smartxfer.filesender.downloading import Fetching, choose, opening_of
+from smartxfer.filesender.managing import ManagingClient
+from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
+from smartxfer.filesender.request_types import FileUpdate, PartialTransfer
 from smartxfer.filesender.request_types import Transfer as TransferRequest
+from smartxfer.filesender.sealing import Password, Sealing, given_password
 from smartxfer.filesender.site import SiteConfig, token_of
-from smartxfer.filesender.site_client import SiteClient
 from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, request_body, send_files
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress
@@ -32,7 +32,7 @@ from smartxfer.transfer.tree import Item, collect
 __all__ = ["FileSenderClient"]
 
 
-class FileSenderClient(SiteClient):
+class FileSenderClient(ManagingClient):
     """Sends files through a FileSender site, and fetches them.
 
     :param base_url: the site's address in any form that people paste, voucher links included; None looks it
@@ -55,18 +55,6 @@ class FileSenderClient(SiteClient):
         """What the site says of itself (section 4)."""
         return self._calls.info()
 
-    def create_guest(self, body: GuestRequest) -> Guest:
-        """Send a voucher, which invites somebody to send files.
-
-        :param body: ``recipient``, ``from``, ``subject``, ``message``, ``options``, ``expires``.
-        :raises OutcomeUnknown: the answer was lost: the voucher may have been sent.
-
-        Source: FileSender protocol, section 10.
-        """
-        self._need_auth()
-        checks.check_guest(body)
-        return self._calls.create_guest(body)
-
     def create_transfer(self, body: TransferRequest) -> Transfer:
         """Announce a transfer; :meth:`upload_workflow` does this and all that follows.
 
@@ -76,21 +64,6 @@ class FileSenderClient(SiteClient):
         """
         self._need_auth()
         return self._calls.create_transfer({"options": {}, **body})
-
-    def update_transfer(self, transfer_id: int, body: TransferUpdate) -> Transfer:
-        """Change a transfer, such as ``{"complete": True}`` (sections 6.4 and 7)."""
-        self._need_auth()
-        return self._calls.update_transfer(_id_of(transfer_id), body)
-
-    def get_transfer(self, transfer_id: int) -> Transfer:
-        """One of the user's own transfers (section 7)."""
-        self._need_auth()
-        return self._calls.get_transfer(_id_of(transfer_id))
-
-    def delete_transfer(self, transfer_id: int) -> None:
-        """Remove a transfer and its data; one that is gone already is no error (section 6.5)."""
-        self._need_auth()
-        self._calls.delete_transfer(_id_of(transfer_id))
 
     def update_file(self, file_info: File, body: FileUpdate) -> None:
         """Change a file, such as ``{"complete": True}`` (section 6.3).
@@ -159,7 +132,10 @@ class FileSenderClient(SiteClient):
         files: List[Path],
         transfer_args: PartialTransfer = {},  # noqa: B006 - the seed's default, never changed
         *,
+        password: Password = None,
+        key_version: Optional[int] = None,
         link: bool = False,
+        accept_aup: bool = False,
         resume: bool = True,
         follow_symlinks: bool = False,
         progress: Progress = None,
@@ -174,7 +150,10 @@ class FileSenderClient(SiteClient):
         :param files: paths; also bytes, open binary files, and ``(name, thing)`` pairs.
         :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since
             the epoch), ``options``.
+        :param password: encrypt the files with it, as the site's web page does; or a function that asks.
+        :param key_version: of the encryption: 1 (AES-CBC) or 3 (AES-GCM); by default what the site asks for.
         :param link: make a transfer without recipients; its ``download_url`` is for you to pass on.
+        :param accept_aup: accept the site's terms of use, which some sites insist on.
         :param resume: False starts anew where an earlier run stopped half-way.
         :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
         :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
@@ -191,17 +170,34 @@ class FileSenderClient(SiteClient):
         items = [_normalised(item) for item in collect(files, follow_symlinks)]
         sender = self.auth.username if isinstance(self.auth, UserAuth) else None
         body = request_body(items, transfer_args, sender, link)
-        checks.check_transfer(body, self._config or SiteConfig(), now=self._clock.wall())
+        if accept_aup:
+            body["aup_checked"] = True
+        config = self._config or SiteConfig()
+        sealing = self._sealing(given_password(password), items, config, key_version)
+        announced = body if sealing is None else sealing.announced(body)
+        checks.check_transfer(announced, config, now=self._clock.wall())
         with contextlib.ExitStack() as stack:
-            journal = self._journal(items, body)
+            journal = self._journal(items, body, sealing)
             if journal is not None:
                 stack.enter_context(journal)
                 if not resume:
                     self._drop_earlier(journal)
             operation = stack.enter_context(self._operation(progress, cancel, deadline))
-            return Sending(self._calls, operation, items, body, self._width, journal).run()
+            return Sending(self._calls, operation, items, announced, self._width, journal, sealing).run()
 
-    def _journal(self, items: List[Item], body: Mapping[str, Any]) -> Optional[Journal]:
+    def _sealing(
+        self, password: Optional[str], items: List[Item], config: SiteConfig, key_version: Optional[int]
+    ) -> Optional[Sealing]:
+        """What encrypts the files; None without a password."""
+        if password is None:
+            if key_version is not None:
+                raise UsageError("key_version is for encrypted transfers", hint="give password=")
+            return None
+        return Sealing.of(password, items, config, self._largest_chunk, key_version)
+
+    def _journal(
+        self, items: List[Item], body: Mapping[str, Any], sealing: Optional[Sealing]
+    ) -> Optional[Journal]:
         """The memory of this very request; None when bytes in memory make it unrecognisable."""
         if any(item.path is None for item in items):
             return None
@@ -213,6 +209,8 @@ class FileSenderClient(SiteClient):
             "request": {name: value for name, value in body.items() if name != "files"},
             "files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in items],
         }
+        if sealing is not None:
+            key["encryption"] = [sealing.version, sealing.password_version, sealing.rounds]
         return Journal(key, f"this upload to {self.base_url}", clock=self._clock)
 
     def _drop_earlier(self, journal: Journal) -> None:
@@ -249,6 +247,8 @@ class FileSenderClient(SiteClient):
         out_dir: Path,
         *,
         files: Optional[Collection[Union[int, str]]] = None,
+        password: Password = None,
+        key_version: Optional[int] = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -258,18 +258,23 @@ class FileSenderClient(SiteClient):
         :param token: of the download link, or the whole link.
         :param out_dir: directory, made if missing; names from the server cannot leave it.
         :param files: ids or names of the files wanted; None for all.
+        :param password: of encrypted files; or a function that asks for it.  Given as text, it has every file
+            that is not encrypted refused.
+        :param key_version: that the files must have been encrypted by: a server may say what it likes.
         :return: one result per file, in the order of the transfer.
         :raises BatchError: some of several files failed; ``.results`` tells which.
         :raises NotFound: the token is wrong or expired, or there is no such file.
-        :raises EncryptedTransfer: the files are end-to-end encrypted.
+        :raises EncryptedTransfer: the files are end-to-end encrypted, and there is no password.
+        :raises WrongPassword: they do not open with it; nothing was written.
 
         Source: FileSender protocol, section 8.
         """
         token = token_of(token)
         chosen = choose(self.list_files(token), files)
         directory = _directory(out_dir)
+        opening = opening_of(chosen, password, key_version)
         with self._operation(progress, cancel, deadline) as operation:
-            fetching = Fetching(self._calls, operation, token, self._max_workers)
+            fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             return settle(
                 fetching.into_directory(chosen, directory, self.concurrent_files or MOST_WORKERS)
             )
@@ -282,6 +287,8 @@ class FileSenderClient(SiteClient):
         file_size: Union[int, float, None] = None,
         file_name: Optional[str] = None,
         *,
+        password: Password = None,
+        key_version: Optional[int] = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -306,11 +313,51 @@ class FileSenderClient(SiteClient):
             )
         if file_name is not None:
             file = file.renamed(file_name)
+        opening = opening_of([file], password, key_version)
         with self._operation(progress, cancel, deadline) as operation:
-            fetching = Fetching(self._calls, operation, token, self._max_workers)
+            fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             if path_of(out_dir) is None:
                 return settle([fetching.into(file, open_sink(out_dir, file.name))])[0]
             return settle(fetching.into_directory([file], _directory(out_dir), 1))[0]
+
+    def download_archive(
+        self,
+        token: str,
+        out_file: SinkLike,
+        *,
+        files: Optional[Collection[Union[int, str]]] = None,
+        archive_format: Literal["zip", "tar", None] = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> FileResult:
+        """Fetch a whole transfer as one archive, which the server packs; it is not unpacked here.
+
+        A broken download of an archive begins anew.
+
+        :param token: of the download link, or the whole link.
+        :param out_file: path of the archive; or an open binary file, or a sink.
+        :param files: ids or names of the files wanted; None for all.
+        :param archive_format: ``"zip"`` or ``"tar"``; by default what the path's name ends in, else zip.
+        :raises EncryptedTransfer: the server cannot pack what it cannot read.
+
+        Source: FileSender protocol, section 8.2.
+        """
+        path = path_of(out_file)
+        chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
+        if chosen_format not in ("zip", "tar"):
+            raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")
+        token = token_of(token)
+        chosen = choose(self.list_files(token), files)
+        if any(file.encrypted for file in chosen):
+            raise EncryptedTransfer(
+                "an encrypted transfer does not come as an archive",
+                hint="download_files(password=) fetches it",
+            )
+        sink = open_sink(out_file, f"archive.{chosen_format}")
+        with self._operation(progress, cancel, deadline) as operation:
+            fetching = Fetching(self._calls, operation, token, 1)
+            return settle([fetching.archive(chosen, sink, chosen_format)])[0]
 
 
 def _directory(out_dir: Any) -> Path:
@@ -318,11 +365,6 @@ def _directory(out_dir: Any) -> Path:
     if path is None:
         raise UsageError(f"out_dir must be a directory, not a {type(out_dir).__name__}")
     return path
-
-
-def _id_of(thing: Any) -> int:
-    """An id, or that of the structure it was found in."""
-    return int(getattr(thing, "id", thing))
 
 
 def _normalised(item: Item) -> Item:

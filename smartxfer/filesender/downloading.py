@@ -5,23 +5,26 @@ Source: FileSender protocol, section 8.
 
 import functools
 import hashlib
-import uuid
 from pathlib import Path
 from typing import Any, Collection, ContextManager, List, Optional, Sequence, Tuple, Union
 
 import requests
 
-from smartxfer.errors import DecodeError, EncryptedTransfer, NotFound
+from smartxfer.errors import DecodeError, EncryptedTransfer, IntegrityError, NotFound
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import DownloadFile
+from smartxfer.filesender.opening import Fetch, Opening
+from smartxfer.filesender.sealing import Password, given_password
+from smartxfer.transfer.digest import CRC32
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.sink import FileSink
 
-__all__ = ["Fetching", "choose", "safe_range"]
+__all__ = ["Fetching", "choose", "opening_of", "safe_range"]
 
 #: Pieces are as long as fit into this many bytes: every piece is a download in the site's audit log.
 PIECE = 32 * 1024 * 1024
@@ -48,7 +51,6 @@ def choose(
     """The files whose id or name is wanted; all of them for None.
 
     :raises NotFound: the transfer has no such file.
-    :raises EncryptedTransfer: a wanted file is end-to-end encrypted.
     """
     if wanted is None:
         chosen = list(files)
@@ -62,13 +64,42 @@ def choose(
             names = ", ".join(repr(file.name) for file in files[:20])
             raise NotFound(f"the transfer has no file {missing[0]!r}; it has {names}")
         chosen = list({known[key].id: known[key] for key in wanted}.values())
-    for file in chosen:
-        if file.encrypted:
-            raise EncryptedTransfer(
-                f"{file.name!r} is end-to-end encrypted and cannot be decrypted here",
-                hint="open the link in a browser and give the password there",
-            )
     return chosen
+
+
+def opening_of(
+    files: Sequence[DownloadFile], password: Password, key_version: Optional[int] = None
+) -> Optional[Opening]:
+    """What opens the encrypted ones among the files; None where none is.
+
+    :param password: a text: every file has to be encrypted, whatever the server says; a function is asked
+        only where one is.
+    :param key_version: that every file has to be encrypted by, whatever the server says.
+    :raises EncryptedTransfer: one is encrypted and there is no password.
+    :raises IntegrityError: one is not encrypted, and a password was given.
+    """
+    bare = [file for file in files if not file.encrypted]
+    if bare and (isinstance(password, str) or key_version is not None):
+        raise IntegrityError(
+            f"{bare[0].name!r} is not encrypted, and a password was given",
+            hint="leave password= out to fetch it as it is, if that is what its sender meant",
+        )
+    other = [file for file in files if key_version not in (None, file.key_version)]
+    if other:
+        told = other[0].key_version
+        raise IntegrityError(f"{other[0].name!r} is said to be of key version {told}, not {key_version}")
+    sealed = [file for file in files if file.encrypted]
+    if not sealed:
+        return None
+    given = given_password(password)
+    if given is None:
+        raise EncryptedTransfer(
+            f"{sealed[0].name!r} is end-to-end encrypted", hint="give password=, which the sender chose"
+        )
+    opening = Opening(given)
+    for file in sealed:
+        opening.chunks(file)
+    return opening
 
 
 class Fetching:
@@ -76,9 +107,18 @@ class Fetching:
 
     :param token: of the download link.
     :param width: pieces of one file at a time.
+    :param opening: what opens the encrypted files.
     """
 
-    def __init__(self, calls: Calls, operation: Operation, token: str, width: int) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        operation: Operation,
+        token: str,
+        width: int,
+        opening: Optional[Opening] = None,
+    ) -> None:
+        self._opening = opening
         self._calls = calls
         self._operation = operation
         self._token = token
@@ -91,6 +131,7 @@ class Fetching:
 
         What an earlier, broken run has completed is not fetched again.
         """
+        self._prove(files)
         identity = {"service": "filesender", "download": self._hashed, "base": self._calls.base}
         wanted = [
             Wanted(str(file.id), file.name, file.size, functools.partial(self._download, file))
@@ -100,14 +141,34 @@ class Fetching:
 
     def into(self, file: DownloadFile, sink: Sink) -> FileResult:
         """Fetch one file into a sink."""
+        self._prove([file])
         self._operation.reporter.queue(file.name, file.size)
         lane = DownloadLane(self._download(file, sink), self._operation, self._width)
         self._operation.run([lane], 1)
         return lane.result
 
+    def archive(self, files: Sequence[DownloadFile], sink: Sink, form: str) -> FileResult:
+        """Fetch several files as one archive, which the server packs; it cannot be gone on with."""
+        name = str(getattr(sink, "path", f"archive.{form}"))
+        call = self._calls.content(self._token, [file.id for file in files], form)
+        download = Download(
+            name=name,
+            sink=sink,
+            identity={"service": "filesender", "base": self._calls.base, "archive": form},
+            open_range=lambda start, stop: open_range(self._calls.wire, call, 0, None, None, _accept),
+        )
+        self._operation.reporter.queue(name, None)
+        lane = DownloadLane(download, self._operation, 1)
+        self._operation.run([lane], 1)
+        return lane.result
+
     def _download(self, file: DownloadFile, sink: Sink) -> Download:
         chunk = file.chunk_size or 0
-        call = self._calls.content(self._token, file.id, str(uuid.uuid4()))
+        call = self._calls.content(self._token, [file.id])
+
+        def sealed(start: int, stop: Optional[int]) -> ContextManager[Any]:
+            assert self._opening is not None
+            return self._opening.chunk(file, start, self._sealed_bytes(file))
 
         def source(start: int, stop: Optional[int]) -> ContextManager[Incoming]:
             first, last = start, stop
@@ -115,6 +176,9 @@ class Fetching:
                 first, last = safe_range(start, stop, file.size, chunk)
             return open_range(self._calls.wire, call, first, last, file.size, _accept)
 
+        if isinstance(sink, FileSink):
+            opens = self._opening if file.encrypted else None
+            sink.check = CRC32 if opens is None else opens.vouching(file)
         return Download(
             name=file.name,
             sink=sink,
@@ -124,10 +188,32 @@ class Fetching:
                 "token": self._hashed,
                 "file": file.id,
                 "name": file.name,
+                **({"encryption": [file.key_version, file.fileiv, file.fileaead]} if file.encrypted else {}),
             },
-            open_range=source,
+            open_range=sealed if file.encrypted else source,
             size=file.size,
-            step=chunk * max(1, PIECE // chunk) if chunk > 2 else None,
+            step=chunk if file.encrypted else chunk * max(1, PIECE // chunk) if chunk > 2 else None,
+        )
+
+    def _prove(self, files: Sequence[DownloadFile]) -> None:
+        """See that the password opens the files, before anything is written."""
+        sealed = [file for file in files if file.encrypted and file.size]
+        if self._opening is not None and sealed:
+            least = min(sealed, key=lambda file: file.size)
+            opening, fetch = self._opening, self._sealed_bytes(least)
+
+            def prove() -> None:
+                self._operation.aside(lambda: opening.key(least))
+                what = f"{least.name}, its first chunk"
+                self._operation.retry(what, lambda: opening.prove(least, fetch))
+
+            self._operation.call(prove)
+
+    def _sealed_bytes(self, file: DownloadFile) -> Fetch:
+        """What gets bytes of a file as they lie on the server."""
+        call = self._calls.content(self._token, [file.id])
+        return lambda start, stop: open_range(
+            self._calls.wire, call, start, stop, file.encrypted_size, _accept
         )
 
     @property

@@ -12,10 +12,12 @@ from smartxfer.errors import DecodeError
 from smartxfer.structures import Structure, secret
 
 __all__ = [
+    "AuditEntry",
     "Date",
     "DownloadFile",
     "File",
     "Guest",
+    "Quota",
     "Recipient",
     "ServerInfo",
     "TrackingError",
@@ -138,6 +140,26 @@ class Guest(Structure):
     upload_url: str = secret(default="")
     expiry_date_extension: Optional[int] = None
     errors: List[TrackingError] = attrs.field(factory=list)
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class AuditEntry(Structure):
+    """Something that has happened: ``event`` at ``date``, by ``author``, to ``target``."""
+
+    event: str
+    date: Optional[Date] = None
+    author: Any = None
+    target: Any = None
+    time_taken: Optional[Date] = None
+
+
+@attrs.frozen(slots=False, eq=False, repr=False)
+class Quota(Structure):
+    """Bytes that a user may store, does store, and may still store."""
+
+    total: Optional[int] = None
+    used: Optional[int] = None
+    available: Optional[int] = None
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

@@ -64,7 +64,6 @@ _WORDS: Dict[str, Reply] = {
     "transfer_rejected": (LimitExceeded, _RULES, False),
     "bad_email": (BadRequest, "check recipients and 'from'", False),
     "bad_expire": (LimitExceeded, "choose an earlier expires", False),
-    "transfer_expiry_extension_not_allowed": (LimitExceeded, _RULES, False),
     "storage_not_enough_space_left": (LimitExceeded, "the site is full: tell its administrator", False),
     "transfer_file_name_invalid": (LimitExceeded, "rename the file", False),
     "file_extension_not_allowed": (LimitExceeded, "rename or pack the file", False),
@@ -76,6 +75,7 @@ _WORDS: Dict[str, Reply] = {
 _FAMILIES: Tuple[Tuple[str, Reply], ...] = (
     ("_rate_limit", (LimitExceeded, "a limit per day is reached: come back tomorrow", False)),
     ("transfer_too_many", (LimitExceeded, "send less at once", False)),
+    ("_extension_not_allowed", (LimitExceeded, _RULES, False)),
     ("_exceeded", (LimitExceeded, "send less at once", False)),
 )
 

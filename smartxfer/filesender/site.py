@@ -88,7 +88,7 @@ def _leads_here(text: str) -> bool:
 
 @attrs.frozen
 class SiteConfig:
-    """What the site's public script says of its limits; None for what it does not say.
+    """What the site's public script says of its limits and its encryption; None for what it does not say.
 
     Sizes in bytes; 0 stands for no limit.
     """
@@ -103,7 +103,16 @@ class SiteConfig:
     ban_extension: Optional[str] = None
     extension_whitelist_regex: Optional[str] = None
     valid_filename_regex: Optional[str] = None
+    max_transfer_encrypted_file_size: Optional[int] = None
+    encryption_enabled: Optional[bool] = None
     encryption_mandatory: Optional[bool] = None
+    encryption_key_version_new_files: Optional[int] = None
+    encryption_password_hash_iterations_new_files: Optional[int] = None
+    encryption_encode_encrypted_chunks_in_base64_during_upload: Optional[bool] = None
+    encryption_min_password_length: Optional[int] = None
+    encryption_password_must_have_upper_and_lower_case: Optional[bool] = None
+    encryption_password_must_have_numbers: Optional[bool] = None
+    encryption_password_must_have_special_characters: Optional[bool] = None
 
 
 _PAIR = re.compile(

@@ -100,6 +100,11 @@ class SiteClient(TransferClient):
                 self._open_guest_session(self.auth)
             self._info = info
 
+    @property
+    def _largest_chunk(self) -> Optional[int]:
+        """The site's own chunk size, which encrypted files are cut by."""
+        return None if self._info is None else self._info.upload_chunk_size
+
     def _ready(self) -> None:
         if self._info is None:
             self.prepare()

@@ -3,6 +3,7 @@
 Source: FileSender protocol, section 6.
 """
 
+import functools
 import logging
 import mimetypes
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
@@ -10,6 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 import attrs
 
 from smartxfer.errors import (
+    BadRequest,
     ClientError,
     CommunicationError,
     HTTPError,
@@ -23,6 +25,7 @@ from smartxfer.errors import (
 from smartxfer.filesender.auth import GuestAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import File, Transfer
+from smartxfer.filesender.sealing import Sealing
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part, cut
@@ -100,16 +103,18 @@ def send_files(
     width: Width,
     journal: Optional[Journal] = None,
     complete: bool = True,
+    sealing: Optional[Sealing] = None,
 ) -> List[FileResult]:
     """Send the files of a transfer; the results, failed ones included.
 
     :param pairs: what is sent, and what the server calls it.
     :param complete: False leaves out the completion of each file.
+    :param sealing: what encrypts them.
     """
     lanes = []
     for item, file in pairs:
         operation.reporter.queue(item.name, item.size)
-        upload = _upload(calls, operation, item, file, width.chunk_size, journal, complete)
+        upload = _upload(calls, operation, item, file, width.chunk_size, journal, complete, sealing)
         lanes.append(UploadLane(upload, operation, width.chunks))
     operation.run(lanes, width.files)
     return [lane.result for lane in lanes]
@@ -123,14 +128,16 @@ def _upload(
     chunk_size: int,
     journal: Optional[Journal],
     complete: bool,
+    sealing: Optional[Sealing],
 ) -> Upload:
     def send_part(part: Part, body: Body) -> None:
-        written = calls.put_chunk(file, item.size, part.start, body)
-        if written != part.size:
+        sealed = None if sealing is None else sealing.sealed_length(item.name, part)
+        written, expected = calls.put_chunk(file, item.size, part, body, sealed), sealed or part.size
+        if written != expected:
             raise Truncated(
-                f"{item.name}: the server wrote {written} of {part.size} bytes at {part.start}",
+                f"{item.name}: the server wrote {written} of {expected} bytes at {part.start}",
                 got=written,
-                expected=part.size,
+                expected=expected,
             )
 
     def note(part: Part) -> None:
@@ -163,6 +170,7 @@ def _upload(
         finish=finish,
         acknowledged=frozenset(acknowledged.get(item.name, ())),
         note=note,
+        seal=None if sealing is None else sealing.of_file(item.name),
     )
 
 
@@ -171,6 +179,7 @@ class Sending:
 
     :param body: of ``POST /transfer``, checked.
     :param journal: None where there is nothing to recognise the same request by.
+    :param sealing: what encrypts the files, where that is wanted.
     """
 
     def __init__(
@@ -181,7 +190,11 @@ class Sending:
         body: Dict[str, Any],
         width: Width,
         journal: Optional[Journal],
+        sealing: Optional[Sealing] = None,
     ) -> None:
+        if sealing is not None:
+            width = attrs.evolve(width, chunk_size=sealing.chunk_size)
+        self._sealing = sealing
         self._calls = calls
         self._operation = operation
         self._items = items
@@ -214,7 +227,15 @@ class Sending:
             self._journal.note(**values)
 
     def _create(self) -> Transfer:
-        transfer = self._calls.create_transfer(self._body, self._operation)
+        try:
+            transfer = self._calls.create_transfer(self._body, self._operation)
+        except BadRequest as error:
+            if error.code == "rest_bad_parameter" and not self._body.get("aup_checked"):
+                error.hint = (
+                    "the site may want its terms of use accepted: read them on its upload page, "
+                    f"{self._calls.base}/?s=upload, then pass accept_aup=True"
+                )
+            raise
         told = {recipient.email for recipient in transfer.recipients}
         untold = [address for address in self._body["recipients"] if address not in told]
         if untold:
@@ -223,6 +244,9 @@ class Sending:
                 f"the site took the transfer, but not its recipient {untold[0]}",
                 hint="a voucher may turn every transfer into a link: leave out the recipients",
             )
+        if self._sealing is not None:
+            self._operation.aside(functools.partial(self._sealing.unlock, transfer.salt))
+            self._note(sealing=self._sealing.remembered(transfer.salt))
         self._note(
             acknowledged={},
             completing=False,
@@ -247,6 +271,8 @@ class Sending:
                 self._calls.get_transfer(transfer.id, self._operation)
             except ClientError:
                 return None
+        if self._sealing is not None:
+            self._operation.aside(functools.partial(self._sealing.restore, state["sealing"]))
         log.info("going on with transfer %s", transfer.id)
         self._calls.remember(transfer)
         self._width = attrs.evolve(self._width, chunk_size=state["chunk_size"])
@@ -259,7 +285,9 @@ class Sending:
         if missing:
             raise IntegrityError(f"the server did not take {missing[0]!r} into the transfer")
         pairs = [(item, files[item.name, item.size]) for item in self._items]
-        return send_files(self._calls, self._operation, pairs, self._width, self._journal)
+        return send_files(
+            self._calls, self._operation, pairs, self._width, self._journal, sealing=self._sealing
+        )
 
     def _complete(self, transfer_id: int) -> Transfer:
         return self._calls.update_transfer(transfer_id, {"complete": True}, self._operation)

@@ -350,7 +350,7 @@ def test_an_encrypted_transfer_is_refused(stand: Any, anyone: Any, out: Path, on
     transfer = encrypted_transfer(stand)
     [file] = anyone.list_files(transfer.token)
     assert file.encrypted
-    with pytest.raises(EncryptedTransfer, match="browser"):
+    with pytest.raises(EncryptedTransfer, match="password="):
         if one:
             anyone.download_file(transfer.token, file.id, out)
         else:

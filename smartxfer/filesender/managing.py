@@ -1,0 +1,241 @@
+"""Care of transfers and vouchers: list, find, extend, remind, recipients, close, audit.
+
+Source: FileSender protocol, sections 7 and 10.
+"""
+
+import datetime as dt
+from typing import Any, List, Mapping, Optional, Union
+
+from smartxfer.errors import UsageError
+from smartxfer.filesender import checks
+from smartxfer.filesender.models import AuditEntry, Guest, Quota, Recipient, Transfer
+from smartxfer.filesender.request_types import Guest as GuestRequest
+from smartxfer.filesender.request_types import TransferUpdate
+from smartxfer.filesender.site import token_of
+from smartxfer.filesender.site_client import SiteClient
+
+__all__ = ["ManagingClient"]
+
+TransferId = Union[int, Transfer]
+RecipientId = Union[int, Recipient]
+GuestId = Union[int, Guest]
+Moment = Union[int, dt.datetime, None]
+
+
+class ManagingClient(SiteClient):
+    """What an owner does with transfers that stand, and with vouchers."""
+
+    # -- transfers --------------------------------------------------------------------------------------
+
+    def list_transfers(self, everybody: bool = False) -> List[Transfer]:
+        """The user's available transfers, newest first, those of his guests included.
+
+        :param everybody: those of all users; for administrators.
+        """
+        self._need_auth()
+        found = self._calls.ask("GET", "transfer/@all" if everybody else "transfer").json(list)
+        return [Transfer.from_wire(one) for one in found]
+
+    def find_transfers(
+        self,
+        subject: Optional[str] = None,
+        *,
+        recipient: Optional[str] = None,
+        file: Optional[str] = None,
+        link: Optional[str] = None,
+    ) -> List[Transfer]:
+        """Those of the user's available transfers that match, newest first; compared here, the site cannot.
+
+        :param subject: text in the subject, in any case of letters.
+        :param recipient: address of a recipient.
+        :param file: name of a file, folders included.
+        :param link: a download link, or its token.
+        :raises UsageError: nothing to look for.
+        """
+        if subject is recipient is file is link is None:
+            raise UsageError("say what to look for: subject, recipient=, file= or link=")
+        token = token_of(link) if link is not None else None
+
+        def matches(transfer: Transfer) -> bool:
+            people = transfer.recipients
+            return (
+                (subject is None or subject.lower() in (transfer.subject or "").lower())
+                and (recipient is None or any((p.email or "").lower() == recipient.lower() for p in people))
+                and (file is None or any(one.name == file for one in transfer.files))
+                and (token is None or any(one.token == token for one in people))
+            )
+
+        return [transfer for transfer in self.list_transfers() if matches(transfer)]
+
+    def get_transfer(self, transfer_id: TransferId) -> Transfer:
+        """One of the user's own transfers, also a closed one."""
+        self._need_auth()
+        return self._calls.get_transfer(id_of(transfer_id))
+
+    def update_transfer(self, transfer_id: TransferId, body: TransferUpdate) -> Transfer:
+        """Change a transfer, such as ``{"complete": True}`` (sections 6.4 and 7).
+
+        :raises OutcomeUnknown: the answer was lost, of a change that must not be made twice.
+        """
+        self._need_auth()
+        return self._calls.update_transfer(id_of(transfer_id), body)
+
+    def transfer_options(self, transfer_id: TransferId) -> Mapping[str, Any]:
+        """A transfer's options by name."""
+        self._need_auth()
+        found: Mapping[str, Any] = self._calls.ask("GET", f"transfer/{id_of(transfer_id)}/options").json(dict)
+        return found
+
+    def extend_transfer(self, transfer_id: TransferId, expires: Moment = None) -> Transfer:
+        """Let a transfer expire later.
+
+        :param expires: seconds since the epoch or a datetime, which servers of 3.x take; None: by as many
+            days as the site's setting says.
+        :raises LimitExceeded: the site does not allow it, or not so late.
+        :raises OutcomeUnknown: the answer was lost: it may have been extended.
+        """
+        until = True if expires is None else _seconds(expires)
+        return self.update_transfer(transfer_id, {"extend_expiry_date": until})
+
+    def remind_transfer(self, transfer_id: TransferId) -> Transfer:
+        """Send all recipients a reminder.
+
+        :raises OutcomeUnknown: the answer was lost: they may have been sent one.
+        """
+        return self.update_transfer(transfer_id, {"remind": True})
+
+    def close_transfer(self, transfer_id: TransferId) -> Transfer:
+        """End a transfer: nobody can fetch its files any more, and the recipients are told.
+
+        :raises Conflict: it is closed already.
+        :raises OutcomeUnknown: the answer was lost: it may be closed.
+        """
+        return self.update_transfer(transfer_id, {"closed": True})
+
+    def delete_transfer(self, transfer_id: TransferId) -> None:
+        """Remove a transfer and its data; one that is gone already is no error (section 6.5)."""
+        self._need_auth()
+        self._calls.delete_transfer(id_of(transfer_id))
+
+    def audit_log(self, transfer_id: TransferId) -> List[AuditEntry]:
+        """What has happened to a transfer, oldest first."""
+        self._need_auth()
+        found = self._calls.ask("GET", f"transfer/{id_of(transfer_id)}/auditlog").json(list)
+        return [AuditEntry.from_wire(one) for one in found]
+
+    def mail_audit_log(self, transfer_id: TransferId) -> None:
+        """Have the site mail the audit log to the user."""
+        self._need_auth()
+        self._calls.ask("GET", f"transfer/{id_of(transfer_id)}/auditlog/mail", idempotent=False)
+
+    def quota(self) -> Optional[Quota]:
+        """What the user may store, and does; None where the site sets no limit."""
+        self._need_auth()
+        found = self._calls.ask("GET", "user/@me/quota").json((dict, type(None)))
+        return None if found is None else Quota.from_wire(found)
+
+    # -- recipients -------------------------------------------------------------------------------------
+
+    def add_recipient(self, transfer_id: TransferId, address: str) -> Recipient:
+        """Let somebody else have the files, too; the site mails the link.
+
+        :raises OutcomeUnknown: the answer was lost: the mail may have gone; the site does not merge doubles.
+        """
+        checks.check_address(address, "recipient")
+        self._need_auth()
+        path = f"transfer/{id_of(transfer_id)}/recipient"
+        return Recipient.from_wire(self._calls.ask("POST", path, {"recipient": address}).json(dict))
+
+    def get_recipient(self, recipient_id: RecipientId) -> Recipient:
+        """A recipient, with the mails that could not be delivered in ``errors``."""
+        self._need_auth()
+        return Recipient.from_wire(self._calls.ask("GET", f"recipient/{id_of(recipient_id)}").json(dict))
+
+    def remind_recipient(self, recipient_id: RecipientId) -> Recipient:
+        """Send one recipient a reminder.
+
+        :raises OutcomeUnknown: the answer was lost: it may have been sent.
+        """
+        self._need_auth()
+        path = f"recipient/{id_of(recipient_id)}"
+        answer = self._calls.ask("PUT", path, {"remind": True}, idempotent=False)
+        return Recipient.from_wire(answer.json(dict))
+
+    def remove_recipient(self, recipient_id: RecipientId) -> None:
+        """Take somebody's link away; with the last one the transfer is closed."""
+        self._need_auth()
+        self._calls.delete(f"recipient/{id_of(recipient_id)}")
+
+    # -- vouchers ---------------------------------------------------------------------------------------
+
+    def create_guest(self, body: GuestRequest) -> Guest:
+        """Send a voucher, which invites somebody to send files.
+
+        :param body: ``recipient``, ``from``, ``subject``, ``message``, ``options``, ``expires``.
+        :raises OutcomeUnknown: the answer was lost: the voucher may have been sent.
+        """
+        self._need_auth()
+        checks.check_guest(body)
+        return self._calls.create_guest(body)
+
+    def list_guests(self) -> List[Guest]:
+        """The user's vouchers."""
+        self._need_auth()
+        return [Guest.from_wire(one) for one in self._calls.ask("GET", "guest").json(list)]
+
+    def get_guest(self, guest_id: GuestId) -> Guest:
+        """One of the user's vouchers."""
+        self._need_auth()
+        return Guest.from_wire(self._calls.ask("GET", f"guest/{id_of(guest_id)}").json(dict))
+
+    def guest_transfers(self, guest_id: GuestId) -> List[Transfer]:
+        """The available transfers that were made with a voucher."""
+        self._need_auth()
+        found = self._calls.ask("GET", f"guest/{id_of(guest_id)}/transfers").json((dict, list))
+        several = found.values() if isinstance(found, dict) else found
+        return [Transfer.from_wire(one) for one in several]
+
+    def remind_guest(self, guest_id: GuestId) -> None:
+        """Send a voucher's mail once more.
+
+        :raises OutcomeUnknown: the answer was lost: it may have been sent.
+        """
+        self._need_auth()
+        self._calls.ask("PUT", f"guest/{id_of(guest_id)}", {"remind": True}, idempotent=False)
+
+    def extend_guest(self, guest_id: GuestId) -> Guest:
+        """Let a voucher expire later, by as many days as the site's setting says.
+
+        :raises Forbidden: the site leaves it to administrators.
+        :raises LimitExceeded: the site does not allow it any more.
+        """
+        self._need_auth()
+        path = f"guest/{id_of(guest_id)}"
+        self._calls.ask("PUT", path, {"extend_expiry_date": True}, idempotent=False)
+        return self.get_guest(guest_id)
+
+    def delete_guest(self, guest_id: GuestId) -> None:
+        """Withdraw a voucher."""
+        self._need_auth()
+        self._calls.delete(f"guest/{id_of(guest_id)}")
+
+
+def id_of(thing: Any) -> int:
+    """An id, or that of the structure it was found in.
+
+    :raises UsageError: neither.
+    """
+    try:
+        return int(getattr(thing, "id", thing))
+    except (TypeError, ValueError):
+        raise UsageError(f"{thing!r} is no id") from None
+
+
+def _seconds(moment: Union[int, dt.datetime]) -> int:
+    if isinstance(moment, dt.datetime):
+        if moment.tzinfo is None:
+            raise UsageError(f"{moment!r} has no time zone", hint="datetime.now(timezone.utc) has one")
+        return int(moment.timestamp())
+    if isinstance(moment, bool) or not isinstance(moment, int):
+        raise UsageError(f"expires is seconds since the epoch or a datetime, not {moment!r}")
+    return moment

@@ -1,0 +1,238 @@
+"""An encrypted transfer on its way up: what is announced of it, and what seals its chunks.
+
+Source: FileSender protocol, section 9.
+"""
+
+import base64
+import logging
+import os
+import re
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+
+import attrs
+
+from smartxfer.errors import DecodeError, UsageError, WrongPassword
+from smartxfer.filesender.encryption import Chunks, Key, is_generated
+from smartxfer.filesender.site import SiteConfig
+from smartxfer.transfer.body import room
+from smartxfer.transfer.plan import Part
+from smartxfer.transfer.tree import Item
+from smartxfer.transport import redact
+
+__all__ = ["Password", "Sealing", "check_password", "given_password", "need_cryptography"]
+
+log = logging.getLogger("smartxfer.filesender")
+
+Password = Union[str, Callable[[], str], None]
+"""A password, or a function that asks for it."""
+
+#: What a site's script says nothing of.
+#: Key versions that files are encrypted by: what 2 writes, the web page cannot read.
+_WRITTEN = frozenset({0, 1, 3})
+#: Rounds of PBKDF2 below this are worth a warning.
+_FEW_ROUNDS = 100_000
+_STOCK_VERSION, _STOCK_ROUNDS, _STOCK_LENGTH = 3, 4096000, 12
+_SPECIAL = re.compile(r"[^A-Za-z0-9\s]")
+
+
+def need_cryptography() -> None:
+    """See that the package is there that does the arithmetic.
+
+    :raises UsageError: it is not.
+    """
+    try:
+        import cryptography.hazmat.primitives.ciphers  # noqa: F401
+    except ImportError:
+        raise UsageError(
+            "encrypted transfers need the package cryptography", hint="pip install 'smartxfer[crypto]'"
+        ) from None
+
+
+def given_password(password: Password) -> Optional[str]:
+    """The password, asked for where a function was given; it is masked wherever we write.
+
+    :raises UsageError: it is no text.
+    """
+    found = password() if callable(password) else password
+    if found is None:
+        return None
+    if not _is_text(found):
+        raise UsageError("a password is text that is not empty, and can be written in UTF-8")
+    redact.remember_secret(found)
+    return found
+
+
+def _is_text(value: Any) -> bool:
+    if not isinstance(value, str) or not value:
+        return False
+    # Not by an exception of the codec, which holds the password.
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def check_password(password: str, config: SiteConfig) -> None:
+    """Check a password against the site's rules, which its web page applies; generated ones pass.
+
+    :raises UsageError: the first rule that it breaks; the password itself is not told.
+    """
+    if is_generated(password):
+        return
+    least = (
+        _STOCK_LENGTH
+        if config.encryption_min_password_length is None
+        else config.encryption_min_password_length
+    )
+    both = config.encryption_password_must_have_upper_and_lower_case
+    rules = (
+        (len(password) >= least, f"it is shorter than {least} characters"),
+        (both is False or password.upper() != password != password.lower(), "it needs upper and lower case"),
+        (
+            config.encryption_password_must_have_numbers is False or any(map(str.isdigit, password)),
+            "it needs a digit",
+        ),
+        (
+            config.encryption_password_must_have_special_characters is False
+            or _SPECIAL.search(password) is not None,
+            "it needs a special character",
+        ),
+    )
+    for good, why in rules:
+        if not good:
+            raise UsageError(
+                f"the site does not take this password: {why}",
+                hint="generate_password() makes one that every site takes",
+            )
+
+
+@attrs.define
+class Sealing:
+    """How one transfer is encrypted.
+
+    :param password: in clear; shown and written nowhere.
+    :param version: key version.
+    :param rounds: of PBKDF2.
+    :param chunk_size: the site's own: a smaller one cannot be encrypted.
+    :param as_text: whether chunks go up in base64.
+    :param files: chunks of each file, by its name.
+    """
+
+    password: str = attrs.field(repr=False)
+    version: int
+    rounds: int
+    chunk_size: int
+    as_text: bool
+    files: Dict[str, Chunks] = attrs.field(repr=False)
+    _key: Optional[Key] = attrs.field(default=None, repr=False, init=False)
+
+    @classmethod
+    def of(
+        cls,
+        password: str,
+        items: Sequence[Item],
+        config: SiteConfig,
+        chunk_size: Optional[int],
+        version: Optional[int] = None,
+    ) -> "Sealing":
+        """That of files to be sent.
+
+        :param version: key version; by default what the site asks for.
+        :raises UsageError: the site does not encrypt, the password is too weak, or the version is not known.
+        """
+        need_cryptography()
+        if config.encryption_enabled is False:
+            raise UsageError("the site takes no encrypted transfers", hint="leave out the password")
+        check_password(password, config)
+        if chunk_size is None:
+            raise DecodeError("the site does not tell its chunk size")
+        told = config.encryption_key_version_new_files
+        chosen = version if version is not None else _STOCK_VERSION if told is None else told
+        if chosen not in _WRITTEN:
+            raise UsageError(f"key version {chosen} is not known to be written", hint="use key_version=3")
+        rounds = config.encryption_password_hash_iterations_new_files or _STOCK_ROUNDS
+        if chosen == 0 or rounds < _FEW_ROUNDS:
+            log.warning("the site's encryption hardly stretches the password: choose a long one")
+        files = {item.name: Chunks.new(chosen, item.size, chunk_size) for item in items}
+        as_text = bool(config.encryption_encode_encrypted_chunks_in_base64_during_upload)
+        return cls(password, chosen, rounds, chunk_size, as_text, files)
+
+    @property
+    def password_version(self) -> int:
+        """1 for text, 2 for a generated password."""
+        return 2 if is_generated(self.password) else 1
+
+    def announced(self, body: Mapping[str, Any]) -> Dict[str, Any]:
+        """The body of ``POST /transfer`` with what it says of the encryption."""
+        files: List[Dict[str, Any]] = []
+        for file in body["files"]:
+            chunks = self.files[file["name"]]
+            aead = base64.b64encode(chunks.aead.encode("ascii")).decode("ascii")
+            files.append({**file, "iv": chunks.iv, "aead": aead})
+        return {
+            **body,
+            "files": files,
+            "options": {**body["options"], "encryption": True},
+            "encryption": True,
+            "encryption_key_version": self.version,
+            "encryption_password_version": self.password_version,
+            "encryption_password_encoding": "base64" if self.password_version == 2 else "none",
+            "encryption_password_hash_iterations": self.rounds,
+            "encryption_client_entropy": base64.b64encode(os.urandom(32)).decode("ascii"),
+        }
+
+    def unlock(self, salt: Optional[str]) -> None:
+        """Derive the key, which takes a second or two.
+
+        :param salt: the transfer's.
+        """
+        self._key = Key.derive(
+            self.password,
+            version=self.version,
+            password_version=self.password_version,
+            salt=salt or "",
+            iterations=self.rounds,
+        )
+
+    def remembered(self, salt: Optional[str]) -> Dict[str, Any]:
+        """What a later run needs to go on: no key, and no password."""
+        assert self._key is not None
+        return {
+            "salt": salt,
+            "check": self._key.check(salt or ""),
+            "chunk_size": self.chunk_size,
+            "ivs": {name: chunks.iv for name, chunks in self.files.items()},
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on as an earlier run began.
+
+        :raises WrongPassword: that run was given another password.
+        """
+        self.chunk_size = int(state["chunk_size"])
+        self.files = {
+            name: Chunks.new(self.version, chunks.size, self.chunk_size, state["ivs"][name])
+            for name, chunks in self.files.items()
+        }
+        self.unlock(state["salt"])
+        assert self._key is not None
+        if self._key.check(state["salt"] or "") != state["check"]:
+            raise WrongPassword(
+                "the earlier, unfinished upload of these files was given another password",
+                hint="give that one, or begin anew with resume=False",
+            )
+
+    def of_file(self, name: str) -> Callable[[Part, Iterable[memoryview]], memoryview]:
+        """What seals the parts of a file, into the thread's own buffer."""
+        assert self._key is not None
+        chunks = self.files[name].with_key(self._key)
+
+        def seal(part: Part, pieces: Iterable[memoryview]) -> memoryview:
+            sealer = chunks.sealer(part.number, room(chunks.room(part.number)))
+            for piece in pieces:
+                sealer.feed(piece)
+            sealed = sealer.finish()
+            return memoryview(base64.b64encode(sealed)) if self.as_text else sealed
+
+        return seal
+
+    def sealed_length(self, name: str, part: Part) -> int:
+        """Bytes of a sealed part, whatever it travels as."""
+        return self.files[name].sealed_length(part.number)

@@ -1,0 +1,151 @@
+"""What an interrupted download of an encrypted file leaves: whole chunks, which a MAC vouches for."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import attrs
+import pytest
+from encrypted import CHUNK, PASSWORD, RELEASES, anyone, content, lent, running
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer.errors import DecodeError, LocalError
+from smartxfer.filesender.opening import Opening, Vouching
+from smartxfer.seams import Files
+from smartxfer.transfer import FileSink
+from smartxfer.transfer.digest import CRC32
+
+DATA = os.urandom(3 * CHUNK + 1)
+SECRET = bytes(range(32))
+
+
+@pytest.fixture(scope="module")
+def stands(pytestconfig: pytest.Config) -> Iterator[Dict[str, Any]]:
+    """A site of each release, for all tests here."""
+    conftest: Any = pytestconfig.pluginmanager.get_plugin(str(Path(__file__).parent / "conftest.py"))
+    yield from running(conftest.Stand)
+
+
+@pytest.fixture(params=sorted(RELEASES))
+def site(stands: Dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A site of either release."""
+    yield from lent(stands[request.param])
+
+
+@pytest.fixture(params=[1, 3])
+def interrupted(
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Callable[[float], Any]:
+    """``interrupted(1.5)``: fetches DATA until the disk has taken so many chunks; returns how to go on."""
+    transfer = site.client().upload_workflow([("a.bin", DATA)], password=PASSWORD, key_version=request.param)
+    out = tmp_path / "out"
+    left = [0]
+
+    def pwrite(self: Files, fd: int, data: memoryview, offset: int) -> int:
+        count = min(len(data), left[0])
+        if not count:
+            raise OSError(5, "the disk has gone")
+        left[0] -= count
+        return os.pwrite(fd, data[:count], offset)
+
+    def until(chunks: float) -> Callable[[], Any]:
+        left[0] = int(chunks * CHUNK)
+        with monkeypatch.context() as patch:
+            patch.setattr(Files, "pwrite", pwrite)
+            with pytest.raises(LocalError, match="gone"):
+                anyone(site, max_workers=1).download_files(transfer.token, out, password=PASSWORD)
+        assert "a.bin" not in content(out)
+
+        def go_on() -> Any:
+            [result] = anyone(site).download_files(transfer.token, out, password=PASSWORD)
+            assert content(out) == {"a.bin": DATA}
+            return result.resumed
+
+        return go_on
+
+    return until
+
+
+@pytest.mark.parametrize("chunks", [0.5, 1, 1.5, 2.9, 3])
+def test_it_goes_on_after_the_last_whole_chunk(interrupted: Callable[[float], Any], chunks: float) -> None:
+    assert interrupted(chunks)() == int(chunks) * CHUNK
+
+
+def _alter(out: Path, change: Callable[[bytearray], None], summed: Callable[[bytes], int]) -> None:
+    part, side = out / "a.bin.part", out / "a.bin.part.json"
+    data = bytearray(part.read_bytes())
+    change(data)
+    part.write_bytes(data)
+    noted = json.loads(side.read_text("utf-8"))
+    noted["runs"] = [[start, stop, summed(data[start:stop])] for start, stop, _ in noted["runs"]]
+    side.write_text(json.dumps(noted), "utf-8")
+
+
+def _swap(data: bytearray) -> None:
+    data[:CHUNK], data[CHUNK : 2 * CHUNK] = data[CHUNK : 2 * CHUNK], data[:CHUNK]
+
+
+def _flip(data: bytearray) -> None:
+    data[7] ^= 1
+
+
+@pytest.mark.parametrize("change", [_swap, _flip])
+@pytest.mark.parametrize(
+    "summed",
+    [zlib.crc32, lambda data: Vouching(lambda: SECRET, CHUNK).add(0, data, 0), lambda data: 0],
+    ids=["a CRC", "another's MAC", "nothing"],
+)
+def test_what_was_slipped_in_is_fetched_again(
+    interrupted: Callable[[float], Any], tmp_path: Path, change: Any, summed: Any
+) -> None:
+    go_on = interrupted(2)
+    _alter(tmp_path / "out", change, summed)
+    assert go_on() == 0
+
+
+def test_what_was_slipped_in_beneath_the_true_sum(
+    interrupted: Callable[[float], Any], tmp_path: Path
+) -> None:
+    go_on = interrupted(2)
+    [[_, _, true]] = json.loads((tmp_path / "out" / "a.bin.part.json").read_text("utf-8"))["runs"]
+    _alter(tmp_path / "out", _swap, lambda data: int(true))
+    assert go_on() == 0
+
+
+def test_a_sink_is_not_left_with_a_key(site: Any, tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "a.bin")
+    for password in (PASSWORD, None):
+        transfer = site.client().upload_workflow([("a.bin", DATA)], link=True, password=password)
+        [file] = anyone(site).list_files(transfer.token)
+        anyone(site).download_file(transfer.token, file.id, sink, password=password)
+        assert (sink.check is CRC32) is (password is None)
+        assert (tmp_path / "a.bin").read_bytes() == DATA
+
+
+def test_a_key_is_derived_by_who_needs_it(site: Any) -> None:
+    transfer = site.client().upload_workflow([("a.bin", DATA)], link=True, password=PASSWORD, key_version=3)
+    [file] = anyone(site).list_files(transfer.token)
+    vouching = Opening(PASSWORD).vouching(attrs.evolve(file, key_salt=""))
+    with pytest.raises(DecodeError, match="salt"):
+        vouching.add(0, b"x", 0)
+
+
+@given(st.binary(min_size=1, max_size=40), st.integers(1, 9), st.data())
+def test_the_sum_is_that_of_all_chunks_in_any_order(data: bytes, grain: int, draw: st.DataObject) -> None:
+    vouching = Vouching(lambda: SECRET, grain)
+    pieces: List[Any] = [(at, data[at : at + grain]) for at in range(0, len(data), grain)]
+    running = 0
+    for at, piece in draw.draw(st.permutations(pieces)):
+        running = vouching.add(running, piece, at)
+    assert running == vouching.add(0, memoryview(data), 0)
+    place = draw.draw(st.integers(0, len(data) - 1))
+    other = bytearray(data)
+    other[place] ^= draw.draw(st.integers(1, 255))
+    assert vouching.add(0, other, 0) != running
+    assert vouching.add(0, data, grain) != running
+    assert Vouching(lambda: bytes(32), grain).add(0, data, 0) != running

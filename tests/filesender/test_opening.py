@@ -1,0 +1,393 @@
+"""Encrypted files on their way down: what a site tells of them, and what it sends in place of a chunk."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import html
+import logging
+import pickle
+import threading
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import pytest
+import sealed_by_hand as by_hand
+
+from smartxfer.errors import (
+    DecodeError,
+    IntegrityError,
+    RangeMismatch,
+    SmartxferError,
+    Truncated,
+    WrongPassword,
+)
+from smartxfer.filesender.encryption import Key
+from smartxfer.filesender.models import DownloadFile
+from smartxfer.filesender.opening import Opening
+from smartxfer.filesender.page import parse_download_page
+
+PASSWORD = "Correct-Horse-7-Battery"
+SALT = "dD0ca9aAAb3001c68A9CEcDEa1deBdab"
+CHUNK = 48
+DATA = bytes(range(2 * CHUNK + 7))
+IVS = {version: base64.b64encode(bytes(range(12 if version > 1 else 16))).decode() for version in range(4)}
+
+
+def facts_of(version: int = 3, data: bytes = DATA, number: int = 7, **changes: Any) -> Dict[str, Any]:
+    """What a page tells of a file, names with underscores."""
+    aead = by_hand.aead_of(IVS[version], len(data), CHUNK) if version > 1 else ""
+    key = by_hand.key_of(PASSWORD, version, 1, SALT, 5)
+    facts = {
+        "id": number,
+        "encrypted": "1",
+        "mime": "text/plain",
+        "name": "a.bin",
+        "size": len(data),
+        "encrypted_size": sum(map(len, by_hand.seal_file(version, key, data, CHUNK, IVS[version]))),
+        "chunk_size": CHUNK,
+        "crypted_chunk_size": CHUNK + 32,
+        "key_version": version,
+        "key_salt": SALT,
+        "password_version": 1,
+        "password_encoding": "none",
+        "password_hash_iterations": 5,
+        "client_entropy": "",
+        "fileiv": IVS[version],
+        "fileaead": base64.b64encode(aead.encode()).decode(),
+        "transferid": 3,
+    }
+    return {**facts, **changes}
+
+
+def file_of(version: int = 3, data: bytes = DATA, **changes: Any) -> DownloadFile:
+    facts = facts_of(version, data, **changes)
+    return DownloadFile.from_listing({name: value for name, value in facts.items() if value is not None})
+
+
+class Answer:
+    """Bytes that come as from a server, a few at a time."""
+
+    def __init__(self, data: bytes, start: int, whole: bool = False) -> None:
+        self.start, self.whole, self.size, self.end = start, whole, len(data), start + len(data)
+        self._left = memoryview(data)
+
+    def read(self) -> memoryview:
+        piece, self._left = self._left[:20], self._left[20:]
+        return piece
+
+    def fill(self, into: memoryview) -> int:
+        piece, self._left = self._left[: len(into)], self._left[len(into) :]
+        into[: len(piece)] = piece
+        return len(piece)
+
+
+class Site:
+    """What lies on a server, by chunks; ranges begin as if nothing were encrypted."""
+
+    def __init__(self, version: int = 3, data: bytes = DATA, password: str = PASSWORD) -> None:
+        key = by_hand.key_of(password, version, 1, SALT, 5)
+        self.blobs = by_hand.seal_file(version, key, data, CHUNK, IVS[version])
+        self.asked: List[Tuple[int, int]] = []
+        self.shift, self.whole, self.cut, self.more = 0, False, 0, b""
+        self.failure: Optional[BaseException] = None
+
+    @contextlib.contextmanager
+    def fetch(self, start: int, stop: int) -> Iterator[Any]:
+        self.asked.append((start, stop))
+        if self.failure is not None:
+            raise self.failure
+        blob = self.blobs[start // CHUNK]
+        assert (start % CHUNK, stop - start) == (0, len(blob))
+        yield Answer(blob[: len(blob) - self.cut] + self.more, start + self.shift, self.whole)
+
+
+def read(opening: Opening, file: DownloadFile, start: int, site: Site) -> bytes:
+    with opening.chunk(file, start, site.fetch) as opened:
+        assert opened.start == start - start % CHUNK
+        assert opened.end == opened.start + opened.size
+        assert not opened.whole
+        found = b"".join(bytes(piece) for piece in iter(opened.read, memoryview(b"")))
+    assert len(found) == opened.size
+    return found
+
+
+def all_of(opening: Opening, file: DownloadFile, site: Site) -> bytes:
+    return b"".join(read(opening, file, start, site) for start in range(0, file.size, CHUNK))
+
+
+# -- what is told ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("element", ["tr", "div"])
+@pytest.mark.parametrize("version", range(4))
+def test_a_page_of_either_release(element: str, version: int) -> None:
+    attributes = " ".join(
+        f'data-{name.replace("_", "-")}="{html.escape(str(value))}"'
+        for name, value in facts_of(version).items()
+    )
+    [file] = parse_download_page(
+        f'<html><body><{element} class="file" {attributes}></{element}></body></html>'
+    )
+    assert file.encrypted
+    assert all_of(Opening(PASSWORD), file, Site(version)) == DATA
+
+
+@pytest.mark.parametrize("sign", ["-", "_"])
+@pytest.mark.parametrize("encrypted", [True, "1", "true", 1])
+def test_the_json_of_any_user(sign: str, encrypted: Any) -> None:
+    facts = {name.replace("_", sign): value for name, value in facts_of(encrypted=encrypted).items()}
+    del facts[f"chunk{sign}size"], facts[f"crypted{sign}chunk{sign}size"]
+    file = DownloadFile.from_listing(facts).with_chunk_size(CHUNK)
+    assert all_of(Opening(PASSWORD), file, Site()) == DATA
+
+
+@pytest.mark.parametrize(
+    "name", ["encrypted_size", "crypted_chunk_size", "client_entropy", "password_version"]
+)
+@pytest.mark.parametrize("value", [None, ""])
+def test_what_need_not_be_told(name: str, value: Any) -> None:
+    assert all_of(Opening(PASSWORD), file_of(**{name: value}), Site()) == DATA
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+@pytest.mark.parametrize("name", ["key_version", "chunk_size"])
+def test_what_must_be_told(name: str, version: int) -> None:
+    untold: Dict[str, Any] = {name: None}
+    with pytest.raises(DecodeError, match="a.bin"):
+        Opening(PASSWORD).chunks(file_of(version, **untold))
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_key_needs_a_salt(version: int) -> None:
+    site = Site(version)
+    with pytest.raises(DecodeError, match="salt"):
+        Opening(PASSWORD).prove(file_of(version, key_salt=None), site.fetch)
+
+
+@pytest.mark.parametrize(
+    "change", [{"fileaead": None}, {"fileaead": "e30="}, {"fileiv": None}, {"fileiv": IVS[1]}]
+)
+def test_the_parameters_of_gcm_must_agree(change: Dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError):
+        Opening(PASSWORD).chunks(file_of(**change))
+
+
+@pytest.mark.parametrize("aead", ["no base64", "w6Q=", "e30"])
+def test_what_is_authenticated_is_told_in_base64(aead: str) -> None:
+    with pytest.raises(DecodeError):
+        Opening(PASSWORD).chunks(file_of(fileaead=aead))
+
+
+@pytest.mark.parametrize("version", range(4))
+@pytest.mark.parametrize("change", [-1, 1, 16, -32, 32])
+def test_sizes_that_disagree(version: int, change: int) -> None:
+    right = file_of(version).encrypted_size
+    assert right is not None
+    with pytest.raises(IntegrityError, match=str(right)):
+        Opening(PASSWORD).chunks(file_of(version, encrypted_size=right + change))
+    with pytest.raises(IntegrityError):
+        Opening(PASSWORD).chunks(file_of(version, size=len(DATA) + change + 16))
+
+
+@pytest.mark.parametrize("rounds", [-1, 10**8 + 1, 2**31 - 1, 2**40, 2**70])
+def test_rounds_that_no_site_asks_for_are_an_error_of_the_sites(rounds: int) -> None:
+    """Refused, not reckoned: nothing ends a thread that reckons for a quarter of an hour."""
+    done = threading.Event()
+    caught: List[BaseException] = []
+
+    def prove() -> None:
+        try:
+            Opening(PASSWORD).prove(file_of(password_hash_iterations=rounds), Site().fetch)
+        except BaseException as error:  # noqa: BLE001 - told to the test
+            caught.append(error)
+        done.set()
+
+    threading.Thread(target=prove, daemon=True).start()
+    assert done.wait(5)
+    assert isinstance(caught[0], SmartxferError)
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+@pytest.mark.parametrize("chunk", [-CHUNK, -1, 2**31, 2**60])
+def test_chunks_that_no_site_has(version: int, chunk: int) -> None:
+    """Neither memory for them nor a request."""
+    site, size = Site(version), max(chunk, len(DATA))
+    aead = base64.b64encode(by_hand.aead_of(IVS[version], size, chunk).encode()).decode()
+    told: Dict[str, Any] = {"chunk_size": chunk, "size": size, "encrypted_size": None, "fileaead": aead}
+    with pytest.raises((DecodeError, IntegrityError)):
+        Opening(PASSWORD).prove(file_of(version, **told), site.fetch)
+    assert site.asked == []
+
+
+@pytest.mark.parametrize("change", [{"key_version": 7}, {"key_version": -1}, {"password_version": 3}])
+def test_versions_that_are_not_known(change: Dict[str, Any]) -> None:
+    site = Site()
+    with pytest.raises(SmartxferError):
+        Opening(PASSWORD).prove(file_of(encrypted_size=None, **change), site.fetch)
+    assert site.asked == []
+
+
+def test_rounds_that_are_not_told_are_those_of_a_sites_database() -> None:
+    seen: List[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        real = Key.derive
+
+        def derive(password: str, **told: Any) -> Key:
+            seen.append(told["iterations"])
+            return real(password, **{**told, "iterations": 5})
+
+        patch.setattr(Key, "derive", derive)
+        assert all_of(Opening(PASSWORD), file_of(password_hash_iterations=None), Site()) == DATA
+    assert seen == [150000]
+
+
+# -- one key per parameters --------------------------------------------------------------------------------------
+
+
+def test_a_key_is_derived_once_for_files_of_the_same_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+    derived: List[Dict[str, Any]] = []
+    real = Key.derive
+
+    def derive(password: str, **told: Any) -> Key:
+        derived.append(told)
+        return real(password, **told)
+
+    monkeypatch.setattr(Key, "derive", derive)
+    opening, site = Opening(PASSWORD), Site()
+    files = [file_of(number=number) for number in range(5)]
+    threads = [threading.Thread(target=all_of, args=(opening, file, site)) for file in files]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert len(derived) == 1
+    assert all_of(opening, file_of(1), Site(1)) == DATA
+    assert len(derived) == 2
+    with pytest.raises(IntegrityError):
+        read(opening, file_of(key_salt=SALT.lower()), 0, site)
+    assert len(derived) == 3
+
+
+# -- proof before anything is written ----------------------------------------------------------------------------
+
+
+def test_the_first_chunk_is_proven_and_not_fetched_again() -> None:
+    opening, site, file = Opening(PASSWORD), Site(), file_of()
+    opening.prove(file, site.fetch)
+    assert site.asked == [(0, CHUNK + 32)]
+    assert all_of(opening, file, site) == DATA
+    assert site.asked == [(0, 80), (48, 128), (96, 135)]
+    # It was kept for one use, and for this file.
+    assert read(opening, file, 0, site) == DATA[:CHUNK]
+    assert len(site.asked) == 4
+
+
+def test_what_was_proven_of_one_file_is_not_taken_for_another() -> None:
+    other = bytes(reversed(DATA))
+    opening = Opening(PASSWORD)
+    opening.prove(file_of(), Site().fetch)
+    assert all_of(opening, file_of(data=other, number=8), Site(data=other)) == other
+
+
+def test_the_middle_of_a_chunk_gets_the_whole_of_it() -> None:
+    opening, site = Opening(PASSWORD), Site()
+    assert read(opening, file_of(), CHUNK + 10, site) == DATA[CHUNK : 2 * CHUNK]
+    assert site.asked == [(CHUNK, 2 * CHUNK + 32)]
+
+
+@pytest.mark.parametrize("version", range(4))
+def test_a_wrong_password(version: int) -> None:
+    # A full chunk of CBC ends in 16 bytes of padding, which no accident makes.
+    with pytest.raises(WrongPassword, match="password") as caught:
+        Opening(PASSWORD + "!").prove(file_of(version), Site(version).fetch)
+    shown = f"{caught.value!r} {caught.value} {vars(caught.value)} {pickle.dumps(caught.value)!r}"
+    assert PASSWORD not in shown
+
+
+def test_text_where_a_generated_password_is_wanted() -> None:
+    with pytest.raises(WrongPassword, match="generated"):
+        Opening(PASSWORD).prove(file_of(password_version=2, password_encoding="base64"), Site().fetch)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("index", [0, 1, 2])
+def test_damage_is_told_from_a_wrong_password_once_that_is_proven(index: int, version: int) -> None:
+    opening, site, file = Opening(PASSWORD), Site(version), file_of(version)
+    opening.prove(file, site.fetch)
+    if index == 0:
+        read(opening, file, 0, site)  # the one that was kept
+    site.blobs[index] = site.blobs[index][:-1] + bytes([site.blobs[index][-1] ^ 1])
+    with pytest.raises(IntegrityError, match=f"chunk {index} of 'a.bin' is damaged") as caught:
+        read(opening, file, index * CHUNK, site)
+    assert not isinstance(caught.value, WrongPassword)
+
+
+def test_nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    opening, file = Opening(PASSWORD), file_of()
+    opening.prove(file, Site().fetch)
+    secret = by_hand.key_of(PASSWORD, 3, 1, SALT, 5)
+    shown = f"{opening!r} {opening} {opening.chunks(file)!r} {file!r} {caplog.text}"
+    assert PASSWORD not in shown
+    assert secret.hex() not in shown
+    assert repr(secret) not in shown
+
+
+# -- answers that are no chunk -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_an_answer_that_ends_early_may_be_asked_for_again(version: int) -> None:
+    opening, site, file = Opening(PASSWORD), Site(version), file_of(version)
+    for site.cut in (1, 16, 79, 80):
+        with pytest.raises(Truncated) as caught:
+            read(opening, file, 0, site)
+        assert caught.value.retryable
+        assert (caught.value.got, caught.value.expected) == (80 - site.cut, 80)
+    site.cut = 0
+    assert all_of(opening, file, site) == DATA
+
+
+@pytest.mark.parametrize("more", [1, 16, 1000])
+def test_an_answer_that_is_too_long(more: int) -> None:
+    site = Site()
+    site.more = bytes(more)
+    with pytest.raises(RangeMismatch, match="more bytes"):
+        read(Opening(PASSWORD), file_of(), 0, site)
+
+
+@pytest.mark.parametrize("shift", [-1, 1, CHUNK, -CHUNK])
+def test_an_answer_that_begins_elsewhere(shift: int) -> None:
+    site = Site()
+    site.shift = shift
+    with pytest.raises(RangeMismatch):
+        read(Opening(PASSWORD), file_of(), CHUNK, site)
+
+
+def test_a_site_that_gives_no_ranges() -> None:
+    site = Site()
+    site.whole = True
+    with pytest.raises(RangeMismatch, match="no ranges"):
+        read(Opening(PASSWORD), file_of(), 0, site)
+    # A file of one chunk needs none.
+    short = Site(data=DATA[:20])
+    short.whole = True
+    assert read(Opening(PASSWORD), file_of(data=DATA[:20]), 0, short) == DATA[:20]
+
+
+def test_what_fails_to_arrive_fails_as_it_is() -> None:
+    opening, site = Opening(PASSWORD), Site()
+    site.failure = Truncated("gone", got=0, expected=1)
+    with pytest.raises(Truncated, match="gone"):
+        opening.prove(file_of(), site.fetch)
+    site.failure = None
+    opening.prove(file_of(), site.fetch)
+    assert all_of(opening, file_of(), site) == DATA
+
+
+def test_chunks_that_the_site_has_swapped() -> None:
+    opening, site, file = Opening(PASSWORD), Site(data=bytes(2 * CHUNK)), file_of(data=bytes(2 * CHUNK))
+    opening.prove(file, site.fetch)
+    site.blobs.reverse()
+    with pytest.raises(IntegrityError, match="another"):
+        read(opening, file, CHUNK, site)

@@ -1,0 +1,310 @@
+"""What is announced of an encrypted transfer, the site's rules for passwords, and what is kept for a later run."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import pickle
+import sys
+from typing import Any, Dict, List
+
+import attrs
+import pytest
+import sealed_by_hand as by_hand
+
+from smartxfer.errors import DecodeError, SmartxferError, UsageError, WrongPassword
+from smartxfer.filesender.encryption import generate_password
+from smartxfer.filesender.sealing import Sealing, check_password, given_password, need_cryptography
+from smartxfer.filesender.site import SiteConfig
+from smartxfer.transfer.plan import cut
+from smartxfer.transfer.tree import Item, collect
+from smartxfer.transport import redact
+
+GOOD = "Correct-Horse-7-Battery"
+CONFIG = SiteConfig(encryption_password_hash_iterations_new_files=7)
+LAX = SiteConfig(
+    encryption_min_password_length=0,
+    encryption_password_must_have_upper_and_lower_case=False,
+    encryption_password_must_have_numbers=False,
+    encryption_password_must_have_special_characters=False,
+)
+SALT = "dD0ca9aAAb3001c68A9CEcDEa1deBdab"
+CHUNK = 32
+
+
+def items(**sizes: int) -> List[Item]:
+    return collect([(f"{name}.bin", bytes(size)) for name, size in sizes.items()])
+
+
+def sealing_of(config: SiteConfig = CONFIG, password: str = GOOD, **options: Any) -> Sealing:
+    return Sealing.of(password, items(a=100, b=0), config, CHUNK, **options)
+
+
+# -- the site's rules for passwords ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("password", "complaint"),
+    [
+        ("Sh0rt-passw", "shorter than 12"),
+        ("all-lower-1234", "upper and lower"),
+        ("ALL-UPPER-1234", "upper and lower"),
+        ("1234-5678-9012", "upper and lower"),
+        ("No-Digits-In-Here", "a digit"),
+        ("NoSpecials1234", "special"),
+        ("No Specials 1234", "special"),
+    ],
+)
+def test_stock_rules(password: str, complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint) as caught:
+        check_password(password, SiteConfig())
+    assert password not in str(caught.value)
+    check_password(password, LAX)
+
+
+@pytest.mark.parametrize("password", [GOOD, "Sh0rt-passwd", "ÄÖÜ-äöü-12345", "Ab1_________", "aB3é§........"])
+def test_passwords_that_stock_sites_take(password: str) -> None:
+    check_password(password, SiteConfig())
+
+
+@pytest.mark.parametrize(
+    ("name", "loose", "password"),
+    [
+        ("encryption_min_password_length", 3, "Ab1-"),
+        ("encryption_password_must_have_upper_and_lower_case", False, "all-lower-1234"),
+        ("encryption_password_must_have_numbers", False, "No-Digits-In-Here"),
+        ("encryption_password_must_have_special_characters", False, "NoSpecials1234"),
+    ],
+)
+def test_each_rule_is_the_sites_to_drop(name: str, loose: Any, password: str) -> None:
+    with pytest.raises(UsageError):
+        check_password(password, SiteConfig())
+    check_password(password, attrs.evolve(SiteConfig(), **{name: loose}))
+
+
+def test_a_site_may_want_longer_ones_and_takes_generated_ones_always() -> None:
+    strict = SiteConfig(encryption_min_password_length=60)
+    with pytest.raises(UsageError, match="shorter than 60"):
+        check_password(GOOD, strict)
+    for _ in range(20):
+        check_password(generate_password(), strict)
+
+
+def test_a_password_that_is_refused_is_refused_before_anything_is_made() -> None:
+    with pytest.raises(UsageError, match="generate_password"):
+        sealing_of(password="short")
+
+
+# -- where it comes from -----------------------------------------------------------------------------------------
+
+
+def test_a_password_or_who_asks_for_it() -> None:
+    asked: List[int] = []
+
+    def ask() -> str:
+        asked.append(1)
+        return GOOD
+
+    assert given_password(None) is None
+    assert given_password(GOOD) == GOOD
+    assert given_password(ask) == GOOD
+    assert asked == [1]
+    assert GOOD not in redact.clean(f"it is {GOOD}!")
+
+
+@pytest.mark.parametrize("wrong", ["", b"bytes-Password-1", 12, lambda: "", lambda: 7])
+def test_what_is_no_password(wrong: Any) -> None:
+    with pytest.raises(UsageError, match="text"):
+        given_password(wrong)
+
+
+def test_without_the_package_nothing_is_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    need_cryptography()
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers", None)
+    with pytest.raises(UsageError, match=r"smartxfer\[crypto\]"):
+        sealing_of()
+
+
+# -- versions ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen", "expected"),
+    [(None, None, 3), (1, None, 1), (3, None, 3), (0, None, 0), (1, 3, 3), (3, 1, 1), (2, 3, 3), (3, 0, 0)],
+)
+def test_the_key_version_is_the_callers_else_the_sites_else_3(told: Any, chosen: Any, expected: int) -> None:
+    config = attrs.evolve(CONFIG, encryption_key_version_new_files=told)
+    assert sealing_of(config, version=chosen).version == expected
+
+
+@pytest.mark.parametrize("version", [2, 4, -1, 99])
+def test_versions_that_are_not_written(version: int) -> None:
+    with pytest.raises(UsageError, match="version"):
+        sealing_of(version=version)
+    with pytest.raises(UsageError, match="version"):
+        sealing_of(attrs.evolve(CONFIG, encryption_key_version_new_files=version))
+
+
+def test_a_site_that_does_not_encrypt() -> None:
+    with pytest.raises(UsageError, match="no encrypted"):
+        sealing_of(attrs.evolve(CONFIG, encryption_enabled=False))
+    sealing_of(attrs.evolve(CONFIG, encryption_enabled=True))
+
+
+def test_a_site_that_hides_its_chunk_size() -> None:
+    with pytest.raises(DecodeError, match="chunk size"):
+        Sealing.of(GOOD, items(a=1), CONFIG, None)
+
+
+def test_stock_rounds_where_the_site_says_nothing() -> None:
+    assert sealing_of(SiteConfig()).rounds == 4096000
+    assert sealing_of().rounds == 7
+
+
+# -- what is announced -------------------------------------------------------------------------------------------
+
+BODY: Dict[str, Any] = {
+    "from": "ann@example.org",
+    "options": {"get_a_link": True},
+    "files": [{"name": "a.bin", "size": 100, "cid": "c1"}, {"name": "b.bin", "size": 0}],
+}
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_the_announced_body(version: int) -> None:
+    sealing = sealing_of(version=version)
+    before = json.dumps(BODY)
+    body = sealing.announced(BODY)
+    assert json.dumps(BODY) == before
+    assert body["options"] == {"get_a_link": True, "encryption": True}
+    assert body["encryption"] is True
+    assert body["encryption_key_version"] == version
+    assert body["encryption_password_version"] == 1
+    assert body["encryption_password_encoding"] == "none"
+    assert body["encryption_password_hash_iterations"] == 7
+    assert len(base64.b64decode(body["encryption_client_entropy"])) == 32
+    assert [(file["name"], file["size"]) for file in body["files"]] == [("a.bin", 100), ("b.bin", 0)]
+    assert body["files"][0]["cid"] == "c1"
+    ivs = [file["iv"] for file in body["files"]]
+    assert len(set(ivs)) == 2
+    for file in body["files"]:
+        aead = base64.b64decode(file["aead"]).decode()
+        assert aead == (by_hand.aead_of(file["iv"], file["size"], CHUNK) if version == 3 else "")
+        assert len(base64.b64decode(file["iv"])) == (12 if version == 3 else 16)
+    assert GOOD not in json.dumps(body)
+
+
+def test_a_generated_password_is_announced_as_such() -> None:
+    password = generate_password()
+    sealing = sealing_of(password=password)
+    body = sealing.announced(BODY)
+    assert (body["encryption_password_version"], body["encryption_password_encoding"]) == (2, "base64")
+    assert password not in json.dumps(body)
+    assert password not in repr(sealing)
+
+
+@pytest.mark.parametrize("password", [GOOD, "uF369qp493OWd2enU5cpvX6ElZ04DWumZ4hRKKZYhZ8="])
+@pytest.mark.parametrize("version", [0, 1, 3])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) -> None:
+    config = attrs.evolve(CONFIG, encryption_encode_encrypted_chunks_in_base64_during_upload=as_text)
+    data = bytes(range(100))
+    sealing = sealing_of(config, password, version=version)
+    told = {file["name"]: file for file in sealing.announced(BODY)["files"]}["a.bin"]
+    sealing.unlock(SALT)
+    seal = sealing.of_file("a.bin")
+    key = by_hand.key_of(password, version, sealing.password_version, SALT, 7)
+    aead = base64.b64decode(told["aead"]).decode()
+    found = b""
+    for part in cut(100, CHUNK):
+        sent = bytes(seal(part, [memoryview(data)[part.start : part.stop]]))
+        blob = base64.b64decode(sent, validate=True) if as_text else sent
+        assert len(blob) == sealing.sealed_length("a.bin", part)
+        found += by_hand.unseal(version, key, blob, aead) or b""
+    assert found == data
+
+
+# -- for a later run ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
+    first = sealing_of(version=version)
+    first.unlock(SALT)
+    state = json.loads(json.dumps(first.remembered(SALT)))
+    # The site has another chunk size by now.
+    second = Sealing.of(GOOD, items(a=100, b=0), CONFIG, 2 * CHUNK, version)
+    assert second.files["a.bin"].iv != first.files["a.bin"].iv
+    second.restore(state)
+    assert second.chunk_size == CHUNK
+    assert second.files == first.files
+    [part, *_] = cut(100, CHUNK)
+    sent = [bytes(one.of_file("a.bin")(part, [memoryview(bytes(CHUNK))])) for one in (first, second)]
+    if version == 3:
+        assert sent[0] == sent[1]
+    else:  # an IV of its own for each chunk, each time
+        assert sent[0] != sent[1]
+        key = by_hand.key_of(GOOD, version, 1, SALT, 7)
+        assert [by_hand.unseal(version, key, blob, "") for blob in sent] == [bytes(CHUNK)] * 2
+
+
+@pytest.mark.parametrize("version", [0, 1, 3])
+def test_a_later_run_with_another_password_is_refused(version: int) -> None:
+    first = sealing_of(version=version)
+    first.unlock(SALT)
+    with pytest.raises(WrongPassword, match="resume=False") as caught:
+        sealing_of(password=GOOD + "!", version=version).restore(first.remembered(SALT))
+    assert GOOD not in str(caught.value)
+
+
+def derived(sealing: Sealing) -> List[str]:
+    secret = by_hand.key_of(GOOD, sealing.version, 1, SALT, 7)
+    encoded = base64.b64encode(secret).decode()
+    return [
+        GOOD,
+        GOOD.encode().hex(),
+        base64.b64encode(GOOD.encode()).decode(),
+        secret.hex(),
+        encoded,
+        repr(secret),
+    ]
+
+
+def test_nothing_secret_is_shown_or_remembered() -> None:
+    sealing = sealing_of()
+    sealing.unlock(SALT)
+    kept = json.dumps(sealing.remembered(SALT))
+    shown = [kept, repr(sealing), str(sealing), repr(sealing.files), repr(sealing.of_file("a.bin"))]
+    for secret in derived(sealing):
+        assert not [text for text in shown if secret in text]
+
+
+def test_nothing_secret_is_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    first = sealing_of()
+    first.unlock(SALT)
+    state = first.remembered(SALT)
+    weak = "weak-secret"
+    attempts: List[Any] = [
+        lambda: sealing_of(password=GOOD + "!").restore(state),
+        lambda: sealing_of(password=weak),
+        lambda: sealing_of(version=9),
+        lambda: sealing_of(attrs.evolve(CONFIG, encryption_enabled=False)),
+        lambda: first.unlock(""),
+    ]
+    for attempt in attempts:
+        with pytest.raises(SmartxferError) as caught:
+            attempt()
+        shown = f"{caught.value!r} {caught.value} {vars(caught.value)} {pickle.dumps(caught.value)!r}"
+        assert not [secret for secret in (*derived(first), weak) if secret in shown]
+    assert not [secret for secret in (*derived(first), weak) if secret in caplog.text]
+
+
+@pytest.mark.parametrize("password", ["Lone-surrogate-1-\ud800", "\udcff-As-from-argv-1"])
+def test_text_that_is_no_unicode_is_no_password(password: str) -> None:
+    """Python's own complaint would carry the password along."""
+    with pytest.raises(UsageError) as caught:
+        given_password(password)
+    assert password not in repr(vars(caught.value))
+    assert not isinstance(caught.value.__cause__, UnicodeError)

@@ -1,0 +1,250 @@
+"""Vouchers as their owner sees them: listed, looked at, reminded, extended, withdrawn; on sites of both releases."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+from care_site import CareSite
+
+from smartxfer import FileSenderClient, GuestAuth
+from smartxfer.errors import (
+    AuthError,
+    BadRequest,
+    CredentialError,
+    Forbidden,
+    NotFound,
+    OutcomeUnknown,
+    UsageError,
+)
+from smartxfer.filesender import Guest, Transfer
+
+DAY = 86400
+ONE = "/rest.php/guest/*"
+INVITATION: Any = {"from": "ann@example.org", "recipient": "gus@example.net"}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[CareSite]:
+    site = CareSite()
+    yield site
+    site.server.stop()
+
+
+@pytest.fixture
+def new(running: CareSite) -> Iterator[CareSite]:
+    """A site of today's release."""
+    yield running
+    running.clear()
+
+
+@pytest.fixture(params=["3.8", "2.67"])
+def stand(request: Any, new: CareSite) -> CareSite:
+    """A site of either release."""
+    new.site.configure(version=request.param)
+    return new
+
+
+@pytest.fixture
+def ann(stand: CareSite) -> FileSenderClient:
+    """Who invites."""
+    return stand.client()
+
+
+def used(stand: CareSite, voucher: Guest) -> Transfer:
+    """What a guest has sent with a voucher."""
+    return stand.client(auth=GuestAuth(voucher.token)).upload_workflow([("a.txt", b"ACGT")])
+
+
+# -- sent and looked at ------------------------------------------------------------------------------------
+
+
+def test_an_invitation(stand: CareSite, ann: FileSenderClient) -> None:
+    options = {"guest": {"valid_only_one_time": True}, "transfer": {"email_upload_complete": True}}
+    guest = ann.create_guest({**INVITATION, "subject": "Reads", "options": options})
+    assert isinstance(guest, Guest)
+    assert (guest.email, guest.user_email, guest.subject) == ("gus@example.net", "ann@example.org", "Reads")
+    assert guest.transfer_options["email_upload_complete"] is True
+    # A 3.8 has the guest's own options once more, under their kind.
+    assert guest.options["valid_only_one_time"] is True
+    assert ("guest" in guest.options) == (stand.site.backend.site.version == "3.8")
+    assert isinstance(guest.expires.raw, int)
+    assert [mail["to"] for mail in stand.site.mails] == ["gus@example.net"]
+    assert guest.token not in repr(guest)
+    assert guest.token in guest.upload_url
+
+
+def test_all_of_them_and_one(stand: CareSite, ann: FileSenderClient) -> None:
+    assert ann.list_guests() == []
+    first = ann.create_guest(INVITATION)
+    second = ann.create_guest({**INVITATION, "recipient": "kim@example.net"})
+    listed = ann.list_guests()
+    assert [guest.id for guest in listed] == [second.id, first.id]
+    assert all(isinstance(guest, Guest) for guest in listed)
+    for known_as in (first.id, first, str(first.id)):
+        shown = ann.get_guest(known_as)
+        assert (shown.email, shown.token) == ("gus@example.net", first.token)
+
+
+def test_what_was_sent_with_it(stand: CareSite, ann: FileSenderClient) -> None:
+    voucher = ann.create_guest(INVITATION)
+    # An empty map is a list on the wire.
+    assert ann.guest_transfers(voucher) == []
+    sent = [used(stand, voucher), used(stand, voucher)]
+    found = ann.guest_transfers(voucher)
+    assert all(isinstance(transfer, Transfer) for transfer in found)
+    assert sorted(transfer.id for transfer in found) == sorted(transfer.id for transfer in sent)
+    assert found[0].files[0].name == "a.txt"
+    assert ann.get_guest(voucher).transfer_count == 2
+    # They are the inviter's.
+    assert {transfer.id for transfer in ann.list_transfers()} == {transfer.id for transfer in sent}
+
+
+def test_one_time_only(stand: CareSite, ann: FileSenderClient) -> None:
+    options = {"guest": {"valid_only_one_time": True}}
+    voucher = ann.create_guest({**INVITATION, "options": options})
+    used(stand, voucher)
+    with pytest.raises((AuthError, NotFound)):
+        used(stand, voucher)
+
+
+# -- changed -----------------------------------------------------------------------------------------------
+
+
+def test_reminded(stand: CareSite, ann: FileSenderClient) -> None:
+    voucher = ann.create_guest(INVITATION)
+    ann.remind_guest(voucher)
+    assert [(mail["to"], mail["token"]) for mail in stand.site.mails] == [
+        ("gus@example.net", voucher.token)
+    ] * 2
+    assert stand.site.mails[-1]["kind"] == "guest_reminder"
+
+
+def test_extended_where_the_site_allows_it(stand: CareSite, ann: FileSenderClient) -> None:
+    stand.site.configure(guest_extension_days=5)
+    soon = int(time.time()) + DAY
+    voucher = ann.create_guest({**INVITATION, "expires": soon})
+    assert (voucher.expires.raw, voucher.expiry_date_extension) == (soon, 1)
+    extended = ann.extend_guest(voucher)
+    assert (extended.id, extended.expires.raw) == (voucher.id, soon + 5 * DAY)
+    assert extended.expiry_date_extension == 0
+
+
+def test_a_stock_site_extends_no_voucher(stand: CareSite, ann: FileSenderClient) -> None:
+    voucher = ann.create_guest(INVITATION)
+    with pytest.raises(Forbidden):
+        ann.extend_guest(voucher)
+    assert ann.get_guest(voucher).expires.raw == voucher.expires.raw
+
+
+def test_withdrawn(stand: CareSite, ann: FileSenderClient) -> None:
+    voucher = ann.create_guest(INVITATION)
+    ann.delete_guest(voucher)
+    assert ann.list_guests() == []
+    with pytest.raises((AuthError, NotFound)):
+        used(stand, voucher)
+    assert stand.site.transfers() == []
+
+
+def test_what_there_is_not(stand: CareSite, ann: FileSenderClient) -> None:
+    calls: List[Callable[[], Any]] = [
+        lambda: ann.get_guest(999),
+        lambda: ann.guest_transfers(999),
+        lambda: ann.remind_guest(999),
+        lambda: ann.extend_guest(999),
+        lambda: ann.delete_guest(999),
+    ]
+    for call in calls:
+        with pytest.raises(NotFound) as caught:
+            call()
+        assert caught.value.code == "guest_not_found"
+    with pytest.raises(UsageError, match="no id"):
+        ann.get_guest("the first")
+
+
+def test_somebody_elses_voucher(new: CareSite) -> None:
+    voucher = new.client().create_guest(INVITATION)
+    bob = new.client("bob@example.net")
+    calls: List[Callable[[], Any]] = [
+        lambda: bob.get_guest(voucher),
+        lambda: bob.guest_transfers(voucher),
+        lambda: bob.remind_guest(voucher),
+        lambda: bob.extend_guest(voucher),
+        lambda: bob.delete_guest(voucher),
+    ]
+    for call in calls:
+        with pytest.raises(Forbidden) as caught:
+            call()
+        assert caught.value.code == "rest_ownership_required"
+    assert bob.list_guests() == []
+    assert len(new.site.mails) == 1
+
+
+def test_no_credentials_no_request(new: CareSite) -> None:
+    with FileSenderClient(new.url) as nobody:
+        for call in (nobody.list_guests, lambda: nobody.get_guest(1), lambda: nobody.delete_guest(1)):
+            with pytest.raises(CredentialError):
+                call()
+    assert new.site.count("* /rest.php/guest*") == 0
+
+
+# -- answers that are lost ---------------------------------------------------------------------------------
+
+CHANGES: Dict[str, Any] = {
+    "invite": ("POST /rest.php/guest", lambda client, voucher: client.create_guest(INVITATION)),
+    "remind": (f"PUT {ONE}", lambda client, voucher: client.remind_guest(voucher)),
+    "extend": (f"PUT {ONE}", lambda client, voucher: client.extend_guest(voucher)),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_lost_answer_is_not_asked_for_again(new: CareSite, name: str) -> None:
+    new.site.configure(guest_extension_days=5)
+    client = new.client()
+    soon = int(time.time()) + DAY
+    voucher = client.create_guest({**INVITATION, "expires": soon})
+    match, change = CHANGES[name]
+    before = new.site.count(match)
+    new.fault(match, "lose-answer")
+    with pytest.raises(OutcomeUnknown):
+        change(client, voucher)
+    assert new.site.count(match) == before + 1
+    assert len(new.site.mails) == (1 if name == "extend" else 2)
+    assert client.get_guest(voucher).expires.raw == soon + (5 * DAY if name == "extend" else 0)
+
+
+def test_a_withdrawal_forgives(new: CareSite) -> None:
+    client = new.client()
+    voucher = client.create_guest(INVITATION)
+    new.fault(f"DELETE {ONE}", "lose-answer")
+    client.delete_guest(voucher)
+    assert client.list_guests() == []
+
+
+# -- terms of use ------------------------------------------------------------------------------------------
+
+
+def test_terms_are_accepted_when_it_is_said(stand: CareSite, ann: FileSenderClient) -> None:
+    stand.site.configure(aup_required=True)
+    transfer = ann.upload_workflow([("a.txt", b"ACGT")], link=True, accept_aup=True)
+    assert transfer.results[0].bytes == 4
+    assert stand.site.transfers()[-1]["status"] == "available"
+
+
+def test_terms_are_not_accepted_unasked(stand: CareSite, ann: FileSenderClient) -> None:
+    stand.site.configure(aup_required=True)
+    with pytest.raises(BadRequest, match=r"accept_aup=True") as caught:
+        ann.upload_workflow([("a.txt", b"ACGT")], link=True)
+    assert f"{stand.url}/?s=upload" in caught.value.hint
+    assert caught.value.code == "rest_bad_parameter"
+    assert stand.site.transfers() == []
+
+
+def test_a_guest_accepts_them_too(stand: CareSite, ann: FileSenderClient) -> None:
+    stand.site.configure(aup_required=True)
+    voucher = ann.create_guest(INVITATION)
+    visitor = stand.client(auth=GuestAuth(voucher.token))
+    with pytest.raises(BadRequest, match="terms of use"):
+        visitor.upload_workflow([("a.txt", b"ACGT")])
+    assert visitor.upload_workflow([("a.txt", b"ACGT")], accept_aup=True).results[0].ok
