@@ -14,6 +14,7 @@ from smartxfer.local.filesender.records import Records
 from smartxfer.local.filesender.schema import SCHEMA
 from smartxfer.local.filesender.sessions import Sessions
 from smartxfer.local.filesender.site import Site
+from smartxfer.local.filesender.views import Views
 from smartxfer.local.objects import Objects, private_directory
 
 __all__ = ["Backend"]
@@ -60,6 +61,11 @@ class Backend:
         if self.site.server_name == "host:port":
             return self._host_port
         return self.site.server_name or self._host_port.rpartition(":")[0]
+
+    @property
+    def views(self) -> Views:
+        """How the site shows things."""
+        return Views(self.url, self.site.is_2x)
 
     def now(self) -> float:
         """The server's clock, seconds since 1970."""

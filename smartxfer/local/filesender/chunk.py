@@ -1,15 +1,17 @@
 """PUT /file/ID/chunk/OFFSET, signed or with the file's key alone.
 
-Source: FileSender protocol, sections 6.2 and 9 (offsets of encrypted chunks).
+Source: FileSender protocol, sections 6.2, 9 (encrypted chunks) and 13.
 """
 
+import base64
 import re
-from typing import Optional
+from typing import IO, Optional
 
 from smartxfer.local.body import BodyTooLong
 from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import Call, Identity
+from smartxfer.local.filesender.encryption import OVERHEAD, blob_size, stored_offset
 from smartxfer.local.filesender.identify import (
     begin_signature,
     check_tokens,
@@ -27,11 +29,10 @@ __all__ = ["check_roundtrip", "put"]
 _FIND = (
     "SELECT f.id, f.transfer_id, f.puid, f.name, f.size, f.encrypted_size, t.status, t.userid,"
     " t.guest_id, t.roundtriptoken, t.chunk_size, json_extract(t.encryption, '$.encryption') AS"
-    " encrypted FROM files f JOIN transfers t ON t.id=f.transfer_id WHERE f.id=? AND f.folder=0"
+    " encrypted, json_extract(t.encryption, '$.key_version') AS key_version"
+    " FROM files f JOIN transfers t ON t.id=f.transfer_id WHERE f.id=? AND f.folder=0"
 )
 _NUMBER = re.compile(r"[0-9]{1,18}")
-#: Bytes that encryption adds to a chunk.
-_OVERHEAD = 32
 
 
 def put(call: Call) -> Answer:
@@ -43,18 +44,14 @@ def put(call: Call) -> Answer:
     signature = begin_signature(call.backend, call.exchange, call.arguments)
     if signature is None:
         return _unsigned(call)
-    body, objects = call.exchange.body, call.backend.records.objects
     # What is not verified yet must not show as data: it waits in a nameless file.
-    with objects.spool() as spool:
-        count = spool_hashed(body, spool, signature.update)
+    with call.backend.records.objects.spool() as spool:
+        count = spool_hashed(call.exchange.body, spool, signature.update)
         signature.verify(call.backend.now())
         call.identity = Identity(signer(call.backend, call.arguments))
         file = _file(call)
         call.may_change(call.backend.records.transfer(file["transfer_id"]))
-        offset = _place(call, file, count)
-        _begin(call, file)
-        written = objects.adopt(file["id"], offset, spool, count) if count else 0
-    return _written(call, file, offset, written)
+        return _keep(call, file, spool, count)
 
 
 def _unsigned(call: Call) -> Answer:
@@ -67,39 +64,69 @@ def _unsigned(call: Call) -> Answer:
         call.may_change(call.backend.records.transfer(file["transfer_id"]))
     elif call.arguments.get("key").lower() != file["puid"]:
         raise Refusal("rest_authentication_required")
-    count = _announced(call)
-    if call.exchange.body.length is None:
-        return _chunked(call, file, count)
-    offset = _place(call, file, count)
+    body, objects = call.exchange.body, call.backend.records.objects
+    announced = _announced(call, file)
+    if body.length is None or _is_text(call, file):
+        with objects.spool() as spool:
+            count = spool_hashed(body, spool, lambda piece: None)
+            return _keep(call, file, spool, count, announced)
+    if announced not in (None, body.length):
+        raise Fatal
+    offset = _place(call, file, body.length, body.length)
     _begin(call, file)
     # Straight into the file: a chunk that breaks off leaves what a missing chunk leaves, a stretch
     # that nobody acknowledged.
-    objects = call.backend.records.objects
-    written = objects.receive(file["id"], offset, call.exchange.body) if count else 0
+    written = objects.receive(file["id"], offset, body) if body.length else 0
     return _written(call, file, offset, written)
 
 
-def _chunked(call: Call, file: Row, announced: int) -> Answer:
-    """A body in HTTP chunks, whose length shows only at its end."""
-    objects = call.backend.records.objects
-    with objects.spool() as spool:
-        count = spool_hashed(call.exchange.body, spool, lambda piece: None)
-        if count != announced:
-            raise Fatal
-        offset = _place(call, file, count)
-        _begin(call, file)
-        written = objects.adopt(file["id"], offset, spool, count) if count else 0
+def _keep(call: Call, file: Row, spool: IO[bytes], came: int, announced: Optional[int] = None) -> Answer:
+    """Store a chunk that waits in a spool.
+
+    :param came: bytes of the body.
+    :param announced: bytes that must have come, None where nobody counts.
+    """
+    count = _decode(spool, came) if _is_text(call, file) else came
+    # Unknown: whether the header of a chunk in base64 counts the text or what it stands for.
+    if announced not in (None, came, count):
+        raise Fatal
+    offset = _place(call, file, count, came)
+    _begin(call, file)
+    written = call.backend.records.objects.adopt(file["id"], offset, spool, count) if count else 0
     return _written(call, file, offset, written)
 
 
-def _announced(call: Call) -> int:
-    """Bytes of an unsigned chunk; a 3.x dies when the size header is missing or wrong."""
-    headers, body = call.exchange.headers, call.exchange.body
+def _is_text(call: Call, file: Row) -> bool:
+    """Whether the body is base64 of what is to be stored."""
+    return bool(file["encrypted"]) and call.backend.site.base64_chunks
+
+
+def _decode(spool: IO[bytes], count: int) -> int:
+    """Replace the base64 text in a spool by the bytes that it stands for.
+
+    :param count: bytes of the text.
+    :return: bytes that it stood for.
+    """
+    spool.seek(0)
+    try:
+        data = base64.b64decode(spool.read(count), validate=True)
+    except ValueError:
+        raise Refusal("rest_sanity_check_failed") from None
+    spool.seek(0)
+    spool.write(data)
+    return len(data)
+
+
+def _announced(call: Call, file: Row) -> Optional[int]:
+    """Bytes that an unsigned chunk must have: a 3.x dies without a size header, a 2.x counts for itself."""
+    if call.backend.site.is_2x:
+        return None
+    headers = call.exchange.headers
     name = "x-filesender-chunk-size"
-    if headers.get("x-filesender-encrypted") == "1":
-        name = "x-filesender-chunk-size-encrypted"
+    if file["encrypted"] and headers.get("x-filesender-encrypted") == "1":
+        name += "-encrypted"
     said = headers.get(name, "")
-    if not _NUMBER.fullmatch(said) or (body.length is not None and body.length != int(said)):
+    if not _NUMBER.fullmatch(said):
         raise Fatal
     return int(said)
 
@@ -112,10 +139,11 @@ def _file(call: Call) -> Row:
     return row
 
 
-def _place(call: Call, file: Row, count: int) -> int:
+def _place(call: Call, file: Row, count: int, came: int) -> int:
     """Check a chunk against headers, state and bounds.
 
-    :param count: bytes of the body.
+    :param count: bytes to store.
+    :param came: bytes of the body.
     :return: where its first byte goes in the stored file.
     :raises Refusal: see section 2.1.
     """
@@ -125,24 +153,38 @@ def _place(call: Call, file: Row, count: int) -> int:
     if file["status"] not in OPEN:
         raise Refusal("cannot_add_data_to_complete_transfer")
     encrypted = bool(file["encrypted"])
-    plain = _header_number(headers.get("x-filesender-chunk-size"))
     if _header_number(headers.get("x-filesender-file-size")) not in (None, file["size"]):
         raise Refusal("rest_sanity_check_failed")
     if _header_number(headers.get("x-filesender-chunk-offset")) not in (None, offset):
         raise Refusal("rest_sanity_check_failed")
-    if not encrypted and plain not in (None, count):
-        raise Refusal("rest_sanity_check_failed")
+    _check_counts(call, file, count, came)
     # The order of the next two is unknown.
-    if count > site.upload_chunk_size + (_OVERHEAD if encrypted else 0):
+    if count > site.upload_chunk_size + (OVERHEAD if encrypted else 0):
         raise Refusal("storage_chunk_too_large")
     limit = file["size"]
     if encrypted:
-        step = file["chunk_size"]
-        offset = offset // step * (step + _OVERHEAD) + offset % step
+        offset = stored_offset(offset, file["chunk_size"])
         limit = file["encrypted_size"]
     if offset + count > limit:
         raise Refusal("file_chunk_out_of_bounds")
     return offset
+
+
+def _check_counts(call: Call, file: Row, count: int, came: int) -> None:
+    """Check what the headers of a chunk say of its size, before and after encryption.
+
+    :raises Refusal: ``rest_sanity_check_failed``.
+    """
+    headers = call.exchange.headers
+    plain = _header_number(headers.get("x-filesender-chunk-size"))
+    right = plain in (None, count)
+    if file["encrypted"]:
+        blob = _header_number(headers.get("x-filesender-chunk-size-encrypted"))
+        right = plain is None or (plain >= 0 and blob_size(plain, file["key_version"]) == count)
+        right = right and blob in (None, count, came)
+        right = right and headers.get("x-filesender-encrypted") in (None, "1")
+    if not right:
+        raise Refusal("rest_sanity_check_failed")
 
 
 def _offset(call: Call) -> int:
@@ -186,7 +228,7 @@ def _begin(call: Call, file: Row) -> None:
 
 def _written(call: Call, file: Row, offset: int, written: int) -> Answer:
     shown: int | str = offset
-    if offset and not file["encrypted"]:
-        # As in the URL: only 0 and computed offsets are numbers.
+    if offset and not file["encrypted"] and not call.backend.site.is_2x:
+        # A 3.x repeats the word of the URL: only 0 and computed offsets are numbers.
         shown = call.word(2)
     return json_answer({"offset": shown, "written": written})

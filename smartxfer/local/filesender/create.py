@@ -1,6 +1,6 @@
 """POST /transfer.
 
-Source: FileSender protocol, section 6.1.
+Source: FileSender protocol, sections 6.1 and 9.
 """
 
 import base64
@@ -13,11 +13,12 @@ from typing import Any, Dict, List
 from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import Call
+from smartxfer.local.filesender.encryption import encrypted_size, parameters
 from smartxfer.local.filesender.fields import expiry, text, whole
 from smartxfer.local.filesender.names import check_names, valid_address
 from smartxfer.local.filesender.options import transfer_options
 from smartxfer.local.filesender.refusals import Fatal, Refusal
-from smartxfer.local.filesender.views import file_view, recipient_view, transfer_view
+from smartxfer.local.filesender.views import file_view
 from smartxfer.local.php import json_answer
 
 __all__ = ["post"]
@@ -34,6 +35,9 @@ def post(call: Call) -> Answer:
     if "options" not in given:
         raise Fatal
     files = _files(call, given.get("files"))
+    encryption = parameters(given)
+    if site.encryption_mandatory and not encryption["encryption"]:
+        raise Refusal("transfer_must_be_encrypted")
     sender: Any = guest["email"] if guest is not None else given.get("from")
     if not valid_address(sender):
         raise Refusal("bad_email")
@@ -49,7 +53,6 @@ def post(call: Call) -> Answer:
         site.default_transfer_days_valid,
         site.max_transfer_days_valid,
     )
-    encryption = _encryption(given)
     options.pop("encryption", None)
     options["encryption"] = encryption["encryption"]
     if any("/" in file["name"] for file in files):
@@ -112,11 +115,11 @@ def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[
         records.set_status(number, "started")
         records.log(number, "transfer_started", now, call.identity.author)
     transfer = records.transfer(number)
-    view = transfer_view(
+    view = call.backend.views.transfer(
         transfer,
         views,
-        [recipient_view(row, call.backend.url) for row in records.recipients(number)],
-        roundtriptoken=transfer["roundtriptoken"],
+        [call.backend.views.recipient(row) for row in records.recipients(number)],
+        token=transfer["roundtriptoken"],
         text=True,
     )
     location = f"{call.backend.url}/rest.php/transfer/{number}"
@@ -133,7 +136,7 @@ def _insert_file(call: Call, number: int, file: Dict[str, Any], *, folder: bool 
         str(uuid.uuid4()),
         file["name"],
         file["size"],
-        _encrypted_size(call, file["size"], encryption),
+        encrypted_size(file["size"], call.backend.site.upload_chunk_size, encryption),
         _mime(file.get("mime_type")),
         text(file.get("iv")),
         text(file.get("aead")),
@@ -142,31 +145,6 @@ def _insert_file(call: Call, number: int, file: Dict[str, Any], *, folder: bool 
     row = records.db.row("SELECT * FROM files WHERE id=?", identity)
     assert row is not None
     return row
-
-
-def _encrypted_size(call: Call, size: int, encryption: Dict[str, Any]) -> int:
-    """Bytes of a file as it is stored (section 9)."""
-    if not encryption["encryption"]:
-        return size
-    chunk = call.backend.site.upload_chunk_size
-    chunks = -(-size // chunk)
-    if encryption["key_version"] in (2, 3) or not chunks:
-        return size + 32 * chunks
-    last = size - (chunks - 1) * chunk
-    return size + 32 * (chunks - 1) + 16 - last % 16 + 16
-
-
-def _encryption(given: Dict[str, Any]) -> Dict[str, Any]:
-    """Encryption parameters as sent; the server only stores and shows them (section 9)."""
-    options = given["options"] if isinstance(given["options"], dict) else {}
-    return {
-        "encryption": given.get("encryption") is True or options.get("encryption") is True,
-        "key_version": whole(given.get("encryption_key_version"), 0),
-        "password_encoding": text(given.get("encryption_password_encoding")) or "none",
-        "password_version": whole(given.get("encryption_password_version"), 1),
-        "password_hash_iterations": whole(given.get("encryption_password_hash_iterations"), 150000),
-        "client_entropy": text(given.get("encryption_client_entropy")) or "",
-    }
 
 
 def _files(call: Call, given: Any) -> List[Dict[str, Any]]:
@@ -192,11 +170,11 @@ def _check_sizes(call: Call, files: List[Dict[str, Any]], *, encrypted: bool) ->
     if sum(file["size"] for file in files) > site.max_transfer_size:
         raise Refusal("transfer_maximum_size_exceeded")
     largest = max(file["size"] for file in files)
-    limit = site.max_transfer_encrypted_file_size
-    if encrypted and limit and largest > limit:
-        raise Refusal("transfer_maximum_encrypted_file_size_exceeded")
-    if site.max_transfer_file_size and largest > site.max_transfer_file_size:
-        raise Refusal("transfer_maximum_file_size_exceeded")
+    # Each kind has a limit of its own, and both look at the plain size.
+    limit = site.max_transfer_encrypted_file_size if encrypted else site.max_transfer_file_size
+    if limit and largest > limit:
+        kind = "encrypted_file" if encrypted else "file"
+        raise Refusal(f"transfer_maximum_{kind}_size_exceeded")
 
 
 def _recipients(call: Call, given: Any, options: Dict[str, Any], sender: str) -> List[str]:

@@ -65,6 +65,8 @@ def answer(backend: Backend, exchange: Exchange) -> Answer:
         return Answer(302, [("Location", place)], (b"",))
     kind = arguments.get("archive_format") or ("zip" if len(request.files) > 1 else "")
     if kind:
+        if exchange.method != "HEAD":
+            _account(backend, request, archive=True)
         return _archive(backend, request, "tar" if kind == "tar" else "zip")
     return _file(backend, exchange, request)
 
@@ -78,13 +80,14 @@ def _arguments(exchange: Exchange) -> Arguments:
 
 
 def _with_transaction(backend: Backend, exchange: Exchange) -> Answer:
-    """The redirect to itself, with its doubled question mark."""
+    """The redirect to itself; that of a 3.x has a doubled question mark."""
     query = "{}&transaction_id={}".format(exchange.query.lstrip("?"), uuid.uuid4())
+    mark = "?" if backend.site.is_2x else "??"
     return Answer(
         302,
         [
             ("Content-Type", "text/html; charset=UTF-8"),
-            ("Location", f"{backend.url}/download.php??{query}"),
+            ("Location", f"{backend.url}/download.php{mark}{query}"),
         ],
         (b"",),
     )
@@ -219,7 +222,6 @@ def _archive(backend: Backend, request: Request, kind: str) -> Answer:
     ]
     make = archives.tar if kind == "tar" else archives.zip_stored
     length, parts = make(entries, int(request.transfer["created"]))
-    _account(backend, request, archive=True)
     name = "transfer_{}_files_{}.{}".format(
         request.transfer["id"], "-".join(str(file["id"]) for file in request.files[:3]), kind
     )

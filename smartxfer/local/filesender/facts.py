@@ -1,17 +1,17 @@
-"""What anybody may ask: info, the own user, echo.
+"""What anybody may ask: info, the own user, echo, and progress of a 2.x.
 
-Source: FileSender protocol, section 4.
+Source: FileSender protocol, sections 4 and 13.
 """
 
+import re
 from typing import Any, Dict
 
 from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import Call
 from smartxfer.local.filesender.refusals import Refusal
-from smartxfer.local.filesender.views import user_view
 from smartxfer.local.php import json_answer
 
-__all__ = ["echo", "info", "user"]
+__all__ = ["echo", "info", "progress", "user"]
 
 
 def info(call: Call) -> Answer:
@@ -22,8 +22,9 @@ def info(call: Call) -> Answer:
         "name": "FileSender",
         "logon_url": url + "/#logon-__target__",
         "upload_chunk_size": call.backend.site.upload_chunk_size,
-        "forward_capabilities": [{"method": "REST"}],
     }
+    if not call.backend.site.is_2x:
+        view["forward_capabilities"] = [{"method": "REST"}]
     if call.backend.site.disclose_version:
         view["version"] = call.backend.site.version
     return json_answer(view)
@@ -38,7 +39,7 @@ def user(call: Call) -> Answer:
         row = call.backend.records.user(call.number())
     if call.word(1) == "quota":
         return json_answer(None)
-    return json_answer(user_view(row))
+    return json_answer(call.backend.views.user(row))
 
 
 def echo(call: Call) -> Answer:
@@ -52,3 +53,13 @@ def echo(call: Call) -> Answer:
         "user": call.identity.user["username"] if signed and call.identity.user else None,
     }
     return json_answer({"args": call.words, "request": None, "auth": auth})
+
+
+def progress(call: Call) -> Answer:
+    """GET /legacyuploadprogress/KEY of a 2.x: progress of an upload by a form.
+
+    There are no such uploads here, so that every key is unknown and shows null.
+    """
+    if not re.fullmatch("[a-z0-9]{13}", call.word(0)):
+        raise Refusal("rest_bad_parameter" if call.word(0) else "rest_missing_parameter")
+    return json_answer(None)

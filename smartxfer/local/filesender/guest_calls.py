@@ -14,7 +14,6 @@ from smartxfer.local.filesender.fields import expiry, text
 from smartxfer.local.filesender.names import valid_address
 from smartxfer.local.filesender.options import guest_transfer_options
 from smartxfer.local.filesender.refusals import Refusal
-from smartxfer.local.filesender.views import guest_view
 from smartxfer.local.php import json_answer
 
 __all__ = ["delete", "get", "post", "put"]
@@ -73,7 +72,7 @@ def post(call: Call) -> Answer:
     row = backend.records.guest(number)
     backend.mail_guest(row, "guest_created")
     location = f"{backend.url}/rest.php/guest/{number}"
-    return json_answer(guest_view(row, backend.url, text=True), 201, location)
+    return json_answer(_show(call, row, text=True), 201, location)
 
 
 def _guest_options(given: Any) -> Dict[str, bool]:
@@ -81,6 +80,16 @@ def _guest_options(given: Any) -> Dict[str, bool]:
     options = {name: bool(given[name]) for name in _SETTABLE if name in given}
     options.update(dict.fromkeys(_FIXED, True))
     return options
+
+
+def _show(call: Call, row: Row, *, text: bool = False) -> Dict[str, Any]:
+    return call.backend.views.guest(row, _extensions(call, row), text=text)
+
+
+def _extensions(call: Call, guest: Row) -> int:
+    """How often a voucher may still be extended."""
+    allowed = call.backend.site.guest_extension_days and not call.backend.records.extended(guest["id"])
+    return 1 if allowed else 0
 
 
 def _own(call: Call) -> Row:
@@ -93,32 +102,52 @@ def _own(call: Call) -> Row:
 
 def get(call: Call) -> Answer:
     """List vouchers, show one, or list the transfers of one."""
-    backend = call.backend
-    if call.word(0) in ("", "@me"):
+    backend, everybody = call.backend, call.word(0) == "@all"
+    if call.word(0) in ("", "@me", "@all"):
+        user = _inviter(call)
+        if everybody and not call.is_admin():
+            raise Refusal("rest_admin_required")
         rows = backend.records.db.rows(
-            "SELECT * FROM guests WHERE userid=? AND status='available' ORDER BY id DESC",
-            _inviter(call)["id"],
+            "SELECT * FROM guests WHERE (userid=? OR ?) AND status='available' ORDER BY id DESC",
+            user["id"],
+            everybody,
         )
-        return json_answer([guest_view(row, backend.url) for row in rows])
+        return json_answer([_show(call, row) for row in rows])
     guest = _own(call)
+    if not call.word(1):
+        return json_answer(_show(call, guest))
     if call.word(1) != "transfers":
-        return json_answer(guest_view(guest, backend.url))
+        raise Refusal("rest_bad_parameter")
     rows = backend.records.db.rows(
         "SELECT id FROM transfers WHERE guest_id=? AND status='available' ORDER BY id", guest["id"]
     )
-    found = {str(row["id"]): backend.records.show(row["id"], backend.url) for row in rows}
+    found = {str(row["id"]): backend.records.show(row["id"], backend.views) for row in rows}
     # PHP shows an empty map as a list.
     return json_answer(found or [])
 
 
 def put(call: Call) -> Answer:
-    """Remind a guest; an extension is refused, as on a stock site."""
+    """Remind a guest, or extend a voucher; a stock site leaves extensions to administrators."""
     guest, given = _own(call), call.fields()
-    if given.get("extend_expiry_date"):
-        raise Refusal("guest_expiry_extension_not_allowed")
     if given.get("remind"):
         call.backend.mail_guest(guest, "guest_reminder")
+    if given.get("extend_expiry_date"):
+        return _extend(call, guest)
     return json_answer(True)
+
+
+def _extend(call: Call, guest: Row) -> Answer:
+    backend, days = call.backend, call.backend.site.guest_extension_days
+    if not days and not call.is_admin():
+        raise Refusal("rest_admin_required")
+    if not _extensions(call, guest):
+        raise Refusal("guest_expiry_extension_not_allowed")
+    with backend.records.db.transaction():
+        backend.records.db.run(
+            "INSERT INTO guest_extensions (guest_id, date) VALUES (?,?)", guest["id"], int(backend.now())
+        )
+        backend.records.db.run("UPDATE guests SET expires=expires+? WHERE id=?", days * 86400, guest["id"])
+    return json_answer(_show(call, backend.records.guest(guest["id"]), text=True))
 
 
 def delete(call: Call) -> Answer:

@@ -4,6 +4,7 @@ Source: FileSender protocol, section 3 (order of authentication methods), 6.2 (k
 (guests).
 """
 
+import json
 from typing import Optional
 
 from smartxfer.local.database import Row
@@ -27,7 +28,8 @@ def guest_by_token(backend: Backend, token: str) -> Row:
     guest = backend.records.db.row("SELECT * FROM guests WHERE token=?", token.lower())
     if guest is None:
         raise Refusal("guest_not_found")
-    if guest["status"] != "available" or guest["expires"] < backend.now():
+    forever = json.loads(guest["options"]).get("does_not_expire", False)
+    if guest["status"] != "available" or (guest["expires"] < backend.now() and not forever):
         raise Refusal("guest_expired")
     return guest
 

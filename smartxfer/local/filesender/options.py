@@ -7,7 +7,7 @@ from typing import Any, Dict
 
 from smartxfer.local.filesender.refusals import Fatal
 
-__all__ = ["guest_transfer_options", "transfer_options"]
+__all__ = ["flag", "guest_transfer_options", "transfer_options"]
 
 #: Options that a sender may set; others are dropped without a word.
 _SETTABLE = frozenset(
@@ -67,8 +67,9 @@ def _asked(given: Any) -> Dict[str, Any]:
         given = {name: True for name in given if isinstance(name, str)}
     if not isinstance(given, dict):
         raise Fatal
-    return {name: _flag(value) for name, value in given.items() if name in _SETTABLE}
+    return {name: flag(value) for name, value in given.items() if name in _SETTABLE}
 
 
-def _flag(value: Any) -> bool:
+def flag(value: Any) -> bool:
+    """A switch as PHP takes it: a word for no is no."""
     return value not in ("false", "0", "off", "no") and bool(value)

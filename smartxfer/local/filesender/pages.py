@@ -1,11 +1,11 @@
 """HTML pages: download, guest upload, errors; and the public configuration script.
 
-Source: FileSender protocol, sections 4, 8.1 (3.x markup) and 10.
+Source: FileSender protocol, sections 4, 8.1, 9, 10 and 13.
 """
 
 import html
 import json
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Tuple
 
 from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer, Exchange, text_answer
@@ -29,6 +29,16 @@ _PAGE = """<!DOCTYPE html>
 </body>
 </html>
 """
+
+#: The element of a file, and what holds the elements: of a 3.x, and of a 2.x.
+_ELEMENTS = (
+    '<tr class="file" {}>\n<td class="name">{}</td>\n</tr>',
+    '<div class="transfer" data-id="{}">\n<table class="files"><tbody>\n{}\n</tbody></table>\n</div>',
+)
+_ELEMENTS_2X = (
+    '<div class="file" {}>\n<span class="name">{}</span>\n</div>',
+    '<div class="general box" data-transfer-id="{}">\n<div class="files box">\n{}\n</div>\n</div>',
+)
 
 
 def answer(backend: Backend, exchange: Exchange) -> Answer:
@@ -68,15 +78,14 @@ def _download(backend: Backend, arguments: Arguments) -> Answer:
     options = json.loads(transfer["options"])
     if options.get("must_be_logged_in_to_download") or options.get("verify_email_to_download"):
         return _page(backend, '<div class="box"><p>Please log on to download.</p></div>')
-    rows = [_file_row(transfer, file) for file in backend.records.files(transfer["id"])]
-    return _page(
-        backend,
-        '<div class="transfer" data-id="{}">\n<table class="files"><tbody>\n{}\n</tbody></table>\n'
-        "</div>".format(transfer["id"], "\n".join(rows)),
-    )
+    attributes = [_file_attributes(transfer, file) for file in backend.records.files(transfer["id"])]
+    element, around = _ELEMENTS_2X if backend.site.is_2x else _ELEMENTS
+    rows = "\n".join(element.format(*pair) for pair in attributes)
+    return _page(backend, around.format(transfer["id"], rows))
 
 
-def _file_row(transfer: Row, file: Row) -> str:
+def _file_attributes(transfer: Row, file: Row) -> Tuple[str, str]:
+    """The attributes of a file's element, and the name that is shown."""
     facts = file_facts(transfer, file)
     chunk = transfer["chunk_size"]
     values: Dict[str, Any] = {
@@ -99,8 +108,7 @@ def _file_row(transfer: Row, file: Row) -> str:
         "transferid": facts["transferid"],
     }
     attributes = "\n    ".join(f'data-{name}="{html.escape(str(value))}"' for name, value in values.items())
-    shown = html.escape(facts["name"])
-    return f'<tr class="file" {attributes}>\n<td class="name">{shown}</td>\n</tr>'
+    return attributes, html.escape(facts["name"])
 
 
 def _guest_upload(backend: Backend, arguments: Arguments) -> Answer:
@@ -141,20 +149,26 @@ def config_script(backend: Backend) -> Answer:
         "terasender_worker_count": "6",
         "terasender_worker_max_chunk_retries": "20",
         "encryption_enabled": "true",
-        "encryption_mandatory": "false",
-        "encryption_key_version_new_files": _quoted(str(site.encryption_key_version)),
-        "encryption_password_hash_iterations_new_files": "4096000",
+        "encryption_mandatory": _switch(site.encryption_mandatory),
+        "encryption_key_version_new_files": _quoted(str(site.new_key_version)),
+        "encryption_password_hash_iterations_new_files": _quoted(str(site.encryption_iterations)),
         "encryption_min_password_length": "12",
         "encryption_password_must_have_upper_and_lower_case": "true",
         "encryption_password_must_have_numbers": "true",
         "encryption_password_must_have_special_characters": "true",
-        "encryption_encode_encrypted_chunks_in_base64_during_upload": "false",
-        "crypto_crypt_name": _quoted("AES-CBC" if site.encryption_key_version < 2 else "AES-GCM"),
+        "encryption_encode_encrypted_chunks_in_base64_during_upload": _switch(site.base64_chunks),
+        "crypto_iv_len": _quoted("16"),
+        "crypto_crypt_name": _quoted("AES-CBC" if site.new_key_version < 2 else "AES-GCM"),
+        "crypto_hash_name": _quoted("SHA-256"),
     }
     lines: List[str] = ["window.filesender = {};", "window.filesender.config = {"]
     lines += [f"    {name}: {value}," for name, value in values.items()]
     lines.append("};")
     return text_answer(200, "\n".join(lines), "application/javascript; charset=UTF-8")
+
+
+def _switch(on: bool) -> str:
+    return "true" if on else "false"
 
 
 def _quoted(text: str) -> str:

@@ -11,7 +11,6 @@ from smartxfer.local.filesender.call import Call
 from smartxfer.local.filesender.names import valid_address
 from smartxfer.local.filesender.refusals import Refusal
 from smartxfer.local.filesender.transfer_calls import close_transfer
-from smartxfer.local.filesender.views import recipient_view
 from smartxfer.local.php import json_answer
 
 __all__ = ["add", "delete", "get", "put"]
@@ -34,7 +33,7 @@ def add(call: Call) -> Answer:
     if transfer["status"] == "available":
         backend.mail(row["email"], "transfer_available", transfer, row["token"])
     location = f"{backend.url}/rest.php/recipient/{number}"
-    return json_answer(recipient_view(row, backend.url), 201, location)
+    return json_answer(backend.views.recipient(row), 201, location)
 
 
 def _own(call: Call) -> Tuple[Row, Row]:
@@ -46,15 +45,17 @@ def _own(call: Call) -> Tuple[Row, Row]:
 
 def get(call: Call) -> Answer:
     """Show a recipient."""
-    return json_answer(recipient_view(_own(call)[0], call.backend.url))
+    return json_answer(call.backend.views.recipient(_own(call)[0]))
 
 
 def put(call: Call) -> Answer:
     """Remind a recipient."""
     row, transfer = _own(call)
+    if transfer["status"] == "closed":
+        raise Refusal("cannot_alter_closed_transfer")
     if call.fields().get("remind") and row["email"]:
         call.backend.mail(row["email"], "transfer_reminder", transfer, row["token"])
-    return json_answer(recipient_view(row, call.backend.url))
+    return json_answer(call.backend.views.recipient(row))
 
 
 def delete(call: Call) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Optional
 
 from smartxfer.local.database import Database, Row
 from smartxfer.local.filesender.refusals import Refusal
-from smartxfer.local.filesender.views import author_view, date, file_view, recipient_view, transfer_view
+from smartxfer.local.filesender.views import Views, author_view, file_view
 from smartxfer.local.objects import Objects
 
 __all__ = ["OPEN", "Records"]
@@ -90,16 +90,16 @@ class Records:
         """Recipients of a transfer in the order of their creation."""
         return self.db.rows("SELECT * FROM recipients WHERE transfer_id=? ORDER BY id", transfer)
 
-    def show(self, transfer: int, url: str, *, text: bool = False) -> Dict[str, Any]:
+    def show(self, transfer: int, views: Views, *, text: bool = False) -> Dict[str, Any]:
         """A transfer as the API shows it.
 
-        :param url: address of the site.
+        :param views: how the site shows things.
         :param text: show ``expires.raw`` as a string.
         """
-        return transfer_view(
+        return views.transfer(
             self.transfer(transfer),
             [file_view(row) for row in self.files(transfer)],
-            [recipient_view(row, url) for row in self.recipients(transfer)],
+            [views.recipient(row) for row in self.recipients(transfer)],
             text=text,
         )
 
@@ -178,18 +178,10 @@ class Records:
             time_taken,
         )
 
-    def audit(self, transfer: int) -> List[Dict[str, Any]]:
+    def audit(self, transfer: int) -> List[Row]:
         """The audit log of a transfer, oldest first."""
-        return [
-            {
-                "date": date(row["date"], clock=True),
-                "event": row["event"],
-                "author": json.loads(row["author"]),
-                "target": json.loads(row["target"]),
-                "time_taken": {
-                    "raw": row["time_taken"],
-                    "formatted": "{}s".format(row["time_taken"] or 0),
-                },
-            }
-            for row in self.db.rows("SELECT * FROM audit WHERE transfer_id=? ORDER BY id", transfer)
-        ]
+        return self.db.rows("SELECT * FROM audit WHERE transfer_id=? ORDER BY id", transfer)
+
+    def extended(self, guest: int) -> bool:
+        """Whether a voucher was extended before."""
+        return self.db.row("SELECT 1 FROM guest_extensions WHERE guest_id=?", guest) is not None

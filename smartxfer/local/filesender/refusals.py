@@ -17,7 +17,6 @@ _STATUS = {
     "rest_admin_required": 403,
     "rest_roundtrip_token_invalid": 403,
     "cannot_alter_closed_transfer": 403,
-    "guest_expiry_extension_not_allowed": 403,
     "rest_security_token_did_not_match": 400,
     "rest_xsrf_token_did_not_match": 400,
     "rest_sanity_check_failed": 400,

@@ -1,6 +1,6 @@
 """The JSON API behind ``rest.php``: authentication, then the endpoint.
 
-Source: FileSender protocol, sections 2, 3 and 10.
+Source: FileSender protocol, sections 2, 3, 10 and 13.
 """
 
 import json
@@ -55,6 +55,11 @@ _CALLS: Dict[Tuple[str, str], Callable[[Call], Answer]] = {
     ("DELETE", "guest"): guest_calls.delete,
 }
 _ENDPOINTS = {endpoint for _, endpoint in _CALLS}
+#: What only a 2.x has (section 13).
+_CALLS_2X: Dict[Tuple[str, str], Callable[[Call], Answer]] = {
+    ("GET", "legacyuploadprogress"): facts.progress,
+}
+_ENDPOINTS_2X = {endpoint for _, endpoint in _CALLS_2X}
 
 
 def answer(backend: Backend, exchange: Exchange) -> Answer:
@@ -81,9 +86,10 @@ def _dispatch(backend: Backend, exchange: Exchange, endpoint: str, words: List[s
         raise Refusal("rest_method_not_allowed")
     if not endpoint:
         raise Refusal("rest_endpoint_missing")
-    if endpoint not in _ENDPOINTS:
+    old = backend.site.is_2x and endpoint in _ENDPOINTS_2X
+    if endpoint not in _ENDPOINTS and not old:
         raise Refusal("rest_endpoint_not_implemented")
-    act = _CALLS.get((exchange.method, endpoint))
+    act = (_CALLS_2X if old else _CALLS).get((exchange.method, endpoint))
     if act is None:
         raise Refusal("rest_method_not_implemented")
     if (exchange.method, endpoint) == ("POST", "transfer") and words:

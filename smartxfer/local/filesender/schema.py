@@ -38,6 +38,9 @@ CREATE TABLE IF NOT EXISTS guests (
     subject TEXT, message TEXT, options TEXT NOT NULL, transfer_options TEXT NOT NULL,
     created INTEGER NOT NULL, expires INTEGER NOT NULL, status TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS guest_extensions (
+    guest_id INTEGER PRIMARY KEY REFERENCES guests(id), date INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS audit (
     id INTEGER PRIMARY KEY AUTOINCREMENT, transfer_id INTEGER NOT NULL,
     date INTEGER NOT NULL, event TEXT NOT NULL, author TEXT NOT NULL, target TEXT NOT NULL,

@@ -16,7 +16,7 @@ __all__ = ["FileSender"]
 
 
 class FileSender(Service):
-    """A FileSender 3.8 on loopback, with the options of :class:`~smartxfer.local.filesender.site.Site`."""
+    """A FileSender on loopback, with the options of :class:`~smartxfer.local.filesender.site.Site`."""
 
     name = "filesender"
     options = Site

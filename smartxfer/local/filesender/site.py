@@ -1,6 +1,6 @@
 """What an administrator configures: limits, switches, users.
 
-Source: FileSender protocol, sections 3, 4, 6, 8.3 and 12 (stock values).
+Source: FileSender protocol, sections 3, 4, 6, 8.3, 9, 12 (stock values) and 13 (2.x).
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Dict, Optional, Sequence
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.local.options import Options, a_count, a_word, users
+from smartxfer.local.options import Options, a_count, a_size, a_word, users
 
 __all__ = ["Site"]
 
@@ -23,14 +23,14 @@ def _base_path(value: str) -> str:
 
 @attrs.frozen
 class Site(Options):
-    """Configuration of the local FileSender, with the values of a stock 3.8.
+    """Configuration of the local FileSender, with the values of a stock server.
 
     :param port: port to listen on, 0 for any.
     :param base_path: path of the site, such as ``/filesender``.
     :param server_name: name that requests are signed for, as an administrator may set it. None: the
         host without the port, as on a stock web server. The words ``"host:port"`` stand for the
         host and port that the listener gets.
-    :param version: release whose manners are shown.
+    :param version: release whose manners are shown: ``"3.8"``, or ``"2.67"`` for an older server.
     :param chunk_security: ``"key"``: chunks need no signature; ``"auth"``: they do.
     :param roundtrip_check: whether users, too, must send the round-trip token; guests always must.
     :param csrf: whether guests must send the csrf header.
@@ -48,13 +48,18 @@ class Site(Options):
     :param valid_filename_regex: rule for names as the site publishes it (JavaScript).
     :param ban_extension: extensions that are refused, comma separated.
     :param extension_whitelist_regex: rule for extensions as the site publishes it.
-    :param expiry_extension_days: days of one extension; 0: extensions are off.
+    :param expiry_extension_days: days of the one extension that a transfer may have; 0: there is none.
+    :param guest_extension_days: days of the one extension that a voucher may have; 0: there is none.
     :param strict_ranges: show the range faults of real servers.
     :param any_name: take names that no site takes, for tests of what a download makes of them.
     :param plain_ranges: ignore ranges altogether and answer 200.
     :param aup_required: whether the terms of use must be accepted.
     :param clock_offset: seconds by which the server's clock is ahead of this machine's.
-    :param encryption_key_version: key version of new files.
+    :param encryption_key_version: key version that the site wants for new files (0 to 3). None: what
+        the release has, 3 for a 3.8 and 1 for a 2.67.
+    :param encryption_iterations: rounds of the key derivation that the site wants for new files.
+    :param encryption_mandatory: refuse transfers that are not encrypted.
+    :param base64_chunks: chunks of encrypted files come as base64 text.
     :param disclose_version: whether ``/info`` tells the version.
     """
 
@@ -63,7 +68,7 @@ class Site(Options):
 
     base_path: str = attrs.field(default="", converter=_base_path)
     server_name: Optional[str] = None
-    version: str = attrs.field(default="3.8", validator=a_word("3.8"))
+    version: str = attrs.field(default="3.8", validator=a_word("3.8", "2.67"))
     chunk_security: str = attrs.field(default="key", validator=a_word("key", "auth"))
     roundtrip_check: bool = False
     csrf: bool = True
@@ -84,13 +89,29 @@ class Site(Options):
     ban_extension: str = "exe,bat"
     extension_whitelist_regex: str = "^[a-zA-Z0-9]*$"
     expiry_extension_days: int = attrs.field(default=0, validator=a_count)
+    guest_extension_days: int = attrs.field(default=0, validator=a_count)
     strict_ranges: bool = True
     plain_ranges: bool = False
     any_name: bool = False
     aup_required: bool = False
     clock_offset: float = 0.0
-    encryption_key_version: int = 3
+    encryption_key_version: Optional[int] = attrs.field(default=None, validator=a_word(None, 0, 1, 2, 3))
+    encryption_iterations: int = attrs.field(default=4096000, validator=a_size)
+    encryption_mandatory: bool = False
+    base64_chunks: bool = False
     disclose_version: bool = False
+
+    @property
+    def is_2x(self) -> bool:
+        """Whether the manners are those of an older server (section 13)."""
+        return self.version.startswith("2.")
+
+    @property
+    def new_key_version(self) -> int:
+        """Key version that the configuration script tells."""
+        if self.encryption_key_version is not None:
+            return self.encryption_key_version
+        return 1 if self.is_2x else 3
 
     def check(self) -> None:
         """Refuse limits and rules that no site could have."""

@@ -1,6 +1,6 @@
 """GET, PUT and DELETE /transfer.
 
-Source: FileSender protocol, sections 6.4 to 6.7, 7 and 8.1.
+Source: FileSender protocol, sections 6.4 to 6.7, 7, 8.1, 9 and 13.
 """
 
 import json
@@ -40,7 +40,7 @@ def get(call: Call) -> Answer:
     if part == "auditlog":
         return _audit(call, transfer)
     # `file` and `recipient` are not implemented and show the whole, as on real servers.
-    return json_answer(call.backend.records.show(transfer["id"], call.backend.url))
+    return json_answer(call.backend.records.show(transfer["id"], call.backend.views))
 
 
 def _listed(call: Call, owner: int, *, everybody: bool = False) -> Any:
@@ -52,7 +52,7 @@ def _listed(call: Call, owner: int, *, everybody: bool = False) -> Any:
         owner,
         everybody,
     )
-    return [records.show(row["id"], call.backend.url) for row in rows]
+    return [records.show(row["id"], call.backend.views) for row in rows]
 
 
 def _readable(call: Call) -> Row:
@@ -78,11 +78,12 @@ def _audit(call: Call, transfer: Row) -> Answer:
     if call.word(2) == "mail":
         call.backend.mail(transfer["user_email"], "report", transfer)
         return json_answer(True)
-    return json_answer(call.backend.records.audit(transfer["id"]))
+    views = call.backend.views
+    return json_answer([views.audit(row) for row in call.backend.records.audit(transfer["id"])])
 
 
 def _file_ids(call: Call, *, extended: bool) -> Answer:
-    if extended:
+    if extended or call.backend.site.is_2x:
         call.user()
     token = call.arguments.get("token")
     if not TOKEN.fullmatch(token):
@@ -103,13 +104,23 @@ def put(call: Call) -> Answer:
         call.may_change(transfer)
     else:
         _check_key(call, transfer)
-    given = call.fields()
+    given, records = call.fields(), call.backend.records
+    if given.get("decryptfailed"):
+        # Noted, and nothing else.
+        author = call.identity.author
+        records.log(transfer["id"], "transfer_decrypt_failed", call.backend.now(), author)
+        return json_answer([])
+    if given.get("closed") and transfer["status"] in OPEN:
+        # Closing removes it; it is shown as it was.
+        shown = records.show(transfer["id"], call.backend.views)
+        close_transfer(call, transfer)
+        return json_answer(shown)
     text = False
     for name, act in _CHANGES.items():
         if given.get(name):
             text = act(call, transfer, given[name]) is True
             break
-    return json_answer(call.backend.records.show(transfer["id"], call.backend.url, text=text))
+    return json_answer(records.show(transfer["id"], call.backend.views, text=text))
 
 
 def _check_key(call: Call, transfer: Row) -> None:
@@ -183,8 +194,8 @@ def _extend(call: Call, transfer: Row, value: Any) -> bool:
     site, records = call.backend.site, call.backend.records
     if transfer["status"] == "closed":
         raise Refusal("cannot_alter_closed_transfer")
-    if value is not True:
-        # An absolute time works even where extensions are off (3.x).
+    if value is not True and not site.is_2x:
+        # An absolute time works even where extensions are off. A 2.x only looks whether there is one.
         moment = expiry(value, call.backend.now(), 0, site.max_transfer_days_valid)
     elif not transfer["extensions"]:
         raise Refusal("transfer_expiry_extension_not_allowed")
@@ -195,16 +206,11 @@ def _extend(call: Call, transfer: Row, value: Any) -> bool:
     return True
 
 
-def _ignore(call: Call, transfer: Row, value: Any) -> None:
-    """A failed decryption is noted by real servers and changes nothing."""
-
-
 _CHANGES: Dict[str, Callable[[Call, Row, Any], Optional[bool]]] = {
     "complete": _complete,
     "closed": _close,
     "remind": _remind,
     "extend_expiry_date": _extend,
-    "decryptfailed": _ignore,
 }
 
 

@@ -1,0 +1,71 @@
+"""Encrypted transfers as the server sees them: fields that it keeps, sizes and offsets that it checks.
+
+The server neither encrypts nor decrypts: it stores what it gets.
+
+Source: FileSender protocol, section 9.
+"""
+
+from typing import Any, Dict
+
+from smartxfer.local.filesender.fields import text, whole
+from smartxfer.local.filesender.options import flag
+
+__all__ = ["OVERHEAD", "blob_size", "encrypted_size", "parameters", "stored_offset"]
+
+#: Bytes that encryption adds to a full chunk.
+OVERHEAD = 32
+#: Bytes of the IV before each chunk, of a cipher block, and of the tag of AES-GCM.
+_IV, _BLOCK, _TAG = 16, 16, 16
+#: Key versions whose cipher is AES-GCM; the others pad.
+_GCM = (2, 3)
+
+
+def parameters(given: Dict[str, Any]) -> Dict[str, Any]:
+    """Encryption parameters of a new transfer, as sent.
+
+    The field beside the options decides; the option of the same name follows it.
+
+    :param given: the body of the request.
+    """
+    return {
+        "encryption": flag(given.get("encryption")),
+        "key_version": whole(given.get("encryption_key_version"), 0),
+        "password_encoding": text(given.get("encryption_password_encoding")) or "none",
+        "password_version": whole(given.get("encryption_password_version"), 1),
+        "password_hash_iterations": whole(given.get("encryption_password_hash_iterations"), 150000),
+        "client_entropy": text(given.get("encryption_client_entropy")) or "",
+    }
+
+
+def blob_size(plain: int, key_version: int) -> int:
+    """Bytes of one encrypted chunk; an empty one does not exist.
+
+    :param plain: its bytes before encryption.
+    :param key_version: key version of the transfer.
+    """
+    if not plain:
+        return 0
+    return _IV + plain + (_TAG if key_version in _GCM else _BLOCK - plain % _BLOCK)
+
+
+def encrypted_size(size: int, chunk: int, encryption: Dict[str, Any]) -> int:
+    """Bytes of a file as it is stored: every chunk but the last is taken to grow by :data:`OVERHEAD`.
+
+    :param size: its bytes.
+    :param chunk: bytes of a chunk.
+    :param encryption: the transfer's :func:`parameters`.
+    """
+    if not encryption["encryption"]:
+        return size
+    before = max(0, size - 1) // chunk
+    last = size - before * chunk
+    return before * (chunk + OVERHEAD) + blob_size(last, encryption["key_version"])
+
+
+def stored_offset(offset: int, chunk: int) -> int:
+    """Where a chunk of an encrypted file is stored.
+
+    :param offset: where it is in the plain file.
+    :param chunk: bytes of a chunk.
+    """
+    return offset * (chunk + OVERHEAD) // chunk
