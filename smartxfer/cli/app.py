@@ -10,6 +10,7 @@ from smartxfer.cli.demo import demo
 from smartxfer.cli.exits import code_of, report, watch_for_termination
 from smartxfer.cli.log import show_warnings
 from smartxfer.cli.serve import serve
+from smartxfer.cli.transfers import fetch, send
 
 __all__ = ["app", "run"]
 
@@ -38,6 +39,8 @@ def app(debug: bool) -> None:
     watch_for_termination()
 
 
+app.add_command(send)
+app.add_command(fetch)
 app.add_command(demo)
 app.add_command(serve)
 app.add_command(jetstream_bridge)

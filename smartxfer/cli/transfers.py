@@ -1,0 +1,142 @@
+"""``smartxfer send`` and ``smartxfer fetch``: files through a FileSender site.
+
+A password is asked for at the terminal or read from SMARTXFER_PASSWORD.  No option takes one: shells keep a
+history, and everybody on the machine sees the words of a command.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Dict, Optional, Tuple
+
+import click
+
+from smartxfer.errors import BatchError, SmartxferError, UsageError
+
+__all__ = ["fetch", "send"]
+
+_VARIABLE = "SMARTXFER_PASSWORD"
+
+
+@click.command()
+@click.argument("link")
+@click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]")
+def fetch(link: str, directory: Path) -> None:
+    """Fetch the files that a FileSender download LINK leads to, into DIR (default: this directory).
+
+    No account is needed.  The same command goes on where a broken one stopped.  For encrypted files the
+    password is taken from SMARTXFER_PASSWORD or asked for.  The token alone will do where the site is known
+    from FILESENDER_BASE_URL.
+    """
+    from smartxfer.filesender import FileSenderClient
+    from smartxfer.filesender.site import token_of
+
+    token = token_of(link)
+    with FileSenderClient(link if "/" in link else None) as client:
+        try:
+            results = client.download_files(token, directory, password=_known_password, progress=True)
+        except BatchError as error:
+            _tell_failures(error)
+            raise
+    for result in results:
+        click.echo(str(result.path))
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FILE..."
+)
+@click.option("--to", "recipients", multiple=True, metavar="ADDRESS", help="Who is told.  May be repeated.")
+@click.option("--from", "sender", metavar="ADDRESS", help="Who sends it.  Default: the user name.")
+@click.option("--subject", metavar="TEXT", help="Subject of the mail.")
+@click.option("--message", metavar="TEXT", help="Text of the mail.")
+@click.option(
+    "--encrypt",
+    is_flag=True,
+    help="Encrypt the files with a password: that in SMARTXFER_PASSWORD, or one that is asked for twice.",
+)
+@click.option("--generate-password", is_flag=True, help="Encrypt them with a new password, and print it.")
+@click.option("--accept-aup", is_flag=True, help="Accept the site's terms of use.")
+def send(
+    files: Tuple[Path, ...],
+    recipients: Tuple[str, ...],
+    sender: Optional[str],
+    subject: Optional[str],
+    message: Optional[str],
+    encrypt: bool,
+    generate_password: bool,
+    accept_aup: bool,
+) -> None:
+    """Send FILEs and directories through FileSender, and print the link or who is told.
+
+    Without --to there is a link for you to pass on.  The site and the credentials are those of
+    FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY, or of any other place where they are
+    looked for.  The same command goes on where a broken one stopped.
+    """
+    from smartxfer.filesender import FileSenderClient
+
+    given = {"from": sender, "subject": subject, "message": message}
+    args: Dict[str, Any] = {name: text for name, text in given.items() if text is not None}
+    if recipients:
+        args["recipients"] = list(recipients)
+    password: Any = None
+    if generate_password:
+        password = _new_password()
+    elif encrypt:
+        password = _chosen_password
+    with FileSenderClient.from_environment() as client:
+        try:
+            transfer = client.upload_workflow(
+                list(files), args, password=password, accept_aup=accept_aup, progress=True
+            )
+        except BatchError as error:
+            _tell_failures(error)
+            raise
+    if recipients:
+        click.echo(f"sent to {', '.join(person.email for person in transfer.recipients)}")
+    else:
+        click.echo(transfer.download_url)
+
+
+def _known_password() -> str:
+    """The password of what somebody else has sent."""
+    return _from_environment() or _asked("Password of the files", twice=False)
+
+
+def _chosen_password() -> str:
+    """The password of what is sent now."""
+    return _from_environment() or _asked("Password for the files", twice=True)
+
+
+def _new_password() -> str:
+    """A password that is shown before anything is sent: whoever runs the command again has it."""
+    from smartxfer.filesender import generate_password
+
+    made = generate_password()
+    click.echo(f"password: {made}")
+    return made
+
+
+def _from_environment() -> Optional[str]:
+    return os.environ.get(_VARIABLE) or None
+
+
+def _asked(text: str, *, twice: bool) -> str:
+    """What is typed at the terminal.
+
+    :raises UsageError: nobody is there to type it.
+    """
+    try:
+        typed: str = click.prompt(text, hide_input=True, confirmation_prompt=twice, err=True)
+    except click.Abort as abort:
+        if isinstance(abort.__context__, EOFError):
+            raise UsageError("no password was given", hint=f"set {_VARIABLE} or use a terminal") from None
+        raise KeyboardInterrupt from None
+    return typed
+
+
+def _tell_failures(error: BatchError) -> None:
+    """Name the files that failed, each with its reason."""
+    for result in error.results:
+        if result.error is not None:
+            why = result.error.summary if isinstance(result.error, SmartxferError) else str(result.error)
+            click.echo(f"{result.name}: {why}", err=True)
