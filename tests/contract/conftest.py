@@ -9,12 +9,25 @@ import pytest
 
 sys.path.append(str(Path(__file__).parent))
 
-from services import SERVICES
+from services import SERVICES, VARIANTS
 
 from smartxfer.local import LocalServer
 
 
-@pytest.fixture(params=SERVICES, ids=lambda service: service.name)
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Ask each service in turn; what a variant only repeats is slow."""
+    if "service" not in metafunc.fixturenames:
+        return
+    test = metafunc.function.__name__
+    every = [pytest.param(kind, id=kind.name) for kind in SERVICES]
+    for kind in VARIANTS:
+        marks = () if test in kind.fast else pytest.mark.slow
+        every.append(pytest.param(kind, id=kind.label, marks=marks))
+    metafunc.parametrize("service", every, indirect=True)
+
+
+@pytest.fixture
 def service(request: pytest.FixtureRequest) -> Iterator[Any]:
     """Each service in turn, on a server of its own; a planned fault that did not fire is a failure."""
     kind = request.param

@@ -5,6 +5,7 @@ A service that joins adds one module with one class; what it cannot do it declar
 
 from typing import Any, List
 
+from encrypted_service import EncryptedFileSender, OlderEncryptedFileSender, OlderFileSender
 from filesender_service import FileSender
 from jetstream_service import JetStream
 from nrp_service import Nrp
@@ -31,6 +32,22 @@ CAPABILITIES = (
 
 
 SERVICES: List[Any] = [FileSender, SmartFile, Nrp, Perseus, JetStream]
+#: A service in other manners, of which the same is asked: what their class calls ``fast``, and the rest among
+#: the slow tests.
+VARIANTS: List[Any] = [EncryptedFileSender, OlderFileSender, OlderEncryptedFileSender]
+
+
+def lose_after(service: Any, have: int) -> None:
+    """Have downloads break once ``have`` bytes have come, until :func:`mend`."""
+    piece = getattr(service, "piece", None)
+    effect, times, after = (f"truncate {have}", 1, 0) if piece is None else ("truncate 1000", None, have // piece)
+    service.server.fault(service.name, service.bytes_request, effect, times=times, after=after)
+
+
+def mend(service: Any) -> None:
+    """The end of what was planned, which must have happened."""
+    assert service.server.unfired() == []
+    service.server.clear_faults()
 
 
 def matrix() -> str:
@@ -46,4 +63,5 @@ def matrix() -> str:
             if reason:
                 notes.append(f"{service.name}, {capability}: {reason}")
         lines.append((capability.ljust(width) + "".join(cells)).rstrip())
-    return "\n".join([*lines, "", *notes]) + "\n"
+    also = [f"{kind.label}: as {kind.name}" for kind in VARIANTS if kind.cannot == FileSender.cannot]
+    return "\n".join([*lines, "", *also, "", *notes]) + "\n"

@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 
 import attrs
 import pytest
-from services import matrix
+from services import lose_after, matrix, mend
 
 from smartxfer import RetryPolicy, SmartxferError
 from smartxfer.errors import (
@@ -280,9 +280,10 @@ def test_a_download_goes_on_with_a_new_client(service: Any, tmp_path: Path) -> N
     once = RetryPolicy(attempts=1)
     with service.client() as client:
         handle = service.upload(client, [("given.bin", data)])
-    service.server.fault(service.name, service.bytes_request, "truncate 3M", times=1)
+    lose_after(service, 3 * 1024 * 1024)
     with service.client(retry=once) as client, pytest.raises(NetworkError):
         service.download(client, handle, tmp_path / "got")
+    mend(service)
     assert not (tmp_path / "got" / "given.bin").exists()
     with service.client() as client:
         [got] = service.download(client, handle, tmp_path / "got")

@@ -67,7 +67,8 @@ def test_it_steps_back_only_where_something_is_tried_again(
     effect = "reset-after 100K" if way == "up" else "reset-after-sent 100K"
     with service.client(retry=QUICK) as client:
         handle = None if way == "up" else service.upload(client, [path])
-        service.server.fault(service.name, match, effect, times=2)
+        after = getattr(service, "proofs", 0) if way == "down" else 0
+        service.server.fault(service.name, match, effect, times=2, after=after)
         if way == "up":
             service.upload(client, [path], progress=watch)
         else:

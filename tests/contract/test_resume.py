@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
+from services import lose_after, mend
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import BatchError, NetworkError
@@ -98,9 +99,10 @@ def test_a_download_fetches_only_what_is_missing(
     data = os.urandom(PARTS * service.chunk)
     have = 5 * service.chunk
     handle = service.plant({"reads.fastq": data})
-    service.server.fault(service.name, service.bytes_request, f"truncate {have}", times=1)
+    lose_after(service, have)
     with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
         service.download(client, handle, out)
+    mend(service)
     assert "reads.fastq" not in left_behind()
     assert left_behind() != []
     service.site.listener.forget()
@@ -111,15 +113,17 @@ def test_a_download_fetches_only_what_is_missing(
     assert result.resumed == have
     fetched = [one for one in service.site.account if one.received == 0 and one.seen.status in (200, 206)]
     # What else was asked is a page or a few words of JSON.
-    assert sum(one.sent for one in fetched if one.sent > service.chunk) <= len(data) - have + 1
+    beyond = getattr(service, "beyond", 1)
+    assert sum(one.sent for one in fetched if one.sent > service.chunk) <= len(data) - have + beyond
 
 
 def test_a_download_does_not_build_upon_a_damaged_rest(service: Any, out: Path) -> None:
     data = os.urandom(PARTS * service.chunk)
     handle = service.plant({"reads.fastq": data})
-    service.server.fault(service.name, service.bytes_request, f"truncate {5 * service.chunk}", times=1)
+    lose_after(service, 5 * service.chunk)
     with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
         service.download(client, handle, out)
+    mend(service)
     [part] = out.glob("*.part")
     with part.open("r+b") as file:
         file.seek(1000)

@@ -1,0 +1,201 @@
+"""Ctrl-C and kill -9 in the middle of encrypted transfers: F22, F23."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+from encrypted_stage import PASSWORD, Tap, held, same_nonce_same_bytes
+from stage import CHUNK, CREATE, DOWNLOAD, noise, until
+
+pytestmark = pytest.mark.slow
+
+CHUNKS = 192
+SIZE = 65536 * CHUNKS
+#: Bytes per second of the line, in chunks of 64 KiB ...
+RATE = 128
+#: ... what goes over it while a journal is not yet written (uploads), or a side file is not (downloads) ...
+UNNOTED_UP, UNNOTED_DOWN = RATE // 2, RATE
+#: ... and what is under way or on its way into a file, scheduling of two cores included.
+SLACK = 24
+
+#: What users write; the exit code is that of an interrupted program.
+_PROGRAM = """
+import os, sys
+from smartxfer import FileSenderClient
+client = FileSenderClient.from_environment()
+way, what, where = sys.argv[1:]
+try:
+    if way == "up":
+        [result] = client.upload_workflow([what], link=True, password=os.environ["THE_PASSWORD"]).results
+    else:
+        [result] = client.download_files(what, where, password=os.environ["THE_PASSWORD"])
+    print(result.resumed)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+Process = Any
+
+
+@pytest.fixture
+def stage(make_stage: Any) -> Any:
+    return make_stage(encryption_iterations=7)
+
+
+@pytest.fixture
+def program() -> Iterator[Callable[..., Process]]:
+    """``program(stage, way, what, url=)``: a client at work in a process of its own."""
+    running: List[Process] = []
+
+    def start(stage: Any, way: str, what: Any, url: str = "") -> Process:
+        command = [sys.executable, "-c", _PROGRAM, way, str(what), str(stage.out)]
+        environment: Dict[str, str] = {**os.environ, **stage.site.env, "THE_PASSWORD": PASSWORD}
+        if url:
+            environment["FILESENDER_BASE_URL"] = url
+        running.append(
+            subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            )
+        )
+        return running[-1]
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+def _finish(process: Process) -> int:
+    printed, said = process.communicate(timeout=60)
+    assert process.returncode == 0, said
+    return int(printed)
+
+
+def _reached(condition: Callable[[], Any], process: Process) -> None:
+    """Wait until the server says so; the process must still be at work then."""
+
+    def met() -> Any:
+        assert process.poll() is None, f"it was over before it could be ended: {process.communicate()[1]}"
+        return condition()
+
+    until(met, "the point")
+
+
+def _interrupt(process: Process) -> None:
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert time.monotonic() - sent < 2
+    assert PASSWORD not in said
+
+
+def _kill(process: Process) -> None:
+    process.kill()
+    process.communicate(timeout=20)
+
+
+def _quiet(stage: Any) -> None:
+    """Nothing slows the server any more, and nothing of the ended client is under way."""
+    stage.server.clear_faults()
+    until(lambda: not stage.site.listener._open, "the end of the connections")
+
+
+def _ended_upload(stage: Any, program: Any, path: Any, point: int, end: Any) -> int:
+    """An upload that ends after ``point`` chunks and a run that goes on; how many chunks went twice."""
+    os.utime(path)  # another request: it does not go on with the one before
+    stage.site.listener.forget()
+    with Tap(stage.site.listener.port) as tap:
+        rate = stage.fault(CHUNK, f"rate {RATE * 64}K", times=None)
+        process = program(stage, "up", path, tap.url)
+        _reached(lambda: stage.site.count(CHUNK, status=200) >= point, process)
+        end(process)
+        assert rate.fired
+        _quiet(stage)
+        acknowledged = stage.site.count(CHUNK, status=200)
+        assert acknowledged < CHUNKS
+        resumed = _finish(program(stage, "up", path, tap.url)) // 65536
+        again = stage.site.count(CHUNK, status=200) - CHUNKS
+        assert resumed == acknowledged - again, "what is not known to have arrived goes again, and no more"
+        assert stage.site.count(CREATE) == 1
+        assert same_nonce_same_bytes(tap.chunks()) == CHUNKS
+    return int(again)
+
+
+def test_f23_ten_points_of_an_upload(stage: Any, program: Any) -> None:
+    """Broken by a re-run under other nonces or another key, or by chunks that are taken for sent."""
+    data = noise(SIZE)
+    path = stage.file(data)
+    chance = random.Random(29)
+    for _ in range(10):
+        again = _ended_upload(stage, program, path, chance.randrange(2, CHUNKS - 40), _kill)
+        assert again <= UNNOTED_UP + SLACK
+        assert held(stage) == data
+
+
+def test_f22_an_upload(stage: Any, program: Any) -> None:
+    """An interrupted run notes all that was acknowledged before it goes."""
+    data = noise(SIZE)
+    again = _ended_upload(stage, program, stage.file(data), CHUNKS // 2, _interrupt)
+    assert again <= 2, "what was under way may have arrived unknown to anybody"
+    assert held(stage) == data
+
+
+def _ended_download(stage: Any, program: Any, token: str, data: bytes, point: int, end: Any) -> None:
+    part, target = stage.out / "a.bin.part", stage.out / "a.bin"
+    stage.site.listener.forget()
+    rate = stage.fault(DOWNLOAD, f"rate {RATE * 64}K", times=None)
+    process = program(stage, "down", token)
+    _reached(lambda: part.exists() and part.stat().st_blocks * 512 >= point * 65536, process)
+    end(process)
+    assert rate.fired
+    _quiet(stage)
+    assert not target.exists()
+    stage.site.listener.forget()
+    resumed = _finish(program(stage, "down", token)) // 65536
+    lost = SLACK + (UNNOTED_DOWN if end is _kill else 0)
+    assert resumed >= point - lost
+    # One more proves the password; one may have been there in part.
+    assert CHUNKS - resumed <= stage.site.count(DOWNLOAD) <= CHUNKS - resumed + 1 + 8
+    assert [path.name for path in stage.out.iterdir()] == ["a.bin"]
+    assert target.read_bytes() == data
+    target.unlink()
+
+
+def test_f23_ten_points_of_a_download(stage: Any, program: Any) -> None:
+    """A full name never stands over a wrong file, wherever the end came."""
+    data = noise(SIZE)
+    with stage.client() as client:
+        token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
+    chance = random.Random(31)
+    for _ in range(10):
+        _ended_download(stage, program, token, data, chance.randrange(2, CHUNKS - 40), _kill)
+
+
+def test_f22_a_download(stage: Any, program: Any) -> None:
+    data = noise(SIZE)
+    with stage.client() as client:
+        token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
+    _ended_download(stage, program, token, data, CHUNKS // 2, _interrupt)
+
+
+@pytest.mark.parametrize("way", ["up", "down"])
+def test_f22_while_the_key_is_derived(make_stage: Any, program: Any, way: str) -> None:
+    """With the rounds of a stock site, which nothing interrupts: they are over soon enough."""
+    stage = make_stage()
+    path = stage.file(noise(1000))
+    with stage.client() as client:
+        token = client.upload_workflow([path], link=True, password=PASSWORD).token if way == "down" else ""
+    stage.site.listener.forget()
+    last = CREATE if way == "up" else "GET /"
+    process = program(stage, way, token or path)
+    _reached(lambda: stage.site.count(last), process)
+    _interrupt(process)
+    assert not (stage.out / "a.bin").exists()

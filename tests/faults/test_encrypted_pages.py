@@ -1,0 +1,178 @@
+"""What a site says of an encrypted transfer, and what it gives in place of another thing: F17, F28, F30."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+from encrypted_stage import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
+from stage import CHUNK_SIZE, DOWNLOAD, noise
+
+from smartxfer.errors import (
+    DecodeError,
+    EncryptedTransfer,
+    IntegrityError,
+    SmartxferError,
+    Truncated,
+    WrongPassword,
+)
+from smartxfer.transport import RetryPolicy
+
+DATA = noise(4 * CHUNK_SIZE + 100)
+SEALED = CHUNK_SIZE + MORE
+ONCE = RetryPolicy(attempts=1, backoff=0)
+
+
+@pytest.fixture
+def stage(make_stage: Any) -> Any:
+    return make_stage(**SITE)
+
+
+def _down(stage: Any, transfer: Any, files: Any = None, **options: Any) -> None:
+    with stage.client(**options) as client:
+        client.download_files(transfer.token, stage.out, files=files, password=PASSWORD)
+
+
+def _change(stage: Any, table: str, what: str, *values: Any) -> None:
+    records = stage.site.backend.records
+    with records.db.transaction():
+        records.db.change(f"UPDATE {table} SET {what}", *values)
+
+
+_OTHER_IV = base64.b64encode(b"z" * 12).decode()
+_AEAD = base64.b64encode(
+    b'{"aeadversion":1,"chunkcount":1,"chunksize":5,"iv":"x","aeadterminator":1}'
+).decode()
+
+
+@pytest.mark.parametrize(
+    ("table", "what", "kind"),
+    [
+        ("files", f"iv='{_OTHER_IV}'", IntegrityError),
+        ("files", "iv='no base64'", (IntegrityError, DecodeError)),
+        ("files", f"aead='{_AEAD}'", IntegrityError),
+        ("files", "aead='no base64'", DecodeError),
+        ("files", "aead=''", IntegrityError),
+        ("files", "size=size-1", IntegrityError),
+        ("files", "encrypted_size=encrypted_size+1", IntegrityError),
+        ("transfers", "chunk_size=chunk_size+16", IntegrityError),
+        ("transfers", "salt='0123456789abcdef0123456789abcdef'", WrongPassword),
+        ("transfers", "encryption=json_set(encryption, '$.key_version', 1)", IntegrityError),
+        ("transfers", "encryption=json_set(encryption, '$.key_version', 7)", SmartxferError),
+        ("transfers", "encryption=json_set(encryption, '$.password_version', 7)", SmartxferError),
+        ("transfers", "encryption=json_set(encryption, '$.password_version', 2)", WrongPassword),
+        ("transfers", "encryption=json_set(encryption, '$.password_hash_iterations', 8)", WrongPassword),
+    ],
+    ids=lambda value: value.replace("encryption=json_set(encryption, ", "")[:40] if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_page_that_contradicts_the_file(stage: Any, table: str, what: str, kind: Any) -> None:
+    """Whatever the page says, an error of ours ends it before anything is written."""
+    transfer = published(stage, DATA)
+    _change(stage, table, what)
+    with pytest.raises(kind) as caught:
+        _down(stage, transfer)
+    if kind is IntegrityError:
+        assert not isinstance(caught.value, WrongPassword), "the page is at fault, not the password"
+    assert not stage.out.exists()
+
+
+def test_a_chunk_larger_than_memory_is_an_error_of_the_sites(stage: Any) -> None:
+    """All parameters agree with each other; but a chunk is held in memory, and this one will not fit."""
+    transfer = published(stage, DATA)
+    huge = 10**13
+    [row] = stage.site.transfers()[-1]["files"]
+    aead = f'{{"aeadversion":1,"chunkcount":1,"chunksize":{huge},"iv":"{row["iv"]}","aeadterminator":1}}'
+    _change(stage, "transfers", "chunk_size=?", huge)
+    told = base64.b64encode(aead.encode()).decode()
+    _change(stage, "files", "size=?, encrypted_size=?, aead=?", huge, huge + MORE, told)
+    with pytest.raises(SmartxferError):
+        _down(stage, transfer)
+    assert not stage.out.exists()
+
+
+def test_f17_chunks_of_another_file_under_the_same_key(stage: Any) -> None:
+    """A server that puts one file of a transfer in the place of another is found out by the IV."""
+    files = {"a.bin": noise(3 * CHUNK_SIZE, 1), "b.bin": noise(3 * CHUNK_SIZE, 2)}
+    with stage.client() as client:
+        transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
+    one, other = (Path(stage.site.stored(file["id"])) for file in stage.site.transfers()[-1]["files"])
+    blob = bytearray(one.read_bytes())
+    blob[SEALED : 2 * SEALED] = other.read_bytes()[SEALED : 2 * SEALED]
+    one.write_bytes(blob)
+    with stage.client() as client, pytest.raises(IntegrityError, match="another chunk"):
+        client.download_files(transfer.token, stage.out, files=["a.bin"], password=PASSWORD)
+    nothing_wrong_left(stage, files["a.bin"])
+
+
+def test_f17_chunks_in_another_order(stage: Any) -> None:
+    transfer = published(stage, DATA)
+    path = Path(stage.site.stored(stage.site.transfers()[-1]["files"][0]["id"]))
+    blob = path.read_bytes()
+    path.write_bytes(
+        blob[:SEALED] + blob[2 * SEALED : 3 * SEALED] + blob[SEALED : 2 * SEALED] + blob[3 * SEALED :]
+    )
+    with pytest.raises(IntegrityError, match="another chunk"):
+        _down(stage, transfer)
+    nothing_wrong_left(stage, DATA)
+
+
+def test_f17_another_file_between_two_runs(stage: Any) -> None:
+    """What was begun of one file is not gone on with by chunks of another, genuine as they are."""
+    files = {"a.bin": noise(4 * CHUNK_SIZE, 1), "b.bin": noise(4 * CHUNK_SIZE, 2)}
+    with stage.client() as client:
+        transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
+    rows = [file for file in stage.site.transfers()[-1]["files"] if file["size"]]
+    stage.fault(DOWNLOAD, "truncate 20K", times=None, after=2)
+    with stage.client(retry=ONCE, max_workers=1) as client, pytest.raises(Truncated):
+        client.download_files(transfer.token, stage.out, files=["a.bin"], password=PASSWORD)
+    stage.server.clear_faults()
+    paths = [Path(stage.site.stored(row["id"])) for row in rows]
+    blobs = [path.read_bytes() for path in paths]
+    for path, blob in zip(paths, reversed(blobs)):
+        path.write_bytes(blob)
+    for row, other in zip(rows, reversed(rows)):
+        _change(stage, "files", "iv=?, aead=? WHERE id=?", other["iv"], other["aead"], row["id"])
+    with stage.client() as client:
+        client.download_files(transfer.token, stage.out, files=["a.bin"], password=PASSWORD)
+    assert (stage.out / "a.bin").read_bytes() in files.values(), "one or the other, and not half of each"
+
+
+# -- names and archives -------------------------------------------------------------------------------------
+
+_NAMES: Dict[str, str] = {
+    "../x": "x", "/etc/x": "etc/x", "a\\..\\b": "a/b", "C:\\x": "x", "CON": "_CON", "new\nline": "new_line",
+    "rtl\u202egnp": "rtl_gnp",
+}  # fmt: skip
+
+
+def test_f28_hostile_names(make_stage: Any, tmp_path: Path) -> None:
+    """The names are the server's to tell, encrypted or not; all at once, each file under its own."""
+    stage = make_stage(**SITE)
+    contents = [noise(CHUNK_SIZE + number, number) for number in range(len(_NAMES))]
+    with stage.client() as client:
+        given = [(f"{number}.bin", data) for number, data in enumerate(contents)]
+        transfer = client.upload_workflow(given, link=True, password=PASSWORD)
+    for number, name in enumerate(_NAMES):
+        _change(stage, "files", "name=? WHERE name=?", name, f"{number}.bin")
+    before = set(left(tmp_path))
+    with stage.client() as client:
+        results = client.download_files(transfer.token, stage.out, password=PASSWORD)
+    found = {result.name: result.path for result in results}
+    for name, data in zip(_NAMES, contents):
+        where = found[name].relative_to(stage.out).as_posix()
+        assert where == _NAMES[name] or (name == "../x" and " (2)" in where) or " (2)" in where
+        assert found[name].read_bytes() == data
+    assert set(left(tmp_path)) == before | {f"{stage.out.name}/{name}" for name in left(stage.out)}
+
+
+def test_f30_an_archive_of_it(stage: Any) -> None:
+    """The server would pack what nobody can open; it is not even asked."""
+    transfer = published(stage, DATA)
+    stage.site.listener.forget()
+    for form in ("zip", "tar"):
+        with stage.client() as client, pytest.raises(EncryptedTransfer):
+            client.download_archive(transfer.token, stage.out / f"all.{form}", archive_format=form)
+    assert stage.site.count(DOWNLOAD) == 0
+    assert not stage.out.exists()

@@ -1,0 +1,252 @@
+"""Passwords and keys under every fault, with every logger at DEBUG: F44."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import pickle
+import traceback
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+from encrypted_stage import PASSWORD, SITE, Tap, derived, held, published
+from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, PAGE, noise
+
+from smartxfer.errors import (
+    BatchError,
+    ClientError,
+    IntegrityError,
+    SmartxferError,
+    UsageError,
+    WrongPassword,
+)
+from smartxfer.filesender.encryption import Chunks, Key
+from smartxfer.filesender.opening import Opening
+from smartxfer.filesender.sealing import Sealing
+from smartxfer.transport import RetryPolicy
+
+DATA = noise(3 * CHUNK_SIZE)
+OTHER = "Another-Passw0rd!"
+POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
+
+ALWAYS = [
+    "status 400 body=html",
+    "status 403 body=json:rest_ownership_required",
+    "status 500",
+    "status 200 body=html",
+    "redirect http://127.0.0.1:1{target}",
+    "reset-before",
+    "stall",
+    "lose-answer",
+]
+SENDING = ["reset-after 1", "stall-after 1", "flip-in 50"]
+FETCHING = ["truncate 5", "drip 1/0.3", "flip 5", "flip 500", "extra-byte", "reset-after-sent 5"]
+RANGED = ["ignore-range", "wrong-range start", "status 416"]
+CASES = [
+    (match, effect)
+    for match, effects in (
+        (CREATE, ALWAYS + SENDING[:2]),
+        (CHUNK, ALWAYS + SENDING),
+        (COMPLETE, ALWAYS),
+        (PAGE, ALWAYS + FETCHING),
+        (DOWNLOAD, ALWAYS + FETCHING + RANGED),
+    )
+    for effect in effects
+]
+
+
+@pytest.fixture
+def stage(make_stage: Any) -> Any:
+    return make_stage(**SITE)
+
+
+def _spellings(stage: Any, *passwords: str) -> List[str]:
+    """A password and the key that it gives, in every way in which they may be written."""
+    found = []
+    for password in passwords:
+        encoded = base64.b64encode(password.encode()).decode()
+        found += [password, password.encode().hex(), encoded.rstrip("=")]
+        key = derived(stage, password)
+        found += [key.hex(), base64.b64encode(key).decode(), key.decode("latin-1"), repr(key)[2:-1]]
+    return found
+
+
+def _chain(error: BaseException) -> List[BaseException]:
+    seen: List[BaseException] = []
+    pending: List[Any] = [error]
+    while pending:
+        link = pending.pop()
+        if link is not None and link not in seen:
+            seen.append(link)
+            pending += [link.__cause__, link.__context__, *getattr(link, "errors", ())]
+            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
+    return seen
+
+
+def _told(error: BaseException) -> str:
+    """All that an exception says, in every way in which it may be kept."""
+    told = traceback.format_exception(type(error), error, error.__traceback__)
+    for link in _chain(error):
+        told += [str(link), repr(link), repr(link.args), repr(vars(link)), str(getattr(link, "hint", ""))]
+        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
+    return "\n".join(told)
+
+
+def _logged(records: List[logging.LogRecord]) -> str:
+    plain = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
+
+
+def _kept(*directories: Path) -> str:
+    """Every file there, names included."""
+    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
+
+
+def _check(secrets: List[str], **texts: str) -> None:
+    for where, text in texts.items():
+        for secret in secrets:
+            at = text.find(secret)
+            assert at < 0, f"a secret in {where}: ...{text[max(0, at - 200) : at + 40]}..."
+
+
+def _errors(*steps: Any) -> List[BaseException]:
+    found: List[BaseException] = []
+    for step in steps:
+        try:
+            step()
+        except SmartxferError as error:
+            found.append(error)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("match", "effect"), CASES)
+def test_f44_a_password(stage: Any, log: Any, home: Path, match: str, effect: str) -> None:
+    path = stage.file(DATA)
+    token = published(stage, DATA).token
+    secrets = _spellings(stage, PASSWORD)
+    fault = stage.fault(match, effect, times=2)
+    client = stage.client(retry=POLICY, timeout=0.4)
+    seen: List[Any] = []
+    errors = _errors(
+        lambda: client.upload_workflow([path], link=True, password=PASSWORD, progress=seen.append),
+        lambda: client.download_files(token, stage.out, password=PASSWORD, progress=seen.append),
+    )
+    assert fault.fired
+    fault.times = fault.fired
+    path.unlink()
+    if len(stage.site.transfers()) > 1:
+        secrets += _spellings(stage, PASSWORD)
+    _check(
+        secrets,
+        errors="\n".join(map(_told, errors)),
+        log=_logged(log.records),
+        files=_kept(home, *([stage.out] if stage.out.exists() else [])),
+        repr=repr([client, client.session, vars(client), seen]),
+    )
+
+
+def test_f44_a_password_is_not_sent(stage: Any) -> None:
+    """Neither it, nor the key, nor a byte of the file: all that goes out was looked through."""
+    with Tap(stage.site.listener.port) as tap:
+        with stage.client(tap.url) as client:
+            transfer = client.upload_workflow([("a.bin", DATA)], link=True, password=PASSWORD)
+            client.download_files(transfer.token, stage.out, password=PASSWORD)
+            secrets = [
+                *_spellings(stage, PASSWORD),
+                DATA[:40].decode("latin-1"),
+                DATA[-40:].decode("latin-1"),
+            ]
+    assert len(tap.heard()) > len(DATA)
+    _check(secrets, line=tap.heard().decode("latin-1"))
+
+
+@pytest.mark.parametrize("key_version", [1, 3])
+def test_f44_the_journal_and_its_end(stage: Any, home: Path, log: Any, key_version: int) -> None:
+    """Half-way it holds IVs and a mark of eight digits, and neither password nor key."""
+    path = stage.file(DATA)
+    options: Dict[str, Any] = {"link": True, "password": PASSWORD, "key_version": key_version}
+    stage.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "status 400")
+    client = stage.client(retry=POLICY)
+    with pytest.raises(ClientError):
+        client.upload_workflow([path], **options)
+    [journal] = (home / "state/journals").glob("*.json")
+    sealing = json.loads(journal.read_text("utf-8"))["state"]["sealing"]
+    assert sealing["ivs"].keys() == {"a.bin"}
+    assert len(sealing["check"]) == 8, "too short to try passwords against, were the rounds few"
+    _check(_spellings(stage, PASSWORD), journal=_kept(home), log=_logged(log.records))
+    with pytest.raises(WrongPassword) as caught:
+        client.upload_workflow([path], **{**options, "password": OTHER})
+    _check(_spellings(stage, PASSWORD, OTHER), error=_told(caught.value), journal=_kept(home))
+    client.upload_workflow([path], **options)
+    assert list((home / "state/journals").iterdir()) == []
+    assert held(stage) == DATA
+
+
+def test_f44_the_side_file_of_a_download(stage: Any, home: Path, log: Any) -> None:
+    transfer = published(stage, DATA)
+    stage.fault(DOWNLOAD, "flip 500", after=1, times=None)
+    with stage.client(max_workers=1) as client, pytest.raises(IntegrityError) as caught:
+        client.download_files(transfer.token, stage.out, password=PASSWORD)
+    assert (stage.out / "a.bin.part.json").exists()
+    _check(
+        [*_spellings(stage, PASSWORD), transfer.token],
+        files=_kept(home, stage.out),
+        error=_told(caught.value),
+        log=_logged(log.records),
+    )
+
+
+def test_f44_words_about_passwords(stage: Any, log: Any) -> None:
+    """A password that is too weak, wrong, or no text: the error does not repeat it."""
+    transfer = published(stage, DATA)
+    client = stage.client(retry=POLICY)
+    weak, wrong = "marked-weak", "marked-wrong-one"
+    errors = _errors(
+        lambda: client.upload_workflow([("b.bin", DATA)], link=True, password=weak),
+        lambda: client.download_files(transfer.token, stage.out, password=wrong),
+        lambda: client.download_files(transfer.token, stage.out, password=lambda: wrong),
+        lambda: client.download_files(transfer.token, stage.out, password=wrong.encode()),
+    )
+    assert [type(error) for error in errors] == [UsageError, WrongPassword, WrongPassword, UsageError]
+    _check([weak, wrong], errors="\n".join(map(_told, errors)), log=_logged(log.records))
+
+
+def test_f44_several_damaged_files(stage: Any, log: Any) -> None:
+    with stage.client() as client:
+        given = [(f"{number}.bin", DATA) for number in range(3)]
+        transfer = client.upload_workflow(given, link=True, password=PASSWORD)
+        for file in stage.site.transfers()[-1]["files"]:
+            with open(stage.site.stored(file["id"]), "r+b") as stored:
+                stored.seek(CHUNK_SIZE + 500)
+                stored.write(b"damaged")
+        with pytest.raises(BatchError) as caught:
+            client.download_files(transfer.token, stage.out, password=PASSWORD)
+    assert len(caught.value.errors) == 3
+    _check(_spellings(stage, PASSWORD), errors=_told(caught.value), log=_logged(log.records))
+
+
+def test_f44_what_holds_them_does_not_show_them() -> None:
+    key = Key.derive(PASSWORD, version=3, password_version=1, salt="s" * 32, iterations=1)
+    chunks = Chunks.new(3, 1000, 100).with_key(key)
+    sealing = Sealing(PASSWORD, 3, 1, 100, False, {"a.bin": Chunks.new(3, 1000, 100)})
+    sealing.unlock("s" * 32)
+    opening = Opening(PASSWORD)
+    for thing in (key, chunks, sealing, opening, [key], {"a": sealing}):
+        shown = f"{thing!r} {thing!s} {thing}"
+        for secret in (PASSWORD, key.secret.hex(), repr(key.secret)[2:-1]):
+            assert secret not in shown
+
+
+def test_f44_the_marks_would_be_seen(stage: Any, log: Any) -> None:
+    """The look-out itself: what is not masked, it finds."""
+    published(stage, DATA)
+    secrets = _spellings(stage, PASSWORD)
+    logging.getLogger("somebody.else").debug("key %s", derived(stage).hex())
+    with pytest.raises(AssertionError, match="a secret in log"):
+        _check(secrets, log=_logged(log.records))
+    with pytest.raises(AssertionError, match="a secret in error"):
+        _check(secrets, error=_told(ValueError(PASSWORD)))

@@ -1,0 +1,229 @@
+"""Encrypted transfers on their way up: F03, F13, F22 and the rules of nonces."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Iterator, List
+
+import pytest
+from encrypted_stage import (
+    MORE,
+    PASSWORD,
+    SITE,
+    Tap,
+    held,
+    left,
+    opened,
+    pairs,
+    part,
+    published,
+    same_nonce_same_bytes,
+)  # fmt: skip
+from stage import CHUNK, CHUNK_SIZE, COMPLETE_FILE, CREATE, noise
+
+from smartxfer.errors import (
+    IntegrityError,
+    NetworkError,
+    ServerError,
+    SourceChanged,
+    Stalled,
+    WrongPassword,
+)  # fmt: skip
+from smartxfer.transport import RetryPolicy
+
+DATA = noise(3 * CHUNK_SIZE + 100)
+COUNT = 4
+ONCE = RetryPolicy(attempts=1)
+
+
+@pytest.fixture
+def stage(make_stage: Any) -> Any:
+    return make_stage(**SITE)
+
+
+@pytest.fixture
+def tap(stage: Any) -> Iterator[Tap]:
+    with Tap(stage.site.listener.port) as tap:
+        yield tap
+
+
+def _up(stage: Any, tap: Tap, thing: Any, password: str = PASSWORD, **options: Any) -> Any:
+    """Encrypt and send, by way of the tap."""
+    with stage.client(tap.url, **options) as client:
+        return client.upload_workflow([thing], link=True, password=password)
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        "reset-before",
+        "reset-after 1",
+        "reset-after 20K",
+        "lose-answer",
+        "status 503 retry-after=0",
+        "status 502",
+    ],
+)
+def test_f03_a_broken_chunk_goes_again_byte_for_byte(stage: Any, tap: Tap, effect: str) -> None:
+    """Broken by a chunk that is encrypted anew for each try."""
+    fault = stage.fault(part(1), effect, times=2)
+    seen: List[Any] = []
+    with stage.client(tap.url) as client:
+        transfer = client.upload_workflow(
+            [("a.bin", DATA)], link=True, password=PASSWORD, progress=seen.append
+        )
+    assert (fault.fired, transfer.results[0].retries) == (2, 2)
+    assert held(stage) == DATA
+    tries = tap.bodies()[CHUNK_SIZE]
+    assert len(tries) == 3
+    assert same_nonce_same_bytes(tap.chunks()) == COUNT
+    assert all(0 <= event.done <= len(DATA) for event in seen), "told in bytes of the file"
+    assert (seen[-1].state, seen[-1].done) == ("done", len(DATA))
+    # The others went once, and each is what the page would make of it.
+    for number, (offset, plain) in enumerate(pairs(DATA)):
+        bodies = tap.bodies()[offset]
+        assert len(bodies) == (3 if number == 1 else 1)
+        assert opened(stage, bodies[-1], number) == plain
+
+
+@pytest.mark.parametrize(
+    ("options", "width"), [({"base64_chunks": True}, 21), ({"version": "2.67"}, 16)], ids=["base64", "2.67"]
+)
+def test_f03_in_other_manners(make_stage: Any, options: Any, width: int) -> None:
+    """Base64 on the line, and AES-CBC, whose IV is random: the very same bytes again there too."""
+    stage = make_stage(**SITE, **options)
+    fault = stage.fault(part(1), "reset-after 20K", times=2)
+    with Tap(stage.site.listener.port) as tap:
+        _up(stage, tap, ("a.bin", DATA))
+        assert fault.fired == 2
+        assert held(stage) == DATA
+        assert len(tap.bodies()[CHUNK_SIZE]) == 3
+        assert same_nonce_same_bytes(tap.chunks(), width) == COUNT
+
+
+def test_f03_broken_for_good_and_run_again(stage: Any, tap: Tap) -> None:
+    """A re-run seals the chunk under the nonce it had: of the same bytes, so that nothing is given away."""
+    path = stage.file(DATA)
+    stage.fault(part(2), "reset-after 20K", times=1)
+    with pytest.raises(NetworkError):
+        _up(stage, tap, path, retry=ONCE, concurrent_chunks=1)
+    before = {chunk.offset for chunk in tap.chunks() if len(chunk.body) == chunk.wanted} - {2 * CHUNK_SIZE}
+    transfer = _up(stage, tap, path)
+    assert transfer.results[0].resumed == CHUNK_SIZE * len(before) == 2 * CHUNK_SIZE
+    assert [len(tap.bodies()[offset]) for offset, _ in pairs(DATA)] == [1, 1, 2, 1]
+    assert same_nonce_same_bytes(tap.chunks()) == COUNT
+    assert held(stage) == DATA
+    assert stage.site.count(CREATE) == 1
+
+
+def test_a_file_that_changed_between_the_runs_gets_other_nonces(stage: Any, tap: Tap) -> None:
+    path = stage.file(DATA)
+    stage.fault(part(2), "reset-after 20K", times=1)
+    with pytest.raises(NetworkError):
+        _up(stage, tap, path, retry=ONCE, concurrent_chunks=1)
+    early = len(tap.chunks())
+    other = noise(len(DATA), 2)
+    path.write_bytes(other)
+    os.utime(path, ns=(0, 0))
+    transfer = _up(stage, tap, path)
+    assert transfer.results[0].resumed == 0
+    assert held(stage) == other
+    assert same_nonce_same_bytes(tap.chunks()) == early + COUNT
+
+
+def test_a_file_that_changes_while_it_is_sent(stage: Any, tap: Tap) -> None:
+    """What was sent is discarded; the next run begins anew, under nonces of its own."""
+    path = stage.file(DATA)
+
+    def change(event: Any) -> None:
+        if event.done >= CHUNK_SIZE and path.stat().st_size == len(DATA):
+            path.write_bytes(b"x" * len(DATA) + b"more")
+
+    with stage.client(tap.url, concurrent_chunks=1) as client:
+        with pytest.raises(SourceChanged):
+            client.upload_workflow([path], link=True, password=PASSWORD, progress=change)
+        assert stage.site.transfers() == []
+        client.upload_workflow([path], link=True, password=PASSWORD)
+    assert same_nonce_same_bytes(tap.chunks()) >= COUNT + 1
+    assert held(stage) == b"x" * len(DATA) + b"more"
+
+
+def test_a_rerun_with_another_password(stage: Any, tap: Tap) -> None:
+    """Half under one password, half under another: never."""
+    path = stage.file(DATA)
+    stage.fault(part(2), "status 400")
+    with pytest.raises(Exception, match="400"):
+        _up(stage, tap, path, concurrent_chunks=1)
+    sent = len(tap.chunks())
+    with pytest.raises(WrongPassword):
+        _up(stage, tap, path, "Another-Passw0rd!")
+    assert len(tap.chunks()) == sent
+    _up(stage, tap, path)
+    assert held(stage) == DATA
+
+
+def test_two_transfers_of_one_file_share_no_nonce(stage: Any, tap: Tap) -> None:
+    for _ in range(2):
+        _up(stage, tap, ("a.bin", DATA))
+    bodies = [chunk.body for chunk in tap.chunks()]
+    assert same_nonce_same_bytes(tap.chunks()) == len(bodies) == 2 * COUNT
+    assert len({body[16:] for body in bodies}) == 2 * COUNT
+
+
+def test_f13_a_bit_that_flips_on_the_way_up(stage: Any, tap: Tap) -> None:
+    """Nobody can tell while it goes up; whoever fetches it is told, and gets no byte of that chunk."""
+    stage.fault(part(1), "flip-in 5000")
+    transfer = _up(stage, tap, ("a.bin", DATA))
+    with stage.client() as client, pytest.raises(IntegrityError, match="chunk 1"):
+        client.download_files(transfer.token, stage.out, password=PASSWORD)
+    assert "a.bin" not in left(stage.out)
+    for path in stage.out.glob("*.part"):
+        assert path.read_bytes()[CHUNK_SIZE : 2 * CHUNK_SIZE].strip(b"\0") == b""
+
+
+def test_f18_an_upload_stalls_once(stage: Any, tap: Tap) -> None:
+    fault = stage.fault(part(1), "stall-after 1")
+    transfer = _up(stage, tap, ("a.bin", DATA), retry=RetryPolicy(backoff=0, stall_window=0.3), timeout=0.5)
+    assert (fault.fired, transfer.results[0].retries) == (1, 1)
+    assert held(stage) == DATA
+    assert same_nonce_same_bytes(tap.chunks()) == COUNT
+
+
+def test_f18_an_upload_stalls_for_good(stage: Any, tap: Tap) -> None:
+    stage.fault(part(1), "stall")
+    with pytest.raises((Stalled, NetworkError)):
+        _up(stage, tap, ("a.bin", DATA), retry=RetryPolicy(attempts=1, stall_window=0.3), timeout=0.6)
+    assert stage.status != "available"
+
+
+@pytest.mark.parametrize("match", [CREATE, COMPLETE_FILE])
+def test_a_lost_word_around_the_chunks(stage: Any, tap: Tap, match: str) -> None:
+    """A creation that is made again has another salt: what is sealed is sealed for that one."""
+    path = stage.file(DATA)
+    stage.fault(match, "status 500 body=json:database_unavailable", times=1)
+    try:
+        _up(stage, tap, path, retry=ONCE)
+    except ServerError:
+        _up(stage, tap, path)
+    assert held(stage) == DATA
+    assert same_nonce_same_bytes(tap.chunks()) == COUNT
+
+
+def test_a_server_that_writes_less(stage: Any, tap: Tap) -> None:
+    """Acknowledged is the sealed length; the size of the plain chunk is too little."""
+    answer = stage.file(b'{"offset": 0, "written": %d}' % CHUNK_SIZE, "answer")
+    stage.fault(part(0), f"status 200 'body=file:{answer}'")
+    transfer = _up(stage, tap, ("a.bin", DATA))
+    assert transfer.results[0].retries == 1
+    assert held(stage) == DATA
+
+
+def test_what_the_site_holds(stage: Any) -> None:
+    """No byte of the file in clear, and the size that its page will ask for."""
+    data = b"in clear " * 20_000
+    published(stage, data)
+    blob = stage.stored()["a.bin"]
+    assert b"in clear" not in blob
+    assert len(blob) == len(data) + MORE * -(-len(data) // CHUNK_SIZE)
+    assert held(stage) == data
+    assert stage.site.count(CHUNK, status=200) == -(-len(data) // CHUNK_SIZE)
