@@ -13,8 +13,11 @@ def main() -> int:
     parser.add_argument("name", choices=NAMES)
     parser.add_argument("--runs", type=int, default=5, help="interleaved runs of each side (default 5)")
     parser.add_argument("--size", type=int, default=256, help="MiB of the large file (default 256)")
+    parser.add_argument("--encrypted", action="store_true", help="filesender: encrypted beside unencrypted")
     options = parser.parse_args()
-    module = importlib.import_module(f"benchmarks.{options.name}")
+    if options.encrypted and options.name != "filesender":
+        parser.error("--encrypted is for filesender")
+    module = importlib.import_module(f"benchmarks.{options.name}{'_encrypted' * options.encrypted}")
     return int(module.run(options.runs, options.size * 1024 * 1024))
 
 

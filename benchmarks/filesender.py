@@ -22,18 +22,22 @@ MIB = 1024 * 1024
 
 
 @contextlib.contextmanager
-def _server(data: Path) -> Iterator[Dict[str, Any]]:
-    """A server process that signs with its port, as filesender-client does."""
+def running_site(data: Path, **options: Any) -> Iterator[Dict[str, Any]]:
+    """A server process that signs with its port, as filesender-client does.
+
+    :param options: more options of the local server.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = {
+    settings = {
         "port": port,
         "server_name": f"127.0.0.1:{port}",
         "max_transfer_files": 1000,
         "upload_chunk_size": CHUNK,
+        **options,
     }
-    arguments = json.dumps({"data": str(data), "filesender": options})
+    arguments = json.dumps({"data": str(data), "filesender": settings})
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.sides.server", arguments],
         stdin=subprocess.PIPE,
@@ -47,7 +51,7 @@ def _server(data: Path) -> Iterator[Dict[str, Any]]:
             process.stdin.close()
 
 
-class _Bench:
+class Bench:
     """The sides, over one server and one set of files."""
 
     def __init__(self, room: Path, site: Dict[str, Any], size: int) -> None:
@@ -57,7 +61,7 @@ class _Bench:
             site["url"], auth=UserAuth(site["username"], site["api_key"]), signing_host=site["url"][7:]
         )
         self.large = room / "large.bin"
-        _fill(self.large, size)
+        fill(self.large, size)
         self.small = room / "small"
         self.small.mkdir()
         for number in range(500):
@@ -121,7 +125,7 @@ class _Bench:
                 self.client.delete_transfer(transfer_id)
 
 
-def _fill(path: Path, size: int) -> None:
+def fill(path: Path, size: int) -> None:
     block = os.urandom(MIB)
     with open(path, "wb") as file:
         for number in range(size // MIB):
@@ -136,13 +140,13 @@ def run(runs: int, size: int) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
         room = Path(name)
-        with _server(room / "data") as site:
-            missed = _measure(_Bench(room, site, size), runs, size)
+        with running_site(room / "data") as site:
+            missed = _measure(Bench(room, site, size), runs, size)
     print(f"\n{time.monotonic() - began:.0f} s in all")
     return 1 if missed else 0
 
 
-def _measure(bench: _Bench, runs: int, size: int) -> int:
+def _measure(bench: Bench, runs: int, size: int) -> int:
     ours, theirs = "smartxfer_filesender", "filesender_client"
     up = take_turns(
         {
@@ -191,7 +195,7 @@ def _measure(bench: _Bench, runs: int, size: int) -> int:
     return verdict.missed
 
 
-def _sparse(bench: _Bench) -> Dict[str, Figures]:
+def _sparse(bench: Bench) -> Dict[str, Figures]:
     path = bench.room / "sparse.bin"
     with open(path, "wb") as file:
         file.truncate(2 * 1024 * MIB)

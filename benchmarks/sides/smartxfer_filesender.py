@@ -18,9 +18,14 @@ def prepare(work: str, given: Dict[str, Any]) -> Callable[[], Any]:
         given["url"], auth=UserAuth(given["username"], given["api_key"]), **given.get("options", {})
     )
     client.prepare()
+    sealed = {"password": given["password"]} if "password" in given else {}
+    if sealed:  # like requests, it is there before the clock starts
+        import cryptography.exceptions
+        import cryptography.hazmat.primitives.ciphers
+        import cryptography.hazmat.primitives.padding  # noqa: F401
     if work == "up":
-        return lambda: client.upload_workflow(given["files"], {"from": "me@example.org"})
-    return lambda: client.download_files(given["token"], given["into"])
+        return lambda: client.upload_workflow(given["files"], {"from": "me@example.org"}, **sealed)
+    return lambda: client.download_files(given["token"], given["into"], **sealed)
 
 
 if __name__ == "__main__":
