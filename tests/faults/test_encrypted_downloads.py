@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import time
 from typing import Any, List
 
@@ -157,6 +158,19 @@ def test_f13_a_flipped_bit(stage: Any, place: str) -> None:
     stage.server.clear_faults()
     _down(stage, transfer)
     assert (stage.out / "a.bin").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("place", ["text", "tag"])
+def test_f13_a_bit_that_flips_once_costs_one_chunk(stage: Any, place: str) -> None:
+    transfer = published(stage, DATA)
+    _down(stage, transfer)
+    asked = stage.site.count(DOWNLOAD)
+    shutil.rmtree(stage.out)
+    flip = stage.fault(DOWNLOAD, f"flip {_PLACES[place]}", after=2)
+    _down(stage, transfer, max_workers=1)
+    assert flip.fired == 1
+    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert stage.site.count(DOWNLOAD) == 2 * asked + 1
 
 
 @pytest.mark.parametrize("place", _PLACES)
