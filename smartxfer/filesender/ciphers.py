@@ -1,4 +1,4 @@
-"""One chunk through a cipher, piece by piece, from one buffer into another.
+"""One chunk through a cipher: sealed piece by piece, opened in its place; and what vouches for its bytes.
 
 Source: FileSender protocol, section 9.
 """
@@ -21,7 +21,7 @@ class Sealer:
 
     def __init__(self, secret: bytes, iv: bytes, aead: Optional[bytes], into: memoryview) -> None:
         self._authentic = aead is not None
-        self._cipher = _cipher(secret, iv, aead).encryptor()
+        self._cipher = _cipher(secret, iv, self._authentic).encryptor()
         if aead is not None:
             self._cipher.authenticate_additional_data(aead)
         self._into = into
@@ -62,7 +62,7 @@ def opened(
     found = bytes(room[:IV])
     if iv not in (None, found):
         raise IntegrityError("this is another chunk, or one of another file")
-    cipher = _cipher(secret, found, aead).decryptor()
+    cipher = _cipher(secret, found, aead is not None).decryptor()
     end = length - (0 if aead is None else TAG)
     tag = bytes(room[end:length])
     if aead is not None:
@@ -83,7 +83,7 @@ def mac(secret: bytes, data: Any) -> bytes:
 
     :param secret: 32 bytes, used for nothing else.
     """
-    cipher = _cipher(secret, bytes(IV), data).encryptor()
+    cipher = _cipher(secret, bytes(IV), True).encryptor()
     cipher.authenticate_additional_data(data)
     cipher.finalize()
     return bytes(cipher.tag)
@@ -100,7 +100,8 @@ def _of_last_block(padded: memoryview) -> int:
     return len(unpadder.update(bytes(padded[-BLOCK:])) + unpadder.finalize())
 
 
-def _cipher(secret: bytes, iv: bytes, aead: Optional[bytes]) -> Any:
+def _cipher(secret: bytes, iv: bytes, authentic: bool) -> Any:
+    """AES-GCM, or AES-CBC where nothing is authenticated."""
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-    return Cipher(algorithms.AES(secret), modes.CBC(iv) if aead is None else modes.GCM(iv))
+    return Cipher(algorithms.AES(secret), modes.GCM(iv) if authentic else modes.CBC(iv))

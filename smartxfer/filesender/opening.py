@@ -18,7 +18,7 @@ from smartxfer.filesender.sealing import need_cryptography
 from smartxfer.transfer.body import memory, room
 from smartxfer.transfer.ranges import Incoming
 
-__all__ = ["Fetch", "Opened", "Opening"]
+__all__ = ["Fetch", "Opened", "Opening", "Vouching"]
 
 #: Rounds of PBKDF2 that a site's database has where a transfer says nothing.
 _ROUNDS = 150000

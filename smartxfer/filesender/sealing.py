@@ -26,11 +26,11 @@ log = logging.getLogger("smartxfer.filesender")
 Password = Union[str, Callable[[], str], None]
 """A password, or a function that asks for it."""
 
-#: What a site's script says nothing of.
 #: Key versions that files are encrypted by: what 2 writes, the web page cannot read.
 _WRITTEN = frozenset({0, 1, 3})
 #: Rounds of PBKDF2 below this are worth a warning.
 _FEW_ROUNDS = 100_000
+#: What holds where a site's script says nothing of it.
 _STOCK_VERSION, _STOCK_ROUNDS, _STOCK_LENGTH = 3, 4096000, 12
 _SPECIAL = re.compile(r"[^A-Za-z0-9\s]")
 

@@ -254,10 +254,11 @@ class Operation:
         """After the verdict: have lanes that nothing runs for let go of files and locks."""
         if self._verdict is None:
             return
-        busy = set(self._running.values())
-        for lane in [lane for lane in self._active if lane.open and lane not in busy]:
-            lane.abandon(self._verdict)
-            self._active.remove(lane)
+        with self._turn:
+            busy = set(self._running.values())
+            for lane in [lane for lane in self._active if lane.open and lane not in busy]:
+                lane.abandon(self._verdict)
+                self._active.remove(lane)
 
     # -- for worker threads -----------------------------------------------------------------------------
 

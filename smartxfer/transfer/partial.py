@@ -222,10 +222,11 @@ class FileSink:
             last = max(self._runs)
             start, noted = self._runs.pop(last)
             keep = max(start, (last - _NOTE_ROOM) // self.check.grain * self.check.grain)
-            good = self._checksum(start, last) == noted
+            kept = self._checksum(start, keep)
+            good = kept is not None and self._checksum(keep, last, kept) == noted
             os.ftruncate(self._fd, keep)
-            if good and keep > start:
-                self._runs[keep] = (start, self._checksum(start, keep) or 0)
+            if kept is not None and good and keep > start:
+                self._runs[keep] = (start, kept)
 
     def _checked(self, runs: Any, length: int) -> Dict[int, Tuple[int, int]]:
         """Those of the noted runs whose bytes are really there."""
@@ -243,9 +244,12 @@ class FileSink:
                 log.warning("bytes %d to %d of %s are damaged and are fetched again", start, stop, self._part)
         return good
 
-    def _checksum(self, start: int, stop: int) -> Optional[int]:
-        """The checksum of the bytes [start, stop); None where some of them are not there."""
-        found, at = 0, start
+    def _checksum(self, start: int, stop: int, found: int = 0) -> Optional[int]:
+        """The checksum of the bytes [start, stop); None where some of them are not there.
+
+        :param found: that of the bytes before them.
+        """
+        at = start
         os.lseek(self._fd, start, os.SEEK_SET)
         step = max(_BLOCK // self.check.grain, 1) * self.check.grain
         while at < stop:
