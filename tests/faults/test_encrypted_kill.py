@@ -148,7 +148,8 @@ def test_f22_an_upload(stage: Any, program: Any) -> None:
     assert held(stage) == data
 
 
-def _ended_download(stage: Any, program: Any, token: str, data: bytes, point: int, end: Any) -> None:
+def _ended_download(stage: Any, program: Any, token: str, point: int, end: Any) -> bytes:
+    """A download that ends after ``point`` chunks and a run that goes on; what it has fetched."""
     part, target = stage.out / "a.bin.part", stage.out / "a.bin"
     stage.site.listener.forget()
     rate = stage.fault(DOWNLOAD, f"rate {RATE * 64}K", times=None)
@@ -165,8 +166,9 @@ def _ended_download(stage: Any, program: Any, token: str, data: bytes, point: in
     # One more proves the password; one may have been there in part.
     assert CHUNKS - resumed <= stage.site.count(DOWNLOAD) <= CHUNKS - resumed + 1 + 8
     assert [path.name for path in stage.out.iterdir()] == ["a.bin"]
-    assert target.read_bytes() == data
+    fetched = target.read_bytes()
     target.unlink()
+    return fetched
 
 
 def test_f23_ten_points_of_a_download(stage: Any, program: Any) -> None:
@@ -176,19 +178,20 @@ def test_f23_ten_points_of_a_download(stage: Any, program: Any) -> None:
         token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
     chance = random.Random(31)
     for _ in range(10):
-        _ended_download(stage, program, token, data, chance.randrange(2, CHUNKS - 40), _kill)
+        point = chance.randrange(2, CHUNKS - 40)
+        assert _ended_download(stage, program, token, point, _kill) == data
 
 
 def test_f22_a_download(stage: Any, program: Any) -> None:
     data = noise(SIZE)
     with stage.client() as client:
         token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
-    _ended_download(stage, program, token, data, CHUNKS // 2, _interrupt)
+    assert _ended_download(stage, program, token, CHUNKS // 2, _interrupt) == data
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
 def test_f22_while_the_key_is_derived(make_stage: Any, program: Any, way: str) -> None:
-    """With the rounds of a stock site, which nothing interrupts: they are over soon enough."""
+    """With the rounds of a stock site, which nothing interrupts: nobody waits for them."""
     stage = make_stage()
     path = stage.file(noise(1000))
     with stage.client() as client:

@@ -155,6 +155,24 @@ def test_nothing_begins_once_an_exception_has_left_run() -> None:
     assert isinstance(lane.abandoned, Cancelled)
 
 
+def test_a_lane_is_abandoned_in_its_turn() -> None:
+    """A worker that outlasts our patience may end its task at that very moment."""
+    owned: List[bool] = []
+
+    class Watched(Tasks):
+        def abandon(self, verdict: BaseException) -> None:
+            owned.append(doing._turn._is_owned())  # type: ignore[attr-defined]
+            super().abandon(verdict)
+
+    def watch() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), operation() as doing:
+        doing._watch = watch  # type: ignore[method-assign]
+        doing.run([Watched(lambda: doing._stopped.wait(PATIENCE), lambda: None)], 1)
+    assert owned == [True]
+
+
 def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
     class Interrupting(Dict[Any, Any]):
         def __setitem__(self, future: Any, lane: Any) -> None:

@@ -6,11 +6,11 @@ import json
 import os
 import zlib
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, List
 
 import attrs
 import pytest
-from encrypted import CHUNK, PASSWORD, RELEASES, anyone, content, lent, running
+from encrypted import CHUNK, PASSWORD, anyone, content
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,19 +22,6 @@ from smartxfer.transfer.digest import CRC32
 
 DATA = os.urandom(3 * CHUNK + 1)
 SECRET = bytes(range(32))
-
-
-@pytest.fixture(scope="module")
-def stands(pytestconfig: pytest.Config) -> Iterator[Dict[str, Any]]:
-    """A site of each release, for all tests here."""
-    conftest: Any = pytestconfig.pluginmanager.get_plugin(str(Path(__file__).parent / "conftest.py"))
-    yield from running(conftest.Stand)
-
-
-@pytest.fixture(params=sorted(RELEASES))
-def site(stands: Dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A site of either release."""
-    yield from lent(stands[request.param])
 
 
 @pytest.fixture(params=[1, 3])

@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import pytest
 import sealed_by_hand as by_hand
@@ -17,13 +17,10 @@ from encrypted import (
     FETCH,
     PASSWORD,
     RELEASES,
-    SMALL,
     anyone,
     by_another_reading,
     content,
     latest,
-    lent,
-    running,
 )
 
 from smartxfer import GuestAuth, RetryPolicy
@@ -45,36 +42,6 @@ SIZES = {
     "chunk+1": CHUNK + 1,
     "3 chunks+1": 3 * CHUNK + 1,
 }
-
-
-@pytest.fixture(scope="module")
-def stands(pytestconfig: pytest.Config) -> Iterator[Dict[str, Any]]:
-    """A site of each release, for all tests here."""
-    conftest: Any = pytestconfig.pluginmanager.get_plugin(str(Path(__file__).parent / "conftest.py"))
-    yield from running(conftest.Stand)
-
-
-@pytest.fixture(params=sorted(RELEASES))
-def site(stands: Dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A site of either release."""
-    yield from lent(stands[request.param])
-
-
-@pytest.fixture
-def modern(stands: Dict[str, Any]) -> Iterator[Any]:
-    """The newer of the two."""
-    yield from lent(stands["3.8"])
-
-
-@pytest.fixture
-def secure(site_with: Callable[..., Any]) -> Callable[..., Any]:
-    """``secure(version="2.67")``: a site of its own, with small chunks and few rounds."""
-    return lambda **options: site_with(**{**SMALL, **options})
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
 
 
 # -- there and back ----------------------------------------------------------------------------------------------

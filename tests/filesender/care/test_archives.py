@@ -29,17 +29,9 @@ FETCH = "GET /download.php"
 FILES = {"notes.txt": b"ACGT" * 25, "run1/a.bin": os.urandom(200_000), "run1/Žluť.txt": b"", "z.txt": b"z"}
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[CareSite]:
-    site = CareSite()
-    yield site
-    site.server.stop()
-
-
 @pytest.fixture
-def stand(running: CareSite) -> Iterator[CareSite]:
-    yield running
-    running.clear()
+def stand(new: CareSite) -> CareSite:
+    return new
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import logging
 import os
 import pickle
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 import sealed_by_hand as by_hand
@@ -18,13 +18,10 @@ from encrypted import (
     FETCH,
     PASSWORD,
     RELEASES,
-    SMALL,
     anyone,
     by_another_reading,
     content,
     latest,
-    lent,
-    running,
 )
 
 from smartxfer import RetryPolicy
@@ -44,36 +41,6 @@ from smartxfer.transfer import MemorySink
 from smartxfer.transport import redact
 
 ONCE = RetryPolicy(attempts=1)
-
-
-@pytest.fixture(scope="module")
-def stands(pytestconfig: pytest.Config) -> Iterator[Dict[str, Any]]:
-    """A site of each release, for all tests here."""
-    conftest: Any = pytestconfig.pluginmanager.get_plugin(str(Path(__file__).parent / "conftest.py"))
-    yield from running(conftest.Stand)
-
-
-@pytest.fixture(params=sorted(RELEASES))
-def site(stands: Dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
-    """A site of either release."""
-    yield from lent(stands[request.param])
-
-
-@pytest.fixture
-def modern(stands: Dict[str, Any]) -> Iterator[Any]:
-    """The newer of the two."""
-    yield from lent(stands["3.8"])
-
-
-@pytest.fixture
-def secure(site_with: Callable[..., Any]) -> Callable[..., Any]:
-    """``secure(version="2.67")``: a site of its own, with small chunks and few rounds."""
-    return lambda **options: site_with(**{**SMALL, **options})
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
 
 
 # -- wrong passwords and damage ----------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import pytest
 from care_site import CareSite
@@ -24,27 +24,6 @@ from smartxfer.filesender import AuditEntry, Recipient, Transfer
 DAY = 86400
 TWO = ["bob@example.net", "eve@example.net"]
 ONE = "/rest.php/transfer/*"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[CareSite]:
-    site = CareSite()
-    yield site
-    site.server.stop()
-
-
-@pytest.fixture
-def new(running: CareSite) -> Iterator[CareSite]:
-    """A site of today's release."""
-    yield running
-    running.clear()
-
-
-@pytest.fixture(params=["3.8", "2.67"])
-def stand(request: Any, new: CareSite) -> CareSite:
-    """A site of either release."""
-    new.site.configure(version=request.param)
-    return new
 
 
 @pytest.fixture

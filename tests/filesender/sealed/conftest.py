@@ -1,0 +1,40 @@
+"""Sites of either release, for encrypted transfers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator
+
+import pytest
+from encrypted import RELEASES, SMALL, lent, running
+
+
+@pytest.fixture(scope="module")
+def stands(pytestconfig: pytest.Config) -> Iterator[Dict[str, Any]]:
+    """A site of each release, for all tests of a module."""
+    above = Path(__file__).parent.parent / "conftest.py"
+    conftest: Any = pytestconfig.pluginmanager.get_plugin(str(above))
+    yield from running(conftest.Stand)
+
+
+@pytest.fixture(params=sorted(RELEASES))
+def site(stands: Dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+    """A site of either release."""
+    yield from lent(stands[request.param])
+
+
+@pytest.fixture
+def modern(stands: Dict[str, Any]) -> Iterator[Any]:
+    """The newer of the two."""
+    yield from lent(stands["3.8"])
+
+
+@pytest.fixture
+def secure(site_with: Callable[..., Any]) -> Callable[..., Any]:
+    """``secure(version="2.67")``: a site of its own, with small chunks and few rounds."""
+    return lambda **options: site_with(**{**SMALL, **options})
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
