@@ -1,0 +1,50 @@
+"""Keys of dictionaries whose keys a protocol fixes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer.errors import UsageError
+from smartxfer.options import check_keys, nearest
+
+KNOWN = ("recipients", "from", "subject", "message")
+
+
+@pytest.mark.parametrize("good", [{}, None, {"recipients": []}, dict.fromkeys(KNOWN), ["subject"]])
+def test_known_keys_pass(good: Any) -> None:
+    check_keys(good, KNOWN, "transfer_args")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ({"recipient": ["a@b.org"]}, "write 'recipients'"),
+        ({"Recipients": []}, "write 'recipients'"),
+        ({"to": []}, "write 'recipients'"),
+        ({"subjcet": ""}, "write 'subject'"),
+        ({"zzz": 1}, "known keys: from, message, recipients, subject"),
+        ({"recipient": [], "mesage": ""}, "'recipient': write 'recipients'; 'mesage': write 'message'"),
+        ({7: 1}, "known keys"),
+        (["subjcet"], "write 'subject'"),
+    ],
+)
+def test_an_unknown_key_names_the_nearest(wrong: Any, remedy: str) -> None:
+    with pytest.raises(UsageError, match="transfer_args has no key") as caught:
+        check_keys(wrong, KNOWN, "transfer_args", synonyms={"to": "recipients"}, hint="or use extra=")
+    assert caught.value.hint.startswith(remedy)
+    assert caught.value.hint.endswith("or use extra=")
+
+
+@pytest.mark.parametrize("wrong", ["recipients", b"x", 7, True])
+def test_what_is_no_dictionary(wrong: Any) -> None:
+    with pytest.raises(UsageError, match="transfer_args is a dictionary"):
+        check_keys(wrong, KNOWN, "transfer_args")
+
+
+@given(st.text(max_size=20))
+def test_the_nearest_is_known_or_none(key: str) -> None:
+    assert nearest(key, KNOWN) in (*KNOWN, None)
