@@ -210,10 +210,15 @@ class Fetching:
             self._operation.call(prove)
 
     def _sealed_bytes(self, file: DownloadFile) -> Fetch:
-        """What gets bytes of a file as they lie on the server."""
-        call = self._calls.content(self._token, [file.id])
+        """Return a function that fetches a range of an encrypted file.
+
+        The total in ``Content-Range`` is the size of the file before encryption.
+
+        Source: FileSender protocol, sections 9 and 15.
+        """
+        call, size = self._calls.content(self._token, [file.id]), file.encrypted_size
         return lambda start, stop: open_range(
-            self._calls.wire, call, start, stop, file.encrypted_size, _accept
+            self._calls.wire, call, start, stop, size, _accept, total=file.size, always=True
         )
 
     @property

@@ -24,6 +24,17 @@ __all__ = [
     "Transfer",
 ]
 
+#: Values that a download page prints as the empty text.  A site refuses empty names, so that an empty one is
+#: the name ``0``.
+_FALSY: Mapping[str, Any] = {
+    "name": "0",
+    "mime": "",
+    "size": 0,
+    "encrypted_size": 0,
+    "key_version": 0,
+    "password_version": 0,
+    "password_hash_iterations": 0,
+}
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
@@ -197,19 +208,25 @@ class DownloadFile(Structure):
 
     @classmethod
     def from_listing(cls: Type["DownloadFile"], facts: Mapping[str, Any]) -> "DownloadFile":
-        """Of an element's attributes or a JSON object: hyphens or underscores, numbers as text, blanks.
+        """Parse an element's attributes or a JSON object: hyphens or underscores, numbers as text, blanks.
 
-        :raises DecodeError: an id, a name or a size is missing or is none.
+        The page prints every falsy value as the empty text: a size of 0, key version 0, the name ``0``.
 
-        Source: FileSender protocol, section 8.1.
+        :raises DecodeError: an id, a name or a size is missing or invalid.
+
+        Source: FileSender protocol, sections 8.1 and 15.
         """
         wire: Dict[str, Any] = {}
         for name, value in facts.items():
             key = name.replace("-", "_")
             if key == "encrypted":
                 wire[key] = value not in (None, False, "", "0", "false")
+            elif value == "":
+                wire[key] = _FALSY.get(key)
             else:
-                wire[key] = value if value != "" or key in ("name", "mime") else None
+                wire[key] = value
+        if wire.get("size") not in (0, "0") and wire.get("encrypted_size") == 0:
+            wire["encrypted_size"] = None  # the size after encryption is unknown, not 0
         made = cls.from_wire(wire)
         if made.size < 0:
             raise DecodeError(f"the site lists a file of {made.size} bytes")

@@ -11,6 +11,7 @@ import requests
 from smartxfer.errors import DecodeError, RangeMismatch, SizeMismatch
 from smartxfer.transfer.body import Pace, buffer, fast_block, remember_block
 from smartxfer.transport import Call, Wire, attempt
+from smartxfer.transport.answer import is_plain
 
 __all__ = ["Incoming", "open_range"]
 
@@ -88,6 +89,9 @@ def open_range(
     stop: Optional[int],
     size: Optional[int],
     accept: Callable[[requests.Response], None] = lambda response: None,
+    *,
+    total: Optional[int] = None,
+    always: bool = False,
 ) -> Iterator[Incoming]:
     """One try at bytes [start, stop) of an object.
 
@@ -96,22 +100,24 @@ def open_range(
 
     :param size: the object's size, if known.
     :param accept: the service's own check of the answer; raises when it is no file.
+    :param total: the total that ``Content-Range`` must give, where the service does not give ``size``.
+    :param always: send a Range header for the whole object, too.
     :raises RangeMismatch: a 206 answer with another range, or of another object.
     :raises SizeMismatch: the whole object has another size than the one known.
     """
-    ranged = start > 0 or (stop is not None and stop != size)
+    ranged = always or start > 0 or (stop is not None and stop != size)
     if ranged:
         last = "" if stop is None else str(stop - 1)
         call = attrs.evolve(call, headers={**call.headers, "Range": f"bytes={start}-{last}"})
     with wire.stream(call) as response:
         accept(response)
-        encoding = response.headers.get("Content-Encoding", "identity")
-        if encoding.lower() != "identity":
+        encoding = response.headers.get("Content-Encoding", "")
+        if not is_plain(encoding):
             raise DecodeError(f"{call.what}: unexpected Content-Encoding {encoding!r}")
         declared = response.headers.get("Content-Length", "")
         length = int(declared) if _LENGTH.match(declared) else None
         if response.status_code == 206 and ranged:
-            _check_range(call.what, response, start, stop, size)
+            _check_range(call.what, response, start, stop, size, size if total is None else total)
             yield Incoming(wire, call.what, response, start, None if stop is None else stop - start)
         elif response.status_code == 200:
             if size is not None and length is not None and length != size:
@@ -126,7 +132,12 @@ def open_range(
 
 
 def _check_range(
-    what: str, response: requests.Response, start: int, stop: Optional[int], size: Optional[int]
+    what: str,
+    response: requests.Response,
+    start: int,
+    stop: Optional[int],
+    size: Optional[int],
+    total: Optional[int],
 ) -> None:
     given = response.headers.get("Content-Range", "")
     match = _CONTENT_RANGE.match(given)
@@ -134,8 +145,8 @@ def _check_range(
         match is not None
         and int(match[1]) == start
         and (stop is None or int(match[2]) == stop - 1)
-        and (size is None or match[3] in ("*", str(size)))
+        and (total is None or match[3] in ("*", str(total), str(size)))
     )
     if not good:
-        asked = f"{start}-{'' if stop is None else stop - 1}/{'*' if size is None else size}"
+        asked = f"{start}-{'' if stop is None else stop - 1}/{'*' if total is None else total}"
         raise RangeMismatch(f"{what}: asked for bytes {asked}, the server sends {given!r}")

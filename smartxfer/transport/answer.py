@@ -9,7 +9,7 @@ from smartxfer.errors import DecodeError
 from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean
 
-__all__ = ["MAX_ANSWER", "Answer", "unpacked"]
+__all__ = ["MAX_ANSWER", "Answer", "is_plain", "unpacked"]
 
 #: Largest answer that is held in memory, in bytes.  Files are streamed and know no such limit.
 MAX_ANSWER = 8 * 1024 * 1024
@@ -57,6 +57,20 @@ class Answer:
             f"{self.what}: the answer cannot be decoded ({why}, {kind}): {start!r}",
             hint="check that the base URL is the service's own, not a login page or a proxy",
         )
+
+
+#: Content codings that leave the bytes as they are.  Storage keeps ``aws-chunked`` from an upload, though
+#: the object is stored without the framing.
+_NO_CODING = frozenset({"", "identity", "none", "aws-chunked"})
+
+
+def is_plain(encoding: str) -> bool:
+    """Return whether a ``Content-Encoding`` leaves the bytes of a body as they are.
+
+    >>> is_plain("aws-chunked"), is_plain("None, identity"), is_plain("gzip")
+    (True, True, False)
+    """
+    return all(coding.strip().lower() in _NO_CODING for coding in encoding.split(","))
 
 
 def unpacked(what: str, data: bytes, encoding: str) -> bytes:

@@ -12,7 +12,7 @@ import requests
 from smartxfer.errors import CommunicationError, DecodeError, HTTPError, SmartxferError, Stalled
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport import attempt as attempts
-from smartxfer.transport.answer import MAX_ANSWER, Answer, unpacked
+from smartxfer.transport.answer import MAX_ANSWER, Answer, is_plain, unpacked
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.origin import Origin, without_query
@@ -204,8 +204,8 @@ class Wire:
         return self.session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
 
     def _read(self, response: requests.Response, call: Call) -> Answer:
-        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
-        packed = encoding not in ("", "identity")
+        encoding = response.headers.get("Content-Encoding", "").strip().lower()
+        packed = not is_plain(encoding)
 
         def bounded(total: int) -> None:
             if total > MAX_ANSWER:

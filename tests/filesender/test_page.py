@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import re
+from pathlib import Path
 from typing import List
 
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from smartxfer.errors import AuthError, DecodeError, NotFound
 from smartxfer.filesender.page import parse_download_page, parse_guest_page
 
+DATA = Path(__file__).parent.parent / "data"
 FACTS = {
     "id": "11",
     "encrypted": "",
@@ -66,10 +69,31 @@ def test_an_encrypted_file_is_recognised() -> None:
     assert file.encrypted
 
 
-@pytest.mark.parametrize("wrong", [{"size": "5 MB"}, {"size": ""}, {"size": "-5"}, {"id": ""}])
+@pytest.mark.parametrize("wrong", [{"size": "5 MB"}, {"size": "-5"}, {"id": ""}])
 def test_a_file_that_cannot_be_read_is_an_error(wrong: dict[str, str]) -> None:
     with pytest.raises(DecodeError):
         parse_download_page(page(row({**FACTS, **wrong})))
+
+
+@pytest.mark.parametrize("missing", ["size", "name"])
+def test_a_file_without_one_of_its_attributes_is_an_error(missing: str) -> None:
+    """An empty attribute is a falsy value, a missing one is not."""
+    with pytest.raises(DecodeError):
+        parse_download_page(page(row({name: value for name, value in FACTS.items() if name != missing})))
+
+
+@pytest.mark.parametrize("release", ["3.8", "2.67"])
+def test_the_page_of_a_real_site_with_an_empty_file_and_a_file_named_0(release: str) -> None:
+    """The attributes are those that the release sent; only the elements around them are made here."""
+    text = (DATA / f"filesender-{release}-wire.txt").read_text("utf-8")
+    captured = re.search(r"\n=== page\n>>> .*\n<<< 200 .*\n(.*)\n", text)
+    assert captured is not None
+    elements = [part for part in re.split("(?=data-id=)", captured[1]) if "data-name=" in part]
+    tag = "tr" if release == "3.8" else "div"
+    files = parse_download_page(page(*[f'<{tag} class="file" {part}></{tag}>' for part in elements]))
+    found = {file.name: (file.size, file.encrypted_size, file.key_version, file.encrypted) for file in files}
+    # Encrypted sizes of plain files are what the server printed; they have no meaning (section 15).
+    assert found == {"0": (3, 32, 0, False), "d/a.txt": (5, 32, 0, False), "empty.bin": (0, 0, 0, False)}
 
 
 ERRORS: List[str] = [
