@@ -1,6 +1,7 @@
 """Downloads: lists, pages, the configuration script, files and archives."""
 
 import io
+import re
 import tarfile
 import zipfile
 from typing import Tuple
@@ -27,7 +28,8 @@ def test_lists_for_a_token(site: wire.Site) -> None:
     assert message(anonymous) == (403, "rest_authentication_required")
     facts = site.call("GET", CREATE + "/fileidsextended?token=" + token).json()[0]
     assert (facts["name"], facts["size"], facts["encrypted"]) == ("a", 3, False)
-    assert facts["encrypted_size"] == facts["encrypted-size"] == 3
+    # As a real server says it of plain files: what key version 0 would make of them.
+    assert facts["encrypted_size"] == facts["encrypted-size"] == 32
     unknown = "00000000-0000-0000-0000-000000000000"
     assert site.bare("GET", CREATE + "/fileids?token=" + unknown).status == 500
     assert message(site.bare("GET", CREATE + "/fileids?token=x")) == (500, "token_has_bad_format")
@@ -140,3 +142,18 @@ def test_mails_about_downloads(server: LocalServer, site: wire.Site) -> None:
     ]
     audit = site.call("GET", "{}/{}/auditlog".format(CREATE, transfer["id"])).json()
     assert [entry["event"] for entry in audit][-2:] == ["download_started", "download_ended"]
+
+
+def test_what_php_takes_for_false_is_an_empty_attribute(site: wire.Site) -> None:
+    transfer = site.create([("0", 0), ("empty", 0), ("0.txt", 1)])
+    last = next(file for file in wire.real_files(transfer) if file["name"] == "0.txt")
+    assert site.chunk(transfer, last, 0, b"x").status == 200
+    site.complete(transfer)
+    page = site.bare("GET", "/?s=download&token=" + transfer["recipients"][0]["token"]).body.decode()
+    shown = [dict(re.findall(r'data-([\w-]+)="([^"]*)"', row)) for row in page.split('class="file"')[1:]]
+    names = ("name", "size", "encrypted-size", "key-version", "encrypted")
+    assert [tuple(row[name] for name in names) for row in shown] == [
+        ("", "", "", "", ""),
+        ("0.txt", "1", "32", "", ""),
+        ("empty", "", "", "", ""),
+    ]

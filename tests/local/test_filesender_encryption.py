@@ -296,7 +296,7 @@ def test_sizes_by_the_formulas_of_the_page() -> None:
             assert encrypted_size(size, C, {"encryption": True, "key_version": version}) == gcm
         for version in (0, 1):
             assert encrypted_size(size, C, {"encryption": True, "key_version": version}) == cbc
-        assert encrypted_size(size, C, {"encryption": False, "key_version": 3}) == size
+        assert encrypted_size(size, C, {"encryption": False, "key_version": 0}) == cbc
     assert [stored_offset(place * C, C) for place in range(3)] == [0, 1056, 2112]
 
 
@@ -304,3 +304,26 @@ def test_options_that_are_none() -> None:
     for wrong in ({"encryption_key_version": 4}, {"encryption_iterations": 0}):
         with pytest.raises(UsageError):
             LocalServer(filesender=wrong)
+
+
+def test_totals_of_ranges_are_plain_sizes(site: wire.Site) -> None:
+    """As captured from both releases: ``bytes 5242880-5242921/5242890``, and so in the ETag."""
+    transfer = upload(site, C + 10, 3)
+    [file] = wire.real_files(transfer)
+    tag = "t{}_f{}_s{}_ranges_".format(transfer["id"], file["id"], C + 10)
+    for start, end in ((0, C + 31), (C, C + 41)):
+        reply = site.fetch(transfer, {"Range": f"bytes={start}-{end}"})
+        assert (reply.status, len(reply.body)) == (206, end - start + 1)
+        assert reply.headers["Content-Range"] == f"bytes {start}-{end}/{C + 10}"
+        assert reply.headers["ETag"] == f'"{tag}__rs_{start}_e_{end}"'
+    head = wire.request(site.url, "HEAD", wire.download_target(transfer))
+    assert (head.headers["Content-Length"], head.headers["ETag"]) == (str(C + 10 + 64), f'"{tag}"')
+
+
+def test_key_version_0_is_an_empty_attribute(site: wire.Site) -> None:
+    transfer = create(site, 10, 1, encryption_key_version=0)
+    put(site, transfer, 0, blobs(10, 1)[0], 10)
+    site.complete(transfer)
+    page = site.bare("GET", "/?s=download&token=" + transfer["recipients"][0]["token"]).body
+    assert b'data-encrypted="1"' in page
+    assert b'data-key-version=""' in page

@@ -18,6 +18,7 @@ from smartxfer.local.filesender import archives
 from smartxfer.local.filesender.arguments import Arguments
 from smartxfer.local.filesender.backend import Backend
 from smartxfer.local.filesender.call import TOKEN, Identity
+from smartxfer.local.filesender.encryption import stored_size
 from smartxfer.local.filesender.identify import begin_signature, signer
 from smartxfer.local.filesender.ranges import Range, Stretch, encrypted_spans, read_ranges, spans
 from smartxfer.local.filesender.refusals import Refusal
@@ -130,13 +131,14 @@ def _file(backend: Backend, exchange: Exchange, request: Request) -> Answer:
     file, transfer = request.files[0], request.transfer
     site = backend.site
     encrypted = json.loads(transfer["encryption"])["encryption"]
-    size = file["encrypted_size"]
+    # What ranges are measured by is the plain size, what a whole download sends is the stored one.
+    plain, size = file["size"], stored_size(transfer, file)
     header = exchange.headers.get("range")
     ranges: Optional[List[Range]] = None
     if header is not None and not site.plain_ranges:
-        ranges = read_ranges(header, size, strict=site.strict_ranges)
+        ranges = read_ranges(header, plain if site.strict_ranges else size, strict=site.strict_ranges)
         if ranges is None:
-            return Answer(416, [("Content-Range", f"bytes */{size}")], (b"",))
+            return Answer(416, [("Content-Range", f"bytes */{plain}")], (b"",))
     if exchange.method != "HEAD":
         _account(backend, request, resumed=ranges is not None)
     headers = _headers(transfer, file, ranges[0] if ranges and len(ranges) == 1 else None)
@@ -157,7 +159,7 @@ def _file(backend: Backend, exchange: Exchange, request: Request) -> Answer:
         stretches = spans(one.start, one.last, size, chunk)
     else:
         stretches = [(one.start, one.length)]
-    headers.append(("Content-Range", f"bytes {one.start}-{one.end}/{size}"))
+    headers.append(("Content-Range", f"bytes {one.start}-{one.end}/{plain}"))
     return Answer(206, headers, _parts(backend, file, stretches), one.length)
 
 
@@ -195,11 +197,11 @@ def _multipart(
 ) -> Answer:
     """Several ranges, with a ``Content-Length`` that leaves the boundaries out."""
     file = request.files[0]
-    size = file["encrypted_size"]
+    size = stored_size(request.transfer, file)
     parts: List[Part] = []
     for one in ranges:
         head = "\r\n--{}\r\nContent-Type: {}\r\nContent-Range: bytes {}-{}/{}\r\n\r\n".format(
-            _BOUNDARY, file["mime"], one.start, one.end, size
+            _BOUNDARY, file["mime"], one.start, one.end, file["size"]
         )
         parts.append(head.encode("ascii"))
         parts += _parts(backend, file, spans(one.start, one.last, size, size + 2))

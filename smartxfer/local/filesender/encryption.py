@@ -5,12 +5,14 @@ The server neither encrypts nor decrypts: it stores what it gets.
 Source: FileSender protocol, section 9.
 """
 
+import json
 from typing import Any, Dict
 
+from smartxfer.local.database import Row
 from smartxfer.local.filesender.fields import text, whole
 from smartxfer.local.filesender.options import flag
 
-__all__ = ["OVERHEAD", "blob_size", "encrypted_size", "parameters", "stored_offset"]
+__all__ = ["OVERHEAD", "blob_size", "encrypted_size", "parameters", "stored_offset", "stored_size"]
 
 #: Bytes that encryption adds to a full chunk.
 OVERHEAD = 32
@@ -49,17 +51,28 @@ def blob_size(plain: int, key_version: int) -> int:
 
 
 def encrypted_size(size: int, chunk: int, encryption: Dict[str, Any]) -> int:
-    """Bytes of a file as it is stored: every chunk but the last is taken to grow by :data:`OVERHEAD`.
+    """Return the bytes of a file once encrypted: every chunk but the last grows by :data:`OVERHEAD`.
+
+    A real server computes it for plain files too, with key version 0. It means nothing there.
 
     :param size: its bytes.
     :param chunk: bytes of a chunk.
     :param encryption: the transfer's :func:`parameters`.
     """
-    if not encryption["encryption"]:
-        return size
     before = max(0, size - 1) // chunk
     last = size - before * chunk
     return before * (chunk + OVERHEAD) + blob_size(last, encryption["key_version"])
+
+
+def stored_size(transfer: Row, file: Row) -> int:
+    """Return the bytes that a complete file has on disk.
+
+    :param transfer: its transfer.
+    :param file: the file.
+    """
+    encrypted: bool = json.loads(transfer["encryption"])["encryption"]
+    size: int = file["encrypted_size"] if encrypted else file["size"]
+    return size
 
 
 def stored_offset(offset: int, chunk: int) -> int:

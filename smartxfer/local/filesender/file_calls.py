@@ -7,6 +7,7 @@ from smartxfer.local.database import Row
 from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import Call
 from smartxfer.local.filesender.chunk import check_roundtrip
+from smartxfer.local.filesender.encryption import stored_size
 from smartxfer.local.filesender.identify import key_call
 from smartxfer.local.filesender.records import OPEN
 from smartxfer.local.filesender.refusals import Refusal
@@ -47,7 +48,7 @@ def put(call: Call) -> Answer:
         return json_answer(True)
     if transfer["status"] not in OPEN:
         raise Refusal("cannot_add_data_to_complete_transfer")
-    if records.objects.size(file["id"]) != file["encrypted_size"]:
+    if records.objects.size(file["id"]) != stored_size(transfer, file):
         raise Refusal("file_integrity_check_failed")
     now = call.backend.now()
     begun = call.backend.begun.pop(file["id"], now)

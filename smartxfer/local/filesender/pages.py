@@ -107,8 +107,13 @@ def _file_attributes(transfer: Row, file: Row) -> Tuple[str, str]:
         "fileaead": facts["fileaead"],
         "transferid": facts["transferid"],
     }
-    attributes = "\n    ".join(f'data-{name}="{html.escape(str(value))}"' for name, value in values.items())
-    return attributes, html.escape(facts["name"])
+    attributes = "\n    ".join(f'data-{name}="{_shown(value)}"' for name, value in values.items())
+    return attributes, _shown(facts["name"])
+
+
+def _shown(value: Any) -> str:
+    """Return a value as the template prints it: each one that PHP takes for false is empty."""
+    return "" if value in (0, "0", None, False) else html.escape(str(value))
 
 
 def _guest_upload(backend: Backend, arguments: Arguments) -> Answer:
