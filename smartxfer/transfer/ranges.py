@@ -117,7 +117,7 @@ def open_range(
         declared = response.headers.get("Content-Length", "")
         length = int(declared) if _LENGTH.match(declared) else None
         if response.status_code == 206 and ranged:
-            _check_range(call.what, response, start, stop, size, size if total is None else total)
+            _check_range(call.what, response, start, stop, size if total is None else total)
             yield Incoming(wire, call.what, response, start, None if stop is None else stop - start)
         elif response.status_code == 200:
             if size is not None and length is not None and length != size:
@@ -132,12 +132,7 @@ def open_range(
 
 
 def _check_range(
-    what: str,
-    response: requests.Response,
-    start: int,
-    stop: Optional[int],
-    size: Optional[int],
-    total: Optional[int],
+    what: str, response: requests.Response, start: int, stop: Optional[int], total: Optional[int]
 ) -> None:
     given = response.headers.get("Content-Range", "")
     match = _CONTENT_RANGE.match(given)
@@ -145,7 +140,7 @@ def _check_range(
         match is not None
         and int(match[1]) == start
         and (stop is None or int(match[2]) == stop - 1)
-        and (total is None or match[3] in ("*", str(total), str(size)))
+        and (total is None or match[3] in ("*", str(total)))
     )
     if not good:
         asked = f"{start}-{'' if stop is None else stop - 1}/{'*' if total is None else total}"
