@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 import attrs
 
-from smartxfer.errors import RedirectRefused
+from smartxfer.errors import RedirectRefused, UsageError
 from smartxfer.nrp.limits import RateWindow
+from smartxfer.nrp.share import ShareTokens
 from smartxfer.seams import Clock
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Call, Origin, Wire
@@ -29,6 +30,7 @@ class Calls:
     :param find_api: finds the address of the API, without a slash at its end.
     :param make: makes a call, tried in whatever way.
     :param pause: waits for some seconds.
+    :param shared: tokens of share links.
     """
 
     wire: Wire
@@ -38,6 +40,7 @@ class Calls:
     window: RateWindow
     make: Callable[[Call], Answer]
     pause: Callable[[float], Any]
+    shared: ShareTokens = attrs.field(factory=ShareTokens)
 
     @property
     def api(self) -> str:
@@ -83,18 +86,20 @@ class Calls:
         headers: Optional[Mapping[str, str]] = None,
         **options: Any,
     ) -> Call:
-        """A signed call.
+        """A signed call; the token of a share link is added.
 
         :param json: what the body says.
         :param body: the bytes of the body, where it is no JSON.
         :param options: further fields of the Call.
+        :raises UsageError: JSON cannot say it.
         """
         described = {"Accept": JSON, **(headers or {})}
         if json is not None:
-            body = json_.dumps(json).encode("utf-8")
+            body = _encoded(json)
             described.setdefault("Content-Type", JSON)
         options = {"sign": self.sign, **options}
-        return Call(method, self.own(url), _pairs(params or {}), described, body, **options)
+        pairs = _pairs(self.shared.added(url, params))
+        return Call(method, self.own(url), pairs, described, body, **options)
 
     def send(self, method: str, url: str, **how: Any) -> Answer:
         """Make a call, after whatever wait the rate limit asks for; ``how`` as in :meth:`describe`.
@@ -110,6 +115,21 @@ class Calls:
     def get(self, url: str, params: Optional[Mapping[str, Any]] = None, **how: Any) -> Answer:
         """GET an address."""
         return self.send("GET", url, params=params, **how)
+
+
+def _encoded(value: Any) -> bytes:
+    """Return a value as JSON.
+
+    :raises UsageError: JSON cannot say it; NaN would be a server error, and is not in the standard.
+    """
+    try:
+        return json_.dumps(value, allow_nan=False).encode("utf-8")
+    except (TypeError, ValueError, RecursionError) as error:
+        why = str(error)
+    raise UsageError(
+        f"JSON cannot hold what is to be sent: {why}",
+        hint="use texts, finite numbers, booleans, None, lists and dicts with texts as keys",
+    )
 
 
 def _pairs(params: Mapping[str, Any]) -> Any:

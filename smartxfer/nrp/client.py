@@ -12,10 +12,12 @@ from smartxfer.nrp.config import names_of
 from smartxfer.nrp.discovery import discover
 from smartxfer.nrp.errors import error_of
 from smartxfer.nrp.files import FilesClient
+from smartxfer.nrp.hints import SMALLER
 from smartxfer.nrp.limits import RateWindow
 from smartxfer.nrp.places import is_url
 from smartxfer.nrp.record_models import Identity, RepositoryInfo
 from smartxfer.nrp.records import RecordsClient, whoami
+from smartxfer.nrp.share import ShareTokens
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Call, Origin
 from smartxfer.transport.bearer import bearer
@@ -58,6 +60,7 @@ class RepositoryClient(TransferClient):
         self.names = names_of(alias, config_path, site)
         self._token = token.strip() if token else None
         self._window = RateWindow(self._clock, self._retry.retry_after_cap)
+        self._shared = ShareTokens()
         self._found: Optional[RepositoryInfo] = None
         #: The records: create, read, search, publish, ...
         self.records = RecordsClient(lambda: self._calls, lambda: self.repository)
@@ -105,14 +108,16 @@ class RepositoryClient(TransferClient):
             self._window,
             make=self._wire.fetch,
             pause=self._clock.sleep,
+            shared=self._shared,
         )
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, "token": self._token}
 
     def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
-        error = error_of(answer, method, url, policy=self._retry, clock=self._clock)
-        if not self._wire.origin.trusts(Origin.of(url)):
+        token = self._credentials.get("token") is not None
+        error = error_of(answer, method, url, policy=self._retry, clock=self._clock, token=token)
+        if not self._wire.origin.trusts(Origin.of(url)) and error.hint != SMALLER:
             error.hint = ""  # the storage behind the repository never sees the token
         return error
 

@@ -79,7 +79,7 @@ def describe(files: FileCalls, file: File, sink: Sink, operation: Operation, ste
             "version": file.version_id or file.updated,
         },
         open_range=lambda start, stop: content.open(start, stop, operation),
-        size=file.size,
+        size=file.known_size,
         step=step,
         ranges=lambda: operation.retry(content.call.what, lambda: content.serves_ranges(operation)),
         digest=("md5", file.md5) if file.md5 else None,
@@ -101,7 +101,7 @@ class _Content:
     def open(self, start: int, stop: Optional[int], operation: Operation) -> Iterator[Incoming]:
         """One try at bytes [start, stop); what the address redirects to is asked for anew each time."""
         self._calls.window.keep(operation.pause)
-        size, call = self._file.size, self.call
+        size, call = self._file.known_size, self.call
         strong = self._state if self._state and self._state.startswith('"') else None
         if strong and (start, stop) not in ((0, size), (0, None)):
             call = attrs.evolve(call, headers={**call.headers, "If-Range": strong})

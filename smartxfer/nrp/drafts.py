@@ -56,20 +56,41 @@ def put(
     raise lost
 
 
-def kept(body: Mapping[str, Any], strict: bool) -> Record:
-    """The draft of an answer, after a word to the caller's caller about fields that were dropped.
+def kept(body: Mapping[str, Any], strict: bool, sent: Mapping[str, Any]) -> Record:
+    """Return the draft of an answer, after a warning about fields that were dropped.
 
+    ``errors`` also names what publishing will need and what was never there; that is dropped from nothing.
+
+    :param sent: the document that was sent.
     :raises DraftInvalid: with ``strict``.
+
+    Source: NRP / Invenio protocol, sections 4 and 9.
     """
     record = Record.from_wire(body)
-    if not record.errors:
+    dropped = [error for error in record.errors if _dropped(error, sent, body)]
+    if not dropped:
         return record
-    words = f"{record.id} was kept without invalid fields: {told(record.errors)}"
+    words = f"{record.id} was kept without invalid fields: {told(dropped)}"
     if strict:
         hint = "correct them, and update the draft"
         raise DraftInvalid(words, hint=hint, errors=record.errors, record=record)
     warnings.warn(words, DraftWarning, stacklevel=3)
     return record
+
+
+def _dropped(error: Any, sent: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+    """Return True if the draft lacks something that was sent for the field of an error, or near it."""
+    field = str(error.get("field") or "") if isinstance(error, Mapping) else ""
+    section, _, rest = field.partition(".")
+    given, now = sent.get(section), kept.get(section)
+    if not isinstance(given, Mapping) or not rest:
+        return section in sent and given != now
+    name = rest.partition(".")[0]
+    there = now if isinstance(now, Mapping) else {}
+    if name in given:  # of files the repository says what is still to come
+        return section != "files" or bool(there.get(name) != given[name])
+    # Members of metadata stand alone; elsewhere a missing one may have cost the others.
+    return section != "metadata" and any(there.get(each) != value for each, value in given.items())
 
 
 def named(thing: Any) -> Any:

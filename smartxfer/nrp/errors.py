@@ -18,12 +18,14 @@ from smartxfer.errors import (
     SmartxferError,
     TransferRefused,
 )
+from smartxfer.nrp.hints import hint_for
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, RetryPolicy
 from smartxfer.transport.redact import clean, clean_all
 from smartxfer.transport.status import http_error
 
 __all__ = [
+    "SOON",
     "DraftInvalid",
     "RepositoryClientError",
     "RepositoryCommunicationError",
@@ -38,6 +40,9 @@ __all__ = [
     "told",
 ]
 
+#: Seconds that a client waits at least where the repository says that its limit is used up.
+SOON = 0.5
+
 RepositoryError = SmartxferError
 RepositoryCommunicationError = CommunicationError
 RepositoryClientError = ClientError
@@ -47,10 +52,17 @@ RepositoryForbiddenError = Forbidden
 RepositoryNotFoundError = NotFound
 
 
-def error_of(answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock) -> HTTPError:
-    """The exception for an answer of 400 and more; ``errors`` holds what is wrong with which field.
+def error_of(
+    answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock, token: bool = True
+) -> HTTPError:
+    """Return the exception for an answer of 400 and more; ``errors`` holds what is wrong with which field.
 
-    ``Retry-After`` stands on every answer and means something on 429 and 503 only.
+    ``Retry-After`` is on every answer, and has a meaning on 429 and 503 only.  A 429 with ``Retry-After: 0``
+    is a moving window that has room soon: a request at once would be refused again.
+
+    :param token: whether the client sends one.
+
+    Source: NRP / Invenio protocol, sections 3 and 9.
     """
     body = _body(answer)
     errors = _entries(clean_all(body.get("errors")))
@@ -58,10 +70,14 @@ def error_of(answer: Answer, method: str, url: str, *, policy: RetryPolicy, cloc
     data: Dict[str, Any] = {"errors": errors, "details": errors}
     if answer.status not in (429, 503):
         data["retry_after"] = None
-    if answer.status == 403:
-        data["hint"] = "a token that is wrong or expired looks like none: try client.whoami()"
     message = "; ".join(word for word in words if word)
-    return http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
+    hint = hint_for(answer.status, message, token=token)
+    if hint is not None:
+        data["hint"] = hint
+    error = http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
+    if answer.status == 429 and error.retry_after is not None and error.retry_after < SOON:
+        error.retry_after = SOON * (1 + clock.random())
+    return error
 
 
 def told(errors: Any) -> str:

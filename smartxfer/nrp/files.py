@@ -5,17 +5,19 @@ Source: NRP / Invenio protocol, sections 5 and 6.
 
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
-from smartxfer.errors import Forbidden, NotFound, UsageError
+from smartxfer.errors import UsageError
 from smartxfer.nrp import downloading, many
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.discovery import path_of
 from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.file_metadata import given_metadata
+from smartxfer.nrp.file_metadata import replace as replace_metadata
 from smartxfer.nrp.keys import checked
-from smartxfer.nrp.models import File, mutable
-from smartxfer.nrp.places import Place, is_url, place_of
+from smartxfer.nrp.models import File
+from smartxfer.nrp.places import Place, first_answer, in_newest_version, is_url, place_of, shown
 from smartxfer.nrp.record_models import RepositoryInfo
 from smartxfer.nrp.starting import Plan, announce
-from smartxfer.nrp.streams import FileSink, unwrapped
+from smartxfer.nrp.streams import FileSink, target_of, unwrapped
 from smartxfer.nrp.syncing import SyncResult, sync
 from smartxfer.nrp.transfers import How, how
 from smartxfer.nrp.uploading import send_files
@@ -80,15 +82,16 @@ class FilesClient:
     def update(self, file: File) -> File:
         """Send the ``metadata`` of a file, changed in place, to the repository; it replaces what is there.
 
-        ``access`` is sent along where it was changed.
+        ``access`` is sent along where it was changed.  What the repository itself keeps in there about an
+        archive stays.
 
         :return: the file as it is now.
+        :raises UsageError: the metadata is no mapping.
+
+        Source: NRP / Invenio protocol, sections 5 (Metadata) and 9.
         """
         place, key = self._file(file, None)
-        changes = {"metadata": dict(file.metadata)}
-        if file.access != mutable(file.get("access")):
-            changes["access"] = dict(file.access)
-        return self._drafts(place).update(key, changes)
+        return self._changing(place, lambda files: replace_metadata(files, file, key))
 
     def delete(self, record_or_file: Any, key: Optional[str] = None) -> None:
         """Delete a file of a draft: ``delete(record, key)``, ``delete(file)`` or ``delete(file_url)``.
@@ -96,11 +99,11 @@ class FilesClient:
         :raises NotFound: there is no such file.
         """
         place, found = self._file(record_or_file, key)
-        self._drafts(place).delete(found)
+        self._changing(place, lambda files: files.delete(found))
 
     def delete_all(self, record_or_url: Any) -> None:
         """Delete every file of a draft."""
-        self._drafts(self._place(record_or_url)).delete_all()
+        self._changing(self._place(record_or_url), FileCalls.delete_all)
 
     # -- sending ----------------------------------------------------------------------------------------
 
@@ -147,13 +150,14 @@ class FilesClient:
         """
         mode = how(transfer_type, transfer_metadata, parts, part_size)
         checked(key)
+        given = given_metadata(metadata)
         if mode.by_url:
-            return self._by_url(record_or_url, Plan(key, mode, None, mutable(metadata)), source, replace)
+            return self._by_url(record_or_url, Plan(key, mode, None, given), source, replace)
         items = collect([(key, unwrapped(source))])
         if len(items) != 1 or items[0].name != key:
             raise UsageError("upload() sends one file", hint="upload_many() or sync_dir() sends a directory")
         [file] = self._send(
-            record_or_url, [(items[0], mutable(metadata))], mode, replace, (progress, cancel, deadline)
+            record_or_url, [(items[0], given)], mode, replace, (progress, cancel, deadline)
         )
         return file
 
@@ -184,13 +188,13 @@ class FilesClient:
         mode = how(transfer_type, None, None, part_size)
         if mode.by_url:
             raise UsageError("upload_many() sends bytes", hint="upload() has the repository fetch an address")
-        pairs = many.pairs_of(files, mutable(metadata))
+        pairs = many.pairs_of(files, given_metadata(metadata))
         return self._send(record_or_url, pairs, mode, replace, (progress, cancel, deadline))
 
     def _send(
         self,
         record: Any,
-        pairs: Sequence[Tuple[Item, Mapping[str, Any]]],
+        pairs: Sequence[Tuple[Item, Optional[Mapping[str, Any]]]],
         mode: How,
         replace: bool,
         watch: Tuple[Progress, Optional[Cancel], Optional[float]],
@@ -200,9 +204,13 @@ class FilesClient:
             letters = self._repository().transfers if many.undecided(mode, item.size) else ()
             plans.append((item, Plan(item.name, mode.settled(item.size, letters), item.size, metadata)))
             plans[-1][1].payload()  # what cannot be is said before anything is sent
-        files = self._drafts(self._place(record))
-        with self._operation(*watch) as operation:
-            sent = send_files(files, operation, plans, replace=replace, at_once=self._workers)
+
+        def send(files: FileCalls) -> List[Tuple[FileResult, Optional[File]]]:
+            many.not_locked(record, files, plans)
+            with self._operation(*watch) as operation:
+                return send_files(files, operation, plans, replace=replace, at_once=self._workers)
+
+        sent = self._changing(self._place(record), send)
         settle([result for result, _ in sent])
         return [many.with_result(file, result) for result, file in sent if file is not None]
 
@@ -211,8 +219,7 @@ class FilesClient:
             raise UsageError(f"the source is an address that the repository can reach, not {source!r:.80}")
         transfer = {**plan.how.extra, "url": str(source)}
         plan = Plan(plan.key, How(plan.how.letter, transfer), None, plan.metadata)
-        files = self._drafts(self._place(record))
-        return announce(files, [plan], replace)[plan.key]
+        return self._changing(self._place(record), lambda files: announce(files, [plan], replace)[plan.key])
 
     def wait_fetch(
         self,
@@ -262,7 +269,7 @@ class FilesClient:
 
         Otherwise like :meth:`upload`.
         """
-        key, sink = _where(where, key, sink)
+        key, sink = target_of(where, key, sink)
         step = downloading.step_of(None, parts, part_size)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls().watched(operation)
@@ -324,16 +331,17 @@ class FilesClient:
 
         Otherwise like :meth:`upload_many`.
         """
-        files = self._drafts(self._place(record_or_url))
-        plan = sync(files, directory)
+        given = given_metadata(metadata)
+        place = self._place(record_or_url)
+        plan = self._changing(place, lambda files: sync(files, directory))
         if dry_run:
             return plan.result(delete)
-        pairs = [(item, mutable(metadata)) for item in plan.items]
+        pairs = [(item, given) for item in plan.items]
         if pairs:
             mode = how(transfer_type)
             self._send(record_or_url, pairs, mode, True, (progress, cancel, deadline))
         for key in plan.extra if delete else ():
-            files.delete(key)
+            self.delete(record_or_url, key)
         return plan.result(delete)
 
     # -- which file is meant ----------------------------------------------------------------------------
@@ -341,13 +349,10 @@ class FilesClient:
     def _place(self, thing: Any) -> Place:
         return place_of(self._calls(), thing, lambda: path_of(self._repository()))
 
-    def _drafts(self, place: Place) -> FileCalls:
-        return FileCalls(self._calls(), place.files(writing=True)[0])
-
     def _file(self, thing: Any, key: Optional[str]) -> Tuple[Place, str]:
         place = self._place(thing)
         if key is not None and place.key is not None and key != place.key:
-            raise UsageError(f"{thing!r} is a file already", hint="give the record, and the key")
+            raise UsageError(f"{shown(thing)!r} is a file already", hint="give the record, and the key")
         found = key if key is not None else place.key
         if found is None:
             raise UsageError("which file is meant? A record has several", hint="give its key too")
@@ -363,26 +368,17 @@ class FilesClient:
         return self._first(self._place(record), FileCalls.list, calls)
 
     def _first(self, place: Place, ask: Callable[[FileCalls], T], calls: Optional[Calls] = None) -> T:
-        """The first good answer: of the published record, or of its draft where that was not said."""
-        addresses = place.files()
-        for address in addresses[:-1]:
-            try:
-                return ask(FileCalls(calls or self._calls(), address))
-            except (NotFound, Forbidden):
-                continue
-        return ask(FileCalls(calls or self._calls(), addresses[-1]))
+        """Return the answer about a file or record, of whichever version and state is meant."""
+        made = calls or self._calls()
 
+        def step(found: Place) -> T:
+            return first_answer(found.files(), lambda address: ask(FileCalls(made, address)))
 
-def _where(where: Sequence[Any], key: Optional[str], sink: Any) -> Tuple[Optional[str], Any]:
-    """(key, sink) of ``download``'s arguments."""
-    given = list(where)
-    if given and sink is None:
-        sink = given.pop()
-    if given and key is None:
-        key = given.pop()
-    if given or sink is None or not (key is None or isinstance(key, str)):
-        raise UsageError(
-            "download() takes a file and a sink, or a record, a key and a sink",
-            hint="files.download(file, 'data.csv')",
+        return in_newest_version(made, place, step)
+
+    def _changing(self, place: Place, step: Callable[[FileCalls], T]) -> T:
+        """Do a step in the draft of a record."""
+        calls = self._calls()
+        return in_newest_version(
+            calls, place, lambda found: step(FileCalls(calls, found.files(writing=True)[0]))
         )
-    return key, sink

@@ -1,6 +1,6 @@
 """Keys of files: how they travel, and which cannot be addressed once they are there.
 
-Source: NRP / Invenio protocol, section 5, Start.
+Source: NRP / Invenio protocol, sections 5 (Start) and 9.
 """
 
 import re
@@ -11,8 +11,11 @@ from smartxfer.errors import UsageError
 __all__ = ["addressable", "checked", "encoded", "followable"]
 
 _DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
-#: More than a browser's or a server's address line is sure to take.
-_LONGEST = 1024
+#: The URL of such a key belongs to another route of the repository.
+_OTHER_ROUTE = re.compile(r"^/|./(?:content|commit)\Z|./container(?:/|\Z)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: The column of the database that keeps the key, in characters.
+_LONGEST = 255
 
 
 def encoded(key: str) -> str:
@@ -35,31 +38,36 @@ def followable(key: str) -> bool:
 
 
 def addressable(key: str) -> bool:
-    """Whether a request can name the file.
+    """Return True if requests can name the file.
 
-    >>> [addressable(key) for key in ("a/b", "", "/a", "..", "../a", "a/content")]
-    [True, False, False, False, True, False]
+    >>> [addressable(key) for key in ("a/b", "content", "", "/a", "..", "../a", "a/content")]
+    [True, True, False, False, False, True, False]
+
+    Source: NRP / Invenio protocol, section 9.
     """
-    last = key.rpartition("/")[2]
-    return bool(key) and not key.startswith("/") and key not in (".", "..") and last != "content"
+    return bool(key) and key not in (".", "..") and not _OTHER_ROUTE.search(key)
 
 
 def checked(key: str) -> str:
-    """The key, if a file can be sent under it and fetched by others.
+    """Return the key, if a file can be sent under it and fetched by others.
 
     :raises UsageError: it could not be addressed afterwards, or would lead out of a directory.
+
+    Source: NRP / Invenio protocol, section 9.
     """
     if not isinstance(key, str):
         raise UsageError(f"a key is text, not {type(key).__name__}")
     why = ""
     if not addressable(key):
-        why = "the repository could not give it back"
+        why = "the repository uses that URL for something else, and could not give the file back"
     elif _DOTS.search(key):
         why = "'.' and '..' lead out of the directory of whoever downloads it"
-    elif "\0" in key or any("\ud800" <= letter <= "\udfff" for letter in key):
+    elif any("\ud800" <= letter <= "\udfff" for letter in key):
         why = "it has letters that cannot be sent"
-    elif len(key.encode("utf-8")) > _LONGEST:
-        why = f"it is longer than {_LONGEST} bytes"
+    elif _CONTROL.search(key):
+        why = "it has a control character, and the repository could not give the file back"
+    elif len(key) > _LONGEST:
+        why = f"it has {len(key)} characters, and a repository stores at most {_LONGEST}"
     if why:
         raise UsageError(f"no file can be sent as {key[:80]!r}: {why}", hint="give it another key")
     return key

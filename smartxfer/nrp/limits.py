@@ -1,6 +1,6 @@
 """How many connections at once, and how many requests in a window of time.
 
-Source: NRP / Invenio protocol, section 3, Rate limits and retrying.
+Source: NRP / Invenio protocol, sections 3 (Rate limits and retrying) and 9.
 """
 
 import contextlib
@@ -9,6 +9,7 @@ import threading
 from typing import Any, Callable, Iterator, List, Mapping
 
 from smartxfer.errors import UsageError
+from smartxfer.nrp.errors import SOON
 from smartxfer.seams import Clock
 from smartxfer.transport import attempt
 
@@ -106,7 +107,9 @@ class RateWindow:
         if left is None:
             moment = _number(headers.get("X-RateLimit-Reset", ""))
             left = None if moment is None else moment - self._clock.wall()
-        if left is not None and 0 < left <= self._longest:
+        if left is not None and left <= self._longest:
+            if left < SOON:  # a moving window has room soon, not at once
+                left = SOON * (1 + self._clock.random())
             with self._lock:
                 self._ends = max(self._ends, self._clock.monotonic() + left)
 

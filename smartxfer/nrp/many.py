@@ -3,15 +3,20 @@
 Source: NRP / Invenio protocol, section 5.
 """
 
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import Conflict, Forbidden, UsageError
 from smartxfer.nrp import downloading
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.file_metadata import given_metadata
+from smartxfer.nrp.hints import NEW_VERSION
 from smartxfer.nrp.keys import checked
-from smartxfer.nrp.models import File, mutable
+from smartxfer.nrp.models import File, FileStatus
 from smartxfer.nrp.places import place_of
+from smartxfer.nrp.record_models import Record
+from smartxfer.nrp.starting import Plan
 from smartxfer.nrp.streams import unwrapped
 from smartxfer.nrp.transfers import AUTO, AUTO_FROM, How
 from smartxfer.transfer.download import Download
@@ -22,16 +27,19 @@ from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
 
-__all__ = ["fetch", "pairs_of", "undecided", "with_result"]
+__all__ = ["fetch", "not_locked", "pairs_of", "undecided", "with_result"]
 
 
-def pairs_of(files: Sequence[Any], metadata: Mapping[str, Any]) -> List[Tuple[Item, Mapping[str, Any]]]:
+Metadata = Optional[Mapping[str, Any]]
+
+
+def pairs_of(files: Sequence[Any], metadata: Metadata) -> List[Tuple[Item, Metadata]]:
     """What is to be sent, with its metadata; every key is one that can be addressed."""
     things: List[Any] = []
-    own: Dict[str, Mapping[str, Any]] = {}
+    own: Dict[str, Metadata] = {}
     for file in [files] if isinstance(files, (str, bytes)) or hasattr(files, "read") else files:
         if isinstance(file, tuple) and len(file) == 3 and isinstance(file[0], str):
-            own[file[0]] = mutable(file[2])
+            own[file[0]] = given_metadata(file[2])
             file = file[:2]
         if isinstance(file, tuple) and len(file) == 2:
             things.append((checked(file[0]), unwrapped(file[1])))
@@ -41,6 +49,27 @@ def pairs_of(files: Sequence[Any], metadata: Mapping[str, Any]) -> List[Tuple[It
     for item in items:
         checked(item.name)
     return [(item, own.get(item.name, metadata)) for item in items]
+
+
+def not_locked(record: Any, files: FileCalls, plans: Sequence[Tuple[Item, Plan]]) -> None:
+    """Refuse new files for an edit of a published record, before they are started.
+
+    Where only the id or the address of the record was given, the repository refuses their content.
+
+    :raises Forbidden: its files are locked, and there are keys that it does not have.
+
+    Source: NRP / Invenio protocol, sections 4 and 9.
+    """
+    if not (isinstance(record, Record) and record.is_draft and record.is_published):
+        return
+    there = {file.key for file in files.list() if file.status == FileStatus.COMPLETED}
+    missing = [plan.key for _, plan in plans if plan.key not in there]
+    if missing:
+        raise Forbidden(
+            f"{missing[0]!r} was not started: {record.id} is published, and its files are locked",
+            hint=NEW_VERSION,
+            status=403,
+        )
 
 
 def undecided(mode: How, size: int) -> bool:
@@ -63,9 +92,27 @@ def fetch(
     for file in files:
         if not isinstance(file, File):
             raise UsageError(f"{file!r:.80} is not a File", hint="files.list() gives them")
+    refused = {at: error for at, error in enumerate(map(_incomplete, files)) if error is not None}
+    whole = [file for at, file in enumerate(files) if at not in refused]
+    fetched = iter(_fetch(calls, operation, whole, local, workers) if whole else [])
+    return [
+        FileResult(name=file.key, error=refused[at]) if at in refused else next(fetched)
+        for at, file in enumerate(files)
+    ]
+
+
+def _incomplete(file: File) -> Optional[Conflict]:
+    """Return why a file cannot be fetched, if it is not complete in the repository."""
+    try:
         downloading.check_complete(file)
-    if not files:
-        return []
+    except Conflict as error:
+        return error
+    return None
+
+
+def _fetch(
+    calls: Calls, operation: Operation, files: Sequence[File], local: Path, workers: int
+) -> List[FileResult]:
     base = place_of(calls, files[0]).files()[0]
 
     def wanted(file: File) -> Wanted:
@@ -76,7 +123,7 @@ def fetch(
             return downloading.describe(FileCalls(calls, place.files()[0]), file, sink, operation, step)
 
         key = f"{place.file()[0]} {file.size} {file.checksum} {file.version_id}"
-        return Wanted(key=key, name=file.key, size=file.size, describe=describe)
+        return Wanted(key=key, name=file.key, size=file.known_size, describe=describe)
 
     identity = {"service": "nrp", "files": base}
     return fetch_into(local, [wanted(file) for file in files], identity, operation, workers, workers)

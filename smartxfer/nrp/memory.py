@@ -1,6 +1,6 @@
-"""What a later run needs to know of an upload: which parts of which bytes were acknowledged.
+"""What a later run needs to know of an upload: that it is ours, and which parts of which bytes arrived.
 
-Source: NRP / Invenio protocol, section 6, Multipart.
+Source: NRP / Invenio protocol, sections 3 (Safety of repeating) and 6 (Multipart).
 """
 
 from typing import Dict
@@ -14,31 +14,34 @@ __all__ = ["Memory"]
 
 
 class Memory:
-    """The journal of one key of a draft: whoever has it is the only one on this machine to send there.
+    """The journal of one key of a draft; only the process that has it sends there from this machine.
 
     :param base: address of the draft's files.
-    :raises InProgress: somebody else has it.
+    :raises InProgress: another process has it.
     """
 
     def __init__(self, base: str, key: str) -> None:
         self._journal = Journal({"service": "nrp", "files": base, "key": key}, f"{key} to {base}")
+
+    def began(self, entry: File) -> bool:
+        """Return True if a run from here started this entry and never came to the end of its checks."""
+        return bool(entry.created) and self._journal.state.get("created") == entry.created
+
+    def begin(self, entry: File) -> None:
+        """Remember that the entry is ours, until :meth:`forget`."""
+        if not self.began(entry):
+            self._journal.state.clear()
+            self._journal.note(created=entry.created)
 
     def resumed(self, item: Item, entry: File) -> Dict[int, str]:
         """Hex MD5 (or "") of each part that is acknowledged, by its number from 0.
 
         Nothing is known of bytes that came from no file, nor of a pending upload that was begun anew.
         """
-        about = [
-            entry.created,
-            entry.version_id,
-            entry.transfer.part_size,
-            item.size,
-            item.mtime_ns,
-            str(item.path),
-        ]
-        if item.path is None or self._journal.state.get("about") != about:
+        about = [entry.version_id, entry.transfer.part_size, item.size, item.mtime_ns, str(item.path)]
+        if item.path is None or not self.began(entry) or self._journal.state.get("about") != about:
             self._journal.state.clear()
-            self._journal.note(about=about, parts={})
+            self._journal.note(created=entry.created, about=about, parts={})
         known = self._journal.state.get("parts", {})
         return {int(number): str(digests[-1]) for number, digests in known.items()}
 

@@ -88,6 +88,17 @@ class File(Structure):
     result: Optional[FileResult] = attrs.field(default=None, init=False)
 
     @property
+    def known_size(self) -> Optional[int]:
+        """The size in bytes, or None where the repository does not know it.
+
+        Files that the repository refers to (transfer ``R``) have a size of 0 and no checksum unless their
+        start said more.
+
+        Source: NRP / Invenio protocol, section 9.
+        """
+        return None if self.size == 0 and not self.checksum else self.size
+
+    @property
     def md5(self) -> Optional[str]:
         """The hex MD5 of the whole file, where the repository knows it.
 

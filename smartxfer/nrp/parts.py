@@ -9,15 +9,19 @@ import re
 import threading
 from typing import Dict, List, Mapping, Optional, Sequence
 
-from smartxfer.errors import ChecksumMismatch, DecodeError, HTTPError, RedirectRefused
+from smartxfer.errors import ChecksumMismatch, DecodeError, HTTPError, RedirectRefused, SourceChanged
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.models import File, taken
+from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.plan import Part
+from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import Answer, Call, Origin
 from smartxfer.transport.origin import without_query
 
-__all__ = ["PartSender", "etag_of"]
+__all__ = ["PartSender", "digests_of", "etag_of"]
+
+_BLOCK = 1024 * 1024
 
 _MD5 = re.compile(r"[0-9a-f]{32}\Z")
 #: An ETag is no MD5 where the storage encrypts by keys of its own.
@@ -35,6 +39,24 @@ def etag_of(digests: Sequence[str]) -> str:
     """
     whole = hashlib.md5(b"".join(bytes.fromhex(digest) for digest in digests))
     return f"{whole.hexdigest()}-{len(digests)}"
+
+
+def digests_of(source: Source, part_size: int) -> List[str]:
+    """Return the hex MD5 of each part of a source."""
+    digests = []
+    for start in range(0, source.size, part_size):
+        running = new_hash("md5")
+        stop = min(start + part_size, source.size)
+        view = memoryview(bytearray(min(_BLOCK, stop - start)))
+        at = start
+        while at < stop:
+            count = source.read_at(view[: stop - at], at)
+            if not count:
+                raise SourceChanged(f"{source.name} became shorter while it was read")
+            running.update(view[:count])
+            at += count
+        digests.append(running.hexdigest())
+    return digests
 
 
 class PartSender:
@@ -77,6 +99,11 @@ class PartSender:
             self._renew(part, url, error)
             raise
         self._digests[part.number] = self._compared(part, answer, ours.hexdigest())
+
+    @property
+    def sent(self) -> bool:
+        """Whether the repository or its storage has acknowledged a part."""
+        return bool(self._digests)
 
     def digest(self, part: Part) -> str:
         """Hex MD5 of a part that was sent; "" where it is not known."""

@@ -43,7 +43,32 @@ class Publisher:
 
     def record(self, url: str) -> Record:
         """A record as it stands."""
-        return Record.from_wire(self.calls.get(url, headers=self.headers).json(dict))
+        record = Record.from_wire(self.calls.get(url, headers=self.headers).json(dict))
+        token = self.calls.shared.token_of(url)
+        if token is not None:  # a link is good for all versions
+            self.calls.shared.keep(token, [record.id, record.parent.get("id")])
+        return record
+
+    def newest(self) -> Record:
+        """Return the newest published version; also for a draft, which is not one of the versions yet.
+
+        :raises NotFound: no version is published.
+
+        Source: NRP / Invenio protocol, section 9.
+        """
+        try:
+            return self.record(f"{self.base}/versions/latest")
+        except NotFound as error:
+            missing = error
+        draft = self.find(f"{self.base}/draft")
+        parent = draft.parent.get("id") if draft is not None else None
+        if draft is None or not parent:
+            raise missing
+        found = self.find(f"{self.base.rpartition('/')[0]}/{parent}")
+        if found is None:
+            data = {**vars(missing), "hint": "publish the draft first: records.publish(draft)"}
+            raise NotFound(f"{draft.id}: no version is published yet", **data)
+        return found
 
     def find(self, url: str) -> Optional[Record]:
         """A record as it stands, or None."""
@@ -186,8 +211,7 @@ class Publisher:
             refused = error
         else:
             return
-        latest = self.record(f"{self.base}/versions/latest")
-        have, want = self._files(draft), self._files(self.calls.own(latest.links.self_))
+        have, want = self._files(draft), self._files(self.calls.own(self.newest().links.self_))
         if have != want:
             data = {**vars(refused), "hint": "delete the draft's files first: files.delete_all(draft)"}
             raise Conflict(refused.summary, **data)

@@ -98,23 +98,35 @@ def document_of(data: Any) -> Dict[str, Any]:
     """The whole document of a record, as it is sent: without what only the repository says.
 
     :param data: a Record, whose changed attributes count, or a plain mapping.
-    :raises UsageError: it is neither.
+    :raises UsageError: it is neither, or its metadata are no mapping, which a repository would drop.
     """
     if not isinstance(data, Mapping):
         raise UsageError(f"{type(data).__name__} where a Record or a dict was expected")
     found = {name: copy.deepcopy(to_wire(value)) for name, value in data.items() if name not in _SERVER_ONLY}
     if not isinstance(data, Record):
+        _check_metadata(found)
         return found
     for name in ("metadata", "access", "pids", "custom_fields", "files"):
         value = getattr(data, name)
         if value or name in found:
             found[name] = copy.deepcopy(value)
-    found.get("access", {}).pop("status", None)
+    _check_metadata(found)
+    if isinstance(found.get("access"), dict):
+        found["access"].pop("status", None)
     for name in ("files", "media_files"):
         if isinstance(found.get(name), dict):
             of_files = found[name]
             found[name] = {word: of_files[word] for word in _OF_FILES if of_files.get(word) is not None}
     return found
+
+
+def _check_metadata(document: Mapping[str, Any]) -> None:
+    metadata = document.get("metadata")
+    if metadata is not None and not isinstance(metadata, Mapping):
+        raise UsageError(
+            f"metadata of a record is a dict, not {type(metadata).__name__}",
+            hint="{'metadata': {'title': '...', ...}}",
+        )
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

@@ -10,7 +10,7 @@ from smartxfer.errors import AuthError, Forbidden, NotFound, OutcomeUnknown, Usa
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.discovery import INVENIO_JSON, drafts_of, is_zenodo, path_of, records_of
 from smartxfer.nrp.drafts import guard, kept, named, put
-from smartxfer.nrp.places import Place, place_of
+from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_of
 from smartxfer.nrp.publishing import Publisher
 from smartxfer.nrp.record_models import Identity, Record, RepositoryInfo, document_of
 from smartxfer.nrp.search import SCAN_PAGE, RecordSearch, Searcher, checked_page, search_params
@@ -19,6 +19,7 @@ from smartxfer.transport.deleting import delete
 __all__ = ["RecordsClient", "whoami"]
 
 R = TypeVar("R", bound="RecordsClient")
+T = TypeVar("T")
 
 DRAFT, PUBLISHED = "draft", "published"
 
@@ -99,7 +100,7 @@ class RecordsClient:
         except OutcomeUnknown as error:
             error.hint = "look at records.draft_records.search(sort='newest') before making another one"
             raise
-        record = kept(answer.json(dict), strict)
+        record = kept(answer.json(dict), strict, document)
         if receiver is not None:
             review = {"receiver": {"community": receiver.get("id")}, "type": "community-submission"}
             link = record.links.review or f"{self._base(record)}/draft/review"
@@ -119,24 +120,11 @@ class RecordsClient:
         Source: NRP / Invenio protocol, section 4.
         """
         place = self._place(record)
-        draft = place.draft if self._kind is None else self._kind == DRAFT
         publisher = self._publisher(place)
-        if not draft:
-            return publisher.record(place.base)
-        try:
-            return publisher.record(f"{place.base}/draft")
-        except (NotFound, Forbidden) as error:
-            missing = error
-        published = self._readable(publisher) if self._kind == DRAFT else None
-        if published is None:
-            raise missing
-        return published
-
-    def _readable(self, publisher: Publisher) -> Optional[Record]:
-        try:
-            return publisher.find(publisher.base)
-        except Forbidden:
-            return None
+        if self._kind == DRAFT or (self._kind is None and place.preview):
+            return first_answer([f"{place.base}/draft", place.base], publisher.record)
+        draft = place.draft if self._kind is None else False
+        return publisher.record(f"{place.base}/draft" if draft else place.base)
 
     def update(
         self, record_or_data: Any, *, if_revision: Optional[int] = None, strict: bool = False
@@ -154,10 +142,14 @@ class RecordsClient:
         """
         self._not_published("update", "edit_metadata() makes a draft of it")
         document = document_of(record_or_data)
-        draft = f"{self._base(named(record_or_data))}/draft"
         guard(if_revision)
+
+        def step(place: Place) -> Record:
+            url = f"{place.base}/draft"
+            return kept(put(self._calls(), url, document, self._headers(), if_revision), strict, document)
+
         try:
-            return kept(put(self._calls(), draft, document, self._headers(), if_revision), strict)
+            return self._newest(named(record_or_data), step)
         except NotFound as error:
             error.hint = error.hint or "what is published has no draft: edit_metadata(record) makes one"
             raise
@@ -175,7 +167,8 @@ class RecordsClient:
         self._not_published("delete", advice)
         if isinstance(record, Record) and record.is_published and not record.is_draft:
             raise UsageError(f"{record.id} is published, and no draft", hint=advice)
-        self._delete(f"{self._base(record)}/draft", headers=guard(if_revision))
+        headers = guard(if_revision)
+        self._newest(record, lambda place: self._delete(f"{place.base}/draft", headers=headers))
 
     def _delete(self, url: str, **how: Any) -> None:
         calls = self._calls()
@@ -194,10 +187,13 @@ class RecordsClient:
 
         Source: NRP / Invenio protocol, section 4.
         """
-        place = self._place(record)
-        publisher = self._publisher(place)
         draft = record if isinstance(record, Record) and record.is_draft else None
-        return publisher.publish(draft or publisher.record(f"{place.base}/draft"), submit)
+
+        def step(place: Place) -> Record:
+            publisher = self._publisher(place)
+            return publisher.publish(draft or publisher.record(f"{place.base}/draft"), submit)
+
+        return self._newest(record, step)
 
     def edit_metadata(self, record: Any) -> Record:
         """A draft of what is published; the same one again, if there is one already.  Its files are locked.
@@ -206,8 +202,10 @@ class RecordsClient:
 
         Source: NRP / Invenio protocol, section 4.
         """
-        publisher = self._publisher(self._place(record))
-        return publisher.follow_up(f"{publisher.base}/draft", "edit_published_record")
+        return self._newest(
+            record,
+            lambda place: self._publisher(place).follow_up(f"{place.base}/draft", "edit_published_record"),
+        )
 
     def new_version(self, record: Any, *, import_files: bool = False) -> Record:
         """A draft of a new version, with another id; the same one again, if there is one already.
@@ -218,8 +216,9 @@ class RecordsClient:
 
         Source: NRP / Invenio protocol, section 4.
         """
-        publisher = self._publisher(self._place(record))
-        draft = publisher.follow_up(f"{publisher.base}/versions", "new_version")
+        draft = self._newest(
+            record, lambda place: self._publisher(place).follow_up(f"{place.base}/versions", "new_version")
+        )
         return self.import_files(draft) if import_files else draft
 
     def import_files(self, record: Any) -> Record:
@@ -250,14 +249,22 @@ class RecordsClient:
 
     def versions(self, record: Any) -> List[Record]:
         """All published versions of a record, the newest first."""
-        url = f"{self._base(record)}/versions"
-        found = Searcher(self._calls(), url, {}, self._headers()).pages(1, None, None)
+
+        def step(place: Place) -> List[Record]:
+            searcher = Searcher(self._calls(), f"{place.base}/versions", {}, self._headers())
+            return list(searcher.pages(1, None, None))
+
+        found = self._newest(record, step)
         return sorted(found, key=lambda version: version.versions.get("index") or 0, reverse=True)
 
     def latest(self, record: Any) -> Record:
-        """The newest published version of a record."""
-        publisher = self._publisher(self._place(record))
-        return publisher.record(f"{publisher.base}/versions/latest")
+        """The newest published version of a record, or of the record that a draft is a new version of.
+
+        :raises NotFound: no version is published.
+
+        Source: NRP / Invenio protocol, section 9.
+        """
+        return self._publisher(self._place(record)).newest()
 
     # -- searching --------------------------------------------------------------------------------------
 
@@ -319,6 +326,10 @@ class RecordsClient:
 
     def _place(self, record: Any) -> Place:
         return place_of(self._calls(), record, lambda: path_of(self._repository(), self._model))
+
+    def _newest(self, record: Any, step: Callable[[Place], T]) -> T:
+        """Do a step with a record; where its concept is given, with the newest version."""
+        return in_newest_version(self._calls(), self._place(record), step, self._headers())
 
     def _base(self, record: Any) -> str:
         return self._place(record).base

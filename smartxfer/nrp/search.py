@@ -4,6 +4,7 @@ Source: NRP / Invenio protocol, section 4, Search page.
 """
 
 import logging
+import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, Generator, Iterator, List, Mapping, Optional, Set
 
@@ -108,8 +109,17 @@ class Searcher:
 
     def everything(self, size: int) -> RecordSearch:
         """Every hit, oldest first; where there are too many for one search, span of time by span of time."""
-        asked = {"page": 1, "size": size, "sort": "oldest"}
-        return RecordSearch(lambda: self._first(asked), lambda page: self._scan(page, size))
+        pages = _PageSize(size)
+        return RecordSearch(lambda: self._sized(pages), lambda page: self._scan(page, pages))
+
+    def _sized(self, pages: "_PageSize", **more: Any) -> Page:
+        """The first page of a search, of a size that the repository allows this caller."""
+        while True:
+            try:
+                return self._first({"page": 1, "size": pages.size, "sort": "oldest"}, **more)
+            except BadRequest as error:
+                if not pages.learn(error):
+                    raise
 
     def _first(self, asked: Mapping[str, Any], **more: Any) -> Page:
         try:
@@ -147,11 +157,11 @@ class Searcher:
 
     # -- beyond the window ------------------------------------------------------------------------------
 
-    def _scan(self, first: Page, size: int) -> Iterator[Record]:
+    def _scan(self, first: Page, pages: "_PageSize") -> Iterator[Record]:
         told: Set[str] = set()
         most = WINDOW - 1
         if first.total <= most:
-            shown = yield from self._whole(first, size, told)
+            shown = yield from self._whole(first, pages.size, told)
             if shown is None:
                 return
             most = shown
@@ -159,9 +169,9 @@ class Searcher:
         reach = max(_DAY, spans[1].end - spans[1].start)
         while spans:
             span = spans.pop()
-            page = self._within(span, size)
+            page = self._within(span, pages)
             if page.total <= most:
-                shown = yield from self._whole(page, size, told)
+                shown = yield from self._whole(page, pages.size, told)
                 if shown is None:
                     continue
                 most = shown
@@ -196,10 +206,10 @@ class Searcher:
                 return shown
         return shown if shown < first.total and last >= size else None
 
-    def _within(self, span: "_Span", size: int) -> Page:
+    def _within(self, span: "_Span", pages: "_PageSize") -> Page:
         given = str(self.params.get("q") or "")
         query = f"({given}) AND {span.query}" if given else span.query
-        return self._first({"page": 1, "size": size, "sort": "oldest"}, q=query)
+        return self._sized(pages, q=query)
 
     def _spans(self) -> List["_Span"]:
         """All of time, the last span first: around the oldest and the newest hit, and what lies beyond them.
@@ -215,6 +225,36 @@ class Searcher:
             raise DecodeError("a search shows no hits where it had some just now")
         start, end = _whole_tick(min(found)), _whole_tick(max(found)) + _TICK
         return [_Span(end, None), _Span(start, end), _Span(None, start)]
+
+
+class _PageSize:
+    """Hits on a page: as many as wanted, or as the repository allows once it refused more.
+
+    Guests often get smaller pages than others.
+
+    Source: NRP / Invenio protocol, section 4 (Search page).
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def learn(self, error: BadRequest) -> bool:
+        """Take a smaller size from a refusal; return False where it is about something else."""
+        words = [
+            " ".join(map(str, entry.get("messages") or []))
+            for entry in error.errors
+            if entry.get("field") == "size"
+        ]
+        if not words:
+            return False
+        allowed = [int(number) for number in re.findall(r"[0-9]+", " ".join(words))]
+        smaller = [number for number in allowed[:1] if 0 < number < self.size]
+        size = smaller[0] if smaller else self.size // 2
+        if size < 1:
+            return False
+        log.info("pages of %d records are refused; pages of %d are asked for", self.size, size)
+        self.size = size
+        return True
 
 
 @attrs.frozen

@@ -3,13 +3,15 @@
 Source: NRP / Invenio protocol, sections 3 (safety of repeating), 5 (Start) and 6.
 """
 
+import contextlib
 import logging
-from typing import Any, Dict, Mapping, Sequence
+from typing import Any, Dict, Mapping, Optional, Sequence
 
 import attrs
 
-from smartxfer.errors import BadRequest, Conflict, DecodeError, OutcomeUnknown
+from smartxfer.errors import BadRequest, Conflict, DecodeError, OutcomeUnknown, UsageError
 from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.memory import Memory
 from smartxfer.nrp.models import File, FileStatus
 from smartxfer.nrp.transfers import How
 
@@ -27,12 +29,13 @@ class Plan:
 
     :param how: decided, not ``auto``.
     :param size: bytes; None where the repository fetches them itself.
+    :param metadata: of the file; None and an empty dict leave alone what is there.
     """
 
     key: str
     how: How
     size: Any
-    metadata: Mapping[str, Any]
+    metadata: Optional[Mapping[str, Any]]
 
     def payload(self) -> Dict[str, Any]:
         """The element of the start's array."""
@@ -48,11 +51,17 @@ class Plan:
 
     def fits(self, entry: File) -> bool:
         """Whether a pending entry awaits just these bytes in just this way."""
-        expected = self.how.payload(self.size or 0)
         if entry.transfer.type != self.how.letter or entry.status != FileStatus.PENDING:
             return False
         if self.how.letter != "M":
             return self.how.letter == "L"
+        how = self.how
+        if how.parts is None and how.part_size is None:  # any cut will do, and that one has begun
+            how = attrs.evolve(how, part_size=entry.transfer.part_size)
+        try:
+            expected = how.payload(self.size or 0)
+        except UsageError:
+            return False
         cut = (entry.transfer.parts, entry.transfer.part_size, entry.size)
         return cut == (expected["parts"], expected["part_size"], self.size)
 
@@ -60,10 +69,11 @@ class Plan:
 def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str, File]:
     """Start the uploads, in one call; the entries by key.
 
-    Of those that come back ``completed`` the caller has to see whether they are what is sent.
+    Of those that come back ``completed`` the caller has to see whether they are what is sent.  An upload of
+    another kind that an earlier run from here began is deleted: the settings of this run count.
 
     :param replace: whether what stands in the way is deleted first.
-    :raises Conflict: a key is taken by an upload of another kind that somebody began.
+    :raises Conflict: a key is taken by an upload of another kind that was begun elsewhere.
     """
     waiting = {plan.key: plan for plan in plans}
     found: Dict[str, File] = {}
@@ -97,14 +107,23 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
 
 
 def _clear(files: FileCalls, entry: File, replace: bool) -> None:
-    if not replace and entry.status == FileStatus.PENDING:
+    if not replace and entry.status == FileStatus.PENDING and not _ours(files, entry):
         raise Conflict(
             f"an upload of {entry.key!r} was begun in another way ({_told(entry)})",
-            hint="replace=True deletes it first; look whether somebody else is at it",
+            hint="replace=True deletes it first; make sure that no other program is sending it",
             status=400,
         )
     log.info("%s is deleted, to be sent anew", entry.key)
     files.delete(entry.key)
+
+
+def _ours(files: FileCalls, entry: File) -> bool:
+    """Return True if an earlier run from here began it.
+
+    :raises InProgress: another process is sending it now.
+    """
+    with contextlib.closing(Memory(files.base, entry.key)) as memory:
+        return memory.began(entry)
 
 
 def _told(entry: File) -> str:

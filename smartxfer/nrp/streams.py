@@ -5,12 +5,13 @@ Source: NRP / Invenio protocol, section 7, Python surface.
 
 import os
 import sys
-from typing import Any, Union
+from typing import Any, Optional, Sequence, Tuple, Union
 
+from smartxfer.errors import UsageError
 from smartxfer.transfer.sink import MemorySink
 from smartxfer.transfer.source import path_of
 
-__all__ = ["FileSink", "FileSource", "MemorySink", "MemorySource", "StandardInput", "unwrapped"]
+__all__ = ["FileSink", "FileSource", "MemorySink", "MemorySource", "StandardInput", "target_of", "unwrapped"]
 
 
 class _Named:
@@ -73,3 +74,18 @@ def unwrapped(source: Any) -> Any:
     if isinstance(source, StandardInput) or source is sys.stdin:
         return sys.stdin.buffer
     return source
+
+
+def target_of(where: Sequence[Any], key: Optional[str], sink: Any) -> Tuple[Optional[str], Any]:
+    """Return (key, sink) of ``download``'s arguments."""
+    given = list(where)
+    if given and sink is None:
+        sink = given.pop()
+    if given and key is None:
+        key = given.pop()
+    if given or sink is None or not (key is None or isinstance(key, str)):
+        raise UsageError(
+            "download() takes a file and a sink, or a record, a key and a sink",
+            hint="files.download(file, 'data.csv')",
+        )
+    return key, sink

@@ -47,7 +47,14 @@ class How:
         return self.letter in "FR"
 
     def settled(self, size: int, supported: Any) -> "How":
-        """The same, but with ``auto`` decided by the file's size and by what the repository can do."""
+        """The same, but with ``auto`` decided by the file's size and by what the repository can do.
+
+        An empty file has no parts: repositories refuse it as a multipart upload.
+
+        Source: NRP / Invenio protocol, section 9.
+        """
+        if self.letter == "M" and not size:
+            return attrs.evolve(self, letter="L", parts=None, part_size=None)
         if self.letter != AUTO:
             return self
         cut = self.parts or self.part_size or size >= AUTO_FROM

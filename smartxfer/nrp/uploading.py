@@ -9,20 +9,29 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import attrs
 
 from smartxfer.errors import (
+    Cancelled,
     ChecksumMismatch,
+    ClientError,
+    CommunicationError,
     Conflict,
+    DeadlineExceeded,
     HTTPError,
+    InProgress,
     IntegrityError,
     NetworkError,
+    NotFound,
+    RedirectRefused,
+    ServerError,
     SizeMismatch,
     SmartxferError,
     TransferRefused,
 )
 from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.file_metadata import merge
 from smartxfer.nrp.limits import connection
 from smartxfer.nrp.memory import Memory
 from smartxfer.nrp.models import File, FileStatus, taken
-from smartxfer.nrp.parts import PartSender, etag_of
+from smartxfer.nrp.parts import PartSender, digests_of, etag_of
 from smartxfer.nrp.starting import Plan, announce
 from smartxfer.transfer.hashed import HashedSource
 from smartxfer.transfer.operation import Operation
@@ -38,6 +47,12 @@ log = logging.getLogger("smartxfer.nrp")
 CONTENT = {"Content-Type": "application/octet-stream"}
 #: Waits for a checksum that the repository reckons after the commit, in seconds.
 _CHECKSUM_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
+#: Answers of a gateway, or of a server that did not look at the request.
+_GATEWAY = frozenset({502, 503, 504})
+#: Refusals of the caller or of the moment, not of the file.
+_NOT_ABOUT_THE_FILE = frozenset({401, 407, 408, 425, 429})
+#: What a run with the same settings would meet again, however much has arrived.
+_TOO_LARGE = 413
 
 
 def send_files(
@@ -65,10 +80,18 @@ def send_files(
     ]
     try:
         operation.run(lanes, at_once)
+        refused = [sending for sending, lane in zip(sendings, lanes) if sending.refused(lane.result.error)]
+        if refused:
+            operation.call(lambda: _withdraw(refused))
     finally:
         for sending in sendings:
             sending.close()
     return [(sending.told(lane.result), sending.stored) for sending, lane in zip(sendings, lanes)]
+
+
+def _withdraw(sendings: Sequence["_Sending"]) -> None:
+    for sending in sendings:
+        sending.withdraw()
 
 
 class _Sending:
@@ -88,6 +111,12 @@ class _Sending:
         self._memory: Optional[Memory] = None
         self._parts: Optional[PartSender] = None
         self._committing = False
+        #: Whether the content may have arrived although its request failed.
+        self._unsure = False
+        #: The entry after a commit that was made to find that out.
+        self._arrived: Optional[File] = None
+        #: Whether the entry is verified, or deleted: it must not be touched any more.
+        self._settled = False
         #: Parts that an earlier run has sent; known once the upload begins.
         self._acknowledged: Dict[int, str] = {}
 
@@ -112,29 +141,124 @@ class _Sending:
         if self._memory is not None:
             self._memory.close()
 
+    def refused(self, error: Optional[BaseException]) -> bool:
+        """Return True if the failure left an entry of which nothing can be resumed."""
+        if error is None or self._there or self._settled:
+            return False
+        if isinstance(error, (Cancelled, DeadlineExceeded, InProgress)):
+            return False
+        empty = not (self._acknowledged or (self._parts is not None and self._parts.sent))
+        if isinstance(error, HTTPError):
+            if error.retryable or not 400 <= error.status < 500 or error.status in _NOT_ABOUT_THE_FILE:
+                return False
+            return empty or error.status == _TOO_LARGE
+        if isinstance(error, CommunicationError):
+            return empty and isinstance(error, RedirectRefused)
+        return empty
+
+    def withdraw(self) -> None:
+        """Delete an entry that is of no use: as pending it would block the publication."""
+        try:
+            self._watched.delete(self.plan.key)
+        except NotFound:
+            pass
+        except SmartxferError as error:
+            log.warning("%s could not be deleted in the repository: %s", self.plan.key, error)
+            return
+        if self._memory is not None:
+            self._memory.forget()
+
     def _open(self) -> HashedSource:
         self._memory = Memory(self._single.base, self.plan.key)
-        if self.plan.how.letter == "M" and not self._there:
-            self._acknowledged.update(self._memory.resumed(self._item, self._entry))
-            self._parts = PartSender(self._single, self._entry, self._acknowledged)
+        if not self._there:
+            self._begin()
         self._source = HashedSource(self._item.open_unchanged(), "md5")
         return self._source
 
+    def _begin(self) -> None:
+        assert self._memory is not None
+        if self.plan.how.letter == "M":
+            self._acknowledged.clear()
+            self._acknowledged.update(self._memory.resumed(self._item, self._entry))
+            self._parts = PartSender(self._single, self._entry, self._acknowledged)
+        else:
+            self._memory.begin(self._entry)
+
     def _cut(self, size: int) -> Sequence[Part]:
+        assert self._memory is not None
+        if self._there and not self._same() and self._memory.began(self._entry):
+            log.info("%s was left by a broken run, with other bytes; it is sent anew", self.plan.key)
+            self._restart()
         if self._there:
             return []
         if self._parts is None or not size:
             return [Part(0, 0, size)]
-        return cut(size, self.plan.how.cut(size))
+        return cut(size, self._entry.transfer.part_size or self.plan.how.cut(size))
+
+    def _same(self) -> bool:
+        """Compare a completed entry with the source."""
+        assert self._source is not None
+        algorithm, _, value = (self._entry.checksum or "").partition(":")
+        if self._entry.size != self._source.size:
+            return False
+        etag, _, part_size = value.rpartition("-")
+        if algorithm == "multipart" and part_size.isdigit() and int(part_size):
+            return etag == etag_of(digests_of(self._source, int(part_size)))
+        return self._entry.md5 == self._source.digest()
+
+    def _restart(self) -> None:
+        """Delete the entry, and start it again."""
+        self._watched.delete(self.plan.key)
+        self._entry = announce(self._watched, [self.plan], False)[self.plan.key]
+        self._there, self._committing = False, False
+        self._begin()
 
     def _send(self, part: Part, body: Body) -> None:
         with connection():
             if self._parts is not None:
                 self._parts.send(part, body)
                 return
+            if self._unsure and self._look():
+                return
             url = self._entry.links.content or self._single.url(self.plan.key, "content")
-            answer = self._single.calls.send("PUT", url, body=body, headers=CONTENT)
-            taken(File.from_wire(answer.json(dict)))
+            try:
+                answer = self._single.calls.send("PUT", url, body=body, headers=CONTENT)
+                taken(File.from_wire(answer.json(dict)))
+            except (NetworkError, HTTPError) as error:
+                whole = isinstance(body, bytes) or body.tell() >= len(body)
+                self._unsure = whole and error.retryable and error.acted_on
+                raise
+
+    def _look(self) -> bool:
+        """Find out if the content arrived although its answer was lost, or a gateway gave up waiting for it.
+
+        An entry shows nothing of content that waits for its commit.  The commit is what tells: a server error
+        without content, else the entry with the true size and checksum.
+
+        Source: NRP / Invenio protocol, sections 5 (Content) and 9.
+        """
+        try:
+            entry = self._commit(self._entry.links.commit or self._single.url(self.plan.key, "commit"))
+        except ServerError as error:
+            if error.status in _GATEWAY:
+                raise
+            entry = self._single.read(self.plan.key)
+        except ClientError as error:
+            if error.retryable:
+                raise
+            entry = self._single.read(self.plan.key)
+        self._committing = False
+        if entry.status != FileStatus.COMPLETED:
+            self._unsure = False
+            return False
+        self._entry = entry
+        if self._same():
+            log.info("%s had arrived, though its request failed", self.plan.key)
+            self._arrived = entry
+            return True
+        self._restart()  # what was committed is of an earlier try, or of an earlier run
+        self._unsure = False
+        return False
 
     def _note(self, part: Part) -> None:
         if self._parts is not None and self._memory is not None:
@@ -147,27 +271,31 @@ class _Sending:
         ours = self._source.digest()
         if self._there:
             entry = self._entry
-            if (entry.size, entry.md5) != (self._source.size, ours):
+            if not self._same():
                 raise Conflict(
                     f"there is another file {self.plan.key!r} already",
                     hint="replace=True deletes it first",
                     status=400,
                 )
             log.info("%s is there already, as it is here", self.plan.key)
+            verified = ("md5", entry.checksum) if entry.md5 else ("multipart", entry.checksum)
         else:
-            entry = self._committed()
-        try:
-            verified = self._verified(entry, ours)
-        except IntegrityError:
-            self._withdraw()
-            raise
-        if entry.metadata != dict(self.plan.metadata):
-            entry = self._watched.update(self.plan.key, {"metadata": dict(self.plan.metadata)})
+            entry = self._arrived or self._committed()
+            verified = self._checked(entry, ours)
+        self.stored = merge(self._watched, entry, self.plan.metadata)
         if self._memory is not None:
             self._memory.forget()
             self._memory.close()
-        self.stored = entry
         return verified
+
+    def _checked(self, entry: File, ours: str) -> Tuple[str, Optional[str]]:
+        try:
+            return self._verified(entry, ours)
+        except IntegrityError:
+            self.withdraw()
+            raise
+        finally:
+            self._settled = True
 
     def _committed(self) -> File:
         """The entry after the commit; where an answer was lost, a look comes before a repeat."""
@@ -204,10 +332,10 @@ class _Sending:
             digests = self._parts.digests(self._cut(self._source.size)) if self._parts is not None else None
             if digests is None:
                 return "size", None
-            return "multipart", _same(entry, checksum.partition(":")[2].rpartition("-")[0], etag_of(digests))
+            return "multipart", _equal(entry, checksum.partition(":")[2].rpartition("-")[0], etag_of(digests))
         if entry.md5 is None:
             return "size", None
-        return "md5", _same(entry, entry.md5, ours)
+        return "md5", _equal(entry, entry.md5, ours)
 
     def _with_checksum(self, entry: File) -> File:
         """The entry, once its checksum is reckoned; as it is, where that takes long."""
@@ -218,15 +346,8 @@ class _Sending:
             entry = self._watched.read(self.plan.key)
         return entry
 
-    def _withdraw(self) -> None:
-        """Delete what is complete in name only."""
-        try:
-            self._watched.delete(self.plan.key)
-        except SmartxferError as error:
-            log.warning("%s is wrong in the repository and could not be deleted: %s", self.plan.key, error)
 
-
-def _same(entry: File, theirs: str, ours: str) -> str:
+def _equal(entry: File, theirs: str, ours: str) -> str:
     if theirs.lower() != ours:
         raise ChecksumMismatch(
             f"{entry.key}: the repository holds other bytes than were read here",

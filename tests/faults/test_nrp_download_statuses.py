@@ -108,7 +108,7 @@ def test_f10_retry_after_means_nothing_elsewhere(stage: Served, match: str, code
     assert (stage.out / "small.bin").read_bytes() == SMALL
 
 
-@pytest.mark.parametrize(("value", "least", "most"), [("date+3", 2, 4), ("date-60", 0, 0), ("soon", 0, 0.5), ("-5", 0, 0.5)])
+@pytest.mark.parametrize(("value", "least", "most"), [("date+3", 2, 4), ("date-60", 0.5, 1), ("0", 0.5, 1), ("soon", 0, 0.5), ("-5", 0, 0.5)])
 def test_f10_every_way_of_saying_so(local: Served, value: str, least: float, most: float) -> None:
     clock = Polling()
     local.fault(DOWNLOAD, f"status 429 retry-after={value}")

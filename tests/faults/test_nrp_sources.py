@@ -104,7 +104,7 @@ def test_f38_a_file_changes_between_two_tries(stage: Stage) -> None:
 
     with pytest.raises(SourceChanged):
         stage.client().files.upload(record, "a.bin", None, path, progress=progress)
-    assert stage.count(COMMIT) == 0
+    assert stage.count(COMMIT, 200) == 0
 
 
 def test_f38_a_file_changes_before_its_turn(stage: Stage) -> None:
@@ -291,7 +291,12 @@ def test_f22_an_upload_is_cancelled(stage: Stage) -> None:
 
 # -- F28, F36 -----------------------------------------------------------------------------------------------
 
-REFUSED = ["", "/", "/etc/x", "..", ".", "../x", "a/../../b", "a/./b", "a/..", "content", "a/content", "a\0b", "\ud800", "k" * 1100]
+REFUSED = [
+    *("", "/", "/etc/x", "..", ".", "../x", "a/../../b", "a/./b", "a/.."),
+    *("a/content", "a/commit", "a/container", "a/container/b"),
+    *("a\0b", "a\nb", "a\r\nX-Evil: 1", "\x1b[2J", "a\x7f"),
+    *("\ud800", "k" * 256),
+]
 TAKEN = [
     "a b.txt",
     "dir/b c.txt",
@@ -307,17 +312,17 @@ TAKEN = [
     "~",
     "CON",
     "dot.",
-    "k" * 300,
+    "k" * 255,
+    "\u00e9" * 255,
     "\u202etxt.exe",
     "caf\u00e9",
     "cafe\u0301",
     "\u65e5\u672c",
     "\U0001f600",
     "commit",
-    "a/commit",
+    "content",
+    "container",
     "content/a",
-    "a\nb",
-    "a\r\nX-Evil: 1",
     'a"; filename="b',
     "+",
     "...",

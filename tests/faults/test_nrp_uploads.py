@@ -100,7 +100,7 @@ def test_f03_reset_in_mid_upload(stage: Stage, effect: str) -> None:
     file = stage.client().files.upload(record, "a.bin", None, stage.file(DATA), progress=seen.append)
     assert held(stage, record) == {"a.bin": DATA}
     assert (fault.fired, file.result.retries, stage.count(CONTENT, 200)) == (2, 2, 1)
-    assert stage.count(COMMIT) == 1
+    assert stage.count(COMMIT, 200) == 1
     steps = [event.done for event in seen]
     assert max(steps) == steps[-1] == len(DATA), "no more than all of it, ever"
 
@@ -112,7 +112,7 @@ def test_f02_always_reset(stage: Stage) -> None:
     with pytest.raises(NetworkError, match=f"PUT {stage.url}/api/records/{record}/draft/files/a.bin/content"):
         stage.client().files.upload(record, "a.bin", None, DATA)
     assert fault.fired == 6
-    assert stage.count(COMMIT) == 0
+    assert stage.count(COMMIT, 200) == 0
     assert [entry["status"] for entry in stage.site.entries(record)] == ["pending"]
 
 
@@ -152,7 +152,7 @@ def test_f12_a_lost_answer(stage: Stage, match: str, size: int) -> None:
     assert held(stage, record) == {"a.bin": DATA[:size]}
     assert stage.count(INIT) == 1
     assert stage.count(COMMIT) == 1, "it is looked up, not made again"
-    assert stage.count(CONTENT) == (2 if match == CONTENT else 1)
+    assert stage.count(CONTENT) == 1, "the content had arrived"
 
 
 @pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT], ids=["init", "content", "commit"])
@@ -251,7 +251,7 @@ def test_f17_the_draft_is_deleted_in_mid_upload(stage: Stage) -> None:
     with pytest.raises(NotFound):
         api.files.upload(record, "a.bin", None, stage.file(DATA), progress=progress)
     assert deleted
-    assert stage.count(COMMIT) == 0
+    assert stage.count(COMMIT, 200) == 0
 
 
 def test_f25_two_at_one_key(stage: Stage) -> None:

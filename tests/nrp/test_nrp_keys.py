@@ -13,7 +13,12 @@ from smartxfer.nrp.keys import addressable, checked, encoded, followable
 
 @pytest.mark.parametrize(
     "key",
-    ["", "/a", "content", "a/content", ".", "..", "../a", "a/../b", "a/./b", "a/..", "a\0b", "\ud800", "k" * 1025],
+    [
+        *("", "/a", "a/content", "a/commit", "a/container", "a/container/b"),
+        *(".", "..", "../a", "a/../b", "a/./b", "a/.."),
+        *("a\0b", "a\nb", "a\r", "\x01a", "a\x1bb", "a\x7f", "\ta"),
+        *("\ud800", "k" * 256, "\u00e9" * 256, f"{'d' * 200}/{'k' * 55}"),
+    ],
 )
 def test_a_key_that_could_not_be_fetched_safely_is_refused(key: str) -> None:
     with pytest.raises(UsageError, match="no file can be sent as"):
@@ -25,7 +30,13 @@ def test_a_key_is_text() -> None:
         checked(b"a")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("key", ["a", "a/commit", "a//b", "content/a", "..a", "b c?#%&.txt", "čé.txt", "k" * 1024])
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("a", "content", "commit", "container", "content/a", "container/a", "a/content/b", "a/content/1"),
+        *("a//b", "a/", "..a", "b c?#%&.txt", "čé.txt", "k" * 255, "\u00e9" * 255, "\U0001f600" * 255),
+    ],
+)
 def test_other_keys_are_sent_as_they_are(key: str) -> None:
     assert checked(key) == key
     assert addressable(key)

@@ -273,6 +273,7 @@ def test_discarding_twice_is_an_error_but_for_a_lost_answer(
 ) -> None:
     web.add("DELETE", canned.DRAFT_URL, body=LOST)
     web.add("DELETE", canned.DRAFT_URL, **canned.GONE)
+    web.add("GET", canned.RECORD_URL, **canned.GONE)  # it might be a concept
     api.records.delete(canned.RECORD)
     with pytest.raises(NotFound):
         api.records.delete(canned.RECORD)

@@ -1,0 +1,58 @@
+"""Metadata of files: what a caller may give, and how it meets what the repository has.
+
+Source: NRP / Invenio protocol, sections 5 (Metadata) and 9.
+"""
+
+from typing import Any, Dict, Mapping, Optional
+
+from smartxfer.errors import UsageError
+from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.models import File, mutable
+
+__all__ = ["given_metadata", "merge", "replace"]
+
+#: What the repository itself writes about an archive.
+_SERVER_KEYS = ("zip_toc_position",)
+
+
+def given_metadata(value: Any) -> Optional[Dict[str, Any]]:
+    """Return the metadata that a caller gives for a file; None where nothing is given.
+
+    :raises UsageError: it is no mapping.  Repositories accept a list or a text, and drop it.
+    """
+    if value is None or isinstance(value, Mapping):
+        return None if value is None else dict(value)
+    raise UsageError(
+        f"metadata is a dict or None, not {type(value).__name__}", hint="metadata={'description': '...'}"
+    )
+
+
+def merge(files: FileCalls, entry: File, metadata: Optional[Mapping[str, Any]]) -> File:
+    """Add what a caller gave with an upload to the metadata of the file that is there; return the file.
+
+    None and an empty dict change nothing.
+    """
+    given = metadata or {}
+    if all(name in entry.metadata and entry.metadata[name] == value for name, value in given.items()):
+        return entry
+    # The answer to a commit does not show what the repository adds.
+    now = files.read(entry.key).metadata
+    return files.update(entry.key, {"metadata": {**now, **given}})
+
+
+def replace(files: FileCalls, file: File, key: str) -> File:
+    """Replace the metadata of a file by those of the structure, ``access`` too where it was changed.
+
+    What the repository keeps in there about an archive stays, unless the caller has seen it and took it out.
+
+    :raises UsageError: the metadata is no mapping.
+    """
+    metadata = given_metadata(file.metadata) or {}
+    if key.lower().endswith(".zip"):
+        known = {*metadata, *mutable(file.get("metadata"))}
+        now = files.read(key).metadata
+        metadata.update((name, now[name]) for name in _SERVER_KEYS if name in now and name not in known)
+    changes: Dict[str, Any] = {"metadata": metadata}
+    if file.access != mutable(file.get("access")):
+        changes["access"] = dict(file.access)
+    return files.update(key, changes)

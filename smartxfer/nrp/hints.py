@@ -1,0 +1,51 @@
+"""Hints for refusals of a repository, by its own words: the status alone has too many causes.
+
+Source: NRP / Invenio protocol, sections 3 to 6 and 9.
+"""
+
+import re
+from typing import Optional, Sequence, Tuple
+
+__all__ = ["NEW_VERSION", "SMALLER", "hint_for"]
+
+NEW_VERSION = "records.new_version(record, import_files=True) makes a draft with files that can be changed"
+#: For a server, or a gateway in front of it, that refuses the length of a request.
+SMALLER = "send smaller requests: transfer_type='multipart', part_size=5 << 20"
+_ANONYMOUS = "pass token=, or set NRP_TOKEN: without a token only public files and records can be read"
+_DENIED = "call client.whoami(): it tells if the token is unknown or expired; else ask the owner for access"
+
+#: Status, a pattern of the message (in lower case), the hint.
+_KNOWN: Sequence[Tuple[int, str, str]] = (
+    (403, r"bucket is locked", NEW_VERSION),
+    (403, r"files are not enabled", "draft.files['enabled'] = True; client.records.update(draft)"),
+    (400, r"quota exceeded", "delete files of the draft, or ask the repository for more space"),
+    (400, r"maximum file size", "split the file, or ask the repository for a higher limit"),
+    (400, r"exceeding the max amount", "send fewer files: put them into an archive"),
+    (400, r"filename is too long", "give it a shorter key"),
+    (400, r"file with key .* already exists", "replace=True deletes the one that is there first"),
+    (400, r"domain not allowed", "send the bytes: transfer_type='local-file'"),
+    (400, r"transfer\.type: unsupported value", "use one of client.repository.transfers"),
+    (400, r"not completed their transfer", "files.list(draft) tells which; upload or delete them"),
+    (400, r"missing uploaded files", "upload a file, or set draft.files['enabled'] = False and update it"),
+    (400, r"remove all files first", "call files.delete_all(draft) first"),
+    (400, r"invalid value", "use an id that client.get('vocabularies/languages') lists"),
+    (404, r"is not registered", "read the draft: it is not published. records.draft_records.read(id)"),
+    (404, r"has no file", "files.list(record) tells which keys there are"),
+    (412, r"revision", "read the draft again, and repeat the change"),
+    (413, r"", SMALLER),
+)
+
+
+def hint_for(status: int, message: str, *, token: bool) -> Optional[str]:
+    """Return what to do about a refusal; None where nothing is known.
+
+    :param message: the repository's words, those about single fields included.
+    :param token: whether the client sends one.
+    """
+    words = message.lower()
+    for known, pattern, hint in _KNOWN:
+        if status == known and re.search(pattern, words):
+            return hint
+    if status == 403:
+        return _DENIED if token else _ANONYMOUS
+    return None
