@@ -67,7 +67,10 @@ class Nrp:
     #: Options of a client that does one thing at a time.
     one_by_one = {"max_workers": 1}
     #: Names that the service cannot have, with the reason.
-    impossible = {"/etc/passwd": "protocols/nrp 5: no request names what begins with a slash"}
+    impossible = {
+        "/etc/passwd": "protocols/nrp 5: no request names what begins with a slash",
+        "new\nline": "protocols/nrp 9: no route takes a line break",
+    }
     #: What a download of such a name ends with, and what it says.
     refusal = (NotFound, "404")
 

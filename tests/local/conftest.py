@@ -1,8 +1,11 @@
 """Makes the bare client and the reader of captures importable, and gives a running server."""
 
+import functools
+import http.server
 import sys
+import threading
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 
@@ -27,3 +30,23 @@ def server() -> Iterator[LocalServer]:
 def site(server: LocalServer) -> local_wire.Site:
     """Calls to its FileSender."""
     return local_wire.Site(server.filesender)
+
+
+class Files(http.server.SimpleHTTPRequestHandler):
+    """The server that files are fetched from."""
+
+    def log_message(self, *args: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    root = tmp_path_factory.mktemp("origin")
+    (root / "blob.bin").write_bytes(bytes(range(256)) * 1171 + bytes(224))
+    handler = functools.partial(Files, directory=str(root))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield f"127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()

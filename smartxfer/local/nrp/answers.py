@@ -6,11 +6,11 @@ Source: NRP protocol, section 3 (errors).
 import json
 from typing import Any, Dict, List, Optional, Tuple
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.exchange import Answer, text_answer
 
 __all__ = [
-    "BROKEN", "NOT_ALLOWED", "NOT_FOUND", "Refusal", "error_answer", "framework", "invalid", "json_answer",
-    "refusal_answer",
+    "BROKEN", "NOT_ALLOWED", "NOT_FOUND", "Broken", "Moved", "Refusal", "error_answer", "framework",
+    "invalid", "json_answer", "page", "refusal_answer",
 ]  # fmt: skip
 
 #: What the framework says of a path that nothing answers.
@@ -36,6 +36,7 @@ class Refusal(Exception):
     :param message: what is said.
     :param errors: what is wrong, field by field: ``{"field": ..., "messages": [...]}``.
     :param headers: further headers.
+    :param front: the answer is not the application's: it has no ``X-RateLimit-*`` and no ``Retry-After``.
     """
 
     def __init__(
@@ -45,22 +46,43 @@ class Refusal(Exception):
         errors: Optional[Errors] = None,
         *,
         headers: Optional[List[Tuple[str, str]]] = None,
+        front: bool = False,
     ) -> None:
         super().__init__(status, message, errors)
         self.status = status
         self.message = message
         self.errors = errors
         self.headers = headers or []
+        self.front = front
 
     @property
     def unrouted(self) -> bool:
         """Whether the request got no farther than the framework's routes."""
-        return self.status == 405 or (self.status == 404 and self.message == NOT_FOUND)
+        return self.front or self.status == 405 or (self.status == 404 and self.message == NOT_FOUND)
+
+
+class Moved(Refusal):
+    """The framework sends the caller to another address.
+
+    :param place: the address.
+    :param status: HTTP status.
+    :param front: whether no route of the API was reached.
+    """
+
+    def __init__(self, place: str, status: int = 308, *, front: bool = True) -> None:
+        super().__init__(status, "Redirecting...", headers=[("Location", place)], front=front)
 
 
 def framework(status: int) -> Refusal:
     """A refusal that the framework beneath the API makes: 404, 405 or 500."""
     return Refusal(status, {404: NOT_FOUND, 405: NOT_ALLOWED}.get(status, BROKEN))
+
+
+class Broken(Refusal):
+    """The application broke so late that its server answers, with a page."""
+
+    def __init__(self) -> None:
+        super().__init__(500, "Internal Server Error", front=True)
 
 
 def invalid(field: str, message: str) -> Refusal:
@@ -77,9 +99,19 @@ def json_answer(value: Any, status: int = 200, *, pretty: bool = False) -> Answe
     return Answer(status, [("Content-Type", "application/json")], (text.encode("ascii"),))
 
 
+def page(status: int, title: str, kind: str = "text/html; charset=utf-8") -> Answer:
+    """Return a page for browsers.
+
+    :param title: its text.
+    :param kind: media type.
+    """
+    head, body = f"<head><title>{title}</title></head>", f"<body><h1>{title}</h1></body>"
+    return text_answer(status, f"<html>{head}{body}</html>\n", kind)
+
+
 def error_answer(status: int, message: str, errors: Optional[Errors] = None) -> Answer:
     """An error; those of the framework have the message first, and no blanks."""
-    if status in (405, 429) or status >= 500 or (status == 404 and message == NOT_FOUND):
+    if message in (NOT_FOUND, NOT_ALLOWED, BROKEN) or status in (405, 429, 502, 503, 504):
         text = json.dumps({"message": message, "status": status}, separators=(",", ":")) + "\n"
         return Answer(status, [("Content-Type", "application/json")], (text.encode("ascii"),))
     body: Dict[str, Any] = {"status": status, "message": message}
@@ -90,6 +122,11 @@ def error_answer(status: int, message: str, errors: Optional[Errors] = None) -> 
 
 def refusal_answer(refusal: Refusal) -> Answer:
     """A refusal as it goes out."""
-    answer = error_answer(refusal.status, refusal.message, refusal.errors)
+    if isinstance(refusal, Moved):
+        answer = page(refusal.status, refusal.message)
+    elif isinstance(refusal, Broken):
+        answer = page(refusal.status, refusal.message, "text/html")
+    else:
+        answer = error_answer(refusal.status, refusal.message, refusal.errors)
     answer.headers += refusal.headers
     return answer

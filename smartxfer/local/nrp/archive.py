@@ -10,6 +10,7 @@ from typing import Iterator, List, Tuple
 
 from smartxfer.local.exchange import Answer, Part
 from smartxfer.local.nrp import entries
+from smartxfer.local.nrp.answers import Broken
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.finding import denied
@@ -25,15 +26,17 @@ _BIG = 0xFFFFFFFF
 
 
 def archive(call: Call, owner: Owner) -> Answer:
-    """The completed files that lie here, streamed; remote ones are left out."""
+    """The files that lie here, streamed, those whose parts still come included.
+
+    :raises Refusal: 500, with a page, where a file lies elsewhere.
+    """
     if not owner.readable:
         raise denied()
     backend = call.backend
-    listed = [
-        entry
-        for entry in entries.in_bucket(backend.database, owner.bucket)
-        if entry.status == "completed" and entry.spans is not None
-    ]
+    there = [entry for entry in entries.in_bucket(backend.database, owner.bucket) if entry.known]
+    if any(entry.type == "R" for entry in there):
+        raise Broken
+    listed = [entry for entry in there if entry.spans is not None]
     length, parts = _zip(listed, backend.objects)
     headers = [
         ("Content-Disposition", f"attachment; filename={owner.id}.zip"),

@@ -45,6 +45,8 @@ class Backend:
         self.storage: Any = None
         #: How many requests are left to whom.
         self.limits = Limits()
+        #: When the server began, seconds since 1970.
+        self.started = self.now()
         self._latest = 0.0
         try:
             self.people = people.People(self.database, site)

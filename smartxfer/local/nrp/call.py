@@ -33,6 +33,7 @@ class Owner:
     :param base: URL of the file list.
     :param readable: whether the caller may read the files.
     :param writable: whether the caller may change them.
+    :param preview: key of the file that pages show first; empty where none was chosen.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Owner:
     base: str
     readable: bool = True
     writable: bool = True
+    preview: str = ""
 
 
 @attrs.define(eq=False)
@@ -61,6 +63,8 @@ class Call:
     words: List[str]
     who: User = GUEST
     model: str = ""
+    #: Media type that was asked for.
+    kind: str = "application/json"
     _query: Any = None
 
     @property
@@ -109,6 +113,11 @@ class Call:
     def json(self, value: Any, status: int = 200) -> Answer:
         """An answer whose body is ``value`` as JSON."""
         return json_answer(value, status, pretty=self.query.get("prettyprint", "0") not in ("", "0"))
+
+    def compact(self, value: Any) -> Answer:
+        """An answer of the framework's: JSON without blanks."""
+        text = json.dumps(value, separators=(",", ":")) + "\n"
+        return Answer(200, [("Content-Type", "application/json")], (text.encode("ascii"),))
 
     def empty(self, status: int = 204) -> Answer:
         """An answer without a body."""

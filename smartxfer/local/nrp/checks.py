@@ -3,11 +3,12 @@
 Source: NRP protocol, section 3 (errors).
 """
 
+import json
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from smartxfer.local.nrp.answers import Refusal
 
-__all__ = ["Errors", "number", "object_of", "text", "truth", "unknown"]
+__all__ = ["Errors", "number", "object_of", "storable", "text", "truth", "unknown"]
 
 #: Largest number that the tables can hold.
 _MOST = (1 << 63) - 1
@@ -73,6 +74,15 @@ def object_of(value: Any) -> Optional[str]:
     if value is None:
         return "Field may not be null."
     return None if isinstance(value, dict) else "Not a valid mapping type."
+
+
+def storable(value: Any) -> bool:
+    """Tell whether the database takes a value: JSON proper has neither NaN nor infinities."""
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        return False
+    return True
 
 
 def unknown(errors: Errors, at: str, values: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -4,7 +4,7 @@ Source: NRP protocol, section 4 (community review).
 """
 
 import uuid
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Sequence
 
 from smartxfer.local.exchange import Answer
 from smartxfer.local.nrp.answers import Refusal, framework
@@ -16,6 +16,19 @@ __all__ = ["answer", "community", "community_id"]
 
 #: Ids of communities are made of their names, so that they are the same after a restart.
 _NAMES = uuid.UUID("6b1d0f3e-3f0a-4f58-9a55-2f1f0a2c7d11")
+
+#: Links of a community, by the path below its own.
+_BELOW = {
+    "logo": "logo",
+    "rename": "rename",
+    "members": "members",
+    "public_members": "members/public",
+    "invitations": "invitations",
+    "requests": "requests",
+    "records": "records",
+    "collection_trees": "collection-trees",
+    "membership_requests": "membership-requests",
+}
 
 
 def community_id(slug: str) -> str:
@@ -33,17 +46,37 @@ def community(backend: Backend, named: str) -> Optional[str]:
 
 def _shown(backend: Backend, slug: str) -> Dict[str, Any]:
     place = f"{backend.api}/communities/{community_id(slug)}"
+    html = f"{backend.url}/communities/{slug}"
+    then = backend.stamp(backend.started)
+    links = {"self": place, "self_html": html + "/", "settings_html": html + "/settings"}
+    links.update((name, f"{place}/{path}") for name, path in _BELOW.items())
     return {
         "id": community_id(slug),
+        "created": then,
+        "updated": then,
+        "links": links,
+        "revision_id": 2,
         "slug": slug,
         "metadata": {"title": slug.capitalize()},
-        "access": {"visibility": "public", "record_policy": "open", "review_policy": "closed"},
-        "revision_id": 1,
-        "links": {
-            "self": place,
-            "self_html": f"{backend.url}/communities/{slug}",
-            "records": f"{place}/records",
+        "access": {
+            "visibility": "public",
+            "members_visibility": "public",
+            "member_policy": "closed",
+            "record_submission_policy": "open",
+            "review_policy": "closed",
         },
+        "custom_fields": {},
+        "deletion_status": {"is_deleted": False, "status": "P"},
+        "children": {"allow": False},
+    }
+
+
+def _facets(slugs: Sequence[str]) -> Dict[str, Any]:
+    count = len(slugs)
+    public = {"key": "public", "doc_count": count, "label": "Public", "is_selected": False}
+    return {
+        "type": {"buckets": [], "label": "Type"},
+        "visibility": {"buckets": [public] if count else [], "label": "Visibility"},
     }
 
 
@@ -54,7 +87,8 @@ def answer(call: Call) -> Answer:
     backend, words = call.backend, call.words[1:]
     if not words:
         shown = [_shown(backend, slug) for slug in backend.site.communities]
-        return page(call, f"{backend.api}/communities", shown, "newest", show=dict)
+        facets = _facets(backend.site.communities)
+        return page(call, f"{backend.api}/communities", shown, "newest", show=dict, size=25, facets=facets)
     if len(words) > 1:
         raise framework(404)
     for slug in backend.site.communities:

@@ -9,13 +9,13 @@ import attrs
 
 from smartxfer.local.body import ClientGone
 from smartxfer.local.exchange import Answer
-from smartxfer.local.nrp import entries, parts, stored
+from smartxfer.local.nrp import containers, entries, parts, stored
 from smartxfer.local.nrp.answers import Refusal, framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.finding import FAILED, changeable, fail, sizes, the_file, unlocked
-from smartxfer.local.nrp.keys import OCTETS
+from smartxfer.local.nrp.keys import OCTETS, TOO_LONG, longer_than_allowed
 from smartxfer.local.nrp.showing import shown
 from smartxfer.local.nrp.stored import Received, TooMuch
 
@@ -44,6 +44,8 @@ def put(call: Call, owner: Owner, key: str) -> Answer:
     if not _takes(entry):
         return _refused(call, owner, entry)
     backend, body = call.backend, call.exchange.body
+    if longer_than_allowed(key):
+        raise Refusal(400, TOO_LONG)
     most, reason = limit(backend, entry)
     if most is not None and body.length is not None and body.length > most:
         raise Refusal(400, reason)
@@ -108,7 +110,8 @@ def commit(call: Call, owner: Owner, key: str) -> Answer:
         digest = parts.digest(backend, entry)
     with backend.database.transaction():
         entry = the_file(call, owner, key)
-        if entry.status != "completed":
+        first = entry.status != "completed"
+        if first:
             if entry.type == "M":
                 parts.complete(backend, entry, digest)
             elif entry.type == "L" and entry.spans is not None:
@@ -120,6 +123,9 @@ def commit(call: Call, owner: Owner, key: str) -> Answer:
         answer = shown(backend, owner, entry)
         if entry.metadata is None:
             entry.metadata = {}
+        if first:
+            # As a task of the real server does it: the answer does not show it yet.
+            entry.metadata = {**entry.metadata, **containers.noted(backend, entry)}
         entries.save(backend.database, entry)
         backend.touched(owner)
     parts.check_later(backend, entry)

@@ -7,13 +7,12 @@ import html
 from typing import Any, Dict, List
 
 from smartxfer.local.exchange import Answer, text_answer
-from smartxfer.local.nrp.answers import Refusal, framework
+from smartxfer.local.nrp.answers import Moved, framework
 from smartxfer.local.nrp.call import Call
 
-__all__ = ["answer", "vocabulary"]
+__all__ = ["answer"]
 
 _PATH = ".well-known/repository"
-_LANGUAGES = {"ces": "Czech", "eng": "English", "mul": "Multiple languages"}
 
 
 def answer(call: Call) -> Answer:
@@ -40,8 +39,7 @@ def _read_only(call: Call) -> None:
 
 def _told(call: Call, words: List[str]) -> Answer:
     if not words:
-        place = f"{call.backend.url}/{_PATH}/"
-        raise Refusal(308, "Permanent Redirect", headers=[("Location", place)])
+        raise Moved(f"{call.backend.url}/{_PATH}/")
     if words == [""]:
         return call.json(_info(call))
     if words == ["models"]:
@@ -104,7 +102,7 @@ def _model(call: Call, name: str) -> Dict[str, Any]:
         "schema": f"local://{_schema_name(name)}",
         "description": "",
         "version": "1.0.0",
-        "features": ["requests", "drafts", "files"],
+        "features": ["drafts", "files", "relations"],
         "metadata": True,
         "links": {
             "html": f"{backend.url}/{name}",
@@ -153,23 +151,3 @@ def _schema(model: str) -> Dict[str, Any]:
             "metadata": {"type": "object", "properties": {"title": text}, "required": ["title"]},
         },
     }
-
-
-def vocabulary(call: Call) -> Answer:
-    """Answer a call below ``vocabularies``: the languages.
-
-    :raises Refusal: 404, there is no such vocabulary or entry.
-    """
-    _read_only(call)
-    place = f"{call.backend.api}/vocabularies/languages"
-    entries = [
-        {"id": id, "title": {"en": title}, "type": "languages", "links": {"self": f"{place}/{id}"}}
-        for id, title in _LANGUAGES.items()
-    ]
-    if call.words[1:] == ["languages"]:
-        links = {"self": f"{place}?page=1&size=25"}
-        return call.json({"hits": {"hits": entries, "total": len(entries)}, "links": links})
-    for entry in entries:
-        if call.words[1:] == ["languages", entry["id"]]:
-            return call.json(entry)
-    raise Refusal(404, "The persistent identifier does not exist.")

@@ -6,29 +6,45 @@ Source: NRP protocol, section 4.
 from typing import Any, Dict, List, Optional
 
 from smartxfer.local.exchange import Answer
-from smartxfer.local.nrp import files, items, requests
-from smartxfer.local.nrp.answers import invalid
+from smartxfer.local.nrp import exports, files, items, requests
+from smartxfer.local.nrp.answers import framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.items import Half, Item, Parent
-from smartxfer.local.nrp.looking import denied, guarded, the_draft, viewed
+from smartxfer.local.nrp.looking import NOT_KNOWN, denied, guarded, the_draft, viewed
 from smartxfer.local.nrp.people import User
 from smartxfer.local.nrp.validation import accepted
-from smartxfer.local.nrp.views import Shown, shown
+from smartxfer.local.nrp.views import Shown, owner_of, shown
 
 __all__ = ["create", "delete", "discard", "document", "made", "new_draft", "read", "record_answer", "replace"]
 
-#: Revision of a draft that was just made.
+#: Revision of a draft that was just made with metadata.
 FIRST = 5
 #: Seconds until a draft is given up.
 _LIFE = 30 * 24 * 3600
 
 
 def record_answer(
-    call: Call, view: Shown, status: int = 200, errors: Optional[List[Dict[str, Any]]] = None
+    call: Call,
+    view: Shown,
+    status: int = 200,
+    errors: Optional[List[Dict[str, Any]]] = None,
+    *,
+    linked: bool = False,
 ) -> Answer:
-    """An answer that shows a record or draft, with its revision as ETag."""
+    """An answer that shows a record or draft, with its revision as ETag.
+
+    :param errors: fields that were dropped, field by field.
+    :param linked: whether its files have links.
+    """
     found = shown(view, errors)
+    if linked:
+        files.linked(call.backend, owner_of(view), found["files"])
+    export = exports.made(call.kind, found, call.backend.url) if 200 <= status < 300 else None
+    if export is not None:
+        if call.kind not in exports.WITHOUT_TAG:
+            export.headers.append(("ETag", f'"{found["revision_id"]}"'))
+        return export
     if call.query.get("expand", "0") not in ("", "0", "false"):
         found["expanded"] = {"parent": {"access": {"owned_by": {"id": view.parent.owner}}}}
     answer = call.json(found, status)
@@ -39,13 +55,13 @@ def record_answer(
 def document(call: Call) -> Dict[str, Any]:
     """The body of a call that sends a draft.
 
-    :raises Refusal: 400, it is not an object.
+    :raises Refusal: 500, it is not an object.
     """
     body = call.json_body()
     if body is None:
         return {}
     if not isinstance(body, dict):
-        raise invalid("_schema", "Invalid input type.")
+        raise framework(500)
     return body
 
 
@@ -69,7 +85,8 @@ def made(backend: Backend, who: User, model: str, body: Dict[str, Any], values: 
     with database.transaction():
         parent = Parent(items.make_id(), who.id, workflow=str(workflow))
         items.save_parent(database, parent)
-        item = Item(items.make_id(), parent.id, model, 1, draft=new_draft(backend, values, FIRST))
+        revision = FIRST if values["metadata"] else FIRST - 1
+        item = Item(items.make_id(), parent.id, model, 1, draft=new_draft(backend, values, revision))
         items.add(database, item)
     return item
 
@@ -86,8 +103,8 @@ def create(call: Call) -> Answer:
 
 def read(call: Call, id: str) -> Answer:
     """Show a draft."""
-    view = the_draft(call, id)
-    if not view.mine:
+    view = the_draft(call, id, NOT_KNOWN)
+    if not view.readable:
         raise denied()
     return record_answer(call, view)
 
@@ -99,14 +116,42 @@ def replace(call: Call, id: str) -> Answer:
     values, errors = accepted(body, open_schema=backend.site.open_schema(call.model))
     with backend.database.transaction():
         view = the_draft(call, id)
-        if not view.mine:
+        if not view.editable:
             raise denied()
         guarded(call, view.half)
+        errors += _files(view, values, body)
         view.half.values = values
-        view.half.revision += 2
+        view.half.revision += 2 if values["metadata"] else 1
         view.half.updated = backend.stamp()
         items.save(backend.database, view.item)
     return record_answer(call, view, 200, errors)
+
+
+def _files(view: Shown, values: Dict[str, Any], body: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """Fit what a document says of its files to the files that are there.
+
+    :param values: what is kept of the document; corrected here.
+    :param body: the document.
+    :return: complaints, field by field.
+    """
+    found = values["files"]
+    there = files.keys(view.backend, view.half.bucket)
+    errors: List[Dict[str, Any]] = []
+    if not found["enabled"]:
+        if there:
+            text = "You must first delete all files to set the record to be metadata-only."
+            errors.append({"field": "files.enabled", "messages": [text]})
+            values["files"] = view.half.values["files"]
+        return errors
+    if not there:
+        errors.append({"field": "files.enabled", "messages": [files.MISSING]})
+    given = body.get("files")
+    preview = given.get("default_preview") if isinstance(given, dict) else None
+    if preview in there:
+        found["default_preview"] = preview
+    elif preview:
+        errors.append({"field": "files.default_preview", "messages": [f'No file with key "{preview}"']})
+    return errors
 
 
 def delete(call: Call, id: str) -> Answer:
@@ -114,7 +159,7 @@ def delete(call: Call, id: str) -> Answer:
     backend = call.backend
     with backend.database.transaction():
         view = the_draft(call, id)
-        if not view.mine:
+        if not view.editable:
             raise denied()
         guarded(call, view.half)
         discard(backend, view.item)

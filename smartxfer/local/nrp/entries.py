@@ -16,8 +16,8 @@ from smartxfer.local.nrp.keys import encoded, extension, guessed
 from smartxfer.local.objects import Objects
 
 __all__ = [
-    "SCHEMA", "Entry", "add", "everything", "find", "in_bucket", "moment", "of_file", "save", "summary_entry",
-    "view",
+    "SCHEMA", "Entry", "add", "everything", "find", "in_bucket", "moment", "of_file", "remote", "save",
+    "summary_entry", "view",
 ]  # fmt: skip
 
 SCHEMA = """
@@ -32,6 +32,9 @@ CREATE TABLE IF NOT EXISTS stored (number INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE TABLE IF NOT EXISTS parts (
     file_id TEXT NOT NULL, part INTEGER NOT NULL, object INTEGER NOT NULL, size INTEGER NOT NULL,
     etag TEXT NOT NULL, PRIMARY KEY (file_id, part)
+);
+CREATE TABLE IF NOT EXISTS remotes (
+    url TEXT PRIMARY KEY, file_id TEXT NOT NULL, size INTEGER NOT NULL, checksum TEXT
 );
 """
 
@@ -156,6 +159,19 @@ def of_file(database: Database, file_id: str) -> List[Entry]:
     return [_entry(row) for row in rows]
 
 
+def remote(
+    database: Database, url: str, first: Tuple[str, int, Optional[str]]
+) -> Tuple[str, int, Optional[str]]:
+    """Return the record of a remote file: file id, size and checksum.
+
+    :param url: where the file lies.
+    :param first: what is recorded where the URL is new.
+    """
+    database.run("INSERT OR IGNORE INTO remotes (url, file_id, size, checksum) VALUES (?,?,?,?)", url, *first)
+    row = database.rows("SELECT file_id, size, checksum FROM remotes WHERE url=?", url)[0]
+    return row["file_id"], row["size"], row["checksum"]
+
+
 def everything(database: Database) -> List[Entry]:
     """Every entry of every bucket, oldest first."""
     return [_entry(row) for row in database.rows("SELECT * FROM entries ORDER BY number")]
@@ -225,7 +241,8 @@ def summary_entry(entry: Entry) -> Dict[str, Any]:
     shown: Dict[str, Any] = {}
     if entry.known:
         shown["id"] = entry.file_id
-        shown["checksum"] = entry.checksum
+        if entry.checksum is not None:
+            shown["checksum"] = entry.checksum
         shown["ext"] = extension(entry.key)
         shown["size"] = entry.size
         shown["mimetype"] = guessed(entry.key)

@@ -7,21 +7,26 @@ import uuid
 from typing import Any, Dict, List, Optional
 
 from smartxfer.local.exchange import Answer
-from smartxfer.local.nrp import content, entries, fetching, parts, serving, starting, stored
+from smartxfer.local.nrp import containers, content, entries, fetching, parts, serving, starting, stored
 from smartxfer.local.nrp.answers import Refusal, framework
 from smartxfer.local.nrp.archive import archive
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call, Owner
-from smartxfer.local.nrp.checks import Errors, object_of, truth, unknown
+from smartxfer.local.nrp.checks import Errors, object_of, storable, truth, unknown
 from smartxfer.local.nrp.entries import SCHEMA, Entry
 from smartxfer.local.nrp.finding import changeable, denied, readable, removed, unlocked
 from smartxfer.local.nrp.jobs import Jobs
-from smartxfer.local.nrp.showing import listing, shown, summary
+from smartxfer.local.nrp.showing import linked, listing, shown, summary
 
 __all__ = [
-    "SCHEMA", "answer", "archive", "completed", "copy", "count", "drop", "listed", "listing", "lock",
-    "new_bucket", "plant", "problems", "read", "start", "stop", "stored_path", "summary", "write",
+    "MISSING", "SCHEMA", "answer", "archive", "completed", "copy", "count", "drop", "keys", "linked",
+    "listed", "listing", "lock", "new_bucket", "plant", "problems", "read", "start", "stop", "stored_path",
+    "summary", "write",
 ]  # fmt: skip
+
+
+#: What is said of a record that has no file, and does not say that it needs none.
+MISSING = "Missing uploaded files. To disable files for this record please mark it as metadata-only."
 
 
 def answer(call: Call, owner: Owner, words: List[str]) -> Answer:
@@ -34,12 +39,13 @@ def answer(call: Call, owner: Owner, words: List[str]) -> Answer:
     method = "GET" if call.exchange.method == "HEAD" else call.exchange.method
     if not words:
         return _list_call(call, owner, method)
-    if not words[0] or "\0" in "".join(words):
-        # An empty key or a leading slash leads nowhere.
-        raise framework(404)
+    if not words[0]:
+        raise framework(404)  # An empty key leads nowhere.
     if not owner.draft and method != "GET":
         raise framework(405)
     key, before, last = "/".join(words), "/".join(words[:-1]), words[-1]
+    if "container" in words[1:]:
+        return _container(call, owner, words, method)
     if method == "GET":
         if last == "content" and before:
             return serving.download(call, owner, before)
@@ -57,6 +63,13 @@ def answer(call: Call, owner: Owner, words: List[str]) -> Answer:
     if method == "POST" and last == "commit" and before:
         return content.commit(call, owner, before)
     raise framework(405)
+
+
+def _container(call: Call, owner: Owner, words: List[str], method: str) -> Answer:
+    if method != "GET":
+        raise framework(405)
+    at = words.index("container", 1)
+    return containers.answer(call, owner, "/".join(words[:at]), "/".join(words[at + 1 :]))
 
 
 def _list_call(call: Call, owner: Owner, method: str) -> Answer:
@@ -89,7 +102,9 @@ def _change(call: Call, owner: Owner, key: str) -> Answer:
     if "metadata" in body:
         errors.add("metadata", object_of(body["metadata"]))
     access = body.get("access", {})
-    if not isinstance(access, dict):
+    if access is None:
+        errors.add("access", "Field may not be null.")
+    elif not isinstance(access, dict):
         errors.add("access._schema", "Invalid input type.")
     else:
         if "hidden" in access:
@@ -97,6 +112,8 @@ def _change(call: Call, owner: Owner, key: str) -> Answer:
         unknown(errors, "access.", access, ("hidden",))
     unknown(errors, "", body, ("metadata", "access"))
     errors.check()
+    if not storable(body.get("metadata")):
+        raise framework(500)
     with backend.database.transaction():
         entry = changeable(call, owner, key)
         entry.metadata = body.get("metadata", entry.metadata)
@@ -109,7 +126,9 @@ def _change(call: Call, owner: Owner, key: str) -> Answer:
 
 def _delete(call: Call, owner: Owner, key: str) -> Answer:
     entry = changeable(call, owner, key)
-    unlocked(call, owner)
+    if entry.known:
+        # What has no file yet can go even where the files are locked.
+        unlocked(call, owner)
     removed(call.backend, entry)
     call.backend.touched(owner)
     return call.empty(204)
@@ -124,8 +143,7 @@ def problems(backend: Backend, owner: Owner) -> List[Dict[str, Any]]:
         return []
     there = entries.in_bucket(backend.database, owner.bucket)
     if not there:
-        text = "Missing uploaded files. To disable files for this record please mark it as metadata-only."
-        return [{"field": "files.enabled", "messages": [text]}]
+        return [{"field": "files.enabled", "messages": [MISSING]}]
     if any(entry.status != "completed" for entry in there):
         text = "One or more files have not completed their transfer, please wait."
         return [{"field": "files", "messages": [text]}]
@@ -165,6 +183,12 @@ def drop(backend: Backend, bucket: str, *, keep: bool = False) -> None:
             removed(backend, entry)
         if not keep:
             backend.database.run("DELETE FROM buckets WHERE id=?", bucket)
+
+
+def keys(backend: Backend, bucket: str) -> List[str]:
+    """Keys of a bucket's files, oldest first, pending ones included."""
+    rows = backend.database.rows("SELECT key FROM entries WHERE bucket=? ORDER BY number", bucket)
+    return [row["key"] for row in rows]
 
 
 def count(backend: Backend, bucket: str) -> int:

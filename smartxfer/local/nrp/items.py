@@ -87,6 +87,7 @@ class Parent:
     :param communities: ids of the communities that took it in; the first is the default.
     :param review: id of the request for a review of the draft; empty where there is none.
     :param workflow: name of the workflow that it follows.
+    :param links: its secret links as the API shows them, oldest first.
     """
 
     id: str
@@ -94,6 +95,7 @@ class Parent:
     communities: List[str] = attrs.field(factory=list)
     review: str = ""
     workflow: str = ""
+    links: List[Dict[str, Any]] = attrs.field(factory=list)
 
 
 def make_id() -> str:

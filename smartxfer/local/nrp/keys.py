@@ -9,10 +9,16 @@ import unicodedata
 from typing import Optional, Tuple
 from urllib.parse import quote
 
-__all__ = ["OCTETS", "disposition", "encoded", "extension", "guessed", "shown_type"]
+__all__ = [
+    "OCTETS", "TOO_LONG", "disposition", "encoded", "extension", "guessed", "longer_than_allowed",
+    "shown_type", "unfit_for_header",
+]  # fmt: skip
 
 #: Media type of what is not known.
 OCTETS = "application/octet-stream"
+
+#: What is said of a key that is too long.
+TOO_LONG = "Filename is too long."
 
 #: The types of Python itself, so that they are the same on every machine.
 _TYPES = mimetypes.MimeTypes()
@@ -55,28 +61,36 @@ def shown_type(key: str, mime: str) -> str:
 
 
 def disposition(key: str, kind: str) -> str:
-    """Value of ``Content-Disposition``.
+    """Value of ``Content-Disposition``; it has the last segment of the key.
 
     :param key: the file's key.
     :param kind: media type under which it is sent.
     """
     if kind != OCTETS:
         return "inline"
-    plain, extended = _names(key)
+    plain, extended = _names(key.rsplit("/", 1)[-1])
     value = "attachment"
     if plain:
         value += "; filename=" + _quoted(plain)
     return value + (f"; filename*=UTF-8''{extended}" if extended else "")
 
 
+def longer_than_allowed(key: str) -> bool:
+    """Tell whether a key is too long for the server to keep a file under it: 255 characters are the most."""
+    return len(key) > 255
+
+
+def unfit_for_header(value: str) -> bool:
+    """Tell whether a header's value has control characters, a tab aside."""
+    return any((letter < " " and letter != "\t") or letter == "\x7f" for letter in value)
+
+
 def _names(key: str) -> Tuple[str, str]:
     """The name in Latin letters, and the whole name percent-encoded where that is not the same."""
-    # A header has no place for control characters.
-    clean = "".join("_" if ord(letter) < 32 or ord(letter) == 127 else letter for letter in key)
-    if clean.isascii():
-        return clean, ""
-    plain = unicodedata.normalize("NFKD", clean).encode("ascii", "ignore").decode("ascii")
-    return plain, quote(clean, safe="")
+    if key.isascii():
+        return key, ""
+    plain = unicodedata.normalize("NFKD", key).encode("ascii", "ignore").decode("ascii")
+    return plain, quote(key, safe="")
 
 
 def _quoted(name: str) -> str:

@@ -1,13 +1,12 @@
 """How many requests are left, told with every answer.
 
-Source: NRP protocol, section 3 (every response; rate limits).
+Source: NRP protocol, sections 3 (every response; rate limits) and 9 (moving window).
 """
 
+import collections
 import math
 import threading
-from typing import Dict, List, Tuple
-
-import attrs
+from typing import Deque, Dict, List, Tuple
 
 from smartxfer.local.nrp.answers import Refusal
 from smartxfer.local.nrp.site import Site
@@ -15,20 +14,20 @@ from smartxfer.local.nrp.site import Site
 __all__ = ["Limits"]
 
 Headers = List[Tuple[str, str]]
-
-
-@attrs.define
-class _Window:
-    until: float
-    used: int = 0
+#: Times of the requests that count, oldest first.
+Times = Deque[float]
 
 
 class Limits:
-    """Windows of fixed length, one for each user and one for all guests."""
+    """Moving windows, one for each user and one for all guests.
+
+    A request counts for the length of the window, one that was refused does not count. So one request
+    becomes possible whenever the oldest one leaves, and a refused caller is often told to wait for 0 s.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._windows: Dict[str, _Window] = {}
+        self._windows: Dict[str, Times] = {}
 
     def take(self, site: Site, user: str, now: float) -> Headers:
         """Count a request.
@@ -36,56 +35,64 @@ class Limits:
         :param user: name of the user who makes it, empty for a guest.
         :param now: seconds since 1970.
         :return: the headers of its answer.
-        :raises Refusal: 429, there were too many in this window.
+        :raises Refusal: 429, there are too many in the window.
         """
+        limit = _limit(site, user)
+        if not limit:
+            return []
         with self._lock:
-            window = self._window(site, user, now)
-            window.used += 1
-            headers = self._headers(site, user, window, now)
-            limit = _limit(site, user)
-            if limit and window.used > limit:
-                if not site.retry_after_always:
-                    headers.append(("Retry-After", str(_left(window, now))))
-                raise Refusal(429, f"{limit} per {_told(site.rate_window)}", headers=headers)
-            return headers
+            times = self._times(site, user, now)
+            if len(times) < limit:
+                times.append(now)
+                return _headers(site, limit, times, now)
+            headers = _headers(site, limit, times, now)
+        if not site.retry_after_always:
+            headers.append(("Retry-After", str(_left(site, times, now))))
+        raise Refusal(429, f"{limit} per {_told(site.rate_window)}", headers=headers)
 
     def headers(self, site: Site, user: str, now: float) -> Headers:
         """The headers of an answer to a request that was not counted."""
+        limit = _limit(site, user)
+        if not limit:
+            return []
         with self._lock:
-            return self._headers(site, user, self._window(site, user, now), now)
+            return _headers(site, limit, self._times(site, user, now), now)
 
     def begin_anew(self) -> None:
         """Forget what was counted."""
         with self._lock:
             self._windows.clear()
 
-    def _window(self, site: Site, user: str, now: float) -> _Window:
-        window = self._windows.get(user)
-        if window is None or now >= window.until:
-            window = self._windows[user] = _Window(now + site.rate_window)
-        return window
+    def _times(self, site: Site, user: str, now: float) -> Times:
+        times = self._windows.setdefault(user, collections.deque())
+        while times and times[0] + site.rate_window <= now:
+            times.popleft()
+        return times
 
-    def _headers(self, site: Site, user: str, window: _Window, now: float) -> Headers:
-        limit = _limit(site, user)
-        if not limit:
-            return []
-        headers = [
-            ("X-RateLimit-Limit", str(limit)),
-            ("X-RateLimit-Remaining", str(max(0, limit - window.used))),
-            ("X-RateLimit-Reset", str(math.ceil(window.until))),
-        ]
-        if site.retry_after_always:
-            headers.append(("Retry-After", str(_left(window, now))))
-        return headers
+
+def _headers(site: Site, limit: int, times: Times, now: float) -> Headers:
+    headers = [
+        ("X-RateLimit-Limit", str(limit)),
+        ("X-RateLimit-Remaining", str(limit - len(times))),
+        ("X-RateLimit-Reset", str(_reset(site, times, now))),
+    ]
+    if site.retry_after_always:
+        headers.append(("Retry-After", str(_left(site, times, now))))
+    return headers
 
 
 def _limit(site: Site, user: str) -> int:
     return site.rate_limit if user else site.rate_limit_guest
 
 
-def _left(window: _Window, now: float) -> int:
-    """Whole seconds to the end of a window; waiting them is enough."""
-    return max(1, math.ceil(window.until - now))
+def _reset(site: Site, times: Times, now: float) -> int:
+    """The full second after the oldest request leaves the window, since 1970."""
+    return math.floor((times[0] if times else now) + site.rate_window + 1)
+
+
+def _left(site: Site, times: Times, now: float) -> int:
+    """Whole seconds to that; within the last one it is 0."""
+    return max(0, int(_reset(site, times, now) - now))
 
 
 def _told(seconds: float) -> str:

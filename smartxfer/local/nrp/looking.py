@@ -7,9 +7,17 @@ from smartxfer.local.nrp import items
 from smartxfer.local.nrp.answers import Refusal, invalid
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.items import Half, Item
+from smartxfer.local.nrp.sharing import permission
 from smartxfer.local.nrp.views import Shown
 
-__all__ = ["denied", "guarded", "the_draft", "the_item", "the_record", "viewed"]
+__all__ = [
+    "NOT_KNOWN", "NOT_REGISTERED", "denied", "guarded", "the_draft", "the_item", "the_record", "viewed",
+]  # fmt: skip
+
+#: What is said of an id that nothing has, of one that was never published, and of one without a draft.
+NOT_KNOWN = "The persistent identifier does not exist."
+NOT_REGISTERED = "The persistent identifier is not registered."
+_NOT_FOUND = "Not found."
 
 
 def denied() -> Refusal:
@@ -17,14 +25,16 @@ def denied() -> Refusal:
     return Refusal(403, "Permission denied.")
 
 
-def the_item(call: Call, id: str) -> Item:
+def the_item(call: Call, id: str, missing: str = _NOT_FOUND) -> Item:
     """What an id stands for.
 
+    :param missing: what is said of an id that only versions share.
     :raises Refusal: 404, nothing; 410, it was deleted.
     """
     item = items.find(call.backend.database, id)
     if item is None or item.model != call.model:
-        raise Refusal(404, "The persistent identifier does not exist.")
+        shared = items.parent_of(call.backend.database, id) is not None
+        raise Refusal(404, missing if shared else NOT_KNOWN)
     if item.deleted is not None:
         raise Refusal(410, "The record has been deleted.")
     return item
@@ -35,29 +45,31 @@ def viewed(call: Call, item: Item, draft: bool) -> Shown:
     parent = items.parent_of(call.backend.database, item.parent)
     if parent is None:
         raise LookupError(item.parent)
-    return Shown(call.backend, item, draft, parent, call.who)
+    token = call.query.get("token", "")
+    return Shown(call.backend, item, draft, parent, call.who, permission(call.backend, parent, token))
 
 
-def the_draft(call: Call, id: str, missing: str = "The persistent identifier does not exist.") -> Shown:
+def the_draft(call: Call, id: str, missing: str = _NOT_FOUND) -> Shown:
     """The draft of an id, whoever asks.
 
     :param missing: what is said where there is none.
     :raises Refusal: 404, there is none.
     """
-    item = the_item(call, id)
+    item = the_item(call, id, missing)
     if item.draft is None:
         raise Refusal(404, missing)
     return viewed(call, item, True)
 
 
-def the_record(call: Call, id: str) -> Shown:
+def the_record(call: Call, id: str, missing: str = _NOT_FOUND) -> Shown:
     """The published record of an id, whoever asks.
 
+    :param missing: what is said where there is none.
     :raises Refusal: 404, there is none.
     """
-    item = the_item(call, id)
+    item = the_item(call, id, missing)
     if item.record is None:
-        raise Refusal(404, "Not found.")
+        raise Refusal(404, missing)
     return viewed(call, item, False)
 
 

@@ -14,18 +14,25 @@ __all__ = ["FILES", "RECORDS", "acceptable", "json_only", "labelled"]
 JSON, RDM = "application/json", "application/vnd.inveniordm.v1+json"
 #: What file lists and entries are answered as.
 FILES = (JSON, RDM)
-#: What records can be had as; here only the two kinds of JSON are made.
+#: What records can be had as on the real server; some of the exports are not made here.
 RECORDS = (
     JSON, "application/ld+json",
-    "application/vnd.inveniordm.v1.full+csv", "application/vnd.inveniordm.v1.simple+csv", RDM,
+    "application/vnd.inveniordm.v1.full+csv", "application/vnd.inveniordm.v1.simple+csv",
+    "application/marcxml+xml", RDM, "application/vnd.citationstyles.csl+json",
+    "application/vnd.datacite.datacite+json", "application/vnd.geo+json",
+    "application/vnd.datacite.datacite+xml",
+    'application/ld+json;profile="https://datapackage.org/profiles/2.0/datapackage.json"',
+    "application/x-dc+xml", "text/x-bibliography", "application/x-bibtex", "application/dcat+xml",
+    "application/linkset+json",
 )  # fmt: skip
 _CRATE = 'application/ld+json;profile="https://w3id.org/ro/crate/1.1"'
 
 
-def acceptable(call: Call, kinds: Sequence[str] = (JSON,)) -> str:
+def acceptable(call: Call, kinds: Sequence[str] = (JSON,), made: Sequence[str] = ()) -> str:
     """The media type of the answer.
 
     :param kinds: those that are told when none will do.
+    :param made: those that can be made besides the two kinds of JSON.
     :raises Refusal: 406, the caller wants something else.
     """
     asked = [_ranked(one) for one in call.header("accept", "*/*").split(",")]
@@ -34,6 +41,8 @@ def acceptable(call: Call, kinds: Sequence[str] = (JSON,)) -> str:
             return JSON
         if kind == RDM and RDM in kinds:
             return RDM
+        if kind in made:
+            return kind
     raise Refusal(406, "Invalid 'Accept' header. Expected one of: " + ", ".join(kinds))
 
 

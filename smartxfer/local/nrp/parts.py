@@ -18,6 +18,7 @@ from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.finding import FAILED, changeable, fail, part_sums, unlocked
 from smartxfer.local.nrp.jobs import Jobs
+from smartxfer.local.nrp.keys import TOO_LONG, longer_than_allowed
 from smartxfer.local.nrp.showing import shown
 from smartxfer.local.nrp.sums import PartSum
 
@@ -29,10 +30,12 @@ def begin(backend: Backend, entry: Entry) -> None:
 
     On local storage that is a file of the announced size, all zeros.
 
-    :raises Refusal: 400, a value is missing.
+    :raises Refusal: 400, a value is missing, or the key is too long.
     """
-    if entry.size is None:
+    if not entry.size:
         raise Refusal(400, "Multipart file transfer requires file size.")
+    if longer_than_allowed(entry.key):
+        raise Refusal(400, TOO_LONG)
     if backend.site.storage == "s3":
         entry.upload = secrets.token_hex(16)
         # Assumption: without a part size the parts are equal.

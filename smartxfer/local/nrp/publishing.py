@@ -8,12 +8,19 @@ from typing import Any, Dict, List, Optional
 
 from smartxfer.local.exchange import Answer
 from smartxfer.local.nrp import files, items, requests
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.answers import Refusal, invalid
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.drafts import FIRST, new_draft, record_answer
 from smartxfer.local.nrp.items import Half, Item
-from smartxfer.local.nrp.looking import denied, the_draft, the_record, viewed
+from smartxfer.local.nrp.looking import (
+    NOT_KNOWN,
+    NOT_REGISTERED,
+    denied,
+    the_draft,
+    the_record,
+    viewed,
+)
 from smartxfer.local.nrp.validation import missing
 from smartxfer.local.nrp.views import Shown, owner_of
 
@@ -38,8 +45,8 @@ def publish(call: Call, id: str) -> Answer:
     """Publish a draft; no body is needed."""
     backend = call.backend
     with backend.database.transaction():
-        view = the_draft(call, id, "Not found.")
-        if not view.mine or backend.site.review == "workflow":
+        view = the_draft(call, id)
+        if not view.editable or backend.site.review == "workflow":
             raise denied()
         _agreed(view)
         publishable(view)
@@ -105,7 +112,8 @@ def edit(call: Call, id: str) -> Answer:
     with backend.database.transaction():
         item = the_record_or_draft(call, id)
         view = viewed(call, item, item.draft is not None)
-        if not view.mine or (item.draft is None and backend.site.review == "workflow" and not call.superuser):
+        asked_for = item.draft is None and backend.site.review == "workflow" and not call.superuser
+        if not view.editable or asked_for:
             raise denied()
         edited(backend, item)
     return record_answer(call, viewed(call, item, True), 201)
@@ -141,7 +149,7 @@ def new_version(call: Call, id: str) -> Answer:
     with backend.database.transaction():
         item = the_item_published(call, id)
         view = viewed(call, item, False)
-        if not view.mine or (backend.site.review == "workflow" and not call.superuser):
+        if not view.editable or (backend.site.review == "workflow" and not call.superuser):
             raise denied()
         following = next_version(backend, item)
     return record_answer(call, viewed(call, following, True), 201)
@@ -152,12 +160,9 @@ def the_item_published(call: Call, id: str) -> Item:
 
     :raises Refusal: 404, it is not published or not known.
     """
-    try:
-        return the_record(call, id).item
-    except Refusal as refusal:
-        if refusal.status != 404:
-            raise
-        raise Refusal(404, "The persistent identifier does not exist.") from None
+    if items.find(call.backend.database, id) is None:
+        raise Refusal(404, "Not found." if items.parent_of(call.backend.database, id) else NOT_KNOWN)
+    return the_record(call, id, NOT_REGISTERED).item
 
 
 def next_version(backend: Backend, item: Item) -> Item:
@@ -194,17 +199,16 @@ def import_files(call: Call, id: str) -> Answer:
     backend = call.backend
     with backend.database.transaction():
         view = the_draft(call, id)
-        if not view.mine:
+        if not view.editable:
             raise denied()
         owner = owner_of(view)
         if not owner.enabled:
             raise Refusal(403, "Files are not enabled.")
         latest = _latest(items.versions(backend.database, view.item.parent))
-        if latest is None or latest.record is None or latest.id == id:
-            # Assumption: a draft without a version before it has nothing to take over.
+        if latest is None or latest.record is None:
             raise Refusal(404, "Not found.")
         if files.count(backend, owner.bucket):
-            raise Refusal(400, "Please remove all files first.")
+            raise invalid("files.enabled", "Please remove all files first.")
         files.copy(backend, latest.record.bucket, owner.bucket)
         backend.touched(owner)
         return call.json(files.listing(backend, owner), 201)

@@ -7,12 +7,12 @@ from typing import Optional
 
 from smartxfer.local.exchange import Answer
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import Refusal, json_answer
+from smartxfer.local.nrp.answers import Moved, Refusal, json_answer
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.drafts import discard, record_answer
 from smartxfer.local.nrp.items import Item
-from smartxfer.local.nrp.looking import denied, guarded, the_item, the_record, viewed
+from smartxfer.local.nrp.looking import NOT_REGISTERED, denied, guarded, the_item, the_record, viewed
 from smartxfer.local.nrp.search import page
 
 __all__ = ["delete", "latest", "latest_of", "read", "retract", "versions"]
@@ -23,11 +23,12 @@ def read(call: Call, id: str) -> Answer:
     if items.find(call.backend.database, id) is None:
         found = latest_of(call.backend, id)
         if found is not None and found.model == call.model:
-            return _moved(call, found, 302)
-    view = the_record(call, id)
-    if view.half.values["access"]["record"] != "public" and not view.mine:
+            # The token of a secret link is not carried on.
+            raise Moved(f"/api/{call.model}/{found.id}", 302, front=False)
+    view = the_record(call, id, NOT_REGISTERED)
+    if not view.readable:
         raise denied()
-    answer = record_answer(call, view)
+    answer = record_answer(call, view, linked=True)
     place = f"{call.backend.api}/{call.model}/{id}"
     answer.headers.append(("Link", f'<{place}> ; rel="linkset" ; type="application/linkset+json"'))
     return answer
@@ -38,7 +39,7 @@ def delete(call: Call, id: str) -> Answer:
     backend = call.backend
     body = call.json_body()
     with backend.database.transaction():
-        view = the_record(call, id)
+        view = the_record(call, id, NOT_REGISTERED)
         if not call.superuser:
             raise denied()
         guarded(call, view.half)
@@ -65,27 +66,34 @@ def latest_of(backend: Backend, parent: str) -> Optional[Item]:
 
 
 def latest(call: Call, id: str) -> Answer:
-    """Lead to the latest version.
+    """Lead from a published record, or from the id that versions share, to the latest version.
 
-    :raises Refusal: 404, nothing is published.
+    :raises Refusal: 404, the id itself was never published.
     """
-    found = latest_of(call.backend, the_item(call, id).parent)
+    database = call.backend.database
+    parent = id
+    if items.find(database, id) is not None or items.parent_of(database, id) is None:
+        parent = the_record(call, id, NOT_REGISTERED).parent.id
+    found = latest_of(call.backend, parent)
     if found is None:
-        raise Refusal(404, "Not found.")
-    return _moved(call, found, 301)
-
-
-def _moved(call: Call, item: Item, status: int) -> Answer:
-    place = f"{call.backend.api}/{item.model}/{item.id}"
-    text = {301: "Moved Permanently.", 302: "Found."}[status]
-    answer = json_answer({"status": status, "message": text, "location": place}, status)
+        raise Refusal(404, NOT_REGISTERED)
+    if not viewed(call, found, False).readable:
+        raise denied()
+    place = f"{call.backend.api}/{found.model}/{found.id}"
+    answer = json_answer({"status": 301, "message": "Redirecting...", "location": place}, 301)
     answer.headers.append(("Location", place))
     return answer
 
 
 def versions(call: Call, id: str) -> Answer:
     """The published versions, newest first."""
-    there = items.versions(call.backend.database, the_item(call, id).parent)
-    found = [viewed(call, item, False) for item in there if item.record is not None and item.deleted is None]
+    item = the_item(call, id)
+    half = item.record or item.draft
+    own = viewed(call, item, item.record is None)
+    if half is not None and half.values["access"]["record"] != "public" and not own.readable:
+        raise denied()
+    there = items.versions(call.backend.database, item.parent)
+    found = [viewed(call, one, False) for one in there if one.record is not None and one.deleted is None]
     found.sort(key=lambda view: -view.item.position)
-    return page(call, f"{call.backend.api}/{call.model}/{id}/versions", found, "version")
+    place = f"{call.backend.api}/{call.model}/{id}/versions"
+    return page(call, place, found, "version", size=25)

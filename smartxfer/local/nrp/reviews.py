@@ -5,7 +5,7 @@ Source: NRP protocol, sections 3 (trailing slash) and 4 (community review).
 
 from smartxfer.local.exchange import Answer
 from smartxfer.local.nrp import items, requests
-from smartxfer.local.nrp.answers import Refusal, framework, invalid
+from smartxfer.local.nrp.answers import Moved, Refusal, framework, invalid
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.communities import community
 from smartxfer.local.nrp.deciding import act, made
@@ -105,7 +105,7 @@ def answer(call: Call) -> Answer:
     if not words:
         query = call.exchange.query
         place = f"{backend.api}/requests/" + (f"?{query}" if query else "")
-        raise Refusal(308, "Permanent Redirect", headers=[("Location", place)])
+        raise Moved(place)
     if not call.user:
         raise denied()
     if words == [""]:

@@ -4,13 +4,16 @@ Source: NRP protocol, sections 1, 3, 4 and 5.
 """
 
 from typing import Callable, Dict, List, Tuple
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.nrp import (
+    access,
+    catalogue,
     communities,
     discovery,
     drafts,
+    exports,
     files,
     publishing,
     records,
@@ -18,13 +21,14 @@ from smartxfer.local.nrp import (
     search,
     workflows,
 )
-from smartxfer.local.nrp.answers import Refusal, framework, refusal_answer
+from smartxfer.local.nrp.answers import Moved, Refusal, framework, refusal_answer
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.identify import identify
 from smartxfer.local.nrp.looking import the_draft, the_record
 from smartxfer.local.nrp.negotiation import FILES, RECORDS, acceptable, json_only, labelled
 from smartxfer.local.nrp.views import owner_of
+from smartxfer.local.nrp.vocabularies import APART
 
 __all__ = ["answer"]
 
@@ -47,6 +51,8 @@ OF_RECORD: Dict[Tuple[str, ...], Methods] = {
     ("draft", "review"): {"GET": reviews.read, "PUT": reviews.ask, "DELETE": reviews.withdraw},
     ("versions",): {"GET": records.versions, "POST": publishing.new_version},
     ("versions", "latest"): {"GET": records.latest},
+    ("draft", "pids", "doi"): {"POST": access.reserve},
+    ("access", "grants"): {"GET": access.grants},
     ("requests",): {"GET": reviews.of_record},
 }
 
@@ -67,19 +73,21 @@ def answer(backend: Backend, exchange: Exchange) -> Answer:
             return found
     if call.user:
         found.headers.append(("X-User-ID", call.who.id))
-    found.headers += headers
+    if call.exchange.path.startswith("/api"):
+        found.headers += headers
     return found
 
 
 def _words(exchange: Exchange) -> List[str]:
     """The decoded segments of a path, empty ones included."""
-    return [unquote(word) for word in exchange.target.partition("?")[0].split("/")[1:]]
+    return unquote(exchange.target.partition("?")[0]).split("/")[1:]
 
 
 def _dispatch(call: Call) -> Answer:
     if call.words[0] != "api":
         return discovery.answer(call)
     words = call.words = call.words[1:]
+    _lines(call)
     first = words[0] if words else ""
     if first in call.backend.site.models:
         call.model = first
@@ -91,16 +99,40 @@ def _dispatch(call: Call) -> Answer:
         return reviews.answer(call)
     if first == "communities":
         return communities.answer(call)
-    if first == "vocabularies":
-        return discovery.vocabulary(call)
+    if first in ("vocabularies", *APART):
+        return catalogue.vocabulary(call)
+    if first == "users":
+        return catalogue.users(call)
     raise framework(404)
+
+
+def _lines(call: Call) -> None:
+    """Refuse a path that no route has, or that a route has only with fewer slashes.
+
+    :raises Refusal: 404, a line break in it; 308, to the address without empty segments.
+    """
+    words = call.words
+    if any("\n" in word for word in words):
+        raise framework(404)
+    if words[:1] == [""] and len(words) > 1:
+        words[:] = words[1:]  # Below the API itself they do not matter.
+    if words[:1] and words[0] in call.backend.site.models:
+        at = next((place for place, word in enumerate(words) if place > 1 and word == "files"), len(words))
+        # A key may have them, but not at its start; the last one is a route's own matter.
+        plain, key = words[: at + 1], words[at + 1 :]
+        if "" in plain[1:-1] or (key[:1] == [""] and len(key) > 1):
+            while key[:1] == [""]:
+                del key[0]
+            path = "/".join([word for word in plain if word] + key)
+            query = "?" + call.exchange.query if call.exchange.query else ""
+            raise Moved(f"{call.backend.api}/{quote(path, safe='/:@!$&()*+,;=~')}{query}")
 
 
 def _only(call: Call, methods: Dict[str, Callable[[Call], Answer]], kinds: Tuple[str, ...]) -> Answer:
     handler = methods.get(call.method)
     if handler is None:
         raise framework(405)
-    kind = acceptable(call, kinds)
+    kind = call.kind = acceptable(call, kinds, exports.KINDS if kinds is RECORDS else ())
     if call.method in ("POST", "PUT"):
         json_only(call, crate=True)
     return labelled(handler(call), kind)
@@ -110,6 +142,10 @@ def _records(call: Call, words: List[str]) -> Answer:
     if not words:
         return _only(call, {"GET": search.published, "POST": drafts.create}, RECORDS)
     id, rest = words[0], words[1:]
+    if rest[:2] == ["access", "links"]:
+        return access.links(call, id, rest[2:])
+    if rest == ["access", "request"]:
+        return access.request(call, id)
     for behind in (["draft"], []):
         count = len(behind)
         if rest[:count] != behind or len(rest) == count:

@@ -57,7 +57,7 @@ def published(call: Call) -> Answer:
         if item.record is None or item.deleted is not None:
             continue
         view = viewed(call, item, False)
-        if view.mine or item.record.values["access"]["record"] == "public":
+        if view.readable:
             found.setdefault(item.parent, []).append(view)
     views = [
         view
@@ -65,7 +65,7 @@ def published(call: Call) -> Answer:
         for view in (listed if every else [max(listed, key=lambda one: one.item.position)])
         if matches(view)
     ]
-    return page(call, f"{call.backend.api}/{call.model}", _ordered(views, sort), sort, facets=True)
+    return page(call, f"{call.backend.api}/{call.model}", _ordered(views, sort), sort, facets=_facets())
 
 
 def user_records(call: Call) -> Answer:
@@ -85,7 +85,7 @@ def user_records(call: Call) -> Answer:
             continue
         if wanted is None or (wanted == "true") == (item.record is not None):
             views.append(view)
-    return page(call, f"{call.backend.api}/user/{call.model}", _ordered(views, sort), sort, facets=True)
+    return page(call, f"{call.backend.api}/user/{call.model}", _ordered(views, sort), sort, facets=_facets())
 
 
 def _matcher(call: Call) -> Matcher:
@@ -123,33 +123,54 @@ def _number(call: Call, name: str, default: int) -> int:
     return value
 
 
+def _hit(view: Shown) -> Dict[str, Any]:
+    """A record as it lies in the index, which knows nothing of storage."""
+    found = shown(view)
+    for entry in found["files"].get("entries", {}).values():
+        entry.pop("storage_class", None)
+    return found
+
+
+def _facets() -> Dict[str, Any]:
+    return {name: {"buckets": [], "label": label} for name, label in _LABELS.items()}
+
+
 def page(
     call: Call,
     place: str,
     found: Sequence[Any],
     sort: str,
     *,
-    facets: bool = False,
+    facets: Optional[Dict[str, Any]] = None,
     show: Optional[Callable[[Any], Dict[str, Any]]] = None,
+    size: int = _SIZE,
+    numbered: bool = True,
 ) -> Answer:
     """An answer with one page of what was found.
 
     :param place: URL of the search.
     :param found: all of it, in order.
     :param sort: name of that order.
-    :param facets: whether there are aggregations.
+    :param facets: the aggregations, None where there are none.
     :param show: how a hit is shown; None: as a record.
+    :param size: hits of a page where the caller does not say how many.
+    :param numbered: whether the page's number is shown.
     :raises Refusal: 400, there is no such page, or it lies behind the window.
     """
-    number, size = _number(call, "page", 1), _number(call, "size", _SIZE)
-    if number * size > call.backend.site.search_window:
+    number, size = _number(call, "page", 1), _number(call, "size", size)
+    site = call.backend.site
+    most = site.page_size if call.user else site.page_size_guest
+    if most and size > most:
+        raise invalid("size", f"Page size cannot be greater than {most}.")
+    if number * size > site.search_window:
         raise Refusal(400, "Invalid querystring parameters.")
-    hits = [(show or shown)(one) for one in found[(number - 1) * size : number * size]]
+    hits = [(show or _hit)(one) for one in found[(number - 1) * size : number * size]]
     body: Dict[str, Any] = {"hits": {"hits": hits, "total": len(found)}}
-    if facets:
-        body["aggregations"] = {name: {"buckets": [], "label": label} for name, label in _LABELS.items()}
+    if facets is not None:
+        body["aggregations"] = facets
     body["sortBy"] = sort
-    body["page"] = number
+    if numbered:
+        body["page"] = number
     links = {"self": number}
     if number > 1:
         links = {"prev": number - 1, **links}

@@ -8,11 +8,11 @@ import re
 from typing import List, Tuple
 
 from smartxfer.local.exchange import Answer
-from smartxfer.local.nrp.answers import framework
+from smartxfer.local.nrp.answers import Broken, Refusal, framework
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.finding import readable
-from smartxfer.local.nrp.keys import disposition, guessed, shown_type
+from smartxfer.local.nrp.finding import denied, readable
+from smartxfer.local.nrp.keys import disposition, guessed, shown_type, unfit_for_header
 from smartxfer.local.nrp.ranges import NotSatisfiable, wanted
 from smartxfer.local.nrp.showing import STORAGE_BUCKET, storage_key
 
@@ -26,16 +26,23 @@ _TAG = re.compile(r"[!#-~]+")
 def download(call: Call, owner: Owner, key: str) -> Answer:
     """The content of a file.
 
-    :raises Refusal: 500, there is nothing to send yet.
+    :raises Refusal: 500, there is nothing to send yet, or a header has no place for the key; 403, the file
+        is not stored here, or not wholly, and the caller is not a superuser.
     """
     entry = readable(call, owner, key)
+    site = call.backend.site
+    if entry.type != "L" and not (call.superuser or (entry.type == "R" and site.remote_for_all)):
+        raise denied()
     if entry.type == "R":
         return _redirect(entry.url)
     if entry.spans is None or not entry.known:
         raise framework(500)
     kind = shown_type(key, guessed(key))
     naming = disposition(key, kind)
-    site = call.backend.site
+    if "\r" in naming:
+        raise Refusal(500, "Could not send file: Header values must not contain newline characters.")
+    if unfit_for_header(naming):
+        raise Broken
     if site.storage == "s3":
         query = {"response-content-type": kind, "response-content-disposition": naming}
         place = storage_key(entry.file_id)

@@ -10,12 +10,16 @@ from smartxfer.local.nrp import entries
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Owner
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.keys import encoded
+from smartxfer.local.nrp.keys import encoded, extension
 
-__all__ = ["STORAGE_BUCKET", "listing", "shown", "storage_key", "summary"]
+__all__ = ["STORAGE_BUCKET", "linked", "listing", "shown", "storage_key", "summary"]
 
 #: Bucket of the storage that the repository keeps its files in.
 STORAGE_BUCKET = "repository"
+
+
+#: Extensions of files that the server makes pictures of.
+_IMAGES = ("gif", "jp2", "jpeg", "jpg", "pdf", "png", "tif", "tiff")
 
 
 def storage_key(file_id: str) -> str:
@@ -32,7 +36,24 @@ def shown(backend: Backend, owner: Owner, entry: Entry) -> Dict[str, Any]:
     if entry.type == "M" and entry.status == "pending":
         del links["content"]
         links["parts"] = [_part(backend, entry, place, part) for part in range(1, entry.parts + 1)]
+    links.update(_by_kind(backend, owner, entry.key, place))
     return entries.view(entry, owner.base, links)
+
+
+def _by_kind(backend: Backend, owner: Owner, key: str, place: str) -> Dict[str, str]:
+    """Links of a file that come from its key's extension."""
+    kind = extension(key)
+    if kind == "zip":
+        return {"container": place + "/container"}
+    if kind not in _IMAGES:
+        return {}
+    iiif, name = f"{backend.api}/iiif/{'draft' if owner.draft else 'record'}:{owner.id}", encoded(key)
+    return {
+        "iiif_canvas": f"{iiif}/canvas/{name}",
+        "iiif_base": f"{iiif}:{name}",
+        "iiif_info": f"{iiif}:{name}/info.json",
+        "iiif_api": f"{iiif}:{name}/full/full/0/default.png",
+    }
 
 
 def _part(backend: Backend, entry: Entry, place: str, part: int) -> Dict[str, Any]:
@@ -59,17 +80,28 @@ def listing(backend: Backend, owner: Owner) -> Dict[str, Any]:
     if owner.enabled:
         listed = entries.in_bucket(backend.database, owner.bucket)
         found["entries"] = [shown(backend, owner, entry) for entry in listed]
-        found.update(default_preview=None, order=[])
+        found.update(default_preview=owner.preview or None, order=[])
     return found
 
 
 def summary(backend: Backend, owner: Owner) -> Dict[str, Any]:
     """The ``files`` member of a record or draft."""
+    if not owner.readable:
+        return {"enabled": owner.enabled}
     listed: List[Entry] = entries.in_bucket(backend.database, owner.bucket) if owner.enabled else []
+    preview = {"default_preview": owner.preview} if owner.preview else {}
     return {
         "enabled": owner.enabled,
+        **preview,
         "order": [],
         "count": len(listed),
         "total_bytes": sum(max(entry.size or 0, 0) for entry in listed if entry.known),
         "entries": {entry.key: entries.summary_entry(entry) for entry in listed},
     }
+
+
+def linked(backend: Backend, owner: Owner, found: Dict[str, Any]) -> None:
+    """Give the entries of a ``files`` member their links, as only a record that is read alone has them."""
+    for entry in entries.in_bucket(backend.database, owner.bucket):
+        if entry.key in found.get("entries", {}):
+            found["entries"][entry.key]["links"] = shown(backend, owner, entry)["links"]

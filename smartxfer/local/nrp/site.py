@@ -42,14 +42,18 @@ class Site(Options):
     :param auto_approve: requests of workflows, and reviews, are accepted when they are submitted.
     :param rate_limit: requests of a user within a window, 0 for any number.
     :param rate_limit_guest: requests of guests within a window, likewise.
-    :param rate_window: seconds of a window.
+    :param rate_window: seconds of a window; it moves, so that each request counts for so long.
     :param retry_after_always: every answer has ``Retry-After``, not only those with status 429.
     :param max_files: most files of a record, 0 for any number.
     :param quota: most bytes of a record, 0 for any number.
     :param max_file_size: most bytes of a file, 0 for any number.
     :param search_window: last hit that a search can show.
+    :param page_size: most hits of a page for a user, 0 for any number; more are refused.
+    :param page_size_guest: most hits of a page for a guest, likewise; Zenodo allows 25.
     :param fetch_hosts: hosts (``host`` or ``host:port``) that files may be fetched from.
     :param remote_hosts: hosts that remote files may lie at.
+    :param remote_for_all: every reader of a record is sent on to its remote files; by default a superuser
+        alone is, and others are refused.
     :param fetch_delay: seconds before a fetch begins.
     :param presigned_seconds: how long the storage's download URLs hold.
     :param part_seconds: how long its URLs of parts hold.
@@ -84,8 +88,11 @@ class Site(Options):
     quota: int = attrs.field(default=0, validator=a_count)
     max_file_size: int = attrs.field(default=0, validator=a_count)
     search_window: int = attrs.field(default=10_000, validator=a_size)
+    page_size: int = attrs.field(default=0, validator=a_count)
+    page_size_guest: int = attrs.field(default=0, validator=a_count)
     fetch_hosts: Tuple[str, ...] = attrs.field(default=(), converter=_words)
     remote_hosts: Tuple[str, ...] = attrs.field(default=(), converter=_words)
+    remote_for_all: bool = False
     fetch_delay: float = 0.0
     presigned_seconds: int = 60
     part_seconds: int = 604_800

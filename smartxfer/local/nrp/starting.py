@@ -6,12 +6,15 @@ Source: NRP protocol, sections 5 (start) and 6 (transfer types).
 from typing import Any, Callable, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
+from smartxfer.local.database import Database
 from smartxfer.local.exchange import Answer
 from smartxfer.local.nrp import entries, fetching, parts
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.answers import Refusal, framework
 from smartxfer.local.nrp.call import Call, Owner
-from smartxfer.local.nrp.checks import Errors, number, object_of, text, truth, unknown
+from smartxfer.local.nrp.checks import Errors, number, object_of, storable, text, truth, unknown
 from smartxfer.local.nrp.entries import Entry
+from smartxfer.local.nrp.finding import unlocked
+from smartxfer.local.nrp.keys import TOO_LONG, longer_than_allowed
 from smartxfer.local.nrp.showing import listing
 from smartxfer.local.nrp.site import Site
 
@@ -47,9 +50,11 @@ def start(call: Call, owner: Owner) -> Answer:
             there.add(values["key"])
             entry = _entry(backend.stamp(), owner.bucket, values)
             if entry.type == "M":
+                unlocked(call, owner)
                 parts.begin(backend, entry)
             elif entry.type == "R":
-                entry.status, entry.size = "completed", entry.size or 0
+                unlocked(call, owner)
+                _remote(database, entry)
             elif entry.type == "F":
                 fetched.append(entry)
             entries.add(database, entry)
@@ -58,6 +63,17 @@ def start(call: Call, owner: Owner) -> Answer:
     for entry in fetched:
         fetching.begin(backend, entry)
     return answer
+
+
+def _remote(database: Database, entry: Entry) -> None:
+    """Complete a file that lies elsewhere; all entries of one URL share what the first one said of it."""
+    if longer_than_allowed(entry.key):
+        raise Refusal(400, TOO_LONG)
+    size, checksum = entry.size or 0, entry.checksum
+    entry.file_id, entry.size, entry.checksum = entries.remote(
+        database, entry.url, (entry.file_id, size, checksum)
+    )
+    entry.status = "completed"
 
 
 def _entry(stamp: str, bucket: str, values: Dict[str, Any]) -> Entry:
@@ -95,11 +111,15 @@ def _announced(call: Call) -> List[Dict[str, Any]]:
     errors.check()
     found = []
     for index, values in enumerate(body):
+        if isinstance(values, dict) and "\0" in str(values.get("key", "")):
+            raise framework(500)  # The database has no place for it.
         if isinstance(values, dict):
             found.append(_file(values, errors, f"{index}.", call.backend.site))
         else:
             errors.add(f"{index}._schema", "Invalid input type.")
     errors.check()
+    if any(not storable(values.get("metadata")) for values in found):
+        raise framework(500)
     return found
 
 

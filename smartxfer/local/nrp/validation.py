@@ -6,6 +6,9 @@ Source: NRP protocol, section 4.
 import re
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.vocabularies import unknown_id
+
 __all__ = ["Errors", "accepted", "missing"]
 
 Errors = List[Dict[str, Any]]
@@ -14,42 +17,36 @@ _MISSING = "Missing data for required field."
 _UNKNOWN = "Unknown field."
 _NO_TEXT = "Not a valid string."
 _WRONG_TYPE = "Invalid input type."
-#: Members of a draft besides those that the server sets.
-_SETTABLE = ("metadata", "access", "files", "media_files", "custom_fields", "pids", "parent")
-_SET = {
-    "id", "created", "updated", "links", "revision_id", "versions", "is_published", "is_draft", "expires_at",
-    "status", "deletion_status", "internal_notes", "stats", "errors", "expanded", "ui", "$schema",
-    "tombstone", "swh", "state", "state_timestamp", "oai",
-}  # fmt: skip
 _LISTS = {
     "additional_titles", "additional_descriptions", "contributors", "dates", "formats", "funding",
-    "identifiers", "languages", "references", "related_identifiers", "rights", "sizes", "subjects",
+    "identifiers", "references", "related_identifiers", "rights", "sizes", "subjects",
 }  # fmt: skip
 _OTHERS = {"locations"}
 _TEXTS = {"publisher", "description", "version", "copyright"}
 _MANDATORY = ("creators", "publication_date", "resource_type", "title")
 _DATE = re.compile(r"\d{4}(-\d{2}(-\d{2})?)?(/\d{4}(-\d{2}(-\d{2})?)?)?")
-_ID = re.compile(r"[a-z][a-z0-9-]*")
 
 
 def accepted(body: Dict[str, Any], *, open_schema: bool) -> Tuple[Dict[str, Any], Errors]:
     """What is kept of a draft, and what was dropped.
 
+    Members that are unknown, and a document without metadata, are no error.
+
     :param body: the document as it came.
     :param open_schema: whether any metadata will do.
+    :raises Refusal: 400, the metadata names an entry that its vocabulary does not have.
     """
     errors: Errors = []
-    for name in body:
-        if name not in _SETTABLE and name not in _SET and not open_schema:
-            _add(errors, name, _UNKNOWN)
     given = body.get("metadata")
     metadata: Dict[str, Any] = {}
     if isinstance(given, dict):
         metadata = _metadata(given, errors, open_schema)
+        errors += missing({"metadata": given}, open_schema=open_schema)
     elif given is not None:
-        _add(errors, "metadata", _WRONG_TYPE)
-    if not any(error["field"] == "metadata" for error in errors):
-        errors += missing({"metadata": given or {}}, open_schema=open_schema)
+        _add(errors, "metadata._schema", _WRONG_TYPE)
+    id = None if open_schema else unknown_id(metadata)
+    if id is not None:
+        raise Refusal(400, f"Invalid value {id}.")
     errors.sort(key=lambda error: str(error["field"]))
     return {
         "metadata": metadata,
@@ -130,6 +127,8 @@ def _told(field: str, message: Optional[str], value: Any = None) -> Checked:
 
 
 def _title(value: Any, field: str) -> Checked:
+    if value is None:
+        return _told(field, "Field may not be null.")
     if not isinstance(value, str):
         return _told(field, _NO_TEXT)
     short = len(value.strip()) < 3
@@ -155,12 +154,24 @@ def _any(value: Any, field: str) -> Checked:
 
 
 def _kind(value: Any, field: str) -> Checked:
-    id = value.get("id") if isinstance(value, dict) else None
     if not isinstance(value, dict):
-        return _told(field, _WRONG_TYPE)
-    if not isinstance(id, str) or not _ID.fullmatch(id):
-        return _told(field, f"Invalid value {id}.")
-    return {"id": id}, []
+        return _told(field + "._schema", _WRONG_TYPE)
+    if not isinstance(value.get("id"), str):
+        return _told(field + ".id", _NO_TEXT if "id" in value else _MISSING)
+    return {"id": value["id"]}, []
+
+
+def _kinds(value: Any, field: str) -> Checked:
+    """Entries of a vocabulary, each by its id."""
+    if not isinstance(value, list):
+        return _told(field, "Not a valid list.")
+    found: List[Any] = []
+    errors: Errors = []
+    for index, one in enumerate(value):
+        made, complaints = _kind(one, f"{field}.{index}")
+        errors += complaints
+        found.append(made)
+    return found, errors
 
 
 def _creators(value: Any, field: str) -> Checked:
@@ -205,5 +216,6 @@ _CHECKS: Dict[str, Callable[[Any, str], Checked]] = {
     "title": _title,
     "publication_date": _date,
     "resource_type": _kind,
+    "languages": _kinds,
     "creators": _creators,
 }

@@ -14,17 +14,12 @@ from smartxfer.local.nrp.call import Owner
 from smartxfer.local.nrp.items import Half, Item, Parent
 from smartxfer.local.nrp.links import draft_links, record_links
 from smartxfer.local.nrp.people import User
+from smartxfer.local.nrp.vocabularies import title
 
 __all__ = ["Shown", "owner_of", "shown"]
 
 _NO_FILES = {"enabled": False, "order": [], "count": 0, "total_bytes": 0, "entries": {}}
 _NO_STATS = dict.fromkeys(("views", "unique_views", "downloads", "unique_downloads"), 0)
-_RESOURCE_TYPES = {
-    "dataset": "Dataset",
-    "software": "Software",
-    "publication": "Publication",
-    "other": "Other",
-}
 
 
 @attrs.frozen
@@ -36,6 +31,7 @@ class Shown:
     :param draft: whether the draft is shown.
     :param parent: what its versions share.
     :param who: who looks.
+    :param link: what a secret link permits the caller: view, preview or edit; empty without one.
     """
 
     backend: Backend
@@ -43,6 +39,7 @@ class Shown:
     draft: bool
     parent: Parent
     who: User
+    link: str = ""
 
     @property
     def half(self) -> Half:
@@ -54,15 +51,26 @@ class Shown:
 
     @property
     def mine(self) -> bool:
-        """Whether the caller may change it."""
+        """Whether it is the caller's, or the caller is a superuser."""
         return self.who.superuser or (bool(self.who.id) and self.who.id == self.parent.owner)
+
+    @property
+    def editable(self) -> bool:
+        """Whether the caller may change it: the owner, or the holder of a link for that."""
+        return self.mine or self.link == "edit"
+
+    @property
+    def readable(self) -> bool:
+        """Whether the caller may read it."""
+        if self.draft:
+            return self.editable or self.link == "preview"
+        return self.mine or bool(self.link) or self.half.values["access"]["record"] == "public"
 
 
 def owner_of(view: Shown) -> Owner:
     """A record or draft, as its files see it."""
     half = view.half
-    access = half.values["access"]
-    public = not view.draft and access["record"] == access["files"] == "public"
+    open_files = view.mine or bool(view.link) or half.values["access"]["files"] == "public"
     place = f"{view.backend.api}/{view.item.model}/{view.item.id}"
     return Owner(
         id=view.item.id,
@@ -71,8 +79,9 @@ def owner_of(view: Shown) -> Owner:
         enabled=half.values["files"]["enabled"],
         locked=not view.draft,
         base=place + ("/draft/files" if view.draft else "/files"),
-        readable=view.mine or public,
-        writable=view.mine,
+        readable=view.readable and open_files,
+        writable=view.editable,
+        preview=half.values["files"].get("default_preview") or "",
     )
 
 
@@ -100,13 +109,15 @@ def shown(view: Shown, errors: Optional[List[Dict[str, Any]]] = None) -> Dict[st
     found["pids"] = values["pids"]
     found["metadata"] = _metadata(values["metadata"])
     found["custom_fields"] = values["custom_fields"]
-    found["access"] = _access(values["access"], summary["count"])
+    count = files.count(view.backend, half.bucket) if values["files"]["enabled"] else 0
+    found["access"] = _access(values["access"], count)
     found["files"] = summary
-    found["media_files"] = copy.deepcopy(_NO_FILES)
+    found["media_files"] = copy.deepcopy(_NO_FILES) if "count" in summary else {"enabled": False}
     found["status"] = _status(view)
     if not draft:
         found["deletion_status"] = {"is_deleted": False, "status": "P"}
-    found["internal_notes"] = []
+    if view.who.superuser:
+        found["internal_notes"] = []
     if not draft:
         stats = {**_NO_STATS, "data_volume": 0.0}
         found["stats"] = {"this_version": dict(stats), "all_versions": dict(stats)}
@@ -130,9 +141,9 @@ def _parent(view: Shown) -> Dict[str, Any]:
     found: Dict[str, Any] = {
         "id": parent.id,
         "access": {
-            "grants": [],
+            **({"grants": []} if view.mine else {}),
             "owned_by": {"user": parent.owner},
-            "links": [],
+            **({"links": [{"id": link["id"]} for link in parent.links]} if view.mine else {}),
             "settings": {
                 "allow_user_requests": False,
                 "allow_guest_requests": False,
@@ -160,9 +171,10 @@ def _communities(parent: Parent) -> Dict[str, Any]:
 def _versions(view: Shown) -> Dict[str, Any]:
     there = items.versions(view.backend.database, view.item.parent)
     published = [one.position for one in there if one.record is not None and one.deleted is None]
+    latest = view.item.position == max(one.position for one in there)
     return {
         "is_latest": view.item.record is not None and view.item.position == max(published, default=0),
-        "is_latest_draft": view.item.position == max(one.position for one in there),
+        **({"is_latest_draft": latest} if view.editable else {}),
         "index": view.item.position,
     }
 
@@ -170,9 +182,11 @@ def _versions(view: Shown) -> Dict[str, Any]:
 def _metadata(metadata: Dict[str, Any]) -> Dict[str, Any]:
     kind = metadata.get("resource_type")
     if isinstance(kind, dict) and isinstance(kind.get("id"), str) and "title" not in kind:
-        id = kind["id"]
-        title = _RESOURCE_TYPES.get(id) or id.replace("-", " ").capitalize()
-        metadata["resource_type"] = {"id": id, "title": {"en": title}}
+        metadata["resource_type"] = {"id": kind["id"], "title": {"en": title("resourcetypes", kind["id"])}}
+    listed = metadata.get("languages")
+    for one in listed if isinstance(listed, list) else []:
+        if isinstance(one, dict) and isinstance(one.get("id"), str) and "title" not in one:
+            one["title"] = {"en": title("languages", one["id"])}
     return metadata
 
 

@@ -1,0 +1,84 @@
+"""Vocabularies: the words that metadata may name by their ids, with their titles.
+
+Source: NRP protocol, sections 1 and 9.
+"""
+
+from typing import Any, Dict, List, Optional, Tuple
+
+__all__ = ["APART", "PROPS", "VOCABULARIES", "title", "unknown_id"]
+
+#: Titles by id, of each vocabulary. What is not here is unknown to the server.
+VOCABULARIES: Dict[str, Dict[str, str]] = {
+    "languages": {"eng": "English", "ces": "Czech"},
+    "licenses": {"cc-by-4.0": "CC BY 4.0"},
+    "resourcetypes": {
+        "dataset": "Dataset",
+        "software": "Software",
+        "publication": "Publication",
+        "image": "Image",
+        "other": "Other",
+    },
+    "titletypes": {"subtitle": "Subtitle", "alternative-title": "Alternative title", "other": "Other"},
+    "descriptiontypes": {"abstract": "Abstract", "methods": "Methods", "other": "Other"},
+    "datetypes": {"collected": "Collected", "created": "Created", "other": "Other"},
+    "creatorsroles": {"datamanager": "Data manager", "other": "Other"},
+    "contributorsroles": {"datamanager": "Data manager", "other": "Other"},
+    "subjects": {},
+    "affiliations": {},
+}
+#: Further members of some entries.
+PROPS: Dict[str, Dict[str, Dict[str, Any]]] = {
+    "languages": {"eng": {"props": {"alpha_2": "en"}}, "ces": {"props": {"alpha_2": "cs"}}},
+    "licenses": {
+        "cc-by-4.0": {
+            "tags": ["recommended"],
+            "props": {"url": "https://creativecommons.org/licenses/by/4.0/legalcode", "scheme": "spdx"},
+        }
+    },
+}
+#: Vocabularies with a path of their own, and the order of their lists.
+APART = {"subjects": "subject", "affiliations": "name"}
+
+
+def title(name: str, id: str) -> str:
+    """Return the English title of an entry.
+
+    :param name: name of the vocabulary.
+    :param id: id of the entry.
+    """
+    return VOCABULARIES[name].get(id) or id.replace("-", " ").capitalize()
+
+
+#: Where metadata names entries: field, path inside each of its values, vocabulary.
+_NAMED: Tuple[Tuple[str, Tuple[str, ...], str], ...] = (
+    ("resource_type", (), "resourcetypes"),
+    ("languages", (), "languages"),
+    ("rights", (), "licenses"),
+    ("subjects", (), "subjects"),
+    ("additional_titles", ("type",), "titletypes"),
+    ("additional_titles", ("lang",), "languages"),
+    ("additional_descriptions", ("type",), "descriptiontypes"),
+    ("additional_descriptions", ("lang",), "languages"),
+    ("dates", ("type",), "datetypes"),
+    ("creators", ("role",), "creatorsroles"),
+    ("creators", ("affiliations",), "affiliations"),
+    ("contributors", ("role",), "contributorsroles"),
+    ("contributors", ("affiliations",), "affiliations"),
+)
+
+
+def unknown_id(metadata: Dict[str, Any]) -> Optional[str]:
+    """Return the first id in metadata that no vocabulary has, None where all are known."""
+    for field, path, name in _NAMED:
+        found: List[Any] = _flat([metadata.get(field)])
+        for step in path:
+            found = _flat([one.get(step) for one in found if isinstance(one, dict)])
+        for one in found:
+            id = one.get("id") if isinstance(one, dict) else None
+            if isinstance(id, str) and id not in VOCABULARIES[name]:
+                return id
+    return None
+
+
+def _flat(values: List[Any]) -> List[Any]:
+    return [one for value in values for one in (value if isinstance(value, list) else [value])]
