@@ -4,9 +4,11 @@ Both are plain objects that are handed in, so that a test can pass one that neve
 full.
 """
 
+import contextlib
 import os
 import random
 import shutil
+import stat
 import threading
 import time
 from pathlib import Path
@@ -63,6 +65,29 @@ class Files:
     def replace(self, source: AnyPath, target: AnyPath) -> None:
         """Rename, replacing the target in one step."""
         os.replace(str(source), str(target))
+
+    def copy_owner_and_mode(self, before: os.stat_result, fd: int) -> None:
+        """Give an open file the mode of another one and, where that is possible, its owner and group.
+
+        Permissions never widen: where the group stays another, it gets no more than others have; the set-id
+        bits are kept only with their owner.
+        """
+        if not hasattr(os, "fchmod"):
+            return  # Windows
+        now = os.fstat(fd)
+        if (now.st_uid, now.st_gid) != (before.st_uid, before.st_gid):
+            for owner in (before.st_uid, -1):
+                with contextlib.suppress(OSError):  # only the superuser gives files away
+                    os.fchown(fd, owner, before.st_gid)
+                    break
+            now = os.fstat(fd)
+        mode = stat.S_IMODE(before.st_mode)
+        if now.st_gid != before.st_gid:
+            mode &= ~0o2070 | (mode & 0o007) << 3
+        if now.st_uid != before.st_uid:
+            mode &= ~0o4000
+        with contextlib.suppress(OSError):  # a file system without modes
+            os.fchmod(fd, mode)
 
     def fsync(self, fd: int) -> None:
         """Flush a file's bytes to the disk."""

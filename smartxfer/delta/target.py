@@ -31,8 +31,9 @@ _LONGEST_STEM = 50
 class Target:
     """A file that is written in a ``with`` block.
 
-    A path gets its new content in one step when the block ends well, and keeps the mode of what was there;
-    when the block fails nothing is left.  An open file gets the bytes as they come.
+    A path gets its new content in one step when the block ends well, and keeps the mode and, where that is
+    possible, the owner of what was there; when the block fails nothing is left.  An open file gets the bytes
+    as they come.
 
     :raises UsageError: no binary file that can be written.
     :raises LocalError: the path is a directory or a device, or cannot be written.
@@ -89,20 +90,21 @@ class Target:
         if not self._path:
             return self
         try:
-            mode = os.stat(self._path).st_mode
+            before: Optional[os.stat_result] = os.stat(self._path)
         except OSError:
-            mode = 0
-        if mode and not stat.S_ISREG(mode):
+            before = None
+        if before is not None and not stat.S_ISREG(before.st_mode):
             raise LocalError(
                 f"{self._path} is not a regular file", hint="open a pipe or device and pass the open file"
             )
         folder, name = os.path.split(self._path)
         part = os.path.join(folder, f".{name[:_LONGEST_STEM]}.{secrets.token_hex(8)}.part")
         try:
-            self._fd = SYSTEM_FILES.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW)
+            mode = 0o666 if before is None else 0o600
+            self._fd = SYSTEM_FILES.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, mode)
             self._part = part
-            if mode:
-                os.chmod(part, stat.S_IMODE(mode))
+            if before is not None:
+                SYSTEM_FILES.copy_owner_and_mode(before, self._fd)
         except OSError as error:
             self._discard()
             raise local_error(error, f"write {self._path}") from None

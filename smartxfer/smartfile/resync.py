@@ -6,7 +6,6 @@ Source: SmartFile protocol, sections 7 and 9.
 import contextlib
 import logging
 import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, ContextManager, Iterator, Optional
@@ -23,13 +22,15 @@ from smartxfer.errors import (
     ServerError,
     SourceChanged,
 )
+from smartxfer.seams import SYSTEM_FILES
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.body import PartBody
+from smartxfer.transfer.device import DeviceSink, is_device
 from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.disk import local_error
+from smartxfer.transfer.disk import local_error, refuse_mount_point
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
@@ -163,16 +164,23 @@ class Resync:
 
     # -- down -------------------------------------------------------------------------------------------
 
-    def down(self, local: Path, there: Info) -> SyncResult:
-        """Bring the local file up to date with the server's."""
+    def down(self, local: Path, there: Info, follow: bool = True) -> SyncResult:
+        """Bring the local file up to date with the server's.
+
+        :param follow: bring the target of a symbolic link up to date, not the link.
+        """
         moved = _Moved()
         try:
-            with _beside(local) as place:
-                return self._down_by_delta(local, there, place, moved)
+            if local.is_symlink() and not follow:
+                raise _Plain("it is a symbolic link")
+            target = Path(os.path.realpath(str(local)))
+            with _beside(target) as place:
+                return self._down_by_delta(target, there, place, moved)
         except _USELESS as reason:
             _tell(there.path, reason)
         digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
-        wanted = downloading.describe(self._watched, there, FileSink(local), (ALGORITHM, digest))
+        sink = DeviceSink(local) if follow and is_device(local) else FileSink(local, follow=follow)
+        wanted = downloading.describe(self._watched, there, sink, (ALGORITHM, digest))
         self._operation.reporter.queue(there.path, there.size)
         lane = DownloadLane(wanted, self._operation, self._width)
         self._operation.run([lane], 1)
@@ -201,11 +209,7 @@ class Resync:
         now = local.stat()
         if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise SourceChanged(f"{local} changed while it was brought up to date")
-        try:
-            shutil.copymode(str(local), str(fresh))
-            os.replace(str(fresh), str(local))
-        except OSError as error:
-            raise local_error(error, local) from None
+        _replace(fresh, local, before)
         return moved.result(_verified(there.path, local, made, ours), "delta")
 
     # -- both -------------------------------------------------------------------------------------------
@@ -258,6 +262,20 @@ class _Moved:
 
 def _verified(name: str, path: Path, size: int, digest: str) -> FileResult:
     return FileResult(name, path, size, digest=f"{ALGORITHM}:{digest}", verified=ALGORITHM)
+
+
+def _replace(fresh: Path, local: Path, before: os.stat_result) -> None:
+    """Put the new file in the place of the old one, whose mode and owner it gets."""
+    try:
+        refuse_mount_point(local)
+        fd = SYSTEM_FILES.open(fresh, os.O_RDWR)
+        try:
+            SYSTEM_FILES.copy_owner_and_mode(before, fd)
+        finally:
+            os.close(fd)
+        SYSTEM_FILES.replace(fresh, local)
+    except OSError as error:
+        raise local_error(error, local) from None
 
 
 @contextlib.contextmanager

@@ -106,9 +106,10 @@ class SyncClient:
             there = operation.call(lambda: calls.stat(normal(remote)))
             if not there.isfile:
                 raise UsageError(f"{there.path} is a directory", hint="download_tree() takes a directory")
-            if target.is_dir():
+            inside = target.is_dir()
+            if inside:
                 target = target / safe_path(split(there.path)[1]).name
-            return self._resync(operation).down(target, there)
+            return self._resync(operation).down(target, there, follow=not inside)
 
     def upload_tree(
         self,
@@ -189,7 +190,8 @@ class SyncClient:
                     results.append(self._planned(info.path, path, size, info if path.is_file() else None))
                 else:
                     inside = resolve_inside(directory, name)
-                    results.append(_tried(functools.partial(resync.down, inside, info), info.path))
+                    step = functools.partial(resync.down, inside, info, follow=False)
+                    results.append(_tried(step, info.path))
             return settle(results)  # type: ignore[return-value]
 
     # -- inside -----------------------------------------------------------------------------------------

@@ -1,12 +1,17 @@
 """What the operating system says of the local disk, as our exceptions."""
 
 import errno
+import os
+import re
 from pathlib import Path
 from typing import Union
 
 from smartxfer.errors import DiskFull, LocalError
 
-__all__ = ["local_error"]
+__all__ = ["local_error", "refuse_mount_point"]
+
+#: Where Linux lists what is mounted where.
+_MOUNTS = "/proc/self/mountinfo"
 
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
@@ -18,4 +23,27 @@ def local_error(error: OSError, what: Union[str, Path]) -> LocalError:
     kind = DiskFull if error.errno in _FULL else LocalError
     made = kind(f"cannot write {what}: {error.strerror or error}")
     made.errno = error.errno
+    if error.errno == errno.EBUSY:
+        made.hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
     return made
+
+
+def refuse_mount_point(path: Path) -> None:
+    """Check that ``path`` is not mounted by itself, as containers do with single files.
+
+    Such a file can be written, and cannot be replaced.
+
+    :raises LocalError: it is a mount point; ``errno`` is EBUSY, as if the replacement had been tried.
+    """
+    try:
+        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
+            points = {_decoded(line.split(" ")[4]) for line in file}
+    except (OSError, IndexError):
+        return  # not Linux: the replacement itself tells
+    if os.path.realpath(str(path)) in points:
+        raise local_error(OSError(errno.EBUSY, "it is a mount point and cannot be replaced"), path)
+
+
+def _decoded(field: str) -> str:
+    """A field of the list of mounts, its octal escapes resolved."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

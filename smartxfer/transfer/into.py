@@ -58,7 +58,7 @@ def fetch_into(
         entries: List[Any] = []
         for file, relative in zip(files, distinct_paths([file.name for file in files])):
             path = resolve_inside(directory, relative)
-            download = file.describe(FileSink(path))
+            download = file.describe(FileSink(path, follow=False))
             earlier = _completed(journal, file, download.name, path)
             entries.append(earlier or _lane(file, download, path, journal, operation, width))
         operation.run([entry for entry in entries if isinstance(entry, DownloadLane)], at_once)

@@ -17,7 +17,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.transfer.digest import CRC32, Check, digest_of, quick
-from smartxfer.transfer.disk import local_error
+from smartxfer.transfer.disk import local_error, refuse_mount_point
 from smartxfer.transfer.journal import Lock, write_whole
 from smartxfer.transfer.protocols import Extent
 from smartxfer.transport.json import parse_json
@@ -38,7 +38,11 @@ _LONGEST_NAME = 255 - len(".9.part.json.tmp")
 class FileSink:
     """Writes ``path`` by way of a partial file, which a later run goes on from.
 
+    A file that is there already is replaced: the new one keeps its mode and, where that is possible, its
+    owner and group.
+
     :param path: the final name; it comes into being complete, in one step.
+    :param follow: replace the target of a symbolic link; False replaces the link itself.
     """
 
     sequential = False
@@ -47,6 +51,7 @@ class FileSink:
         self,
         path: Union[str, "os.PathLike[str]"],
         *,
+        follow: bool = True,
         files: Files = SYSTEM_FILES,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
@@ -55,8 +60,12 @@ class FileSink:
         self.check: Check = CRC32
         self._files = files
         self._clock = clock
+        self._follow = follow
         self._fd = -1
-        self._part = self._side = self.path
+        #: The path itself, or where the symbolic link leads.
+        self._target = self._part = self._side = self.path
+        #: The file that will be replaced, as it was found.
+        self._before: Optional[os.stat_result] = None
         #: Device and inode of the partial file.
         self._owned: List[int] = []
         self._size: Optional[int] = None
@@ -73,16 +82,22 @@ class FileSink:
         """Take the lock, find what an earlier run left, and check it.
 
         :raises InProgress: another process writes the same file.
-        :raises LocalError: the target is a directory or cannot be written.
+        :raises LocalError: the target is a directory or a device, or cannot be written.
         """
         if self.path.is_dir():
             raise LocalError(f"{self.path} is a directory", hint="give the name of a file")
         self._size, self._identity = size, identity
-        self._lock = Lock.of_target(self.path)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self._follow and self.path.is_symlink():
+                self._target = Path(os.path.realpath(str(self.path)))
+            self._before = self._look()
+        except OSError as error:
+            raise local_error(error, self.path) from None
+        self._lock = Lock.of_target(self._target)
+        try:
+            self._target.parent.mkdir(parents=True, exist_ok=True)
             for number in range(1, 10):
-                self._part = _beside(self.path, ".part" if number == 1 else f".{number}.part")
+                self._part = _beside(self._target, ".part" if number == 1 else f".{number}.part")
                 self._side = self._part.with_name(self._part.name + ".json")
                 if self._open():
                     self._warn_of_space()
@@ -128,8 +143,11 @@ class FileSink:
                 raise LocalError(f"{self._part} holds {there.st_size} bytes, not {self._size}")
             if _inode(os.lstat(str(self._part))) != self._owned:
                 raise LocalError(f"another file was put in the place of {self._part}")
+            self._before = self._look() or self._before
+            if self._before is not None:
+                self._files.copy_owner_and_mode(self._before, self._fd)
             self._close()
-            self._files.replace(self._part, self.path)
+            self._files.replace(self._part, self._target)
         except OSError as error:
             self._save()
             raise local_error(error, self.path) from None
@@ -150,6 +168,22 @@ class FileSink:
             self._close()
         self._unlock()
 
+    def _look(self) -> Optional[os.stat_result]:
+        """The file that will be replaced; None where the name is free, or a link is to be replaced.
+
+        :raises LocalError: something else has the name, or the file is a mount point.
+        """
+        try:
+            found = os.lstat(str(self._target))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if stat.S_ISLNK(found.st_mode) and not self._follow:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise LocalError(f"{self.path} is not a regular file", hint="pass an open file: open(path, 'wb')")
+        refuse_mount_point(self._target)
+        return found
+
     # -- the partial file -------------------------------------------------------------------------------
 
     def _open(self) -> bool:
@@ -161,7 +195,9 @@ class FileSink:
         try:
             there = os.lstat(str(self._part))
         except FileNotFoundError:
-            self._fd = self._files.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW)
+            # What replaces a private file is private from its first byte on.
+            mode = 0o666 if self._before is None else 0o600
+            self._fd = self._files.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, mode)
             self._owned = _inode(os.fstat(self._fd))
             self._save()
             return True
@@ -265,7 +301,7 @@ class FileSink:
     def _warn_of_space(self) -> None:
         if self._size is None:
             return
-        free = self._files.free_space(self.path.parent)
+        free = self._files.free_space(self._target.parent)
         needed = self._size - sum(stop - start for stop, (start, _) in self._runs.items())
         if needed > free:
             log.warning("%s needs %d bytes and %d are free", self.path, needed, free)

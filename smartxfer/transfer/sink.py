@@ -5,6 +5,7 @@ import threading
 from typing import Any, BinaryIO, Dict, Iterable, Optional, Union
 
 from smartxfer.errors import LocalError, UsageError
+from smartxfer.transfer.device import DeviceSink, is_device
 from smartxfer.transfer.digest import digest_of, new_hash
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.partial import FileSink
@@ -14,7 +15,10 @@ from smartxfer.transfer.source import is_text, path_of
 __all__ = ["FileSink", "MemorySink", "SinkLike", "StreamSink", "open_sink"]
 
 SinkLike = Union[str, "os.PathLike[str]", BinaryIO, "MemorySink", Sink]
-"""What a caller may give: a path, a directory, an open binary file, a :class:`MemorySink`."""
+"""What a caller may give: a path, a directory, an open binary file, a :class:`MemorySink`.
+
+A symbolic link is followed to its target.  Devices and named pipes are written to, not replaced.
+"""
 
 
 class MemorySink:
@@ -137,7 +141,9 @@ def open_sink(thing: Any, name: str) -> Sink:
     path = path_of(thing)
     if path is not None:
         inside = path.is_dir() or str(thing).endswith(("/", os.sep))
-        return FileSink(path / name if inside else path)
+        if not inside and is_device(path):
+            return DeviceSink(path)
+        return FileSink(path / name, follow=False) if inside else FileSink(path)
     if is_text(thing):
         raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
     if hasattr(thing, "write_at"):

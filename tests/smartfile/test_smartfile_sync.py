@@ -57,6 +57,24 @@ def test_down_by_delta(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes)
     assert os.listdir(tmp_path) == ["a.bin"]
 
 
+@pytest.mark.parametrize("small", [False, True])
+def test_down_through_a_link_keeps_the_link_and_the_mode(
+    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, small: bool
+) -> None:
+    before, after = (b"old", b"new") if small else (old, edited(old))
+    stand.site.write("/a.bin", after)
+    (tmp_path / "far").mkdir()
+    real, link = tmp_path / "far" / "real", tmp_path / "link"
+    real.write_bytes(before)
+    real.chmod(0o600)
+    link.symlink_to(real)
+    assert sync.download(link, "/a.bin").method == ("plain" if small else "delta")
+    assert link.is_symlink()
+    assert real.read_bytes() == after
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert os.listdir(tmp_path / "far") == ["real"]
+
+
 def test_a_new_file_is_moved_whole(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
     local = tmp_path / "a.bin"
     local.write_bytes(old)

@@ -1,0 +1,156 @@
+"""Targets that are written to in order and not replaced: pipes, terminals, devices, open descriptors."""
+
+import errno
+import os
+import re
+import select
+import stat
+import time
+from pathlib import Path
+from typing import Any, Dict, Iterable, Optional, Union
+
+from smartxfer.errors import LocalError
+from smartxfer.transfer.disk import local_error
+from smartxfer.transfer.protocols import Extent
+from smartxfer.transport import attempt
+
+__all__ = ["DeviceSink", "is_device"]
+
+#: Names of this process's open descriptors.
+_DESCRIPTOR = re.compile(r"/(?:dev|proc/self)/fd/([0-9]{1,9})\Z")
+_STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
+#: Seconds to wait for the reader of a named pipe.
+_READER_WAIT = 1.0
+_TICK = 0.1
+_BLOCK = 1024 * 1024
+
+
+def is_device(path: Path) -> bool:
+    """Tell whether ``path`` is a device, a pipe or an open descriptor rather than a file to replace."""
+    if os.name == "nt":
+        return False
+    if _descriptor(path) is not None:
+        return True
+    try:
+        mode = os.stat(str(path)).st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _descriptor(path: Path) -> Optional[int]:
+    match = _DESCRIPTOR.match(str(path))
+    return int(match[1]) if match else _STANDARD.get(str(path))
+
+
+class DeviceSink:
+    """Writes in order to a device, a named pipe or an open descriptor that a path names.
+
+    :param path: of the device; it is opened when the download begins.
+    """
+
+    sequential = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        #: True where bytes can be written again from the start.
+        self.rewindable = False
+        self._fd = -1
+        self._at = self._start = 0
+
+    def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
+        """Open it.
+
+        :raises LocalError: it cannot be opened; nothing reads from the named pipe.
+        """
+        try:
+            self._fd = self._opened()
+            found = os.fstat(self._fd)
+            self.rewindable = stat.S_ISBLK(found.st_mode) or stat.S_ISREG(found.st_mode)
+            self._start = os.lseek(self._fd, 0, os.SEEK_CUR) if self.rewindable else 0
+        except OSError as error:
+            self.leave()
+            raise local_error(error, self.path) from None
+        return []
+
+    def _opened(self) -> int:
+        number = _descriptor(self.path)
+        if number is not None:
+            return os.dup(number)
+        ends_at = time.monotonic() + _READER_WAIT
+        while True:
+            try:
+                # Without O_NONBLOCK a pipe that nothing reads from would block for ever.
+                return os.open(str(self.path), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+            if time.monotonic() >= ends_at:
+                raise LocalError(
+                    f"nothing reads from {self.path}", hint="start the reader of the pipe first"
+                )
+            time.sleep(_TICK / 2)
+
+    def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
+        """Append the bytes.
+
+        :raises LocalError: they are not the next ones, or the device does not take them.
+        """
+        if offset != self._at:
+            raise LocalError(f"{self.path} is at byte {self._at} and cannot take byte {offset}")
+        view = memoryview(data)
+        try:
+            while view:
+                self._wait()
+                try:
+                    view = view[os.write(self._fd, view[:_BLOCK]) :]
+                except BlockingIOError:
+                    continue
+        except OSError as error:
+            raise local_error(error, self.path) from None
+        self._at += len(data)
+
+    def _wait(self) -> None:
+        """Wait until bytes can be written: a slow reader is not a stalled server.
+
+        :raises SmartxferError: the call was cancelled meanwhile.
+        """
+        now = attempt.current()
+        if now is not None:
+            guarded, now.guarded = now.guarded, False
+        while not select.select([], [self._fd], [], _TICK)[1]:
+            if now is not None and now.verdict is not None:
+                raise now.verdict
+        if now is not None:
+            now.guarded = guarded
+
+    def restart(self) -> None:
+        """Go back to the first byte.
+
+        :raises LocalError: bytes were written, and the device does not take them back.
+        """
+        if self._at and not self.rewindable:
+            raise LocalError(
+                f"the object must come again from its start, and {self.path} cannot take bytes back",
+                hint="download to a file",
+            )
+        if self._at:
+            os.lseek(self._fd, self._start, os.SEEK_SET)
+        self._at = 0
+
+    def digest(self, algorithm: str) -> str:
+        """Refuse: what was written is not read back.
+
+        :raises LocalError: always.
+        """
+        raise LocalError(f"the checksum cannot be checked: {self.path} cannot be read back")
+
+    def commit(self) -> None:
+        """Close it."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Close it; what was written stays."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1

@@ -1,0 +1,310 @@
+"""Explicit file names: the mode and owner of what is replaced, links, devices, pipes, mount points."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any, Callable, List
+
+import pytest
+from rawserver import RawServer, answering, ranged
+
+from smartxfer import delta
+from smartxfer.errors import LocalError
+from smartxfer.seams import SYSTEM_FILES, Files
+from smartxfer.transfer.device import DeviceSink
+from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.sink import open_sink
+
+DATA = b"0123456789"
+ID = {"object": 1}
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+needs_root = pytest.mark.skipif(not ROOT, reason="gives files away")
+
+
+def fetch(sink: Any, data: bytes = DATA) -> None:
+    """Write ``data`` as a download does."""
+    sink.begin(len(data), ID)
+    sink.write_at(data, 0)
+    sink.commit()
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(os.stat(str(path)).st_mode)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o755, 0o640, 0o444, 0o4755])
+def test_the_mode_of_a_replaced_file_is_kept(tmp_path: Path, mode: int) -> None:
+    target = tmp_path / "out"
+    target.write_bytes(b"old")
+    target.chmod(mode)
+    fetch(open_sink(target, "name"))
+    assert target.read_bytes() == DATA
+    assert mode_of(target) == mode
+
+
+def test_a_new_file_has_the_mode_of_the_umask(tmp_path: Path) -> None:
+    fetch(open_sink(tmp_path / "out", "name"))
+    (tmp_path / "plain").write_bytes(b"")
+    assert mode_of(tmp_path / "out") == mode_of(tmp_path / "plain")
+
+
+def test_what_replaces_a_private_file_is_private_from_its_first_byte(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.write_bytes(b"old")
+    target.chmod(0o600)
+    sink = FileSink(target)
+    sink.begin(len(DATA), ID)
+    assert mode_of(tmp_path / "out.part") == 0o600
+    target.unlink()
+    sink.write_at(DATA, 0)
+    sink.commit()
+    assert mode_of(target) == 0o600
+
+
+@needs_root
+def test_the_owner_and_group_of_a_replaced_file_are_kept(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.write_bytes(b"old")
+    os.chown(str(target), 12345, 23456)
+    target.chmod(0o6750)
+    fetch(open_sink(target, "name"))
+    found = target.stat()
+    assert (found.st_uid, found.st_gid, mode_of(target)) == (12345, 23456, 0o6750)
+
+
+@needs_root
+@pytest.mark.parametrize(("mode", "kept"), [(0o640, 0o600), (0o755, 0o755), (0o6755, 0o755), (0o664, 0o644)])
+def test_permissions_do_not_widen_where_the_owner_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, kept: int
+) -> None:
+    target = tmp_path / "out"
+    target.write_bytes(b"old")
+    os.chown(str(target), 12345, 23456)
+    target.chmod(mode)
+
+    def refuse(*args: Any) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchown", refuse)
+    fetch(open_sink(target, "name"))
+    assert target.read_bytes() == DATA
+    assert mode_of(target) == kept
+
+
+def test_a_delta_keeps_the_mode_and_owner(tmp_path: Path) -> None:
+    if not delta.available():
+        pytest.skip("needs librsync")
+    basis, change, target = tmp_path / "basis", tmp_path / "change", tmp_path / "target"
+    basis.write_bytes(b"old" * 1000)
+    (tmp_path / "new").write_bytes(b"new" * 1000)
+    delta.signature(basis, tmp_path / "signature")
+    delta.delta(tmp_path / "signature", tmp_path / "new", change)
+    target.write_bytes(b"before")
+    target.chmod(0o640)
+    if ROOT:
+        os.chown(str(target), 12345, 23456)
+    before = target.stat()
+    delta.patch(basis, change, target)
+    found = target.stat()
+    assert target.read_bytes() == b"new" * 1000
+    assert (found.st_mode, found.st_uid, found.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+
+
+# -- links ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_a_link_is_followed_to_its_target(tmp_path: Path, relative: bool) -> None:
+    (tmp_path / "far").mkdir()
+    real, link = tmp_path / "far" / "real", tmp_path / "link"
+    real.write_bytes(b"old")
+    real.chmod(0o600)
+    link.symlink_to("far/real" if relative else real)
+    sink = open_sink(link, "name")
+    fetch(sink)
+    assert link.is_symlink()
+    assert real.read_bytes() == DATA
+    assert mode_of(real) == 0o600
+    assert sink.path == link  # type: ignore[attr-defined]
+    assert sorted(path.name for path in (tmp_path / "far").iterdir()) == ["real"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["far", "link"]
+
+
+def test_a_link_that_leads_to_nothing_yet(tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    fetch(open_sink(link, "name"))
+    assert link.is_symlink()
+    assert (tmp_path / "real").read_bytes() == DATA
+
+
+def test_links_in_a_circle(tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(LocalError):
+        open_sink(tmp_path / "a", "name").begin(10, ID)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+def test_a_link_under_a_name_of_the_server_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    (tmp_path / "in" / "name").symlink_to(precious)
+    fetch(open_sink(tmp_path / "in", "name"))
+    assert precious.read_bytes() == b"precious"
+    assert not (tmp_path / "in" / "name").is_symlink()
+
+
+# -- devices and pipes ---------------------------------------------------------------------------------
+
+
+def reader_of(path: Path, found: List[bytes]) -> threading.Thread:
+    def read() -> None:
+        with open(path, "rb") as file:
+            found.append(file.read())
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_named_pipe_is_written_to(tmp_path: Path, engine: Callable[..., Any], linked: bool) -> None:
+    pipe = target = tmp_path / "pipe"
+    os.mkfifo(str(pipe))
+    if linked:
+        target = tmp_path / "link"
+        target.symlink_to("pipe")
+    data = os.urandom(300_000)
+    found: List[bytes] = []
+    thread = reader_of(pipe, found)
+    with RawServer(answering(ranged(data))) as server:
+        described = {"size": len(data), "step": 100_000, "digest": ("md5", hashlib.md5(data).hexdigest())}
+        result = engine(server.url).download(open_sink(target, "name"), **described)
+    thread.join(30)
+    assert found == [data]
+    assert result.path == target
+    assert stat.S_ISFIFO(os.stat(str(pipe)).st_mode)
+    assert not list(tmp_path.glob("*.part*"))
+
+
+def test_a_pipe_that_nothing_reads_from(tmp_path: Path) -> None:
+    os.mkfifo(str(tmp_path / "pipe"))
+    with pytest.raises(LocalError, match="nothing reads from") as caught:
+        open_sink(tmp_path / "pipe", "name").begin(10, ID)
+    assert "reader" in caught.value.hint
+
+
+def test_a_slow_reader_is_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(str(pipe))
+    reading = os.open(str(pipe), os.O_RDONLY | os.O_NONBLOCK)
+    sink = open_sink(pipe, "name")
+    sink.begin(None, ID)
+    data = os.urandom(1 << 20)
+    thread = threading.Thread(target=sink.write_at, args=(data, 0))
+    thread.start()
+    os.set_blocking(reading, True)
+    got = b""
+    while len(got) < len(data):
+        got += os.read(reading, 50_000)
+    thread.join(30)
+    sink.commit()
+    os.close(reading)
+    assert got == data
+
+
+def test_the_null_device_takes_everything_and_stays() -> None:
+    sink = open_sink("/dev/null", "name")
+    assert isinstance(sink, DeviceSink)
+    fetch(sink)
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+
+
+def test_an_open_descriptor_is_appended_to(tmp_path: Path) -> None:
+    """As with ``smartxfer ... /dev/fd/3 3>>log``."""
+    log = tmp_path / "log"
+    log.write_bytes(b"before ")
+    with log.open("ab") as file:
+        fetch(open_sink(f"/dev/fd/{file.fileno()}", "name"))
+        fetch(open_sink(f"/proc/self/fd/{file.fileno()}", "name"))
+    assert log.read_bytes() == b"before " + DATA + DATA
+
+
+def test_a_device_in_the_way_is_refused_and_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(str(tmp_path / "pipe"))
+    with pytest.raises(LocalError, match="not a regular file"):
+        FileSink(tmp_path / "pipe").begin(10, ID)
+    with pytest.raises(LocalError, match="not a regular file"):
+        open_sink(tmp_path, "pipe").begin(10, ID)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+@needs_root
+def test_a_device_node_is_not_replaced(tmp_path: Path) -> None:
+    node = tmp_path / "null"
+    try:
+        os.mknod(str(node), stat.S_IFCHR | 0o666, os.makedev(1, 3))
+        os.close(os.open(str(node), os.O_WRONLY))
+    except PermissionError:
+        pytest.skip("device nodes cannot be made or used here")
+    fetch(open_sink(node, "name"))
+    assert stat.S_ISCHR(node.stat().st_mode)
+
+
+# -- mount points --------------------------------------------------------------------------------------
+
+_MOUNTED = """
+import subprocess, sys
+from pathlib import Path
+from smartxfer.errors import LocalError
+from smartxfer.transfer.sink import open_sink
+source, target = Path(sys.argv[1]), Path(sys.argv[2])
+subprocess.run(["mount", "--bind", str(source), str(target)], check=True)
+try:
+    open_sink(target, "name").begin(10, {})
+except LocalError as error:
+    print("refused", error.errno, error.hint)
+print(sorted(path.name for path in target.parent.iterdir()))
+"""
+
+
+def test_a_mounted_file_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    source, target = tmp_path / "source", tmp_path / "in" / "a b"
+    source.write_bytes(b"old")
+    target.write_bytes(b"")
+    command = ["unshare", "-m", sys.executable, "-c", _MOUNTED, str(source), str(target)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        pytest.skip("needs unshare")
+    if "unshare" in done.stderr or "CalledProcessError" in done.stderr:
+        pytest.skip("nothing can be mounted here")
+    hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
+    assert done.stdout.splitlines() == [f"refused {errno.EBUSY} {hint}", "['a b']"], done.stderr
+
+
+def test_a_replacement_that_the_system_refuses_as_busy_has_a_hint(tmp_path: Path) -> None:
+    class Busy(Files):
+        def replace(self, source: Any, target: Any) -> None:
+            if not str(target).endswith(".json"):
+                raise OSError(errno.EBUSY, "Device or resource busy")
+            SYSTEM_FILES.replace(source, target)
+
+    sink = FileSink(tmp_path / "out", files=Busy())
+    sink.begin(len(DATA), ID)
+    sink.write_at(DATA, 0)
+    with pytest.raises(LocalError, match="busy") as caught:
+        sink.commit()
+    assert "mount its directory" in caught.value.hint
+    sink.leave()
+    assert list(FileSink(tmp_path / "out").begin(len(DATA), ID)) == [(0, len(DATA))]
