@@ -16,7 +16,11 @@ from jetstream_stage import MIB, Stage, again, noise, on, until
 pytestmark = pytest.mark.slow
 
 DATA = noise(8 * MIB)
-FILES = {f"/run/{number}.bin": DATA[number * MIB : (number + 1) * MIB] for number in range(8)}
+#: A small file first, then what would take minutes at the rate of these tests.
+FILES = {"/run/0.bin": noise(1024, 2)}
+FILES.update({f"/run/{number}.bin": DATA[number * MIB : (number + 1) * MIB] for number in range(1, 8)})
+#: Bytes per second of the transfer until a test ends the wait for it.
+SLOW = 64 << 10
 
 #: What users write; the exit code is that of an interrupted program.
 _PROGRAM = """
@@ -43,7 +47,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 @pytest.fixture
 def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    server.site.configure(rate=8 * MIB)
+    server.site.configure(rate=SLOW)
     with again(server, tmp_path) as stage:
         yield stage
     server.site.configure(rate=0)
@@ -99,14 +103,21 @@ def _empty(stage: Stage) -> None:
 
 @_ENDS
 def test_f23_while_it_waits(stage: Stage, program: Callable[..., Process], end: Any) -> None:
-    """The transfer goes on alone, and a re-run waits for that one: broken by a second transfer."""
+    """The transfer continues alone, and a re-run waits for that one: broken by a second transfer.
+
+    The transfer is under way until the re-run has found it: one that is complete by then is sent again.
+    """
     _empty(stage)
     before = len(stage.held("transfers")), len(stage.held("manifests"))
     process = program("/run")
     until(lambda: stage.peer.files() or process.poll() is not None, "the first file")
     end(process)
     assert 0 < len(stage.peer.files()) < len(FILES)
-    id = _finish(program("/run"))
+    again = program("/run")
+    # Only a re-run asks for a transfer by its id.
+    until(lambda: stage.count(on("send.getTransfer")) or again.poll() is not None, "the look at the transfer")
+    stage.site.configure(rate=0)
+    id = _finish(again)
     assert [int(id)] == stage.held("transfers")[before[0] :]
     assert len(stage.held("manifests")) == before[1] + 1
     assert {path: stage.peer.read(path) for path in stage.peer.files()} == FILES
@@ -124,6 +135,7 @@ def test_f23_then_suspended(stage: Stage, program: Callable[..., Process], end: 
     with stage.client() as other:
         [transfer] = other.send.getTransfers()[before:]
         other.send.suspendTransfer(transfer)
+    stage.site.configure(rate=0)
     assert _finish(program("/run")) == transfer.transfer_id
     assert {path: stage.peer.read(path) for path in stage.peer.files()} == FILES
 
