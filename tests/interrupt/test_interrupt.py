@@ -154,36 +154,58 @@ def test_ctrl_c_in_a_download(server: LocalServer, large: Path, tmp_path: Path) 
     assert digest(into / "large.bin") == digest(large)
 
 
-def test_kill_at_random_points_of_an_upload(server: LocalServer, large: Path, tmp_path: Path) -> None:
-    chance = random.Random(11)
-    server.fault("filesender", CHUNKS, "rate 60M", times=None)
-    for _ in range(20):
-        os.utime(large)  # another request: it does not go on with the one before
+#: Points at which a client is killed: seeds of so many tests, and points of each.
+SEEDS, POINTS = range(4), 5
+#: Bytes that a client still has to move when it is killed.
+LEFT = 16 * MIB
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_kill_at_random_points_of_an_upload(server: LocalServer, large: Path, tmp_path: Path, seed: int) -> None:
+    chance = random.Random(11 + seed)
+    for _ in range(POINTS):
+        os.utime(large)  # another request: it does not continue the one before
         done = acknowledged(server)
+        server.fault("filesender", CHUNKS, "rate 60M", times=None)
+        # The last chunks are not taken: the upload cannot be complete before it is killed.
+        server.fault("filesender", CHUNKS, "stall", times=None, after=SIZE // CHUNK - 4)
         process = start(server, "up", str(large))
-        point = done + chance.randrange(0, SIZE - 8 * CHUNK, CHUNK)
+        point = done + chance.randrange(0, SIZE - LEFT, CHUNK)
         until(lambda point=point: acknowledged(server) >= point, process)  # type: ignore[misc]
         process.kill()
         process.communicate(timeout=60)
+        server.clear_faults()
         token, _ = finish(start(server, "up", str(large)))
         assert fetched_digest(server, token, tmp_path / "got") == digest(large)
 
 
-def test_kill_at_random_points_of_a_download(server: LocalServer, large: Path, tmp_path: Path) -> None:
-    token = uploaded(server, large)
-    chance = random.Random(13)
-    server.fault("filesender", BYTES, "rate 60M", times=None)
-    for number in range(20):
+def written(part: Path) -> int:
+    """Bytes of a partial file on the disk; 0 before it is made and after it got its final name."""
+    try:
+        return part.stat().st_blocks * 512
+    except FileNotFoundError:
+        return 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_kill_at_random_points_of_a_download(
+    server: LocalServer, large: Path, tmp_path: Path, seed: int
+) -> None:
+    token, wanted = uploaded(server, large), digest(large)
+    chance = random.Random(13 + seed)
+    for number in range(POINTS):
         into = tmp_path / f"got-{number}"
-        part = into / "large.bin.part"
+        target, part = into / "large.bin", into / "large.bin.part"
+        # What is left at the last point takes a second: the download is not complete before it is killed.
+        server.fault("filesender", BYTES, "rate 16M", times=None)
         process = start(server, "down", token, str(into))
-        point = chance.randrange(0, SIZE - 16 * MIB)
-        until(lambda: part.exists() and part.stat().st_blocks * 512 >= point, process)
+        point = chance.randrange(0, SIZE - LEFT)
+        until(lambda part=part, point=point: written(part) >= point, process)  # type: ignore[misc]
         process.kill()
         process.communicate(timeout=60)
-        target = into / "large.bin"
-        assert not target.exists() or digest(target) == digest(large)
+        assert not target.exists()
+        server.clear_faults()
         finish(start(server, "down", token, str(into)))
         assert [path.name for path in into.iterdir()] == ["large.bin"]
-        assert digest(target) == digest(large)
+        assert digest(target) == wanted
         target.unlink()
