@@ -23,7 +23,7 @@ FLOORS = (
     ("credentials",),
     ("structures",),
     ("transport",),
-    ("seams", "options"),
+    ("seams", "options", "system_text"),
     ("errors",),
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -8,7 +8,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
-from smartxfer.transport import attempt
+from smartxfer.transport import attempt, certificates
 from smartxfer.transport.connection import watch
 from smartxfer.transport.origin import Origin
 from smartxfer.transport.retry import RetryPolicy
@@ -79,6 +79,7 @@ class Route:
     :param verify: True, False, or the path of a CA bundle.
     :param cert: path of a client certificate, or (certificate, key).
     :param proxies: as requests takes them; None reads the environment (NO_PROXY included).
+    :raises ConfigError: a file that ``verify`` or ``cert`` names cannot be used.
     """
 
     def __init__(
@@ -87,23 +88,74 @@ class Route:
         cert: Union[str, Tuple[str, str], None],
         proxies: Optional[Dict[str, str]],
     ) -> None:
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-        self.verify = bundle if verify is True and bundle else verify
-        self.cert = cert
         self._given = proxies
         self._known: Dict[Origin, Dict[str, str]] = {}
+        #: Files that were checked, with the content that they had then.
+        self._checked: Dict[Any, Any] = {}
+        self._source = "verify="
+        if verify is True:
+            for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+                if os.environ.get(name):
+                    verify, self._source = os.environ[name], name
+                    break
+        self.verify = verify if isinstance(verify, bool) else certificates.path_text(verify, self._source)
+        self.cert = None if cert is None else certificates.cert_paths(cert, "cert=")
+        if self._source == "verify=":
+            self._check(self.verify, self._source)
+        self._check_cert(self.cert, "cert=")
 
     def settings(self, origin: Origin) -> Dict[str, Any]:
-        """Keywords for ``Session.send``."""
+        """Keywords for ``Session.send``.
+
+        :raises ConfigError: the origin needs a certificate, and a file of them cannot be used.
+        """
         if origin not in self._known:
             found = self._given
             if found is None:
                 found = get_environ_proxies(str(origin))
             self._known[origin] = dict(found)
+        if origin.scheme == "https":
+            self._check(self.verify, self._source)
+            self._check_cert(self.cert, "cert=")
         return {"verify": self.verify, "cert": self.cert, "proxies": self._known[origin]}
 
     def over(self, session: requests.Session, url: str) -> Dict[str, Any]:
-        """Keywords for the ``send`` of a caller's session: its settings hold where ours were left alone."""
+        """Keywords for the ``send`` of a caller's session: its settings hold where ours were left alone.
+
+        :raises ConfigError: the URL needs a certificate, and a file of them cannot be used.
+        """
         verify = None if self.verify is True else self.verify
         given = dict(self._given or {})
-        return dict(session.merge_environment_settings(url, given, True, verify, self.cert))
+        found = dict(session.merge_environment_settings(url, given, True, verify, self.cert))
+        if url.lower().startswith("https:"):
+            source = self._source if verify is not None else "session.verify or REQUESTS_CA_BUNDLE"
+            self._check(found.get("verify"), source)
+            self._check_cert(found.get("cert"), "cert=" if self.cert is not None else "session.cert")
+        return found
+
+    def _check(self, verify: Any, source: str) -> None:
+        if isinstance(verify, (str, os.PathLike)) and self._is_new((verify,)):
+            certificates.check_bundle(os.fspath(verify), source)
+            self._checked[(verify,)] = _state((verify,))
+
+    def _check_cert(self, cert: Any, source: str) -> None:
+        if cert is None:
+            return
+        pair = (cert,) if isinstance(cert, (str, os.PathLike)) else tuple(certificates.cert_paths(cert, source))
+        if self._is_new(pair):
+            certificates.check_client_certificate(cert, source)
+            self._checked[pair] = _state(pair)
+
+    def _is_new(self, paths: Tuple[Any, ...]) -> bool:
+        """Return True for files that were not checked yet, or have changed since."""
+        state = _state(paths)
+        return state is None or self._checked.get(paths) != state
+
+
+def _state(paths: Tuple[Any, ...]) -> Any:
+    """Size and time of change of each file; None where one is missing."""
+    try:
+        found = [os.stat(path) for path in paths]
+    except (OSError, ValueError):
+        return None
+    return [(state.st_size, state.st_mtime_ns) for state in found]

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import multiprocessing
-from typing import Any, Callable, Iterator
+import warnings
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 from rawserver import Peer, RawServer, Request, answering, scripted, status
@@ -9,6 +10,10 @@ from rawserver import Peer, RawServer, Request, answering, scripted, status
 from smartxfer.errors import ServerError
 from smartxfer.transport import Attempt, Call, Origin, RetryPolicy, Wire
 from smartxfer.transport.session import Route, make_session
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
+    import trustme
 
 MakeWire = Callable[..., Wire]
 POLICY = RetryPolicy(attempts=3, backoff=0.001)
@@ -55,37 +60,52 @@ def test_bytes_are_sent_again_in_full() -> None:
 # -- the way to an origin ------------------------------------------------------------------------------
 
 
-def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def pems(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, str]:
+    """Files that exist, by the names of their uses: Route refuses others."""
+    authority, directory = trustme.CA(), tmp_path_factory.mktemp("pems")
+    for name in ("ca", "mine", "ours", "theirs"):
+        authority.cert_pem.write_to_path(str(directory / f"{name}.pem"))
+    for name in ("our-cert", "their-cert"):
+        pem = authority.issue_cert("me@example.org").private_key_and_cert_chain_pem
+        pem.write_to_path(str(directory / f"{name}.pem"))
+    return {path.stem: str(path) for path in directory.iterdir()}
+
+
+def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch, pems: Dict[str, str]) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("NO_PROXY", "inside.example,127.0.0.0/8")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", pems["ca"])
     route = Route(True, None, None)
     outside = Origin.of("https://outside.example")
     assert route.settings(outside)["proxies"]["https"] == "http://proxy:1"
-    assert route.settings(outside)["verify"] == "/ca.pem"
+    assert route.settings(outside)["verify"] == pems["ca"]
     assert route.settings(Origin.of("https://inside.example"))["proxies"] == {}
     assert route.settings(Origin.of("https://127.0.0.1:8443"))["proxies"] == {}
     monkeypatch.setenv("HTTPS_PROXY", "http://other:2")
     assert route.settings(outside)["proxies"]["https"] == "http://proxy:1"
 
 
-def test_arguments_stand_above_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arguments_stand_above_the_environment(
+    monkeypatch: pytest.MonkeyPatch, pems: Dict[str, str]
+) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/ca.pem")
-    route = Route(False, ("c", "k"), {})
-    assert route.settings(Origin.of("https://h")) == {"verify": False, "cert": ("c", "k"), "proxies": {}}
-    assert Route("/mine.pem", None, {}).verify == "/mine.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", pems["ca"])
+    pair = (pems["our-cert"], pems["our-cert"])
+    route = Route(False, pair, {})
+    assert route.settings(Origin.of("https://h")) == {"verify": False, "cert": pair, "proxies": {}}
+    assert Route(pems["mine"], None, {}).verify == pems["mine"]
 
 
-def test_a_given_sessions_settings_hold_where_ours_were_left_alone() -> None:
+def test_a_given_sessions_settings_hold_where_ours_were_left_alone(pems: Dict[str, str]) -> None:
     with make_session(POLICY, 1) as session:
-        session.verify, session.cert = "/theirs.pem", "/theirs.cert"
+        session.verify, session.cert = pems["theirs"], pems["their-cert"]
         session.proxies = {"http": "http://theirs"}
         found = Route(True, None, None).over(session, "http://h")
-        assert (found["verify"], found["cert"]) == ("/theirs.pem", "/theirs.cert")
+        assert (found["verify"], found["cert"]) == (pems["theirs"], pems["their-cert"])
         assert found["proxies"]["http"] == "http://theirs"
-        found = Route("/ours.pem", "/ours.cert", {"http": "http://ours"}).over(session, "http://h")
-        assert (found["verify"], found["cert"]) == ("/ours.pem", "/ours.cert")
+        found = Route(pems["ours"], pems["our-cert"], {"http": "http://ours"}).over(session, "http://h")
+        assert (found["verify"], found["cert"]) == (pems["ours"], pems["our-cert"])
         assert found["proxies"]["http"] == "http://ours"
         assert session.proxies == {"http": "http://theirs"}
 

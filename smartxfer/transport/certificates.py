@@ -1,0 +1,107 @@
+"""Check the files that TLS is set up with before a request needs them.
+
+requests reports a missing file as a failed connection, which would be retried and might have had an effect.
+"""
+
+import os
+import ssl
+from typing import Any
+
+from smartxfer.errors import ConfigError
+from smartxfer.system_text import expanded
+
+__all__ = ["cert_paths", "check_bundle", "check_client_certificate", "path_text"]
+
+
+class _Encrypted(Exception):
+    """A key needs a passphrase: whether it fits is left to the connection."""
+
+
+def check_bundle(path: str, source: str) -> None:
+    """Check that a file of trusted certificates exists and contains some.
+
+    :param path: file, or a directory as OpenSSL's ``c_rehash`` makes it.
+    :param source: the argument or variable that names it.
+    :raises ConfigError: it does not exist, cannot be read, or contains no certificate.
+    """
+    if os.path.isdir(path):
+        return
+    hint = f"correct {source}, or leave it out to use the bundle of the package certifi"
+    _load(
+        lambda context: context.load_verify_locations(cafile=path),
+        f"{source}: the CA bundle {path!r}",
+        "contains no certificate in PEM format",
+        hint,
+    )
+
+
+def cert_paths(cert: Any, source: str) -> Any:
+    """Return a client certificate as requests takes it: one path, or paths of certificate and key.
+
+    :raises ConfigError: it is something else.
+    """
+    if isinstance(cert, (str, os.PathLike)):
+        return path_text(cert, source)
+    if not isinstance(cert, (tuple, list)) or len(cert) != 2:
+        raise ConfigError(
+            f"{source} is a path or a (certificate, key) pair of paths, not {type(cert).__name__}",
+            hint="cert=('client.pem', 'client.key')",
+        )
+    return tuple(path_text(path, source) for path in cert)
+
+
+def check_client_certificate(cert: Any, source: str) -> None:
+    """Check that a client certificate and its key exist and belong together.
+
+    :param cert: one path, or paths of certificate and key.
+    :param source: the argument that names it.
+    :raises ConfigError: a file does not exist or cannot be read, or the two do not match.
+    """
+    paths = (cert,) if isinstance(cert, (str, os.PathLike)) else tuple(cert)
+    hint = f"correct the paths in {source}"
+    for path, what in zip(paths, ("client certificate", "key of the client certificate")):
+        if not os.path.isfile(path):
+            raise ConfigError(f"{source}: the {what} {os.fspath(path)!r} does not exist", hint=hint)
+
+    def passphrase() -> str:
+        raise _Encrypted
+
+    _load(
+        lambda context: context.load_cert_chain(paths[0], paths[-1], passphrase),
+        f"{source}: the client certificate {os.fspath(paths[0])!r}",
+        "is not a certificate in PEM format with the key that belongs to it",
+        hint,
+    )
+
+
+def path_text(path: Any, source: str) -> str:
+    """Return the path of a file as text that OpenSSL can open.
+
+    :raises ConfigError: it is empty, or not a path.
+    """
+    try:
+        text = str(expanded(path))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{source}: {getattr(error, 'summary', error)}") from None
+    if not os.fspath(path):
+        raise ConfigError(f"{source} is an empty path", hint=f"give {source} a path, or leave it out")
+    return text
+
+
+def _load(step: Any, what: str, damaged: str, hint: str) -> None:
+    """Have OpenSSL read a file, with its failure as a ConfigError."""
+    try:
+        step(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except _Encrypted:
+        return
+    except FileNotFoundError:
+        problem = "does not exist"
+    except ssl.SSLError:
+        problem = damaged
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or type(error).__name__}"
+    except ValueError as error:
+        problem = f"cannot be used: {error}"
+    else:
+        return
+    raise ConfigError(f"{what} {problem}", hint=hint)
