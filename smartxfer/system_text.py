@@ -10,7 +10,7 @@ from typing import Any, Optional
 
 from smartxfer.errors import UsageError
 
-__all__ = ["expanded", "home_directory", "system_path", "unicode_text"]
+__all__ = ["expanded", "home_directory", "system_path", "unicode_text", "user_directory"]
 
 
 def unicode_text(text: str) -> str:
@@ -60,3 +60,18 @@ def home_directory() -> Optional[Path]:
     """Return the user's home directory; None without HOME and without an entry in the password database."""
     found = os.path.expanduser("~")
     return Path(found) if os.path.isabs(found) else None
+
+
+def user_directory(kind: str) -> Optional[Path]:
+    """Return the user's directory for smartxfer's files of a kind; None where the home directory is unknown.
+
+    :param kind: ``"config"`` or ``"state"``.
+    """
+    import platformdirs
+
+    find = {"config": platformdirs.user_config_dir, "state": platformdirs.user_state_dir}[kind]
+    try:
+        found = find("smartxfer", appauthor=False)
+    except RuntimeError:  # newer versions raise it, older ones return "~/..." as it is
+        return None
+    return None if found.startswith("~") else Path(found)

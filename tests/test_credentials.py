@@ -170,13 +170,19 @@ def test_a_named_profile_must_exist(profiles: Path) -> None:
     assert look().get("username") is None
 
 
-def test_a_malformed_file_of_profiles_is_named_without_its_content(profiles: Path) -> None:
+def test_a_malformed_file_of_profiles_is_named_without_its_content(
+    profiles: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error where a profile of it is named, else a warning: another place may have the values."""
     profiles.write_text(f"api_key = {KEY}\n")
     with pytest.raises(ConfigError) as caught:
-        look()
+        look(profile="work")
     assert str(profiles) in str(caught.value)
     assert KEY not in str(caught.value)
     assert caught.value.__cause__ is None
+    assert look(environ={"DEPOT_KEY": "other"}).get("api_key") == "other"
+    assert str(profiles) in caplog.text
+    assert KEY not in caplog.text
 
 
 # -- netrc -----------------------------------------------------------------------------------------------
@@ -343,11 +349,22 @@ def test_the_keyring_is_not_asked_without_a_user(monkeypatch: pytest.MonkeyPatch
     assert ring.asked == []
 
 
-def test_a_locked_keyring_is_only_a_place_that_was_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_keyring_is_only_a_place_that_was_looked_at(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setitem(sys.modules, "keyring", Ring(locked=True))
     found = look({"base_url": SITE, "username": "ann"})
     assert found.get("api_key") is None
     assert found.places[-1].startswith("keyring")
+    assert "keyring (smartxfer:fs.example.org) is ignored: KeyringError" in caplog.text
+
+
+def test_without_users_the_keyring_is_asked_for_the_name_of_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    ring = Ring()
+    monkeypatch.setitem(sys.modules, "keyring", ring)
+    service = names(fields={"base_url": (), "token": ()}, netrc={"token": "password"})
+    assert look({"base_url": SITE}, service=service).get("token") is None
+    assert ring.asked == [("smartxfer:fs.example.org", "token")]
 
 
 def test_without_the_package_there_is_no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:

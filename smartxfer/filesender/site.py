@@ -4,21 +4,18 @@ Source: FileSender protocol, sections 1, 3 and 4.
 """
 
 import configparser
-import logging
 import re
-from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import ConfigError, UsageError
+from smartxfer.system_text import home_directory
 from smartxfer.transport import Origin
 from smartxfer.transport.origin import is_loopback
 
 __all__ = ["Address", "SiteConfig", "ini_values", "parse_base_url", "parse_config", "token_of"]
-
-log = logging.getLogger("smartxfer.filesender")
 
 #: The groups of a token are for the site to judge; this tells one from a name or a sentence.
 _TOKEN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){4,5}\Z", re.IGNORECASE)
@@ -150,16 +147,21 @@ def _value(kind: str, text: str) -> Any:
 def ini_values() -> Mapping[str, str]:
     """The base URL and credentials of ``~/.filesender/filesender.py.ini``, the file that sites offer.
 
+    :raises ConfigError: the home directory is unknown.
+    :raises OSError: the file cannot be read.
+    :raises configparser.Error: it is malformed.
+
     Source: FileSender protocol, section 3.
     """
-    path = Path("~/.filesender/filesender.py.ini").expanduser()
+    home = home_directory()
+    if home is None:
+        raise ConfigError("no home directory", hint="set HOME")
+    path = home / ".filesender" / "filesender.py.ini"
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        read = parser.read(str(path), encoding="utf-8")
-    except (configparser.Error, UnicodeDecodeError, OSError) as error:
-        log.warning("%s cannot be read: %s", path, type(error).__name__)
-        return {}
-    if not read:
+        with path.open(encoding="utf-8-sig") as file:
+            parser.read_file(file)
+    except FileNotFoundError:
         return {}
     values = {
         "base_url": parser.get("system", "base_url", fallback=""),

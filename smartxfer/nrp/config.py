@@ -12,6 +12,7 @@ import attrs
 
 from smartxfer.credentials import ServiceNames
 from smartxfer.errors import ConfigError, UsageError
+from smartxfer.system_text import expanded
 from smartxfer.transport import Origin
 
 __all__ = ["Entry", "config_path_of", "find_entry", "names_of"]
@@ -37,7 +38,7 @@ class Entry:
 def config_path_of(path: PathLike = None) -> Path:
     """Where the configuration is: as given, by NRP_CMD_CONFIG_PATH, or ``~/.nrp/invenio-config.json``."""
     given = path or os.environ.get("NRP_CMD_CONFIG_PATH")
-    return Path(given).expanduser() if given else Path("~").expanduser() / ".nrp" / "invenio-config.json"
+    return expanded(given) if given else expanded("~") / ".nrp" / "invenio-config.json"
 
 
 def find_entry(
@@ -92,19 +93,22 @@ def names_of(alias: Optional[str] = None, path: PathLike = None, url: Optional[s
         netrc={"token": "password"},
         secrets=frozenset({"token"}),
         own_file=own_file,
+        own_named=bool(alias is not None or path is not None or os.environ.get("NRP_CMD_CONFIG_PATH")),
         own_place=f"{config_path_of(path)}" + (f" (alias {alias!r})" if alias is not None else ""),
         clean_url=lambda text: str(Origin.of(text.strip())),
     )
 
 
 def _read(path: Path, named: bool) -> Dict[str, Any]:
+    if str(path).startswith("~"):
+        raise ConfigError(f"{path} cannot be read: no home directory", hint="set HOME")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         if named:
             raise ConfigError(f"there is no configuration {path}") from None
         return {}
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
     if not text.strip():
         return {}

@@ -41,6 +41,7 @@ class BasicClient(SmartFileClient):
         netrc={"key": "login", "password": "password"},
         secrets=frozenset({"key", "password"}),
         defaults={"base_url": DEFAULT_URL},
+        also_known=frozenset({"client_token", "client_secret", "access_token", "access_secret"}),
     )
 
     def __init__(

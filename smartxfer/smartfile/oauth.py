@@ -56,6 +56,7 @@ class OAuthClient(SmartFileClient):
         },
         secrets=frozenset({"client_token", "client_secret", "access_token", "access_secret"}),
         defaults={"base_url": DEFAULT_URL},
+        also_known=frozenset({"key", "password"}),
     )
 
     def __init__(

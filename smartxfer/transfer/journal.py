@@ -9,8 +9,9 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, Iterator, Mapping, Optional
 
-from smartxfer.errors import InProgress
+from smartxfer.errors import InProgress, LocalError
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
+from smartxfer.system_text import expanded, user_directory
 from smartxfer.transfer.protocols import Storage
 from smartxfer.transport.json import parse_json
 
@@ -25,13 +26,15 @@ _EXPIRES = 21 * 24 * 3600
 
 
 def state_directory() -> Path:
-    """SMARTXFER_STATE_DIR, or the platform's directory for such things."""
-    given = os.environ.get("SMARTXFER_STATE_DIR")
-    if given:
-        return Path(given).expanduser()
-    import platformdirs
+    """SMARTXFER_STATE_DIR, or the platform's directory for such things.
 
-    return Path(platformdirs.user_state_dir("smartxfer", appauthor=False))
+    :raises LocalError: the home directory is unknown.
+    """
+    given = os.environ.get("SMARTXFER_STATE_DIR")
+    found = expanded(given) if given else user_directory("state")
+    if found is None:
+        raise LocalError("no home directory for the state of transfers", hint="set SMARTXFER_STATE_DIR")
+    return found
 
 
 def write_whole(path: Path, text: str, files: Files = SYSTEM_FILES) -> None:
@@ -59,8 +62,8 @@ class Lock:
         self._held: Any = None
         import filelock
 
-        directory = state_directory() / "locks"
         try:
+            directory = state_directory() / "locks"
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             held = filelock.FileLock(str(directory / f"{name}.lock"), thread_local=False)
             held.acquire(timeout=0)

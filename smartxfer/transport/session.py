@@ -141,7 +141,8 @@ class Route:
     def _check_cert(self, cert: Any, source: str) -> None:
         if cert is None:
             return
-        pair = (cert,) if isinstance(cert, (str, os.PathLike)) else tuple(certificates.cert_paths(cert, source))
+        single = isinstance(cert, (str, os.PathLike))
+        pair = (cert,) if single else tuple(certificates.cert_paths(cert, source))
         if self._is_new(pair):
             certificates.check_client_certificate(cert, source)
             self._checked[pair] = _state(pair)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import doctest
-import logging
 from pathlib import Path
 from typing import Any, Optional
 
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender import site
+from smartxfer.filesender import FileSenderClient, site
 from smartxfer.filesender.models import Recipient
 from smartxfer.filesender.site import SiteConfig, ini_values, parse_base_url, parse_config, token_of
 
@@ -226,7 +225,7 @@ def test_a_file_that_says_nothing_gives_nothing(ini: Path, content: Optional[byt
 @pytest.mark.parametrize("content", [b"apikey = hunter2\n", b"\xff\xfe", b"[user]\nusername = a\nusername = b\n"])
 def test_a_malformed_file_is_passed_over(ini: Path, content: bytes, caplog: pytest.LogCaptureFixture) -> None:
     ini.write_bytes(content)
-    with caplog.at_level(logging.WARNING, logger="smartxfer.filesender"):
-        assert ini_values() == {}
-    assert str(ini) in caplog.text
+    with FileSenderClient.from_environment() as client:
+        assert [source for _, _, source in client.explain_credentials()] == ["not found"] * 3
+    assert "~/.filesender/filesender.py.ini is ignored" in caplog.text
     assert "hunter2" not in caplog.text

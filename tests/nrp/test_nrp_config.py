@@ -103,10 +103,25 @@ def test_an_alias_that_is_not_known_is_told_with_those_that_are(config: Path) ->
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"repositories": {"a": 1}}', "\udce9"])
-def test_a_file_that_is_none(config: Path, text: str) -> None:
+def test_a_file_that_is_none(
+    config: Path, text: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error where something in it is named, else a warning: another place may have the values."""
     config.write_bytes(text.encode("utf-8", "surrogateescape"))
+    for named in ({"alias": "demo"}, {"config_path": config}):
+        with pytest.raises(ConfigError, match=r"invenio-config\.json"):
+            found(**named)
+    monkeypatch.setenv("NRP_TOKEN", "environment-token")
+    assert values_of("https://a.example") == ("https://a.example", "environment-token")
+    assert f"{config} is ignored" in caplog.text
+    monkeypatch.setenv("NRP_CMD_CONFIG_PATH", str(config))
     with pytest.raises(ConfigError, match=r"invenio-config\.json"):
         found()
+
+
+def test_a_file_of_windows_has_a_mark_at_its_start(config: Path) -> None:
+    config.write_bytes(b"\xef\xbb\xbf" + config.read_bytes())
+    assert values_of() == ("https://repo.example", "demo-token")
 
 
 def test_an_empty_file_or_none_is_no_error(config: Path) -> None:

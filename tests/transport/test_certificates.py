@@ -37,7 +37,7 @@ def files(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> Di
         made.private_key_pem.write_to_path(str(directory / f"{name}.key"))
     (directory / "empty.pem").write_bytes(b"")
     (directory / "text.pem").write_text("<html>not a certificate</html>")
-    names = "ca.pem one.pem one.key two.pem two.key empty.pem text.pem missing.pem".split()
+    names = ["ca.pem", "one.pem", "one.key", "two.pem", "two.key", "empty.pem", "text.pem", "missing.pem"]
     return {name: str(directory / name) for name in names}
 
 
