@@ -6,6 +6,8 @@ Source: NRP / Invenio protocol, sections 1 and 2.
 import os
 from typing import Any, Mapping, Optional, Union
 
+import attrs
+
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.config import names_of
@@ -94,7 +96,9 @@ class RepositoryClient(TransferClient):
     def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
         url = f"{self._calls.api}/{path}"
         if method in ("GET", "DELETE"):
-            return self._calls.describe(method, url, params=params)
+            call = self._calls.describe(method, url, params=params)
+            packed = method == "GET" and path.rstrip("/").endswith("files-archive")
+            return attrs.evolve(call, archive="zip") if packed else call
         return self._calls.describe(method, url, json=dict(params))
 
     @property

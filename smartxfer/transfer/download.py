@@ -6,7 +6,13 @@ from typing import Any, Callable, ContextManager, Deque, Dict, Iterable, Optiona
 
 import attrs
 
-from smartxfer.errors import ChecksumMismatch, CommunicationError, SizeMismatch, Truncated
+from smartxfer.errors import (
+    ChecksumMismatch,
+    CommunicationError,
+    IntegrityError,
+    SizeMismatch,
+    Truncated,
+)
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.lane import Lane, Task
 from smartxfer.transfer.operation import Operation
@@ -14,6 +20,7 @@ from smartxfer.transfer.plan import gaps
 from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.ranges import Incoming
 from smartxfer.transfer.result import FileResult
+from smartxfer.transport.archive import ArchiveCheck
 
 __all__ = ["Download", "DownloadLane"]
 
@@ -32,6 +39,7 @@ class Download:
     :param doubt: asks the service for (algorithm, hex) of an object that an earlier run began to fetch, where
         its identity alone does not tell an older state of it from the newer one.
     :param note: told when the file stands under its final name.
+    :param archive: returns a new check of an archive's own end, which is fed all bytes in order.
     """
 
     name: str
@@ -44,6 +52,7 @@ class Download:
     digest: Optional[Tuple[str, str]] = None
     doubt: Optional[Callable[[], Tuple[str, str]]] = None
     note: Callable[[], None] = lambda: None
+    archive: Optional[Callable[[], ArchiveCheck]] = None
 
 
 class _Again(Exception):
@@ -81,6 +90,7 @@ class DownloadLane(Lane):
         self._digest: Optional[str] = None
         #: The promised digest, reckoned as bytes come in order: not every stream can be read back.
         self._running: Any = None
+        self._archive: Optional[ArchiveCheck] = None
         self._started = operation.clock.monotonic()
         self._seconds = 0.0
 
@@ -164,10 +174,13 @@ class DownloadLane(Lane):
     def _hash_anew(self) -> None:
         if self._download.sink.sequential and self._download.digest is not None:
             self._running = new_hash(self._download.digest[0])
+        if self._download.archive is not None:
+            self._archive = self._download.archive()
 
     def _restart(self) -> None:
         self._download.sink.restart()
         self._hash_anew()
+        self._size = self._download.size
         done, self._done, self._resumed = self._done, 0, 0
         self._operation.reporter.move(self._download.name, -done, "retrying")
         self._cut([])
@@ -230,13 +243,15 @@ class DownloadLane(Lane):
                 self._download.sink.write_at(data, piece.at)
                 if self._running is not None:
                     self._running.update(data)
+                if self._archive is not None:
+                    self._checked(self._archive.feed, data)
                 self._moved(piece, len(data))
-        if stop is not None and piece.at < stop:
-            raise Truncated(
-                f"{self._download.name}: the body ended at byte {piece.at} of {stop}",
-                got=piece.at,
-                expected=stop,
-            )
+            if stop is not None and piece.at < stop:
+                raise Truncated(
+                    f"{self._download.name}: the body ended at byte {piece.at} of {stop}",
+                    got=piece.at,
+                    expected=stop,
+                )
 
     def _moved(self, piece: _Piece, count: int) -> None:
         piece.at += count
@@ -245,6 +260,8 @@ class DownloadLane(Lane):
         self._operation.reporter.move(self._download.name, count)
 
     def _finish(self) -> None:
+        if self._archive is not None:
+            self._checked(self._archive.finish)
         promised = self._download.digest
         if promised is None and self._resumed and self._download.doubt is not None:
             promised = self._download.doubt()
@@ -252,11 +269,7 @@ class DownloadLane(Lane):
             algorithm, expected = promised
             actual = self._reckoned(algorithm)
             if actual != expected.lower():
-                if not self._fetched_twice and getattr(self._download.sink, "rewindable", True):
-                    self._fetched_twice = True
-                    raise _Again(ranged=True)
-                if self._fetched_twice:
-                    self._download.sink.restart()  # nothing of it is worth going on from
+                self._fetch_twice()
                 raise ChecksumMismatch(
                     f"{self._download.name}: {algorithm} is {actual}, the server promised {expected}",
                     algorithm=algorithm,
@@ -267,6 +280,26 @@ class DownloadLane(Lane):
         self._download.sink.commit()
         self._download.note()
         self._operation.reporter.end(self._download.name, "done")
+
+    def _checked(self, step: Callable[..., None], *args: Any) -> None:
+        """Do one step of an archive's check.
+
+        :raises Truncated: the archive is cut short, the second time.
+        :raises IntegrityError: the archive is damaged or lacks files, the second time.
+        """
+        try:
+            step(*args)
+        except (Truncated, IntegrityError):
+            self._fetch_twice()
+            raise
+
+    def _fetch_twice(self) -> None:
+        """Fetch the wrong bytes again, once; after that, keep nothing of them."""
+        if not self._fetched_twice and getattr(self._download.sink, "rewindable", True):
+            self._fetched_twice = True
+            raise _Again(ranged=True)
+        if self._fetched_twice:
+            self._download.sink.restart()
 
     def _reckoned(self, algorithm: str) -> str:
         if self._running is not None:

@@ -13,6 +13,7 @@ from smartxfer.errors import CommunicationError, DecodeError, HTTPError, Smartxf
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport import attempt as attempts
 from smartxfer.transport.answer import MAX_ANSWER, Answer, is_plain, unpacked
+from smartxfer.transport.archive import ArchiveCheck, new_check
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.origin import Origin, without_query
@@ -40,6 +41,7 @@ class Call:
     :param follow_307: a 307 or 308 is followed with method and body, as presigned storage means it.
     :param patience: most seconds to wait for the answer, where the client has more.
     :param decode: False hands a JSON answer on undecoded, because it is somebody's file.
+    :param archive: ``"zip"`` or ``"tar"``, which the answer holds; its end is checked when it is read.
     """
 
     method: str
@@ -52,6 +54,7 @@ class Call:
     follow_307: bool = False
     patience: Optional[float] = None
     decode: bool = True
+    archive: Optional[str] = None
 
     @property
     def what(self) -> str:
@@ -134,7 +137,8 @@ class Wire:
                     empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
                     plain = not call.decode or not (empty or _is_json(kind))
                     if response.status_code < 400 and plain:
-                        return StreamedAnswer(self, call.what, response)
+                        check = None if call.archive is None else new_check(call.archive, call.what)
+                        return StreamedAnswer(self, call.what, response, check)
                     with contextlib.closing(response):
                         answer = self._checked(self._read(response, call), response, call)
                         return answer.json() if answer.content else None
@@ -272,15 +276,21 @@ class Wire:
 
 
 class StreamedAnswer(io.RawIOBase):
-    """A body that is read as it arrives; close it, or use it in a ``with`` block."""
+    """A body that is read as it arrives; close it, or use it in a ``with`` block.
 
-    def __init__(self, wire: Wire, what: str, response: requests.Response) -> None:
+    :param check: of an archive, whose end is checked when all bytes have been read.
+    """
+
+    def __init__(
+        self, wire: Wire, what: str, response: requests.Response, check: Optional[ArchiveCheck] = None
+    ) -> None:
         super().__init__()
         self.status = response.status_code
         self.headers = response.headers
         #: Bytes that the server promises, or None.
         self.length = _length(response)
         self._wire, self._what, self._response = wire, what, response
+        self._check = check
 
     def readable(self) -> bool:
         """It is."""
@@ -289,12 +299,18 @@ class StreamedAnswer(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """Some bytes, as soon as there are any.
 
-        :raises Truncated: the body ended early.
+        :raises Truncated: the body ended early, or an archive did.
+        :raises IntegrityError: an archive is damaged.
         """
         if self.closed:
             raise ValueError("the answer is closed")
         data = self._wire.guarded(self._what, self._response.raw.read1, len(buffer), False)
         buffer[: len(data)] = data
+        if self._check is not None and len(buffer):
+            if data:
+                self._check.feed(data)
+            else:
+                self._check.finish()
         return len(data)
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from smartxfer.filesender import Transfer
 from smartxfer.transfer import MemorySink
 
 FETCH = "GET /download.php"
-FILES = {"notes.txt": b"ACGT" * 25, "run1/a.bin": os.urandom(200_000), "run1/Žluť.txt": b"", "z.txt": b"z"}
+FILES = {"notes.txt": b"ACGT" * 25, "run1/a.bin": os.urandom(200_000), "run1/Žluť.txt": b"y", "z.txt": b"z"}
 
 
 @pytest.fixture
