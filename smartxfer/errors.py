@@ -17,8 +17,8 @@ __all__ = [
     "RangeMismatch", "RateLimited", "ReadTimeout", "RedirectRefused", "ReviewRequired",
     "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged", "Stalled", "StorageError",
     "StuckPending", "TLSError", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge",
-    "TransferRefused", "Truncated", "UnsafeName", "Unsupported", "UploadFailed", "UsageError",
-    "WaitTimeout", "WrongPassword",
+    "TransferRefused", "Truncated", "UnexpectedAnswer", "UnsafeName", "Unsupported", "UploadFailed",
+    "UsageError", "WaitTimeout", "WrongPassword",
 ]  # fmt: skip
 
 
@@ -168,6 +168,16 @@ class HTTPError(CommunicationError):
     retry_after: Optional[float] = None
     details: Any = None
     errors: Sequence[Any] = ()
+
+
+class UnexpectedAnswer(HTTPError, DecodeError):
+    """An answer that the protocol does not document as success, though its status is below 400.
+
+    Another 2xx, a 3xx, an interim 1xx, a page of a proxy, or a body where none was expected.  What the
+    request was to change counts as not done.
+    """
+
+    hint = "check that the base URL is the service's own, and that no proxy answers in its place"
 
 
 class ClientError(HTTPError):

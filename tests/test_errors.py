@@ -36,6 +36,7 @@ TREE: Dict[str, Any] = {
     "RedirectRefused": ("CommunicationError", OSError),
     "OutcomeUnknown": ("CommunicationError", OSError),
     "HTTPError": ("CommunicationError", OSError),
+    "UnexpectedAnswer": ("HTTPError", OSError),
     "ClientError": ("HTTPError", OSError),
     "BadRequest": ("ClientError", OSError),
     "LimitExceeded": ("ClientError", OSError),

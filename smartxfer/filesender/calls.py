@@ -16,7 +16,8 @@ from smartxfer.structures import to_wire
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.upload import Body
-from smartxfer.transport import Answer, Call, Wire
+from smartxfer.transport import Answer, Call, Success, Wire
+from smartxfer.transport import Body as Kind
 from smartxfer.transport.deleting import delete
 from smartxfer.transport.json import json_body
 
@@ -24,6 +25,7 @@ __all__ = ["Calls"]
 
 _JSON = {"Content-Type": "application/json"}
 _BYTES = "application/octet-stream"
+_PAGE = Success({200}, Kind.ANY)
 
 Params = Sequence[Tuple[str, str]]
 
@@ -91,13 +93,15 @@ class Calls:
     def config_script(self) -> str:
         """The site's public configuration; empty where it has none."""
         try:
-            return self.wire.fetch(Call("GET", f"{self.base}/filesender-config.js.php")).text
+            return self.wire.fetch(
+                Call("GET", f"{self.base}/filesender-config.js.php", success=_PAGE)
+            ).text
         except NotFound:
             return ""
 
     def guest_page(self, vid: str) -> Answer:
         """The page on which a guest's session begins."""
-        call = Call("GET", f"{self.base}/", params=[("s", "upload"), ("vid", vid)])
+        call = Call("GET", f"{self.base}/", params=[("s", "upload"), ("vid", vid)], success=_PAGE)
         return self.wire.fetch(call)
 
     # -- transfers --------------------------------------------------------------------------------------
@@ -213,7 +217,8 @@ class Calls:
         :raises NotFound: the token is wrong, expired or closed.
         :raises AuthError: the page wants a login, and there is no user to ask as.
         """
-        call = Call("GET", f"{self.base}/", params=[("s", "download"), ("token", token)])
+        params = [("s", "download"), ("token", token)]
+        call = Call("GET", f"{self.base}/", params=params, success=_PAGE)
         page = self.wire.fetch(call).text
         try:
             files = parse_download_page(page)

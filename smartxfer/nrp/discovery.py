@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
 from smartxfer.errors import ClientError, DecodeError, HTTPError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.record_models import Model, ModelLinks, RepositoryInfo, RepositoryLinks
+from smartxfer.transport import Body, Success
 
 __all__ = ["INVENIO_JSON", "discover", "drafts_of", "is_zenodo", "path_of", "records_of"]
 
@@ -22,6 +23,7 @@ _GENERATOR = re.compile(r"<meta\b[^>]*\bname=[\"']generator[\"'][^>]*>", re.IGNO
 _CONTENT = re.compile(r"\bcontent=[\"']InvenioRDM\s*v?([0-9][0-9A-Za-z.]*)?", re.IGNORECASE)
 #: From this version on InvenioRDM knows fetched, remote and multipart files.
 _TRANSFERS_SINCE = 13
+_PAGE = Success({200}, Body.ANY)
 
 
 def discover(calls: Calls, base_url: str) -> RepositoryInfo:
@@ -84,7 +86,8 @@ def _plain_model(api: str, base: str) -> Model:
 def _version(calls: Calls, base: str) -> Optional[str]:
     """The version on the home page: a text; None where it says none."""
     try:
-        page = calls.get(f"{base}/", sign=None, headers={"Accept": "text/html"}).text
+        headers = {"Accept": "text/html"}
+        page = calls.get(f"{base}/", sign=None, headers=headers, success=_PAGE).text
     except (HTTPError, DecodeError) as error:
         log.debug("%s has no home page: %s", base, error)
         return None

@@ -18,6 +18,7 @@ from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import Answer, Call, Origin
 from smartxfer.transport.origin import without_query
+from smartxfer.transport.stored import STORED
 
 __all__ = ["PartSender", "digests_of", "etag_of"]
 
@@ -94,7 +95,8 @@ class PartSender:
         try:
             # The address is signed, and fails with a second kind of authentication.
             proof = base64.b64encode(ours.digest()).decode("ascii")
-            answer = self._files.calls.make(Call("PUT", url, headers={"Content-MD5": proof}, body=body))
+            call = Call("PUT", url, headers={"Content-MD5": proof}, body=body, success=STORED)
+            answer = self._files.calls.make(call)
         except HTTPError as error:
             self._renew(part, url, error)
             raise

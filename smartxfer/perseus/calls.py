@@ -13,7 +13,7 @@ from smartxfer.errors import DecodeError, UsageError
 from smartxfer.perseus.models import File
 from smartxfer.seams import Clock
 from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Call, Wire
+from smartxfer.transport import Answer, Body, Call, Success, Wire
 from smartxfer.transport.deleting import delete
 from smartxfer.transport.wire import Sign
 
@@ -21,6 +21,8 @@ __all__ = ["Calls"]
 
 #: Most ids or hashes in one question.
 _MOST = 200
+#: A client accepts each of these for a deleted record, with a body or without.
+_DELETED = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
 
 
 @attrs.frozen
@@ -92,7 +94,7 @@ class Calls:
 
     def delete(self, id: str) -> None:
         """Delete a record; one that is gone after a repeat is no error."""
-        delete(self.make, self.describe("DELETE", f"file/{segment(id)}"))
+        delete(self.make, self.describe("DELETE", f"file/{segment(id)}", success=_DELETED))
 
 
 def segment(id: Any) -> str:

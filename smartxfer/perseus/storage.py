@@ -8,6 +8,7 @@ from typing import Union
 from smartxfer.errors import RedirectRefused
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import Call, Origin, Wire, without_query
+from smartxfer.transport.stored import STORED
 
 __all__ = ["put"]
 
@@ -24,4 +25,4 @@ def put(wire: Wire, url: str, body: Union[Body, bytes]) -> None:
     """
     if wire.origin.scheme == "https" and Origin.of(url).scheme != "https":
         raise RedirectRefused(f"the content is to go to {without_query(url)}: from https to http")
-    wire.once(Call("PUT", url, headers=_TYPE, body=body, follow_307=True))
+    wire.once(Call("PUT", url, headers=_TYPE, body=body, follow_307=True, success=STORED))

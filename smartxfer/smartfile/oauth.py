@@ -13,9 +13,12 @@ from smartxfer.credentials import ServiceNames
 from smartxfer.errors import DecodeError, UsageError
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.raw import DEFAULT_URL
-from smartxfer.transport import Call, redact
+from smartxfer.transport import Body, Call, Success, redact
 
 __all__ = ["OAuthClient", "OAuthToken"]
+
+#: A token comes as a form.
+_TOKEN = Success({200}, Body.NO_PAGE)
 
 
 class OAuthToken(NamedTuple):
@@ -129,7 +132,7 @@ class OAuthClient(SmartFileClient):
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             return self._signed(request, owner, **options)
 
-        call = Call("POST", f"{self.base_url}/oauth/{step}/", sign=sign, idempotent=False)
+        call = Call("POST", f"{self.base_url}/oauth/{step}/", sign=sign, idempotent=False, success=_TOKEN)
         found = parse_qs(self._wire.fetch(call).text.strip(), strict_parsing=False)
         token, secret = found.get("oauth_token", [""])[0], found.get("oauth_token_secret", [""])[0]
         if not token or not secret:

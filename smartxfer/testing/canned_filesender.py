@@ -200,7 +200,7 @@ _METHODS: Dict[str, Tuple[List[Reply], List[Reply], str]] = {
         "Conflict",
     ),
     "delete_transfer": (
-        [("DELETE", _ONE, {"json": None})],
+        [("DELETE", _ONE, {"body": "null", "content_type": "application/json"})],
         [("DELETE", _ONE, _refusal(403, "rest_ownership_required"))],
         "Forbidden",
     ),

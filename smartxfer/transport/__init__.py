@@ -7,6 +7,18 @@ from smartxfer.transport.answer import Answer
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.origin import Origin, without_query
 from smartxfer.transport.retry import RetryPolicy, Tries
+from smartxfer.transport.success import Body, Success
 from smartxfer.transport.wire import Call, Wire
 
-__all__ = ["Answer", "Attempt", "Call", "Origin", "RetryPolicy", "Tries", "Wire", "without_query"]
+__all__ = [
+    "Answer",
+    "Attempt",
+    "Body",
+    "Call",
+    "Origin",
+    "RetryPolicy",
+    "Success",
+    "Tries",
+    "Wire",
+    "without_query",
+]

@@ -1,7 +1,7 @@
 """A whole answer in memory, of bounded size, and its JSON."""
 
 import zlib
-from typing import Any, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 import attrs
 
@@ -27,6 +27,8 @@ class Answer:
     headers: Mapping[str, str]
     content: bytes = attrs.field(repr=False)
     cookies: Sequence[Tuple[str, str]] = attrs.field(default=(), repr=False)
+    #: The decoded body, from the check of the answer until :meth:`json` hands it on.
+    _decoded: List[Any] = attrs.field(factory=list, init=False, repr=False, eq=False)
 
     @property
     def text(self) -> str:
@@ -39,22 +41,39 @@ class Answer:
         :param expect: type (or types) that the value must have.
         :raises DecodeError: not JSON, nested too deeply, or of another type.
         """
-        why = ""
-        try:
-            value = parse_json(self.content.decode("utf-8"))
-        except ValueError as error:
-            why = type(error).__name__
-        if why:  # raised out here, for the decoder's own error holds the whole answer
-            raise self._undecodable(why)
+        value = self._decoded.pop() if self._decoded else self._parsed()
         if expect is not None and not isinstance(value, expect):
             raise self._undecodable(f"{type(value).__name__} where another type was promised")
         return value
 
+    def decode(self) -> None:
+        """Check that the body is JSON, and keep the value for :meth:`json`.
+
+        :raises DecodeError: it is not.
+        """
+        self._decoded[:] = [self._parsed()]
+
+    @property
+    def media_type(self) -> str:
+        """The media type in lower case, without its parameters; "" where the answer has none."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+    @property
+    def excerpt(self) -> str:
+        """The start of the body, fit for a message."""
+        return clean(self.text[:2000])[:200]
+
+    def _parsed(self) -> Any:
+        try:
+            return parse_json(self.content.decode("utf-8"))
+        except ValueError as error:
+            why = type(error).__name__
+        raise self._undecodable(why)  # raised out here, for the decoder's own error holds the whole answer
+
     def _undecodable(self, why: str) -> DecodeError:
         kind = self.headers.get("Content-Type", "no content type")
-        start = clean(self.text[:2000])[:200]
         return DecodeError(
-            f"{self.what}: the answer cannot be decoded ({why}, {kind}): {start!r}",
+            f"{self.what}: the answer cannot be decoded ({why}, {kind}): {self.excerpt!r}",
             hint="check that the base URL is the service's own, not a login page or a proxy",
         )
 

@@ -15,8 +15,9 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import allowed_gai_family
 
 from smartxfer.transport import attempt
+from smartxfer.transport.interim import FinalResponse, with_final_responses
 
-__all__ = ["NoTunnel", "watch"]
+__all__ = ["NoTunnel", "skip_interim", "watch"]
 
 
 class NoTunnel(ProxyError):
@@ -73,6 +74,8 @@ def _show(conn: HTTPConnection) -> None:
 
 
 class _WatchedHTTP(HTTPConnection):
+    response_class = FinalResponse
+
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 
@@ -86,6 +89,8 @@ class _WatchedHTTP(HTTPConnection):
 
 
 class _WatchedHTTPS(HTTPSConnection):
+    response_class = FinalResponse
+
     def _new_conn(self) -> socket.socket:
         return _connect(self)
 
@@ -118,4 +123,10 @@ _POOLS: Dict[str, Any] = {"http": _HTTPPool, "https": _HTTPSPool}
 def watch(manager: PoolManager) -> PoolManager:
     """Make ``manager`` (a pool or proxy manager) build watched connections."""
     manager.pool_classes_by_scheme = _POOLS
+    return manager
+
+
+def skip_interim(manager: PoolManager) -> PoolManager:
+    """Make ``manager`` build connections of its own kind that skip interim answers."""
+    manager.pool_classes_by_scheme = with_final_responses(manager.pool_classes_by_scheme)
     return manager

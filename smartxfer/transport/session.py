@@ -9,7 +9,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
 from smartxfer.transport import attempt, certificates
-from smartxfer.transport.connection import watch
+from smartxfer.transport.connection import skip_interim, watch
 from smartxfer.transport.origin import Origin
 from smartxfer.transport.retry import RetryPolicy
 
@@ -50,9 +50,12 @@ class RetryingAdapter(HTTPAdapter):
         watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """The same behind a proxy; SOCKS connections are urllib3's own."""
+        """The same behind a proxy; SOCKS connections are urllib3's own, but for interim answers."""
+        known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
-        return manager if proxy.lower().startswith("socks") else watch(manager)
+        if known:
+            return manager
+        return skip_interim(manager) if proxy.lower().startswith("socks") else watch(manager)
 
 
 class _Session(requests.Session):

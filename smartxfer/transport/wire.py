@@ -9,7 +9,14 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 import attrs
 import requests
 
-from smartxfer.errors import CommunicationError, DecodeError, HTTPError, SmartxferError, Stalled
+from smartxfer.errors import (
+    CommunicationError,
+    DecodeError,
+    HTTPError,
+    SmartxferError,
+    Stalled,
+    UnexpectedAnswer,
+)
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport import attempt as attempts
 from smartxfer.transport.answer import MAX_ANSWER, Answer, is_plain, unpacked
@@ -20,6 +27,8 @@ from smartxfer.transport.origin import Origin, without_query
 from smartxfer.transport.redirect import next_url
 from smartxfer.transport.retry import RetryPolicy, Tries
 from smartxfer.transport.session import Route, make_session
+from smartxfer.transport.status import http_error
+from smartxfer.transport.success import Body, Success, by_method
 
 __all__ = ["Call", "StreamedAnswer", "Wire"]
 
@@ -42,6 +51,8 @@ class Call:
     :param patience: most seconds to wait for the answer, where the client has more.
     :param decode: False hands a JSON answer on undecoded, because it is somebody's file.
     :param archive: ``"zip"`` or ``"tar"``, which the answer holds; its end is checked when it is read.
+    :param success: the answers that count as success.  Without it the method decides: statuses by
+        :func:`~smartxfer.transport.success.by_method`, and a JSON body.
     """
 
     method: str
@@ -55,6 +66,7 @@ class Call:
     patience: Optional[float] = None
     decode: bool = True
     archive: Optional[str] = None
+    success: Optional[Success] = None
 
     @property
     def what(self) -> str:
@@ -127,34 +139,52 @@ class Wire:
                 return self._checked(self._read(response, call), response, call)
 
     def exchange(self, call: Call) -> Any:
-        """The decoded JSON of the answer to ``call``, or an open file-like object for anything else."""
+        """The decoded JSON of the answer to ``call``, or an open file-like object for anything else.
+
+        Where the call does not say what counts as success, a page for people does not.
+        """
+        success = call.success or by_method(call.method, Body.NO_PAGE)
         tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable)
         while True:
             try:
                 with self._attempt():
-                    response = self._open(call)
-                    kind = response.headers.get("Content-Type", "").partition(";")[0].strip()
-                    empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
-                    plain = not call.decode or not (empty or _is_json(kind))
-                    if response.status_code < 400 and plain:
-                        check = None if call.archive is None else new_check(call.archive, call.what)
-                        return StreamedAnswer(self, call.what, response, check)
-                    with contextlib.closing(response):
-                        answer = self._checked(self._read(response, call), response, call)
-                        return answer.json() if answer.content else None
+                    return self._exchanged(call, success)
             except CommunicationError as failure:
                 error = failure
             tries.failed(error)
+
+    def _exchanged(self, call: Call, success: Success) -> Any:
+        response = self._open(call)
+        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
+        file = success.body in (Body.ANY, Body.NO_PAGE) and not (empty or (call.decode and _is_json(kind)))
+        if file and success.takes(response.status_code) and not success.wrong_type(kind):
+            check = None if call.archive is None else new_check(call.archive, call.what)
+            return StreamedAnswer(self, call.what, response, check)
+        with contextlib.closing(response):
+            answer = self._checked(self._read(response, call), response, attrs.evolve(call, success=success))
+            return answer.json() if answer.content else None
 
     @contextlib.contextmanager
     def stream(self, call: Call) -> Iterator[requests.Response]:
         """One try of ``call`` whose body is left unread: for files.
 
+        Of ``Call.success`` its statuses count, and 206 where a range is asked for.  A page for people is
+        refused where it says :attr:`~smartxfer.transport.success.Body.NO_PAGE`.
+
         :raises HTTPError: the answer is 400 or more (its body is read, bounded).
+        :raises UnexpectedAnswer: another answer that does not count as success.
         """
+        success = call.success or by_method(call.method, Body.ANY)
+        if "Range" in call.headers:
+            success = attrs.evolve(success, statuses=success.statuses | {206})
         with self._attempt(), contextlib.closing(self._open(call)) as response:
             if response.status_code >= 400:
                 self._checked(self._read(response, call), response, call)
+            head = Answer(call.what, response.status_code, response.headers, b"")
+            if not success.takes(head.status) or success.wrong_type(head.media_type):
+                why = "" if success.takes(head.status) else success.fault(head)
+                raise self._unexpected(head, why or f"a page ({head.media_type}), not a file", response, call)
             yield response
 
     # -- one try ----------------------------------------------------------------------------------------
@@ -175,6 +205,8 @@ class Wire:
             response = self.guarded(call.what, self._send, call, url, params)
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
+                if response.status_code < 200:
+                    _drop(response)
                 onward = next_url(response, call.method, hops, body=call.follow_307)
                 if onward is None:
                     closing.pop_all()
@@ -265,7 +297,23 @@ class Wire:
     def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
         if answer.status >= 400:
             raise self._error_of(answer, call.method, without_query(response.url or call.url))
+        fault = (call.success or by_method(call.method)).fault(answer)
+        if fault:
+            raise self._unexpected(answer, fault, response, call)
         return answer
+
+    def _unexpected(
+        self, answer: Answer, why: str, response: requests.Response, call: Call
+    ) -> HTTPError:
+        return http_error(
+            answer,
+            call.method,
+            without_query(response.url or call.url),
+            policy=self.policy,
+            clock=self.clock,
+            kind=UnexpectedAnswer,
+            message=why.replace(f"{call.what}: ", "", 1),
+        )
 
     def _mind_the_fork(self) -> None:
         if self._pid != os.getpid():
@@ -318,6 +366,16 @@ class StreamedAnswer(io.RawIOBase):
         if not self.closed:
             self._response.close()
         super().close()
+
+
+def _drop(response: requests.Response) -> None:
+    """Close the connection of an interim answer: the final one is still to come over it.
+
+    Only the connections of a caller's own session take an interim answer for the final one.
+    """
+    connection = getattr(response.raw, "connection", None)
+    if connection is not None:
+        connection.close()
 
 
 def _is_json(kind: str) -> bool:

@@ -21,6 +21,7 @@ from smartxfer.transfer.source import open_source
 from smartxfer.transfer.upload import Upload, UploadLane
 from smartxfer.transport import Call, Origin, RetryPolicy, Wire
 from smartxfer.transport.status import http_error
+from smartxfer.transport.stored import STORED
 
 #: Quick, so that real waits cost nothing.
 POLICY = RetryPolicy(backoff=0.001)
@@ -54,7 +55,7 @@ class Engine:
         """PUT every part to ``/name/start``."""
 
         def send_part(part: Part, body: Any) -> None:
-            answer = self.wire.once(Call("PUT", f"{self.url}/{name}/{part.start}", body=body))
+            answer = self.wire.once(Call("PUT", f"{self.url}/{name}/{part.start}", body=body, success=STORED))
             if answer.headers.get("X-Written", str(part.size)) != str(part.size):
                 raise Truncated("not all of it was written")
 

@@ -6,7 +6,7 @@ import pytest
 import requests
 from rawserver import Peer, RawServer, Request, answering, ranged
 
-from smartxfer.errors import DecodeError, NotFound, RangeMismatch, SizeMismatch
+from smartxfer.errors import DecodeError, NotFound, RangeMismatch, SizeMismatch, UnexpectedAnswer
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transport import Call
 
@@ -86,7 +86,7 @@ def test_a_total_that_the_server_does_not_know_is_accepted(engine: Any) -> None:
 
 @pytest.mark.parametrize("status", [201, 204, 206])
 def test_another_status(engine: Any, status: int) -> None:
-    with pytest.raises(RangeMismatch, match=f"unexpected answer {status}"):
+    with pytest.raises(UnexpectedAnswer, match=f"{status} this status is not documented"):
         read(engine, answering(lambda request, peer: peer.answer(status)), 0, len(DATA))
 
 

@@ -17,6 +17,7 @@ from smartxfer.transfer.plan import Part, cut
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.upload import Upload, UploadLane
 from smartxfer.transport import Call
+from smartxfer.transport.stored import STORED
 
 # -- all bytes of a part -----------------------------------------------------------------------------------------
 
@@ -121,7 +122,7 @@ def unlike_any(part: Part, pieces: Any) -> memoryview:
 
 def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
     def send_part(part: Part, body: Any) -> None:
-        made.wire.once(Call("PUT", f"{url}/{part.start}", body=body))
+        made.wire.once(Call("PUT", f"{url}/{part.start}", body=body, success=STORED))
 
     made = engine(url)
     progress = described.pop("progress", None)

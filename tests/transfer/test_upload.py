@@ -191,6 +191,7 @@ def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
     from smartxfer.transfer.source import open_source
     from smartxfer.transfer.upload import Upload, UploadLane
     from smartxfer.transport import Call
+    from smartxfer.transport.stored import STORED
 
     paths = [tmp_path / str(number) for number in range(20)]
     for path in paths[:-1]:
@@ -205,7 +206,7 @@ def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
                         open_source=lambda path=path: open_source(path),
                         plan=lambda size: cut(size, 10),
                         send_part=lambda part, body: made.wire.once(
-                            Call("PUT", f"{server.url}/0", body=body)
+                            Call("PUT", f"{server.url}/0", body=body, success=STORED)
                         ),
                         finish=lambda: ("size", None),
                     ),

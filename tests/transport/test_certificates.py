@@ -12,7 +12,7 @@ import requests
 from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import ConfigError
-from smartxfer.transport import Call, Wire
+from smartxfer.transport import Body, Call, Success, Wire
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
@@ -55,7 +55,7 @@ def server(authority: trustme.CA) -> Iterator[RawServer]:
 
 def post(url: str) -> Call:
     """A request whose lost answer may mean that something was made."""
-    return Call("POST", f"{url}/x", body=b"data")
+    return Call("POST", f"{url}/x", body=b"data", success=Success({200}, Body.ANY))
 
 
 def refused(wire: Callable[[], Wire], server: RawServer, *words: str) -> None:

@@ -15,13 +15,15 @@ import pytest
 from rawserver import PATIENCE, Peer, RawServer, Request, answering, refused_port
 
 from smartxfer.errors import Cancelled, ClientError, ConnectTimeout, NetworkError, ProxyError, TLSError
-from smartxfer.transport import Attempt, Call, RetryPolicy, Wire
+from smartxfer.transport import Attempt, Body, Call, RetryPolicy, Success, Wire
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
     import trustme
 
 MakeWire = Callable[..., Wire]
+#: The body does not matter here.
+ANY = Success({200}, Body.ANY)
 ONCE = RetryPolicy(attempts=1)
 #: Before Python 3.11 http.client leaves the answer to a failed CONNECT open; collected within the test.
 OLD_TUNNELS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -59,7 +61,7 @@ def test_a_private_authority(make_wire: MakeWire, authority: trustme.CA, bundle:
         assert "verify=" in caught.value.hint
         assert "REQUESTS_CA_BUNDLE" in caught.value.hint
         assert server.requests == []
-        assert make_wire(server.url, verify=bundle).fetch(Call("GET", f"{server.url}/x")).text == "there"
+        assert make_wire(server.url, verify=bundle).fetch(Call("GET", f"{server.url}/x", success=ANY)).text == "there"
 
 
 def test_the_environments_bundle(
@@ -67,7 +69,7 @@ def test_the_environments_bundle(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     with RawServer(answering(there), tls=context(authority, "127.0.0.1")) as server:
-        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).text == "there"
+        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x", success=ANY)).text == "there"
 
 
 def test_a_certificate_for_another_host(make_wire: MakeWire, authority: trustme.CA, bundle: str) -> None:
@@ -87,7 +89,7 @@ def test_a_client_certificate(
     pem = tmp_path / "me.pem"
     authority.issue_cert("me@example.org").private_key_and_cert_chain_pem.write_to_path(str(pem))
     with RawServer(answering(there), tls=asking) as server:
-        call = Call("GET", f"{server.url}/x")
+        call = Call("GET", f"{server.url}/x", success=ANY)
         with pytest.raises(TLSError):
             make_wire(server.url, verify=bundle).fetch(call)
         assert make_wire(server.url, verify=bundle, cert=str(pem)).fetch(call).text == "there"
@@ -99,17 +101,17 @@ def test_a_client_certificate(
 def test_a_proxy_gets_the_request(make_wire: MakeWire) -> None:
     with RawServer(answering(there)) as proxy:
         wire = make_wire("http://127.0.0.1:9", proxies={"http": proxy.url})
-        assert wire.fetch(Call("GET", "http://127.0.0.1:9/x")).text == "there"
+        assert wire.fetch(Call("GET", "http://127.0.0.1:9/x", success=ANY)).text == "there"
         assert proxy.requests[0].target == "http://127.0.0.1:9/x"
 
 
 def test_no_proxy(make_wire: MakeWire, monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer(answering(there)) as server, RawServer(answering(there)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        make_wire(server.url).fetch(Call("GET", f"{server.url}/x", success=ANY))
         assert (len(server.requests), len(proxy.requests)) == (0, 1)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        make_wire(server.url).fetch(Call("GET", f"{server.url}/x", success=ANY))
         assert (len(server.requests), len(proxy.requests)) == (1, 1)
 
 
@@ -179,7 +181,7 @@ def test_tls_through_a_tunnel(make_wire: MakeWire, authority: trustme.CA, bundle
         tunnel
     ) as proxy:
         wire = make_wire(server.url, verify=bundle, proxies={"https": proxy.url})
-        assert wire.fetch(Call("GET", f"{server.url}/x")).text == "there"
+        assert wire.fetch(Call("GET", f"{server.url}/x", success=ANY)).text == "there"
         wire.close()
 
 
@@ -334,5 +336,5 @@ def test_an_address_family_that_is_missing_is_passed_over(
         with monkeypatch.context() as patch:
             patch.setattr("smartxfer.transport.connection.socket.getaddrinfo", both)
             patch.setattr("smartxfer.transport.connection.socket.socket", without_six)
-            answer = wire.fetch(Call("GET", f"{server.url}/x"))
+            answer = wire.fetch(Call("GET", f"{server.url}/x", success=ANY))
         assert answer.text == "there"

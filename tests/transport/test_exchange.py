@@ -13,8 +13,9 @@ from rawserver import Peer, RawServer, Request, answering, status
 from smartxfer.errors import (
     NotFound,
     ServerError,
+    UnexpectedAnswer,
 )
-from smartxfer.transport import Call, Wire
+from smartxfer.transport import Body, Call, Success, Wire
 
 JSON = "Content-Type: application/json"
 MakeWire = Callable[..., Wire]
@@ -32,6 +33,7 @@ def test_exchange(make_wire: MakeWire) -> None:
         "/json": status(200, b"[1]", "Content-Type: application/problem+json; charset=utf-8"),
         "/none": status(200, b"", JSON),
         "/204": lambda request, peer: peer.answer(204, b"", length=None),
+        "/page": status(200, b"<html>Please sign in", "Content-Type: text/html"),
         "/empty": status(200, b"", "Content-Type: text/html"),
         "/file": status(200, b"bytes", "Content-Type: application/octet-stream"),
         "/bad": status(404, b'{"message": "gone"}', JSON),
@@ -44,7 +46,7 @@ def test_exchange(make_wire: MakeWire) -> None:
 
         assert get("/json") == [1]
         assert get("/none") is None
-        assert get("/204") is None
+        assert wire.exchange(Call("DELETE", f"{server.url}/204")) is None
         assert get("/empty") is None
         file = get("/file")
         assert file.status == 200
@@ -55,6 +57,9 @@ def test_exchange(make_wire: MakeWire) -> None:
             file.read()
         with pytest.raises(NotFound, match="gone"):
             get("/bad")
+        for path in ("/204", "/page"):
+            with pytest.raises(UnexpectedAnswer):
+                get(path)
 
 
 def test_stream_reads_the_error_of_a_bad_status(make_wire: MakeWire) -> None:
@@ -67,7 +72,8 @@ def test_stream_reads_the_error_of_a_bad_status(make_wire: MakeWire) -> None:
 def test_the_cookies_of_one_answer_in_order(make_wire: MakeWire) -> None:
     reply = status(200, b"", "Set-Cookie: csrf=1; Path=/", "Set-Cookie: other=2")
     with RawServer(answering(reply)) as server:
-        answer = make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        call = Call("GET", f"{server.url}/x", success=Success({200}, Body.EMPTY))
+        answer = make_wire(server.url).fetch(call)
     assert sorted(answer.cookies) == [("csrf", "1"), ("other", "2")]
 
 

@@ -28,6 +28,7 @@ from smartxfer.errors import (
     SourceChanged,
     TooLarge,
     Truncated,
+    UnexpectedAnswer,
     UsageError,
 )
 from smartxfer.transport import Attempt, Call, RetryPolicy, Wire
@@ -256,9 +257,9 @@ def test_a_badly_packed_answer(make_wire: MakeWire, data: bytes, encoding: str, 
 def test_a_page_in_place_of_json(make_wire: MakeWire) -> None:
     page = b"<html>Please sign in"
     with RawServer(answering(status(200, page, "Content-Type: text/html"))) as server:
-        answer = make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
-        with pytest.raises(DecodeError, match="Please sign in"):
-            answer.json(dict)
+        with pytest.raises(DecodeError, match="Please sign in") as caught:
+            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+    assert isinstance(caught.value, UnexpectedAnswer)
 
 
 # -- bodies --------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@ def test_the_words_of_the_site(canned: Any, client: FileSenderClient, name: str,
 def test_another_shape_than_promised(canned: Any, client: FileSenderClient, name: str, body: str) -> None:
     call = CALLS[name][3]
     answer(canned, name, body)
-    if name in UNREAD:
+    if name in UNREAD and body in ('"text"', "7"):
         call(client)
     else:
         with pytest.raises(DecodeError):

@@ -1,0 +1,108 @@
+"""Interim answers: skipped, bounded, and never taken for the final one or for the next request's."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, List
+
+import pytest
+import requests
+from rawserver import Peer, RawServer, Request, answering
+
+from smartxfer.errors import Forbidden, NetworkError, SmartxferError, UnexpectedAnswer
+from smartxfer.transport import Call, RetryPolicy, Wire
+from smartxfer.transport.interim import MOST
+from smartxfer.transport.stored import STORED
+
+MakeWire = Callable[..., Wire]
+ONCE = RetryPolicy(attempts=1)
+
+
+def interim(*codes: int, fields: str = "") -> Any:
+    """Interim answers, then 403 for a PUT and 200 for anything else."""
+
+    def reply(request: Request, peer: Peer) -> None:
+        peer.send(b"".join(f"HTTP/1.1 {code} X\r\n{fields}\r\n".encode() for code in codes))
+        if request.method == "PUT":
+            peer.answer(403, b"<Error><Code>AccessDenied</Code></Error>")
+        else:
+            peer.answer(200, b"[1]", "Content-Type: application/json")
+
+    return answering(reply)
+
+
+@pytest.mark.parametrize(
+    "codes", [(100,), (102,), (103,), (199,), (100, 102, 103), (102, 100, 102, 100), (103,) * MOST]
+)
+def test_the_final_answer_counts(make_wire: MakeWire, codes: Any) -> None:
+    with RawServer(interim(*codes, fields="Link: </style.css>; rel=preload\r\nContent-Length: 7\r\n")) as server:
+        wire = make_wire(server.url)
+        put = Call("PUT", f"{server.url}/x", body=b"x", success=STORED)
+        with pytest.raises(Forbidden, match="AccessDenied"):
+            wire.once(put)
+        assert wire.once(Call("GET", f"{server.url}/x")).json() == [1]
+        assert wire.exchange(Call("GET", f"{server.url}/x")) == [1]
+        with wire.stream(Call("GET", f"{server.url}/x")) as response:
+            assert response.raw.read() == b"[1]"
+        assert server.connections == 1  # and none of the answers belonged to another request
+
+
+def test_a_flood_ends(make_wire: MakeWire) -> None:
+    with RawServer(interim(*[103] * (MOST + 1))) as server:
+        with pytest.raises(UnexpectedAnswer, match=f"more than {MOST} interim answers"):
+            make_wire(server.url, policy=ONCE).once(Call("GET", f"{server.url}/x"))
+
+
+def test_an_endless_flood_ends(make_wire: MakeWire) -> None:
+    def flood(request: Request, peer: Peer) -> None:
+        while True:
+            peer.send(b"HTTP/1.1 103 X\r\n\r\n" * 100)
+
+    with RawServer(answering(flood)) as server:
+        with pytest.raises(UnexpectedAnswer):
+            make_wire(server.url, policy=ONCE).once(Call("PUT", f"{server.url}/x", body=b"x"))
+
+
+@pytest.mark.parametrize("fields", ["A: b\r\n" * 200, f"A: {'b' * 70000}\r\n"])
+def test_the_fields_of_an_interim_answer_are_bounded(make_wire: MakeWire, fields: str) -> None:
+    with RawServer(interim(103, fields=fields)) as server:
+        with pytest.raises(NetworkError):
+            make_wire(server.url, policy=ONCE).once(Call("GET", f"{server.url}/x"))
+
+
+def test_the_connection_ends_within_an_interim_answer(make_wire: MakeWire) -> None:
+    def cut(request: Request, peer: Peer) -> None:
+        peer.send(b"HTTP/1.1 102 X\r\nA: b\r\n")
+        peer.close()
+
+    with RawServer(answering(cut)) as server:
+        with pytest.raises(NetworkError):
+            make_wire(server.url, policy=ONCE).once(Call("GET", f"{server.url}/x"))
+
+
+def test_switching_protocols_is_an_answer_and_no_success(make_wire: MakeWire) -> None:
+    with RawServer(interim(101)) as server:
+        with pytest.raises(UnexpectedAnswer, match="101"):
+            make_wire(server.url).once(Call("GET", f"{server.url}/x"))
+
+
+@pytest.mark.parametrize("code", [102, 103])
+def test_a_caller_s_own_session_gives_an_error_and_no_mixed_answers(make_wire: MakeWire, code: int) -> None:
+    """Its connections take the interim answer for the final one; it is an error, and the connection ends."""
+    with requests.Session() as session, RawServer(interim(code)) as server:
+        wire = make_wire(server.url, session=session)
+        errors: List[SmartxferError] = []
+        for method in ("PUT", "GET", "PUT"):
+            with pytest.raises(UnexpectedAnswer) as caught:
+                wire.once(Call(method, f"{server.url}/x", body=b"x"))
+            errors.append(caught.value)
+        assert [getattr(error, "status", None) for error in errors] == [code] * 3
+        assert server.connections == 3
+
+
+def test_through_a_proxy(make_wire: MakeWire) -> None:
+    with RawServer(interim(102, 103)) as proxy:
+        wire = make_wire("http://127.0.0.1:9", proxies={"http": proxy.url})
+        for _ in range(2):
+            with pytest.raises(Forbidden):
+                wire.once(Call("PUT", "http://127.0.0.1:9/x", body=b"x", success=STORED))
+        assert proxy.connections == 1
