@@ -13,12 +13,12 @@ __all__ = [
     "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError",
     "DeadlineExceeded", "DecodeError", "DeltaError", "DeltaUnavailable", "DiskFull", "DraftInvalid",
     "EncryptedTransfer", "Forbidden", "HTTPError", "InProgress", "IntegrityError", "LimitExceeded",
-    "LocalError", "NetworkError", "NotFound", "NotHTTP", "OutcomeUnknown", "ProxyError",
+    "LocalError", "Maintenance", "NetworkError", "NotFound", "NotHTTP", "OutcomeUnknown", "ProxyError",
     "RangeMismatch", "RateLimited", "ReadTimeout", "RedirectRefused", "ReviewRequired",
     "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged", "Stalled", "StorageError",
     "StuckPending", "TLSError", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge",
     "TransferRefused", "Truncated", "UnexpectedAnswer", "UnsafeName", "Unsupported", "UploadFailed",
-    "UsageError", "WaitTimeout", "WrongPassword",
+    "UploadRejected", "UsageError", "WaitTimeout", "WrongPassword",
 ]  # fmt: skip
 
 
@@ -245,6 +245,12 @@ class ServerError(HTTPError):
     retryable = True
 
 
+class Maintenance(ServerError):
+    """The site is under maintenance."""
+
+    hint = "run again when the maintenance is over: the transfer continues"
+
+
 # -- the bytes -----------------------------------------------------------------------------------------
 
 
@@ -271,7 +277,11 @@ class RangeMismatch(IntegrityError):
     """The server sent another range than the one asked for."""
 
 
-class TransferRefused(IntegrityError):
+class UploadRejected(IntegrityError):
+    """The server accepted an upload that would reach no recipient, or that it does not keep."""
+
+
+class TransferRefused(UploadRejected):
     """The server answered well and took nothing all the same; ``errors`` says why, ``file`` is its answer."""
 
     errors: Any = None

@@ -51,11 +51,13 @@ TREE: Dict[str, Any] = {
     "RateLimited": ("ClientError", OSError),
     "Throttled": ("RateLimited", ConnectionError),
     "ServerError": ("HTTPError", OSError),
+    "Maintenance": ("ServerError", OSError),
     "IntegrityError": ("SmartxferError", None),
     "ChecksumMismatch": ("IntegrityError", None),
     "SizeMismatch": ("IntegrityError", None),
     "RangeMismatch": ("IntegrityError", None),
-    "TransferRefused": ("IntegrityError", None),
+    "UploadRejected": ("IntegrityError", None),
+    "TransferRefused": ("UploadRejected", None),
     "SourceChanged": ("IntegrityError", None),
     "WrongPassword": ("IntegrityError", None),
     "DeltaError": ("IntegrityError", None),
@@ -140,6 +142,7 @@ RETRYABLE = {
     "Truncated",
     "RateLimited",
     "ServerError",
+    "Maintenance",
     "Throttled",
 }
 NOT_ACTED_ON = {"ConnectTimeout", "TLSError", "ProxyError", "RateLimited", "Throttled"}

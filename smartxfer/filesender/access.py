@@ -5,6 +5,7 @@ Source: FileSender protocol, sections 2.1, 3, 6.2 and 10.
 
 import email.utils
 import logging
+import re
 import threading
 from typing import Any, Optional
 
@@ -14,7 +15,7 @@ from smartxfer.errors import HTTPError
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest, sign_user
 from smartxfer.filesender.replies import classify
 from smartxfer.seams import Clock
-from smartxfer.transport import Answer, Origin, RetryPolicy
+from smartxfer.transport import Answer, Origin, RetryPolicy, redact
 from smartxfer.transport.redact import clean, clean_all
 from smartxfer.transport.status import http_error
 
@@ -25,6 +26,8 @@ log = logging.getLogger("smartxfer.filesender")
 #: Seconds by which a signed chunk is dated ahead: the server looks at the clock after the whole body came.
 CHUNK_LEAD = 600
 _MIND_SKEW = 2.0
+_PRINTABLE = re.compile(r"[!-~]{1,256}\Z")
+_SESSION_OVER = frozenset({"rest_security_token_did_not_match", "rest_xsrf_token_did_not_match"})
 
 
 class Access:
@@ -40,6 +43,8 @@ class Access:
         self.auth = auth
         #: False once the site turned out to want its chunks signed.
         self.chunks_by_key = True
+        #: True once the site refused the tokens of the guest's session.
+        self.session_over = False
         self._clock = clock
         self._policy = policy
         self._lock = threading.Lock()
@@ -55,6 +60,7 @@ class Access:
         :param lead: seconds by which to date it ahead.
         """
         if isinstance(self.auth, GuestAuth):
+            request.register_hook("response", self._renew)
             return sign_guest(request, self.auth)
         if isinstance(self.auth, UserAuth):
             now = self._clock.wall() + self._skew + self.auth.delay + lead
@@ -66,6 +72,13 @@ class Access:
         if self.chunks_by_key and isinstance(self.auth, UserAuth):
             return request
         return self.sign(request, lead=CHUNK_LEAD)
+
+    def _renew(self, response: requests.Response, **_: Any) -> None:
+        """Take the newer security token of the guest's session from an accepted call (section 15)."""
+        token = response.headers.get("X-Filesender-Security-Token", "").strip()
+        if response.status_code < 400 and _PRINTABLE.match(token) and isinstance(self.auth, GuestAuth):
+            redact.remember_secret(token)
+            self.auth.security_token = token
 
     def set_clock(self, date: Optional[str]) -> None:
         """Learn how far the server's clock is from ours, by its ``Date`` header."""
@@ -105,7 +118,9 @@ class Access:
         return error
 
     def _learn(self, code: str, answer: Answer, url: str, error: HTTPError) -> None:
-        if code == "auth_remote_too_late":
+        if isinstance(self.auth, GuestAuth) and code in _SESSION_OVER:
+            self.session_over = True
+        elif code == "auth_remote_too_late":
             self.set_clock(answer.headers.get("Date"))
         elif code == "auth_remote_signature_check_failed":
             with self._lock:

@@ -104,7 +104,17 @@ def sign_guest(request: requests.PreparedRequest, auth: GuestAuth) -> requests.P
 
 
 def _blocks(body: Any) -> Iterable[Any]:
-    """The body's bytes, block by block; nothing for an empty body."""
+    """Return the signed bytes of a body in blocks.
+
+    A body of the one byte ``0`` counts as no body: PHP takes the text ``"0"`` for an empty one.
+
+    Source: FileSender protocol, section 15.
+    """
     if not body:
         return []
-    return [body.encode("utf-8")] if isinstance(body, str) else [body] if isinstance(body, bytes) else body
+    encoded = body.encode("utf-8") if isinstance(body, str) else body
+    blocks = [encoded] if isinstance(encoded, bytes) else encoded
+    if len(encoded) == 1:
+        blocks = [bytes(block) for block in blocks]
+        return [] if blocks == [b"0"] else blocks
+    return blocks

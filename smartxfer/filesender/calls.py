@@ -3,6 +3,7 @@
 Source: FileSender protocol, sections 4 to 8 and 10.
 """
 
+import hashlib
 import threading
 import uuid
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
@@ -172,6 +173,9 @@ class Calls:
     def put_chunk(self, file: File, size: int, part: Part, body: Body, sealed: Optional[int] = None) -> int:
         """One try of one chunk; returns how many bytes the server wrote.
 
+        The SHA-256 of the bytes as they are sent goes with them: sites with chunked storage check it
+        (section 15).
+
         :param size: bytes of the file, before any encryption.
         :param part: where the chunk lies in it.
         :param sealed: bytes of the chunk once it is encrypted.
@@ -183,6 +187,10 @@ class Calls:
             "X-Filesender-Chunk-Offset": str(offset),
             "X-Filesender-Chunk-Size": str(part.size),
         }
+        digest = hashlib.sha256()
+        for block in [body] if isinstance(body, bytes) else body:
+            digest.update(block)
+        headers["X-Filesender-Digest-SHA256"] = digest.hexdigest()
         if sealed is not None:
             headers["X-Filesender-Encrypted"] = "1"
             headers["X-Filesender-Chunk-Size-Encrypted"] = str(sealed)

@@ -3,24 +3,26 @@
 A site that refuses a transfer half-way leaves an orphan that nobody can remove, so that names, sizes, counts
 and addresses are checked here first.
 
-Source: FileSender protocol, sections 2.1, 4, 6.1, 10 and 12.
+Source: FileSender protocol, sections 2.1, 4, 6.1, 10, 12 and 15.
 """
 
 import datetime as dt
 import re
-from typing import Any, List, Mapping, Match, Optional, Pattern
+from typing import Any, Iterable, List, Mapping, Match, Optional, Pattern
 
 from smartxfer.errors import UsageError
+from smartxfer.filesender.addresses import check_address
 from smartxfer.filesender.site import SiteConfig
 
 __all__ = ["check_guest", "check_name", "check_transfer", "name_rule"]
 
-_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\\\"]+@[^\s@<>()\[\],;:\\\"]+\.[^\s@<>()\[\],;:\\\".]+\Z")
 #: The stock rule: letters and digits of any script, and these.
 _STOCK_RULE = re.compile(r"\A[\w .,;:!@#$%^&*)(\][/-]+\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LONGEST_NAME = 255
 _DAY = 24 * 3600
+#: Names that one message lists.
+_MOST_LISTED = 100
 #: A site's pattern longer than this is not run here; the site itself is the judge.
 _LONGEST_RULE = 300
 _ESCAPE_OR_SET = re.compile(r"\\.|\[(?:\\.|[^\]\\])*\]")
@@ -30,15 +32,13 @@ def check_transfer(body: Mapping[str, Any], config: SiteConfig, now: float) -> N
     """Check the body of ``POST /transfer`` against the site's limits.
 
     :param now: seconds since the epoch.
-    :raises UsageError: the first thing wrong, and its remedy.
+    :raises UsageError: what is wrong, and its remedy; of names and sizes, every one that is wrong.
     """
     files = body["files"]
     if not files:
         raise UsageError("there is no file to send")
     _check_counts(files, body["recipients"], config, bool(body.get("encryption")))
-    rule = name_rule(config.valid_filename_regex)
-    for file in files:
-        check_name(file["name"], config, rule)
+    _check_names([file["name"] for file in files], config)
     for address in body["recipients"]:
         check_address(address, "recipient")
     if "from" in body:
@@ -57,28 +57,54 @@ def check_guest(body: Mapping[str, Any]) -> None:
     check_address(body.get("from", ""), "'from'")
 
 
-def check_address(address: str, role: str) -> None:
-    """Check one e-mail address: one malformed address makes a site drop all recipients."""
-    if not _ADDRESS.match(str(address)):
-        raise UsageError(f"{role} {address!r} is not an e-mail address")
-
-
 def _check_counts(files: List[Any], recipients: List[Any], config: SiteConfig, encrypted: bool) -> None:
     total = sum(file["size"] for file in files)
-    largest = max(files, key=lambda file: int(file["size"]))
-    most = config.max_transfer_encrypted_file_size if encrypted else config.max_transfer_file_size
     for what, value, limit in (
         (f"{len(files)} files", len(files), config.max_transfer_files),
         (f"{len(recipients)} recipients", len(recipients), config.max_transfer_recipients),
         (f"{total} bytes in all", total, config.max_transfer_size),
-        (f"{largest['name']!r} of {largest['size']} bytes", largest["size"], most),
     ):
         if limit and value > limit:
             raise UsageError(f"{what} are too much: the site takes {limit}", hint="send less at once")
+    most = config.max_transfer_encrypted_file_size if encrypted else config.max_transfer_file_size
+    large = [f"{file['name']!r} of {file['size']} bytes" for file in files if most and file["size"] > most]
+    if large:
+        raise UsageError(f"too large: {_listed(large)}: the site takes {most} bytes a file")
+
+
+def _check_names(names: Iterable[str], config: SiteConfig) -> None:
+    """Check all names, so that one message lists every bad one.
+
+    :raises UsageError: there are such.
+    """
+    rule = name_rule(config.valid_filename_regex)
+    bad = []
+    for name in names:
+        try:
+            check_name(name, config, rule)
+        except UsageError as error:
+            bad.append(error)
+    if len(bad) == 1:
+        raise bad[0]
+    if bad:
+        raise UsageError(
+            f"{len(bad)} names cannot be sent: {_listed(error.summary for error in bad)}",
+            hint="send each as (other_name, path)",
+        )
+
+
+def _listed(texts: Iterable[str]) -> str:
+    found = list(texts)
+    more = [f"and {len(found) - _MOST_LISTED} more"] if len(found) > _MOST_LISTED else []
+    return "; ".join(found[:_MOST_LISTED] + more)
 
 
 def check_name(name: str, config: SiteConfig, rule: Optional[Pattern[str]]) -> None:
-    """Check one file's name, folders included."""
+    """Check one file's name, folders included.
+
+    :param rule: of the site, which the whole name must match.
+    :raises UsageError: the site would refuse the name, or it leads out of its folder.
+    """
     if "" in name.split("/"):
         raise UsageError(f"the name {name!r} cannot be sent: it is absolute, or a part of it is empty")
     if not name.isprintable() and _CONTROL.search(name):
@@ -97,13 +123,14 @@ def check_name(name: str, config: SiteConfig, rule: Optional[Pattern[str]]) -> N
 
 
 def _check_extension(name: str, config: SiteConfig) -> None:
+    """Check the extension of a name; banned ones are compared as they are written (section 15)."""
     base = name.rsplit("/", 1)[-1]
     if "." not in base:
         return
     extension = base.rsplit(".", 1)[-1]
-    banned = [part.strip().lower() for part in (config.ban_extension or "").split(",") if part.strip()]
+    banned = [part.strip() for part in (config.ban_extension or "").split(",") if part.strip()]
     allowed = _compiled(config.extension_whitelist_regex)
-    if extension.lower() in banned or (allowed is not None and not allowed.search(extension)):
+    if extension in banned or (allowed is not None and not allowed.search(extension)):
         raise UsageError(
             f"the site does not take files with the extension {extension!r} ({name!r})",
             hint="rename or pack it",
@@ -113,7 +140,9 @@ def _check_extension(name: str, config: SiteConfig) -> None:
 def _check_expiry(expires: Any, config: SiteConfig, now: float) -> None:
     if expires is None:
         return
+    slack = 0
     if isinstance(expires, str) and not expires.isdigit():
+        slack = _DAY  # the site's day may begin at another time
         try:
             day = dt.datetime.strptime(expires, "%Y-%m-%d").replace(tzinfo=dt.timezone.utc)
         except ValueError:
@@ -127,19 +156,20 @@ def _check_expiry(expires: Any, config: SiteConfig, now: float) -> None:
     if left <= 0:
         raise UsageError("expires lies in the past", hint="give seconds since the epoch")
     days = config.max_transfer_days_valid
-    if days and left > (days + 1) * _DAY:
+    if days and left > days * _DAY + slack:
         raise UsageError(f"expires lies further ahead than the {days} days that the site allows")
 
 
 def name_rule(pattern: Optional[str]) -> Optional[Pattern[str]]:
     """The site's rule for names as a Python pattern; the stock rule where it says none.
 
+    The published rule lacks its end, which the server adds: the whole name has to match (section 15).
     None when its pattern is not one that can be run here: the site itself is the judge then.
     """
-    return _STOCK_RULE if not pattern else _compiled(pattern)
+    return _STOCK_RULE if not pattern else _compiled(pattern, end=r"\Z")
 
 
-def _compiled(pattern: Optional[str]) -> Optional[Pattern[str]]:
+def _compiled(pattern: Optional[str], end: str = "") -> Optional[Pattern[str]]:
     if not pattern or len(pattern) > _LONGEST_RULE:
         return None
     body = re.sub(r"\\p\{(?:L|Letter|N|Nd)\}|\\p(?:L|N)", lambda _: r"\w", pattern)
@@ -149,7 +179,7 @@ def _compiled(pattern: Optional[str]) -> Optional[Pattern[str]]:
     if re.search(r"\)[+*{]|\[", bare) or repeats > 2 or bare.count("?") > 8:
         return None
     try:
-        return re.compile(_ESCAPE_OR_SET.sub(_plain_set, body))
+        return re.compile(_ESCAPE_OR_SET.sub(_plain_set, body) + end)
     except (re.error, OverflowError):
         return None
 

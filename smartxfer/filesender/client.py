@@ -12,15 +12,17 @@ import attrs
 
 from smartxfer.errors import EncryptedTransfer, SizeMismatch, UsageError
 from smartxfer.filesender import checks
-from smartxfer.filesender.auth import UserAuth
+from smartxfer.filesender.auth import GuestAuth, UserAuth
+from smartxfer.filesender.creation import create
 from smartxfer.filesender.downloading import Fetching, choose, opening_of
 from smartxfer.filesender.managing import ManagingClient
 from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
+from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
 from smartxfer.filesender.request_types import FileUpdate, PartialTransfer
 from smartxfer.filesender.request_types import Transfer as TransferRequest
 from smartxfer.filesender.sealing import Password, Sealing, given_password
-from smartxfer.filesender.site import SiteConfig, token_of
-from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, request_body, send_files
+from smartxfer.filesender.site import SiteConfig
+from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, journal_key, send_files
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -55,23 +57,34 @@ class FileSenderClient(ManagingClient):
         """What the site says of itself (section 4)."""
         return self._calls.info()
 
-    def create_transfer(self, body: TransferRequest) -> Transfer:
+    def create_transfer(self, body: TransferRequest, *, extra: Extra = None) -> Transfer:
         """Announce a transfer; :meth:`upload_workflow` does this and all that follows.
 
+        Everything is checked against the site's limits before anything is created.
+
+        :param body: ``files`` (each with ``name`` and ``size`` in bytes), ``recipients``, ``options``, ...
+        :param extra: fields of the request that this version does not know.
+        :raises UsageError: something is wrong with the body; nothing was created.
+        :raises UploadRejected: the transfer has neither recipients nor a link; it was deleted.
         :raises OutcomeUnknown: the answer was lost: an empty transfer may exist, which the site removes.
 
         Source: FileSender protocol, section 6.1.
         """
         self._need_auth()
-        return self._calls.create_transfer({"options": {}, **body})
+        made = raw_transfer_body(body, isinstance(self.auth, GuestAuth), extra)
+        checks.check_transfer(made, self._config or SiteConfig(), now=self._clock.wall())
+        return create(self._calls, made)
 
-    def update_file(self, file_info: File, body: FileUpdate) -> None:
+    def update_file(self, file_info: File, body: FileUpdate, *, extra: Extra = None) -> None:
         """Change a file, such as ``{"complete": True}`` (section 6.3).
 
         :param file_info: one of the ``files`` of a created transfer.
+        :param extra: fields of the request that this version does not know.
+        :raises UsageError: ``body`` has an unknown key, or none.
         """
+        change = check_update(body, FileUpdate, extra)
         self._need_auth()
-        self._calls.update_file(File.from_wire(file_info), body)
+        self._calls.update_file(File.from_wire(file_info), change)
 
     # -- uploads ----------------------------------------------------------------------------------------
 
@@ -138,6 +151,7 @@ class FileSenderClient(ManagingClient):
         accept_aup: bool = False,
         resume: bool = True,
         follow_symlinks: bool = False,
+        extra: Extra = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -149,18 +163,22 @@ class FileSenderClient(ManagingClient):
 
         :param files: paths; also bytes, open binary files, and ``(name, thing)`` pairs.
         :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since
-            the epoch), ``options``.
+            the epoch), ``options``.  Without the key ``recipients`` it makes a link.
         :param password: encrypt the files with it, as the site's web page does; or a function that asks.
         :param key_version: of the encryption: 1 (AES-CBC) or 3 (AES-GCM); by default what the site asks for.
         :param link: make a transfer without recipients; its ``download_url`` is for you to pass on.
         :param accept_aup: accept the site's terms of use, which some sites insist on.
         :param resume: False starts anew where an earlier run stopped half-way.
         :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
+        :param extra: fields of ``POST /transfer`` that this version does not know, such as
+            ``{"options": {"new_option": True}}``.
         :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
         :param cancel: anything with ``is_set()``.
         :param deadline: seconds after which to stop.
         :return: the completed transfer; ``.results`` tells of each file.
-        :raises UsageError: something is wrong with the arguments; nothing was sent.
+        :raises UsageError: something is wrong with the arguments, such as an unknown key or an empty list of
+            recipients; nothing was sent.
+        :raises UploadRejected: the transfer has neither recipients nor a link; it was deleted.
         :raises BatchError: some of several files failed; ``.results`` tells which.
         :raises OutcomeUnknown: the answer to the creation was lost; nothing of the files was sent.
 
@@ -169,7 +187,7 @@ class FileSenderClient(ManagingClient):
         self._need_auth()
         items = [_normalised(item) for item in collect(files, follow_symlinks)]
         sender = self.auth.username if isinstance(self.auth, UserAuth) else None
-        body = request_body(items, transfer_args, sender, link)
+        body = transfer_body(items, transfer_args, sender, link, extra)
         if accept_aup:
             body["aup_checked"] = True
         config = self._config or SiteConfig()
@@ -202,15 +220,7 @@ class FileSenderClient(ManagingClient):
         if any(item.path is None for item in items):
             return None
         owner = getattr(self.auth, "username", None) or getattr(self.auth, "guest_token", "")
-        key = {
-            "service": "filesender",
-            "base": self.base_url,
-            "account": owner,
-            "request": {name: value for name, value in body.items() if name != "files"},
-            "files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in items],
-        }
-        if sealing is not None:
-            key["encryption"] = [sealing.version, sealing.password_version, sealing.rounds]
+        key = journal_key(self.base_url, owner, items, body, sealing)
         return Journal(key, f"this upload to {self.base_url}", clock=self._clock)
 
     def _drop_earlier(self, journal: Journal) -> None:
@@ -239,7 +249,7 @@ class FileSenderClient(ManagingClient):
 
         Source: FileSender protocol, section 8.1.
         """
-        return self._calls.listing(token_of(token))
+        return self._calls.listing(self._token_of(token))
 
     def download_files(
         self,
@@ -269,7 +279,7 @@ class FileSenderClient(ManagingClient):
 
         Source: FileSender protocol, section 8.
         """
-        token = token_of(token)
+        token = self._token_of(token)
         chosen = choose(self.list_files(token), files)
         directory = _directory(out_dir)
         opening = opening_of(chosen, password, key_version)
@@ -303,7 +313,7 @@ class FileSenderClient(ManagingClient):
 
         Otherwise like :meth:`download_files`.  Source: FileSender protocol, section 8.
         """
-        token = token_of(token)
+        token = self._token_of(token)
         [file] = choose(self.list_files(token), [file_id])
         if file_size is not None and int(file_size) != file.size:
             raise SizeMismatch(
@@ -347,7 +357,7 @@ class FileSenderClient(ManagingClient):
         chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
         if chosen_format not in ("zip", "tar"):
             raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")
-        token = token_of(token)
+        token = self._token_of(token)
         chosen = choose(self.list_files(token), files)
         if any(file.encrypted for file in chosen):
             raise EncryptedTransfer(

@@ -8,10 +8,12 @@ from typing import Any, List, Mapping, Optional, Union
 
 from smartxfer.errors import UsageError
 from smartxfer.filesender import checks
+from smartxfer.filesender.addresses import check_address
+from smartxfer.filesender.completion import complete
 from smartxfer.filesender.models import AuditEntry, Guest, Quota, Recipient, Transfer
+from smartxfer.filesender.request_body import Extra, check_update, guest_body
 from smartxfer.filesender.request_types import Guest as GuestRequest
 from smartxfer.filesender.request_types import TransferUpdate
-from smartxfer.filesender.site import token_of
 from smartxfer.filesender.site_client import SiteClient
 
 __all__ = ["ManagingClient"]
@@ -54,7 +56,7 @@ class ManagingClient(SiteClient):
         """
         if subject is recipient is file is link is None:
             raise UsageError("say what to look for: subject, recipient=, file= or link=")
-        token = token_of(link) if link is not None else None
+        token = self._token_of(link) if link is not None else None
 
         def matches(transfer: Transfer) -> bool:
             people = transfer.recipients
@@ -72,13 +74,22 @@ class ManagingClient(SiteClient):
         self._need_auth()
         return self._calls.get_transfer(id_of(transfer_id))
 
-    def update_transfer(self, transfer_id: TransferId, body: TransferUpdate) -> Transfer:
+    def update_transfer(
+        self, transfer_id: TransferId, body: TransferUpdate, *, extra: Extra = None
+    ) -> Transfer:
         """Change a transfer, such as ``{"complete": True}`` (sections 6.4 and 7).
 
+        A completion also checks the audit log: where the recipients were not mailed, they are reminded.
+
+        :param extra: fields of the request that this version does not know.
+        :raises UsageError: ``body`` has an unknown key, or none.
         :raises OutcomeUnknown: the answer was lost, of a change that must not be made twice.
         """
+        change = check_update(body, TransferUpdate, extra)
         self._need_auth()
-        return self._calls.update_transfer(id_of(transfer_id), body)
+        if change == {"complete": True}:
+            return complete(self._calls, id_of(transfer_id), asked_before=None)
+        return self._calls.update_transfer(id_of(transfer_id), change)
 
     def transfer_options(self, transfer_id: TransferId) -> Mapping[str, Any]:
         """A transfer's options by name."""
@@ -141,7 +152,7 @@ class ManagingClient(SiteClient):
 
         :raises OutcomeUnknown: the answer was lost: the mail may have gone; the site does not merge doubles.
         """
-        checks.check_address(address, "recipient")
+        check_address(address, "recipient")
         self._need_auth()
         path = f"transfer/{id_of(transfer_id)}/recipient"
         return Recipient.from_wire(self._calls.ask("POST", path, {"recipient": address}).json(dict))
@@ -168,15 +179,18 @@ class ManagingClient(SiteClient):
 
     # -- vouchers ---------------------------------------------------------------------------------------
 
-    def create_guest(self, body: GuestRequest) -> Guest:
+    def create_guest(self, body: GuestRequest, *, extra: Extra = None) -> Guest:
         """Send a voucher, which invites somebody to send files.
 
         :param body: ``recipient``, ``from``, ``subject``, ``message``, ``options``, ``expires``.
+        :param extra: fields of the request that this version does not know.
+        :raises UsageError: ``body`` has an unknown key or option, or a malformed address; nothing was sent.
         :raises OutcomeUnknown: the answer was lost: the voucher may have been sent.
         """
+        made = guest_body(body, extra)
+        checks.check_guest(made)
         self._need_auth()
-        checks.check_guest(body)
-        return self._calls.create_guest(body)
+        return self._calls.create_guest(made)
 
     def list_guests(self) -> List[Guest]:
         """The user's vouchers."""

@@ -4,17 +4,18 @@ Source: FileSender protocol, sections 8.1 and 10.
 """
 
 from html.parser import HTMLParser
-from typing import Any, Dict, List, NoReturn, Optional, Tuple
+from typing import Dict, List, NoReturn, Optional, Tuple
 
 import attrs
 
-from smartxfer.errors import AuthError, DecodeError, NotFound
+from smartxfer.errors import AuthError, DecodeError, Maintenance, NotFound
 from smartxfer.filesender.models import DownloadFile
 
 __all__ = ["GuestPage", "parse_download_page", "parse_guest_page"]
 
 #: Elements that have no end tag.
 _VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "wbr"])
+_HEADINGS = frozenset(["h1", "h2"])
 
 
 class _Page(HTMLParser):
@@ -25,16 +26,21 @@ class _Page(HTMLParser):
         self.files: List[Dict[str, str]] = []
         self.body: Dict[str, str] = {}
         self.said: List[str] = []
+        self.headings: List[str] = []
         self.broken = False
+        self.maintenance = False
         self._in_error = 0
+        self._in_heading = False
 
     def handle_starttag(self, tag: str, attributes: List[Tuple[str, Optional[str]]]) -> None:
         given = {name: value or "" for name, value in attributes}
+        self._in_heading = self._in_heading or tag in _HEADINGS
         classes = given.get("class", "").split()
         if tag == "body":
             self.body = _data(given)
         if "file" in classes and "data-id" in given:
             self.files.append(_data(given))
+        self.maintenance = self.maintenance or "maintenance_page" in classes
         if "exception" in classes:
             self.broken = True
             self._in_error = 1
@@ -42,10 +48,13 @@ class _Page(HTMLParser):
             self._in_error += 1
 
     def handle_endtag(self, tag: str) -> None:
+        self._in_heading = self._in_heading and tag not in _HEADINGS
         if self._in_error and tag not in _VOID:
             self._in_error -= 1
 
     def handle_data(self, data: str) -> None:
+        if self._in_heading:
+            self.headings.append(data.lower())
         if self._in_error and data.strip():
             self.said.append(data.strip())
 
@@ -72,6 +81,7 @@ def parse_download_page(html: str) -> List[DownloadFile]:
     """The files of a download page, of 2.x or 3.x.
 
     :raises NotFound: an error page, which a bad token gets with status 200.
+    :raises Maintenance: the site is under maintenance.
     :raises AuthError: a page without files that wants a login or a mail code.
     :raises DecodeError: no HTML, or files without id, name or size.
     """
@@ -84,10 +94,22 @@ def parse_download_page(html: str) -> List[DownloadFile]:
             f"the site does not know this download link{f' ({said})' if said else ''}",
             hint="it is mistyped, expired or closed: ask the sender for a new one",
         )
+    _check_maintenance(page)
     raise AuthError(
         "the download page lists no files",
         hint="the site may want a login, or a code sent by mail: open the link in a browser",
     )
+
+
+def _check_maintenance(page: _Page) -> None:
+    """Check that a page without the expected content does not announce maintenance (section 15).
+
+    The stock page has a class of its own; a page of another design may only say so in a heading.
+
+    :raises Maintenance: it does.
+    """
+    if page.maintenance or any("maintenance" in heading for heading in page.headings):
+        raise Maintenance("the site is under maintenance")
 
 
 @attrs.frozen
@@ -100,11 +122,16 @@ class GuestPage:
 def parse_guest_page(html: str) -> GuestPage:
     """The security token of the page behind a voucher.
 
+    An error page has a token, too: it is recognised by its class.
+
     :raises AuthError: the voucher is used up, expired or mistyped.
+    :raises Maintenance: the site is under maintenance.
     """
-    page: Any = _parsed(html)
+    page = _parsed(html)
     token = page.body.get("security-token", "")
-    if not token or page.body.get("auth-type", "guest") != "guest":
+    accepted = token and not page.broken and page.body.get("auth-type", "guest") == "guest"
+    if page.maintenance or not accepted:
+        _check_maintenance(page)
         raise AuthError(
             "the site does not accept this voucher",
             hint="it is mistyped, used up or expired: ask for a new one",

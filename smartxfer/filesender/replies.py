@@ -14,6 +14,7 @@ from smartxfer.errors import (
     Forbidden,
     HTTPError,
     LimitExceeded,
+    Maintenance,
     NotFound,
     ServerError,
 )
@@ -25,6 +26,9 @@ Reply = Tuple[Type[HTTPError], str, bool]
 _KEY = "check username and api_key; a site that knows itself by another name needs signing_host="
 _GONE = "it was deleted, has expired, or never was"
 _EXPIRED = "ask for a new link or voucher"
+_SESSION = "the session has ended: call prepare() and then the same method again"
+_SMALLER = "pass a smaller chunk_size= and run again: the upload continues with it"
+_DAILY = "a limit per day on mails or calls is reached: run again tomorrow"
 _RULES = "the site's rules stand against it"
 
 _WORDS: Dict[str, Reply] = {
@@ -34,8 +38,8 @@ _WORDS: Dict[str, Reply] = {
     "rest_authentication_required": (AuthError, "give UserAuth(...) or GuestAuth(...)", False),
     "rest_ownership_required": (Forbidden, "it belongs to another user", False),
     "rest_admin_required": (Forbidden, "it takes an administrator", False),
-    "rest_security_token_did_not_match": (AuthError, "the session is over: call prepare() again", False),
-    "rest_xsrf_token_did_not_match": (AuthError, "the session is over: call prepare() again", False),
+    "rest_security_token_did_not_match": (AuthError, _SESSION, False),
+    "rest_xsrf_token_did_not_match": (AuthError, _SESSION, False),
     "rest_roundtrip_token_invalid": (Forbidden, "the transfer was created by another client", False),
     "rest_sanity_check_failed": (BadRequest, "the body was damaged on its way", True),
     "rest_bad_parameter": (BadRequest, "", False),
@@ -48,7 +52,8 @@ _WORDS: Dict[str, Reply] = {
     "rest_data_stale": (NotFound, "the mail address has to be verified in a browser", False),
     "cannot_add_data_to_complete_transfer": (Conflict, "the transfer is complete", False),
     "cannot_alter_closed_transfer": (Conflict, "the transfer is closed", False),
-    "undergoing_maintenance": (ServerError, "the site is under maintenance: come back later", True),
+    "undergoing_maintenance": (Maintenance, Maintenance.hint, True),
+    "failed_to_connect_to_database": (ServerError, "the site's database is restarting: run again", True),
     "transfer_not_found": (NotFound, _GONE, False),
     "file_not_found": (NotFound, _GONE, False),
     "recipient_not_found": (NotFound, _GONE, False),
@@ -56,7 +61,7 @@ _WORDS: Dict[str, Reply] = {
     "guest_expired": (AuthError, _EXPIRED, False),
     "token_has_bad_format": (BadRequest, "copy the whole link", False),
     "file_chunk_out_of_bounds": (BadRequest, "the file grew since the transfer was created", False),
-    "storage_chunk_too_large": (LimitExceeded, "use a smaller chunk_size", False),
+    "storage_chunk_too_large": (LimitExceeded, _SMALLER, False),
     "file_integrity_check_failed": (Conflict, "run again: the chunks are sent anew", False),
     "transfer_files_incomplete": (Conflict, "a file is not complete: run again", False),
     "transfer_no_files": (BadRequest, "", False),
@@ -73,7 +78,8 @@ _WORDS: Dict[str, Reply] = {
 
 #: Parts of words whose families are open.
 _FAMILIES: Tuple[Tuple[str, Reply], ...] = (
-    ("_rate_limit", (LimitExceeded, "a limit per day is reached: come back tomorrow", False)),
+    ("rate_limit", (LimitExceeded, _DAILY, False)),
+    ("checksum", (BadRequest, "the chunk was damaged on its way", True)),
     ("transfer_too_many", (LimitExceeded, "send less at once", False)),
     ("_extension_not_allowed", (LimitExceeded, _RULES, False)),
     ("_exceeded", (LimitExceeded, "send less at once", False)),

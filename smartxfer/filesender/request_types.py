@@ -28,6 +28,8 @@ class File(_NamedFile, total=False):
 
     mime_type: str
     cid: str
+    iv: str
+    aead: str
 
 
 class TransferOptions(TypedDict, total=False):
@@ -51,6 +53,9 @@ class TransferOptions(TypedDict, total=False):
     storage_cloud_s3_bucket: str
     web_notification_when_upload_is_complete: bool
     verify_email_to_download: bool
+    popup_on_complete: bool
+    forward_to_another_server: bool
+    forward_server_name: str
 
 
 PartialTransfer = TypedDict(
@@ -68,7 +73,17 @@ PartialTransfer = TypedDict(
 """What a caller adds to an upload; ``expires`` is in seconds since the epoch, or ``"YYYY-MM-DD"``."""
 
 
-class Transfer(PartialTransfer):
+class _WholeTransfer(PartialTransfer, total=False):
+    aup_checked: bool
+    encryption: bool
+    encryption_key_version: int
+    encryption_password_encoding: str
+    encryption_password_version: int
+    encryption_password_hash_iterations: int
+    encryption_client_entropy: str
+
+
+class Transfer(_WholeTransfer):
     """A transfer to create."""
 
     files: List[File]
@@ -81,6 +96,7 @@ class TransferUpdate(TypedDict, total=False):
     closed: bool
     extend_expiry_date: Union[bool, int]
     remind: bool
+    decryptfailed: bool
 
 
 class FileUpdate(TypedDict, total=False):

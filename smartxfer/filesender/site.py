@@ -15,7 +15,16 @@ from smartxfer.system_text import home_directory
 from smartxfer.transport import Origin
 from smartxfer.transport.origin import is_loopback
 
-__all__ = ["Address", "SiteConfig", "ini_values", "parse_base_url", "parse_config", "token_of"]
+__all__ = [
+    "Address",
+    "SiteConfig",
+    "ini_values",
+    "link_base",
+    "parse_base_url",
+    "parse_config",
+    "same_site",
+    "token_of",
+]
 
 #: The groups of a token are for the site to judge; this tells one from a name or a sentence.
 _TOKEN = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+){4,5}\Z", re.IGNORECASE)
@@ -76,6 +85,22 @@ def token_of(text: Any) -> str:
             "that is no download token or link", hint="copy the link, or what stands after token= in it"
         )
     return found
+
+
+def same_site(one: str, other: str) -> bool:
+    """Return whether two base URLs name one site; its http and https on the standard ports are the same."""
+    first, second = Origin.of(one), Origin.of(other)
+    trusted = first.trusts(second) or second.trusts(first)
+    return trusted and urlsplit(one).path.rstrip("/") == urlsplit(other).path.rstrip("/")
+
+
+def link_base(text: Any) -> Optional[str]:
+    """Return the base URL of the site that a link belongs to; None where only a token is given.
+
+    :param text: a token, a whole download link, or a structure that has one.
+    """
+    link = str(getattr(text, "download_url", None) or getattr(text, "token", text)).strip()
+    return parse_base_url(link).base if "/" in link or "?" in link else None
 
 
 def _leads_here(text: str) -> bool:

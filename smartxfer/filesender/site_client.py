@@ -12,7 +12,15 @@ from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import ServerInfo
 from smartxfer.filesender.page import parse_guest_page
-from smartxfer.filesender.site import SiteConfig, ini_values, parse_base_url, parse_config
+from smartxfer.filesender.site import (
+    SiteConfig,
+    ini_values,
+    link_base,
+    parse_base_url,
+    parse_config,
+    same_site,
+    token_of,
+)
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Call, redact
 
@@ -64,6 +72,8 @@ class SiteClient(TransferClient):
         self.concurrent_files = concurrent_files
         self.concurrent_chunks = concurrent_chunks
         self._signing_host = signing_host
+        #: The site's own chunk size, where no other was given.
+        self._site_chunk_size: Optional[int] = None
         self._known_calls: Optional[Calls] = None
         self._info: Optional[ServerInfo] = None
         self._config: Optional[SiteConfig] = None
@@ -81,6 +91,8 @@ class SiteClient(TransferClient):
     def prepare(self) -> None:
         """Read the site's limits, and open the guest's session; done by itself on first use.
 
+        A guest's session that the site has ended is opened anew.
+
         :raises UsageError: ``chunk_size`` is larger than the site allows.
 
         Source: FileSender protocol, sections 4 and 10.
@@ -88,16 +100,18 @@ class SiteClient(TransferClient):
         with self._lock:
             info = self._calls.info()
             largest = info.upload_chunk_size
-            if self.chunk_size is None:
-                self.chunk_size = largest
+            if self.chunk_size is None or self.chunk_size == self._site_chunk_size:
+                self.chunk_size = self._site_chunk_size = largest
             elif largest is not None and self.chunk_size > largest:
                 raise UsageError(
                     f"chunk_size is {self.chunk_size}, the site takes {largest} bytes at most",
                     hint="leave chunk_size out to use the site's",
                 )
             self._config = parse_config(self._calls.config_script())
-            if isinstance(self.auth, GuestAuth) and self.auth.security_token is None:
-                self._open_guest_session(self.auth)
+            access = self._calls.access
+            if isinstance(self.auth, GuestAuth) and (access.session_over or self.auth.security_token is None):
+                self._open_guest_session(self.auth, anew=access.session_over)
+                access.session_over = False
             self._info = info
 
     @property
@@ -106,16 +120,16 @@ class SiteClient(TransferClient):
         return None if self._info is None else self._info.upload_chunk_size
 
     def _ready(self) -> None:
-        if self._info is None:
+        if self._info is None or self._calls.access.session_over:
             self.prepare()
 
-    def _open_guest_session(self, auth: GuestAuth) -> None:
+    def _open_guest_session(self, auth: GuestAuth, anew: bool) -> None:
         answer = self._calls.guest_page(auth.guest_token)
         auth.security_token = parse_guest_page(answer.text).security_token
         # The first token of several: it stays valid as long as no newer one is used.
         cookies = [value for name, value in answer.cookies if name == "csrfptoken"]
-        if auth.csrf_token is None and cookies:
-            auth.csrf_token = cookies[0]
+        if anew or auth.csrf_token is None:
+            auth.csrf_token = cookies[0] if cookies else None
         for secret in (auth.security_token, auth.csrf_token):
             redact.remember_secret(secret or "")
 
@@ -144,6 +158,23 @@ class SiteClient(TransferClient):
         self._ready()
         if type(self.auth) is Auth:
             self._credentials.require("username", "api_key")
+
+    def _token_of(self, link: Any) -> str:
+        """Return the token of a link to this client's own site.
+
+        :raises UsageError: neither a token nor a link, or the link of another site.
+        """
+        token, base = token_of(link), link_base(link)
+        if base is None or same_site(base, self.base_url):
+            return token
+        # Behind a tunnel or an alias the site's links have the name that it gives itself.
+        own = (self._info or self._calls.info()).url
+        if own and same_site(base, parse_base_url(own).base):
+            return token
+        raise UsageError(
+            f"the link belongs to {base}, and this client to {self.base_url}",
+            hint=f"use FileSenderClient({base!r})",
+        )
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         given: Dict[str, Optional[str]] = {"base_url": self._given_url}

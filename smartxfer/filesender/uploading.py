@@ -5,81 +5,35 @@ Source: FileSender protocol, section 6.
 
 import functools
 import logging
-import mimetypes
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 import attrs
 
 from smartxfer.errors import (
-    BadRequest,
     ClientError,
-    CommunicationError,
-    HTTPError,
     IntegrityError,
-    LimitExceeded,
     SmartxferError,
     SourceChanged,
-    Truncated,
-    UsageError,
 )
 from smartxfer.filesender.auth import GuestAuth
 from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.completion import complete
+from smartxfer.filesender.creation import create, discard
+from smartxfer.filesender.file_upload import FileUpload
 from smartxfer.filesender.models import File, Transfer
 from smartxfer.filesender.sealing import Sealing
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import Part, cut
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.tree import Item
-from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transfer.upload import UploadLane
 
-__all__ = ["MOST_WORKERS", "Sending", "Width", "request_body", "send_files"]
+__all__ = ["MOST_WORKERS", "Sending", "Width", "journal_key", "send_files"]
 
 log = logging.getLogger("smartxfer.filesender")
 
 #: Threads per file when ``concurrent_chunks`` is None: "unlimited" still has to fit a machine.
 MOST_WORKERS = 16
-
-
-def request_body(
-    items: Sequence[Item], transfer_args: Mapping[str, Any], sender: Optional[str], link: bool
-) -> Dict[str, Any]:
-    """The body of ``POST /transfer``.
-
-    ``get_a_link`` is always said: a server left to itself turns it on and forgets the recipients.
-
-    Source: FileSender protocol, section 6.1.
-    """
-    body = {name: value for name, value in transfer_args.items() if value is not None}
-    recipients = body.get("recipients", [])
-    recipients = [recipients] if isinstance(recipients, str) else list(recipients)
-    options = body.get("options", {})
-    if not isinstance(options, Mapping):
-        options = dict.fromkeys(options, True)
-    wants_link = bool(options.get("get_a_link", link or not recipients))
-    if wants_link and recipients:
-        raise UsageError(
-            "a transfer with a link has no recipients: the server would send them nothing",
-            hint="leave out the recipients, or the link",
-        )
-    if not wants_link and not recipients and sender is not None and not options.get("add_me_to_recipients"):
-        raise UsageError(
-            "a transfer without a link needs recipients", hint="name them, or leave out get_a_link"
-        )
-    if sender is not None:
-        body.setdefault("from", sender)
-    body["recipients"] = recipients
-    body["options"] = {"email_download_complete": True, **options, "get_a_link": wants_link}
-    body["files"] = [
-        {
-            "name": item.name,
-            "size": item.size,
-            "mime_type": mimetypes.guess_type(item.name)[0] or "application/octet-stream",
-            "cid": f"file_{number}_{item.size}_0_0",
-        }
-        for number, item in enumerate(items)
-    ]
-    return body
 
 
 @attrs.frozen
@@ -114,64 +68,19 @@ def send_files(
     lanes = []
     for item, file in pairs:
         operation.reporter.queue(item.name, item.size)
-        upload = _upload(calls, operation, item, file, width.chunk_size, journal, complete, sealing)
-        lanes.append(UploadLane(upload, operation, width.chunks))
+        upload = FileUpload(
+            calls,
+            operation,
+            item,
+            file,
+            chunk_size=width.chunk_size,
+            journal=journal,
+            complete=complete,
+            sealing=sealing,
+        )
+        lanes.append(UploadLane(upload.spec, operation, width.chunks))
     operation.run(lanes, width.files)
     return [lane.result for lane in lanes]
-
-
-def _upload(
-    calls: Calls,
-    operation: Operation,
-    item: Item,
-    file: File,
-    chunk_size: int,
-    journal: Optional[Journal],
-    complete: bool,
-    sealing: Optional[Sealing],
-) -> Upload:
-    def send_part(part: Part, body: Body) -> None:
-        sealed = None if sealing is None else sealing.sealed_length(item.name, part)
-        written, expected = calls.put_chunk(file, item.size, part, body, sealed), sealed or part.size
-        if written != expected:
-            raise Truncated(
-                f"{item.name}: the server wrote {written} of {expected} bytes at {part.start}",
-                got=written,
-                expected=expected,
-            )
-
-    def note(part: Part) -> None:
-        if journal is not None:
-            journal.append("acknowledged", item.name, part.number)
-
-    def finish() -> Tuple[str, Optional[str]]:
-        try:
-            if complete:
-                calls.update_file(file, {"complete": True}, operation)
-        except HTTPError as error:
-            if error.code != "file_integrity_check_failed":
-                raise
-            lost = error
-        else:
-            return "size", None
-        if journal is not None:
-            journal.drop("acknowledged", item.name)
-        raise IntegrityError(
-            f"{item.name}: the server holds another size than {item.size} bytes ({lost.summary})",
-            hint="run again: its chunks are sent anew",
-        )
-
-    acknowledged = journal.state.get("acknowledged", {}) if journal is not None else {}
-    return Upload(
-        name=item.name,
-        open_source=item.open_unchanged,
-        plan=lambda size: cut(size, chunk_size),
-        send_part=send_part,
-        finish=finish,
-        acknowledged=frozenset(acknowledged.get(item.name, ())),
-        note=note,
-        seal=None if sealing is None else sealing.of_file(item.name),
-    )
 
 
 class Sending:
@@ -201,6 +110,8 @@ class Sending:
         self._body = body
         self._width = width
         self._journal = journal
+        #: Whether an earlier run has sent everything, and the site has made the transfer available.
+        self._available = False
 
     def run(self) -> Transfer:
         """Create the transfer or go on with an earlier run's, send what is missing, complete it.
@@ -210,8 +121,11 @@ class Sending:
         transfer = self._operation.call(lambda: self._earlier() or self._create())
         try:
             results = settle(self._send(transfer))
+            before = bool(self._journal is not None and self._journal.state.get("completing"))
             self._note(completing=True)
-            done = self._operation.call(lambda: self._complete(transfer.id))
+            done = self._operation.call(
+                lambda: complete(self._calls, transfer.id, self._operation, asked_before=before)
+            )
         except BaseException as error:
             if any(isinstance(cause, SourceChanged) for cause in (error, *getattr(error, "errors", ()))):
                 self._discard(transfer.id)
@@ -227,23 +141,9 @@ class Sending:
             self._journal.note(**values)
 
     def _create(self) -> Transfer:
-        try:
-            transfer = self._calls.create_transfer(self._body, self._operation)
-        except BadRequest as error:
-            if error.code == "rest_bad_parameter" and not self._body.get("aup_checked"):
-                error.hint = (
-                    "the site may want its terms of use accepted: read them on its upload page, "
-                    f"{self._calls.base}/?s=upload, then pass accept_aup=True"
-                )
-            raise
-        told = {recipient.email for recipient in transfer.recipients}
-        untold = [address for address in self._body["recipients"] if address not in told]
-        if untold:
-            self._discard(transfer.id)
-            raise LimitExceeded(
-                f"the site took the transfer, but not its recipient {untold[0]}",
-                hint="a voucher may turn every transfer into a link: leave out the recipients",
-            )
+        if self._journal is not None and self._journal.state:
+            self._journal.forget()
+        transfer = create(self._calls, self._body, self._operation)
         if self._sealing is not None:
             self._operation.aside(functools.partial(self._sealing.unlock, transfer.salt))
             self._note(sealing=self._sealing.remembered(transfer.salt))
@@ -271,11 +171,15 @@ class Sending:
                 self._calls.get_transfer(transfer.id, self._operation)
             except ClientError:
                 return None
-        if self._sealing is not None:
+            self._available = True
+        if self._sealing is not None and not self._available:
+            if self._sealing.chunk_size != int(state["sealing"]["chunk_size"]):
+                log.info("the site's chunk size has changed: the encrypted transfer is started anew")
+                discard(self._calls, transfer.id)
+                return None
             self._operation.aside(functools.partial(self._sealing.restore, state["sealing"]))
         log.info("going on with transfer %s", transfer.id)
         self._calls.remember(transfer)
-        self._width = attrs.evolve(self._width, chunk_size=state["chunk_size"])
         return transfer
 
     def _send(self, transfer: Transfer) -> List[FileResult]:
@@ -284,20 +188,17 @@ class Sending:
         missing = [item.name for item in self._items if (item.name, item.size) not in files]
         if missing:
             raise IntegrityError(f"the server did not take {missing[0]!r} into the transfer")
+        if self._available:
+            return [_sent_before(item) for item in self._items]
         pairs = [(item, files[item.name, item.size]) for item in self._items]
         return send_files(
             self._calls, self._operation, pairs, self._width, self._journal, sealing=self._sealing
         )
 
-    def _complete(self, transfer_id: int) -> Transfer:
-        return self._calls.update_transfer(transfer_id, {"complete": True}, self._operation)
 
     def _discard(self, transfer_id: int) -> None:
         """A file changed: what was sent of it is of no use to anyone."""
-        try:
-            self._calls.delete_transfer(transfer_id)
-        except CommunicationError as error:
-            log.warning("transfer %s could not be deleted: %s", transfer_id, error)
+        discard(self._calls, transfer_id)
         if self._journal is not None:
             self._journal.forget()
 
@@ -310,6 +211,33 @@ class Sending:
                 transfer_id,
                 transfer_id,
             )
+
+
+def journal_key(
+    base: str,
+    owner: Optional[str],
+    items: Sequence[Item],
+    body: Mapping[str, Any],
+    sealing: Optional[Sealing],
+) -> Dict[str, Any]:
+    """Return what makes an upload recognisable to a later run.
+
+    :param owner: the user name, or the guest's token.
+    """
+    key: Dict[str, Any] = {
+        "service": "filesender",
+        "base": base,
+        "account": owner,
+        "request": {name: value for name, value in body.items() if name != "files"},
+        "files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in items],
+    }
+    if sealing is not None:
+        key["encryption"] = [sealing.version, sealing.password_version, sealing.rounds]
+    return key
+
+
+def _sent_before(item: Item) -> FileResult:
+    return FileResult(name=item.name, path=item.path, bytes=item.size, verified="size", resumed=item.size)
 
 
 def _needed(transfer: Transfer, names: Set[str]) -> Dict[str, Any]:

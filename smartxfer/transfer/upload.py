@@ -23,7 +23,7 @@ class Upload:
     """One file to send, as a service describes it to the engine.
 
     :param open_source: opens the bytes; called when the file's turn comes.
-    :param plan: the parts, given the size.
+    :param plan: the parts, given the size; it may leave out bytes that an earlier run has sent.
     :param send_part: one try of one part; returns only when the server acknowledged it.
     :param finish: called once every part is acknowledged; returns (verified, digest).
     :param acknowledged: indices of the parts that an earlier run has sent.
@@ -116,12 +116,10 @@ class UploadLane(Lane):
         self._started = self._operation.clock.monotonic()
         self._source = self._upload.open_source()
         parts = self._upload.plan(self._source.size)
-        done = [part for part in parts if part.number in self._upload.acknowledged]
-        self._resumed = sum(part.size for part in done)
+        missing = [part for part in parts if part.number not in self._upload.acknowledged]
+        self._resumed = self._source.size - sum(part.size for part in missing)
         self._operation.reporter.begin(self._upload.name, self._source.size, self._resumed)
-        self._waiting.extend(
-            self._sending(part) for part in parts if part.number not in self._upload.acknowledged
-        )
+        self._waiting.extend(map(self._sending, missing))
 
     def _sending(self, part: Part) -> Task:
         return lambda: self._send(part)

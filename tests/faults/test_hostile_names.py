@@ -50,7 +50,8 @@ def _publish(stage: Any, names: List[str]) -> str:
     client = stage.client()
     files = [{"name": name, "size": len(DATA), "cid": f"file_{at}_0_0_0"} for at, name in enumerate(names)]
     body = {"from": stage.auth.username, "recipients": [], "options": {"get_a_link": True}, "files": files}
-    transfer = client.create_transfer(body)
+    client.prepare()
+    transfer = client._calls.create_transfer(body)
     for file in transfer.files:
         if file.size:  # the others stand for folders
             client.upload_complete(file, DATA)

@@ -112,7 +112,8 @@ def test_what_is_signed_is_what_the_server_reads(
     )
     assert dict(said) == {**arguments, "remote_user": username, "timestamp": str(timestamp)}
     text = "put&fs.example.org/rest.php/guest/1?" + "&".join(f"{name}={value}" for name, value in said)
-    tail = b"&" + body if body else b""
+    # PHP takes the text "0" for no body.
+    tail = b"&" + body if body not in (b"", b"0") else b""
     assert dict(received)["signature"] == hexdigest(text.encode("utf-8") + tail, key)
 
 

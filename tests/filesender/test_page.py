@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartxfer.errors import AuthError, DecodeError, NotFound
+from smartxfer.errors import AuthError, DecodeError, Maintenance, NotFound
 from smartxfer.filesender.page import parse_download_page, parse_guest_page
 
 DATA = Path(__file__).parent.parent / "data"
@@ -158,3 +158,34 @@ def test_whatever_the_page_it_is_files_or_our_error(text: str) -> None:
             continue
         assert files
         assert all(file.size >= 0 for file in files)
+
+
+MAINTENANCE = [
+    '<main><div id="page" class="maintenance_page"><h1>Service wird gewartet</h1></div></main>',
+    "<div class=box><h1>This application is under maintenance</h1></div>",
+]
+
+
+@pytest.mark.parametrize("content", MAINTENANCE)
+def test_a_site_under_maintenance_is_a_temporary_error_of_its_own(content: str) -> None:
+    for parse in (parse_download_page, parse_guest_page):
+        with pytest.raises(Maintenance) as caught:
+            parse(page(content))
+        assert caught.value.retryable
+
+
+def test_an_announcement_of_maintenance_is_none() -> None:
+    announced = page("<p>Planned maintenance on Sunday</p>", body='data-auth-type="guest" data-security-token="abc123"')
+    assert parse_guest_page(announced).security_token == "abc123"
+    (file,) = parse_download_page(page("<h1>maintenance on Sunday</h1>" + row(FACTS)))
+    assert file.id
+    with pytest.raises(AuthError, match="lists no files"):
+        parse_download_page(page("<p>Planned maintenance on Sunday</p><p>Please log on</p>"))
+
+
+@pytest.mark.parametrize("auth_type", ["", "guest"])
+def test_an_error_page_with_a_token_is_no_session(auth_type: str) -> None:
+    """As the captured sites show a bad voucher: with a security token."""
+    shown = page('<div class="exception">no</div>', body=f'data-security-token="abc123" data-auth-type="{auth_type}"')
+    with pytest.raises(AuthError, match="voucher"):
+        parse_guest_page(shown)

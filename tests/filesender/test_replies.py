@@ -14,6 +14,7 @@ from smartxfer.errors import (
     Forbidden,
     HTTPError,
     LimitExceeded,
+    Maintenance,
     NotFound,
     ServerError,
 )
@@ -43,7 +44,7 @@ from smartxfer.filesender.replies import classify
         (404, "rest_data_stale", NotFound, False),
         (400, "cannot_add_data_to_complete_transfer", Conflict, False),
         (403, "cannot_alter_closed_transfer", Conflict, False),
-        (503, "undergoing_maintenance", ServerError, True),
+        (503, "undergoing_maintenance", Maintenance, True),
         (500, "transfer_not_found", NotFound, False),
         (500, "file_not_found", NotFound, False),
         (500, "recipient_not_found", NotFound, False),
@@ -72,6 +73,9 @@ from smartxfer.filesender.replies import classify
         (500, "transfer_expiry_extension_not_allowed", LimitExceeded, False),
         (500, "storage_not_enough_space_left", LimitExceeded, False),
         (500, "guest_rate_limit_reached", LimitExceeded, False),
+        (500, "rate_limit_exceeded", LimitExceeded, False),
+        (500, "failed_to_connect_to_database", ServerError, True),
+        (500, "checksum validation failed", BadRequest, True),
         (500, "database_access_failure", ServerError, False),
     ],
 )

@@ -16,7 +16,7 @@ from smartxfer.errors import (
     SmartxferError,
     UsageError,
 )
-from smartxfer.filesender.uploading import request_body
+from smartxfer.filesender.request_body import transfer_body
 from smartxfer.transfer.tree import collect
 
 ONCE = RetryPolicy(attempts=1)
@@ -55,7 +55,7 @@ def test_nobody_to_tell_makes_a_link(stand: Any, make: Any) -> None:
 
 
 def body(args: Any = None, link: bool = False, sender: Any = "ann@example.org") -> Dict[str, Any]:
-    return request_body(collect([("a.txt", b"12")]), args or {}, sender, link)
+    return transfer_body(collect([("a.txt", b"12")]), args or {}, sender, link)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""The creation of a transfer, and the check that it reaches those whom it is for.
+
+Source: FileSender protocol, sections 6.1, 10 and 15.
+"""
+
+import logging
+from typing import Any, Mapping, Optional
+
+from smartxfer.errors import BadRequest, CommunicationError, LimitExceeded, UploadRejected
+from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.models import Transfer
+from smartxfer.transfer.operation import Operation
+
+__all__ = ["create", "discard"]
+
+log = logging.getLogger("smartxfer.filesender")
+
+
+def create(calls: Calls, body: Mapping[str, Any], operation: Optional[Operation] = None) -> Transfer:
+    """Create a transfer; one that would not reach the recipients is deleted again.
+
+    :param body: of ``POST /transfer``, checked.
+    :raises LimitExceeded: the site discarded a recipient.
+    :raises UploadRejected: the transfer has neither recipients nor a link, so that its completion would fail.
+    """
+    try:
+        transfer = calls.create_transfer(body, operation)
+    except BadRequest as error:
+        if error.code == "rest_bad_parameter" and not body.get("aup_checked"):
+            error.hint = (
+                "the site may want its terms of use accepted: read them on its upload page, "
+                f"{calls.base}/?s=upload, then pass accept_aup=True"
+            )
+        raise
+    told = {recipient.email for recipient in transfer.recipients}
+    untold = [address for address in body["recipients"] if address not in told]
+    if untold:
+        discard(calls, transfer.id)
+        raise LimitExceeded(
+            f"the site took the transfer, but not its recipient {untold[0]}",
+            hint="a voucher may turn every transfer into a link: leave out the recipients",
+        )
+    options = transfer.options if isinstance(transfer.options, Mapping) else {}
+    if not transfer.recipients and not options.get("get_a_link", True):
+        discard(calls, transfer.id)
+        raise UploadRejected(
+            "the site created a transfer that has neither recipients nor a link; it was deleted",
+            hint="name recipients in transfer_args, or ask for a voucher with the option get_a_link",
+        )
+    return transfer
+
+
+def discard(calls: Calls, transfer_id: int) -> None:
+    """Delete a transfer that is of no use to anyone; a failure is a warning."""
+    try:
+        calls.delete_transfer(transfer_id)
+    except CommunicationError as error:
+        log.warning("transfer %s could not be deleted: %s", transfer_id, error)

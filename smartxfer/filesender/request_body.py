@@ -1,0 +1,188 @@
+"""Bodies of the writing calls, made of what the caller gives.
+
+Source: FileSender protocol, sections 6.1, 6.3, 6.4, 7, 9 and 10.
+"""
+
+import mimetypes
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
+
+from smartxfer.errors import UsageError
+from smartxfer.filesender import request_types as types
+from smartxfer.options import check_keys
+from smartxfer.transfer.tree import Item
+
+__all__ = ["Extra", "check_update", "guest_body", "merged", "raw_transfer_body", "transfer_body"]
+
+Extra = Optional[Mapping[str, Any]]
+"""Fields of a body that this version does not know."""
+
+_DELIBERATE = "extra= sends a field that is not known here"
+_SYNONYMS = {
+    "to": "recipients",
+    "email": "recipients",
+    "emails": "recipients",
+    "mail": "recipients",
+    "sender": "from",
+    "from_": "from",
+    "body": "message",
+    "text": "message",
+    "title": "subject",
+    "days": "expires",
+}
+
+
+def _keys(*kinds: Any) -> List[str]:
+    return [name for kind in kinds for name in kind.__annotations__]
+
+
+_OPTIONS = _keys(types.TransferOptions)
+_GUEST_SYNONYMS = {
+    word: "recipient" if key == "recipients" else key for word, key in _SYNONYMS.items()
+}
+
+
+def transfer_body(
+    items: Sequence[Item],
+    transfer_args: Mapping[str, Any],
+    sender: Optional[str],
+    link: bool,
+    extra: Extra = None,
+) -> Dict[str, Any]:
+    """Return the body of ``POST /transfer`` for files that are to be sent.
+
+    ``get_a_link`` is always sent: a server left to itself turns it on and discards the recipients.
+
+    :param sender: the default of ``from``; None for a guest.
+    :param link: whether a transfer without recipients is wanted.
+    :raises UsageError: an unknown key or option, or a key that is present but empty.
+
+    Source: FileSender protocol, section 6.1.
+    """
+    check_keys(
+        transfer_args, _keys(types.PartialTransfer), "transfer_args", synonyms=_SYNONYMS, hint=_DELIBERATE
+    )
+    body = {name: value for name, value in transfer_args.items() if value is not None}
+    recipients = _recipients(transfer_args["recipients"]) if "recipients" in transfer_args else []
+    if "recipients" in transfer_args and not recipients:
+        raise _empty_recipients()
+    options = _options(body.get("options", {}), "options")
+    wants_link = bool(options.get("get_a_link", link or not recipients))
+    if wants_link and recipients:
+        raise UsageError(
+            "a transfer with a link has no recipients: the server would send them nothing",
+            hint="leave out the recipients, or the link",
+        )
+    if not wants_link and not recipients and sender is not None and not options.get("add_me_to_recipients"):
+        raise UsageError(
+            "a transfer without a link needs recipients", hint="name them, or leave out get_a_link"
+        )
+    if sender is not None:
+        body.setdefault("from", sender)
+    body["recipients"] = recipients
+    body["options"] = {"email_download_complete": True, **options, "get_a_link": wants_link}
+    body["files"] = [
+        {
+            "name": item.name,
+            "size": item.size,
+            "mime_type": mimetypes.guess_type(item.name)[0] or "application/octet-stream",
+            "cid": f"file_{number}_{item.size}_0_0",
+        }
+        for number, item in enumerate(items)
+    ]
+    return merged(body, extra)
+
+
+def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None) -> Dict[str, Any]:
+    """Return the body of ``POST /transfer`` that a caller has written, with ``get_a_link`` made explicit.
+
+    :param guest: whether a guest asks, whose transfer may be without recipients.
+    :raises UsageError: an unknown key or option, no files, or an empty list of recipients without a link.
+    """
+    check_keys(given, _keys(types.Transfer), "body", synonyms=_SYNONYMS, hint=_DELIBERATE)
+    files = given.get("files")
+    if not isinstance(files, (list, tuple)) or not files:
+        raise UsageError("files is a list of at least one {'name': ..., 'size': ...}")
+    for file in files:
+        check_keys(file, _keys(types.File), "a file", hint=_DELIBERATE)
+        size = file.get("size")
+        if not isinstance(file.get("name"), str) or isinstance(size, bool) or not isinstance(size, int):
+            raise UsageError(f"a file has a name and a size in bytes, not {file.get('name')!r} and {size!r}")
+    recipients = _recipients(given["recipients"]) if "recipients" in given else []
+    options = _options(given.get("options") or {}, "options")
+    link = options.setdefault("get_a_link", not recipients and not options.get("add_me_to_recipients"))
+    if "recipients" in given and not recipients and link and not guest:
+        asked = _options(given.get("options") or {}, "options").get("get_a_link")
+        if not asked:
+            raise _empty_recipients()
+    return merged({**given, "recipients": recipients, "options": options, "files": list(files)}, extra)
+
+
+def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
+    """Return the body of ``POST /guest``.
+
+    :raises UsageError: an unknown key or option.
+
+    Source: FileSender protocol, section 10.
+    """
+    check_keys(given, _keys(types.Guest), "body", synonyms=_GUEST_SYNONYMS, hint=_DELIBERATE)
+    options = given.get("options")
+    check_keys(options, _keys(types.GuestAllOptions), "options", hint=_DELIBERATE)
+    for name, known in (("guest", _keys(types.GuestOptions)), ("transfer", _OPTIONS)):
+        check_keys((options or {}).get(name), known, f"options[{name!r}]", hint=_DELIBERATE)
+    return merged(dict(given), extra)
+
+
+def check_update(given: Mapping[str, Any], kind: Any, extra: Extra = None) -> Dict[str, Any]:
+    """Return the body of a change.
+
+    :param kind: the TypedDict whose keys it may have.
+    :raises UsageError: an unknown key, or no change at all.
+    """
+    check_keys(given, _keys(kind), "body", hint=_DELIBERATE)
+    body = merged(dict(given), extra)
+    if not body:
+        raise UsageError("body holds no change", hint=f"give one of {', '.join(_keys(kind))}")
+    return body
+
+
+def merged(body: Dict[str, Any], extra: Extra) -> Dict[str, Any]:
+    """Return a body with fields added that this version does not know.
+
+    :param extra: such fields; a dictionary under a name that the body has, too, is merged into that.
+    :raises UsageError: a field that the body has already.
+    """
+    if extra is not None and not isinstance(extra, Mapping):
+        raise UsageError(f"extra is a dictionary, not a {type(extra).__name__}")
+    found = dict(body)
+    for name, value in (extra or {}).items():
+        if isinstance(value, Mapping) and isinstance(found.get(name), Mapping):
+            found[name] = merged(dict(found[name]), value)
+        elif name in found:
+            raise UsageError(f"extra holds {name!r}, which is given already", hint="give it once")
+        else:
+            found[name] = value
+    return found
+
+
+def _recipients(given: Any) -> List[str]:
+    """Return the addresses; one may be given as text."""
+    if isinstance(given, str):
+        return [given] if given else []
+    if given is None:
+        return []
+    if isinstance(given, (bytes, Mapping)) or not isinstance(given, Iterable):
+        raise UsageError(f"recipients is a list of addresses, not a {type(given).__name__}")
+    return list(given)
+
+
+def _empty_recipients() -> UsageError:
+    return UsageError(
+        "recipients is empty: the site would mail no recipient",
+        hint="name recipients, or leave out the key to make a link",
+    )
+
+
+def _options(given: Any, what: str) -> Dict[str, Any]:
+    """Return options by name; a list of names switches them on."""
+    check_keys(given, _OPTIONS, what, hint="extra={'options': {...}} sends an option that is not known here")
+    return dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, True)

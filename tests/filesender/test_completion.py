@@ -1,0 +1,159 @@
+"""Completions whose mails fail: the site is complete then, and answers every later request well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from raw_site import VID, RawSite
+
+from smartxfer import FileSenderClient, GuestAuth, RetryPolicy, UserAuth
+from smartxfer.errors import OutcomeUnknown, ServerError, SmartxferError
+
+ANN = UserAuth("ann@example.org", "k3y")
+QUICK = RetryPolicy(attempts=3, backoff=0)
+DATA = bytes(range(256)) * 20
+TO_BOB = {"recipients": ["bob@example.net"]}
+NO_MAIL = (500, {"message": "mail_could_not_be_sent", "uid": "6b0c", "details": None}, [])
+#: A PHP fatal: worth another try, which succeeds without a mail.
+FATAL = (500, b"", [])
+
+
+@pytest.fixture
+def site() -> Iterator[RawSite]:
+    with RawSite() as running:
+        yield running
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "a.bin"
+    found.write_bytes(DATA)
+    return found
+
+
+def ann(site: RawSite) -> FileSenderClient:
+    return FileSenderClient(site.url, auth=ANN, retry=QUICK)
+
+
+def send(site: RawSite, path: Path, args: Any = TO_BOB) -> Any:
+    with ann(site) as client:
+        return client.upload_workflow([path], args)
+
+
+def test_the_same_call_again_reminds_those_who_have_no_mail(
+    site: RawSite, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    site.mail_failure = NO_MAIL
+    with pytest.raises(ServerError, match="mail_could_not_be_sent") as caught:
+        send(site, path)
+    assert "again" in caught.value.hint
+    begin = len(site.requests)
+    transfer = send(site, path)
+    assert site.reminders == 1
+    assert "reminded" in caplog.text
+    assert transfer.results[0].resumed == len(DATA)
+    # An available transfer takes neither chunks nor the completion of a file.
+    assert [one.path for one in site.requests[begin:] if "/file/" in one.path] == []
+    assert site.count("POST", "/rest.php/transfer") == 1
+
+
+def test_within_one_call_as_well(site: RawSite, path: Path) -> None:
+    """A retry of the completion is answered with 200, and sends no mail."""
+    site.mail_failure = FATAL
+    send(site, path)
+    assert site.reminders == 1
+
+
+def test_a_reminder_that_fails_is_no_success(site: RawSite, path: Path) -> None:
+    site.mail_failure = FATAL
+    site.refuse("GET", "/rest.php/transfer/7/auditlog", 403, "rest_ownership_required")
+    with pytest.raises(SmartxferError):
+        send(site, path)
+
+    def refuse_the_reminder(request: Any) -> None:
+        if b"remind" in request.body:
+            site.refuse("PUT", "/rest.php/transfer/7", 500, "rate_limit_exceeded")
+
+    site.watch = refuse_the_reminder
+    with pytest.raises(SmartxferError) as caught:
+        send(site, path)
+    assert "remind_transfer(7)" in caught.value.hint
+    assert site.reminders == 0
+    site.watch = lambda request: None
+    send(site, path)
+    assert site.reminders == 1
+
+
+def test_a_completion_whose_response_was_lost_sends_no_reminder(site: RawSite, path: Path) -> None:
+    """The audit log says that the mails were sent."""
+    site.status = "started"
+
+    def lose(request: Any) -> None:
+        if request.method == "PUT" and request.path == "/rest.php/transfer/7" and site.status != "available":
+            site.status = "available"
+            site.events += ["transfer_available", "transfer_sent"]
+            site.refuse("PUT", "/rest.php/transfer/7", 502, b"")
+
+    site.watch = lose
+    send(site, path)
+    assert site.count("GET", "/rest.php/transfer/7/auditlog") == 1
+    assert site.reminders == 0
+
+
+def test_a_completion_that_never_arrived_mails_once(site: RawSite, path: Path) -> None:
+    for _ in range(3):
+        site.refuse("PUT", "/rest.php/transfer/7", 502, b"")
+    with pytest.raises(SmartxferError):
+        send(site, path)
+    send(site, path)
+    assert site.events.count("transfer_sent") == 1
+    assert site.reminders == 0
+
+
+def test_a_link_has_no_mails(site: RawSite, path: Path) -> None:
+    site.options, site.recipients, site.mail_failure = {"get_a_link": True}, [""], FATAL
+    send(site, path, {})
+    assert site.reminders == 0
+    assert site.count("GET", "/rest.php/transfer/7/auditlog") == 0
+
+
+def test_an_ordinary_upload_reads_no_audit_log(site: RawSite, path: Path) -> None:
+    send(site, path)
+    assert site.count("GET", "/rest.php/transfer/7/auditlog") == 0
+
+
+def test_a_lost_reminder_says_so(site: RawSite, path: Path) -> None:
+    site.mail_failure = FATAL
+
+    def lose(request: Any) -> None:
+        if b"remind" in request.body:
+            site.refuse("PUT", "/rest.php/transfer/7", 504, b"")
+
+    site.watch = lose
+    with pytest.raises(OutcomeUnknown) as caught:
+        send(site, path)
+    assert "recipients may have no mail" in caught.value.hint
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_step_by_step_the_second_completion_reminds(site: RawSite, known: bool) -> None:
+    with ann(site) as client:
+        made = client.create_transfer({**TO_BOB, "from": "ann@example.org", "files": [{"name": "a", "size": 4}]})
+        client.upload_complete(made.files[0], b"data")
+        site.mail_failure = NO_MAIL
+        with pytest.raises(ServerError):
+            client.update_transfer(made, {"complete": True})
+        if not known:
+            site.events.clear()  # a site that keeps no audit log: nothing is known, and no reminder sent
+        client.update_transfer(made, {"complete": True})
+    assert site.reminders == known
+
+
+def test_a_guest_gets_a_warning(site: RawSite, caplog: pytest.LogCaptureFixture) -> None:
+    site.mail_failure = FATAL
+    with FileSenderClient(site.url, auth=GuestAuth(VID), retry=QUICK) as client:
+        client.upload_workflow([("a.bin", DATA)], TO_BOB)
+    assert "only its owner can see" in caplog.text
+    assert site.reminders == 0

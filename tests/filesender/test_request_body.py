@@ -1,0 +1,180 @@
+"""Bodies that callers give: misspelt keys, empty ones, and fields that this version does not know."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, Iterator
+
+import pytest
+from raw_site import RawSite
+
+from smartxfer import FileSenderClient, UserAuth
+from smartxfer.errors import UsageError
+from smartxfer.filesender.request_body import guest_body, merged, raw_transfer_body, transfer_body
+from smartxfer.transfer.tree import collect
+
+ANN = UserAuth("ann@example.org", "k3y")
+FILES = [{"name": "a", "size": 5}]
+INVITATION = {"from": "ann@example.org", "recipient": "gus@example.net"}
+
+
+@pytest.fixture
+def site() -> Iterator[RawSite]:
+    with RawSite() as running:
+        yield running
+
+
+@pytest.fixture
+def client(site: RawSite) -> Iterator[FileSenderClient]:
+    with FileSenderClient(site.url, auth=ANN) as made:
+        yield made
+
+
+def body(args: Any, link: bool = False, extra: Any = None) -> Dict[str, Any]:
+    return transfer_body(collect([("a.txt", b"12")]), args, "ann@example.org", link, extra)
+
+
+@pytest.mark.parametrize(
+    ("args", "remedy"),
+    [
+        ({"recipient": ["bob@example.net"]}, "write 'recipients'"),
+        ({"to": ["bob@example.net"]}, "write 'recipients'"),
+        ({"Recipients": ["bob@example.net"]}, "write 'recipients'"),
+        ({"recipients": ["bob@example.net"], "sender": "ann@example.org"}, "write 'from'"),
+        ({"recipients": ["bob@example.net"], "massage": "hello"}, "write 'message'"),
+        ({"options": {"get_link": True}}, "write 'get_a_link'"),
+        ({"options": ["email_me_copys"]}, "write 'email_me_copies'"),
+        ({"recipients": []}, "name recipients"),
+        ({"recipients": ""}, "name recipients"),
+        ({"recipients": ()}, "name recipients"),
+        ({"recipients": None}, "name recipients"),
+    ],
+)
+def test_what_would_reach_no_recipient_is_found_before(
+    site: RawSite, client: FileSenderClient, args: Any, remedy: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        client.upload_workflow([("a.txt", b"12")], args)
+    assert caught.value.hint.startswith(remedy)
+    assert site.count("POST", "/.*") == 0
+
+
+@pytest.mark.parametrize("wrong", [{"bob@example.net": 1}, 7, b"bob@example.net", {"recipients"}])
+def test_recipients_are_a_list_of_addresses(client: FileSenderClient, site: RawSite, wrong: Any) -> None:
+    with pytest.raises(UsageError):
+        client.upload_workflow([("a.txt", b"12")], {"recipients": wrong})
+    assert site.count("POST", "/.*") == 0
+
+
+@pytest.mark.parametrize("args", [{}, {"subject": "s"}, {"options": {}}, {"options": {"get_a_link": True}}])
+def test_an_absent_key_still_makes_a_link(args: Any) -> None:
+    made = body(args)
+    assert made["recipients"] == []
+    assert made["options"]["get_a_link"] is True
+
+
+def test_unknown_fields_are_sent_deliberately(site: RawSite, client: FileSenderClient) -> None:
+    extra = {"options": {"brand_new": True}, "lifetime": 7}
+    client.upload_workflow([("a.txt", b"12")], {"recipients": ["bob@example.net"]}, extra=extra)
+    [created] = [json.loads(one.body) for one in site.requests if one.method == "POST"]
+    assert created["lifetime"] == 7
+    assert created["options"]["brand_new"] is True
+    assert created["options"]["get_a_link"] is False
+
+
+@pytest.mark.parametrize("extra", [{"subject": "s"}, {"options": {"get_a_link": True}}, {"files": []}, [1]])
+def test_extra_replaces_nothing(extra: Any) -> None:
+    with pytest.raises(UsageError, match="extra"):
+        body({"subject": "t", "recipients": ["bob@example.net"]}, extra=extra)
+
+
+def test_merging_leaves_both_as_they_were() -> None:
+    given, extra = {"options": {"a": 1}}, {"options": {"b": {"c": 2}}, "d": 3}
+    assert merged(given, extra) == {"options": {"a": 1, "b": {"c": 2}}, "d": 3}
+    assert given == {"options": {"a": 1}}
+    assert extra == {"options": {"b": {"c": 2}}, "d": 3}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"file": FILES}, "no key 'file'"),
+        ({}, "files is a list"),
+        ({"files": []}, "files is a list"),
+        ({"files": "a"}, "files is a list"),
+        ({"files": [{"name": "a"}]}, "size in bytes"),
+        ({"files": [{"name": "a", "size": "5"}]}, "size in bytes"),
+        ({"files": [{"name": "a", "size": 5.5}]}, "size in bytes"),
+        ({"files": [{"name": "a", "size": True}]}, "size in bytes"),
+        ({"files": [{"name": "a", "size": 5, "mime": "text/plain"}]}, "no key 'mime'"),
+        ({"files": FILES, "recipient": ["b@example.net"]}, "no key 'recipient'"),
+        ({"files": FILES, "recipients": []}, "recipients is empty"),
+        ({"files": FILES, "options": {"get_a_lonk": True}}, "no key 'get_a_lonk'"),
+        ({"files": [{"name": "a+b", "size": 5}, {"name": "c=d", "size": 5}]}, "'a+b': not +; the site"),
+    ],
+)
+def test_a_transfer_that_is_created_by_hand(site: RawSite, client: FileSenderClient, wrong: Any, said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        client.create_transfer({"from": "ann@example.org", **wrong})
+    assert said in str(caught.value)
+    assert site.count("POST", "/.*") == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "link"),
+    [
+        ({}, True),
+        ({"recipients": ["b@example.net"]}, False),
+        ({"recipients": ["b@example.net"], "options": ["email_me_copies"]}, False),
+        ({"recipients": [], "options": {"get_a_link": True}}, True),
+        ({"options": {"add_me_to_recipients": True}}, False),
+        ({"options": {"get_a_link": False}}, False),
+    ],
+)
+def test_by_hand_a_link_is_asked_for_or_declined(given: Any, link: bool) -> None:
+    """A server left to itself turns it on and discards the recipients."""
+    assert raw_transfer_body({"files": FILES, **given}, guest=False)["options"]["get_a_link"] is link
+
+
+def test_a_guest_may_say_that_there_are_no_recipients() -> None:
+    assert raw_transfer_body({"files": FILES, "recipients": []}, guest=True)["recipients"] == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ({"to": "gus@example.net"}, "write 'recipient'"),
+        ({"recipients": "gus@example.net"}, "write 'recipient'"),
+        ({"options": {"guests": {}}}, "write 'guest'"),
+        ({"options": {"guest": {"valid_only_once": True}}}, "write 'valid_only_one_time'"),
+        ({"options": {"guest": ["can_only_send_to_you"]}}, "write 'can_only_send_to_me'"),
+        ({"options": {"transfer": {"get_link": True}}}, "write 'get_a_link'"),
+        ({"options": {"valid_only_one_time": True}}, "known keys: guest, transfer"),
+    ],
+)
+def test_vouchers(site: RawSite, client: FileSenderClient, wrong: Any, remedy: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        client.create_guest({**INVITATION, **wrong})
+    assert caught.value.hint.startswith(remedy)
+    assert site.requests == []
+
+
+def test_a_voucher_with_a_field_that_is_not_known_here() -> None:
+    given = {**INVITATION, "options": {"guest": {"does_not_expire": True}}}
+    made = guest_body(given, {"options": {"guest": {"brand_new": True}}, "lang": "en"})
+    assert made["options"] == {"guest": {"does_not_expire": True, "brand_new": True}}
+    assert made["lang"] == "en"
+
+
+@pytest.mark.parametrize("wrong", [{"completed": True}, {"complet": True}, {}])
+def test_changes(site: RawSite, client: FileSenderClient, wrong: Any) -> None:
+    file = {"id": 20, "name": "a", "size": 5}
+    for change in (lambda: client.update_transfer(7, wrong), lambda: client.update_file(file, wrong)):  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="body"):
+            change()
+    assert site.requests == []
+
+
+def test_a_change_that_is_not_known_here(site: RawSite, client: FileSenderClient) -> None:
+    client.update_transfer(7, {}, extra={"archive": True})
+    assert json.loads(site.requests[-1].body) == {"archive": True}
