@@ -156,6 +156,10 @@ def matcher(base_url: str, path: str) -> Pattern[str]:
     return re.compile(re.escape(base_url.rstrip("/")) + inner + r"(\?.*)?$")
 
 
+_AUDIT = [
+    {"date": _date(1795132860), "event": event, "target": {"type": "Transfer", "id": "42"}}
+    for event in ("transfer_started", "upload_ended", "transfer_available", "transfer_sent")
+]
 _TRANSFERS, _ONE = "/rest.php/transfer", "/rest.php/transfer/*"
 _ONE_FILE, _ONE_CHUNK = "/rest.php/file/*", "/rest.php/file/*/chunk/*"
 _LISTED: Reply = ("GET", "/", {"body": _PAGE, "content_type": _HTML})
@@ -195,7 +199,7 @@ _METHODS: Dict[str, Tuple[List[Reply], List[Reply], str]] = {
         "NotFound",
     ),
     "update_transfer": (
-        [("PUT", _ONE, {"json": _TRANSFER})],
+        [("PUT", _ONE, {"json": _TRANSFER}), ("GET", f"{_ONE}/auditlog", {"json": _AUDIT})],
         [("PUT", _ONE, _refusal(500, "transfer_files_incomplete"))],
         "Conflict",
     ),

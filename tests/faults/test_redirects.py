@@ -145,12 +145,15 @@ def test_f33_a_port_where_nobody_is(stage: Any) -> None:
     assert not (stage.out / "a.bin").exists()
 
 
-def test_f33_a_link_to_another_origin_names_a_token_only(stage: Any, thief: RawServer) -> None:
+def test_f33_a_link_to_another_origin_is_refused(stage: Any, thief: RawServer) -> None:
+    """Its token belongs to that site: it is sent neither there nor to the client's own."""
     transfer = stage.published(DATA)
     link = f"{thief.url}/?s=download&token={transfer.token}"
-    stage.client().download_files(link, stage.out)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    with pytest.raises(UsageError, match="the link belongs to"):
+        stage.client().download_files(link, stage.out)
     assert thief.requests == []
+    assert [seen for seen in stage.site.requests if seen.path == "/"] == []
+    assert not (stage.out / "a.bin").exists()
 
 
 def test_f33_no_user_names_in_addresses(stage: Any) -> None:

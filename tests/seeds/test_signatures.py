@@ -35,12 +35,12 @@ FILESENDER = [
         ("signing_host", "**options"),
     ),
     Row("FileSenderClient.prepare", _CLIENT.prepare),
-    Row("FileSenderClient.create_guest", _CLIENT.create_guest, [("body", REQUIRED)]),
+    Row("FileSenderClient.create_guest", _CLIENT.create_guest, [("body", REQUIRED)], ("extra",)),
     Row(
         "FileSenderClient.upload_workflow",
         _CLIENT.upload_workflow,
         [("files", REQUIRED), ("transfer_args", {})],
-        ("password", "key_version", "link", "accept_aup", "resume", "follow_symlinks", *_WATCHED),
+        ("password", "key_version", "link", "accept_aup", "resume", "follow_symlinks", "extra", *_WATCHED),
     ),
     Row(
         "FileSenderClient.download_files",
@@ -49,16 +49,18 @@ FILESENDER = [
         ("files", "password", "key_version", *_WATCHED),
     ),
     Row("FileSenderClient.get_server_info", _CLIENT.get_server_info),
-    Row("FileSenderClient.create_transfer", _CLIENT.create_transfer, [("body", REQUIRED)]),
+    Row("FileSenderClient.create_transfer", _CLIENT.create_transfer, [("body", REQUIRED)], ("extra",)),
     Row(
         "FileSenderClient.update_transfer",
         _CLIENT.update_transfer,
         [("transfer_id", REQUIRED), ("body", REQUIRED)],
+        ("extra",),
     ),
     Row(
         "FileSenderClient.update_file",
         _CLIENT.update_file,
         [("file_info", REQUIRED), ("body", REQUIRED)],
+        ("extra",),
     ),
     Row(
         "FileSenderClient.upload_file",
