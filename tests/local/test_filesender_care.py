@@ -1,5 +1,6 @@
 """Care of transfers, terms of use and archives on both releases (FileSender protocol, sections 7 and 8)."""
 
+import http.client
 import io
 import tarfile
 import time
@@ -13,7 +14,7 @@ from local_releases import EVE, RELEASES, ROOT, configured, message, running
 from smartxfer.local import LocalServer
 
 TRANSFER = "/rest.php/transfer"
-CONTENTS = {"d/\u00e9.txt": b"abc", "empty": b"", "b.bin": bytes(range(250)) * 10}
+CONTENTS = {"d/\u00e9.txt": b"abc", "b.bin": bytes(range(250)) * 10}
 
 
 @pytest.fixture(scope="module", params=RELEASES)
@@ -161,16 +162,25 @@ def test_closing(server: LocalServer, site: wire.Site) -> None:
     closed = site.call("PUT", at(transfer), {"closed": True}).json()
     assert closed["id"] == transfer["id"]
     assert kinds(server, transfer)[-1] == ("bob@example.net", "transfer_closed")
-    # It is shown until it is purged, and takes no changes.
-    assert site.call("GET", at(transfer)).json()["id"] == transfer["id"]
-    refused = (403, "cannot_alter_closed_transfer")
+    # It is shown until it is purged; closing and reminding change nothing and mail nobody.
+    shown = site.call("GET", at(transfer)).json()
+    assert (shown["id"], shown["expires"]["raw"] <= time.time()) == (transfer["id"], True)
     person = "/rest.php/recipient/{}".format(transfer["recipients"][0]["id"])
-    changes: List[Dict[str, Any]] = [{"remind": True}, {"closed": True}, {"extend_expiry_date": True}]
-    for change in changes:
-        assert message(site.call("PUT", at(transfer), change)) == refused
-    assert message(site.call("PUT", person, {"remind": True})) == refused
+    mailed = len(server.filesender.mails)
+    for place, change in ((at(transfer), "remind"), (at(transfer), "closed"), (person, "remind")):
+        again = site.call("PUT", place, {change: True})
+        assert (again.status, "errors" in again.json() or again.json() == shown) == (200, True)
+    assert len(server.filesender.mails) == mailed
+    extended = site.call("PUT", at(transfer), {"extend_expiry_date": True})
+    assert message(extended) == (500, "transfer_expiry_extension_not_allowed")
+    refused = (403, "cannot_alter_closed_transfer")
+    assert message(site.call("POST", at(transfer) + "/recipient", {"recipient": "k@example.net"})) == refused
     assert message(site.call("DELETE", person)) == refused
-    assert site.fetch(transfer).status == 500
+    # The file is looked for when the headers are out.
+    with pytest.raises(http.client.IncompleteRead):
+        site.fetch(transfer)
+    head = wire.request(site.url, "HEAD", wire.download_target(transfer))
+    assert (head.status, head.headers["Content-Length"]) == (500, "3")
     page = site.bare("GET", "/?s=download&token=" + transfer["recipients"][0]["token"])
     assert (page.status, b'class="exception"' in page.body) == (200, True)
     early = site.create([("b", 1)])
@@ -242,7 +252,7 @@ def test_archives(site: wire.Site, bundle: Any, kind: str, start: bytes, posted:
     assert reply.status == 200
     assert int(reply.headers["Content-Length"]) == len(reply.body)
     assert "Accept-Ranges" not in reply.headers
-    assert reply.headers["Content-Type"] == ("application/x-tar" if kind == "tar" else "application/zip")
+    assert reply.headers["Content-Type"] == ("application/x-tar" if kind == "tar" else "application/x-zip")
     assert reply.body.startswith(start)
     assert unpacked(reply.body) == CONTENTS
 

@@ -1,5 +1,6 @@
 """Transfers: creation with its oddities, chunks, completion, management."""
 
+import http.client
 import time
 from pathlib import Path
 from typing import Any, Dict, Tuple
@@ -61,7 +62,7 @@ def test_folders_are_entries_that_vanish(site: wire.Site) -> None:
     ]  # fmt: skip
     assert transfer["options"]["collection"] is True
     shown = site.call("GET", "{}/{}".format(CREATE, transfer["id"])).json()
-    assert [file["name"] for file in shown["files"]] == ["d/b.txt", "d/e/a.txt"]
+    assert [file["name"] for file in shown["files"]] == ["d/e/a.txt", "d/b.txt"]
 
 
 def test_cids_duplicates_and_cleaning(site: wire.Site) -> None:
@@ -100,17 +101,13 @@ def test_options(site: wire.Site) -> None:
         ({"from": None}, "bad_email"),
         ({"from": "ann"}, "bad_email"),
         ({"files": []}, "transfer_no_files"),
-        ({"files": None}, "transfer_no_files"),
         ({"recipients": []}, "transfer_no_recipients"),
         # One malformed address drops all of them.
         ({"recipients": ["bob@example.net", "x"]}, "transfer_no_recipients"),
         ({"recipients": MANY_PEOPLE}, "transfer_too_many_recipients"),
         ({"files": MANY_FILES}, "transfer_too_many_files"),
         ({"files": [{"name": "a", "size": 101 << 30}]}, "transfer_maximum_size_exceeded"),
-        ({"files": [{"name": "a", "size": -1}]}, "database_access_failure"),
-        ({"files": [{"name": "a" * 256, "size": 1}]}, "database_access_failure"),
         ({"expires": 4102444800}, "bad_expire"),
-        ({"expires": "tomorrow"}, "bad_expire"),
     ],
 )  # fmt: skip
 def test_what_is_turned_down_without_a_trace(
@@ -123,13 +120,15 @@ def test_what_is_turned_down_without_a_trace(
 @pytest.mark.parametrize(
     ("name", "told"),
     [
+        ("a" * 256, "database_access_failure"),
         ("a+b.txt", "transfer_file_name_invalid"), ("it's", "transfer_file_name_invalid"),
         ("a=b", "transfer_file_name_invalid"), ("~", "transfer_file_name_invalid"),
         ('say "x"', "transfer_file_name_invalid"), ("a{b}", "transfer_file_name_invalid"),
         ("a\\b", "transfer_file_name_invalid"), ("a|b", "transfer_file_name_invalid"),
-        ("/abs", "transfer_file_name_invalid"), ("line\n", "transfer_file_name_invalid"),
+        ("/abs", "transfer_file_name_invalid"), ("li\nne", "transfer_file_name_invalid"),
+        ("a\n\n", "transfer_file_name_invalid"), ("a\u2013b", "transfer_file_name_invalid"),
         ("e\u0301.txt", "transfer_file_name_invalid"), ("", "transfer_file_name_invalid"),
-        ("x.exe", "file_extension_not_allowed"), ("x.BAT", "file_extension_not_allowed"),
+        ("x.exe", "file_extension_not_allowed"), ("x.bat", "file_extension_not_allowed"),
         ("x.a_b", "file_extension_not_allowed"),
     ],
 )  # fmt: skip
@@ -141,7 +140,7 @@ def test_bad_names_leave_an_orphan(server: LocalServer, site: wire.Site, name: s
 
 @pytest.mark.parametrize(
     "name",
-    ["../x", "a/../b", "é.txt", "名.txt", "_,;:!@#$%^&*)(][-b .txt", " x ", ".bashrc", "CON"],
+    ["../x", "a/../b", "x.EXE", "a//b", "a/", "é.txt", "名.txt", "_,;:!@#$%^&*)(][-b .txt", " x ", ".bashrc", "CON"],
 )
 def test_names_that_pass(site: wire.Site, name: str) -> None:
     assert wire.real_files(site.create([(name, 1)]))[0]["name"] == name
@@ -222,13 +221,14 @@ def test_chunks_against_headers_and_bounds(server: LocalServer, site: wire.Site)
     signed = site.signed("PUT", "/rest.php/file/{}/chunk/0".format(file["id"]), part)
     lying = site.bare("PUT", signed, part, {"X-Filesender-Chunk-Size": "7"})
     assert message(lying) == (400, "rest_sanity_check_failed")
-    assert server.filesender.transfers()[0]["status"] == "started"
+    # The call that died has written its bytes.
+    assert server.filesender.transfers()[0]["status"] == "uploading"
     assert site.chunk(transfer, file, 0, b"").json() == {"offset": 0, "written": 0}
     assert site.chunk(transfer, file, 1500, part).json() == {"offset": "1500", "written": 1000}
     assert server.filesender.transfers()[0]["status"] == "uploading"
     # A hole in the middle goes unseen, and is zeros.
     site.complete(transfer)
-    assert site.fetch(transfer).body == bytes(1500) + part
+    assert site.fetch(transfer).body == part + bytes(500) + part
 
 
 def test_key_mode_from_chunk_to_end(site: wire.Site) -> None:
@@ -314,13 +314,12 @@ def test_closing_and_deleting(server: LocalServer, site: wire.Site) -> None:
     assert site.call("PUT", place, {"closed": True}).status == 200
     kinds = [mail["kind"] for mail in server.filesender.mails]
     assert kinds == ["transfer_available", "transfer_reminder", "transfer_closed"]
-    assert message(site.call("PUT", place, {"remind": True})) == (
-        403,
-        "cannot_alter_closed_transfer",
-    )
+    assert site.call("PUT", place, {"remind": True}).status == 200
+    assert len(server.filesender.mails) == 3
     assert site.call("GET", place).status == 200
     assert site.call("GET", CREATE).json() == []
-    assert site.fetch(transfer).status == 500
+    with pytest.raises(http.client.IncompleteRead):
+        site.fetch(transfer)
     stored = server.filesender.stored(transfer["files"][0]["id"])
     assert site.call("DELETE", place).body == b"null"
     assert not Path(stored).exists()

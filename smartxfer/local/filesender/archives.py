@@ -3,6 +3,7 @@
 Source: FileSender protocol, section 8.2.
 """
 
+import os
 import struct
 import tarfile
 import time
@@ -26,13 +27,16 @@ class Entry:
     :param name: path inside the archive.
     :param path: where the bytes lie.
     :param size: bytes.
-    :param complete: whether the file was completed; there is nothing to read of an empty one.
     """
 
     name: str
     path: str
     size: int
-    complete: int
+
+    @property
+    def missing(self) -> bool:
+        """Whether nothing is on disk: of an empty file nothing ever was."""
+        return not os.path.exists(self.path)
 
 
 def tar(entries: List[Entry], moment: int) -> Tuple[int, Iterator[Part]]:
@@ -51,9 +55,10 @@ def tar(entries: List[Entry], moment: int) -> Tuple[int, Iterator[Part]]:
 
     def parts() -> Iterator[Part]:
         for head, entry in zip(heads, entries):
+            if entry.missing:
+                return
             yield head
-            if entry.size:
-                yield Span(entry.path, 0, entry.size)
+            yield Span(entry.path, 0, entry.size)
             yield bytes(-entry.size % 512)
         yield bytes(1024)
 
@@ -71,8 +76,7 @@ def zip_stored(entries: List[Entry], moment: int) -> Tuple[int, Iterator[Part]]:
     offsets, at = [], 0
     for name, entry in zip(names, entries):
         offsets.append(at)
-        at += len(_local(name, stamp, entry.size)) + entry.size
-        at += 24 if entry.size >= _BIG else 16
+        at += len(_local(name, stamp)) + entry.size + 24
     directory = at
     for name, entry, offset in zip(names, entries, offsets):
         at += len(_central(name, stamp, entry.size, 0, offset))
@@ -81,14 +85,15 @@ def zip_stored(entries: List[Entry], moment: int) -> Tuple[int, Iterator[Part]]:
     def parts() -> Iterator[Part]:
         sums = []
         for name, entry in zip(names, entries):
-            yield _local(name, stamp, entry.size)
+            if entry.missing:
+                return
+            yield _local(name, stamp)
             crc = 0
             for piece in Span(entry.path, 0, entry.size).pieces(_PIECE):
                 crc = zlib.crc32(piece, crc)
                 yield piece
             sums.append(crc)
-            form = "<IIQQ" if entry.size >= _BIG else "<IIII"
-            yield struct.pack(form, 0x08074B50, crc, entry.size, entry.size)
+            yield struct.pack("<IIQQ", 0x08074B50, crc, entry.size, entry.size)
         for name, entry, offset, crc in zip(names, entries, offsets, sums):
             yield _central(name, stamp, entry.size, crc, offset)
         yield end
@@ -106,21 +111,20 @@ def _dos_time(moment: int) -> int:
 _FLAGS = 0x0808
 
 
-def _local(name: bytes, stamp: int, size: int) -> bytes:
-    big = size >= _BIG
-    extra = struct.pack("<HHQQ", 1, 16, 0, 0) if big else b""
-    held = _BIG if big else 0
+def _local(name: bytes, stamp: int) -> bytes:
+    # Always in the form for 4 GiB and more, also in the checksum after the data.
+    extra = struct.pack("<HHQQ", 1, 16, 0, 0)
     return (
         struct.pack(
             "<IHHHIIIIHH",
             0x04034B50,
-            45 if big else 20,
+            45,
             _FLAGS,
             0,
             stamp,
             0,
-            held,
-            held,
+            _BIG,
+            _BIG,
             len(name),
             len(extra),
         )
@@ -138,7 +142,7 @@ def _central(name: bytes, stamp: int, size: int, crc: int, offset: int) -> bytes
             "<IHHHHIIIIHHHHHII",
             0x02014B50,
             45,
-            45 if big else 20,
+            45,
             _FLAGS,
             0,
             stamp,

@@ -6,11 +6,12 @@ Source: FileSender protocol, sections 1 and 11.
 import collections
 import secrets
 import time
-from typing import Any, Deque, Dict, Optional
+from typing import Any, DefaultDict, Deque, Dict, Optional, Sequence
 from urllib.parse import urlsplit
 
 from smartxfer.local.database import Database, Row
 from smartxfer.local.filesender.records import Records
+from smartxfer.local.filesender.refusals import Refusal
 from smartxfer.local.filesender.schema import SCHEMA
 from smartxfer.local.filesender.sessions import Sessions
 from smartxfer.local.filesender.site import Site
@@ -44,6 +45,8 @@ class Backend:
         self.begun: Dict[int, float] = {}
         #: The latest mails, oldest first.
         self.mails: Deque[Dict[str, Any]] = collections.deque(maxlen=_MAILS)
+        # When mails went out that are limited, by kind.
+        self._sent: DefaultDict[str, Deque[float]] = collections.defaultdict(collections.deque)
         self._host_port = urlsplit(url).netloc
         try:
             self._add_users()
@@ -76,8 +79,16 @@ class Backend:
         return self.records.db.row(
             "SELECT t.* FROM transfers t JOIN recipients r ON r.transfer_id=t.id"
             " WHERE r.token=? AND t.status='available' AND t.expires>=?",
-            token.lower(),
+            token,
             int(self.now()),
+        )
+
+    def any_transfer(self, token: str) -> Optional[Row]:
+        """Return the transfer behind a recipient's token as downloads look for it: a closed one, too."""
+        return self.open_transfer(token) or self.records.db.row(
+            "SELECT t.* FROM transfers t JOIN recipients r ON r.transfer_id=t.id"
+            " WHERE r.token=? AND t.status='closed'",
+            token,
         )
 
     def mail(self, to: str, kind: str, transfer: Row, token: str = "") -> None:
@@ -94,8 +105,31 @@ class Backend:
             }
         )
 
+    def remind(self, recipients: Sequence[Row], transfer: Row) -> None:
+        """Mail reminders of a transfer to those of its recipients who have an address.
+
+        :raises Refusal: ``rate_limit_exceeded``: too many reminders within a day.
+        """
+        for row in recipients:
+            if row["email"]:
+                self._count("transfer_reminder", self.site.max_reminders_per_day)
+                self.mail(row["email"], "transfer_reminder", transfer, row["token"])
+
+    def _count(self, kind: str, most: int) -> None:
+        moments, now = self._sent[kind], self.now()
+        while moments and moments[0] <= now - 86400:
+            moments.popleft()
+        if len(moments) >= most:
+            raise Refusal("rate_limit_exceeded")
+        moments.append(now)
+
     def mail_guest(self, guest: Row, kind: str) -> None:
-        """Keep a mail to a guest."""
+        """Keep a mail to a guest.
+
+        :raises Refusal: ``rate_limit_exceeded``: too many invitations within a day.
+        """
+        if kind == "guest_created":
+            self._count(kind, self.site.max_guests_per_day)
         self.mails.append(
             {
                 "to": guest["email"],

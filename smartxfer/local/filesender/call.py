@@ -71,7 +71,7 @@ class Call:
         word = self.word(place)
         if not word:
             raise Refusal("rest_missing_parameter")
-        if not re.fullmatch(r"\d{1,19}", word, re.ASCII):
+        if not re.fullmatch(r"-?\d{1,19}", word, re.ASCII):
             raise Refusal("rest_bad_parameter")
         return int(word)
 

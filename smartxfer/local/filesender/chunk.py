@@ -1,11 +1,12 @@
 """PUT /file/ID/chunk/OFFSET, signed or with the file's key alone.
 
-Source: FileSender protocol, sections 6.2, 9 (encrypted chunks) and 13.
+Source: FileSender protocol, sections 6.2, 9 (encrypted chunks), 13 and 15.
 """
 
 import base64
+import hashlib
 import re
-from typing import IO, Optional
+from typing import IO, Callable, Optional, Tuple
 
 from smartxfer.local.body import BodyTooLong
 from smartxfer.local.database import Row
@@ -46,11 +47,12 @@ def put(call: Call) -> Answer:
         return _unsigned(call)
     # What is not verified yet must not show as data: it waits in a nameless file.
     with call.backend.records.objects.spool() as spool:
-        count = spool_hashed(call.exchange.body, spool, signature.update)
+        count, digest = _receive(call, spool, signature.update)
         signature.verify(call.backend.now())
         call.identity = Identity(signer(call.backend, call.arguments))
         file = _file(call)
         call.may_change(call.backend.records.transfer(file["transfer_id"]))
+        _check_digest(call, digest)
         return _keep(call, file, spool, count)
 
 
@@ -62,34 +64,70 @@ def _unsigned(call: Call) -> Answer:
     file = _file(call)
     if call.identity.guest is not None:
         call.may_change(call.backend.records.transfer(file["transfer_id"]))
-    elif call.arguments.get("key").lower() != file["puid"]:
+    elif call.arguments.get("key") != file["puid"]:
         raise Refusal("rest_authentication_required")
     body, objects = call.exchange.body, call.backend.records.objects
     announced = _announced(call, file)
-    if body.length is None or _is_text(call, file):
+    plain = announced in (None, -1, body.length) and not call.backend.site.chunk_digests
+    if body.length is None or _is_text(call, file) or not plain:
         with objects.spool() as spool:
-            count = spool_hashed(body, spool, lambda piece: None)
-            return _keep(call, file, spool, count, announced)
-    if announced not in (None, body.length):
+            count, digest = _receive(call, spool)
+            _check_digest(call, digest)
+            answer = _keep(call, file, spool, count, announced)
+    else:
+        offset = _place(call, file, body.length, body.length)
+        _begin(call, file)
+        # Straight into the file: a chunk that breaks off leaves what a missing chunk leaves, a stretch
+        # that was never acknowledged.
+        written = objects.receive(file["id"], offset, body) if body.length else 0
+        answer = _written(call, file, offset, written)
+    if announced == -1:
+        # A 3.x dies without a size header, when the bytes are on its disk.
         raise Fatal
-    offset = _place(call, file, body.length, body.length)
-    _begin(call, file)
-    # Straight into the file: a chunk that breaks off leaves what a missing chunk leaves, a stretch
-    # that nobody acknowledged.
-    written = objects.receive(file["id"], offset, body) if body.length else 0
-    return _written(call, file, offset, written)
+    return answer
+
+
+def _receive(
+    call: Call, spool: IO[bytes], update: Callable[[memoryview], None] = lambda piece: None
+) -> Tuple[int, str]:
+    """Write a body into a spool; return its bytes in number and their SHA-256."""
+    digest = hashlib.sha256()
+
+    def show(piece: memoryview) -> None:
+        update(piece)
+        digest.update(piece)
+
+    return spool_hashed(call.exchange.body, spool, show), digest.hexdigest()
+
+
+def _check_digest(call: Call, digest: str) -> None:
+    """Check the SHA-256 of a body as it came, where the site wants it.
+
+    :raises Refusal: ``checksum validation failed``.
+    """
+    site = call.backend.site
+    given = call.exchange.headers.get("x-filesender-digest-sha256", "")
+    if site.chunk_digests and not site.is_2x and given.lower() != digest:
+        raise Refusal("checksum validation failed")
 
 
 def _keep(call: Call, file: Row, spool: IO[bytes], came: int, announced: Optional[int] = None) -> Answer:
     """Store a chunk that waits in a spool.
 
     :param came: bytes of the body.
-    :param announced: bytes that must have come, None where nobody counts.
+    :param announced: bytes that a 3.x reads, -1 or None where it reads all.
     """
-    count = _decode(spool, came) if _is_text(call, file) else came
-    # Unknown: whether the header of a chunk in base64 counts the text or what it stands for.
-    if announced not in (None, came, count):
+    count = came
+    if _is_text(call, file):
+        if not call.backend.site.is_2x:
+            # Whatever the size header counts. The message is a guess.
+            raise Refusal("rest_sanity_check_failed")
+        count = _decode(spool, came)
+    elif announced is not None and announced > came:
         raise Fatal
+    elif announced is not None and announced >= 0:
+        # No more is read than was announced.
+        came = count = announced
     offset = _place(call, file, count, came)
     _begin(call, file)
     written = call.backend.records.objects.adopt(file["id"], offset, spool, count) if count else 0
@@ -118,7 +156,10 @@ def _decode(spool: IO[bytes], count: int) -> int:
 
 
 def _announced(call: Call, file: Row) -> Optional[int]:
-    """Bytes that an unsigned chunk must have: a 3.x dies without a size header, a 2.x counts for itself."""
+    """Return the bytes that a size header announces, which a 3.x reads of an unsigned chunk.
+
+    :return: -1 where it is missing, None for a 2.x, which counts for itself.
+    """
     if call.backend.site.is_2x:
         return None
     headers = call.exchange.headers
@@ -126,9 +167,7 @@ def _announced(call: Call, file: Row) -> Optional[int]:
     if file["encrypted"] and headers.get("x-filesender-encrypted") == "1":
         name += "-encrypted"
     said = headers.get(name, "")
-    if not _NUMBER.fullmatch(said):
-        raise Fatal
-    return int(said)
+    return int(said) if _NUMBER.fullmatch(said) else -1
 
 
 def _file(call: Call) -> Row:
@@ -222,13 +261,14 @@ def _begin(call: Call, file: Row) -> None:
             file["transfer_id"],
         )
         if moved:
-            author = call.backend.records.author_of(file["transfer_id"])
-            records.log(file["transfer_id"], "upload_started", call.backend.now(), author)
+            author, now = call.identity.author, call.backend.now()
+            records.log(file["transfer_id"], "upload_started", now, author)
 
 
 def _written(call: Call, file: Row, offset: int, written: int) -> Answer:
     shown: int | str = offset
-    if offset and not file["encrypted"] and not call.backend.site.is_2x:
+    signed = call.identity.user is not None and call.identity.guest is None
+    if offset and not file["encrypted"] and not call.backend.site.is_2x and not signed:
         # A 3.x repeats the word of the URL: only 0 and computed offsets are numbers.
         shown = call.word(2)
     return json_answer({"offset": shown, "written": written})

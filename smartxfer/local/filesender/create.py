@@ -1,6 +1,6 @@
 """POST /transfer.
 
-Source: FileSender protocol, sections 6.1 and 9.
+Source: FileSender protocol, sections 6.1, 9 and 15.
 """
 
 import base64
@@ -32,9 +32,7 @@ def post(call: Call) -> Answer:
     guest = call.identity.guest
     if site.aup_required and given.get("aup_checked") is not True:
         raise Refusal("rest_bad_parameter")
-    if "options" not in given:
-        raise Fatal
-    files = _files(call, given.get("files"))
+    files = _files(call, given)
     encryption = parameters(given)
     if site.encryption_mandatory and not encryption["encryption"]:
         raise Refusal("transfer_must_be_encrypted")
@@ -53,15 +51,14 @@ def post(call: Call) -> Answer:
         site.default_transfer_days_valid,
         site.max_transfer_days_valid,
     )
+    _check_sizes(call, files, encrypted=encryption["encryption"])
     options.pop("encryption", None)
     options["encryption"] = encryption["encryption"]
     if any("/" in file["name"] for file in files):
         options["collection"] = True
-    _check_sizes(call, files, encrypted=encryption["encryption"])
     number = _insert(call, user, sender, given, options, expires, encryption)
     # From here on a refusal leaves an orphan in state `created`.
-    if not site.any_name:
-        check_names(site, [file["name"] for file in files])
+    _check_entries(call, files, encryption)
     return _fill(call, number, files, addresses)
 
 
@@ -107,8 +104,10 @@ def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[
                     row = _insert_file(call, number, {"name": folder, "size": 0}, folder=True)
                     views.append(file_view(row))
             row = _insert_file(call, number, file)
-            # A string here and an int later, as on real servers.
-            view = {**file_view(row), "size": str(row["size"]), "cid": _cid(file.get("cid"))}
+            view = {**file_view(row), "cid": _cid(file.get("cid"))}
+            if file["size_given"]:
+                # A string here and an int later, as on real servers.
+                view["size"] = str(row["size"])
             views.append(view)
         for address in addresses:
             records.add_recipient(number, address, now)
@@ -147,22 +146,50 @@ def _insert_file(call: Call, number: int, file: Dict[str, Any], *, folder: bool 
     return row
 
 
-def _files(call: Call, given: Any) -> List[Dict[str, Any]]:
-    """The files asked for; the same (name, size) twice is one."""
-    if not isinstance(given, list) or not given:
+def _files(call: Call, given: Dict[str, Any]) -> List[Dict[str, Any]]:
+    """Return the files asked for; the same (name, size) twice is one.
+
+    A line break at the end of a name is lost. A name that is missing is an empty one, a size that is
+    missing is 0, a size that is not a whole number is -1.
+
+    :param given: the body of the request.
+    """
+    listed = given.get("files")
+    if not isinstance(listed, list) or not isinstance(given.get("recipients", []), list):
+        raise Fatal
+    if "options" not in given:
+        raise Fatal
+    if not listed:
         raise Refusal("transfer_no_files")
-    if len(given) > call.backend.site.max_transfer_files:
+    if len(listed) > call.backend.site.max_transfer_files:
         raise Refusal("transfer_too_many_files")
     files: Dict[Any, Dict[str, Any]] = {}
-    for entry in given:
-        if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
-            raise Refusal("rest_bad_parameter")
-        size = whole(entry.get("size"), -1)
-        too_long = len(entry["name"]) > 255 and not call.backend.site.any_name
-        if not 0 <= size < 1 << 62 or too_long:
-            raise Refusal("database_access_failure")
-        files.setdefault((entry["name"], size), {**entry, "size": size})
+    for entry in listed:
+        if not isinstance(entry, dict):
+            raise Fatal
+        name, size = text(entry.get("name")) or "", whole(entry.get("size", 0), -1)
+        if not call.backend.site.any_name and name.endswith("\n"):
+            name = name[:-1]
+        made = {**entry, "name": name, "size": size, "size_given": "size" in entry}
+        files.setdefault((name, size), made)
     return list(files.values())
+
+
+def _check_entries(call: Call, files: List[Dict[str, Any]], encryption: Dict[str, Any]) -> None:
+    """Check what a real server finds only when the transfer has its row.
+
+    :raises Refusal: a name or an extension that is not allowed, a name or a size that does not fit its
+        column, a key version that does not exist.
+    """
+    site = call.backend.site
+    if encryption["encryption"] and not 0 <= encryption["key_version"] <= 3:
+        raise Refusal("rest_bad_parameter")
+    if not site.any_name:
+        check_names(site, [file["name"] for file in files])
+    for file in files:
+        too_long = len(file["name"]) > 255 and not site.any_name
+        if not 0 <= file["size"] < 1 << 62 or too_long:
+            raise Refusal("database_access_failure")
 
 
 def _check_sizes(call: Call, files: List[Dict[str, Any]], *, encrypted: bool) -> None:
@@ -188,11 +215,13 @@ def _recipients(call: Call, given: Any, options: Dict[str, Any], sender: str) ->
     # One that is malformed drops all of them.
     if not all(valid_address(address) for address in addresses):
         addresses = []
+    addresses = list(dict.fromkeys(addresses))
     if options["get_a_link"]:
         return [""]
     if options.get("add_me_to_recipients"):
         addresses = [*addresses, sender]
-    if not addresses:
+    if not addresses and guest is None:
+        # A guest's transfer without recipients takes every byte, and fails at its completion.
         raise Refusal("transfer_no_recipients")
     if len(addresses) > call.backend.site.max_transfer_recipients:
         raise Refusal("transfer_too_many_recipients")
@@ -200,9 +229,9 @@ def _recipients(call: Call, given: Any, options: Dict[str, Any], sender: str) ->
 
 
 def _folders(name: str) -> List[str]:
-    """The folders above a file, outermost first."""
+    """Return the folders above a file, outermost first; an empty part of the path makes none."""
     parts = name.split("/")[:-1]
-    return ["/".join(parts[: place + 1]) for place in range(len(parts))]
+    return ["/".join(parts[: place + 1]) for place in range(len(parts)) if parts[place]]
 
 
 def _cid(given: Any) -> Any:
@@ -214,4 +243,4 @@ def _cid(given: Any) -> Any:
 def _mime(given: Any) -> str:
     if isinstance(given, str) and re.fullmatch(r"[\w.+-]+/[\w.+-]+", given, re.ASCII):
         return given
-    return "application/octet-stream"
+    return "application/binary"

@@ -1,12 +1,14 @@
 """download.php: file bytes, ranges, archives.
 
-Source: FileSender protocol, sections 8.2 and 8.3.
+Source: FileSender protocol, sections 8.2, 8.3 and 15.
 """
 
 import json
+import os
 import re
 import time
 import uuid
+import zlib
 from typing import Any, Dict, List, Optional, Tuple
 from urllib.parse import parse_qsl, quote
 
@@ -64,6 +66,7 @@ def answer(backend: Backend, exchange: Exchange) -> Answer:
         # A browser is sent to a page, which then answers 200.
         place = f"{backend.url}/?s=exception&exception={refusal.message}"
         return Answer(302, [("Location", place)], (b"",))
+    # A closed transfer is looked for, too; its files are missing then.
     kind = arguments.get("archive_format") or ("zip" if len(request.files) > 1 else "")
     if kind:
         if exchange.method != "HEAD":
@@ -110,13 +113,13 @@ def _request(backend: Backend, exchange: Exchange, arguments: Arguments) -> Requ
             raise Refusal("rest_ownership_required")
         author = identity.author
     else:
-        found = backend.open_transfer(token) if TOKEN.fullmatch(token) else None
+        found = backend.any_transfer(token) if TOKEN.fullmatch(token) else None
         if found is None:
             raise Refusal("recipient_not_found")
         transfer = found
-        recipient = records.db.row("SELECT * FROM recipients WHERE token=?", token.lower())
+        recipient = records.db.row("SELECT * FROM recipients WHERE token=?", token)
         author = author_view() if recipient is None else recipient_author_view(recipient)
-    if transfer["status"] != "available":
+    if transfer["status"] not in ("available", "closed"):
         raise Refusal("transfer_not_found")
     files = {str(file["id"]): file for file in records.files(transfer["id"])}
     missing = [word for word in numbers if word not in files]
@@ -139,7 +142,8 @@ def _file(backend: Backend, exchange: Exchange, request: Request) -> Answer:
         ranges = read_ranges(header, plain if site.strict_ranges else size, strict=site.strict_ranges)
         if ranges is None:
             return Answer(416, [("Content-Range", f"bytes */{plain}")], (b"",))
-    if exchange.method != "HEAD":
+    missing = bool(size) and not os.path.exists(backend.records.objects.path(file["id"]))
+    if exchange.method != "HEAD" and not missing:
         _account(backend, request, resumed=ranges is not None)
     headers = _headers(transfer, file, ranges[0] if ranges and len(ranges) == 1 else None)
     chunk = transfer["chunk_size"]
@@ -148,7 +152,13 @@ def _file(backend: Backend, exchange: Exchange, request: Request) -> Answer:
         if encrypted and site.strict_ranges:
             stretches = encrypted_spans(0, size, size, size, chunk)
         headers += _naming(file)
+        if missing:
+            # The headers are out before the file is looked for.
+            return Answer(500, headers, (b"",), size)
         return Answer(200, headers, _parts(backend, file, stretches), size)
+    if missing:
+        headers.append(("Content-Range", f"bytes {ranges[0].start}-{ranges[0].end}/{plain}"))
+        return Answer(500, headers, (b"",), ranges[0].length)
     if len(ranges) > 1:
         return _multipart(backend, request, ranges, headers)
     one = ranges[0]
@@ -216,23 +226,27 @@ def _multipart(
 
 
 def _archive(backend: Backend, request: Request, kind: str) -> Answer:
-    """Several files in one; no ranges."""
+    """Several files in one; no ranges.
+
+    Where a file has nothing on disk, as an empty one, both break off there, and a zip answers 500.
+    Which bytes a real server still sends is unknown: those before that file here.
+    """
     objects = backend.records.objects
     entries = [
-        archives.Entry(file["name"], objects.path(file["id"]), file["size"], file["complete"])
-        for file in request.files
+        archives.Entry(file["name"], objects.path(file["id"]), file["size"]) for file in request.files
     ]
     make = archives.tar if kind == "tar" else archives.zip_stored
     length, parts = make(entries, int(request.transfer["created"]))
-    name = "transfer_{}_files_{}.{}".format(
-        request.transfer["id"], "-".join(str(file["id"]) for file in request.files[:3]), kind
-    )
+    ids = ",".join(str(file["id"]) for file in request.files)
+    name = "transfer_{}_files_{:08x}.{}".format(request.transfer["id"], zlib.crc32(ids.encode()), kind)
+    named = f'filename="{name}"' if kind == "tar" else f"filename*=UTF-8''{name}"
     headers = [
-        ("Content-Type", "application/x-tar" if kind == "tar" else "application/zip"),
-        ("Content-Disposition", f'attachment; filename="{name}"'),
+        ("Content-Type", "application/x-" + kind),
+        ("Content-Disposition", "attachment; " + named),
         ("Cache-control", "no-store, max-age=0"),
     ]
-    return Answer(200, headers, parts, length)
+    broken = kind == "zip" and any(entry.missing for entry in entries)
+    return Answer(500 if broken else 200, headers, parts, length)
 
 
 def _account(backend: Backend, request: Request, *, resumed: bool = False, archive: bool = False) -> None:

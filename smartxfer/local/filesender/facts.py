@@ -43,16 +43,23 @@ def user(call: Call) -> Answer:
 
 
 def echo(call: Call) -> Answer:
-    """GET /echo: arguments and authentication. The shape of ``auth`` is a guess of this server."""
-    signed = call.identity.user is not None and call.identity.guest is None
-    auth = {
-        "authenticated": call.identity.user is not None,
-        # As unreliable as on a real server.
-        "remote": False,
-        "guest": call.identity.guest is not None,
-        "user": call.identity.user["username"] if signed and call.identity.user else None,
+    """GET /echo: arguments and authentication. What it shows of a caller unknown to it is a guess."""
+    user, number, attributes = call.identity.user, None, None
+    if user is not None:
+        number = user["id"]
+        attributes = {"uid": user["username"], "additional": {"name": user["username"]}}
+    request = {
+        "properties": {"type": call.exchange.headers.get("content-type", "")},
+        "count": None,
+        "startIndex": None,
+        "format": None,
+        "filterOp": [],
+        "sortOrder": None,
+        "updatedSince": None,
     }
-    return json_answer({"args": call.words, "request": None, "auth": auth})
+    # `remote` is as unreliable as on a real server.
+    auth = {"remote": False, "attr": attributes}
+    return json_answer({"args": call.words, "request": request, "user": number, "auth": auth})
 
 
 def progress(call: Call) -> Answer:

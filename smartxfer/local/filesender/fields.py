@@ -3,9 +3,7 @@
 Source: FileSender protocol, section 6.1.
 """
 
-import calendar
 import re
-import time
 from typing import Any, Optional
 
 from smartxfer.local.filesender.refusals import Refusal
@@ -14,7 +12,9 @@ __all__ = ["expiry", "text", "whole"]
 
 
 def text(given: Any) -> Optional[str]:
-    """A text, None for anything else."""
+    """Return a text, also of a number; None for anything else."""
+    if isinstance(given, (int, float)) and not isinstance(given, bool):
+        return str(given)
     return given if isinstance(given, str) else None
 
 
@@ -30,23 +30,17 @@ def whole(given: Any, default: int) -> int:
 
 
 def expiry(given: Any, now: float, default_days: int, most_days: int) -> int:
-    """When something expires, in seconds since 1970; a moment in the past is taken as it is.
+    """Return when something expires, in seconds since 1970; a moment in the past is taken as it is.
 
-    :param given: seconds, or ``YYYY-MM-DD``, or None for the default.
+    :param given: seconds; anything else, such as a date as text, gives the default.
     :param now: the server's clock.
     :param default_days: days from now where nothing is given.
     :param most_days: days from now that the site allows.
-    :raises Refusal: ``bad_expire``: not a time, or later than the site allows.
+    :raises Refusal: ``bad_expire``: negative, or later than the site allows.
     """
-    if given is None or given == "":
+    if given is None or (isinstance(given, str) and not re.fullmatch(r"-?\d{1,19}", given, re.ASCII)):
         return int(now) + default_days * 86400
-    if isinstance(given, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", given):
-        try:
-            moment = calendar.timegm(time.strptime(given, "%Y-%m-%d"))
-        except (ValueError, OverflowError):
-            raise Refusal("bad_expire") from None
-    else:
-        moment = whole(given, -1)
+    moment = whole(given, -1)
     if moment < 0 or moment > int(now) + most_days * 86400:
         raise Refusal("bad_expire")
     return moment

@@ -39,7 +39,7 @@ def put(call: Call) -> Answer:
     transfer = records.transfer(file["transfer_id"])
     if call.identity.user is not None:
         call.may_change(transfer)
-    elif not key_call(call) or call.arguments.get("key").lower() != file["puid"]:
+    elif not key_call(call) or call.arguments.get("key") != file["puid"]:
         raise Refusal("rest_authentication_required")
     check_roundtrip(call, transfer["roundtriptoken"])
     if call.fields().get("complete") is not True:
@@ -55,8 +55,7 @@ def put(call: Call) -> Answer:
     taken = int(now - begun) if file["size"] else None
     with records.db.transaction():
         records.db.run("UPDATE files SET complete=1 WHERE id=?", file["id"])
-        author = call.backend.records.author_of(transfer["id"])
-        records.log(transfer["id"], "file_uploaded", now, author, file, taken)
+        records.log(transfer["id"], "file_uploaded", now, call.identity.author, file, taken)
     return json_answer(True)
 
 

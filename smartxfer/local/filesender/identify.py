@@ -25,7 +25,7 @@ def guest_by_token(backend: Backend, token: str) -> Row:
     """
     if not TOKEN.fullmatch(token):
         raise Refusal("token_has_bad_format")
-    guest = backend.records.db.row("SELECT * FROM guests WHERE token=?", token.lower())
+    guest = backend.records.db.row("SELECT * FROM guests WHERE token=?", token)
     if guest is None:
         raise Refusal("guest_not_found")
     forever = json.loads(guest["options"]).get("does_not_expire", False)
@@ -42,7 +42,7 @@ def guest_identity(backend: Backend, token: str) -> Identity:
 
 def begin_signature(backend: Backend, exchange: Exchange, arguments: Arguments) -> Optional[Signature]:
     """The check of the request's signature, None where it has none or a ``vid`` wins over it."""
-    if "vid" in arguments or "signature" not in arguments:
+    if "vid" in arguments or "signature" not in arguments or "remote_user" not in arguments:
         return None
     user = signer(backend, arguments)
     key = user["api_key"] if user is not None else ""
@@ -78,11 +78,11 @@ def check_tokens(call: Call) -> None:
         if session is None or not session.use_csrf(headers.get("csrfptoken", "")):
             raise Refusal("rest_xsrf_token_did_not_match")
         call.exchange.notes["csrf"] = session.issue_csrf()
-    if key_call(call):
-        return
     given = headers.get("x-filesender-security-token", "")
-    if session is None or not session.allows(given, call.backend.now()):
+    if not key_call(call) and (session is None or not session.allows(given, call.backend.now())):
         raise Refusal("rest_security_token_did_not_match")
+    if session is None:
+        return
     renewed = session.renew(call.backend.now())
     if renewed:
         call.exchange.notes["security_token"] = renewed

@@ -1,6 +1,6 @@
 """Rules for names and addresses.
 
-Source: FileSender protocol, section 6.1.
+Source: FileSender protocol, sections 6.1 and 15.
 """
 
 import re
@@ -11,27 +11,32 @@ from smartxfer.local.filesender.site import Site, python_rule
 
 __all__ = ["check_names", "valid_address"]
 
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})+")
+_WORD = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+#: Dots separate words; quoted local parts and numeric hosts are left out.
+_ADDRESS = re.compile(rf"(?=[^@]{{1,64}}@){_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})+")
 
 
 def valid_address(address: Any) -> bool:
-    """Whether something is an e-mail address by PHP's rule, near enough."""
-    return isinstance(address, str) and _ADDRESS.fullmatch(address) is not None
+    """Return whether something is an e-mail address by PHP's FILTER_VALIDATE_EMAIL, near enough."""
+    return isinstance(address, str) and len(address) <= 254 and _ADDRESS.fullmatch(address) is not None
 
 
 def check_names(site: Site, names: List[str]) -> None:
     """Check names of files; ``..`` components pass, as on real servers.
 
+    The published rule is matched against the whole name here, whether or not it ends in ``$``. An
+    extension is banned as written: ``EXE`` passes where ``exe`` is banned.
+
     :raises Refusal: ``transfer_file_name_invalid`` or ``file_extension_not_allowed``.
     """
     rule = python_rule(site.valid_filename_regex)
     allowed = python_rule(site.extension_whitelist_regex)
-    banned = [word.strip().lower() for word in site.ban_extension.split(",") if word.strip()]
+    banned = [word.strip() for word in site.ban_extension.split(",") if word.strip()]
     for name in names:
-        # Python's `$` lets a line break stand at the end.
-        if not rule.search(name) or name.startswith("/") or "\n" in name:
+        if not rule.fullmatch(name) or name.startswith("/"):
             raise Refusal("transfer_file_name_invalid")
         base = name.rsplit("/", 1)[-1]
         extension = base.rsplit(".", 1)[1] if "." in base else ""
-        if extension.lower() in banned or not allowed.search(extension):
+        if extension in banned or not allowed.search(extension):
             raise Refusal("file_extension_not_allowed")

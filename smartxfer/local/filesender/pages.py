@@ -1,10 +1,11 @@
 """HTML pages: download, guest upload, errors; and the public configuration script.
 
-Source: FileSender protocol, sections 4, 8.1, 9, 10 and 13.
+Source: FileSender protocol, sections 4, 8.1, 9, 10, 13 and 15.
 """
 
 import html
 import json
+import uuid
 from typing import Any, Dict, List, Tuple
 
 from smartxfer.local.database import Row
@@ -33,16 +34,26 @@ _PAGE = """<!DOCTYPE html>
 #: The element of a file, and what holds the elements: of a 3.x, and of a 2.x.
 _ELEMENTS = (
     '<tr class="file" {}>\n<td class="name">{}</td>\n</tr>',
-    '<div class="transfer" data-id="{}">\n<table class="files"><tbody>\n{}\n</tbody></table>\n</div>',
+    '<table class="files"><tbody>\n{}\n</tbody></table>\n',
 )
 _ELEMENTS_2X = (
     '<div class="file" {}>\n<span class="name">{}</span>\n</div>',
-    '<div class="general box" data-transfer-id="{}">\n<div class="files box">\n{}\n</div>\n</div>',
+    '<div class="files box">\n{}\n</div>\n',
 )
+#: What offers an archive of all files; a 3.x has it twice.
+_ARCHIVE = '<div class="archive" data-id="{}"><a class="button" data-id="" href="#">Download</a></div>\n'
+#: Attributes of the body where nobody is logged on. There is always a token.
+_BODY = ' data-security-token="{}" data-auth-type="{}"'
 
 
 def answer(backend: Backend, exchange: Exchange) -> Answer:
     """Answer a request for a page (``/?s=...``)."""
+    if backend.site.maintenance:
+        # The wording is a guess; it answers 200, as on real servers.
+        text = "<p>This site is undergoing maintenance, please come back later.</p>"
+        return _page(backend, f'<div class="maintenance">{text}</div>')
+    if backend.site.database_down:
+        return _error(backend, "failed_to_connect_to_database")
     arguments = Arguments(exchange.query)
     page = arguments.get("s")
     if page == "download":
@@ -55,11 +66,12 @@ def answer(backend: Backend, exchange: Exchange) -> Answer:
 
 
 def _page(backend: Backend, content: str, body: str = "") -> Answer:
+    body = body or _BODY.format(uuid.uuid4(), "")
     return text_answer(200, _PAGE.format(base=html.escape(backend.url), content=content, body=body))
 
 
 def _error(backend: Backend, message: str) -> Answer:
-    """An error page: status 200, no file elements, as on real servers."""
+    """Return an error page: status 200, no file elements, a security token, as on real servers."""
     return _page(
         backend,
         f'<div class="exception">\n<div class="message">{html.escape(message)}</div>\n</div>',
@@ -78,10 +90,14 @@ def _download(backend: Backend, arguments: Arguments) -> Answer:
     options = json.loads(transfer["options"])
     if options.get("must_be_logged_in_to_download") or options.get("verify_email_to_download"):
         return _page(backend, '<div class="box"><p>Please log on to download.</p></div>')
-    attributes = [_file_attributes(transfer, file) for file in backend.records.files(transfer["id"])]
-    element, around = _ELEMENTS_2X if backend.site.is_2x else _ELEMENTS
-    rows = "\n".join(element.format(*pair) for pair in attributes)
-    return _page(backend, around.format(transfer["id"], rows))
+    files = backend.records.files(transfer["id"])
+    old = backend.site.is_2x
+    if not old:
+        files.sort(key=lambda file: str(file["name"]))
+    element, around = _ELEMENTS_2X if old else _ELEMENTS
+    rows = "\n".join(element.format(*_file_attributes(transfer, file)) for file in files)
+    offer = _ARCHIVE.format(transfer["id"]) * (1 if old else 2)
+    return _page(backend, around.format(rows) + offer)
 
 
 def _file_attributes(transfer: Row, file: Row) -> Tuple[str, str]:
@@ -123,7 +139,7 @@ def _guest_upload(backend: Backend, arguments: Arguments) -> Answer:
     except Refusal as refusal:
         return _error(backend, refusal.message)
     session = backend.sessions.begin(backend.now())
-    body = f' data-security-token="{session.security_token}" data-auth-type="guest"'
+    body = _BODY.format(session.security_token, "guest")
     content = '<form id="upload_form" data-guest="{}"></form>'.format(guest["id"])
     page = _page(backend, content, body)
     cookies = [f"PHPSESSID={session.id}; path=/; HttpOnly; SameSite=Strict"]

@@ -49,12 +49,11 @@ def get(call: Call) -> Answer:
 
 
 def put(call: Call) -> Answer:
-    """Remind a recipient."""
+    """Remind a recipient; once the transfer is closed, nothing is mailed."""
     row, transfer = _own(call)
-    if transfer["status"] == "closed":
-        raise Refusal("cannot_alter_closed_transfer")
-    if call.fields().get("remind") and row["email"]:
-        call.backend.mail(row["email"], "transfer_reminder", transfer, row["token"])
+    closed = transfer["status"] == "closed"
+    if call.fields().get("remind") and row["email"] and not closed:
+        call.backend.remind([row], transfer)
     return json_answer(call.backend.views.recipient(row))
 
 

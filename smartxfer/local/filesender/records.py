@@ -81,14 +81,17 @@ class Records:
         return row
 
     def files(self, transfer: int) -> List[Row]:
-        """Files of a transfer by name, pseudo entries of folders left out."""
-        return self.db.rows(
-            "SELECT * FROM files WHERE transfer_id=? AND folder=0 ORDER BY name, id", transfer
-        )
+        """Return the files of a transfer by id, pseudo entries of folders left out."""
+        return self.db.rows("SELECT * FROM files WHERE transfer_id=? AND folder=0 ORDER BY id", transfer)
 
     def recipients(self, transfer: int) -> List[Row]:
-        """Recipients of a transfer in the order of their creation."""
-        return self.db.rows("SELECT * FROM recipients WHERE transfer_id=? ORDER BY id", transfer)
+        """Return the recipients of a transfer in the order in which a real database keeps them.
+
+        A row that was changed goes to the end: who has downloaded comes last.
+        """
+        return self.db.rows(
+            "SELECT * FROM recipients WHERE transfer_id=? ORDER BY coalesce(last_activity, 0), id", transfer
+        )
 
     def show(self, transfer: int, views: Views, *, text: bool = False) -> Dict[str, Any]:
         """A transfer as the API shows it.
@@ -138,12 +141,6 @@ class Records:
             "UPDATE guests SET status='closed' WHERE id=? AND json_extract(options, '$.valid_only_one_time')",
             guest,
         )
-
-    def author_of(self, transfer: int) -> Dict[str, Any]:
-        """How the audit log names who uploads a transfer."""
-        row = self.transfer(transfer)
-        guest = self.guest(row["guest_id"]) if row["guest_id"] is not None else None
-        return author_view(self.user(row["userid"]), guest)
 
     def log(
         self,

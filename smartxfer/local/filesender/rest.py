@@ -1,6 +1,6 @@
 """The JSON API behind ``rest.php``: authentication, then the endpoint.
 
-Source: FileSender protocol, sections 2, 3, 10 and 13.
+Source: FileSender protocol, sections 2, 3, 10, 13 and 15.
 """
 
 import json
@@ -60,6 +60,8 @@ _CALLS_2X: Dict[Tuple[str, str], Callable[[Call], Answer]] = {
     ("GET", "legacyuploadprogress"): facts.progress,
 }
 _ENDPOINTS_2X = {endpoint for _, endpoint in _CALLS_2X}
+#: Errors that come before the endpoint is looked at, and do not name it.
+_BEFORE_ENDPOINT = ("rest_endpoint_missing", "rest_method_not_allowed")
 
 
 def answer(backend: Backend, exchange: Exchange) -> Answer:
@@ -71,7 +73,9 @@ def answer(backend: Backend, exchange: Exchange) -> Answer:
     except Refusal as refusal:
         details = None
         if refusal.status != 500:
-            details = {"method": exchange.method.lower(), "endpoint": endpoint}
+            details = {"method": exchange.method.lower()}
+            if refusal.message not in _BEFORE_ENDPOINT:
+                details["endpoint"] = endpoint
         reply = refusal_answer(refusal.message, refusal.status, details)
     except Fatal:
         reply = fatal()
@@ -82,6 +86,10 @@ def answer(backend: Backend, exchange: Exchange) -> Answer:
 
 
 def _dispatch(backend: Backend, exchange: Exchange, endpoint: str, words: List[str]) -> Answer:
+    if backend.site.database_down:
+        raise Refusal("failed_to_connect_to_database")
+    if backend.site.maintenance:
+        raise Refusal("undergoing_maintenance")
     if exchange.method not in ("GET", "POST", "PUT", "DELETE"):
         raise Refusal("rest_method_not_allowed")
     if not endpoint:

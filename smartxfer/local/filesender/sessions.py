@@ -1,12 +1,13 @@
 """Browser sessions of guests: security token and csrf tokens.
 
-Source: FileSender protocol, section 10.
+Source: FileSender protocol, sections 10 and 15.
 """
 
 import collections
 import hmac
 import secrets
 import threading
+import uuid
 from http.cookies import CookieError, SimpleCookie
 from typing import List, Optional
 
@@ -26,7 +27,7 @@ class Session:
 
     def __init__(self, now: float) -> None:
         self.id = secrets.token_hex(13)
-        self.security_token = secrets.token_hex(16)
+        self.security_token = str(uuid.uuid4())
         self._made = now
         self._former = ""
         self._csrf: List[str] = []
@@ -62,7 +63,7 @@ class Session:
         with self._lock:
             if now - self._made < _TOKEN_LIFE:
                 return ""
-            self._former, self.security_token = self.security_token, secrets.token_hex(16)
+            self._former, self.security_token = self.security_token, str(uuid.uuid4())
             self._made = now
             return self.security_token
 

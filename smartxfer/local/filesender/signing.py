@@ -1,6 +1,6 @@
 """Signatures of requests, checked while the body comes in.
 
-Source: FileSender protocol, section 3.
+Source: FileSender protocol, sections 3 and 15.
 """
 
 import hashlib
@@ -32,13 +32,21 @@ class Signature:
         self._arguments = arguments
         self._known = bool(api_key)
         self._started = False
+        self._held = b""
         self.mac = hmac.new(api_key.encode("utf-8"), text.encode("utf-8", "surrogateescape"), hashlib.sha1)
 
     def update(self, piece: "bytes | memoryview") -> None:
-        """Take in the next piece of the body."""
-        if not self._started and len(piece):
+        """Take in the next piece of the body.
+
+        PHP takes a body of exactly ``0`` for an empty one: it is held back until more comes.
+        """
+        if not self._started:
+            held = self._held + bytes(piece)
+            if held in (b"", b"0"):
+                self._held = held
+                return
             self._started = True
-            self.mac.update(b"&")
+            piece = b"&" + held
         self.mac.update(piece)
 
     def verify(self, now: float) -> None:

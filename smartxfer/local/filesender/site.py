@@ -13,8 +13,8 @@ from smartxfer.local.options import Options, a_count, a_size, a_word, users
 
 __all__ = ["Site"]
 
-#: Stock rule for names, in the spelling of the site's own JavaScript.
-_NAMES = r"^[ \/\p{L}\p{N}_\.,;:!@#$%^&*)(\]\[-]+$"
+#: Stock rule for names, as it is published: without an end. The server matches the whole name.
+_NAMES = r"^[ \/\p{L}\p{N}_\.,;:!@#$%^&*)(\]\[_-]+"
 
 
 def _base_path(value: str) -> str:
@@ -60,6 +60,15 @@ class Site(Options):
     :param encryption_iterations: rounds of the key derivation that the site wants for new files.
     :param encryption_mandatory: refuse transfers that are not encrypted.
     :param base64_chunks: chunks of encrypted files come as base64 text.
+    :param chunk_digests: a 3.x refuses each chunk without the right ``X-Filesender-Digest-SHA256``, as
+        a site with chunked storage and hash checking does.
+    :param maintenance: the site is undergoing maintenance: calls are answered 503, pages say so.
+    :param database_down: the database does not answer: calls fail with
+        ``failed_to_connect_to_database``.
+    :param mail_fails: the mail server does not answer: a completion that has mails to send fails
+        after the transfer became available.
+    :param max_reminders_per_day: reminders that the site sends in 24 hours.
+    :param max_guests_per_day: invitations of guests that the site sends in 24 hours.
     :param disclose_version: whether ``/info`` tells the version.
     """
 
@@ -99,6 +108,12 @@ class Site(Options):
     encryption_iterations: int = attrs.field(default=4096000, validator=a_size)
     encryption_mandatory: bool = False
     base64_chunks: bool = False
+    chunk_digests: bool = False
+    maintenance: bool = False
+    database_down: bool = False
+    mail_fails: bool = False
+    max_reminders_per_day: int = attrs.field(default=100, validator=a_count)
+    max_guests_per_day: int = attrs.field(default=100, validator=a_count)
     disclose_version: bool = False
 
     @property

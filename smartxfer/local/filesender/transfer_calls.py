@@ -1,6 +1,6 @@
 """GET, PUT and DELETE /transfer.
 
-Source: FileSender protocol, sections 6.4 to 6.7, 7, 8.1, 9 and 13.
+Source: FileSender protocol, sections 6.4 to 6.7, 7, 8.1, 9, 13 and 15.
 """
 
 import json
@@ -24,7 +24,8 @@ def get(call: Call) -> Answer:
     word = call.word(0)
     if word in ("fileids", "fileidsextended"):
         return _file_ids(call, extended=word == "fileidsextended")
-    if word in ("", "@me"):
+    if word in ("", "@me", "0"):
+        # PHP takes `0` for nothing.
         return json_answer(_listed(call, call.user()["id"]))
     if word == "@all":
         user = call.user()
@@ -59,7 +60,7 @@ def _readable(call: Call) -> Row:
     """A transfer for its owner, or for who knows a ``puid`` while it is open (section 6.6)."""
     number = call.number()
     if call.identity.user is None:
-        puid = call.arguments.get("puid").lower()
+        puid = call.arguments.get("puid")
         file = call.backend.records.db.row(
             "SELECT status FROM transfers t JOIN files f ON f.transfer_id=t.id"
             " WHERE t.id=? AND f.puid=? AND f.folder=0",
@@ -87,7 +88,7 @@ def _file_ids(call: Call, *, extended: bool) -> Answer:
         call.user()
     token = call.arguments.get("token")
     if not TOKEN.fullmatch(token):
-        raise Refusal("token_has_bad_format")
+        raise Refusal("rest_bad_parameter")
     transfer = call.backend.open_transfer(token)
     if transfer is None:
         raise Refusal("recipient_not_found")
@@ -125,7 +126,7 @@ def put(call: Call) -> Answer:
 
 def _check_key(call: Call, transfer: Row) -> None:
     """Completing needs no signature where ``key`` and ``puid`` are both a file's (section 6.2)."""
-    key, puid = call.arguments.get("key").lower(), call.arguments.get("puid").lower()
+    key, puid = call.arguments.get("key"), call.arguments.get("puid")
     known = [file["puid"] for file in call.backend.records.files(transfer["id"])]
     completes = call.fields().get("complete") is True
     if not (key_call(call) and completes and key in known and puid in known):
@@ -138,8 +139,16 @@ def _complete(call: Call, transfer: Row, value: Any) -> None:
         raise Refusal("cannot_alter_closed_transfer")
     if transfer["status"] == "available":
         return
+    author, now = call.identity.author, backend.now()
+    taken = int(now - transfer["created"])
+    # Also where the completion then fails.
+    records.log(transfer["id"], "upload_ended", now, author, None, taken)
     if not all(file["complete"] for file in records.files(transfer["id"])):
         raise Refusal("transfer_files_incomplete")
+    recipients = records.recipients(transfer["id"])
+    if not recipients:
+        raise Refusal("transfer_no_recipients")
+    mailed = [row for row in recipients if row["email"]]
     with records.db.transaction():
         moved = records.db.change(
             "UPDATE transfers SET status='available' WHERE id=? AND status!='available'",
@@ -147,15 +156,14 @@ def _complete(call: Call, transfer: Row, value: Any) -> None:
         )
         if not moved:
             return
-        author, now = backend.records.author_of(transfer["id"]), backend.now()
-        taken = int(now - transfer["created"])
-        records.log(transfer["id"], "upload_ended", now, author, None, taken)
         records.log(transfer["id"], "transfer_available", now, author, None, taken)
         if transfer["guest_id"] is not None:
             records.guest_used(transfer["guest_id"])
-        mailed = [row for row in records.recipients(transfer["id"]) if row["email"]]
-        if mailed:
+        if mailed and not backend.site.mail_fails:
             records.log(transfer["id"], "transfer_sent", now, author)
+    if mailed and backend.site.mail_fails:
+        # The message is a guess. The transfer is available all the same.
+        raise Refusal("mail_sending_failed")
     for row in mailed:
         backend.mail(row["email"], "transfer_available", transfer, row["token"])
     options = json.loads(transfer["options"])
@@ -164,18 +172,24 @@ def _complete(call: Call, transfer: Row, value: Any) -> None:
 
 
 def _close(call: Call, transfer: Row, value: Any) -> None:
-    if transfer["status"] == "closed":
-        raise Refusal("cannot_alter_closed_transfer")
-    close_transfer(call, transfer)
+    # Closing a closed one changes nothing and mails nobody.
+    if transfer["status"] != "closed":
+        close_transfer(call, transfer)
 
 
 def close_transfer(call: Call, transfer: Row) -> None:
-    """Close a transfer and tell its recipients; before it was available it is removed instead."""
+    """Close a transfer and mail its recipients; before it was available it is removed instead.
+
+    Its data is deleted, and it expires now.
+    """
     records = call.backend.records
     if transfer["status"] in OPEN:
         records.delete_transfer(transfer["id"])
         return
-    records.set_status(transfer["id"], "closed")
+    now = int(call.backend.now())
+    records.db.run("UPDATE transfers SET status='closed', expires=? WHERE id=?", now, transfer["id"])
+    for file in records.files(transfer["id"]):
+        records.objects.delete(file["id"])
     records.log(transfer["id"], "transfer_closed", call.backend.now(), call.identity.author)
     for row in records.recipients(transfer["id"]):
         if row["email"]:
@@ -183,17 +197,14 @@ def close_transfer(call: Call, transfer: Row) -> None:
 
 
 def _remind(call: Call, transfer: Row, value: Any) -> None:
-    if transfer["status"] == "closed":
-        raise Refusal("cannot_alter_closed_transfer")
-    for row in call.backend.records.recipients(transfer["id"]):
-        if row["email"]:
-            call.backend.mail(row["email"], "transfer_reminder", transfer, row["token"])
+    if transfer["status"] != "closed":
+        call.backend.remind(call.backend.records.recipients(transfer["id"]), transfer)
 
 
 def _extend(call: Call, transfer: Row, value: Any) -> bool:
     site, records = call.backend.site, call.backend.records
     if transfer["status"] == "closed":
-        raise Refusal("cannot_alter_closed_transfer")
+        raise Refusal("transfer_expiry_extension_not_allowed")
     if value is not True and not site.is_2x:
         # An absolute time works even where extensions are off. A 2.x only looks whether there is one.
         moment = expiry(value, call.backend.now(), 0, site.max_transfer_days_valid)

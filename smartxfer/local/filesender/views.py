@@ -45,12 +45,16 @@ def file_facts(transfer: Row, file: Row) -> View:
         "password_hash_iterations": encryption["password_hash_iterations"],
         "client_entropy": encryption["client_entropy"],
         "fileiv": file["iv"] or "",
-        "fileaead": file["aead"] or "",
+        "fileaead": file["aead"],
         "transferid": transfer["id"],
     }
     # Both spellings are there, as on real servers.
-    facts.update({key.replace("_", "-"): value for key, value in list(facts.items()) if "_" in key})
-    return facts
+    both = [name for name in facts if "_" in name]
+    last = {name: facts.pop(name) for name in ("fileiv", "fileaead", "transferid")}
+    spelt = {name.replace("_", "-"): facts.pop(name) for name in both}
+    facts.update(spelt)
+    facts.update({name: spelt[name.replace("_", "-")] for name in both})
+    return {**facts, **last}
 
 
 def author_view(user: Optional[Row] = None, guest: Optional[Row] = None) -> View:
@@ -92,7 +96,7 @@ class Views:
         shown = time.gmtime(raw)
         month, clock_24 = time.strftime("%b", shown), time.strftime("%H:%M:%S", shown)
         if self.is_2x:
-            formatted = f"{shown.tm_mday} {month} {shown.tm_year}" + (f" {clock_24}" if clock else "")
+            formatted = f"{shown.tm_mday:02d} {month} {shown.tm_year}" + (f" {clock_24}" if clock else "")
         else:
             formatted = f"{month} {shown.tm_mday}, {shown.tm_year}"
             if clock:
