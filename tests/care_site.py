@@ -51,6 +51,7 @@ class CareSite:
             self.site.backend.records.delete_transfer(transfer["id"])
         self.site.backend.records.db.run("DELETE FROM guests")
         self.site.backend.mails.clear()
+        self.site.backend.sent.clear()
         self.site.listener.forget()
         self.site.configure(**PLAIN)
         assert unfired == [], f"planned faults did not take effect: {unfired}"

@@ -116,9 +116,10 @@ class ManagingClient(SiteClient):
         return self.update_transfer(transfer_id, {"remind": True})
 
     def close_transfer(self, transfer_id: TransferId) -> Transfer:
-        """End a transfer: nobody can fetch its files any more, and the recipients are told.
+        """End a transfer: its files can no longer be fetched, and the recipients get a mail.
 
-        :raises Conflict: it is closed already.
+        Closing a closed one changes nothing (section 15).
+
         :raises OutcomeUnknown: the answer was lost: it may be closed.
         """
         return self.update_transfer(transfer_id, {"closed": True})

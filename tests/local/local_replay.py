@@ -1,7 +1,6 @@
 """Replays captured exchanges against the local FileSender and collects what differs."""
 
 import http.client
-import json
 import re
 import time
 from typing import Any, Dict, List, Optional, Tuple

@@ -45,8 +45,8 @@ class Backend:
         self.begun: Dict[int, float] = {}
         #: The latest mails, oldest first.
         self.mails: Deque[Dict[str, Any]] = collections.deque(maxlen=_MAILS)
-        # When mails went out that are limited, by kind.
-        self._sent: DefaultDict[str, Deque[float]] = collections.defaultdict(collections.deque)
+        #: When mails went out that are limited, by kind.
+        self.sent: DefaultDict[str, Deque[float]] = collections.defaultdict(collections.deque)
         self._host_port = urlsplit(url).netloc
         try:
             self._add_users()
@@ -116,7 +116,7 @@ class Backend:
                 self.mail(row["email"], "transfer_reminder", transfer, row["token"])
 
     def _count(self, kind: str, most: int) -> None:
-        moments, now = self._sent[kind], self.now()
+        moments, now = self.sent[kind], self.now()
         while moments and moments[0] <= now - 86400:
             moments.popleft()
         if len(moments) >= most:

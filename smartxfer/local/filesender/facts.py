@@ -48,7 +48,7 @@ def echo(call: Call) -> Answer:
     if user is not None:
         number = user["id"]
         attributes = {"uid": user["username"], "additional": {"name": user["username"]}}
-    request = {
+    request: Dict[str, Any] = {
         "properties": {"type": call.exchange.headers.get("content-type", "")},
         "count": None,
         "startIndex": None,

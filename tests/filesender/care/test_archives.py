@@ -174,6 +174,20 @@ def test_a_broken_archive_is_none(
     assert not (tmp_path / "all.zip").exists()
 
 
+@pytest.mark.parametrize("archive_format", ["zip", "tar"])
+def test_an_archive_with_an_empty_file_is_none(
+    stand: CareSite, anyone: Any, tmp_path: Path, archive_format: str
+) -> None:
+    """A real site breaks it off; the files are there one by one."""
+    files = [("a.txt", b"ACGT"), ("empty", b"")]
+    made = stand.client().upload_workflow(files, link=True)
+    with pytest.raises(CommunicationError):
+        anyone.download_archive(made.token, tmp_path / "all", archive_format=archive_format)
+    assert not (tmp_path / "all").exists()
+    anyone.download_files(made.token, tmp_path / "out")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()} == dict(files)
+
+
 def test_a_page_in_place_of_the_archive(
     stand: CareSite, transfer: Transfer, anyone: Any, tmp_path: Path
 ) -> None:

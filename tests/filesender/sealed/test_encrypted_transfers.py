@@ -138,9 +138,9 @@ def test_ranges_with_the_faults_of_real_servers_and_without(secure: Any, out: Pa
 
 
 @pytest.mark.parametrize("security", ["key", "auth"])
-@pytest.mark.parametrize("release", sorted(RELEASES))
-def test_chunks_in_base64(secure: Any, make: Any, out: Path, release: str, security: str) -> None:
-    site = secure(version=release, base64_chunks=True, chunk_security=security)
+def test_chunks_in_base64(secure: Any, make: Any, out: Path, security: str) -> None:
+    # A 3.8 with this setting takes no chunk at all.
+    site = secure(version="2.67", base64_chunks=True, chunk_security=security)
     path = make("a.bin", 2 * CHUNK + 7)
     transfer = site.client().upload_workflow([path, make("empty.bin", 0)], password=PASSWORD)
     expected = {"a.bin": path.read_bytes(), "empty.bin": b""}
