@@ -181,7 +181,7 @@ def test_an_archive_with_an_empty_file_is_none(
     """A real site breaks it off; the files are there one by one."""
     files = [("a.txt", b"ACGT"), ("empty", b"")]
     made = stand.client().upload_workflow(files, link=True)
-    with pytest.raises(CommunicationError):
+    with pytest.raises(IntegrityError, match="'empty' is empty"):
         anyone.download_archive(made.token, tmp_path / "all", archive_format=archive_format)
     assert not (tmp_path / "all").exists()
     anyone.download_files(made.token, tmp_path / "out")
