@@ -4,13 +4,12 @@ Source: NRP / Invenio protocol, section 5, Download.
 """
 
 import contextlib
-import threading
 from typing import Iterator, Optional
 
 import attrs
 import requests
 
-from smartxfer.errors import Conflict, HTTPError, SourceChanged, UsageError
+from smartxfer.errors import Conflict, HTTPError, UsageError
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import followable
 from smartxfer.nrp.limits import connection
@@ -19,6 +18,7 @@ from smartxfer.transfer.download import Download
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
+from smartxfer.transfer.same import SameState
 from smartxfer.transport import Origin
 
 __all__ = ["check_complete", "describe", "step_of"]
@@ -83,18 +83,22 @@ def describe(files: FileCalls, file: File, sink: Sink, operation: Operation, ste
         step=step,
         ranges=lambda: operation.retry(content.call.what, lambda: content.serves_ranges(operation)),
         digest=("md5", file.md5) if file.md5 else None,
+        mismatch=content.state.mismatch,
     )
 
 
 class _Content:
-    """The bytes of a file on the server; all answers have to be about one state of it."""
+    """The bytes of a file on the server; all answers have to be about one state of it.
+
+    Where the repository gave the MD5 of the file, that decides, not the ETags.
+    """
 
     def __init__(self, files: FileCalls, file: File, url: str) -> None:
         self._calls = files.calls
         self._file = file
         self.call = files.calls.describe("GET", url, headers={"Accept": "*/*"})
-        self._lock = threading.Lock()
-        self._state: Optional[str] = None
+        hint = "read it again, then download"
+        self.state = SameState(file.key, digest_known=bool(file.md5), hint=hint)
         self._renewals = 0
 
     @contextlib.contextmanager
@@ -102,7 +106,7 @@ class _Content:
         """One try at bytes [start, stop); what the address redirects to is asked for anew each time."""
         self._calls.window.keep(operation.pause)
         size, call = self._file.known_size, self.call
-        strong = self._state if self._state and self._state.startswith('"') else None
+        strong = self._validator()
         if strong and (start, stop) not in ((0, size), (0, None)):
             call = attrs.evolve(call, headers={**call.headers, "If-Range": strong})
         try:
@@ -111,6 +115,16 @@ class _Content:
         except HTTPError as error:
             self._renew(error)
             raise
+
+    def _validator(self) -> Optional[str]:
+        """Return the ETag for If-Range; None where it may differ between the storage's machines.
+
+        Such a machine would send the whole file in place of the range.
+        """
+        tag, known = self.state.first, self._file.md5
+        if not isinstance(tag, str) or not tag.startswith('"'):
+            return None
+        return tag if not known or tag == f'"md5:{known}"' else None
 
     def _renew(self, error: HTTPError) -> None:
         """Have the repository asked for another address, where the storage's one may have expired."""
@@ -130,15 +144,5 @@ class _Content:
         etag = response.headers.get("ETag")
         known = self._file.md5
         if known and (etag or "").startswith('"md5:') and etag != f'"md5:{known}"':
-            raise self._changed()
-        state = etag or response.headers.get("Last-Modified")
-        with self._lock:
-            if self._state is None:
-                self._state = state
-            elif self._state != state:
-                raise self._changed()
-
-    def _changed(self) -> SourceChanged:
-        return SourceChanged(
-            f"{self._file.key} is another file in the repository by now", hint="read it again, then download"
-        )
+            raise self.state.changed()
+        self.state.see(etag or response.headers.get("Last-Modified"))

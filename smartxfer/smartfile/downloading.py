@@ -3,17 +3,17 @@
 Source: SmartFile protocol, section 5.
 """
 
-import threading
 from typing import ContextManager, Optional, Tuple
 
 import requests
 
-from smartxfer.errors import ClientError, DecodeError, SourceChanged, TaskFailed, WaitTimeout
+from smartxfer.errors import ClientError, DecodeError, TaskFailed, WaitTimeout
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
 from smartxfer.transfer.download import Download
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
+from smartxfer.transfer.same import SameState
 
 __all__ = ["describe"]
 
@@ -37,10 +37,13 @@ def describe(calls: Calls, info: Info, sink: Sink, digest: Optional[Tuple[str, s
             return "md5", "unknown"  # which no file has: it is fetched whole
 
     call = calls.content(info.path)
-    same = _SameObject(info.path)
+    same = SameState(info.path, digest_known=digest is not None)
+
+    def seen(response: requests.Response) -> None:
+        same.see((response.headers.get("ETag"), response.headers.get("Last-Modified")))
 
     def source(start: int, stop: Optional[int]) -> ContextManager[Incoming]:
-        return open_range(calls.wire, call, start, stop, info.size, same)
+        return open_range(calls.wire, call, start, stop, info.size, seen)
 
     return Download(
         name=info.path,
@@ -57,22 +60,5 @@ def describe(calls: Calls, info: Info, sink: Sink, digest: Optional[Tuple[str, s
         step=PIECE,
         digest=digest,
         doubt=doubt,
+        mismatch=same.mismatch,
     )
-
-
-class _SameObject:
-    """Sees to it that all answers are about one state of a file, where they say which."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._seen: Optional[Tuple[Optional[str], Optional[str]]] = None
-
-    def __call__(self, response: requests.Response) -> None:
-        """Compare one answer with those before."""
-        state = (response.headers.get("ETag"), response.headers.get("Last-Modified"))
-        with self._lock:
-            if self._seen is None:
-                self._seen = state
-            elif self._seen != state:
-                raise SourceChanged(f"{self._path} changed on the server while it was fetched")

@@ -40,6 +40,7 @@ class Download:
         its identity alone does not tell an older state of it from the newer one.
     :param note: told when the file stands under its final name.
     :param archive: returns a new check of an archive's own end, which is fed all bytes in order.
+    :param mismatch: returns the error to raise for a wrong digest.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Download:
     doubt: Optional[Callable[[], Tuple[str, str]]] = None
     note: Callable[[], None] = lambda: None
     archive: Optional[Callable[[], ArchiveCheck]] = None
+    mismatch: Callable[[ChecksumMismatch], IntegrityError] = lambda error: error
 
 
 class _Again(Exception):
@@ -270,12 +272,13 @@ class DownloadLane(Lane):
             actual = self._reckoned(algorithm)
             if actual != expected.lower():
                 self._fetch_twice()
-                raise ChecksumMismatch(
+                wrong = ChecksumMismatch(
                     f"{self._download.name}: {algorithm} is {actual}, the server promised {expected}",
                     algorithm=algorithm,
                     expected=expected,
                     actual=actual,
                 )
+                raise self._download.mismatch(wrong)
             self._digest = f"{algorithm}:{actual}"
         self._download.sink.commit()
         self._download.note()

@@ -102,6 +102,28 @@ def test_a_packed_file_is_refused(engine: Any) -> None:
         read(engine, reply, 0, None, None)
 
 
+@pytest.mark.parametrize("coding", ["aws-chunked", "none", "", "identity", "AWS-chunked, None"])
+def test_a_coding_that_changes_nothing_is_accepted(engine: Any, coding: str) -> None:
+    field = f"Content-Encoding: {coding}"
+    whole = answering(lambda request, peer: peer.answer(200, DATA, field))
+    assert read(engine, whole, 0, None, None)[0] == DATA
+    part = answering(lambda request, peer: peer.answer(206, DATA[5:9], field, "Content-Range: bytes 5-8/256000"))
+    assert read(engine, part, 5, 9)[0] == DATA[5:9]
+
+
+def test_a_total_that_is_not_the_size(engine: Any) -> None:
+    """As FileSender gives it for encrypted files: the header's total is the plain size."""
+    reply = answering(lambda request, peer: peer.answer(206, DATA, f"Content-Range: bytes 0-{len(DATA) - 1}/7"))
+    with RawServer(reply) as server:
+        wire, call = engine(server.url).wire, Call("GET", f"{server.url}/x")
+        with open_range(wire, call, 0, len(DATA), len(DATA), total=7, always=True) as incoming:
+            assert incoming.size == len(DATA)
+        with pytest.raises(RangeMismatch, match="/8"):
+            with open_range(wire, call, 0, len(DATA), len(DATA), total=8, always=True):
+                pass
+        assert [request.headers["range"] for request in server.requests] == [f"bytes=0-{len(DATA) - 1}"] * 2
+
+
 def test_an_error_is_raised_with_its_words(engine: Any) -> None:
     with pytest.raises(NotFound, match="expired"):
         read(engine, answering(lambda request, peer: peer.answer(404, b"expired")), 0, None, None)

@@ -254,6 +254,14 @@ def test_a_badly_packed_answer(make_wire: MakeWire, data: bytes, encoding: str, 
             make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
 
 
+@pytest.mark.parametrize("encoding", ["aws-chunked", "none", "", "None, identity"])
+def test_a_coding_that_changes_nothing(make_wire: MakeWire, encoding: str) -> None:
+    with RawServer(answering(status(200, b'{"ok": true}', JSON, f"Content-Encoding: {encoding}"))) as server:
+        wire = make_wire(server.url)
+        assert wire.fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
+        assert wire.exchange(Call("GET", f"{server.url}/x")) == {"ok": True}
+
+
 def test_a_page_in_place_of_json(make_wire: MakeWire) -> None:
     page = b"<html>Please sign in"
     with RawServer(answering(status(200, page, "Content-Type: text/html"))) as server:
