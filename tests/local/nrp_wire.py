@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import io
 import json
@@ -16,8 +17,12 @@ import nrp_capture as capture
 import nrp_replay
 from nrp_replay import Replay
 
+from smartxfer.local import LocalServer
+
 #: What a capture has in place of a page for browsers.
 PAGE = "<html>"
+#: Bytes that are no text, in a request.
+_BYTES = re.compile(r"<base64 ([\w+/=]+)>")
 #: A secret link's token, which is random.
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
@@ -80,8 +85,7 @@ def read(path: Path) -> List[Exchange]:
         exchange = Exchange(name, "wire", method, target[len("BASE") :], sent, None, sender is None)
         exchange.sender = (sender or "").rpartition(" ")[2]
         if body:
-            exchange.sent = BODIES.get(name, body.rstrip("\n").encode())
-            assert len(exchange.sent) == length(body) or name not in BODIES
+            exchange.sent = _sent(name, body.rstrip("\n"))
         number, _, values = status.partition(" ")
         exchange.status, exchange.reply_headers = int(number), json.loads(values)
         exchange.shown = shown.rstrip("\n").split("\n")
@@ -89,24 +93,35 @@ def read(path: Path) -> List[Exchange]:
     return found
 
 
-def length(body: str) -> int:
-    """Return the length of a body that the capture does not show."""
-    match = re.fullmatch(r"<(\d+) bytes>", body.strip())
-    return int(match[1]) if match else -1
+def _sent(name: str, shown: str) -> bytes:
+    """Return the body of a request as it was sent."""
+    if re.fullmatch(r"<\d+ bytes>", shown):
+        assert shown == f"<{len(BODIES[name])} bytes>"
+        return BODIES[name]
+    match = _BYTES.fullmatch(shown)
+    return base64.b64decode(match[1]) if match else shown.encode()
 
 
 class WireReplay(Replay):
     """Replays labelled exchanges."""
+
+    def __init__(self, server: LocalServer, files: str) -> None:
+        super().__init__(server, files)
+        #: Their ids and tokens of secret links by ours, and the other way round.
+        self.words: Dict[str, str] = {}
 
     watched = ("ETag", "Retry-After", "X-RateLimit-Limit", "Location", "Content-Disposition")
 
     def token(self, exchange: capture.Exchange) -> str:
         assert isinstance(exchange, Exchange)
         nrp = self.server.nrp
-        return str(nrp.superuser_token if exchange.sender == "SUPER" else nrp.token)
+        known = {"SUPER": nrp.superuser_token, "PLAIN": nrp.token}
+        return str(known.get(exchange.sender, exchange.sender))
 
     def translated(self, text: str) -> str:
         text = text.replace("BASE", self.url).replace("127.0.0.1:25080", self.files)
+        for theirs, ours in self.words.items():
+            text = text.replace(theirs, ours)
         return nrp_replay.ID.sub(lambda match: self.ours.get(match.group(), match.group()), text)
 
     def masked(self, text: str, *, ours: bool) -> str:
@@ -121,7 +136,7 @@ class WireReplay(Replay):
         if not exchange.guest:
             headers["Authorization"] = "Bearer " + self.token(exchange)
         body = exchange.sent
-        if body is not None and exchange.name not in BODIES:
+        if body is not None and body[:1] in (b"{", b"["):
             body = self.translated(body.decode()).encode()
         return wire.request(self.url, exchange.method, self.translated(exchange.target), body, headers)
 
@@ -138,6 +153,8 @@ class WireReplay(Replay):
             self.learn(theirs.get("id"), ours.get("id"))
             parents = [str(one.get("links", {}).get("parent")).rpartition("/")[2] for one in (theirs, ours)]
             self.learn(*parents)
+            if "token" in theirs:
+                self.words.update((str(theirs[name]), str(ours.get(name))) for name in ("id", "token"))
         self.headers(exchange, reply)
         self.bodies(exchange, reply, ours)
 
@@ -156,6 +173,8 @@ class WireReplay(Replay):
                 names = [entry.filename for entry in archive.infolist()]
                 self.same(exchange, "$archive", names, re.findall(r"\x00\x00(a\.zip|m)(?=PK|\x00)", theirs)[:2])
                 self.same(exchange, "$archive", True, "1234567" in theirs and archive.read("m") == b"1234567")
+        elif isinstance(theirs, str) and theirs.startswith("<zip "):
+            assert reply.body.startswith(b"PK")
         elif exchange.status >= 400 and theirs is not None:
             # Errors are compared letter by letter.
             text = self.masked(exchange.text.strip(), ours=False)

@@ -1,6 +1,7 @@
 """The local repository: drafts, publishing, versions and searches (NRP protocol, sections 3 and 4)."""
 
 import re
+import time
 from typing import Any, Dict, Iterator
 
 import pytest
@@ -292,7 +293,10 @@ def test_a_new_version(api: Api, guest: Api) -> None:
     assert draft["parent"]["id"] == first["parent"]["id"]
     assert draft["versions"] == {"is_latest": False, "is_latest_draft": True, "index": 2}
     assert draft["files"]["count"] == 0
-    assert "publication_date" not in draft["metadata"], "each version has its own"
+    today = time.strftime("%Y-%m-%d", time.gmtime())
+    assert draft["metadata"]["publication_date"] <= today, "each version has its own"
+    assert draft["metadata"]["publication_date"] > COMPLETE["publication_date"]
+    assert "version" not in draft["metadata"]
     assert api.ok("POST", first["links"]["versions"])["id"] == draft["id"], "the same draft again"
     place = draft["links"]["self"] + "/actions/files-import"
     listed = api.call("POST", place)

@@ -1,4 +1,4 @@
-"""226 labelled exchanges of a real InvenioRDM 14, replayed: same statuses, keys, types and error bodies."""
+"""Labelled exchanges of a real InvenioRDM 14, replayed: same statuses, keys, types and error bodies."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import json
 from pathlib import Path
 
 import nrp_wire
+import pytest
 from nrp_replay import remaining
 
 from smartxfer.local import LocalServer
 
-WIRE = Path(__file__).parent.parent / "data" / "inveniordm-14-wire.txt"
-LISTED = "nrp_wire_differences.txt"
+HERE = Path(__file__).parent
+DATA = HERE.parent / "data"
+#: Captures, how many exchanges they have, and how many characters of answers at least.
+CAPTURES = {"wire": (226, 100_000), "more": (394, 180_000)}
 
 
-def test_a_real_14_is_answered_alike(origin: str) -> None:
+@pytest.mark.parametrize("name", CAPTURES)
+def test_a_real_14_is_answered_alike(origin: str, name: str) -> None:
     options = {
         "users": ["ann"],
         "superuser": "root",
@@ -24,22 +28,24 @@ def test_a_real_14_is_answered_alike(origin: str) -> None:
     }
     with LocalServer(nrp=options) as server:
         replay = nrp_wire.WireReplay(server, origin)
-        for exchange in nrp_wire.read(WIRE):
+        for exchange in nrp_wire.read(DATA / f"inveniordm-14-{name}.txt"):
             replay.play(exchange)
         assert server.nrp.listener.crashes == []
-    unexpected, stale = remaining(replay.found, LISTED)
+    unexpected, stale = remaining(replay.found, f"nrp_{name}_differences.txt")
     assert not unexpected, json.dumps(unexpected, indent=1)
     assert not stale, f"differences that do not occur: {stale}"
 
 
-def test_the_reader_sees_every_exchange() -> None:
-    found = nrp_wire.read(WIRE)
-    assert len(found) == len({exchange.name for exchange in found}) == 226
+@pytest.mark.parametrize("name", CAPTURES)
+def test_the_reader_sees_every_exchange(name: str) -> None:
+    count, characters = CAPTURES[name]
+    found = nrp_wire.read(DATA / f"inveniordm-14-{name}.txt")
+    assert len(found) == len({exchange.name for exchange in found}) == count
     assert all(exchange.status and exchange.target.startswith("/") for exchange in found)
-    shown = sum(len(exchange.text) for exchange in found)
-    assert shown > 100_000
+    assert sum(len(exchange.text) for exchange in found) > characters
 
 
-def test_the_listed_differences_are_few() -> None:
-    lines = (Path(__file__).parent / LISTED).read_text("utf-8").splitlines()
+@pytest.mark.parametrize("name", CAPTURES)
+def test_the_listed_differences_are_few(name: str) -> None:
+    lines = (HERE / f"nrp_{name}_differences.txt").read_text("utf-8").splitlines()
     assert len([line for line in lines if line and not line.startswith("#")]) <= 40

@@ -14,7 +14,7 @@ from smartxfer.local.nrp.items import Half, Item, Parent
 from smartxfer.local.nrp.looking import NOT_KNOWN, denied, guarded, the_draft, viewed
 from smartxfer.local.nrp.people import User
 from smartxfer.local.nrp.validation import accepted
-from smartxfer.local.nrp.views import Shown, owner_of, shown
+from smartxfer.local.nrp.views import Shown, access_status, owner_of, shown
 
 __all__ = ["create", "delete", "discard", "document", "made", "new_draft", "read", "record_answer", "replace"]
 
@@ -85,6 +85,8 @@ def made(backend: Backend, who: User, model: str, body: Dict[str, Any], values: 
     with database.transaction():
         parent = Parent(items.make_id(), who.id, workflow=str(workflow))
         items.save_parent(database, parent)
+        # What is shown lags behind: it is computed before the files are looked at.
+        values["access"]["status"] = access_status(values["access"], enabled=False)
         revision = FIRST if values["metadata"] else FIRST - 1
         item = Item(items.make_id(), parent.id, model, 1, draft=new_draft(backend, values, revision))
         items.add(database, item)
@@ -119,6 +121,8 @@ def replace(call: Call, id: str) -> Answer:
         if not view.editable:
             raise denied()
         guarded(call, view.half)
+        enabled = view.half.values["files"]["enabled"]
+        values["access"]["status"] = access_status(values["access"], enabled=enabled)
         errors += _files(view, values, body)
         view.half.values = values
         view.half.revision += 2 if values["metadata"] else 1

@@ -243,7 +243,7 @@ def summary_entry(entry: Entry) -> Dict[str, Any]:
         shown["id"] = entry.file_id
         if entry.checksum is not None:
             shown["checksum"] = entry.checksum
-        shown["ext"] = extension(entry.key)
+        shown["ext"] = extension(entry.key) or "bin"
         shown["size"] = entry.size
         shown["mimetype"] = guessed(entry.key)
         shown["storage_class"] = "L"

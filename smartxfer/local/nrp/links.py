@@ -8,8 +8,11 @@ from typing import Any, Dict
 __all__ = ["draft_links", "record_links"]
 
 
-def _around(place: str) -> Dict[str, str]:
-    """Links that a record and its draft share, below the record's address."""
+def _around(place: str, *, published: bool) -> Dict[str, str]:
+    """Links that a record and its draft share, below the record's address.
+
+    :param published: whether there is a published record.
+    """
     return {
         "access_links": f"{place}/access/links",
         "access_grants": f"{place}/access/grants",
@@ -19,8 +22,14 @@ def _around(place: str) -> Dict[str, str]:
         "access": f"{place}/access",
         "communities": f"{place}/communities",
         "communities-suggestions": f"{place}/communities-suggestions",
-        "request_deletion": f"{place}/request-deletion",
-        "file_modification": f"{place}/file-modification",
+        **(
+            {
+                "request_deletion": f"{place}/request-deletion",
+                "file_modification": f"{place}/file-modification",
+            }
+            if published
+            else {}
+        ),
         "quota_increase": f"{place}/quota-increase",
         "requests": f"{place}/requests",
     }
@@ -54,11 +63,8 @@ def draft_links(view: Any) -> Dict[str, str]:
         "record_html": html,
         "publish": f"{draft}/actions/publish",
         "review": f"{draft}/review",
-        **_around(place),
+        **_around(place, published=view.item.record is not None),
     }
-    if view.item.record is not None or view.item.position > 1:
-        links["latest"] = f"{place}/versions/latest"
-        links["latest_html"] = f"{html}/latest"
     if view.parent.review:
         links["submit-review"] = f"{draft}/actions/submit-review"
     if view.backend.site.review == "workflow":
@@ -93,7 +99,7 @@ def record_links(view: Any) -> Dict[str, str]:
         "latest_html": f"{html}/latest",
         "versions": f"{place}/versions",
         "draft": f"{place}/draft",
-        **_around(place),
+        **_around(place, published=True),
     }
     if view.backend.site.review == "workflow":
         links["applicable_requests"] = f"{place}/requests/applicable"

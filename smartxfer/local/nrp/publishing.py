@@ -22,7 +22,7 @@ from smartxfer.local.nrp.looking import (
     viewed,
 )
 from smartxfer.local.nrp.validation import missing
-from smartxfer.local.nrp.views import Shown, owner_of
+from smartxfer.local.nrp.views import Shown, access_status, owner_of
 
 __all__ = [
     "edit",
@@ -37,8 +37,6 @@ __all__ = [
 
 #: Revision of a record that was just published.
 _PUBLISHED = 4
-#: Metadata that a new version does not take over.
-_OF_ONE_VERSION = ("publication_date", "version")
 
 
 def publish(call: Call, id: str) -> Answer:
@@ -92,6 +90,8 @@ def published(backend: Backend, item: Item) -> None:
         raise LookupError(item.id)
     with backend.database.transaction():
         stamp = backend.stamp()
+        access, enabled = draft.values["access"], draft.values["files"]["enabled"]
+        access["status"] = access_status(access, enabled=enabled)
         if item.record is None:
             files.lock(backend, draft.bucket)
             item.record = Half(draft.bucket, stamp, stamp, _PUBLISHED, draft.values)
@@ -177,8 +177,8 @@ def next_version(backend: Backend, item: Item) -> Item:
             raise LookupError(item.id)
         values = copy.deepcopy(latest.record.values)
         if not backend.site.open_schema(item.model):
-            for name in _OF_ONE_VERSION:
-                values["metadata"].pop(name, None)
+            values["metadata"].pop("version", None)
+            values["metadata"]["publication_date"] = backend.stamp(backend.now())[:10]
         made = Item(items.make_id(), item.parent, item.model, last.position + 1)
         made.draft = new_draft(backend, values, FIRST)
         items.add(backend.database, made)

@@ -89,7 +89,7 @@ def _enabled(value: Any, errors: Errors) -> bool:
 def _access(value: Any, errors: Errors) -> Dict[str, Any]:
     given = value if isinstance(value, dict) else {}
     found: Dict[str, Any] = {}
-    for name in ("record", "files"):
+    for name in ("files", "record"):
         word = given.get(name, "public")
         if word not in ("public", "restricted"):
             _add(errors, f"access.{name}", f"'{name}' must be either 'public' or 'restricted'")

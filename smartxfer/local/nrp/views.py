@@ -16,7 +16,7 @@ from smartxfer.local.nrp.links import draft_links, record_links
 from smartxfer.local.nrp.people import User
 from smartxfer.local.nrp.vocabularies import title
 
-__all__ = ["Shown", "owner_of", "shown"]
+__all__ = ["Shown", "access_status", "owner_of", "shown"]
 
 _NO_FILES = {"enabled": False, "order": [], "count": 0, "total_bytes": 0, "entries": {}}
 _NO_STATS = dict.fromkeys(("views", "unique_views", "downloads", "unique_downloads"), 0)
@@ -109,8 +109,9 @@ def shown(view: Shown, errors: Optional[List[Dict[str, Any]]] = None) -> Dict[st
     found["pids"] = values["pids"]
     found["metadata"] = _metadata(values["metadata"])
     found["custom_fields"] = values["custom_fields"]
-    count = files.count(view.backend, half.bucket) if values["files"]["enabled"] else 0
-    found["access"] = _access(values["access"], count)
+    if files.count(view.backend, half.bucket):
+        values["access"].pop("status", None)
+    found["access"] = _access(values["access"], enabled=values["files"]["enabled"])
     found["files"] = summary
     found["media_files"] = copy.deepcopy(_NO_FILES) if "count" in summary else {"enabled": False}
     found["status"] = _status(view)
@@ -153,8 +154,9 @@ def _parent(view: Shown) -> Dict[str, Any]:
         },
         "communities": _communities(parent),
         "pids": {},
-        "is_verified": False,
     }
+    if view.who.superuser:
+        found["is_verified"] = False
     if parent.review:
         found["review"] = {"id": parent.review}
     if parent.workflow:
@@ -190,14 +192,25 @@ def _metadata(metadata: Dict[str, Any]) -> Dict[str, Any]:
     return metadata
 
 
-def _access(access: Dict[str, Any], count: int) -> Dict[str, Any]:
-    embargo = access.get("embargo") or {"active": False, "reason": None}
+def access_status(access: Dict[str, Any], *, enabled: bool) -> str:
+    """Return how far a record is open.
+
+    :param access: what its owner said of that.
+    :param enabled: whether it has files.
+    """
     if access["record"] != "public":
-        status = "restricted"
-    elif embargo.get("active"):
-        status = "embargoed"
-    elif access["files"] != "public":
-        status = "restricted"
-    else:
-        status = "open" if count else "metadata-only"
-    return {"record": access["record"], "files": access["files"], "embargo": embargo, "status": status}
+        return "restricted"
+    if not enabled:
+        return "metadata-only"
+    if (access.get("embargo") or {}).get("active"):
+        return "embargoed"
+    return "open" if access["files"] == "public" else "restricted"
+
+
+def _access(access: Dict[str, Any], *, enabled: bool) -> Dict[str, Any]:
+    return {
+        "record": access["record"],
+        "files": access["files"],
+        "embargo": access.get("embargo") or {"active": False, "reason": None},
+        "status": access.get("status") or access_status(access, enabled=enabled),
+    }
