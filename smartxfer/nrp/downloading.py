@@ -36,7 +36,17 @@ def check_complete(file: File) -> None:
     """Raise where the repository would give other bytes than the file's, or none.
 
     :raises Conflict: the upload of it has not ended, or failed.
+    :raises UsageError: no request can name it.
+
+    Source: NRP / Invenio protocol, section 9.
     """
+    other = file.key.lstrip("/")
+    if other and other != file.key:
+        # The server redirects to the same key without the slash, which is another file.
+        raise UsageError(
+            f"{file.key!r} cannot be downloaded: its URL leads to the file {other!r}",
+            hint="upload it again under a key that does not begin with a slash",
+        )
     if file.status != FileStatus.COMPLETED:
         raise Conflict(
             f"{file.key} is {file.status}, not completed",

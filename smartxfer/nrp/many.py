@@ -6,7 +6,7 @@ Source: NRP / Invenio protocol, section 5.
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from smartxfer.errors import Conflict, Forbidden, UsageError
+from smartxfer.errors import Conflict, Forbidden, SmartxferError, UsageError
 from smartxfer.nrp import downloading
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.file_calls import FileCalls
@@ -101,11 +101,11 @@ def fetch(
     ]
 
 
-def _incomplete(file: File) -> Optional[Conflict]:
-    """Return why a file cannot be fetched, if it is not complete in the repository."""
+def _incomplete(file: File) -> Optional[SmartxferError]:
+    """Return why a file cannot be fetched, if it is not complete in the repository or cannot be named."""
     try:
         downloading.check_complete(file)
-    except Conflict as error:
+    except (Conflict, UsageError) as error:
         return error
     return None
 

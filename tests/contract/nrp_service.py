@@ -6,7 +6,7 @@ from unittest import mock
 
 import attrs
 
-from smartxfer.errors import NotFound
+from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import RepositoryClient, get_client, transfers
 from smartxfer.transfer import FileResult, ProgressEvent
@@ -55,8 +55,9 @@ class Nrp:
         "any file name": "protocols/nrp 5: some keys cannot be addressed afterwards",
         "accents composed": "protocols/nrp 5: a key is hardly checked, and stays what it is",
     }
-    #: Options of the local server: its own storage knows no ranges, a proxy before it does.
-    site_options: Dict[str, Any] = {"storage": "proxy", "rate_limit": 100_000}
+    #: Options of the local server: its own storage knows no ranges, a proxy before it does. A hostile
+    #: server may serve any key.
+    site_options: Dict[str, Any] = {"storage": "proxy", "rate_limit": 100_000, "any_key": True}
     part_request = "PUT /api/records/*/content*"
     bytes_request = "GET /api/records/*/content"
     create_request = "POST /api/records"
@@ -67,12 +68,9 @@ class Nrp:
     #: Options of a client that does one thing at a time.
     one_by_one = {"max_workers": 1}
     #: Names that the service cannot have, with the reason.
-    impossible = {
-        "/etc/passwd": "protocols/nrp 5: no request names what begins with a slash",
-        "new\nline": "protocols/nrp 9: no route takes a line break",
-    }
+    impossible = {"/etc/passwd": "protocols/nrp 5: no request names what begins with a slash"}
     #: What a download of such a name ends with, and what it says.
-    refusal = (NotFound, "404")
+    refusal = (UsageError, "does not begin with a slash")
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server

@@ -20,7 +20,8 @@ DATA = noise(1000)
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("names")) as stage:
+    # A hostile server may serve any key; a real InvenioRDM has no route for line breaks.
+    with Stage(tmp_path_factory.mktemp("names"), any_key=True) as stage:
         yield stage
 
 
@@ -119,6 +120,16 @@ def test_f28_a_key_that_no_request_names(stage: Stage, tmp_path: Path, key: str)
         api.files.download_many([file], stage.out)
     assert [found for found in _below(tmp_path) if found not in before] == []
     assert stage.count(DOWNLOAD, 200) == 0
+
+
+def test_f28_a_key_that_cannot_be_named_hides_no_other(stage: Stage) -> None:
+    record = stage.site.create(files={"a": b"first", "x": b"another"})
+    stage.site.plant(record, "/x", DATA)
+    with pytest.raises(BatchError) as caught:
+        stage.client().files.download_many(record, stage.out)
+    failed = [result for result in caught.value.results if result.error is not None]
+    assert [(result.name, type(result.error)) for result in failed] == [("/x", UsageError)]
+    assert {path: (stage.out / path).read_bytes() for path in stage.left()} == {"a": b"first", "x": b"another"}
 
 
 @pytest.mark.parametrize("key", ["\\", "   ", "C:", "...", "..\\..", "/", "a/.."])

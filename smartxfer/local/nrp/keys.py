@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 __all__ = [
     "OCTETS", "TOO_LONG", "disposition", "encoded", "extension", "guessed", "longer_than_allowed",
-    "shown_type", "unfit_for_header",
+    "shown_type", "unfit_for_header", "without_controls",
 ]  # fmt: skip
 
 #: Media type of what is not known.
@@ -83,6 +83,11 @@ def longer_than_allowed(key: str) -> bool:
 def unfit_for_header(value: str) -> bool:
     """Tell whether a header's value has control characters, a tab aside."""
     return any((letter < " " and letter != "\t") or letter == "\x7f" for letter in value)
+
+
+def without_controls(value: str) -> str:
+    """Return a header's value with an underscore for each control character."""
+    return "".join("_" if unfit_for_header(letter) else letter for letter in value)
 
 
 def _names(key: str) -> Tuple[str, str]:

@@ -12,7 +12,7 @@ from smartxfer.local.nrp.answers import Broken, Refusal, framework
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.finding import denied, readable
-from smartxfer.local.nrp.keys import disposition, guessed, shown_type, unfit_for_header
+from smartxfer.local.nrp.keys import disposition, guessed, shown_type, unfit_for_header, without_controls
 from smartxfer.local.nrp.ranges import NotSatisfiable, wanted
 from smartxfer.local.nrp.showing import STORAGE_BUCKET, storage_key
 
@@ -39,6 +39,8 @@ def download(call: Call, owner: Owner, key: str) -> Answer:
         raise framework(500)
     kind = shown_type(key, guessed(key))
     naming = disposition(key, kind)
+    if site.any_key:
+        naming = without_controls(naming)
     if "\r" in naming:
         raise Refusal(500, "Could not send file: Header values must not contain newline characters.")
     if unfit_for_header(naming):

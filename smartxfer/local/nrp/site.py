@@ -60,6 +60,8 @@ class Site(Options):
     :param checksum_delay: seconds from the commit of a multipart file to its md5.
     :param commit_with_gaps: a multipart file whose parts did not all come can be committed.
     :param reput_deletes: content for a completed file is answered by 200 with ``errors``, and ends the file.
+    :param any_key: every key can be asked for, as of a server that is not an InvenioRDM; by default line
+        breaks in a key lead nowhere, and control characters break its download.
     :param quoted_if_match_refused: ``If-Match`` with quotes is an error.
     :param wrong_part_is_200: a part that is refused is answered by 200 with ``errors``.
     """
@@ -99,6 +101,7 @@ class Site(Options):
     checksum_delay: float = 0.0
     commit_with_gaps: bool = True
     reput_deletes: bool = True
+    any_key: bool = False
     quoted_if_match_refused: bool = True
     wrong_part_is_200: bool = True
 
