@@ -7,11 +7,12 @@ import logging
 import os
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterator, Mapping, Optional
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional
 
 from smartxfer.errors import InProgress, LocalError
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import expanded, user_directory
+from smartxfer.transfer import locking
 from smartxfer.transfer.protocols import Storage
 from smartxfer.transport.json import parse_json
 
@@ -56,23 +57,27 @@ def write_whole(path: Path, text: str, files: Files = SYSTEM_FILES) -> None:
 
 
 class Lock:
-    """One process at a time, by a lock file in the state directory."""
+    """One process at a time, by a lock file in the state directory.
+
+    It guards what lies in the state directory.  A partial file has a lock of its own.
+    """
 
     def __init__(self, name: str, what: str) -> None:
-        self._held: Any = None
-        import filelock
-
+        self._release: Optional[Callable[[], None]] = None
         try:
             directory = state_directory() / "locks"
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            held = filelock.FileLock(str(directory / f"{name}.lock"), thread_local=False)
-            held.acquire(timeout=0)
-        except filelock.Timeout:
-            raise InProgress(f"{what} is being transferred by another process") from None
+            acquire = _flocked if locking.AVAILABLE else _filelocked
+            self._release = acquire(directory / f"{name}.lock", what)
+        except InProgress:
+            raise
         except OSError as error:
             log.warning("no lock for %s: %s", what, error)
-            return
-        self._held = held
+
+    @property
+    def held(self) -> bool:
+        """True while the lock is held; False also where locks do not work."""
+        return self._release is not None
 
     @classmethod
     def of_target(cls, path: Path) -> "Lock":
@@ -81,9 +86,44 @@ class Lock:
 
     def release(self) -> None:
         """Let others at it."""
-        if self._held is not None:
-            self._held.release()
-            self._held = None
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+
+def _flocked(path: Path, what: str) -> Callable[[], None]:
+    """Lock a file; what releases it again."""
+    while True:
+        fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not locking.lock_file(fd):
+                raise InProgress(f"{what} is being transferred by another process")
+            os.utime(fd)  # so that it is not removed as one that nobody took
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(fd), os.stat(str(path))):
+                    break
+        except BaseException:
+            os.close(fd)
+            raise
+        os.close(fd)  # it was removed as expired meanwhile
+
+    def release() -> None:
+        locking.unlock_file(fd)
+        os.close(fd)
+
+    return release
+
+
+def _filelocked(path: Path, what: str) -> Callable[[], None]:
+    """Lock a file where there is no flock; what releases it again."""
+    import filelock
+
+    held = filelock.FileLock(str(path), thread_local=False)
+    try:
+        held.acquire(timeout=0)
+    except filelock.Timeout:
+        raise InProgress(f"{what} is being transferred by another process") from None
+    return held.release
 
 
 class DirectoryStorage:

@@ -1,12 +1,10 @@
 """A file on its way: ``name.part`` and, beside it, ``name.part.json`` that says what is in it.
 
-The side file names the object, its size, the inode of the partial file and the checksummed extents written
-so far.  A partial file that the side file does not own is never opened.  Checksums are checked before
-anything is built upon, so that a tail lost in a crash is fetched again.
+The side file names the object, its size and the checksummed extents written so far.  Checksums are checked
+before anything is built upon, so that a tail lost in a crash is fetched again.
 """
 
 import contextlib
-import json
 import logging
 import os
 import stat
@@ -16,23 +14,20 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
-from smartxfer.transfer.digest import CRC32, Check, digest_of, quick
+from smartxfer.transfer import locking
+from smartxfer.transfer.digest import CRC32, Check, digest_of
 from smartxfer.transfer.disk import local_error, refuse_mount_point
-from smartxfer.transfer.journal import Lock, write_whole
+from smartxfer.transfer.partfile import PartFile
 from smartxfer.transfer.protocols import Extent
-from smartxfer.transport.json import parse_json
 
 __all__ = ["FileSink"]
 
 log = logging.getLogger("smartxfer.transfer")
 
-_VERSION = 1
 _SAVE_EVERY = 1.0
 _BLOCK = 1024 * 1024
 #: Bytes that a side file may need on a full disk.
 _NOTE_ROOM = 64 * 1024
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_LONGEST_NAME = 255 - len(".9.part.json.tmp")
 
 
 class FileSink:
@@ -61,13 +56,11 @@ class FileSink:
         self._files = files
         self._clock = clock
         self._follow = follow
-        self._fd = -1
         #: The path itself, or where the symbolic link leads.
-        self._target = self._part = self._side = self.path
+        self._target = self.path
+        self._file = PartFile(self._target, files)
         #: The file that will be replaced, as it was found.
         self._before: Optional[os.stat_result] = None
-        #: Device and inode of the partial file.
-        self._owned: List[int] = []
         self._size: Optional[int] = None
         self._identity: Dict[str, Any] = {}
         #: stop -> (start, checksum) of each run of bytes written.
@@ -76,7 +69,6 @@ class FileSink:
         #: Held while the side file is written; taken before the other.
         self._saving = threading.Lock()
         self._saved_at = clock.monotonic()
-        self._lock: Optional[Lock] = None
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> List[Extent]:
         """Take the lock, find what an earlier run left, and check it.
@@ -91,28 +83,22 @@ class FileSink:
             if self._follow and self.path.is_symlink():
                 self._target = Path(os.path.realpath(str(self.path)))
             self._before = self._look()
-        except OSError as error:
-            raise local_error(error, self.path) from None
-        self._lock = Lock.of_target(self._target)
-        try:
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            for number in range(1, 10):
-                self._part = _beside(self._target, ".part" if number == 1 else f".{number}.part")
-                self._side = self._part.with_name(self._part.name + ".json")
-                if self._open():
-                    self._warn_of_space()
-                    return [(start, stop) for stop, (start, _) in self._runs.items()]
-            raise LocalError(f"partial files of others stand beside {self.path}")
+            self._file = PartFile(self._target, self._files)
+            # What replaces a private file is private from its first byte on.
+            self._resume(self._file.open(0o666 if self._before is None else 0o600))
         except OSError as error:
             self.leave()
             raise local_error(error, self.path) from None
+        self._warn_of_space()
+        return [(start, stop) for stop, (start, _) in self._runs.items()]
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
         """Write all of ``data`` and take it into account."""
         view, at = memoryview(data), offset
         try:
             while view:
-                count = self._files.pwrite(self._fd, view[:_BLOCK], at)
+                count = self._files.pwrite(self._file.fd, view[:_BLOCK], at)
                 view, at = view[count:], at + count
         except OSError as error:
             raise local_error(error, self.path) from None
@@ -129,44 +115,41 @@ class FileSink:
         """Empty the partial file."""
         with self._mutex:
             self._runs.clear()
-        os.ftruncate(self._fd, 0)
+        os.ftruncate(self._file.fd, 0)
 
     def digest(self, algorithm: str) -> str:
         """Hex digest of the partial file."""
-        return digest_of(self._part, algorithm)
+        return digest_of(self._file.path, algorithm)
 
     def commit(self) -> None:
         """Check the length and give the file its name."""
         try:
-            there = os.fstat(self._fd)
+            there = os.fstat(self._file.fd)
             if self._size is not None and there.st_size != self._size:
-                raise LocalError(f"{self._part} holds {there.st_size} bytes, not {self._size}")
-            if _inode(os.lstat(str(self._part))) != self._owned:
-                raise LocalError(f"another file was put in the place of {self._part}")
+                raise LocalError(f"{self._file.path} holds {there.st_size} bytes, not {self._size}")
+            self._file.check()
             self._before = self._look() or self._before
             if self._before is not None:
-                self._files.copy_owner_and_mode(self._before, self._fd)
-            self._close()
-            self._files.replace(self._part, self._target)
+                self._files.copy_owner_and_mode(self._before, self._file.fd)
+            if not locking.AVAILABLE:
+                self._file.close()  # Windows renames no open file
+            self._files.replace(self._file.path, self._target)
+            self._file.forget()
         except OSError as error:
             self._save()
             raise local_error(error, self.path) from None
         finally:
-            self._unlock()
-        _unlink(self._side)
+            self._file.close()
 
     def leave(self) -> None:
         """Save what is there for a later run; an empty partial file is not kept."""
-        if self._fd >= 0:
-            if self._runs:
-                if not self._save():
-                    self._make_room()
-                    self._save()
-            else:
-                for path in (self._part, self._side):
-                    _unlink(path)
-            self._close()
-        self._unlock()
+        if self._file.fd >= 0:
+            if not self._runs or self._file.once:
+                self._file.remove()
+            elif not self._save():
+                self._make_room()
+                self._save()
+        self._file.close()
 
     def _look(self) -> Optional[os.stat_result]:
         """The file that will be replaced; None where the name is free, or a link is to be replaced.
@@ -186,49 +169,15 @@ class FileSink:
 
     # -- the partial file -------------------------------------------------------------------------------
 
-    def _open(self) -> bool:
-        """Open our partial file, or a new one; False when the name is taken by another's."""
-        saved = self._load()
-        if saved is None:
-            return False
+    def _resume(self, saved: Dict[str, Any]) -> None:
+        """Take over what an earlier run wrote of the same object."""
         self._runs = {}
-        try:
-            there = os.lstat(str(self._part))
-        except FileNotFoundError:
-            # What replaces a private file is private from its first byte on.
-            mode = 0o666 if self._before is None else 0o600
-            self._fd = self._files.open(self._part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, mode)
-            self._owned = _inode(os.fstat(self._fd))
-            self._save()
-            return True
-        ours = saved.get("inode") == _inode(there) or _newborn(saved, there)
-        if not (ours and stat.S_ISREG(there.st_mode)):
-            return False
-        self._fd = self._files.open(self._part, os.O_RDWR | _NO_FOLLOW)
-        self._owned = _inode(os.fstat(self._fd))
-        if self._owned != _inode(there):
-            self._close()
-            return False
         if not saved:
             self._save()
         elif saved.get("identity") == self._identity and saved.get("size") == self._size:
-            self._runs = self._checked(saved.get("runs"), there.st_size)
+            self._runs = self._checked(saved.get("runs"), os.fstat(self._file.fd).st_size)
         else:
-            os.ftruncate(self._fd, 0)
-        return True
-
-    def _load(self) -> Optional[Dict[str, Any]]:
-        """What the side file says; empty where there is none, None where it is not ours to write."""
-        try:
-            saved = parse_json(self._side.read_text("utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError):
-            return None
-        if isinstance(saved, dict) and saved.get("version") == _VERSION:
-            return saved
-        log.warning("%s is of an unknown version and is left alone", self._side)
-        return None
+            os.ftruncate(self._file.fd, 0)
 
     def _save(self) -> bool:
         with self._saving:
@@ -238,15 +187,8 @@ class FileSink:
         with self._mutex:
             self._saved_at = self._clock.monotonic()
             runs = [[start, stop, checksum] for stop, (start, checksum) in self._runs.items()]
-        state = {
-            "version": _VERSION,
-            "inode": self._owned,
-            "identity": self._identity,
-            "size": self._size,
-            "runs": runs,
-        }
         try:
-            write_whole(self._side, json.dumps(state), self._files)
+            self._file.save({"identity": self._identity, "size": self._size, "runs": runs})
         except OSError as error:
             log.warning("cannot note how far %s is: %s", self.path, error)
             return False
@@ -260,7 +202,7 @@ class FileSink:
             keep = max(start, (last - _NOTE_ROOM) // self.check.grain * self.check.grain)
             kept = self._checksum(start, keep)
             good = kept is not None and self._checksum(keep, last, kept) == noted
-            os.ftruncate(self._fd, keep)
+            os.ftruncate(self._file.fd, keep)
             if kept is not None and good and keep > start:
                 self._runs[keep] = (start, kept)
 
@@ -277,7 +219,8 @@ class FileSink:
             if self._checksum(start, stop) == checksum:
                 good[stop] = (start, checksum)
             else:
-                log.warning("bytes %d to %d of %s are damaged and are fetched again", start, stop, self._part)
+                part = self._file.path
+                log.warning("bytes %d to %d of %s are damaged and are fetched again", start, stop, part)
         return good
 
     def _checksum(self, start: int, stop: int, found: int = 0) -> Optional[int]:
@@ -286,12 +229,12 @@ class FileSink:
         :param found: that of the bytes before them.
         """
         at = start
-        os.lseek(self._fd, start, os.SEEK_SET)
+        os.lseek(self._file.fd, start, os.SEEK_SET)
         step = max(_BLOCK // self.check.grain, 1) * self.check.grain
         while at < stop:
             wanted, data = min(step, stop - at), b""
             while len(data) < wanted:
-                more = os.read(self._fd, wanted - len(data))
+                more = os.read(self._file.fd, wanted - len(data))
                 if not more:
                     return None
                 data += more
@@ -305,38 +248,3 @@ class FileSink:
         needed = self._size - sum(stop - start for stop, (start, _) in self._runs.items())
         if needed > free:
             log.warning("%s needs %d bytes and %d are free", self.path, needed, free)
-
-    def _close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-
-    def _unlock(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    """``path`` with a suffix, its stem cut where the name would grow too long."""
-    name, raw = path.name, os.fsencode(path.name)
-    if len(raw) > _LONGEST_NAME:
-        name = raw[: _LONGEST_NAME - 9].decode("utf-8", "ignore") + f"-{quick(raw):08x}"
-    return path.with_name(name + suffix)
-
-
-def _inode(found: os.stat_result) -> List[int]:
-    return [found.st_dev, found.st_ino]
-
-
-def _newborn(saved: Dict[str, Any], there: os.stat_result) -> bool:
-    """A run that was killed between the making of its partial file and the first note of it left this."""
-    own = there.st_uid == getattr(os, "geteuid", lambda: there.st_uid)()
-    return not saved and there.st_size == 0 and there.st_nlink == 1 and own
-
-
-def _unlink(path: Path) -> None:
-    try:
-        path.unlink()
-    except OSError as error:
-        log.debug("cannot remove %s: %s", path, error)

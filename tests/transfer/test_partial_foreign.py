@@ -253,7 +253,7 @@ def test_what_was_slipped_in_is_not_vouched_for_when_room_is_made(
     monkeypatch.setattr(partial, "_NOTE_ROOM", 2)
     sink, _ = begun(target)
     sink.write_at(b"01234567", 0)
-    with open(sink._part, "r+b") as other:
+    with open(sink._file.path, "r+b") as other:
         other.write(b"slip")
     saves = iter([False, True])
     monkeypatch.setattr(sink, "_save", lambda real=sink._save: next(saves) and real())

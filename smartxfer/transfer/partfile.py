@@ -1,0 +1,248 @@
+"""The partial file ``name.part``, its lock, and ``name.part.json`` that says what is in it.
+
+A partial file that its side file does not own is never opened.
+
+The lock is on the partial file itself, so that it binds processes of other users and with other state
+directories too, and ends with its process.  It is held until the file has its final name; only its holder
+writes the side file.  On a file system without locks the name of the partial file is one that only processes
+with the same host and state directory use, and the lock is in the state directory.  Where that has no locks
+either, the name is used once, and a broken transfer is not resumed.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence
+
+from smartxfer.errors import InProgress, LocalError
+from smartxfer.seams import Files
+from smartxfer.transfer import locking
+from smartxfer.transfer.digest import quick
+from smartxfer.transfer.journal import Lock, state_directory, write_whole
+from smartxfer.transport.json import parse_json
+
+__all__ = ["PartFile", "beside", "unlink"]
+
+log = logging.getLogger("smartxfer.transfer")
+
+_VERSION = 1
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_LONGEST_NAME = 255 - len(".0123456789ab.part.json.tmp")
+#: How often a partial file is looked at that other processes make and remove meanwhile.
+_LOOKS = 20
+
+
+class _NoLocks(Exception):
+    """The file system has no locks."""
+
+
+class PartFile:
+    """The partial file of one target, open and locked from :meth:`open` to :meth:`close`.
+
+    :param target: the final name.
+    """
+
+    def __init__(self, target: Path, files: Files) -> None:
+        self.fd = -1
+        self.path = self.side = target
+        #: True where a later run cannot find it.
+        self.once = False
+        self._target = target
+        self._files = files
+        #: Device and inode.
+        self._owned: List[int] = []
+        #: Held where the file system of the target has no locks.
+        self._lock: Optional[Lock] = None
+
+    def open(self, mode: int) -> Dict[str, Any]:
+        """Open and lock it; what the side file says of it, nothing for a new one.
+
+        :param mode: of a new one.
+        :raises InProgress: another process writes the same file.
+        :raises LocalError: others have every name that it could have.
+        """
+        suffixes = [".part", *(f".{number}.part" for number in range(2, 10))]
+        try:
+            saved = self._open_any(suffixes, mode)
+        except _NoLocks as error:
+            log.warning("no lock on %s: %s", self.path, error)
+            self._lock = Lock.of_target(self._target)
+            saved = self._open_any([f".{self._private()}.part"], mode)
+        if saved is None:
+            raise LocalError(f"partial files of others are in the way of {self._target}")
+        return saved
+
+    def save(self, state: Dict[str, Any]) -> None:
+        """Write the side file.
+
+        :raises OSError: it cannot be written.
+        """
+        write_whole(self.side, json.dumps({"version": _VERSION, "inode": self._owned, **state}), self._files)
+
+    def check(self) -> None:
+        """Check that the open file is still the one of that name.
+
+        :raises LocalError: another one is in its place.
+        """
+        if _inode(os.lstat(str(self.path))) != self._owned:
+            raise LocalError(f"another file was put in the place of {self.path}")
+
+    def forget(self) -> None:
+        """Remove the side file, unless it is of a newer partial file already."""
+        if (self._load() or {}).get("inode") == self._owned:
+            unlink(self.side)
+
+    def remove(self) -> None:
+        """Remove both files, while the lock is held."""
+        for path in (self.path, self.side):
+            unlink(path)
+
+    def close(self) -> None:
+        """Close it, and let others at it."""
+        if self.fd >= 0:
+            fd, self.fd = self.fd, -1
+            with contextlib.suppress(OSError):  # a file system without locks
+                locking.unlock_file(fd)
+            os.close(fd)
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.release()
+
+    # -- inside -----------------------------------------------------------------------------------------
+
+    def _private(self) -> str:
+        """A word for the name of a partial file that no other process uses at the same time."""
+        try:
+            if self._lock is not None and self._lock.held:
+                return locking.host_tag(state_directory())
+        except OSError as error:
+            log.warning("cannot name this state directory: %s", error)
+        log.warning("%s cannot be resumed if it breaks", self._target)
+        self.once = True
+        return secrets.token_hex(6)
+
+    def _open_any(self, suffixes: Sequence[str], mode: int) -> Optional[Dict[str, Any]]:
+        """Open the first that is ours or new; None when others have all names."""
+        for suffix in suffixes:
+            self.path = beside(self._target, suffix)
+            self.side = self.path.with_name(self.path.name + ".json")
+            for _ in range(_LOOKS):
+                there, saved = _lstat(self.path), self._load()
+                if saved is None:
+                    break
+                if there is not None and not _is_ours(saved, there):
+                    if _same_state(_lstat(self.path), there):
+                        break
+                    continue  # another process changed it while we looked
+                found = self._open_one(there, mode)
+                if found is not None:
+                    return found
+        return None
+
+    def _open_one(self, there: Optional[os.stat_result], mode: int) -> Optional[Dict[str, Any]]:
+        """Open and lock a new file, or the one that is there; None when it changed meanwhile."""
+        flags = os.O_RDWR | _NO_FOLLOW | (os.O_CREAT | os.O_EXCL if there is None else 0)
+        try:
+            self.fd = self._files.open(self.path, flags, mode)
+        except (FileExistsError, FileNotFoundError):
+            if not self.path.parent.is_dir():
+                raise
+            return None
+        try:
+            self._take(new=there is None)
+            self._owned = _inode(os.fstat(self.fd))
+            # Nobody else changes it from here on; what was read before may be out of date.
+            now, saved = _lstat(self.path), self._load()
+            good = now is not None and _inode(now) == self._owned and saved is not None
+            if good and there is None:
+                saved = {}
+            elif good and now is not None:
+                good = _is_ours(saved or {}, now)
+        except BaseException:
+            self._shut()
+            raise
+        if not good:
+            self._shut()
+            return None
+        return saved
+
+    def _take(self, new: bool) -> None:
+        """Lock the open file.
+
+        :raises InProgress: another process has it.
+        :raises _NoLocks: the file system has none; a new file is removed again.
+        """
+        if self._lock is not None:
+            return
+        try:
+            taken = not locking.lock_file(self.fd)
+        except OSError as error:
+            if new:
+                unlink(self.path)
+            raise _NoLocks(str(error)) from None
+        if taken:
+            raise InProgress(f"{self._target} is being written by another process")
+
+    def _shut(self) -> None:
+        fd, self.fd = self.fd, -1
+        os.close(fd)
+
+    def _load(self) -> Optional[Dict[str, Any]]:
+        """What the side file says; empty where there is none, None where it is not ours to write."""
+        try:
+            saved = parse_json(self.side.read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError):
+            return None
+        if isinstance(saved, dict) and saved.get("version") == _VERSION:
+            return saved
+        log.warning("%s is of an unknown version and is left alone", self.side)
+        return None
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """``path`` with a suffix, its stem cut where the name would grow too long."""
+    name, raw = path.name, os.fsencode(path.name)
+    if len(raw) > _LONGEST_NAME:
+        name = raw[: _LONGEST_NAME - 9].decode("utf-8", "ignore") + f"-{quick(raw):08x}"
+    return path.with_name(name + suffix)
+
+
+def unlink(path: Path) -> None:
+    """Remove a file of ours; one that is gone already, or stays, is only logged."""
+    try:
+        path.unlink()
+    except OSError as error:
+        log.debug("cannot remove %s: %s", path, error)
+
+
+def _inode(found: os.stat_result) -> List[int]:
+    return [found.st_dev, found.st_ino]
+
+
+def _lstat(path: Path) -> Optional[os.stat_result]:
+    try:
+        return os.lstat(str(path))
+    except FileNotFoundError:
+        return None
+
+
+def _same_state(now: Optional[os.stat_result], before: os.stat_result) -> bool:
+    return now is not None and (_inode(now), now.st_size) == (_inode(before), before.st_size)
+
+
+def _is_ours(saved: Dict[str, Any], there: os.stat_result) -> bool:
+    """Tell whether the side file owns the partial file."""
+    ours = saved.get("inode") == _inode(there) or _newborn(saved, there)
+    return ours and stat.S_ISREG(there.st_mode)
+
+
+def _newborn(saved: Dict[str, Any], there: os.stat_result) -> bool:
+    """A run that was killed between the making of its partial file and the first note of it left this."""
+    own = there.st_uid == getattr(os, "geteuid", lambda: there.st_uid)()
+    return not saved and there.st_size == 0 and there.st_nlink == 1 and own

@@ -1,0 +1,257 @@
+"""The lock of a target lies beside it, whoever its processes are; file systems without locks."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+
+from smartxfer.errors import InProgress, LocalError
+from smartxfer.seams import Files
+from smartxfer.transfer import locking
+from smartxfer.transfer.journal import Journal, Lock
+from smartxfer.transfer.partial import FileSink
+
+DATA = b"0123456789"
+ID = {"object": 1}
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    return tmp_path / "in" / "out.bin"
+
+
+def names(target: Path) -> List[str]:
+    return sorted(path.name for path in target.parent.iterdir())
+
+
+def begun(target: Path, **settings: Any) -> FileSink:
+    sink = FileSink(target, **settings)
+    sink.begin(len(DATA), ID)
+    return sink
+
+
+def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+    """Go on as another user would, or another container."""
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / name))
+
+
+def test_another_state_directory_does_not_open_the_partial_file(
+    target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = begun(target)
+    first.write_at(DATA[:4], 0)
+    elsewhere(monkeypatch, tmp_path, "other")
+    with pytest.raises(InProgress, match="another process") as caught:
+        FileSink(target).begin(len(DATA), {"object": 2})
+    assert "wait" in caught.value.hint
+    assert names(target) == ["out.bin.part", "out.bin.part.json"]
+    first.write_at(DATA[4:], 4)
+    first.commit()
+    assert target.read_bytes() == DATA
+    assert names(target) == ["out.bin"]
+
+
+_HOLDER = """
+import sys
+from smartxfer.transfer.partial import FileSink
+sink = FileSink(sys.argv[1])
+sink.begin(10, {"object": 1})
+sink.write_at(b"01234", 0)
+sink._save()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_lock_ends_with_its_process_and_another_state_directory_resumes(
+    target: Path, tmp_path: Path
+) -> None:
+    environment = {**os.environ, "SMARTXFER_STATE_DIR": str(tmp_path / "other")}
+    command = [sys.executable, "-c", _HOLDER, str(target)]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(InProgress):
+            begun(target)
+        holder.kill()
+        holder.wait(30)
+    sink = FileSink(target)
+    assert list(sink.begin(10, ID)) == [(0, 5)]
+    sink.leave()
+
+
+def test_a_target_that_two_names_lead_to_has_one_lock(target: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(target)
+    (tmp_path / "there").symlink_to(target.parent)
+    first = begun(tmp_path / "link")
+    for name in (target, tmp_path / "there" / "out.bin"):
+        with pytest.raises(InProgress):
+            begun(name)
+    first.leave()
+
+
+def test_a_partial_file_that_is_finished_while_it_is_looked_at(target: Path) -> None:
+    """Between the look and the lock the other process gives the partial file its final name."""
+    first = begun(target)
+    first.write_at(DATA, 0)
+
+    class Late(Files):
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+            fd = super().open(path, flags, mode)
+            if target.exists() or not first._file.fd >= 0:
+                return fd
+            first.commit()
+            return fd
+
+    second = FileSink(target, files=Late())
+    assert list(second.begin(len(DATA), {"object": 2})) == []
+    second.write_at(b"9876543210", 0)
+    assert target.read_bytes() == DATA
+    second.commit()
+    assert target.read_bytes() == b"9876543210"
+    assert names(target) == ["out.bin"]
+
+
+def test_a_side_file_of_a_newer_partial_file_is_left(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process begins between the renaming of our partial file and the end of our notes."""
+    seconds: List[FileSink] = []
+
+    class Between(Files):
+        def replace(self, source: Any, goal: Any) -> None:
+            super().replace(source, goal)
+            if Path(goal) == target and not seconds:
+                seconds.append(begun(target))
+
+    first = begun(target, files=Between())
+    first.write_at(DATA, 0)
+    first.commit()
+    assert names(target) == ["out.bin", "out.bin.part", "out.bin.part.json"]
+    seconds[0].leave()
+    assert names(target) == ["out.bin"]
+
+
+# -- file systems without locks ------------------------------------------------------------------------
+
+
+def no_locks(monkeypatch: pytest.MonkeyPatch, below: Path, code: int = errno.ENOLCK) -> None:
+    """Have files below ``below`` take no locks."""
+    real = locking.lock_file
+
+    def lock(fd: int) -> bool:
+        if os.readlink(f"/proc/self/fd/{fd}").startswith(str(below)):
+            raise OSError(code, os.strerror(code))
+        return real(fd)
+
+    monkeypatch.setattr(locking, "lock_file", lock)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_without_locks_each_state_directory_has_a_partial_file_of_its_own(
+    target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    no_locks(monkeypatch, target.parent, code)
+    elsewhere(monkeypatch, tmp_path, "first")
+    first = begun(target)
+    assert "no lock on" in caplog.text
+    with pytest.raises(InProgress):
+        begun(target)
+    elsewhere(monkeypatch, tmp_path, "second")
+    second = begun(target)
+    assert first._file.path != second._file.path
+    first.write_at(DATA[:4], 0)
+    second.write_at(b"x" * 10, 0)
+    first.leave()
+    elsewhere(monkeypatch, tmp_path, "first")
+    first = FileSink(target)
+    assert list(first.begin(len(DATA), ID)) == [(0, 4)]
+    first.write_at(DATA[4:], 4)
+    first.commit()
+    assert target.read_bytes() == DATA
+    second.commit()
+    assert target.read_bytes() == b"x" * 10
+    assert names(target) == ["out.bin"]
+
+
+def test_without_any_locks_a_partial_file_is_used_once(
+    target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    no_locks(monkeypatch, tmp_path)
+    elsewhere(monkeypatch, tmp_path, "first")
+    first, second = begun(target), begun(target)
+    assert first._file.path != second._file.path
+    assert "cannot be resumed" in caplog.text
+    first.write_at(DATA, 0)
+    second.write_at(b"x" * 10, 0)
+    second.leave()
+    first.commit()
+    assert target.read_bytes() == DATA
+    assert names(target) == ["out.bin"]
+
+
+def test_two_hosts_with_one_state_directory_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = locking.host_tag(tmp_path)
+    assert here == locking.host_tag(tmp_path)
+    monkeypatch.setattr(locking.socket, "gethostname", lambda: "other")
+    assert locking.host_tag(tmp_path) != here
+    (tmp_path / "id").write_text("short")
+    with pytest.raises(OSError, match="damaged"):
+        locking.host_tag(tmp_path)
+
+
+def test_a_journal_without_locks_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere(monkeypatch, tmp_path, "state")
+    no_locks(monkeypatch, tmp_path)
+    with caplog.at_level(logging.WARNING, "smartxfer"), Journal({"a": 1}, "it") as journal:
+        journal.note(x=1)
+    assert "no lock for it" in caplog.text
+    with Journal({"a": 1}, "it") as journal:
+        assert journal.state == {"x": 1}
+
+
+def test_a_lock_file_that_expires_meanwhile_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere(monkeypatch, tmp_path, "state")
+    path = tmp_path / "state" / "locks" / "name.lock"
+    real, removed = locking.lock_file, []
+
+    def lock(fd: int) -> bool:
+        if not removed:
+            removed.append(path.unlink())
+        return real(fd)
+
+    monkeypatch.setattr(locking, "lock_file", lock)
+    held = Lock("name", "it")
+    assert held.held
+    with pytest.raises(InProgress):
+        Lock("name", "it")
+    held.release()
+    Lock("name", "it").release()
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="mounts a file system")
+def test_a_read_only_file_system_is_an_error_at_once(tmp_path: Path) -> None:
+    program = (
+        "import subprocess, sys\n"
+        "from smartxfer.transfer.partial import FileSink\n"
+        "subprocess.run(['mount', '-t', 'tmpfs', '-o', 'ro', 'none', sys.argv[1]], check=True)\n"
+        "try:\n    FileSink(sys.argv[1] + '/x').begin(1, {})\n"
+        "except OSError as error:\n    print(type(error).__name__, error.errno)\n"
+    )
+    command = ["unshare", "-m", sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        pytest.skip("nothing can be mounted here")
+    assert done.stdout.split() == [LocalError.__name__, str(errno.EROFS)]
