@@ -3,6 +3,7 @@
 Source: NRP / Invenio protocol, sections 3, 5 and 6.
 """
 
+import contextlib
 import logging
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -91,7 +92,8 @@ def send_files(
 
 def _withdraw(sendings: Sequence["_Sending"]) -> None:
     for sending in sendings:
-        sending.withdraw()
+        if not sending.overtaken():
+            sending.withdraw()
 
 
 class _Sending:
@@ -115,6 +117,8 @@ class _Sending:
         self._unsure = False
         #: The entry after a commit that was made to find that out.
         self._arrived: Optional[File] = None
+        #: Whether it was started once more because another process was faster.
+        self._anew = False
         #: Whether the entry is verified, or deleted: it must not be touched any more.
         self._settled = False
         #: Parts that an earlier run has sent; known once the upload begins.
@@ -155,6 +159,16 @@ class _Sending:
         if isinstance(error, CommunicationError):
             return empty and isinstance(error, RedirectRefused)
         return empty
+
+    def overtaken(self) -> bool:
+        """Return True if another process has completed the entry meanwhile: it is not ours to delete."""
+        try:
+            overtaken = self._watched.read(self.plan.key).status == FileStatus.COMPLETED
+        except SmartxferError:
+            return False
+        if overtaken:
+            log.warning("%s was completed by another process", self.plan.key)
+        return overtaken
 
     def withdraw(self) -> None:
         """Delete an entry that is of no use: as pending it would block the publication."""
@@ -208,7 +222,8 @@ class _Sending:
 
     def _restart(self) -> None:
         """Delete the entry, and start it again."""
-        self._watched.delete(self.plan.key)
+        with contextlib.suppress(NotFound):
+            self._watched.delete(self.plan.key)
         self._entry = announce(self._watched, [self.plan], False)[self.plan.key]
         self._there, self._committing = False, False
         self._begin()
@@ -220,14 +235,40 @@ class _Sending:
                 return
             if self._unsure and self._look():
                 return
-            url = self._entry.links.content or self._single.url(self.plan.key, "content")
             try:
-                answer = self._single.calls.send("PUT", url, body=body, headers=CONTENT)
-                taken(File.from_wire(answer.json(dict)))
+                self._put(body)
+            except TransferRefused:
+                if self._anew or not self._gone():
+                    raise
+                self._anew = True
+                self._restart()
+                raise Conflict(
+                    f"{self.plan.key} was completed by another process before its content was sent",
+                    status=409,
+                    retryable=True,
+                    retry_at_once=True,
+                ) from None
             except (NetworkError, HTTPError) as error:
                 whole = isinstance(body, bytes) or body.tell() >= len(body)
                 self._unsure = whole and error.retryable and error.acted_on
                 raise
+
+    def _put(self, body: Body) -> None:
+        url = self._entry.links.content or self._single.url(self.plan.key, "content")
+        answer = self._single.calls.send("PUT", url, body=body, headers=CONTENT)
+        taken(File.from_wire(answer.json(dict)))
+
+    def _gone(self) -> bool:
+        """Return True if the entry is gone.
+
+        The repository deletes an entry that is completed already, by another process, when content arrives
+        for it: then it has to be sent anew, for that process has reported it as sent.
+
+        Source: NRP / Invenio protocol, section 5, Content.
+        """
+        with contextlib.suppress(NotFound):
+            return self._single.read(self.plan.key) is None
+        return True
 
     def _look(self) -> bool:
         """Find out if the content arrived although its answer was lost, or a gateway gave up waiting for it.
