@@ -7,7 +7,7 @@ import email.utils
 import logging
 import re
 import threading
-from typing import Any, Optional
+from typing import Any, Dict, Optional
 
 import requests
 
@@ -27,6 +27,7 @@ log = logging.getLogger("smartxfer.filesender")
 CHUNK_LEAD = 600
 _MIND_SKEW = 2.0
 _PRINTABLE = re.compile(r"[!-~]{1,256}\Z")
+_UNREADABLE = "the link has expired, or the file is missing on the site: ask the sender for a new one"
 _SESSION_OVER = frozenset({"rest_security_token_did_not_match", "rest_xsrf_token_did_not_match"})
 
 
@@ -96,7 +97,9 @@ class Access:
         body = _body(answer)
         code = clean(str(body.get("message") or ""))
         known = classify(answer.status, code)
-        data = {} if known is None else {"kind": known[0], "hint": known[1]}
+        data: Dict[str, Any] = {} if known is None else {"kind": known[0], "hint": known[1]}
+        if known is None and answer.status == 500 and url.endswith("/download.php"):
+            data["hint"] = _UNREADABLE
         error = http_error(
             answer,
             method,

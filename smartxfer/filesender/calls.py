@@ -8,7 +8,9 @@ import threading
 import uuid
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from smartxfer.errors import AuthError, DecodeError, NotFound
+import attrs
+
+from smartxfer.errors import AuthError, DecodeError, NotFound, UnexpectedAnswer
 from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
@@ -27,6 +29,9 @@ __all__ = ["Calls"]
 _JSON = {"Content-Type": "application/json"}
 _BYTES = "application/octet-stream"
 _PAGE = Success({200}, Kind.ANY)
+#: The documented statuses: 201 where a POST has created something, else 200; the body is always JSON.
+_DONE, _CREATED = Success({200}), Success({201})
+_BY_METHOD = {"POST": _CREATED}
 
 Params = Sequence[Tuple[str, str]]
 
@@ -62,6 +67,12 @@ class Calls:
             idempotent=idempotent,
         )
 
+    def command(
+        self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None
+    ) -> None:
+        """Make a signed call that is answered with ``true``."""
+        _expected(self.ask(method, path, body, idempotent=idempotent), True)
+
     def ask(
         self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None
     ) -> Answer:
@@ -73,10 +84,16 @@ class Calls:
 
     def delete(self, path: str) -> None:
         """Remove an object; what a lost try has removed is no error."""
-        delete(self.send, self.describe("DELETE", path))
+        delete(self._deleted, self.describe("DELETE", path))
+
+    def _deleted(self, call: Call, operation: Optional[Operation] = None) -> Answer:
+        # `null`; the site's own documentation says `true`.
+        return _expected(self.send(call, operation), None, True)
 
     def send(self, call: Call, operation: Optional[Operation] = None) -> Answer:
-        """The answer to a call, tried by the policy."""
+        """The answer to a call, tried by the policy; its status is the documented one (section 2)."""
+        if call.success is None:
+            call = attrs.evolve(call, success=_BY_METHOD.get(call.method, _DONE))
         if operation is None:
             return self.wire.fetch(call)
         return operation.retry(
@@ -150,7 +167,7 @@ class Calls:
     def delete_transfer(self, transfer_id: int) -> None:
         """Remove a transfer with all its data; one that is gone already is no error."""
         try:
-            self.send(self.describe("DELETE", f"transfer/{transfer_id}"))
+            self._deleted(self.describe("DELETE", f"transfer/{transfer_id}"))
         except NotFound:
             return
 
@@ -168,7 +185,7 @@ class Calls:
         :raises IntegrityError: the server holds another size than the one declared.
         """
         call = self.describe("PUT", f"file/{file.id}", self._keys(file), body)
-        self.send(call, operation).json()
+        _expected(self.send(call, operation), True)
 
     def put_chunk(self, file: File, size: int, part: Part, body: Body, sealed: Optional[int] = None) -> int:
         """One try of one chunk; returns how many bytes the server wrote.
@@ -201,10 +218,11 @@ class Calls:
             headers=headers,
             body=body,
             sign=self.access.sign_chunk,
+            success=_DONE,
         )
         written = self.wire.once(call).json(dict).get("written")
         try:
-            return int(written or 0)
+            return 0 if isinstance(written, bool) else int(written or 0)
         except (TypeError, ValueError):
             raise DecodeError(f"{call.what}: {written!r} is no number of bytes written") from None
 
@@ -255,3 +273,17 @@ class Calls:
         # Without an id of its own a download is redirected to one that has it.
         params.append(("transaction_id", str(uuid.uuid4())))
         return Call("GET", f"{self.base}/download.php", params=params)
+
+
+def _expected(answer: Answer, *values: Any) -> Answer:
+    """Return an answer whose body is one of the values that the page documents.
+
+    :raises UnexpectedAnswer: another body: what the call was to change counts as not done.
+    """
+    found = answer.json()
+    if not any(found is value for value in values):
+        raise UnexpectedAnswer(
+            f"{answer.what}: {answer.status}: the body is not the documented one: {answer.excerpt!r}",
+            status=answer.status,
+        )
+    return answer

@@ -12,7 +12,7 @@ from typing import List, Mapping, Optional, Tuple
 import attrs
 import requests
 
-from smartxfer.errors import HTTPError, SmartxferError
+from smartxfer.errors import HTTPError, SmartxferError, UnexpectedAnswer
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import AuditEntry, Transfer
@@ -48,6 +48,8 @@ def complete(
         if error.status >= 500 and not error.hint:
             error.hint = _HINT
         raise
+    if done.id != transfer_id:
+        raise UnexpectedAnswer(f"{call.what}: the answer is about transfer {done.id}, not {transfer_id}")
     certain = asked_before is True or len(tries) > 1
     if (certain or asked_before is None) and _has_mails(done):
         _check_mails(calls, done, operation, certain)

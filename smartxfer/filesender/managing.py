@@ -138,7 +138,7 @@ class ManagingClient(SiteClient):
     def mail_audit_log(self, transfer_id: TransferId) -> None:
         """Have the site mail the audit log to the user."""
         self._need_auth()
-        self._calls.ask("GET", f"transfer/{id_of(transfer_id)}/auditlog/mail", idempotent=False)
+        self._calls.command("GET", f"transfer/{id_of(transfer_id)}/auditlog/mail", idempotent=False)
 
     def quota(self) -> Optional[Quota]:
         """What the user may store, and does; None where the site sets no limit."""
@@ -216,7 +216,7 @@ class ManagingClient(SiteClient):
         :raises OutcomeUnknown: the answer was lost: it may have been sent.
         """
         self._need_auth()
-        self._calls.ask("PUT", f"guest/{id_of(guest_id)}", {"remind": True}, idempotent=False)
+        self._calls.command("PUT", f"guest/{id_of(guest_id)}", {"remind": True}, idempotent=False)
 
     def extend_guest(self, guest_id: GuestId) -> Guest:
         """Let a voucher expire later, by as many days as the site's setting says.

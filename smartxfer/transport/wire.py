@@ -13,6 +13,7 @@ from smartxfer.errors import (
     CommunicationError,
     DecodeError,
     HTTPError,
+    NetworkError,
     SmartxferError,
     Stalled,
     UnexpectedAnswer,
@@ -262,7 +263,12 @@ class Wire:
                 raise now.verdict  # a socket that was shut looks like the end of the body
             return b"".join(parts)
 
-        body = self.guarded(call.what, content)
+        try:
+            body = self.guarded(call.what, content)
+        except NetworkError:
+            if response.status_code < 400:
+                raise
+            body = b""  # an error may break off; its status says enough
         if packed:
             try:
                 body = unpacked(call.what, body, encoding)
