@@ -87,7 +87,12 @@ def test_f03_a_broken_chunk_goes_again_byte_for_byte(stage: Any, tap: Tap, effec
 
 
 @pytest.mark.parametrize(
-    ("options", "width"), [({"base64_chunks": True}, 21), ({"version": "2.67"}, 16)], ids=["base64", "2.67"]
+    ("options", "width"),
+    [
+        ({"version": "2.67", "encryption_key_version": 3, "base64_chunks": True}, 21),
+        ({"version": "2.67"}, 16),
+    ],
+    ids=["base64", "2.67"],
 )
 def test_f03_in_other_manners(make_stage: Any, options: Any, width: int) -> None:
     """Base64 on the line, and AES-CBC, whose IV is random: the very same bytes again there too."""
