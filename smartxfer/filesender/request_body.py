@@ -3,6 +3,7 @@
 Source: FileSender protocol, sections 6.1, 6.3, 6.4, 7, 9 and 10.
 """
 
+import datetime as dt
 import mimetypes
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
@@ -89,7 +90,7 @@ def transfer_body(
         }
         for number, item in enumerate(items)
     ]
-    return merged(body, extra)
+    return merged(_dated(body), extra)
 
 
 def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None) -> Dict[str, Any]:
@@ -114,7 +115,8 @@ def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None
         asked = _options(given.get("options") or {}, "options").get("get_a_link")
         if not asked:
             raise _empty_recipients()
-    return merged({**given, "recipients": recipients, "options": options, "files": list(files)}, extra)
+    body = {**given, "recipients": recipients, "options": options, "files": list(files)}
+    return merged(_dated(body), extra)
 
 
 def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
@@ -129,7 +131,26 @@ def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
     check_keys(options, _keys(types.GuestAllOptions), "options", hint=_DELIBERATE)
     for name, known in (("guest", _keys(types.GuestOptions)), ("transfer", _OPTIONS)):
         check_keys((options or {}).get(name), known, f"options[{name!r}]", hint=_DELIBERATE)
-    return merged(dict(given), extra)
+    return merged(_dated(dict(given)), extra)
+
+
+def _dated(body: Dict[str, Any]) -> Dict[str, Any]:
+    """Return a body whose ``expires`` is a number where it was text.
+
+    Sites ignore a date as text, without an error: the transfer then lives as long as their default.
+
+    Source: FileSender protocol, section 15.
+    """
+    given = body.get("expires")
+    if not isinstance(given, str):
+        return body
+    if given.isdigit():
+        return {**body, "expires": int(given)}
+    try:
+        day = dt.datetime.strptime(given, "%Y-%m-%d").replace(tzinfo=dt.timezone.utc)
+    except ValueError:
+        raise UsageError(f"expires {given!r} is neither seconds since the epoch nor YYYY-MM-DD") from None
+    return {**body, "expires": int(day.timestamp())}
 
 
 def check_update(given: Mapping[str, Any], kind: Any, extra: Extra = None) -> Dict[str, Any]:

@@ -70,7 +70,10 @@ PartialTransfer = TypedDict(
     },
     total=False,
 )
-"""What a caller adds to an upload; ``expires`` is in seconds since the epoch, or ``"YYYY-MM-DD"``."""
+"""What a caller adds to an upload.
+
+``expires`` is in seconds since the epoch, or ``"YYYY-MM-DD"``: when that day begins (UTC).
+"""
 
 
 class _WholeTransfer(PartialTransfer, total=False):
