@@ -12,15 +12,21 @@ import attrs
 from smartxfer.errors import RedirectRefused, UsageError
 from smartxfer.nrp.limits import RateWindow
 from smartxfer.nrp.share import ShareTokens
+from smartxfer.nrp.statuses import of_method
 from smartxfer.seams import Clock
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Call, Origin, Wire
+from smartxfer.transport.answer import MAX_ANSWER
 from smartxfer.transport.origin import without_query
 from smartxfer.transport.wire import Sign
 
 __all__ = ["Calls"]
 
 JSON = "application/json"
+#: An answer says again what was sent, with letters beyond ASCII escaped.
+_ECHOES = 6
+#: Bytes of the list of a record with tens of thousands of files.
+_LARGEST_LIST = 64 << 20
 
 
 @attrs.frozen
@@ -97,7 +103,8 @@ class Calls:
         if json is not None:
             body = _encoded(json)
             described.setdefault("Content-Type", JSON)
-        options = {"sign": self.sign, **options}
+        most = MAX_ANSWER + _ECHOES * len(body) if isinstance(body, bytes) else MAX_ANSWER
+        options = {"sign": self.sign, "most": max(most, _LARGEST_LIST), **options}
         pairs = _pairs(self.shared.added(url, params))
         return Call(method, self.own(url), pairs, described, body, **options)
 
@@ -105,7 +112,9 @@ class Calls:
         """Make a call, after whatever wait the rate limit asks for; ``how`` as in :meth:`describe`.
 
         :raises OutcomeUnknown: a POST whose answer was lost.
+        :raises UnexpectedAnswer: an answer that the protocol does not name as success.
         """
+        how.setdefault("success", of_method(method))
         call = self.describe(method, url, **how)
         self.window.keep(self.pause)
         answer = self.make(call)

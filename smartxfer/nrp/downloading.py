@@ -14,6 +14,7 @@ from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import followable
 from smartxfer.nrp.limits import connection
 from smartxfer.nrp.models import File, FileStatus
+from smartxfer.nrp.statuses import FILE
 from smartxfer.transfer.download import Download
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
@@ -106,7 +107,7 @@ class _Content:
     def __init__(self, files: FileCalls, file: File, url: str) -> None:
         self._calls = files.calls
         self._file = file
-        self.call = files.calls.describe("GET", url, headers={"Accept": "*/*"})
+        self.call = files.calls.describe("GET", url, headers={"Accept": "*/*"}, success=FILE)
         hint = "read it again, then download"
         self.state = SameState(file.key, digest_known=bool(file.md5), hint=hint)
         self._renewals = 0

@@ -11,6 +11,7 @@ from smartxfer.errors import DecodeError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.keys import encoded
 from smartxfer.nrp.models import File
+from smartxfer.nrp.statuses import CREATED, DELETED
 from smartxfer.transport.deleting import delete
 
 __all__ = ["FileCalls"]
@@ -40,7 +41,7 @@ class FileCalls:
 
     def start(self, payload: Sequence[Mapping[str, Any]]) -> List[File]:
         """Announce files; every file of the draft."""
-        return _entries(self.calls.send("POST", self.base, json=list(payload)).json(dict))
+        return _entries(self.calls.send("POST", self.base, json=list(payload), success=CREATED).json(dict))
 
     def update(self, key: str, changes: Mapping[str, Any]) -> File:
         """Change what is said of a file."""
@@ -56,7 +57,7 @@ class FileCalls:
 
     def _delete(self, url: str) -> None:
         self.calls.window.keep(self.calls.pause)
-        delete(self.calls.make, self.calls.describe("DELETE", url))
+        delete(self.calls.make, self.calls.describe("DELETE", url, success=DELETED))
 
 
 def _entries(body: Mapping[str, Any]) -> List[File]:

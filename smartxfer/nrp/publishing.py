@@ -19,6 +19,8 @@ from smartxfer.errors import (
 )
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.record_models import Record
+from smartxfer.nrp.statuses import ACCEPTED, CREATED
+from smartxfer.transport import Success
 
 __all__ = ["Publisher"]
 
@@ -77,9 +79,12 @@ class Publisher:
         except NotFound:
             return None
 
-    def post(self, url: str, *, json: Any = None, idempotent: Optional[bool] = None) -> Record:
+    def post(
+        self, url: str, success: Success, *, json: Any = None, idempotent: Optional[bool] = None
+    ) -> Record:
         """A POST that is answered by a record."""
-        answer = self.calls.send("POST", url, json=json, headers=self.headers, idempotent=idempotent)
+        how: Dict[str, Any] = {"json": json, "headers": self.headers, "idempotent": idempotent}
+        answer = self.calls.send("POST", url, success=success, **how)
         return Record.from_wire(answer.json(dict))
 
     # -- publishing -------------------------------------------------------------------------------------
@@ -95,7 +100,8 @@ class Publisher:
         if submit and not draft.links.submit_review:
             draft = self.record(f"{self.base}/draft")  # it has the link since there is a review
         if submit and draft.links.submit_review:
-            review = self.calls.send("POST", self.calls.own(draft.links.submit_review), json={}).json(dict)
+            link = self.calls.own(draft.links.submit_review)
+            review = self.calls.send("POST", link, json={}, success=ACCEPTED).json(dict)
             return self._settled(review, draft)
         try:
             return self._publish(draft)
@@ -111,7 +117,7 @@ class Publisher:
         lost: Optional[OutcomeUnknown] = None
         for _ in range(self.calls.wire.policy.attempts):
             try:
-                return self.post(url, json={})
+                return self.post(url, ACCEPTED, json={})
             except OutcomeUnknown as error:
                 lost = error
             except NotFound:
@@ -187,7 +193,7 @@ class Publisher:
         :param kind: of the request, where it takes one.
         """
         try:
-            return self.post(url, idempotent=True)
+            return self.post(url, CREATED, idempotent=True)
         except Forbidden as error:
             refused = error
         published = self.find(self.base)
@@ -204,7 +210,7 @@ class Publisher:
         :raises Conflict: there are other files in it.
         """
         try:
-            self.calls.send("POST", f"{draft}/actions/files-import", idempotent=True)
+            self.calls.send("POST", f"{draft}/actions/files-import", idempotent=True, success=CREATED)
         except BadRequest as error:
             if "remove all files" not in error.message.lower():
                 raise

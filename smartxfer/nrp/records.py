@@ -14,6 +14,7 @@ from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_o
 from smartxfer.nrp.publishing import Publisher
 from smartxfer.nrp.record_models import Identity, Record, RepositoryInfo, document_of
 from smartxfer.nrp.search import SCAN_PAGE, RecordSearch, Searcher, checked_page, search_params
+from smartxfer.nrp.statuses import CREATED, DELETED
 from smartxfer.transport.deleting import delete
 
 __all__ = ["RecordsClient", "whoami"]
@@ -96,7 +97,8 @@ class RecordsClient:
         receiver = calls.get(calls.url("communities", community)).json(dict) if community else None
         path = path_of(self._repository(), model or self._model)
         try:
-            answer = calls.send("POST", calls.url(*path.split("/")), json=document, headers=self._headers())
+            url = calls.url(*path.split("/"))
+            answer = calls.send("POST", url, json=document, headers=self._headers(), success=CREATED)
         except OutcomeUnknown as error:
             error.hint = "look at records.draft_records.search(sort='newest') before making another one"
             raise
@@ -173,7 +175,7 @@ class RecordsClient:
     def _delete(self, url: str, **how: Any) -> None:
         calls = self._calls()
         calls.window.keep(calls.pause)
-        delete(calls.make, calls.describe("DELETE", url, **how))
+        delete(calls.make, calls.describe("DELETE", url, success=DELETED, **how))
 
     # -- publishing and versions ------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ from smartxfer.nrp.memory import Memory
 from smartxfer.nrp.models import File, FileStatus, taken
 from smartxfer.nrp.parts import PartSender, digests_of, etag_of
 from smartxfer.nrp.starting import Plan, announce
+from smartxfer.nrp.statuses import DONE
 from smartxfer.transfer.hashed import HashedSource
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part, cut
@@ -349,7 +350,7 @@ class _Sending:
             if entry.status == FileStatus.COMPLETED:
                 return entry
         try:
-            answer = self._single.calls.send("POST", url)
+            answer = self._single.calls.send("POST", url, success=DONE)
         except (NetworkError, HTTPError) as error:
             self._committing = error.retryable
             raise

@@ -92,8 +92,8 @@ def is_plain(encoding: str) -> bool:
     return all(coding.strip().lower() in _NO_CODING for coding in encoding.split(","))
 
 
-def unpacked(what: str, data: bytes, encoding: str) -> bytes:
-    """The body of an answer that came packed though it was asked for plain, up to one byte over MAX_ANSWER.
+def unpacked(what: str, data: bytes, encoding: str, most: int = MAX_ANSWER) -> bytes:
+    """The body of an answer that came packed though it was asked for plain, up to one byte over ``most``.
 
     :param what: the request in words.
     :raises DecodeError: packed in a way that was never asked for, or damaged.
@@ -102,9 +102,9 @@ def unpacked(what: str, data: bytes, encoding: str) -> bytes:
         raise DecodeError(f"{what}: unexpected Content-Encoding {encoding!r}")
     engine = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by its first bytes
     try:
-        plain = engine.decompress(data, MAX_ANSWER + 1)
+        plain = engine.decompress(data, most + 1)
     except zlib.error as error:
         raise DecodeError(f"{what}: the answer cannot be unpacked ({error})") from None
-    if not engine.eof and len(plain) <= MAX_ANSWER:
+    if not engine.eof and len(plain) <= most:
         raise DecodeError(f"{what}: the packed answer ends early")
     return plain

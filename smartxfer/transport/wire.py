@@ -54,6 +54,7 @@ class Call:
     :param archive: ``"zip"`` or ``"tar"``, which the answer holds; its end is checked when it is read.
     :param success: the answers that count as success.  Without it the method decides: statuses by
         :func:`~smartxfer.transport.success.by_method`, and a JSON body.
+    :param most: bytes of an answer that is held in memory.
     """
 
     method: str
@@ -68,6 +69,7 @@ class Call:
     decode: bool = True
     archive: Optional[str] = None
     success: Optional[Success] = None
+    most: int = MAX_ANSWER
 
     @property
     def what(self) -> str:
@@ -245,8 +247,8 @@ class Wire:
         packed = not is_plain(encoding)
 
         def bounded(total: int) -> None:
-            if total > MAX_ANSWER:
-                raise DecodeError(f"{call.what}: the answer is over {MAX_ANSWER} bytes")
+            if total > call.most:
+                raise DecodeError(f"{call.what}: the answer is over {call.most} bytes")
 
         def content() -> bytes:
             parts, total, began = [], 0, None
@@ -271,7 +273,7 @@ class Wire:
             body = b""  # an error may break off; its status says enough
         if packed:
             try:
-                body = unpacked(call.what, body, encoding)
+                body = unpacked(call.what, body, encoding, call.most)
                 bounded(len(body))
             except DecodeError:
                 if response.status_code < 400:

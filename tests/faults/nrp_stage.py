@@ -97,10 +97,11 @@ class Stage:
         return self.server.fault("nrp", match, effect, times=times, after=after)
 
     def answer(self, match: str, content: bytes, times: int = 1, after: int = 0) -> Fault:
-        """Answer such requests with 200 and these bytes as JSON, in place of the server."""
+        """Answer such requests with success and these bytes as JSON, in place of the server."""
+        code = 201 if match in (CREATE, INIT) else 200
         path = self.directory / f"answer{len(self.server.faults)}"
         path.write_bytes(content)
-        return self.fault(match, f"status 200 'body=file:{path}'", times=times, after=after)
+        return self.fault(match, f"status {code} 'body=file:{path}'", times=times, after=after)
 
     def file(self, data: bytes, name: str = "a.bin") -> Path:
         """A local file with these bytes."""

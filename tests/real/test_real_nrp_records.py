@@ -12,7 +12,16 @@ import requests
 from real_repository import METADATA, RealRepository
 
 from smartxfer import RetryPolicy
-from smartxfer.errors import AuthError, BadRequest, BatchError, Conflict, DraftInvalid, Forbidden, NotFound, UsageError
+from smartxfer.errors import (
+    AuthError,
+    BadRequest,
+    BatchError,
+    Conflict,
+    DraftInvalid,
+    Forbidden,
+    NotFound,
+    UsageError,
+)
 from smartxfer.nrp import DraftWarning, MemorySink, RepositoryClient, get_client
 
 RESTRICTED = {"record": "public", "files": "restricted"}
