@@ -357,14 +357,16 @@ def test_a_good_answer_with_errors_is_a_failure(
     )
     mock.add("POST", FILES, status=201, json={"entries": [entry()]})
     mock.add_callback("PUT", f"{FILES}/data.csv/content", callback=refused)
-    gone = {"status": 404, "message": "Record 'abc-123' has no file 'data.csv'."}
-    mock.add("DELETE", f"{FILES}/data.csv", status=404, json=gone)
+    mock.add("GET", f"{FILES}/data.csv", json=entry())
+    mock.add("DELETE", f"{FILES}/data.csv", status=204)
     with pytest.raises(TransferRefused, match="File upload transfer failed") as caught:
         client.files.upload("abc-123", "data.csv", {}, b"1")
     assert caught.value.file.key == "data.csv"
     assert [line(request) for request in sent(mock)] == [
         ("POST", "/draft/files"),
         ("PUT", "/draft/files/data.csv/content"),
+        ("GET", "/draft/files/data.csv"),  # is it gone, because another process completed it?
+        ("GET", "/draft/files/data.csv"),
         ("DELETE", "/draft/files/data.csv"),
     ]
 
