@@ -10,7 +10,9 @@ from typing import Any, Dict, Optional, Tuple
 
 import click
 
+from smartxfer.cli.output import print_path
 from smartxfer.errors import BatchError, SmartxferError, UsageError
+from smartxfer.system_text import unicode_text
 
 __all__ = ["fetch", "send"]
 
@@ -38,7 +40,7 @@ def fetch(link: str, directory: Path) -> None:
             _tell_failures(error)
             raise
     for result in results:
-        click.echo(str(result.path))
+        print_path(result.path)
 
 
 @click.command()
@@ -75,9 +77,9 @@ def send(
     from smartxfer.filesender import FileSenderClient
 
     given = {"from": sender, "subject": subject, "message": message}
-    args: Dict[str, Any] = {name: text for name, text in given.items() if text is not None}
+    args: Dict[str, Any] = {name: unicode_text(text) for name, text in given.items() if text is not None}
     if recipients:
-        args["recipients"] = list(recipients)
+        args["recipients"] = [unicode_text(address) for address in recipients]
     password: Any = None
     if generate_password:
         password = _new_password()
@@ -117,7 +119,7 @@ def _new_password() -> str:
 
 
 def _from_environment() -> Optional[str]:
-    return os.environ.get(_VARIABLE) or None
+    return unicode_text(os.environ.get(_VARIABLE) or "") or None
 
 
 def _asked(text: str, *, twice: bool) -> str:
@@ -131,7 +133,7 @@ def _asked(text: str, *, twice: bool) -> str:
         if isinstance(abort.__context__, EOFError):
             raise UsageError("no password was given", hint=f"set {_VARIABLE} or use a terminal") from None
         raise KeyboardInterrupt from None
-    return typed
+    return unicode_text(typed)
 
 
 def _tell_failures(error: BatchError) -> None:

@@ -11,6 +11,7 @@ from smartxfer.delta.complaints import local_error
 from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fill, is_path, is_text
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
+from smartxfer.system_text import expanded
 
 __all__ = ["Input", "Slice", "spooled"]
 
@@ -40,7 +41,7 @@ class Input:
         self.size: Optional[int] = None
         self._lock = threading.Lock()
         if is_path(thing):
-            self._open_path(os.path.expanduser(os.fsdecode(thing)))  # type: ignore[arg-type]
+            self._open_path(str(expanded(thing)))
         else:
             self._take(thing, whole)
         self._before = self._state()

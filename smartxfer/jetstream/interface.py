@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
 from smartxfer.errors import UsageError
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
+from smartxfer.system_text import unicode_text
 
 __all__ = ["Interface", "Moment", "id_of", "microseconds", "text_of", "texts_of"]
 
@@ -74,7 +75,7 @@ def text_of(value: Any, name: str) -> str:
         value = os.fspath(value)
     if not isinstance(value, str) or not value or "\0" in value:
         raise UsageError(f"{name} is text that is not empty, not {value!r}")
-    return value
+    return unicode_text(value)
 
 
 def texts_of(value: Any, name: str) -> Union[str, Sequence[str]]:

@@ -130,11 +130,14 @@ class Rpc:
         raise lost  # the session that remembered the call is gone
 
     def _describe(self, method: str, params: Mapping[str, Any], signer: Signer, safe: bool) -> Call:
-        call = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": to_wire(params)}
         try:
-            body = json.dumps(call, allow_nan=False).encode("ascii")
+            call = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": to_wire(params)}
+            body = json.dumps(call, allow_nan=False, ensure_ascii=False).encode("utf-8")
+        except UnicodeEncodeError as error:
+            text = error.object[max(0, error.start - 40) : error.end]
+            raise UsageError(f"{method}: not valid Unicode: {text!r}", hint="rename the file") from None
         except (TypeError, ValueError, RecursionError) as error:
-            raise UsageError(f"{method}: JSON cannot say its parameters: {error}") from None
+            raise UsageError(f"{method}: its parameters are not JSON serializable: {error}") from None
         return Call("POST", self.url, headers=_HEADERS, body=body, sign=signer, idempotent=safe)
 
     def _result(self, call: Call, method: str, signer: Signer) -> Any:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Dict, Iterable, List, Set
 
 from smartxfer.errors import UnsafeName
+from smartxfer.system_text import system_path
 from smartxfer.transfer.disk import local_error
 
 __all__ = ["distinct_paths", "resolve_inside", "safe_path"]
@@ -29,7 +30,7 @@ _INVISIBLE = re.compile("[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\uf
 
 
 def safe_path(name: str) -> PurePosixPath:
-    """The relative path that a name from a server stands for.
+    """The relative path that a name from a server stands for, in the characters that the locale has.
 
     Components that lead up or nowhere, drives and leading slashes are dropped; characters that some system
     forbids or that are not shown become ``_``; accents are composed; long components are cut.
@@ -39,6 +40,15 @@ def safe_path(name: str) -> PurePosixPath:
 
     :raises UnsafeName: nothing is left.
     """
+    return _of_locale(_safe(name))
+
+
+def _of_locale(path: PurePosixPath) -> PurePosixPath:
+    return PurePosixPath(*map(system_path, path.parts))
+
+
+def _safe(name: str) -> PurePosixPath:
+    """The same in Unicode: names are compared by characters, not by the bytes that a locale makes of them."""
     parts = []
     for part in re.split(r"[/\\]+", str(name)):
         component = _component(part)
@@ -88,7 +98,7 @@ def distinct_paths(names: Iterable[str]) -> List[PurePosixPath]:
     >>> [str(path) for path in distinct_paths(["a.txt", "A.txt", "b", "b/c"])]
     ['a.txt', 'A (2).txt', 'b (2)', 'b/c']
     """
-    wanted = [safe_path(name) for name in names]
+    wanted = [_safe(name) for name in names]
     directories = {_folded(parent) for path in wanted for parent in path.parents}
     partial = {name for path in wanted for name in _partial_names(path)}
     taken: Set[str] = set()
@@ -110,7 +120,7 @@ def distinct_paths(names: Iterable[str]) -> List[PurePosixPath]:
         taken.add(_folded(candidate))
         partial.update(_partial_names(candidate))
         chosen.append(candidate)
-    return chosen
+    return [_of_locale(path) for path in chosen]
 
 
 def _numbered(path: PurePosixPath, number: int) -> PurePosixPath:

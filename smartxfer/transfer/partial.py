@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
+from smartxfer.system_text import expanded
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import CRC32, Check, digest_of
 from smartxfer.transfer.disk import local_error, refuse_mount_point
@@ -50,7 +51,7 @@ class FileSink:
         files: Files = SYSTEM_FILES,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self.path = Path(os.fsdecode(os.fspath(path))).expanduser()
+        self.path = expanded(path)
         # What vouches for the bytes of the partial file; only changed before it is begun.
         self.check: Check = CRC32
         self._files = files

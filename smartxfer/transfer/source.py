@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Iterable, Optional, Union
 
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.system_text import expanded, unicode_text
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Source
 
@@ -37,7 +38,7 @@ class PathSource:
 
     def __init__(self, path: Path, name: Optional[str] = None) -> None:
         self.path = path
-        self.name = name if name is not None else path.name
+        self.name = name if name is not None else unicode_text(path.name)
         flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         # O_NONBLOCK: opening a pipe that nobody writes to must not hang before it is refused.
         self._fd = os.open(str(path), flags | getattr(os, "O_NONBLOCK", 0))
@@ -145,7 +146,7 @@ class OpenFileSource:
 def path_of(thing: Any) -> Optional[Path]:
     """The path, with ``~`` expanded, if ``thing`` is one."""
     if isinstance(thing, (str, os.PathLike)):
-        return Path(os.fsdecode(os.fspath(thing))).expanduser()
+        return expanded(thing)
     return None
 
 
@@ -218,4 +219,4 @@ def _keep(spool: Any, piece: bytes) -> None:
 
 def _name_of(file: Any) -> str:
     name = getattr(file, "name", None)
-    return os.path.basename(name) if isinstance(name, str) and name[:1] != "<" else "data"
+    return unicode_text(os.path.basename(name)) if isinstance(name, str) and name[:1] != "<" else "data"

@@ -9,6 +9,7 @@ from typing import Any, Iterable, Iterator, List, Optional, Set, Tuple
 import attrs
 
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.system_text import unicode_text
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.source import SourceLike, open_source, path_of
 
@@ -85,7 +86,7 @@ def directories(root: Path, follow_symlinks: bool = False) -> List[str]:
         if not follow_symlinks:
             names[:] = [name for name in names if not os.path.islink(os.path.join(inner, name))]
         names.sort()
-        found += [Path(inner, name).relative_to(root).as_posix() for name in names]
+        found += [unicode_text(Path(inner, name).relative_to(root).as_posix()) for name in names]
     return sorted(found, key=lambda name: (name.count("/"), name))
 
 
@@ -100,10 +101,10 @@ def _items(thing: Any, follow_symlinks: bool) -> Iterator[Item]:
     elif path.is_dir():
         root = path.resolve() if path.name in ("", "..") else path.absolute()
         for found in _walk(root, follow_symlinks, {_key(root)}):
-            inner = found.relative_to(root).as_posix()
-            yield _item(found, f"{name if name is not None else root.name}/{inner}")
+            inner = unicode_text(found.relative_to(root).as_posix())
+            yield _item(found, f"{name if name is not None else unicode_text(root.name)}/{inner}")
     else:
-        yield _item(path.absolute(), name if name is not None else path.name)
+        yield _item(path.absolute(), name if name is not None else unicode_text(path.name))
 
 
 def _item(path: Path, name: str) -> Item:

@@ -17,9 +17,15 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 def json_body(value: Any) -> bytes:
     """``value`` as the bytes of a JSON body, in UTF-8.
 
-    :raises UsageError: a text in it, such as a file name made of other bytes, has no UTF-8.
+    :raises UsageError: JSON has no such value (a date, a set, NaN, a list that contains itself), or a text in
+        it, such as a file name made of other bytes, has no UTF-8.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"not JSON serializable: {error}", hint="convert it to text, a number, a list or a dictionary"
+        ) from None
     try:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:

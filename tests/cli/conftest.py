@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 import attrs
 import pytest
 from click.testing import CliRunner
+from interrupted import seconds_to_end
 
 
 @attrs.frozen
@@ -74,10 +75,8 @@ class Running:
 
     def stop(self, number: int) -> Tuple[int, float, str]:
         """Send a signal; the exit code, the seconds that it took, and standard error."""
-        began = time.monotonic()
-        self.process.send_signal(number)
+        seconds = seconds_to_end(self.process, number)
         code = self.process.wait(20)
-        seconds = time.monotonic() - began
         assert self.process.stderr is not None
         return code, seconds, self.process.stderr.read().decode("utf-8")
 

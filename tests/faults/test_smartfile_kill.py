@@ -8,11 +8,11 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
+from interrupted import seconds_to_end
 from smartfile_stage import DOWNLOAD, MIB, UPLOAD, Stage
 from stage import noise, until
 
@@ -82,11 +82,10 @@ def _reached(condition: Callable[[], bool], process: Process) -> None:
 
 
 def _interrupt(process: Process) -> None:
-    process.send_signal(signal.SIGINT)
-    sent = time.monotonic()
+    seconds = seconds_to_end(process, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
-    assert time.monotonic() - sent < 2
+    assert seconds < 2
 
 
 def _kill(process: Process) -> None:

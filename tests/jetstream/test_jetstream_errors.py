@@ -324,8 +324,10 @@ def test_an_answer_to_another_call(mock: responses.RequestsMock, canned: API, re
 
 
 def test_params_that_json_cannot_say(canned: API) -> None:
-    for value in (float("nan"), object(), {1, 2}, b"x"):
-        with pytest.raises(errors.UsageError, match="JSON cannot say"):
+    endless: list = []  # type: ignore[type-arg]
+    endless.append(endless)
+    for value in (float("nan"), object(), {1, 2}, b"x", endless):
+        with pytest.raises(errors.UsageError, match="not JSON serializable"):
             canned.call("echo", text=value)
 
 

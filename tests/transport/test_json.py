@@ -1,12 +1,14 @@
 """JSON that is read: whatever the standard library reads, but never so deep that its stack runs out."""
 
+import datetime
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartxfer.transport.json import parse_json
+from smartxfer.errors import UsageError
+from smartxfer.transport.json import json_body, parse_json
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
@@ -38,3 +40,21 @@ def test_brackets_in_texts_do_not_count() -> None:
 def test_a_text_that_never_ends() -> None:
     with pytest.raises(ValueError, match="Unterminated"):
         parse_json("[" * 199 + '"' + "[" * 1000)
+
+
+class _Endless(list):  # type: ignore[type-arg]
+    """A list that contains itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.append(self)
+
+
+@pytest.mark.parametrize(
+    "value", [{1}, b"x", object(), {"when": datetime.date(2026, 1, 1)}, float("nan"), _Endless(), "\ud800"]
+)
+def test_a_value_that_json_does_not_have(value: object) -> None:
+    """Broken by the TypeError or ValueError of the standard library."""
+    with pytest.raises(UsageError, match=r"not JSON serializable|not valid Unicode") as caught:
+        json_body({"metadata": value})
+    assert caught.value.hint
