@@ -106,7 +106,12 @@ class ServiceClient:
         return self._wire.exchange(self._call(method, self._path(endpoint, id), params))
 
     def _path(self, endpoint: str, id: Any) -> str:
-        """The path below the service's API; of a structure, its id is meant."""
+        """The path below the service's API; of a structure, its id is meant.
+
+        :raises UsageError: the endpoint is not text.
+        """
+        if not isinstance(endpoint, str):
+            raise UsageError(f"an endpoint is text, not {type(endpoint).__name__}", hint="client.get('info')")
         return endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
 
     def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:

@@ -4,11 +4,11 @@ Source: JetStream protocol, sections 3.2 and 9.1.
 """
 
 from typing import NamedTuple, Union
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from smartxfer.errors import UsageError
 from smartxfer.transport import Origin, without_query
-from smartxfer.transport.origin import is_loopback
+from smartxfer.transport.origin import is_loopback, quoted
 
 __all__ = ["DEFAULT_PORT", "Link", "host_and_port", "link_to", "parse_link", "url_of"]
 
@@ -84,7 +84,7 @@ def _bracketed(host: str) -> str:
 def link_to(host: str, port: int, token: str) -> str:
     """The link by which others fetch what a token shares."""
     place = _bracketed(host) if port == DEFAULT_PORT else f"{_bracketed(host)}:{port}"
-    return f"{_SCHEME}://{place}/download?token={quote(token, safe='')}"
+    return f"{_SCHEME}://{place}/download?token={quoted(token)}"
 
 
 def parse_link(link: str) -> Link:

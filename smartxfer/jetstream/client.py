@@ -335,6 +335,8 @@ class API(TransferClient):
             ``status``.
         :raises WaitTimeout: some are not done by then; ``last`` is the list, with the latest states of these.
         """
+        if isinstance(tasks, (str, bytes, Mapping)) or not isinstance(tasks, Iterable):
+            raise UsageError(f"wait_all() takes a list of tasks, not {type(tasks).__name__}", hint="[task]")
         several = list(tasks)
         for task in several:
             if not isinstance(task, (Manifest, Transfer, Request)):
@@ -352,6 +354,7 @@ class API(TransferClient):
     def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
         """Every verb is a call: the name of the method says what it does."""
         given: Dict[str, Any] = dict(params)
+        endpoint = text_of(endpoint, "a method")
         if id is not None:
             name = next((name for word, name in _IDS.items() if word in endpoint), None)
             if name is None:

@@ -6,7 +6,7 @@ Source: JetStream protocol, sections 2 and 10.
 import logging
 import os
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
 from smartxfer.errors import HTTPError, NotFound, SmartxferError, UsageError
 from smartxfer.jetstream.address import DEFAULT_PORT, host_and_port
@@ -49,6 +49,11 @@ def mappings_of(files: Files, into: str = "/") -> Dict[str, str]:
         )
     if isinstance(files, (bytes, bytearray)):
         raise UsageError("files are named as the connected server sees them, not given as bytes")
+    if not isinstance(files, (str, os.PathLike, Iterable)):
+        raise UsageError(
+            f"files is a path or a list of paths and pairs, not {type(files).__name__}",
+            hint="['/data/a.bin']",
+        )
     several: Sequence[Any] = [files] if isinstance(files, (str, os.PathLike)) else list(files)
     if not several:
         raise UsageError("there are no files to send")

@@ -5,7 +5,6 @@ Source: NRP / Invenio protocol, sections 2 and 3.
 
 import json as json_
 from typing import Any, Callable, Mapping, Optional
-from urllib.parse import quote
 
 import attrs
 
@@ -17,7 +16,7 @@ from smartxfer.seams import Clock
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Call, Origin, Wire
 from smartxfer.transport.answer import MAX_ANSWER
-from smartxfer.transport.origin import without_query
+from smartxfer.transport.origin import quoted, without_query
 from smartxfer.transport.wire import Sign
 
 __all__ = ["Calls"]
@@ -67,7 +66,7 @@ class Calls:
 
     def url(self, *words: str) -> str:
         """An address below the API, of words that are not encoded yet."""
-        return "/".join([self.api, *(quote(word, safe="") for word in words)])
+        return "/".join([self.api, *(quoted(word) for word in words)])
 
     def own(self, link: str) -> str:
         """A link of an answer, if it leads to where the credentials belong.

@@ -4,9 +4,9 @@ Source: NRP / Invenio protocol, sections 5 (Start) and 9.
 """
 
 import re
-from urllib.parse import quote
 
 from smartxfer.errors import UsageError
+from smartxfer.transport.origin import quoted
 
 __all__ = ["addressable", "checked", "encoded", "followable"]
 
@@ -29,7 +29,7 @@ def encoded(key: str) -> str:
     >>> encoded("../a")
     '..%2Fa'
     """
-    return quote(key, safe="" if _DOTS.search(key) else "/")
+    return quoted(key, safe="" if _DOTS.search(key) else "/")
 
 
 def followable(key: str) -> bool:

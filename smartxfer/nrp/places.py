@@ -4,14 +4,14 @@ Source: NRP / Invenio protocol, sections 3 to 5 and 9.
 """
 
 from typing import Any, Callable, List, Mapping, Optional, TypeVar
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import attrs
 
 from smartxfer.errors import ClientError, Forbidden, NotFound, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.keys import encoded
-from smartxfer.transport.origin import Origin, without_query
+from smartxfer.transport.origin import Origin, quoted, without_query
 
 __all__ = ["Place", "first_answer", "in_newest_version", "is_url", "place_of", "shown"]
 
@@ -83,7 +83,7 @@ def place_of(calls: Calls, thing: Any, model: Callable[[], str] = lambda: "recor
     if is_url(text):
         return _of_url(calls, text)
     if isinstance(thing, (str, int)) and text and "/" not in text and text not in (".", ".."):
-        return Place(f"{calls.url(*model().split('/'))}/{quote(text, safe='')}")
+        return Place(f"{calls.url(*model().split('/'))}/{quoted(text)}")
     raise UsageError(f"{shown(thing)!r} names no record", hint="give a Record, a File, an address or an id")
 
 
@@ -145,7 +145,7 @@ def _newest(calls: Calls, place: Place, headers: Optional[Mapping[str, str]]) ->
     token = calls.shared.token_of(place.base)
     if token is not None:
         calls.shared.keep(token, [found])
-    return attrs.evolve(place, base=f"{place.base.rpartition('/')[0]}/{quote(found, safe='')}")
+    return attrs.evolve(place, base=f"{place.base.rpartition('/')[0]}/{quoted(found)}")
 
 
 def _of_url(calls: Calls, url: str) -> Place:

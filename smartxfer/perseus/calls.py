@@ -3,9 +3,8 @@
 Source: Perseus protocol, section A.4.
 """
 
-import json as json_
+
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
-from urllib.parse import quote
 
 import attrs
 
@@ -15,6 +14,8 @@ from smartxfer.seams import Clock
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Body, Call, Success, Wire
 from smartxfer.transport.deleting import delete
+from smartxfer.transport.json import json_body
+from smartxfer.transport.origin import quoted
 from smartxfer.transport.wire import Sign
 
 __all__ = ["Calls"]
@@ -59,7 +60,7 @@ class Calls:
             method,
             f"{self.root}/api/v0/{path}",
             headers={"Accept": "application/json", "Content-Type": "application/json"},
-            body=None if body is None else json_.dumps(body).encode("ascii"),
+            body=None if body is None else json_body(body, ascii_only=True),
             sign=self.sign,
             **options,
         )
@@ -105,7 +106,7 @@ def segment(id: Any) -> str:
     text = str(getattr(id, "id", id))
     if not text or text in (".", ".."):
         raise UsageError(f"{text!r} is no id of a file")
-    return quote(text, safe="")
+    return quoted(text)
 
 
 def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:

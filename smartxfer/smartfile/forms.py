@@ -50,8 +50,14 @@ def _text(value: Any) -> str:
 
 
 def encoded_form(params: Mapping[str, Any]) -> bytes:
-    """A form of plain fields."""
-    return urlencode(pairs_of(params)).encode("ascii")
+    """A form of plain fields.
+
+    :raises UsageError: a text is not valid Unicode.
+    """
+    try:
+        return urlencode(pairs_of(params)).encode("ascii")
+    except UnicodeEncodeError as error:
+        raise UsageError(f"not valid Unicode: {error.object[:80]!r}", hint="give it another name") from None
 
 
 class FormBody:

@@ -42,7 +42,11 @@ def api_path(endpoint: str, id: Any) -> str:
 
     >>> api_path("/path/info", "/a b")
     'path/info/a%20b/'
+
+    :raises UsageError: the endpoint is not text, or has a query.
     """
+    if not isinstance(endpoint, str):
+        raise UsageError(f"an endpoint is text, not {type(endpoint).__name__}", hint="client.get('ping')")
     for mark in "?#":
         if mark in endpoint:
             raise UsageError(

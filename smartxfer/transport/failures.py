@@ -35,6 +35,7 @@ WIRE_FAILURES: Tuple[Type[BaseException], ...] = (
     urllib3_errors.HTTPError,
     http.client.HTTPException,
     OSError,
+    UnicodeError,  # a header or an argument that has no encoding
 )
 
 _USAGE = (
@@ -80,6 +81,8 @@ def translate(error: BaseException, what: str, outside: Optional[BaseException] 
     for link in chain:
         if isinstance(link, SmartxferError):  # ours, raised by a body while urllib3 was sending it
             return link
+    if isinstance(error, UnicodeError):
+        return UsageError(f"{what}: text in the request cannot be encoded: {error}")
     if any(isinstance(link, _USAGE) for link in chain):
         return UsageError(f"{what}: {_reason(chain)}")
     unsent = any(isinstance(link, _NEVER_SENT) for link in chain)

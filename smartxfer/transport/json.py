@@ -14,9 +14,10 @@ _DEEPEST = 200
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
-def json_body(value: Any) -> bytes:
+def json_body(value: Any, *, ascii_only: bool = False) -> bytes:
     """``value`` as the bytes of a JSON body, in UTF-8.
 
+    :param ascii_only: write other characters as escapes.
     :raises UsageError: JSON has no such value (a date, a set, NaN, a list that contains itself), or a text in
         it, such as a file name made of other bytes, has no UTF-8.
     """
@@ -27,12 +28,13 @@ def json_body(value: Any) -> bytes:
             f"not JSON serializable: {error}", hint="convert it to text, a number, a list or a dictionary"
         ) from None
     try:
-        return text.encode("utf-8")
+        body = text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise UsageError(
             f"not valid Unicode: {text[max(0, error.start - 40) : error.end]!r}",
             hint="rename the file, or give it a name of its own: (name, path)",
         ) from None
+    return json.dumps(value, separators=(",", ":")).encode("ascii") if ascii_only else body
 
 
 def parse_json(text: str) -> Any:

@@ -4,13 +4,14 @@ import contextlib
 import ipaddress
 import re
 from typing import NamedTuple
+from urllib.parse import quote
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from smartxfer.errors import UsageError
 
-__all__ = ["Origin", "is_loopback", "without_query"]
+__all__ = ["Origin", "is_loopback", "quoted", "without_query"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Parsers disagree on what these mean, so that a URL with one could name two hosts.
@@ -64,6 +65,18 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
+
+
+def quoted(text: str, safe: str = "") -> str:
+    """Return text as part of a path, percent-encoded.
+
+    :param safe: characters that stay as they are.
+    :raises UsageError: it is not valid Unicode.
+    """
+    try:
+        return quote(text, safe=safe)
+    except UnicodeEncodeError:
+        raise UsageError(f"not valid Unicode: {text!r}", hint="use the name that the server shows") from None
 
 
 def without_query(url: str) -> str:

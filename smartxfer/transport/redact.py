@@ -36,7 +36,8 @@ _LOGGERS = (
 def remember_secret(value: str) -> None:
     """Have ``value``, also as it stands in URLs, masked in every log and message (4 characters and more)."""
     if len(value) >= 4:
-        _values.update((value, quote(value, safe=""), quote_plus(value)))
+        quoted = (quote(value, safe="", errors="replace"), quote_plus(value, errors="replace"))
+        _values.update((value, *quoted))
 
 
 def clean(text: str) -> str:

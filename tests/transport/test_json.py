@@ -1,6 +1,6 @@
 """JSON that is read: whatever the standard library reads, but never so deep that its stack runs out."""
 
-import datetime
+import datetime as dt
 import json
 
 import pytest
@@ -51,7 +51,7 @@ class _Endless(list):  # type: ignore[type-arg]
 
 
 @pytest.mark.parametrize(
-    "value", [{1}, b"x", object(), {"when": datetime.date(2026, 1, 1)}, float("nan"), _Endless(), "\ud800"]
+    "value", [{1}, b"x", object(), {"when": dt.date(2026, 1, 1)}, float("nan"), _Endless(), "\ud800"]
 )
 def test_a_value_that_json_does_not_have(value: object) -> None:
     """Broken by the TypeError or ValueError of the standard library."""
