@@ -5,7 +5,11 @@ from typing import Any, Iterable, Mapping, Optional
 
 from smartxfer.errors import UsageError
 
-__all__ = ["check_keys", "nearest"]
+__all__ = ["check_keys", "check_spelling", "nearest"]
+
+
+#: Likeness of two words from which one is named for the other, and from which it is taken for it.
+_LIKE, _NEARLY = 0.6, 0.8
 
 
 def check_keys(
@@ -51,10 +55,35 @@ def check_keys(
     raise UsageError(f"{what} has no {plural} {named}", hint="; ".join(remedies))
 
 
-def nearest(key: str, known: Iterable[str], synonyms: Optional[Mapping[str, str]] = None) -> Optional[str]:
+def check_spelling(given: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Check keys that a protocol does not list to the end: one that is nearly a known key is refused.
+
+    :param given: keys beside the known ones.
+    :param known: keys that are documented.
+    :param what: what they belong to, for the message.
+    :raises UsageError: a key that is most likely a misspelt one.
+
+    >>> check_spelling(["passwrd"], ["password"], "createSharedToken")
+    Traceback (most recent call last):
+    smartxfer.errors.UsageError: createSharedToken has no 'passwrd' (write 'password')
+    """
+    keys = list(known)
+    for key in given:
+        found = nearest(key, keys, cutoff=_NEARLY)
+        if found is not None and found != key:
+            raise UsageError(f"{what} has no {key!r}", hint=f"write {found!r}")
+
+
+def nearest(
+    key: str,
+    known: Iterable[str],
+    synonyms: Optional[Mapping[str, str]] = None,
+    cutoff: float = _LIKE,
+) -> Optional[str]:
     """Return the known key that a misspelt one most likely stands for, or None.
 
     :param synonyms: known keys by words that other services use for them.
+    :param cutoff: least likeness, from 0 to 1.
 
     >>> nearest("Subjects", ["recipients", "subject"])
     'subject'
@@ -63,5 +92,5 @@ def nearest(key: str, known: Iterable[str], synonyms: Optional[Mapping[str, str]
     word = key.lower().replace("-", "_")
     if synonyms is not None and word in synonyms:
         return synonyms[word]
-    found = difflib.get_close_matches(word, list(plain), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(word, list(plain), n=1, cutoff=cutoff)
     return plain[found[0]] if found else None

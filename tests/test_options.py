@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.options import check_keys, nearest
+from smartxfer.options import check_keys, check_spelling, nearest
 
 KNOWN = ("recipients", "from", "subject", "message")
 
@@ -48,3 +48,14 @@ def test_what_is_no_dictionary(wrong: Any) -> None:
 @given(st.text(max_size=20))
 def test_the_nearest_is_known_or_none(key: str) -> None:
     assert nearest(key, KNOWN) in (*KNOWN, None)
+
+
+@pytest.mark.parametrize(("key", "meant"), [("mesage", "message"), ("Subject", "subject"), ("recipient", "recipients")])
+def test_a_key_that_is_nearly_known_is_refused(key: str, meant: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        check_spelling([key], KNOWN, "the call")
+    assert caught.value.hint == f"write {meant!r}"
+
+
+def test_other_keys_of_an_open_list_pass() -> None:
+    check_spelling(["relay", "sourcePort", "subject", ""], KNOWN, "the call")

@@ -15,12 +15,16 @@ from smartxfer.jetstream.login import keep_secret
 from smartxfer.jetstream.models import Connection, Destination, Manifest, Token, Transfer, several
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.waiting import wait
+from smartxfer.options import check_spelling
 from smartxfer.transfer.progress import Progress, Reporter
 
 __all__ = ["SendInterface", "checked_mappings"]
 
 #: What holds an object's id, by which its user data is found.
 _OBJECTS = ("transferId", "manifestId", "destinationId", "token")
+_DESTINATION = ("destinationAddress", "destinationPort", "sendRateMax")
+_TRANSFER = ("destinationId", "manifestId", "priority", "destinationPath", "checkpointFrequencySeconds")
+_SHARED_TOKEN = ("manifestId", "description", "downloadLimit", "expiryTime", "password")
 
 
 class SendInterface(Interface):
@@ -75,7 +79,11 @@ class SendInterface(Interface):
         sendRateMax: Optional[int] = None,
         **keywords: Any,
     ) -> Destination:
-        """A far server to send to: the one that is known, where everything matches."""
+        """A far server to send to: the one that is known, where everything matches.
+
+        :raises UsageError: a keyword that is nearly a known one.
+        """
+        check_spelling(keywords, _DESTINATION, "createDestination")
         return Destination.from_wire(
             self._ask(
                 "createDestination",
@@ -124,7 +132,9 @@ class SendInterface(Interface):
         :param priority: lower is sent first.
         :param destinationPath: a directory of the far server that the manifest's paths are below.
         :raises Conflict: the manifest is not complete.
+        :raises UsageError: a keyword that is nearly a known one.
         """
+        check_spelling(keywords, _TRANSFER, "createTransfer")
         return Transfer.from_wire(
             self._ask(
                 "createTransfer",
@@ -203,7 +213,9 @@ class SendInterface(Interface):
 
         :param downloadLimit: transfers that may be made with it.
         :param expiryTime: microseconds since 1970, a datetime, or a timedelta from now.
+        :raises UsageError: a keyword that is nearly a known one: a token without its limit would be made.
         """
+        check_spelling(keywords, _SHARED_TOKEN, "createSharedToken")
         keep_secret({"password": password or ""})
         return Token.from_wire(
             self._ask(

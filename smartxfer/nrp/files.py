@@ -132,7 +132,7 @@ class FilesClient:
         :param transfer_type: ``local-file`` (``L``), ``multipart`` (``M``), ``url-fetch`` (``F``), ``remote``
             (``R``), or ``auto``: one of the first two, by size.
         :param transfer_metadata: further members of the start's ``transfer``; for ``remote`` also ``size``
-            and ``checksum``.
+            and ``checksum``.  Those that this version does not know go into its key ``extra``.
         :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
         :param replace: delete a file of that key first.  Without, one with the same bytes is left as it is.
         :param parts: how many, for a multipart upload ...

@@ -4,9 +4,10 @@ Source: SmartFile protocol; each method names its section.
 """
 
 import datetime as dt
-from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from smartxfer.errors import UsageError
+from smartxfer.options import check_keys
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import TASK_TIMEOUT
 from smartxfer.smartfile.models import Info, Link, Task
@@ -28,6 +29,10 @@ __all__ = ["SmartFileClient"]
 Remote = Union[str, Info]
 """A path on the server, from its root; or what ``stat`` or ``listdir`` said of it."""
 Remotes = Union[Remote, Sequence[Remote]]
+
+
+#: Fields of a new link beside its path, name, password and end (section 5).
+_LINK_FIELDS = ("read", "list", "recursive", "cache", "usage_limit")
 
 
 class SmartFileClient(RawClient):
@@ -153,13 +158,16 @@ class SmartFileClient(RawClient):
         name: Optional[str] = None,
         password: Optional[str] = None,
         expires: Union[float, dt.timedelta, dt.datetime, None] = None,
+        extra: Optional[Mapping[str, Any]] = None,
         **fields: Any,
     ) -> Link:
         """Make a link by which anybody can fetch a file, or look into a directory; ``.href`` is to pass on.
 
         :param password: what is asked of whoever follows it.
         :param expires: when it ends: seconds from now, a timedelta, or a datetime.
-        :param fields: as the API has them, such as ``recursive``, ``read``, ``list``, ``usage_limit``.
+        :param extra: fields of the API that this version does not know.
+        :param fields: ``read``, ``list``, ``recursive``, ``cache``, ``usage_limit``.
+        :raises UsageError: an unknown field: a limit that is misspelt would make a link without it.
         :raises OutcomeUnknown: the answer was lost: the link may exist, see :meth:`links`.
 
         The vendor does not publish the fields for password and expiry: ``password``, and ``expires`` in
@@ -172,8 +180,9 @@ class SmartFileClient(RawClient):
         seconds = None if expires is None else round(expires)
         if seconds is not None and seconds <= 0:
             raise UsageError("the link would have ended before it began")
+        check_keys(fields, _LINK_FIELDS, "create_link", hint="extra={...} sends a field unknown here")
         known = {"path": normal(path), "name": name, "password": password, "expires": seconds}
-        return self._calls.create_link({**known, **fields})
+        return self._calls.create_link({**known, **fields, **(extra or {})})
 
     def links(self) -> List[Link]:
         """Every link of the account (section 5)."""

@@ -129,6 +129,29 @@ class TestDestinations:
         assert found.connection_id in [one.connection_id for one in api.send.getConnections()]
 
 
+class TestMisspeltKeywords:
+    """Further keywords are passed on; one that is nearly a documented one would silently do without it."""
+
+    @pytest.mark.parametrize("word", ["sendRateMaxx", "sendratemax", "destinationport"])
+    def test_of_a_destination(self, api: API, word: str) -> None:
+        with pytest.raises(UsageError, match="createDestination has no"):
+            api.send.createDestination("localhost", 7, **{word: 1000})
+        assert [one for one in api.send.getDestinations() if one.destination_port == 7] == []
+
+    @pytest.mark.parametrize("word", ["passwrd", "downloadlimit", "expiryTme"])
+    def test_of_a_shared_token(self, stand: Stand, api: API, word: str) -> None:
+        manifest = stand.manifest(api)
+        with pytest.raises(UsageError, match="createSharedToken has no"):
+            api.send.createSharedToken(manifest, **{word: 1})
+        assert api.send.getSharedTokens() == []
+
+    def test_of_a_transfer(self, stand: Stand, api: API) -> None:
+        destination, manifest = stand.destination(api), stand.manifest(api)
+        with pytest.raises(UsageError, match="write 'priority'"):
+            api.send.createTransfer(destination, manifest, prioritty=7)
+        assert api.send.getTransfers() == []
+
+
 class TestTransfers:
     def test_create_transfer(self, stand: Stand, api: API) -> None:
         destination, manifest = stand.destination(api), stand.manifest(api)

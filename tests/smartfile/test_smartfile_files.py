@@ -136,6 +136,29 @@ def test_links(live: BasicClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "remedy"),
+    [
+        ({"usage_limt": 1}, "write 'usage_limit'"),
+        ({"recursiv": False}, "write 'recursive'"),
+        ({"Read": True}, "write 'read'"),
+        ({"zzz": 1}, "known keys"),
+    ],
+)
+def test_a_misspelt_field_of_a_link_makes_no_wider_link(live: BasicClient, wrong: Any, remedy: str) -> None:
+    live.upload(("a.txt", b"x"))
+    with pytest.raises(UsageError, match="create_link has no key") as caught:
+        live.create_link("/a.txt", **wrong)
+    assert caught.value.hint.startswith(remedy)
+    assert live.links() == []
+
+
+def test_a_field_of_a_link_that_is_not_known_here(live: BasicClient, stand: Any) -> None:
+    live.upload(("a.txt", b"x"))
+    link = live.create_link("/a.txt", usage_limit=3, extra={"brand_new": "1"})
+    assert link.usage_limit == 3
+
+
+@pytest.mark.parametrize(
     "expires",
     [3600, dt.timedelta(hours=1), dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)],
     ids=["seconds", "timedelta", "datetime"],
