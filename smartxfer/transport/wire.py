@@ -267,18 +267,13 @@ class Wire:
 
         try:
             body = self.guarded(call.what, content)
-        except NetworkError:
-            if response.status_code < 400:
-                raise
-            body = b""  # an error may break off; its status says enough
-        if packed:
-            try:
+            if packed:
                 body = unpacked(call.what, body, encoding, call.most)
                 bounded(len(body))
-            except DecodeError:
-                if response.status_code < 400:
-                    raise
-                body = b""  # the status says enough
+        except (NetworkError, DecodeError):
+            if response.status_code < 400:
+                raise
+            body = b""  # an error may break off, or be of any size: its status says enough
         cookies = [(cookie.name, cookie.value or "") for cookie in response.cookies]
         return Answer(call.what, response.status_code, response.headers, body, cookies)
 
