@@ -9,7 +9,7 @@ from smartxfer.errors import UsageError
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.listener import Record, Seen
-from smartxfer.local.nrp import drafts, files, items, publishing, routes
+from smartxfer.local.nrp import drafts, files, items, publishing, routes, sharing
 from smartxfer.local.nrp.answers import BROKEN, error_answer
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.items import Half, Item
@@ -147,6 +147,7 @@ class NRP(Service):
         metadata: Optional[Mapping[str, Any]] = None,
         user: Optional[str] = None,
         model: Optional[str] = None,
+        access: Optional[Mapping[str, str]] = None,
     ) -> str:
         """Put a record here.
 
@@ -155,6 +156,7 @@ class NRP(Service):
         :param metadata: its metadata; None: those of a complete record.
         :param user: whose it is; None: the first user's.
         :param model: its model; None: the first one.
+        :param access: who may read: ``record`` and ``files``, each ``"public"`` or ``"restricted"``.
         :return: its id.
         :raises UsageError: there is no such user or model.
         """
@@ -168,6 +170,7 @@ class NRP(Service):
         body = {
             "metadata": dict(_METADATA if metadata is None else metadata),
             "files": {"enabled": files is not None or not published},
+            "access": dict(access or {}),
         }
         values, _ = accepted(body, open_schema=backend.site.open_schema(name))
         item = drafts.made(backend, owner, name, body, values)
@@ -176,6 +179,25 @@ class NRP(Service):
         if published:
             publishing.published(backend, self._item(item.id))
         return item.id
+
+    def share(self, id: str, permission: str = "view", *, until: Optional[str] = None) -> str:
+        """Make a secret link to a record and its versions.
+
+        :param permission: ``"view"``, ``"preview"`` (drafts, too) or ``"edit"``.
+        :param until: its last day, such as ``"2026-12-31"``; None: it does not end.
+        :return: its token, which goes into URLs as ``?token=``.
+        :raises UsageError: there is no such record or permission.
+        """
+        if permission not in sharing.PERMISSIONS:
+            raise UsageError(f"permission is one of {', '.join(sharing.PERMISSIONS)}, not {permission!r}")
+        backend = self.backend
+        with backend.database.transaction():
+            parent = items.parent_of(backend.database, self._item(id).parent)
+            if parent is None:
+                raise UsageError(f"no such record: {id}")
+            link = sharing.make(backend, parent, {"permission": permission, "expires_at": until})
+            items.save_parent(backend.database, parent)
+        return str(link["token"])
 
     def _item(self, id: str) -> Item:
         item = items.find(self.backend.database, id)

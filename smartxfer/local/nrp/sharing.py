@@ -20,9 +20,10 @@ from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.checks import Errors, text, unknown
 from smartxfer.local.nrp.items import Parent
 
-__all__ = ["answer", "make", "permission"]
+__all__ = ["PERMISSIONS", "answer", "make", "permission"]
 
-_PERMISSIONS = ("view", "preview", "edit")
+#: What a link may permit; each includes those before it.
+PERMISSIONS = ("view", "preview", "edit")
 _MEMBERS = ("permission", "description", "expires_at")
 #: What tokens are signed with; nothing reads the signature, for the links themselves are kept.
 _KEY = secrets.token_bytes(32)
@@ -128,7 +129,7 @@ def _values(call: Call, *, whole: bool) -> Dict[str, Any]:
     values = body if isinstance(body, dict) else {}
     errors = Errors()
     if "permission" in values:
-        if values["permission"] not in _PERMISSIONS:
+        if values["permission"] not in PERMISSIONS:
             errors.add("permission", "Must be one of: view, preview, edit.")
     elif whole:
         errors.add("permission", "An access permission level is required")

@@ -1,0 +1,219 @@
+"""The local repository where the captures show no more than one case: limits, links, pages, remote files (section 9)."""
+
+from __future__ import annotations
+
+import io
+import math
+import zipfile
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+import pytest
+from nrp_calls import COMPLETE, Api
+from nrp_file_calls import Draft
+
+from smartxfer.errors import UsageError
+from smartxfer.local import LocalServer
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Any]:
+    with LocalServer(nrp={"rate_limit": 0, "rate_limit_guest": 0, "remote_hosts": ["files.example"]}) as server:
+        yield server.nrp
+        assert server.nrp.listener.crashes == []
+
+
+@pytest.fixture
+def api(service: Any) -> Iterator[Api]:
+    yield Api(service)
+    service.configure(
+        rate_limit=0, rate_window=60, page_size=0, page_size_guest=0, remote_for_all=False, any_key=False
+    )
+
+
+@pytest.fixture
+def guest(service: Any) -> Api:
+    return Api(service, "")
+
+
+# -- the window --------------------------------------------------------------------------------------------
+
+
+def test_the_window_moves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.service.configure(rate_limit=2, rate_window=10)
+    start = math.floor(api.service.now()) + 0.25
+
+    def at(second: float) -> Tuple[int, int, int]:
+        monkeypatch.setattr(api.service.backend, "now", lambda: start + second)
+        reply = api.call("GET", "records?size=1")
+        return reply.status, int(reply.headers["Retry-After"]), int(reply.headers["X-RateLimit-Remaining"])
+
+    assert at(0) == (200, 10, 1)
+    assert at(4) == (200, 6, 0)
+    assert at(9) == (429, 1, 0)
+    # Less than a second is left, which is told as none.
+    assert at(9.9) == (429, 0, 0)
+    # The one of second 0 has left, and those that were refused never counted.
+    assert at(10.1) == (200, 4, 0)
+    assert at(10.2) == (429, 4, 0)
+    assert at(14.1) == (200, 6, 0)
+
+
+# -- pages -------------------------------------------------------------------------------------------------
+
+
+def test_pages_have_a_most_size(api: Api, guest: Api) -> None:
+    record = api.published()
+    api.service.configure(page_size=100, page_size_guest=25)
+    for caller, most in ((api, 100), (guest, 25)):
+        for path in ("records", "records/" + record["id"] + "/versions"):
+            assert caller.ok("GET", f"{path}?size={most}")["hits"]["hits"]
+            reply = caller.call("GET", f"{path}?size={most + 1}")
+            assert (reply.status, reply.json()["errors"]) == (
+                400, [{"field": "size", "messages": [f"Page size cannot be greater than {most}."]}],
+            )  # fmt: skip
+    assert api.refused("GET", "user/records?size=101")[0] == 400
+
+
+# -- secret links ------------------------------------------------------------------------------------------
+
+RESTRICTED = {"record": "restricted", "files": "restricted"}
+
+
+def test_a_link_ends(service: Any, guest: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = service.create({"a": b"1"}, published=True, access=RESTRICTED)
+    token = service.share(record, until="2030-01-01")
+    path = f"records/{record}/files/a/content"
+    assert guest.refused("GET", path)[0] == 403
+    assert guest.call("GET", f"{path}?token={token}").body == b"1"
+    monkeypatch.setattr(service.backend, "now", lambda: 1893542400.0)  # 2030-01-02
+    assert guest.refused("GET", f"{path}?token={token}")[0] == 403
+
+
+def test_a_link_is_for_all_versions_of_one_record(service: Any, api: Api, guest: Api) -> None:
+    record = service.create({"a": b"1"}, published=True, access=RESTRICTED)
+    other = service.create({"a": b"2"}, published=True, access=RESTRICTED)
+    token = service.share(record)
+    assert guest.refused("GET", f"records/{other}?token={token}")[0] == 403
+    draft = api.ok("POST", f"records/{record}/versions")
+    api.ok("POST", draft["links"]["self"] + "/actions/files-import")
+    api.ok("POST", draft["links"]["publish"])
+    assert guest.call("GET", f"records/{draft['id']}/files/a/content?token={token}").body == b"1"
+    # The id that they share leads to the newest version, and drops the token.
+    moved = guest.call("GET", f"records/{draft['parent']['id']}?token={token}")
+    assert (moved.status, moved.headers["Location"]) == (302, "/api/records/" + draft["id"])
+
+
+def test_what_cannot_be_shared(service: Any) -> None:
+    with pytest.raises(UsageError, match="permission is one of view, preview, edit"):
+        service.share(service.create(), "own")
+    with pytest.raises(UsageError, match="no such record"):
+        service.share("none")
+
+
+def test_links_outlive_a_restart(tmp_path: Any) -> None:
+    with LocalServer(tmp_path / "data") as server:
+        record = server.nrp.create({"a": b"1"}, published=True, access=RESTRICTED)
+        token = server.nrp.share(record)
+    with LocalServer(tmp_path / "data") as server:
+        path = f"records/{record}/files/a/content?token={token}"
+        assert Api(server.nrp, "").call("GET", path).body == b"1"
+
+
+# -- remote files ------------------------------------------------------------------------------------------
+
+
+def _remote(service: Any, url: str, *files: Dict[str, Any]) -> Tuple[Draft, List[Any]]:
+    draft = Draft(service, token=service.superuser_token)
+    for values in files:
+        draft.started(transfer={"type": "R", "url": url}, **values)
+    entries = [draft.entry(values["key"]) for values in files]
+    return draft, entries
+
+
+def test_remote_files_of_one_url_are_one(service: Any) -> None:
+    url, md5 = "https://files.example/a", "md5:" + "1" * 32
+    draft, entries = _remote(service, url, {"key": "a"}, {"key": "b", "size": 5, "checksum": md5})
+    assert [(entry["size"], entry["checksum"]) for entry in entries] == [(0, None), (0, None)]
+    assert entries[0]["file_id"] == entries[1]["file_id"]
+    _, [again] = _remote(service, url, {"key": "c", "size": 9})
+    assert (again["size"], again["file_id"]) == (0, entries[0]["file_id"]), "in every record"
+    _, told = _remote(service, url + "?b", {"key": "a", "size": 5, "checksum": md5}, {"key": "b"})
+    assert [(entry["size"], entry["checksum"]) for entry in told] == [(5, md5), (5, md5)]
+    assert draft.call("DELETE", "/a").status == 204
+    assert draft.entry("b")["file_id"] == entries[0]["file_id"]
+
+
+def test_who_is_sent_on_to_a_remote_file(service: Any, api: Api) -> None:
+    url = "https://files.example/b"
+    record = service.create({})
+    root = Draft(service, record, service.superuser_token)
+    root.started("a", transfer={"type": "R", "url": url})
+    owner = Draft(service, record)
+    for method in ("GET", "HEAD"):
+        assert owner.call(method, "/a/content").status == 403
+        reply = root.call(method, "/a/content")
+        assert (reply.status, reply.headers["Location"]) == (302, url)
+    service.configure(remote_for_all=True)
+    assert owner.call("GET", "/a/content").headers["Location"] == url
+
+
+# -- keys, containers --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["a\nb", "a\rb", "a\x01b", "a\x7f"])
+def test_any_key_can_be_let_through(service: Any, api: Api, key: str) -> None:
+    draft = Draft(service)
+    service.plant(draft.id, key, b"1")
+    assert draft.get(key).status in (404, 500)
+    service.configure(any_key=True)
+    reply = draft.get(key)
+    assert (reply.status, reply.body) == (200, b"1")
+    assert "_" in reply.headers["Content-Disposition"]
+
+
+@pytest.mark.parametrize("storage", ["local", "s3"])
+def test_members_of_a_zip_in_parts(storage: str) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("in/a.txt", b"hello")
+    data = made.getvalue()
+    with LocalServer(nrp={"storage": storage}) as server:
+        draft = Draft(server.nrp)
+        server.nrp.write(draft.id, "whole.zip", data)
+        listed = draft.call("GET", "/whole.zip/container").json()
+        assert [(one["key"], one["size"]) for one in listed["entries"]] == [("in/a.txt", 5)]
+        assert draft.call("GET", "/whole.zip/container/in/a.txt").body == b"hello"
+        assert draft.call("HEAD", "/whole.zip/container/in/a.txt").headers["Content-Length"] == "5"
+
+
+def test_an_update_replaces_what_the_server_wrote(service: Any) -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a", b"1")
+    draft = Draft(service)
+    draft.started("a.zip", metadata={"mine": 1})
+    draft.put("a.zip", made.getvalue())
+    assert draft.commit("a.zip").json()["metadata"] == {"mine": 1}, "a task of the server is later"
+    toc: Optional[int] = made.getvalue().index(b"PK\x01\x02")
+    assert draft.entry("a.zip")["metadata"] == {"mine": 1, "zip_toc_position": toc}
+    draft.json("PUT", "/a.zip", {"metadata": {"mine": 2}})
+    assert draft.entry("a.zip")["metadata"] == {"mine": 2}
+    draft.commit("a.zip")
+    assert draft.entry("a.zip")["metadata"] == {"mine": 2}, "a second commit writes nothing"
+
+
+# -- exports -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/ld+json", "application/x-dc+xml", "application/linkset+json", "text/x-bibliography"]
+)
+def test_exports_of_any_record(api: Api, kind: str) -> None:
+    person: Dict[str, Any] = {"person_or_org": {"type": "organizational", "name": "Work & Co"}}
+    for metadata in (COMPLETE, {}, {**COMPLETE, "creators": [person], "publication_date": "2024/2025"}):
+        draft = api.draft(metadata)
+        reply = api.call("GET", draft["links"]["self"], None, {"Accept": kind})
+        label = "text/plain" if kind == "text/x-bibliography" else kind
+        assert (reply.status, reply.headers["Content-Type"]) == (200, label)
+        assert reply.body
+    assert b"Work &amp; Co" in reply.body or "xml" not in kind
