@@ -263,7 +263,7 @@ def remaining(found: Found, listed: str) -> Tuple[Found, List[Tuple[str, str]]]:
 
     :param found: name of the exchange, path in the answer, what differs.
     :param listed: file of the committed ones; each line has name, path and reason, with ``|`` between
-        them, and ``*`` stands for anything in the first two.
+        them, and ``*`` matches anything in the first two.
     :return: differences that are not committed, and committed ones that do not occur.
     """
     allowed = []

@@ -168,7 +168,7 @@ def test_a_window_ends(api: Api, guest: Api, monkeypatch: pytest.MonkeyPatch) ->
     assert guest.call("GET", "records").status == 200
     reply = guest.call("GET", "records")
     assert (reply.status, reply.json()["message"]) == (429, "1 per 30 second")
-    # What is told may be up to a second short.
+    # The header may be up to a second short.
     later = time.time() + int(reply.headers["Retry-After"]) + 1
     monkeypatch.setattr(api.service.backend, "now", lambda: later)
     assert guest.call("GET", "records").status == 200

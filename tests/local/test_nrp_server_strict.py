@@ -50,7 +50,7 @@ def test_the_window_moves(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     assert at(0) == (200, 10, 1)
     assert at(4) == (200, 6, 0)
     assert at(9) == (429, 1, 0)
-    # Less than a second is left, which is told as none.
+    # Less than a second is left: the header says 0.
     assert at(9.9) == (429, 0, 0)
     # The one of second 0 has left, and those that were refused never counted.
     assert at(10.1) == (200, 4, 0)
@@ -137,8 +137,8 @@ def test_remote_files_of_one_url_are_one(service: Any) -> None:
     assert entries[0]["file_id"] == entries[1]["file_id"]
     _, [again] = _remote(service, url, {"key": "c", "size": 9})
     assert (again["size"], again["file_id"]) == (0, entries[0]["file_id"]), "in every record"
-    _, told = _remote(service, url + "?b", {"key": "a", "size": 5, "checksum": md5}, {"key": "b"})
-    assert [(entry["size"], entry["checksum"]) for entry in told] == [(5, md5), (5, md5)]
+    _, known = _remote(service, url + "?b", {"key": "a", "size": 5, "checksum": md5}, {"key": "b"})
+    assert [(entry["size"], entry["checksum"]) for entry in known] == [(5, md5), (5, md5)]
     assert draft.call("DELETE", "/a").status == 204
     assert draft.entry("b")["file_id"] == entries[0]["file_id"]
 

@@ -1,4 +1,4 @@
-"""Who else may see a record: secret links, grants, requests for access, and the reservation of a DOI.
+"""Access for others: secret links, grants and requests for access; and the reservation of a DOI.
 
 Source: NRP protocol, section 9 (share links).
 """

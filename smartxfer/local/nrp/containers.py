@@ -20,7 +20,7 @@ from smartxfer.local.objects import PIECE
 __all__ = ["answer", "is_container", "noted"]
 
 _NOT_ZIP = "File is not a zip file"
-#: Status of a file that is no archive, as the real server has it.
+#: Status for a file that is not an archive by its content, as the real server has it.
 _NO_ARCHIVE = 999
 
 

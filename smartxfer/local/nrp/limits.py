@@ -22,7 +22,7 @@ class Limits:
     """Moving windows, one for each user and one for all guests.
 
     A request counts for the length of the window, one that was refused does not count. So one request
-    becomes possible whenever the oldest one leaves, and a refused caller is often told to wait for 0 s.
+    becomes possible whenever the oldest one leaves, and ``Retry-After`` of a refusal is often 0.
     """
 
     def __init__(self) -> None:
@@ -86,12 +86,12 @@ def _limit(site: Site, user: str) -> int:
 
 
 def _reset(site: Site, times: Times, now: float) -> int:
-    """The full second after the oldest request leaves the window, since 1970."""
+    """Return the full second after the oldest request leaves the window, since 1970."""
     return math.floor((times[0] if times else now) + site.rate_window + 1)
 
 
 def _left(site: Site, times: Times, now: float) -> int:
-    """Whole seconds to that; within the last one it is 0."""
+    """Return the whole seconds to that; within the last one it is 0."""
     return max(0, int(_reset(site, times, now) - now))
 
 

@@ -64,8 +64,8 @@ def the_draft(call: Call, id: str, missing: str = _NOT_FOUND) -> Shown:
 def the_record(call: Call, id: str, missing: str = _NOT_FOUND) -> Shown:
     """The published record of an id, whoever asks.
 
-    :param missing: what is said where there is none.
-    :raises Refusal: 404, there is none.
+    :param missing: what is said of an id that was never published.
+    :raises Refusal: 404, it was never published.
     """
     item = the_item(call, id, missing)
     if item.record is None:

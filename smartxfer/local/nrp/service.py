@@ -186,7 +186,7 @@ class NRP(Service):
         :param permission: ``"view"``, ``"preview"`` (drafts, too) or ``"edit"``.
         :param until: its last day, such as ``"2026-12-31"``; None: it does not end.
         :return: its token, which goes into URLs as ``?token=``.
-        :raises UsageError: there is no such record or permission.
+        :raises UsageError: no record has the id, or the permission is not known.
         """
         if permission not in sharing.PERMISSIONS:
             raise UsageError(f"permission is one of {', '.join(sharing.PERMISSIONS)}, not {permission!r}")

@@ -51,17 +51,17 @@ class Shown:
 
     @property
     def mine(self) -> bool:
-        """Whether it is the caller's, or the caller is a superuser."""
+        """Return True if it is the caller's, or the caller is a superuser."""
         return self.who.superuser or (bool(self.who.id) and self.who.id == self.parent.owner)
 
     @property
     def editable(self) -> bool:
-        """Whether the caller may change it: the owner, or the holder of a link for that."""
+        """Return True if the caller may change it, as its owner or by a link for that."""
         return self.mine or self.link == "edit"
 
     @property
     def readable(self) -> bool:
-        """Whether the caller may read it."""
+        """Return True if the caller may read it."""
         if self.draft:
             return self.editable or self.link == "preview"
         return self.mine or bool(self.link) or self.half.values["access"]["record"] == "public"
