@@ -130,6 +130,11 @@ def test_a_fetched_file(draft: Draft, origin: Origin) -> None:
     assert draft.commit("f.bin").status == 200
 
 
+def test_the_server_notes_what_an_archive_is(draft: Draft, origin: Origin) -> None:
+    fetch(draft, "a.zip", origin.url + "/blob.bin", metadata={"mine": 1})
+    assert settled(draft, "a.zip")["metadata"] == {"mine": 1, "error": "File is not a zip file"}
+
+
 def test_a_fetch_that_fails(draft: Draft, origin: Origin, configured: Any) -> None:
     fetch(draft, "page", origin.url + "/nope")
     entry = settled(draft, "page")

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from smartxfer.local.nrp import entries, stored
 from smartxfer.local.nrp.backend import Backend
+from smartxfer.local.nrp.containers import noted
 from smartxfer.local.nrp.content import adopt, limit
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.jobs import Jobs
@@ -78,8 +79,9 @@ def _fetch(backend: Backend, jobs: Jobs, entry: Entry) -> None:
             return
         now.type, now.status = "L", "completed"
         now.size, now.checksum = received.size, f"md5:{received.md5}"
-        now.metadata = now.metadata or {}
         adopt(backend, now, received)
+        now.metadata = {**(now.metadata or {}), **noted(backend, now)}
+        entries.save(database, now)
 
 
 def _received(backend: Backend, jobs: Jobs, entry: Entry) -> Received:
