@@ -107,11 +107,7 @@ def guest(real: RealRepository) -> Iterator[RepositoryClient]:
 
 
 #: Blocks that compare the metadata of every file: to those of an archive the repository adds its own.
-_WITHOUT_ARCHIVES = (
-    "test_on_a_record",
-    "test_download_complete_record_with_files",
-    "test_copy_files_between_records",
-)
+_WITHOUT_ARCHIVES = ("test_on_a_record", "test_download_complete_record_with_files")
 
 
 @pytest.fixture

@@ -50,7 +50,7 @@ def test_what_was_never_there_is_not_dropped(client: RepositoryClient) -> None:
     [
         {"metadata": {**METADATA, "title": "ab"}},
         {"metadata": {**METADATA, "foo": 1}},
-        {"metadata": METADATA, "access": {"record": "nobody", "files": "public"}},
+        {"metadata": METADATA, "custom_fields": {"x": 1}},
     ],
 )
 def test_what_is_dropped_is_told(client: RepositoryClient, document: Any) -> None:
