@@ -14,6 +14,7 @@ __all__ = ["GRAMMAR", "Effect", "parse"]
 GRAMMAR = """\
   status CODE [retry-after=SECONDS|DATE|date+SECONDS]
          [body=empty|html|json:MESSAGE|file:PATH]
+  replace CODE [retry-after=...] [body=...] | interim CODE [N]
   redirect URL [CODE]
   reset-before | reset-after N | reset-after-sent N | lose-answer | no-answer
   truncate N | no-length [chunked|close] [truncate N] | extra-byte
@@ -30,8 +31,8 @@ class Effect:
 
     :param text: the effect as written.
     :param kind: its first word.
-    :param amount: bytes, where the kind has a number of them; -1 for no such limit.
-    :param status: HTTP status, of ``status`` and ``redirect``.
+    :param amount: bytes, where the kind has a number of them; -1 for no such limit.  Answers, of ``interim``.
+    :param status: HTTP status, of ``status``, ``replace``, ``interim`` and ``redirect``.
     :param seconds: pause between two pieces, of ``drip``.
     :param retry_after: value of ``Retry-After`` as written.
     :param detail: body of ``status``, URL of ``redirect``, mode of ``no-length`` and
@@ -115,6 +116,14 @@ def _status(text: str, kind: str, words: List[str]) -> Effect:
     return Effect(text, kind, status=_code(words[0]), retry_after=retry_after, detail=body)
 
 
+def _interim(text: str, kind: str, words: List[str]) -> Effect:
+    _count(words, 1, 2)
+    code = _code(words[0])
+    if not 100 <= code < 200:
+        raise _Misread(f"{code} is not from 100 to 199")
+    return Effect(text, kind, size(words[1]) if len(words) > 1 else 1, status=code)
+
+
 def _redirect(text: str, kind: str, words: List[str]) -> Effect:
     _count(words, 1, 2)
     code = _code(words[1]) if len(words) > 1 else 302
@@ -147,6 +156,8 @@ def _wrong_range(text: str, kind: str, words: List[str]) -> Effect:
 
 _FORMS: Dict[str, Callable[[str, str, List[str]], Effect]] = {
     "status": _status,
+    "replace": _status,
+    "interim": _interim,
     "redirect": _redirect,
     "no-length": _no_length,
     "drip": _drip,

@@ -173,7 +173,7 @@ class Plan:
         for shot in self._shots:
             kind, amount = shot.effect.kind, shot.effect.amount
             reachable = kind in ("truncate", "reset-after-sent", "flip") and amount < promised
-            if not reachable and kind not in ("no-length", "drip", "rate"):
+            if not reachable and kind not in ("no-length", "drip", "rate", "interim"):
                 shot.release()
 
     def settle(self) -> None:

@@ -15,6 +15,10 @@ compared, else the path alone.
 ``status CODE [retry-after=V] [body=empty|html|json:MESSAGE|file:PATH]``
     answer with this status; the request is not acted on. V is seconds, a date in quotes,
     ``date+SECONDS``, ``date-SECONDS``, or anything else as it is. The bytes of a file go as JSON.
+``replace CODE [retry-after=V] [body=empty|html|json:MESSAGE|file:PATH]``
+    the request is acted on, then this answer comes in place of the service's, as from a gateway
+``interim CODE [N]``
+    N answers (1 by default) with this status, of 100 to 199, come before the final one
 ``redirect URL [CODE]``
     answer 302 (or CODE); ``{target}`` in URL is the path and query of the request
 ``reset-before``

@@ -62,7 +62,7 @@ def _status_answer(shot: Shot, listener: Listener) -> Answer:
     return answer
 
 
-def bend(exchange: Exchange, answer: Answer, plan: Plan) -> Answer:
+def bend(exchange: Exchange, answer: Answer, plan: Plan, listener: Listener) -> Answer:
     """Apply the faults that the head of an answer shows.
 
     :raises Reset: the answer is lost.
@@ -75,6 +75,11 @@ def bend(exchange: Exchange, answer: Answer, plan: Plan) -> Answer:
         if shot.effect.kind == "lose-answer":
             raise Reset
         raise Held(shot.cleared)
+    shot = plan.find("replace")
+    if shot is not None:
+        exchange.body.drain()
+        shot.fire()
+        return _status_answer(shot, listener)
     wrong = plan.find("wrong-range")
     if wrong is not None:
         answer = _wrong_range(answer, wrong)

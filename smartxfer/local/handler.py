@@ -173,7 +173,7 @@ class Handler(WSGIRequestHandler):
             log.exception("%s %s crashed", exchange.method, exchange.path)
             listener.crashes.append(error)
             answer = listener.broken()
-        return answer if plan is None else bend(exchange, answer, plan)
+        return answer if plan is None else bend(exchange, answer, plan, listener)
 
     def _send(
         self,
@@ -199,6 +199,10 @@ class Handler(WSGIRequestHandler):
         if not keep:
             lines.append("Connection: close")
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8")
+        interim = plan.find("interim") if plan is not None else None
+        if interim is not None:
+            head = f"HTTP/1.1 {interim.effect.status} Interim\r\n\r\n".encode() * interim.effect.amount + head
+            interim.fire()
         if plan is not None and exchange.method != "HEAD":
             return self._sender.send_bent(head, answer, plan, listener.stopping) and keep
         whole = self._sender.send(head, answer, bodiless=exchange.method == "HEAD")

@@ -22,6 +22,8 @@ __all__ = ["Calls"]
 
 #: Most ids or hashes in one question.
 _MOST = 200
+#: New records, and questions that are asked by POST.
+_MADE = Success({200, 201})
 #: A client accepts each of these for a deleted record, with a body or without.
 _DELETED = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
 
@@ -71,7 +73,7 @@ class Calls:
         :raises Conflict: the service knows the content.
         :raises OutcomeUnknown: the answer was lost.
         """
-        call = self.describe("POST", "file", {"name": name, "sourceHash": source_hash})
+        call = self.describe("POST", "file", {"name": name, "sourceHash": source_hash}, success=_MADE)
         body = self.make(call).json(dict)
         return File.from_wire(_part(body, "file")), str(body.get("uploadUrl") or "")
 
@@ -87,7 +89,8 @@ class Calls:
         return found
 
     def _found(self, body: Dict[str, Any]) -> List[File]:
-        answer = self.make(self.describe("POST", "file/find", body, idempotent=True)).json(dict)
+        call = self.describe("POST", "file/find", body, idempotent=True, success=_MADE)
+        answer = self.make(call).json(dict)
         files = answer.get("files")
         if not isinstance(files, list):
             raise DecodeError("the answer to file/find has no list of files")

@@ -12,7 +12,7 @@ from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.errors import error_of
 from smartxfer.perseus.service import FileService
 from smartxfer.transfer.client import TransferClient
-from smartxfer.transport import Answer, Call
+from smartxfer.transport import Answer, Body, Call, Success
 from smartxfer.transport.bearer import bearer
 
 __all__ = ["DEFAULT_HOST", "PerseusClient"]
@@ -20,6 +20,10 @@ __all__ = ["DEFAULT_HOST", "PerseusClient"]
 DEFAULT_HOST = "https://oath.perseus.lettria.net"
 _HOST = "PERSEUS_API_HOST"
 _KEYS = ("PERSEUS_API_KEY", "LETTRIA_API_KEY")
+#: What raw calls accept: JSON everywhere, or no body where nothing is to be said.
+_READ = Success({200})
+_WRITTEN = Success({200, 201, 202, 204}, Body.JSON_OR_EMPTY)
+_DELETED = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
 
 
 def _dotenv() -> Dict[str, str]:
@@ -78,9 +82,10 @@ class PerseusClient(TransferClient):
     def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
         if method in ("GET", "DELETE"):
             pairs = [(name, str(value)) for name, value in params.items()]
-            return self._calls.describe(method, path, params=pairs)
+            success = _READ if method == "GET" else _DELETED
+            return self._calls.describe(method, path, params=pairs, success=success)
         finding = True if path.endswith("/find") else None  # a question, though it is a POST
-        return self._calls.describe(method, path, dict(params), idempotent=finding)
+        return self._calls.describe(method, path, dict(params), idempotent=finding, success=_WRITTEN)
 
     @property
     def _calls(self) -> Calls:

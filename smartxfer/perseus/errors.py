@@ -41,6 +41,7 @@ _TELLING = ("message", "error", "detail", "msg")
 _LIMIT = 64 * 1024
 #: Words of S3 by which an address is dead, whatever the status.
 _EXPIRED = ("ExpiredToken", "RequestTimeTooSkewed")
+_TOO_LARGE = "send smaller files: a file goes up in one request, and the plan or a proxy limits its size"
 #: Words of an AccessDenied that is because of the time: Amazon's, and rclone's.
 _LATE = ("expired", "request time")
 
@@ -52,6 +53,8 @@ def error_of(answer: Answer, method: str, url: str, *, policy: RetryPolicy, cloc
     data: Dict[str, Any] = {"message": clean(_words(answer))}
     if answer.status == 401:
         data["hint"] = "check the API key: PERSEUS_API_KEY, or api_key="
+    if answer.status == 413:
+        data["hint"] = _TOO_LARGE
     if answer.status == 402:
         data.update(kind=Forbidden, hint="the plan does not allow it")
     if answer.status == 409:
@@ -99,6 +102,8 @@ def _storage_error(
         request_id=clean(_element(text, "RequestId") or ""),
     )
     assert isinstance(error, StorageError)
+    if answer.status == 413 or code == "EntityTooLarge":
+        error.hint = _TOO_LARGE
     told = message.lower()
     error.expired = code in _EXPIRED or (code == "AccessDenied" and any(word in told for word in _LATE))
     if code in ("RequestTimeout", "BadDigest", "IncompleteBody"):

@@ -7,7 +7,7 @@ from typing import Union
 
 from smartxfer.errors import RedirectRefused
 from smartxfer.transfer.upload import Body
-from smartxfer.transport import Call, Origin, Wire, without_query
+from smartxfer.transport import Answer, Call, Origin, Wire, without_query
 from smartxfer.transport.stored import STORED
 
 __all__ = ["put"]
@@ -16,13 +16,15 @@ __all__ = ["put"]
 _TYPE = {"Content-Type": "application/octet-stream"}
 
 
-def put(wire: Wire, url: str, body: Union[Body, bytes]) -> None:
-    """One try to send the content; no credentials but those in the address.
+def put(wire: Wire, url: str, body: Union[Body, bytes]) -> Answer:
+    """Send the content once; no credentials but those in the address.
 
     A 307 to a regional host is followed: section A.6.
 
+    :return: the storage's answer: 200 without a body.
     :raises StorageError: the storage did not take it.
+    :raises UnexpectedAnswer: another answer than that of a storage which took it.
     """
     if wire.origin.scheme == "https" and Origin.of(url).scheme != "https":
         raise RedirectRefused(f"the content is to go to {without_query(url)}: from https to http")
-    wire.once(Call("PUT", url, headers=_TYPE, body=body, follow_307=True, success=STORED))
+    return wire.once(Call("PUT", url, headers=_TYPE, body=body, follow_307=True, success=STORED))

@@ -11,6 +11,7 @@ import attrs
 from smartxfer.errors import (
     CommunicationError,
     Conflict,
+    NetworkError,
     NotFound,
     OutcomeUnknown,
     SmartxferError,
@@ -20,7 +21,7 @@ from smartxfer.errors import (
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.storage import put
-from smartxfer.transfer.digest import digest_of_source
+from smartxfer.transfer.digest import digest_of_source, digests_of_source
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
@@ -28,6 +29,8 @@ from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transport import Answer
+from smartxfer.transport.stored import md5_of_stored
 
 __all__ = ["Sending", "best", "hashed", "send_files"]
 
@@ -106,6 +109,11 @@ class Sending:
         self._repair = repair
         self._grace = grace
         self._url = ""
+        self._md5 = ""
+        #: By what the storage's answer has confirmed the content.
+        self._verified = "size"
+        #: Seconds that the try took whose answer was lost: its content may have arrived.
+        self._lost: Optional[float] = None
         self._renewals = 0
         #: Whether the address is dead, and its record is to be made anew before the next try.
         self._stale = False
@@ -131,6 +139,9 @@ class Sending:
         """Delete the record that was made for content that did not arrive; nobody else could send it."""
         if self._done or not self._url or self.file is None:
             return
+        if self._lost is not None and self._arrived(0.0):
+            self._forget()  # a later run finds the content
+            return
         try:
             self._calls.untried(self._operation).delete(self.file.id)
         except NotFound:
@@ -153,7 +164,9 @@ class Sending:
 
     def _plan(self, size: int) -> List[Part]:
         assert self._source is not None
-        self.digest = digest_of_source(self._source, "sha256", self._operation.check)
+        self.digest, self._md5 = digests_of_source(
+            self._source, ["sha256", "md5"], self._operation.check
+        )
         self._source.check_unchanged()
         with self._operation.lock:
             leader = self._claims.setdefault(self.digest, self)
@@ -222,29 +235,82 @@ class Sending:
     # -- the content ------------------------------------------------------------------------------------
 
     def _send(self, part: Part, body: Body) -> None:
+        if self._lost is not None and self._arrived(min(self._grace, self._lost)):
+            return
         if self._stale:
             self._renew()
         if self.reused:
             return  # somebody else has sent it meanwhile
+        began = self._operation.clock.monotonic()
         try:
-            put(self._single.wire, self._url, body)
-        except StorageError as error:
-            if error.expired and self._renewals < _RENEWALS:
-                self._renewals += 1
+            answer = put(self._single.wire, self._url, body)
+        except (NetworkError, StorageError) as error:
+            if isinstance(error, StorageError) and error.expired and self._can_renew():
                 self._stale = error.retryable = error.retry_at_once = True
+            elif _is_lost(error):
+                self._lost = self._operation.clock.monotonic() - began
             raise
+        self._compare(answer)
+
+    def _compare(self, answer: Answer) -> None:
+        """Compare the storage's MD5 with ours; another one is told, and the service's check decides."""
+        self._verified = "size"
+        theirs = md5_of_stored(answer)
+        if theirs == self._md5:
+            self._verified = "md5"
+        elif theirs:
+            log.warning(
+                "%s: the storage's ETag %s is not the content's MD5 %s; wait=True says whether the service "
+                "takes the file in",
+                self.item.name,
+                theirs,
+                self._md5,
+            )
+
+    def _arrived(self, patience: float) -> bool:
+        """Return True when the service has the content though the storage's answer was lost.
+
+        A record that the service gave up is made anew before the next try.
+
+        :param patience: seconds in which its status may still change; sending again would take as long.
+        """
+        assert self.file is not None
+        ends = self._operation.clock.monotonic() + patience
+        wait = _GRACE_STEP
+        while True:
+            try:
+                known = next(iter(self._single.find(ids=[self.file.id])), self.file)
+            except CommunicationError:
+                return False
+            if known.status == FileStatus.UPLOADED:
+                log.info("%s had arrived, though the answer was lost", self.item.name)
+                self.file = known
+                return True
+            if known.status == FileStatus.FAILED and self._can_renew():
+                self._stale = True
+                return False
+            left = ends - self._operation.clock.monotonic()
+            if left <= 0:
+                return False
+            self._single.pause(min(wait, left))
+            wait *= 2
+
+    def _can_renew(self) -> bool:
+        """Count a record that is to be made anew; False when that was done often enough."""
+        self._renewals += 1
+        return self._renewals <= _RENEWALS
 
     def _renew(self) -> None:
         """Have another record made: the address of this one is dead."""
         assert self.file is not None
         log.info("%s: the address has expired; the record is made anew", self.item.name)
         self._obtain(self._watched, self.file)
-        self._stale = False
+        self._stale, self._lost = False, None
 
     def _finish(self) -> Tuple[str, Optional[str]]:
         self._done = True
         self._forget()
-        return ("sha256" if self.reused else "size"), f"sha256:{self.digest}"
+        return ("sha256" if self.reused else self._verified), f"sha256:{self.digest}"
 
     # -- what a later run needs to know -----------------------------------------------------------------
 
@@ -258,6 +324,13 @@ class Sending:
     def _forget(self) -> None:
         if self._journal is not None:
             self._journal.forget()
+
+
+def _is_lost(error: CommunicationError) -> bool:
+    """Return True where the content may have arrived in spite of the error."""
+    if isinstance(error, StorageError):
+        return error.status in (500, 502, 504)
+    return error.acted_on
 
 
 def best(files: Sequence[File]) -> Optional[File]:

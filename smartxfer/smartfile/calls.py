@@ -13,10 +13,23 @@ from smartxfer.smartfile.forms import FORM, FormBody, Segment, encoded_form, pai
 from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import api_path, encoded, normal, split
 from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Call, Wire
+from smartxfer.transport import Answer, Body, Call, Success, Wire
 from smartxfer.transport.wire import Sign
 
-__all__ = ["TASK_TIMEOUT", "Calls"]
+__all__ = ["SUCCESS", "TASK_TIMEOUT", "Calls"]
+
+#: What each method answers when it worked (section 3); the body is JSON, and a 204 has none.
+SUCCESS = {
+    "GET": Success({200}),
+    "POST": Success({200, 201}),
+    "PUT": Success({200}),
+    "PATCH": Success({200}),
+    "DELETE": Success({204}),
+}
+#: A file of any type, as its owner put it there.
+_FILE = Success({200}, Body.ANY)
+#: A signature or a delta: the page does not tell its media type.
+_SYNC = Success({200, 201}, Body.NO_PAGE)
 
 #: Polls of a task: the first after this many seconds, each later one after twice as many, up to the second.
 _POLLS = (0.192, 6.144)
@@ -58,6 +71,7 @@ class Calls:
 
         :param options: further fields of the Call.
         """
+        options.setdefault("success", SUCCESS[method])
         if method == "GET":
             return Call(method, f"{self.api}/{path}", pairs_of(params), sign=self.sign, **options)
         return Call(
@@ -130,7 +144,7 @@ class Calls:
 
     def content(self, path: str) -> Call:
         """The call for a file's bytes."""
-        return self.describe("GET", api_path("path/data", path), decode=False)
+        return self.describe("GET", api_path("path/data", path), decode=False, success=_FILE)
 
     def store(self, path: str, content: Segment) -> Any:
         """One upload of a file's bytes; whatever has that name is overwritten, so that it may be repeated."""
@@ -141,16 +155,24 @@ class Calls:
     def sync(self, step: str, path: str, field: str, content: Segment) -> Call:
         """The call for a step of the sync API that sends a file: ``delta`` or ``patch``."""
         form = FormBody([], [(field, field, content)])
-        return self._form_call(f"path/sync/{step}/{encoded(path)}/", form, idempotent=step == "delta")
+        success = _SYNC if step == "delta" else SUCCESS["POST"]
+        return self._form_call(
+            f"path/sync/{step}/{encoded(path)}/", form, idempotent=step == "delta", success=success
+        )
 
     def signature(self, path: str, block_length: int) -> Call:
         """The call for a file's signature."""
         return self.describe(
-            "GET", f"path/sync/signature/{encoded(path)}/", {"block_size": block_length}, decode=False
+            "GET",
+            f"path/sync/signature/{encoded(path)}/",
+            {"block_size": block_length},
+            decode=False,
+            success=_SYNC,
         )
 
     def _form_call(self, path: str, form: FormBody, **options: Any) -> Call:
         headers = {"Content-Type": form.content_type}
+        options.setdefault("success", SUCCESS["POST"])
         return Call("POST", f"{self.api}/{path}", headers=headers, body=form, sign=self.sign, **options)
 
     def _post_form(self, path: str, form: FormBody, **options: Any) -> Answer:

@@ -46,6 +46,10 @@ def error_of(
         data.update(kind=Throttled, retry_after=wait)
     if answer.status == 401:
         data.setdefault("hint", "check the API key and password, or the tokens")
+    if answer.status == 413:
+        data.setdefault(
+            "hint", "send smaller files: a file goes up in one request, and the site limits its size"
+        )
     message = clean(_words(detail))
     error = http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
     if wait is not None:

@@ -3,21 +3,28 @@
 Source: SmartFile protocol, sections 1 to 4.
 """
 
+import json
 from typing import Any, Mapping, Optional
 
 import requests
 
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.calls import SUCCESS, Calls
 from smartxfer.smartfile.errors import error_of
 from smartxfer.smartfile.forms import body_of
 from smartxfer.smartfile.paths import api_path
 from smartxfer.transfer.client import TransferClient
-from smartxfer.transport import Answer, Call
+from smartxfer.transport import Answer, Body, Call, Success, without_query
 
 __all__ = ["DEFAULT_URL", "RawClient"]
 
 DEFAULT_URL = "https://app.smartfile.com"
+#: Endpoints that answer JSON: sections 2 and 5.
+_JSON = (
+    *("ping/", "whoami/", "session/", "right/", "user/", "group/", "role/", "pref/", "activity/"),
+    *("path/info/", "path/oper/", "path/data/", "path/progress/", "path/exchange/", "path/tree/"),
+    *("search/", "access/", "link/", "watch/", "task/"),
+)
 
 
 class RawClient(TransferClient):
@@ -41,9 +48,11 @@ class RawClient(TransferClient):
 
     def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
         path = self._path(endpoint, id)
+        success = _accepted(method, path, params)
         if method == "GET":
             decode = not path.startswith("path/data/")
-            return self._wire.exchange(self._calls.describe("GET", path, params, decode=decode))
+            call = self._calls.describe("GET", path, params, decode=decode, success=success)
+            return self._settled(call, self._wire.exchange(call))
         with body_of(params) as (content_type, body):
             # A file that is sent again replaces itself; another POST may do its work twice.
             again = True if path.startswith("path/data/") and method == "POST" else None
@@ -54,8 +63,18 @@ class RawClient(TransferClient):
                 body=body,
                 sign=self._sign,
                 idempotent=again,
+                success=success,
             )
-            return self._wire.exchange(call)
+            return self._settled(call, self._wire.exchange(call))
+
+    def _settled(self, call: Call, found: Any) -> Any:
+        """Return what was answered, unless it is an error that came with status 200 (section 4)."""
+        status = found.get("status") if isinstance(found, dict) and "detail" in found else None
+        if type(status) is not int or not 400 <= status < 600:
+            return found
+        body = json.dumps(found).encode("ascii")
+        answer = Answer(call.what, status, {"Content-Type": "application/json"}, body)
+        raise self._error_of(answer, call.method, without_query(call.url))
 
     def _path(self, endpoint: str, id: Any) -> str:
         return api_path(endpoint, getattr(id, "key", id))
@@ -89,3 +108,20 @@ class RawClient(TransferClient):
             clock=self._clock,
             throttle_wait=self._throttle_wait,
         )
+
+
+def _accepted(method: str, path: str, params: Mapping[str, Any]) -> Success:
+    """Return what counts as success of a raw call; sections 3, 5 and 7.
+
+    Files come as they are, and ``format=`` asks for another form than JSON.  DELETE of ``path/oper/remove``
+    answers a task.
+    """
+    statuses = SUCCESS[method].statuses | ({200} if method == "DELETE" else set())
+    if path.startswith("path/data/") and method == "GET":
+        return Success(statuses, Body.ANY)
+    if "format" in params:
+        return Success(statuses, Body.ANY)
+    if path.startswith("path/sync/"):
+        return Success(statuses, Body.NO_PAGE)
+    known = path.startswith(_JSON)
+    return Success(statuses, Body.JSON_OR_EMPTY if known else Body.NO_PAGE)

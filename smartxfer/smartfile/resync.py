@@ -21,6 +21,7 @@ from smartxfer.errors import (
     NotFound,
     ServerError,
     SourceChanged,
+    UnexpectedAnswer,
 )
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.smartfile import downloading
@@ -76,7 +77,7 @@ class _Plain(Exception):
 
 
 #: After these the whole file is moved: the server has no sync API, or what came of it is of no use.
-_USELESS = (_Plain, DeltaError, ChecksumMismatch, NotFound, BadRequest, ServerError)
+_USELESS = (_Plain, DeltaError, ChecksumMismatch, NotFound, BadRequest, ServerError, UnexpectedAnswer)
 
 
 def _tell(path: str, reason: BaseException) -> None:

@@ -12,8 +12,10 @@ from smartxfer.errors import (
     CommunicationError,
     DecodeError,
     NetworkError,
+    ServerError,
     Throttled,
     Truncated,
+    UnexpectedAnswer,
 )
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
@@ -29,6 +31,9 @@ from smartxfer.transfer.upload import Body, Upload, UploadLane
 __all__ = ["send_files"]
 
 log = logging.getLogger("smartxfer.smartfile")
+
+#: Most seconds, and the first of them, in which a file may still arrive whose answer was lost.
+_PATIENCE, _LOOK = 5.0, 0.25
 
 
 def send_files(
@@ -71,7 +76,9 @@ class _Sending:
         self._path = path
         self._checksum = checksum
         self._journal = journal
-        self._lost = False
+        #: Seconds that the try took whose answer was lost.
+        self._lost: Optional[float] = None
+        self._clock = operation.clock
 
     def describe(self) -> Upload:
         """The file as the engine wants it: in one part, empty or not."""
@@ -84,33 +91,59 @@ class _Sending:
         )
 
     def _send(self, part: Part, body: Body) -> None:
-        if self._lost and self._arrived():
-            log.info("%s had arrived, though the answer was lost", self._path)
+        if self._lost is not None and self._arrived(min(_PATIENCE, self._lost)):
             return
+        began = self._clock.monotonic()
         try:
             answer = self._single.store(self._path, body)
-        except NetworkError as error:
-            self._lost = not isinstance(error, Throttled)
+        except (NetworkError, ServerError) as error:
+            if isinstance(error, Throttled) or not error.acted_on:
+                raise
+            self._lost = self._clock.monotonic() - began
             raise
         self._check(answer)
 
-    def _arrived(self) -> bool:
-        """Whether the server holds the file, as far as it can say now; sending it again is always right."""
-        try:
-            info = self._single.stat(self._path)
-            if not info.isfile or info.size != self._item.size:
-                return False
-            held = self._single.checksums([self._path], "MD5")[self._path]
-        except CommunicationError:
+    def _arrived(self, patience: float) -> bool:
+        """Return True when the server holds the file though its answer was lost.
+
+        :param patience: seconds in which it may still come to its end; sending again would take as long.
+        """
+        ends = self._clock.monotonic() + patience
+        wait = _LOOK
+        while True:
+            try:
+                held = self._is_held()
+            except CommunicationError:
+                return False  # sending it again is always right
+            left = ends - self._clock.monotonic()
+            if held or left <= 0:
+                break
+            self._single.pause(min(wait, left))
+            wait *= 2
+        if held:
+            log.info("%s had arrived, though the answer was lost", self._path)
+        return held
+
+    def _is_held(self) -> bool:
+        """Return True when the server holds these bytes; its MD5 tells, not the size alone."""
+        info = self._single.find(self._path)
+        if info is None or not info.isfile or info.size != self._item.size:
             return False
-        return held == self._digest("md5")
+        return self._single.checksums([self._path], "MD5")[self._path] == self._digest("md5")
 
     def _check(self, answer: Any) -> None:
         """Compare what the server says it stored: one info object, or an array of them."""
         found = answer if isinstance(answer, list) else [answer]
         infos = [Info.from_wire(entry) for entry in found if isinstance(entry, Mapping) and "path" in entry]
         if not infos:
-            infos = [self._single.stat(self._path)]
+            if self._is_held():
+                return
+            raise UnexpectedAnswer(
+                f"{self._path}: the server's answer names no file that it stored: {str(answer)[:200]}",
+                hint="look at what it says, and upload the file again",
+                status=200,
+                details=answer,
+            )
         stored = [info for info in infos if normal(info.path) == self._path]
         if not stored:
             raise DecodeError(

@@ -3,12 +3,12 @@
 import hashlib
 import zlib
 from pathlib import Path
-from typing import Any, BinaryIO, Callable, Protocol, Union
+from typing import Any, BinaryIO, Callable, List, Protocol, Sequence, Union
 
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.transfer.protocols import Source
 
-__all__ = ["CRC32", "Check", "digest_of", "digest_of_source", "new_hash", "quick"]
+__all__ = ["CRC32", "Check", "digest_of", "digest_of_source", "digests_of_source", "new_hash", "quick"]
 
 _BLOCK = 1024 * 1024
 
@@ -49,7 +49,17 @@ def digest_of_source(
 
     :param check: called before each block; raises when the call is over.
     """
-    running = new_hash(algorithm)
+    return digests_of_source(source, [algorithm], check)[0]
+
+
+def digests_of_source(
+    source: Source, algorithms: Sequence[str], check: Callable[[], object] = lambda: None
+) -> List[str]:
+    """Return the hex digests of a source's bytes by several algorithms; the bytes are read once.
+
+    :param check: called before each block; raises when the call is over.
+    """
+    running = [new_hash(algorithm) for algorithm in algorithms]
     view = memoryview(bytearray(_BLOCK))
     at = 0
     while at < source.size:
@@ -57,9 +67,10 @@ def digest_of_source(
         count = source.read_at(view[: min(_BLOCK, source.size - at)], at)
         if not count:
             raise SourceChanged(f"{source.name} became shorter while it was read")
-        running.update(view[:count])
+        for one in running:
+            one.update(view[:count])
         at += count
-    return str(running.hexdigest())
+    return [str(one.hexdigest()) for one in running]
 
 
 class Check(Protocol):

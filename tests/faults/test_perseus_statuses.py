@@ -24,6 +24,7 @@ from smartxfer.errors import (
     ServerError,
     StorageError,
     TooLarge,
+    UnexpectedAnswer,
     UploadFailed,
     WaitTimeout,
 )
@@ -332,3 +333,28 @@ def test_f48_many_in_one_question(stage: Stage) -> None:
     assert [file.id for file in done] == [file.id for file in files]
     assert {file.status for file in done} == {"uploaded"}
     assert stage.count(FIND) == 3
+
+
+# -- answers that are no success ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", ["replace 204", "replace 304", "replace 301", "replace 200 body=html"])
+def test_a_storage_that_answers_otherwise(stage: Stage, effect: str) -> None:
+    """Broken by content that counts as stored because the status is below 400."""
+    fault = stage.fault(PUT, effect)
+    with pytest.raises(UnexpectedAnswer):
+        stage.client().file.upload_file(("a.bin", SMALL))
+    assert (fault.fired, stage.site.records()) == (1, [])
+
+
+def test_a_gateway_that_answers_504_to_every_put(stage: Stage) -> None:
+    stage.fault(PUT, "replace 504 body=html")
+    file = stage.client().file.upload_file(("a.bin", SMALL))
+    assert (file.result.retries, stage.count(PUT), stage.held()) == (1, 1, {"a.bin": SMALL})
+
+
+@pytest.mark.parametrize("match", [FIND, CREATE, PUT], ids=["find", "create", "put"])
+def test_interim_answers(stage: Stage, match: str) -> None:
+    stage.fault(match, "interim 102 3")
+    stage.client().file.upload_file(("a.bin", SMALL))
+    assert stage.held() == {"a.bin": SMALL}

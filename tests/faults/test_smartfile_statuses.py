@@ -23,6 +23,7 @@ from smartxfer.errors import (
     OutcomeUnknown,
     TaskFailed,
     TooLarge,
+    UnexpectedAnswer,
     WaitTimeout,
 )
 
@@ -285,3 +286,35 @@ def test_f48_a_wait_within_a_transfer_ends_with_it(stage: Stage) -> None:
     with pytest.raises(Cancelled):
         stage.client().upload(("b", b"1"), checksum="md5", cancel=cancel)
     thread.join()
+
+
+# -- answers that are no success ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("effect", ["replace 204", "replace 304", "replace 301", "replace 200 body=html"])
+@pytest.mark.parametrize("match", STEPS, ids=lambda match: match.split("/")[-2])
+def test_an_answer_that_is_no_success(stage: Stage, match: str, effect: str) -> None:
+    """Broken by a call that counts as done because the status is below 400."""
+    stage.fault(match, effect)
+    file = match.startswith("GET /api/2/path/data") and "200" in effect
+    if file or (match.startswith("DELETE") and "204" in effect):
+        STEPS[match](stage.client())
+        return
+    with pytest.raises(UnexpectedAnswer):
+        STEPS[match](stage.client())
+
+
+def test_a_gateway_that_answers_504_to_every_upload(stage: Stage) -> None:
+    stage.fault(UPLOAD, "replace 504 body=html")
+    result = stage.client().upload(("b", b"1"))
+    assert (result.retries, stage.count(UPLOAD), stage.site.read("/b")) == (1, 1, b"1")
+
+
+@pytest.mark.parametrize("match", STEPS, ids=lambda match: match.split("/")[-2])
+def test_interim_answers(stage: Stage, match: str) -> None:
+    stage.fault(match, "interim 103 3")
+    link = stage.client().create_link("/a")
+    steps = {**STEPS, "DELETE /api/2/link/*": lambda api: api.delete("/link", link.uid)}
+    if match == MOVE:
+        stage.site.mkdir("/c")
+    steps[match](stage.client())

@@ -7,6 +7,7 @@ import threading
 import time
 from pathlib import Path
 from typing import Any, List
+from urllib.parse import urlsplit
 
 import local_wire as wire
 import pytest
@@ -104,6 +105,25 @@ def test_a_status_fault_takes_the_body_and_does_nothing(server: LocalServer, sit
     assert site.chunk(transfer, file, 0, DATA).status == 503
     assert server.filesender.transfers()[0]["files"][0]["stored"] == 0
     assert server.filesender.account[-1].received == len(DATA)
+
+
+def test_another_answer_than_the_service_s(server: LocalServer, site: wire.Site) -> None:
+    server.fault("filesender", CHUNK, "replace 504 body=html")
+    transfer = site.create([("a.bin", len(DATA))])
+    file = wire.real_files(transfer)[0]
+    assert site.chunk(transfer, file, 0, DATA).status == 504
+    assert server.filesender.transfers()[0]["files"][0]["stored"] == len(DATA)
+
+
+def test_interim_answers(server: LocalServer) -> None:
+    """Read from the socket: http.client would hide them, or take one for the final answer."""
+    fault = server.fault("filesender", "GET /rest.php/info", "interim 102 3")
+    where = urlsplit(server.filesender.url)
+    with socket.create_connection((where.hostname or "", where.port or 0), 5) as sock:
+        sock.sendall(f"GET {where.path}/rest.php/info HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        data = b"".join(iter(lambda: sock.recv(65536), b""))
+    assert data.startswith(b"HTTP/1.1 102 Interim\r\n\r\n" * 3 + b"HTTP/1.1 200 OK\r\n")
+    assert fault.wait(5)
 
 
 def test_redirect(server: LocalServer, site: wire.Site) -> None:

@@ -1,0 +1,289 @@
+"""Success is what the page documents: bad answers to each call, at a raw server written from sections A.4 and A.5."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+from bad_answers import BAD, Planned
+from rawserver import Peer, RawServer, Request, answering
+
+from smartxfer.errors import (
+    CommunicationError,
+    Forbidden,
+    HTTPError,
+    StorageError,
+    TooLarge,
+    UnexpectedAnswer,
+    UploadFailed,
+)
+from smartxfer.perseus import PerseusClient
+from smartxfer.transport import RetryPolicy
+
+DATA = b"fourteen bytes"
+MD5 = hashlib.md5(DATA).hexdigest()
+HASH = hashlib.sha256(DATA).hexdigest()
+JSON = "Content-Type: application/json"
+
+
+class Service:
+    """The file service and its storage, from the page."""
+
+    def __init__(self) -> None:
+        self.records: Dict[str, Dict[str, Any]] = {}
+        self.stored: Dict[str, bytes] = {}
+        self.calls: List[str] = []
+        self.url = ""
+        self.etag = f'ETag: "{MD5}"'
+        #: Answers to PUTs that are given after the content was stored.
+        self.after_storing: List[Callable[[Request, Peer], None]] = []
+        self.taken_in = True
+        self._made = 0
+
+    def __call__(self, request: Request, peer: Peer) -> None:
+        self.calls.append(f"{request.method} {request.path}")
+        if request.path.startswith("/bucket/"):
+            self._store(request, peer)
+        elif request.method == "DELETE":
+            self.records.pop(request.path.rpartition("/")[2], None)
+            peer.answer(204, b"", length=None)
+        elif request.path == "/api/v0/file/find":
+            wanted = json.loads(request.body)
+            found = [
+                record
+                for record in self.records.values()
+                if record["id"] in wanted.get("ids", [record["id"]])
+                and record["sourceHash"] in wanted.get("sourceHashes", [record["sourceHash"]])
+            ]
+            self._say(peer, {"files": found})
+        elif request.method == "POST":
+            self._made += 1
+            record = {"id": f"f{self._made}", "status": "pending", **json.loads(request.body)}
+            self.records[record["id"]] = record
+            self._say(peer, {"file": record, "uploadUrl": f"{self.url}/bucket/{record['id']}?X-Amz-Signature=5"})
+        else:
+            self._say(peer, {"a": 1})
+
+    def _say(self, peer: Peer, value: Any) -> None:
+        peer.answer(200, json.dumps(value).encode(), JSON)
+
+    def _store(self, request: Request, peer: Peer) -> None:
+        id = request.path.rpartition("/")[2]
+        self.stored[id] = request.body
+        if id in self.records and self.taken_in:
+            self.records[id]["status"] = "uploaded"
+        if self.after_storing:
+            self.after_storing.pop(0)(request, peer)
+        else:
+            peer.answer(200, b"", self.etag)
+
+
+class Stand:
+    def __init__(self, server: RawServer, service: Service, planned: Planned) -> None:
+        self.service, self.plan, self._server = service, planned.plan, server
+        self._clients: List[PerseusClient] = []
+
+    def client(self, **options: Any) -> PerseusClient:
+        settings: Dict[str, Any] = {"api_key": "sk-1", "retry": RetryPolicy(backoff=0), **options}
+        self._clients.append(PerseusClient(self._server.url, **settings))
+        return self._clients[-1]
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture
+def stand() -> Iterator[Stand]:
+    service = Service()
+    planned = Planned(service)
+    with RawServer(answering(planned)) as server:
+        service.url = server.url
+        made = Stand(server, service, planned)
+        yield made
+        made.close()
+
+
+#: Call: (the request that is answered badly, the call, answers that the page documents all the same)
+CALLS: Dict[str, Any] = {
+    "create_file": ("POST /api/v0/file", lambda api: api.file.create_file("a", HASH), set()),
+    "find_files": ("POST /api/v0/file/find", lambda api: api.file.find_files(["f1"]), set()),
+    "find_file": ("POST /api/v0/file/find", lambda api: api.file.find_file("f1"), set()),
+    "exists": ("POST /api/v0/file/find", lambda api: api.file.exists(("a", DATA)), set()),
+    "wait": ("POST /api/v0/file/find", lambda api: api.file.wait_for_file_upload("f1"), set()),
+    "delete_file": ("DELETE ", lambda api: api.file.delete_file("f1"), {"204", "200 and nothing"}),
+    "upload: find": ("POST /api/v0/file/find", lambda api: api.file.upload_file(("a", DATA)), set()),
+    "upload: create": ("POST /api/v0/file", lambda api: api.file.upload_file(("a", DATA)), set()),
+    "upload: put": ("PUT /bucket/", lambda api: api.file.upload_file(("a", DATA)), {"200 and nothing"}),
+    "get": ("GET ", lambda api: api.get("job/1/download-output"), set()),
+    "post": ("POST ", lambda api: api.post("job/submit", fileId="f1"), {"204", "200 and nothing"}),
+    "put": ("PUT ", lambda api: api.put("job/1", a=1), {"204", "200 and nothing"}),
+    "delete": ("DELETE ", lambda api: api.delete("file", "f1"), {"204", "200 and nothing"}),
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_bad_answer_is_an_error(stand: Stand, name: str, bad: str) -> None:
+    match, call, good = CALLS[name]
+    stand.plan(match, bad)
+    if bad in good:
+        call(stand.client())
+        return
+    with pytest.raises(CommunicationError) as caught:
+        call(stand.client())
+    error: Any = caught.value
+    if bad == "102 and 403":
+        assert type(error) is (StorageError if match.startswith("PUT") else Forbidden)
+        assert error.status == 403
+    else:
+        assert type(error) is UnexpectedAnswer
+    assert "X-Amz-Signature" not in str(error)
+
+
+@pytest.mark.parametrize("bad", [bad for bad in BAD if bad != "200 and nothing"])
+def test_nothing_is_noted_as_done(stand: Stand, bad: str) -> None:
+    """The record is deleted, and the next run sends the content."""
+    stand.plan("PUT /bucket/", bad)
+    with pytest.raises(HTTPError):
+        stand.client().file.upload_file(("a", DATA))
+    assert stand.service.records == {}
+    assert stand.service.stored == {}
+    stand.plan("", "")
+    file = stand.client().file.upload_file(("a", DATA))
+    assert (file.reused, file.result.verified) == (False, "md5")
+    assert list(stand.service.stored.values()) == [DATA]
+
+
+# -- what the storage says of the content --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("etag", "verified", "warned"),
+    [
+        (f'ETag: "{MD5}"', "md5", False),
+        (f"etag: {MD5.upper()}", "md5", False),
+        ('ETag: "0cc175b9c0f1b6a831c399e269772661"', "size", True),
+        ('ETag: "0cc175b9c0f1b6a831c399e269772661-1"', "size", False),
+        ("X-Nothing: here", "size", False),
+        (f'x-amz-server-side-encryption: aws:kms\r\nETag: "{MD5[::-1]}"', "size", False),
+    ],
+)
+def test_the_etag(
+    stand: Stand, caplog: pytest.LogCaptureFixture, etag: str, verified: str, warned: bool
+) -> None:
+    stand.service.etag = etag
+    with caplog.at_level(logging.WARNING, "smartxfer.perseus"):
+        file = stand.client().file.upload_file(("a", DATA), wait=True)
+    assert file.result.verified == verified
+    assert file.result.digest == f"sha256:{HASH}"
+    assert ("is not the content's MD5" in caplog.text) is warned
+
+
+def test_the_service_s_own_check_decides(stand: Stand) -> None:
+    """Another ETag is told; the upload fails where the service does not take the content in."""
+    stand.service.etag = f'ETag: "{MD5[::-1]}"'
+    stand.service.taken_in = False
+
+    def reject(request: Request, peer: Peer) -> None:
+        stand.service.records["f1"]["status"] = "failed"
+        peer.answer(200, b"", stand.service.etag)
+
+    stand.service.after_storing = [reject]
+    with pytest.raises(UploadFailed):
+        stand.client().file.upload_file(("a", DATA), wait=True)
+
+
+# -- answers that are lost -----------------------------------------------------------------------------------
+
+
+def _gateway(status: int) -> Callable[[Request, Peer], None]:
+    return lambda request, peer: peer.answer(status, b"<html>gateway</html>", "Content-Type: text/html")
+
+
+@pytest.mark.parametrize("lost", [500, 502, 504, "reset"])
+def test_a_lost_answer_is_followed_by_a_look(stand: Stand, lost: Any) -> None:
+    """Broken by a second PUT of what has arrived."""
+    reply = (lambda request, peer: peer.reset()) if lost == "reset" else _gateway(lost)
+    stand.service.after_storing = [reply] * 6
+    file = stand.client().file.upload_file(("a", DATA))
+    assert (file.status, file.reused, file.result.retries, file.result.verified) == ("uploaded", False, 1, "size")
+    assert stand.service.calls.count("PUT /bucket/f1") == 1
+
+
+def test_what_is_taken_in_later_is_waited_for_as_long_as_it_took(stand: Stand) -> None:
+    """The status changes some time after the PUT: a try that took long is worth a short wait."""
+    service = stand.service
+    service.taken_in = False
+    looks: List[float] = []
+
+    def slow(request: Request, peer: Peer) -> None:
+        time.sleep(0.7)
+        _gateway(504)(request, peer)
+
+    def good(request: Request, peer: Peer, known: Any = service.__class__.__call__) -> None:
+        if request.path.endswith("/find") and b"ids" in request.body:
+            looks.append(time.monotonic())
+            if len(looks) == 2:
+                service.records["f1"]["status"] = "uploaded"
+        known(service, request, peer)
+
+    service.after_storing = [slow] * 6
+    planned = Planned(good)
+    with RawServer(answering(planned)) as server:
+        service.url = server.url
+        with PerseusClient(server.url, api_key="sk-1", retry=RetryPolicy(backoff=0)) as api:
+            file = api.file.upload_file(("a", DATA))
+    assert (file.status, len(looks)) == ("uploaded", 2)
+    assert service.calls.count("PUT /bucket/f1") == 1
+
+
+def test_a_record_that_the_service_gave_up_is_made_anew(stand: Stand) -> None:
+    """Its content arrived damaged: sending to the same address again would be for nothing."""
+
+    def damaged(request: Request, peer: Peer) -> None:
+        stand.service.records["f1"]["status"] = "failed"
+        peer.reset()
+
+    stand.service.after_storing = [damaged]
+    file = stand.client().file.upload_file(("a", DATA), wait=True)
+    assert (file.id, file.status) == ("f2", "uploaded")
+    assert set(stand.service.records) == {"f2"}
+
+
+def test_content_that_arrived_after_the_last_try_is_not_deleted(stand: Stand) -> None:
+    stand.service.after_storing = [_gateway(504)]
+    with pytest.raises(StorageError):
+        stand.client(retry=RetryPolicy(attempts=1)).file.upload_file(("a", DATA))
+    assert set(stand.service.records) == {"f1"}
+    assert stand.client().file.upload_file(("a", DATA)).reused
+
+
+# -- too large -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("match", "status", "body", "kind"),
+    [
+        ("POST /api/v0/file", 413, b'{"message": "over 10 MB"}', TooLarge),
+        ("PUT /bucket/", 413, b"<html>nginx</html>", StorageError),
+        ("PUT /bucket/", 400, b"<Error><Code>EntityTooLarge</Code></Error>", StorageError),
+    ],
+)
+def test_too_large(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, match: str, status: int, body: bytes, kind: type
+) -> None:
+    reply = lambda request, peer: peer.answer(status, body)  # noqa: E731
+    monkeypatch.setitem(BAD, "too large", reply)
+    stand.plan(match, "too large")
+    if match.startswith("POST"):
+        call: Callable[[], Any] = lambda: stand.client().file.create_file("a", HASH)  # noqa: E731
+    else:
+        call = lambda: stand.client().file.upload_file(("a", DATA))  # noqa: E731
+    with pytest.raises(kind) as caught:
+        call()
+    assert "send smaller files" in caught.value.hint

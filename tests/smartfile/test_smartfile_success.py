@@ -1,0 +1,319 @@
+"""Success is what the page documents: bad answers to each call, at a raw server written from sections 3, 5 and 7."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+from urllib.parse import parse_qs
+
+import pytest
+from bad_answers import BAD, Planned
+from rawserver import Peer, RawServer, Request, answering
+
+from smartxfer import delta
+from smartxfer.errors import (
+    CommunicationError,
+    Forbidden,
+    SizeMismatch,
+    SmartxferError,
+    TooLarge,
+    UnexpectedAnswer,
+)
+from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
+from smartxfer.transport import RetryPolicy
+
+DATA = b"fourteen bytes"
+MD5 = hashlib.md5(DATA).hexdigest()
+JSON = "Content-Type: application/json"
+INFO = {"path": "/a", "name": "a", "size": len(DATA), "isfile": True, "isdir": False, "time": "2013-02-23T22:49:30"}
+TASK = {"uuid": "u1", "url": "/api/2/task/u1/"}
+
+
+def content(request: Request) -> bytes:
+    """Return the bytes of the one file in a form."""
+    return request.body.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
+
+
+class Site:
+    """The API, as far as the calls here need it; one file, ``/a``."""
+
+    def __init__(self) -> None:
+        self.calls: List[str] = []
+        self.held: bytes = DATA
+        self.algorithm = "md5"
+        #: Answers to uploads that are given after the file was stored.
+        self.after_storing: List[Callable[[Request, Peer], None]] = []
+        self.signature = b""
+
+    def __call__(self, request: Request, peer: Peer) -> None:
+        self.calls.append(f"{request.method} {request.path}")
+        path = request.path[len("/api/2/") :]
+        if request.method == "DELETE":
+            peer.answer(204, b"", length=None)
+        elif path.startswith("path/info/"):
+            size = len(self.held)
+            entry = {**INFO, "size": size}
+            self._say(peer, {**entry, "children": [entry], "pages": 1} if "children" in request.target else entry)
+        elif path.startswith("path/data/") and request.method == "GET":
+            peer.answer(200, self.held, "Content-Type: text/html")  # a page is a file like others
+        elif path.startswith("path/data/"):
+            self.held = content(request)
+            if self.after_storing:
+                self.after_storing.pop(0)(request, peer)
+            else:
+                self._say(peer, [{**INFO, "size": len(self.held)}])
+        elif path.startswith("task/"):
+            checksums = {"/a": hashlib.new(self.algorithm, self.held).hexdigest()}
+            self._say(peer, {"uuid": "u1", "result": {"status": "SUCCESS", "result": {"checksums": checksums}}})
+        elif path.startswith("path/sync/signature/"):
+            peer.answer(200, self.signature, "Content-Type: application/octet-stream")
+        elif path.startswith("path/oper/"):
+            given = parse_qs(request.body.decode())
+            self.algorithm = given.get("algorithm", ["MD5"])[0].lower()
+            self._say(peer, TASK)
+        elif request.path.startswith("/oauth/"):
+            peer.answer(200, b"oauth_token=t&oauth_token_secret=s", "Content-Type: application/x-www-form-urlencoded")
+        else:
+            self._say(peer, {"uid": "x", "results": [], "pages": 1})
+
+    def _say(self, peer: Peer, value: Any) -> None:
+        peer.answer(200, json.dumps(value).encode(), JSON)
+
+
+class Stand:
+    def __init__(self, server: RawServer, site: Site, planned: Planned, directory: Path) -> None:
+        self.site, self.plan, self.url, self.directory = site, planned.plan, server.url, directory
+        self._clients: List[Any] = []
+
+    def client(self, **options: Any) -> BasicClient:
+        settings: Dict[str, Any] = {"url": self.url, "retry": RetryPolicy(backoff=0), **options}
+        self._clients.append(BasicClient("key", "password", **settings))
+        return self._clients[-1]
+
+    def oauth(self) -> OAuthClient:
+        self._clients.append(OAuthClient("ct", "cs", url=self.url, retry=RetryPolicy(backoff=0)))
+        return self._clients[-1]
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@pytest.fixture
+def stand(tmp_path: Path) -> Iterator[Stand]:
+    site = Site()
+    planned = Planned(site)
+    with RawServer(answering(planned)) as server:
+        made = Stand(server, site, planned, tmp_path)
+        yield made
+        made.close()
+
+
+#: Call: (the request that is answered badly, the call, answers that the page documents all the same)
+CALLS: Dict[str, Any] = {
+    "stat": ("GET /api/2/path/info/", lambda api: api.stat("/a"), set()),
+    "exists": ("GET /api/2/path/info/", lambda api: api.exists("/a"), set()),
+    "listdir": ("GET /api/2/path/info/", lambda api: api.listdir("/"), set()),
+    "mkdir": ("POST /api/2/path/oper/mkdir/", lambda api: api.mkdir("/d"), set()),
+    "rename": ("POST /api/2/path/oper/rename/", lambda api: api.rename("/a", "/b"), set()),
+    "copy": ("POST /api/2/path/oper/copy/", lambda api: api.copy("/a", "/d"), set()),
+    "move": ("POST /api/2/path/oper/move/", lambda api: api.move("/a", "/d/"), set()),
+    "remove": ("POST /api/2/path/oper/remove/", lambda api: api.remove("/a"), set()),
+    "remove: task": ("GET /api/2/task/", lambda api: api.remove("/a"), set()),
+    "wait": ("GET /api/2/task/", lambda api: api.wait("u1"), set()),
+    "checksum": ("POST /api/2/path/oper/checksum/", lambda api: api.checksum("/a"), set()),
+    "links": ("GET /api/2/link/", lambda api: api.links(), set()),
+    "create_link": ("POST /api/2/link/", lambda api: api.create_link("/a"), set()),
+    "delete_link": ("DELETE /api/2/link/", lambda api: api.delete_link("x"), {"204"}),
+    "upload": ("POST /api/2/path/data/", lambda api: api.upload(("a", DATA)), set()),
+    "get": ("GET /api/2/path/info/", lambda api: api.get("/path/info", "/a"), {"200 and nothing"}),
+    "get another": (
+        "GET /api/2/path/export/",
+        lambda api: api.get("/path/export"),
+        {"200 and nothing", "200 and an error"},  # the page does not know the endpoint: XML may be meant
+    ),
+    "get a file": (
+        "GET /api/2/path/data/",
+        lambda api: api.get("/path/data", "/a"),
+        {"200 and nothing", "200 and an error", "200 and a page"},  # any of them may be the file
+    ),
+    "post": ("POST /api/2/user/", lambda api: api.post("/user", name="bob"), {"200 and nothing"}),
+    "post a file": (
+        "POST /api/2/path/data/",
+        lambda api: api.post("/path/data/", file=("a", DATA)),
+        {"200 and nothing"},
+    ),
+    "put": ("PUT /api/2/user/bob/", lambda api: api.put("/user", "bob", name="b"), {"200 and nothing"}),
+    "delete": ("DELETE /api/2/user/bob/", lambda api: api.delete("/user", "bob"), {"204", "200 and nothing"}),
+}
+
+
+def failure(bad: str, call: Callable[[], Any]) -> Any:
+    with pytest.raises(SmartxferError) as caught:
+        call()
+    error: Any = caught.value
+    if bad == "102 and 403":
+        assert type(error) is Forbidden
+        assert error.detail == "not for you"
+    return error
+
+
+@pytest.mark.parametrize("bad", BAD)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_bad_answer_is_an_error(stand: Stand, name: str, bad: str) -> None:
+    match, call, good = CALLS[name]
+    stand.plan(match, bad)
+    if bad in good:
+        found = call(stand.client())
+        assert found is None or isinstance(found, bytes) or hasattr(found, "read")
+        return
+    error = failure(bad, lambda: call(stand.client()))
+    assert isinstance(error, CommunicationError)
+    if bad != "102 and 403":
+        assert type(error) is UnexpectedAnswer
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_download(stand: Stand, bad: str) -> None:
+    stand.plan("GET /api/2/path/data/", bad)
+    error = failure(bad, lambda: stand.client().download("/a", stand.directory / "a"))
+    if bad.startswith("200"):
+        assert isinstance(error, SizeMismatch)
+    elif not bad.startswith("102"):
+        assert type(error) is UnexpectedAnswer
+    assert not (stand.directory / "a").exists()
+    stand.plan("", "")
+    assert stand.client().download("/a", stand.directory / "a").ok
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_token(stand: Stand, bad: str) -> None:
+    pytest.importorskip("requests_oauthlib")
+    stand.plan("POST /oauth/", bad)
+    error = failure(bad, lambda: stand.oauth().get_request_token()) if bad != "102 and 403" else None
+    if error is None:
+        with pytest.raises(Forbidden):
+            stand.oauth().get_request_token()
+    else:
+        assert isinstance(error, CommunicationError)
+
+
+@pytest.mark.skipif(not delta.available(), reason="deltas need librsync")
+@pytest.mark.parametrize("bad", [bad for bad in BAD if not bad.startswith("102")])
+@pytest.mark.parametrize("step", ["GET /api/2/path/sync/signature/", "POST /api/2/path/sync/patch/"])
+def test_a_sync_step(stand: Stand, step: str, bad: str) -> None:
+    """A step that was answered badly is not believed: the whole file is moved, and its checksum compared."""
+    old, local, signature = (stand.directory / name for name in ("old", "a", "signature"))
+    old.write_bytes(bytes(200_000))
+    local.write_bytes(bytes(199_000) + b"x" * 1000)
+    delta.signature(old, signature, block_length=delta.block_length_for(200_000))
+    stand.site.held, stand.site.signature = old.read_bytes(), signature.read_bytes()
+    stand.plan(step, bad)
+    result = SyncClient(stand.client()).upload(local, "/a")
+    assert (result.method, result.verified, stand.site.held) == ("plain", "sha256", local.read_bytes())
+    steps = [call.split()[1].split("/")[5] for call in stand.site.calls if "/path/sync/" in call]
+    assert steps == ([] if "signature" in step else ["signature"])
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_nothing_is_noted_as_done(stand: Stand, bad: str) -> None:
+    """A directory: the file whose upload was answered badly is sent by the next run."""
+    tree = stand.directory / "tree"
+    tree.mkdir()
+    (tree / "a").write_bytes(DATA)
+    stand.plan("POST /api/2/path/data/", bad)
+    failure(bad, lambda: stand.client().upload_tree(tree, "/"))
+    stand.plan("", "")
+    before = stand.site.calls.count("POST /api/2/path/data/")
+    [result] = stand.client().upload_tree(tree, "/")
+    assert (result.ok, result.resumed) == (True, 0)
+    assert stand.site.calls.count("POST /api/2/path/data/") == before + 1
+
+
+# -- an error that comes with status 200 --------------------------------------------------------------------
+
+
+HIDDEN = b'{"detail": "over quota", "status": 413}'
+
+
+def test_an_error_with_status_200(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken by an upload that is taken for done: the file there is an older one of that size."""
+    monkeypatch.setitem(BAD, "hidden", lambda request, peer: peer.answer(200, HIDDEN, JSON))
+    stand.site.held = bytes(len(DATA))
+    stand.plan("POST /api/2/path/data/", "hidden")
+    with pytest.raises(UnexpectedAnswer, match="over quota"):
+        stand.client().upload(("a", DATA), "/a")
+    stand.plan("PUT /api/3/path/data/", "hidden")
+    with pytest.raises(TooLarge, match="over quota") as caught:
+        stand.client(version="3").put("/path/data", "/a", file=DATA)
+    assert "send smaller files" in caught.value.hint
+    assert (caught.value.status_code, caught.value.detail) == (413, "over quota")
+
+
+# -- answers that are lost -----------------------------------------------------------------------------------
+
+
+def _gateway(status: int) -> Callable[[Request, Peer], None]:
+    return lambda request, peer: peer.answer(status, b"<html>gateway</html>", "Content-Type: text/html")
+
+
+@pytest.mark.parametrize("lost", [500, 502, 503, 504, "reset"])
+def test_a_lost_answer_is_followed_by_a_look(stand: Stand, lost: Any) -> None:
+    """Broken by a second upload of what has arrived."""
+    reply = (lambda request, peer: peer.reset()) if lost == "reset" else _gateway(lost)
+    stand.site.held = b"older"
+    stand.site.after_storing = [reply] * 6
+    result = stand.client().upload(("a", DATA), "/a")
+    assert (result.ok, result.retries) == (True, 1)
+    assert stand.site.calls.count("POST /api/2/path/data/") == 1
+
+
+def test_an_older_file_of_that_size_is_not_taken_for_it(stand: Stand) -> None:
+    stand.site.held = bytes(len(DATA))
+
+    def forget(request: Request, peer: Peer) -> None:
+        stand.site.held = bytes(len(DATA))
+        _gateway(504)(request, peer)
+
+    stand.site.after_storing = [forget]
+    assert stand.client().upload(("a", DATA), "/a").ok
+    assert stand.site.held == DATA
+    assert stand.site.calls.count("POST /api/2/path/data/") == 2
+
+
+def test_what_arrives_later_is_waited_for_as_long_as_it_took(stand: Stand) -> None:
+    """The gateway gave up on an upload that took long, and the site comes to its end with it a little later."""
+    site = stand.site
+    site.held = b"older"
+
+    def slow(request: Request, peer: Peer) -> None:
+        site.held = b"older"
+        time.sleep(0.7)
+        _gateway(504)(request, peer)
+
+    looks: List[int] = []
+
+    def good(request: Request, peer: Peer) -> None:
+        if "path/info" in request.path:
+            looks.append(1)
+            if len(looks) == 3:  # the first is before the upload
+                site.held = DATA
+        site(request, peer)
+
+    site.after_storing = [slow] * 6
+    with RawServer(answering(good)) as server, BasicClient(
+        "key", "password", url=server.url, retry=RetryPolicy(backoff=0)
+    ) as api:
+        assert api.upload(("a", DATA), "/a").ok
+    assert site.calls.count("POST /api/2/path/data/") == 1
+
+
+def test_too_large(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BAD, "too large", lambda request, peer: peer.answer(413, b"<html>nginx</html>"))
+    stand.plan("POST /api/2/path/data/", "too large")
+    with pytest.raises(TooLarge) as caught:
+        stand.client().upload(("a", DATA), "/a")
+    assert "send smaller files" in caught.value.hint
