@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
 import tarfile
 import zipfile
+import zlib
+from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import pytest
@@ -16,6 +19,7 @@ from hypothesis import strategies as st
 from smartxfer.errors import IntegrityError, Truncated, UsageError
 from smartxfer.transport.archive import new_check
 
+DATA = Path(__file__).parent.parent / "data"
 FILES: Dict[str, bytes] = {"a.txt": b"ACGT" * 25, "d/b.bin": hashlib.shake_256(b"b").digest(3000), "d/é.txt": b"z", "empty": b""}
 SIZES = [len(data) for data in FILES.values()]
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
@@ -146,6 +150,63 @@ def test_a_tar_with_a_hole_is_refused() -> None:
         check("tar", data[:2000] + data[2100:])
     with pytest.raises(IntegrityError, match="bytes after the end"):
         check("tar", data.rstrip(b"\0") + bytes(-len(data.rstrip(b"\0")) % 512 + 1024) + b"x" * 512)
+
+
+# -- as a FileSender site packs them ------------------------------------------------------------------------
+
+CAPTURED = {"d/a.txt": b"12345", "empty.bin": b"", "0": b"abc"}
+
+
+def site_zip(files: Dict[str, bytes]) -> bytes:
+    """A zip with 64-bit sizes in local headers and data descriptors, and 32-bit ones in its directory."""
+    body, directory = b"", b""
+    for name, data in files.items():
+        crc, raw = zlib.crc32(data), name.encode()
+        directory += struct.pack(
+            "<4sHHHHIIIIHHHHHII", b"PK\x01\x02", 0x603, 45, 0x808, 0, 0, crc, len(data), len(data), len(raw), 0, 0, 0, 0, 0, len(body),
+        ) + raw  # fmt: skip
+        body += struct.pack("<4sHHHIIIIHH", b"PK\x03\x04", 45, 0x808, 0, 0, 0, 0xFFFFFFFF, 0xFFFFFFFF, len(raw), 20)
+        body += raw + struct.pack("<HHQQ", 1, 16, 0, 0) + data
+        body += struct.pack("<4sIQQ", b"PK\x07\x08", crc, len(data), len(data))
+    count = len(files)
+    end = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, count, count, len(directory), len(body), 0)
+    return body + directory + end
+
+
+def site_tar(files: Dict[str, bytes]) -> bytes:
+    """A tar with unpadded octal numbers, and sizes of 60 bytes and more in base 256."""
+    made = b""
+    for name, data in files.items():
+        folder, _, base = name.rpartition("/")
+        size = b"%o" % len(data) if len(data) < 60 else struct.pack(">IQ", 0x80000000, len(data))
+        fields = [(base.encode(), 100), (b"0000777", 8), (b"0", 8), (b"0", 8), (size, 12), (b"15243701401", 12)]
+        fields += [(b" " * 8, 8), (b"0", 1), (b"", 100), (b"ustar", 6), (b"00", 2), (b"", 80), (folder.encode(), 155)]
+        header = b"".join(value.ljust(width, b"\0") for value, width in fields).ljust(512, b"\0")
+        header = header[:148] + b"%06o\0 " % sum(header) + header[156:]
+        made += header + data + bytes(-len(data) % 512)
+    return made + bytes(1024)
+
+
+def test_the_forms_have_the_lengths_that_real_sites_announced() -> None:
+    """424 and 3584 bytes: the calls "dl zip" and "dl tar" of the capture of 3.8."""
+    text = (DATA / "filesender-3.8-wire.txt").read_text("utf-8")
+    for label, made in (("dl zip", site_zip(CAPTURED)), ("dl tar", site_tar(CAPTURED))):
+        found = re.search(rf'=== {label}\n.*\n<<< .*"Content-Length": "(\d+)"', text)
+        assert found is not None
+        assert len(made) == int(found[1])
+
+
+@pytest.mark.parametrize("files", [CAPTURED, FILES, {"a" * 99: bytes(59), "b": bytes(60), "c": bytes(100_000)}])
+def test_an_archive_as_real_sites_pack_it_passes(files: Dict[str, bytes]) -> None:
+    sizes = [len(data) for data in files.values()]
+    for form, data in (("zip", site_zip(files)), ("tar", site_tar(files))):
+        check(form, data, sizes)
+        with pytest.raises((Truncated, IntegrityError)):
+            check(form, data[: len(data) * 6 // 10], sizes)
+    with zipfile.ZipFile(io.BytesIO(site_zip(files))) as pack:
+        assert {name: pack.read(name) for name in pack.namelist()} == files
+    with tarfile.open(fileobj=io.BytesIO(site_tar(files))) as tape:
+        assert {member.name: tape.extractfile(member).read() for member in tape.getmembers()} == files
 
 
 def test_the_size_of_a_large_file_comes_from_the_extended_header() -> None:
