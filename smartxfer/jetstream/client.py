@@ -28,7 +28,7 @@ from smartxfer.transfer.client import TransferClient
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transport import Answer, Call, Origin, Tries
+from smartxfer.transport import Answer, Body, Call, Origin, Success, Tries
 
 __all__ = ["API", "JetStream"]
 
@@ -182,7 +182,8 @@ class API(TransferClient):
         """End the session; a later call opens another."""
         if self._login.opened:
             with contextlib.suppress(SmartxferError):  # it ends by itself, too
-                self._wire.once(Call("DELETE", self._rpc.url, sign=self._login.signer()))
+                left = Success({204}, Body.EMPTY)
+                self._wire.once(Call("DELETE", self._rpc.url, sign=self._login.signer(), success=left))
         self._leave()
 
     def _leave(self) -> None:

@@ -8,6 +8,7 @@ import os
 from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
 
 from smartxfer.errors import UsageError
+from smartxfer.jetstream.models import about
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.system_text import unicode_text
@@ -34,6 +35,16 @@ class Interface:
     def _ask(self, method: str, **params: Any) -> Any:
         """The result of a method; a parameter of None is left out."""
         return self._rpc().call(self._prefix + method, _given(params))
+
+    def _one(self, method: str, **asked: str) -> Any:
+        """The object of an id; an answer with another id is an error.
+
+        :param asked: the id by its name on the wire.
+        :raises DecodeError: the answer is about another object.
+        """
+        found = self._ask(method, **asked)
+        about(f"{self._prefix}{method}", found, **asked)
+        return found
 
     def _begin(self, method: str, result: Optional[Result] = None, **params: Any) -> Request:
         """The request that a method with ``Async`` begins.

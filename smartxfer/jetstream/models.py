@@ -7,7 +7,7 @@ Source: JetStream protocol, section 6.
 """
 
 import datetime as dt
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 import attrs
 
@@ -26,6 +26,7 @@ __all__ = [
     "Status",
     "Token",
     "Transfer",
+    "about",
 ]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
@@ -58,9 +59,12 @@ def _moment(name: str) -> Any:
 
     def moment(self: Any) -> Optional[dt.datetime]:
         microseconds = getattr(self, name)
-        return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
+        try:
+            return None if microseconds is None else _EPOCH + dt.timedelta(microseconds=microseconds)
+        except OverflowError:  # no calendar goes that far
+            return None
 
-    moment.__doc__ = f"``{name}`` as a datetime in UTC."
+    moment.__doc__ = f"``{name}`` as a datetime in UTC; None for a time that no calendar has."
     return property(moment)
 
 
@@ -304,3 +308,16 @@ def several(kind: Any, found: Any) -> List[Any]:
     if not isinstance(found, (list, type(None))):
         raise DecodeError(f"the answer is no list of {kind.__name__}")
     return [kind.from_wire(one) for one in found or []]
+
+
+def about(method: str, found: Any, **asked: str) -> None:
+    """Check that a structure is the one that was asked for.
+
+    :param method: the call that it is the result of.
+    :param asked: ids by their names on the wire; one that the structure lacks is not compared.
+    :raises DecodeError: it has another id.
+    """
+    for name, wanted in asked.items():
+        got = found.get(name) if isinstance(found, Mapping) else None
+        if got is not None and str(got) != str(wanted):  # not shown: a token is a secret
+            raise DecodeError(f"{method}: the answer is about another {name}")

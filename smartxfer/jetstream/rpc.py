@@ -20,7 +20,8 @@ from smartxfer.jetstream.login import Login, Signer
 from smartxfer.seams import Clock
 from smartxfer.structures import to_wire
 from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Call, Wire
+from smartxfer.transport import Answer, Body, Call, Success, Wire
+from smartxfer.transport.json import json_body
 
 __all__ = ["Rpc"]
 
@@ -32,6 +33,8 @@ _OPENING = frozenset({"getServerInfo", "auth", "authAsync", "authToken", "echo"}
 #: Calls about what only one session knows.
 _OF_SESSION = frozenset({"getRequestStatus", "getRequestResult"})
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
+#: The one answer to a call that the server understood (section 9.1).
+_ANSWERED = Success({200}, Body.JSON)
 #: Seconds before the one repeat of a call whose answer was lost.
 _PAUSE = 0.2
 
@@ -131,22 +134,29 @@ class Rpc:
 
     def _describe(self, method: str, params: Mapping[str, Any], signer: Signer, safe: bool) -> Call:
         try:
-            call = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": to_wire(params)}
-            body = json.dumps(call, allow_nan=False, ensure_ascii=False).encode("utf-8")
-        except UnicodeEncodeError as error:
-            text = error.object[max(0, error.start - 40) : error.end]
-            raise UsageError(f"{method}: not valid Unicode: {text!r}", hint="rename the file") from None
-        except (TypeError, ValueError, RecursionError) as error:
-            raise UsageError(f"{method}: its parameters are not JSON serializable: {error}") from None
-        return Call("POST", self.url, headers=_HEADERS, body=body, sign=signer, idempotent=safe)
+            plain = to_wire(params)
+        except RecursionError:
+            raise UsageError(f"{method}: not JSON serializable: a value contains itself") from None
+        call = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": plain}
+        body = json_body(call, ascii_only=True)
+        return Call(
+            "POST", self.url, headers=_HEADERS, body=body, sign=signer, idempotent=safe, success=_ANSWERED
+        )
 
     def _result(self, call: Call, method: str, signer: Signer) -> Any:
         answer = self.make(call)
+        if answer.media_type != "application/json":
+            kind = answer.media_type or "of no type"
+            raise DecodeError(
+                f"{method} at {self.url}: the answer is {kind}, not application/json",
+                hint="check that the base URL is the service's own, not a login page or a proxy",
+            )
         self.login.heed(answer, signer)
         reply = answer.json(dict)
         if reply.get("error") is not None:
             raise rpc_error(reply["error"], method, self.url)
-        if reply.get("id") != json.loads(call.body)["id"] or "result" not in reply:
+        ours = reply.get("jsonrpc") == "2.0" and reply.get("id") == json.loads(call.body)["id"]
+        if not ours or "result" not in reply:
             raise DecodeError(f"{method} at {self.url}: not the answer to this call")
         return reply["result"]
 

@@ -45,7 +45,7 @@ class SendInterface(Interface):
 
     def getManifest(self, manifestId: Any) -> Manifest:
         """A manifest as it is now."""
-        return Manifest.from_wire(self._ask("getManifest", manifestId=id_of(manifestId, "manifestId")))
+        return Manifest.from_wire(self._one("getManifest", manifestId=id_of(manifestId, "manifestId")))
 
     def getManifests(self) -> List[Manifest]:
         """Every manifest that this login may see."""
@@ -97,7 +97,7 @@ class SendInterface(Interface):
     def getDestination(self, destinationId: Any) -> Destination:
         """A destination as it is now."""
         id = id_of(destinationId, "destinationId")
-        return Destination.from_wire(self._ask("getDestination", destinationId=id))
+        return Destination.from_wire(self._one("getDestination", destinationId=id))
 
     def getDestinations(self) -> List[Destination]:
         """Every destination that this login may see."""
@@ -110,7 +110,7 @@ class SendInterface(Interface):
     def getConnection(self, connectionId: Any) -> Connection:
         """A connection as it is now."""
         id = id_of(connectionId, "connectionId")
-        return Connection.from_wire(self._ask("getConnection", connectionId=id))
+        return Connection.from_wire(self._one("getConnection", connectionId=id))
 
     def getConnections(self) -> List[Connection]:
         """Every connection."""
@@ -149,7 +149,7 @@ class SendInterface(Interface):
 
     def getTransfer(self, transferId: Any) -> Transfer:
         """A transfer as it is now."""
-        return Transfer.from_wire(self._ask("getTransfer", transferId=id_of(transferId, "transferId")))
+        return Transfer.from_wire(self._one("getTransfer", transferId=id_of(transferId, "transferId")))
 
     def getTransfers(self) -> List[Transfer]:
         """Every transfer that this login may see."""
@@ -231,7 +231,7 @@ class SendInterface(Interface):
 
     def getSharedToken(self, token: Any) -> Token:
         """A shared token as it is now."""
-        return Token.from_wire(self._ask("getSharedToken", token=id_of(token, "token")))
+        return Token.from_wire(self._one("getSharedToken", token=id_of(token, "token")))
 
     def getSharedTokens(self) -> List[Token]:
         """Every shared token that this login may see."""

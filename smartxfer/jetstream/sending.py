@@ -8,10 +8,10 @@ import os
 import re
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
-from smartxfer.errors import HTTPError, NotFound, SmartxferError, UsageError
+from smartxfer.errors import HTTPError, NotFound, SmartxferError, UnexpectedAnswer, UsageError
 from smartxfer.jetstream.address import DEFAULT_PORT, host_and_port
 from smartxfer.jetstream.interface import id_of, text_of
-from smartxfer.jetstream.models import Destination, Manifest, Status, Token, Transfer, several
+from smartxfer.jetstream.models import Destination, Manifest, Status, Token, Transfer, about, several
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.jetstream.waiting import good, wait
 from smartxfer.transfer.journal import Journal
@@ -153,8 +153,10 @@ def send(
         params = {"destinationId": destination, "manifestId": manifest.manifest_id}
         try:
             transfer = Transfer.from_wire(rpc.call("send.createTransfer", params))
-        except HTTPError:
-            _clear_away(rpc, manifest)
+            about("send.createTransfer", transfer, manifestId=manifest.manifest_id)
+        except HTTPError as error:
+            if _is_refused(error):
+                _clear_away(rpc, manifest)
             raise
         journal.note(transfer=transfer.transfer_id)
     ended: Transfer = wait(rpc, "send.waitForTransfer", transfer.transfer_id, left(), reporter)
@@ -164,6 +166,17 @@ def send(
         _clear_away(rpc, Manifest(manifest_id=ended.manifest_id))
     found: Transfer = good(ended)
     return found
+
+
+def _is_refused(error: HTTPError) -> bool:
+    """Return True where the server itself says that it did not act on a call.
+
+    After another answer (a page of a proxy, a failed gateway) the transfer may exist: the next run looks for
+    it by its manifest.
+    """
+    if isinstance(error, UnexpectedAnswer) or error.status >= 500:
+        return False
+    return error.code != "InternalError"
 
 
 def _earlier(rpc: Rpc, journal: Journal) -> Optional[Transfer]:
@@ -176,6 +189,7 @@ def _earlier(rpc: Rpc, journal: Journal) -> Optional[Transfer]:
         return None
     try:
         transfer = Transfer.from_wire(rpc.call("send.getTransfer", {"transferId": id}))
+        about("send.getTransfer", transfer, transferId=id)
     except NotFound:
         return None
     if transfer.status == Status.SUSPENDED:

@@ -184,7 +184,7 @@ class ServerInterface(Interface):
 
     def getAPIToken(self, token: Any) -> Token:
         """One API token."""
-        return Token.from_wire(self._ask("getAPIToken", token=id_of(token, "token")))
+        return Token.from_wire(self._one("getAPIToken", token=id_of(token, "token")))
 
     def getAPITokens(self) -> List[Token]:
         """Every API token of this user."""

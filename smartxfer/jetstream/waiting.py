@@ -6,7 +6,7 @@ Source: JetStream protocol, sections 4, 6.1 and 9.4.
 from typing import Any, Optional
 
 from smartxfer.errors import TaskFailed, TaskSuspended, UsageError, WaitTimeout
-from smartxfer.jetstream.models import Manifest, Status, Task, Transfer
+from smartxfer.jetstream.models import Manifest, Status, Task, Transfer, about
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.transfer.progress import Reporter
 from smartxfer.transport.redact import clean
@@ -81,6 +81,7 @@ def wait(rpc: Rpc, method: str, id: str, timeout: Optional[float], reporter: Rep
         # While somebody watches, answers have to come more often than states change.
         asked = polls.begin(_WATCHED if reporter.watched else _LONGEST)
         task: Task = kind.from_wire(rpc.call(method, {name: id, "timeoutSeconds": asked}))
+        about(method, task, **{name: id})
         told.tell(task)
         reporter.check()
         if not task.processing:

@@ -1,0 +1,230 @@
+"""Success is an answer of 200 in JSON about what was asked: sections 9.1 to 9.3 of the protocol page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+from jetstream_stage import AT_ONCE, Stage, again, lying, on, result, task
+from rawserver import Peer, RawServer, Request, answering
+
+from smartxfer.errors import AuthError, DecodeError, SmartxferError, UnexpectedAnswer, WaitTimeout
+from smartxfer.jetstream import API, JetStream
+
+JSON = "Content-Type: application/json"
+CREATE = on("send.createTransfer")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("server")) as stage:
+        stage.site.write("/a.bin", b"some data")
+        yield stage
+
+
+@pytest.fixture
+def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+    with again(server, tmp_path) as stage:
+        yield stage
+
+
+def _answering(status: int, body: bytes, *headers: str) -> Callable[[Request, Peer], None]:
+    """A server that answers getServerInfo as documented, and every other call in the given way."""
+
+    def reply(request: Request, peer: Peer) -> None:
+        if request.method == "DELETE":
+            peer.answer(204)
+            return
+        call = json.loads(request.body)
+        if call["method"] == "getServerInfo":
+            good = {"jsonrpc": "2.0", "id": call["id"], "result": {"authRequired": False}}
+            peer.answer(200, json.dumps(good).encode(), JSON)
+            return
+        peer.answer(status, body.replace(b"THE-ID", call["id"].encode()), *headers)
+
+    return reply
+
+
+GOOD = b'{"jsonrpc": "2.0", "id": "THE-ID", "result": {"manifestId": "1", "transferId": "1"}}'
+#: Answers that are not documented for a call, though a proxy or another server may give them.
+OTHERS: Dict[str, Any] = {
+    "201": (201, GOOD, JSON),
+    "202": (202, GOOD, JSON),
+    "203": (203, GOOD, JSON),
+    "204": (204, b""),
+    "206": (206, GOOD, JSON),
+    "299": (299, GOOD, JSON),
+    "301 without a place": (301, GOOD, JSON),
+    "304": (304, b""),
+    "no body": (200, b"", JSON),
+    "a page": (200, b"<html>log in here</html>", "Content-Type: text/html"),
+    "a page with the answer in it": (200, GOOD, "Content-Type: text/html; charset=utf-8"),
+    "no type": (200, GOOD),
+    "an error document": (200, b"<Error><Code>AccessDenied</Code></Error>", "Content-Type: application/xml"),
+    "JSON that is no answer": (200, b'{"status": "ok"}', JSON),
+    "an older version": (200, GOOD.replace(b'"2.0"', b'"1.0"'), JSON),
+}
+CALLS: Dict[str, Callable[[API], Any]] = {
+    "getTransfer": lambda api: api.send.getTransfer("1"),
+    "waitForManifest": lambda api: api.send.waitForManifest("1", timeout=5),
+    "createManifest": lambda api: api.send.createManifest({"/a": "/b"}),
+    "createTransfer": lambda api: api.send.createTransfer("1", "1"),
+    "resumeTransfer": lambda api: api.send.resumeTransfer("1"),
+    "deleteTransfer": lambda api: api.send.deleteTransfer("1"),
+    "auth": lambda api: api.server.auth("ann", "secret"),
+    "superuser": lambda api: api.server.superuser(),
+    "rmAsync": lambda api: api.server.rmAsync("/a"),
+    "raw": lambda api: api.post("send.deleteManifest", manifestId="1"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("other", OTHERS)
+def test_another_answer_is_no_success(other: str, name: str) -> None:
+    """Broken by any 2xx, by a 3xx without a place, or by a body that nobody looked at."""
+    with RawServer(answering(_answering(*OTHERS[other]))) as server:
+        with JetStream().api(server.url, retry=AT_ONCE) as api:
+            with pytest.raises(DecodeError):
+                CALLS[name](api)
+            assert api._login.known() is None, "a login that was not granted is not remembered"
+
+
+def test_the_documented_answer_is() -> None:
+    """A second witness: the answer is the one that section 9.1 shows, byte by byte."""
+    shown = (
+        b'{"jsonrpc":"2.0","id":"THE-ID","result":{"manifestId":"2","status":"pending","processing":true,\n'
+        b' "totalFiles":null,"totalSize":null,"errorMessage":null,"owner":"ann","userData":{}}}'
+    )
+    for kind in (JSON, "Content-Type: application/json; charset=utf-8", "Content-Type: Application/JSON"):
+        with RawServer(answering(_answering(200, shown, kind))) as server, JetStream().api(server.url) as api:
+            made = api.send.createManifest({"/in/a.txt": "/out/a.txt"})
+            assert (made.manifest_id, made.processing, made.owner) == ("2", True, "ann")
+
+
+@pytest.mark.parametrize("status", [200, 202, 302, 500])
+def test_a_session_that_does_not_end_as_documented(status: int) -> None:
+    """Leaving is never an error, and the cookie is dropped all the same."""
+
+    def reply(request: Request, peer: Peer) -> None:
+        if request.method == "DELETE":
+            peer.answer(status, b"<html></html>", "Content-Type: text/html")
+            return
+        good = {"jsonrpc": "2.0", "id": json.loads(request.body)["id"], "result": {"authRequired": False}}
+        peer.answer(200, json.dumps(good).encode(), JSON, "Set-Cookie: JSSESSION=one; Path=/")
+
+    with RawServer(answering(reply)) as server:
+        api = JetStream().api(server.url)
+        api.connect()
+        api.disconnect()
+        api.connect()
+        assert "cookie" not in server.requests[-1].headers
+        api.close()
+
+
+# -- about what was asked --------------------------------------------------------------------------------
+
+OTHER_ONES: Dict[str, Any] = {
+    "send.getManifest": (lambda api: api.send.getManifest("1"), {"manifestId": "2"}),
+    "send.waitForManifest": (lambda api: api.send.waitForManifest("1", timeout=5), {"manifestId": "2"}),
+    "send.getTransfer": (lambda api: api.send.getTransfer("1"), task("2", "complete", False)),
+    "send.waitForTransfer": (lambda api: api.send.waitForTransfer("1", timeout=5), task("2", "complete", False)),
+    "send.getDestination": (lambda api: api.send.getDestination("1"), {"destinationId": "2"}),
+    "send.getConnection": (lambda api: api.send.getConnection("1"), {"connectionId": "2"}),
+    "send.getSharedToken": (lambda api: api.send.getSharedToken("ONE"), {"token": "TWO"}),
+    "getAPIToken": (lambda api: api.server.getAPIToken("ONE"), {"token": "TWO"}),
+}
+
+
+@pytest.mark.parametrize("method", OTHER_ONES)
+def test_an_answer_about_another_object(method: str) -> None:
+    """Broken by a transfer of somebody else that is taken for the one that is waited for."""
+    step, found = OTHER_ONES[method]
+    with lying({method: found}) as server, JetStream().api(server.url) as api:
+        with pytest.raises(DecodeError, match="another") as caught:
+            step(api)
+        assert "TWO" not in str(caught.value)
+
+
+def test_send_files_is_not_done_by_the_transfer_of_another_manifest() -> None:
+    answers = {
+        "send.createDestination": {"destinationId": "7"},
+        "send.createManifest": {"manifestId": "1", "status": "complete", "processing": False},
+        "send.waitForManifest": {"manifestId": "1", "status": "complete", "processing": False},
+        "send.createTransfer": {**task("9", "complete", False), "manifestId": "5"},
+        "send.waitForTransfer": {**task("9", "complete", False), "manifestId": "5"},
+    }
+    with lying(answers) as server, JetStream().api(server.url) as api:
+        with pytest.raises(DecodeError, match="manifestId"):
+            api.send_files(["/a.bin"], "127.0.0.1:9")
+
+
+@pytest.mark.parametrize("time", [10**30, -(10**30), 2**63])
+def test_a_time_that_no_calendar_has(time: int) -> None:
+    """Broken by the OverflowError of datetime."""
+    with lying({"send.getTransfer": {**task("1", "complete", False), "endTime": time}}) as server:
+        with JetStream().api(server.url) as api:
+            found = api.send.getTransfer("1")
+            assert (found.end_time, found.ended_at) == (time, None)
+
+
+# -- nothing is noted as done, and what may exist is looked for -------------------------------------------
+
+
+@pytest.mark.parametrize("effect", ["status 202", "status 204", "status 304", "status 200 body=html", "status 500"])
+def test_a_transfer_whose_creation_was_not_confirmed(stage: Stage, effect: str) -> None:
+    """The next call finds nothing and sends; the manifest of the first is not taken away as if refused."""
+    api = stage.client()
+    fault = stage.fault(CREATE, effect)
+    before = stage.held("transfers"), stage.held("manifests")
+    with pytest.raises(SmartxferError) as caught:
+        api.send_files(["/a.bin"], stage.to, timeout=30)
+    assert isinstance(caught.value, UnexpectedAnswer) or effect == "status 500"
+    assert (stage.held("transfers"), len(stage.held("manifests"))) == (before[0], len(before[1]) + 1)
+    done = api.send_files(["/a.bin"], stage.to, timeout=30)
+    assert (fault.fired, done.status) == (1, "complete")
+    assert len(stage.held("transfers")) == len(before[0]) + 1
+
+
+def test_a_transfer_that_was_made_behind_a_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy answers in the server's place although the call arrived: the next call waits for that transfer."""
+    api = stage.client()
+    known = len(stage.held("transfers"))
+    stage.site.configure(rate=1)
+    real, seen = api._wire.once, []  # type: ignore[var-annotated]
+
+    def behind_a_proxy(call: Any) -> Any:
+        answer = real(call)
+        if b"createTransfer" in (call.body or b"") and not seen:
+            seen.append(call)
+            raise UnexpectedAnswer("a page where an answer was expected", status=200)
+        return answer
+
+    monkeypatch.setattr(api._wire, "once", behind_a_proxy)
+    with pytest.raises(UnexpectedAnswer):
+        api.send_files(["/a.bin"], stage.to, timeout=30)
+    [made] = stage.held("transfers")[known:]
+    with pytest.raises(WaitTimeout) as late:
+        api.send_files(["/a.bin"], stage.to, timeout=0.5)
+    assert late.value.last.transfer_id == str(made)
+    assert stage.held("transfers")[known:] == [made]
+    stage.site.configure(rate=0)
+
+
+def test_a_refusal_of_the_server_takes_the_manifest_away(stage: Stage) -> None:
+    refused: List[Any] = [
+        lambda told: {"jsonrpc": "2.0", "id": told.id, "error": {"code": -32003, "message": "no"}}
+    ]
+    manifest = {"manifestId": "1", "status": "complete", "processing": False}
+    told: List[Any] = []
+    answers = {
+        "send.createDestination": result({"destinationId": "7"}),
+        "send.createManifest": result(manifest),
+        "send.waitForManifest": result(manifest),
+        "send.createTransfer": refused,
+    }
+    with lying({name: plan if isinstance(plan, list) else [plan] for name, plan in answers.items()}, told) as server:
+        with JetStream().api(server.url) as api, pytest.raises(AuthError):
+            api.send_files(["/a.bin"], "127.0.0.1:9")
+    assert "send.deleteManifest" in [one.method for one in told]
