@@ -90,7 +90,9 @@ def _unsigned(call: Call) -> Answer:
 def _receive(
     call: Call, spool: IO[bytes], update: Callable[[memoryview], None] = lambda piece: None
 ) -> Tuple[int, str]:
-    """Write a body into a spool; return its bytes in number and their SHA-256."""
+    """Write a body into a spool; return its bytes in number and, where the site wants it, their SHA-256."""
+    if not call.backend.site.chunk_digests:
+        return spool_hashed(call.exchange.body, spool, update), ""
     digest = hashlib.sha256()
 
     def show(piece: memoryview) -> None:
