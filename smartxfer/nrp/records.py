@@ -134,7 +134,7 @@ class RecordsClient:
         """Replace a draft as a whole; what is left out is lost.
 
         :param record_or_data: a Record, changed in place, or a dict with ``id`` or ``links``.
-        :param if_revision: the ``revision_id`` that it must have; files that are sent change it, too.
+        :param if_revision: the ``revision_id`` that it must have; deleting a file changes it, too.
         :param strict: as in :meth:`create`.
         :return: the draft as the repository keeps it.
         :raises Conflict: it has another revision.

@@ -316,9 +316,13 @@ def test_the_repository_refuses_a_quoted_revision(live: RepositoryClient) -> Non
         live._calls.send("PUT", record.links.self_, json=document_of(record), headers={"If-Match": '"1"'})
 
 
-def test_files_change_the_revision(live: RepositoryClient) -> None:
+def test_a_deleted_file_changes_the_revision(live: RepositoryClient) -> None:
     draft = live.records.create({"metadata": canned.METADATA})
+    before = draft.revision_id
     live.files.upload(draft, "a.txt", {}, b"ACGT")
+    file = live.files.upload(draft, "b.txt", {}, b"ACGT")
+    live.records.update(draft, if_revision=before)
+    live.files.delete(file)
     with pytest.raises(Conflict):
         live.records.update(draft, if_revision=draft.revision_id)
     now = live.records.draft_records.read(draft)

@@ -74,7 +74,7 @@ class Backend:
             return moment(self._latest)
 
     def touched(self, owner: Any) -> None:
-        """Note that the files of a draft changed: its revision grows.
+        """Note that files of a draft were deleted or taken over: its revision grows; uploads leave it.
 
         :param owner: the draft, a :class:`smartxfer.local.nrp.call.Owner`.
         """

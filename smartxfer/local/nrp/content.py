@@ -62,7 +62,6 @@ def put(call: Call, owner: Owner, key: str) -> Answer:
             stored.discard(backend.database, backend.objects, [received.object])
             return _refused(call, owner, the_file(call, owner, key))
         adopt(backend, now, received)
-        backend.touched(owner)
     return call.json(shown(backend, owner, now))
 
 
@@ -127,6 +126,5 @@ def commit(call: Call, owner: Owner, key: str) -> Answer:
             # As a task of the real server does it: the answer does not show it yet.
             entry.metadata = {**entry.metadata, **containers.noted(backend, entry)}
         entries.save(backend.database, entry)
-        backend.touched(owner)
     parts.check_later(backend, entry)
     return call.json(answer)

@@ -18,7 +18,7 @@ from smartxfer.local.nrp.views import Shown, access_status, owner_of, shown
 
 __all__ = ["create", "delete", "discard", "document", "made", "new_draft", "read", "record_answer", "replace"]
 
-#: Revision of a draft that was just made with metadata.
+#: Revision of a draft that was just made, with metadata that names entries of vocabularies.
 FIRST = 5
 #: Seconds until a draft is given up.
 _LIFE = 30 * 24 * 3600
@@ -72,6 +72,11 @@ def new_draft(backend: Backend, values: Dict[str, Any], revision: int) -> Half:
     return Half(files.new_bucket(backend), stamp, stamp, revision, values, expires)
 
 
+def _related(values: Dict[str, Any]) -> bool:
+    """Tell whether metadata names entries of vocabularies: looking them up is a change of its own."""
+    return "resource_type" in values["metadata"] or "languages" in values["metadata"]
+
+
 def made(backend: Backend, who: User, model: str, body: Dict[str, Any], values: Dict[str, Any]) -> Item:
     """Make a new record, as a draft.
 
@@ -87,7 +92,7 @@ def made(backend: Backend, who: User, model: str, body: Dict[str, Any], values: 
         items.save_parent(database, parent)
         # What is shown lags behind: it is computed before the files are looked at.
         values["access"]["status"] = access_status(values["access"], enabled=False)
-        revision = FIRST if values["metadata"] else FIRST - 1
+        revision = FIRST if _related(values) else FIRST - 1
         item = Item(items.make_id(), parent.id, model, 1, draft=new_draft(backend, values, revision))
         items.add(database, item)
     return item
@@ -125,7 +130,7 @@ def replace(call: Call, id: str) -> Answer:
         values["access"]["status"] = access_status(values["access"], enabled=enabled)
         errors += _files(view, values, body)
         view.half.values = values
-        view.half.revision += 2 if values["metadata"] else 1
+        view.half.revision += 2 if _related(values) else 1
         view.half.updated = backend.stamp()
         items.save(backend.database, view.item)
     return record_answer(call, view, 200, errors)

@@ -120,7 +120,6 @@ def _change(call: Call, owner: Owner, key: str) -> Answer:
         entry.hidden = access.get("hidden", entry.hidden)
         entry.updated = backend.stamp()
         entries.save(backend.database, entry)
-        backend.touched(owner)
     return call.json(shown(backend, owner, entry))
 
 

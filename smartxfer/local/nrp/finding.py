@@ -99,7 +99,6 @@ def fail(call: Call, owner: Owner, entry: Entry, *, keep: bool) -> Answer:
     answer = {**shown(call.backend, owner, entry), "errors": FAILED}
     if not keep:
         removed(call.backend, entry)
-        call.backend.touched(owner)
     return call.json(answer)
 
 

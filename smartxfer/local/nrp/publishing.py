@@ -35,8 +35,10 @@ __all__ = [
     "published",
 ]
 
-#: Revision of a record that was just published.
-_PUBLISHED = 4
+#: Revision of a record that was just published: a user's first version, and all others.
+_FIRST, _LATER = 5, 4
+#: What a publication adds to the revision from which a later edit counts on.
+_COUNTED_ON = 5
 
 
 def publish(call: Call, id: str) -> Answer:
@@ -94,16 +96,32 @@ def published(backend: Backend, item: Item) -> None:
         access["status"] = access_status(access, enabled=enabled)
         if item.record is None:
             files.lock(backend, draft.bucket)
-            item.record = Half(draft.bucket, stamp, stamp, _PUBLISHED, draft.values)
+            parent = items.parent_of(backend.database, item.parent)
+            plain = parent is not None and parent.owner != backend.people.superuser.id
+            revision = _FIRST if plain and item.position == 1 else _LATER
+            item.record = Half(draft.bucket, stamp, stamp, revision, draft.values)
+            _superseded(backend, item, stamp)
         else:
             files.drop(backend, draft.bucket)
             item.record.values = draft.values
             item.record.updated = stamp
             item.record.revision += 3
         # The draft is gone, but a later one counts on from here.
-        item.revision = draft.revision + 2
+        item.revision = draft.revision + _COUNTED_ON
         item.draft = None
         items.save(backend.database, item)
+
+
+def _superseded(backend: Backend, item: Item, stamp: str) -> None:
+    """Note in the version before that it is the latest no more.
+
+    :param item: the version that is being published.
+    """
+    before = _latest([one for one in items.versions(backend.database, item.parent) if one.id != item.id])
+    if before is not None and before.record is not None:
+        before.record.revision += 2
+        before.record.updated = stamp
+        items.save(backend.database, before)
 
 
 def edit(call: Call, id: str) -> Answer:

@@ -58,7 +58,6 @@ def start(call: Call, owner: Owner) -> Answer:
             elif entry.type == "F":
                 fetched.append(entry)
             entries.add(database, entry)
-        backend.touched(owner)
         answer = call.json(listing(backend, owner), 201)
     for entry in fetched:
         fetching.begin(backend, entry)
