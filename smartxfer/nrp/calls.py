@@ -5,10 +5,11 @@ Source: NRP / Invenio protocol, sections 2 and 3.
 
 import json as json_
 from typing import Any, Callable, Mapping, Optional
+from urllib.parse import unquote
 
 import attrs
 
-from smartxfer.errors import RedirectRefused, UsageError
+from smartxfer.errors import Forbidden, RedirectRefused, UsageError
 from smartxfer.nrp.limits import RateWindow
 from smartxfer.nrp.share import ShareTokens
 from smartxfer.nrp.statuses import of_method
@@ -121,8 +122,20 @@ class Calls:
         return answer
 
     def get(self, url: str, params: Optional[Mapping[str, Any]] = None, **how: Any) -> Answer:
-        """GET an address."""
-        return self.send("GET", url, params=params, **how)
+        """GET an address; the token of a share link also goes where the repository redirects to.
+
+        Source: NRP / Invenio protocol, section 9.
+        """
+        try:
+            return self.send("GET", url, params=params, **how)
+        except Forbidden as error:
+            token, moved = self.shared.token_of(url), error.url
+            if token is None or moved in ("", without_query(url)):
+                raise
+            if not self.wire.origin.trusts(Origin.of(moved)):
+                raise
+        self.shared.keep(token, [unquote(moved.rpartition("/")[2])])
+        return self.send("GET", moved, params=params, **how)
 
 
 def _encoded(value: Any) -> bytes:

@@ -18,7 +18,7 @@ _SERVER_KEYS = ("zip_toc_position",)
 def given_metadata(value: Any) -> Optional[Dict[str, Any]]:
     """Return the metadata that a caller gives for a file; None where nothing is given.
 
-    :raises UsageError: it is no mapping.  Repositories accept a list or a text, and drop it.
+    :raises UsageError: it is not a mapping.  Repositories accept a list or a text, and drop it.
     """
     if value is None or isinstance(value, Mapping):
         return None if value is None else dict(value)
@@ -45,7 +45,7 @@ def replace(files: FileCalls, file: File, key: str) -> File:
 
     What the repository keeps in there about an archive stays, unless the caller has seen it and took it out.
 
-    :raises UsageError: the metadata is no mapping.
+    :raises UsageError: the metadata is not a mapping.
     """
     metadata = given_metadata(file.metadata) or {}
     if key.lower().endswith(".zip"):

@@ -86,7 +86,7 @@ class FilesClient:
         archive stays.
 
         :return: the file as it is now.
-        :raises UsageError: the metadata is no mapping.
+        :raises UsageError: the metadata is not a mapping.
 
         Source: NRP / Invenio protocol, sections 5 (Metadata) and 9.
         """

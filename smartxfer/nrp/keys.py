@@ -13,7 +13,8 @@ __all__ = ["addressable", "checked", "encoded", "followable"]
 _DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
 #: The URL of such a key belongs to another route of the repository.
 _OTHER_ROUTE = re.compile(r"^/|./(?:content|commit)\Z|./container(?:/|\Z)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: A tab is harmless.
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 #: The column of the database that keeps the key, in characters.
 _LONGEST = 255
 

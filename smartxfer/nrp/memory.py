@@ -1,4 +1,4 @@
-"""What a later run needs to know of an upload: that it is ours, and which parts of which bytes arrived.
+"""Journal of an upload for a later run: that it is ours, and which parts of which bytes arrived.
 
 Source: NRP / Invenio protocol, sections 3 (Safety of repeating) and 6 (Multipart).
 """

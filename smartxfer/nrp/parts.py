@@ -99,7 +99,7 @@ class PartSender:
 
     @property
     def sent(self) -> bool:
-        """Whether the repository or its storage has acknowledged a part."""
+        """True once the repository or its storage has acknowledged a part."""
         return bool(self._digests)
 
     def digest(self, part: Part) -> str:

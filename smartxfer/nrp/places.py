@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 #: Pages of a browser on which a draft is edited.
 _EDITORS = ("uploads", "deposit")
-#: What stands before the key of a file in the address of a page about it.
+#: Path segment before the key of a file in the address of a page about it.
 _OF_FILE = ("files", "preview")
 
 

@@ -98,7 +98,7 @@ def document_of(data: Any) -> Dict[str, Any]:
     """The whole document of a record, as it is sent: without what only the repository says.
 
     :param data: a Record, whose changed attributes count, or a plain mapping.
-    :raises UsageError: it is neither, or its metadata are no mapping, which a repository would drop.
+    :raises UsageError: it is neither, or its metadata is not a mapping, which a repository would drop.
     """
     if not isinstance(data, Mapping):
         raise UsageError(f"{type(data).__name__} where a Record or a dict was expected")

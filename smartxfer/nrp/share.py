@@ -23,7 +23,7 @@ class ShareTokens:
             self._tokens.update((str(each), token) for each in ids if each)
 
     def token_of(self, url: str) -> Optional[str]:
-        """Return the token for the record that an address of the API is about; None where there is none."""
+        """Return the token for the record that an address of the API is about; None without a link."""
         with self._lock:
             if not self._tokens:
                 return None

@@ -1,4 +1,4 @@
-"""Which answers of a repository count as success.
+"""Answers of a repository that count as success.
 
 Source: NRP / Invenio protocol, sections 4 to 6.
 """

@@ -1,4 +1,4 @@
-"""What a broken run leaves in a draft and in its journal must not spoil the next one: F12, F13, F24."""
+"""Runs after a broken one: its pending files, its wrong files and its journal: F12, F13, F24."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _broken_off(stage: Stage, record: str, path: Path) -> None:
     ids=["part_size", "parts", "one piece", "none"],
 )
 def test_f24_new_settings_count(stage: Stage, way: str, options: Any, resumed: int) -> None:
-    """Broken by a conflict with our own pending upload; without new settings it goes on with the old parts."""
+    """Broken by a conflict with our own pending upload; without new settings it continues with the old parts."""
     record = stage.site.create()
     path = stage.file(DATA)
     _broken_off(stage, record, path)

@@ -1,7 +1,8 @@
-"""Which record is meant: concepts, share links, pages of a browser; and whose refusal is told."""
+"""Names of records: concepts, share links, pages of a browser; and the refusals that belong to them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any, Callable, Dict
 
@@ -106,7 +107,7 @@ def test_the_latest_of_a_draft(web: responses.RequestsMock, api: RepositoryClien
         api.records.latest(canned.RECORD)
 
 
-# -- who is told what --------------------------------------------------------------------------------------
+# -- refusals ----------------------------------------------------------------------------------------------
 
 
 def test_restricted_files_are_forbidden(web: responses.RequestsMock, api: RepositoryClient) -> None:
@@ -185,6 +186,19 @@ def test_the_token_of_a_share_link_goes_with_every_request_to_its_record(
     assert {url for url, shared in found if not shared} == {f"{canned.API}/records/other-00000"}
     assert len(found) == 5
     assert TOKEN not in caplog.text
+
+
+@pytest.mark.parametrize("page", [f"records/{CONCEPT}", f"api/records/{CONCEPT}"])
+def test_the_redirect_of_a_shared_concept(web: responses.RequestsMock, api: RepositoryClient, page: str) -> None:
+    """The redirect drops the token, and the version is for those who have it."""
+
+    def answer(request: Any) -> Any:
+        found = (200, canned.published()) if request.params.get("token") == TOKEN else (403, DENIED["json"])
+        return found[0], {}, json.dumps(found[1])
+
+    web.add("GET", CONCEPT_URL, status=302, headers={"Location": canned.RECORD_URL})
+    web.add_callback("GET", canned.RECORD_URL, callback=answer, content_type="application/json")
+    assert api.records.read(f"{canned.BASE}/{page}?token={TOKEN}").id == canned.RECORD
 
 
 def test_an_edit_link(stand: Stand) -> None:

@@ -1,4 +1,4 @@
-"""What a repository says and what it does not: metadata, unknown sizes, dropped fields, hints, limits, statuses."""
+"""Answers of a repository, read exactly: metadata, unknown sizes, dropped fields, hints, limits, statuses."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def test_a_hint_depends_on_what_the_repository_says(
         api.get("x")
 
 
-def test_a_guest_is_told_of_the_token(web: responses.RequestsMock, clock: FakeClock) -> None:
+def test_the_hint_for_a_guest_names_the_token(web: responses.RequestsMock, clock: FakeClock) -> None:
     web.add("GET", f"{canned.API}/x", **canned.refusal(403, "Permission denied."))
     with get_client(canned.BASE, clock=clock) as guest, pytest.raises(Forbidden, match="token="):
         guest.get("x")

@@ -33,7 +33,7 @@ FILES: Dict[str, bytes] = {
 
 
 class _PlainURL:
-    """What counts of ``yarl.URL``: it is no text, and its ``str()`` is the address."""
+    """A double of ``yarl.URL``: not a str, and its ``str()`` is the address."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -165,7 +165,7 @@ def record(repository: RealRepository, client: RepositoryClient, contents: Dict[
 
 @pytest.fixture
 def root(tmp_path: Path) -> str:
-    """Stands before the page's absolute paths."""
+    """The prefix of the absolute paths of the page."""
     return str(tmp_path)
 
 

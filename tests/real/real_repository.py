@@ -34,7 +34,7 @@ class Ids:
 
 
 class RealRepository:
-    """What the tests do on the server beside the client under test.
+    """Requests of the tests beside the client under test.
 
     :param url: scheme, host and port.
     :param token: of a plain user.
@@ -135,7 +135,7 @@ class RealRepository:
 
 
 class Gateway(RawServer):
-    """Stands before a repository, and fails as gateways do; addresses in answers lead to it.
+    """A gateway before a repository that fails as gateways do; addresses in answers lead to it.
 
     :param spoil: method and end of a path to what is done with such requests, each time: ``"504"`` does the work
         and says 504, ``"lose"`` does the work and closes, ``"flip"`` changes the last byte of the body on its

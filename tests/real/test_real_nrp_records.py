@@ -53,7 +53,7 @@ def test_what_was_never_there_is_not_dropped(client: RepositoryClient) -> None:
         {"metadata": METADATA, "custom_fields": {"x": 1}},
     ],
 )
-def test_what_is_dropped_is_told(client: RepositoryClient, document: Any) -> None:
+def test_dropped_fields_are_a_warning(client: RepositoryClient, document: Any) -> None:
     with pytest.warns(DraftWarning):
         client.records.create(document)
     with pytest.raises(DraftInvalid):

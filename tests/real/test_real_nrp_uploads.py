@@ -1,4 +1,4 @@
-"""Uploads to a running InvenioRDM: what a broken run leaves, what is refused, what had arrived all the same."""
+"""Uploads to a running InvenioRDM: after a broken run, refused ones, and content whose answer was lost."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_wrong_file_of_a_broken_run_is_sent_anew(
     real.publish(draft)
 
 
-def test_another_file_of_somebody_else_is_a_conflict(real: RealRepository, client: RepositoryClient) -> None:
+def test_a_file_of_another_program_is_a_conflict(real: RealRepository, client: RepositoryClient) -> None:
     draft = real.create({"a.bin": b"theirs"})
     with pytest.raises(Conflict, match="another file"):
         client.files.upload(draft, "a.bin", None, DATA)
@@ -97,7 +97,7 @@ def test_another_file_of_somebody_else_is_a_conflict(real: RealRepository, clien
 def test_a_new_part_size_counts_for_what_is_still_to_be_sent(
     real: RealRepository, clients: Any, tmp_path: Path, size: Any
 ) -> None:
-    """Without one, the run goes on with the parts that have begun."""
+    """Without one, the run continues with the parts of the first one."""
     path = source(tmp_path, PARTS)
     draft = real.create()
     gateway = clients.gateway(put_content_2="503")
