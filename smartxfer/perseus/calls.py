@@ -23,7 +23,7 @@ __all__ = ["Calls"]
 #: Most ids or hashes in one question.
 _MOST = 200
 #: New records, and questions that are asked by POST.
-_MADE = Success({200, 201})
+_MADE = Success({200, 201, 202})
 #: A client accepts each of these for a deleted record, with a body or without.
 _DELETED = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
 

@@ -162,9 +162,13 @@ class FileService:
         :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
         :param cancel: anything with ``is_set()``.
         :param deadline: seconds after which to stop.
-        :return: the record; ``.reused`` says that nothing was sent, ``.result`` how it went.
+        :return: the record; ``.reused`` says that nothing was sent, ``.result`` how it went.  Its
+            ``verified`` is ``"md5"`` where the storage's ETag is the content's MD5, else ``"size"``;
+            ``"sha256"`` for a record that is reused.
         :raises StuckPending: a record of this content stays pending; ``.file`` is it.
         :raises StorageError: the storage refused the content; the record was deleted again.
+        :raises UnexpectedAnswer: the service or the storage gave another answer than the protocol
+            documents as success, such as a proxy's page; a record made for it was deleted again.
         :raises SourceChanged: the file changed between its checksum and its sending.
 
         Source: Perseus protocol, section A.5.

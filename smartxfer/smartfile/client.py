@@ -219,6 +219,7 @@ class SmartFileClient(RawClient):
         :param deadline: seconds after which to stop.
         :raises SourceChanged: the file changed while it was sent.
         :raises NotFound: there is no such directory on the server.
+        :raises UnexpectedAnswer: the answer is not one that the protocol documents for a stored file.
 
         Source: SmartFile protocol, section 5.
         """
