@@ -108,6 +108,7 @@ def test_without_a_known_word_the_status_decides(status: int, word: str) -> None
         ("auth_remote_too_late", "delay"),
         ("auth_remote_signature_check_failed", "signing_host"),
         ("storage_chunk_too_large", "chunk_size"),
+        ("rate_limit_exceeded", "tomorrow"),
         ("bad_email", "recipients"),
         ("bad_expire", "expires"),
     ],
