@@ -177,7 +177,7 @@ class UnexpectedAnswer(HTTPError, DecodeError):
     request was to change counts as not done.
     """
 
-    hint = "check that the base URL is the service's own, and that no proxy answers in its place"
+    hint = "check that the base URL is the service's own: a login page or a proxy may answer in its place"
 
 
 class ClientError(HTTPError):

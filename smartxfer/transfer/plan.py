@@ -54,7 +54,11 @@ def gaps(size: int, have: Iterable[Tuple[int, int]], step: int) -> Iterator[Tupl
 
     >>> list(gaps(10, [(2, 3)], 4))
     [(0, 2), (3, 4), (4, 8), (8, 10)]
+
+    :raises UsageError: ``step`` is less than 1.
     """
+    if step < 1:
+        raise UsageError(f"cannot cut {size} bytes into chunks of {step}")
     at = 0
     for start, stop in [*merge(have), (size, size)]:
         while at < min(start, size):

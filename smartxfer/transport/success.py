@@ -73,7 +73,8 @@ class Success:
     def fault(self, answer: Answer) -> str:
         """Return in words why an answer does not count as success; "" when it does."""
         if not self.takes(answer.status):
-            return f"this status is not documented as success ({_listed(self.statuses)} is)"
+            why = f"this status is not documented as success ({_listed(self.statuses)} is)"
+            return f"{why}: {answer.excerpt!r}" if answer.content else why
         empty = not answer.content
         if empty and (answer.status == 204 or self.body is not Body.JSON):
             return ""

@@ -56,3 +56,10 @@ def test_gaps_are_what_is_missing(size: int, have: List[Tuple[int, int]], step: 
     for start, stop in missing:
         assert start < stop
         assert start // step == (stop - 1) // step  # within one step
+
+
+@pytest.mark.parametrize("step", [0, -1])
+def test_gaps_of_no_step_are_refused(step: int) -> None:
+    """A site that says such a chunk size must not have the plan go round in circles."""
+    with pytest.raises(UsageError, match="chunks of"):
+        list(gaps(10, [], step))
