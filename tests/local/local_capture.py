@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 import attrs
 
-#: What stands for a body that the capture leaves out.
+#: The mark of a body that the capture leaves out.
 NOT_KEPT = "(body not kept)"
 
 

@@ -162,7 +162,7 @@ def test_closing(server: LocalServer, site: wire.Site) -> None:
     closed = site.call("PUT", at(transfer), {"closed": True}).json()
     assert closed["id"] == transfer["id"]
     assert kinds(server, transfer)[-1] == ("bob@example.net", "transfer_closed")
-    # It is shown until it is purged; closing and reminding change nothing and mail nobody.
+    # It is shown until it is purged; closing and reminding change nothing and send no mail.
     shown = site.call("GET", at(transfer)).json()
     assert (shown["id"], shown["expires"]["raw"] <= time.time()) == (transfer["id"], True)
     person = "/rest.php/recipient/{}".format(transfer["recipients"][0]["id"])

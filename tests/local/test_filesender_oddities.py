@@ -1,4 +1,4 @@
-"""What real sites answer where one would expect something else (FileSender protocol, section 15)."""
+"""Answers of real sites that are not what one would expect (FileSender protocol, section 15)."""
 
 import hashlib
 import http.client
@@ -16,7 +16,7 @@ from local_releases import RELEASES, configured, message, running
 from smartxfer.local import LocalServer
 
 CREATE = "/rest.php/transfer"
-NOBODY = "00000000-0000-4000-8000-000000000000"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module", params=RELEASES)
@@ -84,7 +84,7 @@ def test_what_php_dies_of(site: wire.Site, wrong: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "status", "told"),
+    ("more", "status", "expected"),
     [
         ({"files": [{"size": 5}]}, 500, "transfer_file_name_invalid"),
         ({"files": [{"name": "a", "size": -1}]}, 500, "database_access_failure"),
@@ -93,10 +93,10 @@ def test_what_php_dies_of(site: wire.Site, wrong: str, value: Any) -> None:
     ],
 )
 def test_what_leaves_an_orphan(
-    server: LocalServer, site: wire.Site, more: Any, status: int, told: str
+    server: LocalServer, site: wire.Site, more: Any, status: int, expected: str
 ) -> None:
     before = len(server.filesender.transfers())
-    assert message(site.call("POST", CREATE, body(**more))) == (status, told)
+    assert message(site.call("POST", CREATE, body(**more))) == (status, expected)
     orphans = server.filesender.transfers()[before:]
     assert [(row["status"], row["files"]) for row in orphans] == [("created", [])]
 
@@ -226,7 +226,7 @@ def test_tokens_are_compared_as_written(site: wire.Site) -> None:
     assert b'class="exception"' in page.body
 
 
-@pytest.mark.parametrize("query", ["s=upload&vid=" + NOBODY, "s=upload&vid=x", "s=download&token=" + NOBODY])
+@pytest.mark.parametrize("query", ["s=upload&vid=" + UNKNOWN, "s=upload&vid=x", "s=download&token=" + UNKNOWN])
 def test_an_exception_page_has_a_security_token(site: wire.Site, query: str) -> None:
     page = site.bare("GET", "/?" + query)
     assert page.status == 200

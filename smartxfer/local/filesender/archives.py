@@ -35,7 +35,7 @@ class Entry:
 
     @property
     def missing(self) -> bool:
-        """Whether nothing is on disk: of an empty file nothing ever was."""
+        """Return whether nothing is on disk, as of an empty file."""
         return not os.path.exists(self.path)
 
 

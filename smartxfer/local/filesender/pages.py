@@ -42,7 +42,7 @@ _ELEMENTS_2X = (
 )
 #: What offers an archive of all files; a 3.x has it twice.
 _ARCHIVE = '<div class="archive" data-id="{}"><a class="button" data-id="" href="#">Download</a></div>\n'
-#: Attributes of the body where nobody is logged on. There is always a token.
+#: Attributes of the body without a login. There is always a token.
 _BODY = ' data-security-token="{}" data-auth-type="{}"'
 
 

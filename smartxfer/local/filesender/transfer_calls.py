@@ -172,7 +172,7 @@ def _complete(call: Call, transfer: Row, value: Any) -> None:
 
 
 def _close(call: Call, transfer: Row, value: Any) -> None:
-    # Closing a closed one changes nothing and mails nobody.
+    # Closing a closed one changes nothing and sends no mail.
     if transfer["status"] != "closed":
         close_transfer(call, transfer)
 

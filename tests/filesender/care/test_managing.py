@@ -226,7 +226,7 @@ def test_closed(stand: CareSite, ann: FileSenderClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "error", "told"),
+    ("change", "error", "code"),
     [
         (lambda client, made: client.close_transfer(made), None, ""),
         (lambda client, made: client.remind_transfer(made), None, ""),
@@ -238,16 +238,16 @@ def test_closed(stand: CareSite, ann: FileSenderClient) -> None:
     ids=["close", "remind", "remind one", "extend", "add", "remove"],
 )
 def test_what_is_closed_is_not_changed(
-    stand: CareSite, ann: FileSenderClient, change: Any, error: Any, told: str
+    stand: CareSite, ann: FileSenderClient, change: Any, error: Any, code: str
 ) -> None:
-    """Closing and reminding are answered as if they had worked, and nobody gets a mail."""
+    """Closing and reminding are answered as if they had worked, and no mail is sent."""
     made = sent(ann, *TWO)
     ann.close_transfer(made)
     mails = list(stand.site.mails)
     if error is None:
         assert change(ann, made) is not False
     else:
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=code):
             change(ann, made)
     assert stand.site.mails == mails
 
