@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,16 @@ def test_a_pasted_share_link_opens_the_record(
     assert guest.files.download(file, MemorySink()).data == b"secret"
     assert guest.files.download(record, "s.txt", tmp_path / "s.txt").read_bytes() == b"secret"
     assert guest.files.read(real.concept(record), "s.txt").size == 6
+
+
+def test_a_share_link_is_good_for_all_versions(real: RealRepository, guest: RepositoryClient) -> None:
+    """The redirect of the concept drops the token."""
+    record = real.create({"s.txt": b"secret"}, published=True, access=CLOSED)
+    guest.session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # the server keeps the token there, too
+    address = f"{real.url}/records/{real.concept(record)}?token={real.share(record)}"
+    assert guest.records.read(address).id == record
+    assert guest.files.download(address, "s.txt", MemorySink()).data == b"secret"
+    assert guest.records.latest(address).id == record
 
 
 @pytest.mark.parametrize("page", ["uploads/{id}?token={token}", "records/{id}?preview=1&token={token}"])
