@@ -10,18 +10,13 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import attrs
 
 from smartxfer.errors import (
-    Cancelled,
     ChecksumMismatch,
     ClientError,
-    CommunicationError,
     Conflict,
-    DeadlineExceeded,
     HTTPError,
-    InProgress,
     IntegrityError,
     NetworkError,
     NotFound,
-    RedirectRefused,
     ServerError,
     SizeMismatch,
     SmartxferError,
@@ -33,6 +28,7 @@ from smartxfer.nrp.limits import connection
 from smartxfer.nrp.memory import Memory
 from smartxfer.nrp.models import File, FileStatus, taken
 from smartxfer.nrp.parts import PartSender, digests_of, etag_of
+from smartxfer.nrp.refusals import nothing_to_resume
 from smartxfer.nrp.starting import Plan, announce
 from smartxfer.nrp.statuses import DONE
 from smartxfer.transfer.hashed import HashedSource
@@ -51,10 +47,6 @@ CONTENT = {"Content-Type": "application/octet-stream"}
 _CHECKSUM_WAITS = (0.05, 0.1, 0.2, 0.4, 0.8)
 #: Answers of a gateway, or of a server that did not look at the request.
 _GATEWAY = frozenset({502, 503, 504})
-#: Refusals of the caller or of the moment, not of the file.
-_NOT_ABOUT_THE_FILE = frozenset({401, 407, 408, 425, 429})
-#: What a run with the same settings would meet again, however much has arrived.
-_TOO_LARGE = 413
 
 
 def send_files(
@@ -150,16 +142,8 @@ class _Sending:
         """Return True if the failure left an entry of which nothing can be resumed."""
         if error is None or self._there or self._settled:
             return False
-        if isinstance(error, (Cancelled, DeadlineExceeded, InProgress)):
-            return False
         empty = not (self._acknowledged or (self._parts is not None and self._parts.sent))
-        if isinstance(error, HTTPError):
-            if error.retryable or not 400 <= error.status < 500 or error.status in _NOT_ABOUT_THE_FILE:
-                return False
-            return empty or error.status == _TOO_LARGE
-        if isinstance(error, CommunicationError):
-            return empty and isinstance(error, RedirectRefused)
-        return empty
+        return nothing_to_resume(error, empty)
 
     def overtaken(self) -> bool:
         """Return True if another process has completed the entry meanwhile: it is not ours to delete."""
