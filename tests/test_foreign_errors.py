@@ -9,6 +9,7 @@ from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import FileSenderClient, PerseusClient, RetryPolicy, UserAuth
 from smartxfer.errors import SmartxferError, UsageError
+from smartxfer.filesender.site import parse_config
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.smartfile import BasicClient
@@ -112,3 +113,34 @@ def test_files_of_jetstream_that_are_no_list(files: Any) -> None:
         with pytest.raises(UsageError):
             step()
     client.close()
+
+
+# -- numbers ---------------------------------------------------------------------------------------------
+
+#: Digits of which ``str.isdigit`` is true and ``int`` makes nothing, and more than ``int`` takes.
+NUMBERS = ["\u00b2", "9" * 5000]
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_a_length_that_is_no_number(number: str) -> None:
+    """Broken by a ValueError that leaves a raw call."""
+    text = number.encode("utf-8").decode("latin-1")
+
+    def answer(request: Request, peer: Peer) -> None:
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {text}\r\nConnection: close\r\n\r\n"
+        peer.send(head.encode("latin-1") + b"data")
+        peer.close()
+
+    with RawServer(answering(answer)) as server, CLIENTS["perseus"](server.url) as client:
+        try:
+            found = client.get("file").length
+        except SmartxferError:
+            found = None
+    assert found is None
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_settings_and_ports_that_are_no_numbers(number: str) -> None:
+    assert parse_config(f"upload_chunk_size: '{number}',").upload_chunk_size is None
+    with pytest.raises(UsageError):
+        JetStream().api("host", number)  # type: ignore[arg-type]

@@ -144,7 +144,7 @@ def _dated(body: Dict[str, Any]) -> Dict[str, Any]:
     given = body.get("expires")
     if not isinstance(given, str):
         return body
-    if given.isdigit():
+    if given.isascii() and given.isdigit():
         return {**body, "expires": int(given)}
     try:
         day = dt.datetime.strptime(given, "%Y-%m-%d").replace(tzinfo=dt.timezone.utc)

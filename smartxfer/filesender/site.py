@@ -165,7 +165,7 @@ def _value(kind: str, text: str) -> Any:
     if "bool" in kind:
         return text.strip().lower() in ("true", "1")
     if "int" in kind:
-        return int(text) if re.fullmatch(r"\d+", text.strip()) else None
+        return int(text) if re.fullmatch(r"[0-9]{1,18}", text.strip()) else None
     return None if text in ("null", "undefined") else text
 
 

@@ -3,6 +3,7 @@
 Source: JetStream protocol, sections 3.2 and 9.1.
 """
 
+import re
 from typing import NamedTuple, Union
 from urllib.parse import parse_qs, urlsplit
 
@@ -72,7 +73,7 @@ def host_and_port(address: str, port: Union[int, str, None] = None) -> "tuple[st
 
 def _port(value: object) -> int:
     text = str(value)
-    if isinstance(value, bool) or not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
+    if isinstance(value, bool) or not (re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536):
         raise UsageError(f"{value!r} is no port")
     return int(text)
 

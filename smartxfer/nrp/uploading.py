@@ -201,7 +201,7 @@ class _Sending:
         if self._entry.size != self._source.size:
             return False
         etag, _, part_size = value.rpartition("-")
-        if algorithm == "multipart" and part_size.isdigit() and int(part_size):
+        if algorithm == "multipart" and part_size.isascii() and part_size.isdigit() and int(part_size):
             return etag == etag_of(digests_of(self._source, int(part_size)))
         return self._entry.md5 == self._source.digest()
 

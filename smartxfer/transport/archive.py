@@ -238,7 +238,7 @@ class TarCheck(ArchiveCheck):
         for record in data.split(b"\n"):
             _, _, field = record.partition(b" ")
             key, _, value = field.partition(b"=")
-            if key == b"size" and value.isdigit():
+            if key == b"size" and value.isdigit() and len(value) < 20:
                 self._next_size = int(value)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
@@ -388,7 +389,7 @@ def _is_json(kind: str) -> bool:
 
 def _length(response: requests.Response) -> Optional[int]:
     declared = response.headers.get("Content-Length", "")
-    return int(declared) if declared.isascii() and declared.isdigit() else None
+    return int(declared) if re.fullmatch(r"[0-9]{1,19}", declared) else None
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:
