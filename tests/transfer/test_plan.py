@@ -41,13 +41,6 @@ def test_nonsense(size: int, chunk: int) -> None:
         cut(size, chunk)
 
 
-@pytest.mark.parametrize("step", [0, -1])
-def test_gaps_of_no_length_are_refused(step: int) -> None:
-    """They would never end: a site may announce any chunk size."""
-    with pytest.raises(UsageError, match="cannot cut"):
-        next(gaps(5, [], step))
-
-
 @given(extents)
 def test_merge_keeps_every_byte_once(found: List[Tuple[int, int]]) -> None:
     merged = merge(found)
