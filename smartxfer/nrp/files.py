@@ -5,14 +5,15 @@ Source: NRP / Invenio protocol, sections 5 and 6.
 
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import NotFound, UsageError
 from smartxfer.nrp import downloading, many
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.discovery import path_of
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.file_metadata import given_metadata
 from smartxfer.nrp.file_metadata import replace as replace_metadata
-from smartxfer.nrp.keys import checked
+from smartxfer.nrp.hints import NEW_VERSION
+from smartxfer.nrp.keys import checked, deletable
 from smartxfer.nrp.models import File
 from smartxfer.nrp.places import Place, first_answer, in_newest_version, is_url, place_of, shown
 from smartxfer.nrp.record_models import RepositoryInfo
@@ -97,8 +98,11 @@ class FilesClient:
         """Delete a file of a draft: ``delete(record, key)``, ``delete(file)`` or ``delete(file_url)``.
 
         :raises NotFound: there is no such file.
+        :raises UsageError: no request can name it.
         """
         place, found = self._file(record_or_file, key)
+        if not deletable(found):
+            raise UsageError(f"no request can name {found!r}", hint="files.delete_all(draft) removes all")
         self._changing(place, lambda files: files.delete(found))
 
     def delete_all(self, record_or_url: Any) -> None:
@@ -126,7 +130,7 @@ class FilesClient:
         """Send a file to a draft; the commit is checked for its size and MD5.
 
         :param key: the file's name in the record; slashes may be in it.
-        :param metadata: of the file, or None.
+        :param metadata: of the file.  Of one that is there None and {} change nothing; a dict is merged.
         :param source: a path, bytes, an open binary file or stream, a source of ``streams``; an address for
             ``url-fetch`` and ``remote``.
         :param transfer_type: ``local-file`` (``L``), ``multipart`` (``M``), ``url-fetch`` (``F``), ``remote``
@@ -145,8 +149,10 @@ class FilesClient:
         :raises ChecksumMismatch: the repository got other bytes; they were deleted there.
         :raises TransferRefused: the repository answered well, but took nothing.
         :raises SourceChanged: the file changed while it was sent.
+        :raises Forbidden: among others, the record is published and its files are locked.
 
-        A broken multipart upload goes on with the parts that are missing.
+        A broken multipart upload continues with the parts that are missing.  What the repository refuses is
+        deleted there, for a pending file would block publishing.
         """
         mode = how(transfer_type, transfer_metadata, parts, part_size)
         checked(key)
@@ -379,6 +385,10 @@ class FilesClient:
     def _changing(self, place: Place, step: Callable[[FileCalls], T]) -> T:
         """Do a step in the draft of a record."""
         calls = self._calls()
-        return in_newest_version(
-            calls, place, lambda found: step(FileCalls(calls, found.files(writing=True)[0]))
-        )
+        try:
+            return in_newest_version(
+                calls, place, lambda found: step(FileCalls(calls, found.files(writing=True)[0]))
+            )
+        except NotFound as error:
+            error.hint = error.hint or f"what is published has no draft: {NEW_VERSION}"
+            raise

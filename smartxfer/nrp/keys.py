@@ -8,7 +8,7 @@ import re
 from smartxfer.errors import UsageError
 from smartxfer.transport.origin import quoted
 
-__all__ = ["addressable", "checked", "encoded", "followable"]
+__all__ = ["addressable", "checked", "deletable", "encoded", "followable"]
 
 _DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
 #: The URL of such a key belongs to another route of the repository.
@@ -47,6 +47,14 @@ def addressable(key: str) -> bool:
     Source: NRP / Invenio protocol, section 9.
     """
     return bool(key) and key not in (".", "..") and not _OTHER_ROUTE.search(key)
+
+
+def deletable(key: str) -> bool:
+    """Return True if DELETE can name the file; other keys lead to another file, or to no route at all.
+
+    Source: NRP / Invenio protocol, section 9.
+    """
+    return bool(key) and key not in (".", "..") and not key.startswith("/") and "\n" not in key
 
 
 def checked(key: str) -> str:

@@ -201,6 +201,22 @@ def test_a_hint_depends_on_what_the_repository_says(
         api.get("x")
 
 
+@pytest.mark.parametrize("key", ["/x", "a\nb", ".."])
+def test_a_key_that_no_request_can_name_is_not_deleted(stand: Stand, live: RepositoryClient, key: str) -> None:
+    """Broken by a redirect to another file, or by a 404 that does not say how to get rid of it."""
+    draft = stand.site.create({"x": b"1"})
+    with pytest.raises(UsageError, match="delete_all"):
+        live.files.delete(draft, key)
+    assert stand.site.files(draft) == {"x": 1}
+
+
+def test_files_for_what_is_published_need_a_draft(stand: Stand, live: RepositoryClient) -> None:
+    record = stand.site.create({"x": b"1"}, published=True)
+    for step in (lambda: live.files.upload(record, "a", None, b"1"), lambda: live.files.delete_all(record)):
+        with pytest.raises(NotFound, match="new_version"):
+            step()
+
+
 def test_the_hint_for_a_guest_names_the_token(web: responses.RequestsMock, clock: FakeClock) -> None:
     web.add("GET", f"{canned.API}/x", **canned.refusal(403, "Permission denied."))
     with get_client(canned.BASE, clock=clock) as guest, pytest.raises(Forbidden, match="token="):
