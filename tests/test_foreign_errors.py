@@ -131,9 +131,9 @@ def test_a_length_that_is_no_number(number: str) -> None:
         peer.send(head.encode("latin-1") + b"data")
         peer.close()
 
-    with RawServer(answering(answer)) as server, CLIENTS["perseus"](server.url) as client:
+    with RawServer(answering(answer)) as server, CLIENTS["smartfile"](server.url) as client:
         try:
-            found = client.get("file").length
+            found = client.get("path/data", "a.txt").length
         except SmartxferError:
             found = None
     assert found is None
