@@ -15,9 +15,9 @@ from smartxfer.nrp.file_metadata import replace as replace_metadata
 from smartxfer.nrp.hints import NEW_VERSION
 from smartxfer.nrp.keys import checked, deletable
 from smartxfer.nrp.models import File
-from smartxfer.nrp.places import Place, first_answer, in_newest_version, is_url, place_of, shown
+from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_of, shown
 from smartxfer.nrp.record_models import RepositoryInfo
-from smartxfer.nrp.starting import Plan, announce
+from smartxfer.nrp.starting import Plan, announce, by_url
 from smartxfer.nrp.streams import FileSink, target_of, unwrapped
 from smartxfer.nrp.syncing import SyncResult, sync
 from smartxfer.nrp.transfers import How, how
@@ -158,7 +158,10 @@ class FilesClient:
         checked(key)
         given = given_metadata(metadata)
         if mode.by_url:
-            return self._by_url(record_or_url, Plan(key, mode, None, given), source, replace)
+            plan = by_url(key, mode, given, source)
+            return self._changing(
+                self._place(record_or_url), lambda files: announce(files, [plan], replace)[key]
+            )
         items = collect([(key, unwrapped(source))])
         if len(items) != 1 or items[0].name != key:
             raise UsageError("upload() sends one file", hint="upload_many() or sync_dir() sends a directory")
@@ -219,13 +222,6 @@ class FilesClient:
         sent = self._changing(self._place(record), send)
         settle([result for result, _ in sent])
         return [many.with_result(file, result) for result, file in sent if file is not None]
-
-    def _by_url(self, record: Any, plan: Plan, source: Any, replace: bool) -> File:
-        if not is_url(str(source)):
-            raise UsageError(f"the source is an address that the repository can reach, not {source!r:.80}")
-        transfer = {**plan.how.extra, "url": str(source)}
-        plan = Plan(plan.key, How(plan.how.letter, transfer), None, plan.metadata)
-        return self._changing(self._place(record), lambda files: announce(files, [plan], replace)[plan.key])
 
     def wait_fetch(
         self,

@@ -13,9 +13,10 @@ from smartxfer.errors import BadRequest, Conflict, DecodeError, OutcomeUnknown, 
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.memory import Memory
 from smartxfer.nrp.models import File, FileStatus
+from smartxfer.nrp.places import is_url
 from smartxfer.nrp.transfers import How
 
-__all__ = ["Plan", "announce"]
+__all__ = ["Plan", "announce", "by_url"]
 
 log = logging.getLogger("smartxfer.nrp")
 
@@ -64,6 +65,16 @@ class Plan:
             return False
         cut = (entry.transfer.parts, entry.transfer.part_size, entry.size)
         return cut == (expected["parts"], expected["part_size"], self.size)
+
+
+def by_url(key: str, how: How, metadata: Optional[Mapping[str, Any]], source: Any) -> Plan:
+    """Return the plan of a file that the repository fetches, or refers to.
+
+    :raises UsageError: the source is not an address.
+    """
+    if not is_url(str(source)):
+        raise UsageError(f"the source is an address that the repository can reach, not {source!r:.80}")
+    return Plan(key, How(how.letter, {**how.extra, "url": str(source)}), None, metadata)
 
 
 def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str, File]:
