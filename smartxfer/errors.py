@@ -10,15 +10,15 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
 
 __all__ = [
     "AuthError", "BadRequest", "BatchError", "Cancelled", "ChecksumMismatch", "ClientError",
-    "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError",
-    "DeadlineExceeded", "DecodeError", "DeltaError", "DeltaUnavailable", "DiskFull", "DraftInvalid",
-    "EncryptedTransfer", "Forbidden", "HTTPError", "InProgress", "IntegrityError", "LimitExceeded",
-    "LocalError", "Maintenance", "NetworkError", "NotFound", "NotHTTP", "OutcomeUnknown", "ProxyError",
-    "RangeMismatch", "RateLimited", "ReadTimeout", "RedirectRefused", "ReviewRequired",
-    "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged", "Stalled", "StorageError",
-    "StuckPending", "TLSError", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge",
-    "TransferRefused", "Truncated", "UnexpectedAnswer", "UnsafeName", "Unsupported", "UploadFailed",
-    "UploadRejected", "UsageError", "WaitTimeout", "WrongPassword",
+    "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError", "DeadlineExceeded",
+    "DecodeError", "DeltaError", "DeltaUnavailable", "DiskFull", "DraftInvalid", "EncryptedTransfer",
+    "Forbidden", "HTTPError", "InProgress", "IntegrityError", "LimitExceeded", "LocalError", "Maintenance",
+    "NetworkError", "NotFound", "NotHTTP", "OutcomeUnknown", "ProxyError", "RangeMismatch", "RateLimited",
+    "ReadTimeout", "RedirectRefused", "ReviewRequired", "ServerError", "SizeMismatch", "SmartxferError",
+    "SourceChanged", "Stalled", "StorageError", "StuckPending", "TLSError", "TargetExists", "TaskFailed",
+    "TaskSuspended", "Throttled", "TooLarge", "TransferRefused", "Truncated", "UnexpectedAnswer",
+    "UnsafeName", "Unsupported", "UploadFailed", "UploadRejected", "UsageError", "WaitTimeout",
+    "WrongPassword",
 ]  # fmt: skip
 
 
@@ -120,8 +120,7 @@ class Truncated(NetworkError):
 class TLSError(NetworkError):
     """The TLS handshake or the certificate check failed."""
 
-    retryable = False
-    acted_on = False
+    retryable = acted_on = False
     hint = (
         "pass verify='/path/to/ca.pem' (or set REQUESTS_CA_BUNDLE) for a private certificate authority, "
         "cert= where the server asks for a certificate"
@@ -131,8 +130,7 @@ class TLSError(NetworkError):
 class ProxyError(NetworkError):
     """The proxy refused or could not be reached."""
 
-    retryable = False
-    acted_on = False
+    retryable = acted_on = False
     hint = "check proxies=, HTTPS_PROXY and NO_PROXY"
 
 
@@ -319,6 +317,13 @@ class UnsafeName(LocalError, ValueError):
     """A name from a server (or for one) that cannot be used safely."""
 
 
+class TargetExists(LocalError, FileExistsError):
+    """Another file has the name that the server chose; ``path`` is that file."""
+
+    path: Any = None
+    hint = 'pass exists="replace", "skip", "rename" or "newer" (on the command line: --exists)'
+
+
 class DeltaUnavailable(LocalError):
     """There is no librsync on this machine to make signatures and deltas with."""
 
@@ -329,9 +334,6 @@ class InProgress(LocalError):
     """Another process is at work on the same target."""
 
     hint = "wait for the other process to end"
-
-
-# -- the course of things ------------------------------------------------------------------------------
 
 
 class Cancelled(SmartxferError):

@@ -5,6 +5,7 @@ full.
 """
 
 import contextlib
+import errno
 import os
 import random
 import shutil
@@ -65,6 +66,22 @@ class Files:
     def replace(self, source: AnyPath, target: AnyPath) -> None:
         """Rename, replacing the target in one step."""
         os.replace(str(source), str(target))
+
+    def rename_new(self, source: AnyPath, target: AnyPath) -> None:
+        """Rename, without replacing a target that exists.
+
+        :raises FileExistsError: the target exists.
+        """
+        try:
+            os.link(str(source), str(target))
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without hard links
+            if os.path.lexists(str(target)):
+                raise FileExistsError(errno.EEXIST, "File exists", str(target)) from None
+            self.replace(source, target)
+        else:
+            os.unlink(str(source))
 
     def copy_owner_and_mode(self, before: os.stat_result, fd: int) -> None:
         """Give an open file the mode of another one and, where that is possible, its owner and group.

@@ -65,6 +65,7 @@ TREE: Dict[str, Any] = {
     "DeltaUnavailable": ("LocalError", OSError),
     "DiskFull": ("LocalError", OSError),
     "UnsafeName": ("LocalError", ValueError),
+    "TargetExists": ("LocalError", FileExistsError),
     "InProgress": ("LocalError", OSError),
     "Cancelled": ("SmartxferError", None),
     "DeadlineExceeded": ("SmartxferError", TimeoutError),

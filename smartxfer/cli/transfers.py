@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Tuple
 import click
 
 from smartxfer.cli.output import print_path
-from smartxfer.errors import BatchError, SmartxferError, UsageError
+from smartxfer.errors import BatchError, SmartxferError, TargetExists, UsageError
 from smartxfer.system_text import unicode_text
 
 __all__ = ["fetch", "send"]
@@ -22,8 +22,17 @@ _VARIABLE = "SMARTXFER_PASSWORD"
 @click.command()
 @click.argument("link")
 @click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]")
-def fetch(link: str, directory: Path) -> None:
+@click.option(
+    "--exists",
+    type=click.Choice(["replace", "skip", "rename"]),
+    help="For an existing file with other content.  Default: an error for this file.",
+)
+@click.option("--hidden", is_flag=True, help="Keep the leading dot of names.  Default: it becomes _.")
+def fetch(link: str, directory: Path, exists: Any, hidden: bool) -> None:
     """Fetch the files that a FileSender download LINK leads to, into DIR (default: this directory).
+
+    An existing file with the same content is kept.  One with other content is an error unless an earlier
+    fetch wrote it or --exists says what to do.
 
     No account is needed.  The same command goes on where a broken one stopped.  For encrypted files the
     password is taken from SMARTXFER_PASSWORD or asked for.  The token alone will do where the site is known
@@ -35,7 +44,14 @@ def fetch(link: str, directory: Path) -> None:
     token = token_of(link)
     with FileSenderClient(link if "/" in link else None) as client:
         try:
-            results = client.download_files(token, directory, password=_known_password, progress=True)
+            results = client.download_files(
+                token,
+                directory,
+                password=_known_password,
+                exists=exists,
+                hidden=hidden,
+                progress=True,
+            )
         except BatchError as error:
             _tell_failures(error)
             raise
@@ -137,7 +153,10 @@ def _asked(text: str, *, twice: bool) -> str:
 
 
 def _tell_failures(error: BatchError) -> None:
-    """Name the files that failed, each with its reason."""
+    """Name the files that failed, each with its reason, and what to do about existing ones."""
+    existing = [result.error for result in error.results if isinstance(result.error, TargetExists)]
+    if existing:
+        click.echo(f"hint: {existing[0].hint}", err=True)
     for result in error.results:
         if result.error is not None:
             why = result.error.summary if isinstance(result.error, SmartxferError) else str(result.error)

@@ -14,7 +14,7 @@ from smartxfer.errors import EncryptedTransfer, SizeMismatch, UsageError
 from smartxfer.filesender import checks
 from smartxfer.filesender.auth import GuestAuth, UserAuth
 from smartxfer.filesender.creation import create
-from smartxfer.filesender.downloading import Fetching, choose, opening_of
+from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
 from smartxfer.filesender.managing import ManagingClient
 from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
 from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
@@ -23,6 +23,7 @@ from smartxfer.filesender.request_types import Transfer as TransferRequest
 from smartxfer.filesender.sealing import Password, Sealing, given_password
 from smartxfer.filesender.site import SiteConfig
 from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, journal_key, send_files
+from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -259,6 +260,8 @@ class FileSenderClient(ManagingClient):
         files: Optional[Collection[Union[int, str]]] = None,
         password: Password = None,
         key_version: Optional[int] = None,
+        exists: Exists = None,
+        hidden: bool = False,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -271,7 +274,11 @@ class FileSenderClient(ManagingClient):
         :param password: of encrypted files; or a function that asks for it.  Given as text, it has every file
             that is not encrypted refused.
         :param key_version: that the files must have been encrypted by: a server may say what it likes.
-        :return: one result per file, in the order of the transfer.
+        :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"`` or
+            ``"rename"`` (save under another name); None: an error, unless an earlier run wrote its content.
+        :param hidden: keep the leading dot of names; by default it becomes ``_``.
+        :return: one result per file, in the order of the transfer; of a kept file ``.skipped`` says why.
+        :raises TargetExists: an existing file has other content; of several files, in BatchError.
         :raises BatchError: some of several files failed; ``.results`` tells which.
         :raises NotFound: the token is wrong or expired, or there is no such file.
         :raises EncryptedTransfer: the files are end-to-end encrypted, and there is no password.
@@ -279,14 +286,15 @@ class FileSenderClient(ManagingClient):
 
         Source: FileSender protocol, section 8.
         """
-        token = self._token_of(token)
+        token, directory = self._token_of(token), directory_of(out_dir)
+        check_exists(exists, newer=False)
         chosen = choose(self.list_files(token), files)
-        directory = _directory(out_dir)
         opening = opening_of(chosen, password, key_version)
         with self._operation(progress, cancel, deadline) as operation:
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
+            at_once = self.concurrent_files or MOST_WORKERS
             return settle(
-                fetching.into_directory(chosen, directory, self.concurrent_files or MOST_WORKERS)
+                fetching.into_directory(chosen, directory, at_once, exists=exists, hidden=hidden)
             )
 
     def download_file(
@@ -299,6 +307,8 @@ class FileSenderClient(ManagingClient):
         *,
         password: Password = None,
         key_version: Optional[int] = None,
+        exists: Exists = None,
+        hidden: bool = False,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -308,12 +318,14 @@ class FileSenderClient(ManagingClient):
         :param token: of the download link, or the whole link.
         :param out_dir: directory, made if missing; or an open binary file, or a sink.
         :param file_size: bytes that it must have, if you know.
-        :param file_name: the name to save it under, in place of the server's.
+        :param file_name: the name to save it under, in place of the server's; an existing file is replaced
+            unless ``exists`` says otherwise.
         :raises SizeMismatch: it has another size than ``file_size``.
 
         Otherwise like :meth:`download_files`.  Source: FileSender protocol, section 8.
         """
         token = self._token_of(token)
+        check_exists(exists, newer=False)
         [file] = choose(self.list_files(token), [file_id])
         if file_size is not None and int(file_size) != file.size:
             raise SizeMismatch(
@@ -328,7 +340,10 @@ class FileSenderClient(ManagingClient):
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             if path_of(out_dir) is None:
                 return settle([fetching.into(file, open_sink(out_dir, file.name))])[0]
-            return settle(fetching.into_directory([file], _directory(out_dir), 1))[0]
+            named = file_name is not None
+            return settle(
+                fetching.into_directory([file], out_dir, 1, exists=exists, hidden=hidden, explicit=named)
+            )[0]
 
     def download_archive(
         self,
@@ -337,6 +352,7 @@ class FileSenderClient(ManagingClient):
         *,
         files: Optional[Collection[Union[int, str]]] = None,
         archive_format: Literal["zip", "tar", None] = None,
+        exists: Exists = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -346,9 +362,11 @@ class FileSenderClient(ManagingClient):
         A broken download of an archive begins anew.
 
         :param token: of the download link, or the whole link.
-        :param out_file: path of the archive; or an open binary file, or a sink.
+        :param out_file: path of the archive, or a directory; or an open binary file, or a sink.
         :param files: ids or names of the files wanted; None for all.
         :param archive_format: ``"zip"`` or ``"tar"``; by default what the path's name ends in, else zip.
+        :param exists: what to do about an existing file, as in :meth:`download_files`; None replaces the file
+            of a path that you give.
         :raises EncryptedTransfer: the server cannot pack what it cannot read.
 
         Source: FileSender protocol, section 8.2.
@@ -358,6 +376,7 @@ class FileSenderClient(ManagingClient):
         if chosen_format not in ("zip", "tar"):
             raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")
         token = self._token_of(token)
+        check_exists(exists, newer=False)
         chosen = choose(self.list_files(token), files)
         if any(file.encrypted for file in chosen):
             raise EncryptedTransfer(
@@ -367,14 +386,7 @@ class FileSenderClient(ManagingClient):
         sink = open_sink(out_file, f"archive.{chosen_format}")
         with self._operation(progress, cancel, deadline) as operation:
             fetching = Fetching(self._calls, operation, token, 1)
-            return settle([fetching.archive(chosen, sink, chosen_format)])[0]
-
-
-def _directory(out_dir: Any) -> Path:
-    path = path_of(out_dir)
-    if path is None:
-        raise UsageError(f"out_dir must be a directory, not a {type(out_dir).__name__}")
-    return path
+            return settle([fetching.archive(chosen, sink, chosen_format, exists)])[0]
 
 
 def _normalised(item: Item) -> Item:

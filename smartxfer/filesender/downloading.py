@@ -18,6 +18,7 @@ from smartxfer.errors import (
     NotFound,
     ServerError,
     Truncated,
+    UsageError,
 )
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import DownloadFile
@@ -25,16 +26,18 @@ from smartxfer.filesender.opening import Fetch, Opening
 from smartxfer.filesender.sealing import Password, given_password
 from smartxfer.transfer.digest import CRC32
 from smartxfer.transfer.download import Download, DownloadLane
-from smartxfer.transfer.into import Wanted, fetch_into
+from smartxfer.transfer.existing import Exists
+from smartxfer.transfer.into import Wanted, fetch_into, guard
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.sink import FileSink
+from smartxfer.transfer.source import path_of
 from smartxfer.transport import Call, Wire
 from smartxfer.transport.archive import new_check
 
-__all__ = ["Fetching", "choose", "opening_of", "safe_range"]
+__all__ = ["Fetching", "choose", "directory_of", "opening_of", "safe_range"]
 
 #: Pieces are as long as fit into this many bytes: every piece is a download in the site's audit log.
 PIECE = 32 * 1024 * 1024
@@ -75,6 +78,17 @@ def choose(
             raise NotFound(f"the transfer has no file {missing[0]!r}; it has {names}")
         chosen = list({known[key].id: known[key] for key in wanted}.values())
     return chosen
+
+
+def directory_of(out_dir: Any) -> Path:
+    """The path of a directory.
+
+    :raises UsageError: it is not a path.
+    """
+    path = path_of(out_dir)
+    if path is None:
+        raise UsageError(f"out_dir must be a directory, not a {type(out_dir).__name__}")
+    return path
 
 
 def opening_of(
@@ -135,19 +149,41 @@ class Fetching:
         self._width = width
 
     def into_directory(
-        self, files: Sequence[DownloadFile], directory: Path, at_once: int
+        self,
+        files: Sequence[DownloadFile],
+        directory: Any,
+        at_once: int,
+        *,
+        exists: Exists,
+        hidden: bool,
+        explicit: bool = False,
     ) -> List[FileResult]:
         """Fetch the files to safe names below ``directory``; the results, failed ones included.
 
-        What an earlier, broken run has completed is not fetched again.
+        What an earlier, broken run has completed is not fetched again.  The bytes of a file of a transfer
+        never change.
+
+        :param explicit: whether the caller chose the names.
         """
         self._prove(files)
         identity = {"service": "filesender", "download": self._hashed, "base": self._calls.base}
         wanted = [
-            Wanted(str(file.id), file.name, file.size, functools.partial(self._download, file))
+            Wanted(
+                str(file.id), file.name, file.size, functools.partial(self._download, file), immutable=True
+            )
             for file in files
         ]
-        return fetch_into(directory, wanted, identity, self._operation, at_once, self._width)
+        return fetch_into(
+            directory_of(directory),
+            wanted,
+            identity,
+            self._operation,
+            at_once,
+            self._width,
+            exists=exists,
+            hidden=hidden,
+            explicit=explicit,
+        )
 
     def into(self, file: DownloadFile, sink: Sink) -> FileResult:
         """Fetch one file into a sink."""
@@ -157,7 +193,9 @@ class Fetching:
         self._operation.run([lane], 1)
         return lane.result
 
-    def archive(self, files: Sequence[DownloadFile], sink: Sink, form: str) -> FileResult:
+    def archive(
+        self, files: Sequence[DownloadFile], sink: Sink, form: str, exists: Exists
+    ) -> FileResult:
         """Fetch several files as one archive, which the server packs; a broken one begins again.
 
         The archive counts only if it has its own end and holds the files.
@@ -175,7 +213,7 @@ class Fetching:
             archive=lambda: new_check(form, name, [file.size for file in files]),
         )
         self._operation.reporter.queue(name, None)
-        lane = DownloadLane(download, self._operation, 1)
+        lane = DownloadLane(guard(download, exists), self._operation, 1)
         self._operation.run([lane], 1)
         return lane.result
 

@@ -4,7 +4,8 @@ Source: NRP / Invenio protocol, section 5, Download.
 """
 
 import contextlib
-from typing import Iterator, Optional
+import datetime as dt
+from typing import Iterator, Optional, Tuple
 
 import attrs
 import requests
@@ -22,7 +23,7 @@ from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.same import SameState
 from smartxfer.transport import Origin
 
-__all__ = ["check_complete", "describe", "step_of"]
+__all__ = ["changed", "check_complete", "describe", "step_of"]
 
 #: Bytes per piece of a file that is fetched by ranges.
 PIECE = 16 << 20
@@ -54,6 +55,17 @@ def check_complete(file: File) -> None:
             hint="files.wait_fetch() waits for one that the repository fetches; others have to be uploaded",
             status=409,
         )
+
+
+def changed(file: File) -> Optional[Tuple[float, float]]:
+    """When a file changed in the repository; None where it does not say."""
+    try:
+        moment = dt.datetime.fromisoformat((file.updated or "").replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=dt.timezone.utc)
+    return moment.timestamp(), moment.timestamp()
 
 
 def step_of(size: Optional[int], parts: Optional[int] = None, part_size: Optional[int] = None) -> int:

@@ -24,6 +24,8 @@ from smartxfer.nrp.transfers import How, how
 from smartxfer.nrp.uploading import send_files
 from smartxfer.nrp.waiting import wait_for
 from smartxfer.transfer.download import DownloadLane
+from smartxfer.transfer.existing import Exists, check_exists
+from smartxfer.transfer.into import guard
 from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
@@ -254,17 +256,18 @@ class FilesClient:
         sink: Any = None,
         parts: Optional[int] = None,
         part_size: Optional[int] = None,
+        exists: Exists = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> Any:
-        """Fetch a file: ``download(file_or_url, sink)`` or ``download(record, key, sink)``.
-
-        A broken run goes on where it stopped, if the repository's storage knows ranges.
+        """Fetch a file: ``download(file_or_url, sink)`` or ``download(record, key, sink)``; resumable.
 
         :param sink: a path, a directory, an open binary file, ``FileSink`` or ``MemorySink``.
         :param parts: pieces to fetch at a time where ranges are known ...
         :param part_size: ... or bytes of each, at least 1 MiB, which goes before ``parts``.
+        :param exists: for an existing file of other content: ``"replace"``, ``"skip"``, ``"rename"`` or
+            ``"newer"``; None: TargetExists in a directory unless an earlier run wrote it, else replaced.
         :return: what was written to: the path, or the sink itself.
         :raises Conflict: the file is not complete in the repository.
         :raises ChecksumMismatch: what came is not what the repository promised, twice; nothing is kept.
@@ -272,6 +275,7 @@ class FilesClient:
         Otherwise like :meth:`upload`.
         """
         key, sink = target_of(where, key, sink)
+        check_exists(exists)
         step = downloading.step_of(None, parts, part_size)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls().watched(operation)
@@ -279,9 +283,9 @@ class FilesClient:
             target = open_sink(sink, safe_path(file.key).name)
             step = downloading.step_of(file.size, parts, part_size)
             operation.reporter.queue(file.key, file.size)
-            lane = DownloadLane(
-                downloading.describe(files, file, target, operation, step), operation, parts or self._workers
-            )
+            download = downloading.describe(files, file, target, operation, step)
+            download = guard(download, exists, changed=downloading.changed(file))
+            lane = DownloadLane(download, operation, parts or self._workers)
             operation.run([lane], 1)
             [result] = settle([lane.result])
         return result.path if not isinstance(sink, FileSink) and result.path is not None else sink
@@ -291,6 +295,7 @@ class FilesClient:
         record_or_files: Any,
         directory: Any,
         *,
+        exists: Exists = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -304,12 +309,13 @@ class FilesClient:
 
         Otherwise like :meth:`download`.
         """
+        check_exists(exists)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls().watched(operation)
             wanted = record_or_files if isinstance(record_or_files, (list, tuple)) else None
             if wanted is None:
                 wanted = operation.call(lambda: self._listed(calls, record_or_files))
-            return settle(many.fetch(calls, operation, wanted, directory, self._workers))
+            return settle(many.fetch(calls, operation, wanted, directory, self._workers, exists))
 
     def sync_dir(
         self,

@@ -20,6 +20,7 @@ from smartxfer.nrp.starting import Plan
 from smartxfer.nrp.streams import unwrapped
 from smartxfer.nrp.transfers import AUTO, AUTO_FROM, How
 from smartxfer.transfer.download import Download
+from smartxfer.transfer.existing import Exists
 from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
@@ -83,7 +84,12 @@ def with_result(file: File, result: FileResult) -> File:
 
 
 def fetch(
-    calls: Calls, operation: Operation, files: Sequence[File], directory: Any, workers: int
+    calls: Calls,
+    operation: Operation,
+    files: Sequence[File],
+    directory: Any,
+    workers: int,
+    exists: Exists,
 ) -> List[FileResult]:
     """Fetch files into a directory; the results, failed ones included."""
     local = path_of(directory)
@@ -94,7 +100,7 @@ def fetch(
             raise UsageError(f"{file!r:.80} is not a File", hint="files.list() gives them")
     refused = {at: error for at, error in enumerate(map(_incomplete, files)) if error is not None}
     whole = [file for at, file in enumerate(files) if at not in refused]
-    fetched = iter(_fetch(calls, operation, whole, local, workers) if whole else [])
+    fetched = iter(_fetch(calls, operation, whole, local, workers, exists) if whole else [])
     return [
         FileResult(name=file.key, error=refused[at]) if at in refused else next(fetched)
         for at, file in enumerate(files)
@@ -111,7 +117,7 @@ def _incomplete(file: File) -> Optional[SmartxferError]:
 
 
 def _fetch(
-    calls: Calls, operation: Operation, files: Sequence[File], local: Path, workers: int
+    calls: Calls, operation: Operation, files: Sequence[File], local: Path, workers: int, exists: Exists
 ) -> List[FileResult]:
     base = place_of(calls, files[0]).files()[0]
 
@@ -123,7 +129,9 @@ def _fetch(
             return downloading.describe(FileCalls(calls, place.files()[0]), file, sink, operation, step)
 
         key = f"{place.file()[0]} {file.size} {file.checksum} {file.version_id}"
-        return Wanted(key=key, name=file.key, size=file.known_size, describe=describe)
+        changed = downloading.changed(file)
+        return Wanted(key=key, name=file.key, size=file.known_size, describe=describe, changed=changed)
 
     identity = {"service": "nrp", "files": base}
-    return fetch_into(local, [wanted(file) for file in files], identity, operation, workers, workers)
+    each = [wanted(file) for file in files]
+    return fetch_into(local, each, identity, operation, workers, workers, exists=exists)

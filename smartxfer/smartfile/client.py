@@ -16,6 +16,8 @@ from smartxfer.smartfile.raw import RawClient
 from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.download import DownloadLane
+from smartxfer.transfer.existing import Exists, check_exists
+from smartxfer.transfer.into import guard
 from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -239,6 +241,7 @@ class SmartFileClient(RawClient):
         into: SinkLike = ".",
         *,
         checksum: Optional[str] = None,
+        exists: Exists = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -249,11 +252,18 @@ class SmartFileClient(RawClient):
         :param into: a directory, a file name, an open binary file, or a sink.
         :param checksum: ``"md5"``, ``"sha256"``, ...: has the server reckon it first, and compares; without,
             the size is compared.
+        :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"``,
+            ``"rename"`` (save under another name) or ``"newer"`` (replace if the server's file is newer; its
+            time has no zone, so that differences of less than a day cannot be told).  None replaces the file
+            of a path that you give; in a directory it is an error, unless an earlier run wrote its content.
+        :return: what became of the file; of a kept one ``.skipped`` says why.
         :raises NotFound: there is no such file.
+        :raises TargetExists: the directory has a file of that name with other content.
 
         Otherwise like :meth:`upload`.  Source: SmartFile protocol, section 5.
         """
         _known(checksum)
+        check_exists(exists)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
             info = operation.call(lambda: calls.stat(normal(path)))
@@ -262,9 +272,9 @@ class SmartFileClient(RawClient):
             digest = operation.call(lambda: trees.digest_of(calls, info.path, checksum))
             sink = open_sink(into, safe_path(split(info.path)[1]).name)
             operation.reporter.queue(info.path, info.size)
-            lane = DownloadLane(
-                downloading.describe(calls, info, sink, digest), operation, self._max_workers
-            )
+            download = downloading.describe(calls, info, sink, digest)
+            guarded = guard(download, exists, changed=downloading.changed(info))
+            lane = DownloadLane(guarded, operation, self._max_workers)
             operation.run([lane], 1)
             return settle([lane.result])[0]
 
@@ -300,6 +310,7 @@ class SmartFileClient(RawClient):
         directory: Any,
         *,
         checksum: Optional[str] = None,
+        exists: Exists = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -308,14 +319,17 @@ class SmartFileClient(RawClient):
 
         :param path: directory on the server; what is in it, empty directories too, comes below ``directory``.
         :param directory: local, made if missing; names from the server cannot leave it.
+        :param exists: what to do about existing files with other content.
         :raises BatchError: some files failed; ``.results`` tells which.
 
         Otherwise like :meth:`download`.
         """
         _known(checksum)
+        check_exists(exists)
         with self._operation(progress, cancel, deadline) as operation:
+            at_once = self._max_workers
             return settle(
-                trees.fetch(self._calls, operation, normal(path), directory, self._max_workers, checksum)
+                trees.fetch(self._calls, operation, normal(path), directory, at_once, checksum, exists)
             )
 
 

@@ -3,6 +3,7 @@
 Source: SmartFile protocol, section 5.
 """
 
+import datetime as dt
 from typing import ContextManager, Optional, Tuple
 
 import requests
@@ -15,10 +16,21 @@ from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.same import SameState
 
-__all__ = ["describe"]
+__all__ = ["changed", "describe"]
+
+#: Hours by which the zones of the world are behind and ahead of UTC.
+_BEHIND, _AHEAD = 12, 14
 
 #: Bytes per piece of a file that is fetched by ranges.
 PIECE = 32 * 1024 * 1024
+
+
+def changed(info: Info) -> Optional[Tuple[float, float]]:
+    """The earliest and the latest moment that a file can have changed, for its time comes without a zone."""
+    if info.modified is None:
+        return None
+    moment = info.modified.replace(tzinfo=dt.timezone.utc).timestamp()
+    return moment - _AHEAD * 3600, moment + _BEHIND * 3600
 
 
 def describe(calls: Calls, info: Info, sink: Sink, digest: Optional[Tuple[str, str]] = None) -> Download:

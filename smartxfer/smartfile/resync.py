@@ -33,6 +33,7 @@ from smartxfer.transfer.device import DeviceSink, is_device
 from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.disk import local_error, refuse_mount_point
 from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.existing import Guard, Kept
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.ranges import Incoming, open_range
@@ -41,9 +42,10 @@ from smartxfer.transfer.sink import FileSink
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transfer.written import sums_of
 from smartxfer.transport import Call
 
-__all__ = ["ALGORITHM", "Resync", "SyncResult"]
+__all__ = ["ALGORITHM", "Resync", "SyncResult", "kept_result"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
@@ -70,6 +72,11 @@ class SyncResult(FileResult):
     def bytes_saved(self) -> int:
         """Bytes that did not travel, compared with the whole file; never less than 0."""
         return max(0, self.bytes - self.bytes_sent - self.bytes_received)
+
+
+def kept_result(name: str, kept: Kept) -> SyncResult:
+    """The result of an existing file that was kept."""
+    return SyncResult(name, kept.path, kept.size, skipped=kept.skipped, method="none")
 
 
 class _Plain(Exception):
@@ -165,22 +172,37 @@ class Resync:
 
     # -- down -------------------------------------------------------------------------------------------
 
-    def down(self, local: Path, there: Info, follow: bool = True) -> SyncResult:
+    def down(
+        self, local: Path, there: Info, follow: bool = True, guard: Optional[Guard] = None
+    ) -> SyncResult:
         """Bring the local file up to date with the server's.
 
         :param follow: bring the target of a symbolic link up to date, not the link.
+        :param guard: what decides about an existing file; None brings it up to date.
+        :raises TargetExists: the guard wants it kept.
         """
         moved = _Moved()
+        identity = {"service": "smartfile", "api": self._calls.api, "path": there.path}
+        if guard is not None:
+            kept = self._operation.call(lambda: guard.before(local, there.size, identity))
+            if kept is not None:
+                return kept_result(there.path, kept)
         try:
             if local.is_symlink() and not follow:
                 raise _Plain("it is a symbolic link")
             target = Path(os.path.realpath(str(local)))
+            if guard is not None and guard.exists == "rename":
+                raise _Plain("it gets another name")
             with _beside(target) as place:
-                return self._down_by_delta(target, there, place, moved)
+                patched = self._down_by_delta(target, there, place, moved)
+            if guard is not None:
+                guard.wrote(target, patched.bytes, sums_of(target, [(0, patched.bytes)]))
+            return patched
         except _USELESS as reason:
             _tell(there.path, reason)
         digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
-        sink = DeviceSink(local) if follow and is_device(local) else FileSink(local, follow=follow)
+        sink: Any = DeviceSink(local) if follow and is_device(local) else FileSink(local, follow=follow)
+        sink.guard = guard
         wanted = downloading.describe(self._watched, there, sink, (ALGORITHM, digest))
         self._operation.reporter.queue(there.path, there.size)
         lane = DownloadLane(wanted, self._operation, self._width)

@@ -5,25 +5,27 @@ Source: SmartFile protocol, sections 7 and 9.
 
 import functools
 import logging
-from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from pathlib import Path, PurePosixPath
+from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from smartxfer import delta
 from smartxfer.errors import NotFound, SmartxferError, UsageError
-from smartxfer.smartfile import trees
+from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import join, normal, split
-from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult
+from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult, kept_result
 from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.names import distinct_paths, resolve_inside, safe_path
+from smartxfer.transfer.existing import Exists, Guard, check_exists
+from smartxfer.transfer.names import distinct_paths, folded, resolve_inside, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import settle
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.written import Written
 
 __all__ = ["SyncClient", "SyncResult"]
 
@@ -85,6 +87,7 @@ class SyncClient:
         local: Any,
         remote: str,
         *,
+        exists: Exists = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -93,7 +96,10 @@ class SyncClient:
 
         :param local: its path, or a directory that exists.
         :param remote: path of the file on the server.
+        :param exists: what to do about an existing file with other content, as in
+            ``BasicClient.download``.
         :raises NotFound: there is none.
+        :raises TargetExists: the directory has a file of that name with other content.
         :raises SourceChanged: the local file changed meanwhile.
 
         Otherwise like :meth:`upload`.
@@ -101,6 +107,7 @@ class SyncClient:
         target = path_of(local)
         if target is None:
             raise UsageError(f"{local!r} is not a path")
+        check_exists(exists)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
             there = operation.call(lambda: calls.stat(normal(remote)))
@@ -109,7 +116,13 @@ class SyncClient:
             inside = target.is_dir()
             if inside:
                 target = target / safe_path(split(there.path)[1]).name
-            return self._resync(operation).down(target, there, follow=not inside)
+            resync = self._resync(operation)
+            if not inside and exists is None:
+                return resync.down(target, there)
+            same = operation.call(lambda: self._same(calls, [(target, there)]))
+            if there.path in same and exists != "skip":
+                return _nothing(there.path, target, there.size or 0, same[there.path])
+            return resync.down(target, there, follow=not inside, guard=_guard(calls, exists, target, there))
 
     def upload_tree(
         self,
@@ -157,6 +170,7 @@ class SyncClient:
         remote: str,
         *,
         dry_run: bool = False,
+        exists: Exists = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
@@ -165,12 +179,14 @@ class SyncClient:
 
         :param local: path of a directory, made if missing; names from the server cannot leave it.
         :param remote: directory on the server.
+        :param exists: what to do about existing files with other content, as in :meth:`download`.
 
         Otherwise like :meth:`upload_tree`.
         """
         directory = path_of(local)
         if directory is None:
             raise UsageError(f"{local!r} is not a path")
+        check_exists(exists)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
             root = normal(remote)
@@ -182,15 +198,17 @@ class SyncClient:
                 directory.mkdir(parents=True, exist_ok=True)
             resync = self._resync(operation)
             results = []
+            taken = {folded(str(path)) for path, _, _ in pairs}
             for path, name, info in pairs:
                 size = info.size or 0
-                if info.path in same:
+                guard = _guard(calls, exists, path, info, taken)
+                if info.path in same and exists != "skip":
                     results.append(_nothing(info.path, path, size, same[info.path]))
                 elif dry_run:
-                    results.append(self._planned(info.path, path, size, info if path.is_file() else None))
+                    planned = functools.partial(self._planned_down, operation, path, info, guard)
+                    results.append(_tried(planned, info.path))
                 else:
-                    inside = resolve_inside(directory, name)
-                    step = functools.partial(resync.down, inside, info, follow=False)
+                    step = functools.partial(_down, resync, directory, name, info, guard)
                     results.append(_tried(step, info.path))
             return settle(results)  # type: ignore[return-value]
 
@@ -225,9 +243,33 @@ class SyncClient:
             held.update(calls.checksums(paths[start : start + _BATCH], ALGORITHM))
         return {path: digest for path, digest in held.items() if digest_of(alike[path], ALGORITHM) == digest}
 
+    def _planned_down(self, operation: Operation, path: Path, info: Info, guard: Guard) -> SyncResult:
+        kept = operation.call(lambda: guard.before(path, info.size, {}))
+        if kept is not None:
+            return kept_result(info.path, kept)
+        return self._planned(info.path, path, info.size or 0, info if path.is_file() else None)
+
     def _planned(self, name: str, path: Path, size: int, there: Optional[Info]) -> SyncResult:
         method = "delta" if there is not None and delta.available() else "plain"
         return SyncResult(name, path, size, method=method)
+
+
+def _guard(
+    calls: Calls, exists: Exists, path: Path, info: Info, taken: Collection[str] = ()
+) -> Guard:
+    """What decides about an existing file."""
+
+    def digest() -> Tuple[str, str]:
+        return ALGORITHM, calls.checksums([info.path], ALGORITHM)[info.path]
+
+    changed = downloading.changed(info)
+    return Guard(exists, Written(path.parent), doubt=digest, changed=changed, taken=taken)
+
+
+def _down(
+    resync: Resync, directory: Path, name: PurePosixPath, info: Info, guard: Guard
+) -> SyncResult:
+    return resync.down(resolve_inside(directory, name), info, follow=False, guard=guard)
 
 
 def _path(item: Item) -> Path:
@@ -256,8 +298,9 @@ def _files_below(calls: Calls, path: str, missing: bool = True) -> Dict[str, Inf
 
 
 def _nothing(name: str, path: Path, size: int, digest: str) -> SyncResult:
+    found = f"{ALGORITHM}:{digest}"
     return SyncResult(
-        name, path, size, digest=f"{ALGORITHM}:{digest}", verified=ALGORITHM, method="none"
+        name, path, size, digest=found, verified=ALGORITHM, skipped="identical", method="none"
     )
 
 

@@ -12,6 +12,7 @@ from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import join, normal, split
 from smartxfer.smartfile.uploading import send_files
+from smartxfer.transfer.existing import Exists
 from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.names import distinct_paths, resolve_inside
@@ -145,7 +146,13 @@ def _make(calls: Calls, path: str) -> None:
 
 
 def fetch(
-    calls: Calls, operation: Operation, path: str, directory: Any, at_once: int, checksum: Optional[str]
+    calls: Calls,
+    operation: Operation,
+    path: str,
+    directory: Any,
+    at_once: int,
+    checksum: Optional[str],
+    exists: Exists,
 ) -> List[FileResult]:
     """Fetch what is in a directory on the server; the results, failed ones included."""
     local = path_of(directory)
@@ -167,10 +174,12 @@ def fetch(
             name=_below(info.path, path),
             size=info.size,
             describe=lambda sink: downloading.describe(watched, info, sink, digest),
+            changed=downloading.changed(info),
         )
 
     identity = {"service": "smartfile", "api": calls.api, "path": path}
-    results = fetch_into(local, [wanted(info) for info in files], identity, operation, at_once, at_once)
+    each = [wanted(info) for info in files]
+    results = fetch_into(local, each, identity, operation, at_once, at_once, exists=exists)
     names = [_below(info.path, path) for info in folders]
     for relative in distinct_paths(names):
         resolve_inside(local, relative / "inside")

@@ -140,13 +140,18 @@ class DownloadLane(Lane):
         """What became of the file."""
         path: Optional[Path] = getattr(self._download.sink, "path", None)
         verified = "size" if self._size is not None else None
-        if self._digest:
-            verified = self._digest.partition(":")[0]
+        digest, kept = self._digest, getattr(self._download.sink, "kept", None)
+        if kept is not None:
+            path, digest = kept.path, digest or kept.digest
+            verified = "size" if kept.skipped == "identical" else None
+        if digest:
+            verified = digest.partition(":")[0]
         return FileResult(
             name=self._download.name,
             path=path,
             bytes=self._done,
-            digest=self._digest,
+            digest=digest,
+            skipped=None if kept is None else kept.skipped,
             verified=verified if self._failure is None else None,
             resumed=self._resumed,
             retries=self._retries,
@@ -159,6 +164,12 @@ class DownloadLane(Lane):
     def _begin(self) -> None:
         self._started = self._operation.clock.monotonic()
         have = list(self._download.sink.begin(self._download.size, self._download.identity))
+        kept = getattr(self._download.sink, "kept", None)
+        if kept is not None:  # nothing has to be fetched
+            self._finishing, self._done = True, kept.size
+            self._operation.reporter.begin(self._download.name, kept.size, kept.size)
+            self._operation.reporter.end(self._download.name, "done")
+            return
         self._ranged = self._ranged and self._knows_ranges(bool(have))
         if have and not self._ranged:
             self._download.sink.restart()

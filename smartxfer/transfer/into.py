@@ -3,20 +3,23 @@
 import contextlib
 import os
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Sequence
+from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
 
 import attrs
 
+from smartxfer.errors import LocalError
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.existing import Exists, Guard
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.names import distinct_paths, resolve_inside
+from smartxfer.transfer.names import distinct_paths, folded, resolve_inside
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.sink import FileSink
+from smartxfer.transfer.written import Written
 
-__all__ = ["Wanted", "fetch_into"]
+__all__ = ["Wanted", "fetch_into", "guard"]
 
 
 @attrs.frozen
@@ -27,12 +30,43 @@ class Wanted:
     :param name: the server's name for it, relative to the directory.
     :param size: bytes, or None where the service cannot say.
     :param describe: the download of it, given a sink.
+    :param changed: when it changed on the server, as :class:`~smartxfer.transfer.existing.Guard` takes it.
+    :param immutable: whether an object of one identity has the same bytes for ever.
     """
 
     key: str
     name: str
     size: Optional[int]
     describe: Callable[[Sink], Download]
+    changed: Optional[Tuple[float, float]] = None
+    immutable: bool = False
+
+
+def guard(
+    download: Download,
+    exists: Exists,
+    written: Optional[Written] = None,
+    *,
+    changed: Optional[Tuple[float, float]] = None,
+    immutable: bool = False,
+    taken: Collection[str] = (),
+) -> Download:
+    """Have a download look at existing files, where a server chose its name or ``exists`` is given.
+
+    :param written: what earlier runs wrote into the directory.
+    """
+    sink = download.sink
+    if isinstance(sink, FileSink) and (exists is not None or not sink.explicit):
+        sink.guard = Guard(
+            exists,
+            written or Written(sink.path.parent),
+            digest=download.digest,
+            doubt=download.doubt,
+            changed=changed,
+            immutable=immutable,
+            taken=taken,
+        )
+    return download
 
 
 def fetch_into(
@@ -42,6 +76,10 @@ def fetch_into(
     operation: Operation,
     at_once: int,
     width: int,
+    *,
+    exists: Exists = None,
+    hidden: bool = True,
+    explicit: bool = False,
 ) -> List[FileResult]:
     """Fetch the files to safe names below ``directory``; the results, failed ones included.
 
@@ -49,18 +87,38 @@ def fetch_into(
     :param identity: what tells this set of files from any other.
     :param at_once: files at a time.
     :param width: pieces of one file at a time.
+    :param exists: what to do about existing files.
+    :param hidden: False replaces leading dots of names.
+    :param explicit: whether the caller chose the names, so that existing files are replaced.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise local_error(error, directory) from None
     with Journal({**identity, "into": str(directory.absolute())}, str(directory)) as journal:
-        entries: List[Any] = []
-        for file, relative in zip(files, distinct_paths([file.name for file in files])):
+        paths = distinct_paths([file.name for file in files], hidden or explicit)
+        taken = {folded(str(directory / path)) for path in paths}
+        written: Dict[Path, Written] = {}
+
+        def entry_of(file: Wanted, relative: Any) -> Any:
             path = resolve_inside(directory, relative)
-            download = file.describe(FileSink(path, follow=False))
+            download = guard(
+                file.describe(FileSink(path, follow=explicit)),
+                exists,
+                written.setdefault(path.parent, Written(path.parent)),
+                changed=file.changed,
+                immutable=file.immutable,
+                taken=taken,
+            )
             earlier = _completed(journal, file, download.name, path)
-            entries.append(earlier or _lane(file, download, path, journal, operation, width))
+            return earlier or _lane(file, download, journal, operation, width)
+
+        entries: List[Any] = []
+        for file, relative in zip(files, paths):
+            try:
+                entries.append(entry_of(file, relative))
+            except LocalError as failure:
+                entries.append(FileResult(file.name, error=failure))
         operation.run([entry for entry in entries if isinstance(entry, DownloadLane)], at_once)
         results = [entry.result if isinstance(entry, DownloadLane) else entry for entry in entries]
         if all(result.ok for result in results):
@@ -69,9 +127,10 @@ def fetch_into(
 
 
 def _lane(
-    file: Wanted, download: Download, path: Path, journal: Journal, operation: Operation, width: int
+    file: Wanted, download: Download, journal: Journal, operation: Operation, width: int
 ) -> DownloadLane:
     def note() -> None:
+        path: Path = download.sink.path  # type: ignore[attr-defined]
         found = path.stat()
         journal.note_soon(**{file.key: [str(path), found.st_size, found.st_mtime_ns]})
 

@@ -9,13 +9,13 @@ import re
 import stat
 import unicodedata
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterable, List, Set
+from typing import Dict, Iterable, List, Set, Union
 
 from smartxfer.errors import UnsafeName
 from smartxfer.system_text import system_path
 from smartxfer.transfer.disk import local_error
 
-__all__ = ["distinct_paths", "resolve_inside", "safe_path"]
+__all__ = ["distinct_paths", "folded", "numbered", "resolve_inside", "safe_path"]
 
 _LONGEST = 255
 #: Room for the suffixes of a partial file and of a second file of the same name.
@@ -89,49 +89,67 @@ def _shortened(text: str) -> str:
     return raw[:room].decode("utf-8", "ignore") + mark + tail
 
 
-def distinct_paths(names: Iterable[str]) -> List[PurePosixPath]:
+def distinct_paths(names: Iterable[str], hidden: bool = True) -> List[PurePosixPath]:
     """Safe paths for several names, no two the same on any file system.
 
     Names that differ only in case or in the composition of accents get `` (2)`` before the extension, and so
     does a file whose name another one uses as a directory, or for its partial file.
 
+    :param hidden: False replaces the leading dot of every component by ``_``.
+
     >>> [str(path) for path in distinct_paths(["a.txt", "A.txt", "b", "b/c"])]
     ['a.txt', 'A (2).txt', 'b (2)', 'b/c']
     """
-    wanted = [_safe(name) for name in names]
-    directories = {_folded(parent) for path in wanted for parent in path.parents}
+    wanted = [_safe(name) if hidden else _visible(_safe(name)) for name in names]
+    directories = {folded(parent) for path in wanted for parent in path.parents}
     partial = {name for path in wanted for name in _partial_names(path)}
     taken: Set[str] = set()
     # The last number given for a name: many files of one name cost no more than as many others.
     numbers: Dict[str, int] = {}
     chosen: List[PurePosixPath] = []
     for path in wanted:
-        candidate, number = path, numbers.get(_folded(path), 1)
+        candidate, number = path, numbers.get(folded(path), 1)
         if number > 1:
             candidate = _numbered(path, number)
         while (
-            _folded(candidate) in partial
-            or not taken.isdisjoint([_folded(candidate), *_partial_names(candidate)])
-            or not directories.isdisjoint([_folded(candidate), *_partial_names(candidate)])
+            folded(candidate) in partial
+            or not taken.isdisjoint([folded(candidate), *_partial_names(candidate)])
+            or not directories.isdisjoint([folded(candidate), *_partial_names(candidate)])
         ):
             number += 1
             candidate = _numbered(path, number)
-        numbers[_folded(path)] = number
-        taken.add(_folded(candidate))
+        numbers[folded(path)] = number
+        taken.add(folded(candidate))
         partial.update(_partial_names(candidate))
         chosen.append(candidate)
     return [_of_locale(path) for path in chosen]
 
 
+def numbered(name: str, number: int) -> str:
+    """A file name with a number before its extension.
+
+    >>> numbered("a.tar", 2)
+    'a (2).tar'
+    """
+    path = PurePosixPath(name)
+    return f"{path.stem} ({number}){path.suffix}"
+
+
 def _numbered(path: PurePosixPath, number: int) -> PurePosixPath:
-    return path.with_name(f"{path.stem} ({number}){path.suffix}")
+    return path.with_name(numbered(path.name, number))
+
+
+def _visible(path: PurePosixPath) -> PurePosixPath:
+    """The path with the leading dot of each component replaced."""
+    return PurePosixPath(*("_" + part[1:] if part.startswith(".") else part for part in path.parts))
 
 
 def _partial_names(path: PurePosixPath) -> List[str]:
-    return [_folded(path) + suffix for suffix in (".part", ".part.json")]
+    return [folded(path) + suffix for suffix in (".part", ".part.json")]
 
 
-def _folded(path: PurePosixPath) -> str:
+def folded(path: Union[str, PurePosixPath]) -> str:
+    """A path as file systems compare it that ignore case and the composition of accents."""
     return unicodedata.normalize("NFC", str(path).casefold())
 
 

@@ -162,6 +162,9 @@ class PartFile:
                 saved = {}
             elif good and now is not None:
                 good = _is_ours(saved or {}, now)
+                if good and now.st_nlink > 1:  # killed after it got its final name: it is not ours to change
+                    self.remove()
+                    good = False
         except BaseException:
             self._shut()
             raise

@@ -12,20 +12,24 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from smartxfer.errors import LocalError
+from smartxfer.errors import LocalError, TargetExists
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import expanded
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import CRC32, Check, digest_of
 from smartxfer.transfer.disk import local_error, refuse_mount_point
-from smartxfer.transfer.partfile import PartFile
+from smartxfer.transfer.existing import Guard, Kept
+from smartxfer.transfer.partfile import PartFile, beside
 from smartxfer.transfer.protocols import Extent
+from smartxfer.transfer.written import sums_of
 
 __all__ = ["FileSink"]
 
 log = logging.getLogger("smartxfer.transfer")
 
 _SAVE_EVERY = 1.0
+#: Checksums of extents that are remembered of a finished file; of one in more extents the whole is summed.
+_MOST_SUMS = 64
 _BLOCK = 1024 * 1024
 #: Bytes that a side file may need on a full disk.
 _NOTE_ROOM = 64 * 1024
@@ -52,6 +56,10 @@ class FileSink:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.path = expanded(path)
+        # Asked about existing files; None replaces them.
+        self.guard: Optional[Guard] = None
+        # The existing file that was kept.
+        self.kept: Optional[Kept] = None
         # What vouches for the bytes of the partial file; only changed before it is begun.
         self.check: Check = CRC32
         self._files = files
@@ -83,7 +91,13 @@ class FileSink:
         try:
             if self._follow and self.path.is_symlink():
                 self._target = Path(os.path.realpath(str(self.path)))
-            self._before = self._look()
+            if self.guard is not None:
+                self.kept = self.guard.before(self._target, size, identity)
+                if self.kept is not None:
+                    self._clear()
+                    return []
+            renames = self.guard is not None and self.guard.exists == "rename"
+            self._before = None if renames else self._look(self._target)
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._file = PartFile(self._target, self._files)
             # What replaces a private file is private from its first byte on.
@@ -123,21 +137,24 @@ class FileSink:
         return digest_of(self._file.path, algorithm)
 
     def commit(self) -> None:
-        """Check the length and give the file its name."""
+        """Check the length and give the file its name.
+
+        :raises TargetExists: another file has the name that a server chose, and was to be kept.
+        """
         try:
             there = os.fstat(self._file.fd)
             if self._size is not None and there.st_size != self._size:
                 raise LocalError(f"{self._file.path} holds {there.st_size} bytes, not {self._size}")
             self._file.check()
-            self._before = self._look() or self._before
-            if self._before is not None:
-                self._files.copy_owner_and_mode(self._before, self._file.fd)
-            if not locking.AVAILABLE:
-                self._file.close()  # Windows renames no open file
-            self._files.replace(self._file.path, self._target)
+            if self.guard is None:
+                self._put(self._target, False)
+            else:
+                self._put_guarded(self.guard, there.st_size)
             self._file.forget()
         except OSError as error:
             self._save()
+            if self._size is None and isinstance(error, TargetExists):
+                self._file.remove()  # it could not be resumed
             raise local_error(error, self.path) from None
         finally:
             self._file.close()
@@ -152,20 +169,65 @@ class FileSink:
                 self._save()
         self._file.close()
 
-    def _look(self) -> Optional[os.stat_result]:
+    @property
+    def explicit(self) -> bool:
+        """False where a server chose the name."""
+        return self._follow
+
+    def _put_guarded(self, guard: Guard, size: int) -> None:
+        """Give the file its name, or keep the one that has it."""
+        if self.check is CRC32 and len(self._runs) <= _MOST_SUMS:
+            sums = sorted((start, stop, value) for stop, (start, value) in self._runs.items())
+        else:
+            sums = sums_of(self._file.path, [(0, size)])
+        chosen, self.kept = guard.finish(self._file.path, self._target, self._put)
+        if self.kept is not None:
+            self._file.remove()
+            return
+        if chosen != self._target:
+            self.path = chosen
+        guard.wrote(chosen, size, sums)
+
+    def _put(self, target: Path, new: bool) -> None:
+        """Give the partial file a name.
+
+        :param new: only if the name is free.
+        """
+        before = None if new else self._look(target) or self._before
+        if before is not None:
+            self._files.copy_owner_and_mode(before, self._file.fd)
+        if not locking.AVAILABLE:
+            self._file.close()  # Windows renames no open file
+        if new:
+            self._files.rename_new(self._file.path, target)
+        else:
+            self._files.replace(self._file.path, target)
+
+    def _clear(self) -> None:
+        """Remove what a broken run left of an object that is there."""
+        if not os.path.lexists(str(beside(self._target, ".part"))):
+            return
+        file = PartFile(self._target, self._files)
+        with contextlib.suppress(LocalError):  # another process writes it
+            saved = file.open(0o600)
+            if not saved or saved.get("identity") == self._identity:
+                file.remove()
+        file.close()
+
+    def _look(self, target: Path) -> Optional[os.stat_result]:
         """The file that will be replaced; None where the name is free, or a link is to be replaced.
 
         :raises LocalError: something else has the name, or the file is a mount point.
         """
         try:
-            found = os.lstat(str(self._target))
+            found = os.lstat(str(target))
         except (FileNotFoundError, NotADirectoryError):
             return None
         if stat.S_ISLNK(found.st_mode) and not self._follow:
             return None
         if not stat.S_ISREG(found.st_mode):
             raise LocalError(f"{self.path} is not a regular file", hint="pass an open file: open(path, 'wb')")
-        refuse_mount_point(self._target)
+        refuse_mount_point(target)
         return found
 
     # -- the partial file -------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ class FileResult:
     :param retries: tries that failed on the way.
     :param seconds: how long it took.
     :param error: why it failed, or None.
+    :param skipped: why an existing file was kept: ``"identical"``, ``"exists"`` (``exists="skip"``) or
+        ``"older"`` (``exists="newer"``, and the server's file is not newer); else None.
     """
 
     name: str
@@ -35,6 +37,7 @@ class FileResult:
     retries: int = 0
     seconds: float = 0.0
     error: Optional[BaseException] = None
+    skipped: Optional[str] = None
 
     @property
     def ok(self) -> bool:

@@ -34,6 +34,7 @@ CASES = [
     (errors.BatchError("x"), 7),
     (errors.DiskFull("x"), 8),
     (errors.UnsafeName("x"), 8),
+    (errors.TargetExists("x"), 8),
     (errors.InProgress("x"), 8),
     (PermissionError(13, "x"), 8),
     (FileNotFoundError(2, "x"), 8),

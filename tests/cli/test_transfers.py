@@ -140,6 +140,44 @@ def test_into_this_directory_and_by_the_token(
     assert content(out) == {"a.txt": b"ACGT"}
 
 
+# -- existing files ----------------------------------------------------------------------------------------
+
+
+def test_your_own_files_are_not_replaced_unless_you_say_so(site: Any, published: Any, run: Any, out: Path) -> None:
+    link = published({"a.txt": b"theirs", "b.txt": b"new"})
+    out.mkdir()
+    (out / "a.txt").write_bytes(b"my own notes")
+    done = run("fetch", link, str(out))
+    assert done.exit_code == 7
+    assert "a.txt exists and has other content" in done.err
+    assert "hint: pass exists=" in done.err
+    assert "--exists" in done.err
+    assert content(out) == {"a.txt": b"my own notes", "b.txt": b"new"}
+    assert run("fetch", link, str(out), "--exists", "skip").exit_code == 0
+    assert content(out) == {"a.txt": b"my own notes", "b.txt": b"new"}
+    renamed = run("fetch", link, str(out), "--exists", "rename")
+    assert renamed.out.splitlines() == [str(out / "a (2).txt"), str(out / "b.txt")]
+    assert run("fetch", link, str(out), "--exists", "replace").exit_code == 0
+    assert content(out) == {"a.txt": b"theirs", "a (2).txt": b"theirs", "b.txt": b"new"}
+    assert run("fetch", link, str(out)).exit_code == 0
+    assert run("fetch", link, str(out), "--exists", "overwrite").exit_code == 2
+
+
+def test_one_existing_file_is_a_local_error(site: Any, published: Any, run: Any, out: Path) -> None:
+    link = published({"a.txt": b"theirs"})
+    out.mkdir()
+    (out / "a.txt").write_bytes(b"my own notes")
+    done = run("fetch", link, str(out))
+    assert done.exit_code == 8
+    assert "hint: pass exists=" in done.err
+
+
+def test_hidden_names(site: Any, published: Any, run: Any, out: Path) -> None:
+    link = published({".bashrc": b"alias ls=true"})
+    assert run("fetch", link, str(out)).out == f"{out / '_bashrc'}\n"
+    assert run("fetch", link, str(out), "--hidden").out == f"{out / '.bashrc'}\n"
+
+
 # -- passwords ---------------------------------------------------------------------------------------------
 
 
@@ -223,8 +261,8 @@ def test_nobody_to_ask(published: Any, out: Path) -> None:
         start_new_session=True,
         timeout=60,
     )
-    assert done.returncode == 2, done.stderr
-    assert "SMARTXFER_PASSWORD" in done.stderr
+    assert done.returncode == 2, done.err
+    assert "SMARTXFER_PASSWORD" in done.err
     assert not out.exists()
 
 

@@ -77,7 +77,7 @@ def test_a_file_that_is_there_is_replaced_whole(service: Any, out: Path) -> None
     out.mkdir()
     (out / "reads.fastq").write_bytes(b"an older and longer text" * 10_000)
     with service.client() as client:
-        service.download(client, service.plant({"reads.fastq": b"new"}), out)
+        service.download(client, service.plant({"reads.fastq": b"new"}), out, exists="replace")
     assert (out / "reads.fastq").read_bytes() == b"new"
 
 
@@ -92,7 +92,7 @@ def test_a_failure_leaves_the_final_name_alone(service: Any, out: Path, older: A
     handle = service.plant({"reads.fastq": os.urandom(3 * service.chunk)})
     service.server.fault(service.name, service.bytes_request, effect.strip(), times=None)
     with service.client(retry=ONCE) as client, pytest.raises((CommunicationError, IntegrityError)):
-        service.download(client, handle, out, **service.verified)
+        service.download(client, handle, out, exists="replace", **service.verified)
     found = (out / "reads.fastq").read_bytes() if (out / "reads.fastq").exists() else None
     assert found == older
 

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stage import noise
 
-from smartxfer.errors import LocalError, UnsafeName
+from smartxfer.errors import UnsafeName
 from smartxfer.transfer.names import distinct_paths, resolve_inside
 
 DATA = noise(1000)
@@ -171,7 +171,7 @@ def test_f29_a_link_in_the_place_of_the_file(stage: Any) -> None:
     transfer = stage.published(DATA, "x")
     elsewhere = _elsewhere(stage)
     (stage.out / "x").symlink_to(elsewhere / "x")
-    stage.client().download_files(transfer.token, stage.out)
+    stage.client().download_files(transfer.token, stage.out, exists="replace")
     assert not (stage.out / "x").is_symlink()
     assert (stage.out / "x").read_bytes() == DATA
     assert (elsewhere / "x").read_bytes() == b"theirs"
@@ -206,9 +206,10 @@ def test_f29_a_link_put_there_between_look_and_open(stage: Any) -> None:
 
     with pytest.MonkeyPatch.context() as race:
         race.setattr("smartxfer.transfer.partial.os.lstat", lstat)
-        with pytest.raises(LocalError):
-            stage.client().download_files(transfer.token, stage.out)
+        [result] = stage.client().download_files(transfer.token, stage.out)
     assert put
+    assert (stage.out / "x.part").is_symlink(), "another name was taken for the partial file"
+    assert (result.path.read_bytes(), result.path.is_symlink()) == (DATA, False)
     assert (elsewhere / "x").read_bytes() == b"theirs"
 
 

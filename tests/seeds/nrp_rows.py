@@ -49,7 +49,7 @@ NRP = [
         "files.download",
         _FILES.download,
         [("file_or_url", REQUIRED), ("*where", REQUIRED)],
-        ("key", "sink", "parts", "part_size", *_WATCHED),
+        ("key", "sink", "parts", "part_size", "exists", *_WATCHED),
     ),
     Row("files.update", _FILES.update, [("file", REQUIRED)]),
     Row("files.delete", _FILES.delete, [("record_or_file", REQUIRED), ("key", None)]),

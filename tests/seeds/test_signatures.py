@@ -46,7 +46,7 @@ FILESENDER = [
         "FileSenderClient.download_files",
         _CLIENT.download_files,
         [("token", REQUIRED), ("out_dir", REQUIRED)],
-        ("files", "password", "key_version", *_WATCHED),
+        ("files", "password", "key_version", "exists", "hidden", *_WATCHED),
     ),
     Row("FileSenderClient.get_server_info", _CLIENT.get_server_info),
     Row("FileSenderClient.create_transfer", _CLIENT.create_transfer, [("body", REQUIRED)], ("extra",)),
@@ -78,7 +78,7 @@ FILESENDER = [
             ("file_size", None),
             ("file_name", None),
         ],
-        ("password", "key_version", *_WATCHED),
+        ("password", "key_version", "exists", "hidden", *_WATCHED),
     ),
     Row(
         "FileSenderClient.upload_complete",
@@ -135,7 +135,12 @@ SMARTFILE = [
     Row("OAuthClient.get_access_token", _OAUTH.get_access_token, [("request", None), ("verifier", None)]),
     Row("SyncClient", _SYNC, [("api", REQUIRED)]),
     Row("SyncClient.upload", _SYNC.upload, [("local", REQUIRED), ("remote", REQUIRED)], _WATCHED),
-    Row("SyncClient.download", _SYNC.download, [("local", REQUIRED), ("remote", REQUIRED)], _WATCHED),
+    Row(
+        "SyncClient.download",
+        _SYNC.download,
+        [("local", REQUIRED), ("remote", REQUIRED)],
+        ("exists", *_WATCHED),
+    ),
 ]
 
 #: A service joins here: its rows, its attributes, its types.

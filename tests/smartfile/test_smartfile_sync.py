@@ -187,7 +187,8 @@ def test_trees(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None
     assert not back.exists()
     sync.download_tree(back, "/r")
     (back / "sub" / "changed").write_bytes(old)
-    methods = {result.name: result.method for result in sync.download_tree(back, "/r")}
+    done = sync.download_tree(back, "/r", exists="replace")
+    methods = {result.name: result.method for result in done}
     assert methods == {"/r/kept": "none", "/r/same": "none", "/r/sub/changed": "delta", "/r/sub/new": "none"}
     assert (back / "sub" / "changed").read_bytes() == edited(old)
 

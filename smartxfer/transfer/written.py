@@ -1,0 +1,150 @@
+"""Which files of a directory our own runs wrote, and what they wrote there: kept in the state directory.
+
+One line is appended for each file, so that several processes can fetch into one directory at once.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import stat
+import threading
+import zlib
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+from smartxfer.transfer.journal import state_directory, write_whole
+from smartxfer.transport.json import parse_json
+
+__all__ = ["Sum", "Written", "sums_of"]
+
+log = logging.getLogger("smartxfer.transfer")
+
+Sum = Tuple[int, int, int]
+"""Start, stop and CRC-32 of some bytes of a file."""
+
+_VERSION = 1
+_BLOCK = 1024 * 1024
+#: Lines that are superseded before the file is written anew.
+_SLACK = 200
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+class Written:
+    """What our runs wrote into one directory.
+
+    A record that cannot be read or written costs a question before the next replacement, not the transfer.
+
+    :param directory: where the files are.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._known: Optional[Dict[str, Any]] = None
+
+    def holds(self, path: Path, identity: Optional[Dict[str, Any]] = None) -> bool:
+        """Return True if a file has just the bytes that our last run wrote under its name.
+
+        :param identity: of the object that was fetched; None for any.
+        """
+        record = self._records().get(path.name)
+        if not isinstance(record, dict):
+            return False
+        if identity is not None and record.get("identity") != _hashed(identity):
+            return False
+        try:
+            found = os.lstat(str(path))
+            if not stat.S_ISREG(found.st_mode) or found.st_size != record.get("size"):
+                return False
+            wanted = [(int(start), int(stop), int(value)) for start, stop, value in record["sums"]]
+            covered = sum(stop - start for start, stop, _ in wanted) == found.st_size
+            return covered and sums_of(path, wanted) == wanted
+        except (OSError, KeyError, TypeError, ValueError):
+            return False
+
+    def note(self, path: Path, size: int, sums: Sequence[Sum], identity: Dict[str, Any]) -> None:
+        """Remember what was written under a name."""
+        record = {"size": size, "sums": [list(one) for one in sums], "identity": _hashed(identity)}
+        line = json.dumps({"version": _VERSION, "name": path.name, **record}) + "\n"
+        self._records()[path.name] = record
+        try:
+            place = self._place()
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_FOLLOW
+            fd = os.open(str(place), flags, 0o600)
+            try:
+                os.write(fd, line.encode("ascii"))
+            finally:
+                os.close(fd)
+        except OSError as error:
+            log.warning("cannot remember that %s was written: %s", path, error)
+
+    def _records(self) -> Dict[str, Any]:
+        with self._lock:
+            if self._known is None:
+                self._known = self._read()
+            return self._known
+
+    def _read(self) -> Dict[str, Any]:
+        known: Dict[str, Any] = {}
+        try:
+            place = self._place()
+            fd = os.open(str(place), os.O_RDONLY | _NO_FOLLOW)
+            with os.fdopen(fd, encoding="utf-8", errors="replace") as file:
+                found = os.fstat(file.fileno())
+                if found.st_uid != getattr(os, "geteuid", lambda: found.st_uid)():
+                    log.warning("%s belongs to another user and is ignored", place)
+                    return {}
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            log.warning("what was written before is not known: %s", error)
+            return {}
+        for line in lines:
+            with contextlib.suppress(ValueError):  # a line that a killed process did not end
+                record = parse_json(line)
+                if isinstance(record, dict) and record.pop("version", None) == _VERSION:
+                    known[str(record.pop("name", ""))] = record
+        if len(lines) > 2 * len(known) + _SLACK:
+            self._write(place, known)
+        return known
+
+    def _write(self, place: Path, known: Dict[str, Any]) -> None:
+        """Write the file anew; a line that another process appends meanwhile is lost."""
+        lines = [json.dumps({"version": _VERSION, "name": name, **record}) for name, record in known.items()]
+        try:
+            write_whole(place, "\n".join(lines) + "\n")
+        except OSError as error:
+            log.debug("cannot shorten %s: %s", place, error)
+
+    def _place(self) -> Path:
+        named = os.path.realpath(str(self._directory))
+        word = hashlib.sha256(os.fsencode(named)).hexdigest()[:32]
+        return state_directory() / "written" / f"{word}.jsonl"
+
+
+def sums_of(path: Path, extents: Sequence[Tuple[int, ...]]) -> List[Sum]:
+    """CRC-32 of parts of a file.
+
+    :param extents: (start, stop, ...) of each.
+    :raises OSError: it cannot be read.
+    """
+    found: List[Sum] = []
+    with open(path, "rb") as file:
+        for start, stop, *_ in extents:
+            file.seek(start)
+            value, left = 0, stop - start
+            while left:
+                data = file.read(min(_BLOCK, left))
+                if not data:
+                    break
+                value, left = zlib.crc32(data, value), left - len(data)
+            found.append((start, stop, value))
+    return found
+
+
+def _hashed(identity: Dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:32]

@@ -1,0 +1,209 @@
+"""Existing files: calls for one file, changes meanwhile, what is remembered, hidden names."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import pytest
+
+# importlib mode leaves sys.path alone.
+sys.path.append(str(Path(__file__).parent))
+
+from existing_services import NRP, FileSender, SmartFile, Synchronised
+
+from smartxfer.errors import TargetExists
+from smartxfer.local import LocalServer
+from smartxfer.smartfile import SyncClient
+from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.written import Written, sums_of
+
+# -- one file ------------------------------------------------------------------------------------------
+
+One = Callable[..., Any]
+
+
+@pytest.fixture(params=["filesender", "filesender archive", "smartfile", "synchronised", "nrp"])
+def one(request: pytest.FixtureRequest) -> Iterator[One]:
+    """``one(where, exists=...)``: fetch a file of 6 bytes, ``a.txt``, by the call for a single file."""
+    kind = request.param
+    with LocalServer() as server:
+        made = {"smartfile": SmartFile, "synchronised": Synchronised, "nrp": NRP}.get(kind, FileSender)(server)
+        made.hold({"a.txt": b"theirs"})
+        with made.client as client:
+
+            def fetch(where: Any, **options: Any) -> Any:
+                if kind == "filesender":
+                    name = None if str(where).endswith("/") else Path(where).name
+                    folder = where if name is None else Path(where).parent
+                    file = client.list_files(made.token)[0]
+                    return client.download_file(made.token, file.id, folder, file_name=name, **options).path
+                if kind == "filesender archive":
+                    return client.download_archive(made.token, where, **options).path
+                if kind == "smartfile":
+                    return client.download("/d/a.txt", where, **options).path
+                if kind == "synchronised":
+                    return SyncClient(client).download(where, "/d/a.txt", **options).path
+                return client.files.download(made.draft, "a.txt", where, **options)
+
+            yield fetch
+
+
+@pytest.mark.parametrize("mine", [b"my own notes", b"MY OWN"])
+def test_a_directory_guards_and_an_explicit_name_replaces(one: One, tmp_path: Path, mine: bytes) -> None:
+    inside = tmp_path / "in"
+    inside.mkdir()
+    got = one(f"{inside}/")
+    theirs = got.read_bytes()
+    assert one(f"{inside}/") == got  # identical
+    got.write_bytes(mine)
+    got.chmod(0o600)
+    with pytest.raises(TargetExists):
+        one(f"{inside}/")
+    assert got.read_bytes() == mine
+    assert one(f"{inside}/", exists="skip") == got
+    assert got.read_bytes() == mine
+    other = one(f"{inside}/", exists="rename")
+    assert (other != got, other.read_bytes(), got.read_bytes()) == (True, theirs, mine)
+    assert one(got) == got
+    assert got.read_bytes() == theirs
+    assert got.stat().st_mode & 0o777 == 0o600
+    got.write_bytes(mine)
+    assert one(got, exists="skip") == got
+    assert got.read_bytes() == mine
+    assert one(f"{inside}/", exists="replace") == got
+    assert got.read_bytes() == theirs
+
+
+# -- between two looks ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_file_that_appears_or_changes_while_it_is_fetched_is_kept(tmp_path: Path, there: bool) -> None:
+    """Between the first look and the end somebody writes to the name."""
+    with LocalServer() as server:
+        service = SmartFile(server)
+        with service.client:
+            service.hold({"a.bin": os.urandom(3_000_000)})
+            if there:
+                service.fetch(tmp_path)
+                service.hold({"a.bin": os.urandom(3_000_001)})
+
+            def progress(event: Any) -> None:
+                if event.done and event.state != "done":
+                    (tmp_path / "a.bin").write_bytes(b"written meanwhile")
+
+            with pytest.raises(TargetExists):
+                service.fetch(tmp_path, progress=progress)
+            assert (tmp_path / "a.bin").read_bytes() == b"written meanwhile"
+            [result] = service.fetch(tmp_path, exists="replace")
+            assert result.resumed == result.bytes  # it had been fetched
+    assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_run_that_was_killed_at_its_end_leaves_a_whole_file(tmp_path: Path) -> None:
+    """Killed when the file had its name and the partial file had not lost its own."""
+    with LocalServer() as server:
+        service = FileSender(server)
+        with service.client:
+            service.hold({"a.bin": b"first!"})
+            service.fetch(tmp_path)
+            sink = FileSink(tmp_path / "a.bin")
+            sink.begin(6, {"an": "object"})
+            sink.write_at(b"first!", 0)
+            sink.leave()
+            (tmp_path / "a.bin").unlink()
+            os.link(str(tmp_path / "a.bin.part"), str(tmp_path / "a.bin"))
+            sink = FileSink(tmp_path / "a.bin")
+            sink.begin(6, {"another": "object"})
+            sink.leave()
+            assert (tmp_path / "a.bin").read_bytes() == b"first!"
+            assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
+
+
+# -- what is remembered --------------------------------------------------------------------------------
+
+
+def test_what_was_written_is_remembered_line_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "state"))
+    target = tmp_path / "x"
+    target.write_bytes(b"12345678")
+    written = Written(tmp_path)
+    assert not written.holds(target)
+    sums = sums_of(target, [(0, 3), (3, 8)])
+    written.note(target, 8, sums, {"object": 1})
+    [log] = (tmp_path / "state" / "written").iterdir()
+    assert log.stat().st_mode & 0o777 == 0o600
+    log.write_bytes(log.read_bytes() + b'{"version": 1, "name": "x", "si')
+    fresh = Written(tmp_path)
+    assert fresh.holds(target)
+    assert fresh.holds(target, {"object": 1})
+    assert not fresh.holds(target, {"object": 2})
+    target.write_bytes(b"12345679")
+    assert not fresh.holds(target)
+    target.write_bytes(b"123456789")
+    assert not fresh.holds(target)
+
+
+def test_the_memory_does_not_grow_with_every_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "x").write_bytes(b"")
+    for _ in range(10):
+        written = Written(tmp_path)
+        for _ in range(100):
+            written.note(tmp_path / "x", 0, [], {})
+    [log] = (tmp_path / "state" / "written").iterdir()
+    assert len(log.read_text().splitlines()) < 400
+    assert Written(tmp_path).holds(tmp_path / "x")
+
+
+@pytest.mark.parametrize("text", ["", "[]\n", "{}\n", '{"version": 1, "name": "x"}\n', "\x00\xff\n", '{"version":2}\n'])
+def test_a_memory_that_makes_no_sense_is_no_permission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "state"))
+    (tmp_path / "x").write_bytes(b"12345678")
+    Written(tmp_path).note(tmp_path / "x", 8, [(0, 8, 1)], {})
+    [log] = (tmp_path / "state" / "written").iterdir()
+    log.write_text(text)
+    assert not Written(tmp_path).holds(tmp_path / "x")
+
+
+# -- hidden names --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_leading_dots_of_a_strangers_names(tmp_path: Path, hidden: bool) -> None:
+    names = [".bashrc", ".ssh/authorized_keys", "a/.b/..c", "..d", "_bashrc", "e.txt"]
+    with LocalServer() as server:
+        service = FileSender(server)
+        with service.client:
+            service.hold({name: name.encode() for name in names})
+            results = service.fetch(tmp_path, hidden=hidden)
+    got = {result.name: str(result.path.relative_to(tmp_path)) for result in results}
+    shown = ["_bashrc", "_ssh/authorized_keys", "a/_b/_.c", "_.d", "_bashrc (2)", "e.txt"]
+    assert got == dict(zip(names, names if hidden else shown))
+    assert all(result.path.read_bytes().decode() == result.name for result in results)
+
+
+def test_a_name_of_the_callers_keeps_its_dot(tmp_path: Path) -> None:
+    with LocalServer() as server:
+        service = FileSender(server)
+        with service.client as client:
+            service.hold({".profile": b"1"})
+            [file] = client.list_files(service.token)
+            assert client.download_file(service.token, file.id, tmp_path).path == tmp_path / "_profile"
+            named = client.download_file(service.token, file.id, tmp_path, file_name=".profile")
+            assert named.path == tmp_path / ".profile"
+
+
+def test_the_other_services_keep_the_dots_of_your_own_files(tmp_path: Path) -> None:
+    with LocalServer() as server:
+        for kind in (SmartFile, NRP):
+            service: Any = kind(server)
+            with service.client:
+                service.hold({".bashrc": b"1"})
+                [result] = service.fetch(tmp_path / kind.__name__)
+                assert result.path.name == ".bashrc"
