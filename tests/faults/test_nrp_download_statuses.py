@@ -33,6 +33,7 @@ from smartxfer.errors import (
     ServerError,
     Stalled,
     TooLarge,
+    UnexpectedAnswer,
 )
 from smartxfer.local import LocalServer
 from smartxfer.nrp import File, get_client
@@ -179,7 +180,7 @@ def test_f11_what_another_try_does_not_mend(local: Served, code: int, kind: Any)
 def test_f11_answers_that_are_no_file(stage: Served, code: int) -> None:
     """Broken by a success that has no bytes."""
     stage.fault(stage.bytes, f"status {code}", times=None)
-    with pytest.raises(IntegrityError, match=f"unexpected answer {code}"):
+    with pytest.raises(UnexpectedAnswer, match=f"{code} this status is not documented as success"):
         stage.fetch(stage.small)
     assert stage.left() == []
 
