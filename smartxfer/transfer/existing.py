@@ -34,7 +34,7 @@ def check_exists(exists: Any, *, newer: bool = True) -> None:
         raise UsageError(f"exists is {', '.join(map(repr, _WORDS))} or None, not {exists!r}")
     if exists == "newer" and not newer:
         raise UsageError(
-            'exists="newer" needs a time of change, and this service tells none',
+            'exists="newer" needs a time of change, which this service does not publish',
             hint='use exists="replace", "skip" or "rename"',
         )
 

@@ -75,7 +75,7 @@ def test_f07_a_byte_too_many(stage: Any, length: str) -> None:
     if length:
         stage.fault(DOWNLOAD, length)
     with pytest.raises(SizeMismatch) as caught:
-        stage.client().download_files(transfer.token, stage.out)
+        stage.client().download_files(transfer.token, stage.out, exists="replace")
     assert caught.value.expected == 1000
     assert (stage.out / "a.bin").read_bytes() == b"mine"
     assert stage.site.count(DOWNLOAD) == 1, "another try would bring the same"

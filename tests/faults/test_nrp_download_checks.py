@@ -103,7 +103,7 @@ def test_f13_a_bit_is_flipped(stage: Served) -> None:
     (stage.out / "a.bin").write_bytes(b"older")
     stage.fault(stage.bytes, "flip 5000", times=2)
     with pytest.raises(ChecksumMismatch) as caught:
-        stage.client().files.download(stage.id, "a.bin", stage.out)
+        stage.client().files.download(stage.id, "a.bin", stage.out, exists="replace")
     assert caught.value.algorithm == "md5"
     assert (stage.left(), (stage.out / "a.bin").read_bytes()) == (["a.bin"], b"older")
 

@@ -135,7 +135,7 @@ def test_f07_a_byte_too_many(stage: Served, length: str) -> None:
     if length:
         stage.fault(stage.bytes, length)
     with pytest.raises(SizeMismatch) as caught:
-        stage.fetch(stage.small)
+        stage.fetch(stage.small, exists="replace")
     assert caught.value.expected == 1000
     assert (stage.out / "small.bin").read_bytes() == b"mine"
     assert stage.count(stage.bytes) == 1, "another try would bring the same"

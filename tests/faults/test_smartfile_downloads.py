@@ -110,7 +110,7 @@ def test_f07_a_byte_too_many(stage: Stage, length: str) -> None:
     if length:
         stage.fault(DOWNLOAD, length)
     with pytest.raises(SizeMismatch) as caught:
-        stage.client().download("/small.bin", stage.out)
+        stage.client().download("/small.bin", stage.out, exists="replace")
     assert caught.value.expected == 1000
     assert (stage.out / "small.bin").read_bytes() == b"mine"
     assert stage.count(DOWNLOAD) == 1, "another try would bring the same"

@@ -159,7 +159,7 @@ def test_newer(service: Any, tmp_path: Path) -> None:
         os.utime(str(tmp_path / name), (moment, moment))
     if isinstance(service, FileSender):
         before = fetches(service)
-        with pytest.raises(UsageError, match="tells none"):
+        with pytest.raises(UsageError, match="does not publish"):
             service.fetch(tmp_path, exists="newer")
         assert fetches(service) == before
         return
