@@ -15,6 +15,7 @@ from smartxfer.errors import (
     NotFound,
     OutcomeUnknown,
     SmartxferError,
+    SourceChanged,
     StorageError,
     StuckPending,
 )
@@ -52,9 +53,9 @@ def send_files(sendings: Sequence["Sending"], operation: Operation, at_once: int
     lanes = [UploadLane(sending.describe(), operation, 1) for sending in sendings]
     try:
         operation.run(lanes, at_once)
-    except Exception:
+    except Exception as error:
         for sending in sendings:
-            sending.give_up()
+            sending.give_up(error)
         raise
     finally:
         for sending in sendings:
@@ -70,7 +71,7 @@ def _settled(sending: "Sending", result: FileResult) -> FileResult:
     if sending.leader is not sending:
         return attrs.evolve(result, resumed=result.bytes)
     if result.error is not None:
-        sending.give_up()
+        sending.give_up(result.error)
         return result
     return attrs.evolve(result, resumed=result.bytes if sending.reused else 0)
 
@@ -135,11 +136,15 @@ class Sending:
         """Who sends this content: itself, or another of the same content."""
         return self._claims.get(self.digest, self)
 
-    def give_up(self) -> None:
-        """Delete the record that was made for content that did not arrive; nobody else could send it."""
+    def give_up(self, error: BaseException) -> None:
+        """Delete the record that was made for content that did not arrive, or that is not the file's any more.
+
+        :param error: the reason of the failure; the content of a file that has changed is not kept.
+        """
         if self._done or not self._url or self.file is None:
             return
-        if self._lost is not None and self._arrived(0.0):
+        changed = isinstance(error, SourceChanged)
+        if not changed and self._lost is not None and self._arrived(0.0):
             self._forget()  # a later run finds the content
             return
         try:
@@ -250,6 +255,7 @@ class Sending:
             elif _is_lost(error):
                 self._lost = self._operation.clock.monotonic() - began
             raise
+        self._lost = None
         self._compare(answer)
 
     def _compare(self, answer: Answer) -> None:

@@ -105,14 +105,14 @@ def test_f38_a_file_changes_while_its_checksum_is_taken(stage: Stage, monkeypatc
     path = stage.file(LARGE)
     from smartxfer.perseus import uploading
 
-    real = uploading.digest_of_source
+    real = uploading.digests_of_source
 
     def digest(source: Any, *args: Any, **kwargs: Any) -> Any:
         found = real(source, *args, **kwargs)
         _append(path)
         return found
 
-    monkeypatch.setattr(uploading, "digest_of_source", digest)
+    monkeypatch.setattr(uploading, "digests_of_source", digest)
     with pytest.raises(SourceChanged):
         stage.client().file.upload_file(path)
     assert stage.count(ALL) == 0

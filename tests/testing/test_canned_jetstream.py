@@ -43,6 +43,7 @@ TAKE: Dict[str, Callable[[API], Any]] = {
     "send.createDestination": lambda a: a.send.createDestination("files.example.net"),
     "send.createTransfer": lambda a: a.send.createTransfer(DESTINATION, MANIFEST),
     "send.failTransfer": lambda a: a.send.failTransfer(TRANSFER, "enough"),
+    "send.getSharedToken": lambda a: a.send.getSharedToken(TOKEN),
     "send.getConnection": lambda a: a.send.getConnection(FACTS["connectionId"]),
     "send.updateObjectUserData": lambda a: a.send.updateObjectUserData(MANIFEST, "key", 1),
     "send.deleteObjectUserData": lambda a: a.send.deleteObjectUserData(MANIFEST, "key"),
