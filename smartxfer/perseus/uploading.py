@@ -137,7 +137,7 @@ class Sending:
         return self._claims.get(self.digest, self)
 
     def give_up(self, error: BaseException) -> None:
-        """Delete the record that was made for content that did not arrive, or that is not the file's any more.
+        """Delete the record that was made for content that did not arrive, or is not the file's any more.
 
         :param error: the reason of the failure; the content of a file that has changed is not kept.
         """
