@@ -1,12 +1,12 @@
 """What the five clients share: a base URL, a way to the server, raw calls, and the house rules."""
 
 import threading
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import requests
 
 from smartxfer import __version__
-from smartxfer.credentials import Credentials, ServiceNames, look_up
+from smartxfer.credentials import AddressKind, Credentials, ServiceNames, look_up
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact, without_query
@@ -28,7 +28,8 @@ class ServiceClient:
     :param retry: how requests are repeated.
     :param session: a requests Session of the caller's; it is neither changed nor closed.
     :param verify: True, False, or the path of a CA bundle.
-    :param cert: path of a client certificate, or (certificate, key).
+    :param cert: path of a client certificate, or (certificate, key), for the service's own origin only.
+    :param cert_origins: further origins that it is presented to, such as ``["https://s3.example.org"]``.
     :param proxies: as requests takes them; by default the environment's.
     :param max_workers: threads for the parts of one call.
     :param profile: section of smartxfer's configuration file.
@@ -37,6 +38,8 @@ class ServiceClient:
 
     #: Names of the service's credentials in every place where they may stand.
     names: ServiceNames
+    #: Where the address comes from that was given.
+    _address_kind = AddressKind.EXPLICIT
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class ServiceClient:
         session: Optional[requests.Session] = None,
         verify: Union[bool, str] = True,
         cert: Union[str, Tuple[str, str], None] = None,
+        cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
@@ -62,6 +66,7 @@ class ServiceClient:
             "session": session,
             "verify": verify,
             "cert": cert,
+            "cert_origins": cert_origins,
             "proxies": proxies,
         }
         self._max_workers = max_workers
@@ -167,6 +172,7 @@ class ServiceClient:
                     self._given_credentials(),
                     profile=self._profile,
                     netrcfile=self._netrcfile,
+                    kind=self._address_kind,
                 )
                 for name in self.names.secrets:
                     redact.remember_secret(self._known_credentials.get(name) or "")
@@ -177,7 +183,10 @@ class ServiceClient:
         return {"base_url": self._given_url}
 
     def explain_credentials(self) -> List[Tuple[str, str, str]]:
-        """Where each value came from: (name, masked value, source)."""
+        """Return (name, masked value, source) of each value.
+
+        The source tells the place, the origin that the value is for, and why another one is not used.
+        """
         return self._credentials.explain()
 
     # -- end --------------------------------------------------------------------------------------------

@@ -76,11 +76,11 @@ def test_the_order_of_places(home: Path, profiles: Path, netrc: Path) -> None:
         seen.append((found.get("api_key"), sources(found)["api_key"]))
         take_away()
     assert seen == [
-        ("from-argument", "arguments"),
-        ("from-environment", "environment (DEPOT_KEY)"),
-        ("from-own-file", "~/.depot.ini"),
-        ("from-profile", str(profiles)),
-        ("from-netrc", str(netrc)),
+        ("from-argument", f"arguments, for {SITE}"),
+        ("from-environment", f"environment (DEPOT_KEY), for {SITE}"),
+        ("from-own-file", f"~/.depot.ini, for {SITE}"),
+        ("from-profile", f"{profiles}, for {SITE}"),
+        ("from-netrc", f"{netrc}, for {SITE}"),
     ]
     assert look(given, environ, service).get("api_key") is None
 
@@ -93,7 +93,11 @@ def test_each_value_may_come_from_another_place(netrc: Path) -> None:
         "username": "ann",
         "api_key": KEY,
     }
-    assert list(sources(found).values()) == ["environment (DEPOT_URL)", "arguments", str(netrc)]
+    assert list(sources(found).values()) == [
+        "environment (DEPOT_URL)",
+        f"arguments, for {SITE}",
+        f"{netrc}, for {SITE}",
+    ]
 
 
 def test_variables_are_tried_in_order() -> None:
@@ -135,8 +139,8 @@ def test_a_missing_value_raises_only_when_it_is_needed_and_lists_the_places(home
 def test_secrets_are_masked(netrc: Path) -> None:
     found = look({"base_url": SITE, "username": "ann", "api_key": KEY})
     rows = found.explain()
-    assert ("username", "ann", "arguments") in rows
-    assert ("api_key", "01***ef", "arguments") in rows
+    assert ("username", "ann", f"arguments, for {SITE}") in rows
+    assert ("api_key", "01***ef", f"arguments, for {SITE}") in rows
     assert KEY not in repr(found)
     assert "ann" not in repr(found)
     short = look({"api_key": "hunter2"})
@@ -273,8 +277,11 @@ def test_the_environment_of_another_site_is_left() -> None:
     found = look({"base_url": "https://b.example"}, environ)
     assert found.get("api_key") is None
     assert found.get("username") is None
-    with pytest.raises(CredentialError, match=r"\(DEPOT_KEY\), which is for another site"):
+    with pytest.raises(CredentialError) as caught:
         found.require("api_key")
+    assert "no api_key for https://b.example" in str(caught.value)
+    assert "DEPOT_KEY is set, but belongs to https://a.example (DEPOT_URL)" in str(caught.value)
+    assert KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize("written", ["https://a.example", "https://a.example/other/path", "http://a.example"])

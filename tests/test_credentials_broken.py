@@ -82,7 +82,7 @@ def test_the_keyring_is_asked(service: str, monkeypatch: pytest.MonkeyPatch) -> 
     """Broken for services that have no user names."""
     ring = Ring()
     monkeypatch.setitem(sys.modules, "keyring", ring)
-    assert secret_of(service) == (KEY, "keyring (smartxfer:127.0.0.1:9)")
+    assert secret_of(service) == (KEY, f"keyring (smartxfer:127.0.0.1:9), for {URL}")
     assert ring.asked == [("smartxfer:127.0.0.1:9", SERVICES[service][3])]
 
 
@@ -279,6 +279,7 @@ def _profile(text: str) -> None:
     path = config_file()
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
 
 
 @ALL

@@ -39,10 +39,10 @@ def fetch(link: str, directory: Path, exists: Any, hidden: bool) -> None:
     from FILESENDER_BASE_URL.
     """
     from smartxfer.filesender import FileSenderClient
-    from smartxfer.filesender.site import token_of
+    from smartxfer.filesender.site import link_base, token_of
 
     token = token_of(link)
-    with FileSenderClient(link if "/" in link else None) as client:
+    with FileSenderClient(link if link_base(link) is not None else None) as client:
         try:
             results = client.download_files(
                 token,

@@ -42,7 +42,8 @@ class FileSenderClient(ManagingClient):
         up (FILESENDER_BASE_URL, ``~/.filesender/filesender.py.ini``, a profile).
     :param chunk_size: bytes per chunk; None takes the largest that the site allows.
     :param auth: :class:`UserAuth`, :class:`GuestAuth`, or :class:`Auth` to look up a user's credentials
-        (FILESENDER_USERNAME, FILESENDER_API_KEY, ...) once a request needs them.
+        (FILESENDER_USERNAME, FILESENDER_API_KEY, ...) once a request needs them.  With a download or voucher
+        link as ``base_url`` no account is used: the link's own token is enough.
     :param concurrent_files: files that are sent or fetched at a time; None for all, at most 16.
     :param concurrent_chunks: chunks of each file at a time; None for one worker per chunk, at most 16.
     :param signing_host: the name by which the server knows itself, where that is not the URL's host.

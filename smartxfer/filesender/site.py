@@ -3,13 +3,13 @@
 Source: FileSender protocol, sections 1, 3 and 4.
 """
 
-import configparser
 import re
 from typing import Any, Dict, Mapping, Optional
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
 
+from smartxfer.credentials import parse_ini, read_secret_file
 from smartxfer.errors import ConfigError, UsageError
 from smartxfer.system_text import home_directory
 from smartxfer.transport import Origin
@@ -173,8 +173,7 @@ def ini_values() -> Mapping[str, str]:
     """The base URL and credentials of ``~/.filesender/filesender.py.ini``, the file that sites offer.
 
     :raises ConfigError: the home directory is unknown.
-    :raises OSError: the file cannot be read.
-    :raises configparser.Error: it is malformed.
+    :raises Unreadable: the file cannot be read, or is malformed.
 
     Source: FileSender protocol, section 3.
     """
@@ -182,15 +181,16 @@ def ini_values() -> Mapping[str, str]:
     if home is None:
         raise ConfigError("no home directory", hint="set HOME")
     path = home / ".filesender" / "filesender.py.ini"
-    parser = configparser.ConfigParser(interpolation=None)
     try:
-        with path.open(encoding="utf-8-sig") as file:
-            parser.read_file(file)
+        file = read_secret_file(path)
     except FileNotFoundError:
         return {}
+    parser = parse_ini(file)
     values = {
         "base_url": parser.get("system", "base_url", fallback=""),
         "username": parser.get("user", "username", fallback=""),
         "api_key": parser.get("user", "apikey", fallback=""),
     }
+    if values["api_key"]:
+        file.warn_if_shared()
     return {name: value for name, value in values.items() if value}

@@ -5,7 +5,7 @@ Source: FileSender protocol, sections 1, 4 and 10.
 
 from typing import Any, Dict, Mapping, Optional
 
-from smartxfer.credentials import ServiceNames
+from smartxfer.credentials import AddressKind, ServiceNames
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
@@ -57,6 +57,11 @@ class SiteClient(TransferClient):
     ) -> None:
         address = parse_base_url(base_url) if base_url is not None else None
         super().__init__(None if address is None else address.base, **options)
+        self._unused_auth: Optional[UserAuth] = None
+        if address is not None and (address.token or address.vid):
+            self._address_kind = AddressKind.TOKEN_LINK
+            if isinstance(auth, UserAuth):  # a link's sender gets nothing signed with an account's key
+                self._unused_auth, auth = auth, Auth()
         if type(auth) is Auth and address is not None and address.vid is not None:
             auth = GuestAuth(address.vid)
         for name, value in (
@@ -178,8 +183,9 @@ class SiteClient(TransferClient):
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         given: Dict[str, Optional[str]] = {"base_url": self._given_url}
-        if isinstance(self.auth, UserAuth):
-            given.update(username=self.auth.username, api_key=self.auth.api_key)
+        user = self.auth if isinstance(self.auth, UserAuth) else self._unused_auth
+        if user is not None:
+            given.update(username=user.username, api_key=user.api_key)
         return given
 
     def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:

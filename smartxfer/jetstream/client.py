@@ -10,7 +10,7 @@ from typing import Any, Dict, Iterable, List, Mapping, NoReturn, Optional
 
 import attrs
 
-from smartxfer.credentials import ServiceNames
+from smartxfer.credentials import AddressKind, ServiceNames
 from smartxfer.errors import CommunicationError, ReadTimeout, SmartxferError, UsageError
 from smartxfer.jetstream.address import Link, link_to, parse_link, url_of
 from smartxfer.jetstream.errors import explained
@@ -100,7 +100,10 @@ class API(TransferClient):
         **options: Any,
     ) -> None:
         if address is None and port is not None:
-            address = os.environ.get(_HOST) or "localhost"
+            address = os.environ.get(_HOST)
+            # The host is the environment's choice: a login without an address is not for it.
+            self._address_kind = AddressKind.PLACE if address else AddressKind.EXPLICIT
+            address = address or "localhost"
         self.names = ServiceNames(
             service="jetstream",
             fields={"base_url": _HOST, "user": "JETSTREAM_API_USER", "password": "JETSTREAM_API_PASSWORD"},
@@ -125,12 +128,17 @@ class API(TransferClient):
     def from_uri(cls, link: str, *, password: Optional[str] = None, **options: Any) -> "API":
         """The connection that a ``jetstream://`` link means, logged in by the link's token where it has one.
 
+        That token is used alone.  To the host of a link without one a user and a password go only where they
+        are configured for that host, by JETSTREAM_API_HOST, a profile, netrc or the keyring.
+
         :param password: of the token.
         :raises UsageError: it is no such link.
         """
         parts: Link = parse_link(link)
         api = cls(parts.host, parts.port, **options)
-        if parts.action == "download":
+        download = parts.action == "download"
+        api._address_kind = AddressKind.TOKEN_LINK if download else AddressKind.LINK
+        if download:
             try:
                 api.connect()
                 api.login_token(parts.token, password)

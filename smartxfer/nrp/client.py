@@ -8,7 +8,8 @@ from typing import Any, Mapping, Optional, Union
 
 import attrs
 
-from smartxfer.errors import HTTPError, UsageError
+from smartxfer.credentials import AddressKind
+from smartxfer.errors import AuthError, Forbidden, HTTPError, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.config import names_of
 from smartxfer.nrp.discovery import discover
@@ -16,7 +17,7 @@ from smartxfer.nrp.errors import error_of
 from smartxfer.nrp.files import FilesClient
 from smartxfer.nrp.hints import SMALLER
 from smartxfer.nrp.limits import RateWindow
-from smartxfer.nrp.places import is_url
+from smartxfer.nrp.places import is_page, is_url
 from smartxfer.nrp.record_models import Identity, RepositoryInfo
 from smartxfer.nrp.records import RecordsClient, whoami
 from smartxfer.nrp.share import ShareTokens
@@ -31,7 +32,8 @@ class RepositoryClient(TransferClient):
     """Works with the records of an NRP or InvenioRDM repository, and sends and fetches their files.
 
     :param url: address of the repository, as text or anything whose ``str()`` is one; by default
-        NRP_REPOSITORY_URL, else the default of nrp-cmd's configuration.
+        NRP_REPOSITORY_URL, else the default of nrp-cmd's configuration.  Of the address of a record or
+        another page the origin is taken; it gets only a token that is configured for that origin.
     :param alias: name of a repository in nrp-cmd's configuration.
     :param token: bearer token; by default NRP_TOKEN, nrp-cmd's configuration, a profile, or the password of a
         netrc entry.  Without one, what is public can be read.
@@ -59,6 +61,8 @@ class RepositoryClient(TransferClient):
             given, alias = None, given
         site = _site(given) if given else None
         super().__init__(site, **options)
+        if given and is_page(given):
+            self._address_kind = AddressKind.LINK
         self.names = names_of(alias, config_path, site)
         self._token = token.strip() if token else None
         self._window = RateWindow(self._clock, self._retry.retry_after_cap)
@@ -123,6 +127,10 @@ class RepositoryClient(TransferClient):
         error = error_of(answer, method, url, policy=self._retry, clock=self._clock, token=token)
         if not self._wire.origin.trusts(Origin.of(url)) and error.hint != SMALLER:
             error.hint = ""  # the storage behind the repository never sees the token
+        elif not token and isinstance(error, (AuthError, Forbidden)):
+            unused = self._credentials.unused("token")
+            if unused:
+                error.hint = "; ".join([*unused, "give the repository's own address as url=, and token="])
         return error
 
 

@@ -6,11 +6,11 @@ Source: NRP / Invenio protocol, section 2.
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Union
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
-from smartxfer.credentials import ServiceNames
+from smartxfer.credentials import SecretFile, ServiceNames, Unreadable, read_secret_file
 from smartxfer.errors import ConfigError, UsageError
 from smartxfer.system_text import expanded
 from smartxfer.transport import Origin
@@ -52,7 +52,17 @@ def find_entry(
     :raises ConfigError: no such alias, or the configuration cannot be read.
     """
     where = config_path_of(path)
-    found = _read(where, named=path is not None)
+    found, file = _read(where, named=path is not None)
+    entry = _chosen(found, where, alias, url)
+    if file is not None and entry is not None and entry.token:
+        file.warn_if_shared()
+    return entry
+
+
+def _chosen(
+    found: Mapping[str, Any], where: Path, alias: Optional[str], url: Optional[str]
+) -> Optional[Entry]:
+    """Return the repository that is meant, as :func:`find_entry` describes it."""
     entries = _entries(found, where)
     if alias is not None:
         for entry in entries:
@@ -93,32 +103,42 @@ def names_of(alias: Optional[str] = None, path: PathLike = None, url: Optional[s
         netrc={"token": "password"},
         secrets=frozenset({"token"}),
         own_file=own_file,
+        own_chosen=alias is not None,
         own_named=bool(alias is not None or path is not None or os.environ.get("NRP_CMD_CONFIG_PATH")),
         own_place=f"{config_path_of(path)}" + (f" (alias {alias!r})" if alias is not None else ""),
         clean_url=lambda text: str(Origin.of(text.strip())),
     )
 
 
-def _read(path: Path, named: bool) -> Dict[str, Any]:
+def _read(path: Path, named: bool) -> Tuple[Dict[str, Any], Optional[SecretFile]]:
+    """Return what the configuration holds, and its file; nothing where there is none or it is empty.
+
+    :raises ConfigError: it cannot be read, or is malformed; the message names the line.
+    """
     if str(path).startswith("~"):
         raise ConfigError(f"{path} cannot be read: no home directory", hint="set HOME")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        file = read_secret_file(path)
     except FileNotFoundError:
         if named:
             raise ConfigError(f"there is no configuration {path}") from None
-        return {}
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read: {type(error).__name__}") from None
-    if not text.strip():
-        return {}
+        return {}, None
+    except Unreadable as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    if not file.text.strip():
+        return {}, file
+    found, where = None, ""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
-        found = None
+        found = json.loads(file.text)
+    except json.JSONDecodeError as error:
+        where = f": line {error.lineno} is not JSON"
+    except (ValueError, RecursionError) as error:
+        where = f": {type(error).__name__}"
     if not isinstance(found, dict):
-        raise ConfigError(f"{path} is no configuration of nrp-cmd's", hint="mend it, or name another one")
-    return found
+        raise ConfigError(
+            f"{path} is not a configuration of nrp-cmd{where}", hint="correct it, or name another one"
+        )
+    return found, file
 
 
 def _entries(found: Mapping[str, Any], path: Path) -> List[Entry]:

@@ -13,7 +13,7 @@ from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.keys import encoded
 from smartxfer.transport.origin import Origin, quoted, without_query
 
-__all__ = ["Place", "first_answer", "in_newest_version", "is_url", "place_of", "shown"]
+__all__ = ["Place", "first_answer", "in_newest_version", "is_page", "is_url", "place_of", "shown"]
 
 T = TypeVar("T")
 
@@ -65,6 +65,14 @@ class Place:
 def is_url(text: str) -> bool:
     """Whether it is an address rather than an id."""
     return text.lower().startswith(("http://", "https://"))
+
+
+def is_page(url: str) -> bool:
+    """Return whether an address is that of a record or another page, not the base URL of a repository."""
+    address = urlsplit(url)
+    words = [word for word in address.path.split("/") if word]
+    words = words[1:] if words[:1] == ["api"] else words
+    return len(words) > 1 or bool(address.query or address.fragment)
 
 
 def place_of(calls: Calls, thing: Any, model: Callable[[], str] = lambda: "records") -> Place:

@@ -3,10 +3,12 @@
 Source: Perseus protocol, sections A.1 and A.2.
 """
 
+import io
+import logging
 from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
-from smartxfer.credentials import ServiceNames
+from smartxfer.credentials import ServiceNames, read_secret_file
 from smartxfer.errors import HTTPError
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.errors import error_of
@@ -18,6 +20,8 @@ from smartxfer.transport.bearer import bearer
 __all__ = ["DEFAULT_HOST", "PerseusClient"]
 
 DEFAULT_HOST = "https://oath.perseus.lettria.net"
+log = logging.getLogger("smartxfer.credentials")
+
 _HOST = "PERSEUS_API_HOST"
 _KEYS = ("PERSEUS_API_KEY", "LETTRIA_API_KEY")
 #: What raw calls accept: JSON everywhere, or no body where nothing is to be said.
@@ -29,18 +33,30 @@ _DELETED = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
 def _dotenv() -> Dict[str, str]:
     """What the ``.env`` file of the working directory says of us."""
     path = Path(".env")
-    if not path.is_file():
+    if path.is_dir():  # a virtual environment, for one
         return {}
-    from dotenv import dotenv_values
+    try:
+        file = read_secret_file(path)
+    except FileNotFoundError:
+        return {}
+    from dotenv.parser import parse_stream
 
-    found = dotenv_values(path, interpolate=False)
+    found: Dict[str, Optional[str]] = {}
+    for binding in parse_stream(io.StringIO(file.text)):
+        if binding.error:
+            log.warning("credentials: line %d of .env is ignored: not NAME=value", binding.original.line)
+        elif binding.key is not None:
+            found[binding.key] = binding.value
     names = {"base_url": (_HOST,), "api_key": _KEYS}
-    return {
+    values = {
         name: value
         for name, variables in names.items()
         for value in [next((found[variable] for variable in variables if found.get(variable)), None)]
         if value
     }
+    if "api_key" in values:
+        file.warn_if_shared()
+    return values
 
 
 class PerseusClient(TransferClient):
@@ -63,6 +79,7 @@ class PerseusClient(TransferClient):
         secrets=frozenset({"api_key"}),
         own_file=_dotenv,
         own_place=".env",
+        own_local=True,
         defaults={"base_url": DEFAULT_HOST},
     )
 

@@ -1,13 +1,14 @@
 """The requests Session that a client shares among its threads."""
 
 import os
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies
 
+from smartxfer.errors import UsageError
 from smartxfer.transport import attempt, certificates
 from smartxfer.transport.connection import skip_interim, watch
 from smartxfer.transport.origin import Origin
@@ -82,6 +83,9 @@ class Route:
     :param verify: True, False, or the path of a CA bundle.
     :param cert: path of a client certificate, or (certificate, key).
     :param proxies: as requests takes them; None reads the environment (NO_PROXY included).
+    :param origin: the service's own; it and its https are the ones that a client certificate is presented to.
+    :param cert_origins: further origins that it is presented to.
+    :raises UsageError: one of ``cert_origins`` is not an origin.
     :raises ConfigError: a file that ``verify`` or ``cert`` names cannot be used.
     """
 
@@ -90,7 +94,12 @@ class Route:
         verify: Union[bool, str],
         cert: Union[str, Tuple[str, str], None],
         proxies: Optional[Dict[str, str]],
+        origin: Origin,
+        cert_origins: Sequence[str] = (),
     ) -> None:
+        if isinstance(cert_origins, (str, bytes)):
+            raise UsageError("cert_origins is a list of addresses, not a string", hint=f"[{cert_origins!r}]")
+        self._cert_origins = [origin, *(Origin.of(str(one)) for one in cert_origins)]
         self._given = proxies
         self._known: Dict[Origin, Dict[str, str]] = {}
         #: Files that were checked, with the content that they had then.
@@ -117,10 +126,15 @@ class Route:
             if found is None:
                 found = get_environ_proxies(str(origin))
             self._known[origin] = dict(found)
+        cert = self.cert if self._gets_cert(origin) else None
         if origin.scheme == "https":
             self._check(self.verify, self._source)
-            self._check_cert(self.cert, "cert=")
-        return {"verify": self.verify, "cert": self.cert, "proxies": self._known[origin]}
+            self._check_cert(cert, "cert=")
+        return {"verify": self.verify, "cert": cert, "proxies": self._known[origin]}
+
+    def _gets_cert(self, origin: Origin) -> bool:
+        """Return whether a client certificate is presented to an origin: elsewhere it would tell who asks."""
+        return any(own.trusts(origin) for own in self._cert_origins)
 
     def over(self, session: requests.Session, url: str) -> Dict[str, Any]:
         """Keywords for the ``send`` of a caller's session: its settings hold where ours were left alone.
@@ -130,6 +144,8 @@ class Route:
         verify = None if self.verify is True else self.verify
         given = dict(self._given or {})
         found = dict(session.merge_environment_settings(url, given, True, verify, self.cert))
+        if not self._gets_cert(Origin.of(url)):
+            found["cert"] = None
         if url.lower().startswith("https:"):
             source = self._source if verify is not None else "session.verify or REQUESTS_CA_BUNDLE"
             self._check(found.get("verify"), source)

@@ -101,6 +101,7 @@ class Wire:
         session: Optional[requests.Session] = None,
         verify: Union[bool, str] = True,
         cert: Union[str, Tuple[str, str], None] = None,
+        cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         pool_size: int = 16,
         clock: Clock = SYSTEM_CLOCK,
@@ -113,7 +114,9 @@ class Wire:
         self._owns_session = session is None
         self._user_agent = user_agent
         self._error_of = error_of
-        self._route = Route(verify, cert, dict(proxies) if proxies is not None else None)
+        self._route = Route(
+            verify, cert, dict(proxies) if proxies is not None else None, origin, cert_origins
+        )
         self._pid = os.getpid()
 
     def close(self) -> None:

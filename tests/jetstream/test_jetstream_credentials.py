@@ -58,8 +58,8 @@ def test_the_order_of_places(home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     }
     assert sources(user="a", password="b") == {
         "base_url": "default",
-        "user": "arguments",
-        "password": "arguments",
+        "user": f"arguments, for {DEFAULT}",
+        "password": f"arguments, for {DEFAULT}",
     }
 
 

@@ -50,7 +50,7 @@ def values_of(*args: Any, **options: Any) -> Tuple[str, str]:
 def test_the_default_alias(config: Path) -> None:
     values, sources = found()
     assert values == {"base_url": "https://repo.example", "token": "demo-token"}
-    assert sources == [str(config)]
+    assert sources == [f"{config}, for https://repo.example"]
 
 
 def test_an_alias_in_either_place(config: Path) -> None:

@@ -66,7 +66,10 @@ def test_the_order_of_places(directory: Path, home: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("PERSEUS_API_KEY", "sk-environment")
     assert found()["api_key"] == "sk-environment"
     assert found(api_key=" sk-argument\n")["api_key"] == "sk-argument"
-    assert sources(api_key="sk-argument") == {"base_url": "default", "api_key": "arguments"}
+    assert sources(api_key="sk-argument") == {
+        "base_url": "default",
+        "api_key": f"arguments, for {DEFAULT}",
+    }
 
 
 def test_the_address(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +87,7 @@ class TestDotenv:
         text = "# ours\nexport PERSEUS_API_KEY='sk-quoted # no comment'\nLETTRIA_API_KEY=sk-older\n"
         (directory / ".env").write_text(text, encoding="utf-8")
         assert found()["api_key"] == "sk-quoted # no comment"
-        assert sources()["api_key"] == ".env"
+        assert sources()["api_key"] == f".env, for {DEFAULT}"
 
     def test_the_older_name(self, directory: Path) -> None:
         (directory / ".env").write_text("PERSEUS_API_KEY=\nLETTRIA_API_KEY=sk-older\n", encoding="utf-8")

@@ -1,0 +1,256 @@
+"""Read files of credentials: netrc, ``.env``, ini and JSON files.
+
+Only regular files of at most 1 MiB are read, without blocking.  Anything else is :class:`Unreadable`, whose
+text says why, with the line where one is known, but never shows what the file contains.
+"""
+
+import configparser
+import logging
+import os
+import stat
+import threading
+from pathlib import Path
+from typing import Dict, NamedTuple, Optional, Set, Tuple
+
+import attrs
+
+__all__ = ["LARGEST", "SecretFile", "Unreadable", "parse_ini", "parse_netrc", "read_secret_file", "reason"]
+
+log = logging.getLogger("smartxfer.credentials")
+
+#: Bytes of the largest file that is read.
+LARGEST = 1 << 20
+
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_warned: Set[Tuple[str, int, int]] = set()
+_lock = threading.Lock()
+
+
+class Unreadable(Exception):
+    """A file of credentials cannot be used; the text is the reason, without anything that it contains."""
+
+
+@attrs.frozen
+class SecretFile:
+    """The text of a file, and who else may read it.
+
+    :param state: of the file that was opened.
+    """
+
+    path: Path
+    text: str = attrs.field(repr=False)
+    state: os.stat_result = attrs.field(repr=False)
+
+    def warn_if_shared(self) -> None:
+        """Warn of a file with a secret that other users may access, once per file and process."""
+        mode = stat.S_IMODE(self.state.st_mode)
+        if os.name != "posix" or not mode & _OTHERS:
+            return
+        key = (str(self.path), self.state.st_dev, self.state.st_ino)
+        with _lock:
+            known = key in _warned
+            _warned.add(key)
+        if not known:
+            log.warning(
+                "credentials: %s has a secret, and its mode %04o lets other users access it (chmod 600 %s)",
+                *(self.path, mode, self.path),
+            )
+
+
+def read_secret_file(path: Path) -> SecretFile:
+    """Return the text of a regular file of at most 1 MiB in UTF-8, with or without a byte order mark.
+
+    :raises FileNotFoundError: it does not exist.
+    :raises Unreadable: it cannot be read, is another kind of file, is too large, or is not UTF-8.
+    """
+    flags = os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    try:
+        _check_kind(os.stat(path))  # to open a device may have an effect
+        descriptor = os.open(path, flags)
+        try:
+            state = os.fstat(descriptor)
+            _check_kind(state)
+            data = _content(descriptor)
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        raise Unreadable(reason(error)) from None
+    return SecretFile(path, _decoded(data), state)
+
+
+def _check_kind(state: os.stat_result) -> None:
+    if not stat.S_ISREG(state.st_mode):
+        found = next((name for test, name in _KINDS if test(state.st_mode)), "something else")
+        raise Unreadable(f"it is {found}, not a regular file")
+
+
+def _content(descriptor: int) -> bytes:
+    data = bytearray()
+    while len(data) <= LARGEST:
+        piece = os.read(descriptor, LARGEST + 1 - len(data))
+        if not piece:
+            return bytes(data)
+        data += piece
+    raise Unreadable(f"it is larger than {LARGEST} bytes")
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise Unreadable("it is in UTF-16: save it as UTF-8")
+    if b"\0" in data:
+        raise Unreadable("it is a binary file")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"line {_line(data, error.start)}: not UTF-8") from None
+
+
+def _line(data: bytes, position: int) -> int:
+    return data.count(b"\n", 0, position) + 1
+
+
+def reason(error: BaseException) -> str:
+    """Return why a source cannot be read, without the text that could not be read: it may be secret."""
+    if isinstance(error, Unreadable):
+        return str(error)
+    why = error.strerror if isinstance(error, OSError) else None
+    return f"{type(error).__name__}: {why}" if why else type(error).__name__
+
+
+def parse_ini(file: SecretFile) -> configparser.ConfigParser:
+    """Return the sections of an ini file.
+
+    :raises Unreadable: it is malformed; the text names the line.
+    """
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read_string(file.text)
+    except configparser.Error as error:
+        line = getattr(error, "lineno", None)
+        if line is None and getattr(error, "errors", None):
+            line = error.errors[0][0]  # type: ignore[attr-defined]
+        where = "" if line is None else f"line {line}: "
+        raise Unreadable(f"{where}{type(error).__name__}") from None
+    except (AttributeError, ValueError) as error:  # configparser's own faults with odd files
+        raise Unreadable(reason(error)) from None
+    return parser
+
+
+# -- netrc -----------------------------------------------------------------------------------------------
+
+
+class _Word(NamedTuple):
+    """A word of a netrc file.
+
+    :param quoted: whether it began with a quotation mark, so that it is no comment.
+    """
+
+    text: str
+    line: int
+    quoted: bool
+
+
+class _Words:
+    """The words of a netrc file: separated by white space, quoted by ``"``, escaped by a backslash."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._line = 1
+
+    def next(self) -> Optional[_Word]:
+        """Return the next word; None at the end.
+
+        :raises Unreadable: a quotation mark is not closed.
+        """
+        text = self._text
+        while self._at < len(text) and text[self._at] in " \t\r\n":
+            self._line += text[self._at] == "\n"
+            self._at += 1
+        if self._at >= len(text):
+            return None
+        line, quoted = self._line, text[self._at] == '"'
+        self._at += quoted
+        ends = '"' if quoted else " \t\r\n"
+        letters = []
+        while self._at < len(text) and text[self._at] not in ends:
+            if text[self._at] == "\\" and self._at + 1 < len(text):
+                self._at += 1
+            self._line += text[self._at] == "\n"
+            letters.append(text[self._at])
+            self._at += 1
+        if quoted:
+            if self._at >= len(text):
+                raise Unreadable(f"line {line}: a quotation mark is not closed")
+            self._at += 1
+        return _Word("".join(letters), line, quoted)
+
+    def skip_line(self) -> str:
+        """Skip the rest of the line, and return it."""
+        end = self._text.find("\n", self._at)
+        end = len(self._text) if end < 0 else end + 1
+        skipped = self._text[self._at : end]
+        self._line += skipped.count("\n")
+        self._at = end
+        return skipped
+
+    def skip_macro(self) -> None:
+        """Skip a macro, which ends at an empty line."""
+        self.skip_line()
+        while self._at < len(self._text) and self.skip_line().strip("\r\n"):
+            pass
+
+    def value(self, key: _Word) -> str:
+        """Return the word after a key.
+
+        :raises Unreadable: the file ends before it.
+        """
+        found = self.next()
+        if found is None:
+            raise Unreadable(f"line {key.line}: the last word has no value")
+        return found.text
+
+
+def parse_netrc(file: SecretFile) -> Dict[str, Tuple[str, str]]:
+    """Return (login, password) by host, in lower case; of several entries for a host the last one counts.
+
+    The ``default`` entry and macros are left out.  The account counts as login where there is no other.
+
+    :raises Unreadable: it is malformed; the text names the line.
+    """
+    words, hosts = _Words(file.text), {}
+    entry: Dict[str, str] = {}
+    host: Optional[str] = None
+    started = False
+    while True:
+        word = words.next()
+        name = None if word is None else word.text
+        if word is None or name in ("machine", "default", "macdef"):
+            if host is not None:
+                login = entry.get("login") or entry.get("user") or entry.get("account") or ""
+                hosts[host] = (login, entry.get("password", ""))
+            if word is None:
+                return hosts
+            host, entry, started = None, {}, name != "macdef"
+            if name == "machine":
+                host = words.value(word).lower()
+            elif name == "macdef":
+                words.value(word)
+                words.skip_macro()
+        elif word.text.startswith("#") and not word.quoted:
+            words.skip_line()
+        elif started and name in ("login", "user", "account", "password"):
+            entry[word.text] = words.value(word)
+        else:
+            raise Unreadable(f"line {word.line}: an unknown word")
