@@ -59,6 +59,8 @@ def test_bytes_are_sent_again_in_full() -> None:
 
 # -- the way to an origin ------------------------------------------------------------------------------
 
+HERE = Origin.of("http://h")
+
 
 @pytest.fixture(scope="module")
 def pems(tmp_path_factory: pytest.TempPathFactory) -> Dict[str, str]:
@@ -76,7 +78,7 @@ def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch, pems: Dic
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("NO_PROXY", "inside.example,127.0.0.0/8")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", pems["ca"])
-    route = Route(True, None, None)
+    route = Route(True, None, None, HERE)
     outside = Origin.of("https://outside.example")
     assert route.settings(outside)["proxies"]["https"] == "http://proxy:1"
     assert route.settings(outside)["verify"] == pems["ca"]
@@ -92,19 +94,20 @@ def test_arguments_stand_above_the_environment(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", pems["ca"])
     pair = (pems["our-cert"], pems["our-cert"])
-    route = Route(False, pair, {})
+    route = Route(False, pair, {}, Origin.of("https://h"))
     assert route.settings(Origin.of("https://h")) == {"verify": False, "cert": pair, "proxies": {}}
-    assert Route(pems["mine"], None, {}).verify == pems["mine"]
+    assert Route(pems["mine"], None, {}, HERE).verify == pems["mine"]
 
 
 def test_a_given_sessions_settings_hold_where_ours_were_left_alone(pems: Dict[str, str]) -> None:
     with make_session(POLICY, 1) as session:
         session.verify, session.cert = pems["theirs"], pems["their-cert"]
         session.proxies = {"http": "http://theirs"}
-        found = Route(True, None, None).over(session, "http://h")
+        found = Route(True, None, None, HERE).over(session, "http://h")
         assert (found["verify"], found["cert"]) == (pems["theirs"], pems["their-cert"])
         assert found["proxies"]["http"] == "http://theirs"
-        found = Route(pems["ours"], pems["our-cert"], {"http": "http://ours"}).over(session, "http://h")
+        route = Route(pems["ours"], pems["our-cert"], {"http": "http://ours"}, HERE)
+        found = route.over(session, "http://h")
         assert (found["verify"], found["cert"]) == (pems["ours"], pems["our-cert"])
         assert found["proxies"]["http"] == "http://ours"
         assert session.proxies == {"http": "http://theirs"}
