@@ -261,8 +261,8 @@ def test_nobody_to_ask(published: Any, out: Path) -> None:
         start_new_session=True,
         timeout=60,
     )
-    assert done.returncode == 2, done.err
-    assert "SMARTXFER_PASSWORD" in done.err
+    assert done.returncode == 2, done.stderr
+    assert "SMARTXFER_PASSWORD" in done.stderr
     assert not out.exists()
 
 
