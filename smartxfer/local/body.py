@@ -1,5 +1,6 @@
 """The body of a request, read piece by piece and never held whole unless a service asks."""
 
+import re
 import socket
 from typing import BinaryIO, Optional
 
@@ -9,6 +10,8 @@ __all__ = ["Body", "BodyTooLong", "ClientGone"]
 
 #: Bytes of an unwanted body that are read away before the connection is closed instead.
 DRAIN_LIMIT = 256 << 20
+#: The line before a chunk: its length in hexadecimal digits, nothing that only Python takes for a number.
+_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n\Z")
 
 
 class ClientGone(ConnectionError):
@@ -31,7 +34,7 @@ class Body:
     """
 
     __slots__ = (
-        "_chunk_left", "_chunked", "_connection", "_expects", "_left", "_plan", "_rfile", "length",
+        "_broken", "_chunk_left", "_chunked", "_connection", "_expects", "_left", "_plan", "_rfile", "length",
         "received",
     )  # fmt: skip
 
@@ -49,6 +52,7 @@ class Body:
         self._connection = connection
         self._chunked = chunked
         self._chunk_left = 0
+        self._broken = False
         self._left = length
         self._expects = expects
         self._plan = plan
@@ -69,6 +73,8 @@ class Body:
         :return: number of bytes read, 0 at the end of the body.
         :raises ClientGone: the client closed before the announced end.
         """
+        if self._broken:
+            raise ClientGone("the body cannot be read")
         if self._expects:
             self._expects = False
             self._connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -91,8 +97,8 @@ class Body:
         self.received += count
         if self._chunked:
             self._chunk_left -= count
-            if not self._chunk_left:
-                self._rfile.readline(8)
+            if not self._chunk_left and self._rfile.readline(3) not in (b"\r\n", b"\n"):
+                raise self._unreadable("a chunk is longer than announced")
         else:
             self._left -= count
         if self._plan is not None and self.finished:
@@ -101,16 +107,21 @@ class Body:
 
     def _next_chunk(self) -> None:
         line = self._rfile.readline(1024)
-        try:
-            self._chunk_left = int(line.split(b";")[0], 16)
-        except ValueError:
-            raise ClientGone("bad chunk header") from None
+        found = _CHUNK.match(line)
+        if found is None:
+            raise self._unreadable("bad chunk header")
+        self._chunk_left = int(found[1], 16)
         if not self._chunk_left:
             # Trailers, then the empty line.
             while self._rfile.readline(65536).strip():
                 pass
             self._chunked = False
             self._left = 0
+
+    def _unreadable(self, why: str) -> ClientGone:
+        """Note that the end of the body cannot be found; what follows is not read as a request."""
+        self._broken = True
+        return ClientGone(why)
 
     def read(self, limit: int) -> bytes:
         """The whole body.
@@ -139,7 +150,7 @@ class Body:
         """
         if self.finished:
             return True
-        if self._expects or self._left > DRAIN_LIMIT:
+        if self._broken or self._expects or self._left > DRAIN_LIMIT:
             return False
         away = memoryview(bytearray(65536))
         start = self.received

@@ -84,6 +84,7 @@ class Exchange:
     :param query: query string as sent, still encoded, without ``?``.
     :param headers: header values by lower-case name.
     :param body: the body, read at most once.
+    :param peer: address of the client.
     """
 
     method: str
@@ -93,6 +94,7 @@ class Exchange:
     query: str
     headers: Dict[str, str]
     body: Body
+    peer: str = ""
     #: A place for what a service finds out about the request on its way.
     notes: Dict[str, Any] = attrs.field(factory=dict)
 

@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import time
-from typing import BinaryIO, Dict, Optional, Tuple, cast
+from typing import BinaryIO, Dict, Optional, cast
 from urllib.parse import unquote
 
 from werkzeug.serving import WSGIRequestHandler
@@ -17,6 +17,7 @@ from smartxfer.local.body import Body, ClientGone
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.fault_plan import Held, Plan, Reset
 from smartxfer.local.faulty import bend, early_answer
+from smartxfer.local.head import BadRequest, Framing, framing, read_head
 from smartxfer.local.listener import Listener, Record
 from smartxfer.local.sending import Sender
 
@@ -24,12 +25,7 @@ __all__ = ["Handler"]
 
 log = logging.getLogger("smartxfer.local")
 
-_HEAD_LIMIT = 64 << 10
 _REASONS = {int(status): status.phrase for status in http.HTTPStatus}
-
-
-class _BadRequest(Exception):
-    """What came is not an HTTP request."""
 
 
 class Handler(WSGIRequestHandler):
@@ -69,29 +65,26 @@ class Handler(WSGIRequestHandler):
 
     def _serve_one(self, listener: Listener) -> bool:
         try:
-            head = self._read_head()
-        except _BadRequest:
+            head = read_head(cast("BinaryIO", self.rfile))
+            if head is None:
+                return False
+            frame = framing(head)
+        except BadRequest:
             self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
-            return False
-        if head is None:
             return False
         method, target, version, headers = head
         bare, _, query = target.partition("?")
         script = unquote(bare)
         path = listener.inner_path(script)
         # A service whose calls share one path tells them apart by the start of their body.
-        inner = listener.named(path, self._peek if _sends_body(headers) else bytes)
+        inner = listener.named(path, self._peek if _sends_body(headers, frame) else bytes)
         plan = listener.claim(method, inner + "?" + query)
         record: Optional[Record] = None
         before = self._sender.sent
         body: Optional[Body] = None
         try:
-            try:
-                body = self._body(headers, plan)
-            except ValueError:
-                self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
-                return False
-            exchange = Exchange(method, path, script, target, query, headers, body)
+            body = self._body(headers, frame, plan)
+            exchange = Exchange(method, path, script, target, query, headers, body, self.client_address[0])
             answer = self._answer(listener, exchange, plan)
             try:
                 drained = body.drain()
@@ -115,47 +108,15 @@ class Handler(WSGIRequestHandler):
     def _peek(self) -> bytes:
         return cast("io.BufferedReader", self.rfile).peek()
 
-    def _read_head(self) -> Optional[Tuple[str, str, str, Dict[str, str]]]:
-        """Method, target, version and headers; None when the client has nothing more to say."""
-        line = self.rfile.readline(_HEAD_LIMIT)
-        if line in (b"\r\n", b"\n"):
-            line = self.rfile.readline(_HEAD_LIMIT)
-        if not line:
-            return None
-        words = line.decode("latin-1").split()
-        if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            raise _BadRequest
-        method, target, version = words
-        if target.startswith("http://"):
-            target = "/" + target[7:].partition("/")[2]
-        if not target.startswith("/"):
-            raise _BadRequest
-        headers: Dict[str, str] = {}
-        size = 0
-        while True:
-            line = self.rfile.readline(_HEAD_LIMIT)
-            size += len(line)
-            if line in (b"\r\n", b"\n"):
-                return method, target, version, headers
-            if not line or size > _HEAD_LIMIT:
-                raise _BadRequest
-            name, colon, value = line.decode("latin-1").partition(":")
-            if not colon:
-                raise _BadRequest
-            headers[name.strip().lower()] = value.strip()
-
-    def _body(self, headers: Dict[str, str], plan: Optional[Plan]) -> Body:
+    def _body(self, headers: Dict[str, str], frame: Framing, plan: Optional[Plan]) -> Body:
         if plan is not None and plan.slows:
             for side in (socket.SO_RCVBUF, socket.SO_SNDBUF):
                 self.connection.setsockopt(socket.SOL_SOCKET, side, 64 << 10)
-        length = headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit() and len(length) < 19):
-            raise ValueError(length)
         return Body(
             cast("BinaryIO", self.rfile),
             self.connection,
-            int(length),
-            chunked=headers.get("transfer-encoding", "").lower() == "chunked",
+            frame.length,
+            chunked=frame.chunked,
             expects=headers.get("expect", "").lower() == "100-continue",
             plan=plan,
         )
@@ -222,10 +183,9 @@ class Handler(WSGIRequestHandler):
                 break
 
 
-def _sends_body(headers: Dict[str, str]) -> bool:
+def _sends_body(headers: Dict[str, str], frame: Framing) -> bool:
     """Whether a body comes unasked."""
-    length = headers.get("content-length", "0")
-    return length.isascii() and length.isdigit() and int(length) > 0 and "expect" not in headers
+    return frame.length > 0 and "expect" not in headers
 
 
 _dates: Dict[int, str] = {}

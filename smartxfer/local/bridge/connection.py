@@ -58,6 +58,11 @@ class Connection:
         self._api = api
         self._logged_in, self._logins, self.broken = False, set(), False
 
+    @property
+    def logged_in(self) -> bool:
+        """Return True once a login of this connection was good."""
+        return self._logged_in
+
     def reopen(self) -> None:
         """Connect again where the server stopped answering.
 

@@ -56,7 +56,9 @@ class Bridge:
             )
         make = api_maker(host, port)
         self._stopping = threading.Event()
-        self._sessions = Sessions(lambda: Connection(make), Connection.leave, time.monotonic)
+        self._sessions = Sessions(
+            lambda: Connection(make), Connection.leave, time.monotonic, lambda held: bool(held.logged_in)
+        )
         self._front = Front(self._call, self._sessions, lambda: IDLE)
         self._host = listen
         self.listener = Listener(

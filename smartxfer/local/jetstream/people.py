@@ -13,7 +13,7 @@ from smartxfer.local.database import Row
 from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jsonrpc import RpcError
 
-__all__ = ["RIGHTS", "Person", "check", "is_wrangler", "may_change", "sees"]
+__all__ = ["RIGHTS", "Person", "check", "is_known", "is_wrangler", "may_change", "sees"]
 
 #: What an API token may permit. Assumption: the vendor's names are not known.
 RIGHTS: FrozenSet[str] = frozenset({"download", "upload", "modify", "share"})
@@ -89,6 +89,11 @@ def check(backend: Backend, person: Person) -> None:
             raise RpcError("NotAuthenticated", "the token is no longer valid")
     elif person.user is None and backend.site.auth_required:
         raise RpcError("NotAuthenticated", "log in first")
+
+
+def is_known(backend: Backend, person: Person) -> bool:
+    """Return True for a person who is logged in, and for everyone where no login is wanted."""
+    return person.token is not None or person.user is not None or not backend.site.auth_required
 
 
 def is_wrangler(backend: Backend, user: str) -> bool:

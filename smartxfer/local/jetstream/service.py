@@ -15,7 +15,7 @@ from smartxfer.local.jetstream import manifests, registry, routes, transfers
 from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jetstream.copying import Copier
 from smartxfer.local.jetstream.paths import place, segments
-from smartxfer.local.jetstream.people import Person
+from smartxfer.local.jetstream.people import Person, is_known
 from smartxfer.local.jetstream.site import Site
 from smartxfer.local.jsonrpc import Front, RpcError, Sessions, method_of
 from smartxfer.local.service import Service
@@ -50,7 +50,9 @@ class JetStream(Service):
         self.password = backend.passwords[self.user]
         #: Folder on disk that ``/`` means.
         self.root = backend.root
-        self.sessions = Sessions(Person, lambda person: None, time.monotonic)
+        self.sessions = Sessions(
+            Person, lambda person: None, time.monotonic, lambda person: is_known(backend, person)
+        )
         self.front = Front(
             lambda session, method, params: routes.call(backend, session.state, method, params),
             self.sessions,

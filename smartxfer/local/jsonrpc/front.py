@@ -92,7 +92,7 @@ class Front:
         if cookie and method not in OPENING:
             raise RpcError("NotAuthenticated", "the session is gone: log in again")
         self._sessions.sweep(self._idle())
-        return self._sessions.new(), True
+        return self._sessions.new(exchange.peer), True
 
     def _reply(self, session: Session, id: Any, method: str, params: Dict[str, Any]) -> Dict[str, Any]:
         try:

@@ -14,8 +14,10 @@ __all__ = ["Session", "Sessions"]
 
 #: Answers that a session keeps for repeated ids.
 KEPT = 256
-#: Sessions that are kept at all; the one that was idle longest goes first.
+#: Sessions that are kept at all.
 MOST = 1000
+#: Sessions without a login that are kept, where the service tells them apart: these never push out a login.
+MOST_ANONYMOUS = 250
 
 
 class Session:
@@ -23,11 +25,13 @@ class Session:
 
     :param id: the cookie.
     :param state: whatever the service keeps of it.
+    :param address: address of the client that opened it.
     """
 
-    def __init__(self, id: str, state: Any) -> None:
+    def __init__(self, id: str, state: Any, address: str = "") -> None:
         self.id = id
         self.state = state
+        self.address = address
         self.used = 0.0
         self._lock = threading.Lock()
         self._answers: collections.OrderedDict[Any, _Kept] = collections.OrderedDict()
@@ -59,6 +63,12 @@ class Session:
             raise RpcError("InternalError", "the first attempt broke off: what it did is not known")
         return kept.answer
 
+    @property
+    def at_work(self) -> bool:
+        """Return True while a call of the session has no answer yet."""
+        with self._lock:
+            return any(not kept.done.is_set() for kept in self._answers.values())
+
     def _trim(self) -> None:
         """Forget the oldest answers, but none that is still to come."""
         spare = len(self._answers) - KEPT
@@ -80,26 +90,53 @@ class Sessions:
     :param opened: makes the state of a new session.
     :param closed: told of the state of each that ends.
     :param now: seconds on a clock that never steps back.
+    :param logged_in: says of a state if its client has logged in; None where the service knows no logins.
     """
 
     def __init__(
-        self, opened: Callable[[], Any], closed: Callable[[Any], Any], now: Callable[[], float]
+        self,
+        opened: Callable[[], Any],
+        closed: Callable[[Any], Any],
+        now: Callable[[], float],
+        logged_in: Optional[Callable[[Any], bool]] = None,
     ) -> None:
         self._opened, self._closed, self._now = opened, closed, now
+        self._logged_in = logged_in
         self._lock = threading.Lock()
         self._known: Dict[str, Session] = {}
 
-    def new(self) -> Session:
-        """Open one."""
-        session = Session(secrets.token_urlsafe(24), self._opened())
+    def new(self, address: str = "") -> Session:
+        """Open a session, and end one where there are too many.
+
+        :param address: address of the client.
+        """
+        session = Session(secrets.token_urlsafe(24), self._opened(), address)
         session.used = self._now()
         with self._lock:
             self._known[session.id] = session
-            many = len(self._known) > MOST
-            oldest = min(self._known.values(), key=lambda one: one.used) if many else session
-        if many:
-            self.end(oldest.id)
+            spare = self._spare(session)
+        if spare is not None:
+            self.end(spare.id)
         return session
+
+    def _spare(self, fresh: Session) -> Optional[Session]:
+        """Return the session to end: of those without a login first, and of the address that has the most.
+
+        Of these it is one without a call at work, idle for longest.
+        """
+        groups: List[List[Session]] = [list(self._known.values())]
+        if self._logged_in is not None:
+            known: Dict[bool, List[Session]] = {False: [], True: []}
+            for one in groups[0]:
+                known[self._logged_in(one.state)].append(one)
+            groups = [known[False], known[True]]
+        for group, most in zip(groups, (MOST_ANONYMOUS if self._logged_in else MOST, MOST)):
+            if len(group) > most:
+                held = collections.Counter(one.address for one in group)
+                most_of_all = max(held, key=lambda address: held[address])
+                others = [one for one in group if one.address == most_of_all and one is not fresh]
+                return min(others or [fresh], key=lambda one: (one.at_work, one.used))
+        return None
 
     def find(self, id: str, idle: float = 0.0) -> Optional[Session]:
         """The session of a cookie, None where there is none (any more).

@@ -1,0 +1,220 @@
+"""Clients of the bridge that nobody invited: requests that can be read in two ways, and sessions by the thousand."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import re
+import socket
+import sys
+from pathlib import Path
+from typing import Any, Iterator, List, Optional
+
+import pytest
+
+from smartxfer.local.bridge import Bridge
+from smartxfer.local.jsonrpc import Session, Sessions
+
+STAND_IN = str(Path(__file__).parent / "stand_in")
+CALL = b'{"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {}}'
+
+
+@pytest.fixture(scope="module")
+def package() -> Iterator[Any]:
+    """The stand-in of the vendor's package, as the bridge imports it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(STAND_IN)
+        import jetstream  # type: ignore[import-not-found]
+
+        yield jetstream
+        del sys.modules["jetstream"]
+
+
+@pytest.fixture
+def bridge(package: Any) -> Iterator[Bridge]:
+    package.INTERFACES.clear()
+    with Bridge("transfer.example.org", 8886) as bridge:
+        yield bridge
+    assert bridge.listener.crashes == []
+    assert not any(interface.connected for interface in package.INTERFACES)
+
+
+class Guest:
+    """A client with a session of its own, on one connection."""
+
+    ids = itertools.count(1)
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.http = http.client.HTTPConnection("127.0.0.1", bridge.listener.port, timeout=30)
+        self.cookie: Optional[str] = None
+
+    def call(self, method: str, **params: Any) -> Any:
+        call = {"jsonrpc": "2.0", "id": next(self.ids), "method": method, "params": params}
+        headers = {"Content-Type": "application/json"}
+        if self.cookie is not None:
+            headers["Cookie"] = f"JSSESSION={self.cookie}"
+        self.http.request("POST", "/jsonrpc", json.dumps(call), headers)
+        answer = self.http.getresponse()
+        reply = json.loads(answer.read())
+        found = re.match("JSSESSION=([^;]*)", answer.getheader("Set-Cookie", ""))
+        self.cookie = found[1] if found else self.cookie
+        return reply
+
+    def flood(self, count: int) -> None:
+        """Open sessions and forget them."""
+        for _ in range(count):
+            self.cookie = None
+            assert self.call("echo", text="x")["result"] == "x"
+
+
+# -- requests that can be read in two ways --------------------------------------------------------------------
+
+LENGTH = b"Content-Length: %d\r\n" % len(CALL)
+JSON = b"Host: x\r\nContent-Type: application/json\r\n"
+CHUNKS = b"%x\r\n%b\r\n0\r\n\r\n" % (len(CALL), CALL)
+
+
+def _chunked(size: bytes, end: bytes = b"\r\n") -> bytes:
+    return JSON + b"Transfer-Encoding: chunked\r\n\r\n" + size + b"\r\n" + CALL + end + b"0\r\n\r\n"
+
+
+#: By name: headers, empty line and body.
+AMBIGUOUS = {
+    "two lengths": JSON + b"Content-Length: 0\r\n" + LENGTH + b"\r\n" + CALL,
+    "two lengths, the longer first": JSON + LENGTH + b"Content-Length: 0\r\n\r\n" + CALL,
+    "a list of lengths": JSON + b"Content-Length: 0, %d\r\n\r\n" % len(CALL) + CALL,
+    "a length with a sign": JSON + b"Content-Length: +%d\r\n\r\n" % len(CALL) + CALL,
+    "a length and chunks": JSON + LENGTH + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+    "two codings": JSON + b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+    "an unknown coding": JSON + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + CHUNKS,
+    "a blank before the colon": JSON + b"Content-Length : %d\r\n\r\n" % len(CALL) + CALL,
+    "a folded line": JSON + b"X: 1\r\n Content-Length: 0\r\n" + LENGTH + b"\r\n" + CALL,
+    "two hosts": JSON + b"Host: y\r\n" + LENGTH + b"\r\n" + CALL,
+    "a bare CR": JSON + b"X: 1\rContent-Length: 0\r\n" + LENGTH + b"\r\n" + CALL,
+    "a NUL": JSON + b"X: 1\0\r\n" + LENGTH + b"\r\n" + CALL,
+    "no name": JSON + b": 1\r\n" + LENGTH + b"\r\n" + CALL,
+}
+
+
+def _ask(bridge: Bridge, rest: bytes) -> bytes:
+    """All that the bridge answers before it closes the connection, or before it waits for more."""
+    with socket.create_connection(("127.0.0.1", bridge.listener.port), 10) as sock:
+        sock.sendall(b"POST /jsonrpc HTTP/1.1\r\n" + rest)
+        sock.shutdown(socket.SHUT_WR)
+        parts = []
+        try:
+            while not parts or parts[-1]:
+                parts.append(sock.recv(65536))
+        except ConnectionError:  # it closed before it had read all
+            pass
+        return b"".join(parts)
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_a_request_that_can_be_read_in_two_ways_is_refused(bridge: Bridge, package: Any, name: str) -> None:
+    """Another program between the client and the bridge would see another request in it."""
+    said = _ask(bridge, AMBIGUOUS[name])
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.count(b"HTTP/1.1 ") == 1, "nothing after it is read as a request"
+    assert package.INTERFACES == []
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        _chunked(b"-%x" % len(CALL)),
+        _chunked(b"+%x" % len(CALL)),
+        _chunked(b"0x%x" % len(CALL)),
+        _chunked(b"%x_%x" % (len(CALL) // 16, len(CALL) % 16)),
+        _chunked(b" %x" % len(CALL)),
+        _chunked(b"%x" % (len(CALL) - 1)),
+        _chunked(b"%x" % len(CALL), end=b"xx"),
+    ],
+)
+def test_a_chunk_whose_length_only_python_reads(bridge: Bridge, package: Any, rest: bytes) -> None:
+    """No call is made of it, and what follows it is not read as a request."""
+    said = _ask(bridge, rest + b"POST /jsonrpc HTTP/1.1\r\n" + JSON + LENGTH + b"\r\n" + CALL)
+    assert b"200" not in said[:16]
+    assert said.count(b"HTTP/1.1 ") <= 1
+    assert [interface.called for interface in package.INTERFACES] == []
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        JSON + LENGTH + LENGTH + b"\r\n" + CALL,
+        JSON + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+        JSON + b"Transfer-Encoding: Chunked\r\n\r\n" + CHUNKS,
+        JSON + b"Cookie: a=1\r\nCookie: b=2\r\n" + LENGTH + b"\r\n" + CALL,
+    ],
+)
+def test_what_can_be_read_in_one_way_is_answered(bridge: Bridge, rest: bytes) -> None:
+    said = _ask(bridge, rest)
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert b'"result"' in said
+
+
+# -- sessions by the thousand ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [1100, pytest.param(3000, marks=pytest.mark.slow)])
+def test_sessions_without_a_login_push_out_no_login(bridge: Bridge, package: Any, count: int) -> None:
+    """A stranger opens sessions in a loop: who has logged in notices nothing."""
+    user, stranger = Guest(bridge), Guest(bridge)
+    assert user.call("auth", user="ann", password="s3cret")["result"] is None
+    login = user.cookie
+    stranger.flood(count)
+    assert user.call("send.getManifests")["result"] == []
+    assert user.cookie == login
+    open_now = sum(interface.connected for interface in package.INTERFACES)
+    assert open_now <= 251, "connections to the server are bounded, too"
+    user.http.close()
+    stranger.http.close()
+
+
+def _sessions(ended: List[Any]) -> Sessions:
+    ticks = itertools.count(1)
+    return Sessions(dict, ended.append, lambda: float(next(ticks)), lambda state: "user" in state)
+
+
+def _login(sessions: Sessions, address: str = "") -> Session:
+    session = sessions.new(address)
+    session.state["user"] = "ann"
+    return session
+
+
+def test_a_flood_of_one_address_ends_its_own_sessions() -> None:
+    ended: List[Any] = []
+    sessions = _sessions(ended)
+    one = sessions.new("192.0.2.1")
+    for _ in range(1000):
+        sessions.new("192.0.2.2")
+    assert sessions.find(one.id) is one
+    assert len(sessions.all()) == 250
+    assert len(ended) == 751
+
+
+def test_a_flood_of_logins_of_one_address_ends_its_own() -> None:
+    sessions = _sessions([])
+    user = _login(sessions, "192.0.2.1")
+    for _ in range(1100):
+        _login(sessions, "192.0.2.2")
+    assert sessions.find(user.id) is user
+    assert len(sessions.all()) <= 1001
+
+
+def test_a_session_with_a_call_at_work_is_ended_last() -> None:
+    """A login under way is still without a login."""
+    sessions = _sessions([])
+    first = sessions.new()
+
+    def login() -> Any:
+        for _ in range(1000):
+            sessions.new()
+        return {"found": sessions.find(first.id) is first}
+
+    assert first.once(1, b"", login) == {"found": True}
+    for _ in range(300):
+        sessions.new()
+    assert sessions.find(first.id) is None
