@@ -15,7 +15,9 @@ Parcel(id=7, from_='ann')
 
 import copy
 import keyword
-from typing import Any, Dict, Iterator, Mapping, Type, TypeVar
+import math
+import re
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Type, TypeVar
 
 import attrs
 import cattrs
@@ -23,17 +25,29 @@ import cattrs.gen
 
 from smartxfer.errors import DecodeError
 
-__all__ = ["Id", "Structure", "Word", "secret", "to_wire", "wire"]
+__all__ = ["Id", "Structure", "Word", "counted", "secret", "to_wire", "wire"]
 
 S = TypeVar("S", bound="Structure")
 
 #: Characters of one field that are shown at the prompt.
 _LONGEST = 80
+#: Whole numbers are below this one, and those that count something below the other: floats can hold the
+#: first, files and ranges the second.
+_BOUND, _MOST = 10**100, 1 << 63
+_DIGITS = re.compile(r"[+-]?[0-9]{1,100}\Z")
 
 
 def wire(name: str, **options: Any) -> Any:
     """A field whose name on the wire is another, such as ``manifestId``."""
     return attrs.field(metadata={"wire": name}, **options)
+
+
+def counted(name: Optional[str] = None, **options: Any) -> Any:
+    """Return a field that holds a number of bytes or of things, from 0 up to 2**63 - 1.
+
+    :param name: the name on the wire, where it is another.
+    """
+    return attrs.field(metadata={"wire": name, "counted": True}, **options)
 
 
 def secret(**options: Any) -> Any:
@@ -65,9 +79,10 @@ class Structure(Mapping[str, Any]):
         object.__setattr__(self, "_wire", wire)
 
     @classmethod
-    def from_wire(cls: Type[S], data: Mapping[str, Any]) -> S:
+    def from_wire(cls: Type[S], data: Mapping[str, Any], call: str = "") -> S:
         """The structure of a decoded answer; one that is a structure already is returned as it is.
 
+        :param call: the call that was answered, for messages.
         :raises DecodeError: a field is missing or of the wrong type; the message names it.
         """
         if isinstance(data, cls):
@@ -76,7 +91,8 @@ class Structure(Mapping[str, Any]):
             return _converter.structure(data, cls)
         except Exception as error:  # noqa: BLE001 - cattrs raises a group, or whatever a hook raised
             problems = "; ".join(cattrs.transform_error(error, path=cls.__name__))
-        raise DecodeError(f"the answer is not as the protocol says: {problems[:300]}")
+        said = f"{call}: " if call else ""
+        raise DecodeError(f"{said}the answer is not as the protocol says: {problems[:300]}")
 
     @property
     def extra(self) -> Dict[str, Any]:
@@ -149,6 +165,7 @@ def _structuring(kind: Type[S]) -> Any:
         for field in _fields(kind)
         if field.init and wire_name(field) != field.name
     }
+    bounded = [field.name for field in _fields(kind) if field.metadata.get("counted")]
     fill: Any = cattrs.gen.make_dict_structure_fn(kind, _converter, **names)  # type: ignore[arg-type]
 
     def structure(data: Any, _: Any) -> Any:
@@ -157,7 +174,39 @@ def _structuring(kind: Type[S]) -> Any:
         if not isinstance(data, Mapping):
             raise TypeError(f"{type(data).__name__} where an object was promised")
         made = fill(data, kind)
+        for name in bounded:
+            value = getattr(made, name)
+            if value is not None and not 0 <= value < _MOST:
+                raise TypeError(f"{name} is {'too large' if value > 0 else 'below 0'}")
         object.__setattr__(made, "_wire", dict(data))
+        return made
+
+    return structure
+
+
+def _is_list(kind: Any) -> bool:
+    return getattr(kind, "__origin__", None) is list
+
+
+def _listing(kind: Any) -> Any:
+    """Return what converts a list: text and objects can be iterated over, too, and are not lists."""
+    [inner] = kind.__args__
+
+    def structure(value: Any, _: Any) -> List[Any]:
+        if not isinstance(value, (list, tuple)):
+            raise TypeError(f"{type(value).__name__} where a list was promised")
+        made: List[Any] = []
+        failed: List[Exception] = []
+        for index, one in enumerate(value):
+            try:
+                made.append(_converter.structure(one, inner))
+            except Exception as error:  # noqa: BLE001 - cattrs collects whatever a hook raised
+                told = f"Structuring {kind} @ index {index}"
+                note = cattrs.IterableValidationNote(told, index, inner)
+                error.__notes__ = [*getattr(error, "__notes__", []), note]  # type: ignore[attr-defined]
+                failed.append(error)
+        if failed:
+            raise cattrs.IterableValidationError(f"While structuring {kind}", failed, kind)
         return made
 
     return structure
@@ -183,15 +232,32 @@ def _truth(value: Any, _: Any) -> bool:
 
 def _number(value: Any, _: Any) -> int:
     """A whole number, which some services send as text."""
-    if isinstance(value, (int, str)):
-        return int(value)
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    raise TypeError(f"{type(value).__name__} where a whole number was promised")
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise TypeError(f"{type(value).__name__} where a whole number was promised")
+    if isinstance(value, str) and not _DIGITS.match(value):
+        raise TypeError("text where a whole number was promised")
+    if isinstance(value, float) and not value.is_integer():
+        raise TypeError("a fraction where a whole number was promised")
+    found = int(value)
+    if not -_BOUND < found < _BOUND:
+        raise TypeError("a whole number that is too large")
+    return found
+
+
+def _real(value: Any, _: Any) -> float:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{type(value).__name__} where a number was promised")
+    found = float(value)
+    if not math.isfinite(found):
+        raise TypeError("a number that is not finite")
+    return found
 
 
 _converter = cattrs.Converter()
 _converter.register_structure_hook_factory(_is_structure, _structuring)
+_converter.register_structure_hook_factory(_is_list, _listing)
+_converter.register_structure_hook(float, _real)
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(Word, lambda value, kind: kind(_text(value, kind)))
 _converter.register_structure_hook(Id, _id)

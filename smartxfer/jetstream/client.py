@@ -16,7 +16,7 @@ from smartxfer.jetstream.address import Link, link_to, parse_link, url_of
 from smartxfer.jetstream.errors import explained
 from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import Login, keep_secret
-from smartxfer.jetstream.models import Manifest, ServerInfo, Transfer
+from smartxfer.jetstream.models import Manifest, ServerInfo, Transfer, made
 from smartxfer.jetstream.recv import RecvInterface
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
@@ -161,7 +161,7 @@ class API(TransferClient):
         rpc = attrs.evolve(self._rpc, make=self._first_call)
         failed: Optional[CommunicationError] = None
         try:
-            info = ServerInfo.from_wire(rpc.call("getServerInfo"))
+            info = made(ServerInfo, "getServerInfo", rpc.call("getServerInfo"))
         except CommunicationError as error:
             failed = explained(error)
         if failed is not None:
@@ -233,7 +233,8 @@ class API(TransferClient):
             connected server sees them, folders included.
         :param to: the far server: ``"host"``, ``"host:port"``, ``(host, port)`` or a Destination.
         :param into: the far folder of destinations that do not begin with a slash.
-        :param timeout: seconds to wait; the transfer goes on afterwards.
+        :param timeout: seconds to wait; the transfer goes on afterwards.  None waits while there is progress,
+            and ends after 10 minutes without; ``float("inf")`` waits for as long as it takes.
         :param progress: a bar or a callable, as everywhere; counted in bytes that have arrived.
         :param cancel: ends the waiting, not the transfer.
         :raises TaskFailed: the manifest or the transfer failed; ``task`` is its last state.
@@ -339,7 +340,8 @@ class API(TransferClient):
     ) -> List[Any]:
         """The last states of manifests and transfers, and the results of requests, in the given order.
 
-        :param timeout: seconds for all of them.
+        :param timeout: seconds for all of them; None ends the wait after 10 minutes in which none of them
+            made progress.
         :return: what ``waitForManifest``, ``waitForTransfer`` and ``Request.result`` give; look at each
             ``status``.
         :raises WaitTimeout: some are not done by then; ``last`` is the list, with the latest states of these.

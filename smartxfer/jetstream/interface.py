@@ -4,13 +4,15 @@ Source: JetStream protocol, sections 4 and 5.
 """
 
 import datetime as dt
+import functools
 import os
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.jetstream.models import about
+from smartxfer.jetstream.models import made, several
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
+from smartxfer.structures import Structure
 from smartxfer.system_text import unicode_text
 
 __all__ = ["Interface", "Moment", "id_of", "microseconds", "text_of", "texts_of"]
@@ -18,7 +20,8 @@ __all__ = ["Interface", "Moment", "id_of", "microseconds", "text_of", "texts_of"
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 Moment = Union[int, dt.datetime, dt.timedelta, None]
-Result = Callable[[Any], Any]
+Result = Callable[[str, Any], Any]
+S = TypeVar("S", bound=Structure)
 
 
 class Interface:
@@ -36,23 +39,32 @@ class Interface:
         """The result of a method; a parameter of None is left out."""
         return self._rpc().call(self._prefix + method, _given(params))
 
-    def _one(self, method: str, **asked: str) -> Any:
-        """The object of an id; an answer with another id is an error.
+    def _made(self, kind: Type[S], method: str, about: Sequence[str] = (), /, **params: Any) -> S:
+        """The structure that a method yields.
 
-        :param asked: the id by its name on the wire.
-        :raises DecodeError: the answer is about another object.
+        :param about: the parameters that the structure has to repeat, where it has such a field.
+        :raises DecodeError: it is something else, or about another object.
         """
-        found = self._ask(method, **asked)
-        about(f"{self._prefix}{method}", found, **asked)
-        return found
+        found = self._ask(method, **params)
+        return made(kind, self._prefix + method, found, **{name: params[name] for name in about})
 
-    def _begin(self, method: str, result: Optional[Result] = None, **params: Any) -> Request:
+    def _several(self, kind: Type[S], method: str, /, **params: Any) -> List[S]:
+        """The structures that a method yields.
+
+        :raises DecodeError: it is something else.
+        """
+        return several(kind, self._prefix + method, self._ask(method, **params))
+
+    def _begin(self, method: str, result: Optional[Result] = None, /, **params: Any) -> Request:
         """The request that a method with ``Async`` begins.
 
-        :param result: what makes the request's result of what the server says.
+        :param result: makes the request's result of (the method, what the server says).
         """
-        answer, session = self._rpc().placed(self._prefix + method, _given(params))
-        return Request.from_wire(answer).but(_rpc=self._rpc, _made=result, _session=session)
+        name = self._prefix + method
+        answer, session = self._rpc().placed(name, _given(params))
+        request = Request.from_wire(answer, name)
+        then = None if result is None else functools.partial(result, name)
+        return request.but(_rpc=self._rpc, _made=then, _session=session)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of {self._rpc().url}>"

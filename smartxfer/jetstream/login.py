@@ -10,6 +10,7 @@ import requests
 
 from smartxfer.credentials import Credentials
 from smartxfer.errors import CredentialError
+from smartxfer.jetstream.models import ServerInfo, made
 from smartxfer.transport import Answer, redact
 
 __all__ = ["Login", "Signer", "keep_secret"]
@@ -140,7 +141,7 @@ class Login:
             method, params = known
             keep_secret(params)
             rpc.call(method, params)
-        elif (rpc.call("getServerInfo") or {}).get("authRequired"):
+        elif made(ServerInfo, "getServerInfo", rpc.call("getServerInfo")).auth_required:
             found = self._credentials()
             found.require("user", "password")
             raise CredentialError("the server wants a login")  # pragma: no cover - require raises

@@ -7,12 +7,12 @@ Source: JetStream protocol, section 6.
 """
 
 import datetime as dt
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar
 
 import attrs
 
 from smartxfer.errors import DecodeError
-from smartxfer.structures import Id, Structure, Word, wire
+from smartxfer.structures import Id, Structure, Word, counted, wire
 
 __all__ = [
     "Connection",
@@ -27,7 +27,14 @@ __all__ = [
     "Token",
     "Transfer",
     "about",
+    "listed",
+    "listing",
+    "made",
+    "several",
+    "size",
 ]
+
+S = TypeVar("S", bound=Structure)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
@@ -52,6 +59,11 @@ Status.ERROR = Status("error")
 def _maybe(name: str) -> Any:
     """A field that may be absent or null."""
     return wire(name, default=None)
+
+
+def _count(name: str) -> Any:
+    """A number of bytes or things that may be absent or null."""
+    return counted(name, default=None)
 
 
 def _moment(name: str) -> Any:
@@ -96,8 +108,8 @@ class Manifest(Task):
     """A set of files; ``total_size`` is in bytes.  It sends nothing by itself."""
 
     manifest_id: Id = wire("manifestId", kw_only=True)
-    total_files: Optional[int] = _maybe("totalFiles")
-    total_size: Optional[int] = _maybe("totalSize")
+    total_files: Optional[int] = _count("totalFiles")
+    total_size: Optional[int] = _count("totalSize")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
@@ -152,14 +164,14 @@ class Transfer(Task):
     manifest_id: Optional[Id] = _maybe("manifestId")
     destination_path: Optional[str] = _maybe("destinationPath")
     priority: Optional[int] = None
-    block_size: Optional[int] = _maybe("blockSize")
-    blocks_sent: Optional[int] = _maybe("blocksSent")
-    blocks_acked: Optional[int] = _maybe("blocksAcked")
-    blocks_retransmitted: Optional[int] = _maybe("blocksRetransmitted")
-    total_blocks: Optional[int] = _maybe("totalBlocks")
-    total_bytes: Optional[int] = _maybe("totalBytes")
-    bytes_sent: Optional[int] = _maybe("bytesSent")
-    bytes_recv: Optional[int] = _maybe("bytesRecv")
+    block_size: Optional[int] = _count("blockSize")
+    blocks_sent: Optional[int] = _count("blocksSent")
+    blocks_acked: Optional[int] = _count("blocksAcked")
+    blocks_retransmitted: Optional[int] = _count("blocksRetransmitted")
+    total_blocks: Optional[int] = _count("totalBlocks")
+    total_bytes: Optional[int] = _count("totalBytes")
+    bytes_sent: Optional[int] = _count("bytesSent")
+    bytes_recv: Optional[int] = _count("bytesRecv")
     packets_sent: Optional[int] = _maybe("packetsSent")
     packets_recv: Optional[int] = _maybe("packetsRecv")
     checkpoint_frequency_seconds: Optional[float] = _maybe("checkpointFrequencySeconds")
@@ -234,7 +246,7 @@ class ReceiveTransfer(Structure):
     transfer_id: Id = wire("transferId")
     destination_path: Optional[str] = _maybe("destinationPath")
     status: Status = Status("")
-    total_size: Optional[int] = _maybe("totalSize")
+    total_size: Optional[int] = _count("totalSize")
     source_ip: Optional[str] = _maybe("sourceIP")
     source_port: Optional[int] = _maybe("sourcePort")
     last_recv_time: Optional[int] = _maybe("lastRecvTime")
@@ -300,17 +312,54 @@ class ServerInfo(Structure):
     configuration: Any = None
 
 
-def several(kind: Any, found: Any) -> List[Any]:
-    """A list of structures; null stands for an empty one.
+def made(kind: Type[S], method: str, found: Any, **asked: Any) -> S:
+    """The structure that a call yields.
 
-    :raises DecodeError: it is no list, or one of something else.
+    :param asked: ids by their names on the wire, as in :func:`about`.
+    :raises DecodeError: it is something else, or has another id.
+    """
+    structure = kind.from_wire(found, method)
+    about(method, structure, **asked)
+    return structure
+
+
+def several(kind: Type[S], method: str, found: Any) -> List[S]:
+    """The list of structures that a call yields; null stands for an empty one.
+
+    :raises DecodeError: it is something else, or holds something else.
+    """
+    return [kind.from_wire(one, method) for one in listed(method, found)]
+
+
+def listed(method: str, found: Any) -> List[Any]:
+    """The list that a call yields; null stands for an empty one.
+
+    :raises DecodeError: it is something else.
     """
     if not isinstance(found, (list, type(None))):
-        raise DecodeError(f"the answer is no list of {kind.__name__}")
-    return [kind.from_wire(one) for one in found or []]
+        raise DecodeError(f"{method}: the answer is a {type(found).__name__}, not a list")
+    return found or []
 
 
-def about(method: str, found: Any, **asked: str) -> None:
+def listing(method: str, found: Any) -> Any:
+    """The entries that a call yields: a list, or an object of lists by path; null stands for an empty list.
+
+    :raises DecodeError: it is something else.
+    """
+    return found if isinstance(found, dict) else listed(method, found)
+
+
+def size(method: str, found: Any) -> int:
+    """The number of bytes that a call yields.
+
+    :raises DecodeError: it is not a whole number of 0 or more.
+    """
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 1 << 63:
+        raise DecodeError(f"{method}: the answer is not a number of bytes")
+    return found
+
+
+def about(method: str, found: Any, **asked: Any) -> None:
     """Check that a structure is the one that was asked for.
 
     :param method: the call that it is the result of.

@@ -3,6 +3,7 @@
 Source: JetStream protocol, section 5.3.
 """
 
+import functools
 from typing import Any, Mapping
 
 from smartxfer.errors import UsageError
@@ -42,14 +43,14 @@ class RecvInterface(Interface):
 
         The result is a list of :class:`~smartxfer.jetstream.models.Source`.
         """
-        return self._begin("getSourcesAsync", lambda found: several(Source, found))
+        return self._begin("getSourcesAsync", functools.partial(several, Source))
 
     def getTransfersAsync(self) -> Request:
         """Ask for the transfers that come in.
 
         The result is a list of :class:`~smartxfer.jetstream.models.ReceiveTransfer`.
         """
-        return self._begin("getTransfersAsync", lambda found: several(ReceiveTransfer, found))
+        return self._begin("getTransfersAsync", functools.partial(several, ReceiveTransfer))
 
 
 def _key(value: Any) -> str:

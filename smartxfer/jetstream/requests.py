@@ -7,11 +7,11 @@ from typing import Any, Callable, Dict, Optional
 
 import attrs
 
-from smartxfer.errors import Conflict, UsageError, WaitTimeout
+from smartxfer.errors import Conflict, UsageError
 from smartxfer.jetstream.errors import STILL_PROCESSING
-from smartxfer.jetstream.models import RequestStatus
+from smartxfer.jetstream.models import RequestStatus, made
 from smartxfer.jetstream.rpc import Rpc
-from smartxfer.jetstream.waiting import Polls
+from smartxfer.jetstream.waiting import Patience, Polls
 from smartxfer.structures import Structure, wire
 
 __all__ = ["Request", "result_of", "status_of"]
@@ -36,11 +36,13 @@ class Request(Structure):
     def result(self, timeout: Optional[float] = None) -> Any:
         """What the command yields; waits for it.
 
-        :param timeout: seconds; None waits for as long as it takes.
+        :param timeout: seconds; None: 10 minutes; ``float("inf")``: without end.
         :raises WaitTimeout: it is not done by then; it goes on.
         :raises OutcomeUnknown: the session that knew it is gone.
         """
-        return self.made(result_of(self._link(), self.request_id, timeout, self._session))
+        rpc = self._link()
+        patience = Patience(rpc.clock)
+        return self.made(result_of(rpc, self.request_id, timeout, self._session, patience))
 
     @property
     def session(self) -> Optional[int]:
@@ -70,17 +72,24 @@ def status_of(rpc: Rpc, request_id: int, session: Optional[int] = None) -> Reque
 
     :param session: the number of the session that knows it; None: the present one.
     """
-    return RequestStatus.from_wire(rpc.call("getRequestStatus", {"requestId": request_id}, session))
+    found = rpc.call("getRequestStatus", {"requestId": request_id}, session)
+    return made(RequestStatus, "getRequestStatus", found, requestId=request_id)
 
 
-def result_of(rpc: Rpc, request_id: int, timeout: Optional[float], session: Optional[int] = None) -> Any:
+def result_of(
+    rpc: Rpc,
+    request_id: int,
+    timeout: Optional[float],
+    session: Optional[int] = None,
+    patience: Optional[Patience] = None,
+) -> Any:
     """What a request yields, waited for by bounded long polls.
 
     :param session: the number of the session that knows it; None: the present one.
-
+    :param patience: ends a wait without a timeout; None: such a wait has no end of its own.
     :raises WaitTimeout: it is not done after ``timeout`` seconds; ``last`` is its status.
     """
-    polls = Polls(rpc, timeout)
+    polls = Polls(rpc, timeout, patience)
     while True:
         try:
             params = {"requestId": request_id, "timeoutSeconds": polls.begin()}
@@ -90,8 +99,5 @@ def result_of(rpc: Rpc, request_id: int, timeout: Optional[float], session: Opti
                 raise
         if not polls.again():
             break
-    raise WaitTimeout(
-        f"request {request_id} is not done after {timeout:g} s",
-        hint="it goes on: ask again",
-        last=status_of(rpc, request_id, session),
-    )
+    last = status_of(rpc, request_id, session)
+    raise polls.over(f"request {request_id}", "not done", "it goes on: ask again", last)

@@ -12,7 +12,7 @@ from smartxfer.errors import UsageError
 from smartxfer.jetstream.address import DEFAULT_PORT
 from smartxfer.jetstream.interface import Interface, Moment, id_of, microseconds, text_of
 from smartxfer.jetstream.login import keep_secret
-from smartxfer.jetstream.models import Connection, Destination, Manifest, Token, Transfer, several
+from smartxfer.jetstream.models import Connection, Destination, Manifest, Token, Transfer, listing
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.waiting import wait
 from smartxfer.options import check_spelling
@@ -39,21 +39,21 @@ class SendInterface(Interface):
 
         :param mappings: destination path -> source path on the server.
         """
-        return Manifest.from_wire(
-            self._ask("createManifest", mappings=checked_mappings(mappings), **keywords)
-        )
+        return self._made(Manifest, "createManifest", mappings=checked_mappings(mappings), **keywords)
 
     def getManifest(self, manifestId: Any) -> Manifest:
         """A manifest as it is now."""
-        return Manifest.from_wire(self._one("getManifest", manifestId=id_of(manifestId, "manifestId")))
+        id = id_of(manifestId, "manifestId")
+        return self._made(Manifest, "getManifest", ("manifestId",), manifestId=id)
 
     def getManifests(self) -> List[Manifest]:
         """Every manifest that this login may see."""
-        return several(Manifest, self._ask("getManifests"))
+        return self._several(Manifest, "getManifests")
 
     def getManifestFiles(self, manifestId: Any, **keywords: Any) -> Any:
         """The file mappings of a manifest."""
-        return self._ask("getManifestFiles", manifestId=id_of(manifestId, "manifestId"), **keywords)
+        found = self._ask("getManifestFiles", manifestId=id_of(manifestId, "manifestId"), **keywords)
+        return listing("send.getManifestFiles", found)
 
     def waitForManifest(
         self, manifestId: Any, *, timeout: Optional[float] = None, progress: Progress = None
@@ -84,24 +84,24 @@ class SendInterface(Interface):
         :raises UsageError: a keyword that is nearly a known one.
         """
         check_spelling(keywords, _DESTINATION, "createDestination")
-        return Destination.from_wire(
-            self._ask(
-                "createDestination",
-                destinationAddress=text_of(destinationAddress, "destinationAddress"),
-                destinationPort=destinationPort,
-                sendRateMax=sendRateMax,
-                **keywords,
-            )
+        return self._made(
+            Destination,
+            "createDestination",
+            ("destinationPort",),
+            destinationAddress=text_of(destinationAddress, "destinationAddress"),
+            destinationPort=destinationPort,
+            sendRateMax=sendRateMax,
+            **keywords,
         )
 
     def getDestination(self, destinationId: Any) -> Destination:
         """A destination as it is now."""
         id = id_of(destinationId, "destinationId")
-        return Destination.from_wire(self._one("getDestination", destinationId=id))
+        return self._made(Destination, "getDestination", ("destinationId",), destinationId=id)
 
     def getDestinations(self) -> List[Destination]:
         """Every destination that this login may see."""
-        return several(Destination, self._ask("getDestinations"))
+        return self._several(Destination, "getDestinations")
 
     def deleteDestination(self, destinationId: Any) -> None:
         """Delete a destination."""
@@ -110,11 +110,11 @@ class SendInterface(Interface):
     def getConnection(self, connectionId: Any) -> Connection:
         """A connection as it is now."""
         id = id_of(connectionId, "connectionId")
-        return Connection.from_wire(self._one("getConnection", connectionId=id))
+        return self._made(Connection, "getConnection", ("connectionId",), connectionId=id)
 
     def getConnections(self) -> List[Connection]:
         """Every connection."""
-        return several(Connection, self._ask("getConnections"))
+        return self._several(Connection, "getConnections")
 
     # -- transfers --------------------------------------------------------------------------------------
 
@@ -135,25 +135,26 @@ class SendInterface(Interface):
         :raises UsageError: a keyword that is nearly a known one.
         """
         check_spelling(keywords, _TRANSFER, "createTransfer")
-        return Transfer.from_wire(
-            self._ask(
-                "createTransfer",
-                destinationId=id_of(destinationId, "destinationId"),
-                manifestId=id_of(manifestId, "manifestId"),
-                priority=priority,
-                destinationPath=destinationPath,
-                checkpointFrequencySeconds=checkpointFrequencySeconds,
-                **keywords,
-            )
+        return self._made(
+            Transfer,
+            "createTransfer",
+            ("destinationId", "manifestId"),
+            destinationId=id_of(destinationId, "destinationId"),
+            manifestId=id_of(manifestId, "manifestId"),
+            priority=priority,
+            destinationPath=destinationPath,
+            checkpointFrequencySeconds=checkpointFrequencySeconds,
+            **keywords,
         )
 
     def getTransfer(self, transferId: Any) -> Transfer:
         """A transfer as it is now."""
-        return Transfer.from_wire(self._one("getTransfer", transferId=id_of(transferId, "transferId")))
+        id = id_of(transferId, "transferId")
+        return self._made(Transfer, "getTransfer", ("transferId",), transferId=id)
 
     def getTransfers(self) -> List[Transfer]:
         """Every transfer that this login may see."""
-        return several(Transfer, self._ask("getTransfers"))
+        return self._several(Transfer, "getTransfers")
 
     def waitForTransfer(
         self, transferId: Any, *, timeout: Optional[float] = None, progress: Progress = None
@@ -217,25 +218,25 @@ class SendInterface(Interface):
         """
         check_spelling(keywords, _SHARED_TOKEN, "createSharedToken")
         keep_secret({"password": password or ""})
-        return Token.from_wire(
-            self._ask(
-                "createSharedToken",
-                manifestId=id_of(manifestId, "manifestId"),
-                description=description,
-                downloadLimit=downloadLimit,
-                expiryTime=microseconds(expiryTime, self._rpc().clock.wall),
-                password=password,
-                **keywords,
-            )
+        return self._made(
+            Token,
+            "createSharedToken",
+            ("manifestId",),
+            manifestId=id_of(manifestId, "manifestId"),
+            description=description,
+            downloadLimit=downloadLimit,
+            expiryTime=microseconds(expiryTime, self._rpc().clock.wall),
+            password=password,
+            **keywords,
         )
 
     def getSharedToken(self, token: Any) -> Token:
         """A shared token as it is now."""
-        return Token.from_wire(self._one("getSharedToken", token=id_of(token, "token")))
+        return self._made(Token, "getSharedToken", ("token",), token=id_of(token, "token"))
 
     def getSharedTokens(self) -> List[Token]:
         """Every shared token that this login may see."""
-        return several(Token, self._ask("getSharedTokens"))
+        return self._several(Token, "getSharedTokens")
 
     def deleteSharedToken(self, token: Any) -> None:
         """Revoke a shared token."""

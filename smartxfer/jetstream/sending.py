@@ -8,14 +8,22 @@ import os
 import re
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
-from smartxfer.errors import HTTPError, NotFound, SmartxferError, UnexpectedAnswer, UsageError
+from smartxfer.errors import (
+    HTTPError,
+    NotFound,
+    SmartxferError,
+    UnexpectedAnswer,
+    UsageError,
+    WaitTimeout,
+)
 from smartxfer.jetstream.address import DEFAULT_PORT, host_and_port
 from smartxfer.jetstream.interface import id_of, text_of
-from smartxfer.jetstream.models import Destination, Manifest, Status, Token, Transfer, about, several
+from smartxfer.jetstream.models import Destination, Manifest, Status, Token, Transfer, about, made, several
 from smartxfer.jetstream.rpc import Rpc
-from smartxfer.jetstream.waiting import good, wait
+from smartxfer.jetstream.waiting import Patience, good, wait
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Reporter
+from smartxfer.transport.redact import clean
 
 __all__ = ["Files", "Share", "gather", "mappings_of", "send", "sorted_pairs", "target"]
 
@@ -103,12 +111,16 @@ def gather(rpc: Rpc, mappings: Mapping[str, str], reporter: Reporter, timeout: O
 
     :raises TaskFailed: the server could not make it; ``task`` is what it said.
     """
-    made = Manifest.from_wire(rpc.call("send.createManifest", {"mappings": dict(mappings)}))
+    method = "send.createManifest"
+    begun = made(Manifest, method, rpc.call(method, {"mappings": dict(mappings)}))
+    patience = Patience(rpc.clock)
     try:
-        found: Manifest = good(wait(rpc, "send.waitForManifest", made.manifest_id, timeout, Reporter(None)))
+        found: Manifest = good(
+            wait(rpc, "send.waitForManifest", begun.manifest_id, timeout, Reporter(None), patience)
+        )
     except SmartxferError as error:
         if getattr(error, "task", None) is not None:
-            _clear_away(rpc, made)
+            _clear_away(rpc, begun)
         raise
     reporter.check()
     return found
@@ -134,7 +146,8 @@ def send(
     :param journal: remembers the transfer until it has ended.
     :raises TaskFailed: the manifest or the transfer failed.
     :raises TaskSuspended: somebody suspended it.
-    :raises WaitTimeout: ``timeout`` seconds passed; the transfer goes on.
+    :raises WaitTimeout: ``timeout`` seconds passed, or without it some minutes without progress; the transfer
+        goes on.
     """
     ends = None if timeout is None else rpc.clock.monotonic() + timeout
 
@@ -145,27 +158,58 @@ def send(
     if transfer is None:
         destination = to.get("destinationId")
         if destination is None:
-            made = Destination.from_wire(rpc.call("send.createDestination", to))
-            destination = made.destination_id
+            found = rpc.call("send.createDestination", to)
+            far = made(Destination, "send.createDestination", found, destinationPort=to["destinationPort"])
+            destination = far.destination_id
         manifest = gather(rpc, mappings, reporter, left())
         # An earlier transfer is over: were it still noted, this one would not be looked for.
         journal.note(manifest=manifest.manifest_id, transfer=None)
         params = {"destinationId": destination, "manifestId": manifest.manifest_id}
         try:
-            transfer = Transfer.from_wire(rpc.call("send.createTransfer", params))
-            about("send.createTransfer", transfer, manifestId=manifest.manifest_id)
+            transfer = made(
+                Transfer, "send.createTransfer", rpc.call("send.createTransfer", params), **params
+            )
         except HTTPError as error:
             if _is_refused(error):
                 _clear_away(rpc, manifest)
             raise
         journal.note(transfer=transfer.transfer_id)
-    ended: Transfer = wait(rpc, "send.waitForTransfer", transfer.transfer_id, left(), reporter)
+    ended = _ended(rpc, transfer, left(), reporter)
     if ended.status != Status.SUSPENDED:
         journal.forget()
     if ended.status == Status.ERROR and ended.manifest_id is not None:
         _clear_away(rpc, Manifest(manifest_id=ended.manifest_id))
-    found: Transfer = good(ended)
-    return found
+    complete: Transfer = good(ended)
+    return complete
+
+
+def _ended(rpc: Rpc, transfer: Transfer, timeout: Optional[float], reporter: Reporter) -> Transfer:
+    """The transfer once it has ended.
+
+    :raises WaitTimeout: it has not; what the server says of the line to the far one is in the message.
+    """
+    patience = Patience(rpc.clock)
+    method, id = "send.waitForTransfer", transfer.transfer_id
+    try:
+        ended: Transfer = wait(rpc, method, id, timeout, reporter, patience)
+    except WaitTimeout as error:
+        late = error
+    else:
+        about(method, ended, manifestId=transfer.manifest_id or ended.manifest_id)
+        return ended
+    why = "" if timeout is not None else _trouble(rpc, transfer)
+    raise WaitTimeout(f"{late}{why}", hint=late.hint, last=late.last)
+
+
+def _trouble(rpc: Rpc, transfer: Transfer) -> str:
+    """What the server says of the line to the far server, for a message; "" where it says nothing."""
+    asked = {"destinationId": transfer.destination_id}
+    try:
+        found = rpc.call("send.getDestination", asked) if transfer.destination_id else None
+        said = made(Destination, "send.getDestination", found, **asked).last_error_message
+    except SmartxferError:
+        return ""
+    return f": {clean(said)[:200]}" if said else ""
 
 
 def _is_refused(error: HTTPError) -> bool:
@@ -188,8 +232,8 @@ def _earlier(rpc: Rpc, journal: Journal) -> Optional[Transfer]:
     if not isinstance(id, str):
         return None
     try:
-        transfer = Transfer.from_wire(rpc.call("send.getTransfer", {"transferId": id}))
-        about("send.getTransfer", transfer, transferId=id)
+        found = rpc.call("send.getTransfer", {"transferId": id})
+        transfer = made(Transfer, "send.getTransfer", found, transferId=id)
     except NotFound:
         return None
     if transfer.status == Status.SUSPENDED:
@@ -204,12 +248,8 @@ def _made_of(rpc: Rpc, manifest: Any) -> Optional[str]:
     """The transfer of a manifest, where the call that made it ended before it had the answer."""
     if not isinstance(manifest, str):
         return None
-    made = [
-        one.transfer_id
-        for one in several(Transfer, rpc.call("send.getTransfers"))
-        if one.manifest_id == manifest
-    ]
-    return made[0] if made else None
+    listed = several(Transfer, "send.getTransfers", rpc.call("send.getTransfers"))
+    return next((one.transfer_id for one in listed if one.manifest_id == manifest), None)
 
 
 def sorted_pairs(mappings: Mapping[str, str]) -> List[List[str]]:

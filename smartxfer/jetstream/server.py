@@ -8,10 +8,18 @@ Source: JetStream protocol, section 5.1.
 
 from typing import Any, List, Optional, Union
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import DecodeError, UsageError
 from smartxfer.jetstream.interface import Interface, Moment, id_of, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import keep_secret
-from smartxfer.jetstream.models import Event, RequestStatus, ServerInfo, Token, several
+from smartxfer.jetstream.models import (
+    Event,
+    RequestStatus,
+    ServerInfo,
+    Token,
+    listed,
+    listing,
+    size,
+)
 from smartxfer.jetstream.requests import Request, result_of, status_of
 
 __all__ = ["ServerInterface"]
@@ -36,7 +44,7 @@ class ServerInterface(Interface):
         said = {"user": _given(user, "user"), "password": _given(password, "password")}
         keep_secret(said)
         login = self._rpc().login
-        return self._begin("authAsync", lambda result: login.worked("auth", **said), **said)
+        return self._begin("authAsync", lambda method, result: login.worked("auth", **said), **said)
 
     def authToken(self, token: Any, password: Optional[str] = None) -> None:
         """Log in by a shared token or an API token.
@@ -93,19 +101,25 @@ class ServerInterface(Interface):
 
     def getServerInfo(self) -> ServerInfo:
         """What the server says of itself; also before a login."""
-        return ServerInfo.from_wire(self._ask("getServerInfo"))
+        return self._made(ServerInfo, "getServerInfo")
 
-    def echo(self, text: Optional[str] = None) -> Any:
-        """The same text again."""
-        return self._ask("echo", text=text)
+    def echo(self, text: Optional[str] = None) -> str:
+        """The same text again.
+
+        :raises DecodeError: the server answers with something else.
+        """
+        found = self._ask("echo", text=text)
+        if not isinstance(found, str) or text not in (None, found):
+            raise DecodeError("echo: the answer is not the text that was sent")
+        return found
 
     def sleep(self, milliseconds: int) -> None:
         """Have the server wait."""
-        return self._ask("sleep", milliseconds=milliseconds)  # type: ignore[no-any-return]
+        self._ask("sleep", milliseconds=milliseconds)
 
     def getEventLog(self, **keywords: Any) -> List[Event]:
         """The latest events, where ``eventLogAvailable`` says that there are any."""
-        return several(Event, self._ask("getEventLog", **keywords))
+        return self._several(Event, "getEventLog", **keywords)
 
     def getThirdPartyLicenses(self) -> Any:
         """Licence texts."""
@@ -113,7 +127,7 @@ class ServerInterface(Interface):
 
     def garbageCollect(self) -> None:
         """Collect garbage at once."""
-        return self._ask("garbageCollect")  # type: ignore[no-any-return]
+        self._ask("garbageCollect")
 
     def terminate(self, **keywords: Any) -> Any:
         """Stop the server."""
@@ -123,20 +137,20 @@ class ServerInterface(Interface):
 
     def lsAsync(self, path: Any) -> Request:
         """List a directory as the server sees it; or several."""
-        return self._begin("lsAsync", path=texts_of(path, "path"))
+        return self._begin("lsAsync", listing, path=texts_of(path, "path"))
 
     def lsListAsync(self, path: Any) -> Request:
         """List several directories."""
         paths = texts_of(path, "path")
-        return self._begin("lsListAsync", path=[paths] if isinstance(paths, str) else paths)
+        return self._begin("lsListAsync", listing, path=[paths] if isinstance(paths, str) else paths)
 
     def lsRootsAsync(self) -> Request:
         """List the root directories."""
-        return self._begin("lsRootsAsync")
+        return self._begin("lsRootsAsync", listed)
 
     def duAsync(self, path: Any) -> Request:
         """Add up the bytes below a path, or below several."""
-        return self._begin("duAsync", path=texts_of(path, "path"))
+        return self._begin("duAsync", size, path=texts_of(path, "path"))
 
     def mkdirAsync(self, path: Any) -> Request:
         """Make a directory, and those above it."""
@@ -171,24 +185,23 @@ class ServerInterface(Interface):
         :param path: the only directory that it is good for.
         """
         keep_secret({"password": password or ""})
-        return Token.from_wire(
-            self._ask(
-                "createAPIToken",
-                description=description,
-                expiryTime=microseconds(expiryTime, self._rpc().clock.wall),
-                password=password,
-                permissions=permissions,
-                path=path,
-            )
+        return self._made(
+            Token,
+            "createAPIToken",
+            description=description,
+            expiryTime=microseconds(expiryTime, self._rpc().clock.wall),
+            password=password,
+            permissions=permissions,
+            path=path,
         )
 
     def getAPIToken(self, token: Any) -> Token:
         """One API token."""
-        return Token.from_wire(self._one("getAPIToken", token=id_of(token, "token")))
+        return self._made(Token, "getAPIToken", ("token",), token=id_of(token, "token"))
 
     def getAPITokens(self) -> List[Token]:
         """Every API token of this user."""
-        return several(Token, self._ask("getAPITokens"))
+        return self._several(Token, "getAPITokens")
 
     def deleteAPIToken(self, token: Any) -> None:
         """Revoke an API token."""

@@ -3,40 +3,87 @@
 Source: JetStream protocol, sections 4, 6.1 and 9.4.
 """
 
-from typing import Any, Optional
+from typing import Any, Dict, Optional, Set
 
 from smartxfer.errors import TaskFailed, TaskSuspended, UsageError, WaitTimeout
-from smartxfer.jetstream.models import Manifest, Status, Task, Transfer, about
+from smartxfer.jetstream.models import Manifest, Status, Task, Transfer, made
 from smartxfer.jetstream.rpc import Rpc
+from smartxfer.seams import Clock
 from smartxfer.transfer.progress import Reporter
 from smartxfer.transport.redact import clean
 
-__all__ = ["Polls", "good", "kind_of", "wait"]
+__all__ = ["PATIENCE", "Patience", "Polls", "good", "kind_of", "wait"]
 
 #: Most seconds that one poll asks for, and what its HTTP read time-out has to exceed it by.
 _LONGEST, _MARGIN = 25.0, 5.0
+#: Seconds without progress after which a wait ends that has neither a timeout nor a name of the vendor's.
+PATIENCE = 600.0
 #: Seconds of a poll while somebody watches the progress.
 _WATCHED = 0.5
 #: Seconds between polls of a server that answers at once: at first, growth, at most.
 _FIRST, _GROWTH, _MOST = 0.2, 1.5, 5.0
+#: States that count as progress: the known ones, and some that this version does not know.
+_MOST_STATES = 1000
+
+
+class Patience:
+    """Ends waits without a timeout once nothing has moved for some minutes; several waits may share it.
+
+    A state, or more files and bytes than ever before, counts as progress; to and fro does not.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since = clock.monotonic()
+        self._seen: Set[Any] = set()
+        self._best: Dict[Any, int] = {}
+
+    @property
+    def ends(self) -> float:
+        """When it is at an end, by the clock."""
+        return self._since + PATIENCE
+
+    def see(self, id: str, task: Any) -> None:
+        """Take note of a state of a task."""
+        moved = (id, str(task.status)) not in self._seen and len(self._seen) < _MOST_STATES
+        self._seen.add((id, str(task.status)))
+        names = ("blocks_acked",) if isinstance(task, Transfer) else ("total_files", "total_size")
+        for name in names:
+            value = getattr(task, name) or 0
+            if value > self._best.get((id, name), 0):
+                self._best[id, name] = value
+                moved = True
+        if moved:
+            self._since = self._clock.monotonic()
+
+    def settle(self) -> None:
+        """Take note of a wait that has ended."""
+        self._since = self._clock.monotonic()
 
 
 class Polls:
     """The course of one wait.
 
     :param timeout: seconds; None: without end.
+    :param patience: ends a wait without a timeout that makes no progress.
     """
 
-    def __init__(self, rpc: Rpc, timeout: Optional[float]) -> None:
+    def __init__(self, rpc: Rpc, timeout: Optional[float], patience: Optional[Patience] = None) -> None:
         if timeout is not None and not _is_seconds(timeout):
             raise UsageError(f"timeout is a number of seconds, 0 or more, not {timeout!r}")
         self._rpc = rpc
         self._clock = rpc.clock
-        self._ends = None if timeout is None else self._clock.monotonic() + timeout
+        self._timeout = timeout
+        self._deadline = None if timeout is None else self._clock.monotonic() + timeout
+        self._patience = patience if timeout is None else None
         self._wait = _FIRST
         read = rpc.wire.timeout[1]
         self._longest = min(_LONGEST, read - _MARGIN if read > 2 * _MARGIN else read / 2)
         self._asked = self._began = 0.0
+
+    @property
+    def _ends(self) -> Optional[float]:
+        return self._deadline if self._patience is None else self._patience.ends
 
     def begin(self, most: float = _LONGEST) -> float:
         """Seconds that the server may take for the next answer, ``most`` of them."""
@@ -58,6 +105,19 @@ class Polls:
             self._wait = _FIRST
         return True
 
+    def over(self, what: str, state: str, hint: str, last: Any) -> WaitTimeout:
+        """Return the error of a wait that is over too soon.
+
+        :param what: what was waited for, and ``state`` how it is.
+        """
+        if self._patience is None:
+            return WaitTimeout(f"{what} is {state} after {self._timeout:g} s", hint=hint, last=last)
+        return WaitTimeout(
+            f"{what} is {state}, and made no progress for {PATIENCE / 60:g} minutes",
+            hint=f'{hint}; timeout=float("inf") waits for as long as it takes',
+            last=last,
+        )
+
 
 def _is_seconds(value: Any) -> bool:
     return isinstance(value, (int, float)) and value >= 0
@@ -68,31 +128,38 @@ def kind_of(method: str) -> "tuple[type[Any], str]":
     return (Manifest, "manifestId") if method.endswith("Manifest") else (Transfer, "transferId")
 
 
-def wait(rpc: Rpc, method: str, id: str, timeout: Optional[float], reporter: Reporter) -> Any:
+def wait(
+    rpc: Rpc,
+    method: str,
+    id: str,
+    timeout: Optional[float],
+    reporter: Reporter,
+    patience: Optional[Patience] = None,
+) -> Any:
     """A manifest or transfer that is not processed any more, whatever became of it.
 
     :param method: ``"send.waitForManifest"`` or ``"send.waitForTransfer"``.
+    :param patience: ends a wait without a timeout; None: such a wait has no end of its own.
     :raises WaitTimeout: it is still being processed; ``last`` is its state, and it goes on.
     """
     kind, name = kind_of(method)
-    polls = Polls(rpc, timeout)
+    polls = Polls(rpc, timeout, patience)
     told = _Told(reporter, f"{kind.__name__.lower()} {id}")
     while True:
         # While somebody watches, answers have to come more often than states change.
         asked = polls.begin(_WATCHED if reporter.watched else _LONGEST)
-        task: Task = kind.from_wire(rpc.call(method, {name: id, "timeoutSeconds": asked}))
-        about(method, task, **{name: id})
+        found = rpc.call(method, {name: id, "timeoutSeconds": asked})
+        task: Task = made(kind, method, found, **{name: id})
         told.tell(task)
+        if patience is not None:
+            patience.see(id, task)
         reporter.check()
         if not task.processing:
             return task
         if not polls.again():
             break
-    raise WaitTimeout(
-        f"{kind.__name__.lower()} {id} is {task.status or 'processing'} after {timeout:g} s",
-        hint="it goes on: wait again, or look at it with get" + kind.__name__,
-        last=task,
-    )
+    hint = f"it goes on: wait again, or look at it with get{kind.__name__}"
+    raise polls.over(f"{kind.__name__.lower()} {id}", task.status or "processing", hint, task)
 
 
 class _Told:

@@ -6,7 +6,7 @@ from smartxfer.errors import WaitTimeout
 from smartxfer.jetstream.models import Manifest
 from smartxfer.jetstream.requests import Request, result_of
 from smartxfer.jetstream.rpc import Rpc
-from smartxfer.jetstream.waiting import wait
+from smartxfer.jetstream.waiting import Patience, wait
 from smartxfer.transfer.lane import Single
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Reporter
@@ -17,22 +17,29 @@ __all__ = ["Waited", "wait_for_all"]
 class Waited:
     """How each is waited for, within one time-out.
 
-    :param timeout: seconds for all; None: without end.
+    :param timeout: seconds for all; None: for as long as one of them makes progress.
     """
 
     def __init__(self, rpc: Rpc, timeout: Optional[float], reporter: Reporter) -> None:
         self._rpc = rpc
         self._reporter = reporter
+        self._patience = Patience(rpc.clock)
         self._ends = None if timeout is None else rpc.clock.monotonic() + timeout
 
     def __call__(self, task: Any) -> Any:
         """The last state of a task, or the result of a request."""
         left = None if self._ends is None else max(0.0, self._ends - self._rpc.clock.monotonic())
         if isinstance(task, Request):
-            return task.made(result_of(self._rpc, task.request_id, left, task.session))
-        if isinstance(task, Manifest):
-            return wait(self._rpc, "send.waitForManifest", task.manifest_id, left, self._reporter)
-        return wait(self._rpc, "send.waitForTransfer", task.transfer_id, left, self._reporter)
+            found = task.made(result_of(self._rpc, task.request_id, left, task.session, self._patience))
+        elif isinstance(task, Manifest):
+            found = self._wait("send.waitForManifest", task.manifest_id, left)
+        else:
+            found = self._wait("send.waitForTransfer", task.transfer_id, left)
+        self._patience.settle()
+        return found
+
+    def _wait(self, method: str, id: str, left: Optional[float]) -> Any:
+        return wait(self._rpc, method, id, left, self._reporter, self._patience)
 
 
 class _Wait(Single):

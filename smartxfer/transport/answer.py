@@ -1,15 +1,18 @@
 """A whole answer in memory, of bounded size, and its JSON."""
 
 import zlib
-from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
 
 import attrs
 
 from smartxfer.errors import DecodeError
+from smartxfer.structures import Structure
 from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean
 
 __all__ = ["MAX_ANSWER", "Answer", "is_plain", "unpacked"]
+
+S = TypeVar("S", bound=Structure)
 
 #: Largest answer that is held in memory, in bytes.  Files are streamed and know no such limit.
 MAX_ANSWER = 8 * 1024 * 1024
@@ -45,6 +48,20 @@ class Answer:
         if expect is not None and not isinstance(value, expect):
             raise self._undecodable(f"{type(value).__name__} where another type was promised")
         return value
+
+    def made(self, kind: Type[S]) -> S:
+        """The structure that the body is.
+
+        :raises DecodeError: it is not an object, or a field of it is missing or of another type.
+        """
+        return kind.from_wire(self.json(dict), self.what)
+
+    def several(self, kind: Type[S]) -> List[S]:
+        """The structures of which the body is a list.
+
+        :raises DecodeError: it is not a list, or one of them is not as promised.
+        """
+        return [kind.from_wire(one, self.what) for one in self.json(list)]
 
     def decode(self) -> None:
         """Check that the body is JSON, and keep the value for :meth:`json`.

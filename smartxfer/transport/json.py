@@ -1,6 +1,7 @@
 """JSON as it is sent and as it is read."""
 
 import json
+import math
 import re
 from typing import Any
 
@@ -11,6 +12,9 @@ __all__ = ["json_body", "parse_json"]
 #: Deepest nesting that is read.  The decoder recurses, and a Python 3.8 that runs out of stack in there
 #: can end the whole process, when a garbage collection hook happens to run just then.
 _DEEPEST = 200
+#: Most digits of a whole number; no float is as large, and converting more takes long.
+_MOST_DIGITS = 308
+_LONG_NUMBER = re.compile(f"[0-9]{{{_MOST_DIGITS + 1}}}")
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
@@ -40,7 +44,8 @@ def json_body(value: Any, *, ascii_only: bool = False) -> bytes:
 def parse_json(text: str) -> Any:
     """The value that ``text`` stands for.
 
-    :raises ValueError: not JSON, or nested deeper than any service does it.
+    :raises ValueError: not JSON, nested deeper than any service does it, or with a number that is not finite
+        or larger than any float.
     """
     if text.count("[") + text.count("{") > _DEEPEST:
         depth = 0
@@ -50,4 +55,22 @@ def parse_json(text: str) -> Any:
                 depth += 1 if first in "[{" else -1
                 if depth > _DEEPEST:
                     raise ValueError("nested too deeply")
-    return json.loads(text)
+    options: Any = {"parse_int": _whole} if _LONG_NUMBER.search(text) else {}
+    return json.loads(text, parse_constant=_refused, parse_float=_finite, **options)
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError("a number is too large")
+    return int(text)

@@ -105,7 +105,7 @@ def test_f31_two_servers_on_one_host(stage: Stage) -> None:
     api.send.getTransfers()
     with lying({}, told) as other:
         with JetStream().api(other.url, session=api.session) as second:
-            second.server.echo("x")
+            second.server.getServerInfo()
         third = JetStream().api(other.url)
         third.connect()
         third.close()
