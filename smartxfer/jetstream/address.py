@@ -66,7 +66,7 @@ def host_and_port(address: str, port: Union[int, str, None] = None) -> "tuple[st
         host, number = address.strip(), ""
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     given = _port(number) if number else _port(DEFAULT_PORT if port is None else port)
-    if not host or any(mark in host for mark in "/?#@ \\"):
+    if not host or not host.isprintable() or any(mark in host for mark in "/?#@ \\"):
         raise UsageError(f"{address!r} is no host")
     return host, given
 

@@ -12,7 +12,7 @@ import attrs
 
 from smartxfer.credentials import AddressKind, ServiceNames
 from smartxfer.errors import CommunicationError, ReadTimeout, SmartxferError, UsageError
-from smartxfer.jetstream.address import Link, link_to, parse_link, url_of
+from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.errors import explained
 from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import Login, keep_secret
@@ -21,14 +21,23 @@ from smartxfer.jetstream.recv import RecvInterface
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.jetstream.send import SendInterface
-from smartxfer.jetstream.sending import Files, Share, gather, mappings_of, send, sorted_pairs, target
+from smartxfer.jetstream.sending import (
+    Files,
+    Share,
+    gather,
+    mappings_of,
+    send,
+    share_of,
+    sorted_pairs,
+    target,
+)
 from smartxfer.jetstream.server import ServerInterface
 from smartxfer.jetstream.waiting_all import Waited, wait_for_all
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transport import Answer, Body, Call, Origin, Success, Tries
+from smartxfer.transport import Answer, Body, Call, Success, Tries
 
 __all__ = ["API", "JetStream"]
 
@@ -282,9 +291,7 @@ class API(TransferClient):
             with contextlib.suppress(SmartxferError):
                 self.send.deleteManifest(manifest)
             raise
-        here = Origin.of(self.base_url)
-        host = self.server.getServerInfo().server_external_address or here.host
-        return Share(token, link_to(host, here.port, token.token))
+        return share_of(token, self.server.getServerInfo(), self.base_url)
 
     def login_token(self, token: Any, password: Optional[str] = None) -> None:
         """Log in by a shared token or an API token.

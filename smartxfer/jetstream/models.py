@@ -27,6 +27,7 @@ __all__ = [
     "Token",
     "Transfer",
     "about",
+    "check_said",
     "listed",
     "listing",
     "made",
@@ -54,6 +55,7 @@ Status.SENDING = Status("sending")
 Status.COMPLETE = Status("complete")
 Status.SUSPENDED = Status("suspended")
 Status.ERROR = Status("error")
+_FINAL = (Status.COMPLETE, Status.SUSPENDED, Status.ERROR)
 
 
 def _maybe(name: str) -> Any:
@@ -319,6 +321,9 @@ def made(kind: Type[S], method: str, found: Any, **asked: Any) -> S:
     :raises DecodeError: it is something else, or has another id.
     """
     structure = kind.from_wire(found, method)
+    for name in ("manifest_id", "destination_id", "transfer_id", "token"):
+        if getattr(structure, name, None) == "":
+            raise DecodeError(f"{method}: the answer has an empty {name}")
     about(method, structure, **asked)
     return structure
 
@@ -328,7 +333,18 @@ def several(kind: Type[S], method: str, found: Any) -> List[S]:
 
     :raises DecodeError: it is something else, or holds something else.
     """
-    return [kind.from_wire(one, method) for one in listed(method, found)]
+    return [made(kind, method, one) for one in listed(method, found)]
+
+
+def check_said(method: str, task: Any) -> None:
+    """Check that a state says if the server still works on it.
+
+    Some examples leave ``processing`` out once the status is final.
+
+    :raises DecodeError: it has neither.
+    """
+    if task.get("processing") is None and task.status not in _FINAL:
+        raise DecodeError(f"{method}: the answer does not say if it is still being processed")
 
 
 def listed(method: str, found: Any) -> List[Any]:

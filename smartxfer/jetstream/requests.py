@@ -9,7 +9,7 @@ import attrs
 
 from smartxfer.errors import Conflict, UsageError
 from smartxfer.jetstream.errors import STILL_PROCESSING
-from smartxfer.jetstream.models import RequestStatus, made
+from smartxfer.jetstream.models import RequestStatus, check_said, made
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.jetstream.waiting import Patience, Polls
 from smartxfer.structures import Structure, wire
@@ -73,7 +73,9 @@ def status_of(rpc: Rpc, request_id: int, session: Optional[int] = None) -> Reque
     :param session: the number of the session that knows it; None: the present one.
     """
     found = rpc.call("getRequestStatus", {"requestId": request_id}, session)
-    return made(RequestStatus, "getRequestStatus", found, requestId=request_id)
+    status = made(RequestStatus, "getRequestStatus", found, requestId=request_id)
+    check_said("getRequestStatus", status)
+    return status
 
 
 def result_of(

@@ -16,16 +16,27 @@ from smartxfer.errors import (
     UsageError,
     WaitTimeout,
 )
-from smartxfer.jetstream.address import DEFAULT_PORT, host_and_port
+from smartxfer.jetstream.address import DEFAULT_PORT, host_and_port, link_to
 from smartxfer.jetstream.interface import id_of, text_of
-from smartxfer.jetstream.models import Destination, Manifest, Status, Token, Transfer, about, made, several
+from smartxfer.jetstream.models import (
+    Destination,
+    Manifest,
+    ServerInfo,
+    Status,
+    Token,
+    Transfer,
+    about,
+    made,
+    several,
+)
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.jetstream.waiting import Patience, good, wait
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Reporter
+from smartxfer.transport import Origin
 from smartxfer.transport.redact import clean
 
-__all__ = ["Files", "Share", "gather", "mappings_of", "send", "sorted_pairs", "target"]
+__all__ = ["Files", "Share", "gather", "mappings_of", "send", "share_of", "sorted_pairs", "target"]
 
 log = logging.getLogger("smartxfer.jetstream")
 
@@ -39,6 +50,20 @@ class Share(NamedTuple):
 
     token: Token
     link: str
+
+
+def share_of(token: Token, info: ServerInfo, url: str) -> Share:
+    """The link with a token; its host is the server's external address, else the one of this connection.
+
+    :param url: where this client reaches the server.
+    """
+    here = Origin.of(url)
+    host, port, said = here.host, here.port, info.server_external_address
+    try:
+        host, port = host_and_port(said, here.port) if said else (host, port)
+    except UsageError:
+        log.warning("the server's external address is not one: %.80r", said)
+    return Share(token, link_to(host, port, token.token))
 
 
 def mappings_of(files: Files, into: str = "/") -> Dict[str, str]:
@@ -198,7 +223,7 @@ def _ended(rpc: Rpc, transfer: Transfer, timeout: Optional[float], reporter: Rep
         about(method, ended, manifestId=transfer.manifest_id or ended.manifest_id)
         return ended
     why = "" if timeout is not None else _trouble(rpc, transfer)
-    raise WaitTimeout(f"{late}{why}", hint=late.hint, last=late.last)
+    raise WaitTimeout(f"{late.args[0]}{why}", hint=late.hint, last=late.last)
 
 
 def _trouble(rpc: Rpc, transfer: Transfer) -> str:

@@ -6,7 +6,7 @@ Source: JetStream protocol, sections 4, 6.1 and 9.4.
 from typing import Any, Dict, Optional, Set
 
 from smartxfer.errors import TaskFailed, TaskSuspended, UsageError, WaitTimeout
-from smartxfer.jetstream.models import Manifest, Status, Task, Transfer, made
+from smartxfer.jetstream.models import Manifest, Status, Task, Transfer, check_said, made
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.seams import Clock
 from smartxfer.transfer.progress import Reporter
@@ -150,6 +150,7 @@ def wait(
         asked = polls.begin(_WATCHED if reporter.watched else _LONGEST)
         found = rpc.call(method, {name: id, "timeoutSeconds": asked})
         task: Task = made(kind, method, found, **{name: id})
+        check_said(method, task)
         told.tell(task)
         if patience is not None:
             patience.see(id, task)
