@@ -290,6 +290,15 @@ def test_the_environment_of_the_same_site_is_taken(written: str) -> None:
     assert look({"base_url": "https://a.example/filesender"}, environ).get("api_key") == KEY
 
 
+def test_the_name_of_a_user_is_refused_with_its_secret(profiles: Path) -> None:
+    """Fails if the user of one place is combined with the secret of another."""
+    profiles.write_text(f"[depot]\nbase_url = https://a.example\nusername = bob\napi_key = {KEY}\n")
+    found = look(environ={"DEPOT_USER": "ann", "DEPOT_KEY": "another"})
+    assert (found.get("username"), found.get("api_key")) == ("bob", KEY)
+    assert look(environ={"DEPOT_USER": "ann"}).get("username") == "ann"
+    assert "DEPOT_USER is set, but no address is set beside it" in sources(found)["username"]
+
+
 def test_the_environment_without_a_site_is_for_any() -> None:
     assert look({"base_url": "https://b.example"}, {"DEPOT_KEY": KEY}).get("api_key") == KEY
 

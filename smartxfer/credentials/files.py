@@ -5,18 +5,16 @@ text says why, with the line where one is known, but never shows what the file c
 """
 
 import configparser
-import logging
 import os
 import stat
-import threading
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Set, Tuple
+from typing import Dict, NamedTuple, Optional, Tuple
 
 import attrs
 
-__all__ = ["LARGEST", "SecretFile", "Unreadable", "parse_ini", "parse_netrc", "read_secret_file", "reason"]
+from smartxfer.transport.shared_files import warn_if_shared
 
-log = logging.getLogger("smartxfer.credentials")
+__all__ = ["LARGEST", "SecretFile", "Unreadable", "parse_ini", "parse_netrc", "read_secret_file", "reason"]
 
 #: Bytes of the largest file that is read.
 LARGEST = 1 << 20
@@ -28,9 +26,6 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISSOCK, "a socket"),
 )
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-_warned: Set[Tuple[str, int, int]] = set()
-_lock = threading.Lock()
 
 
 class Unreadable(Exception):
@@ -50,18 +45,7 @@ class SecretFile:
 
     def warn_if_shared(self) -> None:
         """Warn of a file with a secret that other users may access, once per file and process."""
-        mode = stat.S_IMODE(self.state.st_mode)
-        if os.name != "posix" or not mode & _OTHERS:
-            return
-        key = (str(self.path), self.state.st_dev, self.state.st_ino)
-        with _lock:
-            known = key in _warned
-            _warned.add(key)
-        if not known:
-            log.warning(
-                "credentials: %s has a secret, and its mode %04o lets other users access it (chmod 600 %s)",
-                *(self.path, mode, self.path),
-            )
+        warn_if_shared(self.path, self.state)
 
 
 def read_secret_file(path: Path) -> SecretFile:

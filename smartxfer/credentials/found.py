@@ -113,11 +113,18 @@ class Credentials:
         name = candidate.name
         if name in self._found or name == "base_url":
             return
-        why = refusal(candidate.place, self.address, secret=name in self._names.secrets)
+        why = refusal(candidate.place, self.address, secret=self._has_secret(candidate))
         if why is None:
             self._found[name] = candidate
         elif (name, f"{candidate.label}, but {why}") not in self._unused:
             self._unused.append((name, f"{candidate.label}, but {why}"))
+
+    def _has_secret(self, candidate: _Candidate) -> bool:
+        """Return whether a value is a secret, or the name of the user whose secret is in the same place."""
+        secrets = self._names.secrets
+        return candidate.name in secrets or any(
+            other.place is candidate.place and other.name in secrets for other in self._candidates
+        )
 
     def broken(self, source: str, why: str) -> None:
         """Warn of a source that cannot be read, and list it.

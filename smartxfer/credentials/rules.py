@@ -75,7 +75,7 @@ class Address:
 def refusal(place: Place, address: Optional[Address], secret: bool = True) -> Optional[str]:
     """Return why a value of a place is not used for an address; None where it is used.
 
-    :param secret: False for a user's name, which may be written down apart from the address.
+    :param secret: False for a user's name without a secret in the same place: it needs no address beside it.
     """
     if address is None:
         return None

@@ -3,12 +3,14 @@
 requests reports a missing file as a failed connection, which would be retried and might have had an effect.
 """
 
+import contextlib
 import os
 import ssl
 from typing import Any
 
 from smartxfer.errors import ConfigError
 from smartxfer.system_text import expanded
+from smartxfer.transport.shared_files import warn_if_shared
 
 __all__ = ["cert_paths", "check_bundle", "check_client_certificate", "path_text"]
 
@@ -51,7 +53,7 @@ def cert_paths(cert: Any, source: str) -> Any:
 
 
 def check_client_certificate(cert: Any, source: str) -> None:
-    """Check that a client certificate and its key exist and belong together.
+    """Check that a client certificate and its key exist and belong together; warn of a key open to others.
 
     :param cert: one path, or paths of certificate and key.
     :param source: the argument that names it.
@@ -72,6 +74,8 @@ def check_client_certificate(cert: Any, source: str) -> None:
         "is not a certificate in PEM format with the key that belongs to it",
         hint,
     )
+    with contextlib.suppress(OSError):
+        warn_if_shared(os.fspath(paths[-1]), os.stat(paths[-1]))
 
 
 def path_text(path: Any, source: str) -> str:

@@ -235,9 +235,8 @@ class Wire:
             data=call.body,
             auth=call.sign if ours and call.sign else _no_auth,
         )
-        prepared = self.session.prepare_request(request)
-        if not ours:
-            prepared.headers.pop("Cookie", None)
+        # Cookies and headers of a caller's session are for the service alone.
+        prepared = (self.session if ours else requests.Session()).prepare_request(request)
         if self._owns_session:
             settings: Dict[str, Any] = self._route.settings(target)
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
 import warnings
 from pathlib import Path
@@ -143,6 +144,21 @@ def test_its_own_https_counts_as_the_services_origin(files: Dict[str, str]) -> N
     assert route.settings(Origin.of("https://h.example"))["cert"] == files["me"]
     for other in ("https://h.example:8443", "https://x.h.example", "https://example"):
         assert route.settings(Origin.of(other))["cert"] is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a matter of POSIX systems")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o604])
+def test_a_key_that_others_may_access(
+    files: Dict[str, str], tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One warning per file, as of other secrets."""
+    pem = tmp_path / "me.pem"
+    pem.write_bytes(Path(files["me"]).read_bytes())
+    pem.chmod(mode)
+    for _ in range(2):
+        Route(True, str(pem), {}, Origin.of("https://h.example")).settings(Origin.of("https://h.example"))
+    said = [record.getMessage() for record in caplog.records]
+    assert [f"chmod 600 {pem}" in text for text in said] == ([] if mode == 0o600 else [True])
 
 
 @pytest.mark.parametrize("given", ["https://s3.example.org", ["s3.example.org"], ["ftp://s3.example.org"]])

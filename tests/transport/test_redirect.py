@@ -51,6 +51,24 @@ def test_another_origin_sees_no_credentials(make_wire: MakeWire, home: Path, cod
         assert "bWU6" not in "".join(map(everything, other.requests))  # "me:", in base 64
 
 
+def test_another_origin_sees_nothing_of_a_callers_session(make_wire: MakeWire) -> None:
+    """Fails if what a caller put into a session for the service follows a redirect, or goes to a storage."""
+    with RawServer(answering(lambda request, peer: peer.answer(200, b"there"))) as other:
+        with RawServer(answering(to(f"{other.url}/y?their=query", 302))) as server, requests.Session() as session:
+            session.headers.update({"Authorization": "Bearer SECRET", "X-Api-Key": "SECRET"})
+            session.cookies.set("login", "SECRET")
+            session.auth = ("me", "SECRET")
+            wire = make_wire(server.url, session=session)
+            for url in (f"{server.url}/x", f"{other.url}/z"):
+                assert wire.fetch(Call("GET", url, headers={"X-Ours": "1"}, success=ANY)).text == "there"
+            [own] = server.requests
+            assert own.headers["x-api-key"] == "SECRET"
+        assert [request.target for request in other.requests] == ["/y?their=query", "/z"]
+        assert [request.headers["x-ours"] for request in other.requests] == ["1", "1"]
+        assert "SECRET" not in "".join(map(everything, other.requests))
+        assert all("authorization" not in request.headers for request in other.requests)
+
+
 def test_netrc_is_never_read_for_the_server_itself(make_wire: MakeWire, home: Path) -> None:
     netrc = home / ".netrc"
     netrc.write_text("machine 127.0.0.1 login me password hunter2\n")

@@ -1,0 +1,34 @@
+"""Warn of files with secrets that other users of the machine may access."""
+
+import logging
+import os
+import stat
+import threading
+from typing import Any, Set, Tuple
+
+__all__ = ["warn_if_shared"]
+
+log = logging.getLogger("smartxfer.credentials")
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_warned: Set[Tuple[str, int, int]] = set()
+_lock = threading.Lock()
+
+
+def warn_if_shared(path: Any, state: os.stat_result) -> None:
+    """Warn of a file with a secret that other users may access by its mode, once per file and process.
+
+    :param state: of the file.
+    """
+    mode = stat.S_IMODE(state.st_mode)
+    if os.name != "posix" or not mode & _OTHERS:
+        return
+    key = (str(path), state.st_dev, state.st_ino)
+    with _lock:
+        known = key in _warned
+        _warned.add(key)
+    if not known:
+        log.warning(
+            "credentials: %s has a secret, and its mode %04o lets other users access it (chmod 600 %s)",
+            *(path, mode, path),
+        )
