@@ -46,7 +46,7 @@ class Credentials:
         self._found: Dict[str, _Candidate] = {}
         self._unused: List[Tuple[str, str]] = []
         self._settled = False
-        #: The address in use, once it is known.
+        # The address in use, once it is known.
         self.address: Optional[Address] = None
         #: Every place looked at, in order.
         self.places: List[str] = []
