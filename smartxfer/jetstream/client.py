@@ -10,12 +10,12 @@ from typing import Any, Dict, Iterable, List, Mapping, NoReturn, Optional
 
 import attrs
 
-from smartxfer.credentials import AddressKind, ServiceNames
+from smartxfer.credentials import AddressKind
 from smartxfer.errors import CommunicationError, ReadTimeout, SmartxferError, UsageError
 from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.errors import explained
 from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
-from smartxfer.jetstream.login import Login, keep_secret
+from smartxfer.jetstream.login import HOST, NAMES, Login, keep_secret
 from smartxfer.jetstream.models import Manifest, ServerInfo, Transfer, made
 from smartxfer.jetstream.recv import RecvInterface
 from smartxfer.jetstream.requests import Request
@@ -43,7 +43,6 @@ __all__ = ["API", "JetStream"]
 
 log = logging.getLogger("smartxfer.jetstream")
 
-_HOST, _PORT = "JETSTREAM_API_HOST", "JETSTREAM_API_PORT"
 #: Seconds for which the first answer of a server is waited for: what speaks no HTTP may stay silent.
 _FIRST_ANSWER = 10.0
 #: What a raw call's ``id`` is, by the name of its method.
@@ -109,18 +108,11 @@ class API(TransferClient):
         **options: Any,
     ) -> None:
         if address is None and port is not None:
-            address = os.environ.get(_HOST)
+            address = os.environ.get(HOST)
             # The host is the environment's choice: a login without an address is not for it.
             self._address_kind = AddressKind.PLACE if address else AddressKind.EXPLICIT
             address = address or "localhost"
-        self.names = ServiceNames(
-            service="jetstream",
-            fields={"base_url": _HOST, "user": "JETSTREAM_API_USER", "password": "JETSTREAM_API_PASSWORD"},
-            netrc={"user": "login", "password": "password"},
-            secrets=frozenset({"password"}),
-            defaults={"base_url": "localhost"},
-            clean_url=lambda value: url_of(value, os.environ.get(_PORT) or None),
-        )
+        self.names = NAMES
         super().__init__(None if address is None else url_of(address, port), **options)
         self._user, self._password = user, password
         self._login = Login(lambda: self._credentials)

@@ -3,17 +3,31 @@
 Source: JetStream protocol, sections 3 and 9.2.
 """
 
+import os
 import threading
 from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import requests
 
-from smartxfer.credentials import Credentials
+from smartxfer.credentials import Credentials, ServiceNames
 from smartxfer.errors import CredentialError
+from smartxfer.jetstream.address import url_of
 from smartxfer.jetstream.models import ServerInfo, made
 from smartxfer.transport import Answer, redact
 
-__all__ = ["Login", "Signer", "keep_secret"]
+__all__ = ["HOST", "NAMES", "Login", "Signer", "keep_secret"]
+
+#: The variable of the server's address.
+HOST = "JETSTREAM_API_HOST"
+#: The names of a connection's credentials in every place.
+NAMES = ServiceNames(
+    service="jetstream",
+    fields={"base_url": HOST, "user": "JETSTREAM_API_USER", "password": "JETSTREAM_API_PASSWORD"},
+    netrc={"user": "login", "password": "password"},
+    secrets=frozenset({"password"}),
+    defaults={"base_url": "localhost"},
+    clean_url=lambda value: url_of(value, os.environ.get("JETSTREAM_API_PORT") or None),
+)
 
 _COOKIE = "JSSESSION"
 
