@@ -25,7 +25,7 @@ def packed() -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as pack:
         for name, data in FILES.items():
-            pack.writestr(name, data)
+            pack.writestr(zipfile.ZipInfo(name), data)
     return made.getvalue()
 
 

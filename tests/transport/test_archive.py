@@ -44,7 +44,7 @@ def zipped(files: Dict[str, bytes], comment: bytes = b"", folder: bool = True) -
         if folder:
             pack.writestr("d/", b"")
         for name, data in files.items():
-            pack.writestr(name, data)
+            pack.writestr(zipfile.ZipInfo(name), data)
         pack.comment = comment
     return made.getvalue()
 

@@ -31,7 +31,7 @@ def packed(form: str, files: Dict[str, bytes]) -> bytes:
     if form == "zip":
         with zipfile.ZipFile(made, "w") as pack:
             for name, data in files.items():
-                pack.writestr(name, data)
+                pack.writestr(zipfile.ZipInfo(name), data)
     else:
         with tarfile.open(fileobj=made, mode="w") as tape:
             for name, data in files.items():
