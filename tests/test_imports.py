@@ -15,7 +15,6 @@ LAZY = [
     "responses",
     "pytest",
     "platformdirs",
-    "filelock",
     "keyring",
     "cryptography",
     "requests_oauthlib",

@@ -1,18 +1,14 @@
 """What a later run needs to know of this one: versioned, locked, written whole or not at all."""
 
-import contextlib
-import hashlib
 import json
 import logging
-import os
 import threading
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional
 
-from smartxfer.errors import InProgress, LocalError
-from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
-from smartxfer.system_text import expanded, user_directory
-from smartxfer.transfer import locking
+from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transfer.locking import Lock, hashed
+from smartxfer.transfer.private_files import PrivateDirectory, state_directory, write_whole
 from smartxfer.transfer.protocols import Storage
 from smartxfer.transport.json import parse_json
 
@@ -26,108 +22,13 @@ _SAVE_EVERY = 0.5
 _EXPIRES = 21 * 24 * 3600
 
 
-def state_directory() -> Path:
-    """SMARTXFER_STATE_DIR, or the platform's directory for such things.
-
-    :raises LocalError: the home directory is unknown.
-    """
-    given = os.environ.get("SMARTXFER_STATE_DIR")
-    found = expanded(given) if given else user_directory("state")
-    if found is None:
-        raise LocalError("no home directory for the state of transfers", hint="set SMARTXFER_STATE_DIR")
-    return found
-
-
-def write_whole(path: Path, text: str, files: Files = SYSTEM_FILES) -> None:
-    """Write a small file in one step, readable by its owner only.
-
-    Only one caller at a time per ``path``: what a killed one has left of its writing is written over.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    with contextlib.suppress(FileNotFoundError):
-        temporary.unlink()
-    fd = os.open(str(temporary), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
-            file.write(text)
-        files.replace(temporary, path)
-    except BaseException:
-        temporary.unlink()
-        raise
-
-
-class Lock:
-    """One process at a time, by a lock file in the state directory.
-
-    It guards what lies in the state directory.  A partial file has a lock of its own.
-    """
-
-    def __init__(self, name: str, what: str) -> None:
-        self._release: Optional[Callable[[], None]] = None
-        try:
-            directory = state_directory() / "locks"
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            acquire = _flocked if locking.AVAILABLE else _filelocked
-            self._release = acquire(directory / f"{name}.lock", what)
-        except InProgress:
-            raise
-        except OSError as error:
-            log.warning("no lock for %s: %s", what, error)
-
-    @property
-    def held(self) -> bool:
-        """True while the lock is held; False also where locks do not work."""
-        return self._release is not None
-
-    @classmethod
-    def of_target(cls, path: Path) -> "Lock":
-        """The lock of a file that is to be written."""
-        return cls(_hashed(os.path.join(os.path.realpath(str(path.parent)), path.name)), str(path))
-
-    def release(self) -> None:
-        """Let others at it."""
-        release, self._release = self._release, None
-        if release is not None:
-            release()
-
-
-def _flocked(path: Path, what: str) -> Callable[[], None]:
-    """Lock a file; what releases it again."""
-    while True:
-        fd = os.open(str(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            if not locking.lock_file(fd):
-                raise InProgress(f"{what} is being transferred by another process")
-            os.utime(fd)  # so that it is not removed as one that nobody took
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(fd), os.stat(str(path))):
-                    break
-        except BaseException:
-            os.close(fd)
-            raise
-        os.close(fd)  # it was removed as expired meanwhile
-
-    def release() -> None:
-        locking.unlock_file(fd)
-        os.close(fd)
-
-    return release
-
-
-def _filelocked(path: Path, what: str) -> Callable[[], None]:
-    """Lock a file where there is no flock; what releases it again."""
-    import filelock
-
-    held = filelock.FileLock(str(path), thread_local=False)
-    try:
-        held.acquire(timeout=0)
-    except filelock.Timeout:
-        raise InProgress(f"{what} is being transferred by another process") from None
-    return held.release
-
-
 class DirectoryStorage:
-    """Journals as files of mode 0600 in one directory."""
+    """Journals as files of mode 0600 in one directory, which only this user may write to.
+
+    A journal, or a directory, that is not of this user alone is neither read nor written.
+
+    :param directory: by default ``journals`` in the state directory.
+    """
 
     def __init__(self, directory: Optional[Path] = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self._directory = directory
@@ -136,34 +37,44 @@ class DirectoryStorage:
     def load(self, key: str) -> Optional[str]:
         """The text under ``key``, or None."""
         try:
-            return self._path(key).read_text("utf-8")
+            with self._open() as directory:
+                return directory.read(_file_of(key))
         except FileNotFoundError:
             return None
 
     def save(self, key: str, text: str) -> None:
         """Keep ``text`` under ``key``."""
-        path = self._path(key)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_whole(path, text)
+        with self._open(make=True) as directory:
+            directory.write(_file_of(key), text)
 
     def remove(self, key: str) -> None:
         """Forget ``key``, and whatever has expired."""
         oldest = self._clock.wall() - _EXPIRES
-        for path in [self._path(key), *self._expired(oldest)]:
-            with contextlib.suppress(FileNotFoundError):  # another process was faster
-                path.unlink()
+        try:
+            with self._open() as directory:
+                directory.remove(_file_of(key))
+                _expire(directory, oldest, ".json", ".tmp")
+            if self._directory is None:
+                with PrivateDirectory.of_state("locks") as directory:
+                    _expire(directory, oldest, ".lock")
+        except FileNotFoundError:
+            return
 
-    def _expired(self, oldest: float) -> Iterator[Path]:
-        """Old journals, what a killed process left of writing one, and locks that nobody took since."""
-        for pattern in ("*.json", "*.tmp", "../locks/*.lock"):
-            for path in self._path("").parent.glob(pattern):
-                with contextlib.suppress(FileNotFoundError):
-                    if path.stat().st_mtime < oldest:
-                        yield path
+    def _open(self, make: bool = False) -> PrivateDirectory:
+        if self._directory is None:
+            return PrivateDirectory.of_state("journals", make=make)
+        return PrivateDirectory(self._directory, make=make)
 
-    def _path(self, key: str) -> Path:
-        directory = self._directory or state_directory() / "journals"
-        return directory / f"{key}.json"
+
+def _file_of(key: str) -> str:
+    return f"{key}.json"
+
+
+def _expire(directory: PrivateDirectory, oldest: float, *suffixes: str) -> None:
+    """Remove old files: journals, what a killed process left of writing one, unused locks."""
+    for name in directory.older_than(oldest):
+        if name.endswith(suffixes):
+            directory.remove(name)
 
 
 class Journal:
@@ -183,17 +94,22 @@ class Journal:
         storage: Optional[Storage] = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._name = _hashed(json.dumps(key, sort_keys=True, default=str))
+        self._name = hashed(json.dumps(key, sort_keys=True, default=str))
         self._storage = storage if storage is not None else DirectoryStorage(clock=clock)
         self._clock = clock
         self._mutex = threading.Lock()
         self._saved_at = float("-inf")
         self._changed = False
         self._lock = Lock(self._name, what)
+        #: False once a journal is known not to be of use to a later run.
+        self._kept = not self._lock.refused
         #: What is remembered; changed by :meth:`note`, :meth:`append` and :meth:`drop`.
         self.state: Dict[str, Any] = self._load()
 
     def _load(self) -> Dict[str, Any]:
+        if not self._kept:
+            log.warning("without that lock nothing is resumed, and this transfer cannot be resumed")
+            return {}
         try:
             text = self._storage.load(self._name)
             found = parse_json(text) if text is not None else None
@@ -223,7 +139,11 @@ class Journal:
     def append(self, mapping: str, key: str, value: Any) -> None:
         """Add ``value`` to the list ``state[mapping][key]``, like :meth:`note_soon`."""
         with self._mutex:
-            self.state.setdefault(mapping, {}).setdefault(key, []).append(value)
+            if not isinstance(self.state.setdefault(mapping, {}), dict):
+                self.state[mapping] = {}  # a damaged journal
+            if not isinstance(self.state[mapping].setdefault(key, []), list):
+                self.state[mapping][key] = []
+            self.state[mapping][key].append(value)
         self._save_soon()
 
     def _save_soon(self) -> None:
@@ -236,7 +156,8 @@ class Journal:
     def drop(self, mapping: str, key: str) -> None:
         """Forget ``state[mapping][key]``."""
         with self._mutex:
-            self.state.get(mapping, {}).pop(key, None)
+            if isinstance(self.state.get(mapping), dict):
+                self.state[mapping].pop(key, None)
         self.save()
 
     def save(self) -> None:
@@ -244,6 +165,8 @@ class Journal:
         with self._mutex:
             self._saved_at = self._clock.monotonic()
             self._changed = False
+            if not self._kept:
+                return
             text = json.dumps({"version": _VERSION, "state": self.state})
             try:
                 self._storage.save(self._name, text)
@@ -255,6 +178,8 @@ class Journal:
         with self._mutex:
             self._changed = False
             self.state = {}
+            if not self._kept:
+                return
             try:
                 self._storage.remove(self._name)
             except OSError as error:
@@ -272,6 +197,3 @@ class Journal:
     def __exit__(self, *error: Any) -> None:
         self.close()
 
-
-def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -1,23 +1,99 @@
 """Locks on open files: one process at a time, released by the system when a process dies."""
 
+import contextlib
 import errno
 import hashlib
+import logging
 import os
 import secrets
 import socket
 from pathlib import Path
 from typing import Any
 
+from smartxfer.errors import InProgress
+from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory
+
 try:
     import fcntl as _fcntl
 except ImportError:  # Windows
     _fcntl = None  # type: ignore[assignment]
+try:
+    import msvcrt as _msvcrt
+except ImportError:
+    _msvcrt = None  # type: ignore[assignment]
 
-__all__ = ["AVAILABLE", "host_tag", "lock_file", "unlock_file"]
+__all__ = ["AVAILABLE", "Lock", "hashed", "host_tag", "lock_file", "unlock_file"]
+
+log = logging.getLogger("smartxfer.transfer")
 
 #: Whether this system has locks that a file keeps when it is renamed.
 AVAILABLE = _fcntl is not None
-_TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
+_TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK})
+
+
+class Lock:
+    """One process at a time, by a lock file in the state directory.
+
+    It guards what lies in the state directory.  A partial file has a lock of its own.
+
+    :param name: of the file, without its suffix.
+    :param what: what is guarded, for messages.
+    :raises InProgress: another process has it.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        self._fd = -1
+        #: True where the lock file is not of this user alone: what it guards is not to be trusted either.
+        self.refused = False
+        try:
+            self._fd = _locked(f"{name}.lock", what)
+        except InProgress:
+            raise
+        except OSError as error:
+            self.refused = isinstance(error, NotPrivate)
+            log.warning("no lock for %s: %s", what, error)
+
+    @property
+    def held(self) -> bool:
+        """True while the lock is held; False also where locks do not work."""
+        return self._fd >= 0
+
+    @classmethod
+    def of_target(cls, path: Path) -> "Lock":
+        """The lock of a file that is to be written."""
+        return cls(hashed(os.path.join(os.path.realpath(str(path.parent)), path.name)), str(path))
+
+    def release(self) -> None:
+        """Let others at it."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):  # closing it unlocks it too
+                unlock_file(fd)
+            os.close(fd)
+
+
+def _locked(name: str, what: str) -> int:
+    """Open and lock a file of the state directory; its contents are left as they are.
+
+    :return: the descriptor.
+    :raises InProgress: another process has it.
+    :raises NotPrivate: it is not of this user alone.
+    :raises OSError: it cannot be opened, or the file system has no locks.
+    """
+    while True:
+        with PrivateDirectory.of_state("locks", make=True) as directory:
+            fd = directory.open(name, os.O_RDWR | os.O_CREAT)
+            try:
+                if not (lock_file(fd) if AVAILABLE else _lock_first_byte(fd)):
+                    raise InProgress(f"{what} is being transferred by another process")
+                directory.touch(name, fd)  # so that it is not removed as an unused one
+                with contextlib.suppress(FileNotFoundError):
+                    if os.path.samestat(os.fstat(fd), directory.stat(name)):
+                        return fd
+            except BaseException:
+                os.close(fd)
+                raise
+            os.close(fd)  # it was removed as expired meanwhile
 
 
 def lock_file(fd: int) -> bool:
@@ -42,6 +118,33 @@ def unlock_file(fd: int) -> None:
     system: Any = _fcntl
     if system is not None:
         system.flock(fd, system.LOCK_UN)
+    elif _msvcrt is not None:
+        windows: Any = _msvcrt
+        os.lseek(fd, 0, os.SEEK_SET)
+        windows.locking(fd, windows.LK_UNLCK, 1)
+
+
+def _lock_first_byte(fd: int) -> bool:
+    """Lock an open file as Windows does it: no other handle reads or writes its first byte.
+
+    :raises OSError: this system has no such locks either.
+    """
+    system: Any = _msvcrt
+    if system is None:
+        raise OSError(errno.ENOSYS, "this system has no file locks")
+    os.lseek(fd, 0, os.SEEK_SET)
+    try:
+        system.locking(fd, system.LK_NBLCK, 1)
+    except OSError as error:
+        if error.errno in _TAKEN:
+            return False
+        raise
+    return True
+
+
+def hashed(text: str) -> str:
+    """Return a name for a file that stands for a text."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def host_tag(directory: Path) -> str:
@@ -51,15 +154,18 @@ def host_tag(directory: Path) -> str:
 
     :raises OSError: it can neither be read nor written.
     """
-    path = directory / "id"
-    try:
-        fd = os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        pass
-    else:
-        with os.fdopen(fd, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(16))
-    found = path.read_text("ascii", errors="replace")
+    with PrivateDirectory(directory, make=True) as private:
+        try:
+            fd = private.open("id", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        except FileExistsError:
+            pass
+        else:
+            with os.fdopen(fd, "w", encoding="ascii") as file:
+                file.write(secrets.token_hex(16))
+        try:
+            found = private.read("id")
+        except ValueError:
+            found = ""
     if len(found) != 32:
-        raise OSError(errno.EINVAL, f"{path} is damaged")
+        raise OSError(errno.EINVAL, f"{directory / 'id'} is damaged")
     return hashlib.sha256(f"{found} {socket.gethostname()}".encode()).hexdigest()[:12]

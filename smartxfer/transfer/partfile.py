@@ -1,6 +1,7 @@
 """The partial file ``name.part``, its lock, and ``name.part.json`` that says what is in it.
 
-A partial file that its side file does not own is never opened.
+A partial file that its side file does not own is never opened.  The directory may be shared with others: both
+files are used only while they are regular files of the same user that others cannot write to.
 
 The lock is on the partial file itself, so that it binds processes of other users and with other state
 directories too, and ends with its process.  It is held until the file has its final name; only its holder
@@ -16,13 +17,21 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Set
 
 from smartxfer.errors import InProgress, LocalError
 from smartxfer.seams import Files
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import quick
-from smartxfer.transfer.journal import Lock, state_directory, write_whole
+from smartxfer.transfer.locking import Lock
+from smartxfer.transfer.private_files import (
+    NotPrivate,
+    objection,
+    objection_to_open,
+    read_private,
+    state_directory,
+    write_whole,
+)
 from smartxfer.transport.json import parse_json
 
 __all__ = ["PartFile", "beside", "unlink"]
@@ -32,6 +41,7 @@ log = logging.getLogger("smartxfer.transfer")
 _VERSION = 1
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _LONGEST_NAME = 255 - len(".0123456789ab.part.json.tmp")
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 #: How often a partial file is looked at that other processes make and remove meanwhile.
 _LOOKS = 20
 
@@ -57,6 +67,9 @@ class PartFile:
         self._owned: List[int] = []
         #: Held where the file system of the target has no locks.
         self._lock: Optional[Lock] = None
+        #: Of the finished file; the partial file is not writable by others.
+        self._mode: Optional[int] = None
+        self._warned: Set[str] = set()
 
     def open(self, mode: int) -> Dict[str, Any]:
         """Open and lock it; what the side file says of it, nothing for a new one.
@@ -81,7 +94,30 @@ class PartFile:
 
         :raises OSError: it cannot be written.
         """
-        write_whole(self.side, json.dumps({"version": _VERSION, "inode": self._owned, **state}), self._files)
+        about: Dict[str, Any] = {"version": _VERSION, "inode": self._owned}
+        if self._mode is not None and self._mode & _OTHERS_WRITE:
+            about["mode"] = self._mode
+        write_whole(self.side, json.dumps({**about, **state}), self._files)
+
+    def withhold(self) -> None:
+        """Keep others from writing to the open file until it is published."""
+        self._mode = stat.S_IMODE(os.fstat(self.fd).st_mode)
+        if self._mode & _OTHERS_WRITE and hasattr(os, "fchmod"):
+            with contextlib.suppress(OSError):  # a file system without modes
+                os.fchmod(self.fd, self._mode & ~_OTHERS_WRITE)
+
+    def publish(self) -> None:
+        """Give the open file, which has its final name, the mode that it was made with."""
+        if self.fd >= 0 and self._mode is not None and self._mode & _OTHERS_WRITE and hasattr(os, "fchmod"):
+            with contextlib.suppress(OSError):
+                os.fchmod(self.fd, self._mode)
+
+    def reclaim(self) -> None:
+        """Make the open file, which could not get its final name, one of this user alone again."""
+        if self.fd >= 0 and hasattr(os, "fchown"):
+            with contextlib.suppress(OSError):
+                os.fchown(self.fd, os.geteuid(), -1)
+                os.fchmod(self.fd, 0o600)
 
     def check(self) -> None:
         """Check that the open file is still the one of that name.
@@ -134,7 +170,7 @@ class PartFile:
                 there, saved = _lstat(self.path), self._load()
                 if saved is None:
                     break
-                if there is not None and not _is_ours(saved, there):
+                if there is not None and not self._is_ours(saved, there):
                     if _same_state(_lstat(self.path), there):
                         break
                     continue  # another process changed it while we looked
@@ -161,10 +197,13 @@ class PartFile:
             if good and there is None:
                 saved = {}
             elif good and now is not None:
-                good = _is_ours(saved or {}, now)
-                if good and now.st_nlink > 1:  # killed after it got its final name: it is not ours to change
+                good = self._is_ours(saved or {}, now)
+                # With a second name: killed after it got its final one, it is not ours to change.
+                if good and (now.st_nlink > 1 or not self._is_private()):
                     self.remove()
                     good = False
+            if good:
+                self._settle(saved or {}, new=there is None)
         except BaseException:
             self._shut()
             raise
@@ -190,6 +229,39 @@ class PartFile:
         if taken:
             raise InProgress(f"{self._target} is being written by another process")
 
+    def _settle(self, saved: Dict[str, Any], new: bool) -> None:
+        """Note the mode of the finished file, and make a new partial file one of this user alone."""
+        mode = saved.get("mode")
+        if type(mode) is int and 0 <= mode <= 0o777:
+            self._mode = mode
+        elif new:
+            self.withhold()
+            reason = objection_to_open(self.fd)
+            if reason is not None:
+                self.once = True
+                log.warning("%s cannot be resumed if it breaks: %s: %s", self._target, self.path, reason)
+
+    def _is_private(self) -> bool:
+        reason = objection_to_open(self.fd, links=False)
+        if reason is not None:
+            self._warn(f"{self.path}: {reason}")
+        return reason is None
+
+    def _is_ours(self, saved: Dict[str, Any], there: os.stat_result) -> bool:
+        """Tell whether the side file owns the partial file, and the partial file is of this user."""
+        if not (saved.get("inode") == _inode(there) or _newborn(saved, there)):
+            return False
+        reason = objection(there, links=False, modes=False)
+        if reason is not None:
+            self._warn(f"{self.path}: {reason}")
+        return reason is None
+
+    def _warn(self, text: str) -> None:
+        """Say once why a file is not used."""
+        if text not in self._warned:
+            self._warned.add(text)
+            log.warning("a partial file is not resumed: %s", text)
+
     def _shut(self) -> None:
         fd, self.fd = self.fd, -1
         os.close(fd)
@@ -197,9 +269,12 @@ class PartFile:
     def _load(self) -> Optional[Dict[str, Any]]:
         """What the side file says; empty where there is none, None where it is not ours to write."""
         try:
-            saved = parse_json(self.side.read_text("utf-8"))
+            saved = parse_json(read_private(self.side))
         except FileNotFoundError:
             return {}
+        except NotPrivate as error:
+            self._warn(str(error))
+            return None
         except (OSError, ValueError):
             return None
         if isinstance(saved, dict) and saved.get("version") == _VERSION:
@@ -237,12 +312,6 @@ def _lstat(path: Path) -> Optional[os.stat_result]:
 
 def _same_state(now: Optional[os.stat_result], before: os.stat_result) -> bool:
     return now is not None and (_inode(now), now.st_size) == (_inode(before), before.st_size)
-
-
-def _is_ours(saved: Dict[str, Any], there: os.stat_result) -> bool:
-    """Tell whether the side file owns the partial file."""
-    ours = saved.get("inode") == _inode(there) or _newborn(saved, there)
-    return ours and stat.S_ISREG(there.st_mode)
 
 
 def _newborn(saved: Dict[str, Any], there: os.stat_result) -> bool:

@@ -196,12 +196,19 @@ class FileSink:
         before = None if new else self._look(target) or self._before
         if before is not None:
             self._files.copy_owner_and_mode(before, self._file.fd)
+            self._file.withhold()
         if not locking.AVAILABLE:
             self._file.close()  # Windows renames no open file
-        if new:
-            self._files.rename_new(self._file.path, target)
-        else:
-            self._files.replace(self._file.path, target)
+        try:
+            if new:
+                self._files.rename_new(self._file.path, target)
+            else:
+                self._files.replace(self._file.path, target)
+        except OSError:
+            if before is not None:
+                self._file.reclaim()
+            raise
+        self._file.publish()
 
     def _clear(self) -> None:
         """Remove what a broken run left of an object that is there."""

@@ -14,7 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from smartxfer.transfer.journal import state_directory, write_whole
+from smartxfer.transfer.private_files import PrivateDirectory
 from smartxfer.transport.json import parse_json
 
 __all__ = ["Sum", "Written", "sums_of"]
@@ -28,7 +28,6 @@ _VERSION = 1
 _BLOCK = 1024 * 1024
 #: Lines that are superseded before the file is written anew.
 _SLACK = 200
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 
 
 class Written:
@@ -58,10 +57,9 @@ class Written:
             found = os.lstat(str(path))
             if not stat.S_ISREG(found.st_mode) or found.st_size != record.get("size"):
                 return False
-            wanted = [(int(start), int(stop), int(value)) for start, stop, value in record["sums"]]
-            covered = sum(stop - start for start, stop, _ in wanted) == found.st_size
-            return covered and sums_of(path, wanted) == wanted
-        except (OSError, KeyError, TypeError, ValueError):
+            wanted = _extents(record.get("sums"), found.st_size)
+            return wanted is not None and sums_of(path, wanted) == wanted
+        except OSError:
             return False
 
     def note(self, path: Path, size: int, sums: Sequence[Sum], identity: Dict[str, Any]) -> None:
@@ -70,14 +68,12 @@ class Written:
         line = json.dumps({"version": _VERSION, "name": path.name, **record}) + "\n"
         self._records()[path.name] = record
         try:
-            place = self._place()
-            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | _NO_FOLLOW
-            fd = os.open(str(place), flags, 0o600)
-            try:
-                os.write(fd, line.encode("ascii"))
-            finally:
-                os.close(fd)
+            with PrivateDirectory.of_state("written", make=True) as directory:
+                fd = directory.open(self._place(), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+                try:
+                    os.write(fd, line.encode("ascii"))
+                finally:
+                    os.close(fd)
         except OSError as error:
             log.warning("cannot remember that %s was written: %s", path, error)
 
@@ -90,40 +86,55 @@ class Written:
     def _read(self) -> Dict[str, Any]:
         known: Dict[str, Any] = {}
         try:
-            place = self._place()
-            fd = os.open(str(place), os.O_RDONLY | _NO_FOLLOW)
-            with os.fdopen(fd, encoding="utf-8", errors="replace") as file:
-                found = os.fstat(file.fileno())
-                if found.st_uid != getattr(os, "geteuid", lambda: found.st_uid)():
-                    log.warning("%s belongs to another user and is ignored", place)
-                    return {}
-                lines = file.read().splitlines()
+            with PrivateDirectory.of_state("written") as directory:
+                fd = directory.open(self._place(), os.O_RDONLY)
+                with os.fdopen(fd, encoding="utf-8", errors="replace") as file:
+                    lines = file.read().splitlines()
+                for line in lines:
+                    with contextlib.suppress(ValueError):  # a line that a killed process did not end
+                        record = parse_json(line)
+                        if isinstance(record, dict) and record.pop("version", None) == _VERSION:
+                            known[str(record.pop("name", ""))] = record
+                if len(lines) > 2 * len(known) + _SLACK:
+                    self._write(directory, known)
         except FileNotFoundError:
             return {}
         except OSError as error:
-            log.warning("what was written before is not known: %s", error)
+            log.warning("the record of what was written before is not used: %s", error)
             return {}
-        for line in lines:
-            with contextlib.suppress(ValueError):  # a line that a killed process did not end
-                record = parse_json(line)
-                if isinstance(record, dict) and record.pop("version", None) == _VERSION:
-                    known[str(record.pop("name", ""))] = record
-        if len(lines) > 2 * len(known) + _SLACK:
-            self._write(place, known)
         return known
 
-    def _write(self, place: Path, known: Dict[str, Any]) -> None:
+    def _write(self, directory: PrivateDirectory, known: Dict[str, Any]) -> None:
         """Write the file anew; a line that another process appends meanwhile is lost."""
         lines = [json.dumps({"version": _VERSION, "name": name, **record}) for name, record in known.items()]
         try:
-            write_whole(place, "\n".join(lines) + "\n")
+            directory.write(self._place(), "\n".join(lines) + "\n")
         except OSError as error:
-            log.debug("cannot shorten %s: %s", place, error)
+            log.debug("cannot shorten %s: %s", directory.path / self._place(), error)
 
-    def _place(self) -> Path:
+    def _place(self) -> str:
+        """Return the name of its file."""
         named = os.path.realpath(str(self._directory))
         word = hashlib.sha256(os.fsencode(named)).hexdigest()[:32]
-        return state_directory() / "written" / f"{word}.jsonl"
+        return f"{word}.jsonl"
+
+
+def _extents(noted: Any, size: int) -> Optional[List[Sum]]:
+    """Return the noted checksums of a file; None where they are damaged or do not cover it.
+
+    :param size: bytes of the file.
+    """
+    found: List[Sum] = []
+    at = 0
+    for one in noted if isinstance(noted, list) else ():
+        if not isinstance(one, list) or len(one) != 3 or any(type(value) is not int for value in one):
+            return None
+        start, stop, value = one
+        if not at == start <= stop <= size:
+            return None
+        found.append((start, stop, value))
+        at = stop
+    return found if at == size else None
 
 
 def sums_of(path: Path, extents: Sequence[Tuple[int, ...]]) -> List[Sum]:

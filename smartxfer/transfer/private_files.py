@@ -1,0 +1,316 @@
+"""Files and directories that only the user of this process can change.
+
+What is written there is trusted by a later run: the transfer that it continues, the bytes that it does not
+send again.  A file or directory that another user made, or may write to, is refused and not touched.
+
+Systems without owners and modes of files (Windows) are asked for what they have: the kind of a file and its
+number of names.
+"""
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional, Tuple
+
+from smartxfer.errors import LocalError
+from smartxfer.seams import SYSTEM_FILES, Files
+from smartxfer.system_text import expanded, user_directory
+
+__all__ = [
+    "NotPrivate",
+    "PrivateDirectory",
+    "objection",
+    "objection_to_open",
+    "open_private",
+    "read_private",
+    "state_directory",
+    "write_whole",
+]
+
+_BY_DESCRIPTOR = os.open in os.supports_dir_fd and os.listdir in os.supports_fd
+_SAFE = 0
+for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
+    _SAFE |= getattr(os, _name, 0)
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+class NotPrivate(OSError):
+    """A file or directory that is not of this user alone; its text names the path and the reason."""
+
+
+def state_directory() -> Path:
+    """Return SMARTXFER_STATE_DIR, or the platform's directory for such things.
+
+    :raises LocalError: the home directory is unknown.
+    """
+    given = os.environ.get("SMARTXFER_STATE_DIR")
+    found = expanded(given) if given else user_directory("state")
+    if found is None:
+        raise LocalError("no home directory for the state of transfers", hint="set SMARTXFER_STATE_DIR")
+    return found
+
+
+def objection(
+    found: os.stat_result, *, directory: bool = False, links: bool = True, modes: bool = True
+) -> Optional[str]:
+    """Return why a file or directory is not of this user alone; None where it is.
+
+    :param directory: whether a directory is wanted, or a regular file.
+    :param links: whether a second name of a file is a reason.
+    :param modes: whether a mode that lets others write is a reason.
+    """
+    if directory:
+        if not stat.S_ISDIR(found.st_mode):
+            return "it is not a directory"
+    elif not stat.S_ISREG(found.st_mode):
+        link = stat.S_ISLNK(found.st_mode)
+        return "it is a symbolic link" if link else "it is not a regular file"
+    elif links and found.st_nlink > 1:
+        return "it has a second name (hard link)"
+    if not hasattr(os, "geteuid"):
+        return None  # Windows
+    if found.st_uid != os.geteuid():
+        return f"it belongs to another user (uid {found.st_uid})"
+    if modes and found.st_mode & _OTHERS_WRITE:
+        return f"other users can write to it (mode {stat.S_IMODE(found.st_mode):04o}; chmod go-w)"
+    return None
+
+
+def objection_to_open(fd: int, *, links: bool = True) -> Optional[str]:
+    """Return why an open file is not of this user alone; None where it is.
+
+    A mode counts only where the file system keeps modes: one that shows 0777 of every file protects none.
+    """
+    found = os.fstat(fd)
+    reason = objection(found, links=links)
+    if reason is not None and objection(found, links=links, modes=False) is None and not _keeps_modes(fd):
+        return None
+    return reason
+
+
+def _keeps_modes(fd: int) -> bool:
+    """Try to change the mode of an open file; it is as before afterwards."""
+    before = stat.S_IMODE(os.fstat(fd).st_mode)
+    try:
+        os.fchmod(fd, before & ~_OTHERS_WRITE)
+    except OSError:
+        return False
+    kept = not os.fstat(fd).st_mode & _OTHERS_WRITE
+    os.fchmod(fd, before)
+    return kept
+
+
+def _check_directory(found: os.stat_result, path: Path) -> None:
+    reason = objection(found, directory=True)
+    if reason is not None:
+        raise NotPrivate(f"{path}: {reason}")
+
+
+def open_private(path: Path, flags: int, *, within: Optional[int] = None) -> int:
+    """Open a file of this user alone, without following a link and without waiting; make it with mode 0600.
+
+    :param within: descriptor of its directory.
+    :raises NotPrivate: it is not of this user alone.
+    :raises OSError: it cannot be opened.
+    """
+    name, where = _named(path, within)
+    with contextlib.suppress(FileNotFoundError):  # a device is not even opened
+        reason = objection(os.stat(name, follow_symlinks=False, **where), modes=False)
+        if reason is not None:
+            raise NotPrivate(f"{path}: {reason}")
+    fd = os.open(name, flags | _SAFE, 0o600, **where)
+    try:
+        reason = objection_to_open(fd)
+        if reason is not None:
+            raise NotPrivate(f"{path}: {reason}")
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def read_private(path: Path, *, within: Optional[int] = None) -> str:
+    """Return the text of a file of this user alone.
+
+    :raises FileNotFoundError: the file is missing.
+    :raises NotPrivate: it is not of this user alone.
+    :raises ValueError: it is not UTF-8.
+    """
+    with os.fdopen(open_private(path, os.O_RDONLY, within=within), encoding="utf-8") as file:
+        return file.read()
+
+
+def write_whole(
+    path: Path, text: str, files: Files = SYSTEM_FILES, *, within: Optional[int] = None
+) -> None:
+    """Write a small file in one step, readable by its owner only.
+
+    Only one caller at a time per ``path``: what a killed one has left of its writing is written over.  Where
+    others have the name of the temporary file, it gets a random one.
+
+    :param within: descriptor of its directory.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    with contextlib.suppress(OSError):
+        _unlink(temporary, within)
+    try:
+        fd = _new(temporary, within)
+    except FileExistsError:
+        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
+        fd = _new(temporary, within)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+        if within is None:
+            files.replace(temporary, path)
+        else:
+            os.rename(temporary.name, path.name, src_dir_fd=within, dst_dir_fd=within)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            _unlink(temporary, within)
+        raise
+
+
+def _new(path: Path, within: Optional[int]) -> int:
+    name, where = _named(path, within)
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, **where)
+
+
+def _unlink(path: Path, within: Optional[int]) -> None:
+    name, where = _named(path, within)
+    os.unlink(name, **where)
+
+
+def _named(path: Path, within: Optional[int]) -> Tuple[str, Dict[str, Any]]:
+    """Return a path as the calls of ``os`` take it, and their arguments that say where it is."""
+    return (str(path), {}) if within is None else (path.name, {"dir_fd": within})
+
+
+class PrivateDirectory:
+    """A directory of this user alone, open; the files in it are reached by way of its descriptor.
+
+    :param path: where it is.
+    :param make: make it if it is missing, with mode 0700, as every missing directory above it.
+    :raises FileNotFoundError: it is missing.
+    :raises NotPrivate: it is not of this user alone, or a symbolic link of another user leads to it.
+    """
+
+    def __init__(self, path: Path, *, make: bool = False) -> None:
+        self.path = path
+        #: None on systems that open no directories.
+        self._fd: Optional[int] = None
+        if make:
+            _make(path)
+        link = os.lstat(str(path))
+        if stat.S_ISLNK(link.st_mode) and link.st_uid not in (getattr(os, "geteuid", lambda: 0)(), 0):
+            raise NotPrivate(f"{path}: it is a symbolic link of another user (uid {link.st_uid})")
+        self._open(str(path), {})
+
+    @classmethod
+    def of_state(cls, name: str = "", *, make: bool = False) -> "PrivateDirectory":
+        """Open the state directory, or a directory in it; both have to be of this user alone.
+
+        :raises LocalError: the home directory is unknown.
+        """
+        top = cls(state_directory(), make=make)
+        if not name:
+            return top
+        with top:
+            return top.inside(name, make=make)
+
+    def inside(self, name: str, *, make: bool = False) -> "PrivateDirectory":
+        """Open a directory in this one, without following a link."""
+        found = PrivateDirectory.__new__(PrivateDirectory)
+        found.path, found._fd = self.path / name, None
+        named, where = _named(found.path, self._fd)
+        if make:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(named, 0o700, **where)
+        _check_directory(os.stat(named, follow_symlinks=False, **where), found.path)
+        found._open(named, where)
+        return found
+
+    def _open(self, name: str, where: Dict[str, Any]) -> None:
+        if not _BY_DESCRIPTOR:
+            _check_directory(os.stat(name), self.path)
+            return
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | (os.O_NOFOLLOW if where else 0)
+        fd = os.open(name, flags, **where)
+        try:
+            _check_directory(os.fstat(fd), self.path)
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+
+    def open(self, name: str, flags: int) -> int:
+        """Open a file as :func:`open_private` does."""
+        return open_private(self.path / name, flags, within=self._fd)
+
+    def read(self, name: str) -> str:
+        """Return the text of a file as :func:`read_private` does."""
+        return read_private(self.path / name, within=self._fd)
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file as :func:`write_whole` does."""
+        write_whole(self.path / name, text, within=self._fd)
+
+    def stat(self, name: str) -> os.stat_result:
+        """Return what is known of a file, or of the link that has its name."""
+        named, where = _named(self.path / name, self._fd)
+        return os.stat(named, follow_symlinks=False, **where)
+
+    def touch(self, name: str, fd: int) -> None:
+        """Set the time of the last change of an open file to now."""
+        if os.utime in os.supports_fd:
+            os.utime(fd)
+        else:
+            os.utime(str(self.path / name))
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is gone already is no error."""
+        named, where = _named(self.path / name, self._fd)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(named, **where)
+
+    def names(self) -> List[str]:
+        """Return the names in it."""
+        return os.listdir(str(self.path) if self._fd is None else self._fd)
+
+    def older_than(self, moment: float) -> Iterator[str]:
+        """Yield the names of files that were last changed before a time.
+
+        :param moment: seconds since the epoch.
+        """
+        for name in self.names():
+            with contextlib.suppress(FileNotFoundError):  # another process was faster
+                if self.stat(name).st_mtime < moment:
+                    yield name
+
+    def close(self) -> None:
+        """Close its descriptor."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def __enter__(self) -> "PrivateDirectory":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+
+def _make(path: Path) -> None:
+    """Make a directory, and those above it that are missing, for this user alone."""
+    try:
+        os.mkdir(str(path), 0o700)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        if path.parent == path:
+            raise
+        _make(path.parent)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(str(path), 0o700)
