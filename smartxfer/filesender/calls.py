@@ -122,6 +122,11 @@ class Calls:
         call = Call("GET", f"{self.base}/", params=[("s", "upload"), ("vid", vid)], success=_PAGE)
         return self.wire.fetch(call)
 
+    def user_id(self, operation: Optional[Operation] = None) -> Optional[int]:
+        """The number of the user who signs (section 4); None where the answer lacks it."""
+        found = self.send(self.describe("GET", "user/@me"), operation).json(dict).get("id")
+        return found if type(found) is int else None
+
     # -- transfers --------------------------------------------------------------------------------------
 
     def create_transfer(self, body: Mapping[str, Any], operation: Optional[Operation] = None) -> Transfer:

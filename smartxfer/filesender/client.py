@@ -15,6 +15,7 @@ from smartxfer.filesender import checks
 from smartxfer.filesender.auth import GuestAuth, UserAuth
 from smartxfer.filesender.creation import create
 from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
+from smartxfer.filesender.earlier import Earlier
 from smartxfer.filesender.managing import ManagingClient
 from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
 from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
@@ -226,10 +227,10 @@ class FileSenderClient(ManagingClient):
         return Journal(key, f"this upload to {self.base_url}", clock=self._clock)
 
     def _drop_earlier(self, journal: Journal) -> None:
-        earlier = journal.state.get("transfer")
+        earlier = Earlier.of(journal.state)
         journal.forget()
-        if earlier and isinstance(self.auth, UserAuth):
-            self._calls.delete_transfer(earlier["id"])
+        if earlier is not None and isinstance(self.auth, UserAuth):
+            earlier.delete(self._calls)
 
     @property
     def _width(self) -> Width:

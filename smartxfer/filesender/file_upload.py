@@ -3,15 +3,16 @@
 Source: FileSender protocol, sections 6.2, 6.3 and 6.6.
 """
 
-from typing import Any, List, Mapping, Optional, Tuple
+from typing import List, Optional, Tuple
 
 from smartxfer.errors import HTTPError, IntegrityError, TooLarge, Truncated
 from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.earlier import acknowledged_ranges
 from smartxfer.filesender.models import File
 from smartxfer.filesender.sealing import Sealing
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import Part, gaps, merge
+from smartxfer.transfer.plan import Part, gaps
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload
 
@@ -106,21 +107,6 @@ class FileUpload:
             f"{self._item.name}: the server holds another size than {self._item.size} bytes ({lost.summary})",
             hint="run again: its chunks are sent anew",
         )
-
-
-def acknowledged_ranges(state: Mapping[str, Any], item: Item) -> List[Tuple[int, int]]:
-    """Return the byte ranges of a file that earlier runs have sent.
-
-    :param state: of the journal; one that an older version wrote holds numbers of chunks.
-    """
-    chunk_size = int(state.get("chunk_size", 0))
-    found = []
-    for entry in state.get("acknowledged", {}).get(item.name, ()):
-        if isinstance(entry, int):
-            found.append((entry * chunk_size, min((entry + 1) * chunk_size, item.size)))
-        else:
-            found.append((int(entry[0]), int(entry[1])))
-    return merge(found)
 
 
 def _too_large(size: int, sealed: Optional[int]) -> str:

@@ -204,9 +204,10 @@ class Sealing:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on as an earlier run began.
 
+        :param state: what :meth:`remembered` returned.
         :raises WrongPassword: that run was given another password.
         """
-        self.chunk_size = int(state["chunk_size"])
+        self.chunk_size = state["chunk_size"]
         self.files = {
             name: Chunks.new(self.version, chunks.size, self.chunk_size, state["ivs"][name])
             for name, chunks in self.files.items()

@@ -10,15 +10,14 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 import attrs
 
 from smartxfer.errors import (
-    ClientError,
     IntegrityError,
     SmartxferError,
     SourceChanged,
 )
-from smartxfer.filesender.auth import GuestAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.completion import complete
 from smartxfer.filesender.creation import create, discard
+from smartxfer.filesender.earlier import Earlier
 from smartxfer.filesender.file_upload import FileUpload
 from smartxfer.filesender.models import File, Transfer
 from smartxfer.filesender.sealing import Sealing
@@ -157,27 +156,22 @@ class Sending:
 
     def _earlier(self) -> Optional[Transfer]:
         """The transfer of an earlier run, if the server still takes chunks for it."""
-        state = self._journal.state if self._journal is not None else {}
-        if not state.get("transfer"):
+        if self._journal is None:
             return None
-        transfer = Transfer.from_wire(state["transfer"])
-        try:
-            self._calls.unfinished_transfer(transfer, self._operation)
-        except ClientError as error:
-            if not state.get("completing") or isinstance(self._calls.access.auth, GuestAuth):
-                log.info("the earlier transfer is gone (%s), starting anew", error.code)
-                return None
-            try:
-                self._calls.get_transfer(transfer.id, self._operation)
-            except ClientError:
-                return None
-            self._available = True
-        if self._sealing is not None and not self._available:
-            if self._sealing.chunk_size != int(state["sealing"]["chunk_size"]):
+        sealing = self._sealing
+        earlier = Earlier.of(self._journal.state, () if sealing is None else sealing.files)
+        if earlier is None:
+            return None
+        available = earlier.find(self._calls, self._operation)
+        if available is None:
+            return None
+        self._available, transfer = available, earlier.transfer
+        if sealing is not None and not available:
+            if sealing.chunk_size != earlier.sealing["chunk_size"]:
                 log.info("the site's chunk size has changed: the encrypted transfer is started anew")
                 discard(self._calls, transfer.id)
                 return None
-            self._operation.aside(functools.partial(self._sealing.restore, state["sealing"]))
+            self._operation.aside(functools.partial(sealing.restore, earlier.sealing))
         log.info("going on with transfer %s", transfer.id)
         self._calls.remember(transfer)
         return transfer

@@ -165,10 +165,12 @@ def send(
     journal: Journal,
     reporter: Reporter,
     timeout: Optional[float],
+    user: Optional[str] = None,
 ) -> Transfer:
     """Have the files sent, and wait until they have arrived; an earlier call's transfer is gone on with.
 
     :param journal: remembers the transfer until it has ended.
+    :param user: name of the account; None where it is not known.
     :raises TaskFailed: the manifest or the transfer failed.
     :raises TaskSuspended: somebody suspended it.
     :raises WaitTimeout: ``timeout`` seconds passed, or without it some minutes without progress; the transfer
@@ -179,7 +181,7 @@ def send(
     def left() -> Optional[float]:
         return None if ends is None else max(0.0, ends - rpc.clock.monotonic())
 
-    transfer = _earlier(rpc, journal)
+    transfer = _earlier(rpc, journal, to, user)
     if transfer is None:
         destination = to.get("destinationId")
         if destination is None:
@@ -248,10 +250,13 @@ def _is_refused(error: HTTPError) -> bool:
     return error.code != "InternalError"
 
 
-def _earlier(rpc: Rpc, journal: Journal) -> Optional[Transfer]:
+def _earlier(
+    rpc: Rpc, journal: Journal, to: Mapping[str, Any], user: Optional[str]
+) -> Optional[Transfer]:
     """The transfer of an earlier call that ended before it did, set going where it was suspended.
 
-    One that is over meanwhile is not taken for this call's: its files may have changed since.
+    One that is over meanwhile is not taken for this call's: its files may have changed since.  Nor is one
+    that the server shows as another's, or as one to another server.
     """
     id = journal.state.get("transfer") or _made_of(rpc, journal.state.get("manifest"))
     if not isinstance(id, str):
@@ -261,12 +266,47 @@ def _earlier(rpc: Rpc, journal: Journal) -> Optional[Transfer]:
         transfer = made(Transfer, "send.getTransfer", found, transferId=id)
     except NotFound:
         return None
+    if transfer.status != Status.SUSPENDED and not transfer.processing:
+        return None
+    reason = _differs(rpc, transfer, journal.state.get("manifest"), to, user)
+    if reason is not None:
+        log.warning("transfer %s of a journal is not continued, the files are sent anew: %s", id, reason)
+        return None
     if transfer.status == Status.SUSPENDED:
         rpc.call("send.resumeTransfer", {"transferId": id})
-    elif not transfer.processing:
-        return None
     log.info("going on with transfer %s", id)
     return transfer
+
+
+def _differs(
+    rpc: Rpc, transfer: Transfer, manifest: Any, to: Mapping[str, Any], user: Optional[str]
+) -> Optional[str]:
+    """Return how a transfer differs from the one that is wanted; None where no difference is known.
+
+    :param manifest: id of its manifest in the journal.
+
+    Source: JetStream protocol, section 6.
+    """
+    if isinstance(manifest, str) and transfer.manifest_id not in (None, manifest):
+        return f"it sends manifest {transfer.manifest_id}"
+    # A name with a domain may be shown without it, or the other way round.
+    plain = [name for name in (user, transfer.owner) if name and not re.search(r"[\\@]", name)]
+    if len(plain) == 2 and plain[0].lower() != plain[1].lower():
+        return f"it belongs to {transfer.owner}"
+    there = transfer.destination_id
+    if there is None:
+        return None
+    if "destinationId" in to:
+        return None if there == to["destinationId"] else f"it goes to destination {there}"
+    try:
+        found = Destination.from_wire(rpc.call("send.getDestination", {"destinationId": there}))
+    except NotFound:
+        return None
+    wanted = (str(to["destinationAddress"]).lower(), to["destinationPort"])
+    address = (found.destination_address or wanted[0]).lower()
+    if (address, found.destination_port or wanted[1]) != wanted:
+        return f"it goes to {found.destination_address}, port {found.destination_port}"
+    return None
 
 
 def _made_of(rpc: Rpc, manifest: Any) -> Optional[str]:

@@ -3,7 +3,9 @@
 Source: NRP / Invenio protocol, sections 3 (Safety of repeating) and 6 (Multipart).
 """
 
-from typing import Dict
+import logging
+import re
+from typing import Any, Dict
 
 from smartxfer.nrp.models import File
 from smartxfer.transfer.journal import Journal
@@ -11,6 +13,11 @@ from smartxfer.transfer.plan import Part
 from smartxfer.transfer.tree import Item
 
 __all__ = ["Memory"]
+
+log = logging.getLogger("smartxfer.nrp")
+
+_NUMBER = re.compile(r"[0-9]{1,9}", re.ASCII)
+_MD5 = re.compile(r"([0-9a-f]{32})?", re.ASCII)
 
 
 class Memory:
@@ -43,7 +50,13 @@ class Memory:
             self._journal.state.clear()
             self._journal.note(created=entry.created, about=about, parts={})
         known = self._journal.state.get("parts", {})
-        return {int(number): str(digests[-1]) for number, digests in known.items()}
+        parts = {}
+        for number, digests in known.items() if isinstance(known, dict) else ():
+            if _NUMBER.fullmatch(number) and _is_digests(digests):
+                parts[int(number)] = digests[-1]
+            else:
+                log.warning("a journal is damaged: a part of %s is sent again", entry.key)
+        return parts
 
     def note(self, part: Part, digest: str) -> None:
         """Remember an acknowledged part."""
@@ -56,3 +69,10 @@ class Memory:
     def close(self) -> None:
         """Write down what is not yet, and let others at the key."""
         self._journal.close()
+
+
+def _is_digests(value: Any) -> bool:
+    """Tell whether a value is a list whose last entry is a hex MD5 or empty."""
+    if not isinstance(value, list) or not value or not isinstance(value[-1], str):
+        return False
+    return _MD5.fullmatch(value[-1]) is not None

@@ -13,7 +13,8 @@ from raw_site import RawSite
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import LimitExceeded, ServerError, TooLarge
-from smartxfer.filesender.file_upload import FileUpload, acknowledged_ranges
+from smartxfer.filesender.earlier import acknowledged_ranges
+from smartxfer.filesender.file_upload import FileUpload
 from smartxfer.filesender.models import File
 from smartxfer.transfer.tree import collect
 

@@ -1,0 +1,172 @@
+"""An earlier run's transfer, as a journal remembers it: read with care, and checked against the site.
+
+Source: FileSender protocol, sections 4, 5 and 6.6.
+"""
+
+import logging
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+
+import attrs
+
+from smartxfer.errors import ClientError, DecodeError, Forbidden, NotFound
+from smartxfer.filesender.auth import GuestAuth, UserAuth
+from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.models import Transfer
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.plan import merge
+from smartxfer.transfer.tree import Item
+
+__all__ = ["Earlier", "acknowledged_ranges", "not_own"]
+
+log = logging.getLogger("smartxfer.filesender")
+
+
+@attrs.frozen
+class Earlier:
+    """The unfinished transfer of an earlier run.
+
+    :param transfer: its id, its files and the round-trip token.
+    :param completing: whether that run had sent everything.
+    :param sealing: how it was encrypted; empty where it was not.
+    """
+
+    transfer: Transfer
+    completing: bool
+    sealing: Dict[str, Any]
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any], sealed: Iterable[str] = ()) -> Optional["Earlier"]:
+        """Return what a journal says of an earlier run; None where it says nothing, or is damaged.
+
+        :param sealed: names of the files that are to be encrypted.
+        """
+        noted = state.get("transfer")
+        if not noted:
+            return None
+        try:
+            transfer = Transfer.from_wire(noted)
+            if transfer.id < 1 or not transfer.files or not all(file.key for file in transfer.files):
+                raise DecodeError("the transfer has no id, no files, or no keys of them")
+            sealing = _sealing(state.get("sealing"), sealed)
+        except DecodeError as error:
+            log.warning("a journal is damaged, nothing is resumed: %s", error)
+            return None
+        return cls(transfer, bool(state.get("completing")), sealing)
+
+    def find(self, calls: Calls, operation: Operation) -> Optional[bool]:
+        """Look for the transfer on the site, and check that it is the one that the journal says.
+
+        :return: whether the site has made it available; None where it is gone, or is not ours.
+        """
+        id, available = self.transfer.id, False
+        try:
+            found = calls.unfinished_transfer(self.transfer, operation)
+        except ClientError as error:
+            if not self.completing or isinstance(calls.access.auth, GuestAuth):
+                log.info("the earlier transfer is gone (%s), starting anew", error.code)
+                return None
+            try:
+                found = calls.get_transfer(id, operation)
+            except ClientError:
+                return None
+            available = True
+        reason = self._differs(found) or not_own(calls, found, operation)
+        if reason is not None:
+            log.warning("transfer %s of a journal is not continued, starting anew: %s", id, reason)
+            return None
+        return available
+
+    def delete(self, calls: Calls) -> None:
+        """Delete the transfer, where it is the user's own."""
+        try:
+            reason = not_own(calls, calls.get_transfer(self.transfer.id))
+        except NotFound:
+            return
+        except Forbidden as error:
+            reason = error.summary
+        if reason is None:
+            calls.delete_transfer(self.transfer.id)
+        else:
+            log.warning("transfer %s of a journal is not deleted: %s", self.transfer.id, reason)
+
+    def _differs(self, found: Transfer) -> Optional[str]:
+        """Return how the site's transfer differs from the one of the journal."""
+        if found.id != self.transfer.id:
+            return f"the site answers transfer {found.id}"
+        noted = {(file.id, file.name, file.size, file.key) for file in self.transfer.files}
+        there = {(file.id, file.name, file.size, file.key) for file in found.files}
+        # A folder has an entry of its own, which is only in the answer to the creation.
+        strange = there - noted or {file for file in noted - there if file[2]}
+        if strange:
+            return f"its file {min(strange)[1]!r} is another"
+        if self.sealing and found.salt and found.salt != self.sealing["salt"]:
+            return "it has another salt"
+        return None
+
+
+def not_own(calls: Calls, transfer: Transfer, operation: Optional[Operation] = None) -> Optional[str]:
+    """Return why a transfer is not the user's own; None where it is, or where the site cannot tell.
+
+    A guest cannot ask who owns a transfer.
+    """
+    if not isinstance(calls.access.auth, UserAuth) or transfer.userid is None:
+        return None
+    try:
+        own = calls.user_id(operation)
+    except ClientError as error:
+        log.info("the site does not say which user this is: %s", error)
+        return None
+    if own is None or own == transfer.userid:
+        return None
+    return f"it belongs to another user ({transfer.user_email or transfer.userid})"
+
+
+def _sealing(noted: Any, sealed: Iterable[str]) -> Dict[str, Any]:
+    """Check what a journal says of the encryption.
+
+    :raises DecodeError: it is damaged, or lacks one of the files.
+    """
+    names = list(sealed)
+    if not names:
+        return {}
+    known = noted if isinstance(noted, dict) else {}
+    size, ivs = known.get("chunk_size"), known.get("ivs")
+    good = (
+        type(size) is int
+        and 0 < size < 1 << 40
+        and isinstance(ivs, dict)
+        and all(isinstance(ivs.get(name), str) and ivs[name] for name in names)
+        and isinstance(known.get("check"), str)
+        and isinstance(known.get("salt"), (str, type(None)))
+    )
+    if not good:
+        raise DecodeError("it does not say how the files were encrypted")
+    return known
+
+
+def acknowledged_ranges(state: Mapping[str, Any], item: Item) -> List[Tuple[int, int]]:
+    """Return the byte ranges of a file that earlier runs have sent.
+
+    :param state: of the journal; one that an older version wrote holds numbers of chunks.
+    """
+    size, chunk_size = item.size, state.get("chunk_size", 0)
+    mapping = state.get("acknowledged", {})
+    noted = mapping.get(item.name, []) if isinstance(mapping, dict) else None
+    found = []
+    damaged = not isinstance(noted, list)
+    for entry in noted if isinstance(noted, list) else ():
+        if type(entry) is int and type(chunk_size) is int and entry >= 0 and entry * chunk_size < size:
+            found.append((entry * chunk_size, min((entry + 1) * chunk_size, size)))
+        elif _is_range(entry):
+            found.append((entry[0], min(entry[1], size)))
+        else:
+            damaged = True
+    if damaged:
+        log.warning("a journal is damaged: parts of %s may be sent again", item.name)
+    return merge(found)
+
+
+def _is_range(entry: Any) -> bool:
+    if not isinstance(entry, list) or len(entry) != 2:
+        return False
+    return all(type(value) is int and value >= 0 for value in entry)
