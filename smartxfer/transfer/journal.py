@@ -100,6 +100,7 @@ class Journal:
         self._mutex = threading.Lock()
         self._saved_at = float("-inf")
         self._changed = False
+        self._warned = False
         self._lock = Lock(self._name, what)
         #: False once a journal is known not to be of use to a later run.
         self._kept = not self._lock.refused
@@ -171,7 +172,9 @@ class Journal:
             try:
                 self._storage.save(self._name, text)
             except OSError as error:
-                log.warning("a journal cannot be written, this transfer cannot be resumed: %s", error)
+                level = logging.DEBUG if self._warned else logging.WARNING
+                self._warned = True
+                log.log(level, "a journal cannot be written, this transfer cannot be resumed: %s", error)
 
     def forget(self) -> None:
         """The request is done: nothing is left to remember."""

@@ -61,12 +61,13 @@ def objection(
     :param links: whether a second name of a file is a reason.
     :param modes: whether a mode that lets others write is a reason.
     """
+    if stat.S_ISLNK(found.st_mode):
+        return "it is a symbolic link"
     if directory:
         if not stat.S_ISDIR(found.st_mode):
             return "it is not a directory"
     elif not stat.S_ISREG(found.st_mode):
-        link = stat.S_ISLNK(found.st_mode)
-        return "it is a symbolic link" if link else "it is not a regular file"
+        return "it is not a regular file"
     elif links and found.st_nlink > 1:
         return "it has a second name (hard link)"
     if not hasattr(os, "geteuid"):

@@ -1,0 +1,244 @@
+"""Journals that name another user's transfer, or hold other values than a run writes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import pytest
+import responses
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartxfer import FileSenderClient, RetryPolicy, UserAuth
+from smartxfer.errors import NetworkError
+from smartxfer.filesender.earlier import Earlier, acknowledged_ranges, not_own
+from smartxfer.filesender.models import Transfer
+from smartxfer.transfer.journal import state_directory
+from smartxfer.transfer.tree import collect
+
+ONCE = RetryPolicy(attempts=1)
+BOB = {"recipients": ["bob@example.net"]}
+CHUNKS = "PUT /rest.php/file/*/chunk/*"
+PASSWORD = "Correct-Horse-9-Battery"
+DATA_DIRECTORY = Path(__file__).parent.parent / "data"
+
+
+def break_off(stand: Any, path: Path, **options: Any) -> None:
+    stand.fault(CHUNKS, "reset-before", after=3)
+    with pytest.raises(NetworkError):
+        stand.client(retry=ONCE, concurrent_chunks=1).upload_workflow([path], BOB, **options)
+
+
+def journal() -> Path:
+    (path,) = (state_directory() / "journals").glob("*.json")
+    return path
+
+
+def changed(**values: Any) -> None:
+    found = json.loads(journal().read_text())
+    found["state"].update(values)
+    journal().write_text(json.dumps(found))
+
+
+USERS = {"ann@example.org": "key-of-ann-000001", "eve@example.org": "key-of-eve-000002"}
+
+
+def strangers(stand: Any, path: Path) -> Tuple[Dict[str, Any], int]:
+    """What a journal says of a transfer that Eve made for the same file, and the transfer's id."""
+    client = stand.client(auth=UserAuth("eve@example.org", USERS["eve@example.org"]))
+    made = client._calls.create_transfer(
+        {
+            "from": "eve@example.org",
+            "recipients": ["bob@example.net"],
+            "files": [{"name": path.name, "size": path.stat().st_size}],
+            "options": {"get_a_link": False},
+        }
+    )
+    files = [
+        {"id": one.id, "transfer_id": made.id, "puid": one.key, "name": one.name, "size": one.size}
+        for one in made.files
+    ]
+    return {"id": made.id, "roundtriptoken": made.roundtriptoken, "files": files}, made.id
+
+
+@pytest.mark.parametrize("admins", [(), ("ann@example.org",)], ids=["user", "administrator"])
+@pytest.mark.parametrize("completing", [False, True])
+def test_a_transfer_of_another_user_is_not_continued(
+    site_with: Any, make: Any, caplog: pytest.LogCaptureFixture, admins: Any, completing: bool
+) -> None:
+    stand = site_with(users=USERS, admins=admins)
+    ann = UserAuth("ann@example.org", USERS["ann@example.org"])
+    path = make("a.bin", 6 * stand.chunk)
+    stand.auth = ann
+    break_off(stand, path)
+    planted, number = strangers(stand, path)
+    changed(transfer=planted, completing=completing, acknowledged={})
+    before = stand.site.count(CHUNKS)
+    done = stand.client().upload_workflow([path], BOB)
+    assert done.id != number
+    assert stand.site.count(CHUNKS) == before + 6
+    [theirs] = [one for one in stand.site.transfers() if one["id"] == number]
+    assert theirs["status"] in ("created", "started")
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+    assert f"transfer {number} of a journal is not continued" in caplog.text
+    assert "belongs to another user (eve@example.org)" in caplog.text
+
+
+@pytest.mark.parametrize("admins", [(), ("ann@example.org",)], ids=["user", "administrator"])
+def test_a_transfer_of_another_user_is_not_deleted(
+    site_with: Any, make: Any, caplog: pytest.LogCaptureFixture, admins: Any
+) -> None:
+    stand = site_with(users=USERS, admins=admins)
+    stand.auth = UserAuth("ann@example.org", USERS["ann@example.org"])
+    path = make("a.bin", 6 * stand.chunk)
+    break_off(stand, path)
+    planted, number = strangers(stand, path)
+    changed(transfer=planted)
+    stand.client().upload_workflow([path], BOB, resume=False)
+    assert number in [one["id"] for one in stand.site.transfers()]
+    assert f"transfer {number} of a journal is not deleted" in caplog.text
+
+
+@pytest.mark.parametrize("field", ["id", "puid", "size", "name"])
+def test_a_journal_that_differs_from_the_site_is_not_continued(
+    stand: Any, make: Any, field: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths = [make("a.bin", 6 * stand.chunk), make("b.bin", 10)]
+    stand.fault("PUT /rest.php/file/1/chunk/*", "reset-before", after=3)
+    with pytest.raises(Exception, match=r"a\.bin"):
+        stand.client(retry=ONCE, concurrent_chunks=1, concurrent_files=1).upload_workflow(paths, BOB)
+    noted = json.loads(journal().read_text())["state"]["transfer"]
+    noted["files"][1][field] = {"id": 77, "puid": "x", "size": 11, "name": "c.bin"}[field]
+    changed(transfer=noted)
+    stand.client().upload_workflow(paths, BOB)
+    assert "is another" in caplog.text
+    assert stand.stored() == {path.name: path.read_bytes() for path in paths}
+
+
+def test_an_own_transfer_is_continued(stand: Any, make: Any) -> None:
+    path = make("a.bin", 6 * stand.chunk)
+    break_off(stand, path)
+    [result] = stand.client().upload_workflow([path], BOB).results
+    assert result.resumed == 3 * stand.chunk
+    assert stand.site.count("GET /rest.php/user/@me") == 1
+
+
+def test_a_site_that_does_not_say_who_the_user_is_resumes(stand: Any, make: Any) -> None:
+    path = make("a.bin", 6 * stand.chunk)
+    break_off(stand, path)
+    stand.fault("GET /rest.php/user/@me", "status 403 body=json:rest_ownership_required")
+    [result] = stand.client().upload_workflow([path], BOB).results
+    assert result.resumed == 3 * stand.chunk
+
+
+def captured(name: str, wanted: str) -> Any:
+    """The last JSON body in a capture's section."""
+    section = (DATA_DIRECTORY / name).read_text().split(f"=== {wanted}\n")[1].split("\n===")[0]
+    return json.loads([line for line in section.splitlines() if line.startswith("{")][-1])
+
+
+@pytest.mark.parametrize(("userid", "own"), [(None, True), (16, False)])
+def test_what_running_sites_answered_tells_whose_a_transfer_is(userid: Any, own: bool) -> None:
+    """Replays the answers of FileSender 3.8 (the transfer) and 2.67 (the user)."""
+    transfer = captured("filesender-3.8.txt", "transfer can be asked while uploading")
+    user = captured("filesender-2.67-wire.txt", "@me")
+    if userid is not None:
+        transfer["userid"] = userid
+    client = FileSenderClient("https://fs.example.org", auth=UserAuth("ann@example.org", "k3y"))
+    with responses.RequestsMock() as mock, client:
+        mock.get("https://fs.example.org/rest.php/user/@me", json=user)
+        reason = not_own(client._calls, Transfer.from_wire(transfer))
+        assert "signature=" in str(mock.calls[0].request.url)
+    assert reason == (None if own else "it belongs to another user (sender@example.org)")
+
+
+# -- damaged ones ---------------------------------------------------------------------------------------
+
+
+DAMAGED: List[Any] = [
+    {"transfer": 5},
+    {"transfer": "x"},
+    {"transfer": [1]},
+    {"transfer": {"id": "x"}},
+    {"transfer": {"id": 1e999, "files": []}},
+    {"transfer": {"id": 1, "files": []}},
+    {"transfer": {"id": 1, "files": [5]}},
+    {"transfer": {"id": -1, "files": [{"id": 1, "puid": "x", "name": "a.bin", "size": 1}]}},
+    {"transfer": {"id": 1, "files": [{"id": 1, "name": "a.bin", "size": 1}]}},
+    {"chunk_size": "many", "acknowledged": {"a.bin": [0, 1]}},
+    {"chunk_size": None, "acknowledged": {"a.bin": [0, 1]}},
+    {"acknowledged": 5},
+    {"acknowledged": {"a.bin": 5}},
+    {"acknowledged": {"a.bin": {"0": 1}}},
+    {"acknowledged": {"a.bin": [[0], ["0", "9"], [0, 1e999], [None, 5], "xy", [-9, 5], 1e999, True]}},
+]
+
+
+@pytest.mark.parametrize("values", DAMAGED, ids=json.dumps)
+def test_a_damaged_journal_costs_the_resume_only(
+    stand: Any, make: Any, values: Dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = make("a.bin", 6 * stand.chunk)
+    break_off(stand, path)
+    changed(**values)
+    stand.client().upload_workflow([path], BOB)
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+    assert "a journal is damaged" in caplog.text
+
+
+@pytest.mark.parametrize("values", [{"transfer": 5}, {"transfer": {"id": []}}], ids=json.dumps)
+def test_a_damaged_journal_is_dropped(stand: Any, make: Any, values: Dict[str, Any]) -> None:
+    path = make("a.bin", 6 * stand.chunk)
+    break_off(stand, path)
+    changed(**values)
+    stand.client().upload_workflow([path], BOB, resume=False)
+    assert stand.stored() == {"a.bin": path.read_bytes()}
+
+
+@pytest.mark.parametrize(
+    "sealing",
+    [
+        None,
+        5,
+        {},
+        {"salt": 5, "check": "x", "chunk_size": 65536, "ivs": {"a.bin": "x"}},
+        {"salt": "s", "check": 5, "chunk_size": 65536, "ivs": {"a.bin": "x"}},
+        {"salt": "s", "check": "x", "chunk_size": "65536", "ivs": {"a.bin": "x"}},
+        {"salt": "s", "check": "x", "chunk_size": 1e999, "ivs": {"a.bin": "x"}},
+        {"salt": "s", "check": "x", "chunk_size": 0, "ivs": {"a.bin": "x"}},
+        {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": {}},
+        {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": {"a.bin": None}},
+        {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": ["a.bin"]},
+    ],
+    ids=json.dumps,
+)
+def test_a_damaged_note_of_the_encryption_is_ignored(sealing: Any, caplog: pytest.LogCaptureFixture) -> None:
+    files = [{"id": 1, "puid": "x", "name": "a.bin", "size": 1}]
+    state = {"transfer": {"id": 1, "files": files}, "sealing": sealing}
+    assert Earlier.of(state, ["a.bin"]) is None
+    assert "does not say how the files were encrypted" in caplog.text
+    assert Earlier.of(state) is not None
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["id", "files", "puid", "name", "size", "a.bin", "x"]), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["transfer", "completing", "sealing", "chunk_size", "acknowledged"]), JSON))
+def test_no_value_of_a_journal_is_a_foreign_error(state: Dict[str, Any]) -> None:
+    logging.disable(logging.CRITICAL)
+    try:
+        found = Earlier.of(state, ["a.bin"])
+        assert found is None or found.transfer.files
+        [item] = collect([("a.bin", b"x" * 100)])
+        for start, stop in acknowledged_ranges(state, item):
+            assert 0 <= start < stop <= 100
+    finally:
+        logging.disable(logging.NOTSET)

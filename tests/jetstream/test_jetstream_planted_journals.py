@@ -1,0 +1,117 @@
+"""Journals that name a transfer of another user, to another server, or of another manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+import pytest
+from jetstream_stand import BOUND, Stand
+
+from smartxfer.errors import WaitTimeout
+from smartxfer.jetstream import API, Transfer
+from smartxfer.transfer.journal import state_directory
+
+
+def break_off(stand: Stand, api: API) -> Transfer:
+    """A transfer that goes on while its call has ended."""
+    stand.near.write("/big", os.urandom(200_000))
+    stand.near.configure(rate=10_000)
+    with pytest.raises(WaitTimeout) as raised:
+        api.send_files("/big", (stand.far.host, stand.far.port), timeout=0.1)
+    last: Transfer = raised.value.last
+    return last
+
+
+def changed(**values: Any) -> None:
+    (path,) = (state_directory() / "journals").glob("*.json")
+    found = json.loads(path.read_text())
+    found["state"].update(values)
+    path.write_text(json.dumps(found))
+
+
+def again(stand: Stand, api: API, own: Transfer) -> Transfer:
+    """The result of the same call, made while every transfer is still on its way."""
+    api.send.deleteTransfer(own)
+    return finished(stand, api, (stand.far.host, stand.far.port))
+
+
+def finished(stand: Stand, api: API, to: Any) -> Transfer:
+    full: Any = lambda event: stand.near.configure(rate=0)  # noqa: E731 - once it was taken up
+    return api.send_files("/big", to, timeout=BOUND, progress=full)
+
+
+def test_an_own_transfer_is_continued(stand: Stand, api: API) -> None:
+    own = break_off(stand, api)
+    done = finished(stand, api, (stand.far.host, stand.far.port))
+    assert done.transfer_id == own.transfer_id
+
+
+def test_one_to_another_server_is_not_continued(
+    stand: Stand, api: API, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = break_off(stand, api)
+    elsewhere = api.send.createDestination("127.0.0.1", 9)
+    other = api.send.createTransfer(elsewhere, own.manifest_id)
+    changed(transfer=other.transfer_id)
+    done = again(stand, api, own)
+    assert done.transfer_id != other.transfer_id
+    assert stand.far.read("/big") == stand.near.read("/big")
+    assert "it goes to 127.0.0.1, port 9" in caplog.text
+    api.send.deleteTransfer(other)
+
+
+def test_one_of_another_manifest_is_not_continued(
+    stand: Stand, api: API, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = break_off(stand, api)
+    stand.near.write("/secret", b"x" * 100_000)
+    manifest = api.send.waitForManifest(api.send.createManifest({"/s": "/secret"}), timeout=BOUND)
+    other = api.send.createTransfer(own.destination_id, manifest)
+    changed(transfer=other.transfer_id)
+    done = again(stand, api, own)
+    assert done.transfer_id != other.transfer_id
+    assert f"it sends manifest {manifest.manifest_id}" in caplog.text
+    assert stand.far.read("/big") == stand.near.read("/big")
+
+
+def test_one_of_another_user_is_not_continued(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
+    """A superuser sees the transfers of all."""
+    root, bob = stand.api("root"), stand.api("bob")
+    root.server.superuser()
+    own = break_off(stand, root)
+    there = bob.send.createDestination(stand.far.host, stand.far.port)
+    manifest = bob.send.waitForManifest(bob.send.createManifest({"/big": "/big"}), timeout=BOUND)
+    other = bob.send.createTransfer(there, manifest)
+    changed(transfer=other.transfer_id, manifest=manifest.manifest_id)
+    done = again(stand, root, own)
+    assert done.transfer_id != other.transfer_id
+    assert "it belongs to bob" in caplog.text
+
+
+def test_one_to_another_destination_id_is_not_continued(
+    stand: Stand, api: API, caplog: pytest.LogCaptureFixture
+) -> None:
+    stand.near.write("/big", os.urandom(200_000))
+    stand.near.configure(rate=10_000)
+    wanted = stand.destination(api)
+    with pytest.raises(WaitTimeout) as raised:
+        api.send_files("/big", wanted, timeout=0.1)
+    own = raised.value.last
+    other = api.send.createTransfer(api.send.createDestination("127.0.0.1", 9), own.manifest_id)
+    changed(transfer=other.transfer_id)
+    api.send.deleteTransfer(own)
+    done = finished(stand, api, wanted)
+    assert done.destination_id == wanted.destination_id
+    assert f"it goes to destination {other.destination_id}" in caplog.text
+    api.send.deleteTransfer(other)
+
+
+@pytest.mark.parametrize("value", [5, ["x"], {"a": 1}, True, 1e999])
+def test_a_damaged_journal_is_ignored(stand: Stand, api: API, value: Any) -> None:
+    own = break_off(stand, api)
+    changed(transfer=value, manifest=value)
+    done = again(stand, api, own)
+    assert done.transfer_id != own.transfer_id
+    assert stand.far.read("/big") == stand.near.read("/big")
