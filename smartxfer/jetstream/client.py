@@ -253,7 +253,7 @@ class API(TransferClient):
         with Journal(key, f"these files to {to}", clock=self._clock) as journal:
             with self._operation(progress, cancel, deadline) as operation:
                 rpc = self._rpc.watched(operation)
-                user = self._account()
+                user = self._login.account
                 return operation.call(
                     lambda: send(rpc, mappings, destination, journal, operation.reporter, timeout, user)
                 )
@@ -391,11 +391,6 @@ class API(TransferClient):
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, "user": self._user, "password": self._password}
-
-    def _account(self) -> Optional[str]:
-        """Name of the account that is logged in by its password."""
-        known = self._login.known()
-        return None if known is None else known[1].get("user")
 
     def _login_name(self) -> str:
         """Who is logged in, for the key of a journal; of a token, nothing that would tell it."""

@@ -120,6 +120,12 @@ class Login:
             self._said, self._raised, self._cookie, self.opened = None, [], None, False
             self.session += 1
 
+    @property
+    def account(self) -> Optional[str]:
+        """Name of the account that logs in by its password; None for a token, or without an account."""
+        known = self.known()
+        return None if known is None else known[1].get("user")
+
     def known(self) -> Optional[Tuple[str, Mapping[str, str]]]:
         """How to log in: as was said, or by the credentials that stand somewhere; None without any."""
         if self._said is not None:

@@ -1,0 +1,183 @@
+"""State files on other systems, and of other users that run at the same time."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+# importlib mode leaves sys.path alone.
+sys.path.append(str(Path(__file__).parent))
+
+from planted import AS_ROOT, KEY, STRANGER, only, remembered, to_stranger, writable_by_all
+
+from smartxfer.errors import InProgress
+from smartxfer.transfer import locking, private_files
+from smartxfer.transfer.journal import Journal, Lock, state_directory
+from smartxfer.transfer.private_files import PrivateDirectory
+
+
+class Msvcrt:
+    """Locks as the Windows module has them, by the means of this system."""
+
+    LK_NBLCK, LK_UNLCK = 2, 0
+
+    def locking(self, fd: int, mode: int, count: int) -> None:
+        import fcntl
+
+        assert (os.lseek(fd, 0, os.SEEK_CUR), count) == (0, 1)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_UN if mode == self.LK_UNLCK else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PermissionError(13, "Permission denied") from None
+
+
+def test_locks_without_flock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locking, "AVAILABLE", False)
+    monkeypatch.setattr(locking, "_fcntl", None)
+    monkeypatch.setattr(locking, "_msvcrt", Msvcrt())
+    monkeypatch.setattr(private_files, "_BY_DESCRIPTOR", False)
+    held = Lock("name", "it")
+    assert held.held
+    with pytest.raises(InProgress, match="it is being transferred"):
+        Lock("name", "it")
+    held.release()
+    Lock("name", "it").release()
+    with Journal(KEY, "it") as made:
+        made.note(a=1)
+    assert remembered() == {"a": 1}
+    monkeypatch.setattr(locking, "_msvcrt", None)
+    assert not Lock("name", "it").held
+
+
+_PROGRAM = """
+import logging, os, sys
+logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s")
+from smartxfer.transfer.journal import Journal
+with Journal({"service": "s", "origin": "http://h"}, "it") as journal:
+    print("uid", os.geteuid(), "state", journal.state)
+    if len(sys.argv) > 1:
+        journal.note(transfer=666)
+"""
+
+
+def as_user(uid: int, state: Path, *arguments: str) -> Optional[str]:
+    """What the program prints when another user runs it; None where that user cannot run it."""
+    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-B"]
+    environment = {**os.environ, "SMARTXFER_STATE_DIR": str(state), "HOME": "/nonexistent"}
+    probe = subprocess.run(
+        [*command, "-c", "import smartxfer.transfer.journal"], env=environment, capture_output=True, check=False
+    )
+    if probe.returncode:
+        return None
+    done = subprocess.run(
+        [*command, "-c", _PROGRAM, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def open_place() -> Any:
+    """A directory that every user reaches and may write to."""
+    made = Path(tempfile.mkdtemp(prefix="smartxfer-users-", dir="/tmp"))
+    made.chmod(0o1777)
+    yield made
+    shutil.rmtree(str(made))
+
+
+@AS_ROOT
+def test_another_user_plants_a_journal_and_a_lock_before_the_first_run(
+    open_place: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The stranger makes the state directory in a place that all may write to."""
+    state = open_place / "state"
+    told = as_user(STRANGER, state, "write")
+    if told is None:
+        pytest.skip("another user cannot run this Python")
+    assert f"uid {STRANGER}" in told
+    for path in state.rglob("*"):
+        path.chmod(0o777)
+    state.chmod(0o777)
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(state))
+    assert remembered() == {}
+    assert f"{state}: it belongs to another user (uid {STRANGER})" in caplog.text
+    victim = open_place / "victim"
+    victim.write_bytes(b"precious")
+    (lock,) = (state / "locks").iterdir()
+    lock.unlink()
+    lock.symlink_to(victim)
+    assert remembered() == {}
+    assert victim.read_bytes() == b"precious"
+
+
+@AS_ROOT
+def test_a_client_of_another_user_refuses_what_a_third_one_planted(open_place: Path) -> None:
+    state = open_place / "state"
+    state.mkdir()
+    to_stranger(state)
+    told = as_user(STRANGER, state, "write")
+    if told is None:
+        pytest.skip("another user cannot run this Python")
+    assert "state {}" in told
+    assert "state {'transfer': 666}" in str(as_user(STRANGER, state))
+    (journal,) = (state / "journals").iterdir()
+    (lock,) = (state / "locks").iterdir()
+    os.chown(str(journal), STRANGER + 1, -1)
+    journal.chmod(0o666)
+    told = str(as_user(STRANGER, state))
+    assert "state {}" in told
+    assert f"{journal}: it belongs to another user (uid {STRANGER + 1})" in told
+    to_stranger(journal)
+    journal.chmod(0o600)
+    victim = open_place / "victim"
+    victim.write_bytes(b"precious")
+    to_stranger(victim)
+    lock.unlink()
+    lock.symlink_to(victim)
+    told = str(as_user(STRANGER, state))
+    assert "state {}" in told
+    assert f"{lock}: it is a symbolic link" in told
+    assert victim.read_bytes() == b"precious"
+
+
+def test_a_descriptor_is_not_left_open() -> None:
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("counts descriptors by /proc")
+    remembered()
+    before = count()
+    with Journal(KEY, "it") as made:
+        made.note(a=1)
+    writable_by_all(only("journals"))
+    remembered()
+    writable_by_all(only("locks"))
+    remembered()
+    state_directory().chmod(0o770)
+    remembered()
+    with pytest.raises(private_files.NotPrivate):
+        PrivateDirectory.of_state("journals")
+    assert count() == before
+
+
+def test_the_warning_of_a_refused_directory_comes_with_the_remedy(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    remembered()
+    state_directory().chmod(0o770)
+    with caplog.at_level(logging.WARNING, "smartxfer"):
+        remembered()
+    assert "chmod go-w" in caplog.text
