@@ -169,15 +169,38 @@ class PartFile:
             for _ in range(_LOOKS):
                 there, saved = _lstat(self.path), self._load()
                 if saved is None:
+                    self._respect(there)
                     break
                 if there is not None and not self._is_ours(saved, there):
                     if _same_state(_lstat(self.path), there):
+                        self._respect(there)
                         break
                     continue  # another process changed it while we looked
                 found = self._open_one(there, mode)
                 if found is not None:
                     return found
         return None
+
+    def _respect(self, there: Optional[os.stat_result]) -> None:
+        """Look whether a partial file of another user is locked; it is not changed.
+
+        :raises InProgress: that user's process is writing the same target.
+        """
+        own = getattr(os, "geteuid", lambda: None)()
+        if there is None or not stat.S_ISREG(there.st_mode) or own in (None, there.st_uid):
+            return
+        try:
+            fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW | os.O_NONBLOCK)
+        except OSError:
+            return
+        try:
+            taken = not locking.lock_file(fd)
+        except OSError:
+            taken = False
+        finally:
+            os.close(fd)
+        if taken:
+            raise InProgress(f"{self._target} is being written by another user's process")
 
     def _open_one(self, there: Optional[os.stat_result], mode: int) -> Optional[Dict[str, Any]]:
         """Open and lock a new file, or the one that is there; None when it changed meanwhile."""

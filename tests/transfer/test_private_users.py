@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, List, Optional
 
 import pytest
 
@@ -21,6 +21,7 @@ from planted import AS_ROOT, KEY, STRANGER, only, remembered, to_stranger, writa
 from smartxfer.errors import InProgress
 from smartxfer.transfer import locking, private_files
 from smartxfer.transfer.journal import Journal, Lock, state_directory
+from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.private_files import PrivateDirectory
 
 
@@ -68,9 +69,13 @@ with Journal({"service": "s", "origin": "http://h"}, "it") as journal:
 """
 
 
+def command_of(uid: int) -> List[str]:
+    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-B"]
+
+
 def as_user(uid: int, state: Path, *arguments: str) -> Optional[str]:
     """What the program prints when another user runs it; None where that user cannot run it."""
-    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", sys.executable, "-B"]
+    command = command_of(uid)
     environment = {**os.environ, "SMARTXFER_STATE_DIR": str(state), "HOME": "/nonexistent"}
     probe = subprocess.run(
         [*command, "-c", "import smartxfer.transfer.journal"], env=environment, capture_output=True, check=False
@@ -150,6 +155,42 @@ def test_a_client_of_another_user_refuses_what_a_third_one_planted(open_place: P
     assert "state {}" in told
     assert f"{lock}: it is a symbolic link" in told
     assert victim.read_bytes() == b"precious"
+
+
+_HOLDER = """
+import sys
+from smartxfer.transfer.partial import FileSink
+sink = FileSink(sys.argv[1])
+sink.begin(10, {"object": 1})
+sink.write_at(b"01234", 0)
+sink._save()
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@AS_ROOT
+def test_two_users_in_one_directory(open_place: Path) -> None:
+    """While the other one writes, its lock counts; what it left is not used."""
+    if as_user(STRANGER, open_place / "state") is None:
+        pytest.skip("another user cannot run this Python")
+    target = open_place / "out.bin"
+    environment = {**os.environ, "SMARTXFER_STATE_DIR": str(open_place / "state")}
+    command = [*command_of(STRANGER), "-c", _HOLDER, str(target)]
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(InProgress, match="another user's process"):
+            FileSink(target).begin(10, {"object": 1})
+        holder.kill()
+        holder.wait(30)
+    sink = FileSink(target)
+    assert list(sink.begin(10, {"object": 1})) == []
+    sink.write_at(b"abcdefghij", 0)
+    sink.commit()
+    assert target.read_bytes() == b"abcdefghij"
+    assert target.stat().st_uid == 0
+    assert (open_place / "out.bin.part").stat().st_uid == STRANGER
 
 
 def test_a_descriptor_is_not_left_open() -> None:
