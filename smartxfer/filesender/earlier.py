@@ -157,8 +157,8 @@ def acknowledged_ranges(state: Mapping[str, Any], item: Item) -> List[Tuple[int,
     for entry in noted if isinstance(noted, list) else ():
         if type(entry) is int and type(chunk_size) is int and entry >= 0 and entry * chunk_size < size:
             found.append((entry * chunk_size, min((entry + 1) * chunk_size, size)))
-        elif _is_range(entry):
-            found.append((entry[0], min(entry[1], size)))
+        elif _is_range(entry, size):
+            found.append((entry[0], entry[1]))
         else:
             damaged = True
     if damaged:
@@ -166,7 +166,7 @@ def acknowledged_ranges(state: Mapping[str, Any], item: Item) -> List[Tuple[int,
     return merge(found)
 
 
-def _is_range(entry: Any) -> bool:
+def _is_range(entry: Any, size: int) -> bool:
     if not isinstance(entry, list) or len(entry) != 2:
         return False
-    return all(type(value) is int and value >= 0 for value in entry)
+    return all(type(value) is int and 0 <= value <= size for value in entry)

@@ -108,7 +108,7 @@ def test_one_to_another_destination_id_is_not_continued(
     api.send.deleteTransfer(other)
 
 
-@pytest.mark.parametrize("value", [5, ["x"], {"a": 1}, True, 1e999])
+@pytest.mark.parametrize("value", [5, ["x"], {"a": 1}, True, 1e300])
 def test_a_damaged_journal_is_ignored(stand: Stand, api: API, value: Any) -> None:
     own = break_off(stand, api)
     changed(transfer=value, manifest=value)
