@@ -163,7 +163,7 @@ DAMAGED: List[Any] = [
     {"transfer": "x"},
     {"transfer": [1]},
     {"transfer": {"id": "x"}},
-    {"transfer": {"id": 10**400, "files": []}},
+    {"transfer": {"id": 1 << 62, "files": []}},
     {"transfer": {"id": 1, "files": []}},
     {"transfer": {"id": 1, "files": [5]}},
     {"transfer": {"id": -1, "files": [{"id": 1, "puid": "x", "name": "a.bin", "size": 1}]}},
@@ -173,7 +173,7 @@ DAMAGED: List[Any] = [
     {"acknowledged": 5},
     {"acknowledged": {"a.bin": 5}},
     {"acknowledged": {"a.bin": {"0": 1}}},
-    {"acknowledged": {"a.bin": [[0], ["0", "9"], [0, 10**400], [0.0, 9.0], [None, 5], "xy", [-9, 5], 10**400, True]}},
+    {"acknowledged": {"a.bin": [[0], ["0", "9"], [0, 1 << 62], [0.0, 9.0], [None, 5], "xy", [-9, 5], 1 << 62, True]}},
 ]
 
 
@@ -207,7 +207,7 @@ def test_a_damaged_journal_is_dropped(stand: Any, make: Any, values: Dict[str, A
         {"salt": 5, "check": "x", "chunk_size": 65536, "ivs": {"a.bin": "x"}},
         {"salt": "s", "check": 5, "chunk_size": 65536, "ivs": {"a.bin": "x"}},
         {"salt": "s", "check": "x", "chunk_size": "65536", "ivs": {"a.bin": "x"}},
-        {"salt": "s", "check": "x", "chunk_size": 10**400, "ivs": {"a.bin": "x"}},
+        {"salt": "s", "check": "x", "chunk_size": 1 << 62, "ivs": {"a.bin": "x"}},
         {"salt": "s", "check": "x", "chunk_size": 0, "ivs": {"a.bin": "x"}},
         {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": {}},
         {"salt": "s", "check": "x", "chunk_size": 65536, "ivs": {"a.bin": None}},
