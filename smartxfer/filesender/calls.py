@@ -6,7 +6,7 @@ Source: FileSender protocol, sections 4 to 8 and 10.
 import hashlib
 import threading
 import uuid
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 import attrs
 
@@ -15,7 +15,7 @@ from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
 from smartxfer.filesender.page import parse_download_page
-from smartxfer.structures import to_wire
+from smartxfer.structures import Structure, to_wire
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.upload import Body
@@ -24,7 +24,7 @@ from smartxfer.transport import Body as Kind
 from smartxfer.transport.deleting import delete
 from smartxfer.transport.json import json_body
 
-__all__ = ["Calls"]
+__all__ = ["Calls", "about"]
 
 _JSON = {"Content-Type": "application/json"}
 _BYTES = "application/octet-stream"
@@ -33,6 +33,7 @@ _PAGE = Success({200}, Kind.ANY)
 _DONE, _CREATED = Success({200}), Success({201})
 _BY_METHOD = {"POST": _CREATED}
 
+S = TypeVar("S", bound=Structure)
 Params = Sequence[Tuple[str, str]]
 
 
@@ -67,15 +68,11 @@ class Calls:
             idempotent=idempotent,
         )
 
-    def command(
-        self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None
-    ) -> None:
+    def command(self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None) -> None:
         """Make a signed call that is answered with ``true``."""
         _expected(self.ask(method, path, body, idempotent=idempotent), True)
 
-    def ask(
-        self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None
-    ) -> Answer:
+    def ask(self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None) -> Answer:
         """The answer to a signed call.
 
         :param idempotent: False where doing it twice would send a mail twice, though the method allows it.
@@ -96,9 +93,7 @@ class Calls:
             call = attrs.evolve(call, success=_BY_METHOD.get(call.method, _DONE))
         if operation is None:
             return self.wire.fetch(call)
-        return operation.retry(
-            call.what, lambda: self.wire.once(call), idempotent=call.repeatable
-        )
+        return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
 
     # -- the site ---------------------------------------------------------------------------------------
 
@@ -106,14 +101,12 @@ class Calls:
         """What the site says of itself; its clock is learnt on the way."""
         answer = self.wire.fetch(Call("GET", f"{self.base}/rest.php/info"))
         self.access.set_clock(answer.headers.get("Date"))
-        return ServerInfo.from_wire(answer.json(dict))
+        return answer.made(ServerInfo)
 
     def config_script(self) -> str:
         """The site's public configuration; empty where it has none."""
         try:
-            return self.wire.fetch(
-                Call("GET", f"{self.base}/filesender-config.js.php", success=_PAGE)
-            ).text
+            return self.wire.fetch(Call("GET", f"{self.base}/filesender-config.js.php", success=_PAGE)).text
         except NotFound:
             return ""
 
@@ -132,7 +125,7 @@ class Calls:
     def create_transfer(self, body: Mapping[str, Any], operation: Optional[Operation] = None) -> Transfer:
         """Create a transfer; never repeated when its answer was lost."""
         answer = self.send(self.describe("POST", "transfer", body=body), operation)
-        transfer = Transfer.from_wire(answer.json(dict))
+        transfer = answer.made(Transfer)
         self.remember(transfer)
         return transfer
 
@@ -145,7 +138,7 @@ class Calls:
     def get_transfer(self, transfer_id: int, operation: Optional[Operation] = None) -> Transfer:
         """One of the user's own transfers."""
         answer = self.send(self.describe("GET", f"transfer/{transfer_id}"), operation)
-        return Transfer.from_wire(answer.json(dict))
+        return about(answer, Transfer, transfer_id)
 
     def unfinished_transfer(self, transfer: Transfer, operation: Optional[Operation] = None) -> Transfer:
         """The same transfer, while the server still takes chunks for it (section 6.6).
@@ -156,7 +149,7 @@ class Calls:
         call = Call(
             "GET", f"{self.base}/rest.php/transfer/{transfer.id}", params=[("puid", puid)], headers=_JSON
         )
-        return Transfer.from_wire(self.send(call, operation).json(dict))
+        return about(self.send(call, operation), Transfer, transfer.id)
 
     def update_transfer(
         self, transfer_id: int, body: Mapping[str, Any], operation: Optional[Operation] = None
@@ -167,7 +160,7 @@ class Calls:
         """
         again = None if set(body) == {"complete"} else False
         call = self.describe("PUT", f"transfer/{transfer_id}", body=body, idempotent=again)
-        return Transfer.from_wire(self.send(call, operation).json(dict))
+        return about(self.send(call, operation), Transfer, transfer_id)
 
     def delete_transfer(self, transfer_id: int) -> None:
         """Remove a transfer with all its data; one that is gone already is no error."""
@@ -178,13 +171,11 @@ class Calls:
 
     def create_guest(self, body: Mapping[str, Any]) -> Guest:
         """Send a voucher."""
-        return Guest.from_wire(self.send(self.describe("POST", "guest", body=body)).json(dict))
+        return self.send(self.describe("POST", "guest", body=body)).made(Guest)
 
     # -- files ------------------------------------------------------------------------------------------
 
-    def update_file(
-        self, file: File, body: Mapping[str, Any], operation: Optional[Operation] = None
-    ) -> None:
+    def update_file(self, file: File, body: Mapping[str, Any], operation: Optional[Operation] = None) -> None:
         """Change a file; ``{"complete": True}`` has the server compare its size.
 
         :raises IntegrityError: the server holds another size than the one declared.
@@ -228,8 +219,8 @@ class Calls:
         written = self.wire.once(call).json(dict).get("written")
         try:
             return 0 if isinstance(written, bool) else int(written or 0)
-        except (TypeError, ValueError):
-            raise DecodeError(f"{call.what}: {written!r} is no number of bytes written") from None
+        except (TypeError, ValueError, OverflowError):
+            raise DecodeError(f"{call.what}: {written!r:.40} is no number of bytes written") from None
 
     def _keys(self, file: File) -> List[Tuple[str, str]]:
         keys = [("key", file.key)]
@@ -265,7 +256,10 @@ class Calls:
     def _extended_listing(self, token: str) -> List[DownloadFile]:
         """The same for any user of the site, without chunk sizes."""
         answer = self.send(self.describe("GET", "transfer/fileidsextended", [("token", token)]))
-        return [DownloadFile.from_listing(facts) for facts in answer.json(list)]
+        listed = answer.json(list)
+        if not all(isinstance(facts, Mapping) for facts in listed):
+            raise DecodeError(f"{answer.what}: the list of files holds something else")
+        return [DownloadFile.from_listing(facts) for facts in listed]
 
     def content(self, token: str, file_ids: Sequence[int], archive: Optional[str] = None) -> Call:
         """The call for a file's bytes, or for several files in an archive.
@@ -278,6 +272,17 @@ class Calls:
         # Without an id of its own a download is redirected to one that has it.
         params.append(("transaction_id", str(uuid.uuid4())))
         return Call("GET", f"{self.base}/download.php", params=params)
+
+
+def about(answer: Answer, kind: Type[S], id: int) -> S:
+    """The object of an id.
+
+    :raises DecodeError: the answer is something else, or about another object.
+    """
+    made = answer.made(kind)
+    if made.id != id:  # type: ignore[attr-defined]
+        raise DecodeError(f"{answer.what}: the answer is about another {kind.__name__.lower()}")
+    return made
 
 
 def _expected(answer: Answer, *values: Any) -> Answer:

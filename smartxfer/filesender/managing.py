@@ -9,6 +9,7 @@ from typing import Any, List, Mapping, Optional, Union
 from smartxfer.errors import UsageError
 from smartxfer.filesender import checks
 from smartxfer.filesender.addresses import check_address
+from smartxfer.filesender.calls import about
 from smartxfer.filesender.completion import complete
 from smartxfer.filesender.models import AuditEntry, Guest, Quota, Recipient, Transfer
 from smartxfer.filesender.request_body import Extra, check_update, guest_body
@@ -156,12 +157,14 @@ class ManagingClient(SiteClient):
         check_address(address, "recipient")
         self._need_auth()
         path = f"transfer/{id_of(transfer_id)}/recipient"
-        return Recipient.from_wire(self._calls.ask("POST", path, {"recipient": address}).json(dict))
+        return self._calls.ask("POST", path, {"recipient": address}).made(Recipient)
 
     def get_recipient(self, recipient_id: RecipientId) -> Recipient:
         """A recipient, with the mails that could not be delivered in ``errors``."""
         self._need_auth()
-        return Recipient.from_wire(self._calls.ask("GET", f"recipient/{id_of(recipient_id)}").json(dict))
+        return about(
+            self._calls.ask("GET", f"recipient/{id_of(recipient_id)}"), Recipient, id_of(recipient_id)
+        )
 
     def remind_recipient(self, recipient_id: RecipientId) -> Recipient:
         """Send one recipient a reminder.
@@ -171,7 +174,7 @@ class ManagingClient(SiteClient):
         self._need_auth()
         path = f"recipient/{id_of(recipient_id)}"
         answer = self._calls.ask("PUT", path, {"remind": True}, idempotent=False)
-        return Recipient.from_wire(answer.json(dict))
+        return answer.made(Recipient)
 
     def remove_recipient(self, recipient_id: RecipientId) -> None:
         """Take somebody's link away; with the last one the transfer is closed."""
@@ -196,12 +199,12 @@ class ManagingClient(SiteClient):
     def list_guests(self) -> List[Guest]:
         """The user's vouchers."""
         self._need_auth()
-        return [Guest.from_wire(one) for one in self._calls.ask("GET", "guest").json(list)]
+        return self._calls.ask("GET", "guest").several(Guest)
 
     def get_guest(self, guest_id: GuestId) -> Guest:
         """One of the user's vouchers."""
         self._need_auth()
-        return Guest.from_wire(self._calls.ask("GET", f"guest/{id_of(guest_id)}").json(dict))
+        return about(self._calls.ask("GET", f"guest/{id_of(guest_id)}"), Guest, id_of(guest_id))
 
     def guest_transfers(self, guest_id: GuestId) -> List[Transfer]:
         """The available transfers that were made with a voucher."""

@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Type
 import attrs
 
 from smartxfer.errors import DecodeError
-from smartxfer.structures import Structure, secret
+from smartxfer.structures import Structure, counted, secret
 
 __all__ = [
     "AuditEntry",
@@ -86,7 +86,7 @@ class File(Structure):
 
     id: int
     name: str
-    size: int
+    size: int = counted()
     transfer_id: Optional[int] = None
     puid: str = secret(default="")
     uid: str = secret(default="")

@@ -12,6 +12,7 @@ from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.keys import encoded
 from smartxfer.nrp.models import File
 from smartxfer.nrp.statuses import CREATED, DELETED
+from smartxfer.transport import Answer
 from smartxfer.transport.deleting import delete
 
 __all__ = ["FileCalls"]
@@ -33,19 +34,19 @@ class FileCalls:
 
     def list(self) -> List[File]:
         """Every file, pending ones too."""
-        return _entries(self.calls.get(self.base).json(dict))
+        return _entries(self.calls.get(self.base))
 
     def read(self, key: str) -> File:
         """One file."""
-        return File.from_wire(self.calls.get(self.url(key)).json(dict))
+        return _about(self.calls.get(self.url(key)), key)
 
     def start(self, payload: Sequence[Mapping[str, Any]]) -> List[File]:
         """Announce files; every file of the draft."""
-        return _entries(self.calls.send("POST", self.base, json=list(payload), success=CREATED).json(dict))
+        return _entries(self.calls.send("POST", self.base, json=list(payload), success=CREATED))
 
     def update(self, key: str, changes: Mapping[str, Any]) -> File:
         """Change what is said of a file."""
-        return File.from_wire(self.calls.send("PUT", self.url(key), json=changes).json(dict))
+        return _about(self.calls.send("PUT", self.url(key), json=changes), key)
 
     def delete(self, key: str) -> None:
         """Remove a file; on a repeat it may be gone."""
@@ -60,9 +61,20 @@ class FileCalls:
         delete(self.calls.make, self.calls.describe("DELETE", url, success=DELETED))
 
 
-def _entries(body: Mapping[str, Any]) -> List[File]:
+def _entries(answer: Answer) -> List[File]:
     """The files of a list; a record without files has none."""
-    found = body.get("entries") or []
+    found = answer.json(dict).get("entries") or []
     if not isinstance(found, list):
-        raise DecodeError("the list of files has no entries")
-    return [File.from_wire(entry) for entry in found]
+        raise DecodeError(f"{answer.what}: the list of files has no entries")
+    return [File.from_wire(entry, answer.what) for entry in found]
+
+
+def _about(answer: Answer, key: str) -> File:
+    """The file of a key.
+
+    :raises DecodeError: the answer is about another one.
+    """
+    file = answer.made(File)
+    if file.key != key:
+        raise DecodeError(f"{answer.what}: the answer is about {file.key!r}, not {key!r}")
+    return file

@@ -9,7 +9,7 @@ import attrs
 
 from smartxfer.errors import TransferRefused
 from smartxfer.nrp.errors import told
-from smartxfer.structures import Structure, Word, secret
+from smartxfer.structures import Structure, Word, counted, secret
 from smartxfer.transfer.result import FileResult
 
 __all__ = ["File", "FileLinks", "FileStatus", "PartLink", "Transfer", "mutable", "taken"]
@@ -57,8 +57,8 @@ class Transfer(Structure):
     """How a file comes to the repository: ``type`` is L, F, M or R; ``part_size`` in bytes."""
 
     type: str = "L"
-    parts: Optional[int] = None
-    part_size: Optional[int] = None
+    parts: Optional[int] = counted(default=None)
+    part_size: Optional[int] = counted(default=None)
     error: Any = None
 
 
@@ -70,7 +70,7 @@ class File(Structure):
     """
 
     key: str
-    size: Optional[int] = None
+    size: Optional[int] = counted(default=None)
     status: FileStatus = FileStatus.COMPLETED
     checksum: Optional[str] = None
     mimetype: Optional[str] = None

@@ -79,7 +79,7 @@ class PartSender:
         home = self._files.calls.wire.origin
         if home.trusts(target):
             answer = self._files.calls.send("PUT", url, body=body, headers=_OCTETS)
-            taken(File.from_wire(answer.json(dict)))
+            taken(answer.made(File))
             self._digests[part.number] = ""
             return
         if home.scheme == "https" and target.scheme != "https":

@@ -45,7 +45,7 @@ class Publisher:
 
     def record(self, url: str) -> Record:
         """A record as it stands."""
-        record = Record.from_wire(self.calls.get(url, headers=self.headers).json(dict))
+        record = self.calls.get(url, headers=self.headers).made(Record)
         token = self.calls.shared.token_of(url)
         if token is not None:  # a link is good for all versions
             self.calls.shared.keep(token, [record.id, record.parent.get("id")])
@@ -85,7 +85,7 @@ class Publisher:
         """A POST that is answered by a record."""
         how: Dict[str, Any] = {"json": json, "headers": self.headers, "idempotent": idempotent}
         answer = self.calls.send("POST", url, success=success, **how)
-        return Record.from_wire(answer.json(dict))
+        return answer.made(Record)
 
     # -- publishing -------------------------------------------------------------------------------------
 

@@ -51,9 +51,12 @@ class Page:
         total = total.get("value") if isinstance(total, dict) else total
         links = body.get("links") or {}
         following = links.get("next") if isinstance(links, dict) else None
+        groups = body.get("aggregations") or {}
+        if not isinstance(following, (str, type(None))) or not isinstance(groups, dict):
+            raise DecodeError("the answer to a search has no address of the next page, or no aggregations")
         records = [Record.from_wire(hit) for hit in found]
-        count = total if isinstance(total, int) else len(found)
-        return cls(records, count, following or None, body.get("aggregations") or {})
+        count = total if isinstance(total, int) and not isinstance(total, bool) else len(found)
+        return cls(records, max(count, len(found)), following or None, groups)
 
 
 class RecordSearch(Iterator[Record]):

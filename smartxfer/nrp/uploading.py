@@ -241,7 +241,7 @@ class _Sending:
     def _put(self, body: Body) -> None:
         url = self._entry.links.content or self._single.url(self.plan.key, "content")
         answer = self._single.calls.send("PUT", url, body=body, headers=CONTENT)
-        taken(File.from_wire(answer.json(dict)))
+        taken(answer.made(File))
 
     def _gone(self) -> bool:
         """Return True if the entry is gone.
@@ -338,7 +338,7 @@ class _Sending:
         except (NetworkError, HTTPError) as error:
             self._committing = error.retryable
             raise
-        return taken(File.from_wire(answer.json(dict)))
+        return taken(answer.made(File))
 
     def _verified(self, entry: File, ours: str) -> Tuple[str, Optional[str]]:
         """Compare what the repository says it holds with what was read here."""

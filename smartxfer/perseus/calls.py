@@ -3,7 +3,6 @@
 Source: Perseus protocol, section A.4.
 """
 
-
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
@@ -75,7 +74,13 @@ class Calls:
         """
         call = self.describe("POST", "file", {"name": name, "sourceHash": source_hash}, success=_MADE)
         body = self.make(call).json(dict)
-        return File.from_wire(_part(body, "file")), str(body.get("uploadUrl") or "")
+        file = _record(_part(body, "file", call.what), call.what)
+        if file.source_hash not in (None, source_hash):
+            raise DecodeError(f"{call.what}: the answer is about another content")
+        url = body.get("uploadUrl") or ""
+        if not isinstance(url, str):
+            raise DecodeError(f"{call.what}: the uploadUrl is a {type(url).__name__}, not text")
+        return file, url
 
     def find(self, **filters: Sequence[str]) -> List[File]:
         """The records of these ``ids`` or ``sourceHashes``; without a filter, what the service gives."""
@@ -93,12 +98,25 @@ class Calls:
         answer = self.make(call).json(dict)
         files = answer.get("files")
         if not isinstance(files, list):
-            raise DecodeError("the answer to file/find has no list of files")
-        return [File.from_wire(file) for file in files]
+            raise DecodeError(f"{call.what}: the answer to file/find has no list of files")
+        found = [_record(file, call.what) for file in files]
+        hashes = body.get("sourceHashes")
+        for file in found:
+            # A record of another content would count as this one's, which then is not sent.
+            if hashes is not None and (file.source_hash or hashes[0]).lower() not in hashes:
+                raise DecodeError(f"{call.what}: the answer has a record of another content: {file.id!r}")
+        return [file for file in found if file.id in body.get("ids", [file.id])]
 
     def delete(self, id: str) -> None:
         """Delete a record; one that is gone after a repeat is no error."""
         delete(self.make, self.describe("DELETE", f"file/{segment(id)}", success=_DELETED))
+
+
+def _record(found: Any, call: str) -> File:
+    file = File.from_wire(found, call)
+    if not file.id:
+        raise DecodeError(f"{call}: a record without an id")
+    return file
 
 
 def segment(id: Any) -> str:
@@ -112,8 +130,8 @@ def segment(id: Any) -> str:
     return quoted(text)
 
 
-def _part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _part(body: Mapping[str, Any], name: str, call: str) -> Mapping[str, Any]:
     found = body.get(name)
     if not isinstance(found, Mapping):
-        raise DecodeError(f"the answer has no {name!r}")
+        raise DecodeError(f"{call}: the answer has no {name!r}")
     return found

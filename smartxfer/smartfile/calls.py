@@ -3,6 +3,8 @@
 Source: SmartFile protocol, sections 5 and 7.
 """
 
+import re
+import unicodedata
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
 
 import attrs
@@ -36,6 +38,7 @@ _POLLS = (0.192, 6.144)
 #: Seconds after which a wait for a task is given up.
 TASK_TIMEOUT = 393.0
 _MOST_PAGES = 100_000
+_HEX = re.compile(r"[0-9A-Fa-f]+\Z")
 
 
 @attrs.frozen
@@ -83,14 +86,15 @@ class Calls:
             **options,
         )
 
-    def _oper(self, name: str, params: Mapping[str, Any], **options: Any) -> Any:
-        return self.send(self.describe("POST", f"path/oper/{name}/", params, **options)).json()
+    def _oper(self, name: str, params: Mapping[str, Any], **options: Any) -> Answer:
+        return self.send(self.describe("POST", f"path/oper/{name}/", params, **options))
 
     # -- paths ------------------------------------------------------------------------------------------
 
     def stat(self, path: str) -> Info:
         """A file or directory."""
-        return Info.from_wire(self.send(self.describe("GET", api_path("path/info", path))).json(dict))
+        answer = self.send(self.describe("GET", api_path("path/info", path)))
+        return _about(answer.made(Info), path, answer.what)
 
     def find(self, path: str) -> Optional[Info]:
         """A file or directory, or None."""
@@ -108,18 +112,19 @@ class Calls:
             found = body.get("children")
             if not isinstance(found, list):
                 raise DecodeError(f"{call.what}: the answer has no list of children")
-            for child in map(Info.from_wire, found):
+            for entry in found:
+                child = _inside(Info.from_wire(entry, call.what), path, call.what)
                 if child.path not in seen:
                     seen.add(child.path)
                     yield child
-            pages = body.get("pages", 1)
-            if not found or not isinstance(pages, int) or page >= pages:
+            if not found or page >= _pages(body, call.what):
                 return
 
     def mkdir(self, path: str) -> Info:
         """Make a directory; an answer that was lost is replaced by a look."""
         try:
-            return Info.from_wire(self._oper("mkdir", {"path": path}))
+            answer = self._oper("mkdir", {"path": path})
+            return _about(answer.made(Info), path, answer.what)
         except OutcomeUnknown:
             found = self.find(path)
             if found is None or not found.isdir:
@@ -138,7 +143,11 @@ class Calls:
     def start(self, operation: str, **params: Any) -> Task:
         """Begin a long operation: ``move``, ``copy``, ``remove``, ``checksum``, ``compress``."""
         repeatable = True if operation == "checksum" else None
-        return Task.from_wire(self._oper(operation, params, idempotent=repeatable))
+        answer = self._oper(operation, params, idempotent=repeatable)
+        task = answer.made(Task)
+        if not task.uuid:
+            raise DecodeError(f"{answer.what}: the task has no uuid")
+        return task
 
     # -- content ----------------------------------------------------------------------------------------
 
@@ -182,7 +191,11 @@ class Calls:
 
     def task(self, uuid: str) -> Task:
         """A task as it stands."""
-        return Task.from_wire(self.send(self.describe("GET", api_path("task", uuid))).json(dict))
+        answer = self.send(self.describe("GET", api_path("task", uuid)))
+        task = answer.made(Task)
+        if task.uuid != uuid:
+            raise DecodeError(f"{answer.what}: the answer is about another task")
+        return task
 
     def wait(
         self, task: Any, timeout: float = TASK_TIMEOUT, seen: Callable[[Task], Any] = lambda task: None
@@ -222,11 +235,15 @@ class Calls:
         found = self.wait(task, timeout).outcome.get("checksums")
         if not isinstance(found, Mapping):
             raise DecodeError("the checksum task ended without checksums")
-        known = {normal(str(path)): str(value).lower() for path, value in found.items()}
+        known = {"/" + str(path).strip("/"): value for path, value in found.items()}
         missing = [path for path in paths if normal(path) not in known]
         if missing:
             raise DecodeError(f"the checksum task says nothing of {missing[0]!r}")
-        return {path: known[normal(path)] for path in paths}
+        sums = {path: known[normal(path)] for path in paths}
+        for path, value in sums.items():
+            if not isinstance(value, str) or not _HEX.match(value):
+                raise DecodeError(f"the checksum task has no checksum of {path!r}")
+        return {path: value.lower() for path, value in sums.items()}
 
     # -- links ------------------------------------------------------------------------------------------
 
@@ -234,17 +251,19 @@ class Calls:
         """Every link of the account."""
         found: List[Link] = []
         for page in range(1, _MOST_PAGES):
-            body = self.send(self.describe("GET", "link/", {"page": page})).json((dict, list))
+            answer = self.send(self.describe("GET", "link/", {"page": page}))
+            body = answer.json((dict, list))
             results = body if isinstance(body, list) else body.get("results") or []
-            found += map(Link.from_wire, results)
-            pages = 1 if isinstance(body, list) else body.get("pages", 1)
-            if not results or not isinstance(pages, int) or page >= pages:
+            if not isinstance(results, list):
+                raise DecodeError(f"{answer.what}: the answer has no list of results")
+            found += [Link.from_wire(entry, answer.what) for entry in results]
+            if not results or isinstance(body, list) or page >= _pages(body, answer.what):
                 break
         return found
 
     def create_link(self, fields: Mapping[str, Any]) -> Link:
         """Make a link; never repeated when its answer was lost."""
-        return Link.from_wire(self.send(self.describe("POST", "link/", fields)).json(dict))
+        return self.send(self.describe("POST", "link/", fields)).made(Link)
 
     def delete_link(self, uid: str) -> None:
         """Remove a link; one that is gone already is no error."""
@@ -252,6 +271,43 @@ class Calls:
             self.send(self.describe("DELETE", api_path("link", uid)))
         except NotFound:
             pass
+
+
+def _about(info: Info, path: str, call: str) -> Info:
+    """What a call says of the path that was asked for.
+
+    :raises DecodeError: it is about another path.
+    """
+    if _plain(info.path) != _plain(path):
+        raise DecodeError(f"{call}: the answer is about {info.path!r}, not {path!r}")
+    return info
+
+
+def _inside(info: Info, directory: str, call: str) -> Info:
+    """What a call says of an entry of a directory.
+
+    :raises DecodeError: it lies elsewhere: a walk would never end, or leave the directory.
+    """
+    parent, _, name = _plain(info.path).rpartition("/")
+    if not name or parent != _plain(directory):
+        raise DecodeError(f"{call}: the answer lists {info.path!r}, which is not in {directory!r}")
+    return info
+
+
+def _plain(path: str) -> str:
+    """A path without slashes at its ends, for comparisons; accents count as the same in either form."""
+    return unicodedata.normalize("NFC", path.strip("/"))
+
+
+def _pages(body: Mapping[str, Any], call: str) -> int:
+    """How many pages a list has.
+
+    :raises DecodeError: it is not a number: entries would be missing silently.
+    """
+    pages = body.get("pages", 1)
+    if isinstance(pages, bool) or not isinstance(pages, int):
+        raise DecodeError(f"{call}: the number of pages is not a number")
+    return pages
 
 
 def _uuid_of(task: Any) -> str:
@@ -273,4 +329,3 @@ def _settled(task: Task) -> Task:
         task=task,
         failures=failures,
     )
-

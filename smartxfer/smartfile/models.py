@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 import attrs
 
-from smartxfer.structures import Structure, secret, wire
+from smartxfer.structures import Structure, counted, secret, wire
 
 __all__ = ["Info", "Link", "Task"]
 
@@ -22,7 +22,7 @@ class Info(Structure):
 
     path: str
     name: str = ""
-    size: Optional[int] = None
+    size: Optional[int] = counted(default=None)
     isdir: bool = False
     isfile: bool = False
     items_: Optional[int] = wire("items", default=None)

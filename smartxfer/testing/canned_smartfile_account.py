@@ -133,7 +133,8 @@ def _started(uuid: str) -> Dict[str, Any]:
 
 def failed(request: Any) -> Built:
     """Done but for a path: that is a failure, whatever the status says."""
-    return _task(_TASK, "SUCCESS", {"errors": {PATH: "Permission denied"}})
+    uuid = request.url.rstrip("/").rpartition("/")[2]
+    return _task(uuid, "SUCCESS", {"errors": {PATH: "Permission denied"}})
 
 
 def refusal(status: int, said: str) -> Answer:

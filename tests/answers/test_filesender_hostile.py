@@ -1,0 +1,65 @@
+"""FileSender: each call with answers that nobody promised: an error of ours, or a result that can be used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import responses
+import test_canned as table
+from hostile import Change, Clock, Stage
+
+from smartxfer import FileSenderClient, RetryPolicy, UserAuth
+from smartxfer.errors import DecodeError
+from smartxfer.testing import canned
+
+CALLS = sorted(table.CALLS)
+CONTENT = canned.load("prepare", mock=responses.RequestsMock()).facts["content"]
+
+
+def make(method: str) -> Any:
+    """Makes the call with a client of its own."""
+
+    def run(stage: Stage) -> Any:
+        report = stage.directory / "report.csv"
+        report.write_bytes(CONTENT)
+        auth = UserAuth("ann@example.org", table.KEY)
+        options = {"auth": auth, "retry": RetryPolicy(attempts=1), "clock": Clock()}
+        with FileSenderClient(canned.BASE_URL, **options) as client:
+            return table.CALLS[method](client, report, stage.directory / "out")
+
+    return run
+
+
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("method", CALLS)
+def test_an_error_of_ours_or_a_result(stage: Stage, method: str, every: int) -> None:
+    assert stage.run("filesender", method, make(method), every) == []
+
+
+#: (the call, the request whose answer is changed, where in it, by what).
+REFUSED = [
+    ("get_transfer", "GET /rest.php/transfer/42", ("id",), 43),
+    ("get_transfer", "GET /rest.php/transfer/42", ("id",), True),
+    ("get_transfer", "GET /rest.php/transfer/42", ("files",), "text"),
+    ("get_transfer", "GET /rest.php/transfer/42", ("files", 0, "size"), -1),
+    ("get_transfer", "GET /rest.php/transfer/42", ("files", 0, "size"), 1 << 63),
+    ("update_transfer", "PUT /rest.php/transfer/42", ("id",), 43),
+    ("create_transfer", "POST /rest.php/transfer", (), []),
+    ("create_transfer", "POST /rest.php/transfer", ("id",), "4_2"),
+    ("create_guest", "POST /rest.php/guest", ("id",), None),
+    ("get_server_info", "GET /rest.php/info", ("upload_chunk_size",), "5e6"),
+    ("get_server_info", "GET /rest.php/info", ("upload_chunk_size",), "@infinite@"),
+    ("get_server_info", "GET /rest.php/info", ("upload_chunk_size",), "@NaN@"),
+    ("get_server_info", "GET /rest.php/info", ("upload_chunk_size",), "@long@"),
+    ("upload_file", "PUT /rest.php/file/107/chunk/0", ("written",), "@infinite@"),
+]
+
+
+@pytest.mark.parametrize(
+    "row", REFUSED, ids=lambda row: f"{row[0]} {'.'.join(map(str, row[2]))} {row[3]!r:.12}"
+)
+def test_refused(stage: Stage, row: Any) -> None:
+    method, label, path, value = row
+    with pytest.raises(DecodeError, match=label.split(" ")[1]):
+        stage.call("filesender", method, make(method), Change(label, path, value))
