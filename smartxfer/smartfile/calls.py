@@ -289,7 +289,7 @@ def _inside(info: Info, directory: str, call: str) -> Info:
     :raises DecodeError: it lies elsewhere: a walk would never end, or leave the directory.
     """
     parent, _, name = _plain(info.path).rpartition("/")
-    if not name or parent != _plain(directory):
+    if name in ("", ".", "..") or parent != _plain(directory):
         raise DecodeError(f"{call}: the answer lists {info.path!r}, which is not in {directory!r}")
     return info
 

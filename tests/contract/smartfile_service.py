@@ -5,6 +5,7 @@ from typing import Any, Dict, List, Mapping, Union
 
 import attrs
 
+from smartxfer.errors import DecodeError
 from smartxfer.local import LocalServer
 from smartxfer.smartfile import BasicClient
 from smartxfer.transfer import FileResult
@@ -57,7 +58,7 @@ class SmartFile:
         "dir/x": "protocols/smartfile 3: where dir is a file, it is no directory",
     }
     #: What a download of such a name ends with, and what it says.
-    refusal = (ValueError, r"\.\.")
+    refusal = (DecodeError, r"\.\.")
 
     def __init__(self, server: LocalServer) -> None:
         self.server = server
