@@ -13,11 +13,14 @@ import stat
 import threading
 import time
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 __all__ = ["SYSTEM_CLOCK", "SYSTEM_FILES", "Clock", "Files"]
 
 AnyPath = Union[str, Path]
+
+_ACL = "system.posix_acl_access"
+_NO_ACL = frozenset({getattr(errno, "ENODATA", errno.ENOENT), errno.EOPNOTSUPP})
 
 
 class Clock:
@@ -83,11 +86,13 @@ class Files:
         else:
             os.unlink(str(source))
 
-    def copy_owner_and_mode(self, before: os.stat_result, fd: int) -> None:
-        """Give an open file the mode of another one and, where that is possible, its owner and group.
+    def copy_owner_and_mode(self, before: os.stat_result, fd: int, path: AnyPath) -> None:
+        """Give an open file the mode of another one and, where that is possible, its owner, group and ACL.
 
         Permissions never widen: where the group stays another, it gets no more than others have; the set-id
         bits are kept only with their owner.
+
+        :param path: of the other file.
         """
         if not hasattr(os, "fchmod"):
             return  # Windows
@@ -103,6 +108,8 @@ class Files:
             mode &= ~0o2070 | (mode & 0o007) << 3
         if now.st_uid != before.st_uid:
             mode &= ~0o4000
+        if not _copy_acl(path, fd, keep=now.st_gid == before.st_gid):
+            mode &= ~0o070  # with an ACL these bits are more than the group has
         with contextlib.suppress(OSError):  # a file system without modes
             os.fchmod(fd, mode)
 
@@ -113,6 +120,28 @@ class Files:
     def free_space(self, directory: AnyPath) -> int:
         """Bytes that may still be written in ``directory``."""
         return shutil.disk_usage(str(directory)).free
+
+
+def _copy_acl(path: AnyPath, fd: int, *, keep: bool) -> bool:
+    """Give an open file the POSIX ACL of another one, or none where that has none.
+
+    :param keep: False gives it none.
+    :return: False where that failed, or the ACL is not kept.
+    """
+    if not hasattr(os, "getxattr"):
+        return True  # only Linux shows ACLs as attributes
+    try:
+        acl: Optional[bytes] = os.getxattr(str(path), _ACL, follow_symlinks=False)
+    except OSError:
+        acl = None
+    try:
+        if acl is not None and keep:
+            os.setxattr(fd, _ACL, acl)
+            return True
+        os.removexattr(fd, _ACL)  # that of the directory
+    except OSError as error:
+        return acl is None and error.errno in _NO_ACL
+    return acl is None
 
 
 SYSTEM_CLOCK = Clock()

@@ -105,7 +105,7 @@ class Target:
             self._fd = SYSTEM_FILES.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, mode)
             self._part = part
             if before is not None:
-                SYSTEM_FILES.copy_owner_and_mode(before, self._fd)
+                SYSTEM_FILES.copy_owner_and_mode(before, self._fd, self._path)
         except OSError as error:
             self._discard()
             raise local_error(error, f"write {self._path}") from None

@@ -293,7 +293,7 @@ def _replace(fresh: Path, local: Path, before: os.stat_result) -> None:
         refuse_mount_point(local)
         fd = SYSTEM_FILES.open(fresh, os.O_RDWR)
         try:
-            SYSTEM_FILES.copy_owner_and_mode(before, fd)
+            SYSTEM_FILES.copy_owner_and_mode(before, fd, local)
         finally:
             os.close(fd)
         SYSTEM_FILES.replace(fresh, local)

@@ -195,7 +195,7 @@ class FileSink:
         """
         before = None if new else self._look(target) or self._before
         if before is not None:
-            self._files.copy_owner_and_mode(before, self._file.fd)
+            self._files.copy_owner_and_mode(before, self._file.fd, target)
             self._file.withhold()
         if not locking.AVAILABLE:
             self._file.close()  # Windows renames no open file

@@ -6,11 +6,12 @@ import errno
 import hashlib
 import os
 import stat
+import struct
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, Callable, List, Tuple
 
 import pytest
 from rawserver import RawServer, answering, ranged
@@ -160,6 +161,71 @@ def test_a_link_under_a_name_of_the_server_is_not_followed(tmp_path: Path) -> No
     fetch(open_sink(tmp_path / "in", "name"))
     assert precious.read_bytes() == b"precious"
     assert not (tmp_path / "in" / "name").is_symlink()
+
+
+# -- access control lists ------------------------------------------------------------------------------
+
+ACL = "system.posix_acl_access"
+NOBODY_ELSE = 0xFFFFFFFF
+
+
+def acl(*entries: Tuple[int, int, int]) -> bytes:
+    """A list as Linux keeps it: tag, permissions and number of each entry."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+#: The user reads and writes, so does user 1234; the group does not.
+FOR_ONE = acl(
+    (1, 6, NOBODY_ELSE), (2, 6, 1234), (4, 0, NOBODY_ELSE), (0x10, 6, NOBODY_ELSE), (0x20, 0, NOBODY_ELSE)
+)
+
+
+def give(path: Path, name: str, value: bytes) -> None:
+    try:
+        os.setxattr(str(path), name, value)
+    except (AttributeError, OSError):
+        pytest.skip("needs POSIX ACLs")
+
+
+def target_with_acl(tmp_path: Path) -> Path:
+    target = tmp_path / "out"
+    target.write_bytes(b"old")
+    target.chmod(0o660)
+    give(target, ACL, FOR_ONE)
+    return target
+
+
+def test_an_acl_is_kept(tmp_path: Path) -> None:
+    target = target_with_acl(tmp_path)
+    fetch(open_sink(target, "name"))
+    assert target.read_bytes() == DATA
+    assert (os.getxattr(str(target), ACL), mode_of(target)) == (FOR_ONE, 0o660)
+
+
+def test_an_acl_is_kept_by_patch(tmp_path: Path) -> None:
+    target = target_with_acl(tmp_path)
+    with delta.target.Target(target) as writer:
+        writer.write(DATA)
+    assert (target.read_bytes(), os.getxattr(str(target), ACL)) == (DATA, FOR_ONE)
+
+
+def test_without_its_acl_the_group_gets_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*given: Any) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    target = target_with_acl(tmp_path)
+    monkeypatch.setattr(os, "setxattr", refused)
+    fetch(open_sink(target, "name"))
+    assert (target.read_bytes(), mode_of(target)) == (DATA, 0o600)
+
+
+def test_a_file_without_an_acl_gets_none_of_its_directory(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.write_bytes(b"old")
+    target.chmod(0o660)
+    give(tmp_path, "system.posix_acl_default", FOR_ONE)
+    fetch(open_sink(target, "name"))
+    assert (ACL in os.listxattr(str(target)), mode_of(target)) == (False, 0o660)
 
 
 # -- devices and pipes ---------------------------------------------------------------------------------
