@@ -6,9 +6,10 @@ Source: SmartFile protocol, sections 7 and 9.
 import contextlib
 import logging
 import os
+import stat
 import tempfile
 from pathlib import Path
-from typing import Any, ContextManager, Iterator, Optional
+from typing import Any, ContextManager, Iterator, List, Optional, Tuple
 
 import attrs
 
@@ -42,7 +43,7 @@ from smartxfer.transfer.sink import FileSink
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
-from smartxfer.transfer.written import sums_of
+from smartxfer.transfer.written import Sum, sums_of
 from smartxfer.transport import Call
 
 __all__ = ["ALGORITHM", "Resync", "SyncResult", "kept_result"]
@@ -182,6 +183,7 @@ class Resync:
         :raises TargetExists: the guard wants it kept.
         """
         moved = _Moved()
+        before = _found(local)  # the guard decides about this file, and about no later one
         identity = {"service": "smartfile", "api": self._calls.api, "path": there.path}
         if guard is not None:
             kept = self._operation.call(lambda: guard.before(local, there.size, identity))
@@ -194,9 +196,9 @@ class Resync:
             if guard is not None and guard.exists == "rename":
                 raise _Plain("it gets another name")
             with _beside(target) as place:
-                patched = self._down_by_delta(target, there, place, moved)
+                patched, sums = self._down_by_delta(target, before, there, place, moved)
             if guard is not None:
-                guard.wrote(target, patched.bytes, sums_of(target, [(0, patched.bytes)]))
+                guard.wrote(target, patched.bytes, sums)
             return patched
         except _USELESS as reason:
             _tell(there.path, reason)
@@ -210,10 +212,11 @@ class Resync:
         [result] = settle([lane.result])
         return moved.result(result, "plain", received=result.bytes)
 
-    def _down_by_delta(self, local: Path, there: Info, place: Path, moved: "_Moved") -> SyncResult:
-        if not local.is_file():
+    def _down_by_delta(
+        self, local: Path, before: Optional[os.stat_result], there: Info, place: Path, moved: "_Moved"
+    ) -> Tuple[SyncResult, List[Sum]]:
+        if before is None or not stat.S_ISREG(before.st_mode):
             raise _Plain("there is no local file")
-        before = local.stat()
         block = self._block(before.st_size, there)
         signature, change, fresh = place / "signature", place / "delta", place / "new"
         size = self._operation.call(lambda: delta.signature(local, signature, block_length=block))
@@ -229,11 +232,12 @@ class Resync:
         ours = self._operation.call(lambda: digest_of(fresh, ALGORITHM))
         if held != ours:
             raise ChecksumMismatch("the patched file is another: it changed meanwhile")
-        now = local.stat()
-        if (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        sums = sums_of(fresh, [(0, made)])
+        now = _found(local)
+        if now is None or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise SourceChanged(f"{local} changed while it was brought up to date")
         _replace(fresh, local, before)
-        return moved.result(_verified(there.path, local, made, ours), "delta")
+        return moved.result(_verified(there.path, local, made, ours), "delta"), sums
 
     # -- both -------------------------------------------------------------------------------------------
 
@@ -285,6 +289,14 @@ class _Moved:
 
 def _verified(name: str, path: Path, size: int, digest: str) -> FileResult:
     return FileResult(name, path, size, digest=f"{ALGORITHM}:{digest}", verified=ALGORITHM)
+
+
+def _found(path: Path) -> Optional[os.stat_result]:
+    """The file of a name, or where a symbolic link leads; None where there is no file."""
+    try:
+        return os.stat(str(path))
+    except OSError:
+        return None
 
 
 def _replace(fresh: Path, local: Path, before: os.stat_result) -> None:

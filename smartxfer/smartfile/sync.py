@@ -5,6 +5,8 @@ Source: SmartFile protocol, sections 7 and 9.
 
 import functools
 import logging
+import os
+import stat
 from pathlib import Path, PurePosixPath
 from typing import Any, Collection, Dict, List, Optional, Tuple
 
@@ -235,13 +237,13 @@ class SyncClient:
         alike = {
             info.path: path
             for path, info in pairs
-            if info is not None and path.is_file() and path.stat().st_size == info.size
+            if info is not None and _size_of(path) == info.size
         }
         paths = list(alike)
         held: Dict[str, str] = {}
         for start in range(0, len(paths), _BATCH):
             held.update(calls.checksums(paths[start : start + _BATCH], ALGORITHM))
-        return {path: digest for path, digest in held.items() if digest_of(alike[path], ALGORITHM) == digest}
+        return {path: digest for path, digest in held.items() if _has(alike[path], digest)}
 
     def _planned_down(self, operation: Operation, path: Path, info: Info, guard: Guard) -> SyncResult:
         kept = operation.call(lambda: guard.before(path, info.size, {}))
@@ -270,6 +272,23 @@ def _down(
     resync: Resync, directory: Path, name: PurePosixPath, info: Info, guard: Guard
 ) -> SyncResult:
     return resync.down(resolve_inside(directory, name), info, follow=False, guard=guard)
+
+
+def _size_of(path: Path) -> int:
+    """Bytes of a regular file; -1 where there is none that can be looked at."""
+    try:
+        found = os.stat(str(path))
+    except OSError:
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
+
+
+def _has(path: Path, digest: str) -> bool:
+    """Tell whether a file has this digest; one that cannot be read has not."""
+    try:
+        return digest_of(path, ALGORITHM) == digest
+    except OSError:
+        return False
 
 
 def _path(item: Item) -> Path:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from smartxfer import delta
-from smartxfer.errors import NotFound, SourceChanged, UsageError
-from smartxfer.smartfile import BasicClient, SyncClient
+from smartxfer.errors import BatchError, NotFound, SourceChanged, TargetExists, UsageError
+from smartxfer.smartfile import BasicClient, SyncClient, resync
+from smartxfer.transfer.written import Written
 
 SIZE = 2_000_000
 
@@ -204,3 +205,64 @@ def test_what_cannot_be_synchronised(live: BasicClient, sync: SyncClient, tmp_pa
         sync.download(tmp_path / "f", "/missing")
     with pytest.raises(NotFound):
         sync.download_tree(tmp_path, "/missing")
+
+
+def test_an_edit_while_the_existing_file_is_looked_at_is_not_lost(
+    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.site.write("/d/a.bin", old)
+    sync.download_tree(tmp_path, "/d")
+    stand.site.write("/d/a.bin", edited(old))
+    holds = Written.holds
+
+    def edits(self: Written, path: Path, *about: Any) -> bool:
+        found = holds(self, path, *about)
+        path.write_bytes(b"my edit " + old)
+        return found
+
+    monkeypatch.setattr(Written, "holds", edits)
+    with pytest.raises(SourceChanged):
+        sync.download_tree(tmp_path, "/d")
+    assert (tmp_path / "a.bin").read_bytes() == b"my edit " + old
+
+
+def test_an_edit_after_the_replacement_is_not_taken_for_what_was_fetched(
+    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.site.write("/d/a.bin", old)
+    sync.download_tree(tmp_path, "/d")
+    stand.site.write("/d/a.bin", edited(old))
+    replace = resync._replace
+    mine = edited(edited(old))[: len(edited(old))]
+
+    def edits(fresh: Path, local: Path, before: Any) -> None:
+        replace(fresh, local, before)
+        local.write_bytes(mine)
+
+    monkeypatch.setattr(resync, "_replace", edits)
+    assert [result.method for result in sync.download_tree(tmp_path, "/d")] == ["delta"]
+    monkeypatch.undo()
+    stand.site.write("/d/a.bin", old)
+    with pytest.raises(TargetExists):
+        sync.download_tree(tmp_path, "/d")
+    assert (tmp_path / "a.bin").read_bytes() == mine
+
+
+def test_a_file_that_cannot_be_read_does_not_stop_the_others(
+    stand: Any, sync: SyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        stand.site.write(f"/d/{name}", b"theirs")
+    (tmp_path / "a").write_bytes(b"theirs")
+
+    def refused(path: Any, algorithm: str) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("smartxfer.smartfile.sync.digest_of", refused)
+    monkeypatch.setattr("smartxfer.transfer.existing.digest_of", refused)
+    with pytest.raises(BatchError) as caught:
+        sync.download_tree(tmp_path, "/d")
+    by_name = {Path(result.name).name: result for result in caught.value.results}
+    assert isinstance(by_name["a"].error, TargetExists)
+    assert by_name["b"].ok
+    assert (tmp_path / "b").read_bytes() == b"theirs"
