@@ -180,7 +180,12 @@ class Operation:
     def _ended(self, lane: Lane, future: "concurrent.futures.Future[None]") -> None:
         """Settle a task, in the thread that did it (or took it back), and hand out what comes after it."""
         with self._turn:
-            if self._left or self._running.pop(future, None) is None:
+            if self._running.pop(future, None) is None:
+                return
+            if self._left:
+                # Too late for the call, but the lane still has files open and locked.
+                if lane.open and lane not in self._running.values():
+                    lane.abandon(self._verdict or Cancelled("the transfer was interrupted"))
                 return
             ring = True
             try:

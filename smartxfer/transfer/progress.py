@@ -87,8 +87,9 @@ class Reporter:
             raise Cancelled("the progress callback raised an exception") from self.failure
 
     def close(self) -> None:
-        """Close the bar, if we opened one."""
+        """Close the bar, if we opened one; report nothing from here on."""
         with self._lock:
+            self._callback = None
             if self._close is not None:
                 self._close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import threading
 import time
 from typing import Any, Dict, List, Optional
@@ -197,3 +198,23 @@ def test_what_asks_for_a_cancel_and_raises() -> None:
     with pytest.raises(ZeroDivisionError), operation(cancel=Spiteful()) as doing:
         doing.run([Tasks(lambda: None)], 1)
     assert engine_threads() == []
+
+
+def test_a_thread_that_ends_after_the_call_leaves_its_lane() -> None:
+    """Ctrl-C does not wait for it; its files and locks are not held until the process ends."""
+    over = threading.Event()
+    events: List[Any] = []
+    with pytest.raises(KeyboardInterrupt), operation(progress=events.append) as doing:
+        doing.reporter.queue("x", None)
+        # The second task is handed out when the calling thread only waits.
+        lane = Tasks(lambda: None, lambda: (_thread.interrupt_main(), over.wait(PATIENCE)))
+        doing.run([lane], 1)
+    assert lane.abandoned is None
+    seen = len(events)
+    threads = engine_threads()
+    over.set()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert isinstance(lane.abandoned, Cancelled)
+    doing.reporter.end("x", "failed")
+    assert len(events) == seen  # the call is over for its callback, too
