@@ -9,10 +9,15 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Union
 
-from smartxfer.errors import LocalError
+from smartxfer.errors import LocalError, SmartxferError
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Extent
 from smartxfer.transport import attempt
+
+try:
+    import fcntl as _fcntl
+except ImportError:  # Windows
+    _fcntl = None  # type: ignore[assignment]
 
 __all__ = ["DeviceSink", "is_device"]
 
@@ -23,6 +28,8 @@ _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 _READER_WAIT = 1.0
 _TICK = 0.1
 _BLOCK = 1024 * 1024
+#: Bytes that a pipe with any room takes at once.
+_PIPE_BLOCK = getattr(select, "PIPE_BUF", 512)
 
 
 def is_device(path: Path) -> bool:
@@ -57,6 +64,8 @@ class DeviceSink:
         self.rewindable = False
         self._fd = -1
         self._at = self._start = 0
+        self._block = _BLOCK
+        self._regular = False
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
         """Open it.
@@ -66,8 +75,14 @@ class DeviceSink:
         try:
             self._fd = self._opened()
             found = os.fstat(self._fd)
-            self.rewindable = stat.S_ISBLK(found.st_mode) or stat.S_ISREG(found.st_mode)
-            self._start = os.lseek(self._fd, 0, os.SEEK_CUR) if self.rewindable else 0
+            self._regular = stat.S_ISREG(found.st_mode)
+            seekable = self._regular or stat.S_ISBLK(found.st_mode)
+            self._start = os.lseek(self._fd, 0, os.SEEK_CUR) if seekable else 0
+            # Not where bytes are appended, nor over bytes of the user's.
+            at_end = self._start == found.st_size and not _appends(self._fd)
+            self.rewindable = at_end if self._regular else seekable
+            # After a longer write a blocking descriptor blocks, and Ctrl-C cannot end it.
+            self._block = _PIPE_BLOCK if not seekable and os.get_blocking(self._fd) else _BLOCK
         except OSError as error:
             self.leave()
             raise local_error(error, self.path) from None
@@ -103,9 +118,11 @@ class DeviceSink:
             while view:
                 self._wait()
                 try:
-                    view = view[os.write(self._fd, view[:_BLOCK]) :]
+                    view = view[os.write(self._fd, view[: self._block]) :]
                 except BlockingIOError:
                     continue
+        except SmartxferError:
+            raise  # the call is over
         except OSError as error:
             raise local_error(error, self.path) from None
         self._at += len(data)
@@ -118,7 +135,7 @@ class DeviceSink:
         now = attempt.current()
         if now is not None:
             guarded, now.guarded = now.guarded, False
-        while not select.select([], [self._fd], [], _TICK)[1]:
+        while not _takes_bytes(self._fd):
             if now is not None and now.verdict is not None:
                 raise now.verdict
         if now is not None:
@@ -136,6 +153,8 @@ class DeviceSink:
             )
         if self._at:
             os.lseek(self._fd, self._start, os.SEEK_SET)
+            if self._regular:
+                os.ftruncate(self._fd, self._start)
         self._at = 0
 
     def digest(self, algorithm: str) -> str:
@@ -154,3 +173,19 @@ class DeviceSink:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _takes_bytes(fd: int) -> bool:
+    """Wait a moment; True when bytes can be written."""
+    try:
+        return bool(select.select([], [fd], [], _TICK)[1])
+    except ValueError:  # a number that select() cannot take
+        poll = select.poll()
+        poll.register(fd, select.POLLOUT)
+        return bool(poll.poll(_TICK * 1000))
+
+
+def _appends(fd: int) -> bool:
+    """Return True where each write goes to the end of the file."""
+    system: Any = _fcntl
+    return bool(system is not None and system.fcntl(fd, system.F_GETFL) & os.O_APPEND)
