@@ -8,7 +8,7 @@ from typing import Any, Callable, Collection, Dict, Iterator, Literal, Optional,
 
 import attrs
 
-from smartxfer.errors import TargetExists, UsageError
+from smartxfer.errors import SmartxferError, TargetExists, UsageError
 from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.names import folded, numbered
 from smartxfer.transfer.written import Sum, Written
@@ -171,6 +171,8 @@ class Guard:
             if self._digest is None:
                 return None
             return digest_of(path, self._digest[0]) == self._digest[1].lower()
+        except SmartxferError:
+            raise  # the server could not be asked: that says nothing about the file
         except OSError:
             return False
 
@@ -182,7 +184,7 @@ class Guard:
 
         :raises TargetExists: it may not.
         """
-        if self.exists == "replace" or self._replaceable.get(path) == state:
+        if self.exists == "replace" or (state is not None and self._replaceable.get(path) == state):
             return
         if not (self._is_newer(path) if self.exists == "newer" else self._written.holds(path)):
             raise self._refusal(path)

@@ -130,7 +130,10 @@ def _lane(
     file: Wanted, download: Download, journal: Journal, operation: Operation, width: int
 ) -> DownloadLane:
     def note() -> None:
-        path: Path = download.sink.path  # type: ignore[attr-defined]
+        sink: Any = download.sink
+        if sink.kept is not None and sink.kept.skipped != "identical":
+            return  # the name has other content
+        path: Path = sink.path if sink.kept is None else sink.kept.path
         found = path.stat()
         journal.note_soon(**{file.key: [str(path), found.st_size, found.st_mtime_ns]})
 

@@ -145,7 +145,7 @@ def _visible(path: PurePosixPath) -> PurePosixPath:
 
 
 def _partial_names(path: PurePosixPath) -> List[str]:
-    return [folded(path) + suffix for suffix in (".part", ".part.json")]
+    return [folded(path) + suffix for suffix in (".part", ".part.json", ".part.json.tmp")]
 
 
 def folded(path: Union[str, PurePosixPath]) -> str:

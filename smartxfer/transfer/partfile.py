@@ -206,6 +206,7 @@ class PartFile:
         """Open and lock a new file, or the one that is there; None when it changed meanwhile."""
         flags = os.O_RDWR | _NO_FOLLOW | (os.O_CREAT | os.O_EXCL if there is None else 0)
         try:
+            self._unprotect(there)
             self.fd = self._files.open(self.path, flags, mode)
         except (FileExistsError, FileNotFoundError):
             if not self.path.parent.is_dir():
@@ -234,6 +235,22 @@ class PartFile:
             self._shut()
             return None
         return saved
+
+    def _unprotect(self, there: Optional[os.stat_result]) -> None:
+        """Make a partial file writable that was killed when it had the mode of its target already.
+
+        :raises InProgress: another process is about to give it its final name.
+        """
+        if there is None or there.st_mode & stat.S_IWUSR or not hasattr(os, "fchmod"):
+            return
+        fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
+        try:
+            if self._lock is None and not locking.lock_file(fd):
+                raise InProgress(f"{self._target} is being written by another process")
+            if _inode(os.fstat(fd)) == _inode(there):
+                os.fchmod(fd, 0o600)
+        finally:
+            os.close(fd)
 
     def _take(self, new: bool) -> None:
         """Lock the open file.

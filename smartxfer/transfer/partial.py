@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from smartxfer.errors import LocalError, TargetExists
+from smartxfer.errors import LocalError, SmartxferError, TargetExists
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import expanded
 from smartxfer.transfer import locking
@@ -85,7 +85,8 @@ class FileSink:
         :raises InProgress: another process writes the same file.
         :raises LocalError: the target is a directory or a device, or cannot be written.
         """
-        if self.path.is_dir():
+        renames = self.guard is not None and self.guard.exists == "rename"
+        if self.path.is_dir() and not renames:
             raise LocalError(f"{self.path} is a directory", hint="give the name of a file")
         self._size, self._identity = size, identity
         try:
@@ -96,7 +97,6 @@ class FileSink:
                 if self.kept is not None:
                     self._clear()
                     return []
-            renames = self.guard is not None and self.guard.exists == "rename"
             self._before = None if renames else self._look(self._target)
             self._target.parent.mkdir(parents=True, exist_ok=True)
             self._file = PartFile(self._target, self._files)
@@ -104,6 +104,8 @@ class FileSink:
             self._resume(self._file.open(0o666 if self._before is None else 0o600))
         except OSError as error:
             self.leave()
+            if isinstance(error, SmartxferError):
+                raise  # the guard could not ask the server
             raise local_error(error, self.path) from None
         self._warn_of_space()
         return [(start, stop) for stop, (start, _) in self._runs.items()]
@@ -212,10 +214,10 @@ class FileSink:
 
     def _clear(self) -> None:
         """Remove what a broken run left of an object that is there."""
-        if not os.path.lexists(str(beside(self._target, ".part"))):
+        if not any(os.path.lexists(str(beside(self._target, end))) for end in (".part", ".part.json")):
             return
         file = PartFile(self._target, self._files)
-        with contextlib.suppress(LocalError):  # another process writes it
+        with contextlib.suppress(OSError):  # another process writes it, or the directory is read-only
             saved = file.open(0o600)
             if not saved or saved.get("identity") == self._identity:
                 file.remove()

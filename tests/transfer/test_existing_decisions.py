@@ -1,0 +1,234 @@
+"""Decisions about existing files in rare states: the server cannot be asked, the run breaks, the name is a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, Callable, Iterator, List, Optional, Tuple
+
+import pytest
+from lanes import operation
+
+from smartxfer.errors import IntegrityError, NetworkError, TargetExists
+from smartxfer.seams import Files
+from smartxfer.transfer.download import Download
+from smartxfer.transfer.existing import Exists, Guard
+from smartxfer.transfer.into import Wanted, fetch_into
+from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.written import Written
+
+ID = {"object": 1}
+DATA = b"same"
+DIGEST = ("md5", hashlib.md5(DATA).hexdigest())
+
+
+def sink_of(path: Path, exists: Exists = None, files: Optional[Files] = None, **known: Any) -> FileSink:
+    """A sink under a name that a server chose."""
+    sink = FileSink(path, follow=False, **({} if files is None else {"files": files}))
+    sink.guard = Guard(exists, Written(path.parent), **known)
+    return sink
+
+
+def names(directory: Path) -> List[str]:
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.mark.parametrize("exists", [None, "replace", "rename", "newer"])
+def test_a_server_that_cannot_be_asked_says_nothing_about_a_file(tmp_path: Path, exists: Exists) -> None:
+    """An identical file is neither refused, nor fetched again under another name."""
+
+    def doubt() -> Tuple[str, str]:
+        raise NetworkError("connection reset")
+
+    (tmp_path / "a").write_bytes(DATA)
+    with pytest.raises(NetworkError, match="connection reset"):
+        sink_of(tmp_path / "a", exists, doubt=doubt, changed=(0.0, 0.0)).begin(len(DATA), ID)
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_name_that_was_taken_for_a_moment_allows_no_replacement(tmp_path: Path) -> None:
+    guard = Guard(None, Written(tmp_path))
+    guard.before(tmp_path / "a", 3, ID)
+    put: List[bool] = []
+
+    def taken(path: Path, new: bool) -> None:
+        put.append(new)
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    with pytest.raises(TargetExists):
+        guard.finish(tmp_path / "part", tmp_path / "a", taken)
+    assert put == [True]
+
+
+def test_rename_goes_past_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    sink = sink_of(tmp_path / "a", "rename")
+    sink.begin(len(DATA), ID)
+    sink.write_at(DATA, 0)
+    sink.commit()
+    assert sink.path == tmp_path / "a (2)"
+    assert sink.path.read_bytes() == DATA
+    assert names(tmp_path) == ["a", "a (2)"]
+
+
+# -- what a broken run leaves --------------------------------------------------------------------------
+
+
+class Body:
+    """The whole of an object."""
+
+    whole, start = True, 0
+
+    def __init__(self, data: bytes) -> None:
+        self.size = self.end = len(data)
+        self._rest = [data, b""]
+
+    def read(self) -> bytes:
+        return self._rest.pop(0)
+
+
+def wanted(name: str, data: Optional[bytes]) -> Wanted:
+    """A file of a service that publishes no digest; its download fails without ``data``."""
+
+    @contextlib.contextmanager
+    def source(start: int, stop: Optional[int]) -> Iterator[Any]:
+        if data is None:
+            raise IntegrityError("damaged")
+        yield Body(data)
+
+    def describe(sink: Any) -> Download:
+        return Download(name=name, sink=sink, identity={"name": name}, open_range=source, size=4)
+
+    return Wanted(name, name, 4, describe)
+
+
+def run(directory: Path, exists: Exists) -> List[FileResult]:
+    """A run that breaks at the second of two files."""
+    files = [wanted("a.txt", DATA), wanted("b.txt", None)]
+    with operation() as doing:
+        return fetch_into(directory, files, {"service": "none"}, doing, 1, 1, exists=exists)
+
+
+def test_a_kept_file_is_not_remembered_under_the_name_of_another(tmp_path: Path) -> None:
+    """The copy with a number was identical; the next run does not take the user's file for it."""
+    mine = tmp_path / "a.txt"
+    mine.write_bytes(b"mine")
+    (tmp_path / "a (2).txt").write_bytes(DATA)
+    assert [result.skipped for result in run(tmp_path, "rename")] == ["identical", None]
+    again = run(tmp_path, "rename")[0]
+    assert (again.path, again.skipped) == (tmp_path / "a (2).txt", "identical")
+    replaced = run(tmp_path, "replace")[0]
+    assert (replaced.path, replaced.skipped) == (mine, None)
+    assert mine.read_bytes() == DATA
+
+
+def test_a_kept_file_with_other_content_is_not_remembered_as_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = Guard.before
+
+    def appears(self: Guard, path: Path, *about: Any) -> Any:
+        found = before(self, path, *about)
+        if path.name == "a.txt":
+            path.write_bytes(b"mine")  # while the download runs
+        return found
+
+    monkeypatch.setattr(Guard, "before", appears)
+    assert run(tmp_path, "skip")[0].skipped == "exists"
+    monkeypatch.undo()
+    again = run(tmp_path, "skip")[0]
+    assert (again.skipped, again.verified) == ("exists", None)
+    assert (tmp_path / "a.txt").read_bytes() == b"mine"
+
+
+def test_a_side_file_without_its_partial_file_is_removed(tmp_path: Path) -> None:
+    """A process was killed between the last rename and the removal of the side file."""
+    (tmp_path / "a").write_bytes(DATA)
+    side = {"version": 1, "inode": [1, 2], "identity": ID, "size": len(DATA), "runs": []}
+    (tmp_path / "a.part.json").write_text(json.dumps(side))
+    sink = sink_of(tmp_path / "a", digest=DIGEST)
+    sink.begin(len(DATA), ID)
+    assert sink.kept is not None
+    assert names(tmp_path) == ["a"]
+
+
+def test_an_identical_file_in_a_read_only_directory_is_kept(tmp_path: Path) -> None:
+    class ReadOnly(Files):
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    (tmp_path / "a").write_bytes(DATA)
+    (tmp_path / "a.part").write_bytes(b"of the user")
+    sink = sink_of(tmp_path / "a", files=ReadOnly(), digest=DIGEST)
+    sink.begin(len(DATA), ID)
+    assert sink.kept is not None
+    assert names(tmp_path) == ["a", "a.part"]
+
+
+# -- names and modes -----------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("mode", [0o444, 0o400])
+def test_a_process_killed_while_it_replaces_a_read_only_file_can_be_continued(
+    tmp_path: Path, mode: int
+) -> None:
+    """The partial file has the mode of its target already; its owner cannot open it for writing."""
+    target = tmp_path / "a"
+
+    class Dies(Files):
+        def replace(self, source: Any, to: Any) -> None:
+            if Path(to) == target:
+                raise Killed
+            super().replace(source, to)
+
+    class NotRoot(Files):
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+            writes = flags & os.O_RDWR and not flags & os.O_CREAT
+            if writes and not os.stat(str(path)).st_mode & 0o200:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return super().open(path, flags, mode)
+
+    target.write_bytes(b"old")
+    target.chmod(mode)
+    sink = FileSink(target, files=Dies())
+    sink.begin(len(DATA), ID)
+    sink.write_at(DATA, 0)
+    with pytest.raises(Killed):
+        sink.commit()
+    assert target.read_bytes() == b"old"
+    sink = FileSink(target, files=NotRoot())
+    sink.begin(len(DATA), ID)
+    assert (tmp_path / "a.part").stat().st_mode & 0o777 == 0o600
+    sink.write_at(DATA, 0)
+    sink.commit()
+    assert (target.read_bytes(), target.stat().st_mode & 0o777) == (DATA, mode)
+    assert names(tmp_path) == ["a"]
+
+
+def test_the_notes_about_one_file_do_not_remove_another(tmp_path: Path) -> None:
+    files = [wanted(name, DATA) for name in ("a", "a.part.json.tmp", "a.part.json")]
+    sinks: List[Any] = []
+
+    def keep(file: Wanted) -> Callable[[Any], Download]:
+        def describe(sink: Any) -> Download:
+            sinks.append(sink)
+            return file.describe(sink)
+
+        return describe
+
+    kept = [Wanted(file.key, file.name, file.size, keep(file)) for file in files]
+    with operation() as doing:
+        results = fetch_into(tmp_path, kept, {"service": "none"}, doing, 1, 1)
+    assert all(result.ok for result in results)
+    notes = {f"a.part.json{end}" for end in ("", ".tmp")}
+    assert not notes.intersection(sink.path.name for sink in sinks)
+    assert len(names(tmp_path)) == 3
