@@ -239,9 +239,9 @@ def test_an_edit_after_the_replacement_is_not_taken_for_what_was_fetched(
         replace(fresh, local, before)
         local.write_bytes(mine)
 
-    monkeypatch.setattr(resync, "_replace", edits)
-    assert [result.method for result in sync.download_tree(tmp_path, "/d")] == ["delta"]
-    monkeypatch.undo()
+    with monkeypatch.context() as during:
+        during.setattr(resync, "_replace", edits)
+        assert [result.method for result in sync.download_tree(tmp_path, "/d")] == ["delta"]
     stand.site.write("/d/a.bin", old)
     with pytest.raises(TargetExists):
         sync.download_tree(tmp_path, "/d")

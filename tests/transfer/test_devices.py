@@ -86,9 +86,11 @@ def test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call(engine: Callable
         assert os.read(reading, 1) == b"\0"  # it writes
         cancel.set()
         thread.join(10)
+        blocked = thread.is_alive()
         os.close(reading)  # else a blocked write keeps the process
         thread.join(10)
     os.close(writing)
+    assert not blocked
     assert len(ended) == 1
 
 

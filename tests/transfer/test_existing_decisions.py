@@ -138,9 +138,9 @@ def test_a_kept_file_with_other_content_is_not_remembered_as_fetched(
             path.write_bytes(b"mine")  # while the download runs
         return found
 
-    monkeypatch.setattr(Guard, "before", appears)
-    assert run(tmp_path, "skip")[0].skipped == "exists"
-    monkeypatch.undo()
+    with monkeypatch.context() as during:
+        during.setattr(Guard, "before", appears)
+        assert run(tmp_path, "skip")[0].skipped == "exists"
     again = run(tmp_path, "skip")[0]
     assert (again.skipped, again.verified) == ("exists", None)
     assert (tmp_path / "a.txt").read_bytes() == b"mine"
