@@ -1,5 +1,6 @@
 """Targets that are written to in order and not replaced: pipes, terminals, devices, open descriptors."""
 
+import contextlib
 import errno
 import os
 import re
@@ -91,7 +92,7 @@ class DeviceSink:
     def _opened(self) -> int:
         number = _descriptor(self.path)
         if number is not None:
-            return os.dup(number)
+            return _second(number)
         ends_at = time.monotonic() + _READER_WAIT
         while True:
             try:
@@ -173,6 +174,14 @@ class DeviceSink:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def _second(number: int) -> int:
+    """Return a second descriptor, where that is possible one that does not block."""
+    if stat.S_ISFIFO(os.fstat(number).st_mode):
+        with contextlib.suppress(OSError):  # not Linux, or a pipe that another user made
+            return os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    return os.dup(number)
 
 
 def _takes_bytes(fd: int) -> bool:

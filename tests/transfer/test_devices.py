@@ -11,6 +11,7 @@ import pytest
 from rawserver import RawServer, answering, ranged
 
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError
+from smartxfer.transfer import device
 from smartxfer.transfer.sink import open_sink
 from smartxfer.transport.attempt import Attempt
 
@@ -68,8 +69,13 @@ def test_a_descriptor_with_a_high_number() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call(engine: Callable[..., Any]) -> None:
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call(
+    engine: Callable[..., Any], blocking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reading, writing = os.pipe()
+    if blocking:  # a pipe that another user made cannot be opened a second time
+        monkeypatch.setattr(device, "_second", os.dup)
     cancel = threading.Event()
     ended: List[BaseException] = []
 
