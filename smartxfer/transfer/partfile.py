@@ -129,7 +129,7 @@ class PartFile:
 
     def forget(self) -> None:
         """Remove the side file, unless it is of a newer partial file already."""
-        if (self._load() or {}).get("inode") == self._owned:
+        if _names(self._load() or {}, self._owned[1]):
             unlink(self.side)
 
     def remove(self) -> None:
@@ -226,6 +226,8 @@ class PartFile:
                 if good and (now.st_nlink > 1 or not self._is_private()):
                     self.remove()
                     good = False
+                elif good and not _names(saved or {}, now.st_ino):
+                    saved = {}  # a side file of an earlier partial file
             if good:
                 self._settle(saved or {}, new=there is None)
         except BaseException:
@@ -289,7 +291,7 @@ class PartFile:
 
     def _is_ours(self, saved: Dict[str, Any], there: os.stat_result) -> bool:
         """Tell whether the side file owns the partial file, and the partial file is of this user."""
-        if not (saved.get("inode") == _inode(there) or _newborn(saved, there)):
+        if not (_names(saved, there.st_ino) or _newborn(there)):
             return False
         reason = objection(there, links=False, modes=False)
         if reason is not None:
@@ -354,7 +356,16 @@ def _same_state(now: Optional[os.stat_result], before: os.stat_result) -> bool:
     return now is not None and (_inode(now), now.st_size) == (_inode(before), before.st_size)
 
 
-def _newborn(saved: Dict[str, Any], there: os.stat_result) -> bool:
+def _names(saved: Dict[str, Any], inode: int) -> bool:
+    """Tell whether the side file names this partial file.
+
+    Both are in one directory; the number of its device may be another one after a restart of the system.
+    """
+    noted = saved.get("inode")
+    return isinstance(noted, list) and noted[1:] == [inode]
+
+
+def _newborn(there: os.stat_result) -> bool:
     """A run that was killed between the making of its partial file and the first note of it left this."""
     own = there.st_uid == getattr(os, "geteuid", lambda: there.st_uid)()
-    return not saved and there.st_size == 0 and there.st_nlink == 1 and own
+    return there.st_size == 0 and there.st_nlink == 1 and own

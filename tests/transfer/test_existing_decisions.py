@@ -157,6 +157,38 @@ def test_a_side_file_without_its_partial_file_is_removed(tmp_path: Path) -> None
     assert names(tmp_path) == ["a"]
 
 
+def test_a_side_file_of_an_earlier_partial_file_does_not_block_the_next(tmp_path: Path) -> None:
+    """Killed between the last rename and the removal of the side file, then after it made the next file."""
+    (tmp_path / "a.part").touch()
+    side = {"version": 1, "inode": [1, 2], "identity": ID, "size": len(DATA), "runs": [[0, 4, 1]]}
+    (tmp_path / "a.part.json").write_text(json.dumps(side))
+    sink = sink_of(tmp_path / "a")
+    assert list(sink.begin(len(DATA), ID)) == []
+    assert names(tmp_path) == ["a.part", "a.part.json"]
+    noted = json.loads((tmp_path / "a.part.json").read_text())
+    assert noted["inode"][1] == (tmp_path / "a.part").stat().st_ino
+    sink.write_at(DATA, 0)
+    sink.commit()
+    assert names(tmp_path) == ["a"]
+
+
+def test_a_device_that_got_another_number_costs_nothing(tmp_path: Path) -> None:
+    """Numbers of network and overlay file systems change when they are mounted again."""
+    sink = sink_of(tmp_path / "a")
+    sink.begin(len(DATA), ID)
+    sink.write_at(DATA[:2], 0)
+    sink.leave()
+    noted = json.loads((tmp_path / "a.part.json").read_text())
+    noted["inode"][0] += 1
+    (tmp_path / "a.part.json").write_text(json.dumps(noted))
+    sink = sink_of(tmp_path / "a")
+    assert list(sink.begin(len(DATA), ID)) == [(0, 2)]
+    sink.write_at(DATA[2:], 2)
+    sink.commit()
+    assert names(tmp_path) == ["a"]
+    assert (tmp_path / "a").read_bytes() == DATA
+
+
 def test_an_identical_file_in_a_read_only_directory_is_kept(tmp_path: Path) -> None:
     class ReadOnly(Files):
         def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
