@@ -171,6 +171,8 @@ class PartFile:
                 if saved is None:
                     self._respect(there)
                     break
+                if not _is_note(self.side.with_name(self.side.name + ".tmp")):
+                    break
                 if there is not None and not self._is_ours(saved, there):
                     if _same_state(_lstat(self.path), there):
                         self._respect(there)
@@ -354,6 +356,20 @@ def _lstat(path: Path) -> Optional[os.stat_result]:
 
 def _same_state(now: Optional[os.stat_result], before: os.stat_result) -> bool:
     return now is not None and (_inode(now), now.st_size) == (_inode(before), before.st_size)
+
+
+def _is_note(path: Path) -> bool:
+    """Tell whether a killed process left a file while it wrote the side file; True also without a file."""
+    found = _lstat(path)
+    if found is None or not stat.S_ISREG(found.st_mode):
+        return found is None
+    try:
+        with open(path, "rb") as file:
+            return b'{"version": '.startswith(file.read(len('{"version": ')))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
 
 
 def _names(saved: Dict[str, Any], inode: int) -> bool:

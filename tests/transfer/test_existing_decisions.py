@@ -246,6 +246,29 @@ def test_a_process_killed_while_it_replaces_a_read_only_file_can_be_continued(
     assert names(tmp_path) == ["a"]
 
 
+@pytest.mark.parametrize("left", [b"", b'{"ver', b'{"version": 1, "inode": [1, 2]'])
+def test_notes_that_a_killed_process_did_not_end_are_written_over(tmp_path: Path, left: bytes) -> None:
+    (tmp_path / "a.part.json.tmp").write_bytes(left)
+    sink = FileSink(tmp_path / "a")
+    sink.begin(len(DATA), ID)
+    assert names(tmp_path) == ["a.part", "a.part.json"]
+    sink.leave()
+
+
+def test_a_file_of_the_user_is_not_removed_for_the_notes(tmp_path: Path) -> None:
+    for mine in ("a.part.json.tmp", "b.part.json.tmp"):
+        (tmp_path / mine).write_bytes(b"mine")
+    os.mkfifo(str(tmp_path / "c.part.json.tmp"))
+    before = names(tmp_path)
+    for name in ("a", "b", "c"):
+        sink = FileSink(tmp_path / name)
+        sink.begin(len(DATA), ID)
+        sink.write_at(DATA, 0)
+        sink.commit()
+    assert names(tmp_path) == sorted([*before, "a", "b", "c"])
+    assert (tmp_path / "a.part.json.tmp").read_bytes() == b"mine"
+
+
 def test_the_notes_about_one_file_do_not_remove_another(tmp_path: Path) -> None:
     files = [wanted(name, DATA) for name in ("a", "a.part.json.tmp", "a.part.json")]
     sinks: List[Any] = []
