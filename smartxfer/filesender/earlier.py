@@ -4,11 +4,11 @@ Source: FileSender protocol, sections 4, 5 and 6.6.
 """
 
 import logging
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type
 
 import attrs
 
-from smartxfer.errors import ClientError, DecodeError, Forbidden, NotFound
+from smartxfer.errors import AuthError, ClientError, DecodeError, Forbidden, NotFound
 from smartxfer.filesender.auth import GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import Transfer
@@ -57,17 +57,22 @@ class Earlier:
         """Look for the transfer on the site, and check that it is the one that the journal says.
 
         :return: whether the site has made it available; None where it is gone, or is not ours.
+        :raises ClientError: a refusal that does not say that the transfer is gone, such as 429.
         """
         id, available = self.transfer.id, False
         try:
             found = calls.unfinished_transfer(self.transfer, operation)
         except ClientError as error:
+            if not _is_gone(error, AuthError, Forbidden, NotFound):
+                raise
             if not self.completing or isinstance(calls.access.auth, GuestAuth):
                 log.info("the earlier transfer is gone (%s), starting anew", error.code)
                 return None
             try:
                 found = calls.get_transfer(id, operation)
-            except ClientError:
+            except ClientError as missing:
+                if not _is_gone(missing, Forbidden, NotFound):
+                    raise
                 return None
             available = True
         reason = self._differs(found) or not_own(calls, found, operation)
@@ -102,6 +107,11 @@ class Earlier:
         if self.sealing and found.salt and found.salt != self.sealing["salt"]:
             return "it has another salt"
         return None
+
+
+def _is_gone(error: ClientError, *kinds: Type[ClientError]) -> bool:
+    """Return True where the site itself says that it knows no such transfer; a page of a proxy does not."""
+    return bool(error.code) and isinstance(error, kinds)
 
 
 def not_own(calls: Calls, transfer: Transfer, operation: Optional[Operation] = None) -> Optional[str]:

@@ -140,9 +140,9 @@ class Sending:
             self._journal.note(**values)
 
     def _create(self) -> Transfer:
-        if self._journal is not None and self._journal.state:
-            self._journal.forget()
         transfer = create(self._calls, self._body, self._operation)
+        if self._journal is not None and self._journal.state:
+            self._journal.forget()  # not before: a refused creation must not end what can be continued
         if self._sealing is not None:
             self._operation.aside(functools.partial(self._sealing.unlock, transfer.salt))
             self._note(sealing=self._sealing.remembered(transfer.salt))
@@ -155,7 +155,10 @@ class Sending:
         return transfer
 
     def _earlier(self) -> Optional[Transfer]:
-        """The transfer of an earlier run, if the server still takes chunks for it."""
+        """Return the transfer of an earlier run, if the server still takes chunks for it.
+
+        :raises ClientError: a refusal that does not say that the transfer is gone, such as 429.
+        """
         if self._journal is None:
             return None
         sealing = self._sealing

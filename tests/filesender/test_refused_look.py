@@ -1,0 +1,88 @@
+"""The look at an earlier run's transfer is refused: only the site's own word ends what can be continued."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Iterator
+
+import pytest
+from raw_site import RawSite
+
+from smartxfer import FileSenderClient, RetryPolicy, UserAuth
+from smartxfer.errors import ClientError, RateLimited, ServerError
+
+ANN = UserAuth("ann@example.org", "k3y")
+ONCE = RetryPolicy(attempts=1)
+DATA = bytes(range(256)) * 20
+PAGE = b"<html>blocked</html>"
+LOOK, CREATE = ("GET", r"/rest.php/transfer/7"), ("POST", r"/rest.php/transfer")
+
+
+@pytest.fixture
+def site() -> Iterator[RawSite]:
+    with RawSite() as running:
+        yield running
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "a.bin"
+    found.write_bytes(DATA)
+    return found
+
+
+def send(site: RawSite, path: Path) -> Any:
+    with FileSenderClient(site.url, auth=ANN, retry=ONCE, concurrent_chunks=1) as client:
+        [result] = client.upload_workflow([path], {"recipients": ["bob@example.net"]}).results
+        return result
+
+
+def break_off(site: RawSite, path: Path) -> None:
+    site.refuse("PUT", r"/rest.php/file/20/chunk/3000", 502, b"")
+    with pytest.raises(ServerError):
+        send(site, path)
+
+
+@pytest.mark.parametrize("status", [403, 404, 407, 429])
+def test_a_refusal_of_a_proxy_does_not_start_anew(site: RawSite, path: Path, status: int) -> None:
+    break_off(site, path)
+    site.refuse(*LOOK, status, PAGE)
+    with pytest.raises(ClientError) as caught:
+        send(site, path)
+    assert caught.value.status == status
+    assert isinstance(caught.value, RateLimited) == (status == 429)
+    assert send(site, path).resumed == 3000
+    assert site.count(*CREATE) == 1
+    assert bytes(site.stored[20]) == DATA
+
+
+@pytest.mark.parametrize("status", [404, 429])
+def test_nor_after_the_completion(site: RawSite, path: Path, status: int) -> None:
+    site.mail_failure = (500, {"message": "mail_could_not_be_sent", "uid": "6b0c", "details": None}, [])
+    with pytest.raises(ServerError):
+        send(site, path)
+    site.refuse(*LOOK, 403, "rest_authentication_required")
+    site.refuse(*LOOK, status, PAGE)
+    with pytest.raises(ClientError) as caught:
+        send(site, path)
+    assert caught.value.status == status
+    assert send(site, path).resumed == len(DATA)
+    assert (site.count(*CREATE), site.reminders) == (1, 1)
+
+
+def test_what_the_site_does_not_know_is_sent_anew(site: RawSite, path: Path) -> None:
+    break_off(site, path)
+    site.status = "deleted"
+    assert send(site, path).resumed == 0
+    assert site.count(*CREATE) == 2
+
+
+def test_a_creation_that_is_refused_keeps_the_journal(site: RawSite, path: Path) -> None:
+    """Broken by a journal that is emptied first: the site answers well again when the next run looks."""
+    break_off(site, path)
+    site.refuse(*LOOK, 403, "rest_authentication_required")
+    site.refuse(*CREATE, 500, "rate_limit_exceeded")
+    with pytest.raises(ClientError, match="rate_limit_exceeded"):
+        send(site, path)
+    assert send(site, path).resumed == 3000
+    assert site.count(*CREATE) == 2
