@@ -87,7 +87,14 @@ def _check_mails(calls: Calls, transfer: Transfer, operation: Optional[Operation
             )
         return
     call = calls.describe("GET", f"transfer/{transfer.id}/auditlog")
-    found = calls.send(call, operation).json(list)
+    try:
+        found = calls.send(call, operation).json(list)
+    except HTTPError as error:
+        if not certain and not error.retryable:
+            log.info("the audit log of transfer %s cannot be read: %s", transfer.id, error)
+            return
+        error.hint = _unknown(transfer.id)
+        raise
     events = {AuditEntry.from_wire(one).event for one in found}
     if "transfer_sent" in events or not (certain or "transfer_available" in events):
         return
@@ -95,8 +102,13 @@ def _check_mails(calls: Calls, transfer: Transfer, operation: Optional[Operation
     try:
         calls.update_transfer(transfer.id, {"remind": True}, operation)
     except SmartxferError as error:
-        error.hint = (
-            f"transfer {transfer.id} is complete, but its recipients may have no mail: run the same call "
-            f"again, or call remind_transfer({transfer.id})"
-        )
+        error.hint = _unknown(transfer.id)
         raise
+
+
+def _unknown(transfer_id: int) -> str:
+    """Return the hint for a complete transfer whose recipients may have no mail."""
+    return (
+        f"transfer {transfer_id} is complete, but its recipients may have no mail: run the same call again, "
+        f"or call remind_transfer({transfer_id})"
+    )

@@ -157,3 +157,29 @@ def test_a_guest_gets_a_warning(site: RawSite, caplog: pytest.LogCaptureFixture)
         client.upload_workflow([("a.bin", DATA)], TO_BOB)
     assert "only its owner can see" in caplog.text
     assert site.reminders == 0
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_an_audit_log_that_cannot_be_read_has_a_remedy(site: RawSite, path: Path, status: int) -> None:
+    site.mail_failure = NO_MAIL
+    with pytest.raises(ServerError):
+        send(site, path)
+    site.refuse("GET", "/rest.php/transfer/7/auditlog", status, "auditlog_not_available")
+    with pytest.raises(SmartxferError, match="auditlog_not_available") as caught:
+        send(site, path)
+    assert "remind_transfer(7)" in str(caught.value.hint)
+    assert site.reminders == 0
+    send(site, path)
+    assert site.reminders == 1
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_a_completion_step_by_step_does_not_depend_on_the_audit_log(site: RawSite, status: int) -> None:
+    """Broken by a first completion that succeeds, and is reported as a failure."""
+    with ann(site) as client:
+        made = client.create_transfer({**TO_BOB, "from": "ann@example.org", "files": [{"name": "a", "size": 4}]})
+        client.upload_complete(made.files[0], b"data")
+        site.refuse("GET", "/rest.php/transfer/7/auditlog", status, "auditlog_not_available")
+        assert client.update_transfer(made, {"complete": True}).id == 7
+    assert site.events.count("transfer_sent") == 1
+    assert site.reminders == 0
