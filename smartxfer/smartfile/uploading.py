@@ -13,11 +13,13 @@ from smartxfer.errors import (
     DecodeError,
     NetworkError,
     ServerError,
+    TaskFailed,
     Throttled,
     Truncated,
     UnexpectedAnswer,
+    WaitTimeout,
 )
-from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.calls import TASK_TIMEOUT, Calls
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import normal
 from smartxfer.transfer.digest import digest_of_source
@@ -112,7 +114,7 @@ class _Sending:
         wait = _LOOK
         while True:
             try:
-                held = self._is_held()
+                held = self._is_held(max(_PATIENCE, self._lost or 0.0))
             except CommunicationError:
                 return False  # sending it again is always right
             left = ends - self._clock.monotonic()
@@ -124,12 +126,20 @@ class _Sending:
             log.info("%s had arrived, though the answer was lost", self._path)
         return held
 
-    def _is_held(self) -> bool:
-        """Return True when the server holds these bytes; its MD5 tells, not the size alone."""
+    def _is_held(self, timeout: float = TASK_TIMEOUT) -> bool:
+        """Return True when the server holds these bytes; its MD5 tells, not the size alone.
+
+        :param timeout: seconds to wait for the MD5; without one the bytes count as not held.
+        """
         info = self._single.find(self._path)
         if info is None or not info.isfile or info.size != self._item.size:
             return False
-        return self._single.checksums([self._path], "MD5")[self._path] == self._digest("md5")
+        try:
+            held = self._single.checksums([self._path], "MD5", timeout)[self._path]
+        except (TaskFailed, WaitTimeout) as error:
+            log.info("%s: the server gives no MD5: %s", self._path, error)
+            return False
+        return held == self._digest("md5")
 
     def _check(self, answer: Any) -> None:
         """Compare what the server says it stored: one info object, or an array of them."""

@@ -284,6 +284,35 @@ def test_an_older_file_of_that_size_is_not_taken_for_it(stand: Stand) -> None:
     assert stand.site.calls.count("POST /api/2/path/data/") == 2
 
 
+@pytest.mark.parametrize("end", ["FAILURE", "PENDING"])
+def test_a_look_without_a_checksum_sends_again(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """Broken by an upload that fails because the site cannot tell the checksum of an older file of that size."""
+    monkeypatch.setattr("smartxfer.smartfile.uploading._PATIENCE", 0.5)
+    site = stand.site
+    site.held = bytes(len(DATA))
+
+    def forget(request: Request, peer: Peer) -> None:
+        site.held = bytes(len(DATA))
+        _gateway(504)(request, peer)
+
+    def without_checksums(request: Request, peer: Peer) -> None:
+        if "/task/" in request.path:
+            body = {"uuid": "u1", "result": {"status": end, "result": {"errors": {"/a": "not supported"}}}}
+            peer.answer(200, json.dumps(body).encode(), JSON)
+        else:
+            site(request, peer)
+
+    site.after_storing = [forget]
+    with RawServer(answering(without_checksums)) as server, BasicClient(
+        "key", "password", url=server.url, retry=RetryPolicy(backoff=0)
+    ) as api:
+        assert api.upload(("a", DATA), "/a", deadline=20).ok
+    assert site.held == DATA
+    assert site.calls.count("POST /api/2/path/data/") == 2
+
+
 def test_what_arrives_later_is_waited_for_as_long_as_it_took(stand: Stand) -> None:
     """The gateway gave up on an upload that took long, and the site comes to its end with it a little later."""
     site = stand.site
