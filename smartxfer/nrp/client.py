@@ -21,6 +21,7 @@ from smartxfer.nrp.places import is_page, is_url
 from smartxfer.nrp.record_models import Identity, RepositoryInfo
 from smartxfer.nrp.records import RecordsClient, whoami
 from smartxfer.nrp.share import ShareTokens
+from smartxfer.nrp.statuses import of_raw
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Call, Origin
 from smartxfer.transport.bearer import bearer
@@ -98,12 +99,12 @@ class RepositoryClient(TransferClient):
     # -- the way to the server --------------------------------------------------------------------------
 
     def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
-        url = f"{self._calls.api}/{path}"
+        url, success = f"{self._calls.api}/{path}", of_raw(method)
         if method in ("GET", "DELETE"):
-            call = self._calls.describe(method, url, params=params)
+            call = self._calls.describe(method, url, params=params, success=success)
             packed = method == "GET" and path.rstrip("/").endswith("files-archive")
             return attrs.evolve(call, archive="zip") if packed else call
-        return self._calls.describe(method, url, json=dict(params))
+        return self._calls.describe(method, url, json=dict(params), success=success)
 
     @property
     def _calls(self) -> Calls:

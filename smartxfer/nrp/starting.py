@@ -5,6 +5,7 @@ Source: NRP / Invenio protocol, sections 3 (safety of repeating), 5 (Start) and 
 
 import contextlib
 import logging
+import re
 from typing import Any, Dict, Mapping, Optional, Sequence
 
 import attrs
@@ -22,6 +23,10 @@ log = logging.getLogger("smartxfer.nrp")
 
 #: How often a start is made when its answer is lost and nothing came of it.
 _STARTS = 4
+#: Words of refusals that a key which is there already has no part in.
+_OTHER_CAUSE = re.compile(
+    r"quota exceeded|maximum file size|filename is too long|domain not allowed|unsupported value"
+)
 
 
 @attrs.frozen
@@ -94,6 +99,8 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
             listed = files.start([plan.payload() for plan in waiting.values()])
         except (OutcomeUnknown, BadRequest) as error:
             lost = error
+            if isinstance(error, BadRequest) and _has_other_cause(error):
+                raise  # the refusal would stay, and what it is to replace would be deleted in vain
             there = {entry.key: entry for entry in files.list() if entry.key in waiting}
             if isinstance(error, BadRequest) and not there:
                 raise
@@ -115,6 +122,15 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
             return found
     assert lost is not None
     raise lost
+
+
+def _has_other_cause(error: BadRequest) -> bool:
+    """Return True if a refused start is about something else than keys that are there already.
+
+    Such a key is named in the message, and in no field's error (section 5, Start).
+    """
+    words = error.message.lower()
+    return "already exists" not in words and bool(error.errors or _OTHER_CAUSE.search(words))
 
 
 def _clear(files: FileCalls, entry: File, replace: bool) -> None:

@@ -330,3 +330,39 @@ def test_content_is_stored_by_a_200_only(web: responses.RequestsMock, api: Repos
     with pytest.raises(UnexpectedAnswer):
         api.files.upload(canned.RECORD, "a.txt", None, b"1")
     assert not any("commit" in str(one.request.url) for one in web.calls)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_a_raw_change_without_an_answer_is_a_success(
+    web: responses.RequestsMock, api: RepositoryClient, method: str
+) -> None:
+    """Members of a community: 204, as a running InvenioRDM 14 answers."""
+    url = f"{canned.API}/communities/c1/members"
+    web.add(method, url, status=204, content_type="text/html; charset=utf-8")
+    raw = {"PUT": api.put, "POST": api.post}[method]
+    assert raw("communities/c1/members", members=[{"type": "user", "id": "2"}], visible=True) is None
+    web.replace(method, url, status=203, json={})
+    with pytest.raises(UnexpectedAnswer):
+        raw("communities/c1/members", members=[])
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"message": "A validation error occurred.", "errors": [{"field": "0.transfer.x", "messages": ["Unknown field."]}]},
+        {"message": "Bucket quota exceeded."},
+        {"message": "Maximum file size exceeded."},
+    ],
+)
+def test_a_refused_start_deletes_nothing(
+    web: responses.RequestsMock, api: RepositoryClient, refusal: Dict[str, Any]
+) -> None:
+    """Broken by replace=True: the file that is there was deleted before the same refusal came again."""
+    web.assert_all_requests_are_fired = False
+    web.add("POST", FILES, status=400, json={"status": 400, **refusal})
+    web.add("GET", FILES, json={"entries": [_DONE]})
+    web.add("DELETE", f"{FILES}/a.txt", status=204)
+    with pytest.raises(BadRequest, match=refusal["message"]):
+        api.files.upload(canned.RECORD, "a.txt", None, b"2", replace=True)
+    sent = [one.request.method for one in web.calls if str(one.request.url).startswith(FILES)]
+    assert sent == ["POST"]
