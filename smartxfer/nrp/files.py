@@ -140,7 +140,8 @@ class FilesClient:
         :param transfer_metadata: further members of the start's ``transfer``; for ``remote`` also ``size``
             and ``checksum``.  Those that this version does not know go into its key ``extra``.
         :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-        :param replace: delete a file of that key first.  Without, one with the same bytes is left as it is.
+        :param replace: delete a file of that key first.  Without, one with the same bytes is left as it is;
+            of ``url-fetch`` and ``remote`` any file of that key is a Conflict.
         :param parts: how many, for a multipart upload ...
         :param part_size: ... or bytes of each (5 MiB to 5 GiB), which goes before ``parts``.
         :param cancel: anything with ``is_set()``.

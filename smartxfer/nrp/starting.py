@@ -112,11 +112,10 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
             return {**found, **entries}
         for key, entry in there.items():
             plan = waiting.pop(key)
-            ours = plan.how.by_url and isinstance(lost, OutcomeUnknown)
-            if ours or plan.fits(entry) or (entry.status == FileStatus.COMPLETED and not replace):
+            if _is_wanted(plan, entry, replace, lost):
                 found[key] = entry
             else:
-                _clear(files, entry, replace)
+                _clear(files, plan, entry, replace)
                 waiting[key] = plan
         if not waiting:
             return found
@@ -133,7 +132,24 @@ def _has_other_cause(error: BadRequest) -> bool:
     return "already exists" not in words and bool(error.errors or _OTHER_CAUSE.search(words))
 
 
-def _clear(files: FileCalls, entry: File, replace: bool) -> None:
+def _is_wanted(plan: Plan, entry: File, replace: bool, lost: Exception) -> bool:
+    """Return True if an entry that is there is the one of this start, or may be.
+
+    An entry never shows the address that it was fetched from (section 6): only after a lost answer one of the
+    same kind is taken for this start's.
+    """
+    if plan.how.by_url:
+        return isinstance(lost, OutcomeUnknown) and entry.transfer.type == plan.how.letter
+    return plan.fits(entry) or (entry.status == FileStatus.COMPLETED and not replace)
+
+
+def _clear(files: FileCalls, plan: Plan, entry: File, replace: bool) -> None:
+    if not replace and plan.how.by_url:
+        raise Conflict(
+            f"there is a file {entry.key!r} already, and the repository does not tell from which address",
+            hint="replace=True deletes it first",
+            status=400,
+        )
     if not replace and entry.status == FileStatus.PENDING and not _ours(files, entry):
         raise Conflict(
             f"an upload of {entry.key!r} was begun in another way ({_told(entry)})",

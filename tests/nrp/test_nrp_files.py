@@ -286,6 +286,25 @@ class TestFetch:
             root.files.wait_fetch(draft, "f", timeout=0)
         assert caught.value.last.status == "pending"
 
+    @pytest.mark.parametrize("kind", ["url-fetch", "remote"])
+    def test_another_file_of_that_key_is_not_taken_for_it(
+        self, server: Any, root: RepositoryClient, kind: str
+    ) -> None:
+        """Broken by the older file, which was returned as the one that the repository fetched."""
+        server.configure(fetch_delay=0.0)
+        url = root.files.read(server.create({"p.txt": b"public"}, published=True), "p.txt").links.content
+        draft = server.create(user="root")
+        root.files.upload(draft, "f", None, b"older")
+        with pytest.raises(Conflict, match="from which address") as caught:
+            root.files.upload(draft, "f", None, url, kind)
+        assert "replace=True" in caught.value.hint
+        assert root.files.read(draft, "f").checksum == md5(b"older")
+        root.files.upload(draft, "f", None, url, kind, replace=True)
+        if kind == "url-fetch":
+            assert root.files.wait_fetch(draft, "f", timeout=20).checksum == md5(b"public")
+        else:
+            assert root.files.read(draft, "f").transfer.type == "R"
+
     def test_bytes_are_no_address(self, root: RepositoryClient) -> None:
         with pytest.raises(UsageError, match="an address"):
             root.files.upload("any", "f", None, b"bytes", "url-fetch")
