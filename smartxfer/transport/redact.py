@@ -15,12 +15,14 @@ _NAMES = (
     "signature|token|access_token|key|puid|uid|vid|roundtriptoken|transaction_id|password|api_?key|secret"
     "|oauth_[a-z_]+|X-Amz-[A-Za-z-]+|AWSAccessKeyId|csrfptoken|security_token"
 )
-#: JSON may write the ampersand as an escape.
-_PARAMETER = re.compile(rf"(?i)((?:(?<=[?&;])|(?<=\\u0026))(?:{_NAMES})=)[^&\s\"'#)\\]*")
+#: JSON may write the ampersand as an escape; a form begins with its first parameter.
+_PARAMETER = re.compile(rf"(?i)((?:\A|(?<=[?&;])|(?<=\\u0026))(?:{_NAMES})=)[^&\s\"'#)\\]*")
 #: The same in a body of JSON that is quoted.
 _MEMBER = re.compile(
-    r'(?i)("(?:[a-z_]*token|[a-z_]*password|api_?key|secret|signature|puid)"\s*:\s*")(?:[^"\\]|\\.)*'
+    r'(?i)("(?:[a-z_]*token|[a-z_]*password|api_?key|secret|signature|puid|uid)"\s*:\s*")(?:[^"\\]|\\.)*'
 )
+#: And an attribute of a page, such as ``data-security-token="..."``.
+_ATTRIBUTE = re.compile(r"""(?i)(\bdata-[a-z-]*token\s*=\s*["']?)[^"'\s>]+""")
 _values: Set[str] = set()
 
 #: Loggers whose records may carry a URL; a filter on a parent does not see its children's records.
@@ -43,6 +45,7 @@ def remember_secret(value: str) -> None:
 def clean(text: str) -> str:
     """``text`` with secrets masked."""
     text = _MEMBER.sub(r"\1***", _PARAMETER.sub(r"\1***", text))
+    text = _ATTRIBUTE.sub(r"\1***", text)
     for value in sorted(_values.copy(), key=len, reverse=True):  # one may be the start of another
         if value in text:
             text = text.replace(value, "***")

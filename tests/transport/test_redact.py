@@ -22,6 +22,10 @@ def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
         ("/x?API_KEY=s", "/x?API_KEY=***"),
         ("/x?tokens=3", "/x?tokens=3"),
         ("no secret", "no secret"),
+        ("oauth_token=t&oauth_token_secret=s", "oauth_token=***&oauth_token_secret=***"),
+        ('<body data-security-token="t" data-auth-type="guest">', '<body data-security-token="***" data-auth-type="guest">'),
+        ("<body class=x data-security-token=t>", "<body class=x data-security-token=***>"),
+        ('{"puid": "p", "uid": "u", "id": 7}', '{"puid": "***", "uid": "***", "id": 7}'),
     ],
 )
 def test_parameters_that_are_secret_by_name(text: str, masked: str) -> None:
