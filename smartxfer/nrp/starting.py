@@ -10,7 +10,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence
 
 import attrs
 
-from smartxfer.errors import BadRequest, Conflict, DecodeError, OutcomeUnknown, UsageError
+from smartxfer.errors import BadRequest, Conflict, DecodeError, Forbidden, OutcomeUnknown, UsageError
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.memory import Memory
 from smartxfer.nrp.models import File, FileStatus
@@ -23,6 +23,10 @@ log = logging.getLogger("smartxfer.nrp")
 
 #: How often a start is made when its answer is lost and nothing came of it.
 _STARTS = 4
+_BYTES = (
+    "url-fetch and remote need rights that repositories give to superusers by default: send the bytes, "
+    "transfer_type='local-file'"
+)
 #: Words of refusals that a key which is there already has no part in.
 _OTHER_CAUSE = re.compile(
     r"quota exceeded|maximum file size|filename is too long|domain not allowed|unsupported value"
@@ -97,6 +101,10 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
     for _ in range(_STARTS):
         try:
             listed = files.start([plan.payload() for plan in waiting.values()])
+        except Forbidden as error:
+            if "permission denied" in error.message.lower() and any(p.how.by_url for p in waiting.values()):
+                error.hint = _BYTES
+            raise
         except (OutcomeUnknown, BadRequest) as error:
             lost = error
             if isinstance(error, BadRequest) and _has_other_cause(error):

@@ -8,7 +8,7 @@ from typing import Any, Iterator, List, Tuple
 import pytest
 
 from smartxfer import RetryPolicy
-from smartxfer.errors import BatchError, Conflict, NotFound, TaskFailed, UsageError, WaitTimeout
+from smartxfer.errors import BatchError, Conflict, Forbidden, NotFound, TaskFailed, UsageError, WaitTimeout
 from smartxfer.local import LocalServer
 from smartxfer.nrp import (
     File,
@@ -285,6 +285,15 @@ class TestFetch:
         with pytest.raises(WaitTimeout) as caught:
             root.files.wait_fetch(draft, "f", timeout=0)
         assert caught.value.last.status == "pending"
+
+    @pytest.mark.parametrize("kind", ["url-fetch", "remote"])
+    def test_a_caller_without_the_right_is_told_so(
+        self, server: Any, root: RepositoryClient, client: RepositoryClient, kind: str
+    ) -> None:
+        """Broken by the hint that the token may be expired."""
+        with pytest.raises(Forbidden) as caught:
+            client.files.upload(server.create(), "f", None, f"{server.url}/x", kind)
+        assert "transfer_type='local-file'" in caught.value.hint
 
     @pytest.mark.parametrize("kind", ["url-fetch", "remote"])
     def test_another_file_of_that_key_is_not_taken_for_it(
