@@ -1,18 +1,26 @@
 """A whole answer in memory, of bounded size, and its JSON."""
 
 import zlib
-from typing import Any, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar, Union
+from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, Type, TypeVar, Union
 
 import attrs
 
 from smartxfer.errors import DecodeError
-from smartxfer.structures import Structure
 from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean
 
 __all__ = ["MAX_ANSWER", "Answer", "is_plain", "unpacked"]
 
-S = TypeVar("S", bound=Structure)
+
+class FromWire(Protocol):
+    """A class whose objects are made of decoded JSON."""
+
+    @classmethod
+    def from_wire(cls, data: Any, call: str = ...) -> Any:
+        """Return the object that a value of JSON describes."""
+
+
+S = TypeVar("S", bound=FromWire)
 
 #: Largest answer that is held in memory, in bytes.  Files are streamed and know no such limit.
 MAX_ANSWER = 8 * 1024 * 1024
@@ -54,7 +62,8 @@ class Answer:
 
         :raises DecodeError: it is not an object, or a field of it is missing or of another type.
         """
-        return kind.from_wire(self.json(dict), self.what)
+        found: S = kind.from_wire(self.json(dict), self.what)
+        return found
 
     def several(self, kind: Type[S]) -> List[S]:
         """The structures of which the body is a list.
