@@ -98,7 +98,7 @@ def test_refused(stage: Stage, row: Any) -> None:
         stage.call("jetstream", method, make(method), Change(label, path, value))
 
 
-@pytest.mark.parametrize("value", ["../../x", "\ud800", "a b", "x:99999999", "a@b"])
+@pytest.mark.parametrize("value", ["../../x", "\ud800", "a b", "x:99999999", "a@b"], ids=ascii)
 def test_an_external_address_that_is_none(stage: Stage, value: str) -> None:
     """The link names the server by the address of this connection."""
     change = Change("getServerInfo", ("serverExternalAddress",), value)
