@@ -29,7 +29,7 @@ def make(method: str) -> Any:
     return run
 
 
-@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("every", [29, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", CALLS)
 @pytest.mark.filterwarnings("ignore::smartxfer.nrp.DraftWarning")
 def test_an_error_of_ours_or_a_result(stage: Stage, method: str, every: int) -> None:
