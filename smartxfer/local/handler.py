@@ -68,7 +68,7 @@ class Handler(WSGIRequestHandler):
             head = read_head(cast("BinaryIO", self.rfile))
             if head is None:
                 return False
-            frame = framing(head)
+            frame = framing(head, listener.strict)
         except BadRequest:
             self.connection.sendall(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
             return False

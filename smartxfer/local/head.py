@@ -88,15 +88,16 @@ def _joined(name: str, first: str, second: str) -> str:
     return f"{first}; {second}" if name == "cookie" else second
 
 
-def framing(head: Head) -> Framing:
+def framing(head: Head, strict: bool) -> Framing:
     """Return how the body of a request is framed.
 
+    :param strict: refuse a length beside chunks; else the chunks count, as in the servers that are imitated.
     :raises BadRequest: the length is not a number, there are two framings, or one that is not known.
     """
     coding = head.headers.get("transfer-encoding")
     length = head.headers.get("content-length")
     if coding is not None:
-        if length is not None or coding.lower() != "chunked" or head.version == "HTTP/1.0":
+        if (strict and length is not None) or coding.lower() != "chunked" or head.version == "HTTP/1.0":
             raise BadRequest
         return Framing(0, chunked=True)
     if length is None:

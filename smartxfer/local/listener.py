@@ -67,6 +67,7 @@ class Listener:
     :param host: address to bind.
     :param port: port to bind, 0 for any.
     :param base_path: path before every path of the service, without a slash at its end.
+    :param strict: refuse a request that has a length beside chunks.
     :param named: the path by which faults and the account know a request, of its path and its body's start.
     """
 
@@ -80,12 +81,14 @@ class Listener:
         host: str = "127.0.0.1",
         port: int = 0,
         base_path: str = "",
+        strict: bool = False,
         named: Callable[[str, Callable[[], bytes]], str] = lambda path, peek: path,
     ) -> None:
         self.name = name
         self.base_path = base_path
         self.answer: Callable[[Exchange], Answer] = service.answer
         self.error: Callable[[int, str], Answer] = service.error
+        self.strict = strict
         self.named = named
         self.now: Callable[[], float] = service.now
         #: Set once the listener stops.

@@ -148,7 +148,7 @@ def test_hints_say_what_is_the_matter(real: RealRepository, client: RepositoryCl
         client.records.update(draft, if_revision=1)
     with pytest.raises(NotFound, match="draft_records"):
         client.records.read(draft.id)
-    with pytest.raises(Forbidden, match="whoami"):
+    with pytest.raises(Forbidden, match="local-file"):
         client.files.upload(draft, "f", None, remote, "url-fetch")
     disabled = client.records.create({"metadata": METADATA, "files": {"enabled": False}})
     with pytest.raises(Forbidden, match=r"files\['enabled'\] = True"):

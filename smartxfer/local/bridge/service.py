@@ -62,7 +62,14 @@ class Bridge:
         self._front = Front(self._call, self._sessions, lambda: IDLE)
         self._host = listen
         self.listener = Listener(
-            "jetstream-bridge", self, FaultBook(), Handler, host=listen, port=listen_port, named=_named
+            "jetstream-bridge",
+            self,
+            FaultBook(),
+            Handler,
+            host=listen,
+            port=listen_port,
+            strict=True,
+            named=_named,
         )
         #: Address of the bridge, without a slash at its end.
         self.url = self.listener.url
