@@ -321,7 +321,7 @@ class TargetExists(LocalError, FileExistsError):
     """Another file has the name that the server chose; ``path`` is that file."""
 
     path: Any = None
-    hint = 'pass exists="replace", "skip", "rename" or "newer" (on the command line: --exists)'
+    hint = 'pass exists="replace", "skip" or "rename" (on the command line: --exists)'
 
 
 class DeltaUnavailable(LocalError):

@@ -28,6 +28,8 @@ log = logging.getLogger("smartxfer.transfer")
 
 #: Whether this system has locks that a file keeps when it is renamed.
 AVAILABLE = _fcntl is not None
+#: Characters of a complete ``id``, and how often one that is damaged is made again.
+_ID_LENGTH, _ID_TRIES = 32, 5
 _TAKEN = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK})
 
 
@@ -155,17 +157,19 @@ def host_tag(directory: Path) -> str:
     :raises OSError: it can neither be read nor written.
     """
     with PrivateDirectory(directory, make=True) as private:
-        try:
-            fd = private.open("id", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
-        except FileExistsError:
-            pass
+        for _ in range(_ID_TRIES):
+            try:
+                fd = private.open("id", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+            except FileExistsError:
+                pass
+            else:
+                with os.fdopen(fd, "w", encoding="ascii") as file:
+                    file.write(secrets.token_hex(16))
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                found = private.read("id")
+                if len(found) == _ID_LENGTH:
+                    break
+            private.remove("id")  # a killed process left it unfinished
         else:
-            with os.fdopen(fd, "w", encoding="ascii") as file:
-                file.write(secrets.token_hex(16))
-        try:
-            found = private.read("id")
-        except ValueError:
-            found = ""
-    if len(found) != 32:
-        raise OSError(errno.EINVAL, f"{directory / 'id'} is damaged")
+            raise OSError(errno.EINVAL, f"{directory / 'id'} cannot be made")
     return hashlib.sha256(f"{found} {socket.gethostname()}".encode()).hexdigest()[:12]

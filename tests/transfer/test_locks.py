@@ -203,9 +203,16 @@ def test_two_hosts_with_one_state_directory_are_told_apart(
     assert here == locking.host_tag(tmp_path)
     monkeypatch.setattr(locking.socket, "gethostname", lambda: "other")
     assert locking.host_tag(tmp_path) != here
-    (tmp_path / "id").write_text("short")
-    with pytest.raises(OSError, match="damaged"):
-        locking.host_tag(tmp_path)
+
+
+@pytest.mark.parametrize("left", ["", "short"])
+def test_the_name_of_a_state_directory_that_a_killed_process_left_unfinished(tmp_path: Path, left: str) -> None:
+    """Fails if every later run on a file system without locks starts anew."""
+    (tmp_path / "id").write_text(left)
+    (tmp_path / "id").chmod(0o600)
+    made = locking.host_tag(tmp_path)
+    assert made == locking.host_tag(tmp_path)
+    assert len((tmp_path / "id").read_text()) == 32
 
 
 def test_a_journal_without_locks_is_a_warning(
