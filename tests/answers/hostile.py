@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
@@ -31,6 +32,11 @@ VALUES: Sequence[Any] = (
     None, "text", -1, 10**30, "@huge@", "@infinite@", "@NaN@", [], {}, [None], {"a": 1}, True, 1.5, 0, "", "9" * 400,
     "../../x", [[["a"]]], "\ud800", "@long@", "@Infinity@",
 )  # fmt: skip
+
+
+def every(usual: int) -> int:
+    """Return how many values there are for each that is tried: SMARTXFER_TEST_EVERY=1 tries all of them."""
+    return int(os.environ.get("SMARTXFER_TEST_EVERY", usual))
 
 
 class Endless(BaseException):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import test_canned_nrp as table
-from hostile import Change, Clock, Stage
+from hostile import Change, Clock, Stage, every
 
 from smartxfer import RepositoryClient, RetryPolicy
 from smartxfer.errors import DecodeError
@@ -29,11 +29,10 @@ def make(method: str) -> Any:
     return run
 
 
-@pytest.mark.parametrize("every", [29, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", CALLS)
 @pytest.mark.filterwarnings("ignore::smartxfer.nrp.DraftWarning")
-def test_an_error_of_ours_or_a_result(stage: Stage, method: str, every: int) -> None:
-    assert stage.run("nrp", method, make(method), every) == []
+def test_an_error_of_ours_or_a_result(stage: Stage, method: str) -> None:
+    assert stage.run("nrp", method, make(method), every(29)) == []
 
 
 def _label(stage: Stage, method: str, ends: str) -> str:
