@@ -118,7 +118,7 @@ def ended(request: Any) -> Built:
     uuid = request.url.rstrip("/").rpartition("/")[2]
     algorithm = uuid[len(_TASK) + 1 :]
     outcome: Dict[str, Any] = {}
-    if algorithm:
+    if algorithm in hashlib.algorithms_available:
         outcome["checksums"] = {PATH: hashlib.new(algorithm, _CONTENT).hexdigest()}
     return _task(uuid, "SUCCESS", outcome)
 
