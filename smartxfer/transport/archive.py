@@ -3,6 +3,7 @@
 A server can end an HTTP body properly although the archive in it is cut short or lacks files.
 """
 
+import abc
 import struct
 import tarfile
 from typing import List, Optional, Sequence, Union
@@ -15,7 +16,7 @@ _AGAIN = "run it again, or fetch the files one by one"
 _BLOCK = 512
 
 
-class ArchiveCheck:
+class ArchiveCheck(abc.ABC):
     """Follows the bytes of an archive in order, and judges it at its end.
 
     :param name: of the archive, for messages.
@@ -51,9 +52,9 @@ class ArchiveCheck:
                 hint=_AGAIN,
             )
 
+    @abc.abstractmethod
     def _files(self) -> Optional[List[int]]:
         """Return the size of each file of the archive, directories left out; None where it is unknown."""
-        raise NotImplementedError
 
     def _cut(self, what: str) -> SmartxferError:
         return Truncated(f"{self._name} is incomplete: {what}", hint=_AGAIN, got=self._total)
