@@ -13,11 +13,17 @@ import stat
 import threading
 import time
 from pathlib import Path
-from typing import Optional, Union
+from typing import Any, BinaryIO, Callable, Iterator, Optional, Union
 
-__all__ = ["SYSTEM_CLOCK", "SYSTEM_FILES", "Clock", "Files"]
+from smartxfer.errors import LocalError
+
+__all__ = ["SYSTEM_CLOCK", "SYSTEM_FILES", "Clock", "Files", "open_binary", "open_waiting", "pausing"]
 
 AnyPath = Union[str, Path]
+
+#: Seconds to wait for the holder of a lease to give it up: Linux takes it away after 45 (lease-break-time).
+_LEASE_WAIT = 60.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
 _ACL = "system.posix_acl_access"
 _NO_ACL = frozenset({getattr(errno, "ENODATA", errno.ENOENT), errno.EOPNOTSUPP})
@@ -51,9 +57,15 @@ class Files:
     """What the engine does to the file system."""
 
     def open(self, path: AnyPath, flags: int, mode: int = 0o666) -> int:
-        """Open like ``os.open``, in binary and not inherited by child processes."""
-        flags |= getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        return os.open(str(path), flags, mode)
+        """Open like ``os.open``, in binary and not inherited by child processes.
+
+        Nothing blocks in the system: neither a pipe that nobody writes to, nor a file with a lease.
+
+        :raises LocalError: another process or host keeps a lease on the file.
+        """
+        for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK"):
+            flags |= getattr(os, name, 0)
+        return open_waiting(path, lambda: os.open(str(path), flags, mode))
 
     def __init__(self) -> None:
         self._position = threading.Lock()
@@ -146,3 +158,62 @@ def _copy_acl(path: AnyPath, fd: int, *, keep: bool) -> bool:
 
 SYSTEM_CLOCK = Clock()
 SYSTEM_FILES = Files()
+
+
+_local = threading.local()
+
+
+@contextlib.contextmanager
+def pausing(pause: Callable[[float], Any], monotonic: Callable[[], float]) -> Iterator[None]:
+    """Use another clock for the waits of the calling thread, while the block lasts.
+
+    :param pause: waits that many seconds; it raises when the call is over.
+    """
+    before = getattr(_local, "clock", None)
+    _local.clock = (pause, monotonic)
+    try:
+        yield
+    finally:
+        _local.clock = before
+
+
+def open_waiting(path: AnyPath, open_once: Callable[[], int]) -> int:
+    """Open a file; wait for a lease on it to be given up, within bounds.
+
+    NFS servers, Samba servers and programs hold leases.  The attempt to open the file tells the holder to
+    give its lease up; with ``O_NONBLOCK`` the system does not wait for that.
+
+    :param path: of the file, for the message.
+    :param open_once: opens it with ``O_NONBLOCK``.
+    :raises LocalError: the lease was not given up in time.
+    """
+    pause, monotonic = getattr(_local, "clock", None) or (SYSTEM_CLOCK.sleep, SYSTEM_CLOCK.monotonic)
+    ends_at, wait = monotonic() + _LEASE_WAIT, _FIRST_PAUSE
+    while True:
+        try:
+            return open_once()
+        except BlockingIOError as error:
+            left = ends_at - monotonic()
+            if left <= 0:
+                raise _leased(path, error) from None
+        pause(min(wait, left))
+        wait = min(2 * wait, _LONGEST_PAUSE)
+
+
+def _leased(path: AnyPath, error: OSError) -> LocalError:
+    made = LocalError(
+        f"cannot open {path}: a lease on it was not given up within {_LEASE_WAIT:.0f} s",
+        hint="close the file in the program, or on the NFS or Samba client, that has it open; then run again",
+    )
+    made.errno = error.errno
+    return made
+
+
+def open_binary(path: AnyPath) -> BinaryIO:
+    """Open a file for reading in binary, as :meth:`Files.open` does."""
+    fd = SYSTEM_FILES.open(path, os.O_RDONLY)
+    try:
+        return os.fdopen(fd, "rb")
+    except OSError:  # a directory
+        os.close(fd)
+        raise

@@ -12,6 +12,8 @@ from typing import Dict, NamedTuple, Optional, Tuple
 
 import attrs
 
+from smartxfer.errors import LocalError
+from smartxfer.seams import open_waiting
 from smartxfer.transport.shared_files import warn_if_shared
 
 __all__ = ["LARGEST", "SecretFile", "Unreadable", "parse_ini", "parse_netrc", "read_secret_file", "reason"]
@@ -59,7 +61,7 @@ def read_secret_file(path: Path) -> SecretFile:
         flags |= getattr(os, name, 0)
     try:
         _check_kind(os.stat(path))  # to open a device may have an effect
-        descriptor = os.open(path, flags)
+        descriptor = open_waiting(path, lambda: os.open(path, flags))
         try:
             state = os.fstat(descriptor)
             _check_kind(state)
@@ -108,6 +110,8 @@ def reason(error: BaseException) -> str:
     """Return why a source cannot be read, without the text that could not be read: it may be secret."""
     if isinstance(error, Unreadable):
         return str(error)
+    if isinstance(error, LocalError):
+        return error.summary
     why = error.strerror if isinstance(error, OSError) else None
     return f"{type(error).__name__}: {why}" if why else type(error).__name__
 

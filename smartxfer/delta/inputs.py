@@ -49,8 +49,7 @@ class Input:
     def _open_path(self, path: str) -> None:
         self.what = path
         try:
-            # O_NONBLOCK: opening a pipe that nobody writes to must not hang before it is refused.
-            self._fd = SYSTEM_FILES.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+            self._fd = SYSTEM_FILES.open(path, os.O_RDONLY)
         except OSError as error:
             raise local_error(error, f"read {path}") from None
         found = os.fstat(self._fd)

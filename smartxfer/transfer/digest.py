@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, List, Protocol, Sequence, Union
 
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.seams import open_binary
 from smartxfer.transfer.protocols import Source
 
 __all__ = ["CRC32", "Check", "digest_of", "digest_of_source", "digests_of_source", "new_hash", "quick"]
@@ -30,7 +31,7 @@ def digest_of(source: Union[str, Path, BinaryIO], algorithm: str = "sha256") -> 
     :param source: a path, or an open binary file that is read from where it stands to its end.
     """
     if isinstance(source, (str, Path)):
-        with open(source, "rb") as file:
+        with open_binary(source) as file:
             return digest_of(file, algorithm)
     running = new_hash(algorithm)
     buffer = bytearray(_BLOCK)

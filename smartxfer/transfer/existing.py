@@ -9,6 +9,7 @@ from typing import Any, Callable, Collection, Dict, Iterator, Literal, Optional,
 import attrs
 
 from smartxfer.errors import SmartxferError, TargetExists, UsageError
+from smartxfer.seams import open_binary
 from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.names import folded, numbered
 from smartxfer.transfer.written import Sum, Written
@@ -227,7 +228,7 @@ def _same_bytes(one: Path, other: Path) -> bool:
         found = os.stat(str(other))
         if not stat.S_ISREG(found.st_mode) or found.st_size != os.stat(str(one)).st_size:
             return False
-        with open(one, "rb") as left, open(other, "rb") as right:
+        with open_binary(one) as left, open_binary(other) as right:
             while True:
                 data = left.read(_BLOCK)
                 if data != right.read(_BLOCK):

@@ -20,8 +20,8 @@ from smartxfer.errors import (
     SmartxferError,
     Stalled,
 )
-from smartxfer.seams import SYSTEM_CLOCK, Clock
-from smartxfer.transfer.lane import Lane, Single
+from smartxfer.seams import SYSTEM_CLOCK, Clock, pausing
+from smartxfer.transfer.lane import Lane, Single, Task
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transport.attempt import Attempt
@@ -163,9 +163,13 @@ class Operation:
             task = lane.next_task()
             if task is None:
                 return
-            future = self._pool.submit(task)
+            future = self._pool.submit(self._do, task)
             self._running[future] = lane
             future.add_done_callback(functools.partial(self._ended, lane))
+
+    def _do(self, task: Task) -> None:
+        with pausing(self.pause, self.clock.monotonic):
+            task()
 
     def _ending(self) -> bool:
         """Whether nothing more is to begin, even if the calling thread has not seen it yet."""

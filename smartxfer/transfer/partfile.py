@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set
 
 from smartxfer.errors import InProgress, LocalError
-from smartxfer.seams import Files
+from smartxfer.seams import Files, open_binary
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import quick
 from smartxfer.transfer.locking import Lock
@@ -192,7 +192,7 @@ class PartFile:
         if there is None or not stat.S_ISREG(there.st_mode) or own in (None, there.st_uid):
             return
         try:
-            fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW | os.O_NONBLOCK)
+            fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW)
         except OSError:
             return
         try:
@@ -247,7 +247,7 @@ class PartFile:
         """
         if there is None or there.st_mode & stat.S_IWUSR or not hasattr(os, "fchmod"):
             return
-        fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW | getattr(os, "O_NONBLOCK", 0))
+        fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW)
         try:
             if self._lock is None and not locking.lock_file(fd):
                 raise InProgress(f"{self._target} is being written by another process")
@@ -319,6 +319,8 @@ class PartFile:
         except NotPrivate as error:
             self._warn(str(error))
             return None
+        except LocalError:
+            raise  # a lease that was not given up: it is no file of others
         except (OSError, ValueError):
             return None
         if isinstance(saved, dict) and saved.get("version") == _VERSION:
@@ -364,7 +366,7 @@ def _is_note(path: Path) -> bool:
     if found is None or not stat.S_ISREG(found.st_mode):
         return found is None
     try:
-        with open(path, "rb") as file:
+        with open_binary(path) as file:
             return b'{"version": '.startswith(file.read(len('{"version": ')))
     except FileNotFoundError:
         return True

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 from smartxfer.errors import LocalError
-from smartxfer.seams import SYSTEM_FILES, Files
+from smartxfer.seams import SYSTEM_FILES, Files, open_waiting
 from smartxfer.system_text import expanded, user_directory
 
 __all__ = [
@@ -121,7 +121,7 @@ def open_private(path: Path, flags: int, *, within: Optional[int] = None) -> int
         reason = objection(os.stat(name, follow_symlinks=False, **where), modes=False)
         if reason is not None:
             raise NotPrivate(f"{path}: {reason}")
-    fd = os.open(name, flags | _SAFE, 0o600, **where)
+    fd = open_waiting(path, lambda: os.open(name, flags | _SAFE, 0o600, **where))
     try:
         reason = objection_to_open(fd)
         if reason is not None:

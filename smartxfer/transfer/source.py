@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Iterable, Optional, Union
 
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import expanded, unicode_text
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Source
@@ -39,9 +40,7 @@ class PathSource:
     def __init__(self, path: Path, name: Optional[str] = None) -> None:
         self.path = path
         self.name = name if name is not None else unicode_text(path.name)
-        flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-        # O_NONBLOCK: opening a pipe that nobody writes to must not hang before it is refused.
-        self._fd = os.open(str(path), flags | getattr(os, "O_NONBLOCK", 0))
+        self._fd = SYSTEM_FILES.open(path, os.O_RDONLY)
         self._lock = threading.Lock()
         self._before = os.fstat(self._fd)
         if not stat.S_ISREG(self._before.st_mode):

@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
+from smartxfer.seams import open_binary
 from smartxfer.transfer.private_files import PrivateDirectory
 from smartxfer.transport.json import parse_json
 
@@ -144,7 +145,7 @@ def sums_of(path: Path, extents: Sequence[Tuple[int, ...]]) -> List[Sum]:
     :raises OSError: it cannot be read.
     """
     found: List[Sum] = []
-    with open(path, "rb") as file:
+    with open_binary(path) as file:
         for start, stop, *_ in extents:
             file.seek(start)
             value, left = 0, stop - start

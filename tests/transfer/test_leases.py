@@ -1,0 +1,160 @@
+"""Files with a lease (NFS delegation, Samba oplock, F_SETLEASE): waited for, within bounds."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable, List
+
+import pytest
+from fakeclock import FakeClock
+
+from smartxfer import seams
+from smartxfer.credentials.files import Unreadable, read_secret_file
+from smartxfer.delta.inputs import Input
+from smartxfer.errors import Cancelled, LocalError
+from smartxfer.seams import open_binary, pausing
+from smartxfer.transfer import FileSink, PathSource
+from smartxfer.transfer.digest import digest_of
+from smartxfer.transfer.existing import _same_bytes
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.private_files import read_private
+from smartxfer.transfer.tree import collect
+from smartxfer.transfer.written import sums_of
+from smartxfer.transport.retry import RetryPolicy
+
+_HOLDER = """
+import fcntl, os, signal, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+signal.signal(signal.SIGIO, lambda *_: fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK))
+try:
+    fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+except OSError as error:
+    print(error, flush=True)
+    raise SystemExit
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+class Leased:
+    """Makes ``os.open`` of some files fail as a lease does, a number of times."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, times: float) -> None:
+        self.tries: List[str] = []
+        self._times = times
+        self._open = os.open
+        monkeypatch.setattr(os, "open", self.open)
+
+    def open(self, path: Any, flags: int, *args: Any, **keywords: Any) -> int:
+        name = os.path.basename(os.fsdecode(path))
+        if name.startswith("leased"):
+            assert flags & os.O_NONBLOCK, "this would block in the system"
+            self.tries.append(name)
+            if len(self.tries) <= self._times:
+                raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable", str(path))
+        return self._open(path, flags, *args, **keywords)
+
+
+def _source(path: Path) -> None:
+    PathSource(path).close()
+
+
+def _item(path: Path) -> None:
+    collect([path])[0].open_unchanged().close()
+
+
+def _delta_input(path: Path) -> None:
+    with Input(path, "source"):
+        pass
+
+
+def _open_part(path: Path) -> None:
+    sink = FileSink(path)
+    sink.begin(1, {})
+    sink.leave()
+
+
+OPENED: List[Callable[[Path], Any]] = [
+    _source,
+    _item,
+    _delta_input,
+    _open_part,
+    digest_of,
+    open_binary,
+    read_private,
+    read_secret_file,
+    lambda path: sums_of(path, [(0, 1)]),
+]
+
+
+@pytest.fixture
+def leased(tmp_path: Path) -> Path:
+    path = tmp_path / "leased.txt"
+    path.write_bytes(b"content")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize("use", [*OPENED, lambda path: _same_bytes(path, path)])
+def test_a_lease_is_waited_for(
+    use: Callable[[Path], Any], leased: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, clock = Leased(monkeypatch, 3), FakeClock()
+    with pausing(clock.sleep, clock.monotonic):
+        found = use(leased)
+    getattr(found, "close", lambda: None)()
+    assert len(there.tries) > 3
+    assert clock.waits[:3] == sorted(clock.waits[:3]), "the pauses grow"
+
+
+@pytest.mark.parametrize("use", OPENED)
+def test_a_lease_that_stays_is_a_typed_error(
+    use: Callable[[Path], Any], leased: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Leased(monkeypatch, float("inf"))
+    clock = FakeClock()
+    with pausing(clock.sleep, clock.monotonic), pytest.raises((LocalError, Unreadable)) as caught:
+        use(leased)
+    assert "lease" in str(caught.value)
+    assert 59 < sum(clock.waits) <= 61
+
+
+def test_cancelling_ends_the_wait(leased: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Flag:
+        def is_set(self) -> bool:
+            return bool(there.tries)
+
+    there = Leased(monkeypatch, float("inf"))
+    with pytest.raises(Cancelled), Operation(policy=RetryPolicy(), workers=1, cancel=Flag()) as operation:
+        operation.call(lambda: PathSource(leased))
+    assert 0 < len(there.tries) < 10
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="leases are Linux's")
+def test_a_real_lease_is_broken_and_waited_for(leased: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, str(leased)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with holder:
+        assert holder.stdout is not None
+        said = holder.stdout.readline().strip()
+        if said != "held":
+            pytest.skip(f"no lease here: {said}")
+        source = PathSource(leased)
+        assert source.size == 7
+        source.close()
+        holder.communicate("")
+
+
+def test_a_directory_leaves_no_descriptor(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
+    with pytest.raises(IsADirectoryError):
+        seams.open_binary(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == len(before) if before else True
