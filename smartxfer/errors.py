@@ -1,12 +1,12 @@
 """Every exception of smartxfer, and nothing else.
 
-The classes are cut by what the caller can do about them.  They carry plain data as attributes, name the
-remedy in ``hint``, survive pickling, and also derive from the built-in classes that older scripts catch
-(``OSError``, ``ValueError``, ``TimeoutError``, ``ConnectionError``).  ``FileNotFoundError`` always means a
-local file; an object that a server does not have is :class:`NotFound`.
+Each class tells what the caller can do, in ``hint``, too.  They carry plain data as attributes, survive
+pickling, and derive from built-in classes (``OSError``, ``ValueError``).  FileNotFoundError is a local file.
 """
 
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
+
+from smartxfer.screen_text import visible
 
 __all__ = [
     "AuthError", "BadRequest", "BatchError", "Cancelled", "ChecksumMismatch", "ClientError",
@@ -55,17 +55,17 @@ class SmartxferError(Exception):
 
     @property
     def summary(self) -> str:
-        """What happened, without the hint."""
-        return str(self.args[0]) if self.args else ""
+        """What happened, without the hint, fit for a terminal; ``args[0]`` is the exact text."""
+        return visible(str(self.args[0])) if self.args else ""
 
     def __str__(self) -> str:
-        return f"{self.summary} ({self.hint})" if self.hint else self.summary
+        return f"{self.summary} ({visible(self.hint)})" if self.hint else self.summary
 
     def __reduce__(self) -> Tuple[Any, ...]:
         data = dict(self.__dict__)
         if isinstance(self, OSError) and self.errno is not None:
             data["errno"] = self.errno
-        return (_rebuild, (type(self), self.summary, data))
+        return (_rebuild, (type(self), str(self.args[0]) if self.args else "", data))
 
 
 # -- the caller's side ---------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ FLOORS = (
     ("transport",),
     ("seams", "options", "system_text"),
     ("errors",),
+    ("screen_text", "secret_text"),
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The local server is the other side of the wire: it stands beside the house, not in it.

@@ -10,6 +10,7 @@ from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
 from smartxfer.errors import UsageError
+from smartxfer.secret_text import as_url, without_query
 
 __all__ = ["Origin", "is_loopback", "quoted", "without_query"]
 
@@ -31,7 +32,7 @@ class Origin(NamedTuple):
 
         :raises UsageError: not an http(s) URL with a host.
         """
-        url = url.lstrip()  # as requests does; what trails is for the caller to clean
+        url = as_url(url.lstrip())  # as requests does; what trails is for the caller to clean
         parts = None
         with contextlib.suppress(LocationParseError):  # its text has the query: it must not hang on ours
             parts = parse_url(url)
@@ -77,13 +78,3 @@ def quoted(text: str, safe: str = "") -> str:
         return quote(text, safe=safe)
     except UnicodeEncodeError:
         raise UsageError(f"not valid Unicode: {text!r}", hint="use the name that the server shows") from None
-
-
-def without_query(url: str) -> str:
-    """``url`` without query, fragment and user information: fit for a message or a log."""
-    head = url.split("#", 1)[0].split("?", 1)[0]
-    scheme, mark, rest = head.partition("://")
-    if not mark:
-        return head
-    netloc, slash, path = rest.partition("/")
-    return scheme + mark + netloc.rpartition("@")[2] + slash + path

@@ -1,13 +1,22 @@
 """Keeping secrets out of logs and messages.
 
-Two nets: query parameters that are secret by their name, and the very values of account secrets that a client
-was given.  The filter also sits on urllib3's loggers, whose debug lines carry whole URLs.
+Two nets: parameters and headers that are secret by their name, and the very values of the secrets in use.
+The filter sits on our own loggers and on those of every library that sees a secret, never on the root.
 """
 
+import collections
+import html
+import json
 import logging
 import re
-from typing import Any, Set
+import threading
+import traceback
+import weakref
+from typing import Any, Dict, List, Match, Tuple
 from urllib.parse import quote, quote_plus
+
+from smartxfer.screen_text import visible
+from smartxfer.secret_text import Secret
 
 __all__ = ["RedactingFilter", "clean", "clean_all", "install", "remember_secret"]
 
@@ -23,30 +32,123 @@ _MEMBER = re.compile(
 )
 #: And an attribute of a page, such as ``data-security-token="..."``.
 _ATTRIBUTE = re.compile(r"""(?i)(\bdata-[a-z-]*token\s*=\s*["']?)[^"'\s>]+""")
-_values: Set[str] = set()
+#: A parameter of OAuth in a header, and in a list of pairs.
+_OAUTH = re.compile(r"""(?i)(\boauth_[a-z_]+(?:\\?["']=?|="|['"],)\s*\\?["']?)[^"'\\,\s)]+""")
+#: The password in front of a host.
+_USER = re.compile(r"""(://[^/?#\s@:'"]*:)[^/?#\s@'"]+(?=@)""")
+#: Headers that carry credentials, as libraries log them.
+_HEADER = re.compile(
+    r"""(?i)(\b(?:proxy-authorization|authorization|set-cookie|cookie|x-filesender-security-token|csrfptoken)"""
+    r"""['"]?\s*[:,]\s*(?:b(?=['"]))?)('[^']*'|"[^"]*"|[^\r\n'"]+)"""
+)
+_SCHEME = re.compile(r"(?i)['\"]?(?:(?:bearer|basic|oauth|digest|token)\s)?")
 
-#: Loggers whose records may carry a URL; a filter on a parent does not see its children's records.
-_LOGGERS = (
-    "urllib3.connectionpool",
+#: Our own loggers: what they say is also made visible.
+_OWN = tuple(
+    f"smartxfer.{name}"
+    for name in (
+        "credentials", "delta", "filesender", "jetstream", "local", "nrp", "perseus", "smartfile",
+        "transfer", "transport",
+    )
+)  # fmt: skip
+#: Loggers that are there once their library is loaded; a filter on a parent sees no record of its children.
+_FOREIGN = (
+    "dotenv.main",
+    "http.client",
+    "keyring.backend",
+    "keyring.core",
+    "oauthlib",
+    "oauthlib.oauth1.rfc5849",
+    "oauthlib.oauth1.rfc5849.signature",
+    "py.warnings",
+    "requests",
+    "requests_oauthlib",
+    "requests_oauthlib.oauth1_auth",
+    "requests_oauthlib.oauth1_session",
     "urllib3.connection",
+    "urllib3.connectionpool",
     "urllib3.poolmanager",
     "urllib3.response",
     "urllib3.util.retry",
+    "urllib3.util.ssl_",
+    "werkzeug",
 )
+#: Any other logger of these libraries is found by its name.
+_LIBRARIES = frozenset({
+    "chardet", "charset_normalizer", "cryptography", "dotenv", "filelock", "jeepney", "keyring", "keyrings",
+    "oauthlib", "platformdirs", "requests", "requests_oauthlib", "secretstorage", "tqdm", "urllib3",
+    "werkzeug",
+})  # fmt: skip
 
 
-def remember_secret(value: str) -> None:
-    """Have ``value``, also as it stands in URLs, masked in every log and message (4 characters and more)."""
-    if len(value) >= 4:
-        quoted = (quote(value, safe="", errors="replace"), quote_plus(value, errors="replace"))
-        _values.update((value, *quoted))
+class _Secrets:
+    """The secrets in use: each for as long as somebody holds it, and the latest ones a while longer.
+
+    Readers take no lock: the dictionary is replaced, never changed.
+    """
+
+    #: How many are kept that nobody holds any more; a message about the last call may still come.
+    kept = 256
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a finalizer may log in the middle of it
+        self._live: Dict[int, Tuple[weakref.ref[Secret], Tuple[str, ...]]] = {}
+        self._latest: collections.OrderedDict[str, Secret] = collections.OrderedDict()
+        self._known: List[str] = []
+        self._known_of: Any = None
+
+    def add(self, value: str) -> Secret:
+        """Note a secret; the object that is returned keeps it noted."""
+        with self._lock:
+            held = value if isinstance(value, Secret) else self._latest.get(value) or Secret(value)
+            text = str(held)
+            self._latest.setdefault(text, held)
+            self._latest.move_to_end(text)
+            while len(self._latest) > self.kept:
+                self._latest.popitem(last=False)
+            entry = self._live.get(id(held))
+            if entry is None or entry[0]() is not held:
+                live = {key: one for key, one in self._live.items() if one[0]() is not None}
+                live[id(held)] = (weakref.ref(held), _forms(text))
+                self._live = live
+        return held
+
+    def texts(self) -> List[str]:
+        """Return what is to be masked, longest first: one may be the start of another."""
+        live = self._live
+        if self._known_of is not live:
+            forms = {form for _, several in live.values() for form in several}
+            self._known, self._known_of = sorted(forms, key=len, reverse=True), live
+        return self._known
+
+
+def _forms(value: str) -> Tuple[str, ...]:
+    """Return a secret as it is, and as it is written in URLs, JSON, pages, OAuth headers and by repr."""
+    once = quote(value, safe="", errors="replace")
+    forms = {
+        value, once, quote_plus(value, errors="replace"), quote(once, safe=""), json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1], html.escape(value), repr(value)[1:-1],
+    }  # fmt: skip
+    return tuple(forms)
+
+
+_secrets = _Secrets()
+
+
+def remember_secret(value: str) -> Secret:
+    """Have ``value``, also as it is written in URLs, masked in every log and message (4 characters and more).
+
+    It is masked while the returned object is in use; hold that one instead of the plain text.
+    """
+    return _secrets.add(value) if len(value) >= 4 else Secret(value)
 
 
 def clean(text: str) -> str:
     """``text`` with secrets masked."""
-    text = _MEMBER.sub(r"\1***", _PARAMETER.sub(r"\1***", text))
-    text = _ATTRIBUTE.sub(r"\1***", text)
-    for value in sorted(_values.copy(), key=len, reverse=True):  # one may be the start of another
+    if "=" in text or ":" in text:
+        text = _MEMBER.sub(r"\1***", _PARAMETER.sub(r"\1***", text))
+        text = _USER.sub(r"\1***", _ATTRIBUTE.sub(r"\1***", text))
+    for value in _secrets.texts():
         if value in text:
             text = text.replace(value, "***")
     return text
@@ -66,20 +168,57 @@ def clean_all(value: Any, depth: int = 20) -> Any:
 
 
 class RedactingFilter(logging.Filter):
-    """Masks secrets in a record's message; lets every record pass."""
+    """Masks secrets in a record: message, arguments and traceback; lets every record pass.
+
+    A record without any is left as it is.
+
+    :param own: the logger is ours: control characters in a message are written out, too.
+    """
+
+    def __init__(self, own: bool = False) -> None:
+        super().__init__()
+        self._own = own
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Mask the record in place."""
-        message = record.getMessage()
-        masked = clean(message)
-        if masked != message:
+        try:
+            message = record.getMessage()
+        except Exception:  # noqa: BLE001 - the handler would print message and arguments as they are
+            record.msg, record.args = f"{record.msg} {record.args!r}", ()
+            message = record.msg
+        masked = self._masked(message)
+        if masked != message or (record.args and self._masked(shown := repr(record.args)) != shown):
             record.msg, record.args = masked, ()
+        if record.exc_info and not record.exc_text:
+            told = "".join(traceback.format_exception(*record.exc_info)).rstrip("\n")
+            masked = self._masked(told, keep="\n")
+            if masked != told:
+                record.exc_text, record.exc_info = masked, None
         return True
 
+    def _masked(self, text: str, keep: str = "") -> str:
+        masked = clean(text)
+        if self._own:
+            return visible(masked, longest=20_000, keep=keep)
+        return _HEADER.sub(_without_value, _OAUTH.sub(r"\1***", masked))
 
-def install(*names: str) -> None:
-    """Put the filter on urllib3's loggers and on those named, once each."""
-    for name in _LOGGERS + names:
+
+def _without_value(header: "Match[str]") -> str:
+    """Return a header with its value masked; the scheme of an Authorization is left."""
+    value = header.group(2)
+    scheme = _SCHEME.match(value)
+    closing = value[0] if value[0] in "'\"" else ""
+    return f"{header.group(1)}{scheme.group() if scheme else ''}***{closing}"
+
+
+def install() -> None:
+    """Put the filter on our loggers and on those of the libraries, once each."""
+    loaded = logging.root.manager.loggerDict.copy()
+    found = [name for name in loaded if name.partition(".")[0].lower() in _LIBRARIES]
+    for name in {*_OWN, *_FOREIGN, *found}:
         logger = logging.getLogger(name)
         if not any(isinstance(known, RedactingFilter) for known in logger.filters):
-            logger.addFilter(RedactingFilter())
+            logger.addFilter(RedactingFilter(own=name in _OWN))
+
+
+install()

@@ -6,6 +6,7 @@ from urllib.parse import urljoin
 import requests
 
 from smartxfer.errors import RedirectRefused
+from smartxfer.secret_text import as_secret, as_url
 from smartxfer.transport.origin import Origin, without_query
 
 __all__ = ["MAX_HOPS", "next_url"]
@@ -23,12 +24,12 @@ def next_url(response: requests.Response, method: str, hops: int, *, body: bool 
     :param body: a writing method goes on after 307 and 308, which keep it.
     :raises RedirectRefused: for each of these.
     """
-    location = response.headers.get("Location")
+    location = as_secret(response.headers.get("Location"))
     if response.status_code not in (301, 302, 303, 307, 308) or not location:
         return None
-    url = response.url or ""
+    url = as_url(response.url or "")
     try:
-        target = urljoin(url, location)
+        target = as_url(urljoin(url, location))
         onward = Origin.of(target)
     except ValueError:  # UsageError is one
         raise RedirectRefused(

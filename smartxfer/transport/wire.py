@@ -20,6 +20,7 @@ from smartxfer.errors import (
     UnexpectedAnswer,
 )
 from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.secret_text import as_url, hidden
 from smartxfer.transport import attempt as attempts
 from smartxfer.transport.answer import MAX_ANSWER, Answer, is_plain, unpacked
 from smartxfer.transport.archive import ArchiveCheck, new_check
@@ -59,9 +60,9 @@ class Call:
     """
 
     method: str
-    url: str
-    params: Sequence[Tuple[str, str]] = ()
-    headers: Mapping[str, str] = attrs.field(factory=dict)
+    url: str = attrs.field(converter=as_url)
+    params: Sequence[Tuple[str, str]] = attrs.field(default=(), converter=hidden)
+    headers: Mapping[str, str] = attrs.field(factory=dict, converter=hidden)
     body: Any = attrs.field(default=None, repr=False)
     sign: Optional[Sign] = None
     idempotent: Optional[bool] = None
@@ -293,12 +294,12 @@ class Wire:
         outside = sys.exc_info()[1]
         try:
             return step(*args)
-        except SmartxferError:
-            raise
+        except (SmartxferError, KeyboardInterrupt) as ended:
+            error: BaseException = ended
         except WIRE_FAILURES as failure:
-            error = translate(failure, what, outside)
-        now = attempts.current()
-        raise (now.verdict if now is not None and now.verdict is not None else error)
+            now = attempts.current()
+            error = (now.verdict if now is not None else None) or translate(failure, what, outside)
+        raise error.with_traceback(None)  # the libraries' frames have headers and addresses in the clear
 
     def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
         if answer.status >= 400:

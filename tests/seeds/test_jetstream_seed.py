@@ -36,7 +36,7 @@ def sleep(seconds: float) -> None:
 def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
     """The server that is talked to, with the page's users and its file, and the one that is sent to."""
     # The page's password is a word that other tests use: it is masked in messages no longer than here.
-    monkeypatch.setattr(redact, "_values", set(redact._values))
+    monkeypatch.setattr(redact, "_secrets", redact._Secrets())
     users = {"jsmith": "secret", "user": "another-one"}
     with LocalServer(jetstream={"users": users}, jetstream_peer={}) as server:
         server.jetstream.write("/local/home/readme.txt", README)

@@ -9,7 +9,7 @@ from smartxfer.transport import redact
 
 @pytest.fixture(autouse=True)
 def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redact, "_values", set())
+    monkeypatch.setattr(redact, "_secrets", redact._Secrets())
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,118 @@ def test_urllib3s_own_log_is_masked(caplog: pytest.LogCaptureFixture) -> None:
         logger.debug('%s://%s "%s %s" %s', "http", "h", "GET", "/x?key=secret", 200)
         logger.debug("plain %s", 1)
     assert caplog.messages == ['http://h "GET /x?key=***" 200', "plain 1"]
+
+
+@pytest.mark.parametrize(
+    ("logger", "line", "masked"),
+    [
+        ("requests_oauthlib.oauth1_auth", "Updated headers: {'Authorization': b'OAuth oauth_token=\"marked\"'}",
+         "Updated headers: {'Authorization': b'OAuth ***'}"),
+        ("oauthlib.oauth1.rfc5849", "Collected params: [('oauth_token', 'marked'), ('oauth_version', '1')]",
+         "Collected params: [('oauth_token', '***'), ('oauth_version', '***')]"),
+        ("oauthlib.oauth1.rfc5849", 'OAuth oauth_nonce="1", oauth_signature="marked%26marked"',
+         'OAuth oauth_nonce="***", oauth_signature="***"'),
+        ("urllib3.util.retry", "http://ann:marked@proxy:3128/ refused", "http://ann:***@proxy:3128/ refused"),
+        ("urllib3.connectionpool", "Authorization: Bearer marked", "Authorization: Bearer ***"),
+        ("urllib3.connectionpool", "Redirecting /a?X-Amz-Signature=marked -> /b", "Redirecting /a?X-Amz-Signature=*** -> /b"),
+    ],
+)  # fmt: skip
+def test_what_the_libraries_log(caplog: pytest.LogCaptureFixture, logger: str, line: str, masked: str) -> None:
+    redact.install()
+    with caplog.at_level(logging.DEBUG, logger):
+        logging.getLogger(logger).debug("%s", line)
+    assert caplog.messages == [masked]
+
+
+def test_every_library_that_sees_a_secret() -> None:
+    """Loggers that exist, of each of them; the root and other programs' are left alone."""
+    import urllib3.connectionpool  # noqa: F401
+
+    later = logging.getLogger("keyring.backends.of_a_test")
+    redact.install()
+    seen = {name for name, logger in logging.root.manager.loggerDict.items()
+            if any(isinstance(one, redact.RedactingFilter) for one in getattr(logger, "filters", ()))}  # fmt: skip
+    assert {"urllib3.connectionpool", "requests_oauthlib.oauth1_auth", later.name, "py.warnings"} <= seen
+    assert all(name.partition(".")[0] in {"smartxfer", "http", "py", *redact._LIBRARIES} for name in seen)
+    assert not any(isinstance(one, redact.RedactingFilter) for one in logging.root.filters)
+
+
+def test_every_logger_of_ours_is_filtered() -> None:
+    import re
+    from pathlib import Path
+
+    import smartxfer
+
+    package = Path(smartxfer.__file__).parent
+    text = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
+    used = set(re.findall(r'getLogger\("(smartxfer\.[^"]+)"\)', text))
+    assert used
+    assert used <= set(redact._OWN)
+
+
+def test_a_record_without_a_secret_is_not_touched(caplog: pytest.LogCaptureFixture) -> None:
+    redact.install()
+    argument = ("a", {"b": 1})
+    with caplog.at_level(logging.DEBUG, "urllib3"):
+        logging.getLogger("urllib3.connectionpool").debug("%s and %s\n", *argument)
+    [record] = caplog.records
+    assert (record.msg, record.args) == ("%s and %s\n", argument)
+
+
+def test_arguments_and_tracebacks_of_a_record(caplog: pytest.LogCaptureFixture) -> None:
+    """Broken by a handler that shows more than the message."""
+    held = redact.remember_secret("marked-value")
+    redact.install()
+
+    class Client:
+        def __repr__(self) -> str:
+            return str(held)
+
+        def __str__(self) -> str:
+            return "a client"
+
+    logger = logging.getLogger("urllib3.connectionpool")
+    with caplog.at_level(logging.DEBUG, "urllib3"):
+        logger.debug("using %s", Client())
+        logger.debug("%d", held)  # a bug of the library: logging would print both parts
+        try:
+            raise ValueError(f"bad header {held}")
+        except ValueError:
+            logger.warning("failed", exc_info=True)
+    shown = [f"{one.getMessage()} {one.args!r} {one.exc_text} {one.exc_info}" for one in caplog.records]
+    assert [text for text in shown if "marked-value" in text] == []
+    assert "ValueError: bad header ***" in shown[-1]
+    assert shown[0].startswith("using a client")
+
+
+def test_control_characters_in_our_own_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Broken by a server's text that writes a line of its own."""
+    with caplog.at_level(logging.DEBUG, "smartxfer"):
+        logging.getLogger("smartxfer.nrp").warning("%s failed", "a\r\x1b[2K\nall 7 files verified\u202e")
+    assert caplog.messages == ["a\\r\\x1b[2K\\nall 7 files verified\\u202e failed"]
+
+
+def test_a_secret_is_known_for_as_long_as_it_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken by a set that only grows, or by one that forgets what a client still holds."""
+    monkeypatch.setattr(redact._Secrets, "kept", 3)
+    held = redact.remember_secret("held-by-a-client")
+    for number in range(20):
+        redact.remember_secret(f"dropped-{number:02}")
+    assert redact.clean("held-by-a-client dropped-19 dropped-00") == "*** *** dropped-00"
+    assert redact.remember_secret(held) is held
+    assert len(redact._secrets._live) <= 6
+    del held
+    for number in range(20, 30):
+        redact.remember_secret(f"dropped-{number:02}")
+    assert redact.clean("held-by-a-client") == "held-by-a-client"
+
+
+def test_many_threads_at_once() -> None:
+    import concurrent.futures
+
+    def use(number: int) -> str:
+        held = redact.remember_secret(f"secret-of-{number:04}")
+        return redact.clean(f"a {held} b")
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(use, range(400))) == {"a *** b"}
