@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 import stat
 from types import TracebackType
 from typing import Any, Optional, Tuple, Type, Union
@@ -13,6 +12,8 @@ from smartxfer.delta.streams import AnyFile, descriptor_of, is_path, is_text
 from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import expanded
+from smartxfer.transfer.locking import AVAILABLE
+from smartxfer.transfer.temporary import make_temporary
 
 __all__ = ["Target"]
 
@@ -24,9 +25,6 @@ _MOST_AT_ONCE = 1 << 30
 _NOT_HERE = frozenset(
     {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF, errno.EACCES}
 )
-_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-#: Characters; four bytes each at most, of 255 that a name may have.
-_LONGEST_STEM = 50
 
 
 class Target:
@@ -98,12 +96,9 @@ class Target:
             raise LocalError(
                 f"{self._path} is not a regular file", hint="open a pipe or device and pass the open file"
             )
-        folder, name = os.path.split(self._path)
-        part = os.path.join(folder, f".{name[:_LONGEST_STEM]}.{secrets.token_hex(8)}.part")
         try:
             mode = 0o666 if before is None else 0o600
-            self._fd = SYSTEM_FILES.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, mode)
-            self._part = part
+            self._part, self._fd = make_temporary(os.path.dirname(self._path), mode)
             if before is not None:
                 SYSTEM_FILES.copy_owner_and_mode(before, self._fd, self._path)
         except OSError as error:
@@ -132,8 +127,9 @@ class Target:
             self._discard()
             raise
         try:
-            number, self._fd = self._fd, -1
-            os.close(number)
+            if not AVAILABLE:
+                self._close()  # Windows renames no open file
+            # Its lock is held until it has its name: later runs remove unlocked ones.
             SYSTEM_FILES.replace(self._part, self._path)
             self._part = ""
         except OSError as failure:
@@ -141,10 +137,13 @@ class Target:
         finally:
             self._discard()
 
+    def _close(self) -> None:
+        number, self._fd = self._fd, -1
+        if number >= 0:
+            os.close(number)
+
     def _discard(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._close()
         if self._part:
             part, self._part = self._part, ""
             try:

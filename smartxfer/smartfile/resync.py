@@ -9,7 +9,7 @@ import os
 import stat
 import tempfile
 from pathlib import Path
-from typing import Any, ContextManager, Iterator, List, Optional, Tuple
+from typing import Any, BinaryIO, ContextManager, Optional, Union
 
 import attrs
 
@@ -24,7 +24,6 @@ from smartxfer.errors import (
     SourceChanged,
     UnexpectedAnswer,
 )
-from smartxfer.seams import SYSTEM_FILES
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
@@ -32,18 +31,17 @@ from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.device import DeviceSink, is_device
 from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.disk import local_error, refuse_mount_point
+from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.existing import Guard, Kept
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.sink import FileSink
+from smartxfer.transfer.sink import FileSink, StreamSink
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
-from smartxfer.transfer.written import Sum, sums_of
 from smartxfer.transport import Call
 
 __all__ = ["ALGORITHM", "Resync", "SyncResult", "kept_result"]
@@ -115,28 +113,27 @@ class Resync:
         """
         moved = _Moved()
         try:
-            with tempfile.TemporaryDirectory(prefix="smartxfer-") as place:
-                return self._up_by_delta(item, path, there, Path(place), moved)
+            return self._up_by_delta(item, path, there, moved)
         except _USELESS as reason:
             _tell(path, reason)
         [result] = settle(send_files(self._calls, self._operation, [(item, path)], 1, ALGORITHM))
         return moved.result(result, "plain", sent=item.size)
 
-    def _up_by_delta(
-        self, item: Item, path: str, there: Optional[Info], place: Path, moved: "_Moved"
-    ) -> SyncResult:
+    def _up_by_delta(self, item: Item, path: str, there: Optional[Info], moved: "_Moved") -> SyncResult:
         local = self._local_of(item)
         block = self._block(item.size, there)
         assert there is not None
-        signature, change = place / "signature", place / "delta"
-        self._fetch(self._calls.signature(path, block), signature, f"{path} (signature)", moved)
-        with open(signature, "rb") as file:
-            delta.read_signature(file, basis_size=there.size)
-        size = self._operation.call(lambda: delta.delta(signature, local, change))
-        if size >= item.size:
-            raise _Plain("the delta is as large as the file")
-        item.open_unchanged().close()
-        self._patch(path, change, moved)
+        with _nameless() as signature, _nameless() as change:
+            self._fetch(self._calls.signature(path, block), signature, f"{path} (signature)", moved)
+            signature.seek(0)
+            delta.read_signature(signature, basis_size=there.size)
+            signature.seek(0)
+            size = self._operation.call(lambda: delta.delta(signature, local, change))
+            if size >= item.size:
+                raise _Plain("the delta is as large as the file")
+            item.open_unchanged().close()
+            change.seek(0)
+            self._patch(path, change, size, moved)
         held = self._operation.call(lambda: self._watched.checksums([path], ALGORITHM)[path])
         ours = self._operation.call(lambda: digest_of(local, ALGORITHM))
         if held != ours:
@@ -144,7 +141,7 @@ class Resync:
         item.open_unchanged().close()
         return moved.result(_verified(path, local, item.size, ours), "delta")
 
-    def _patch(self, path: str, change: Path, moved: "_Moved") -> None:
+    def _patch(self, path: str, change: BinaryIO, size: int, moved: "_Moved") -> None:
         single = self._calls.untried(self._operation)
 
         def send(part: Part, body: Body) -> None:
@@ -162,9 +159,9 @@ class Resync:
             self._operation,
             1,
         )
-        self._operation.reporter.queue(f"{path} (delta)", change.stat().st_size)
+        self._operation.reporter.queue(f"{path} (delta)", size)
         self._operation.run([lane], 1)
-        moved.sent += change.stat().st_size
+        moved.sent += size
         try:
             settle([lane.result])
         except CommunicationError as error:
@@ -195,11 +192,7 @@ class Resync:
             target = Path(os.path.realpath(str(local)))
             if guard is not None and guard.exists == "rename":
                 raise _Plain("it gets another name")
-            with _beside(target) as place:
-                patched, sums = self._down_by_delta(target, before, there, place, moved)
-            if guard is not None:
-                guard.wrote(target, patched.bytes, sums)
-            return patched
+            return self._down_by_delta(target, before, there, guard, moved)
         except _USELESS as reason:
             _tell(there.path, reason)
         digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
@@ -213,31 +206,66 @@ class Resync:
         return moved.result(result, "plain", received=result.bytes)
 
     def _down_by_delta(
-        self, local: Path, before: Optional[os.stat_result], there: Info, place: Path, moved: "_Moved"
-    ) -> Tuple[SyncResult, List[Sum]]:
+        self,
+        local: Path,
+        before: Optional[os.stat_result],
+        there: Info,
+        guard: Optional[Guard],
+        moved: "_Moved",
+    ) -> SyncResult:
         if before is None or not stat.S_ISREG(before.st_mode):
             raise _Plain("there is no local file")
         block = self._block(before.st_size, there)
-        signature, change, fresh = place / "signature", place / "delta", place / "new"
-        size = self._operation.call(lambda: delta.signature(local, signature, block_length=block))
-        if there.size is not None and size >= there.size:
-            raise _Plain("the signature is as large as the file")
-        with contextlib.closing(open_source(signature)) as source:
-            body = PartBody(source, Part(0, 0, size), lambda count: None)
-            call = self._calls.sync("delta", there.path, "signature", body)
-            self._fetch(call, change, f"{there.path} (delta)", moved)
-        moved.sent += size
-        made = self._operation.call(lambda: delta.patch(local, change, fresh, size=there.size))
-        held = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM)[there.path])
-        ours = self._operation.call(lambda: digest_of(fresh, ALGORITHM))
-        if held != ours:
-            raise ChecksumMismatch("the patched file is another: it changed meanwhile")
-        sums = sums_of(fresh, [(0, made)])
-        now = _found(local)
-        if now is None or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise SourceChanged(f"{local} changed while it was brought up to date")
-        _replace(fresh, local, before)
-        return moved.result(_verified(there.path, local, made, ours), "delta"), sums
+        with _nameless(local.parent) as signature, _nameless(local.parent) as change:
+            size = self._operation.call(lambda: delta.signature(local, signature, block_length=block))
+            if there.size is not None and size >= there.size:
+                raise _Plain("the signature is as large as the file")
+            signature.seek(0)
+            with contextlib.closing(open_source(signature)) as source:
+                body = PartBody(source, Part(0, 0, size), lambda count: None)
+                call = self._calls.sync("delta", there.path, "signature", body)
+                self._fetch(call, change, f"{there.path} (delta)", moved)
+            moved.sent += size
+            change.seek(0)
+            patched = self._operation.call(lambda: self._patched(local, before, there, guard, change))
+        return moved.result(patched, "delta")
+
+    def _patched(
+        self,
+        local: Path,
+        before: os.stat_result,
+        there: Info,
+        guard: Optional[Guard],
+        change: BinaryIO,
+    ) -> FileResult:
+        """Patch the local file by way of a partial file, as a download does; in one thread of the operation.
+
+        What a killed run leaves is known to the next run as a partial file of the same target.
+        """
+        sink = FileSink(local, follow=False)
+        identity = {"service": "smartfile", "api": self._calls.api, "path": there.path, "patched": True}
+        sink.begin(there.size, identity)
+        committed = False
+        try:
+            sink.restart()
+            out: Any = _InOrder(sink)
+            made = delta.patch(local, change, out, size=there.size)
+            held = self._watched.checksums([there.path], ALGORITHM)[there.path]
+            ours = sink.digest(ALGORITHM)
+            if held != ours:
+                raise ChecksumMismatch("the patched file is another: it changed meanwhile")
+            now = _found(local)
+            if now is None or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+                raise SourceChanged(f"{local} changed while it was brought up to date")
+            self._operation.check()
+            sink.guard = guard  # it was asked already whether this file may be replaced
+            committed = True
+            sink.commit()
+        finally:
+            if not committed:
+                sink.restart()  # nothing is resumed of a patch
+                sink.leave()
+        return _verified(there.path, local, made, ours)
 
     # -- both -------------------------------------------------------------------------------------------
 
@@ -258,12 +286,12 @@ class Resync:
             raise _Plain("it is not a local file")
         return item.path
 
-    def _fetch(self, call: Call, into: Path, name: str, moved: "_Moved") -> None:
+    def _fetch(self, call: Call, into: BinaryIO, name: str, moved: "_Moved") -> None:
         def source(start: int, stop: Optional[int]) -> ContextManager[Incoming]:
             return open_range(self._calls.wire, call, start, stop, None)
 
         self._operation.reporter.queue(name, None)
-        wanted = Download(name=name, sink=FileSink(into), identity={"call": call.what}, open_range=source)
+        wanted = Download(name=name, sink=StreamSink(into), identity={"call": call.what}, open_range=source)
         lane = DownloadLane(wanted, self._operation, 1)
         self._operation.run([lane], 1)
         moved.received += settle([lane.result])[0].bytes
@@ -299,27 +327,28 @@ def _found(path: Path) -> Optional[os.stat_result]:
         return None
 
 
-def _replace(fresh: Path, local: Path, before: os.stat_result) -> None:
-    """Put the new file in the place of the old one, whose mode and owner it gets."""
-    try:
-        refuse_mount_point(local)
-        fd = SYSTEM_FILES.open(fresh, os.O_RDWR)
-        try:
-            SYSTEM_FILES.copy_owner_and_mode(before, fd, local)
-        finally:
-            os.close(fd)
-        SYSTEM_FILES.replace(fresh, local)
-    except OSError as error:
-        raise local_error(error, local) from None
+class _InOrder:
+    """A file for writing, whose bytes go to a sink one after the other."""
+
+    def __init__(self, sink: FileSink) -> None:
+        self._sink = sink
+        self._at = 0
+
+    def write(self, data: Union[bytes, memoryview]) -> int:
+        """Append the bytes."""
+        self._sink.write_at(data, self._at)
+        self._at += len(data)
+        return len(data)
 
 
-@contextlib.contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A directory beside ``path``, on the same file system; gone afterwards."""
+def _nameless(directory: Optional[Path] = None) -> BinaryIO:
+    """A temporary file without a name: a process that is killed leaves nothing of it.
+
+    :param directory: on whose file system it is; by default that for temporary files.
+    """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        place = tempfile.TemporaryDirectory(prefix=".smartxfer-", dir=str(path.parent))
+        where = None if directory is None else str(directory)
+        made: Any = tempfile.TemporaryFile(prefix=".smartxfer-", dir=where)  # noqa: SIM115 - the caller closes it
     except OSError as error:
-        raise local_error(error, path) from None
-    with place as name:
-        yield Path(name)
+        raise local_error(error, directory or "a temporary file") from None
+    return made  # type: ignore[no-any-return]

@@ -10,6 +10,7 @@ import attrs
 
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.system_text import unicode_text
+from smartxfer.transfer.own_files import OwnFiles
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.source import SourceLike, open_source, path_of
 
@@ -56,7 +57,8 @@ def collect(things: Iterable[Any], follow_symlinks: bool = False, none: bool = F
     """The files that ``things`` stand for.
 
     A directory stands for the files in it, named relative to the directory's parent; symbolic links in it are
-    skipped with a warning unless ``follow_symlinks``.  ``(name, thing)`` gives a file another name.
+    skipped with a warning unless ``follow_symlinks``, and so are our own files (partial files, state).
+    ``(name, thing)`` gives a file another name.
 
     :param none: whether there may be nothing to send.
     :raises UsageError: nothing to send, two files of one name, a device or pipe in a directory.
@@ -82,10 +84,11 @@ def collect(things: Iterable[Any], follow_symlinks: bool = False, none: bool = F
 def directories(root: Path, follow_symlinks: bool = False) -> List[str]:
     """The directories below ``root``, empty ones too, as relative POSIX paths, each after its parent."""
     found = []
+    own = OwnFiles()
     for inner, names, _ in os.walk(str(root), followlinks=follow_symlinks):
         if not follow_symlinks:
             names[:] = [name for name in names if not os.path.islink(os.path.join(inner, name))]
-        names.sort()
+        names[:] = sorted(name for name in names if not own.skipped(Path(inner, name)))
         found += [unicode_text(Path(inner, name).relative_to(root).as_posix()) for name in names]
     return sorted(found, key=lambda name: (name.count("/"), name))
 
@@ -100,7 +103,7 @@ def _items(thing: Any, follow_symlinks: bool) -> Iterator[Item]:
         yield Item(source.name, source, source.size)
     elif path.is_dir():
         root = path.resolve() if path.name in ("", "..") else path.absolute()
-        for found in _walk(root, follow_symlinks, {_key(root)}):
+        for found in _walk(root, follow_symlinks, {_key(root)}, OwnFiles()):
             inner = unicode_text(found.relative_to(root).as_posix())
             yield _item(found, f"{name if name is not None else unicode_text(root.name)}/{inner}")
     else:
@@ -116,9 +119,13 @@ def _item(path: Path, name: str) -> Item:
     return Item(name, path, found.st_size, path, found.st_mtime_ns)
 
 
-def _walk(directory: Path, follow: bool, above: Set[Tuple[int, int]]) -> Iterator[Path]:
+def _walk(
+    directory: Path, follow: bool, above: Set[Tuple[int, int]], own: OwnFiles
+) -> Iterator[Path]:
     """Files below ``directory``, in the order of their names; links that lead back up are left out."""
     for path in sorted(directory.iterdir()):
+        if own.skipped(path):
+            continue
         if path.is_symlink():
             if not follow:
                 log.warning("symbolic link %s is skipped", path)
@@ -131,7 +138,7 @@ def _walk(directory: Path, follow: bool, above: Set[Tuple[int, int]]) -> Iterato
             if key in above:
                 log.warning("symbolic link %s leads back up and is skipped", path)
             else:
-                yield from _walk(path, follow, above | {key})
+                yield from _walk(path, follow, above | {key}, own)
         else:
             yield path
 

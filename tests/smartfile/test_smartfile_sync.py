@@ -232,15 +232,15 @@ def test_an_edit_after_the_replacement_is_not_taken_for_what_was_fetched(
     stand.site.write("/d/a.bin", old)
     sync.download_tree(tmp_path, "/d")
     stand.site.write("/d/a.bin", edited(old))
-    replace = resync._replace
+    commit = resync.FileSink.commit
     mine = edited(edited(old))[: len(edited(old))]
 
-    def edits(fresh: Path, local: Path, before: Any) -> None:
-        replace(fresh, local, before)
-        local.write_bytes(mine)
+    def edits(sink: Any) -> None:
+        commit(sink)
+        sink.path.write_bytes(mine)
 
     with monkeypatch.context() as during:
-        during.setattr(resync, "_replace", edits)
+        during.setattr(resync.FileSink, "commit", edits)
         assert [result.method for result in sync.download_tree(tmp_path, "/d")] == ["delta"]
     stand.site.write("/d/a.bin", old)
     with pytest.raises(TargetExists):

@@ -1,0 +1,84 @@
+"""Temporary files with a name, beside the file whose place they take.
+
+Each is locked as long as its process works on it, so that a later run can tell, and remove, what a killed
+process left.  Files that need no name are made with :func:`tempfile.TemporaryFile`, which leaves nothing.
+"""
+
+import contextlib
+import logging
+import os
+import re
+import secrets
+import stat
+from typing import Tuple
+
+from smartxfer.seams import SYSTEM_FILES
+from smartxfer.transfer import locking
+
+__all__ = ["clear_temporaries", "is_temporary", "make_temporary"]
+
+log = logging.getLogger("smartxfer.transfer")
+
+_NAME = re.compile(r"\.smartxfer-[0-9a-f]{16}\.part")
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+
+
+def is_temporary(name: str) -> bool:
+    """Return True for the name of such a file."""
+    return _NAME.fullmatch(name) is not None
+
+
+def make_temporary(directory: str, mode: int) -> Tuple[str, int]:
+    """Make a temporary file and lock it; those that dead processes left in the directory are removed.
+
+    :return: its path and its descriptor; it is locked until that is closed.
+    :raises OSError: it cannot be made.
+    """
+    clear_temporaries(directory)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    while True:
+        path = os.path.join(directory, f".smartxfer-{secrets.token_hex(8)}.part")
+        fd = SYSTEM_FILES.open(path, flags, mode)
+        with contextlib.suppress(OSError):  # without locks nobody takes it for one that was left
+            locking.lock_file(fd)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(fd), os.lstat(path)):
+                return path, fd
+        os.close(fd)  # another process took it for one that was left, before it was locked
+
+
+def clear_temporaries(directory: str) -> None:
+    """Remove the temporary files of this user that no living process has locked."""
+    try:
+        names = [name for name in os.listdir(directory or ".") if is_temporary(name)]
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(directory, name)
+        try:
+            if _is_left(path):
+                log.info("%s is removed: a process that was killed left it", path)
+        except OSError as error:
+            log.debug("cannot remove %s: %s", path, error)
+
+
+def _is_left(path: str) -> bool:
+    """Remove a temporary file if it is of this user and unlocked; return True if it was.
+
+    :raises OSError: that cannot be told.
+    """
+    found = os.lstat(path)
+    own = getattr(os, "geteuid", lambda: found.st_uid)()
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != own:
+        return False
+    if not locking.AVAILABLE:
+        os.unlink(path)  # Windows removes no file that a process has open
+        return True
+    fd = SYSTEM_FILES.open(path, os.O_RDONLY | _NO_FOLLOW)
+    try:
+        if not os.path.samestat(os.fstat(fd), found) or not locking.lock_file(fd):
+            return False
+        os.unlink(path)
+        return True
+    finally:
+        os.close(fd)

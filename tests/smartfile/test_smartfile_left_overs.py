@@ -1,0 +1,87 @@
+"""A synchronisation that is killed: the next one leaves nothing of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smartxfer import delta
+from smartxfer.smartfile import BasicClient, SyncClient
+
+pytestmark = pytest.mark.skipif(not delta.available(), reason="there is no librsync")
+
+OLD = os.urandom(400_000)
+NEW = OLD[:100_000] + b"inserted" + OLD[100_000:]
+
+#: Kills itself before the system does something to a file: an audit event, a word in its arguments.
+SYNC = """
+import os, signal, sys
+from smartxfer.smartfile import BasicClient, SyncClient
+url, key, password, way, event, word = sys.argv[1:]
+def audit(name, arguments):
+    if name == event and word in repr(arguments):
+        os.kill(os.getpid(), signal.SIGKILL)
+sync = SyncClient(BasicClient(key, password, url=url))
+sys.addaudithook(audit)
+if way == "down":
+    sync.download_tree("tree", "/d")
+else:
+    sync.upload_tree("tree", "/d")
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path, stand: Any) -> Path:
+    root = tmp_path / "tree"
+    root.mkdir()
+    (tmp_path / "tmp").mkdir()
+    (root / "a.bin").write_bytes(OLD)
+    stand.site.write("/d/a.bin", OLD)
+    return root
+
+
+def killed(stand: Any, tree: Path, *words: str) -> None:
+    site = stand.site
+    command = [sys.executable, "-c", SYNC, site.url, site.key, site.password, *words]
+    environment = {**os.environ, "TMPDIR": str(tree.parent / "tmp")}
+    done = subprocess.run(
+        command, cwd=str(tree.parent), env=environment, capture_output=True, timeout=60, check=False
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert os.listdir(tree.parent / "tmp") == []
+
+
+@pytest.mark.parametrize(
+    ("event", "word", "left"),
+    [
+        ("os.truncate", "", ["a.bin.part", "a.bin.part.json"]),
+        ("os.rename", "a.bin.part'", ["a.bin.part", "a.bin.part.json"]),
+    ],
+)
+def test_down(
+    stand: Any, live: BasicClient, tree: Path, event: str, word: str, left: list[str]
+) -> None:
+    (tree / "a.bin").unlink()
+    SyncClient(live).download_tree(tree, "/d")  # what a run wrote may be replaced
+    stand.site.write("/d/a.bin", NEW)
+    killed(stand, tree, "down", event, word)
+    assert sorted(set(os.listdir(tree)) - {"a.bin"}) == left
+    SyncClient(live).upload_tree(tree, "/left")
+    assert [path for path in stand.site.files() if "/left/" in path] == ["/left/a.bin"]
+    SyncClient(live).download_tree(tree, "/d")
+    assert os.listdir(tree) == ["a.bin"]
+    assert (tree / "a.bin").read_bytes() == NEW
+
+
+def test_up(stand: Any, tree: Path) -> None:
+    (tree / "a.bin").write_bytes(NEW)
+    killed(stand, tree, "up", "socket.connect", "")
+    assert os.listdir(tree) == ["a.bin"]
+    assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith(".smartxfer-")]

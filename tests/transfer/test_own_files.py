@@ -1,0 +1,157 @@
+"""Our own files are not sent with a directory; a user's file that only looks like one is."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+
+from smartxfer import FileSenderClient, UserAuth
+from smartxfer.local import LocalServer
+from smartxfer.nrp import get_client
+from smartxfer.perseus import PerseusClient
+from smartxfer.smartfile import BasicClient, SyncClient
+from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.locking import host_tag
+from smartxfer.transfer.own_files import is_own
+from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.temporary import make_temporary
+from smartxfer.transfer.tree import collect, directories
+from smartxfer.transfer.written import Written
+
+#: Files of a user, with their contents; none of them is ours.
+THEIRS: Dict[str, bytes] = {
+    "x.part": b"a user's part of a novel",
+    "y.part": b"",
+    "y.part.json": b'{"version": 1, "parts": []}',
+    "z.part.json": b"",
+    "z.part.json.tmp": b"",
+    "w.part.json.tmp": b"{}",
+    ".smartxfer-notes": b"",
+    ".smartxfer-0123456789abcdef/new": b"a directory of the user's",
+    ".smartxfer-0123456789abcdef.part.txt": b"",
+    "journals/a.json": b"{}",
+    "locks/id": b"",
+    "id": b"",
+}
+
+
+def left_over(directory: Path, name: str = "big.bin") -> List[str]:
+    """A partial file of a broken download, its state file, and what a killed process left of writing that."""
+    sink = FileSink(directory / name)
+    sink.begin(100, {"object": 1})
+    sink.write_at(b"12345", 0)
+    sink.leave()
+    part = f"{name}.part"
+    (directory / f"{part}.json.tmp").write_bytes(b'{"version": 1, "ino')
+    return [part, f"{part}.json", f"{part}.json.tmp"]
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    root = tmp_path / "tree"
+    for name, data in THEIRS.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def found(root: Path) -> List[str]:
+    return sorted(item.name[len("tree/") :] for item in collect([root]))
+
+
+def test_files_of_a_user_are_sent(tree: Path) -> None:
+    assert found(tree) == sorted(THEIRS)
+    assert directories(tree) == [".smartxfer-0123456789abcdef", "journals", "locks"]
+
+
+def test_partial_and_state_files_are_skipped(tree: Path, caplog: Any) -> None:
+    caplog.set_level(logging.INFO, "smartxfer.transfer")
+    (tree / "deep").mkdir()
+    ours = [tree / name for name in left_over(tree)] + [tree / "deep" / name for name in left_over(tree / "deep")]
+    assert all(map(is_own, ours))
+    assert found(tree) == sorted(THEIRS)
+    said = {record.getMessage() for record in caplog.records if record.levelno == logging.INFO}
+    assert {f"{path} is skipped: it belongs to smartxfer" for path in ours} <= said
+
+
+def test_a_partial_file_that_was_never_noted(tmp_path: Path) -> None:
+    (tmp_path / "a.part").write_bytes(b"")
+    assert not is_own(tmp_path / "a.part")
+    (tmp_path / "a.part.json.tmp").write_bytes(b"")
+    assert is_own(tmp_path / "a.part")
+    assert is_own(tmp_path / "a.part.json.tmp")
+
+
+@pytest.mark.parametrize("name", ["x.2.part", "x.0123456789ab.part", ".part"])
+def test_a_state_file_decides_not_the_name(tmp_path: Path, name: str) -> None:
+    part, side = tmp_path / name, tmp_path / f"{name}.json"
+    part.write_bytes(b"bytes")
+    assert not is_own(part)
+    side.write_text('{"version": 1, "inode": [1, 2], "identity": {}, "size": 9, "runs": []}')
+    assert is_own(part) == is_own(side) == (name != ".part")
+    side.unlink()
+    (tmp_path / "elsewhere").write_text('{"version": 1, "identity": {}, "size": 9, "runs": []}')
+    side.symlink_to(tmp_path / "elsewhere")
+    assert not is_own(part)
+
+
+def test_temporary_files_are_skipped(tree: Path) -> None:
+    _, fd = make_temporary(str(tree), 0o600)
+    assert found(tree) == sorted(THEIRS)
+    os.close(fd)
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_a_state_directory_in_the_tree(tree: Path, link: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    state = tree / "state"
+    monkeypatch.setenv("SMARTXFER_STATE_DIR", str(state))
+    if link:
+        (tree.parent / "link").symlink_to(tree)
+        monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tree.parent / "link" / "state"))
+    host_tag(state)
+    with Journal({"a": 1}, "a") as journal:
+        journal.note(secret="token")
+        target = tree.parent / "f"
+        target.write_bytes(b"")
+        Written(tree).note(target, 0, [], {})
+        assert sorted(os.listdir(state)) == ["id", "journals", "locks", "written"]
+        assert found(tree) == sorted(THEIRS)
+        assert "state" not in directories(tree)
+        # What the user keeps there is the user's.
+        (state / "mine.txt").write_bytes(b"mine")
+        assert found(tree) == sorted([*THEIRS, "state/mine.txt"])
+        assert [name for name in directories(tree) if name.startswith("state")] == ["state"]
+
+
+def test_every_service_that_takes_directories(tmp_path: Path) -> None:
+    root = tmp_path / "tree"
+    root.mkdir()
+    (root / "a.part").write_bytes(b"mine")
+    left_over(root)
+    with LocalServer(smartfile={"task_polls": 0}) as server:
+        site = server.smartfile
+        with BasicClient(site.key, site.password, url=site.url) as client:
+            client.upload_tree(root, "/tree")
+            SyncClient(client).upload_tree(root, "/sync")
+        assert sorted(site.files()) == ["/sync/a.part", "/tree/a.part"]
+        with get_client(server.nrp.url, token=server.nrp.token) as repository:
+            draft = str(server.nrp.create())
+            assert repository.files.sync_dir(draft, root).uploaded == ["a.part"]
+            repository.files.upload_many(draft, [root])
+            assert {file.key for file in repository.files.list(draft)} == {"a.part", "tree/a.part"}
+        with PerseusClient(server.perseus.url, api_key=server.perseus.api_key) as data:
+            assert data.file.sync_dir(root).uploaded == ["a.part"]
+        auth = UserAuth(server.filesender.username, server.filesender.api_key)
+        with FileSenderClient(server.filesender.url, auth=auth) as sender:
+            sender.upload_workflow([root], {"recipients": ["bob@example.net"]})
+        environment = {**os.environ, **server.filesender.env}
+        command = [sys.executable, "-c", "from smartxfer.cli import main; main()", "send", str(root)]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
+        transfers = server.filesender.transfers()
+        assert [[file["name"] for file in sent["files"]] for sent in transfers] == [["tree/a.part"]] * 2
