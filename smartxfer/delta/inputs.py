@@ -4,6 +4,7 @@ import os
 import stat
 import tempfile
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Optional, Tuple, Type
 
@@ -12,6 +13,7 @@ from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fi
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import expanded
+from smartxfer.transfer.true_size import Copies, true_state
 
 __all__ = ["Input", "Slice", "spooled"]
 
@@ -40,6 +42,9 @@ class Input:
         #: Bytes from the start to the end; None for a stream.
         self.size: Optional[int] = None
         self._lock = threading.Lock()
+        #: Whether a copy is read instead of a file whose size is not true.
+        self._copied = False
+        self._one = memoryview(bytearray(1))
         if is_path(thing):
             self._open_path(str(expanded(thing)))
         else:
@@ -52,13 +57,28 @@ class Input:
             self._fd = SYSTEM_FILES.open(path, os.O_RDONLY)
         except OSError as error:
             raise local_error(error, f"read {path}") from None
-        found = os.fstat(self._fd)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
             os.close(self._fd)
             raise UsageError(
                 f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
             )
-        self.size = found.st_size
+        original = self._fd
+        try:
+            self.size = self._measured(original)
+        except BaseException:
+            os.close(original)
+            raise
+        if self._copied:
+            os.close(original)
+
+    def _measured(self, fd: int) -> int:
+        """Return the number of bytes in a file; where its size is another, a copy of it is read."""
+        found = true_state(fd, self.what)
+        if found is not None:
+            return found.st_size
+        copy = Copies().add(fd, Path(self.what))
+        self._fd, self._copied = copy.descriptor(), True
+        return copy.size
 
     def _take(self, file: Any, whole: bool) -> None:
         if not (hasattr(file, "read") or hasattr(file, "readinto")):
@@ -78,7 +98,7 @@ class Input:
         if self._fd is None:
             end = end_of(file, self._start)
         else:
-            end = os.fstat(self._fd).st_size
+            end = self._measured(self._fd)
         self.size = max(0, end - self._start)
         self._back_to = stood if whole else None
 
@@ -102,7 +122,8 @@ class Input:
 
     def check_unchanged(self) -> None:
         """Raise SourceChanged when a regular file has another size or modification time than before."""
-        if self._state() != self._before:
+        longer = self._fd is not None and self.size is not None and self.read_at(self._one, self.size)
+        if self._state() != self._before or longer:
             raise SourceChanged(f"{self.what} changed while it was read")
 
     @property
@@ -166,8 +187,10 @@ class Input:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        if self._file is None and self._fd is not None:
+        if self._fd is not None and (self._file is None or self._copied):
             os.close(self._fd)
+        if self._file is None:
+            pass
         elif self._back_to is not None:
             self._file.seek(self._back_to)
         elif self._fd is not None:

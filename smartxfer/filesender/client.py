@@ -220,7 +220,7 @@ class FileSenderClient(ManagingClient):
         self, items: List[Item], body: Mapping[str, Any], sealing: Optional[Sealing]
     ) -> Optional[Journal]:
         """The memory of this very request; None when bytes in memory make it unrecognisable."""
-        if any(item.path is None for item in items):
+        if not all(item.resumable for item in items):
             return None
         owner = getattr(self.auth, "username", None) or getattr(self.auth, "guest_token", "")
         key = journal_key(self.base_url, owner, items, body, sealing)

@@ -46,7 +46,7 @@ class Memory:
         Nothing is known of bytes that came from no file, nor of a pending upload that was begun anew.
         """
         about = [entry.version_id, entry.transfer.part_size, item.size, item.mtime_ns, str(item.path)]
-        if item.path is None or not self.began(entry) or self._journal.state.get("about") != about:
+        if not item.resumable or not self.began(entry) or self._journal.state.get("about") != about:
             self._journal.state.clear()
             self._journal.note(created=entry.created, about=about, parts={})
         known = self._journal.state.get("parts", {})

@@ -137,17 +137,20 @@ def body_of(params: Mapping[str, Any]) -> Iterator[Encoded]:
         yield FORM, encoded_form(fields)
         return
     with contextlib.ExitStack() as stack:
-        parts = []
+        parts, sources = [], []
         for field, value in files.items():
             name, thing = value if isinstance(value, tuple) else (None, value)
             if isinstance(thing, io.StringIO):
                 thing = thing.read().encode("utf-8")
             source = open_source(thing, name or _name_of(thing) or field)
             stack.callback(source.close)
+            sources.append(source)
             whole: Segment = PartBody(source, Part(0, 0, source.size), _nobody) if source.size else b""
             parts.append((field, source.name, whole))
         form = FormBody(pairs_of(fields), parts)
         yield form.content_type, form
+        for source in sources:
+            source.check_unchanged()
 
 
 def _is_file(value: Any) -> bool:

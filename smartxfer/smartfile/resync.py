@@ -282,8 +282,8 @@ class Resync:
         return block
 
     def _local_of(self, item: Item) -> Path:
-        if item.path is None:
-            raise _Plain("it is not a local file")
+        if item.path is None or not item.resumable:
+            raise _Plain("it is not a local file whose size is true")
         return item.path
 
     def _fetch(self, call: Call, into: BinaryIO, name: str, moved: "_Moved") -> None:

@@ -27,6 +27,7 @@ from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import settle
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.true_size import true_size
 from smartxfer.transfer.written import Written
 
 __all__ = ["SyncClient", "SyncResult"]
@@ -277,10 +278,9 @@ def _down(
 def _size_of(path: Path) -> int:
     """Bytes of a regular file; -1 where there is none that can be looked at."""
     try:
-        found = os.stat(str(path))
+        return true_size(path) if stat.S_ISREG(os.stat(str(path)).st_mode) else -1
     except OSError:
         return -1
-    return found.st_size if stat.S_ISREG(found.st_mode) else -1
 
 
 def _has(path: Path, digest: str) -> bool:

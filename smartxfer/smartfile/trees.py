@@ -98,7 +98,7 @@ class TreeUp:
         noted = {
             path: item
             for item, path in self.pairs
-            if journal.state.get(path) == [item.size, item.mtime_ns]
+            if item.resumable and journal.state.get(path) == [item.size, item.mtime_ns]
         }
         if not noted:
             return {}

@@ -183,7 +183,7 @@ class _Sending:
                     actual=held,
                 )
             verified = (algorithm, f"{algorithm}:{ours}")
-        if self._journal is not None and self._item.path is not None:
+        if self._journal is not None and self._item.resumable:
             self._journal.note_soon(**{self._path: [self._item.size, self._item.mtime_ns]})
         return verified
 

@@ -13,6 +13,7 @@ from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import expanded, unicode_text
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Source
+from smartxfer.transfer.true_size import Copies, Copy, CopySource, has_true_size, true_state
 
 __all__ = [
     "BytesSource",
@@ -35,7 +36,7 @@ _HAS_PREAD = hasattr(os, "preadv")
 
 
 class PathSource:
-    """A regular file, opened now and read at any offset by any thread."""
+    """A regular file whose size is true, opened now and read at any offset by any thread."""
 
     def __init__(self, path: Path, name: Optional[str] = None) -> None:
         self.path = path
@@ -51,6 +52,17 @@ class PathSource:
         self.size = self._before.st_size
         self.mtime_ns = self._before.st_mtime_ns
 
+    def copy(self) -> Optional[Copy]:
+        """Return a copy of the bytes where ``size`` is not their number; None where it is.
+
+        :raises LocalError: the file cannot be read.
+        """
+        state = true_state(self._fd, self.path)
+        if state is None:
+            return Copies().add(self._fd, self.path)
+        self._before, self.size, self.mtime_ns = state, state.st_size, state.st_mtime_ns
+        return None
+
     def read_at(self, buffer: memoryview, offset: int) -> int:
         """Fill ``buffer`` from ``offset``."""
         if _HAS_PREAD:
@@ -62,7 +74,10 @@ class PathSource:
         return len(data)
 
     def check_unchanged(self) -> None:
-        """Raise SourceChanged when size, modification time or the file itself is another."""
+        """Raise SourceChanged when size, modification time or the file itself is another.
+
+        So it is where there are bytes behind the last one: they came after the size was looked at.
+        """
         try:
             now, there = os.fstat(self._fd), os.stat(str(self.path))
         except FileNotFoundError:
@@ -71,6 +86,8 @@ class PathSource:
         same_file = (there.st_dev, there.st_ino) == (self._before.st_dev, self._before.st_ino)
         if (now.st_size, now.st_mtime_ns) != before or not same_file:
             raise SourceChanged(f"{self.path} changed while it was sent")
+        if self.read_at(memoryview(bytearray(1)), self.size):
+            raise SourceChanged(f"{self.path} has more than the {self.size} bytes that its size says")
 
     def close(self) -> None:
         """Close the file."""
@@ -133,7 +150,9 @@ class OpenFileSource:
         """Raise SourceChanged when the file's length is another."""
         with self._lock:
             size = max(0, self._file.seek(0, io.SEEK_END) - self._start)
-        if size != self.size:
+            self._file.seek(self._start + self.size)
+            longer = bool(self._file.read(1))
+        if size != self.size or longer:
             raise SourceChanged(f"{self.name} changed its length while it was sent")
 
     def close(self) -> None:
@@ -153,7 +172,7 @@ def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
     """Open whatever the caller gave for reading.
 
     A stream that cannot seek is read to its end first: up to 8 MiB into memory, past that into a temporary
-    file.
+    file.  So is a file whose size is not the number of bytes in it.
 
     :param name: the name to go by; by default the file's own.
     :raises UsageError: text instead of bytes, a directory, a device.
@@ -161,18 +180,31 @@ def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
     """
     path = path_of(thing)
     if path is not None:
-        return PathSource(path, name)
+        return _open_path(path, name)
     if isinstance(thing, (bytes, bytearray, memoryview)):
         return BytesSource(thing, name or "data")
     if is_text(thing):
         raise UsageError("a file opened as text cannot be sent", hint="open it in binary mode: 'rb'")
     if hasattr(thing, "read"):
-        if _seekable(thing):
+        if _seekable(thing) and has_true_size(thing):
             return OpenFileSource(thing, name)  # type: ignore[arg-type]
         return _spooled(iter(lambda: thing.read(_BLOCK), b""), name or _name_of(thing))
     if isinstance(thing, Iterable) and not isinstance(thing, str):
         return _spooled(thing, name or "data")
     raise UsageError(f"cannot send a {type(thing).__name__}: give a path, bytes or an open file")
+
+
+def _open_path(path: Path, name: Optional[str]) -> Source:
+    source = PathSource(path, name)
+    try:
+        copy = source.copy()
+    except BaseException:
+        source.close()
+        raise
+    if copy is None:
+        return source
+    source.close()
+    return CopySource(copy, source.name)
 
 
 def is_text(file: Any) -> bool:

@@ -9,10 +9,12 @@ from typing import Any, Iterable, Iterator, List, Optional, Set, Tuple
 import attrs
 
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import unicode_text
 from smartxfer.transfer.own_files import OwnFiles
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.source import SourceLike, open_source, path_of
+from smartxfer.transfer.true_size import Copies, Copy, CopySource, true_state
 
 __all__ = ["Item", "collect", "directories"]
 
@@ -25,6 +27,7 @@ class Item:
 
     :param thing: path, or bytes, or an open file.
     :param path: absolute path, None for anything but a path.
+    :param copy: the bytes of a file whose size is not to be trusted, as they were read once.
     """
 
     name: str
@@ -32,9 +35,17 @@ class Item:
     size: int
     path: Optional[Path] = None
     mtime_ns: int = 0
+    copy: Optional[Copy] = attrs.field(default=None, repr=False, eq=False)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a later run can tell by size and modification time that these are the same bytes."""
+        return self.path is not None and self.copy is None
 
     def open(self) -> Source:
         """Open the bytes for reading."""
+        if self.copy is not None:
+            return CopySource(self.copy, self.name)
         if self.path is None:
             assert hasattr(self.thing, "read_at")
             source: Source = self.thing
@@ -67,8 +78,9 @@ def collect(things: Iterable[Any], follow_symlinks: bool = False, none: bool = F
     if isinstance(things, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(things, "read"):
         things = [things]
     items: List[Item] = []
+    copies = Copies()
     for thing in things:
-        items.extend(_items(thing, follow_symlinks))
+        items.extend(_items(thing, follow_symlinks, copies))
     if not items and not none:
         raise UsageError("there are no files to send")
     names: Set[str] = set()
@@ -93,7 +105,7 @@ def directories(root: Path, follow_symlinks: bool = False) -> List[str]:
     return sorted(found, key=lambda name: (name.count("/"), name))
 
 
-def _items(thing: Any, follow_symlinks: bool) -> Iterator[Item]:
+def _items(thing: Any, follow_symlinks: bool, copies: Copies) -> Iterator[Item]:
     name: Optional[str] = None
     if isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[0], str):
         name, thing = thing
@@ -105,18 +117,29 @@ def _items(thing: Any, follow_symlinks: bool) -> Iterator[Item]:
         root = path.resolve() if path.name in ("", "..") else path.absolute()
         for found in _walk(root, follow_symlinks, {_key(root)}, OwnFiles()):
             inner = unicode_text(found.relative_to(root).as_posix())
-            yield _item(found, f"{name if name is not None else unicode_text(root.name)}/{inner}")
+            yield _item(found, f"{name if name is not None else unicode_text(root.name)}/{inner}", copies)
     else:
-        yield _item(path.absolute(), name if name is not None else unicode_text(path.name))
+        yield _item(path.absolute(), name if name is not None else unicode_text(path.name), copies)
 
 
-def _item(path: Path, name: str) -> Item:
+def _item(path: Path, name: str, copies: Copies) -> Item:
     found = os.stat(str(path))
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(
             f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
         )
-    return Item(name, path, found.st_size, path, found.st_mtime_ns)
+    try:
+        fd = SYSTEM_FILES.open(path, os.O_RDONLY)
+    except PermissionError:  # reported when its turn to be sent comes
+        return Item(name, path, found.st_size, path, found.st_mtime_ns)
+    try:
+        state = true_state(fd, path)
+        if state is None:
+            copy = copies.add(fd, path)
+            return Item(name, path, copy.size, path, copy=copy)
+    finally:
+        os.close(fd)
+    return Item(name, path, state.st_size, path, state.st_mtime_ns)
 
 
 def _walk(

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Iterator, List, Tuple
 
 import pytest
+from wrong_sizes import WrongSizes
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import BatchError, Conflict, Forbidden, NotFound, TaskFailed, UsageError, WaitTimeout
@@ -228,6 +229,17 @@ def test_a_directory_is_synchronised_by_checksums(
     assert server.read(draft, "other") == b"new"
     assert client.files.sync_dir(draft, tmp_path, delete=True).deleted == ["extra"]
     assert set(server.files(draft)) == {"same", "other", "fresh"}
+
+
+@pytest.mark.parametrize("told", [0, 4096, 1 << 30])
+def test_a_synchronised_file_of_a_wrong_size_is_sent_whole(
+    server: Any, client: RepositoryClient, draft: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int
+) -> None:
+    (tmp_path / "cpuinfo").write_bytes(b"processor : 0")
+    WrongSizes(monkeypatch).tell(tmp_path / "cpuinfo", told)
+    assert client.files.sync_dir(draft, tmp_path).uploaded == ["cpuinfo"]
+    assert server.read(draft, "cpuinfo") == b"processor : 0"
+    assert client.files.sync_dir(draft, tmp_path).skipped == ["cpuinfo"]
 
 
 def test_what_is_not_complete_is_not_fetched(client: RepositoryClient, draft: str, tmp_path: Path) -> None:

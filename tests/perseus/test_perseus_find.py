@@ -10,6 +10,7 @@ from typing import Any, Callable
 
 import pytest
 from perseus_stand import Stand
+from wrong_sizes import WrongSizes
 
 from smartxfer.errors import NotFound, UsageError
 from smartxfer.perseus import FileStatus, PerseusClient, SyncResult
@@ -160,6 +161,15 @@ class TestSync:
             "there.txt": b"there",
         }
         assert stand.calls.count("put") == 2
+
+    @pytest.mark.parametrize("told", [0, 4096, 1 << 30])
+    def test_a_file_of_a_wrong_size_is_sent_whole(
+        self, stand: Stand, live: PerseusClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int
+    ) -> None:
+        (tmp_path / "cpuinfo").write_bytes(b"processor : 0")
+        WrongSizes(monkeypatch).tell(tmp_path / "cpuinfo", told)
+        done = live.file.sync_dir(tmp_path)
+        assert stand.site.content(done.files["cpuinfo"].id) == b"processor : 0"
 
     def test_again_nothing_is(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
         live.file.sync_dir(directory)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from wrong_sizes import WrongSizes
 
 from smartxfer import delta
 from smartxfer.errors import BatchError, NotFound, SourceChanged, TargetExists, UsageError
@@ -266,3 +267,21 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
     assert isinstance(by_name["a"].error, TargetExists)
     assert by_name["b"].ok
     assert (tmp_path / "b").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("told", [0, 4096, 1 << 30])
+def test_a_file_of_a_wrong_size_is_brought_up_whole(
+    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch, told: int
+) -> None:
+    stand.site.write("/a.bin", old)
+    stand.site.write("/tree/a.bin", old)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.bin").write_bytes(edited(old))
+    WrongSizes(monkeypatch).tell(folder / "a.bin", told)
+    result = sync.upload(folder / "a.bin", "/a.bin")
+    assert stand.site.read("/a.bin") == edited(old)
+    assert (result.verified, result.bytes) == ("sha256", len(edited(old)))
+    assert sync.upload_tree(folder, "/tree")[0].bytes == len(edited(old))
+    assert stand.site.read("/tree/a.bin") == edited(old)
+    assert sync.upload_tree(folder, "/tree")[0].method == "none"
