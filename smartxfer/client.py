@@ -10,6 +10,7 @@ from smartxfer.credentials import AddressKind, Credentials, ServiceNames, look_u
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact, without_query
+from smartxfer.transport.limits import Limits
 from smartxfer.transport.status import http_error
 
 __all__ = ["ServiceClient"]
@@ -75,6 +76,7 @@ class ServiceClient:
         self._clock = clock
         self._known_wire: Optional[Wire] = None
         self._known_credentials: Optional[Credentials] = None
+        self._limits = Limits(retry, clock)
         self._lock = threading.RLock()
         redact.install()
 
@@ -147,6 +149,7 @@ class ServiceClient:
                         policy=self._retry,
                         timeout=self._timeout,
                         clock=self._clock,
+                        limits=self._limits,
                         pool_size=max(16, self._max_workers),
                         **self._wire_settings,
                     )

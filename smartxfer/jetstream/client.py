@@ -176,7 +176,7 @@ class API(TransferClient):
 
     def _first_call(self, call: Call) -> Answer:
         """A first contact: a server that takes the call and says nothing is not asked again."""
-        tries = Tries(self._retry, self._clock, call.what)
+        tries = Tries(self._retry, self._clock, call.what, limits=self._limits)
         patient = attrs.evolve(call, patience=_FIRST_ANSWER)
         while True:
             try:

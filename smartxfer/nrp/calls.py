@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import attrs
 
 from smartxfer.errors import Forbidden, RedirectRefused, UsageError
-from smartxfer.nrp.limits import RateWindow
+from smartxfer.nrp.limits import window_left
 from smartxfer.nrp.share import ShareTokens
 from smartxfer.nrp.statuses import of_method
 from smartxfer.seams import Clock
@@ -43,7 +43,6 @@ class Calls:
     find_api: Callable[[], str]
     sign: Optional[Sign]
     clock: Clock
-    window: RateWindow
     make: Callable[[Call], Answer]
     pause: Callable[[float], Any]
     shared: ShareTokens = attrs.field(factory=ShareTokens)
@@ -109,17 +108,22 @@ class Calls:
         return Call(method, self.own(url), pairs, described, body, **options)
 
     def send(self, method: str, url: str, **how: Any) -> Answer:
-        """Make a call, after whatever wait the rate limit asks for; ``how`` as in :meth:`describe`.
+        """Make a call; ``how`` as in :meth:`describe`.
 
         :raises OutcomeUnknown: a POST whose answer was lost.
         :raises UnexpectedAnswer: an answer that the protocol does not name as success.
         """
         how.setdefault("success", of_method(method))
         call = self.describe(method, url, **how)
-        self.window.keep(self.pause)
         answer = self.make(call)
-        self.window.note(answer.headers)
+        self.note_limit(call.url, answer.headers)
         return answer
+
+    def note_limit(self, url: str, headers: Mapping[str, str]) -> None:
+        """Pause further requests where an answer says that no request is left in the rate window."""
+        left = window_left(headers, self.clock.wall())
+        if left is not None:
+            self.wire.limits.pause(url, left)
 
     def get(self, url: str, params: Optional[Mapping[str, Any]] = None, **how: Any) -> Answer:
         """GET an address; the token of a share link also goes where the repository redirects to.

@@ -16,7 +16,6 @@ from smartxfer.nrp.discovery import discover
 from smartxfer.nrp.errors import error_of
 from smartxfer.nrp.files import FilesClient
 from smartxfer.nrp.hints import SMALLER
-from smartxfer.nrp.limits import RateWindow
 from smartxfer.nrp.places import is_page, is_url
 from smartxfer.nrp.record_models import Identity, RepositoryInfo
 from smartxfer.nrp.records import RecordsClient, whoami
@@ -66,7 +65,6 @@ class RepositoryClient(TransferClient):
             self._address_kind = AddressKind.LINK
         self.names = names_of(alias, config_path, site)
         self._token = token.strip() if token else None
-        self._window = RateWindow(self._clock, self._retry.retry_after_cap)
         self._shared = ShareTokens()
         self._found: Optional[RepositoryInfo] = None
         #: The records: create, read, search, publish, ...
@@ -114,7 +112,6 @@ class RepositoryClient(TransferClient):
             lambda: str(self.repository.links.api).rstrip("/"),
             bearer(token) if token else None,
             self._clock,
-            self._window,
             make=self._wire.fetch,
             pause=self._clock.sleep,
             shared=self._shared,

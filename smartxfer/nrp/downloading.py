@@ -101,10 +101,10 @@ def describe(files: FileCalls, file: File, sink: Sink, operation: Operation, ste
             "checksum": file.checksum,
             "version": file.version_id or file.updated,
         },
-        open_range=lambda start, stop: content.open(start, stop, operation),
+        open_range=content.open,
         size=file.known_size,
         step=step,
-        ranges=lambda: operation.retry(content.call.what, lambda: content.serves_ranges(operation)),
+        ranges=lambda: operation.retry(content.call.what, content.serves_ranges),
         digest=("md5", file.md5) if file.md5 else None,
         mismatch=content.state.mismatch,
     )
@@ -125,9 +125,8 @@ class _Content:
         self._renewals = 0
 
     @contextlib.contextmanager
-    def open(self, start: int, stop: Optional[int], operation: Operation) -> Iterator[Incoming]:
+    def open(self, start: int, stop: Optional[int]) -> Iterator[Incoming]:
         """One try at bytes [start, stop); what the address redirects to is asked for anew each time."""
-        self._calls.window.keep(operation.pause)
         size, call = self._file.known_size, self.call
         strong = self._validator()
         if strong and (start, stop) not in ((0, size), (0, None)):
@@ -156,14 +155,14 @@ class _Content:
             self._renewals += 1
             error.retryable = error.retry_at_once = True
 
-    def serves_ranges(self, operation: Operation) -> bool:
+    def serves_ranges(self) -> bool:
         """Whether a request for the first byte gives the first byte, and not the file."""
-        with self.open(0, 1, operation) as incoming:
+        with self.open(0, 1) as incoming:
             return not incoming.whole
 
     def _seen(self, response: requests.Response) -> None:
         """Compare one answer with those before, and with what the repository said of the file."""
-        self._calls.window.note(response.headers)
+        self._calls.note_limit(self.call.url, response.headers)
         etag = response.headers.get("ETag")
         known = self._file.md5
         if known and (etag or "").startswith('"md5:') and etag != f'"md5:{known}"':

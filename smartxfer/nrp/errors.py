@@ -25,7 +25,6 @@ from smartxfer.transport.redact import clean, clean_all
 from smartxfer.transport.status import http_error
 
 __all__ = [
-    "SOON",
     "DraftInvalid",
     "RepositoryClientError",
     "RepositoryCommunicationError",
@@ -39,9 +38,6 @@ __all__ = [
     "error_of",
     "told",
 ]
-
-#: Seconds that a client waits at least where the repository says that its limit is used up.
-SOON = 0.5
 
 RepositoryError = SmartxferError
 RepositoryCommunicationError = CommunicationError
@@ -57,8 +53,7 @@ def error_of(
 ) -> HTTPError:
     """Return the exception for an answer of 400 and more; ``errors`` holds what is wrong with which field.
 
-    ``Retry-After`` is on every answer, and has a meaning on 429 and 503 only.  A 429 with ``Retry-After: 0``
-    is a moving window that has room soon: a request at once would be refused again.
+    ``Retry-After`` is on every answer, and has a meaning on 429 and 503 only.
 
     :param token: whether the client sends one.
 
@@ -74,10 +69,7 @@ def error_of(
     hint = hint_for(answer.status, message, token=token)
     if hint is not None:
         data["hint"] = hint
-    error = http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
-    if answer.status == 429 and error.retry_after is not None and error.retry_after < SOON:
-        error.retry_after = SOON * (1 + clock.random())
-    return error
+    return http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
 
 
 def told(errors: Any) -> str:

@@ -57,7 +57,6 @@ class FileCalls:
         self._delete(self.base)
 
     def _delete(self, url: str) -> None:
-        self.calls.window.keep(self.calls.pause)
         delete(self.calls.make, self.calls.describe("DELETE", url, success=DELETED))
 
 

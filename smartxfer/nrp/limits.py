@@ -4,18 +4,13 @@ Source: NRP / Invenio protocol, sections 3 (Rate limits and retrying) and 9.
 """
 
 import contextlib
-import logging
 import threading
-from typing import Any, Callable, Iterator, List, Mapping
+from typing import Iterator, List, Mapping, Optional
 
 from smartxfer.errors import UsageError
-from smartxfer.nrp.errors import SOON
-from smartxfer.seams import Clock
 from smartxfer.transport import attempt
 
-__all__ = ["RateWindow", "connection", "limit_connections"]
-
-log = logging.getLogger("smartxfer.nrp")
+__all__ = ["connection", "limit_connections", "window_left"]
 
 #: How often a thread that waits for a connection looks whether its call is over, in seconds.
 _TICK = 0.1
@@ -87,42 +82,21 @@ def connection() -> Iterator[None]:
             _held.depth = 0
 
 
-class RateWindow:
-    """What the answers tell of the rate limit: once a window is used up, the next call waits for its end.
+def window_left(headers: Mapping[str, str], now: float) -> Optional[float]:
+    """Return the seconds to the end of a rate window that an answer has used up; None where it has not.
 
-    :param longest: seconds; a wait that is longer is left to the server's own refusal.
+    :param headers: of the answer: what remains, and the end of the window in seconds or as a moment.
+    :param now: seconds since the epoch.
     """
-
-    def __init__(self, clock: Clock, longest: float) -> None:
-        self._clock = clock
-        self._longest = longest
-        self._lock = threading.Lock()
-        self._ends = 0.0
-
-    def note(self, headers: Mapping[str, str]) -> None:
-        """Read ``X-RateLimit-Remaining``, and of the window's end what is there: seconds, or the moment."""
-        if headers.get("X-RateLimit-Remaining", "").strip() != "0":
-            return
-        left = _number(headers.get("Retry-After", ""))
-        if left is None:
-            moment = _number(headers.get("X-RateLimit-Reset", ""))
-            left = None if moment is None else moment - self._clock.wall()
-        if left is not None and left <= self._longest:
-            if left < SOON:  # a moving window has room soon, not at once
-                left = SOON * (1 + self._clock.random())
-            with self._lock:
-                self._ends = max(self._ends, self._clock.monotonic() + left)
-
-    def keep(self, pause: Callable[[float], Any]) -> None:
-        """Wait until requests are counted anew, if they are used up."""
-        with self._lock:
-            left = self._ends - self._clock.monotonic()
-            self._ends = 0.0 if left <= 0 else self._ends
-        if left > 0:
-            log.warning("the rate limit is used up; waiting %.1f s", left)
-            pause(left)
+    if headers.get("X-RateLimit-Remaining", "").strip() != "0":
+        return None
+    left = _number(headers.get("Retry-After", ""))
+    if left is None:
+        moment = _number(headers.get("X-RateLimit-Reset", ""))
+        left = None if moment is None else moment - now
+    return None if left is None else max(0.0, left)
 
 
-def _number(text: str) -> Any:
+def _number(text: str) -> Optional[float]:
     text = text.strip()
     return float(text) if text.isascii() and text.replace(".", "", 1).isdigit() else None

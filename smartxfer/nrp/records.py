@@ -174,7 +174,6 @@ class RecordsClient:
 
     def _delete(self, url: str, **how: Any) -> None:
         calls = self._calls()
-        calls.window.keep(calls.pause)
         delete(calls.make, calls.describe("DELETE", url, success=DELETED, **how))
 
     # -- publishing and versions ------------------------------------------------------------------------

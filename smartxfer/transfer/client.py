@@ -29,4 +29,5 @@ class TransferClient(ServiceClient):
             cancel=cancel,
             deadline=deadline,
             progress=progress,
+            limits=self._limits,
         )

@@ -25,6 +25,7 @@ from smartxfer.transfer.lane import Lane, Single, Task
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.limits import Limits
 from smartxfer.transport.retry import RetryPolicy, Tries
 
 __all__ = ["Operation"]
@@ -41,6 +42,7 @@ class Operation:
 
     :param workers: most threads at a time.
     :param deadline: seconds from now.
+    :param limits: the client's view of rate limits.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class Operation:
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
         progress: Progress = None,
+        limits: Optional[Limits] = None,
     ) -> None:
         self.policy = policy
+        self._limits = limits
         self.clock = clock
         self.reporter = Reporter(progress, clock)
         self._cancel = cancel
@@ -293,7 +297,14 @@ class Operation:
 
     def tries(self, what: str, idempotent: bool = True) -> Tries:
         """A counter of tries whose pauses end when the call does."""
-        return Tries(self.policy, self.clock, what, pause=self.pause, idempotent=idempotent)
+        return Tries(
+            self.policy,
+            self.clock,
+            what,
+            pause=self.pause,
+            idempotent=idempotent,
+            limits=self._limits,
+        )
 
     def retry(
         self,

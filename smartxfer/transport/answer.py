@@ -9,7 +9,7 @@ from smartxfer.errors import DecodeError
 from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean
 
-__all__ = ["MAX_ANSWER", "Answer", "is_plain", "unpacked"]
+__all__ = ["MAX_ANSWER", "Answer", "is_json", "is_plain", "unpacked"]
 
 
 class FromWire(Protocol):
@@ -107,6 +107,11 @@ class Answer:
 #: Content codings that leave the bytes as they are.  Storage keeps ``aws-chunked`` from an upload, though
 #: the object is stored without the framing.
 _NO_CODING = frozenset({"", "identity", "none", "aws-chunked"})
+
+
+def is_json(kind: str) -> bool:
+    """Return whether a media type, without its parameters, is JSON's."""
+    return kind.lower().endswith(("/json", "+json"))
 
 
 def is_plain(encoding: str) -> bool:

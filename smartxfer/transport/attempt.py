@@ -10,8 +10,9 @@ import threading
 from typing import Iterator, Optional
 
 from smartxfer.errors import SmartxferError
+from smartxfer.seams import Clock
 
-__all__ = ["Attempt", "current"]
+__all__ = ["Attempt", "current", "pause"]
 
 _local = threading.local()
 
@@ -23,7 +24,17 @@ class Attempt:
     that a server thinking over its answer is not taken for a stalled line.
     """
 
-    __slots__ = ("_lock", "_socket", "guarded", "mark", "marked_at", "moved", "send_timeout", "verdict")
+    __slots__ = (
+        "_ended",
+        "_lock",
+        "_socket",
+        "guarded",
+        "mark",
+        "marked_at",
+        "moved",
+        "send_timeout",
+        "verdict",
+    )
 
     def __init__(self, send_timeout: Optional[float] = None) -> None:
         self.moved = 0
@@ -33,6 +44,8 @@ class Attempt:
         self.send_timeout = send_timeout
         self.verdict: Optional[SmartxferError] = None
         self._socket: Optional[socket.socket] = None
+        #: Set by the end; only made for an attempt that pauses.
+        self._ended: Optional[threading.Event] = None
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -68,11 +81,37 @@ class Attempt:
                 self.verdict = verdict
             if self._socket is not None:
                 _shut(self._socket)
+            if self._ended is not None:
+                self._ended.set()
+
+    def pause(self, clock: Clock, seconds: float) -> None:
+        """Wait, no longer than the attempt lasts.
+
+        :raises SmartxferError: the attempt was ended; it is the reason.
+        """
+        with self._lock:
+            ended = self._ended = self._ended or threading.Event()
+            if self.verdict is None:
+                ended.clear()
+            else:
+                ended.set()
+        clock.wait(ended, seconds)
+        if self.verdict is not None:
+            raise self.verdict
 
 
 def current() -> Optional[Attempt]:
     """The calling thread's attempt, or None outside of one."""
     return getattr(_local, "attempt", None)
+
+
+def pause(clock: Clock, seconds: float) -> None:
+    """Wait, no longer than the calling thread's attempt lasts, where there is one."""
+    now = current()
+    if now is None:
+        clock.sleep(seconds)
+    else:
+        now.pause(clock, seconds)
 
 
 def _shut(sock: socket.socket) -> None:

@@ -8,23 +8,59 @@ import email.utils
 import logging
 import re
 from datetime import timezone
-from typing import Any, Callable, FrozenSet, Iterable, Optional
+from typing import Any, Callable, FrozenSet, Iterable, Optional, Protocol
 
 import attrs
 import urllib3
+from urllib3.exceptions import MaxRetryError, ResponseError
 
 from smartxfer.errors import CommunicationError, HTTPError, NetworkError, OutcomeUnknown
-from smartxfer.seams import Clock
+from smartxfer.seams import SYSTEM_CLOCK, Clock
 
-__all__ = ["RetryPolicy", "Tries", "parse_retry_after"]
+__all__ = ["REFUSALS", "RetryPolicy", "Tries", "parse_retry_after"]
 
 log = logging.getLogger("smartxfer.transport")
 
 #: Answers by which a server (or a gateway before it) says that it did not act on the request.
-_REFUSALS = frozenset({429, 503})
+REFUSALS = frozenset({429, 503})
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?\Z", re.ASCII)
+#: Longest wait that is read from an answer, in seconds: ten years. Some servers send numbers beyond any date.
+_LONGEST = 315_360_000.0
+#: Powers of two are counted up to this one; a float ends at 2.0**1023.
+_MOST_DOUBLINGS = 60
 #: Answers of a gateway that does not know what became of the request.
 _LOST_BEHIND_GATEWAY = frozenset({502, 504})
+
+
+class _AdapterRetry(urllib3.Retry):
+    """The tries of a request by someone who uses the session directly.
+
+    urllib3 itself repeats at once the first time, and waits for hours where ``Retry-After`` says so.
+    """
+
+    policy: "RetryPolicy"
+
+    def new(self, **changed: Any) -> "_AdapterRetry":
+        """Return the tries that are left."""
+        made = super().new(**changed)
+        made.policy = self.policy
+        return made
+
+    def increment(self, *args: Any, **known: Any) -> "_AdapterRetry":
+        """Count a try; there is no further one where the server asks for a wait over the cap.
+
+        :raises MaxRetryError: no try is left.
+        """
+        asked = _asked(known.get("response"))
+        if asked is not None and asked > self.policy.retry_after_cap:
+            raise MaxRetryError(known["_pool"], "", ResponseError(_come_back(asked)))
+        return super().increment(*args, **known)
+
+    def sleep(self, response: Any = None) -> None:
+        """Wait before the next try."""
+        status = 0 if response is None else response.status
+        chance = SYSTEM_CLOCK.random()
+        SYSTEM_CLOCK.sleep(self.policy.wait(len(self.history), chance, status, _asked(response)))
 
 
 def _numbers(statuses: Iterable[int]) -> FrozenSet[int]:
@@ -36,11 +72,15 @@ class RetryPolicy:
     """How often, how long and how patiently requests are repeated.
 
     :param attempts: tries of one request in a row without progress (new bytes start the count again).
-    :param backoff: seconds; the wait before try *n* is drawn from [0, backoff * 2**(n-1)].
+    :param backoff: seconds; the wait before try *n* is drawn from [0, backoff * 2**(n-1)]. After a refusal
+        to serve so soon (429, 503) it is ``Retry-After`` and a random part of ``backoff``; where that is
+        missing or less than ``backoff``, it is drawn from [1, 2] * backoff * 2**(n-1).
     :param backoff_cap: longest such wait, in seconds.
     :param retry_after_cap: longest ``Retry-After`` that is obeyed, in seconds; a longer one raises at once.
     :param statuses: answers that are worth another try.
     :param budget: seconds without progress after which no further try is made.
+    :param limit_budget: most seconds that one request waits at a server's rate limit in all, while the server
+        serves other requests of the client.
     :param stall_speed: bytes per second below which a transfer counts as stalled ...
     :param stall_window: ... when measured over this many seconds.
     """
@@ -53,23 +93,41 @@ class RetryPolicy:
         default=frozenset({408, 429, 500, 502, 503, 504}), converter=_numbers
     )
     budget: float = attrs.field(default=600.0, validator=attrs.validators.gt(0))
+    limit_budget: float = attrs.field(default=1800.0, validator=attrs.validators.ge(0))
     stall_speed: int = attrs.field(default=1024, validator=attrs.validators.ge(0))
     stall_window: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
 
     def for_adapter(self) -> urllib3.Retry:
         """The same policy for someone who uses the session directly: idempotent methods only."""
-        return urllib3.Retry(
+        made = _AdapterRetry(
             total=self.attempts - 1,
-            backoff_factor=self.backoff,
-            backoff_max=self.backoff_cap,
             status_forcelist=self.statuses,
-            respect_retry_after_header=False,  # urllib3's own cap is hours, or none at all
+            respect_retry_after_header=False,  # sleep() does
             raise_on_status=False,
         )
+        made.policy = self
+        return made
+
+    def wait(self, failures: int, chance: float, status: int = 0, asked: Optional[float] = None) -> float:
+        """Return the seconds to wait before the next try.
+
+        :param failures: failed tries in a row, at least 1.
+        :param chance: a random number in [0, 1).
+        :param status: of the answer; 0 where there was none.
+        :param asked: what the answer's ``Retry-After`` says, in seconds.
+        """
+        longest = min(self.backoff * 2.0 ** min(failures - 1, _MOST_DOUBLINGS), self.backoff_cap)
+        if status not in REFUSALS:
+            return chance * longest
+        if asked is None or asked < self.backoff:  # 0 means soon: a moving window would refuse again
+            return longest + chance * longest
+        return asked + chance * self.backoff
 
 
 def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
     """Seconds to wait by a ``Retry-After`` header: a number (or a fraction) or a date; None for garbage.
+
+    A moment in the past is 0, one beyond ten years is ten years.
 
     :param now: the present, in seconds since the epoch.
     """
@@ -77,14 +135,22 @@ def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
         return None
     value = value.strip()
     if _SECONDS.match(value):
-        return float(value)
+        return min(float(value), _LONGEST)
     try:
         moment = email.utils.parsedate_to_datetime(value)
+        if moment.tzinfo is None:  # "-0000", or no zone at all: HTTP dates are in UTC
+            moment = moment.replace(tzinfo=timezone.utc)
+        left = moment.timestamp() - now
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    if moment.tzinfo is None:  # "-0000", or no zone at all: HTTP dates are in UTC
-        moment = moment.replace(tzinfo=timezone.utc)
-    return max(0.0, moment.timestamp() - now)
+    return min(max(0.0, left), _LONGEST)
+
+
+class Served(Protocol):
+    """What the tries of one request learn of the client's other requests."""
+
+    def served(self, url: str) -> int:
+        """Return how many requests the origin of a URL did not refuse so far."""
 
 
 class Tries:
@@ -93,6 +159,8 @@ class Tries:
     :param what: the request in words, for the log.
     :param pause: called with seconds before another try.
     :param idempotent: False when a repeat could do the thing twice.
+    :param limits: the client's view of rate limits. Tries that a limit refuses, while it lets other requests
+        of the client pass, are not counted, only timed.
     """
 
     def __init__(
@@ -103,6 +171,7 @@ class Tries:
         *,
         pause: Optional[Callable[[float], Any]] = None,
         idempotent: bool = True,
+        limits: Optional[Served] = None,
     ) -> None:
         self.policy = policy
         self.count = 0
@@ -110,6 +179,11 @@ class Tries:
         self._what = what
         self._pause = pause or clock.sleep
         self._idempotent = idempotent
+        self._limits = limits
+        #: Requests that the origin had served when it last refused this one.
+        self._served = -1
+        #: Seconds that were spent waiting at a rate limit.
+        self._limited = 0.0
         self._failures = 0
         self._since = clock.monotonic()
 
@@ -125,6 +199,7 @@ class Tries:
         """
         self.count += 1
         self._failures += 1
+        self._heed_others(error)
         if not self._idempotent and error.acted_on:
             raise self._unrepeatable(error)
         if not error.retryable or self._failures >= self.policy.attempts:
@@ -133,6 +208,10 @@ class Tries:
         spent = self._clock.monotonic() - self._since
         if spent + wait > self.policy.budget:
             raise error
+        if _is_limit(error):
+            self._limited += wait
+            if self._limited > self.policy.limit_budget:
+                raise error
         log.log(
             logging.INFO if error.retry_at_once else logging.WARNING,
             "%s; waiting %.1f s before attempt %d of %d",
@@ -146,14 +225,23 @@ class Tries:
     def _wait_before_next(self, error: CommunicationError) -> float:
         if error.retry_at_once:
             return 0.0
-        asked = getattr(error, "retry_after", None)
-        if asked is not None and getattr(error, "status", 0) in _REFUSALS:
-            if asked > self.policy.retry_after_cap:
-                error.hint = f"the server asks to come back in {asked:.0f} s"
-                raise error
-            return float(asked)
-        longest = self.policy.backoff * (2.0 ** (self._failures - 1))
-        return self._clock.random() * min(longest, self.policy.backoff_cap)
+        asked: Optional[float] = getattr(error, "retry_after", None)
+        status: int = getattr(error, "status", 0)
+        if asked is not None and status in REFUSALS and not asked <= self.policy.retry_after_cap:
+            error.hint = _come_back(asked)
+            raise error
+        return self.policy.wait(self._failures, self._clock.random(), status, asked)
+
+    def _heed_others(self, error: CommunicationError) -> None:
+        """Start the count again where a rate limit let other requests pass since it last refused this one."""
+        if self._limits is None or not _is_limit(error):
+            return
+        url: str = getattr(error, "url", "")
+        served = self._limits.served(url) if url else -1
+        if served > self._served >= 0:
+            self.progressed()
+            self._failures = 1
+        self._served = served
 
     def _unrepeatable(self, error: CommunicationError) -> CommunicationError:
         lost = isinstance(error, NetworkError) or (
@@ -165,3 +253,21 @@ class Tries:
             f"{self._what}: the answer was lost ({error.summary}); what it creates may exist",
             hint="look on the server before repeating it",
         )
+
+
+def _asked(response: Any) -> Optional[float]:
+    """Return the seconds that urllib3's response asks to wait, where it refuses to serve so soon."""
+    if response is None or response.status not in REFUSALS:
+        return None
+    return parse_retry_after(response.headers.get("Retry-After"), SYSTEM_CLOCK.wall())
+
+
+def _is_limit(error: CommunicationError) -> bool:
+    """Return whether an error says that requests come too often."""
+    return getattr(error, "status", 0) in REFUSALS and not error.acted_on
+
+
+def _come_back(seconds: float) -> str:
+    if seconds < 1_000_000:
+        return f"the server asks to come back in {seconds:.0f} s"
+    return f"the server asks to come back in more than {min(seconds, _LONGEST) / 86400:.0f} days"

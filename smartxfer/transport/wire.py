@@ -22,10 +22,11 @@ from smartxfer.errors import (
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.secret_text import as_url, hidden
 from smartxfer.transport import attempt as attempts
-from smartxfer.transport.answer import MAX_ANSWER, Answer, is_plain, unpacked
+from smartxfer.transport.answer import MAX_ANSWER, Answer, is_json, is_plain, unpacked
 from smartxfer.transport.archive import ArchiveCheck, new_check
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.failures import WIRE_FAILURES, translate
+from smartxfer.transport.limits import Limits
 from smartxfer.transport.origin import Origin, without_query
 from smartxfer.transport.redirect import next_url
 from smartxfer.transport.retry import RetryPolicy, Tries
@@ -106,11 +107,13 @@ class Wire:
         proxies: Optional[Mapping[str, str]] = None,
         pool_size: int = 16,
         clock: Clock = SYSTEM_CLOCK,
+        limits: Optional[Limits] = None,
     ) -> None:
         self.origin = origin
         self.policy = policy
         self.timeout = timeout
         self.clock = clock
+        self.limits = limits or Limits(policy, clock)
         self.session = session if session is not None else make_session(policy, pool_size)
         self._owns_session = session is None
         self._user_agent = user_agent
@@ -132,7 +135,7 @@ class Wire:
 
         :raises CommunicationError: no good answer, and no further try allowed.
         """
-        tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable)
+        tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable, limits=self.limits)
         while True:
             try:
                 return self.once(call)
@@ -152,7 +155,7 @@ class Wire:
         Where the call does not say what counts as success, a page for people does not.
         """
         success = call.success or by_method(call.method, Body.NO_PAGE)
-        tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable)
+        tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable, limits=self.limits)
         while True:
             try:
                 with self._attempt():
@@ -165,7 +168,8 @@ class Wire:
         response = self._open(call)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
-        file = success.body in (Body.ANY, Body.NO_PAGE) and not (empty or (call.decode and _is_json(kind)))
+        data = empty or (call.decode and is_json(kind))
+        file = success.body in (Body.ANY, Body.NO_PAGE) and not data
         if file and success.takes(response.status_code) and not success.wrong_type(kind):
             check = None if call.archive is None else new_check(call.archive, call.what)
             return StreamedAnswer(self, call.what, response, check)
@@ -210,12 +214,14 @@ class Wire:
         self._mind_the_fork()
         url, params = call.url, list(call.params)
         for hops in range(100):
+            self.limits.wait(url)
             response = self.guarded(call.what, self._send, call, url, params)
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
                 if response.status_code < 200:
                     _drop(response)
                 onward = next_url(response, call.method, hops, body=call.follow_307)
+                self.limits.answered(url, response.status_code)
                 if onward is None:
                     closing.pop_all()
                     return response
@@ -248,7 +254,7 @@ class Wire:
 
     def _read(self, response: requests.Response, call: Call) -> Answer:
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
-        packed = not is_plain(encoding)
+        packed = not is_plain(encoding)  # by us: older versions of urllib3 unpack without bound
 
         def bounded(total: int) -> None:
             if total > call.most:
@@ -256,7 +262,6 @@ class Wire:
 
         def content() -> bytes:
             parts, total, began = [], 0, None
-            # Unpacking is not left to urllib3: its older versions do it without bound.
             for part in iter(lambda: response.raw.read1(65536, False), b""):
                 parts.append(part)
                 total += len(part)
@@ -303,7 +308,8 @@ class Wire:
 
     def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
         if answer.status >= 400:
-            raise self._error_of(answer, call.method, without_query(response.url or call.url))
+            where = without_query(response.url or call.url)
+            raise self.limits.heed(self._error_of(answer, call.method, where))
         fault = (call.success or by_method(call.method)).fault(answer)
         if fault:
             raise self._unexpected(answer, fault, response, call)
@@ -383,11 +389,6 @@ def _drop(response: requests.Response) -> None:
     connection = getattr(response.raw, "connection", None)
     if connection is not None:
         connection.close()
-
-
-def _is_json(kind: str) -> bool:
-    """Whether a media type, without its parameters, is JSON's."""
-    return kind.lower().endswith(("/json", "+json"))
 
 
 def _length(response: requests.Response) -> Optional[int]:

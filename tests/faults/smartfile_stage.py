@@ -111,7 +111,7 @@ class Polling(FakeClock):
     """Waits pass at once; what ``then`` says happens in the wait of that number."""
 
     def __init__(self, **then: Callable[[], Any]) -> None:
-        super().__init__(wall=time.time(), chance=1.0)
+        super().__init__(wall=time.time(), chance=0.0)
         self._then = then
 
     def sleep(self, seconds: float) -> None:

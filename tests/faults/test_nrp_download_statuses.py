@@ -70,6 +70,7 @@ def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
         servers.append(LocalServer(tmp_path / "data", nrp=site).start())
 
     clock = Polling(wait2=start)
+    clock.chance = 1.0
     start()
     try:
         record = servers[0].nrp.create(files={"a.bin": SMALL}, published=True)
@@ -103,13 +104,14 @@ def test_f09_turned_away_twice(stage: Served, match: str, code: int) -> None:
 def test_f10_retry_after_means_nothing_elsewhere(stage: Served, match: str, code: int) -> None:
     """Broken by a wait for the rest of the window: the header stands on every answer of a real server."""
     clock = Polling()
+    clock.chance = 1.0
     stage.fault(stage.bytes if match == "bytes" else match, f"status {code} retry-after=50")
     stage.client(clock=clock, retry=RetryPolicy()).files.download_many(stage.small, stage.out)
     assert clock.waits == [0.5]
     assert (stage.out / "small.bin").read_bytes() == SMALL
 
 
-@pytest.mark.parametrize(("value", "least", "most"), [("date+3", 2, 4), ("date-60", 0.5, 1), ("0", 0.5, 1), ("soon", 0, 0.5), ("-5", 0, 0.5)])
+@pytest.mark.parametrize(("value", "least", "most"), [("date+3", 2, 4), ("date-60", 0.5, 1), ("0", 0.5, 1), ("soon", 0.5, 1), ("-5", 0.5, 1)])
 def test_f10_every_way_of_saying_so(local: Served, value: str, least: float, most: float) -> None:
     clock = Polling()
     local.fault(DOWNLOAD, f"status 429 retry-after={value}")

@@ -104,7 +104,7 @@ def test_f08_what_another_try_does_not_mend(stage: Any, status: int, kind: Any) 
 
 
 def _clock() -> FakeClock:
-    return FakeClock(wall=time.time(), chance=1.0)
+    return FakeClock(wall=time.time(), chance=0.0)
 
 
 def test_f09_come_back_in_two_seconds(stage: Any) -> None:
@@ -130,7 +130,7 @@ def test_f10_a_date_to_come(stage: Any, match: str) -> None:
     assert stage.site.count(CREATE, status=201) == 1
 
 
-@pytest.mark.parametrize(("value", "wait"), [("date-60", 0.0), ("soon", 0.5)])
+@pytest.mark.parametrize(("value", "wait"), [("date-60", 0.5), ("soon", 0.5)])
 def test_f10_a_past_date_and_garbage(stage: Any, value: str, wait: float) -> None:
     stage.fault(CHUNK, f"status 429 retry-after={value}")
     clock = _clock()

@@ -1,14 +1,19 @@
 """Connections at a time, and the pace that the repository asks for."""
 
 import threading
-from typing import Any, List
+from typing import Any, List, Optional
 
+import canned_records as canned
 import pytest
+import responses
 from fakeclock import FakeClock
 
 from smartxfer.errors import Cancelled, UsageError
-from smartxfer.nrp.limits import RateWindow, connection, limit_connections
+from smartxfer.nrp import get_client
+from smartxfer.nrp.limits import connection, limit_connections, window_left
 from smartxfer.transport.attempt import Attempt
+
+NOW = 1_700_000_000
 
 
 @pytest.mark.parametrize("count", [0, -1, True, 1.0, "5", None])
@@ -95,28 +100,35 @@ def test_who_waits_for_a_connection_is_cancelled() -> None:
 
 
 @pytest.mark.parametrize(
-    ("headers", "waits"),
+    ("headers", "left"),
     [
-        ({"X-RateLimit-Remaining": "1", "Retry-After": "30"}, []),
-        ({"X-RateLimit-Remaining": "0", "Retry-After": "30"}, [30.0]),
-        ({"X-RateLimit-Remaining": "0", "Retry-After": "3600"}, []),
-        ({"X-RateLimit-Remaining": "0", "Retry-After": "soon"}, []),
-        ({"X-RateLimit-Remaining": "0"}, []),
-        ({}, []),
+        ({"X-RateLimit-Remaining": "1", "Retry-After": "30"}, None),
+        ({"X-RateLimit-Remaining": "0", "Retry-After": "30"}, 30.0),
+        ({"X-RateLimit-Remaining": "0", "Retry-After": "0"}, 0.0),
+        ({"X-RateLimit-Remaining": "0", "Retry-After": "soon"}, None),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(NOW + 20)}, 20.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(NOW - 20)}, 0.0),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "-5"}, None),
+        ({"X-RateLimit-Remaining": "0"}, None),
+        ({}, None),
     ],
 )
-def test_a_window_that_is_used_up_is_waited_for(headers: "dict[str, str]", waits: List[float]) -> None:
-    window = RateWindow(FakeClock(), 120.0)
-    window.note(headers)
-    waited: List[float] = []
-    window.keep(waited.append)
-    assert waited == pytest.approx(waits)
+def test_how_long_a_window_that_is_used_up_lasts(headers: "dict[str, str]", left: Optional[float]) -> None:
+    assert window_left(headers, NOW) == left
 
 
-def test_the_moment_of_the_end_does_as_well() -> None:
+@pytest.mark.parametrize(
+    ("left", "waits"), [("30", [30.25]), ("0", [0.75]), ("3600", []), ("9" * 400, [])]
+)
+def test_a_window_that_is_used_up_is_waited_for(
+    web: responses.RequestsMock, left: str, waits: List[float]
+) -> None:
     clock = FakeClock()
-    window = RateWindow(clock, 120.0)
-    window.note({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(clock.wall() + 20)})
-    waited: List[float] = []
-    window.keep(waited.append)
-    assert waited == pytest.approx([20.0])
+    used_up = {"X-RateLimit-Remaining": "0", "Retry-After": left}
+    hits = {"hits": {"hits": [], "total": 0}, "links": {}}
+    web.get(f"{canned.API}/records", json=hits, headers=used_up)
+    with get_client(canned.BASE, clock=clock) as api:
+        assert list(api.records.search()) == []
+        assert clock.waits == []
+        api.get("records")
+    assert clock.waits == waits

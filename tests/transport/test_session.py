@@ -5,6 +5,7 @@ import warnings
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
+from fakeclock import FakeClock
 from rawserver import Peer, RawServer, Request, answering, scripted, status
 
 from smartxfer.errors import ServerError
@@ -20,7 +21,7 @@ POLICY = RetryPolicy(attempts=3, backoff=0.001)
 
 
 def down(request: Request, peer: Peer) -> None:
-    peer.answer(503, b"down", "Retry-After: 3600")
+    peer.answer(503, b"down", "Retry-After: 0")
 
 
 def test_the_adapter_tries_once_within_an_attempt_and_by_the_policy_outside() -> None:
@@ -32,6 +33,23 @@ def test_the_adapter_tries_once_within_an_attempt_and_by_the_policy_outside() ->
         assert len(server.requests) == 1 + 3
         session.post(f"{server.url}/x", data=b"")
         assert len(server.requests) == 1 + 3 + 1
+
+
+def test_the_adapter_asks_once_where_the_wait_is_over_the_cap() -> None:
+    with RawServer(answering(status(503, b"down", "Retry-After: 3600"))) as server:
+        with make_session(POLICY, 4) as session:
+            assert session.get(f"{server.url}/x").text == "down"
+        assert len(server.requests) == 1
+
+
+def test_the_adapter_waits_before_each_repeat_of_a_refused_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken by urllib3's own back-off, which repeats at once the first time."""
+    clock = FakeClock()
+    monkeypatch.setattr("smartxfer.transport.retry.SYSTEM_CLOCK", clock)
+    refusals = [status(429, b"", f"Retry-After: {value}") for value in ("0", "-1", "3")]
+    with RawServer(scripted(*refusals, status(200))) as server, make_session(RetryPolicy(), 4) as session:
+        assert session.get(f"{server.url}/x").status_code == 200
+    assert clock.waits == [0.75, 1.5, 3.25]
 
 
 def test_tries_are_not_multiplied(make_wire: MakeWire) -> None:

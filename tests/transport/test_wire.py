@@ -163,7 +163,7 @@ def test_five_failures_are_borne_a_sixth_is_not(make_wire: MakeWire, clock: Fake
 def test_503_with_retry_after(make_wire: MakeWire, clock: FakeClock) -> None:
     with RawServer(scripted(status(503, b"", "Retry-After: 2"), ok)) as server:
         assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).status == 200
-    assert clock.waits == [2.0]
+    assert clock.waits == [2.0 + 0.5 * 0.5]
 
 
 def test_429_with_a_day_to_wait(make_wire: MakeWire, clock: FakeClock) -> None:
