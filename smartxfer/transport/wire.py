@@ -168,8 +168,7 @@ class Wire:
         response = self._open(call)
         kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
-        data = empty or (call.decode and is_json(kind))
-        file = success.body in (Body.ANY, Body.NO_PAGE) and not data
+        file = success.body in (Body.ANY, Body.NO_PAGE) and not (empty or (call.decode and is_json(kind)))
         if file and success.takes(response.status_code) and not success.wrong_type(kind):
             check = None if call.archive is None else new_check(call.archive, call.what)
             return StreamedAnswer(self, call.what, response, check)
