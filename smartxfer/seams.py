@@ -15,11 +15,12 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Iterator, Optional, Union
 
+from smartxfer.directories import AnyEntry, Entry, arguments_of, lstat
 from smartxfer.errors import LocalError
 
 __all__ = ["SYSTEM_CLOCK", "SYSTEM_FILES", "Clock", "Files", "open_binary", "open_waiting", "pausing"]
 
-AnyPath = Union[str, Path]
+AnyPath = Union[str, AnyEntry]
 
 #: Seconds to wait for the holder of a lease to give it up: Linux takes it away after 45 (lease-break-time).
 _LEASE_WAIT = 60.0
@@ -54,7 +55,10 @@ class Clock:
 
 
 class Files:
-    """What the engine does to the file system."""
+    """What the engine does to the file system.
+
+    Files are named by a path, or by their name in an open directory.
+    """
 
     def open(self, path: AnyPath, flags: int, mode: int = 0o666) -> int:
         """Open like ``os.open``, in binary and not inherited by child processes.
@@ -65,7 +69,8 @@ class Files:
         """
         for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK"):
             flags |= getattr(os, name, 0)
-        return open_waiting(path, lambda: os.open(str(path), flags, mode))
+        name, where = arguments_of(path)
+        return open_waiting(path, lambda: os.open(name, flags, mode, **where))
 
     def __init__(self) -> None:
         self._position = threading.Lock()
@@ -80,23 +85,29 @@ class Files:
 
     def replace(self, source: AnyPath, target: AnyPath) -> None:
         """Rename, replacing the target in one step."""
-        os.replace(str(source), str(target))
+        old, source_at = arguments_of(source, "src_")
+        new, target_at = arguments_of(target, "dst_")
+        os.replace(old, new, **source_at, **target_at)
 
     def rename_new(self, source: AnyPath, target: AnyPath) -> None:
         """Rename, without replacing a target that exists.
 
         :raises FileExistsError: the target exists.
         """
+        old, source_at = arguments_of(source, "src_")
+        new, target_at = arguments_of(target, "dst_")
+        no_follow = {"follow_symlinks": False} if os.link in os.supports_follow_symlinks else {}
         try:
-            os.link(str(source), str(target))
+            os.link(old, new, **source_at, **target_at, **no_follow)
         except FileExistsError:
             raise
         except OSError:  # a file system without hard links
-            if os.path.lexists(str(target)):
+            if _exists(target):
                 raise FileExistsError(errno.EEXIST, "File exists", str(target)) from None
             self.replace(source, target)
         else:
-            os.unlink(str(source))
+            old, source_at = arguments_of(source)
+            os.unlink(old, **source_at)
 
     def copy_owner_and_mode(self, before: os.stat_result, fd: int, path: AnyPath) -> None:
         """Give an open file the mode of another one and, where that is possible, its owner, group and ACL.
@@ -143,7 +154,7 @@ def _copy_acl(path: AnyPath, fd: int, *, keep: bool) -> bool:
     if not hasattr(os, "getxattr"):
         return True  # only Linux shows ACLs as attributes
     try:
-        acl: Optional[bytes] = os.getxattr(str(path), _ACL, follow_symlinks=False)
+        acl: Optional[bytes] = os.getxattr(_attribute_path(path), _ACL, follow_symlinks=False)
     except OSError:
         acl = None
     try:
@@ -154,6 +165,27 @@ def _copy_acl(path: AnyPath, fd: int, *, keep: bool) -> bool:
     except OSError as error:
         return acl is None and error.errno in _NO_ACL
     return acl is None
+
+
+def _attribute_path(path: AnyPath) -> str:
+    """Return a path for calls that take no descriptor of a directory."""
+    name, where = arguments_of(path)
+    if not where:
+        return name
+    through = f"/proc/self/fd/{where['dir_fd']}"
+    if os.path.isdir(through):
+        return f"{through}/{name}"
+    if isinstance(path, Entry):
+        path.directory.check()
+    return str(path)
+
+
+def _exists(path: AnyPath) -> bool:
+    try:
+        lstat(Path(path) if isinstance(path, str) else path)
+    except OSError:
+        return False
+    return True
 
 
 SYSTEM_CLOCK = Clock()

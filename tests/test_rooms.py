@@ -24,6 +24,7 @@ FLOORS = (
     ("structures",),
     ("transport",),
     ("seams", "options", "system_text"),
+    ("directories",),
     ("errors",),
     ("screen_text", "secret_text"),
 )

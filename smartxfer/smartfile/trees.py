@@ -15,7 +15,6 @@ from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.existing import Exists
 from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.names import distinct_paths, resolve_inside
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.source import path_of
@@ -179,11 +178,8 @@ def fetch(
 
     identity = {"service": "smartfile", "api": calls.api, "path": path}
     each = [wanted(info) for info in files]
-    results = fetch_into(local, each, identity, operation, at_once, at_once, exists=exists)
     names = [_below(info.path, path) for info in folders]
-    for relative in distinct_paths(names):
-        resolve_inside(local, relative / "inside")
-    return results
+    return fetch_into(local, each, identity, operation, at_once, at_once, exists=exists, folders=names)
 
 
 def _below(path: str, root: str) -> str:

@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, List, Protocol, Sequence, Union
 
+from smartxfer.directories import Entry
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import open_binary
 from smartxfer.transfer.protocols import Source
@@ -25,12 +26,15 @@ def new_hash(algorithm: str) -> Any:
         raise UsageError(f"unknown checksum algorithm {algorithm!r}") from None
 
 
-def digest_of(source: Union[str, Path, BinaryIO], algorithm: str = "sha256") -> str:
+def digest_of(
+    source: Union[str, Path, Entry, BinaryIO], algorithm: str = "sha256"
+) -> str:
     """Hex digest of a file's bytes, read in blocks.
 
-    :param source: a path, or an open binary file that is read from where it stands to its end.
+    :param source: a path, an entry of a directory, or an open binary file, which is read from where it stands
+        to its end.
     """
-    if isinstance(source, (str, Path)):
+    if isinstance(source, (str, Path, Entry)):
         with open_binary(source) as file:
             return digest_of(file, algorithm)
     running = new_hash(algorithm)

@@ -8,12 +8,26 @@ from typing import Union
 
 from smartxfer.errors import DiskFull, LocalError
 
-__all__ = ["local_error", "refuse_mount_point"]
+__all__ = ["is_resource_error", "local_error", "refuse_mount_point"]
 
 #: Where Linux lists what is mounted where.
 _MOUNTS = "/proc/self/mountinfo"
 
 _FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
+
+#: What says nothing about the file itself: the system is short of something, or the disk fails.
+_RESOURCES = {
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or pass a smaller max_workers=",
+    errno.ENFILE: "close other programs: this system has too many open files",
+    errno.ENOMEM: "close other programs: this system is short of memory",
+    errno.EIO: "check the disk, or the connection to the file server; then run again",
+}
+
+
+def is_resource_error(error: OSError) -> bool:
+    """Return True if an error says nothing about the file that was to be opened or read."""
+    return error.errno in _RESOURCES
 
 
 def local_error(error: OSError, what: Union[str, Path]) -> LocalError:
@@ -23,6 +37,8 @@ def local_error(error: OSError, what: Union[str, Path]) -> LocalError:
     kind = DiskFull if error.errno in _FULL else LocalError
     made = kind(f"cannot write {what}: {error.strerror or error}")
     made.errno = error.errno
+    if error.errno in _RESOURCES:
+        made.hint = _RESOURCES[error.errno]
     if error.errno == errno.EBUSY:
         made.hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
     return made

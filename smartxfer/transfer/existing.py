@@ -8,9 +8,11 @@ from typing import Any, Callable, Collection, Dict, Iterator, Literal, Optional,
 
 import attrs
 
+from smartxfer.directories import AnyEntry, Entry, arguments_of, lstat
 from smartxfer.errors import SmartxferError, TargetExists, UsageError
 from smartxfer.seams import open_binary
 from smartxfer.transfer.digest import digest_of
+from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.names import folded, numbered
 from smartxfer.transfer.written import Sum, Written
 
@@ -87,10 +89,10 @@ class Guard:
         self._size: Optional[int] = None
         self._identity: Dict[str, Any] = {}
         #: States of files that are known to have other bytes, and may be replaced.
-        self._other: Dict[Path, Any] = {}
-        self._replaceable: Dict[Path, Any] = {}
+        self._other: Dict[AnyEntry, Any] = {}
+        self._replaceable: Dict[AnyEntry, Any] = {}
 
-    def before(self, path: Path, size: Optional[int], identity: Dict[str, Any]) -> Optional[Kept]:
+    def before(self, path: AnyEntry, size: Optional[int], identity: Dict[str, Any]) -> Optional[Kept]:
         """Return the file that is kept; None where the object has to be fetched.
 
         :raises TargetExists: another file has the name, and nothing allows its replacement.
@@ -101,24 +103,24 @@ class Guard:
             if state is None:
                 return None
             if self.exists == "skip":
-                return Kept(candidate, "exists", _size(candidate))
+                return Kept(Path(candidate), "exists", _size(candidate))
             same = self._same(candidate)
             if same:
-                return Kept(candidate, "identical", _size(candidate), self._compared())
+                return Kept(Path(candidate), "identical", _size(candidate), self._compared())
             if same is None and self.exists != "newer":
                 return None  # the bytes tell, once they are here
             self._other[candidate] = state
             if self.exists == "rename":
                 continue
             if self.exists == "newer" and not self._is_newer(candidate):
-                return Kept(candidate, "older", _size(candidate))
+                return Kept(Path(candidate), "older", _size(candidate))
             self._refuse_unless_allowed(candidate, state)
             return None
         raise self._refusal(path)
 
     def finish(
-        self, part: Path, path: Path, put: Callable[[Path, bool], None]
-    ) -> Tuple[Path, Optional[Kept]]:
+        self, part: Entry, path: Entry, put: Callable[[Entry, bool], None]
+    ) -> Tuple[Entry, Optional[Kept]]:
         """Give the fetched file its name; the name, and what was kept in its place.
 
         :param put: gives the partial file a name; with True only if the name is free, else FileExistsError.
@@ -132,9 +134,9 @@ class Guard:
                     return candidate, None
                 state = _state(candidate)
             if self.exists == "skip":
-                return candidate, Kept(candidate, "exists", _size(candidate))
+                return candidate, Kept(Path(candidate), "exists", _size(candidate))
             if self._other.get(candidate) != state and _same_bytes(part, candidate):
-                return candidate, Kept(candidate, "identical", _size(candidate))
+                return candidate, Kept(Path(candidate), "identical", _size(candidate))
             if self.exists == "rename":
                 continue
             self._refuse_unless_allowed(candidate, state)
@@ -142,13 +144,13 @@ class Guard:
             return candidate, None
         raise self._refusal(path)
 
-    def wrote(self, path: Path, size: int, sums: Sequence[Sum]) -> None:
+    def wrote(self, path: AnyEntry, size: int, sums: Sequence[Sum]) -> None:
         """Remember what was written under a name, so that a later run may replace it."""
         self._written.note(path, size, sums, self._identity)
 
     # -- inside -----------------------------------------------------------------------------------------
 
-    def _candidates(self, path: Path) -> Iterator[Path]:
+    def _candidates(self, path: AnyEntry) -> Iterator[Any]:
         """The name; for ``"rename"`` those with a number too."""
         yield path
         if self.exists == "rename":
@@ -157,10 +159,10 @@ class Guard:
                 if folded(str(candidate)) not in self._taken:
                     yield candidate
 
-    def _same(self, path: Path) -> Optional[bool]:
+    def _same(self, path: AnyEntry) -> Optional[bool]:
         """Whether a file has the object's bytes; None where only the bytes themselves can tell."""
         try:
-            found = os.stat(str(path))
+            found = _stat(path)
             if not stat.S_ISREG(found.st_mode) or self._size not in (None, found.st_size):
                 return False
             if self._digest is None and self._immutable and self._written.holds(path, self._identity):
@@ -174,13 +176,15 @@ class Guard:
             return digest_of(path, self._digest[0]) == self._digest[1].lower()
         except SmartxferError:
             raise  # the server could not be asked: that says nothing about the file
-        except OSError:
+        except OSError as error:
+            if is_resource_error(error):
+                raise local_error(error, Path(path)) from None
             return False
 
     def _compared(self) -> Optional[str]:
         return None if self._digest is None else f"{self._digest[0]}:{self._digest[1].lower()}"
 
-    def _refuse_unless_allowed(self, path: Path, state: Any) -> None:
+    def _refuse_unless_allowed(self, path: AnyEntry, state: Any) -> None:
         """Check that a file with other bytes may be replaced.
 
         :raises TargetExists: it may not.
@@ -191,42 +195,42 @@ class Guard:
             raise self._refusal(path)
         self._replaceable[path] = state
 
-    def _is_newer(self, path: Path) -> bool:
+    def _is_newer(self, path: AnyEntry) -> bool:
         """Whether the server's file is newer.
 
         :raises TargetExists: that cannot be told.
         """
-        local = os.lstat(str(path)).st_mtime
+        local = lstat(path).st_mtime
         if self._changed is None or self._changed[0] <= local < self._changed[1]:
             raise self._refusal(path, ", and the server does not tell which file is newer")
         return self._changed[0] > local
 
-    def _refusal(self, path: Path, why: str = "") -> TargetExists:
+    def _refusal(self, path: AnyEntry, why: str = "") -> TargetExists:
         error = TargetExists(f"{path} exists and has other content{why}")
-        error.path = path
+        error.path = Path(path)
         return error
 
 
-def _state(path: Path) -> Any:
+def _state(path: AnyEntry) -> Any:
     """What shows that the file of a name was changed; None where there is no file."""
     try:
-        found = os.lstat(str(path))
+        found = lstat(path)
     except FileNotFoundError:
         return None
     return found.st_mode, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _size(path: Path) -> int:
+def _size(path: AnyEntry) -> int:
     with contextlib.suppress(OSError):
-        return os.stat(str(path)).st_size
+        return _stat(path).st_size
     return 0
 
 
-def _same_bytes(one: Path, other: Path) -> bool:
+def _same_bytes(one: Entry, other: Entry) -> bool:
     """Compare the bytes of two files; what is not a regular file has no bytes."""
     try:
-        found = os.stat(str(other))
-        if not stat.S_ISREG(found.st_mode) or found.st_size != os.stat(str(one)).st_size:
+        found = _stat(other)
+        if not stat.S_ISREG(found.st_mode) or found.st_size != _stat(one).st_size:
             return False
         with open_binary(one) as left, open_binary(other) as right:
             while True:
@@ -235,5 +239,13 @@ def _same_bytes(one: Path, other: Path) -> bool:
                     return False
                 if not data:
                     return True
-    except OSError:
+    except OSError as error:
+        if is_resource_error(error):
+            raise
         return False
+
+
+def _stat(place: AnyEntry) -> os.stat_result:
+    """Return the state of a file, or of where a symbolic link leads."""
+    name, where = arguments_of(place)
+    return os.stat(name, **where)

@@ -1,25 +1,25 @@
 """Several files into one directory: safe names; what an earlier, broken run has completed is left alone."""
 
 import contextlib
-import os
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
 
 import attrs
 
+from smartxfer.directories import Directory, lstat
 from smartxfer.errors import LocalError
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.existing import Exists, Guard
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.names import distinct_paths, folded, resolve_inside
+from smartxfer.transfer.names import distinct_paths, folded
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.sink import FileSink
 from smartxfer.transfer.written import Written
 
-__all__ = ["Wanted", "fetch_into", "guard"]
+__all__ = ["Wanted", "fetch_into", "guard", "open_target"]
 
 
 @attrs.frozen
@@ -80,6 +80,7 @@ def fetch_into(
     exists: Exists = None,
     hidden: bool = True,
     explicit: bool = False,
+    folders: Sequence[str] = (),
 ) -> List[FileResult]:
     """Fetch the files to safe names below ``directory``; the results, failed ones included.
 
@@ -90,27 +91,25 @@ def fetch_into(
     :param exists: what to do about existing files.
     :param hidden: False replaces leading dots of names.
     :param explicit: whether the caller chose the names, so that existing files are replaced.
+    :param folders: the server's names of directories that are made, whether there are files in them or not.
     """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise local_error(error, directory) from None
-    with Journal({**identity, "into": str(directory.absolute())}, str(directory)) as journal:
+    key = {**identity, "into": str(directory.absolute())}
+    with open_target(directory) as root, Journal(key, str(directory)) as journal:
         paths = distinct_paths([file.name for file in files], hidden or explicit)
         taken = {folded(str(directory / path)) for path in paths}
         written: Dict[Path, Written] = {}
 
-        def entry_of(file: Wanted, relative: Any) -> Any:
-            path = resolve_inside(directory, relative)
+        def entry_of(file: Wanted, relative: PurePosixPath) -> Any:
+            path = directory / relative
             download = guard(
-                file.describe(FileSink(path, follow=explicit)),
+                file.describe(FileSink(path, follow=explicit, root=root)),
                 exists,
                 written.setdefault(path.parent, Written(path.parent)),
                 changed=file.changed,
                 immutable=file.immutable,
                 taken=taken,
             )
-            earlier = _completed(journal, file, download.name, path)
+            earlier = _completed(journal, file, download.name, root, relative)
             return earlier or _lane(file, download, journal, operation, width)
 
         entries: List[Any] = []
@@ -121,9 +120,30 @@ def fetch_into(
                 entries.append(FileResult(file.name, error=failure))
         operation.run([entry for entry in entries if isinstance(entry, DownloadLane)], at_once)
         results = [entry.result if isinstance(entry, DownloadLane) else entry for entry in entries]
+        for relative in distinct_paths(folders):
+            _make_folder(root, relative)
         if all(result.ok for result in results):
             journal.forget()
         return results
+
+
+def open_target(directory: Path) -> Directory:
+    """Open a directory that the caller named, and make it if it is missing; symbolic links are followed.
+
+    :raises LocalError: it cannot be made or opened.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return Directory(directory)
+    except OSError as error:
+        raise local_error(error, directory) from None
+
+
+def _make_folder(root: Directory, relative: PurePosixPath) -> None:
+    try:
+        root.below(relative, make=True).close()
+    except OSError as error:
+        raise local_error(error, root.path / relative) from None
 
 
 def _lane(
@@ -141,11 +161,16 @@ def _lane(
     return DownloadLane(attrs.evolve(download, note=note), operation, width)
 
 
-def _completed(journal: Journal, file: Wanted, name: str, path: Path) -> Optional[FileResult]:
+def _completed(
+    journal: Journal, file: Wanted, name: str, root: Directory, relative: PurePosixPath
+) -> Optional[FileResult]:
     """The result of an earlier run, if the file still stands as that run left it."""
     noted = journal.state.get(file.key)
-    with contextlib.suppress(OSError):
-        found = os.stat(str(path))
+    if noted is None:
+        return None
+    path = root.path / relative
+    with contextlib.suppress(OSError), root.below(relative.parent) as inner:
+        found = lstat(inner.at(relative.name))
         same = noted == [str(path), found.st_size, found.st_mtime_ns]
         if same and file.size in (None, found.st_size):
             return FileResult(name, path, found.st_size, verified="size", resumed=found.st_size)

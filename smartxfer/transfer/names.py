@@ -4,13 +4,12 @@ A name becomes a path below the target directory, the same one every time; nothi
 """
 
 import hashlib
-import os
 import re
-import stat
 import unicodedata
 from pathlib import Path, PurePosixPath
 from typing import Dict, Iterable, List, Set, Union
 
+from smartxfer.directories import Directory
 from smartxfer.errors import UnsafeName
 from smartxfer.system_text import system_path
 from smartxfer.transfer.disk import local_error
@@ -159,20 +158,11 @@ def resolve_inside(directory: Path, relative: PurePosixPath) -> Path:
     :raises UnsafeName: a folder on the way is a symbolic link, or no folder; or ``relative`` leads out.
     :raises LocalError: a folder cannot be made.
     """
-    if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+    if not relative.parts:
         raise UnsafeName(f"{str(relative)!r} does not lie below a directory")
-    path = Path(directory)
-    for part in relative.parts[:-1]:
-        path = path / part
-        try:
-            os.mkdir(str(path))
-        except FileExistsError:
-            found = os.lstat(str(path))
-            if not stat.S_ISDIR(found.st_mode):
-                raise UnsafeName(
-                    f"{path} is not a directory of its own, and nothing is written through it",
-                    hint="choose an empty target directory",
-                ) from None
-        except OSError as error:
-            raise local_error(error, path) from error
-    return path / relative.parts[-1]
+    try:
+        with Directory(directory) as root:
+            root.below(relative.parent, make=True).close()
+    except OSError as error:
+        raise local_error(error, directory / relative) from error
+    return directory / relative

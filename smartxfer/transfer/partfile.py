@@ -11,37 +11,30 @@ either, the name is used once, and a broken transfer is not resumed.
 """
 
 import contextlib
-import json
 import logging
 import os
 import secrets
 import stat
-from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Set
+from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Set, Tuple, Union
 
+from smartxfer.directories import Entry, SomeEntry, arguments_of, lstat
 from smartxfer.errors import InProgress, LocalError
-from smartxfer.seams import Files, open_binary
+from smartxfer.seams import Files
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import quick
+from smartxfer.transfer.disk import is_resource_error
 from smartxfer.transfer.locking import Lock
-from smartxfer.transfer.private_files import (
-    NotPrivate,
-    objection,
-    objection_to_open,
-    read_private,
-    state_directory,
-    write_whole,
-)
-from smartxfer.transport.json import parse_json
+from smartxfer.transfer.part_modes import OWNER, make_readable, withheld
+from smartxfer.transfer.part_note import PartNote, names, proof_of, stat_of
+from smartxfer.transfer.private_files import objection_to_open, state_directory
 
 __all__ = ["PartFile", "beside", "unlink"]
 
 log = logging.getLogger("smartxfer.transfer")
 
-_VERSION = 1
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _LONGEST_NAME = 255 - len(".0123456789ab.part.json.tmp")
-_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_SUFFIXES = (".part", *(f".{number}.part" for number in range(2, 10)))
 #: How often a partial file is looked at that other processes make and remove meanwhile.
 _LOOKS = 20
 
@@ -53,23 +46,27 @@ class _NoLocks(Exception):
 class PartFile:
     """The partial file of one target, open and locked from :meth:`open` to :meth:`close`.
 
-    :param target: the final name.
+    :param target: the final name, in an open directory.
     """
 
-    def __init__(self, target: Path, files: Files) -> None:
+    def __init__(self, target: Entry, files: Files) -> None:
         self.fd = -1
-        self.path = self.side = target
         #: True where a later run cannot find it.
         self.once = False
-        self._target = target
+        #: True for one whose side file does not name its inode: a copy, which has to be noted anew.
+        self.copied = False
+        self.target = target
         self._files = files
+        self._warned: Set[str] = set()
+        self._place(target)
         #: Device and inode.
         self._owned: List[int] = []
+        #: What recognises it: start, stop and CRC-32 of its first bytes.
+        self._proof: Optional[List[int]] = None
         #: Held where the file system of the target has no locks.
         self._lock: Optional[Lock] = None
         #: Of the finished file; the partial file is not writable by others.
         self._mode: Optional[int] = None
-        self._warned: Set[str] = set()
 
     def open(self, mode: int) -> Dict[str, Any]:
         """Open and lock it; what the side file says of it, nothing for a new one.
@@ -77,16 +74,24 @@ class PartFile:
         :param mode: of a new one.
         :raises InProgress: another process writes the same file.
         :raises LocalError: others have every name that it could have.
+        :raises OSError: a state file cannot be read, or nothing can be written there.
         """
-        suffixes = [".part", *(f".{number}.part" for number in range(2, 10))]
+        left = self._left_over()
         try:
-            saved = self._open_any(suffixes, mode)
+            saved = self._open_any([*left, *(one for one in _SUFFIXES if one not in left)], mode)
         except _NoLocks as error:
             log.warning("no lock on %s: %s", self.path, error)
-            self._lock = Lock.of_target(self._target)
+            self._lock = Lock.of_target(self.target.path)
             saved = self._open_any([f".{self._private()}.part"], mode)
         if saved is None:
-            raise LocalError(f"partial files of others are in the way of {self._target}")
+            raise LocalError(
+                f"partial files of others are in the way of {self.target}",
+                hint=f"remove or rename {beside(self.target, '.part').name} ... "
+                f"{beside(self.target, '.9.part').name}, or choose another directory",
+            )
+        for suffix in left:
+            if beside(self.target, suffix) != self.path:
+                self._remove_left_over(suffix)
         return saved
 
     def save(self, state: Dict[str, Any]) -> None:
@@ -94,22 +99,44 @@ class PartFile:
 
         :raises OSError: it cannot be written.
         """
-        about: Dict[str, Any] = {"version": _VERSION, "inode": self._owned}
-        if self._mode is not None and self._mode & _OTHERS_WRITE:
+        about: Dict[str, Any] = {"inode": self._owned, "target": self.target.name}
+        if self._proof is not None:
+            about["proof"] = self._proof
+        if self._mode is not None and self._mode != withheld(self._mode):
             about["mode"] = self._mode
-        write_whole(self.side, json.dumps({**about, **state}), self._files)
+        self._note.save({**about, **state})
+        self.copied = False
+
+    def prove(self, data: Union[bytes, memoryview], offset: int) -> bool:
+        """Take some bytes that were written as what recognises this partial file; False if there are some."""
+        if self._proof is not None:
+            return False
+        self._proof = proof_of(data, offset)
+        return True
+
+    def truncate(self, size: int) -> None:
+        """Shorten the open file; without the bytes that recognised it, others have to."""
+        os.ftruncate(self.fd, size)
+        if self._proof is not None and self._proof[1] > size:
+            self._proof = None
+
+    def reading(self) -> BinaryIO:
+        """Open the partial file for reading, whatever has its name by now."""
+        file = os.fdopen(os.dup(self.fd), "rb")
+        file.seek(0)
+        return file
 
     def withhold(self) -> None:
-        """Keep others from writing to the open file until it is published."""
+        """Keep others from writing to the open file until it is published, and keep it open to its owner."""
         self._mode = stat.S_IMODE(os.fstat(self.fd).st_mode)
-        if self._mode & _OTHERS_WRITE and hasattr(os, "fchmod"):
+        if self._mode != withheld(self._mode) and hasattr(os, "fchmod"):
             with contextlib.suppress(OSError):  # a file system without modes
-                os.fchmod(self.fd, self._mode & ~_OTHERS_WRITE)
+                os.fchmod(self.fd, withheld(self._mode))
 
     def publish(self) -> None:
         """Give the open file, which has its final name, the mode that it was made with."""
-        if self.fd >= 0 and self._mode is not None and self._mode & _OTHERS_WRITE and hasattr(os, "fchmod"):
-            with contextlib.suppress(OSError):
+        if self.fd >= 0 and self._mode is not None and self._mode != withheld(self._mode):
+            with contextlib.suppress(OSError, AttributeError):  # Windows has no fchmod before Python 3.13
                 os.fchmod(self.fd, self._mode)
 
     def reclaim(self) -> None:
@@ -124,18 +151,21 @@ class PartFile:
 
         :raises LocalError: another one is in its place.
         """
-        if _inode(os.lstat(str(self.path))) != self._owned:
+        self.path.directory.check()
+        if _inode(lstat(self.path)) != self._owned:
             raise LocalError(f"another file was put in the place of {self.path}")
 
     def forget(self) -> None:
         """Remove the side file, unless it is of a newer partial file already."""
-        if _names(self._load() or {}, self._owned[1]):
-            unlink(self.side)
+        with contextlib.suppress(OSError):  # it stays, and the next run writes over it
+            noted = (self._note.load() or {}).get("inode")
+            if isinstance(noted, list) and noted[1:] == self._owned[1:]:
+                unlink(self._note.entry)
 
     def remove(self) -> None:
         """Remove both files, while the lock is held."""
-        for path in (self.path, self.side):
-            unlink(path)
+        for entry in (self.path, self._note.entry):
+            unlink(entry)
 
     def close(self) -> None:
         """Close it, and let others at it."""
@@ -157,24 +187,49 @@ class PartFile:
                 return locking.host_tag(state_directory())
         except OSError as error:
             log.warning("cannot name this state directory: %s", error)
-        log.warning("%s cannot be resumed if it breaks", self._target)
+        log.warning("%s cannot be resumed if it breaks", self.target)
         self.once = True
         return secrets.token_hex(6)
+
+    def _place(self, entry: Entry) -> None:
+        """Set the name of the partial file."""
+        self.path = entry
+        self._note = PartNote(entry, self._files, self._warned)
+
+    def _left_over(self) -> List[str]:
+        """Return the suffixes of the partial files that earlier runs left of this target."""
+        found = []
+        for suffix in _SUFFIXES:
+            self._place(beside(self.target, suffix))
+            there = stat_of(self.path)
+            saved = None if there is None else self._note.load()
+            if there is not None and saved and self._is_ours(saved, there):
+                found.append(suffix)
+        return found
+
+    def _remove_left_over(self, suffix: str) -> None:
+        """Remove another partial file of this target, unless another process writes it."""
+        other = PartFile(self.target, self._files)
+        other._place(beside(self.target, suffix))
+        with contextlib.suppress(OSError, _NoLocks):
+            there = stat_of(other.path)
+            if there is not None and other._open_one(there, 0o600) is not None:
+                other.remove()
+        other.close()
 
     def _open_any(self, suffixes: Sequence[str], mode: int) -> Optional[Dict[str, Any]]:
         """Open the first that is ours or new; None when others have all names."""
         for suffix in suffixes:
-            self.path = beside(self._target, suffix)
-            self.side = self.path.with_name(self.path.name + ".json")
+            self._place(beside(self.target, suffix))
             for _ in range(_LOOKS):
-                there, saved = _lstat(self.path), self._load()
+                there, saved = stat_of(self.path), self._note.load()
                 if saved is None:
                     self._respect(there)
                     break
-                if not _is_note(self.side.with_name(self.side.name + ".tmp")):
+                if not self._note.can_be_written():
                     break
                 if there is not None and not self._is_ours(saved, there):
-                    if _same_state(_lstat(self.path), there):
+                    if _same_state(stat_of(self.path), there):
                         self._respect(there)
                         break
                     continue  # another process changed it while we looked
@@ -193,7 +248,9 @@ class PartFile:
             return
         try:
             fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW)
-        except OSError:
+        except OSError as error:
+            if is_resource_error(error):
+                raise
             return
         try:
             taken = not locking.lock_file(fd)
@@ -202,7 +259,7 @@ class PartFile:
         finally:
             os.close(fd)
         if taken:
-            raise InProgress(f"{self._target} is being written by another user's process")
+            raise InProgress(f"{self.target} is being written by another user's process")
 
     def _open_one(self, there: Optional[os.stat_result], mode: int) -> Optional[Dict[str, Any]]:
         """Open and lock a new file, or the one that is there; None when it changed meanwhile."""
@@ -210,26 +267,22 @@ class PartFile:
         try:
             self._unprotect(there)
             self.fd = self._files.open(self.path, flags, mode)
-        except (FileExistsError, FileNotFoundError):
-            if not self.path.parent.is_dir():
-                raise
+        except FileExistsError:
+            return None
+        except FileNotFoundError:
+            if there is None:
+                raise  # the directory is gone
             return None
         try:
             self._take(new=there is None)
             self._owned = _inode(os.fstat(self.fd))
             # Nobody else changes it from here on; what was read before may be out of date.
-            now, saved = _lstat(self.path), self._load()
+            now, saved = stat_of(self.path), self._note.load()
             good = now is not None and _inode(now) == self._owned and saved is not None
             if good and there is None:
                 saved = {}
             elif good and now is not None:
-                good = self._is_ours(saved or {}, now)
-                # With a second name: killed after it got its final one, it is not ours to change.
-                if good and (now.st_nlink > 1 or not self._is_private()):
-                    self.remove()
-                    good = False
-                elif good and not _names(saved or {}, now.st_ino):
-                    saved = {}  # a side file of an earlier partial file
+                good, saved = self._recognised(saved or {}, now)
             if good:
                 self._settle(saved or {}, new=there is None)
         except BaseException:
@@ -240,17 +293,40 @@ class PartFile:
             return None
         return saved
 
+    def _recognised(self, saved: Dict[str, Any], now: os.stat_result) -> Tuple[bool, Dict[str, Any]]:
+        """Return whether the open partial file is ours, and what is noted of it."""
+        if not self._is_ours(saved, now):
+            return False, {}
+        # With a second name: killed after it got its final one, it is not ours to change.
+        if now.st_nlink > 1 or not self._is_private():
+            self.remove()
+            return False, {}
+        if not self._note.describes(saved, now):
+            return True, {}  # a side file of an earlier partial file
+        self.copied = not names(saved, now)
+        self._proof = saved.get("proof")
+        return True, saved
+
+    def _is_ours(self, saved: Dict[str, Any], there: os.stat_result) -> bool:
+        """Return True if a partial file belongs to this target, whose runs alone write to it.
+
+        The second partial file of ``a`` has the name of the first one of ``a.2``.
+        """
+        return saved.get("target", self.target.name) == self.target.name and self._note.owns(saved, there)
+
     def _unprotect(self, there: Optional[os.stat_result]) -> None:
         """Make a partial file writable that was killed when it had the mode of its target already.
 
         :raises InProgress: another process is about to give it its final name.
         """
-        if there is None or there.st_mode & stat.S_IWUSR or not hasattr(os, "fchmod"):
+        if there is None or there.st_mode & OWNER == OWNER or not hasattr(os, "fchmod"):
             return
+        if not there.st_mode & stat.S_IRUSR:
+            make_readable(self.path, there)
         fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW)
         try:
             if self._lock is None and not locking.lock_file(fd):
-                raise InProgress(f"{self._target} is being written by another process")
+                raise InProgress(f"{self.target} is being written by another process")
             if _inode(os.fstat(fd)) == _inode(there):
                 os.fchmod(fd, 0o600)
         finally:
@@ -271,7 +347,7 @@ class PartFile:
                 unlink(self.path)
             raise _NoLocks(str(error)) from None
         if taken:
-            raise InProgress(f"{self._target} is being written by another process")
+            raise InProgress(f"{self.target} is being written by another process")
 
     def _settle(self, saved: Dict[str, Any], new: bool) -> None:
         """Note the mode of the finished file, and make a new partial file one of this user alone."""
@@ -283,53 +359,20 @@ class PartFile:
             reason = objection_to_open(self.fd)
             if reason is not None:
                 self.once = True
-                log.warning("%s cannot be resumed if it breaks: %s: %s", self._target, self.path, reason)
+                log.warning("%s cannot be resumed if it breaks: %s: %s", self.target, self.path, reason)
 
     def _is_private(self) -> bool:
         reason = objection_to_open(self.fd, links=False)
         if reason is not None:
-            self._warn(f"{self.path}: {reason}")
+            self._note.warn(f"{self.path}: {reason}")
         return reason is None
-
-    def _is_ours(self, saved: Dict[str, Any], there: os.stat_result) -> bool:
-        """Tell whether the side file owns the partial file, and the partial file is of this user."""
-        if not (_names(saved, there.st_ino) or _newborn(there)):
-            return False
-        reason = objection(there, links=False, modes=False)
-        if reason is not None:
-            self._warn(f"{self.path}: {reason}")
-        return reason is None
-
-    def _warn(self, text: str) -> None:
-        """Say once why a file is not used."""
-        if text not in self._warned:
-            self._warned.add(text)
-            log.warning("a partial file is not resumed: %s", text)
 
     def _shut(self) -> None:
         fd, self.fd = self.fd, -1
         os.close(fd)
 
-    def _load(self) -> Optional[Dict[str, Any]]:
-        """What the side file says; empty where there is none, None where it is not ours to write."""
-        try:
-            saved = parse_json(read_private(self.side))
-        except FileNotFoundError:
-            return {}
-        except NotPrivate as error:
-            self._warn(str(error))
-            return None
-        except LocalError:
-            raise  # a lease that was not given up: it is no file of others
-        except (OSError, ValueError):
-            return None
-        if isinstance(saved, dict) and saved.get("version") == _VERSION:
-            return saved
-        log.warning("%s is of an unknown version and is left alone", self.side)
-        return None
 
-
-def beside(path: Path, suffix: str) -> Path:
+def beside(path: SomeEntry, suffix: str) -> SomeEntry:
     """``path`` with a suffix, its stem cut where the name would grow too long."""
     name, raw = path.name, os.fsencode(path.name)
     if len(raw) > _LONGEST_NAME:
@@ -337,53 +380,18 @@ def beside(path: Path, suffix: str) -> Path:
     return path.with_name(name + suffix)
 
 
-def unlink(path: Path) -> None:
+def unlink(entry: Entry) -> None:
     """Remove a file of ours; one that is gone already, or stays, is only logged."""
     try:
-        path.unlink()
+        name, where = arguments_of(entry)
+        os.unlink(name, **where)
     except OSError as error:
-        log.debug("cannot remove %s: %s", path, error)
+        log.debug("cannot remove %s: %s", entry, error)
 
 
 def _inode(found: os.stat_result) -> List[int]:
     return [found.st_dev, found.st_ino]
 
 
-def _lstat(path: Path) -> Optional[os.stat_result]:
-    try:
-        return os.lstat(str(path))
-    except FileNotFoundError:
-        return None
-
-
 def _same_state(now: Optional[os.stat_result], before: os.stat_result) -> bool:
     return now is not None and (_inode(now), now.st_size) == (_inode(before), before.st_size)
-
-
-def _is_note(path: Path) -> bool:
-    """Tell whether a killed process left a file while it wrote the side file; True also without a file."""
-    found = _lstat(path)
-    if found is None or not stat.S_ISREG(found.st_mode):
-        return found is None
-    try:
-        with open_binary(path) as file:
-            return b'{"version": '.startswith(file.read(len('{"version": ')))
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-
-
-def _names(saved: Dict[str, Any], inode: int) -> bool:
-    """Tell whether the side file names this partial file.
-
-    Both are in one directory; the number of its device may be another one after a restart of the system.
-    """
-    noted = saved.get("inode")
-    return isinstance(noted, list) and noted[1:] == [inode]
-
-
-def _newborn(there: os.stat_result) -> bool:
-    """A run that was killed between the making of its partial file and the first note of it left this."""
-    own = there.st_uid == getattr(os, "geteuid", lambda: there.st_uid)()
-    return there.st_size == 0 and there.st_nlink == 1 and own

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
+from smartxfer.directories import Directory, Entry, is_directory, lstat
 from smartxfer.errors import LocalError, SmartxferError, TargetExists
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import expanded
@@ -19,6 +20,7 @@ from smartxfer.transfer import locking
 from smartxfer.transfer.digest import CRC32, Check, digest_of
 from smartxfer.transfer.disk import local_error, refuse_mount_point
 from smartxfer.transfer.existing import Guard, Kept
+from smartxfer.transfer.part_note import stat_of
 from smartxfer.transfer.partfile import PartFile, beside
 from smartxfer.transfer.protocols import Extent
 from smartxfer.transfer.written import sums_of
@@ -43,6 +45,7 @@ class FileSink:
 
     :param path: the final name; it comes into being complete, in one step.
     :param follow: replace the target of a symbolic link; False replaces the link itself.
+    :param root: an open directory above ``path``: no directory between them may be a symbolic link.
     """
 
     sequential = False
@@ -54,8 +57,9 @@ class FileSink:
         follow: bool = True,
         files: Files = SYSTEM_FILES,
         clock: Clock = SYSTEM_CLOCK,
+        root: Optional[Directory] = None,
     ) -> None:
-        self.path = expanded(path)
+        self.path = expanded(path) if root is None else Path(path)
         # Asked about existing files; None replaces them.
         self.guard: Optional[Guard] = None
         # The existing file that was kept.
@@ -65,9 +69,10 @@ class FileSink:
         self._files = files
         self._clock = clock
         self._follow = follow
-        #: The path itself, or where the symbolic link leads.
-        self._target = self.path
-        self._file = PartFile(self._target, files)
+        self._root = root
+        #: Of the path itself, or of where the symbolic link leads; open from :meth:`begin` on.
+        self._directory: Optional[Directory] = None
+        self._part: Optional[PartFile] = None
         #: The file that will be replaced, as it was found.
         self._before: Optional[os.stat_result] = None
         self._size: Optional[int] = None
@@ -86,27 +91,29 @@ class FileSink:
         :raises LocalError: the target is a directory or a device, or cannot be written.
         """
         renames = self.guard is not None and self.guard.exists == "rename"
-        if self.path.is_dir() and not renames:
-            raise LocalError(f"{self.path} is a directory", hint="give the name of a file")
         self._size, self._identity = size, identity
         try:
-            if self._follow and self.path.is_symlink():
-                self._target = Path(os.path.realpath(str(self.path)))
+            target = self._open_directory()
+            if is_directory(target) and not renames:
+                raise LocalError(f"{self.path} is a directory", hint="give the name of a file")
             if self.guard is not None:
-                self.kept = self.guard.before(self._target, size, identity)
+                self.kept = self.guard.before(target, size, identity)
                 if self.kept is not None:
-                    self._clear()
+                    self._clear(target)
+                    self._close()
                     return []
-            self._before = None if renames else self._look(self._target)
-            self._target.parent.mkdir(parents=True, exist_ok=True)
-            self._file = PartFile(self._target, self._files)
+            self._before = None if renames else self._look(target)
+            self._part = PartFile(target, self._files)
             # What replaces a private file is private from its first byte on.
-            self._resume(self._file.open(0o666 if self._before is None else 0o600))
+            self._resume(self._part.open(0o666 if self._before is None else 0o600))
         except OSError as error:
             self.leave()
             if isinstance(error, SmartxferError):
                 raise  # the guard could not ask the server
             raise local_error(error, self.path) from None
+        except BaseException:
+            self._close()
+            raise
         self._warn_of_space()
         return [(start, stop) for stop, (start, _) in self._runs.items()]
 
@@ -125,18 +132,21 @@ class FileSink:
         with self._mutex:
             self._runs[at] = (start, checksum)
             due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
-        if due:
+            # From the first note of its bytes on a copy of the partial file is recognised.
+            first = self._file.prove(data, offset) if len(data) else False
+        if due or (first and at - offset != self._size):
             self._save()
 
     def restart(self) -> None:
         """Empty the partial file."""
         with self._mutex:
             self._runs.clear()
-        os.ftruncate(self._file.fd, 0)
+        self._file.truncate(0)
 
     def digest(self, algorithm: str) -> str:
         """Hex digest of the partial file."""
-        return digest_of(self._file.path, algorithm)
+        with self._file.reading() as file:
+            return digest_of(file, algorithm)
 
     def commit(self) -> None:
         """Check the length and give the file its name.
@@ -149,7 +159,7 @@ class FileSink:
                 raise LocalError(f"{self._file.path} holds {there.st_size} bytes, not {self._size}")
             self._file.check()
             if self.guard is None:
-                self._put(self._target, False)
+                self._put(self._file.target, False)
             else:
                 self._put_guarded(self.guard, there.st_size)
             self._file.forget()
@@ -159,38 +169,74 @@ class FileSink:
                 self._file.remove()  # it could not be resumed
             raise local_error(error, self.path) from None
         finally:
-            self._file.close()
+            self._close()
 
     def leave(self) -> None:
         """Save what is there for a later run; an empty partial file is not kept."""
-        if self._file.fd >= 0:
-            if not self._runs or self._file.once:
-                self._file.remove()
+        if self._part is not None and self._part.fd >= 0:
+            if not self._runs or self._part.once:
+                self._part.remove()
             elif not self._save():
                 self._make_room()
                 self._save()
-        self._file.close()
+        self._close()
 
     @property
     def explicit(self) -> bool:
         """False where a server chose the name."""
         return self._follow
 
+    @property
+    def _file(self) -> PartFile:
+        assert self._part is not None, "begin() comes first"
+        return self._part
+
+    def _open_directory(self) -> Entry:
+        """Open the directory of the file, and make it if it is missing; the entry of the file.
+
+        :raises UnsafeName: a directory below the root is a symbolic link, or not a directory.
+        """
+        target = self.path
+        if self._root is not None:
+            inner = target.relative_to(self._root.path)
+            self._directory = self._root.below(inner.parent, make=True)
+        else:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._directory = Directory(target.parent)
+        entry = self._directory.at(target.name)
+        found = stat_of(entry) if self._follow else None
+        if found is not None and stat.S_ISLNK(found.st_mode):
+            self._directory.close()
+            target = Path(os.path.realpath(str(target)))
+            target.parent.mkdir(parents=True, exist_ok=True)
+            self._directory = Directory(target.parent)
+            entry = self._directory.at(target.name)
+        return entry
+
+    def _close(self) -> None:
+        """Close the partial file and its directory."""
+        if self._part is not None:
+            self._part.close()
+        directory, self._directory = self._directory, None
+        if directory is not None:
+            directory.close()
+
     def _put_guarded(self, guard: Guard, size: int) -> None:
         """Give the file its name, or keep the one that has it."""
         if self.check is CRC32 and len(self._runs) <= _MOST_SUMS:
             sums = sorted((start, stop, value) for stop, (start, value) in self._runs.items())
         else:
-            sums = sums_of(self._file.path, [(0, size)])
-        chosen, self.kept = guard.finish(self._file.path, self._target, self._put)
+            with self._file.reading() as file:
+                sums = sums_of(file, [(0, size)])
+        chosen, self.kept = guard.finish(self._file.path, self._file.target, self._put)
         if self.kept is not None:
             self._file.remove()
             return
-        if chosen != self._target:
-            self.path = chosen
+        if chosen != self._file.target:
+            self.path = chosen.path
         guard.wrote(chosen, size, sums)
 
-    def _put(self, target: Path, new: bool) -> None:
+    def _put(self, target: Entry, new: bool) -> None:
         """Give the partial file a name.
 
         :param new: only if the name is free.
@@ -212,31 +258,31 @@ class FileSink:
             raise
         self._file.publish()
 
-    def _clear(self) -> None:
+    def _clear(self, target: Entry) -> None:
         """Remove what a broken run left of an object that is there."""
-        if not any(os.path.lexists(str(beside(self._target, end))) for end in (".part", ".part.json")):
+        if stat_of(beside(target, ".part")) is None and stat_of(beside(target, ".part.json")) is None:
             return
-        file = PartFile(self._target, self._files)
+        file = PartFile(target, self._files)
         with contextlib.suppress(OSError):  # another process writes it, or the directory is read-only
             saved = file.open(0o600)
             if not saved or saved.get("identity") == self._identity:
                 file.remove()
         file.close()
 
-    def _look(self, target: Path) -> Optional[os.stat_result]:
+    def _look(self, target: Entry) -> Optional[os.stat_result]:
         """The file that will be replaced; None where the name is free, or a link is to be replaced.
 
         :raises LocalError: something else has the name, or the file is a mount point.
         """
         try:
-            found = os.lstat(str(target))
+            found = lstat(target)
         except (FileNotFoundError, NotADirectoryError):
             return None
         if stat.S_ISLNK(found.st_mode) and not self._follow:
             return None
         if not stat.S_ISREG(found.st_mode):
             raise LocalError(f"{self.path} is not a regular file", hint="pass an open file: open(path, 'wb')")
-        refuse_mount_point(target)
+        refuse_mount_point(target.path)
         return found
 
     # -- the partial file -------------------------------------------------------------------------------
@@ -249,7 +295,9 @@ class FileSink:
         elif saved.get("identity") == self._identity and saved.get("size") == self._size:
             self._runs = self._checked(saved.get("runs"), os.fstat(self._file.fd).st_size)
         else:
-            os.ftruncate(self._file.fd, 0)
+            self._file.truncate(0)
+        if self._file.copied:
+            self._save()
 
     def _save(self) -> bool:
         with self._saving:
@@ -274,7 +322,7 @@ class FileSink:
             keep = max(start, (last - _NOTE_ROOM) // self.check.grain * self.check.grain)
             kept = self._checksum(start, keep)
             good = kept is not None and self._checksum(keep, last, kept) == noted
-            os.ftruncate(self._file.fd, keep)
+            self._file.truncate(keep)
             if kept is not None and good and keep > start:
                 self._runs[keep] = (start, kept)
 
@@ -316,7 +364,7 @@ class FileSink:
     def _warn_of_space(self) -> None:
         if self._size is None:
             return
-        free = self._files.free_space(self._target.parent)
+        free = self._files.free_space(self._file.target.directory.path)
         needed = self._size - sum(stop - start for stop, (start, _) in self._runs.items())
         if needed > free:
             log.warning("%s needs %d bytes and %d are free", self.path, needed, free)

@@ -12,8 +12,9 @@ import os
 import secrets
 import stat
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Iterator, List, Optional
 
+from smartxfer.directories import AnyEntry, Directory, arguments_of, lstat
 from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_FILES, Files, open_waiting
 from smartxfer.system_text import expanded, user_directory
@@ -29,7 +30,6 @@ __all__ = [
     "write_whole",
 ]
 
-_BY_DESCRIPTOR = os.open in os.supports_dir_fd and os.listdir in os.supports_fd
 _SAFE = 0
 for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
     _SAFE |= getattr(os, _name, 0)
@@ -109,84 +109,71 @@ def _check_directory(found: os.stat_result, path: Path) -> None:
         raise NotPrivate(f"{path}: {reason}")
 
 
-def open_private(path: Path, flags: int, *, within: Optional[int] = None) -> int:
+def open_private(place: AnyEntry, flags: int) -> int:
     """Open a file of this user alone, without following a link and without waiting; make it with mode 0600.
 
-    :param within: descriptor of its directory.
     :raises NotPrivate: it is not of this user alone.
     :raises OSError: it cannot be opened.
     """
-    name, where = _named(path, within)
     with contextlib.suppress(FileNotFoundError):  # a device is not even opened
-        reason = objection(os.stat(name, follow_symlinks=False, **where), modes=False)
+        reason = objection(lstat(place), modes=False)
         if reason is not None:
-            raise NotPrivate(f"{path}: {reason}")
-    fd = open_waiting(path, lambda: os.open(name, flags | _SAFE, 0o600, **where))
+            raise NotPrivate(f"{place}: {reason}")
+    name, where = arguments_of(place)
+    fd = open_waiting(place, lambda: os.open(name, flags | _SAFE, 0o600, **where))
     try:
         reason = objection_to_open(fd)
         if reason is not None:
-            raise NotPrivate(f"{path}: {reason}")
+            raise NotPrivate(f"{place}: {reason}")
     except BaseException:
         os.close(fd)
         raise
     return fd
 
 
-def read_private(path: Path, *, within: Optional[int] = None) -> str:
+def read_private(place: AnyEntry) -> str:
     """Return the text of a file of this user alone.
 
     :raises FileNotFoundError: the file is missing.
     :raises NotPrivate: it is not of this user alone.
     :raises ValueError: it is not UTF-8.
     """
-    with os.fdopen(open_private(path, os.O_RDONLY, within=within), encoding="utf-8") as file:
+    with os.fdopen(open_private(place, os.O_RDONLY), encoding="utf-8") as file:
         return file.read()
 
 
-def write_whole(
-    path: Path, text: str, files: Files = SYSTEM_FILES, *, within: Optional[int] = None
-) -> None:
+def write_whole(place: AnyEntry, text: str, files: Files = SYSTEM_FILES) -> None:
     """Write a small file in one step, readable by its owner only.
 
-    Only one caller at a time per ``path``: what a killed one has left of its writing is written over.  Where
+    Only one caller at a time per ``place``: what a killed one has left of its writing is written over.  Where
     others have the name of the temporary file, it gets a random one.
-
-    :param within: descriptor of its directory.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = place.with_name(place.name + ".tmp")
     with contextlib.suppress(OSError):
-        _unlink(temporary, within)
+        _unlink(temporary)
     try:
-        fd = _new(temporary, within)
+        fd = _new(temporary)
     except FileExistsError:
-        temporary = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-        fd = _new(temporary, within)
+        temporary = place.with_name(f"{place.name}.{secrets.token_hex(4)}.tmp")
+        fd = _new(temporary)
     try:
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(text)
-        if within is None:
-            files.replace(temporary, path)
-        else:
-            os.rename(temporary.name, path.name, src_dir_fd=within, dst_dir_fd=within)
+        files.replace(temporary, place)
     except BaseException:
         with contextlib.suppress(OSError):
-            _unlink(temporary, within)
+            _unlink(temporary)
         raise
 
 
-def _new(path: Path, within: Optional[int]) -> int:
-    name, where = _named(path, within)
+def _new(place: AnyEntry) -> int:
+    name, where = arguments_of(place)
     return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, **where)
 
 
-def _unlink(path: Path, within: Optional[int]) -> None:
-    name, where = _named(path, within)
+def _unlink(place: AnyEntry) -> None:
+    name, where = arguments_of(place)
     os.unlink(name, **where)
-
-
-def _named(path: Path, within: Optional[int]) -> Tuple[str, Dict[str, Any]]:
-    """Return a path as the calls of ``os`` take it, and their arguments that say where it is."""
-    return (str(path), {}) if within is None else (path.name, {"dir_fd": within})
 
 
 class PrivateDirectory:
@@ -200,14 +187,12 @@ class PrivateDirectory:
 
     def __init__(self, path: Path, *, make: bool = False) -> None:
         self.path = path
-        #: None on systems that open no directories.
-        self._fd: Optional[int] = None
         if make:
             _make(path)
         link = os.lstat(str(path))
         if stat.S_ISLNK(link.st_mode) and link.st_uid not in (getattr(os, "geteuid", lambda: 0)(), 0):
             raise NotPrivate(f"{path}: it is a symbolic link of another user (uid {link.st_uid})")
-        self._open(str(path), {})
+        self._hold(Directory(path))
 
     @classmethod
     def of_state(cls, name: str = "", *, make: bool = False) -> "PrivateDirectory":
@@ -223,45 +208,40 @@ class PrivateDirectory:
 
     def inside(self, name: str, *, make: bool = False) -> "PrivateDirectory":
         """Open a directory in this one, without following a link."""
-        found = PrivateDirectory.__new__(PrivateDirectory)
-        found.path, found._fd = self.path / name, None
-        named, where = _named(found.path, self._fd)
+        entry = self._directory.at(name)
         if make:
+            named, where = entry.arguments()
             with contextlib.suppress(FileExistsError):
                 os.mkdir(named, 0o700, **where)
-        _check_directory(os.stat(named, follow_symlinks=False, **where), found.path)
-        found._open(named, where)
+        _check_directory(lstat(entry), entry.path)
+        found = PrivateDirectory.__new__(PrivateDirectory)
+        found.path = entry.path
+        found._hold(self._directory.inside(name))
         return found
 
-    def _open(self, name: str, where: Dict[str, Any]) -> None:
-        if not _BY_DESCRIPTOR:
-            _check_directory(os.stat(name), self.path)
-            return
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY | (os.O_NOFOLLOW if where else 0)
-        fd = os.open(name, flags, **where)
+    def _hold(self, directory: Directory) -> None:
         try:
-            _check_directory(os.fstat(fd), self.path)
+            _check_directory(directory.stat(), self.path)
         except BaseException:
-            os.close(fd)
+            directory.close()
             raise
-        self._fd = fd
+        self._directory = directory
 
     def open(self, name: str, flags: int) -> int:
         """Open a file as :func:`open_private` does."""
-        return open_private(self.path / name, flags, within=self._fd)
+        return open_private(self._directory.at(name), flags)
 
     def read(self, name: str) -> str:
         """Return the text of a file as :func:`read_private` does."""
-        return read_private(self.path / name, within=self._fd)
+        return read_private(self._directory.at(name))
 
     def write(self, name: str, text: str) -> None:
         """Write a file as :func:`write_whole` does."""
-        write_whole(self.path / name, text, within=self._fd)
+        write_whole(self._directory.at(name), text)
 
     def stat(self, name: str) -> os.stat_result:
         """Return what is known of a file, or of the link that has its name."""
-        named, where = _named(self.path / name, self._fd)
-        return os.stat(named, follow_symlinks=False, **where)
+        return lstat(self._directory.at(name))
 
     def touch(self, name: str, fd: int) -> None:
         """Set the time of the last change of an open file to now."""
@@ -272,13 +252,12 @@ class PrivateDirectory:
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is gone already is no error."""
-        named, where = _named(self.path / name, self._fd)
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(named, **where)
+            _unlink(self._directory.at(name))
 
     def names(self) -> List[str]:
         """Return the names in it."""
-        return os.listdir(str(self.path) if self._fd is None else self._fd)
+        return self._directory.names()
 
     def older_than(self, moment: float) -> Iterator[str]:
         """Yield the names of files that were last changed before a time.
@@ -292,9 +271,7 @@ class PrivateDirectory:
 
     def close(self) -> None:
         """Close its descriptor."""
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
+        self._directory.close()
 
     def __enter__(self) -> "PrivateDirectory":
         return self

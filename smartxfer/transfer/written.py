@@ -12,8 +12,9 @@ import stat
 import threading
 import zlib
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Tuple, Union
 
+from smartxfer.directories import AnyEntry, Entry, lstat
 from smartxfer.seams import open_binary
 from smartxfer.transfer.private_files import PrivateDirectory
 from smartxfer.transport.json import parse_json
@@ -44,7 +45,7 @@ class Written:
         self._lock = threading.Lock()
         self._known: Optional[Dict[str, Any]] = None
 
-    def holds(self, path: Path, identity: Optional[Dict[str, Any]] = None) -> bool:
+    def holds(self, path: AnyEntry, identity: Optional[Dict[str, Any]] = None) -> bool:
         """Return True if a file has just the bytes that our last run wrote under its name.
 
         :param identity: of the object that was fetched; None for any.
@@ -55,7 +56,7 @@ class Written:
         if identity is not None and record.get("identity") != _hashed(identity):
             return False
         try:
-            found = os.lstat(str(path))
+            found = lstat(path)
             if not stat.S_ISREG(found.st_mode) or found.st_size != record.get("size"):
                 return False
             wanted = _extents(record.get("sums"), found.st_size)
@@ -63,7 +64,7 @@ class Written:
         except OSError:
             return False
 
-    def note(self, path: Path, size: int, sums: Sequence[Sum], identity: Dict[str, Any]) -> None:
+    def note(self, path: AnyEntry, size: int, sums: Sequence[Sum], identity: Dict[str, Any]) -> None:
         """Remember what was written under a name."""
         record = {"size": size, "sums": [list(one) for one in sums], "identity": _hashed(identity)}
         line = json.dumps({"version": _VERSION, "name": path.name, **record}) + "\n"
@@ -138,23 +139,26 @@ def _extents(noted: Any, size: int) -> Optional[List[Sum]]:
     return found if at == size else None
 
 
-def sums_of(path: Path, extents: Sequence[Tuple[int, ...]]) -> List[Sum]:
+def sums_of(path: Union[AnyEntry, BinaryIO], extents: Sequence[Tuple[int, ...]]) -> List[Sum]:
     """CRC-32 of parts of a file.
 
+    :param path: of the file, or the file, open.
     :param extents: (start, stop, ...) of each.
     :raises OSError: it cannot be read.
     """
+    if isinstance(path, (Path, Entry)):
+        with open_binary(path) as file:
+            return sums_of(file, extents)
     found: List[Sum] = []
-    with open_binary(path) as file:
-        for start, stop, *_ in extents:
-            file.seek(start)
-            value, left = 0, stop - start
-            while left:
-                data = file.read(min(_BLOCK, left))
-                if not data:
-                    break
-                value, left = zlib.crc32(data, value), left - len(data)
-            found.append((start, stop, value))
+    for start, stop, *_ in extents:
+        path.seek(start)
+        value, left = 0, stop - start
+        while left:
+            data = path.read(min(_BLOCK, left))
+            if not data:
+                break
+            value, left = zlib.crc32(data, value), left - len(data)
+        found.append((start, stop, value))
     return found
 
 

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stage import noise
 
+from smartxfer.directories import lstat
 from smartxfer.errors import UnsafeName
 from smartxfer.transfer.names import distinct_paths, resolve_inside
 
@@ -196,16 +197,16 @@ def test_f29_a_link_put_there_between_look_and_open(stage: Any) -> None:
     """O_NOFOLLOW and O_EXCL, not the look beforehand, are what keeps us out."""
     transfer = stage.published(DATA, "x")
     elsewhere = _elsewhere(stage)
-    real, put = os.lstat, []
+    put: List[None] = []
 
-    def lstat(path: Any, **options: Any) -> Any:
-        if str(path) == str(stage.out / "x.part") and not put:
-            put.append(os.symlink(elsewhere / "x", path))
-            raise FileNotFoundError(path)
-        return real(path, **options)
+    def look(entry: Any) -> Any:
+        if str(entry) == str(stage.out / "x.part") and not put:
+            put.append(os.symlink(elsewhere / "x", entry))
+            raise FileNotFoundError(entry)
+        return lstat(entry)
 
     with pytest.MonkeyPatch.context() as race:
-        race.setattr("smartxfer.transfer.partial.os.lstat", lstat)
+        race.setattr("smartxfer.transfer.part_note.lstat", look)
         [result] = stage.client().download_files(transfer.token, stage.out)
     assert put
     assert (stage.out / "x.part").is_symlink(), "another name was taken for the partial file"

@@ -135,7 +135,7 @@ def test_a_kept_file_with_other_content_is_not_remembered_as_fetched(
     def appears(self: Guard, path: Path, *about: Any) -> Any:
         found = before(self, path, *about)
         if path.name == "a.txt":
-            path.write_bytes(b"mine")  # while the download runs
+            Path(path).write_bytes(b"mine")  # while the download runs
         return found
 
     with monkeypatch.context() as during:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import threading
+import zlib
 from pathlib import Path
 from typing import Any, List
 
@@ -155,12 +156,14 @@ def test_runs_that_make_no_sense(target: Path, runs: Any) -> None:
 def test_it_is_noted_now_and_then_what_is_there(target: Path) -> None:
     clock = FakeClock()
     sink, _ = begun(target, clock=clock)
+    noted = lambda: [run[:2] for run in json.loads(side_of(target).read_text())["runs"]]  # noqa: E731
     sink.write_at(b"01", 0)
-    assert json.loads(side_of(target).read_text())["runs"] == []
-    clock.advance(1.0)
+    assert noted() == [[0, 2]], "a copy is recognised by its first bytes"
     sink.write_at(b"23", 2)
-    ((start, stop, _),) = json.loads(side_of(target).read_text())["runs"]
-    assert (start, stop) == (0, 4)
+    assert noted() == [[0, 2]]
+    clock.advance(1.0)
+    sink.write_at(b"45", 4)
+    assert noted() == [[0, 6]]
     assert (side_of(target).stat().st_mode & 0o777) == 0o600
     sink.leave()
 
@@ -168,7 +171,8 @@ def test_it_is_noted_now_and_then_what_is_there(target: Path) -> None:
 def test_the_side_file_holds_what_it_was_given_and_no_more(target: Path) -> None:
     left(target, (0, b"01"))
     state = json.loads(side_of(target).read_text())
-    assert sorted(state) == ["identity", "inode", "runs", "size", "version"]
+    assert sorted(state) == ["identity", "inode", "proof", "runs", "size", "target", "version"]
+    assert (state["target"], state["proof"]) == ("out.bin", [0, 2, zlib.crc32(b"01")])
     assert state["identity"] == ID
 
 

@@ -18,11 +18,12 @@ sys.path.append(str(Path(__file__).parent))
 
 from planted import AS_ROOT, KEY, STRANGER, only, remembered, to_stranger, writable_by_all
 
+from smartxfer import directories
 from smartxfer.errors import InProgress
-from smartxfer.transfer import locking, private_files
+from smartxfer.transfer import locking
 from smartxfer.transfer.journal import Journal, Lock, state_directory
 from smartxfer.transfer.partial import FileSink
-from smartxfer.transfer.private_files import PrivateDirectory
+from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory
 
 
 class Msvcrt:
@@ -44,7 +45,7 @@ def test_locks_without_flock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locking, "AVAILABLE", False)
     monkeypatch.setattr(locking, "_fcntl", None)
     monkeypatch.setattr(locking, "_msvcrt", Msvcrt())
-    monkeypatch.setattr(private_files, "_BY_DESCRIPTOR", False)
+    monkeypatch.setattr(directories, "BY_DESCRIPTOR", False)
     held = Lock("name", "it")
     assert held.held
     with pytest.raises(InProgress, match="it is being transferred"):
@@ -209,7 +210,7 @@ def test_a_descriptor_is_not_left_open() -> None:
     remembered()
     state_directory().chmod(0o770)
     remembered()
-    with pytest.raises(private_files.NotPrivate):
+    with pytest.raises(NotPrivate):
         PrivateDirectory.of_state("journals")
     assert count() == before
 

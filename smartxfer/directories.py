@@ -1,0 +1,235 @@
+"""Directories that are opened once; their entries are reached through the descriptor.
+
+A directory below a download's target may be swapped for a symbolic link while files are written.  What is
+written through its descriptor still goes into the directory that was checked.  On systems that cannot open
+directories (Windows) each use is preceded by a check that the path still leads to the same directory.
+"""
+
+import contextlib
+import errno
+import os
+import stat
+from pathlib import Path, PurePath
+from typing import Any, Dict, List, Optional, Tuple, TypeVar, Union
+
+from smartxfer.errors import LocalError, UnsafeName
+
+__all__ = [
+    "AnyEntry",
+    "Directory",
+    "Entry",
+    "SomeEntry",
+    "arguments_of",
+    "is_directory",
+    "lstat",
+]
+
+#: Whether this system opens directories and takes their descriptors in place of paths.
+BY_DESCRIPTOR = (
+    {os.open, os.mkdir, os.stat, os.rename, os.link, os.unlink, os.rmdir} <= os.supports_dir_fd
+    and os.listdir in os.supports_fd
+    and hasattr(os, "O_NOFOLLOW")
+)
+#: A directory of mode 0300 can be written to, but not read; O_PATH opens it all the same.
+_OPEN_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY)
+for _name in ("O_DIRECTORY", "O_CLOEXEC"):
+    _OPEN_DIRECTORY |= getattr(os, _name, 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_NOT_A_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
+#: Bytes of a path; by way of descriptors one could make longer ones, which no other program could open.
+_LONGEST_PATH = os.pathconf("/", "PC_PATH_MAX") if hasattr(os, "pathconf") else 32767
+
+#: Path, device and inode.
+_Step = Tuple[str, int, int]
+
+
+class Directory:
+    """An open directory.
+
+    :param path: where it is; symbolic links on the way are followed.
+    :raises OSError: it is missing, not a directory, or cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._above: Tuple[_Step, ...] = ()
+        self._fd: Optional[int] = None
+        self._open(str(path), {}, follow=True)
+
+    def inside(self, name: str, *, make: bool = False) -> "Directory":
+        """Open a directory in this one.
+
+        :param make: make it if it is missing.
+        :raises UnsafeName: it is a symbolic link, or not a directory.
+        """
+        found = Directory.__new__(Directory)
+        found.path, found._fd = self.path / name, None
+        found._above = (*self._above, self._step)
+        if len(os.fsencode(str(found.path))) >= _LONGEST_PATH:
+            raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(found.path))
+        named, where = self.at(name).arguments()
+        if make:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(named, **where)
+        try:
+            found._open(named, where, follow=False)
+        except OSError as error:
+            if error.errno not in _NOT_A_DIRECTORY:
+                raise
+            raise UnsafeName(
+                f"{found.path} is not a directory of its own, and nothing is written through it",
+                hint="choose an empty target directory",
+            ) from None
+        return found
+
+    def below(self, relative: PurePath, *, make: bool = False) -> "Directory":
+        """Open a directory below this one, or this one again; no component may be a symbolic link.
+
+        :param make: make what is missing.
+        :raises UnsafeName: ``relative`` leads out, or a component is not a directory.
+        """
+        if relative.is_absolute() or ".." in relative.parts:
+            raise UnsafeName(f"{str(relative)!r} does not lie below a directory")
+        here = self._again()
+        for part in relative.parts:
+            with here:
+                here = here.inside(part, make=make)
+        return here
+
+    def at(self, name: str) -> "Entry":
+        """Return the entry of a name, whether it exists or not."""
+        return Entry(self, name)
+
+    def names(self) -> List[str]:
+        """Return the names in it."""
+        if self._fd is None:
+            self.check()
+            return os.listdir(str(self.path))
+        fd = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
+        try:
+            return os.listdir(fd)
+        finally:
+            os.close(fd)
+
+    def stat(self) -> os.stat_result:
+        """Return the state of the directory itself."""
+        return os.stat(str(self.path)) if self._fd is None else os.fstat(self._fd)
+
+    def check(self) -> None:
+        """Check that its path still leads to it.
+
+        :raises LocalError: the directory, or one above it, was moved or replaced.
+        """
+        for number, (path, device, inode) in enumerate((*self._above, self._step)):
+            try:
+                # Where the caller's own directory is, symbolic links may lead.
+                found = os.stat(path, follow_symlinks=number == 0)
+            except OSError:
+                found = None
+            if found is None or (found.st_dev, found.st_ino) != (device, inode):
+                raise LocalError(
+                    f"{path} was moved or replaced while files were written into it",
+                    hint="run it again, and leave the directory alone meanwhile",
+                )
+
+    def close(self) -> None:
+        """Close its descriptor."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def __enter__(self) -> "Directory":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+    def _again(self) -> "Directory":
+        found = Directory.__new__(Directory)
+        found.path, found._above, found._step = self.path, self._above, self._step
+        found._fd = None if self._fd is None else os.dup(self._fd)
+        return found
+
+    def _open(self, name: str, where: Dict[str, Any], *, follow: bool) -> None:
+        if BY_DESCRIPTOR:
+            self._fd = os.open(name, _OPEN_DIRECTORY | (0 if follow else _NO_FOLLOW), **where)
+            found = os.fstat(self._fd)
+        else:
+            found = os.stat(name, follow_symlinks=follow)
+            if not stat.S_ISDIR(found.st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
+        self._step: _Step = (os.path.abspath(str(self.path)), found.st_dev, found.st_ino)
+
+
+class Entry:
+    """A name in an open directory; as a path (``os.fspath``), where that was when it was opened."""
+
+    __slots__ = ("directory", "name")
+
+    def __init__(self, directory: Directory, name: str) -> None:
+        if name in ("", ".", "..") or os.path.basename(name) != name:
+            raise UnsafeName(f"{name!r} is not the name of an entry of {directory.path}")
+        self.directory = directory
+        self.name = name
+
+    @property
+    def path(self) -> Path:
+        """Its path."""
+        return self.directory.path / self.name
+
+    def with_name(self, name: str) -> "Entry":
+        """Return another entry of the same directory."""
+        return Entry(self.directory, name)
+
+    def arguments(self, prefix: str = "") -> Tuple[str, Dict[str, Any]]:
+        """Return its name as the calls of ``os`` take it, and their arguments that say where it is.
+
+        :param prefix: of ``dir_fd``, for calls with two of them: ``"src_"``.
+        :raises LocalError: the directory cannot be held open, and was replaced.
+        """
+        fd = self.directory._fd
+        if fd is not None:
+            return self.name, {f"{prefix}dir_fd": fd}
+        self.directory.check()
+        return str(self), {}
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"Entry({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Entry) and str(self) == str(other)
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+AnyEntry = Union[Path, Entry]
+"""A file by its path, or by its name in an open directory."""
+
+SomeEntry = TypeVar("SomeEntry", Path, Entry)
+
+
+def arguments_of(place: Union[str, Path, Entry], prefix: str = "") -> Tuple[str, Dict[str, Any]]:
+    """Return a path or an entry as :meth:`Entry.arguments` does."""
+    return place.arguments(prefix) if isinstance(place, Entry) else (str(place), {})
+
+
+def lstat(place: AnyEntry) -> os.stat_result:
+    """Return the state of an entry, or of the symbolic link that has its name."""
+    name, where = arguments_of(place)
+    return os.stat(name, follow_symlinks=False, **where)
+
+
+def is_directory(place: AnyEntry) -> bool:
+    """Return True if an entry is a directory, or a symbolic link to one."""
+    name, where = arguments_of(place)
+    try:
+        return stat.S_ISDIR(os.stat(name, **where).st_mode)
+    except OSError:
+        return False

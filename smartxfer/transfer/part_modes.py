@@ -1,0 +1,36 @@
+"""Modes of partial files: closed to other users, open to their owner, until they get their final name."""
+
+import contextlib
+import os
+import stat
+
+from smartxfer.directories import Entry, arguments_of
+
+__all__ = ["OWNER", "make_readable", "withheld"]
+
+#: The owner reads and writes.
+OWNER = stat.S_IRUSR | stat.S_IWUSR
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+def withheld(mode: int) -> int:
+    """Return the mode of a partial file that becomes a file of that mode.
+
+    Others cannot write to it.  Its owner can read and write it, whatever the mode: a later run has to.
+    """
+    return mode & ~_OTHERS_WRITE if mode & OWNER == OWNER else OWNER
+
+
+def make_readable(entry: Entry, there: os.stat_result) -> None:
+    """Let the owner read a file; a link that was put in its place is not followed."""
+    if not hasattr(os, "O_PATH"):
+        return
+    name, where = arguments_of(entry)
+    fd = os.open(name, os.O_PATH | _NO_FOLLOW | os.O_CLOEXEC, **where)
+    try:
+        if os.path.samestat(os.fstat(fd), there):
+            with contextlib.suppress(OSError):  # without /proc the opening that follows says what is wrong
+                os.chmod(f"/proc/self/fd/{fd}", stat.S_IMODE(there.st_mode) | stat.S_IRUSR)
+    finally:
+        os.close(fd)

@@ -1,0 +1,149 @@
+"""``name.part.json``: which partial file it describes, what is in it, and the proof that it is ours.
+
+Partial files are recognised by the first bytes that were noted, so that a copied, moved or restored directory
+is continued.  The number of the inode recognises one that lost these bytes in a crash.
+"""
+
+import json
+import logging
+import os
+import stat
+from typing import Any, Dict, List, Optional, Set, Union
+
+from smartxfer.directories import Entry, lstat
+from smartxfer.seams import Files, open_binary
+from smartxfer.transfer.digest import quick
+from smartxfer.transfer.private_files import NotPrivate, objection, read_private, write_whole
+from smartxfer.transport.json import parse_json
+
+__all__ = ["PartNote", "proof_of"]
+
+log = logging.getLogger("smartxfer.transfer")
+
+_VERSION = 1
+#: Bytes of a proof.
+_PROOF = 64 * 1024
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+
+
+class PartNote:
+    """The side file of one partial file."""
+
+    def __init__(self, part: Entry, files: Files, warned: Set[str]) -> None:
+        self.entry = part.with_name(part.name + ".json")
+        self._part = part
+        self._files = files
+        self._warned = warned
+
+    def load(self) -> Optional[Dict[str, Any]]:
+        """Return its contents; empty where it is missing, None where it is not ours to write.
+
+        :raises OSError: it cannot be read; that says nothing about whose it is.
+        """
+        try:
+            saved = parse_json(read_private(self.entry))
+        except FileNotFoundError:
+            return {}
+        except NotPrivate as error:
+            self.warn(str(error))
+            return None
+        except ValueError:
+            return None
+        if isinstance(saved, dict) and saved.get("version") == _VERSION:
+            return saved
+        self.warn(f"{self.entry} is of an unknown version and is left alone")
+        return None
+
+    def save(self, about: Dict[str, Any]) -> None:
+        """Write it.
+
+        :raises OSError: it cannot be written.
+        """
+        write_whole(self.entry, json.dumps({"version": _VERSION, **about}), self._files)
+
+    def can_be_written(self) -> bool:
+        """Return False if another program's file has the name under which it is written first.
+
+        A process that was killed may have left one of ours there.
+
+        :raises OSError: the file cannot be read; that says nothing about whose it is.
+        """
+        temporary = self.entry.with_name(self.entry.name + ".tmp")
+        found = stat_of(temporary)
+        if found is None or not stat.S_ISREG(found.st_mode):
+            return found is None
+        try:
+            with open_binary(temporary) as file:
+                return b'{"version": '.startswith(file.read(len('{"version": ')))
+        except FileNotFoundError:
+            return True
+        except PermissionError:
+            return False
+
+    def owns(self, saved: Dict[str, Any], there: os.stat_result) -> bool:
+        """Return True if the partial file is of this user, and is the one that was noted, or a copy of it.
+
+        :raises OSError: the partial file cannot be read.
+        """
+        if not (names(saved, there) or _is_newborn(there) or self._is_proven(saved.get("proof"), there)):
+            return False
+        reason = objection(there, links=False, modes=False)
+        if reason is not None:
+            self.warn(f"{self._part}: {reason}")
+        return reason is None
+
+    def describes(self, saved: Dict[str, Any], there: os.stat_result) -> bool:
+        """Return True if what is noted is about these bytes, and not about an earlier partial file."""
+        return names(saved, there) or self._is_proven(saved.get("proof"), there)
+
+    def warn(self, text: str) -> None:
+        """Log once why a file is not used."""
+        if text not in self._warned:
+            self._warned.add(text)
+            log.warning("a partial file is not resumed: %s", text)
+
+    def _is_proven(self, proof: Any, there: os.stat_result) -> bool:
+        """Return True if the partial file has the bytes that were noted first.
+
+        :raises OSError: it cannot be read.
+        """
+        if not isinstance(proof, list) or len(proof) != 3 or any(type(value) is not int for value in proof):
+            return False
+        start, stop, checksum = proof
+        if not 0 <= start < stop <= min(there.st_size, start + _PROOF):
+            return False
+        if objection(there, links=False, modes=False) is not None:
+            return False
+        fd = self._files.open(self._part, os.O_RDONLY | _NO_FOLLOW)
+        with open(fd, "rb") as file:
+            file.seek(start)
+            return bool(quick(file.read(stop - start)) == checksum)
+
+
+def proof_of(data: Union[bytes, memoryview], offset: int) -> List[int]:
+    """Return what recognises a partial file by some bytes of it: start, stop and CRC-32."""
+    first = memoryview(data)[:_PROOF]
+    return [offset, offset + len(first), quick(first)]
+
+
+def names(saved: Dict[str, Any], there: os.stat_result) -> bool:
+    """Return True if the side file names the inode of a partial file.
+
+    The number of the device is not compared: it may be another one after a restart of the system.
+    """
+    noted = saved.get("inode")
+    return isinstance(noted, list) and noted[1:] == [there.st_ino]
+
+
+def stat_of(entry: Entry) -> Optional[os.stat_result]:
+    """Return the state of an entry; None where there is none."""
+    try:
+        return lstat(entry)
+    except FileNotFoundError:
+        return None
+
+
+def _is_newborn(there: os.stat_result) -> bool:
+    """Return True for what a run leaves that is killed between making its partial file and the first note."""
+    own = there.st_uid == getattr(os, "geteuid", lambda: there.st_uid)()
+    return stat.S_ISREG(there.st_mode) and there.st_size == 0 and there.st_nlink == 1 and own
