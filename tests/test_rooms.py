@@ -24,7 +24,7 @@ FLOORS = (
     ("structures",),
     ("transport",),
     ("seams", "options", "system_text"),
-    ("directories",),
+    ("directories", "workers"),
     ("errors",),
     ("screen_text", "secret_text"),
 )

@@ -2,15 +2,18 @@
 
 import os
 import threading
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
 from types import TracebackType
 from typing import Any, Callable, List, Optional, Type, TypeVar
 
 from smartxfer.errors import UsageError
+from smartxfer.workers import Workers
 
 __all__ = ["Crew", "Stopped", "count_workers"]
 
 _MOST = 4
+#: Seconds that a failed call waits for threads that are in a read or write.
+_PATIENCE = 1.5
 
 Result = TypeVar("Result")
 
@@ -33,14 +36,36 @@ def count_workers(wanted: Optional[int] = None) -> int:
     return min(_MOST, os.cpu_count() or 1)
 
 
+class _Part:
+    """One part of the work, with its result."""
+
+    def __init__(self, work: Callable[..., Any], arguments: Any) -> None:
+        self.result: Future[Any] = Future()
+        self.taken = False
+        self._work, self._arguments = work, arguments
+
+    def do(self) -> None:
+        """Compute the result."""
+        try:
+            self.result.set_result(self._work(*self._arguments))
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is wanted
+            self.result.set_exception(error)
+
+    def end(self) -> None:
+        """Nothing more: who waits for the result has it."""
+
+
 class Crew:
-    """Some threads; when the ``with`` block fails they stop at their next buffer, and are waited for.
+    """Some threads; when the ``with`` block fails they stop at their next buffer.
+
+    They are waited for, after a failure no longer than a moment.  Where no thread can be started the calling
+    thread does the work.
 
     :param workers: how many.
     """
 
     def __init__(self, workers: int) -> None:
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="smartxfer-delta")
+        self._workers = Workers(workers, "smartxfer-delta")
         self._stop = threading.Event()
 
     def watched(self, read: Callable[[memoryview], int]) -> Callable[[memoryview], int]:
@@ -55,7 +80,10 @@ class Crew:
 
     def start(self, work: Callable[..., Result], *arguments: Any) -> "Future[Result]":
         """Have a thread do it as soon as one is free."""
-        return self._pool.submit(work, *arguments)
+        part = _Part(work, arguments)
+        self._workers.add(part)
+        self._workers.help()
+        return part.result
 
     def finish(self, futures: "List[Future[Any]]") -> None:
         """Wait for all, or for the first that fails, and raise what it raised."""
@@ -74,4 +102,5 @@ class Crew:
     ) -> None:
         if kind is not None:
             self._stop.set()
-        self._pool.shutdown(wait=True)
+            self._workers.clear()
+        self._workers.close(None if kind is None else _PATIENCE)

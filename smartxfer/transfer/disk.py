@@ -8,7 +8,7 @@ from typing import Union
 
 from smartxfer.errors import DiskFull, LocalError
 
-__all__ = ["is_resource_error", "local_error", "refuse_mount_point"]
+__all__ = ["is_resource_error", "local_error", "out_of_memory", "refuse_mount_point"]
 
 #: Where Linux lists what is mounted where.
 _MOUNTS = "/proc/self/mountinfo"
@@ -41,6 +41,16 @@ def local_error(error: OSError, what: Union[str, Path]) -> LocalError:
         made.hint = _RESOURCES[error.errno]
     if error.errno == errno.EBUSY:
         made.hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
+    return made
+
+
+def out_of_memory() -> LocalError:
+    """Our exception for a MemoryError."""
+    made = LocalError(
+        "this process has not enough memory for the transfer",
+        hint="pass max_workers=1 to the client, or raise the limit (`ulimit -v`, the job's memory)",
+    )
+    made.errno = errno.ENOMEM
     return made
 
 

@@ -291,6 +291,7 @@ class DownloadLane(Lane):
                 )
                 raise self._download.mismatch(wrong)
             self._digest = f"{algorithm}:{actual}"
+        self._operation.check()  # of a call that is over nothing is put in place
         self._download.sink.commit()
         self._download.note()
         self._operation.reporter.end(self._download.name, "done")

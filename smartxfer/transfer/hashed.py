@@ -1,4 +1,4 @@
-"""A source whose checksum is reckoned while its bytes are sent, by a thread beside those that send."""
+"""A source whose checksum is reckoned while its bytes are sent, by a thread next to those that send."""
 
 import threading
 from pathlib import Path
@@ -11,10 +11,14 @@ from smartxfer.transfer.protocols import Source
 __all__ = ["HashedSource"]
 
 _BLOCK = 1024 * 1024
+#: Seconds that closing waits for a read of the thread.
+_PATIENCE = 0.5
 
 
 class HashedSource:
     """Another source's bytes, and their digest; closing it closes the other and ends the thread.
+
+    Where no thread can be started the digest is computed when it is asked for.
 
     :param algorithm: ``"md5"``, ``"sha256"``, ...
     """
@@ -27,8 +31,15 @@ class HashedSource:
         self._running = new_hash(algorithm)
         self._failure: Optional[BaseException] = None
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._reckon, name="smartxfer-digest", daemon=True)
-        self._thread.start()
+        self._lock = threading.Lock()
+        self._closed = self._done = False
+        self._thread: Optional[threading.Thread] = threading.Thread(
+            target=self._work, name="smartxfer-digest", daemon=True
+        )
+        try:
+            self._thread.start()
+        except (RuntimeError, MemoryError):  # the interpreter is ending, or too many threads run
+            self._thread = None
 
     def read_at(self, buffer: memoryview, offset: int) -> int:
         """Fill ``buffer`` from ``offset``."""
@@ -43,16 +54,33 @@ class HashedSource:
 
         :raises SourceChanged: there were fewer than at first.
         """
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
+        elif not self._done:
+            self._work()
         if self._failure is not None:
             raise self._failure
         return str(self._running.hexdigest())
 
     def close(self) -> None:
-        """End the thread, and close the other source."""
+        """End the thread, and close the other source; a thread that is in a read closes it afterwards."""
         self._closing.set()
-        self._thread.join()
-        self._source.close()
+        if self._thread is not None:
+            self._thread.join(_PATIENCE)
+        with self._lock:
+            self._closed = True
+            busy = self._thread is not None and not self._done
+        if not busy:
+            self._source.close()
+
+    def _work(self) -> None:
+        try:
+            self._reckon()
+        finally:
+            with self._lock:
+                self._done, closed = True, self._closed
+            if closed:  # nobody waited for this thread
+                self._source.close()
 
     def _reckon(self) -> None:
         view = memoryview(bytearray(min(_BLOCK, max(1, self.size))))

@@ -189,9 +189,11 @@ class Journal:
                 log.warning("a journal cannot be removed: %s", error)
 
     def close(self) -> None:
-        """Write down what is not yet, and let another process at it."""
+        """Write down what is not yet, and let another process at it; later notes are lost."""
         if self._changed:
             self.save()
+        with self._mutex:  # a thread that outlasts the call would write over another process's notes
+            self._kept = False
         self._lock.release()
 
     def __enter__(self) -> "Journal":

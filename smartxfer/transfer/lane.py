@@ -3,7 +3,9 @@
 import abc
 from typing import Callable, Optional
 
-__all__ = ["Lane", "Single", "Task"]
+from smartxfer.transfer.disk import out_of_memory
+
+__all__ = ["Lane", "Single", "Task", "Work"]
 
 Task = Callable[[], None]
 
@@ -59,3 +61,33 @@ class Single(Lane):
     def abandon(self, verdict: BaseException) -> None:
         """It is not to be done any more."""
         self._task, self.error = None, verdict
+
+
+class Work:
+    """One task of a lane, on its way through the workers.
+
+    :param ended: called with this once the task is done.
+    """
+
+    __slots__ = ("_ended", "_task", "error", "lane", "taken")
+
+    def __init__(self, lane: Lane, task: Task, ended: "Callable[[Work], None]") -> None:
+        self.lane = lane
+        #: What the task raised.
+        self.error: Optional[BaseException] = None
+        self.taken = False
+        self._task = task
+        self._ended = ended
+
+    def do(self) -> None:
+        """Do the task; its exception is kept."""
+        try:
+            self._task()
+        except MemoryError:
+            self.error = out_of_memory()
+        except BaseException as error:  # noqa: BLE001 - the lane is told of it
+            self.error = error
+
+    def end(self) -> None:
+        """Report the end of the task."""
+        self._ended(self)

@@ -2,37 +2,39 @@
 
 Lanes (one per file) offer tasks; worker threads do them, and the one that ends a task hands out those that
 come after it.  The calling thread watches, so that it can be interrupted, and so that one place sees every
-attempt that is under way.
+attempt that is under way.  Where no worker can be started it does the tasks itself, and watches between two
+blocks of a file.
+
+An operation is in one of three states.  **Running**: tasks begin.  **Ending**, once there is a verdict:
+nothing begins any more, tasks that have not begun are taken back, sockets are shut, and those under way have
+a moment to end.  **Left**: the call has returned; a task that outlasted that moment gives up its lane's files
+and locks by itself when it ends.
 """
 
-import concurrent.futures
+import collections
 import contextlib
 import functools
 import queue
 import threading
 import time
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, TypeVar
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, TypeVar
 
-from smartxfer.errors import (
-    Cancelled,
-    CommunicationError,
-    DeadlineExceeded,
-    SmartxferError,
-    Stalled,
-)
+from smartxfer.errors import Cancelled, CommunicationError, DeadlineExceeded, SmartxferError
 from smartxfer.seams import SYSTEM_CLOCK, Clock, pausing
-from smartxfer.transfer.lane import Lane, Single, Task
+from smartxfer.transfer.lane import Lane, Single, Task, Work
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.stall import Attempts, stall_of
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.retry import RetryPolicy, Tries
+from smartxfer.workers import Workers, aside
 
 __all__ = ["Operation"]
 
 _TICK = 0.1
-#: How long an interrupted call waits for its threads, in seconds.
-_PATIENCE = 1.5
+#: Seconds that a call which is over waits for its threads: after Ctrl-C or cancel, after the deadline.
+_PATIENCE, _SHORT_PATIENCE = 1.5, 0.7
 
 T = TypeVar("T")
 
@@ -59,26 +61,34 @@ class Operation:
         self.policy = policy
         self._limits = limits
         self.clock = clock
-        self.reporter = Reporter(progress, clock)
+        self.reporter = Reporter(progress, clock, self._check_here)
         self._cancel = cancel
         self._ends_at = None if deadline is None else clock.monotonic() + deadline
         self._deadline = deadline
         self._stopped = threading.Event()
+        #: Why the operation is ending; None while it runs.
         self._verdict: Optional[SmartxferError] = None
-        self._attempts: Set[Attempt] = set()
+        #: When an ending operation is left, whatever is still under way.
+        self._leave_at = float("inf")
+        self._left = False
+        self._attempts = Attempts()
         #: Guards small counts that several threads add to.
         self.lock = threading.Lock()
-        self._pool = concurrent.futures.ThreadPoolExecutor(workers, "smartxfer")
-        #: Guards the lanes and what is running of them.  It and the bell are used in single steps: where
-        #: Ctrl-C falls between two, as in a Condition, the lock is never free again.
+        self._workers = Workers(workers, "smartxfer")
+        #: Guards what follows.  No lane is settled or abandoned under it: that may take as long as a disk or
+        #: a callback takes.  It and the bell are used in single steps: where Ctrl-C falls between two, as in
+        #: a Condition, the lock is never free again.
         self._turn = threading.RLock()
         #: Rung when a lane has ended, or is not to go on.
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._running: Dict[concurrent.futures.Future[None], Lane] = {}
+        #: Tasks that wait for a worker, are under way, or have not been settled.
+        self._running: Dict[Work, Lane] = {}
+        #: Lanes that a thread settles or abandons, with the outcomes that are still to be settled.
+        self._settling: Dict[Lane, Deque[Work]] = {}
         self._active: List[Lane] = []
         #: A lane's own failure, which is a bug.
         self._broken: Optional[BaseException] = None
-        self._cancelled = self._left = False
+        self._cancelled = False
 
     def __enter__(self) -> "Operation":
         return self
@@ -88,10 +98,9 @@ class Operation:
             if error is not None:
                 self._end_all(Cancelled("the transfer was interrupted"))
                 self._drain()
-                self._abandon_idle()
         finally:
-            self._left = True
-            self._pool.shutdown(wait=not self._running)
+            self._leave()
+            self._workers.close(0.0 if self._running else None)
             self.reporter.close()
 
     # -- for the calling thread -------------------------------------------------------------------------
@@ -130,18 +139,25 @@ class Operation:
                 lane = next(waiting, None)
                 exhausted = lane is None
                 if lane is not None:
-                    self._begin(lane)
-            with self._turn:
-                if self._broken is not None:
-                    raise self._broken
-                if not self._running:
-                    self._heed_callback()
-                    self._abandon_idle()
-                    self.check()
-                    if exhausted and not self._open():
-                        return
+                    with self._turn:
+                        self._active.append(lane)
+                        self._hand_out(lane)
+            if self._broken is not None:
+                raise self._broken
+            if not self._running:
+                self._heed_callback()
+                self._abandon_idle()
+                self.check()
+                if exhausted and not self._open():
+                    return
             self._watch()
-            if self._running:
+            if self._verdict is not None and time.monotonic() >= self._leave_at:
+                self._leave()
+                raise self._verdict
+            done = self._workers.help()
+            if done is not None and done.error is not None and not isinstance(done.error, Exception):
+                raise done.error  # Ctrl-C, which fell into the task
+            if done is None and self._running:
                 self._listen(_TICK)
 
     def _listen(self, seconds: float) -> None:
@@ -156,20 +172,15 @@ class Operation:
             self._active = [lane for lane in self._active if lane.open or lane in running]
             return len(self._active)
 
-    def _begin(self, lane: Lane) -> None:
-        with self._turn:
-            self._active.append(lane)
-            self._hand_out(lane)
-
     def _hand_out(self, lane: Lane) -> None:
-        """Have the pool do what a lane has ready; the turn is ours."""
+        """Have the workers do what a lane has ready; the turn is ours."""
         while not self._ending():
             task = lane.next_task()
             if task is None:
                 return
-            future = self._pool.submit(self._do, task)
-            self._running[future] = lane
-            future.add_done_callback(functools.partial(self._ended, lane))
+            work = Work(lane, functools.partial(self._do, task), self._ended)
+            self._running[work] = lane
+            self._workers.add(work)
 
     def _do(self, task: Task) -> None:
         with pausing(self.pause, self.clock.monotonic):
@@ -185,25 +196,51 @@ class Operation:
             self._cancelled = self._cancelled or (self._cancel is not None and self._cancel.is_set())
             return self._cancelled
 
-    def _ended(self, lane: Lane, future: "concurrent.futures.Future[None]") -> None:
-        """Settle a task, in the thread that did it (or took it back), and hand out what comes after it."""
+    def _ended(self, work: Work) -> None:
+        """Settle a task, in the thread that did it or took it back, and hand out what comes after it.
+
+        Outcomes of one lane are settled one after the other: those that come meanwhile, by the thread that is
+        at it.
+        """
         with self._turn:
-            if self._running.pop(future, None) is None:
+            if work not in self._running:
                 return
-            if self._left:
-                # Too late for the call, but the lane still has files open and locked.
-                if lane.open and lane not in self._running.values():
-                    lane.abandon(self._verdict or Cancelled("the transfer was interrupted"))
+            if work.lane in self._settling:
+                self._settling[work.lane].append(work)
                 return
-            ring = True
+            outcomes = self._settling[work.lane] = collections.deque([work])
+        while True:
+            with self._turn:
+                if not outcomes:
+                    last = self._left and work.lane.open and work.lane not in self._running.values()
+                    if not last:
+                        del self._settling[work.lane]
+                        return
+                ended = outcomes.popleft() if outcomes else None
+            if ended is None:
+                # The call is over, and the lane still has files open and locked.
+                self._abandon(work.lane)
+                return
+            self._settle(ended)
+
+    def _settle(self, work: Work) -> None:
+        broken: Optional[BaseException] = None
+        try:
+            if not self._left:  # else it is too late for the outcome
+                work.lane.settle(work.error)
+        except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
+            broken = bug
+        with self._turn:
+            self._running.pop(work, None)
             try:
-                lane.settle(self._verdict if future.cancelled() else future.exception())
-                self._hand_out(lane)
-                ring = not lane.open or not self._running or self._ending()
-            except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
-                self._broken = self._broken or bug
-            if ring:
-                self._bell.put(None)
+                if broken is None and not self._left:
+                    self._hand_out(work.lane)
+            except BaseException as bug:  # noqa: BLE001
+                broken = bug
+            self._broken = self._broken or broken
+            ring = not work.lane.open or not self._running or self._ending()
+        if ring:
+            self._bell.put(None)
 
     def _heed_callback(self) -> None:
         if self.reporter.failure is not None and self._verdict is None:
@@ -217,93 +254,91 @@ class Operation:
             self._end_all(Cancelled("the transfer was cancelled"))
         elif self._ends_at is not None and self.clock.monotonic() >= self._ends_at:
             self._end_all(DeadlineExceeded(f"not done within {self._deadline} s"))
-        with self.lock:
-            attempts = list(self._attempts)
-        for attempt in attempts:
+        for attempt in self._attempts.all():
             self._guard(attempt)
 
     def _guard(self, attempt: Attempt) -> None:
-        now = self.clock.monotonic()
-        if not attempt.guarded or attempt.marked_at is None:
-            attempt.mark, attempt.marked_at = attempt.moved, now
-            return
-        window = now - attempt.marked_at
-        if window < self.policy.stall_window:
-            return
-        moved = attempt.moved - attempt.mark
-        if moved < self.policy.stall_speed * window:
-            attempt.end(
-                Stalled(
-                    f"{moved} bytes in {window:.0f} s, less than {self.policy.stall_speed} bytes/s",
-                    hint="the line is slow or dead; RetryPolicy(stall_speed=, stall_window=) sets the limit",
-                )
-            )
-        attempt.mark, attempt.marked_at = attempt.moved, now
+        stalled = stall_of(attempt, self.clock.monotonic(), self.policy)
+        if stalled is not None:
+            attempt.end(stalled)
 
     def _end_all(self, verdict: SmartxferError) -> None:
+        """Go from running to ending; again, if it was broken off the first time."""
         if self._verdict is None:
+            patience = _SHORT_PATIENCE if isinstance(verdict, DeadlineExceeded) else _PATIENCE
+            self._leave_at = time.monotonic() + patience
             self._verdict = verdict
+            self.reporter.hurry()
         self._stopped.set()
-        with self.lock:
-            attempts = list(self._attempts)
-        for attempt in attempts:
+        for attempt in self._attempts.all():
             attempt.end(self._verdict)
+        self._workers.clear()
         with self._turn:
-            waiting = list(self._running)
-        for future in waiting:
-            future.cancel()
+            back = [work for work in self._running if not work.taken]
+        for work in back:
+            work.error = self._verdict
+            self._ended(work)
 
     def _drain(self) -> None:
-        """Wait for running tasks, within bounds: their sockets are shut, so that they end soon."""
-        ends_at = time.monotonic() + _PATIENCE
-        while self._running and time.monotonic() < ends_at:
-            self._listen(min(_TICK, max(0.0, ends_at - time.monotonic())))
-            with self._turn:  # Ctrl-C may have kept one from telling us
-                done = [(lane, future) for future, lane in self._running.items() if future.done()]
-            for lane, future in done:
-                self._ended(lane, future)
+        """Wait for tasks under way, within bounds: their sockets are shut, so that they end soon."""
+        while self._running and time.monotonic() < self._leave_at:
+            self._listen(min(_TICK, max(0.0, self._leave_at - time.monotonic())))
+
+    def _leave(self) -> None:
+        """Go from running or ending to left: tasks still under way clean up after themselves."""
+        with self._turn:
+            self._left = True
+        self._abandon_idle()
 
     def _abandon_idle(self) -> None:
         """After the verdict: have lanes that nothing runs for let go of files and locks."""
         if self._verdict is None:
             return
         with self._turn:
-            busy = set(self._running.values())
-            for lane in [lane for lane in self._active if lane.open and lane not in busy]:
-                lane.abandon(self._verdict)
-                self._active.remove(lane)
+            busy = {*self._running.values(), *self._settling}
+            idle = [lane for lane in self._active if lane.open and lane not in busy]
+            self._settling.update((lane, collections.deque()) for lane in idle)
+            self._active = [lane for lane in self._active if lane not in idle]
+        for lane in idle:
+            self._abandon(lane)
+
+    def _abandon(self, lane: Lane) -> None:
+        """Abandon a lane that no thread is at but this one."""
+        try:
+            lane.abandon(self._verdict or Cancelled("the transfer was interrupted"))
+        finally:
+            with self._turn:
+                self._settling.pop(lane, None)
 
     # -- for worker threads -----------------------------------------------------------------------------
 
     def check(self) -> None:
         """Raise the verdict, if the call is over."""
+        if self._workers.here:  # no other thread watches
+            self._watch()
         if self._verdict is not None:
             raise self._verdict
+
+    def _check_here(self) -> None:
+        if self._workers.here:
+            self.check()
 
     @contextlib.contextmanager
     def attempt(self) -> Iterator[Attempt]:
         """One try of one request, under watch."""
-        # The stall guard speaks first; the time-out is there for when it cannot.
+        # The stall guard speaks first; the time-outs are there for when it cannot.
         attempt = Attempt(send_timeout=self.policy.stall_window + 5.0)
-        with self.lock:
-            self._attempts.add(attempt)
-        try:
+        if self._workers.here and self._ends_at is not None:
+            attempt.limit(self._ends_at - self.clock.monotonic())
+        with self._attempts.holding(attempt):
             self.check()
             with attempt.entered():
                 yield attempt
-        finally:
-            with self.lock:
-                self._attempts.discard(attempt)
 
     def tries(self, what: str, idempotent: bool = True) -> Tries:
         """A counter of tries whose pauses end when the call does."""
         return Tries(
-            self.policy,
-            self.clock,
-            what,
-            pause=self.pause,
-            idempotent=idempotent,
-            limits=self._limits,
+            self.policy, self.clock, what, pause=self.pause, idempotent=idempotent, limits=self._limits
         )
 
     def retry(
@@ -333,20 +368,13 @@ class Operation:
 
     def aside(self, step: Callable[[], T]) -> T:
         """Do what nothing can interrupt in a thread that nobody waits for once the call is over."""
-        outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
-
-        def work() -> None:
-            try:
-                outcome.set_result(step())
-            except BaseException as error:  # noqa: BLE001 - it is raised where the result is wanted
-                outcome.set_exception(error)
-
-        threading.Thread(target=work, name="smartxfer-aside", daemon=True).start()
-        while not concurrent.futures.wait([outcome], timeout=_TICK).done:
-            self.check()
-        return outcome.result()
+        return aside(step, self.check)
 
     def pause(self, seconds: float) -> None:
         """Wait, no longer than the call lasts."""
-        self.clock.wait(self._stopped, seconds)
+        ends_at = self.clock.monotonic() + seconds
+        while self._workers.here and self.clock.monotonic() < ends_at - _TICK:
+            self.check()
+            self.clock.wait(self._stopped, _TICK)
+        self.clock.wait(self._stopped, ends_at - self.clock.monotonic() if self._workers.here else seconds)
         self.check()

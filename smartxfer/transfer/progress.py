@@ -1,7 +1,8 @@
 """Progress: one frozen event, one reporter, and a bar made of them."""
 
+import contextlib
 import threading
-from typing import Any, Callable, Dict, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Optional, Union
 
 import attrs
 
@@ -12,6 +13,8 @@ __all__ = ["Progress", "ProgressEvent", "Reporter"]
 
 #: Least seconds between two events of one file while bytes move.
 _INTERVAL = 0.05
+#: Seconds of one wait for the callback.
+_TICK = 0.1
 
 
 @attrs.frozen
@@ -35,13 +38,21 @@ Progress = Union[None, bool, str, Callable[[ProgressEvent], Any]]
 
 
 class Reporter:
-    """Gathers byte counts from all threads and tells the callback, one call at a time."""
+    """Gathers byte counts from all threads and tells the callback, one call at a time.
 
-    def __init__(self, progress: Progress, clock: Clock = SYSTEM_CLOCK) -> None:
+    :param watch: called before each count of moved bytes; it may raise to end the task.
+    """
+
+    def __init__(
+        self, progress: Progress, clock: Clock = SYSTEM_CLOCK, watch: Callable[[], None] = lambda: None
+    ) -> None:
         self._callback, self._close = _callback_of(progress)
         self._clock = clock
+        self._watch = watch
         self._lock = threading.Lock()
         self._files: Dict[str, _Count] = {}
+        #: True once the call is over: nothing waits long for a callback that does not return.
+        self._over = False
         #: What the callback raised, if it did.
         self.failure: Optional[BaseException] = None
 
@@ -52,21 +63,22 @@ class Reporter:
 
     def queue(self, name: str, total: Optional[int]) -> None:
         """Announce a file."""
-        with self._lock:
+        with self._held():
             self._files[name] = _Count(0, total)
             self._tell(name, "queued")
 
     def begin(self, name: str, total: Optional[int], done: int) -> None:
         """A file's turn has come; ``done`` bytes of it are there already."""
-        with self._lock:
+        with self._held():
             self._files[name] = _Count(done, total)
             self._tell(name, "moving")
 
     def move(self, name: str, count: int, state: str = "moving") -> None:
         """``count`` more bytes (less than 0: fewer) of a file are done."""
+        self._watch()
         if self._callback is None and self.failure is None:
             return
-        with self._lock:
+        with self._held():
             file = self._files[name]
             file.done += count
             now = self._clock.monotonic()
@@ -77,7 +89,7 @@ class Reporter:
 
     def end(self, name: str, state: str) -> None:
         """A file is ``"done"`` or ``"failed"``."""
-        with self._lock:
+        with self._held():
             if name in self._files:
                 self._tell(name, state)
 
@@ -86,19 +98,38 @@ class Reporter:
         if self.failure is not None:
             raise Cancelled("the progress callback raised an exception") from self.failure
 
+    def hurry(self) -> None:
+        """The call is over: do not wait for a callback that does not return."""
+        self._over = True
+
     def close(self) -> None:
         """Close the bar, if we opened one; report nothing from here on."""
-        with self._lock:
+        self._over = True
+        with self._held():
             self._callback = None
             if self._close is not None:
                 self._close()
 
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Hold the lock, or give up the callback that keeps it once the call is over."""
+        while not self._lock.acquire(timeout=_TICK):
+            if self._over:
+                self._callback = None
+                yield
+                return
+        try:
+            yield
+        finally:
+            self._lock.release()
+
     def _tell(self, name: str, state: str) -> None:
-        if self._callback is None:
+        callback = self._callback
+        if callback is None:
             return
         file = self._files[name]
         try:
-            self._callback(ProgressEvent(name, file.done, file.total, state))
+            callback(ProgressEvent(name, file.done, file.total, state))
         except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it back
             self.failure = error
             self._callback = None

@@ -151,6 +151,7 @@ class UploadLane(Lane):
     def _finish(self) -> None:
         assert self._source is not None
         self._source.check_unchanged()
+        self._operation.check()
         self._verified = self._upload.finish()
         self._operation.reporter.end(self._upload.name, "done")
 

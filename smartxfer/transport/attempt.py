@@ -7,12 +7,12 @@ the watcher, another thread, reads how many bytes moved and may end the attempt 
 import contextlib
 import socket
 import threading
-from typing import Iterator, Optional
+from typing import Iterator, Optional, Tuple
 
 from smartxfer.errors import SmartxferError
 from smartxfer.seams import Clock
 
-__all__ = ["Attempt", "current", "pause"]
+__all__ = ["Attempt", "current", "limited", "pause"]
 
 _local = threading.local()
 
@@ -31,6 +31,7 @@ class Attempt:
         "guarded",
         "mark",
         "marked_at",
+        "most",
         "moved",
         "send_timeout",
         "verdict",
@@ -42,11 +43,18 @@ class Attempt:
         self.mark = 0
         self.marked_at: Optional[float] = None
         self.send_timeout = send_timeout
+        #: Most seconds of every time-out; None: as the client has them.
+        self.most: Optional[float] = None
         self.verdict: Optional[SmartxferError] = None
         self._socket: Optional[socket.socket] = None
         #: Set by the end; only made for an attempt that pauses.
         self._ended: Optional[threading.Event] = None
         self._lock = threading.Lock()
+
+    def limit(self, seconds: float) -> None:
+        """Shorten every time-out to what is left of a deadline: no other thread ends this attempt in time."""
+        self.most = max(seconds, 0.05)
+        self.send_timeout = self.most if self.send_timeout is None else min(self.send_timeout, self.most)
 
     @contextlib.contextmanager
     def entered(self) -> Iterator["Attempt"]:
@@ -112,6 +120,12 @@ def pause(clock: Clock, seconds: float) -> None:
         clock.sleep(seconds)
     else:
         now.pause(clock, seconds)
+
+
+def limited(timeout: Tuple[float, float]) -> Tuple[float, float]:
+    """Shorten (connect, read) seconds to what the current attempt may take."""
+    most = getattr(current(), "most", None)
+    return timeout if most is None else (min(timeout[0], most), min(timeout[1], most))
 
 
 def _shut(sock: socket.socket) -> None:

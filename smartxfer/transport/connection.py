@@ -4,10 +4,11 @@ That is all they add, so that a blocked send or receive can be ended from anothe
 connection is being made.
 """
 
+import contextlib
 import errno
 import http.client
 import socket
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -16,6 +17,7 @@ from urllib3.util.connection import allowed_gai_family
 
 from smartxfer.transport import attempt
 from smartxfer.transport.interim import FinalResponse, with_final_responses
+from smartxfer.workers import aside
 
 __all__ = ["NoTunnel", "skip_interim", "watch"]
 
@@ -28,7 +30,7 @@ def _connect(conn: HTTPConnection) -> socket.socket:
     """Connect to the first address that answers; the attempt knows the socket before it connects."""
     host = conn._dns_host.strip("[]")
     try:
-        found = socket.getaddrinfo(host, conn.port, allowed_gai_family(), socket.SOCK_STREAM)
+        found = _addresses(host, conn.port)
     except (socket.gaierror, UnicodeError) as error:
         gai = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(conn.host, conn, gai) from None
@@ -57,6 +59,19 @@ def _connect(conn: HTTPConnection) -> socket.socket:
             failure = NewConnectionError(conn, f"{error.strerror or error}")
         sock.close()
     raise failure
+
+
+def _addresses(host: str, port: int) -> List[Any]:
+    """Look up a host; a resolver that hangs keeps neither an attempt that was ended nor the process."""
+    family, now = allowed_gai_family(), attempt.current()
+    with contextlib.suppress(socket.gaierror):  # not an address
+        return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
+
+    def check() -> None:
+        if now is not None and now.verdict is not None:
+            raise now.verdict
+
+    return aside(lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), check)
 
 
 def _show(conn: HTTPConnection) -> None:

@@ -248,7 +248,7 @@ class Wire:
         else:
             settings = self._route.over(self.session, prepared.url or url)
         settings["stream"] = True
-        timeout = (self.timeout[0], min(call.patience or self.timeout[1], self.timeout[1]))
+        timeout = attempts.limited((self.timeout[0], min(call.patience or self.timeout[1], self.timeout[1])))
         return self.session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
 
     def _read(self, response: requests.Response, call: Call) -> Answer:

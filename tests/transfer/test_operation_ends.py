@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import threading
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 from lanes import Tasks, engine_threads, operation
@@ -120,16 +121,19 @@ def test_a_lane_that_breaks_is_told_to_the_caller(where: str) -> None:
 def test_an_exception_of_the_callers_ends_everything() -> None:
     released: List[Any] = []
 
+    begun = threading.Event()
+
     def interrupted() -> None:
         with operation() as doing:
             real = doing._watch
 
             def watch() -> Any:
+                assert begun.wait(PATIENCE)
                 doing._watch = real  # type: ignore[method-assign]
                 raise KeyboardInterrupt
 
             doing._watch = watch  # type: ignore[method-assign]
-            doing.run([Tasks(lambda: released.append(doing._stopped.wait(PATIENCE)))], 1)
+            doing.run([Tasks(lambda: (begun.set(), released.append(doing._stopped.wait(PATIENCE))))], 1)
 
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
@@ -141,12 +145,18 @@ def test_an_exception_of_the_callers_ends_everything() -> None:
 
 def test_nothing_begins_once_an_exception_has_left_run() -> None:
     """Whoever called it closes journals and gives up locks before the operation itself is left."""
+    begun = threading.Event()
+
+    def first() -> None:
+        begun.set()
+        doing._stopped.wait(PATIENCE)
 
     def watch() -> None:
+        assert begun.wait(PATIENCE)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        lane = Tasks(lambda: doing._stopped.wait(PATIENCE), lambda: pytest.fail("it has begun"))
+        lane = Tasks(first, lambda: pytest.fail("it has begun"))
         doing._watch = watch  # type: ignore[method-assign]
         try:
             doing.run([lane], 1)
@@ -157,21 +167,47 @@ def test_nothing_begins_once_an_exception_has_left_run() -> None:
 
 
 def test_a_lane_is_abandoned_in_its_turn() -> None:
-    """A worker that outlasts our patience may end its task at that very moment."""
-    owned: List[bool] = []
+    """A worker that outlasts our patience may end its task at that very moment: one thread settles a lane."""
+    begun, inside = threading.Event(), threading.Lock()
+    overlaps: List[str] = []
 
     class Watched(Tasks):
+        def settle(self, error: Optional[BaseException]) -> None:
+            self.alone("settle", super().settle, error)
+
         def abandon(self, verdict: BaseException) -> None:
-            owned.append(doing._turn._is_owned())  # type: ignore[attr-defined]
-            super().abandon(verdict)
+            self.alone("abandon", super().abandon, verdict)
+
+        def alone(self, name: str, method: Any, argument: Any) -> None:
+            if not inside.acquire(blocking=False):
+                overlaps.append(name)
+                return
+            with inside_released(inside):
+                method(argument)
+
+    def first() -> None:
+        begun.set()
+        doing._stopped.wait(PATIENCE)
 
     def watch() -> None:
+        assert begun.wait(PATIENCE)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         doing._watch = watch  # type: ignore[method-assign]
-        doing.run([Watched(lambda: doing._stopped.wait(PATIENCE), lambda: None)], 1)
-    assert owned == [True]
+        lane = Watched(first, lambda: None)
+        doing.run([lane], 1)
+    assert overlaps == []
+    assert isinstance(lane.abandoned, Cancelled)
+
+
+@contextlib.contextmanager
+def inside_released(lock: threading.Lock) -> Iterator[None]:
+    try:
+        time.sleep(0.05)  # long enough for another thread to come in
+        yield
+    finally:
+        lock.release()
 
 
 def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
@@ -185,7 +221,8 @@ def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
         doing._running = Interrupting()
         lane = Tasks(lambda: None)
         doing.run([lane], 1)
-    assert lane.errors == [None]
+    [error] = lane.errors
+    assert isinstance(error, Cancelled)
     assert time.monotonic() - began < 1
     assert engine_threads() == []
 

@@ -1,0 +1,165 @@
+"""Threads for the jobs of one call; where none can be started, the calling thread does the jobs.
+
+Python refuses new threads once its main thread has ended (3.9 and newer), and the system refuses them at its
+limits.  The jobs wait in a queue of our own, so that neither loses one: the threads that there are take them,
+or :meth:`Workers.help` does.
+"""
+
+import collections
+import concurrent.futures
+import logging
+import queue
+import threading
+import time
+from typing import Any, Callable, Deque, Dict, Optional, Protocol, TypeVar
+
+__all__ = ["Job", "Workers", "aside"]
+
+log = logging.getLogger("smartxfer.workers")
+
+_TICK = 0.1
+
+T = TypeVar("T")
+
+
+class Job(Protocol):
+    """One piece of work."""
+
+    #: Set by the workers once a thread does it.
+    taken: bool
+
+    def do(self) -> None:
+        """Do the work.  Its exceptions are kept, not raised."""
+
+    def end(self) -> None:
+        """Deal with the outcome.  Jobs added here may be done by the same thread."""
+
+
+class Workers:
+    """A thread pool that has no job without a thread, or tells the caller to do it.
+
+    :param most: threads at a time.
+    :param name: start of their names.
+    """
+
+    def __init__(self, most: int, name: str) -> None:
+        self._most = most
+        self._name = name
+        self._pool: Optional[concurrent.futures.ThreadPoolExecutor] = None
+        #: Only used in single steps (``with``): where Ctrl-C falls between two, a lock is never free again.
+        self._lock = threading.RLock()
+        self._ready: Deque[Any] = collections.deque()
+        #: Threads that take jobs, or are about to; True while one does a job.
+        self._loops: Dict[object, bool] = {}
+        #: The calling thread, while it does a job.
+        self._helper: Optional[int] = None
+        self._warned = False
+        self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()
+
+    @property
+    def here(self) -> bool:
+        """Whether this is the calling thread, at work on a job because no worker can be started."""
+        return self._helper == threading.get_ident()
+
+    def add(self, job: Job) -> None:
+        """Queue a job, and start a thread for it if one more is needed and can be had."""
+        with self._lock:
+            self._ready.append(job)
+            free = sum(not busy for busy in self._loops.values())
+            if len(self._ready) > free and len(self._loops) < self._most:
+                self._start()
+
+    def help(self) -> Optional[Any]:
+        """Do one job in the calling thread if there is no worker to do it.
+
+        :return: the job, or None.
+        """
+        with self._lock:
+            if self._loops or not self._ready:
+                return None
+            job = self._ready.popleft()
+        try:
+            self._helper = threading.get_ident()
+            job.taken = True
+            job.do()
+            job.end()
+        except BaseException:
+            job.taken = False  # Ctrl-C broke it off
+            raise
+        finally:
+            self._helper = None
+        return job
+
+    def clear(self) -> None:
+        """Forget the jobs that no thread has taken."""
+        with self._lock:
+            self._ready.clear()
+
+    def close(self, patience: Optional[float] = None) -> None:
+        """Take no more jobs, and wait for the threads.
+
+        :param patience: most seconds to wait; None: until all have ended.
+        """
+        ends_at = None if patience is None else time.monotonic() + patience
+        while self._loops and (ends_at is None or time.monotonic() < ends_at):
+            try:
+                self._ended.get(timeout=_TICK)
+            except queue.Empty:
+                continue
+        pool = self._pool
+        if pool is not None:
+            pool.shutdown(wait=not self._loops)
+
+    def _start(self) -> None:
+        loop = object()
+        self._loops[loop] = False
+        try:
+            if self._pool is None:  # its module cannot be loaded any more once the main thread has ended
+                self._pool = concurrent.futures.ThreadPoolExecutor(self._most, self._name)
+            self._pool.submit(self._work, loop)
+        except (RuntimeError, MemoryError) as error:
+            # The executor may have queued the call all the same: without its entry it does nothing.
+            del self._loops[loop]
+            if not self._warned:
+                self._warned = True
+                log.info("no further thread, going on with %d: %s", len(self._loops), error)
+
+    def _work(self, loop: object) -> None:
+        try:
+            while True:
+                with self._lock:
+                    if loop not in self._loops or not self._ready:
+                        self._loops.pop(loop, None)  # in one step with the look: add() counts on it
+                        return
+                    job = self._ready.popleft()
+                    job.taken = self._loops[loop] = True
+                job.do()
+                with self._lock:
+                    self._loops[loop] = False  # free for what the end of this job adds
+                job.end()
+                del job
+        finally:
+            self._loops.pop(loop, None)
+            self._ended.put(None)
+
+
+def aside(step: Callable[[], T], check: Callable[[], Any]) -> T:
+    """Do what nothing can interrupt in a daemon thread, where one can be started.
+
+    :param check: called now and then; when it raises, nothing waits for the thread any more.
+    """
+    outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(step())
+        except BaseException as error:  # noqa: BLE001 - it is raised where the result is wanted
+            outcome.set_exception(error)
+
+    try:
+        threading.Thread(target=work, name="smartxfer-aside", daemon=True).start()
+    except (RuntimeError, MemoryError):
+        return step()
+    while not concurrent.futures.wait([outcome], timeout=_TICK).done:
+        check()
+    return outcome.result()

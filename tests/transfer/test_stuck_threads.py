@@ -1,0 +1,146 @@
+"""Calls whose threads do not come back in time."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import Any, Dict, Iterator
+
+import pytest
+from lanes import Tasks, engine_threads, operation
+from rawserver import PATIENCE
+
+from smartxfer.delta.crew import Crew
+from smartxfer.errors import Cancelled, DeadlineExceeded
+from smartxfer.transfer.hashed import HashedSource
+from smartxfer.transfer.progress import Reporter
+from smartxfer.transfer.source import BytesSource
+
+
+class _Stuck:
+    """A task in a call that nothing can interrupt."""
+
+    def __init__(self) -> None:
+        self.inside, self.over = threading.Event(), threading.Event()
+
+    def __call__(self, *given: Any) -> int:
+        self.inside.set()
+        assert self.over.wait(PATIENCE)
+        return 0
+
+
+@pytest.fixture
+def stuck() -> Iterator[_Stuck]:
+    made = _Stuck()
+    yield made
+    made.over.set()
+    for thread in engine_threads():
+        thread.join(PATIENCE)
+
+
+@pytest.mark.parametrize(("how", "most"), [("deadline", 1.3), ("cancel", 2.0)])
+def test_the_end_of_a_call_does_not_wait_for_a_task_that_is_stuck(stuck: _Stuck, how: str, most: float) -> None:
+    cancel = threading.Event()
+    settings: Dict[str, Any] = {"deadline": 0.3} if how == "deadline" else {"cancel": cancel}
+    lane, idle = Tasks(stuck, lambda: pytest.fail("it has begun")), Tasks(stuck)
+    began = time.monotonic()
+    with pytest.raises((Cancelled, DeadlineExceeded)), operation(workers=1, **settings) as doing:
+        threading.Thread(target=lambda: (stuck.inside.wait(PATIENCE), cancel.set())).start()
+        doing.run([lane, idle], 2)
+    assert time.monotonic() - began < most
+    assert idle.errors != []  # its files and locks are free at once
+    assert lane.abandoned is None  # those of the other one while a thread uses them
+    stuck.over.set()
+    for thread in engine_threads():
+        thread.join(PATIENCE)
+    assert lane.abandoned is not None
+
+
+def test_a_call_that_gave_up_begins_nothing_any_more(stuck: _Stuck) -> None:
+    with pytest.raises(DeadlineExceeded), operation(deadline=0.1) as doing:
+        with pytest.raises(DeadlineExceeded):
+            doing.run([Tasks(stuck)], 1)
+        began = time.monotonic()
+        doing.call(lambda: pytest.fail("it has begun"))
+    assert time.monotonic() - began < 0.5
+
+
+def test_a_callback_that_does_not_return_keeps_no_deadline(stuck: _Stuck) -> None:
+    def work() -> None:
+        doing.reporter.queue("a", 10)
+        doing.reporter.move("a", 10)
+
+    began = time.monotonic()
+    with pytest.raises(DeadlineExceeded), operation(deadline=0.3, progress=stuck, workers=2) as doing:
+        other = Tasks(lambda: (stuck.inside.wait(PATIENCE), doing.reporter.queue("b", 1)))
+        doing.run([Tasks(work), other], 2)
+    assert time.monotonic() - began < 1.5
+
+
+def test_a_reporter_whose_callback_hangs_is_closed(stuck: _Stuck) -> None:
+    reporter = Reporter(stuck)
+    threading.Thread(target=reporter.queue, args=("a", 1), name="smartxfer-test").start()
+    assert stuck.inside.wait(PATIENCE)
+    reporter.hurry()
+    began = time.monotonic()
+    reporter.end("a", "failed")
+    reporter.close()
+    assert time.monotonic() - began < 1
+
+
+class _SlowSource(BytesSource):
+    def __init__(self, stuck: _Stuck) -> None:
+        super().__init__(b"abc")
+        self.stuck, self.closed = stuck, threading.Event()
+
+    def read_at(self, buffer: memoryview, offset: int) -> int:
+        return self.stuck()
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def test_a_source_whose_digest_is_stuck_in_a_read_is_closed_afterwards(stuck: _Stuck) -> None:
+    source = _SlowSource(stuck)
+    hashed = HashedSource(source, "md5")
+    assert stuck.inside.wait(PATIENCE)
+    began = time.monotonic()
+    hashed.close()
+    assert time.monotonic() - began < 1.5
+    assert not source.closed.is_set()
+    stuck.over.set()
+    assert source.closed.wait(PATIENCE)
+
+
+def test_a_resolver_that_hangs_keeps_no_deadline(
+    stuck: _Stuck, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from smartxfer.transport import Call
+
+    real = socket.getaddrinfo
+
+    def lookup(host: Any, *given: Any, **more: Any) -> Any:
+        if host == "slow.invalid" and socket.AI_NUMERICHOST not in given:
+            stuck()
+        return real(host, *given, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    made = engine("http://slow.invalid:9")
+    began = time.monotonic()
+    with made.operation(deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
+        doing.call(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", "http://slow.invalid:9/"))))
+    assert time.monotonic() - began < 1.3
+    # Only a daemon thread is left, for which no process waits at its end.
+    left = engine_threads()
+    assert all(thread.daemon for thread in left if thread.name == "smartxfer-aside")
+    assert [thread.name for thread in left] == ["smartxfer-aside"]
+
+
+def test_a_failed_delta_does_not_wait_for_a_read_that_hangs(stuck: _Stuck) -> None:
+    began = time.monotonic()
+    with pytest.raises(ZeroDivisionError), Crew(2) as crew:
+        crew.start(stuck)
+        assert stuck.inside.wait(PATIENCE)
+        raise ZeroDivisionError
+    assert time.monotonic() - began < 2

@@ -1,0 +1,277 @@
+"""Calls without threads, and what is left of those that had some."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, List
+
+import pytest
+from lanes import Tasks, engine_threads, operation
+from rawserver import RawServer
+
+from smartxfer.delta.crew import Crew
+from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, NetworkError
+from smartxfer.transfer.hashed import HashedSource
+from smartxfer.transfer.lane import Single
+from smartxfer.transfer.source import BytesSource
+from smartxfer.transport import RetryPolicy
+from smartxfer.workers import Workers, aside
+
+
+@pytest.fixture
+def few_threads(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Let so many threads start, and refuse the others as the system does at its limit."""
+
+    def limit(most: int) -> List[str]:
+        started: List[str] = []
+        real = threading.Thread.start
+
+        def start(thread: threading.Thread) -> None:
+            if thread.name.startswith("smartxfer"):  # not those of a server
+                if len(started) >= most:
+                    raise RuntimeError("can't start new thread")
+                started.append(thread.name)
+            real(thread)
+
+        monkeypatch.setattr(threading.Thread, "start", start)
+        return started
+
+    return limit
+
+
+# -- fewer threads than wanted ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [0, 1, 2])
+def test_every_task_is_done_once_with_the_threads_that_there_are(few_threads: Any, most: int) -> None:
+    started = few_threads(most)
+    done: List[int] = []
+    with operation(workers=4) as doing:
+        doing.run([Tasks(*[lambda n=n * 3 + k: done.append(n) for k in range(3)]) for n in range(6)], 6)
+        assert doing.call(lambda: threading.current_thread() is threading.main_thread()) is (most == 0)
+    assert sorted(done) == list(range(18))
+    assert len(started) == most
+
+
+def test_a_pool_that_is_not_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its module registers a callback when it is loaded, which fails once the main thread has ended."""
+
+    def refused(*given: Any) -> Any:
+        raise RuntimeError("can't register atexit after shutdown")
+
+    monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", refused)
+    with operation() as doing:
+        assert doing.call(lambda: 5) == 5
+
+
+def test_without_threads_the_deadline_ends_a_pause(few_threads: Any) -> None:
+    few_threads(0)
+    policy = RetryPolicy(backoff=600, backoff_cap=600)
+    began = time.monotonic()
+    with operation(deadline=0.3, policy=policy) as doing, pytest.raises(DeadlineExceeded):
+        doing.call(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
+    assert time.monotonic() - began < 1.3
+
+
+def test_without_threads_a_cancel_is_seen_between_two_blocks(few_threads: Any) -> None:
+    few_threads(0)
+    cancel = threading.Event()
+    moved: List[int] = []
+
+    def task() -> None:
+        for number in range(10):
+            moved.append(number)
+            if number == 3:
+                cancel.set()
+            doing.reporter.move("x", 1)
+
+    lane, other = Tasks(task, lambda: pytest.fail("it has begun")), Tasks(lambda: pytest.fail("it has begun"))
+    with operation(cancel=cancel) as doing, pytest.raises(Cancelled):
+        doing.run([lane, other], 2)
+    assert moved == [0, 1, 2, 3]
+    assert [type(error) for error in lane.errors + other.errors] == [Cancelled, Cancelled]
+
+
+def test_without_threads_a_read_of_a_dead_line_ends_with_the_deadline(few_threads: Any, engine: Any) -> None:
+    from smartxfer.transport import Call
+
+    server = RawServer(lambda peer: (peer.request(), peer.hang()))
+    with server:
+        made = engine(server.url)
+        few_threads(0)
+        began = time.monotonic()
+        with made.operation(deadline=0.5) as doing, pytest.raises(DeadlineExceeded):
+            doing.call(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", server.url))))
+        assert time.monotonic() - began < 1.5
+
+
+def test_without_threads_ctrl_c_in_a_task_is_raised(few_threads: Any) -> None:
+    few_threads(0)
+
+    def task() -> None:
+        raise KeyboardInterrupt
+
+    lane = Tasks(task, lambda: None)
+    with pytest.raises(KeyboardInterrupt), operation() as doing:
+        doing.run([lane], 1)
+    assert [type(error) for error in lane.errors] == [KeyboardInterrupt]
+
+
+def test_aside_digest_and_delta_without_threads(few_threads: Any) -> None:
+    few_threads(0)
+    assert aside(lambda: 5, lambda: pytest.fail("nothing to wait for")) == 5
+    source = HashedSource(BytesSource(b"abc"), "md5")
+    assert source.digest() == "900150983cd24fb0d6963f7d28e17f72"
+    assert source.digest() == "900150983cd24fb0d6963f7d28e17f72"
+    source.close()
+    with Crew(4) as crew:
+        results = [crew.start(pow, 2, number) for number in range(5)]
+        crew.finish(results)
+    assert [result.result() for result in results] == [1, 2, 4, 8, 16]
+
+
+def test_a_delta_with_one_thread_computes_each_part_once(few_threads: Any) -> None:
+    """A pool that cannot start its second thread has queued the work all the same."""
+    few_threads(1)
+    calls: List[int] = []
+    with Crew(4) as crew:
+        crew.finish([crew.start(calls.append, number) for number in range(8)])
+    assert sorted(calls) == list(range(8))
+
+
+def test_too_little_memory_is_an_error_that_says_what_to_do() -> None:
+    def task() -> None:
+        raise MemoryError
+
+    with operation() as doing, pytest.raises(LocalError, match="memory") as caught:
+        doing.call(task)
+    assert "max_workers=" in caught.value.hint
+
+
+# -- no thread is left, no task is lost ------------------------------------------------------------------
+
+
+def test_after_a_call_no_thread_of_it_is_left() -> None:
+    for _ in range(20):
+        with operation() as doing:
+            doing.run([Single(lambda: None) for _ in range(8)], 8)
+        assert engine_threads() == []
+
+
+@pytest.mark.parametrize("at", range(11))
+def test_ctrl_c_at_each_step_of_handing_out(at: int) -> None:
+    """Interrupt the n-th line of queueing a task, and of starting its thread: no task is lost, none is left."""
+    lane = Tasks(lambda: None, lambda: None)
+    lines: List[int] = []
+
+    def trace(frame: Any, event: str, argument: Any) -> Any:
+        ours = frame.f_code.co_name in ("_hand_out", "add") and "smartxfer" in frame.f_code.co_filename
+        if ours and event == "line":
+            lines.append(frame.f_lineno)
+            if len(lines) == at + 1:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), operation() as doing:
+        sys.settrace(trace)
+        try:
+            doing.run([lane], 1)
+        finally:
+            sys.settrace(None)
+    assert time.monotonic() - began < 1
+    assert not lane.open or isinstance(lane.abandoned, Cancelled)
+    assert engine_threads() == []
+
+
+_LATE = """
+import atexit, sys, threading
+if sys.argv[1] == "atexit-early":
+    atexit.register(lambda: work())
+from smartxfer.transfer.operation import Operation
+from smartxfer.transport import RetryPolicy
+if sys.argv[2] == "used":
+    with Operation(policy=RetryPolicy(), workers=2) as doing:
+        doing.call(lambda: None)
+
+def work():
+    if sys.argv[1] == "thread":
+        threading.main_thread().join()
+    from smartxfer.transfer.lane import Single
+    done = []
+    with Operation(policy=RetryPolicy(), workers=2) as doing:
+        doing.run([Single(lambda: done.append(1)) for _ in range(10)], 4)
+        done.append(doing.aside(lambda: doing.call(lambda: 5)))
+    print(done.count(1), done[-1], flush=True)
+
+if sys.argv[1] == "thread":
+    threading.Thread(target=work).start()
+elif sys.argv[1] == "atexit":
+    atexit.register(work)
+"""
+
+
+@pytest.mark.parametrize("used", ["used", "unused"])
+@pytest.mark.parametrize("how", ["thread", "atexit", "atexit-early"])
+def test_a_call_after_the_end_of_the_main_thread(how: str, used: str) -> None:
+    """Broken by RuntimeError on Python 3.9 and newer."""
+    command = [sys.executable, "-c", _LATE, how, used]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parent)
+    assert (done.stdout.split(), done.stderr) == (["10", "5"], "")
+
+
+def test_a_call_that_the_main_thread_leaves_in_the_middle() -> None:
+    """Its workers finish what there is, and no new ones are needed."""
+    program = """
+import threading
+from smartxfer.transfer.lane import Lane
+from smartxfer.transfer.operation import Operation
+from smartxfer.transport import RetryPolicy
+begun = threading.Event()
+def step():
+    begun.set()
+    threading.main_thread().join(0.05)
+class Steps(Lane):
+    left, flying = 20, 0
+    @property
+    def open(self): return bool(self.left or self.flying)
+    def next_task(self):
+        if not self.left or self.flying >= 3: return None
+        self.left -= 1; self.flying += 1
+        return step
+    def settle(self, error): self.flying -= 1; assert error is None
+    def abandon(self, verdict): raise verdict
+def work():
+    with Operation(policy=RetryPolicy(), workers=3) as doing:
+        doing.run([Steps(), Steps()], 2)
+    print("done", flush=True)
+threading.Thread(target=work).start()
+begun.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_workers_start_no_more_threads_than_jobs() -> None:
+    class Job:
+        taken = False
+
+        def do(self) -> None:
+            names.append(threading.current_thread().name)
+
+        def end(self) -> None:
+            if len(names) < 20:
+                workers.add(Job())
+
+    names: List[str] = []
+    workers = Workers(8, "smartxfer-test")
+    workers.add(Job())
+    workers.close()
+    assert len(names) == 20
+    assert len(set(names)) == 1
