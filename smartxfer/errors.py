@@ -10,15 +10,15 @@ from smartxfer.screen_text import visible
 
 __all__ = [
     "AuthError", "BadRequest", "BatchError", "Cancelled", "ChecksumMismatch", "ClientError",
-    "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError", "DeadlineExceeded",
-    "DecodeError", "DeltaError", "DeltaUnavailable", "DiskFull", "DraftInvalid", "EncryptedTransfer",
-    "Forbidden", "HTTPError", "InProgress", "IntegrityError", "LimitExceeded", "LocalError", "Maintenance",
-    "NetworkError", "NotFound", "NotHTTP", "OutcomeUnknown", "ProxyError", "RangeMismatch", "RateLimited",
-    "ReadTimeout", "RedirectRefused", "ReviewRequired", "ServerError", "SizeMismatch", "SmartxferError",
-    "SourceChanged", "Stalled", "StorageError", "StuckPending", "TLSError", "TargetExists", "TaskFailed",
-    "TaskSuspended", "Throttled", "TooLarge", "TransferRefused", "Truncated", "UnexpectedAnswer",
-    "UnsafeName", "Unsupported", "UploadFailed", "UploadRejected", "UsageError", "WaitTimeout",
-    "WrongPassword",
+    "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError",
+    "DeadlineExceeded", "DecodeError", "DeltaError", "DeltaUnavailable", "DiskFull", "DraftInvalid",
+    "EncryptedTransfer", "Forbidden", "HTTPError", "InProgress", "IntegrityError", "LimitExceeded",
+    "LocalError", "LocalNotFound", "Maintenance", "NetworkError", "NotFound", "NotHTTP", "OutcomeUnknown",
+    "ProxyError", "RangeMismatch", "RateLimited", "ReadTimeout", "RedirectRefused", "ReviewRequired",
+    "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged", "Stalled", "StorageError",
+    "StuckPending", "TLSError", "TargetExists", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge",
+    "TransferRefused", "Truncated", "UnexpectedAnswer", "UnsafeName", "Unsupported", "UploadFailed",
+    "UploadRejected", "UsageError", "WaitTimeout", "WrongPassword",
 ]  # fmt: skip
 
 
@@ -171,8 +171,7 @@ class HTTPError(CommunicationError):
 class UnexpectedAnswer(HTTPError, DecodeError):
     """An answer that the protocol does not document as success, though its status is below 400.
 
-    Another 2xx, a 3xx, an interim 1xx, a page of a proxy, or a body where none was expected.  What the
-    request was to change counts as not done.
+    Another 2xx, a 3xx, a 1xx, a proxy's page, or a body where none was expected.  Nothing counts as done.
     """
 
     hint = "check that the base URL is the service's own: a login page or a proxy may answer in its place"
@@ -229,8 +228,7 @@ class StorageError(HTTPError):
 class RateLimited(ClientError):
     """Too many requests; ``retry_after`` says when to come back."""
 
-    retryable = True
-    acted_on = False
+    retryable, acted_on = True, False
 
 
 class Throttled(RateLimited, NetworkError):
@@ -307,6 +305,10 @@ class LocalError(SmartxferError, OSError):
     """A local file or directory stands in the way."""
 
 
+class LocalNotFound(LocalError, FileNotFoundError):
+    """There is no such local file or directory."""
+
+
 class DiskFull(LocalError):
     """No space left; what is there is kept, so that a re-run goes on."""
 
@@ -351,10 +353,7 @@ class WaitTimeout(SmartxferError, TimeoutError):
 
 
 class TaskFailed(SmartxferError):
-    """A task on the server failed, wholly or in part.
-
-    ``failures`` says why, by path; ``task`` is its last state.
-    """
+    """A task on the server failed, in whole or part; ``failures`` says why by path, ``task`` is the task."""
 
     task: Any = None
     failures: Mapping[str, str] = {}

@@ -4,13 +4,23 @@ Python decodes them by the locale.  Under ``LC_ALL=POSIX`` that is ASCII, and th
 surrogates.  Servers get Unicode, and files get names in UTF-8, whatever the locale is.
 """
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any, Optional
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import LocalNotFound, UsageError
 
-__all__ = ["expanded", "home_directory", "system_path", "unicode_text", "user_directory"]
+__all__ = [
+    "home_directory",
+    "source_path",
+    "system_path",
+    "target_path",
+    "unicode_text",
+    "user_directory",
+]
+
+_SEPARATORS = os.sep + (os.altsep or "")
 
 
 def unicode_text(text: str) -> str:
@@ -47,13 +57,70 @@ def system_path(text: str) -> str:
     return text
 
 
-def expanded(path: Any) -> Path:
-    """Return a path with a leading ``~`` expanded where the home directory is known.
+def source_path(path: Any, *, expand: bool = True) -> Path:
+    """Return the path of a file or directory that is read.
+
+    ``~/name`` is in the home directory, unless something of that very name exists in the working directory.
+    ``~`` alone and ``~name`` are names like others: no file called so stands for a home directory.
 
     :param path: text, bytes or a path object.
+    :param expand: False never expands: a shell has done that.
     :raises UsageError: it cannot be a path.
+    :raises LocalNotFound: it begins with ``~``, and there is nothing of that name.
     """
-    return Path(os.path.expanduser(system_path(os.fsdecode(os.fspath(path)))))
+    text = _path_text(path)
+    if not text.startswith("~") or os.path.lexists(text):
+        return _literal(text)
+    if expand and _is_below_home(text):
+        home = home_directory()
+        if home is not None:
+            return home / text[1:].lstrip(_SEPARATORS)
+        hint = "the home directory is unknown: set HOME, or give the path in full"
+    else:
+        hint = "~ alone and ~user are not expanded: give the path in full, such as Path.home() / 'name'"
+    raise LocalNotFound(f"there is no file or directory {text!r}", hint=hint)
+
+
+def target_path(path: Any, *, expand: bool = True) -> Path:
+    """Return the path of a file or directory that is written.
+
+    ``~/name`` is expanded as by :func:`source_path`.  Nothing with a name of ``~`` or ``~name`` is made.
+
+    :param path: text, bytes or a path object.
+    :param expand: False never expands: a shell has done that.
+    :raises UsageError: it cannot be a path, is ``~`` or ``~name``, or cannot be expanded.
+    """
+    text = _path_text(path)
+    if not text.startswith("~"):
+        return _literal(text)
+    if text[1:2] and text[1] in _SEPARATORS:
+        if os.path.lexists(text):
+            return _literal(text)
+        home = home_directory() if expand else None
+        if home is not None:
+            return home / text[1:].lstrip(_SEPARATORS)
+        hint = "set HOME, or give the path in full" if expand else "leave out the quotation marks around ~"
+        raise UsageError(f"{text!r} cannot be expanded to a path in the home directory", hint=hint)
+    hint = f"give the path in full; {os.path.join(os.curdir, text)!r} is a file of that name"
+    raise UsageError(f"{text!r} is ambiguous as a target: ~ alone and ~user are not expanded", hint=hint)
+
+
+def _path_text(path: Any) -> str:
+    return system_path(os.fsdecode(os.fspath(path)))
+
+
+def _is_below_home(text: str) -> bool:
+    """Return True for ``~/name``, and False for ``~``, ``~/`` and ``~name``."""
+    return text[1:2] in tuple(_SEPARATORS) and os.path.normpath(text) != "~"
+
+
+def _literal(text: str) -> Path:
+    """Return a path as it is; one that begins with ``~`` in full, so that it is never expanded later."""
+    path = Path(text)
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        with contextlib.suppress(OSError):  # the working directory is gone
+            path = Path(os.getcwd(), path)
+    return path
 
 
 def home_directory() -> Optional[Path]:

@@ -63,6 +63,7 @@ TREE: Dict[str, Any] = {
     "DeltaError": ("IntegrityError", None),
     "LocalError": ("SmartxferError", OSError),
     "DeltaUnavailable": ("LocalError", OSError),
+    "LocalNotFound": ("LocalError", FileNotFoundError),
     "DiskFull": ("LocalError", OSError),
     "UnsafeName": ("LocalError", ValueError),
     "TargetExists": ("LocalError", FileExistsError),
@@ -91,7 +92,8 @@ def test_parents(name: str) -> None:
     assert found.__bases__[0] is getattr(errors, parent)
     if builtin is not None:
         assert issubclass(found, builtin)
-    assert not issubclass(found, FileNotFoundError)  # a local file, and nothing else
+    # A local file, and nothing else.
+    assert issubclass(found, FileNotFoundError) == (name == "LocalNotFound")
     assert (found.__doc__ or "").strip()
 
 

@@ -14,7 +14,7 @@ import pytest
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
-from smartxfer.system_text import expanded, system_path, unicode_text
+from smartxfer.system_text import source_path, system_path, target_path, unicode_text
 from smartxfer.transfer.names import distinct_paths, safe_path
 
 NAME = "\u00e9t\u00e9 \u4f60.txt"
@@ -221,6 +221,6 @@ def test_names_are_compared_by_their_characters(encoding: str) -> None:
 
 @pytest.mark.parametrize("path", ["a\0b", "\ud800"])
 def test_what_cannot_be_a_path(path: str) -> None:
-    for function in (system_path, expanded):
+    for function in (system_path, source_path, target_path):
         with pytest.raises(UsageError):
             function(path)

@@ -18,6 +18,7 @@ from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import DIFFERS, code_of, report
 from smartxfer.cli.servers import fault_option, make_server
 from smartxfer.errors import SmartxferError
+from smartxfer.system_text import source_path
 
 if TYPE_CHECKING:
     from smartxfer.local import LocalServer
@@ -37,7 +38,7 @@ _SERVICES: Dict[str, RowOf] = {
 
 
 @click.command()
-@click.argument("files", nargs=-1, type=click.Path(exists=True, path_type=Path), metavar="[FILE]...")
+@click.argument("files", nargs=-1, type=click.Path(exists=True), metavar="[FILE]...")
 @fault_option
 @click.option(
     "--size",
@@ -50,7 +51,7 @@ _SERVICES: Dict[str, RowOf] = {
 @click.option("--json", "as_lines", is_flag=True, help="Print a line of JSON for each service, no table.")
 @click.pass_context
 def demo(
-    ctx: click.Context, files: Tuple[Path, ...], faults: Tuple[str, ...], size: int, as_lines: bool
+    ctx: click.Context, files: Tuple[str, ...], faults: Tuple[str, ...], size: int, as_lines: bool
 ) -> None:
     """Send files to a server on this machine, fetch them back, and compare them.
 
@@ -62,7 +63,7 @@ def demo(
     The exit code is 6 when a file came back changed.
     """
     with _workplace() as place, make_server(faults, filesender=SITE, nrp=NRP_SITE) as server:
-        things = list(files)
+        things = [source_path(file, expand=False) for file in files]
         if not things:
             (place / "files").mkdir()
             things = make_files(place / "files", size)

@@ -10,6 +10,7 @@ import click
 from smartxfer.cli.exits import Terminated
 from smartxfer.cli.servers import fault_option, make_server
 from smartxfer.errors import UsageError
+from smartxfer.system_text import target_path
 
 __all__ = ["serve"]
 
@@ -129,8 +130,8 @@ def serve(
     """
     server = make_server(
         faults,
-        data=data,
-        export=export,
+        data=None if data is None else target_path(data, expand=False),
+        export=None if export is None else target_path(export, expand=False),
         host=host,
         allow_remote=allow_remote,
         filesender={"port": filesender_port, "server_name": filesender_server_name},

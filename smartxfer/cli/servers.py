@@ -1,6 +1,7 @@
 """The local server as the commands start it."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
 import click
@@ -30,8 +31,8 @@ fault_option = click.option(
 def make_server(
     faults: Sequence[str] = (),
     *,
-    data: Optional[str] = None,
-    export: Optional[str] = None,
+    data: Optional[Path] = None,
+    export: Optional[Path] = None,
     host: str = "127.0.0.1",
     allow_remote: bool = False,
     **options: Optional[Mapping[str, Any]],

@@ -5,14 +5,13 @@ history, and everybody on the machine sees the words of a command.
 """
 
 import os
-from pathlib import Path
 from typing import Any, Dict, Optional, Tuple
 
 import click
 
 from smartxfer.cli.output import print_path
 from smartxfer.errors import BatchError, SmartxferError, TargetExists, UsageError
-from smartxfer.system_text import unicode_text
+from smartxfer.system_text import source_path, target_path, unicode_text
 
 __all__ = ["fetch", "send"]
 
@@ -21,14 +20,14 @@ _VARIABLE = "SMARTXFER_PASSWORD"
 
 @click.command()
 @click.argument("link")
-@click.argument("directory", default=".", type=click.Path(file_okay=False, path_type=Path), metavar="[DIR]")
+@click.argument("directory", default=".", type=click.Path(file_okay=False), metavar="[DIR]")
 @click.option(
     "--exists",
     type=click.Choice(["replace", "skip", "rename"]),
     help="For an existing file with other content.  Default: an error for this file.",
 )
 @click.option("--hidden", is_flag=True, help="Keep the leading dot of names.  Default: it becomes _.")
-def fetch(link: str, directory: Path, exists: Any, hidden: bool) -> None:
+def fetch(link: str, directory: str, exists: Any, hidden: bool) -> None:
     """Fetch the files that a FileSender download LINK leads to, into DIR (default: this directory).
 
     An existing file with the same content is kept.  One with other content is an error unless an earlier
@@ -42,11 +41,12 @@ def fetch(link: str, directory: Path, exists: Any, hidden: bool) -> None:
     from smartxfer.filesender.site import link_base, token_of
 
     token = token_of(link)
+    target = target_path(directory, expand=False)
     with FileSenderClient(link if link_base(link) is not None else None) as client:
         try:
             results = client.download_files(
                 token,
-                directory,
+                target,
                 password=_known_password,
                 exists=exists,
                 hidden=hidden,
@@ -61,7 +61,7 @@ def fetch(link: str, directory: Path, exists: Any, hidden: bool) -> None:
 
 @click.command()
 @click.argument(
-    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FILE..."
+    "files", nargs=-1, required=True, type=click.Path(exists=True), metavar="FILE..."
 )
 @click.option("--to", "recipients", multiple=True, metavar="ADDRESS", help="Who is told.  May be repeated.")
 @click.option("--from", "sender", metavar="ADDRESS", help="Who sends it.  Default: the user name.")
@@ -75,7 +75,7 @@ def fetch(link: str, directory: Path, exists: Any, hidden: bool) -> None:
 @click.option("--generate-password", is_flag=True, help="Encrypt them with a new password, and print it.")
 @click.option("--accept-aup", is_flag=True, help="Accept the site's terms of use.")
 def send(
-    files: Tuple[Path, ...],
+    files: Tuple[str, ...],
     recipients: Tuple[str, ...],
     sender: Optional[str],
     subject: Optional[str],
@@ -101,10 +101,11 @@ def send(
         password = _new_password()
     elif encrypt:
         password = _chosen_password
+    things = [source_path(file, expand=False) for file in files]
     with FileSenderClient.from_environment() as client:
         try:
             transfer = client.upload_workflow(
-                list(files), args, password=password, accept_aup=accept_aup, progress=True
+                things, args, password=password, accept_aup=accept_aup, progress=True
             )
         except BatchError as error:
             _tell_failures(error)

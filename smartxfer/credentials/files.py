@@ -50,9 +50,10 @@ class SecretFile:
         warn_if_shared(self.path, self.state)
 
 
-def read_secret_file(path: Path) -> SecretFile:
-    """Return the text of a regular file of at most 1 MiB in UTF-8, with or without a byte order mark.
+def read_secret_file(path: Path, largest: int = LARGEST) -> SecretFile:
+    """Return the text of a regular file in UTF-8, with or without a byte order mark.
 
+    :param largest: bytes that it may have.
     :raises FileNotFoundError: it does not exist.
     :raises Unreadable: it cannot be read, is another kind of file, is too large, or is not UTF-8.
     """
@@ -65,7 +66,7 @@ def read_secret_file(path: Path) -> SecretFile:
         try:
             state = os.fstat(descriptor)
             _check_kind(state)
-            data = _content(descriptor)
+            data = _content(descriptor, largest)
         finally:
             os.close(descriptor)
     except FileNotFoundError:
@@ -81,14 +82,14 @@ def _check_kind(state: os.stat_result) -> None:
         raise Unreadable(f"it is {found}, not a regular file")
 
 
-def _content(descriptor: int) -> bytes:
+def _content(descriptor: int, largest: int) -> bytes:
     data = bytearray()
-    while len(data) <= LARGEST:
-        piece = os.read(descriptor, LARGEST + 1 - len(data))
+    while len(data) <= largest:
+        piece = os.read(descriptor, largest + 1 - len(data))
         if not piece:
             return bytes(data)
         data += piece
-    raise Unreadable(f"it is larger than {LARGEST} bytes")
+    raise Unreadable(f"it is larger than {largest} bytes")
 
 
 def _decoded(data: bytes) -> str:

@@ -18,9 +18,9 @@ from smartxfer.credentials.files import (
 from smartxfer.credentials.found import Credentials
 from smartxfer.credentials.names import ServiceNames
 from smartxfer.credentials.rules import AddressKind, PlaceKind, refusal
-from smartxfer.errors import ConfigError
+from smartxfer.errors import ConfigError, LocalNotFound
 from smartxfer.options import nearest
-from smartxfer.system_text import expanded, home_directory, unicode_text, user_directory
+from smartxfer.system_text import home_directory, source_path, unicode_text, user_directory
 from smartxfer.transport.origin import Origin
 
 __all__ = ["config_file", "look_up"]
@@ -179,7 +179,10 @@ def _add_netrc(found: Credentials, names: ServiceNames, origin: Origin, named: O
     if not named and home is None:
         found.broken("~/.netrc", "no home directory: set HOME or NETRC")
         return
-    paths = [expanded(named)] if named else [home / name for name in (".netrc", "_netrc") if home]
+    try:
+        paths = [source_path(named)] if named else [home / name for name in (".netrc", "_netrc") if home]
+    except LocalNotFound as error:
+        raise ConfigError(f"netrc: {error.summary}", hint=error.hint) from None
     for path in paths:
         place = found.place(str(path), PlaceKind.HOST)
         try:

@@ -12,7 +12,7 @@ from smartxfer.delta.complaints import local_error
 from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fill, is_path, is_text
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
-from smartxfer.system_text import expanded
+from smartxfer.system_text import source_path
 from smartxfer.transfer.true_size import Copies, true_state
 
 __all__ = ["Input", "Slice", "spooled"]
@@ -46,7 +46,7 @@ class Input:
         self._copied = False
         self._one = memoryview(bytearray(1))
         if is_path(thing):
-            self._open_path(str(expanded(thing)))
+            self._open_path(str(source_path(thing)))
         else:
             self._take(thing, whole)
         self._before = self._state()

@@ -11,7 +11,7 @@ from smartxfer.delta.inputs import Input
 from smartxfer.delta.streams import AnyFile, descriptor_of, is_path, is_text
 from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
-from smartxfer.system_text import expanded
+from smartxfer.system_text import target_path
 from smartxfer.transfer.locking import AVAILABLE
 from smartxfer.transfer.temporary import make_temporary
 
@@ -49,7 +49,7 @@ class Target:
         self._gathered = 0
         if is_path(thing):
             # A symbolic link stays one.
-            self._path = os.path.realpath(str(expanded(thing)))
+            self._path = os.path.realpath(str(target_path(thing)))
         elif not hasattr(thing, "write"):
             raise UsageError(f"cannot write to a {type(thing).__name__}: give a path or an open file")
         elif is_text(thing):

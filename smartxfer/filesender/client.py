@@ -30,7 +30,7 @@ from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import SinkLike, open_sink
-from smartxfer.transfer.source import SourceLike, path_of
+from smartxfer.transfer.source import SourceLike, target_path_of
 from smartxfer.transfer.tree import Item, collect
 
 __all__ = ["FileSenderClient"]
@@ -340,7 +340,7 @@ class FileSenderClient(ManagingClient):
         opening = opening_of([file], password, key_version)
         with self._operation(progress, cancel, deadline) as operation:
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
-            if path_of(out_dir) is None:
+            if target_path_of(out_dir) is None:
                 return settle([fetching.into(file, open_sink(out_dir, file.name))])[0]
             named = file_name is not None
             return settle(
@@ -373,7 +373,7 @@ class FileSenderClient(ManagingClient):
 
         Source: FileSender protocol, section 8.2.
         """
-        path = path_of(out_file)
+        path = target_path_of(out_file)
         chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
         if chosen_format not in ("zip", "tar"):
             raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")

@@ -33,7 +33,7 @@ from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.sink import FileSink
-from smartxfer.transfer.source import path_of
+from smartxfer.transfer.source import target_path_of
 from smartxfer.transport import Call, Wire
 from smartxfer.transport.archive import new_check
 
@@ -85,7 +85,7 @@ def directory_of(out_dir: Any) -> Path:
 
     :raises UsageError: it is not a path.
     """
-    path = path_of(out_dir)
+    path = target_path_of(out_dir)
     if path is None:
         raise UsageError(f"out_dir must be a directory, not a {type(out_dir).__name__}")
     return path

@@ -73,14 +73,14 @@ class LocalServer:
                 f"{host} is not a loopback address; the local server has no defences, "
                 "say allow_remote=True to open it to others"
             )
-        self._export = os.fspath(export) if export is not None else None
+        self._export = _target(export) if export is not None else None
         self._book = FaultBook()
         self._temporary: Optional[tempfile.TemporaryDirectory[str]] = None
         if data is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="smartxfer-local-")
             self.data: str = self._temporary.name
         else:
-            self.data = private_directory(os.path.expanduser(os.fspath(data)))
+            self.data = private_directory(_target(data))
         self._state = "new"
         #: The services by name.
         self.services: Dict[str, Service] = {}
@@ -172,6 +172,20 @@ class LocalServer:
     def clear_faults(self) -> None:
         """Forget every fault, and let those go on whom one holds up."""
         self._book.clear()
+
+
+def _target(path: "Union[str, os.PathLike[str]]") -> str:
+    """Return the path of a directory or file to write to, ``~/`` expanded.
+
+    :raises UsageError: ``~`` alone, another user's, or a home directory that is unknown.
+    """
+    text = os.fspath(path)
+    if not text.startswith("~") or (text.startswith("~/") and os.path.lexists(text)):
+        return text
+    found = os.path.expanduser(text)
+    if not text.startswith("~/") or not os.path.isabs(found):
+        raise UsageError(f"{text!r} is not expanded to a home directory", hint="give the path in full")
+    return found
 
 
 def _write_export(path: str, env: Mapping[str, str]) -> None:

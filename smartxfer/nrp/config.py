@@ -11,8 +11,8 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 import attrs
 
 from smartxfer.credentials import SecretFile, ServiceNames, Unreadable, read_secret_file
-from smartxfer.errors import ConfigError, UsageError
-from smartxfer.system_text import expanded
+from smartxfer.errors import ConfigError, LocalNotFound, UsageError
+from smartxfer.system_text import home_directory, source_path
 from smartxfer.transport import Origin
 
 __all__ = ["Entry", "config_path_of", "find_entry", "names_of"]
@@ -36,9 +36,17 @@ class Entry:
 
 
 def config_path_of(path: PathLike = None) -> Path:
-    """Where the configuration is: as given, by NRP_CMD_CONFIG_PATH, or ``~/.nrp/invenio-config.json``."""
+    """Where the configuration is: as given, by NRP_CMD_CONFIG_PATH, or ``~/.nrp/invenio-config.json``.
+
+    :raises ConfigError: the given path cannot be expanded.
+    """
     given = path or os.environ.get("NRP_CMD_CONFIG_PATH")
-    return expanded(given) if given else expanded("~") / ".nrp" / "invenio-config.json"
+    if not given:
+        return (home_directory() or Path("~")) / ".nrp" / "invenio-config.json"
+    try:
+        return source_path(given)
+    except LocalNotFound as error:
+        raise ConfigError(f"configuration of nrp-cmd: {error.summary}", hint=error.hint) from None
 
 
 def find_entry(

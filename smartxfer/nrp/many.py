@@ -25,7 +25,7 @@ from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.result import FileResult
-from smartxfer.transfer.source import path_of
+from smartxfer.transfer.source import target_path_of
 from smartxfer.transfer.tree import Item, collect
 
 __all__ = ["fetch", "not_locked", "pairs_of", "undecided", "with_result"]
@@ -92,7 +92,7 @@ def fetch(
     exists: Exists,
 ) -> List[FileResult]:
     """Fetch files into a directory; the results, failed ones included."""
-    local = path_of(directory)
+    local = target_path_of(directory)
     if local is None:
         raise UsageError(f"{directory!r} is not a path")
     for file in files:

@@ -5,11 +5,12 @@ Source: NRP / Invenio protocol, section 7, Python surface.
 
 import os
 import sys
-from typing import Any, Optional, Sequence, Tuple, Union
+from pathlib import Path
+from typing import Any, Callable, Optional, Sequence, Tuple, Union
 
 from smartxfer.errors import UsageError
 from smartxfer.transfer.sink import MemorySink
-from smartxfer.transfer.source import path_of
+from smartxfer.transfer.source import path_of, target_path_of
 
 __all__ = ["FileSink", "FileSource", "MemorySink", "MemorySource", "StandardInput", "target_of", "unwrapped"]
 
@@ -17,8 +18,10 @@ __all__ = ["FileSink", "FileSource", "MemorySink", "MemorySource", "StandardInpu
 class _Named:
     """A path that goes by the name of what it is for."""
 
+    _path_of: Callable[[Any], Optional[Path]] = staticmethod(path_of)
+
     def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
-        found = path_of(path)
+        found = self._path_of(path)
         if found is None:
             raise TypeError(f"a path is expected, not {type(path).__name__}")
         self.path = found
@@ -36,15 +39,17 @@ class _Named:
 class FileSource(_Named):
     """Reads a file of the file system, which is opened when its turn comes.
 
-    :param path: of the file; ``~`` is expanded.
+    :param path: of the file; ``~/`` is expanded.
     """
 
 
 class FileSink(_Named):
     """Writes a file of the file system, under its name only once it is complete and verified.
 
-    :param path: of the file, or of a directory; ``~`` is expanded, missing directories are made.
+    :param path: of the file, or of a directory; ``~/`` is expanded, missing directories are made.
     """
+
+    _path_of = staticmethod(target_path_of)
 
 
 class MemorySource:

@@ -24,6 +24,8 @@ log = logging.getLogger("smartxfer.credentials")
 
 _HOST = "PERSEUS_API_HOST"
 _KEYS = ("PERSEUS_API_KEY", "LETTRIA_API_KEY")
+#: Bytes of the largest ``.env`` file: python-dotenv needs seconds for one of a megabyte.
+_DOTENV = 64 * 1024
 #: What raw calls accept: JSON everywhere, or no body where nothing is to be said.
 _READ = Success({200})
 _WRITTEN = Success({200, 201, 202, 204}, Body.JSON_OR_EMPTY)
@@ -36,7 +38,7 @@ def _dotenv() -> Dict[str, str]:
     if path.is_dir():  # a virtual environment, for one
         return {}
     try:
-        file = read_secret_file(path)
+        file = read_secret_file(path, _DOTENV)
     except FileNotFoundError:
         return {}
     from dotenv.parser import parse_stream

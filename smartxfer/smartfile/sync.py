@@ -20,12 +20,14 @@ from smartxfer.smartfile.paths import join, normal, split
 from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult, kept_result
 from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.existing import Exists, Guard, check_exists
+from smartxfer.transfer.into import open_target
 from smartxfer.transfer.names import distinct_paths, folded, resolve_inside, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import settle
-from smartxfer.transfer.source import path_of
+from smartxfer.transfer.sink import names_directory
+from smartxfer.transfer.source import target_path_of
 from smartxfer.transfer.tree import Item, collect
 from smartxfer.transfer.true_size import true_size
 from smartxfer.transfer.written import Written
@@ -97,7 +99,7 @@ class SyncClient:
     ) -> SyncResult:
         """Bring a local file up to date with one on the server.
 
-        :param local: its path, or a directory that exists.
+        :param local: its path, or a directory (with a slash at its end, or one that exists).
         :param remote: path of the file on the server.
         :param exists: what to do about an existing file with other content, as in
             ``BasicClient.download``.
@@ -107,7 +109,7 @@ class SyncClient:
 
         Otherwise like :meth:`upload`.
         """
-        target = path_of(local)
+        target = target_path_of(local)
         if target is None:
             raise UsageError(f"{local!r} is not a path")
         check_exists(exists)
@@ -116,7 +118,7 @@ class SyncClient:
             there = operation.call(lambda: calls.stat(normal(remote)))
             if not there.isfile:
                 raise UsageError(f"{there.path} is a directory", hint="download_tree() takes a directory")
-            inside = target.is_dir()
+            inside = names_directory(local, target)
             if inside:
                 target = target / safe_path(split(there.path)[1]).name
             resync = self._resync(operation)
@@ -186,7 +188,7 @@ class SyncClient:
 
         Otherwise like :meth:`upload_tree`.
         """
-        directory = path_of(local)
+        directory = target_path_of(local)
         if directory is None:
             raise UsageError(f"{local!r} is not a path")
         check_exists(exists)
@@ -198,7 +200,7 @@ class SyncClient:
             pairs = [(directory / name, name, info) for name, info in zip(names, there.values())]
             same = operation.call(lambda: self._same(calls, [(path, info) for path, _, info in pairs]))
             if not dry_run:
-                directory.mkdir(parents=True, exist_ok=True)
+                open_target(directory).close()
             resync = self._resync(operation)
             results = []
             taken = {folded(str(path)) for path, _, _ in pairs}

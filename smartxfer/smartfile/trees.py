@@ -17,7 +17,7 @@ from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.result import FileResult
-from smartxfer.transfer.source import path_of
+from smartxfer.transfer.source import path_of, target_path_of
 from smartxfer.transfer.tree import collect, directories
 
 __all__ = ["TreeUp", "digest_of", "fetch", "target", "walk"]
@@ -154,7 +154,7 @@ def fetch(
     exists: Exists,
 ) -> List[FileResult]:
     """Fetch what is in a directory on the server; the results, failed ones included."""
-    local = path_of(directory)
+    local = target_path_of(directory)
     if local is None:
         raise UsageError(f"{directory!r} is not a path")
     watched = calls.watched(operation)

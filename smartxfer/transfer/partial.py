@@ -15,7 +15,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 from smartxfer.directories import Directory, Entry, is_directory, lstat
 from smartxfer.errors import LocalError, SmartxferError, TargetExists
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
-from smartxfer.system_text import expanded
+from smartxfer.system_text import target_path
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import CRC32, Check, digest_of
 from smartxfer.transfer.disk import local_error, refuse_mount_point
@@ -59,7 +59,7 @@ class FileSink:
         clock: Clock = SYSTEM_CLOCK,
         root: Optional[Directory] = None,
     ) -> None:
-        self.path = expanded(path) if root is None else Path(path)
+        self.path = target_path(path) if root is None else Path(path)
         # Asked about existing files; None replaces them.
         self.guard: Optional[Guard] = None
         # The existing file that was kept.

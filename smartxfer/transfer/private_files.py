@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
 from smartxfer.directories import AnyEntry, Directory, arguments_of, lstat
-from smartxfer.errors import LocalError
+from smartxfer.errors import LocalError, UsageError
 from smartxfer.seams import SYSTEM_FILES, Files, open_waiting
-from smartxfer.system_text import expanded, user_directory
+from smartxfer.system_text import target_path, user_directory
 
 __all__ = [
     "NotPrivate",
@@ -43,10 +43,13 @@ class NotPrivate(OSError):
 def state_directory() -> Path:
     """Return SMARTXFER_STATE_DIR, or the platform's directory for such things.
 
-    :raises LocalError: the home directory is unknown.
+    :raises LocalError: the home directory is unknown, or the variable names no directory to write to.
     """
     given = os.environ.get("SMARTXFER_STATE_DIR")
-    found = expanded(given) if given else user_directory("state")
+    try:
+        found = target_path(given) if given else user_directory("state")
+    except UsageError as error:
+        raise LocalError(f"SMARTXFER_STATE_DIR: {error.summary}", hint=error.hint) from None
     if found is None:
         raise LocalError("no home directory for the state of transfers", hint="set SMARTXFER_STATE_DIR")
     return found

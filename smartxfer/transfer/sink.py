@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterable, Optional, Union
 
 from smartxfer.errors import LocalError, UsageError
@@ -10,9 +11,9 @@ from smartxfer.transfer.digest import digest_of, new_hash
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.protocols import Extent, Sink
-from smartxfer.transfer.source import is_text, path_of
+from smartxfer.transfer.source import is_text, target_path_of
 
-__all__ = ["FileSink", "MemorySink", "SinkLike", "StreamSink", "open_sink"]
+__all__ = ["FileSink", "MemorySink", "SinkLike", "StreamSink", "names_directory", "open_sink"]
 
 SinkLike = Union[str, "os.PathLike[str]", BinaryIO, "MemorySink", Sink]
 """What a caller may give: a path, a directory, an open binary file, a :class:`MemorySink`.
@@ -132,15 +133,24 @@ class StreamSink:
         self._file.flush()
 
 
+def names_directory(thing: Any, path: Path) -> bool:
+    """Return True where a target is a directory: it exists as one, or its text ends with a slash.
+
+    :param thing: as the caller gave it.
+    :param path: what it stands for.
+    """
+    return path.is_dir() or os.fsdecode(thing).endswith(("/", os.sep))
+
+
 def open_sink(thing: Any, name: str) -> Sink:
     """A sink for whatever the caller gave: see :data:`SinkLike`.
 
     :param name: safe file name, for a directory.
     :raises UsageError: a file opened as text, or nothing one can write to.
     """
-    path = path_of(thing)
+    path = target_path_of(thing)
     if path is not None:
-        inside = path.is_dir() or str(thing).endswith(("/", os.sep))
+        inside = names_directory(thing, path)
         if not inside and is_device(path):
             return DeviceSink(path)
         return FileSink(path / name, follow=False) if inside else FileSink(path)

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Iterable, Optional, Union
 
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
-from smartxfer.system_text import expanded, unicode_text
+from smartxfer.system_text import source_path, target_path, unicode_text
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.true_size import Copies, Copy, CopySource, has_true_size, true_state
@@ -23,6 +23,7 @@ __all__ = [
     "is_text",
     "open_source",
     "path_of",
+    "target_path_of",
 ]
 
 #: Up to this many bytes an unseekable stream is held in memory; past it, it is spooled to disk.
@@ -162,10 +163,13 @@ class OpenFileSource:
 
 
 def path_of(thing: Any) -> Optional[Path]:
-    """The path, with ``~`` expanded, if ``thing`` is one."""
-    if isinstance(thing, (str, os.PathLike)):
-        return expanded(thing)
-    return None
+    """Return the path of something to read, if ``thing`` is a path; see :func:`source_path`."""
+    return source_path(thing) if isinstance(thing, (str, os.PathLike)) else None
+
+
+def target_path_of(thing: Any) -> Optional[Path]:
+    """Return the path of something to write, if ``thing`` is a path; see :func:`target_path`."""
+    return target_path(thing) if isinstance(thing, (str, os.PathLike)) else None
 
 
 def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:

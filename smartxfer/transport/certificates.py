@@ -8,8 +8,8 @@ import os
 import ssl
 from typing import Any
 
-from smartxfer.errors import ConfigError
-from smartxfer.system_text import expanded
+from smartxfer.errors import ConfigError, LocalNotFound
+from smartxfer.system_text import source_path
 from smartxfer.transport.shared_files import warn_if_shared
 
 __all__ = ["cert_paths", "check_bundle", "check_client_certificate", "path_text"]
@@ -84,8 +84,8 @@ def path_text(path: Any, source: str) -> str:
     :raises ConfigError: it is empty, or not a path.
     """
     try:
-        text = str(expanded(path))
-    except (TypeError, ValueError) as error:
+        text = str(source_path(path))
+    except (TypeError, ValueError, LocalNotFound) as error:
         raise ConfigError(f"{source}: {getattr(error, 'summary', error)}") from None
     if not os.fspath(path):
         raise ConfigError(f"{source} is an empty path", hint=f"give {source} a path, or leave it out")

@@ -105,3 +105,14 @@ def test_an_empty_answer_leaves_nothing_at_all(
     with service.client(retry=ONCE) as client, pytest.raises(CommunicationError):
         service.download(client, handle, out)
     assert left_behind() == []
+
+
+def test_files_called_tilde_are_files(service: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"1.bin": "~", "2.bin": "~$report.docx", "3.bin": "~root"}
+    for name in names.values():
+        (tmp_path / name).write_bytes(name.encode())
+    monkeypatch.chdir(tmp_path)
+    with service.client() as client:
+        for named, name in names.items():
+            service.upload(client, [(named, name)])
+    assert service.stored() == {named: name.encode() for named, name in names.items()}
