@@ -27,7 +27,7 @@ class ServiceClient:
     :param base_url: address of the service.
     :param timeout: seconds, or (connect, read) seconds.
     :param retry: how requests are repeated.
-    :param session: a requests Session of the caller's; it is neither changed nor closed.
+    :param session: a requests Session of the caller's; its settings are not changed, and it is not closed.
     :param verify: True, False, or the path of a CA bundle.
     :param cert: path of a client certificate, or (certificate, key), for the service's own origin only.
     :param cert_origins: further origins that it is presented to, such as ``["https://s3.example.org"]``.

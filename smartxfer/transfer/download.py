@@ -213,7 +213,7 @@ class DownloadLane(Lane):
         farthest = piece.at  # without ranges the bytes come again from 0: only new ones are progress
         while True:
             try:
-                with self._operation.attempt():
+                with self._operation.attempt(tries):
                     self._pull(piece)
                 return
             except CommunicationError as failure:
@@ -250,9 +250,7 @@ class DownloadLane(Lane):
                 if ours is not None:
                     data = data[: ours - piece.at]
                 if stop is not None and piece.at + len(data) > stop:
-                    raise SizeMismatch(
-                        f"{self._download.name}: more than the promised bytes", expected=stop
-                    )
+                    raise SizeMismatch(f"{self._download.name}: more than the promised bytes", expected=stop)
                 self._download.sink.write_at(data, piece.at)
                 if self._running is not None:
                     self._running.update(data)

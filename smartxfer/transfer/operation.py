@@ -324,11 +324,15 @@ class Operation:
             self.check()
 
     @contextlib.contextmanager
-    def attempt(self) -> Iterator[Attempt]:
-        """One try of one request, under watch."""
+    def attempt(self, tries: Optional[Tries] = None) -> Iterator[Attempt]:
+        """One try of one request, under watch.
+
+        :param tries: those that it is one of: what is left of their budget is all that it may take.
+        """
+        limits, here = (tries or self.tries("")).time_limits(), self._workers.here
         # The stall guard speaks first; the time-outs are there for when it cannot.
-        attempt = Attempt(send_timeout=self.policy.stall_window + 5.0)
-        if self._workers.here and self._ends_at is not None:
+        attempt = Attempt(self.policy.stall_window + 5.0, limits, watched=not here)
+        if here and self._ends_at is not None:
             attempt.limit(self._ends_at - self.clock.monotonic())
         with self._attempts.holding(attempt):
             self.check()
@@ -357,7 +361,7 @@ class Operation:
         tries = self.tries(what, idempotent)
         while True:
             try:
-                with self.attempt():
+                with self.attempt(tries):
                     return step()
             except CommunicationError as failure:
                 error = failure

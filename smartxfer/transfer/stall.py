@@ -38,8 +38,13 @@ class Attempts:
 def stall_of(attempt: Attempt, now: float, policy: RetryPolicy) -> Optional[Stalled]:
     """Return the error of an attempt that was too slow over the last window, and begin the next window.
 
+    One that used up its budget while no body moves is ended, too.
+
     :param now: the time, by the clock that is always asked here.
     """
+    limits = attempt.time_limits
+    if not attempt.guarded and limits is not None and limits.over():
+        return Stalled(limits.spent())
     if not attempt.guarded or attempt.marked_at is None:
         attempt.mark, attempt.marked_at = attempt.moved, now
         return None

@@ -5,12 +5,14 @@ the watcher, another thread, reads how many bytes moved and may end the attempt 
 """
 
 import contextlib
+import os
 import socket
 import threading
 from typing import Iterator, Optional, Tuple
 
-from smartxfer.errors import SmartxferError
+from smartxfer.errors import SmartxferError, Stalled
 from smartxfer.seams import Clock
+from smartxfer.transport.time_limits import TimeLimits
 
 __all__ = ["Attempt", "current", "limited", "pause"]
 
@@ -22,22 +24,37 @@ class Attempt:
 
     ``moved`` counts bytes of the body in either direction; ``guarded`` is True while a body is in motion, so
     that a server thinking over its answer is not taken for a stalled line.
+
+    :param time_limits: how long it may take; without them the time-outs of each step are all there is.
+    :param watched: another thread applies the stall rule to the request body, and ends the attempt in time.
     """
 
     __slots__ = (
         "_ended",
         "_lock",
         "_socket",
+        "_timer",
         "guarded",
         "mark",
         "marked_at",
         "most",
         "moved",
         "send_timeout",
+        "time_limits",
         "verdict",
+        "watched",
     )
 
-    def __init__(self, send_timeout: Optional[float] = None) -> None:
+    def __init__(
+        self,
+        send_timeout: Optional[float] = None,
+        time_limits: Optional[TimeLimits] = None,
+        *,
+        watched: bool = False,
+    ) -> None:
+        self.time_limits = time_limits
+        self.watched = watched
+        self._timer: Optional[threading.Timer] = None
         self.moved = 0
         self.guarded = False
         self.mark = 0
@@ -66,13 +83,28 @@ class Attempt:
         finally:
             _local.attempt = before
             self._keep(None)
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def end_with_budget(self) -> None:
+        """Have another thread end the attempt with its budget, where its own thread cannot see the time.
+
+        That is so within the libraries that speak SOCKS, and TLS through a proxy that speaks TLS itself.
+        """
+        left = None if self.time_limits is None else self.time_limits.left()
+        if self.watched or self._timer is not None or self.time_limits is None or left is None:
+            return
+        self._timer = threading.Timer(max(0.0, left), self.end, [Stalled(self.time_limits.spent())])
+        self._timer.daemon = True
+        with contextlib.suppress(RuntimeError):  # the interpreter is about to end: no more threads
+            self._timer.start()
 
     def hold(self, sock: socket.socket) -> None:
         """Take note of the connection that the request goes over.
 
         A duplicate is kept: TLS detaches the socket it wraps, and its handshake may be what has to be ended.
         """
-        self._keep(socket.fromfd(sock.fileno(), sock.family, sock.type))
+        self._keep(socket.socket(fileno=os.dup(sock.fileno())))
 
     def _keep(self, sock: Optional[socket.socket]) -> None:
         with self._lock:
@@ -103,7 +135,11 @@ class Attempt:
                 ended.clear()
             else:
                 ended.set()
+        if self.time_limits is not None:
+            self.time_limits.pause()
         clock.wait(ended, seconds)
+        if self.time_limits is not None:
+            self.time_limits.resume()
         if self.verdict is not None:
             raise self.verdict
 

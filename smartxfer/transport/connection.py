@@ -6,20 +6,23 @@ connection is being made.
 
 import contextlib
 import errno
+import functools
 import http.client
+import queue
 import socket
-from typing import Any, Dict, List
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3 import PoolManager
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError
 from urllib3.util.connection import allowed_gai_family
 
 from smartxfer.transport import attempt
-from smartxfer.transport.interim import FinalResponse, with_final_responses
+from smartxfer.transport.interim import FinalResponse
+from smartxfer.transport.time_limits import Flow, TimeLimits
 from smartxfer.workers import aside
 
-__all__ = ["NoTunnel", "skip_interim", "watch"]
+__all__ = ["NoTunnel", "watch", "watch_pool"]
 
 
 class NoTunnel(ProxyError):
@@ -28,35 +31,70 @@ class NoTunnel(ProxyError):
 
 def _connect(conn: HTTPConnection) -> socket.socket:
     """Connect to the first address that answers; the attempt knows the socket before it connects."""
-    host = conn._dns_host.strip("[]")
+    return _first(conn, conn._dns_host.strip("[]"), conn.port, socket.socket)
+
+
+def _connect_socks(conn: Any) -> socket.socket:
+    """Connect through the first address of a SOCKS proxy that answers."""
+    import socks  # type: ignore[import-untyped]  # PySocks, which urllib3's own class needs, too
+
+    given = conn._socks_options
+
+    def made(*kind: int) -> Any:
+        sock = socks.socksocket(*kind)
+        names = ("socks_version", "proxy_host", "proxy_port", "rdns", "username", "password")
+        sock.set_proxy(*(given[name] for name in names))
+        return sock
+
+    now = attempt.current()
+    if now is not None:
+        now.end_with_budget()
+    return _first(conn, given["proxy_host"], given["proxy_port"], made, (conn.host, conn.port))
+
+
+def _first(
+    conn: Any,
+    host: str,
+    port: Any,
+    make: Callable[..., socket.socket],
+    target: Optional[Tuple[str, int]] = None,
+) -> socket.socket:
+    """Connect to the first address of a host that answers.
+
+    :param make: makes the socket: (family, type, protocol).
+    :param target: what is asked of a proxy at that address.
+    """
     try:
-        found = _addresses(host, conn.port)
+        found = _addresses(host, port)
     except (socket.gaierror, UnicodeError) as error:
         gai = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(conn.host, conn, gai) from None
     failure: Exception = NewConnectionError(conn, f"no address for {host}")
+    now = attempt.current()
     for family, kind, proto, _, address in found:
         try:
-            sock = socket.socket(family, kind, proto)
+            sock = make(family, kind, proto)
         except OSError as error:  # an address family that this machine lacks
             failure = NewConnectionError(conn, f"{error.strerror or error}")
             continue
-        now = attempt.current()
+        timeout = _patience(now, conn.timeout)
         try:
             if now is not None:
                 now.hold(sock)
             for option in conn.socket_options or ():
                 sock.setsockopt(*option)
-            if isinstance(conn.timeout, (int, float)):
-                sock.settimeout(conn.timeout)
+            sock.settimeout(timeout)
             if conn.source_address:
                 sock.bind(conn.source_address)
-            sock.connect(address)
+            sock.connect(target or address)
+            sock.settimeout(_patience(now, conn.timeout))  # for the tunnel and the TLS handshake
             return sock
-        except socket.timeout:
-            failure = ConnectTimeoutError(conn, f"no connection within {conn.timeout} s")
         except OSError as error:
-            failure = NewConnectionError(conn, f"{error.strerror or error}")
+            cause = getattr(error, "socket_err", None) or error  # PySocks wraps what it catches
+            if isinstance(cause, socket.timeout):
+                failure = ConnectTimeoutError(conn, f"no connection within {timeout:.2g} s")
+            else:
+                failure = NewConnectionError(conn, f"{getattr(cause, 'strerror', None) or cause}")
         sock.close()
     raise failure
 
@@ -74,6 +112,16 @@ def _addresses(host: str, port: int) -> List[Any]:
     return aside(lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), check)
 
 
+def _patience(now: Optional[attempt.Attempt], timeout: Any) -> Optional[float]:
+    """Return the seconds that the next step towards a connection may block."""
+    given = float(timeout) if isinstance(timeout, (int, float)) else None
+    left = None if now is None or now.time_limits is None else now.time_limits.left()
+    if left is None:
+        return given
+    left = max(left, 0.001)
+    return left if given is None else min(given, left)
+
+
 def _show(conn: HTTPConnection) -> None:
     """Tell the attempt the connected socket, and give sending its own time-out (not the connect one).
 
@@ -88,60 +136,101 @@ def _show(conn: HTTPConnection) -> None:
             conn.sock.settimeout(now.send_timeout)
 
 
-class _WatchedHTTP(HTTPConnection):
+class _Watched(HTTPConnection):
+    """What a watched connection has on top of urllib3's own."""
+
     response_class = FinalResponse
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
-
-    def connect(self) -> None:
-        super().connect()
-        _show(self)
-
-    def putrequest(self, *args: Any, **kwargs: Any) -> None:
-        _show(self)
-        super().putrequest(*args, **kwargs)
-
-
-class _WatchedHTTPS(HTTPSConnection):
-    response_class = FinalResponse
-
-    def _new_conn(self) -> socket.socket:
-        return _connect(self)
 
     def _tunnel(self) -> None:
+        """Open a tunnel; one that fails is told apart from a request that fails."""
         try:
             super()._tunnel()
-        except (http.client.HTTPException, ConnectionError) as error:
+        except (http.client.HTTPException, ConnectionError, socket.timeout) as error:
             raise NoTunnel("the proxy gave no tunnel", error) from error
 
     def connect(self) -> None:
+        """Connect; the attempt knows the socket, and sending has its own time-out."""
+        now = attempt.current()
+        if now is not None and self.proxy is not None and self.proxy.scheme == "https":
+            now.end_with_budget()
         super().connect()
         _show(self)
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
+        """Begin a request, perhaps over a connection that another attempt has made."""
+        now = attempt.current()
+        if now is not None and self.proxy is not None and self.proxy.scheme == "https":
+            now.end_with_budget()
+        if self.sock is None and self.auto_open:
+            self.connect()
         _show(self)
+        if now is not None and now.time_limits is not None:
+            now.time_limits.pause()
         super().putrequest(*args, **kwargs)
 
+    def send(self, data: Any) -> None:
+        """Send bytes; where no other thread applies the stall rule, in steps that it admits."""
+        now = attempt.current()
+        limits = None if now is None or now.watched or self.sock is None else now.time_limits
+        if limits is not None and isinstance(data, (bytes, bytearray, memoryview)):
+            _send_within(self.sock, data, limits)
+        else:
+            super().send(data)
 
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTP
+
+def _send_within(sock: Any, data: Any, limits: TimeLimits) -> None:
+    """Send a block in steps, each within the stall rule."""
+    flow, timeout, clock = Flow(limits, fresh=False), sock.gettimeout(), limits.clock
+    view = memoryview(data).cast("B")
+    try:
+        for at in range(0, len(view), limits.step):
+            step, patience, began = view[at : at + limits.step], flow.patience(timeout), clock.monotonic()
+            sock.settimeout(patience)
+            try:
+                sock.sendall(step)
+            except socket.timeout:
+                if patience == timeout:
+                    raise
+                raise flow.timed_out(clock.monotonic() - began) from None
+            flow.moved(len(step), clock.monotonic() - began)
+    finally:
+        sock.settimeout(timeout)
 
 
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPS
-
-
-_POOLS: Dict[str, Any] = {"http": _HTTPPool, "https": _HTTPSPool}
+@functools.lru_cache(maxsize=64)
+def _watched(kind: Any) -> Any:
+    """Return a class of connections like ``kind`` that are watched; ``kind`` itself if they are already."""
+    if issubclass(kind, _Watched) or not issubclass(kind, HTTPConnection):
+        return kind
+    made = {}
+    if kind._new_conn is HTTPConnection._new_conn:
+        made = {"_new_conn": _connect}
+    elif kind.__module__ == "urllib3.contrib.socks":
+        made = {"_new_conn": _connect_socks}
+    return type(kind.__name__, (_Watched, kind), made)
 
 
 def watch(manager: PoolManager) -> PoolManager:
     """Make ``manager`` (a pool or proxy manager) build watched connections."""
-    manager.pool_classes_by_scheme = _POOLS
+    pools: Dict[str, Any] = dict(manager.pool_classes_by_scheme)
+    for scheme, pool in pools.items():
+        pools[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": _watched(pool.ConnectionCls)})
+    manager.pool_classes_by_scheme = pools
     return manager
 
 
-def skip_interim(manager: PoolManager) -> PoolManager:
-    """Make ``manager`` build connections of its own kind that skip interim answers."""
-    manager.pool_classes_by_scheme = with_final_responses(manager.pool_classes_by_scheme)
-    return manager
+def watch_pool(pool: Any) -> None:
+    """Make one pool of a caller's session build watched connections; those that are idle in it are closed."""
+    kind = _watched(pool.ConnectionCls)
+    if kind is pool.ConnectionCls:
+        return
+    pool.ConnectionCls = kind
+    idle: List[Any] = []
+    with contextlib.suppress(queue.Empty, AttributeError):  # no queue: the pool was closed
+        while True:
+            idle.append(pool.pool.get(block=False))
+    for conn in idle:
+        if conn is not None and not isinstance(conn, _Watched):
+            conn.close()
+        with contextlib.suppress(queue.Full, AttributeError):
+            pool.pool.put(conn if isinstance(conn, _Watched) else None, block=False)

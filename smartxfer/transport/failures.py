@@ -20,12 +20,15 @@ from smartxfer.errors import (
     ProxyError,
     ReadTimeout,
     SmartxferError,
+    Stalled,
     TLSError,
     Truncated,
     UsageError,
 )
 from smartxfer.transport.connection import NoTunnel
+from smartxfer.transport.reading import InvalidFraming
 from smartxfer.transport.redact import clean
+from smartxfer.transport.time_limits import Overdue
 
 __all__ = ["WIRE_FAILURES", "translate"]
 
@@ -45,6 +48,8 @@ _USAGE = (
     requests.exceptions.InvalidHeader,
     urllib3_errors.LocationValueError,
 )
+#: Of an answer, though requests makes them errors like those of an argument.
+_INVALID_ANSWER = (InvalidFraming, urllib3_errors.InvalidHeader)
 _TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[CommunicationError]], ...] = (
     ((requests.exceptions.ProxyError, urllib3_errors.ProxyError), ProxyError),
     ((requests.exceptions.SSLError, urllib3_errors.SSLError), TLSError),
@@ -63,6 +68,8 @@ _TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[CommunicationError]], 
         DecodeError,
     ),
 )
+_GATEWAY = "the server, or a gateway in front of it, is broken: tell whoever runs it"
+_LIMITS = "the server or the line is slow; RetryPolicy(budget=, stall_speed=, stall_window=) sets the limits"
 #: What urllib3 puts before its words: the connection or the pool that they are about.
 _OBJECT = re.compile(r"\A(?:\w+\(host=[^()]*, port=\w+\)|<[\w.]+ object at \w+>): ")
 #: Answers that do not begin like HTTP; compared by class, for a lost connection derives from the first.
@@ -81,12 +88,23 @@ def translate(error: BaseException, what: str, outside: Optional[BaseException] 
     for link in chain:
         if isinstance(link, SmartxferError):  # ours, raised by a body while urllib3 was sending it
             return link
+    if any(isinstance(link, _INVALID_ANSWER) for link in chain):
+        return DecodeError(f"{what}: invalid answer: {_reason(chain)}", hint=_GATEWAY)
     if isinstance(error, UnicodeError):
         return UsageError(f"{what}: text in the request cannot be encoded: {error}")
     if any(isinstance(link, _USAGE) for link in chain):
         return UsageError(f"{what}: {_reason(chain)}")
+    return _broken(chain, what)
+
+
+def _broken(chain: "list[BaseException]", what: str) -> CommunicationError:
+    """Our exception for a connection that broke, or an answer that is none."""
     unsent = any(isinstance(link, _NEVER_SENT) for link in chain)
     no_tunnel = any(isinstance(link, NoTunnel) for link in chain)
+    if any(isinstance(link, Overdue) for link in chain):
+        stalled = Stalled(f"{what}: {_reason(chain)}", hint=_LIMITS)
+        stalled.acted_on = not (unsent or no_tunnel)
+        return stalled
     for kinds, ours in _TABLE:
         if ours is ProxyError and not (unsent or no_tunnel) and _passed_on(chain):
             continue  # urllib3 blames the proxy for whatever breaks behind it

@@ -16,6 +16,7 @@ from urllib3.exceptions import MaxRetryError, ResponseError
 
 from smartxfer.errors import CommunicationError, HTTPError, NetworkError, OutcomeUnknown
 from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transport.time_limits import TimeLimits
 
 __all__ = ["REFUSALS", "RetryPolicy", "Tries", "parse_retry_after"]
 
@@ -78,10 +79,11 @@ class RetryPolicy:
     :param backoff_cap: longest such wait, in seconds.
     :param retry_after_cap: longest ``Retry-After`` that is obeyed, in seconds; a longer one raises at once.
     :param statuses: answers that are worth another try.
-    :param budget: seconds without progress after which no further try is made.
+    :param budget: seconds without progress after which no further try is made, and a running one is ended.
+        Sending a request body, and receiving a file, are progress.
     :param limit_budget: most seconds that one request waits at a server's rate limit in all, while the server
         serves other requests of the client.
-    :param stall_speed: bytes per second below which a transfer counts as stalled ...
+    :param stall_speed: bytes per second below which a connection counts as stalled ...
     :param stall_window: ... when measured over this many seconds.
     """
 
@@ -186,6 +188,12 @@ class Tries:
         self._limited = 0.0
         self._failures = 0
         self._since = clock.monotonic()
+
+    def time_limits(self) -> TimeLimits:
+        """Return the time limits of the next try: what is left of the budget, and the stall rule."""
+        policy = self.policy
+        ends_at = self._since + policy.budget
+        return TimeLimits(self._clock, policy.budget, ends_at, policy.stall_speed, policy.stall_window)
 
     def progressed(self) -> None:
         """New bytes arrived: the count and the budget start again."""

@@ -1,21 +1,24 @@
 """The requests Session that a client shares among its threads."""
 
 import os
-from typing import Any, Dict, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from requests.utils import get_environ_proxies
 
 from smartxfer.errors import UsageError
 from smartxfer.transport import attempt, certificates
-from smartxfer.transport.connection import skip_interim, watch
+from smartxfer.transport.connection import watch, watch_pool
 from smartxfer.transport.origin import Origin
 from smartxfer.transport.retry import RetryPolicy
 
-__all__ = ["RetryingAdapter", "Route", "make_session"]
+__all__ = ["RetryingAdapter", "Route", "make_session", "show_redirect", "watch_given"]
 
+#: Where the ``Location`` of a redirect is kept while requests handles the answer.
+_HIDDEN = "Smartxfer-Location"
 _ONCE = urllib3.Retry(0, read=False, redirect=False)
 
 
@@ -23,9 +26,7 @@ class RetryingAdapter(HTTPAdapter):
     """Repeats idempotent requests by the policy, except within an attempt: tries are never multiplied."""
 
     def __init__(self, policy: RetryPolicy, pool_size: int) -> None:
-        super().__init__(
-            pool_connections=pool_size, pool_maxsize=pool_size, max_retries=policy.for_adapter()
-        )
+        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=policy.for_adapter())
 
     @property
     def max_retries(self) -> urllib3.Retry:
@@ -51,12 +52,10 @@ class RetryingAdapter(HTTPAdapter):
         watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        """The same behind a proxy; SOCKS connections are urllib3's own, but for interim answers."""
+        """The same behind a proxy."""
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
-        if known:
-            return manager
-        return skip_interim(manager) if proxy.lower().startswith("socks") else watch(manager)
+        return manager if known else watch(manager)
 
 
 class _Session(requests.Session):
@@ -75,6 +74,36 @@ def make_session(policy: RetryPolicy, pool_size: int) -> requests.Session:
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
+
+
+def watch_given(
+    session: requests.Session, request: requests.PreparedRequest, settings: Mapping[str, Any]
+) -> None:
+    """Prepare a caller's session for one request: its connections are watched, its answers left to our rules.
+
+    Adapters that are not requests' own keep their connections to themselves.
+
+    :param settings: keywords for ``Session.send``.
+    """
+    request.register_hook("response", _hide_redirect)
+    adapter = session.get_adapter(request.url or "")
+    find = getattr(adapter, "get_connection_with_tls_context", None)
+    if isinstance(adapter, HTTPAdapter) and find is not None:
+        watch_pool(find(request, settings.get("verify"), settings.get("proxies"), settings.get("cert")))
+
+
+def _hide_redirect(response: requests.Response, **settings: Any) -> None:
+    """Keep requests from reading a redirect's whole body, and from parsing where it leads to."""
+    if "Location" in response.headers:
+        response.headers = CaseInsensitiveDict(response.headers)
+        response.headers[_HIDDEN] = response.headers.pop("Location")
+
+
+def show_redirect(response: requests.Response) -> requests.Response:
+    """Give an answer of a caller's session its ``Location`` back."""
+    if _HIDDEN in response.headers:
+        response.headers["Location"] = response.headers.pop(_HIDDEN)
+    return response
 
 
 class Route:

@@ -1,9 +1,7 @@
 """Sending requests: one try, or tries by the policy."""
 
 import contextlib
-import io
 import os
-import re
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
@@ -23,15 +21,16 @@ from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.secret_text import as_url, hidden
 from smartxfer.transport import attempt as attempts
 from smartxfer.transport.answer import MAX_ANSWER, Answer, is_json, is_plain, unpacked
-from smartxfer.transport.archive import ArchiveCheck, new_check
+from smartxfer.transport.archive import new_check
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.origin import Origin, without_query
 from smartxfer.transport.redirect import next_url
 from smartxfer.transport.retry import RetryPolicy, Tries
-from smartxfer.transport.session import Route, make_session
+from smartxfer.transport.session import Route, make_session, show_redirect, watch_given
 from smartxfer.transport.status import http_error
+from smartxfer.transport.streamed import StreamedAnswer
 from smartxfer.transport.success import Body, Success, by_method
 
 __all__ = ["Call", "StreamedAnswer", "Wire"]
@@ -135,17 +134,18 @@ class Wire:
 
         :raises CommunicationError: no good answer, and no further try allowed.
         """
-        tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable, limits=self.limits)
+        tries = self._tries(call)
         while True:
             try:
-                return self.once(call)
+                with self._attempt(tries):
+                    return self.once(call)
             except CommunicationError as failure:
                 error = failure
             tries.failed(error)
 
     def once(self, call: Call) -> Answer:
         """The answer to one try of ``call``."""
-        with self._attempt():
+        with self._attempt(self._tries(call)):
             with contextlib.closing(self._open(call)) as response:
                 return self._checked(self._read(response, call), response, call)
 
@@ -155,10 +155,10 @@ class Wire:
         Where the call does not say what counts as success, a page for people does not.
         """
         success = call.success or by_method(call.method, Body.NO_PAGE)
-        tries = Tries(self.policy, self.clock, call.what, idempotent=call.repeatable, limits=self.limits)
+        tries = self._tries(call)
         while True:
             try:
-                with self._attempt():
+                with self._attempt(tries):
                     return self._exchanged(call, success)
             except CommunicationError as failure:
                 error = failure
@@ -170,8 +170,9 @@ class Wire:
         empty = response.status_code == 204 or response.headers.get("Content-Length") == "0"
         file = success.body in (Body.ANY, Body.NO_PAGE) and not (empty or (call.decode and is_json(kind)))
         if file and success.takes(response.status_code) and not success.wrong_type(kind):
+            _lift()
             check = None if call.archive is None else new_check(call.archive, call.what)
-            return StreamedAnswer(self, call.what, response, check)
+            return StreamedAnswer(self.guarded, call.what, response, check)
         with contextlib.closing(response):
             answer = self._checked(self._read(response, call), response, attrs.evolve(call, success=success))
             return answer.json() if answer.content else None
@@ -189,24 +190,28 @@ class Wire:
         success = call.success or by_method(call.method, Body.ANY)
         if "Range" in call.headers:
             success = attrs.evolve(success, statuses=success.statuses | {206})
-        with self._attempt(), contextlib.closing(self._open(call)) as response:
+        with self._attempt(self._tries(call)), contextlib.closing(self._open(call)) as response:
             if response.status_code >= 400:
                 self._checked(self._read(response, call), response, call)
             head = Answer(call.what, response.status_code, response.headers, b"")
             if not success.takes(head.status) or success.wrong_type(head.media_type):
                 why = "" if success.takes(head.status) else success.fault(head)
                 raise self._unexpected(head, why or f"a page ({head.media_type}), not a file", response, call)
+            _lift()
             yield response
+
+    def _tries(self, call: Call) -> Tries:
+        return Tries(self.policy, self.clock, call.what, idempotent=call.repeatable, limits=self.limits)
 
     # -- one try ----------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _attempt(self) -> Iterator[Attempt]:
+    def _attempt(self, tries: Tries) -> Iterator[Attempt]:
         now = attempts.current()
         if now is not None:
             yield now
             return
-        with Attempt(send_timeout=self.timeout[1]).entered() as fresh:
+        with Attempt(self.timeout[1], tries.time_limits()).entered() as fresh:
             yield fresh
 
     def _open(self, call: Call) -> requests.Response:
@@ -249,7 +254,10 @@ class Wire:
             settings = self._route.over(self.session, prepared.url or url)
         settings["stream"] = True
         timeout = attempts.limited((self.timeout[0], min(call.patience or self.timeout[1], self.timeout[1])))
-        return self.session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
+        if not self._owns_session:
+            watch_given(self.session, prepared, settings)
+        response = self.session.send(prepared, timeout=timeout, allow_redirects=False, **settings)
+        return response if self._owns_session else show_redirect(response)
 
     def _read(self, response: requests.Response, call: Call) -> Answer:
         encoding = response.headers.get("Content-Encoding", "").strip().lower()
@@ -260,14 +268,11 @@ class Wire:
                 raise DecodeError(f"{call.what}: the answer is over {call.most} bytes")
 
         def content() -> bytes:
-            parts, total, began = [], 0, None
+            parts, total = [], 0
             for part in iter(lambda: response.raw.read1(65536, False), b""):
                 parts.append(part)
                 total += len(part)
                 bounded(total)
-                now_at = self.clock.monotonic()
-                began = now_at if began is None else began
-                self._mind_the_pace(call.what, total, now_at - began)
             now = attempts.current()
             if now is not None and now.verdict is not None and "Content-Length" not in response.headers:
                 raise now.verdict  # a socket that was shut looks like the end of the body
@@ -285,11 +290,6 @@ class Wire:
         cookies = [(cookie.name, cookie.value or "") for cookie in response.cookies]
         return Answer(call.what, response.status_code, response.headers, body, cookies)
 
-    def _mind_the_pace(self, what: str, total: int, seconds: float) -> None:
-        """Give up an answer that drips: each byte of it comes well within the read time-out."""
-        if seconds >= self.policy.stall_window and total < self.policy.stall_speed * seconds:
-            raise Stalled(f"{what}: {total} bytes in {seconds:.0f} s, and the answer has not ended")
-
     def guarded(self, what: str, step: Callable[..., T], *args: Any) -> T:
         """Do one step on the wire, with its failures made ours.
 
@@ -302,7 +302,9 @@ class Wire:
             error: BaseException = ended
         except WIRE_FAILURES as failure:
             now = attempts.current()
-            error = (now.verdict if now is not None else None) or translate(failure, what, outside)
+            error = translate(failure, what, outside)
+            if now is not None and now.verdict is not None:
+                error = _ended(now.verdict, what, error)
         raise error.with_traceback(None)  # the libraries' frames have headers and addresses in the clear
 
     def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
@@ -314,9 +316,7 @@ class Wire:
             raise self._unexpected(answer, fault, response, call)
         return answer
 
-    def _unexpected(
-        self, answer: Answer, why: str, response: requests.Response, call: Call
-    ) -> HTTPError:
+    def _unexpected(self, answer: Answer, why: str, response: requests.Response, call: Call) -> HTTPError:
         return http_error(
             answer,
             call.method,
@@ -335,49 +335,22 @@ class Wire:
                     adapter.close()
 
 
-class StreamedAnswer(io.RawIOBase):
-    """A body that is read as it arrives; close it, or use it in a ``with`` block.
+def _ended(verdict: SmartxferError, what: str, error: SmartxferError) -> SmartxferError:
+    """Return why another thread ended an attempt.
 
-    :param check: of an archive, whose end is checked when all bytes have been read.
+    :param error: how the attempt failed then.
     """
+    if isinstance(verdict, Stalled):  # that thread knows no more than the socket
+        verdict = Stalled(f"{what}: {verdict.summary}", hint=verdict.hint)
+        verdict.acted_on = error.acted_on
+    return verdict
 
-    def __init__(
-        self, wire: Wire, what: str, response: requests.Response, check: Optional[ArchiveCheck] = None
-    ) -> None:
-        super().__init__()
-        self.status = response.status_code
-        self.headers = response.headers
-        #: Bytes that the server promises, or None.
-        self.length = _length(response)
-        self._wire, self._what, self._response = wire, what, response
-        self._check = check
 
-    def readable(self) -> bool:
-        """It is."""
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Some bytes, as soon as there are any.
-
-        :raises Truncated: the body ended early, or an archive did.
-        :raises IntegrityError: an archive is damaged.
-        """
-        if self.closed:
-            raise ValueError("the answer is closed")
-        data = self._wire.guarded(self._what, self._response.raw.read1, len(buffer), False)
-        buffer[: len(data)] = data
-        if self._check is not None and len(buffer):
-            if data:
-                self._check.feed(data)
-            else:
-                self._check.finish()
-        return len(data)
-
-    def close(self) -> None:
-        """Let the connection go."""
-        if not self.closed:
-            self._response.close()
-        super().close()
+def _lift() -> None:
+    """End the budget of the current attempt: a file arrives."""
+    now = attempts.current()
+    if now is not None and now.time_limits is not None:
+        now.time_limits.lift()
 
 
 def _drop(response: requests.Response) -> None:
@@ -388,11 +361,6 @@ def _drop(response: requests.Response) -> None:
     connection = getattr(response.raw, "connection", None)
     if connection is not None:
         connection.close()
-
-
-def _length(response: requests.Response) -> Optional[int]:
-    declared = response.headers.get("Content-Length", "")
-    return int(declared) if re.fullmatch(r"[0-9]{1,19}", declared) else None
 
 
 def _no_auth(request: requests.PreparedRequest) -> requests.PreparedRequest:

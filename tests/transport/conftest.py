@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import ssl
+import sys
+import warnings
+from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
 from fakeclock import FakeClock
 
+from smartxfer.seams import SYSTEM_CLOCK
 from smartxfer.transport import Origin, RetryPolicy, Wire
 from smartxfer.transport.status import http_error
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
+    import trustme
+
+
+sys.path.insert(0, str(Path(__file__).parent))  # for drips.py
 
 @pytest.fixture
 def clock() -> FakeClock:
@@ -36,3 +47,28 @@ def make_wire(clock: FakeClock) -> Iterator[Callable[..., Wire]]:
     yield make
     for wire in wires:
         wire.close()
+
+
+@pytest.fixture
+def real(make_wire: Callable[..., Wire]) -> Callable[..., Wire]:
+    """``make_wire`` with time-outs of five seconds by the real clock."""
+    return lambda url, **more: make_wire(url, **{"clock": SYSTEM_CLOCK, "timeout": (5.0, 5.0), **more})
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def tls(authority: trustme.CA) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(made)
+    return made
+
+
+@pytest.fixture
+def bundle(authority: trustme.CA, tmp_path: Path) -> str:
+    path = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return str(path)

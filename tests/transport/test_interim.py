@@ -86,9 +86,33 @@ def test_switching_protocols_is_an_answer_and_no_success(make_wire: MakeWire) ->
 
 
 @pytest.mark.parametrize("code", [102, 103])
-def test_a_caller_s_own_session_gives_an_error_and_no_mixed_answers(make_wire: MakeWire, code: int) -> None:
+def test_a_caller_s_own_session_skips_them_too(make_wire: MakeWire, code: int) -> None:
+    with requests.Session() as session, RawServer(interim(code)) as server:
+        wire = make_wire(server.url, session=session)
+        put = Call("PUT", f"{server.url}/x", body=b"x", success=STORED)
+        for _ in range(2):
+            with pytest.raises(Forbidden, match="AccessDenied"):
+                wire.once(put)
+            assert wire.once(Call("GET", f"{server.url}/x")).json() == [1]
+        assert server.connections == 1
+
+
+class _Unwatched(requests.adapters.HTTPAdapter):
+    """An adapter whose connections stay its own."""
+
+    get_connection_with_tls_context = None  # type: ignore[assignment]
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        return requests.adapters.HTTPAdapter().send(request, *args, **kwargs)
+
+
+@pytest.mark.parametrize("code", [102, 103])
+def test_an_adapter_that_cannot_be_watched_gives_an_error_and_no_mixed_answers(
+    make_wire: MakeWire, code: int
+) -> None:
     """Its connections take the interim answer for the final one; it is an error, and the connection ends."""
     with requests.Session() as session, RawServer(interim(code)) as server:
+        session.mount("http://", _Unwatched())
         wire = make_wire(server.url, session=session)
         errors: List[SmartxferError] = []
         for method in ("PUT", "GET", "PUT"):

@@ -1,0 +1,137 @@
+"""Reading an answer from its socket within the limits of the current attempt.
+
+Whatever http.client reads of an answer passes here: status line, header fields, interim answers, the body,
+the sizes and extensions of its chunks, and its trailers.
+"""
+
+import http.client
+import io
+import socket
+from typing import Any, Optional
+
+from smartxfer.seams import SYSTEM_CLOCK
+from smartxfer.transport import attempt
+from smartxfer.transport.time_limits import Flow
+
+__all__ = ["LONGEST_LINE", "InvalidFraming", "ResponseReader"]
+
+#: Bytes of one line, as http.client has it.
+LONGEST_LINE = 65536
+#: Bytes of all status lines and header fields of an answer, of its chunk extensions and its trailers.
+_MOST_FRAMING = 256 * 1024
+#: Lines of trailers.
+_MOST_LINES = 200
+#: Bytes of a chunk-size line that are no extension: 16 digits, blanks, CR LF.
+_CHUNK_LINE = 20
+
+
+class InvalidFraming(http.client.HTTPException):
+    """The length of an answer's body is ambiguous, or what surrounds the body is too large."""
+
+
+class _Socket(io.RawIOBase):
+    """The bytes of a socket, each step no longer than the attempt allows.
+
+    :param inner: the socket's own file, which is closed with this one.
+    """
+
+    def __init__(self, inner: io.RawIOBase, sock: Any) -> None:
+        super().__init__()
+        self._inner = inner
+        self._sock = sock
+        self._attempt = attempt.current()
+        limits = None if self._attempt is None else self._attempt.time_limits
+        self.flow: Optional[Flow] = None
+        self._clock = SYSTEM_CLOCK
+        if limits is not None:
+            limits.resume()
+            self.flow, self._clock = Flow(limits, fresh=True), limits.clock
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._inner.fileno()
+
+    def close(self) -> None:
+        self._inner.close()
+        super().close()
+
+    def readinto(self, view: Any) -> Optional[int]:
+        if self._attempt is None:
+            return self._inner.readinto(view)
+        count = self._sock.recv_into(view) if self.flow is None else self._within(self.flow, view)
+        if self._attempt.verdict is not None:  # a socket that was shut looks like the end of the body
+            raise self._attempt.verdict
+        return int(count)
+
+    def _within(self, flow: Flow, view: Any) -> int:
+        timeout = self._sock.gettimeout()
+        patience = flow.patience(timeout)
+        shortened = patience != timeout
+        if shortened:
+            self._sock.settimeout(patience)
+        began = self._clock.monotonic()
+        try:
+            count: int = self._sock.recv_into(view)
+        except socket.timeout:
+            if shortened:
+                raise flow.timed_out(self._clock.monotonic() - began) from None
+            raise
+        finally:
+            if shortened:
+                self._sock.settimeout(timeout)
+        flow.moved(count, self._clock.monotonic() - began)
+        return count
+
+
+class ResponseReader(io.BufferedReader):
+    """The buffered file that http.client reads an answer from.
+
+    :param file: the one that http.client made.
+    """
+
+    def __init__(self, file: io.BufferedReader, sock: Any) -> None:
+        self._socket = _Socket(file.detach(), sock)
+        super().__init__(self._socket)
+        self._in_body = False
+        self._framing = self._lines = 0
+
+    def restart(self, *, body: bool = False) -> None:
+        """Expect the next message, or the body: until its first byte comes, the server may be at work."""
+        self._in_body = body
+        self._lines = 0
+        if self._socket.flow is not None:
+            self._socket.flow.restart()
+
+    def readline(self, size: Optional[int] = -1) -> bytes:
+        """Read a line of what surrounds the body.
+
+        :raises http.client.LineTooLong: it is longer than any line may be.
+        :raises InvalidFraming: these lines are too many, or too long together.
+        """
+        line = super().readline(LONGEST_LINE + 1 if size is None or size < 0 else size)
+        if len(line) > LONGEST_LINE:
+            raise http.client.LineTooLong("line")
+        self._lines += 1
+        self._framing += max(0, len(line) - _CHUNK_LINE) if self._in_body else len(line)
+        if self._framing > _MOST_FRAMING:
+            raise InvalidFraming(f"headers, chunk extensions and trailers of more than {_MOST_FRAMING} bytes")
+        if self._in_body and self._lines > _MOST_LINES:
+            raise InvalidFraming(f"more than {_MOST_LINES} trailers")
+        return line
+
+    def read(self, size: Optional[int] = -1) -> bytes:
+        """Read bytes of the body."""
+        self._lines = 0
+        return super().read(size)
+
+    def read1(self, size: int = -1) -> bytes:
+        """Read bytes of the body that are there, or that come next."""
+        self._lines = 0
+        return super().read1(size)
+
+    def readinto(self, buffer: Any) -> int:
+        """Read bytes of the body into a buffer."""
+        self._lines = 0
+        return super().readinto(buffer)
