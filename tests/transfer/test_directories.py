@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from pathlib import Path, PurePosixPath
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 
@@ -22,10 +22,10 @@ DATA = b"0123456789"
 
 
 @pytest.fixture(params=[True, False], ids=["descriptors", "checks"])
-def by_descriptor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
+def by_descriptor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Systems with and without descriptors of directories."""
     monkeypatch.setattr(directories, "BY_DESCRIPTOR", request.param)
-    yield request.param
+    return bool(request.param)
 
 
 pytestmark = pytest.mark.usefixtures("by_descriptor")
