@@ -73,7 +73,7 @@ class Calls:
 
         :raises RedirectRefused: it leads elsewhere.
         """
-        if not self.wire.origin.trusts(Origin.of(link)):
+        if not self.wire.origin.trusts(Origin.answered(link)):
             raise RedirectRefused(
                 f"the repository names {without_query(link)}, which is not on {self.wire.origin}",
                 hint="give the address that the repository itself uses as url=",

@@ -75,7 +75,7 @@ class PartSender:
         url = self._links.get(part.number + 1)
         if url is None:
             raise DecodeError(f"{self._key}: the repository awaits no part {part.number + 1}")
-        target = Origin.of(url)
+        target = Origin.answered(url)
         home = self._files.calls.wire.origin
         if home.trusts(target):
             answer = self._files.calls.send("PUT", url, body=body, headers=_OCTETS)

@@ -25,6 +25,7 @@ def put(wire: Wire, url: str, body: Union[Body, bytes]) -> Answer:
     :raises StorageError: the storage did not take it.
     :raises UnexpectedAnswer: another answer than that of a storage which took it.
     """
-    if wire.origin.scheme == "https" and Origin.of(url).scheme != "https":
+    target = Origin.answered(url)
+    if wire.origin.scheme == "https" and target.scheme != "https":
         raise RedirectRefused(f"the content is to go to {without_query(url)}: from https to http")
     return wire.once(Call("PUT", url, headers=_TYPE, body=body, follow_307=True, success=STORED))

@@ -9,11 +9,12 @@ from urllib.parse import quote
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import DecodeError, UsageError
 from smartxfer.secret_text import as_url, without_query
 
 __all__ = ["Origin", "is_loopback", "quoted", "without_query"]
 
+_SERVER = "tell whoever runs the service"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Parsers disagree on what these mean, so that a URL with one could name two hosts.
 _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -44,6 +45,17 @@ class Origin(NamedTuple):
         if scheme not in _DEFAULT_PORTS or not host or odd:
             raise UsageError(f"not an http or https URL: {without_query(url)!r}")
         return cls(scheme, host, parts.port or _DEFAULT_PORTS[scheme])
+
+    @classmethod
+    def answered(cls, url: str) -> "Origin":
+        """The origin of an address that stands in an answer.
+
+        :raises DecodeError: it is none; the caller has no part in that.
+        """
+        try:
+            return cls.of(url)
+        except UsageError as error:
+            raise DecodeError(f"the server names an invalid address: {error.summary}", hint=_SERVER) from None
 
     @property
     def netloc(self) -> str:

@@ -13,9 +13,11 @@ from smartxfer.errors import (
     DecodeError,
     HTTPError,
     NetworkError,
+    RedirectRefused,
     SmartxferError,
     Stalled,
     UnexpectedAnswer,
+    UsageError,
 )
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.secret_text import as_url, hidden
@@ -219,7 +221,14 @@ class Wire:
         url, params = call.url, list(call.params)
         for hops in range(100):
             self.limits.wait(url)
-            response = self.guarded(call.what, self._send, call, url, params)
+            try:
+                response = self.guarded(call.what, self._send, call, url, params)
+            except UsageError as error:
+                if not hops and self.origin.trusts(Origin.of(url)):
+                    raise
+                # Only the server can have named an address elsewhere.
+                kind = RedirectRefused if hops else DecodeError
+                raise kind(f"{call.what}: the server names an invalid address: {error.summary}") from None
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
                 if response.status_code < 200:
