@@ -8,7 +8,8 @@ import requests
 from smartxfer import __version__
 from smartxfer.credentials import AddressKind, Credentials, ServiceNames, look_up
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.seams import LONGEST_WAIT, SYSTEM_CLOCK, Clock
+from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.secret_text import hidden
 from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact, without_query
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.status import http_error
@@ -58,8 +59,9 @@ class ServiceClient:
         netrcfile: Optional[str] = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        if type(max_workers) is not int or max_workers < 1:
-            raise UsageError(f"max_workers is a number of at least 1, not {max_workers!r}")
+        proxies = hidden(dict(proxies)) if proxies is not None else None
+        if max_workers < 1:
+            raise UsageError(f"max_workers must be at least 1, not {max_workers}")
         self._given_url = base_url
         self._timeout = _pair(timeout)
         self._retry = retry
@@ -90,10 +92,12 @@ class ServiceClient:
         :raises HTTPError: the server answered with an error.
         :raises NetworkError: no answer.
         """
+        params = hidden(params)
         return self._raw("GET", endpoint, id, params)
 
     def put(self, endpoint: str, id: Any = None, **params: Any) -> Any:
         """PUT to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`."""
+        params = hidden(params)
         return self._raw("PUT", endpoint, id, params)
 
     def post(self, endpoint: str, id: Any = None, **params: Any) -> Any:
@@ -101,10 +105,12 @@ class ServiceClient:
 
         :raises OutcomeUnknown: the answer was lost; the request is not repeated.
         """
+        params = hidden(params)
         return self._raw("POST", endpoint, id, params)
 
     def delete(self, endpoint: str, id: Any = None, **params: Any) -> Any:
         """DELETE an object; ``params`` become query arguments.  Otherwise like :meth:`get`."""
+        params = hidden(params)
         return self._raw("DELETE", endpoint, id, params)
 
     __call__ = get
@@ -177,8 +183,6 @@ class ServiceClient:
                     netrcfile=self._netrcfile,
                     kind=self._address_kind,
                 )
-                for name in self.names.secrets:
-                    redact.remember_secret(self._known_credentials.get(name) or "")
             return self._known_credentials
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
@@ -225,4 +229,4 @@ def _pair(timeout: Any) -> Tuple[float, float]:
     good = len(pair) == 2 and all(isinstance(seconds, (int, float)) and seconds > 0 for seconds in pair)
     if not good:
         raise UsageError(f"timeout must be seconds or (connect, read) seconds, not {timeout!r}")
-    return (min(float(pair[0]), LONGEST_WAIT), min(float(pair[1]), LONGEST_WAIT))
+    return (float(pair[0]), float(pair[1]))

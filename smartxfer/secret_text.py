@@ -4,11 +4,18 @@ Both classes are text in every other way: they are sent, compared and joined lik
 (``f"Bearer {token}"``) is plain text again.
 """
 
+import functools
+import inspect
 import re
-from typing import Any, Optional, TypeVar, overload
+from types import FunctionType
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar, cast
 
-__all__ = ["Secret", "SecretURL", "as_secret", "as_url", "hidden", "without_query"]
+__all__ = [
+    "HiddenDict", "HiddenList", "Secret", "SecretBytes", "SecretURL", "as_secret", "as_url", "hidden",
+    "hides", "without_query",
+]  # fmt: skip
 
+C = TypeVar("C", bound=type)
 T = TypeVar("T")
 
 
@@ -38,6 +45,27 @@ class Secret(str):
         return self
 
 
+class SecretBytes(bytes):
+    """A secret that was given as bytes."""
+
+    def __repr__(self) -> str:
+        return "b'***'"
+
+
+class HiddenDict(Dict[Any, Any]):
+    """An object of an answer: a server may put tokens into it, or repeat what it was told."""
+
+    def __repr__(self) -> str:
+        return "{...}"
+
+
+class HiddenList(List[Any]):
+    """The same for a list."""
+
+    def __repr__(self) -> str:
+        return "[...]"
+
+
 class SecretURL(Secret):
     """An address whose query is a capability: a presigned one, a link with a token.
 
@@ -52,13 +80,14 @@ class SecretURL(Secret):
         return repr(f"{bare}?***" if "?" in self else bare)
 
 
-@overload
-def as_secret(value: None) -> None: ...
-@overload
-def as_secret(value: str) -> Secret: ...
-def as_secret(value: Optional[str]) -> Optional[str]:
+def as_secret(value: T) -> T:
     """Return text as a :class:`Secret`; None, and what is not text, as it is."""
-    return Secret(value) if isinstance(value, str) and not isinstance(value, Secret) else value
+    found: Any = value
+    if type(value) is bytes:
+        found = SecretBytes(found)
+    elif type(value) is str:
+        found = Secret(found)
+    return cast("T", found)
 
 
 def as_url(url: str) -> SecretURL:
@@ -71,13 +100,61 @@ def hidden(value: Any, depth: int = 20) -> Any:
 
     For parameters of calls of which nobody knows which are secret.
     """
-    if isinstance(value, str):
-        return as_secret(value)
     if depth and type(value) is dict:
         return {name: hidden(inner, depth - 1) for name, inner in value.items()}
     if depth and type(value) in (list, tuple):
         return type(value)(hidden(inner, depth - 1) for inner in value)
+    return as_secret(value)
+
+
+def hides(*names: str, links: Sequence[str] = ()) -> Callable[[C], C]:
+    """Return a class decorator: in all methods these arguments are secrets from the first line on.
+
+    Whatever a method does then, no frame of it shows them.
+
+    :param names: of arguments and keywords that are secrets.
+    :param links: of those that may be an address with a token in its query.
+    """
+    change: Dict[str, Callable[[Any], Any]] = dict.fromkeys(links, _as_link)
+    change.update(dict.fromkeys(names, hidden))
+
+    def decorate(kind: C) -> C:
+        for name, member in list(vars(kind).items()):
+            function = getattr(member, "__func__", member)
+            if isinstance(function, FunctionType) and _takes(function, change):
+                wrapped: Any = _hiding(function, change)
+                if isinstance(member, (classmethod, staticmethod)):
+                    wrapped = type(member)(wrapped)
+                setattr(kind, name, wrapped)
+        return kind
+
+    return decorate
+
+
+def _takes(function: FunctionType, change: Mapping[str, Any]) -> bool:
+    code = function.__code__
+    named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return not change.keys().isdisjoint(named) or bool(code.co_flags & inspect.CO_VARKEYWORDS)
+
+
+def _hiding(function: FunctionType, change: Mapping[str, Callable[[Any], Any]]) -> Callable[..., Any]:
+    changes = [change.get(name, _same) for name in function.__code__.co_varnames]
+
+    @functools.wraps(function)
+    def call(*args: Any, **keywords: Any) -> Any:
+        args = (*(step(one) for step, one in zip(changes, args)), *args[len(changes) :])
+        keywords = {name: change.get(name, _same)(value) for name, value in keywords.items()}
+        return function(*args, **keywords)
+
+    return call
+
+
+def _same(value: Any) -> Any:
     return value
+
+
+def _as_link(value: Any) -> Any:
+    return as_url(value) if isinstance(value, str) and "?" in value else value
 
 
 def without_query(url: str) -> str:

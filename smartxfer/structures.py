@@ -24,6 +24,7 @@ import cattrs
 import cattrs.gen
 
 from smartxfer.errors import DecodeError
+from smartxfer.secret_text import as_secret
 
 __all__ = ["Id", "Structure", "Word", "counted", "secret", "to_wire", "wire"]
 
@@ -51,7 +52,7 @@ def counted(name: Optional[str] = None, **options: Any) -> Any:
 
 
 def secret(**options: Any) -> Any:
-    """A field that is never shown."""
+    """A field that is never shown; its text is a :class:`~smartxfer.secret_text.Secret`."""
     return attrs.field(metadata={"secret": True}, **options)
 
 
@@ -91,6 +92,7 @@ class Structure(Mapping[str, Any]):
             return _converter.structure(data, cls)
         except Exception as error:  # noqa: BLE001 - cattrs raises a group, or whatever a hook raised
             problems = "; ".join(cattrs.transform_error(error, path=cls.__name__))
+        data = {}  # a traceback with local variables would show the tokens in it
         said = f"{call}: " if call else ""
         raise DecodeError(f"{said}the answer is not as the protocol says: {problems[:300]}")
 
@@ -166,6 +168,7 @@ def _structuring(kind: Type[S]) -> Any:
         if field.init and wire_name(field) != field.name
     }
     bounded = [field.name for field in _fields(kind) if field.metadata.get("counted")]
+    secrets = [field.name for field in _fields(kind) if field.metadata.get("secret")]
     fill: Any = cattrs.gen.make_dict_structure_fn(kind, _converter, **names)  # type: ignore[arg-type]
 
     def structure(data: Any, _: Any) -> Any:
@@ -178,6 +181,8 @@ def _structuring(kind: Type[S]) -> Any:
             value = getattr(made, name)
             if value is not None and not 0 <= value < _MOST:
                 raise TypeError(f"{name} is {'too large' if value > 0 else 'below 0'}")
+        for name in secrets:
+            object.__setattr__(made, name, as_secret(getattr(made, name)))
         object.__setattr__(made, "_wire", dict(data))
         return made
 

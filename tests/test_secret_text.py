@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import pprint
 import traceback
 import weakref
+from typing import Callable
 from urllib.parse import urlencode
 
 import pytest
 
-from smartxfer.secret_text import Secret, SecretURL, as_secret, as_url, hidden
+from smartxfer.secret_text import Secret, SecretURL, as_secret, as_url, hidden, hides
 
 MARK = "marked-password"
 
@@ -58,3 +60,48 @@ def test_nested_parameters() -> None:
     assert hidden(given) == given
     assert MARK not in repr(hidden(given))
     assert as_secret(None) is None
+
+
+@hides("password", links=("link",))
+class Client:
+    """Its methods fail at once, in every form of a method."""
+
+    def __init__(self, password: str = "", **options: object) -> None:
+        self.given = password, options
+
+    def use(self, link: str, name: str, *, password: object = None) -> None:
+        """Fail."""
+        raise ValueError(name)
+
+    @classmethod
+    def opened(cls, link: str, **options: object) -> None:
+        raise ValueError("opened")
+
+    @staticmethod
+    def joined(password: str, *more: str) -> None:
+        raise ValueError("joined")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: Client().use(f"https://h/?token={MARK}", "n", password=MARK),
+        lambda: Client().use(f"https://h/?token={MARK}", "n", password=MARK.encode()),
+        lambda: Client().use(name="n", password={"http": MARK}, link="plain"),
+        lambda: Client.opened(f"x://h/?token={MARK}", password=MARK),
+        lambda: Client.joined(MARK, "a", "b"),
+    ],
+)
+def test_arguments_are_hidden_in_every_frame_of_ours(call: Callable[[], None]) -> None:
+    with pytest.raises(ValueError, match="^(n|opened|joined)$") as caught:
+        call()
+    frames = [frame for frame, _ in traceback.walk_tb(caught.tb)][2:]
+    assert len(frames) == 2
+    assert MARK not in "".join(repr(frame.f_locals) for frame in frames)
+
+
+def test_hidden_arguments_are_the_same_to_the_method() -> None:
+    made = Client(MARK, password_too=MARK)
+    assert made.given == (MARK, {"password_too": MARK})
+    assert (Client.use.__name__, Client.use.__doc__) == ("use", "Fail.")
+    assert list(inspect.signature(Client.use).parameters) == ["self", "link", "name", "password"]

@@ -16,6 +16,7 @@ from smartxfer.cli.demo_perseus import perseus_row
 from smartxfer.cli.demo_smartfile import smartfile_row
 from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import DIFFERS, code_of, report
+from smartxfer.cli.output import say
 from smartxfer.cli.servers import fault_option, make_server
 from smartxfer.errors import SmartxferError
 from smartxfer.system_text import source_path
@@ -73,7 +74,7 @@ def demo(
             out.mkdir(parents=True)
             plan = Plan.of(things, out)
             try:
-                row = row_of(server, plan, _say)
+                row = row_of(server, plan, say)
                 failure = DIFFERS if row.differing else 0
             except SmartxferError as error:
                 # The other services are shown all the same.
@@ -83,20 +84,16 @@ def demo(
             code = code or failure
         _show(rows, as_lines)
         for fault in server.unfired():
-            _say(f"a planned fault did not take effect: {fault!r}")
+            say(f"a planned fault did not take effect: {fault!r}")
     ctx.exit(code)
 
 
 def _show(rows: List[Row], as_lines: bool) -> None:
     for row in rows:
         for name in row.differing:
-            _say(f"{row.service}: {name} came back changed, or not at all")
+            say(f"{row.service}: {name} came back changed, or not at all")
     for line in [as_json(row) for row in rows] if as_lines else as_table(rows):
         click.echo(line)
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
 
 
 @contextlib.contextmanager

@@ -25,6 +25,9 @@ from typing import Optional, Tuple, Type
 import click
 
 from smartxfer import errors
+from smartxfer.cli.output import say
+from smartxfer.screen_text import visible
+from smartxfer.transport.redact import clean
 
 __all__ = ["DIFFERS", "EXITS", "Terminated", "code_of", "report", "watch_for_termination"]
 
@@ -76,11 +79,12 @@ def report(error: BaseException) -> None:
     With ``--debug`` the traceback comes first.
     """
     if click.get_current_context().find_root().params.get("debug"):
-        click.echo("".join(traceback.format_exception(type(error), error, error.__traceback__)), err=True)
+        told = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        click.echo(visible(clean(told), longest=100_000, keep="\n"), err=True)
     said, hint = _words(error)
-    click.echo(f"smartxfer: {said}", err=True)
+    say(f"smartxfer: {said}")
     if hint:
-        click.echo(f"hint: {hint}", err=True)
+        say(f"hint: {hint}")
 
 
 def _words(error: BaseException) -> Tuple[str, str]:

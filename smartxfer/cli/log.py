@@ -5,6 +5,9 @@ import sys
 
 import click
 
+from smartxfer.screen_text import visible
+from smartxfer.transport.redact import clean
+
 __all__ = ["show_warnings"]
 
 
@@ -13,7 +16,7 @@ class _AboveTheBar(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
-        line = f"{record.levelname.lower()}: {self.format(record)}"
+        line = visible(clean(f"{record.levelname.lower()}: {self.format(record)}"), keep="\n")
         if "tqdm" not in sys.modules:
             click.echo(line, err=True)
             return

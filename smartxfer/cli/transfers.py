@@ -4,13 +4,16 @@ A password is asked for at the terminal or read from SMARTXFER_PASSWORD.  No opt
 history, and everybody on the machine sees the words of a command.
 """
 
+import getpass
 import os
+import warnings
 from typing import Any, Dict, Optional, Tuple
 
 import click
 
-from smartxfer.cli.output import print_path
+from smartxfer.cli.output import print_path, say
 from smartxfer.errors import BatchError, SmartxferError, TargetExists, UsageError
+from smartxfer.screen_text import visible
 from smartxfer.system_text import source_path, target_path, unicode_text
 
 __all__ = ["fetch", "send"]
@@ -111,9 +114,9 @@ def send(
             _tell_failures(error)
             raise
     if recipients:
-        click.echo(f"sent to {', '.join(person.email for person in transfer.recipients)}")
+        click.echo(visible(f"sent to {', '.join(person.email or '' for person in transfer.recipients)}"))
     else:
-        click.echo(transfer.download_url)
+        click.echo(visible(transfer.download_url or ""))
 
 
 def _known_password() -> str:
@@ -144,11 +147,17 @@ def _asked(text: str, *, twice: bool) -> str:
 
     :raises UsageError: nobody is there to type it.
     """
+    advice = f"set {_VARIABLE} or use a terminal"
     try:
-        typed: str = click.prompt(text, hide_input=True, confirmation_prompt=twice, err=True)
+        with warnings.catch_warnings():
+            # Without a terminal getpass would show what is typed, and a warning.
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            typed: str = click.prompt(text, hide_input=True, confirmation_prompt=twice, err=True)
+    except getpass.GetPassWarning:
+        raise UsageError("a password cannot be asked for: there is no terminal", hint=advice) from None
     except click.Abort as abort:
         if isinstance(abort.__context__, EOFError):
-            raise UsageError("no password was given", hint=f"set {_VARIABLE} or use a terminal") from None
+            raise UsageError("no password was given", hint=advice) from None
         raise KeyboardInterrupt from None
     return unicode_text(typed)
 
@@ -157,8 +166,8 @@ def _tell_failures(error: BatchError) -> None:
     """Name the files that failed, each with its reason, and what to do about existing ones."""
     existing = [result.error for result in error.results if isinstance(result.error, TargetExists)]
     if existing:
-        click.echo(f"hint: {existing[0].hint}", err=True)
+        say(f"hint: {existing[0].hint}")
     for result in error.results:
         if result.error is not None:
             why = result.error.summary if isinstance(result.error, SmartxferError) else str(result.error)
-            click.echo(f"{result.name}: {why}", err=True)
+            say(f"{result.name}: {why}")

@@ -8,6 +8,7 @@ import attrs
 from smartxfer.credentials.names import ServiceNames
 from smartxfer.credentials.rules import Address, AddressKind, Place, PlaceKind, refusal
 from smartxfer.errors import ConfigError, CredentialError, UsageError
+from smartxfer.transport import redact
 from smartxfer.transport.origin import Origin
 
 __all__ = ["Credentials"]
@@ -82,7 +83,8 @@ class Credentials:
                     shown = f"{name} is among the arguments"
                 else:
                     shown = label or f"{source} has a value of {name}"
-                candidate = _Candidate(name, str(value), source, shown, place)
+                text = redact.remember_secret(value) if name in self._names.secrets else str(value)
+                candidate = _Candidate(name, text, source, shown, place)
                 self._candidates.append(candidate)
                 if self._settled:
                     self._take(candidate)

@@ -78,8 +78,7 @@ class Access:
         """Take the newer security token of the guest's session from an accepted call (section 15)."""
         token = response.headers.get("X-Filesender-Security-Token", "").strip()
         if response.status_code < 400 and _PRINTABLE.match(token) and isinstance(self.auth, GuestAuth):
-            redact.remember_secret(token)
-            self.auth.security_token = token
+            self.auth.security_token = redact.remember_secret(token)
 
     def set_clock(self, date: Optional[str]) -> None:
         """Learn how far the server's clock is from ours, by its ``Date`` header."""
@@ -95,8 +94,8 @@ class Access:
     def error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
         """The exception for an answer, after learning from it what another attempt should do better."""
         body = _body(answer)
-        code = clean(str(body.get("message") or ""))
-        known = classify(answer.status, code)
+        said = str(body.get("message") or "")
+        known, code = classify(answer.status, said), clean(said)
         data: Dict[str, Any] = {} if known is None else {"kind": known[0], "hint": known[1]}
         if known is None and answer.status == 500 and url.endswith("/download.php"):
             data["hint"] = _UNREADABLE
@@ -117,7 +116,7 @@ class Access:
         if code:
             # A gateway may speak JSON too, and does not know what became of the request behind it.
             error.acted_on = answer.status in (502, 504)
-            self._learn(code, answer, url, error)
+            self._learn(said, answer, url, error)
         return error
 
     def _learn(self, code: str, answer: Answer, url: str, error: HTTPError) -> None:

@@ -12,12 +12,21 @@ import attrs
 import requests
 
 from smartxfer.errors import CredentialError
+from smartxfer.secret_text import as_secret
 
 __all__ = ["Auth", "GuestAuth", "UserAuth", "sign_guest", "sign_user"]
 
 
 def _secret(value: Optional[str]) -> str:
     return "None" if value is None else "'***'"
+
+
+def _key(value: str) -> str:
+    return as_secret(value)
+
+
+def _key_or_none(value: Optional[str]) -> Optional[str]:
+    return as_secret(value)
 
 
 @attrs.define
@@ -38,7 +47,7 @@ class UserAuth(Auth):
     """
 
     username: str
-    api_key: str = attrs.field(repr=_secret)
+    api_key: str = attrs.field(repr=_secret, converter=_key)
     delay: int = 0
 
 
@@ -51,9 +60,9 @@ class GuestAuth(Auth):
     :param csrf_token: of the guest's session; likewise.
     """
 
-    guest_token: str = attrs.field(repr=_secret)
-    security_token: Optional[str] = attrs.field(default=None, repr=_secret)
-    csrf_token: Optional[str] = attrs.field(default=None, repr=_secret)
+    guest_token: str = attrs.field(repr=_secret, converter=_key)
+    security_token: Optional[str] = attrs.field(default=None, repr=_secret, converter=_key_or_none)
+    csrf_token: Optional[str] = attrs.field(default=None, repr=_secret, converter=_key_or_none)
 
 
 def sign_user(

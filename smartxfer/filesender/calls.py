@@ -15,6 +15,7 @@ from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
 from smartxfer.filesender.page import parse_download_page
+from smartxfer.secret_text import Secret
 from smartxfer.structures import Structure, to_wire
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
@@ -241,7 +242,7 @@ class Calls:
         """
         params = [("s", "download"), ("token", token)]
         call = Call("GET", f"{self.base}/", params=params, success=_PAGE)
-        page = self.wire.fetch(call).text
+        page = Secret(self.wire.fetch(call).text)  # it has links with tokens
         try:
             files = parse_download_page(page)
         except AuthError:

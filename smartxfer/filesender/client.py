@@ -24,6 +24,7 @@ from smartxfer.filesender.request_types import Transfer as TransferRequest
 from smartxfer.filesender.sealing import Password, Sealing, given_password
 from smartxfer.filesender.site import SiteConfig
 from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, journal_key, send_files
+from smartxfer.secret_text import hides
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress
@@ -36,6 +37,7 @@ from smartxfer.transfer.tree import Item, collect
 __all__ = ["FileSenderClient"]
 
 
+@hides("password", "token", links=("base_url",))
 class FileSenderClient(ManagingClient):
     """Sends files through a FileSender site, and fetches them.
 

@@ -17,6 +17,7 @@ import attrs
 
 from smartxfer.errors import DecodeError, IntegrityError, UsageError, WrongPassword
 from smartxfer.filesender.ciphers import BLOCK, IV, TAG, Sealer, opened
+from smartxfer.secret_text import as_secret
 
 __all__ = ["GCM_VERSIONS", "VERSIONS", "Chunks", "Key", "generate_password", "is_generated"]
 
@@ -60,6 +61,10 @@ def password_bytes(password: str, version: int) -> bytes:
     return raw[:_GENERATED].ljust(_GENERATED, b"\0")
 
 
+def _hidden_bytes(value: bytes) -> bytes:
+    return as_secret(value)
+
+
 @attrs.frozen
 class Key:
     """The key of a transfer.
@@ -69,7 +74,7 @@ class Key:
     """
 
     version: int
-    secret: bytes = attrs.field(repr=False)
+    secret: bytes = attrs.field(repr=False, converter=_hidden_bytes)
 
     @classmethod
     def derive(
@@ -83,7 +88,7 @@ class Key:
         """
         if version not in _FILE_IV:
             raise UsageError(f"encryption key version {version} is not known")
-        raw = password_bytes(password, password_version)
+        raw = as_secret(password_bytes(password, password_version))
         if version not in _STRETCHED:
             return cls(version, hashlib.sha256(raw).digest())
         if not salt or not 0 < iterations <= _MOST_ROUNDS:

@@ -16,6 +16,7 @@ from smartxfer.filesender.request_body import Extra, check_update, guest_body
 from smartxfer.filesender.request_types import Guest as GuestRequest
 from smartxfer.filesender.request_types import TransferUpdate
 from smartxfer.filesender.site_client import SiteClient
+from smartxfer.secret_text import hides
 
 __all__ = ["ManagingClient"]
 
@@ -25,6 +26,7 @@ GuestId = Union[int, Guest]
 Moment = Union[int, dt.datetime, None]
 
 
+@hides("link")
 class ManagingClient(SiteClient):
     """What an owner does with transfers that stand, and with vouchers."""
 
@@ -95,8 +97,7 @@ class ManagingClient(SiteClient):
     def transfer_options(self, transfer_id: TransferId) -> Mapping[str, Any]:
         """A transfer's options by name."""
         self._need_auth()
-        found: Mapping[str, Any] = self._calls.ask("GET", f"transfer/{id_of(transfer_id)}/options").json(dict)
-        return found
+        return dict(self._calls.ask("GET", f"transfer/{id_of(transfer_id)}/options").json(dict))
 
     def extend_transfer(self, transfer_id: TransferId, expires: Moment = None) -> Transfer:
         """Let a transfer expire later.
@@ -245,7 +246,7 @@ def id_of(thing: Any) -> int:
     """
     try:
         return int(getattr(thing, "id", thing))
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError):
         raise UsageError(f"{thing!r} is no id") from None
 
 

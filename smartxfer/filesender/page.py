@@ -10,6 +10,8 @@ import attrs
 
 from smartxfer.errors import AuthError, DecodeError, Maintenance, NotFound
 from smartxfer.filesender.models import DownloadFile
+from smartxfer.secret_text import as_secret
+from smartxfer.transport.redact import excerpt
 
 __all__ = ["GuestPage", "parse_download_page", "parse_guest_page"]
 
@@ -85,11 +87,12 @@ def parse_download_page(html: str) -> List[DownloadFile]:
     :raises AuthError: a page without files that wants a login or a mail code.
     :raises DecodeError: no HTML, or files without id, name or size.
     """
+    html = as_secret(html)
     page = _parsed(html)
     if page.files:
         return [DownloadFile.from_listing(facts) for facts in page.files]
     if page.broken:
-        said = " ".join(page.said)[:200]
+        said = excerpt(" ".join(page.said), 200)
         raise NotFound(
             f"the site does not know this download link{f' ({said})' if said else ''}",
             hint="it is mistyped, expired or closed: ask the sender for a new one",
@@ -127,8 +130,9 @@ def parse_guest_page(html: str) -> GuestPage:
     :raises AuthError: the voucher is used up, expired or mistyped.
     :raises Maintenance: the site is under maintenance.
     """
+    html = as_secret(html)
     page = _parsed(html)
-    token = page.body.get("security-token", "")
+    token = as_secret(page.body.get("security-token", ""))
     accepted = token and not page.broken and page.body.get("auth-type", "guest") == "guest"
     if page.maintenance or not accepted:
         _check_maintenance(page)

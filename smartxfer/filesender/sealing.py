@@ -14,6 +14,7 @@ import attrs
 from smartxfer.errors import DecodeError, UsageError, WrongPassword
 from smartxfer.filesender.encryption import Chunks, Key, is_generated
 from smartxfer.filesender.site import SiteConfig
+from smartxfer.secret_text import as_secret
 from smartxfer.transfer.body import room
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.tree import Item
@@ -53,13 +54,12 @@ def given_password(password: Password) -> Optional[str]:
 
     :raises UsageError: it is no text.
     """
-    found = password() if callable(password) else password
+    found = as_secret(password() if callable(password) else password)
     if found is None:
         return None
     if not _is_text(found):
         raise UsageError("a password is text that is not empty, and can be written in UTF-8")
-    redact.remember_secret(found)
-    return found
+    return redact.remember_secret(found)
 
 
 def _is_text(value: Any) -> bool:

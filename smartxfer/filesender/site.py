@@ -11,6 +11,7 @@ import attrs
 
 from smartxfer.credentials import parse_ini, read_secret_file
 from smartxfer.errors import ConfigError, UsageError
+from smartxfer.secret_text import Secret, as_url, hidden
 from smartxfer.system_text import home_directory
 from smartxfer.transport import Origin
 from smartxfer.transport.origin import is_loopback
@@ -53,18 +54,19 @@ def parse_base_url(text: str) -> Address:
 
     :raises UsageError: not an address of a web site.
     """
-    url = str(text).strip()
+    text = url = as_url(str(text).strip())
     if "://" not in url:
-        url = f"{'http' if _leads_here(url) else 'https'}://{url}"
+        url = as_url(f"{'http' if _leads_here(url) else 'https'}://{url}")
     origin = Origin.of(url)
     try:
         parts = urlsplit(url)
     except ValueError:
         raise UsageError("not a URL: its host cannot be read") from None
     if parts.username is not None:
+        del parts
         raise UsageError("a base URL holds no user name or password", hint="pass auth=UserAuth(...)")
     path = _SCRIPT.sub("", parts.path).rstrip("/")
-    query = parse_qs(parts.query or parts.fragment.partition("?")[2])
+    query = hidden(parse_qs(parts.query or parts.fragment.partition("?")[2]))
     return Address(
         base=f"{origin}{path}",
         token=query.get("token", [None])[0],
@@ -77,7 +79,7 @@ def token_of(text: Any) -> str:
 
     :raises UsageError: neither.
     """
-    found: Optional[str] = str(getattr(text, "token", text)).strip()
+    found: Optional[str] = Secret(getattr(text, "token", text)).strip()
     if found and ("/" in found or "?" in found):
         found = parse_base_url(found).token
     if not found or not _TOKEN.match(found):
@@ -99,7 +101,7 @@ def link_base(text: Any) -> Optional[str]:
 
     :param text: a token, a whole download link, or a structure that has one.
     """
-    link = str(getattr(text, "download_url", None) or getattr(text, "token", text)).strip()
+    link = as_url(str(getattr(text, "download_url", None) or getattr(text, "token", text)).strip())
     return parse_base_url(link).base if "/" in link or "?" in link else None
 
 

@@ -21,12 +21,14 @@ from smartxfer.filesender.site import (
     same_site,
     token_of,
 )
+from smartxfer.secret_text import hides
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Call, redact
 
 __all__ = ["SiteClient"]
 
 
+@hides("link", "proxies", links=("base_url",))
 class SiteClient(TransferClient):
     """What FileSenderClient is made of, but for the calls and workflows."""
 
@@ -169,7 +171,7 @@ class SiteClient(TransferClient):
 
         :raises UsageError: neither a token nor a link, or the link of another site.
         """
-        token, base = token_of(link), link_base(link)
+        token, base = redact.remember_secret(token_of(link)), link_base(link)
         if base is None or same_site(base, self.base_url):
             return token
         # Behind a tunnel or an alias the site's links have the name that it gives itself.

@@ -8,6 +8,7 @@ from typing import NamedTuple, Union
 from urllib.parse import parse_qs, urlsplit
 
 from smartxfer.errors import UsageError
+from smartxfer.secret_text import as_secret, as_url
 from smartxfer.transport import Origin, without_query
 from smartxfer.transport.origin import is_loopback, quoted
 
@@ -85,7 +86,7 @@ def _bracketed(host: str) -> str:
 def link_to(host: str, port: int, token: str) -> str:
     """The link by which others fetch what a token shares."""
     place = _bracketed(host) if port == DEFAULT_PORT else f"{_bracketed(host)}:{port}"
-    return f"{_SCHEME}://{place}/download?token={quoted(token)}"
+    return as_url(f"{_SCHEME}://{place}/download?token={quoted(token)}")
 
 
 def parse_link(link: str) -> Link:
@@ -93,9 +94,9 @@ def parse_link(link: str) -> Link:
 
     :raises UsageError: it is none, or it addresses the desktop client.
     """
-    shown = link.split("?", maxsplit=1)[0]
+    shown, link = without_query(link.strip()), as_url(link.strip())
     try:
-        parts = urlsplit(link.strip())
+        parts = urlsplit(shown)
         port = parts.port
     except ValueError:
         raise UsageError(f"{shown!r} is no jetstream:// link") from None
@@ -106,7 +107,7 @@ def parse_link(link: str) -> Link:
     action = parts.path.strip("/").partition("/")[0].lower()
     if action not in ("connect", "download"):
         raise UsageError(f"{shown!r}: the action {action!r} is not known", hint="connect and download are")
-    token = parse_qs(parts.query).get("token", [""])[0]
+    token = as_secret(parse_qs(urlsplit(link).query).get("token", [""])[0])
     if action == "download" and not token:
         raise UsageError(f"{shown!r} has no token")
     return Link(parts.hostname, DEFAULT_PORT if port is None else port, action, token)

@@ -6,7 +6,7 @@ Source: JetStream protocol, sections 3, 9 and 10.
 import contextlib
 import logging
 import os
-from typing import Any, Callable, Dict, Iterable, List, Mapping, NoReturn, Optional
+from typing import Any, Iterable, List, Mapping, NoReturn, Optional
 
 import attrs
 
@@ -14,13 +14,13 @@ from smartxfer.credentials import AddressKind
 from smartxfer.errors import CommunicationError, ReadTimeout, SmartxferError, UsageError
 from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.errors import explained
-from smartxfer.jetstream.interface import IDS, Moment, microseconds, text_of, texts_of
+from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import HOST, NAMES, Login, keep_secret
 from smartxfer.jetstream.models import Manifest, ServerInfo, Transfer, made
 from smartxfer.jetstream.recv import RecvInterface
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
-from smartxfer.jetstream.send import SendInterface, check_token
+from smartxfer.jetstream.send import SendInterface
 from smartxfer.jetstream.sending import (
     Files,
     Share,
@@ -32,8 +32,8 @@ from smartxfer.jetstream.sending import (
     target,
 )
 from smartxfer.jetstream.server import ServerInterface
-from smartxfer.jetstream.waiting import check_timeout
 from smartxfer.jetstream.waiting_all import Waited, wait_for_all
+from smartxfer.secret_text import hidden, hides
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress, Reporter
@@ -46,8 +46,18 @@ log = logging.getLogger("smartxfer.jetstream")
 
 #: Seconds for which the first answer of a server is waited for: what speaks no HTTP may stay silent.
 _FIRST_ANSWER = 10.0
+#: What a raw call's ``id`` is, by the name of its method.
+_IDS = {
+    "Request": "requestId",
+    "Manifest": "manifestId",
+    "Destination": "destinationId",
+    "Connection": "connectionId",
+    "Transfer": "transferId",
+    "Token": "token",
+}
 
 
+@hides("password", "proxies", links=("link",))
 class JetStream:
     """Where connections to JetStream servers come from, by :meth:`api`.
 
@@ -77,6 +87,7 @@ class JetStream:
         return "JetStream()"
 
 
+@hides("password", "token", "proxies", links=("link",))
 class API(TransferClient):
     """One connection to a server, with its session: ``api.server``, ``api.send``, ``api.recv``.
 
@@ -235,7 +246,6 @@ class API(TransferClient):
         :raises WaitTimeout: it is not done by then; ``last`` is its state.
         """
         mappings, destination = mappings_of(files, text_of(into, "into")), target(to)
-        timeout = check_timeout(timeout)
         key = {
             "service": "jetstream",
             "url": self.base_url,
@@ -270,8 +280,6 @@ class API(TransferClient):
         :return: (token, link).
         """
         microseconds(expires, self._clock.wall)
-        check_token(limit, password, description)
-        timeout = check_timeout(timeout)
         manifest = gather(self._rpc, mappings_of(files), Reporter(None), timeout)
         try:
             token = self.send.createSharedToken(manifest, description, limit, expires, password)
@@ -290,44 +298,40 @@ class API(TransferClient):
 
     def ls(self, path: Any = "/", timeout: Optional[float] = None) -> Any:
         """What is in a directory of the server."""
-        return self._result(timeout, self.server.lsAsync, texts_of(path, "path"))
+        return self.server.lsAsync(texts_of(path, "path")).result(timeout)
 
     def ls_roots(self, timeout: Optional[float] = None) -> Any:
         """The root directories of the server."""
-        return self._result(timeout, self.server.lsRootsAsync)
+        return self.server.lsRootsAsync().result(timeout)
 
     def du(self, path: Any, timeout: Optional[float] = None) -> int:
         """Bytes below a path of the server."""
-        found: int = self._result(timeout, self.server.duAsync, path)
+        found: int = self.server.duAsync(path).result(timeout)
         return found
 
     def mkdir(self, path: Any, timeout: Optional[float] = None) -> None:
         """Make a directory on the server, and those above it."""
-        self._result(timeout, self.server.mkdirAsync, path)
+        self.server.mkdirAsync(path).result(timeout)
 
     def mkfile(self, path: Any, timeout: Optional[float] = None) -> None:
         """Make an empty file on the server."""
-        self._result(timeout, self.server.mkFileAsync, path)
+        self.server.mkFileAsync(path).result(timeout)
 
     def mv(self, source: Any, destination: Any, timeout: Optional[float] = None) -> None:
         """Move or rename on the server."""
-        self._result(timeout, self.server.mvAsync, source, destination)
+        self.server.mvAsync(source, destination).result(timeout)
 
     def rm(self, path: Any, timeout: Optional[float] = None) -> None:
         """Remove a file of the server, or a directory with all that is in it."""
-        self._result(timeout, self.server.rmAsync, path)
+        self.server.rmAsync(path).result(timeout)
 
     def sources(self, timeout: Optional[float] = None) -> Any:
         """The servers that send to this one; for superusers."""
-        return self._result(timeout, self.recv.getSourcesAsync)
+        return self.recv.getSourcesAsync().result(timeout)
 
     def receiving(self, timeout: Optional[float] = None) -> Any:
         """The transfers that come in; for superusers."""
-        return self._result(timeout, self.recv.getTransfersAsync)
-
-    def _result(self, timeout: Optional[float], begin: Callable[..., Request], *args: Any) -> Any:
-        timeout = check_timeout(timeout, "one path at a time: api.rm(path)")
-        return begin(*args).result(timeout)
+        return self.recv.getTransfersAsync().result(timeout)
 
     def wait_all(
         self,
@@ -347,7 +351,7 @@ class API(TransferClient):
         """
         if isinstance(tasks, (str, bytes, Mapping)) or not isinstance(tasks, Iterable):
             raise UsageError(f"wait_all() takes a list of tasks, not {type(tasks).__name__}", hint="[task]")
-        several, timeout = list(tasks), check_timeout(timeout)
+        several = list(tasks)
         for task in several:
             if not isinstance(task, (Manifest, Transfer, Request)):
                 raise UsageError(f"a Manifest, a Transfer or a Request, not {type(task).__name__}")
@@ -359,14 +363,13 @@ class API(TransferClient):
 
     def call(self, method: str, **params: Any) -> Any:
         """A method by its name on the wire, with plain results: ``api.call("send.getManifests")``."""
-        return self._rpc.call(text_of(method, "method"), params)
+        return self._rpc.call(text_of(method, "method"), hidden(params))
 
     def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
         """Every verb is a call: the name of the method says what it does."""
-        given: Dict[str, Any] = dict(params)
-        endpoint = text_of(endpoint, "a method")
+        given, endpoint = dict(params), text_of(endpoint, "a method")
         if id is not None:
-            name = next((name for word, name in IDS.items() if word in endpoint), None)
+            name = next((name for word, name in _IDS.items() if word in endpoint), None)
             if name is None:
                 raise UsageError(f"{endpoint} takes no id", hint="name its parameters")
             given[name] = id[name] if isinstance(id, Mapping) else id

@@ -20,7 +20,7 @@ from smartxfer.errors import (
     TLSError,
     Unsupported,
 )
-from smartxfer.transport.redact import clean, clean_all
+from smartxfer.transport.redact import clean, clean_all, excerpt
 
 __all__ = ["EXPLANATION", "STILL_PROCESSING", "explained", "rpc_error"]
 
@@ -68,7 +68,7 @@ def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
     data = error.get("data")
     told = data.get("type") if isinstance(data, Mapping) else None
     name = clean(told if isinstance(told, str) and told else name or str(code))
-    message = clean(" ".join(str(error.get("message") or "").split()))[:300]
+    message = excerpt(error.get("message") or "")
     made = kind(
         f"{method}: {name}{': ' if message else ''}{message}",
         hint=hint,

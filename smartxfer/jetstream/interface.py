@@ -12,20 +12,11 @@ from smartxfer.errors import UsageError
 from smartxfer.jetstream.models import made, several
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
+from smartxfer.secret_text import as_secret
 from smartxfer.structures import Structure
 from smartxfer.system_text import unicode_text
 
-__all__ = ["IDS", "Interface", "Moment", "id_of", "microseconds", "text_of", "texts_of"]
-
-#: What the id of an object is called, by what stands in the name of a method about it.
-IDS = {
-    "Request": "requestId",
-    "Manifest": "manifestId",
-    "Destination": "destinationId",
-    "Connection": "connectionId",
-    "Transfer": "transferId",
-    "Token": "token",
-}
+__all__ = ["Interface", "Moment", "id_of", "microseconds", "text_of", "texts_of"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
@@ -96,6 +87,8 @@ def id_of(value: Any, name: str) -> Any:
         value = value[name]
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise UsageError(f"{name} is an id or a structure that has one, not {value!r}")
+    if name == "token":
+        return as_secret(str(value))
     return value if name == "requestId" else str(value)
 
 

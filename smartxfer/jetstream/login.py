@@ -32,10 +32,12 @@ NAMES = ServiceNames(
 _COOKIE = "JSSESSION"
 
 
-def keep_secret(params: Mapping[str, str]) -> None:
-    """Have the secrets of a login masked in every log and message."""
-    for name in ("password", "token"):
-        redact.remember_secret(params.get(name) or "")
+def keep_secret(params: Mapping[str, str]) -> Dict[str, str]:
+    """Return the parameters of a login; their secrets are masked in every log and message."""
+    return {
+        name: redact.remember_secret(value) if name in ("password", "token") and value else value
+        for name, value in params.items()
+    }
 
 
 class Signer:
@@ -93,8 +95,7 @@ class Login:
             self.opened = True
             for name, value in answer.cookies:
                 if name == _COOKIE and value != self._cookie:
-                    redact.remember_secret(value)
-                    self._cookie = value
+                    self._cookie = redact.remember_secret(value)
                     self.session += 1
                     signer.session = self.session
 
@@ -159,8 +160,7 @@ class Login:
         known = self.known()
         if known is not None:
             method, params = known
-            keep_secret(params)
-            rpc.call(method, params)
+            rpc.call(method, keep_secret(params))
         elif made(ServerInfo, "getServerInfo", rpc.call("getServerInfo")).auth_required:
             found = self._credentials()
             found.require("user", "password")

@@ -153,12 +153,12 @@ class Rpc:
             )
         self.login.heed(answer, signer)
         reply = answer.json(dict)
-        if reply.get("error") is not None:
-            raise rpc_error(reply["error"], method, self.url)
         ours = reply.get("jsonrpc") == "2.0" and reply.get("id") == json.loads(call.body)["id"]
-        if not ours or "result" not in reply:
-            raise DecodeError(f"{method} at {self.url}: not the answer to this call")
-        return reply["result"]
+        refused = reply.get("error") is not None and rpc_error(reply["error"], method, self.url)
+        if ours and "result" in reply and not refused:
+            return reply["result"]
+        del reply, answer  # a traceback with local variables would show what the server repeats
+        raise refused or DecodeError(f"{method} at {self.url}: not the answer to this call")
 
 
 def _gone(method: str) -> OutcomeUnknown:

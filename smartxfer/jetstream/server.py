@@ -21,13 +21,14 @@ from smartxfer.jetstream.models import (
     size,
 )
 from smartxfer.jetstream.requests import Request, result_of, status_of
-from smartxfer.jetstream.send import check_token
+from smartxfer.secret_text import as_secret, hides
 
 __all__ = ["ServerInterface"]
 
 RequestId = Union[int, Request]
 
 
+@hides("password", "token")
 class ServerInterface(Interface):
     """Commands to the server itself."""
 
@@ -42,8 +43,7 @@ class ServerInterface(Interface):
 
     def authAsync(self, user: str, password: str) -> Request:
         """Log in; the request's result is None."""
-        said = {"user": _given(user, "user"), "password": _given(password, "password")}
-        keep_secret(said)
+        said = keep_secret({"user": _given(user, "user"), "password": _given(password, "password")})
         login = self._rpc().login
         return self._begin("authAsync", lambda method, result: login.worked("auth", **said), **said)
 
@@ -53,13 +53,13 @@ class ServerInterface(Interface):
         :param password: where the token's ``passwordRequired`` is true.
         :raises AuthError: the token is wrong, expired or used up.
         """
-        said = {"token": id_of(token, "token")}
+        said = {"token": as_secret(id_of(token, "token"))}
         if password is not None:
             said["password"] = _given(password, "password")
         self._log_in("authToken", **said)
 
     def _log_in(self, method: str, **said: str) -> None:
-        keep_secret(said)
+        said = keep_secret(said)
         self._ask(method, **said)
         self._rpc().login.worked(method, **said)
 
@@ -185,7 +185,6 @@ class ServerInterface(Interface):
         :param permissions: the vendor's words for them are not public.
         :param path: the only directory that it is good for.
         """
-        check_token(None, password, description)
         keep_secret({"password": password or ""})
         return self._made(
             Token,

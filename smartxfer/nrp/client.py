@@ -21,6 +21,7 @@ from smartxfer.nrp.record_models import Identity, RepositoryInfo
 from smartxfer.nrp.records import RecordsClient, whoami
 from smartxfer.nrp.share import ShareTokens
 from smartxfer.nrp.statuses import of_raw
+from smartxfer.secret_text import as_url, hides
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Call, Origin
 from smartxfer.transport.bearer import bearer
@@ -28,6 +29,7 @@ from smartxfer.transport.bearer import bearer
 __all__ = ["RepositoryClient", "get_client"]
 
 
+@hides("token", "proxies", links=("url",))
 class RepositoryClient(TransferClient):
     """Works with the records of an NRP or InvenioRDM repository, and sends and fetches their files.
 
@@ -54,11 +56,11 @@ class RepositoryClient(TransferClient):
         config_path: Union[str, "os.PathLike[str]", None] = None,
         **options: Any,
     ) -> None:
-        given = str(url).strip() if url is not None else None
+        given = as_url(str(url).strip()) if url is not None else None
         if given and not is_url(given):
             if alias is not None:
-                raise UsageError(f"{given!r} is no address, and alias= is given too")
-            given, alias = None, given
+                raise UsageError(f"{str(given)!r} is no address, and alias= is given too")
+            given, alias = None, str(given)
         site = _site(given) if given else None
         super().__init__(site, **options)
         if given and is_page(given):

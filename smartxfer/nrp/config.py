@@ -12,6 +12,7 @@ import attrs
 
 from smartxfer.credentials import SecretFile, ServiceNames, Unreadable, read_secret_file
 from smartxfer.errors import ConfigError, LocalNotFound, UsageError
+from smartxfer.secret_text import hidden
 from smartxfer.system_text import home_directory, source_path
 from smartxfer.transport import Origin
 
@@ -30,7 +31,7 @@ class Entry:
 
     alias: str
     url: str
-    token: Optional[str] = attrs.field(default=None, repr=False)
+    token: Optional[str] = attrs.field(default=None, repr=False, converter=hidden)
     verify_tls: bool = True
     enabled: bool = True
 

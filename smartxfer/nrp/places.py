@@ -11,6 +11,7 @@ import attrs
 from smartxfer.errors import ClientError, Forbidden, NotFound, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.keys import encoded
+from smartxfer.secret_text import as_url, hidden
 from smartxfer.transport.origin import Origin, quoted, without_query
 
 __all__ = ["Place", "first_answer", "in_newest_version", "is_page", "is_url", "place_of", "shown"]
@@ -89,6 +90,7 @@ def place_of(calls: Calls, thing: Any, model: Callable[[], str] = lambda: "recor
         return attrs.evolve(place, key=getattr(thing, "key", None), draft=bool(place.draft), known=True)
     text = str(thing).strip()
     if is_url(text):
+        text = as_url(text)
         return _of_url(calls, text)
     if isinstance(thing, (str, int)) and text and "/" not in text and text not in (".", ".."):
         return Place(f"{calls.url(*model().split('/'))}/{quoted(text)}")
@@ -163,8 +165,7 @@ def _of_url(calls: Calls, url: str) -> Place:
             f"{without_query(url)} is not on {calls.wire.origin}", hint="make a client for its repository"
         )
     api = urlsplit(calls.api).path.rstrip("/")
-    address = urlsplit(url.strip())
-    path, query = address.path, parse_qs(address.query)
+    path, query = urlsplit(url).path, hidden(parse_qs(urlsplit(url).query))
     inside = path == api or path.startswith(f"{api}/")
     words = [word for word in (path[len(api) :] if inside else path).split("/") if word]
     if len(words) < 2:

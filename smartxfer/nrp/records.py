@@ -15,6 +15,7 @@ from smartxfer.nrp.publishing import Publisher
 from smartxfer.nrp.record_models import Identity, Record, RepositoryInfo, document_of
 from smartxfer.nrp.search import SCAN_PAGE, RecordSearch, Searcher, checked_page, search_params
 from smartxfer.nrp.statuses import CREATED, DELETED
+from smartxfer.secret_text import hides
 from smartxfer.transport.deleting import delete
 
 __all__ = ["RecordsClient", "whoami"]
@@ -25,6 +26,7 @@ T = TypeVar("T")
 DRAFT, PUBLISHED = "draft", "published"
 
 
+@hides(links=("record",))
 class RecordsClient:
     """Makes, reads, changes, searches and publishes records.
 

@@ -7,6 +7,9 @@ import threading
 from typing import Any, Dict, Iterable, Mapping, Optional
 from urllib.parse import unquote, urlsplit
 
+from smartxfer.secret_text import as_secret
+from smartxfer.transport import redact
+
 __all__ = ["ShareTokens"]
 
 
@@ -20,7 +23,8 @@ class ShareTokens:
     def keep(self, token: str, ids: Iterable[Any]) -> None:
         """Remember the token for records of these ids; empty ids are left out."""
         with self._lock:
-            self._tokens.update((str(each), token) for each in ids if each)
+            held = redact.remember_secret(token)
+            self._tokens.update((str(each), held) for each in ids if each)
 
     def token_of(self, url: str) -> Optional[str]:
         """Return the token for the record that an address of the API is about; None without a link."""
@@ -32,5 +36,5 @@ class ShareTokens:
 
     def added(self, url: str, params: Optional[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return the query arguments of a request, with the token of its record."""
-        token = self.token_of(url)
+        token = as_secret(self.token_of(url))
         return {**(params or {}), **({"token": token} if token is not None else {})}

@@ -8,7 +8,7 @@ from typing import Any, Callable
 from smartxfer.errors import TaskFailed, WaitTimeout
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.models import File, FileStatus
-from smartxfer.options import check_seconds
+from smartxfer.transport.redact import excerpt
 
 __all__ = ["wait_for"]
 
@@ -18,7 +18,7 @@ _POLLS = (0.1, 10.0)
 
 def wait_for(calls: Calls, read: Callable[[], File], timeout: float, seen: Callable[[File], Any]) -> File:
     """The file, once it is completed."""
-    ends = calls.clock.monotonic() + check_seconds(timeout, "timeout")
+    ends = calls.clock.monotonic() + timeout
     wait, longest = _POLLS
     while True:
         file = read()
@@ -26,7 +26,7 @@ def wait_for(calls: Calls, read: Callable[[], File], timeout: float, seen: Calla
         if file.status == FileStatus.COMPLETED:
             return file
         if file.status == FileStatus.FAILED:
-            reason = " ".join(str(file.transfer.error or "no reason given").split())[:300]
+            reason = excerpt(file.transfer.error or "no reason given")
             raise TaskFailed(
                 f"{file.key} could not be fetched: {reason}",
                 hint="delete it and upload it again: the repository does not try twice",

@@ -10,6 +10,7 @@ import attrs
 from smartxfer.errors import DecodeError, UsageError
 from smartxfer.perseus.models import File
 from smartxfer.seams import Clock
+from smartxfer.secret_text import as_url
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Body, Call, Success, Wire
 from smartxfer.transport.deleting import delete
@@ -74,13 +75,14 @@ class Calls:
         """
         call = self.describe("POST", "file", {"name": name, "sourceHash": source_hash}, success=_MADE)
         body = self.make(call).json(dict)
+        url = as_url(body["uploadUrl"]) if isinstance(body.get("uploadUrl"), str) else body.get("uploadUrl")
+        body["uploadUrl"] = url
         file = _record(_part(body, "file", call.what), call.what)
         if file.source_hash not in (None, source_hash):
             raise DecodeError(f"{call.what}: the answer is about another content")
-        url = body.get("uploadUrl") or ""
-        if not isinstance(url, str):
+        if not isinstance(url or "", str):
             raise DecodeError(f"{call.what}: the uploadUrl is a {type(url).__name__}, not text")
-        return file, url
+        return file, url or ""
 
     def find(self, **filters: Sequence[str]) -> List[File]:
         """The records of these ``ids`` or ``sourceHashes``; without a filter, what the service gives."""

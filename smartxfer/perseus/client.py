@@ -13,6 +13,7 @@ from smartxfer.errors import HTTPError
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.errors import error_of
 from smartxfer.perseus.service import FileService
+from smartxfer.secret_text import hides
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Body, Call, Success
 from smartxfer.transport.bearer import bearer
@@ -61,6 +62,7 @@ def _dotenv() -> Dict[str, str]:
     return values
 
 
+@hides("api_key", "proxies")
 class PerseusClient(TransferClient):
     """Uploads files to the Perseus service, by presigned addresses.
 

@@ -19,7 +19,7 @@ from smartxfer.errors import (
 )
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, RetryPolicy
-from smartxfer.transport.redact import clean
+from smartxfer.transport.redact import clean, excerpt
 from smartxfer.transport.status import http_error
 
 __all__ = [
@@ -67,15 +67,15 @@ def _words(answer: Answer) -> str:
     try:
         body = answer.json()
     except OSError:
-        return "" if "html" in answer.headers.get("Content-Type", "") else " ".join(answer.text.split())[:300]
+        return "" if "html" in answer.headers.get("Content-Type", "") else excerpt(answer.text)
     if isinstance(body, dict):
         for key in _TELLING:
             found = body.get(key)
             if isinstance(found, list):
-                return "; ".join(map(str, found))[:300]
+                return excerpt("; ".join(map(str, found)))
             if found:
-                return str(found)[:300]
-    return str(body)[:300]
+                return excerpt(found)
+    return excerpt(body)
 
 
 def _is_xml(answer: Answer) -> bool:

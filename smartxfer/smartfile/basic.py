@@ -9,6 +9,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from smartxfer.credentials import ServiceNames
+from smartxfer.secret_text import hides
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.raw import DEFAULT_URL
 from smartxfer.transport import redact
@@ -16,6 +17,7 @@ from smartxfer.transport import redact
 __all__ = ["BasicClient"]
 
 
+@hides("key", "password", "proxies")
 class BasicClient(SmartFileClient):
     """Sends files to SmartFile and fetches them, with an API key and password.
 
@@ -69,7 +71,7 @@ class BasicClient(SmartFileClient):
         auth = HTTPBasicAuth(pair["key"].encode("utf-8"), pair["password"].encode("utf-8"))
         signed: requests.PreparedRequest = auth(request)
         # As it travels the pair looks different, and a server may repeat it.
-        redact.remember_secret(str(signed.headers["Authorization"]).partition(" ")[2])
+        self._sent = redact.remember_secret(str(signed.headers["Authorization"]).partition(" ")[2])
         return signed
 
     @property

@@ -11,7 +11,7 @@ import attrs
 from smartxfer.errors import HTTPError, NetworkError, SmartxferError, Throttled
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, RetryPolicy
-from smartxfer.transport.redact import clean, clean_all
+from smartxfer.transport.redact import clean, clean_all, excerpt
 from smartxfer.transport.retry import parse_retry_after
 from smartxfer.transport.status import http_error
 
@@ -80,7 +80,7 @@ def _detail(answer: Answer) -> Any:
     try:
         body = answer.json()
     except OSError:
-        return clean(" ".join(answer.text.split())[:500])
+        return excerpt(answer.text, 500)
     if isinstance(body, dict):
         for key in _TELLING:
             if body.get(key):

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from urllib3.fields import RequestField
 
 from smartxfer.errors import UsageError
+from smartxfer.secret_text import as_secret
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.source import open_source
@@ -55,7 +56,7 @@ def encoded_form(params: Mapping[str, Any]) -> bytes:
     :raises UsageError: a text is not valid Unicode.
     """
     try:
-        return urlencode(pairs_of(params)).encode("ascii")
+        return as_secret(urlencode(pairs_of(params)).encode("ascii"))
     except UnicodeEncodeError as error:
         raise UsageError(f"not valid Unicode: {error.object[:80]!r}", hint="give it another name") from None
 

@@ -11,6 +11,7 @@ import requests
 
 from smartxfer.credentials import ServiceNames
 from smartxfer.errors import DecodeError, UsageError
+from smartxfer.secret_text import hidden, hides
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.raw import DEFAULT_URL
 from smartxfer.transport import Body, Call, Success, redact
@@ -31,6 +32,9 @@ class OAuthToken(NamedTuple):
         return "OAuthToken(***)"
 
 
+@hides(
+    "client_token", "client_secret", "access_token", "access_secret", "proxies", "request", "verifier"
+)
 class OAuthClient(SmartFileClient):
     """Sends files to SmartFile and fetches them, for a user who has let an application in.
 
@@ -112,6 +116,7 @@ class OAuthClient(SmartFileClient):
         :param verifier: what the user was shown.
         :raises Forbidden: the verifier is wrong, or the user has not let the application in.
         """
+        verifier = redact.remember_secret(verifier) if verifier else verifier
         self._access = self._token("access_token", self._requested(request), verifier=verifier)
         self._request = None
         return self._access
@@ -126,20 +131,18 @@ class OAuthClient(SmartFileClient):
             if known is None or known.token != request:
                 raise UsageError("the secret of that request token is not known", hint="pass (token, secret)")
             return known
-        return OAuthToken(*request)
+        return OAuthToken(*map(redact.remember_secret, request))
 
     def _token(self, step: str, owner: Optional[OAuthToken], **options: Any) -> OAuthToken:
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             return self._signed(request, owner, **options)
 
         call = Call("POST", f"{self.base_url}/oauth/{step}/", sign=sign, idempotent=False, success=_TOKEN)
-        found = parse_qs(self._wire.fetch(call).text.strip(), strict_parsing=False)
+        found = hidden(parse_qs(self._wire.fetch(call).text.strip(), strict_parsing=False))
         token, secret = found.get("oauth_token", [""])[0], found.get("oauth_token_secret", [""])[0]
         if not token or not secret:
             raise DecodeError(f"{call.what}: the answer has no token")
-        redact.remember_secret(token)
-        redact.remember_secret(secret)
-        return OAuthToken(token, secret)
+        return OAuthToken(redact.remember_secret(token), redact.remember_secret(secret))
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self._access is None:

@@ -29,6 +29,7 @@ from smartxfer.transfer.plan import Part
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transport.redact import excerpt
 
 __all__ = ["send_files"]
 
@@ -149,7 +150,7 @@ class _Sending:
             if self._is_held():
                 return
             raise UnexpectedAnswer(
-                f"{self._path}: the server's answer names no file that it stored: {str(answer)[:200]}",
+                f"{self._path}: the server's answer names no file that it stored: {excerpt(answer, 200)}",
                 hint="look at what it says, and upload the file again",
                 status=200,
                 details=answer,

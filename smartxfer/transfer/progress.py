@@ -1,12 +1,14 @@
 """Progress: one frozen event, one reporter, and a bar made of them."""
 
 import contextlib
+import functools
 import threading
-from typing import Any, Callable, Dict, Iterator, Optional, Union
+from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Union
 
 import attrs
 
 from smartxfer.errors import Cancelled, UsageError
+from smartxfer.screen_text import visible
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 
 __all__ = ["Progress", "ProgressEvent", "Reporter"]
@@ -15,6 +17,11 @@ __all__ = ["Progress", "ProgressEvent", "Reporter"]
 _INTERVAL = 0.05
 #: Seconds of one wait for the callback.
 _TICK = 0.1
+#: Characters of a name in a bar.
+_WIDEST = 40
+#: Seconds; what would take longer is not estimated.
+_LONGEST_ESTIMATE = 24 * 3600.0
+_WITHOUT_ESTIMATE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<?, {rate_fmt}]"
 
 
 @attrs.frozen
@@ -157,14 +164,39 @@ def _callback_of(progress: Progress) -> Any:
     return progress, None
 
 
+@functools.lru_cache(maxsize=None)
+def _bar_class() -> Any:
+    """Return tqdm's class with estimates that mean something: up to a day, once bytes move."""
+    from tqdm.auto import tqdm
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        @property
+        def format_dict(self) -> Dict[str, Any]:
+            facts = dict(super().format_dict)
+            if not facts["bar_format"] and facts["total"] and not _is_estimated(facts):
+                facts["bar_format"] = _WITHOUT_ESTIMATE
+            return facts
+
+    return Bar
+
+
+def _is_estimated(facts: Mapping[str, Any]) -> bool:
+    elapsed = facts["elapsed"]
+    rate = facts["rate"] or ((facts["n"] - facts["initial"]) / elapsed if elapsed else 0)
+    return bool(rate > 0) and (facts["total"] - facts["n"]) / rate <= _LONGEST_ESTIMATE
+
+
 class _Bar:
     """One tqdm bar over all files of a call."""
 
     def __init__(self, label: Optional[str]) -> None:
-        from tqdm.auto import tqdm
-
-        self._bar: Any = tqdm(
-            total=0, desc=label, unit="B", unit_scale=True, unit_divisor=1024, dynamic_ncols=True
+        self._bar: Any = _bar_class()(
+            total=0,
+            desc=None if label is None else visible(label, _WIDEST),
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1024,
+            dynamic_ncols=True,
         )
         self._label = label
         self._done: Dict[str, int] = {}
@@ -174,7 +206,7 @@ class _Bar:
             self._done[event.name] = 0
             self._bar.total += event.total or 0
             if self._label is None:
-                self._bar.set_description(event.name, refresh=False)
+                self._bar.set_description(visible(event.name, _WIDEST), refresh=False)
         self._bar.update(event.done - self._done[event.name])
         self._done[event.name] = event.done
 

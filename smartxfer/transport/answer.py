@@ -1,11 +1,13 @@
 """A whole answer in memory, of bounded size, and its JSON."""
 
+import functools
 import zlib
 from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, Type, TypeVar, Union
 
 import attrs
 
 from smartxfer.errors import DecodeError
+from smartxfer.secret_text import HiddenDict, HiddenList
 from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean
 
@@ -35,7 +37,7 @@ class Answer:
 
     what: str
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = attrs.field(repr=False)
     content: bytes = attrs.field(repr=False)
     cookies: Sequence[Tuple[str, str]] = attrs.field(default=(), repr=False)
     #: The decoded body, from the check of the answer until :meth:`json` hands it on.
@@ -54,7 +56,11 @@ class Answer:
         """
         value = self._decoded.pop() if self._decoded else self._parsed()
         if expect is not None and not isinstance(value, expect):
-            raise self._undecodable(f"{type(value).__name__} where another type was promised")
+            value = type(value).__name__
+            raise self._undecodable(f"{value} where another type was promised")
+        if expect is not None:  # for a reader of ours, not for the caller
+            value = HiddenDict(value) if isinstance(value, dict) else value
+            value = HiddenList(value) if isinstance(value, list) else value
         return value
 
     def made(self, kind: Type[S]) -> S:
@@ -70,7 +76,8 @@ class Answer:
 
         :raises DecodeError: it is not a list, or one of them is not as promised.
         """
-        return [kind.from_wire(one, self.what) for one in self.json(list)]
+        # No frame of ours holds one of them when it is refused: they may have tokens.
+        return list(map(functools.partial(kind.from_wire, call=self.what), self.json(list)))
 
     def decode(self) -> None:
         """Check that the body is JSON, and keep the value for :meth:`json`.
@@ -87,7 +94,7 @@ class Answer:
     @property
     def excerpt(self) -> str:
         """The start of the body, fit for a message."""
-        return clean(self.text[:2000])[:200]
+        return clean(self.text[:20_000])[:200]
 
     def _parsed(self) -> Any:
         try:

@@ -6,6 +6,7 @@ from typing import Callable
 import requests
 
 from smartxfer.errors import CredentialError
+from smartxfer.secret_text import as_secret
 from smartxfer.transport import redact
 
 __all__ = ["bearer"]
@@ -18,11 +19,12 @@ def bearer(token: str) -> Callable[[requests.PreparedRequest], requests.Prepared
 
     :raises CredentialError: it has letters that no header can carry; they are not shown.
     """
+    token = as_secret(token)
     if not _TOKEN.fullmatch(token):
         raise CredentialError(
             "the token has letters that no header can carry", hint="look for blanks and line ends in it"
         )
-    redact.remember_secret(token)
+    token = redact.remember_secret(token)
 
     def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {token}"

@@ -140,6 +140,8 @@ class _Watched(HTTPConnection):
     """What a watched connection has on top of urllib3's own."""
 
     response_class = FinalResponse
+    #: http.client prints all it sends, headers included, where a program sets this for every connection.
+    debuglevel = 0
 
     def _tunnel(self) -> None:
         """Open a tunnel; one that fails is told apart from a request that fails."""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from smartxfer.errors import UsageError
+from smartxfer.secret_text import as_secret
 
 __all__ = ["json_body", "parse_json"]
 
@@ -38,7 +39,8 @@ def json_body(value: Any, *, ascii_only: bool = False) -> bytes:
             f"not valid Unicode: {text[max(0, error.start - 40) : error.end]!r}",
             hint="rename the file, or give it a name of its own: (name, path)",
         ) from None
-    return json.dumps(value, separators=(",", ":")).encode("ascii") if ascii_only else body
+    # Not shown in a traceback: a body may have a password.
+    return as_secret(json.dumps(value, separators=(",", ":")).encode("ascii") if ascii_only else body)
 
 
 def parse_json(text: str) -> Any:

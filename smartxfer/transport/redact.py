@@ -12,13 +12,13 @@ import re
 import threading
 import traceback
 import weakref
-from typing import Any, Dict, List, Match, Tuple
+from typing import Any, Dict, List, Match, Optional, Pattern, Tuple
 from urllib.parse import quote, quote_plus
 
 from smartxfer.screen_text import visible
 from smartxfer.secret_text import Secret
 
-__all__ = ["RedactingFilter", "clean", "clean_all", "install", "remember_secret"]
+__all__ = ["RedactingFilter", "clean", "clean_all", "excerpt", "install", "remember_secret"]
 
 _NAMES = (
     "signature|token|access_token|key|puid|uid|vid|roundtriptoken|transaction_id|password|api_?key|secret"
@@ -48,7 +48,7 @@ _OWN = tuple(
     f"smartxfer.{name}"
     for name in (
         "credentials", "delta", "filesender", "jetstream", "local", "nrp", "perseus", "smartfile",
-        "transfer", "transport",
+        "transfer", "transport", "workers",
     )
 )  # fmt: skip
 #: Loggers that are there once their library is loaded; a filter on a parent sees no record of its children.
@@ -80,6 +80,9 @@ _LIBRARIES = frozenset({
     "werkzeug",
 })  # fmt: skip
 
+#: A secret of fewer characters is masked as a whole word only.
+_SHORT = 8
+
 
 class _Secrets:
     """The secrets in use: each for as long as somebody holds it, and the latest ones a while longer.
@@ -94,7 +97,7 @@ class _Secrets:
         self._lock = threading.RLock()  # a finalizer may log in the middle of it
         self._live: Dict[int, Tuple[weakref.ref[Secret], Tuple[str, ...]]] = {}
         self._latest: collections.OrderedDict[str, Secret] = collections.OrderedDict()
-        self._known: List[str] = []
+        self._known: Tuple[List[str], Optional[Pattern[str]]] = ([], None)
         self._known_of: Any = None
 
     def add(self, value: str) -> Secret:
@@ -113,13 +116,24 @@ class _Secrets:
                 self._live = live
         return held
 
-    def texts(self) -> List[str]:
-        """Return what is to be masked, longest first: one may be the start of another."""
+    def mask(self, text: str) -> str:
+        """Return text without them, the longest first: one may be the start of another.
+
+        A short one may be an ordinary word, and counts only where it stands alone.
+        """
         live = self._live
         if self._known_of is not live:
             forms = {form for _, several in live.values() for form in several}
-            self._known, self._known_of = sorted(forms, key=len, reverse=True), live
-        return self._known
+            ordered = sorted(forms, key=len, reverse=True)
+            short = "|".join(re.escape(form) for form in ordered if len(form) < _SHORT)
+            pattern = re.compile(rf"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{{2}}))(?:{short})(?!\w)") if short else None
+            self._known = [form for form in ordered if len(form) >= _SHORT], pattern
+            self._known_of = live
+        known, pattern = self._known
+        for form in known:
+            if form in text:
+                text = text.replace(form, "***")
+        return pattern.sub("***", text) if pattern is not None else text
 
 
 def _forms(value: str) -> Tuple[str, ...]:
@@ -148,10 +162,12 @@ def clean(text: str) -> str:
     if "=" in text or ":" in text:
         text = _MEMBER.sub(r"\1***", _PARAMETER.sub(r"\1***", text))
         text = _USER.sub(r"\1***", _ATTRIBUTE.sub(r"\1***", text))
-    for value in _secrets.texts():
-        if value in text:
-            text = text.replace(value, "***")
-    return text
+    return _secrets.mask(text)
+
+
+def excerpt(value: Any, longest: int = 300) -> str:
+    """Return the start of a text or value in one line, cleaned before it is cut through a secret."""
+    return clean(" ".join(str(value)[:20_000].split()))[:longest]
 
 
 def clean_all(value: Any, depth: int = 20) -> Any:

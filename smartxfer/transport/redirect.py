@@ -1,5 +1,6 @@
 """Which redirects are followed, and with what."""
 
+import contextlib
 from typing import Optional
 from urllib.parse import urljoin
 
@@ -28,13 +29,12 @@ def next_url(response: requests.Response, method: str, hops: int, *, body: bool 
     if response.status_code not in (301, 302, 303, 307, 308) or not location:
         return None
     url = as_url(response.url or "")
-    try:
+    onward = None
+    with contextlib.suppress(ValueError):  # its frames have the address; UsageError is one
         target = as_url(urljoin(url, location))
         onward = Origin.of(target)
-    except ValueError:  # UsageError is one
-        raise RedirectRefused(
-            f"{method} {without_query(url)} is redirected to what is no http address"
-        ) from None
+    if onward is None:
+        raise RedirectRefused(f"{method} {without_query(url)} is redirected to what is no http address")
     where = f"{method} {without_query(url)} is redirected to {without_query(target)}"
     if not (method in _SAFE_METHODS or (body and response.status_code in (307, 308))):
         raise RedirectRefused(where, hint="give that address as the base URL")

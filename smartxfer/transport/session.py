@@ -1,16 +1,18 @@
 """The requests Session that a client shares among its threads."""
 
+import base64
 import os
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
-from requests.utils import get_environ_proxies
+from requests.utils import get_auth_from_url, get_environ_proxies
 
 from smartxfer.errors import UsageError
-from smartxfer.transport import attempt, certificates
+from smartxfer.secret_text import Secret, hidden
+from smartxfer.transport import attempt, certificates, redact
 from smartxfer.transport.connection import watch, watch_pool
 from smartxfer.transport.origin import Origin
 from smartxfer.transport.retry import RetryPolicy
@@ -130,6 +132,8 @@ class Route:
             raise UsageError("cert_origins is a list of addresses, not a string", hint=f"[{cert_origins!r}]")
         self._cert_origins = [origin, *(Origin.of(str(one)) for one in cert_origins)]
         self._given = proxies
+        #: Passwords of proxies, held so that they stay masked.
+        self._secrets = _passwords(proxies)
         self._known: Dict[Origin, Dict[str, str]] = {}
         #: Files that were checked, with the content that they had then.
         self._checked: Dict[Any, Any] = {}
@@ -154,7 +158,8 @@ class Route:
             found = self._given
             if found is None:
                 found = get_environ_proxies(str(origin))
-            self._known[origin] = dict(found)
+            self._known[origin] = hidden(dict(found))
+            self._secrets += _passwords(found)
         cert = self.cert if self._gets_cert(origin) else None
         if origin.scheme == "https":
             self._check(self.verify, self._source)
@@ -199,6 +204,16 @@ class Route:
         """Return True for files that were not checked yet, or have changed since."""
         state = _state(paths)
         return state is None or self._checked.get(paths) != state
+
+
+def _passwords(proxies: Optional[Mapping[str, str]]) -> List[Secret]:
+    """Return the passwords in the addresses of proxies, and as they travel, masked in every message."""
+    found = []
+    for user, password in map(get_auth_from_url, (proxies or {}).values()):
+        if password:
+            pair = base64.b64encode(f"{user}:{password}".encode("utf-8", "replace")).decode("ascii")
+            found += [redact.remember_secret(password), redact.remember_secret(pair)]
+    return found
 
 
 def _state(paths: Tuple[Any, ...]) -> Any:

@@ -18,7 +18,7 @@ from smartxfer.errors import (
 from smartxfer.seams import Clock
 from smartxfer.transport.answer import Answer
 from smartxfer.transport.json import parse_json
-from smartxfer.transport.redact import clean
+from smartxfer.transport.redact import clean, excerpt
 from smartxfer.transport.retry import RetryPolicy, parse_retry_after
 
 __all__ = ["error_class", "http_error"]
@@ -84,9 +84,9 @@ def _excerpt(answer: Answer) -> str:
     try:
         decoded = parse_json(text)
     except ValueError:
-        return " ".join(text.split())[:200]
+        return excerpt(text, 200)
     if isinstance(decoded, dict):
         for key in ("message", "detail", "error", "errors"):
             if decoded.get(key):
-                return str(decoded[key])[:200]
-    return str(decoded)[:200]
+                return excerpt(decoded[key], 200)
+    return excerpt(decoded, 200)

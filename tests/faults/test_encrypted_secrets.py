@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import logging
-import pickle
-import traceback
 from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
 from encrypted_stage import PASSWORD, SITE, Tap, derived, held, published
+from lookout import kept as _kept
+from lookout import logged as _logged
+from lookout import told as _told
 from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, PAGE, noise
 
 from smartxfer.errors import (
@@ -71,38 +72,6 @@ def _spellings(stage: Any, *passwords: str) -> List[str]:
         key = derived(stage, password)
         found += [key.hex(), base64.b64encode(key).decode(), key.decode("latin-1"), repr(key)[2:-1]]
     return found
-
-
-def _chain(error: BaseException) -> List[BaseException]:
-    seen: List[BaseException] = []
-    pending: List[Any] = [error]
-    while pending:
-        link = pending.pop()
-        if link is not None and link not in seen:
-            seen.append(link)
-            pending += [link.__cause__, link.__context__, *getattr(link, "errors", ())]
-            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
-    return seen
-
-
-def _told(error: BaseException) -> str:
-    """All that an exception says, in every way in which it may be kept."""
-    told = traceback.format_exception(type(error), error, error.__traceback__)
-    for link in _chain(error):
-        told += [str(link), repr(link), repr(link.args), repr(vars(link)), str(getattr(link, "hint", ""))]
-        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
-    return "\n".join(told)
-
-
-def _logged(records: List[logging.LogRecord]) -> str:
-    plain = logging.Formatter("%(name)s %(message)s")
-    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
-
-
-def _kept(*directories: Path) -> str:
-    """Every file there, names included."""
-    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
-    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
 
 
 def _check(secrets: List[str], **texts: str) -> None:

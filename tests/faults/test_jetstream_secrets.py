@@ -11,8 +11,10 @@ from typing import Any, Iterator, List
 
 import pytest
 from jetstream_stage import DATA, INFO, Polling, Stage, again, lying, on, task
+from lookout import kept as _kept
+from lookout import logged as _logged
+from lookout import told as _told
 from rawserver import Peer, RawServer, Request, answering
-from test_perseus_secrets import _kept, _logged, _told
 
 from smartxfer.errors import RedirectRefused, SmartxferError
 from smartxfer.jetstream import API, JetStream

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
-import traceback
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List
 
 import pytest
+from lookout import kept as _kept
+from lookout import logged as _logged
+from lookout import told as _told
 from nrp_stage import DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Stage
 from stage import noise
 
@@ -61,39 +62,6 @@ def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
     unfired = server.server.unfired()
     server.server.clear_faults()
     assert not unfired, f"planned, but never seen: {unfired}"
-
-
-def _chain(error: Optional[BaseException]) -> List[BaseException]:
-    seen: List[BaseException] = []
-    pending = [error]
-    while pending:
-        link = pending.pop()
-        if link is not None and link not in seen:
-            seen.append(link)
-            further = [one for one in getattr(link, "errors", None) or () if isinstance(one, BaseException)]
-            pending += [link.__cause__, link.__context__, *further]
-            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
-    return seen
-
-
-def _told(error: BaseException) -> str:
-    """All that an exception says, in every way in which it may be kept."""
-    told = traceback.format_exception(type(error), error, error.__traceback__)
-    for link in _chain(error):
-        told += [str(link), repr(link), repr(link.args), repr(vars(link))]
-        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
-    return "\n".join(told)
-
-
-def _logged(records: List[logging.LogRecord]) -> str:
-    plain = logging.Formatter("%(name)s %(message)s")
-    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
-
-
-def _kept(*directories: Path) -> str:
-    """Every file there, names included."""
-    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
-    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
 
 
 def _check(secrets: List[str], where: str, text: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
 import re
 import stat
-import traceback
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List
 
 import pytest
+from lookout import kept as _kept
+from lookout import logged as _logged
+from lookout import told as _told
 from perseus_stage import CREATE, DATA, DELETE, FIND, MIB, PUT, Polling, Stage, again
 from rawserver import RawServer, answering, refused_port, status
 
@@ -228,38 +229,6 @@ CASES = [
     )
     for effect in effects
 ]
-
-
-def _chain(error: Optional[BaseException]) -> List[BaseException]:
-    seen: List[BaseException] = []
-    pending: List[Any] = [error]
-    while pending:
-        link = pending.pop()
-        if isinstance(link, BaseException) and link not in seen:
-            seen.append(link)
-            pending += [link.__cause__, link.__context__, *getattr(link, "errors", ())]
-            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
-    return seen
-
-
-def _told(error: BaseException) -> str:
-    """All that an exception says, in every way in which it may be kept."""
-    told = traceback.format_exception(type(error), error, error.__traceback__)
-    for link in _chain(error):
-        told += [str(link), repr(link), repr(link.args), repr(vars(link))]
-        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
-    return "\n".join(told)
-
-
-def _logged(records: List[logging.LogRecord]) -> str:
-    plain = logging.Formatter("%(name)s %(message)s")
-    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
-
-
-def _kept(directory: Path) -> str:
-    """Every file there, names included."""
-    files = [path for path in directory.rglob("*") if path.is_file()]
-    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
 
 
 def _check(where: str, text: str, secrets: Any = SECRETS) -> None:

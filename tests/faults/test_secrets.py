@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import pickle
 import stat
 import time
-import traceback
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, List, Optional
 
 import pytest
+from lookout import kept as _kept
+from lookout import logged as _logged
+from lookout import told as _told
 from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, Stage, noise
 
 from smartxfer import GuestAuth
@@ -80,39 +81,6 @@ GUEST_CASES = [
 def marked(make_stage: Any) -> Stage:
     """A site whose user has a key that cannot be overlooked."""
     return make_stage(users={"ann@example.org": API_KEY}, chunk_security="auth")  # type: ignore[no-any-return]
-
-
-def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
-    seen: List[BaseException] = []
-    pending = [error]
-    while pending:
-        link = pending.pop()
-        if link is not None and link not in seen:
-            seen.append(link)
-            pending += [link.__cause__, link.__context__]
-            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
-            pending += getattr(link, "errors", ())
-    return iter(seen)
-
-
-def _told(error: BaseException) -> str:
-    """All that an exception says, in every way in which it may be kept."""
-    told = traceback.format_exception(type(error), error, error.__traceback__)
-    for link in _chain(error):
-        told += [str(link), repr(link), repr(link.args), repr(vars(link))]
-        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
-    return "\n".join(told)
-
-
-def _logged(records: List[logging.LogRecord]) -> str:
-    plain = logging.Formatter("%(name)s %(message)s")
-    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
-
-
-def _kept(*directories: Path) -> str:
-    """Every file there, names included."""
-    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
-    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
 
 
 def _check(secrets: List[str], where: str, text: str) -> None:

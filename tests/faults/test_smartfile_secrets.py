@@ -8,9 +8,13 @@ import pickle
 import stat
 import traceback
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List
 
 import pytest
+from lookout import chain as _chain
+from lookout import kept as _kept
+from lookout import logged as _logged
+from lookout import told as _told
 from smartfile_stage import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, Stage
 from stage import noise
 
@@ -66,38 +70,6 @@ CASES = [
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with Stage(tmp_path, api_key=KEY, password=PASSWORD) as stage:
         yield stage
-
-
-def _chain(error: Optional[BaseException]) -> List[BaseException]:
-    seen: List[BaseException] = []
-    pending = [error]
-    while pending:
-        link = pending.pop()
-        if link is not None and link not in seen:
-            seen.append(link)
-            pending += [link.__cause__, link.__context__, *getattr(link, "errors", ())]
-            pending += [arg for arg in link.args if isinstance(arg, BaseException)]
-    return seen
-
-
-def _told(error: BaseException) -> str:
-    """All that an exception says, in every way in which it may be kept."""
-    told = traceback.format_exception(type(error), error, error.__traceback__)
-    for link in _chain(error):
-        told += [str(link), repr(link), repr(link.args), repr(vars(link))]
-        told += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
-    return "\n".join(told)
-
-
-def _logged(records: List[logging.LogRecord]) -> str:
-    plain = logging.Formatter("%(name)s %(message)s")
-    return "\n".join(f"{plain.format(record)} {record.args!r}" for record in records)
-
-
-def _kept(*directories: Path) -> str:
-    """Every file there, names included."""
-    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
-    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
 
 
 def _check(secrets: List[str], where: str, text: str) -> None:

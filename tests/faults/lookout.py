@@ -1,0 +1,66 @@
+"""The look-out for secrets: everything that an exception, a log and a directory show to somebody."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from pathlib import Path
+from typing import Any, List, Optional
+
+TESTS = Path(__file__).resolve().parent.parent
+
+
+def chain(error: Optional[BaseException]) -> List[BaseException]:
+    """An exception and all that hang on it: causes, contexts, arguments, those of the files of a batch."""
+    seen: List[BaseException] = []
+    pending: List[Any] = [error]
+    while pending:
+        link = pending.pop()
+        if isinstance(link, BaseException) and link not in seen:
+            seen.append(link)
+            pending += [link.__cause__, link.__context__, *(getattr(link, "errors", None) or ())]
+            pending += link.args
+    return seen
+
+
+def told(error: BaseException) -> str:
+    """All that an exception says, in every way in which it may be kept, local variables of each frame included."""
+    said = traceback.format_exception(type(error), error, error.__traceback__)
+    for link in chain(error):
+        said += [str(link), repr(link), repr(link.args), repr(vars(link)), str(getattr(link, "hint", ""))]
+        said += [pickle.dumps(link).decode("latin-1"), repr(pickle.loads(pickle.dumps(link)))]
+    return "\n".join([*said, captured(error)])
+
+
+def captured(error: BaseException) -> str:
+    """The local variables of every frame below the test's own, as cgitb, pytest -l and rich show them."""
+    said = []
+    for link in chain(error):
+        for frame, line in traceback.walk_tb(link.__traceback__):
+            path = Path(frame.f_code.co_filename)
+            if TESTS in path.parents:
+                continue
+            for name, value in frame.f_locals.items():
+                said.append(f"{path.name}:{line} {frame.f_code.co_name}: {name} = {_shown(value)}")
+    return "\n".join(said)
+
+
+def _shown(value: Any) -> str:
+    """By repr, as the standard library has it, and the start of a text, as rich does."""
+    try:
+        return f"{value!r} {value[:80]!r}" if isinstance(value, str) else repr(value)
+    except Exception as error:  # noqa: BLE001 - as the tools do
+        return f"<{type(error).__name__}>"
+
+
+def logged(records: List[logging.LogRecord]) -> str:
+    """Every record: its message, its arguments, its traceback."""
+    plain = logging.Formatter("%(name)s %(message)s")
+    return "\n".join(f"{plain.format(record)} {record.args!r} {record.exc_info!r}" for record in records)
+
+
+def kept(*directories: Path) -> str:
+    """Every file there, names included."""
+    files = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
+    return "\n".join(f"{path} {path.read_bytes().decode('latin-1')}" for path in files)
