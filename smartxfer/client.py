@@ -8,7 +8,7 @@ import requests
 from smartxfer import __version__
 from smartxfer.credentials import AddressKind, Credentials, ServiceNames, look_up
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.seams import LONGEST_WAIT, SYSTEM_CLOCK, Clock
 from smartxfer.secret_text import hidden
 from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact, without_query
 from smartxfer.transport.limits import Limits
@@ -60,8 +60,8 @@ class ServiceClient:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         proxies = hidden(dict(proxies)) if proxies is not None else None
-        if max_workers < 1:
-            raise UsageError(f"max_workers must be at least 1, not {max_workers}")
+        if type(max_workers) is not int or max_workers < 1:
+            raise UsageError(f"max_workers is a number of at least 1, not {max_workers!r}")
         self._given_url = base_url
         self._timeout = _pair(timeout)
         self._retry = retry
@@ -229,4 +229,4 @@ def _pair(timeout: Any) -> Tuple[float, float]:
     good = len(pair) == 2 and all(isinstance(seconds, (int, float)) and seconds > 0 for seconds in pair)
     if not good:
         raise UsageError(f"timeout must be seconds or (connect, read) seconds, not {timeout!r}")
-    return (float(pair[0]), float(pair[1]))
+    return (min(float(pair[0]), LONGEST_WAIT), min(float(pair[1]), LONGEST_WAIT))

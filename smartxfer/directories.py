@@ -8,9 +8,11 @@ directories (Windows) each use is preceded by a check that the path still leads 
 import contextlib
 import errno
 import os
+import secrets
 import stat
+import tempfile
 from pathlib import Path, PurePath
-from typing import Any, Dict, List, Optional, Tuple, TypeVar, Union
+from typing import Any, BinaryIO, Dict, List, Optional, Tuple, TypeVar, Union
 
 from smartxfer.errors import LocalError, UnsafeName
 
@@ -22,6 +24,7 @@ __all__ = [
     "arguments_of",
     "is_directory",
     "lstat",
+    "open_entry",
 ]
 
 #: Whether this system opens directories and takes their descriptors in place of paths.
@@ -35,6 +38,8 @@ _OPEN_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY)
 for _name in ("O_DIRECTORY", "O_CLOEXEC"):
     _OPEN_DIRECTORY |= getattr(os, _name, 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+#: Flags for a file without a name; 0 where there are none (only Linux has them).
+_NAMELESS = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC if hasattr(os, "O_TMPFILE") else 0
 _NOT_A_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
 #: Bytes of a path; by way of descriptors one could make longer ones, which no other program could open.
 _LONGEST_PATH = os.pathconf("/", "PC_PATH_MAX") if hasattr(os, "pathconf") else 32767
@@ -99,6 +104,26 @@ class Directory:
     def at(self, name: str) -> "Entry":
         """Return the entry of a name, whether it exists or not."""
         return Entry(self, name)
+
+    def nameless(self, buffering: int = -1) -> BinaryIO:
+        """Make a temporary file without a name: a process that is killed leaves nothing of it.
+
+        :param buffering: as ``open()`` takes it.
+        :raises OSError: it cannot be made.
+        """
+        if self._fd is None:
+            self.check()
+            made: Any = tempfile.TemporaryFile(buffering=buffering, dir=str(self.path))  # noqa: SIM115
+            return made  # type: ignore[no-any-return]
+        fd = -1
+        with contextlib.suppress(OSError):  # a file system without such files
+            fd = os.open(".", _NAMELESS, 0o600, dir_fd=self._fd) if _NAMELESS else -1
+        if fd < 0:
+            name = f".smartxfer-{secrets.token_hex(8)}.part"
+            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
+            os.unlink(name, dir_fd=self._fd)
+        opened: Any = os.fdopen(fd, "w+b", buffering=buffering)
+        return opened  # type: ignore[no-any-return]
 
     def names(self) -> List[str]:
         """Return the names in it."""
@@ -220,7 +245,7 @@ def arguments_of(place: Union[str, Path, Entry], prefix: str = "") -> Tuple[str,
     return place.arguments(prefix) if isinstance(place, Entry) else (str(place), {})
 
 
-def lstat(place: AnyEntry) -> os.stat_result:
+def lstat(place: Union[str, AnyEntry]) -> os.stat_result:
     """Return the state of an entry, or of the symbolic link that has its name."""
     name, where = arguments_of(place)
     return os.stat(name, follow_symlinks=False, **where)
@@ -233,3 +258,32 @@ def is_directory(place: AnyEntry) -> bool:
         return stat.S_ISDIR(os.stat(name, **where).st_mode)
     except OSError:
         return False
+
+
+def open_entry(path: Path, *, follow: bool, root: Optional[Directory] = None) -> Entry:
+    """Open the directory of a file, and make it if it is missing; the caller closes it.
+
+    :param follow: whether a symbolic link in the place of the file stands for its target.
+    :param root: an open directory above the file: no directory between them may be a symbolic link.
+    :raises UnsafeName: a directory below the root is a symbolic link, or not a directory.
+    :raises OSError: a directory cannot be made or opened.
+    """
+    entry = _entry_of(path, root)
+    if not follow:
+        return entry
+    try:
+        is_link = stat.S_ISLNK(lstat(entry).st_mode)
+    except FileNotFoundError:
+        is_link = False
+    if not is_link:
+        return entry
+    entry.directory.close()
+    return _entry_of(Path(os.path.realpath(str(path))), None)
+
+
+def _entry_of(path: Path, root: Optional[Directory]) -> Entry:
+    if root is not None:
+        inner = path.relative_to(root.path)
+        return root.below(inner.parent, make=True).at(inner.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return Directory(path.parent).at(path.name)

@@ -1,11 +1,13 @@
-"""Checks of dictionaries whose keys are fixed by a protocol."""
+"""Checks of arguments: dictionaries whose keys are fixed by a protocol, and numbers of seconds."""
 
 import difflib
+import math
+from numbers import Real
 from typing import Any, Iterable, Mapping, Optional
 
 from smartxfer.errors import UsageError
 
-__all__ = ["check_keys", "check_spelling", "nearest"]
+__all__ = ["check_keys", "check_seconds", "check_spelling", "nearest"]
 
 
 #: Likeness of two words from which one is named for the other, and from which it is taken for it.
@@ -53,6 +55,29 @@ def check_keys(
     if hint:
         remedies.append(hint)
     raise UsageError(f"{what} has no {plural} {named}", hint="; ".join(remedies))
+
+
+def check_seconds(value: Any, name: str, *, least: float = 0.0, hint: str = "") -> float:
+    """Return a number of seconds.
+
+    :param name: of the parameter, for the message.
+    :param least: the least number that is taken; ``float("inf")`` is taken, too.
+    :raises UsageError: not a number, or less.
+
+    >>> check_seconds("/b", "timeout", hint="one path at a time")
+    Traceback (most recent call last):
+    smartxfer.errors.UsageError: timeout is a number of seconds, 0 or more, not '/b' (one path at a time)
+    """
+    seconds = math.nan
+    if not isinstance(value, bool) and isinstance(value, Real):
+        try:
+            seconds = float(value)
+        except OverflowError:  # an integer that no float holds
+            seconds = -math.inf if f"{value!r:.1}" == "-" else math.inf
+    if not seconds >= least:
+        bound = "" if least == -math.inf else f", {least:g} or more"
+        raise UsageError(f"{name} is a number of seconds{bound}, not {value!r:.80}", hint=hint)
+    return seconds
 
 
 def check_spelling(given: Iterable[str], known: Iterable[str], what: str) -> None:

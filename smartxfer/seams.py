@@ -18,9 +18,21 @@ from typing import Any, BinaryIO, Callable, Iterator, Optional, Union
 from smartxfer.directories import AnyEntry, Entry, arguments_of, lstat
 from smartxfer.errors import LocalError
 
-__all__ = ["SYSTEM_CLOCK", "SYSTEM_FILES", "Clock", "Files", "open_binary", "open_waiting", "pausing"]
+__all__ = [
+    "LONGEST_WAIT",
+    "SYSTEM_CLOCK",
+    "SYSTEM_FILES",
+    "Clock",
+    "Files",
+    "open_binary",
+    "open_waiting",
+    "pausing",
+]
 
 AnyPath = Union[str, AnyEntry]
+
+#: Seconds of the longest wait that the platform takes: sockets count milliseconds in 32 bits.
+LONGEST_WAIT = 2_000_000.0
 
 #: Seconds to wait for the holder of a lease to give it up: Linux takes it away after 45 (lease-break-time).
 _LEASE_WAIT = 60.0
@@ -43,11 +55,11 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         """Wait that many seconds."""
-        time.sleep(seconds)
+        time.sleep(min(seconds, LONGEST_WAIT))
 
     def wait(self, event: threading.Event, seconds: float) -> bool:
         """Wait until ``event`` is set, but no longer than that; returns whether it is set."""
-        return event.wait(seconds)
+        return event.wait(min(seconds, LONGEST_WAIT))
 
     def random(self) -> float:
         """A number in [0, 1)."""

@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, Mapping
 
 import pytest
 import requests
-from rawserver import RawServer, answering
+from rawserver import RawServer, answering, status
 
 from smartxfer.client import ServiceClient
 from smartxfer.errors import NotFound, UsageError
@@ -137,3 +137,12 @@ def test_the_policy_reaches_the_wire(server: RawServer) -> None:
     policy = RetryPolicy(attempts=2)
     with Small(server.url, retry=policy) as client:
         assert client._wire.policy is policy
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, (5, float("inf"))])
+def test_an_endless_timeout_is_one_that_sockets_take(timeout: Any) -> None:
+    """Broken by an OverflowError: a socket counts milliseconds in 32 bits."""
+    retry = RetryPolicy(stall_window=float("inf"))
+    with RawServer(answering(status(200, b"{}", "Content-Type: application/json"))) as server:
+        with Small(server.url, timeout=timeout, retry=retry) as api:
+            assert api.get("ping") == {}

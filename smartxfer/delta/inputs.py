@@ -6,10 +6,11 @@ import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Optional, Tuple, Type
+from typing import Any, BinaryIO, Optional, Tuple, Type, Union
 
 from smartxfer.delta.complaints import local_error
 from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fill, is_path, is_text
+from smartxfer.directories import Entry
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import source_path
@@ -46,13 +47,13 @@ class Input:
         self._copied = False
         self._one = memoryview(bytearray(1))
         if is_path(thing):
-            self._open_path(str(source_path(thing)))
+            self._open_path(thing if isinstance(thing, Entry) else str(source_path(thing)))
         else:
             self._take(thing, whole)
         self._before = self._state()
 
-    def _open_path(self, path: str) -> None:
-        self.what = path
+    def _open_path(self, path: Union[str, Entry]) -> None:
+        self.what = str(path)
         try:
             self._fd = SYSTEM_FILES.open(path, os.O_RDONLY)
         except OSError as error:

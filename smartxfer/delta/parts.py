@@ -4,7 +4,6 @@ Source: SmartFile protocol, section 9.
 """
 
 import functools
-import tempfile
 import threading
 from collections import deque
 from concurrent.futures import Future
@@ -126,7 +125,7 @@ def delta_by_parts(
 
 def _spool(out: Target) -> IO[bytes]:
     try:
-        return tempfile.TemporaryFile(prefix=".smartxfer-", dir=out.directory, buffering=0)
+        return out.nameless()
     except OSError as error:
         raise local_error(error, "make a temporary file") from None
 

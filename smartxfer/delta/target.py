@@ -3,12 +3,15 @@
 import errno
 import os
 import stat
+import tempfile
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Optional, Tuple, Type, Union
+from typing import Any, BinaryIO, Optional, Tuple, Type, Union
 
 from smartxfer.delta.complaints import local_error
 from smartxfer.delta.inputs import Input
 from smartxfer.delta.streams import AnyFile, descriptor_of, is_path, is_text
+from smartxfer.directories import Directory, Entry, lstat
 from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import target_path
@@ -42,7 +45,9 @@ class Target:
         self.written = 0
         self._file: Any = None
         self._path = ""
-        self._part = ""
+        #: Open while the block runs, as is the directory of both.
+        self._entry: Optional[Entry] = None
+        self._part: Optional[Entry] = None
         self._fd = -1
         self._kernel_copies = hasattr(os, "copy_file_range")
         self._buffer = memoryview(bytearray(_BUFFER))
@@ -57,10 +62,15 @@ class Target:
         else:
             self._file = thing
 
-    @property
-    def directory(self) -> Optional[str]:
-        """Where the path is; None for an open file."""
-        return os.path.dirname(self._path) or None
+    def nameless(self) -> BinaryIO:
+        """Make a temporary file without a name, beside the path where there is one.
+
+        :raises OSError: it cannot be made.
+        """
+        if self._entry is not None:
+            return self._entry.directory.nameless(buffering=0)
+        made: Any = tempfile.TemporaryFile(prefix="smartxfer-", buffering=0)  # noqa: SIM115 - the caller closes it
+        return made  # type: ignore[no-any-return]
 
     def refuse(self, source: Input, in_place: bool = False) -> None:
         """Raise UsageError when the target is the file that ``source`` reads.
@@ -89,20 +99,16 @@ class Target:
         if not self._path:
             return self
         try:
-            before: Optional[os.stat_result] = os.stat(self._path)
-        except OSError:
-            before = None
-        if before is not None and not stat.S_ISREG(before.st_mode):
-            raise LocalError(
-                f"{self._path} is not a regular file", hint="open a pipe or device and pass the open file"
-            )
-        try:
-            mode = 0o666 if before is None else 0o600
-            self._part, self._fd = make_temporary(os.path.dirname(self._path), mode)
+            directory = Directory(Path(self._path).parent)
+            self._entry = entry = directory.at(os.path.basename(self._path))
+            before = self._found(entry)
+            self._part, self._fd = make_temporary(directory, 0o666 if before is None else 0o600)
             if before is not None:
-                SYSTEM_FILES.copy_owner_and_mode(before, self._fd, self._path)
+                SYSTEM_FILES.copy_owner_and_mode(before, self._fd, entry)
         except OSError as error:
             self._discard()
+            if isinstance(error, LocalError):
+                raise
             raise local_error(error, f"write {self._path}") from None
         return self
 
@@ -129,9 +135,11 @@ class Target:
         try:
             if not AVAILABLE:
                 self._close()  # Windows renames no open file
+            assert self._part is not None
+            assert self._entry is not None
             # Its lock is held until it has its name: later runs remove unlocked ones.
-            SYSTEM_FILES.replace(self._part, self._path)
-            self._part = ""
+            SYSTEM_FILES.replace(self._part, self._entry)
+            self._part = None
         except OSError as failure:
             raise local_error(failure, f"write {self._path}") from None
         finally:
@@ -144,12 +152,31 @@ class Target:
 
     def _discard(self) -> None:
         self._close()
-        if self._part:
-            part, self._part = self._part, ""
+        part, self._part = self._part, None
+        if part is not None:
+            name, where = part.arguments()
             try:
-                os.unlink(part)
+                os.unlink(name, **where)
             except FileNotFoundError:
                 pass  # someone cleaned up before us
+        entry, self._entry = self._entry, None
+        if entry is not None:
+            entry.directory.close()
+
+    def _found(self, entry: Entry) -> Optional[os.stat_result]:
+        """Return the state of the file that will be replaced; None where there is none.
+
+        :raises LocalError: something else has the name.
+        """
+        try:
+            found = lstat(entry)
+        except FileNotFoundError:
+            return None
+        if not stat.S_ISREG(found.st_mode):
+            raise LocalError(
+                f"{self._path} is not a regular file", hint="open a pipe or device and pass the open file"
+            )
+        return found
 
     def _guarded(self, call: Any, *arguments: Any) -> Any:
         try:

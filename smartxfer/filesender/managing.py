@@ -246,7 +246,7 @@ def id_of(thing: Any) -> int:
     """
     try:
         return int(getattr(thing, "id", thing))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{thing!r} is no id") from None
 
 

@@ -6,7 +6,7 @@ Source: JetStream protocol, sections 3, 9 and 10.
 import contextlib
 import logging
 import os
-from typing import Any, Iterable, List, Mapping, NoReturn, Optional
+from typing import Any, Callable, Iterable, List, Mapping, NoReturn, Optional
 
 import attrs
 
@@ -14,13 +14,13 @@ from smartxfer.credentials import AddressKind
 from smartxfer.errors import CommunicationError, ReadTimeout, SmartxferError, UsageError
 from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.errors import explained
-from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
+from smartxfer.jetstream.interface import IDS, Moment, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import HOST, NAMES, Login, keep_secret
 from smartxfer.jetstream.models import Manifest, ServerInfo, Transfer, made
 from smartxfer.jetstream.recv import RecvInterface
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
-from smartxfer.jetstream.send import SendInterface
+from smartxfer.jetstream.send import SendInterface, check_token
 from smartxfer.jetstream.sending import (
     Files,
     Share,
@@ -32,6 +32,7 @@ from smartxfer.jetstream.sending import (
     target,
 )
 from smartxfer.jetstream.server import ServerInterface
+from smartxfer.jetstream.waiting import check_timeout
 from smartxfer.jetstream.waiting_all import Waited, wait_for_all
 from smartxfer.secret_text import hidden, hides
 from smartxfer.transfer.client import TransferClient
@@ -46,15 +47,6 @@ log = logging.getLogger("smartxfer.jetstream")
 
 #: Seconds for which the first answer of a server is waited for: what speaks no HTTP may stay silent.
 _FIRST_ANSWER = 10.0
-#: What a raw call's ``id`` is, by the name of its method.
-_IDS = {
-    "Request": "requestId",
-    "Manifest": "manifestId",
-    "Destination": "destinationId",
-    "Connection": "connectionId",
-    "Transfer": "transferId",
-    "Token": "token",
-}
 
 
 @hides("password", "proxies", links=("link",))
@@ -246,6 +238,7 @@ class API(TransferClient):
         :raises WaitTimeout: it is not done by then; ``last`` is its state.
         """
         mappings, destination = mappings_of(files, text_of(into, "into")), target(to)
+        timeout = check_timeout(timeout)
         key = {
             "service": "jetstream",
             "url": self.base_url,
@@ -280,6 +273,8 @@ class API(TransferClient):
         :return: (token, link).
         """
         microseconds(expires, self._clock.wall)
+        check_token(limit, password, description)
+        timeout = check_timeout(timeout)
         manifest = gather(self._rpc, mappings_of(files), Reporter(None), timeout)
         try:
             token = self.send.createSharedToken(manifest, description, limit, expires, password)
@@ -298,40 +293,44 @@ class API(TransferClient):
 
     def ls(self, path: Any = "/", timeout: Optional[float] = None) -> Any:
         """What is in a directory of the server."""
-        return self.server.lsAsync(texts_of(path, "path")).result(timeout)
+        return self._result(timeout, self.server.lsAsync, texts_of(path, "path"))
 
     def ls_roots(self, timeout: Optional[float] = None) -> Any:
         """The root directories of the server."""
-        return self.server.lsRootsAsync().result(timeout)
+        return self._result(timeout, self.server.lsRootsAsync)
 
     def du(self, path: Any, timeout: Optional[float] = None) -> int:
         """Bytes below a path of the server."""
-        found: int = self.server.duAsync(path).result(timeout)
+        found: int = self._result(timeout, self.server.duAsync, path)
         return found
 
     def mkdir(self, path: Any, timeout: Optional[float] = None) -> None:
         """Make a directory on the server, and those above it."""
-        self.server.mkdirAsync(path).result(timeout)
+        self._result(timeout, self.server.mkdirAsync, path)
 
     def mkfile(self, path: Any, timeout: Optional[float] = None) -> None:
         """Make an empty file on the server."""
-        self.server.mkFileAsync(path).result(timeout)
+        self._result(timeout, self.server.mkFileAsync, path)
 
     def mv(self, source: Any, destination: Any, timeout: Optional[float] = None) -> None:
         """Move or rename on the server."""
-        self.server.mvAsync(source, destination).result(timeout)
+        self._result(timeout, self.server.mvAsync, source, destination)
 
     def rm(self, path: Any, timeout: Optional[float] = None) -> None:
         """Remove a file of the server, or a directory with all that is in it."""
-        self.server.rmAsync(path).result(timeout)
+        self._result(timeout, self.server.rmAsync, path)
 
     def sources(self, timeout: Optional[float] = None) -> Any:
         """The servers that send to this one; for superusers."""
-        return self.recv.getSourcesAsync().result(timeout)
+        return self._result(timeout, self.recv.getSourcesAsync)
 
     def receiving(self, timeout: Optional[float] = None) -> Any:
         """The transfers that come in; for superusers."""
-        return self.recv.getTransfersAsync().result(timeout)
+        return self._result(timeout, self.recv.getTransfersAsync)
+
+    def _result(self, timeout: Optional[float], begin: Callable[..., Request], *args: Any) -> Any:
+        timeout = check_timeout(timeout, "one path at a time: api.rm(path)")
+        return begin(*args).result(timeout)
 
     def wait_all(
         self,
@@ -351,7 +350,7 @@ class API(TransferClient):
         """
         if isinstance(tasks, (str, bytes, Mapping)) or not isinstance(tasks, Iterable):
             raise UsageError(f"wait_all() takes a list of tasks, not {type(tasks).__name__}", hint="[task]")
-        several = list(tasks)
+        several, timeout = list(tasks), check_timeout(timeout)
         for task in several:
             if not isinstance(task, (Manifest, Transfer, Request)):
                 raise UsageError(f"a Manifest, a Transfer or a Request, not {type(task).__name__}")
@@ -369,7 +368,7 @@ class API(TransferClient):
         """Every verb is a call: the name of the method says what it does."""
         given, endpoint = dict(params), text_of(endpoint, "a method")
         if id is not None:
-            name = next((name for word, name in _IDS.items() if word in endpoint), None)
+            name = next((name for word, name in IDS.items() if word in endpoint), None)
             if name is None:
                 raise UsageError(f"{endpoint} takes no id", hint="name its parameters")
             given[name] = id[name] if isinstance(id, Mapping) else id

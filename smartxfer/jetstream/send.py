@@ -19,7 +19,7 @@ from smartxfer.options import check_spelling
 from smartxfer.secret_text import hides
 from smartxfer.transfer.progress import Progress, Reporter
 
-__all__ = ["SendInterface", "checked_mappings"]
+__all__ = ["SendInterface", "check_token", "checked_mappings"]
 
 #: What holds an object's id, by which its user data is found.
 _OBJECTS = ("transferId", "manifestId", "destinationId", "token")
@@ -219,6 +219,7 @@ class SendInterface(Interface):
         :raises UsageError: a keyword that is nearly a known one: a token without its limit would be made.
         """
         check_spelling(keywords, _SHARED_TOKEN, "createSharedToken")
+        check_token(downloadLimit, password, description)
         keep_secret({"password": password or ""})
         return self._made(
             Token,
@@ -261,6 +262,18 @@ def _object_id(value: Any) -> str:
         name = "token"
     found: str = id_of(value, name)
     return found
+
+
+def check_token(limit: Any, password: Any, description: Any) -> None:
+    """Check what a shared token is made with, before anything is sent.
+
+    :raises UsageError: the limit is not a number of at least 1, or another value is not text.
+    """
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise UsageError(f"the limit of downloads is a number, 1 or more, not {limit!r:.80}")
+    for name, value in (("password", password), ("description", description)):
+        if value is not None and not isinstance(value, str):
+            raise UsageError(f"{name} is text, not {type(value).__name__}")
 
 
 def checked_mappings(mappings: Any) -> Dict[str, str]:

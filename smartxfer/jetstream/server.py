@@ -21,6 +21,7 @@ from smartxfer.jetstream.models import (
     size,
 )
 from smartxfer.jetstream.requests import Request, result_of, status_of
+from smartxfer.jetstream.send import check_token
 from smartxfer.secret_text import as_secret, hides
 
 __all__ = ["ServerInterface"]
@@ -185,6 +186,7 @@ class ServerInterface(Interface):
         :param permissions: the vendor's words for them are not public.
         :param path: the only directory that it is good for.
         """
+        check_token(None, password, description)
         keep_secret({"password": password or ""})
         return self._made(
             Token,

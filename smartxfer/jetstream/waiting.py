@@ -5,14 +5,15 @@ Source: JetStream protocol, sections 4, 6.1 and 9.4.
 
 from typing import Any, Dict, Optional, Set
 
-from smartxfer.errors import TaskFailed, TaskSuspended, UsageError, WaitTimeout
+from smartxfer.errors import TaskFailed, TaskSuspended, WaitTimeout
 from smartxfer.jetstream.models import Manifest, Status, Task, Transfer, check_said, made
 from smartxfer.jetstream.rpc import Rpc
+from smartxfer.options import check_seconds
 from smartxfer.seams import Clock
 from smartxfer.transfer.progress import Reporter
 from smartxfer.transport.redact import clean
 
-__all__ = ["PATIENCE", "Patience", "Polls", "good", "kind_of", "wait"]
+__all__ = ["PATIENCE", "Patience", "Polls", "check_timeout", "good", "kind_of", "wait"]
 
 #: Most seconds that one poll asks for, and what its HTTP read time-out has to exceed it by.
 _LONGEST, _MARGIN = 25.0, 5.0
@@ -69,8 +70,7 @@ class Polls:
     """
 
     def __init__(self, rpc: Rpc, timeout: Optional[float], patience: Optional[Patience] = None) -> None:
-        if timeout is not None and not _is_seconds(timeout):
-            raise UsageError(f"timeout is a number of seconds, 0 or more, not {timeout!r}")
+        timeout = check_timeout(timeout)
         self._rpc = rpc
         self._clock = rpc.clock
         self._timeout = timeout
@@ -119,8 +119,12 @@ class Polls:
         )
 
 
-def _is_seconds(value: Any) -> bool:
-    return isinstance(value, (int, float)) and value >= 0
+def check_timeout(timeout: Any, hint: str = "") -> Optional[float]:
+    """Return a time-out, checked before anything is sent.
+
+    :raises UsageError: it is neither None nor a number of seconds.
+    """
+    return None if timeout is None else check_seconds(timeout, "timeout", hint=hint)
 
 
 def kind_of(method: str) -> "tuple[type[Any], str]":

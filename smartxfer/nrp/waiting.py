@@ -8,6 +8,7 @@ from typing import Any, Callable
 from smartxfer.errors import TaskFailed, WaitTimeout
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.models import File, FileStatus
+from smartxfer.options import check_seconds
 from smartxfer.transport.redact import excerpt
 
 __all__ = ["wait_for"]
@@ -18,7 +19,7 @@ _POLLS = (0.1, 10.0)
 
 def wait_for(calls: Calls, read: Callable[[], File], timeout: float, seen: Callable[[File], Any]) -> File:
     """The file, once it is completed."""
-    ends = calls.clock.monotonic() + timeout
+    ends = calls.clock.monotonic() + check_seconds(timeout, "timeout")
     wait, longest = _POLLS
     while True:
         file = read()

@@ -9,6 +9,7 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 import attrs
 
 from smartxfer.errors import UsageError
+from smartxfer.options import check_seconds
 from smartxfer.perseus.calls import Calls, segment
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.syncing import SyncResult, missing_of
@@ -131,12 +132,13 @@ class FileService:
 
         Otherwise like :meth:`wait_for_file_upload`.
         """
-        ids = list(dict.fromkeys(_id(id) for id in _several(file_ids)))
+        ids = [_id(id) for id in _several(file_ids)]
+        seconds = _seconds("polling_interval", polling_interval)
         if not ids:
             return []
-        seconds = _seconds("polling_interval", polling_interval)
-        found = {file.id: file for file in wait_for(self._calls(), ids, seconds, timeout)}
-        return [found[_id(id)] for id in file_ids]
+        waited = wait_for(self._calls(), list(dict.fromkeys(ids)), seconds, timeout)
+        found = {file.id: file for file in waited}
+        return [found[id] for id in ids]
 
     # -- uploads ----------------------------------------------------------------------------------------
 
@@ -173,6 +175,7 @@ class FileService:
 
         Source: Perseus protocol, section A.5.
         """
+        check_seconds(timeout, "timeout")
         [file] = self._upload([_one(file_path)], repair, grace, (progress, cancel, deadline))
         return self._awaited([file], timeout)[0] if wait else file
 
@@ -196,6 +199,7 @@ class FileService:
 
         Otherwise like :meth:`upload_file`.
         """
+        check_seconds(timeout, "timeout")
         items = [item for thing in _several(files) for item in collect([_named(thing)])]
         if not items:
             return []
@@ -203,6 +207,7 @@ class FileService:
         return self._awaited(sent, timeout) if wait else sent
 
     def _upload(self, items: Sequence[Item], repair: bool, grace: float, watch: Any) -> List[File]:
+        check_seconds(grace, "grace")
         named = [attrs.evolve(item, name=_name(item.name.rpartition("/")[2])) for item in items]
         claims: Dict[str, Sending] = {}
         with self._operation(*watch) as operation:
@@ -299,6 +304,7 @@ def _hash(value: str) -> str:
 
 
 def _seconds(name: str, value: float) -> float:
-    if type(value) not in (int, float) or value <= 0:
+    seconds = check_seconds(value, name)
+    if seconds == 0:
         raise UsageError(f"{name} is a number of seconds above 0, not {value!r}")
-    return float(value)
+    return seconds

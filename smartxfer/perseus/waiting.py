@@ -6,6 +6,7 @@ Source: Perseus protocol, section A.9.
 from typing import Any, Callable, Dict, List, Sequence
 
 from smartxfer.errors import CommunicationError, NotFound, UploadFailed, WaitTimeout
+from smartxfer.options import check_seconds
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.models import File, FileStatus
 
@@ -29,7 +30,7 @@ def wait_for(
     :param interval: seconds before the second look; each later wait is half as long again, up to 10 s.
     :param timeout: seconds; one look is taken however short it is.
     """
-    ends = calls.clock.monotonic() + timeout
+    ends = calls.clock.monotonic() + check_seconds(timeout, "timeout")
     known: Dict[str, File] = {}
     failure = None
     wait = interval

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 import attrs
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, WaitTimeout
+from smartxfer.options import check_seconds
 from smartxfer.seams import Clock
 from smartxfer.smartfile.forms import FORM, FormBody, Segment, encoded_form, pairs_of
 from smartxfer.smartfile.models import Info, Link, Task
@@ -207,7 +208,7 @@ class Calls:
         :raises WaitTimeout: it was not through after ``timeout`` seconds; it goes on.
         """
         uuid = _uuid_of(task)
-        ends = self.clock.monotonic() + timeout
+        ends = self.clock.monotonic() + check_seconds(timeout, "timeout")
         wait, longest = _POLLS
         while True:
             state = self.task(uuid)
@@ -231,6 +232,7 @@ class Calls:
 
         :param algorithm: ``MD5``, ``SHA1``, ``SHA256``, ``SHA512`` or ``CRC-32``, in any case.
         """
+        check_seconds(timeout, "timeout")
         task = self.start("checksum", path=list(paths), algorithm=algorithm.upper())
         found = self.wait(task, timeout).outcome.get("checksums")
         if not isinstance(found, Mapping):

@@ -4,10 +4,11 @@ Source: SmartFile protocol; each method names its section.
 """
 
 import datetime as dt
+import math
 from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.options import check_keys
+from smartxfer.options import check_keys, check_seconds
 from smartxfer.secret_text import hides
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import TASK_TIMEOUT
@@ -104,8 +105,7 @@ class SmartFileClient(RawClient):
         :param dst: a directory.
         :raises TaskFailed: some could not be copied.
         """
-        task = self._calls.start("copy", src=_all(src), dst=normal(dst))
-        return self._calls.wait(task, timeout)
+        return self._done("copy", timeout, src=_all(src), dst=normal(dst))
 
     def move(self, src: Remotes, dst: str, *, timeout: float = TASK_TIMEOUT) -> Task:
         """Move files or directories, and wait until it is done (section 5).
@@ -115,8 +115,7 @@ class SmartFileClient(RawClient):
         :raises Conflict: there is something of that path: some servers want the new path in full.
         """
         slash = "/" if str(dst).endswith("/") and normal(dst) != "/" else ""
-        task = self._calls.start("move", src=_all(src), dst=normal(dst) + slash)
-        return self._calls.wait(task, timeout)
+        return self._done("move", timeout, src=_all(src), dst=normal(dst) + slash)
 
     def move_into(self, src: Remote, directory: Remote, *, timeout: float = TASK_TIMEOUT) -> Task:
         """Move one file or directory into a directory, on every server: the new path is sent in full."""
@@ -131,7 +130,12 @@ class SmartFileClient(RawClient):
         paths = _all(path)
         if "/" in paths:
             raise UsageError("the root directory is not removed", hint="remove what is in it")
-        return self._calls.wait(self._calls.start("remove", path=paths), timeout)
+        return self._done("remove", timeout, path=paths)
+
+    def _done(self, operation: str, timeout: float, **fields: Any) -> Task:
+        """Start an operation, and wait until it is done."""
+        check_seconds(timeout, "timeout")
+        return self._calls.wait(self._calls.start(operation, **fields), timeout)
 
     def wait(
         self,
@@ -177,13 +181,7 @@ class SmartFileClient(RawClient):
         The vendor does not publish the fields for password and expiry: ``password``, and ``expires`` in
         seconds from now, are assumptions.  Source: SmartFile protocol, section 5.
         """
-        if isinstance(expires, dt.datetime):
-            expires = expires.timestamp() - self._clock.wall()
-        if isinstance(expires, dt.timedelta):
-            expires = expires.total_seconds()
-        seconds = None if expires is None else round(expires)
-        if seconds is not None and seconds <= 0:
-            raise UsageError("the link would have ended before it began")
+        seconds = None if expires is None else _lifetime(expires, self._clock.wall)
         check_keys(fields, _LINK_FIELDS, "create_link", hint="extra={...} sends a field unknown here")
         known = {"path": normal(path), "name": name, "password": password, "expires": seconds}
         return self._calls.create_link({**known, **fields, **(extra or {})})
@@ -344,3 +342,21 @@ def _known(checksum: Optional[str]) -> None:
     if checksum is not None:
         new_hash(checksum)
 
+
+def _lifetime(expires: Any, now: Callable[[], float]) -> int:
+    """Return the seconds after which a link ends.
+
+    :param now: seconds since the epoch.
+    :raises UsageError: not a time, or none that is still to come.
+    """
+    if isinstance(expires, dt.datetime):
+        expires = expires.timestamp() - now()
+    if isinstance(expires, dt.timedelta):
+        expires = expires.total_seconds()
+    seconds = check_seconds(expires, "expires", least=-math.inf)
+    if not 0.5 < seconds < math.inf:
+        raise UsageError(
+            f"the link would end {'never' if seconds > 0 else 'before it began'}",
+            hint="expires is seconds from now, a timedelta or a datetime; without it the link does not end",
+        )
+    return round(seconds)

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, ContextManager, Optional, Union
 import attrs
 
 from smartxfer import delta
+from smartxfer.directories import Directory, Entry, lstat, open_entry
 from smartxfer.errors import (
     BadRequest,
     ChecksumMismatch,
@@ -171,33 +172,46 @@ class Resync:
     # -- down -------------------------------------------------------------------------------------------
 
     def down(
-        self, local: Path, there: Info, follow: bool = True, guard: Optional[Guard] = None
+        self,
+        local: Path,
+        there: Info,
+        follow: bool = True,
+        guard: Optional[Guard] = None,
+        root: Optional[Directory] = None,
     ) -> SyncResult:
         """Bring the local file up to date with the server's.
 
         :param follow: bring the target of a symbolic link up to date, not the link.
         :param guard: what decides about an existing file; None brings it up to date.
+        :param root: an open directory above the file: no directory between them may be a symbolic link.
         :raises TargetExists: the guard wants it kept.
         """
         moved = _Moved()
-        before = _found(local)  # the guard decides about this file, and about no later one
-        identity = {"service": "smartfile", "api": self._calls.api, "path": there.path}
-        if guard is not None:
-            kept = self._operation.call(lambda: guard.before(local, there.size, identity))
-            if kept is not None:
-                return kept_result(there.path, kept)
+        if follow and is_device(local):
+            return self._down_whole(DeviceSink(local), there, moved)
+        sink = FileSink(local, follow=follow, root=root)
         try:
-            if local.is_symlink() and not follow:
-                raise _Plain("it is a symbolic link")
-            target = Path(os.path.realpath(str(local)))
-            if guard is not None and guard.exists == "rename":
-                raise _Plain("it gets another name")
-            return self._down_by_delta(target, before, there, guard, moved)
-        except _USELESS as reason:
-            _tell(there.path, reason)
-        digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
-        sink: Any = DeviceSink(local) if follow and is_device(local) else FileSink(local, follow=follow)
+            entry = open_entry(local, follow=follow, root=root)
+        except OSError as error:
+            raise local_error(error, local) from None
+        with entry.directory:
+            before = _found(entry)  # the guard decides about this file, and about no later one
+            identity = {"service": "smartfile", "api": self._calls.api, "path": there.path}
+            if guard is not None:
+                kept = self._operation.call(lambda: guard.before(entry, there.size, identity))
+                if kept is not None:
+                    return kept_result(there.path, kept)
+            try:
+                if guard is not None and guard.exists == "rename":
+                    raise _Plain("it gets another name")
+                return self._down_by_delta(entry, before, there, guard, moved)
+            except _USELESS as reason:
+                _tell(there.path, reason)
         sink.guard = guard
+        return self._down_whole(sink, there, moved)
+
+    def _down_whole(self, sink: Any, there: Info, moved: "_Moved") -> SyncResult:
+        digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
         wanted = downloading.describe(self._watched, there, sink, (ALGORITHM, digest))
         self._operation.reporter.queue(there.path, there.size)
         lane = DownloadLane(wanted, self._operation, self._width)
@@ -207,7 +221,7 @@ class Resync:
 
     def _down_by_delta(
         self,
-        local: Path,
+        local: Entry,
         before: Optional[os.stat_result],
         there: Info,
         guard: Optional[Guard],
@@ -216,7 +230,7 @@ class Resync:
         if before is None or not stat.S_ISREG(before.st_mode):
             raise _Plain("there is no local file")
         block = self._block(before.st_size, there)
-        with _nameless(local.parent) as signature, _nameless(local.parent) as change:
+        with _nameless(local.directory) as signature, _nameless(local.directory) as change:
             size = self._operation.call(lambda: delta.signature(local, signature, block_length=block))
             if there.size is not None and size >= there.size:
                 raise _Plain("the signature is as large as the file")
@@ -232,7 +246,7 @@ class Resync:
 
     def _patched(
         self,
-        local: Path,
+        local: Entry,
         before: os.stat_result,
         there: Info,
         guard: Optional[Guard],
@@ -242,7 +256,7 @@ class Resync:
 
         What a killed run leaves is known to the next run as a partial file of the same target.
         """
-        sink = FileSink(local, follow=False)
+        sink = FileSink(local.path, follow=False, root=local.directory)
         identity = {"service": "smartfile", "api": self._calls.api, "path": there.path, "patched": True}
         sink.begin(there.size, identity)
         committed = False
@@ -265,7 +279,7 @@ class Resync:
             if not committed:
                 sink.restart()  # nothing is resumed of a patch
                 sink.leave()
-        return _verified(there.path, local, made, ours)
+        return _verified(there.path, local.path, made, ours)
 
     # -- both -------------------------------------------------------------------------------------------
 
@@ -319,11 +333,11 @@ def _verified(name: str, path: Path, size: int, digest: str) -> FileResult:
     return FileResult(name, path, size, digest=f"{ALGORITHM}:{digest}", verified=ALGORITHM)
 
 
-def _found(path: Path) -> Optional[os.stat_result]:
-    """The file of a name, or where a symbolic link leads; None where there is no file."""
+def _found(entry: Entry) -> Optional[os.stat_result]:
+    """The file or symbolic link of a name; None where there is none."""
     try:
-        return os.stat(str(path))
-    except OSError:
+        return lstat(entry)
+    except FileNotFoundError:
         return None
 
 
@@ -341,14 +355,15 @@ class _InOrder:
         return len(data)
 
 
-def _nameless(directory: Optional[Path] = None) -> BinaryIO:
+def _nameless(directory: Optional[Directory] = None) -> BinaryIO:
     """A temporary file without a name: a process that is killed leaves nothing of it.
 
     :param directory: on whose file system it is; by default that for temporary files.
     """
     try:
-        where = None if directory is None else str(directory)
-        made: Any = tempfile.TemporaryFile(prefix=".smartxfer-", dir=where)  # noqa: SIM115 - the caller closes it
+        if directory is not None:
+            return directory.nameless()
+        made: Any = tempfile.TemporaryFile(prefix=".smartxfer-")  # noqa: SIM115 - the caller closes it
     except OSError as error:
-        raise local_error(error, directory or "a temporary file") from None
+        raise local_error(error, "a temporary file" if directory is None else directory.path) from None
     return made  # type: ignore[no-any-return]

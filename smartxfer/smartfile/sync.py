@@ -3,11 +3,12 @@
 Source: SmartFile protocol, sections 7 and 9.
 """
 
+import contextlib
 import functools
 import logging
 import os
 import stat
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from smartxfer import delta
@@ -21,7 +22,7 @@ from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult, kept_resul
 from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
-from smartxfer.transfer.names import distinct_paths, folded, resolve_inside, safe_path
+from smartxfer.transfer.names import distinct_paths, folded, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -192,19 +193,18 @@ class SyncClient:
         if directory is None:
             raise UsageError(f"{local!r} is not a path")
         check_exists(exists)
-        with self._operation(progress, cancel, deadline) as operation:
+        with self._operation(progress, cancel, deadline) as operation, contextlib.ExitStack() as stack:
             calls = self._calls.watched(operation)
-            root = normal(remote)
-            there = operation.call(lambda: _files_below(calls, root, missing=False))
-            names = distinct_paths([path[len(root.rstrip("/")) + 1 :] for path in there])
-            pairs = [(directory / name, name, info) for name, info in zip(names, there.values())]
-            same = operation.call(lambda: self._same(calls, [(path, info) for path, _, info in pairs]))
-            if not dry_run:
-                open_target(directory).close()
+            top = normal(remote)
+            there = operation.call(lambda: _files_below(calls, top, missing=False))
+            names = distinct_paths([path[len(top.rstrip("/")) + 1 :] for path in there])
+            pairs = [(directory / name, info) for name, info in zip(names, there.values())]
+            same = operation.call(lambda: self._same(calls, list(pairs)))
+            root = None if dry_run else stack.enter_context(open_target(directory))
             resync = self._resync(operation)
             results = []
-            taken = {folded(str(path)) for path, _, _ in pairs}
-            for path, name, info in pairs:
+            taken = {folded(str(path)) for path, _ in pairs}
+            for path, info in pairs:
                 size = info.size or 0
                 guard = _guard(calls, exists, path, info, taken)
                 if info.path in same and exists != "skip":
@@ -213,7 +213,7 @@ class SyncClient:
                     planned = functools.partial(self._planned_down, operation, path, info, guard)
                     results.append(_tried(planned, info.path))
                 else:
-                    step = functools.partial(_down, resync, directory, name, info, guard)
+                    step = functools.partial(resync.down, path, info, follow=False, guard=guard, root=root)
                     results.append(_tried(step, info.path))
             return settle(results)  # type: ignore[return-value]
 
@@ -269,12 +269,6 @@ def _guard(
 
     changed = downloading.changed(info)
     return Guard(exists, Written(path.parent), doubt=digest, changed=changed, taken=taken)
-
-
-def _down(
-    resync: Resync, directory: Path, name: PurePosixPath, info: Info, guard: Guard
-) -> SyncResult:
-    return resync.down(resolve_inside(directory, name), info, follow=False, guard=guard)
 
 
 def _size_of(path: Path) -> int:

@@ -1,8 +1,10 @@
 """What clients that move files have on top of what all clients have."""
 
+import math
 from typing import Optional
 
 from smartxfer.client import ServiceClient
+from smartxfer.options import check_seconds
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -21,7 +23,12 @@ class TransferClient(ServiceClient):
     def _operation(
         self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
     ) -> Operation:
-        """One call of the user's, as the engine runs it."""
+        """One call of the user's, as the engine runs it.
+
+        :raises UsageError: the deadline is not a number.
+        """
+        if deadline is not None:  # one in the past is over at once
+            deadline = check_seconds(deadline, "deadline", least=-math.inf)
         return Operation(
             policy=self._retry,
             workers=self._threads,

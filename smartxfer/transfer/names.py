@@ -6,15 +6,13 @@ A name becomes a path below the target directory, the same one every time; nothi
 import hashlib
 import re
 import unicodedata
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Dict, Iterable, List, Set, Union
 
-from smartxfer.directories import Directory
 from smartxfer.errors import UnsafeName
 from smartxfer.system_text import system_path
-from smartxfer.transfer.disk import local_error
 
-__all__ = ["distinct_paths", "folded", "numbered", "resolve_inside", "safe_path"]
+__all__ = ["distinct_paths", "folded", "numbered", "safe_path"]
 
 _LONGEST = 255
 #: Room for the suffixes of a partial file and of a second file of the same name.
@@ -150,19 +148,3 @@ def _partial_names(path: PurePosixPath) -> List[str]:
 def folded(path: Union[str, PurePosixPath]) -> str:
     """A path as file systems compare it that ignore case and the composition of accents."""
     return unicodedata.normalize("NFC", str(path).casefold())
-
-
-def resolve_inside(directory: Path, relative: PurePosixPath) -> Path:
-    """The path of ``relative`` below ``directory``, its folders made.
-
-    :raises UnsafeName: a folder on the way is a symbolic link, or no folder; or ``relative`` leads out.
-    :raises LocalError: a folder cannot be made.
-    """
-    if not relative.parts:
-        raise UnsafeName(f"{str(relative)!r} does not lie below a directory")
-    try:
-        with Directory(directory) as root:
-            root.below(relative.parent, make=True).close()
-    except OSError as error:
-        raise local_error(error, directory / relative) from error
-    return directory / relative

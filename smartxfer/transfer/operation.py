@@ -134,6 +134,7 @@ class Operation:
     def _run(self, waiting: Iterator[Lane], at_once: int) -> None:
         self._active = []
         exhausted = False
+        self._watch()  # nothing begins after the deadline
         while True:
             while not exhausted and self._open() < at_once:
                 lane = next(waiting, None)

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from smartxfer.directories import Directory, Entry, is_directory, lstat
+from smartxfer.directories import Directory, Entry, is_directory, lstat, open_entry
 from smartxfer.errors import LocalError, SmartxferError, TargetExists
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import target_path
@@ -93,7 +93,8 @@ class FileSink:
         renames = self.guard is not None and self.guard.exists == "rename"
         self._size, self._identity = size, identity
         try:
-            target = self._open_directory()
+            target = open_entry(self.path, follow=self._follow, root=self._root)
+            self._directory = target.directory
             if is_directory(target) and not renames:
                 raise LocalError(f"{self.path} is a directory", hint="give the name of a file")
             if self.guard is not None:
@@ -190,28 +191,6 @@ class FileSink:
     def _file(self) -> PartFile:
         assert self._part is not None, "begin() comes first"
         return self._part
-
-    def _open_directory(self) -> Entry:
-        """Open the directory of the file, and make it if it is missing; the entry of the file.
-
-        :raises UnsafeName: a directory below the root is a symbolic link, or not a directory.
-        """
-        target = self.path
-        if self._root is not None:
-            inner = target.relative_to(self._root.path)
-            self._directory = self._root.below(inner.parent, make=True)
-        else:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._directory = Directory(target.parent)
-        entry = self._directory.at(target.name)
-        found = stat_of(entry) if self._follow else None
-        if found is not None and stat.S_ISLNK(found.st_mode):
-            self._directory.close()
-            target = Path(os.path.realpath(str(target)))
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._directory = Directory(target.parent)
-            entry = self._directory.at(target.name)
-        return entry
 
     def _close(self) -> None:
         """Close the partial file and its directory."""

@@ -10,8 +10,9 @@ import os
 import re
 import secrets
 import stat
-from typing import Tuple
+from typing import Tuple, Union, overload
 
+from smartxfer.directories import Directory, Entry, arguments_of, lstat
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.transfer import locking
 
@@ -28,57 +29,66 @@ def is_temporary(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def make_temporary(directory: str, mode: int) -> Tuple[str, int]:
+@overload
+def make_temporary(directory: Directory, mode: int) -> Tuple[Entry, int]: ...
+@overload
+def make_temporary(directory: str, mode: int) -> Tuple[str, int]: ...
+def make_temporary(directory: Union[str, Directory], mode: int) -> Tuple[Union[str, Entry], int]:
     """Make a temporary file and lock it; those that dead processes left in the directory are removed.
 
-    :return: its path and its descriptor; it is locked until that is closed.
+    :return: its path (in an open directory its entry), and its descriptor; it is locked until that is closed.
     :raises OSError: it cannot be made.
     """
     clear_temporaries(directory)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     while True:
-        path = os.path.join(directory, f".smartxfer-{secrets.token_hex(8)}.part")
-        fd = SYSTEM_FILES.open(path, flags, mode)
+        place = _at(directory, f".smartxfer-{secrets.token_hex(8)}.part")
+        fd = SYSTEM_FILES.open(place, flags, mode)
         with contextlib.suppress(OSError):  # without locks nobody takes it for one that was left
             locking.lock_file(fd)
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(fd), os.lstat(path)):
-                return path, fd
+            if os.path.samestat(os.fstat(fd), lstat(place)):
+                return place, fd
         os.close(fd)  # another process took it for one that was left, before it was locked
 
 
-def clear_temporaries(directory: str) -> None:
+def clear_temporaries(directory: Union[str, Directory]) -> None:
     """Remove the temporary files of this user that no living process has locked."""
     try:
-        names = [name for name in os.listdir(directory or ".") if is_temporary(name)]
+        there = directory.names() if isinstance(directory, Directory) else os.listdir(directory or ".")
     except OSError:
         return
-    for name in names:
-        path = os.path.join(directory, name)
+    for name in filter(is_temporary, there):
+        place = _at(directory, name)
         try:
-            if _is_left(path):
-                log.info("%s is removed: a process that was killed left it", path)
+            if _is_left(place):
+                log.info("%s is removed: a process that was killed left it", place)
         except OSError as error:
-            log.debug("cannot remove %s: %s", path, error)
+            log.debug("cannot remove %s: %s", place, error)
 
 
-def _is_left(path: str) -> bool:
+def _at(directory: Union[str, Directory], name: str) -> Union[str, Entry]:
+    return directory.at(name) if isinstance(directory, Directory) else os.path.join(directory, name)
+
+
+def _is_left(place: Union[str, Entry]) -> bool:
     """Remove a temporary file if it is of this user and unlocked; return True if it was.
 
     :raises OSError: that cannot be told.
     """
-    found = os.lstat(path)
+    found = lstat(place)
     own = getattr(os, "geteuid", lambda: found.st_uid)()
     if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or found.st_uid != own:
         return False
+    name, where = arguments_of(place)
     if not locking.AVAILABLE:
-        os.unlink(path)  # Windows removes no file that a process has open
+        os.unlink(name, **where)  # Windows removes no file that a process has open
         return True
-    fd = SYSTEM_FILES.open(path, os.O_RDONLY | _NO_FOLLOW)
+    fd = SYSTEM_FILES.open(place, os.O_RDONLY | _NO_FOLLOW)
     try:
         if not os.path.samestat(os.fstat(fd), found) or not locking.lock_file(fd):
             return False
-        os.unlink(path)
+        os.unlink(name, **where)
         return True
     finally:
         os.close(fd)

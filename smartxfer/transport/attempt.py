@@ -11,7 +11,7 @@ import threading
 from typing import Iterator, Optional, Tuple
 
 from smartxfer.errors import SmartxferError, Stalled
-from smartxfer.seams import Clock
+from smartxfer.seams import LONGEST_WAIT, Clock
 from smartxfer.transport.time_limits import TimeLimits
 
 __all__ = ["Attempt", "current", "limited", "pause"]
@@ -59,7 +59,7 @@ class Attempt:
         self.guarded = False
         self.mark = 0
         self.marked_at: Optional[float] = None
-        self.send_timeout = send_timeout
+        self.send_timeout = None if send_timeout is None else min(send_timeout, LONGEST_WAIT)
         #: Most seconds of every time-out; None: as the client has them.
         self.most: Optional[float] = None
         self.verdict: Optional[SmartxferError] = None

@@ -14,7 +14,7 @@ import attrs
 import urllib3
 from urllib3.exceptions import MaxRetryError, ResponseError
 
-from smartxfer.errors import CommunicationError, HTTPError, NetworkError, OutcomeUnknown
+from smartxfer.errors import CommunicationError, HTTPError, NetworkError, OutcomeUnknown, UsageError
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport.time_limits import TimeLimits
 
@@ -31,6 +31,21 @@ _LONGEST = 315_360_000.0
 _MOST_DOUBLINGS = 60
 #: Answers of a gateway that does not know what became of the request.
 _LOST_BEHIND_GATEWAY = frozenset({502, 504})
+
+
+def _at_least(least: int) -> Callable[..., None]:
+    """Return a validator of a number that is not less."""
+
+    def check(policy: Any, field: Any, value: Any) -> None:
+        if not isinstance(value, (int, float)) or not value >= least:
+            raise UsageError(f"RetryPolicy: {field.name} is a number, {least} or more, not {value!r}")
+
+    return check
+
+
+def _above_0(policy: Any, field: Any, value: Any) -> None:
+    if not isinstance(value, (int, float)) or not value > 0:
+        raise UsageError(f"RetryPolicy: {field.name} is a number above 0, not {value!r}")
 
 
 class _AdapterRetry(urllib3.Retry):
@@ -87,17 +102,17 @@ class RetryPolicy:
     :param stall_window: ... when measured over this many seconds.
     """
 
-    attempts: int = attrs.field(default=6, validator=attrs.validators.ge(1))
-    backoff: float = attrs.field(default=0.5, validator=attrs.validators.ge(0))
-    backoff_cap: float = attrs.field(default=20.0, validator=attrs.validators.ge(0))
-    retry_after_cap: float = attrs.field(default=120.0, validator=attrs.validators.ge(0))
+    attempts: int = attrs.field(default=6, validator=_at_least(1))
+    backoff: float = attrs.field(default=0.5, validator=_at_least(0))
+    backoff_cap: float = attrs.field(default=20.0, validator=_at_least(0))
+    retry_after_cap: float = attrs.field(default=120.0, validator=_at_least(0))
     statuses: FrozenSet[int] = attrs.field(
         default=frozenset({408, 429, 500, 502, 503, 504}), converter=_numbers
     )
-    budget: float = attrs.field(default=600.0, validator=attrs.validators.gt(0))
-    limit_budget: float = attrs.field(default=1800.0, validator=attrs.validators.ge(0))
-    stall_speed: int = attrs.field(default=1024, validator=attrs.validators.ge(0))
-    stall_window: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
+    budget: float = attrs.field(default=600.0, validator=_above_0)
+    limit_budget: float = attrs.field(default=1800.0, validator=_at_least(0))
+    stall_speed: int = attrs.field(default=1024, validator=_at_least(0))
+    stall_window: float = attrs.field(default=60.0, validator=_above_0)
 
     def for_adapter(self) -> urllib3.Retry:
         """The same policy for someone who uses the session directly: idempotent methods only."""

@@ -15,7 +15,7 @@ from stage import noise
 
 from smartxfer.directories import lstat
 from smartxfer.errors import UnsafeName
-from smartxfer.transfer.names import distinct_paths, resolve_inside
+from smartxfer.transfer.names import distinct_paths
 
 DATA = noise(1000)
 
@@ -220,5 +220,4 @@ def test_f29_folders_are_made_inside(stage: Any) -> None:
     os.symlink(elsewhere, stage.directory / "way")
     [result] = stage.client().download_files(transfer.token, stage.directory / "way")
     assert (elsewhere / "a/b/c.bin").read_bytes() == DATA, "a target that is a link is the caller's choice"
-    assert resolve_inside(elsewhere, distinct_paths(["a/b/c.bin"])[0]) == elsewhere / "a/b/c.bin"
     assert result.ok

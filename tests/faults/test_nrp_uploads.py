@@ -63,6 +63,7 @@ def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
         servers.append(LocalServer(tmp_path / "data", nrp=site).start())
 
     clock = Polling(wait2=start)
+    clock.chance = 1.0
     start()
     try:
         record = servers[0].nrp.create()

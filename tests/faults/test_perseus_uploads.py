@@ -53,6 +53,7 @@ def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
         servers.append(LocalServer(tmp_path / "data", perseus={"port": port, "api_key": KEY}).start())
 
     clock = Polling(wait2=start)
+    clock.chance = 1.0
     try:
         with PerseusClient(f"http://127.0.0.1:{port}", api_key=KEY, clock=clock) as client:
             file = client.file.upload_file(("a.bin", DATA))

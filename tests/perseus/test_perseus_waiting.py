@@ -148,3 +148,9 @@ class TestMany:
             good: FileStatus.UPLOADED,
             pending: FileStatus.PENDING,
         }
+
+
+def test_ids_from_a_generator(stand: Stand, live: PerseusClient) -> None:
+    """Broken by a generator that is read twice: the second time it yields nothing."""
+    ids = [stand.site.write(name, name.encode()) for name in ("a", "b")]
+    assert [file.id for file in live.file.wait_for_file_uploads(id for id in ids)] == ids  # type: ignore[arg-type]

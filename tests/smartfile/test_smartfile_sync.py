@@ -218,7 +218,7 @@ def test_an_edit_while_the_existing_file_is_looked_at_is_not_lost(
 
     def edits(self: Written, path: Path, *about: Any) -> bool:
         found = holds(self, path, *about)
-        path.write_bytes(b"my edit " + old)
+        Path(path).write_bytes(b"my edit " + old)
         return found
 
     monkeypatch.setattr(Written, "holds", edits)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import doctest
 import os
 import unicodedata
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import List
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smartxfer.errors import LocalError, UnsafeName
+from smartxfer.errors import UnsafeName
 from smartxfer.transfer import names
-from smartxfer.transfer.names import distinct_paths, resolve_inside, safe_path
+from smartxfer.transfer.names import distinct_paths, safe_path
 
 
 def test_the_doctests_run() -> None:
@@ -160,52 +160,3 @@ def test_files_partial_files_and_directories_never_meet(given_names: List[str]) 
     assert len(set(files)) == len(files) == len(given_names)
     assert not directories.intersection(files + parts)
     assert not set(files).intersection(parts)
-
-
-def test_folders_are_made_below_the_directory(tmp_path: Path) -> None:
-    path = resolve_inside(tmp_path, PurePosixPath("a/b/c.txt"))
-    assert path == tmp_path / "a" / "b" / "c.txt"
-    assert path.parent.is_dir()
-    assert not path.exists()
-    assert resolve_inside(tmp_path, PurePosixPath("a/b/d.txt")).parent == path.parent
-
-
-@pytest.mark.parametrize("where", ["outside", "inside", "nowhere"])
-def test_no_symbolic_link_is_followed(tmp_path: Path, where: str) -> None:
-    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
-    out.mkdir()
-    elsewhere.mkdir()
-    (out / "real").mkdir()
-    targets = {"outside": elsewhere, "inside": out / "real", "nowhere": tmp_path / "nothing"}
-    (out / "link").symlink_to(targets[where])
-    with pytest.raises(UnsafeName, match="not a directory of its own"):
-        resolve_inside(out, PurePosixPath("link/deep/x"))
-    assert list(elsewhere.iterdir()) == []
-    assert not (tmp_path / "nothing").exists()
-
-
-def test_the_directory_itself_may_be_a_link(tmp_path: Path) -> None:
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    assert resolve_inside(tmp_path / "link", PurePosixPath("a/x")) == tmp_path / "link" / "a" / "x"
-    assert (tmp_path / "real" / "a").is_dir()
-
-
-def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a").write_bytes(b"mine")
-    with pytest.raises(UnsafeName):
-        resolve_inside(tmp_path, PurePosixPath("a/x"))
-    assert (tmp_path / "a").read_bytes() == b"mine"
-
-
-@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../../x", "."])
-def test_a_path_that_is_not_below_is_refused(tmp_path: Path, path: str) -> None:
-    with pytest.raises(UnsafeName):
-        resolve_inside(tmp_path, PurePosixPath(path))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_folders_that_cannot_be_made_are_a_local_error(tmp_path: Path) -> None:
-    deep = PurePosixPath("/".join(["x" * 200] * 30), "f")
-    with pytest.raises(LocalError, match="cannot write"):
-        resolve_inside(tmp_path, deep)

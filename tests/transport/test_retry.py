@@ -135,6 +135,25 @@ def test_retry_after_is_obeyed_up_to_its_cap(clock: FakeClock, kind: Any) -> Non
     assert len(clock.waits) == 2
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [(1e5, "in 100000 s"), (8.64e6, "more than 100 days"), (1e300, "3650 days"), (float("inf"), "3650 days")],
+)
+def test_how_long_a_wait_over_the_cap_is(clock: FakeClock, asked: float, words: str) -> None:
+    """Broken by "come back in inf s"."""
+    with pytest.raises(RateLimited, match=words) as caught:
+        Tries(RetryPolicy(), clock, "GET x").failed(RateLimited("wait", status=429, retry_after=asked))
+    assert "inf" not in str(caught.value)
+    assert clock.waits == []
+
+
+def test_tries_without_number_do_not_overflow(clock: FakeClock) -> None:
+    tries = Tries(RetryPolicy(attempts=10**9, budget=float("inf")), clock, "GET x")
+    for _ in range(1100):
+        tries.failed(NetworkError("broken"))
+    assert max(clock.waits) == 10.0
+
+
 def test_retry_after_of_another_status_is_not_obeyed(clock: FakeClock) -> None:
     tries = Tries(RetryPolicy(), clock, "GET x")
     tries.failed(ServerError("down", status=500, retry_after=100.0))

@@ -1,0 +1,249 @@
+"""Directories that are opened once: what is in them is reached by descriptor, and no link is followed on the way."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any, List
+
+import pytest
+
+from smartxfer import directories
+from smartxfer.directories import Directory, lstat, open_entry
+from smartxfer.errors import LocalError, UnsafeName
+from smartxfer.seams import Files
+from smartxfer.transfer.into import open_target
+from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.temporary import clear_temporaries, make_temporary
+
+ID = {"object": 1}
+DATA = b"0123456789"
+
+
+@pytest.fixture(params=[True, False], ids=["descriptors", "checks"])
+def by_descriptor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Systems with and without descriptors of directories."""
+    monkeypatch.setattr(directories, "BY_DESCRIPTOR", request.param)
+    return bool(request.param)
+
+
+pytestmark = pytest.mark.usefixtures("by_descriptor")
+
+
+def below(tmp_path: Path, relative: str) -> Path:
+    with Directory(tmp_path) as root, root.below(PurePosixPath(relative), make=True) as found:
+        return found.path
+
+
+def descriptors() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def test_folders_are_made_below_the_directory(tmp_path: Path) -> None:
+    assert below(tmp_path, "a/b") == tmp_path / "a" / "b"
+    assert (tmp_path / "a" / "b").is_dir()
+    assert below(tmp_path, "a/b") == tmp_path / "a" / "b"
+    assert below(tmp_path, ".") == tmp_path
+
+
+@pytest.mark.parametrize("where", ["outside", "inside", "nowhere"])
+def test_no_symbolic_link_is_followed(tmp_path: Path, where: str) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    out.mkdir()
+    elsewhere.mkdir()
+    (out / "real").mkdir()
+    targets = {"outside": elsewhere, "inside": out / "real", "nowhere": tmp_path / "nothing"}
+    (out / "link").symlink_to(targets[where])
+    before = descriptors()
+    for relative in ("link", "link/deep"):
+        with pytest.raises(UnsafeName, match="not a directory of its own"):
+            below(out, relative)
+    assert list(elsewhere.iterdir()) == []
+    assert not (tmp_path / "nothing").exists()
+    assert descriptors() == before
+
+
+def test_the_directory_itself_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert below(tmp_path / "link", "a") == tmp_path / "link" / "a"
+    assert (tmp_path / "real" / "a").is_dir()
+
+
+def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"mine")
+    with pytest.raises(UnsafeName):
+        below(tmp_path, "a")
+    assert (tmp_path / "a").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("path", ["/etc/x", "../x", "a/../../x"])
+def test_a_path_that_is_not_below_is_refused(tmp_path: Path, path: str) -> None:
+    with pytest.raises(UnsafeName):
+        below(tmp_path, path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a"])
+def test_an_entry_is_a_single_name(tmp_path: Path, name: str) -> None:
+    with Directory(tmp_path) as root, pytest.raises(UnsafeName):
+        root.at(name)
+
+
+def test_a_path_that_no_program_could_open_is_not_made(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath(*["x" * 200] * 30, "f")
+    with open_target(tmp_path) as root, pytest.raises(LocalError, match="cannot write") as caught:
+        FileSink(deep, follow=False, root=root).begin(10, ID)
+    assert caught.value.errno == errno.ENAMETOOLONG
+
+
+@pytest.mark.parametrize("kind", ["file", "missing"])
+def test_a_target_that_cannot_be_a_directory(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "out").write_bytes(b"mine")
+    with pytest.raises(LocalError, match="cannot write"):
+        open_target(tmp_path / "out" / "deeper" if kind == "missing" else tmp_path / "out")
+
+
+def test_a_tree_holds_no_descriptors(tmp_path: Path) -> None:
+    with Directory(tmp_path) as root:
+        before = descriptors()
+        sinks = [FileSink(tmp_path / f"{number}/x", follow=False, root=root) for number in range(50)]
+        assert descriptors() == before
+        for sink in sinks:
+            sink.begin(10, ID)
+            sink.write_at(DATA, 0)
+            sink.commit()
+            assert descriptors() == before
+    assert len(list(tmp_path.glob("*/x"))) == 50
+
+
+@pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root reads every directory")
+def test_a_directory_that_can_be_written_to_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir(mode=0o300)
+    with Directory(tmp_path) as root:
+        root.below(PurePosixPath("a/b"), make=True).close()
+
+
+# -- a directory is replaced while it is open -----------------------------------------------------------
+
+
+def swap(directory: Path, elsewhere: Path) -> None:
+    """Put a symbolic link in the place of a directory, which gets another name."""
+    elsewhere.mkdir(exist_ok=True)
+    directory.rename(directory.with_name(directory.name + ".moved"))
+    directory.symlink_to(elsewhere)
+
+
+class Swapping(Files):
+    """Swaps the directory before the given call, by number."""
+
+    def __init__(self, directory: Path, elsewhere: Path, at: int) -> None:
+        super().__init__()
+        self.swap = lambda: swap(directory, elsewhere)
+        self.at = at
+        self.calls: List[str] = []
+
+    def _call(self, name: str) -> None:
+        if len(self.calls) == self.at:
+            self.swap()
+        self.calls.append(name)
+
+    def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+        self._call("open")
+        return super().open(path, flags, mode)
+
+    def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
+        self._call("pwrite")
+        return super().pwrite(fd, data, offset)
+
+    def replace(self, source: Any, target: Any) -> None:
+        self._call("replace")
+        super().replace(source, target)
+
+    def copy_owner_and_mode(self, before: Any, fd: int, path: Any) -> None:
+        self._call("copy")
+        super().copy_owner_and_mode(before, fd, path)
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_nothing_is_written_through_a_link_that_is_put_in_its_place(
+    tmp_path: Path, at: int, by_descriptor: bool
+) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    (out / "a").mkdir(parents=True)
+    (out / "a" / "x").write_bytes(b"old")
+    files = Swapping(out / "a", elsewhere, at)
+    before = descriptors()
+    with open_target(out) as root:
+        sink = FileSink(out / "a" / "x", follow=False, root=root, files=files)
+        outcome: Any = None
+        try:
+            sink.begin(10, ID)
+            sink.write_at(DATA[:5], 0)
+            sink.write_at(DATA[5:], 5)
+            sink.commit()
+        except LocalError as error:
+            outcome = error
+            sink.leave()
+    swapped = len(files.calls) > at
+    assert swapped == elsewhere.exists() == (at < 7), "the calls of one download"
+    if swapped:
+        assert list(elsewhere.iterdir()) == []
+        if by_descriptor and files.calls[-1] == "replace" and outcome is None:
+            assert (out / "a.moved" / "x").read_bytes() == DATA, "swapped in the very moment of the renaming"
+        else:
+            assert "moved or replaced" in str(outcome) or isinstance(outcome, UnsafeName)
+            assert (out / "a.moved" / "x").read_bytes() == b"old"
+    else:
+        assert outcome is None
+        assert (out / "a" / "x").read_bytes() == DATA
+    assert descriptors() == before
+
+
+def test_a_temporary_file_goes_into_the_directory_that_was_opened(tmp_path: Path, by_descriptor: bool) -> None:
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    out.mkdir()
+    elsewhere.mkdir()
+    theirs = elsewhere / f".smartxfer-{'0' * 16}.part"
+    theirs.write_bytes(b"theirs")
+    with Directory(tmp_path) as root, root.inside("out") as directory:
+        swap(out, elsewhere)
+        if not by_descriptor:
+            for act in (directory.names, directory.nameless, lambda: make_temporary(directory, 0o600)):
+                with pytest.raises(LocalError, match="moved or replaced"):
+                    act()
+            return
+        clear_temporaries(directory)
+        entry, fd = make_temporary(directory, 0o600)
+        os.close(fd)
+        with directory.nameless() as file:
+            file.write(DATA)
+            assert directory.names() == [entry.name]
+            assert os.fstat(file.fileno()).st_dev == directory.stat().st_dev
+        assert stat_names(out.with_name("out.moved")) == [entry.name]
+    assert stat_names(elsewhere) == [theirs.name]
+
+
+def stat_names(directory: Path) -> List[str]:
+    return sorted(os.listdir(str(directory)))
+
+
+def test_a_file_system_without_nameless_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directories, "_NAMELESS", os.O_RDONLY | os.O_DIRECTORY | os.O_CREAT)  # refused
+    with Directory(tmp_path) as directory, directory.nameless() as file:
+        file.write(DATA)
+        file.seek(0)
+        assert file.read() == DATA
+        assert directory.names() == []
+
+
+def test_a_link_in_the_place_of_the_file_is_followed_for_the_caller_only(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "x").write_bytes(b"mine")
+    (tmp_path / "link").symlink_to(tmp_path / "real" / "x")
+    for follow, path in ((True, tmp_path / "real" / "x"), (False, tmp_path / "link")):
+        entry = open_entry(tmp_path / "link", follow=follow)
+        with entry.directory:
+            assert entry.path == path
+            assert lstat(entry).st_ino == os.lstat(str(path)).st_ino
