@@ -20,6 +20,7 @@ from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import join, normal, split
 from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult, kept_result
 from smartxfer.transfer.digest import digest_of
+from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
 from smartxfer.transfer.names import distinct_paths, folded, safe_path
@@ -283,7 +284,9 @@ def _has(path: Path, digest: str) -> bool:
     """Tell whether a file has this digest; one that cannot be read has not."""
     try:
         return digest_of(path, ALGORITHM) == digest
-    except OSError:
+    except OSError as error:
+        if is_resource_error(error):
+            raise local_error(error, path, "read") from None
         return False
 
 

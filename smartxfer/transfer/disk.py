@@ -30,12 +30,15 @@ def is_resource_error(error: OSError) -> bool:
     return error.errno in _RESOURCES
 
 
-def local_error(error: OSError, what: Union[str, Path]) -> LocalError:
-    """Our exception for a failed write to ``what``; one that is ours already stays."""
+def local_error(error: OSError, what: Union[str, Path], act: str = "write") -> LocalError:
+    """Our exception for a failed write to ``what``; one that is ours already stays.
+
+    :param act: what failed, where that was no write.
+    """
     if isinstance(error, LocalError):
         return error
     kind = DiskFull if error.errno in _FULL else LocalError
-    made = kind(f"cannot write {what}: {error.strerror or error}")
+    made = kind(f"cannot {act} {what}: {error.strerror or error}")
     made.errno = error.errno
     if error.errno in _RESOURCES:
         made.hint = _RESOURCES[error.errno]

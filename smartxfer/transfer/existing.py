@@ -178,7 +178,7 @@ class Guard:
             raise  # the server could not be asked: that says nothing about the file
         except OSError as error:
             if is_resource_error(error):
-                raise local_error(error, Path(path)) from None
+                raise local_error(error, Path(path), "read") from None
             return False
 
     def _compared(self) -> Optional[str]:
@@ -241,7 +241,7 @@ def _same_bytes(one: Entry, other: Entry) -> bool:
                     return True
     except OSError as error:
         if is_resource_error(error):
-            raise
+            raise local_error(error, Path(other), "read") from None
         return False
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Mapping, Optional
 
 from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.locking import Lock, hashed
 from smartxfer.transfer.private_files import PrivateDirectory, state_directory, write_whole
 from smartxfer.transfer.protocols import Storage
@@ -84,6 +85,8 @@ class Journal:
 
     :param key: what makes the request this one: service, origin, account, recipients, options, ...
     :param what: the request in words, for messages.
+    :raises InProgress: another process has it.
+    :raises LocalError: the system is short of something, or the disk fails; what is remembered stays.
     """
 
     def __init__(
@@ -105,7 +108,12 @@ class Journal:
         #: False once a journal is known not to be of use to a later run.
         self._kept = not self._lock.refused
         #: What is remembered; changed by :meth:`note`, :meth:`append` and :meth:`drop`.
-        self.state: Dict[str, Any] = self._load()
+        self.state: Dict[str, Any] = {}
+        try:
+            self.state = self._load()
+        except BaseException:
+            self._lock.release()
+            raise
 
     def _load(self) -> Dict[str, Any]:
         if not self._kept:
@@ -115,6 +123,8 @@ class Journal:
             text = self._storage.load(self._name)
             found = parse_json(text) if text is not None else None
         except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and is_resource_error(error):
+                raise local_error(error, "the journal of an earlier run", "read") from None
             log.warning("a journal cannot be read, nothing is resumed: %s", error)
             return {}
         if found is None:

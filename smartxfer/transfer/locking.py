@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from smartxfer.errors import InProgress
+from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory
 
 try:
@@ -41,6 +42,7 @@ class Lock:
     :param name: of the file, without its suffix.
     :param what: what is guarded, for messages.
     :raises InProgress: another process has it.
+    :raises LocalError: the system is short of something, or the disk fails.
     """
 
     def __init__(self, name: str, what: str) -> None:
@@ -52,6 +54,8 @@ class Lock:
         except InProgress:
             raise
         except OSError as error:
+            if is_resource_error(error):
+                raise local_error(error, f"the lock of {what}", "open") from None
             self.refused = isinstance(error, NotPrivate)
             log.warning("no lock for %s: %s", what, error)
 

@@ -13,10 +13,11 @@ from typing import Any, Dict, List, Optional, Set, Union
 from smartxfer.directories import Entry, lstat
 from smartxfer.seams import Files, open_binary
 from smartxfer.transfer.digest import quick
+from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.private_files import NotPrivate, objection, read_private, write_whole
 from smartxfer.transport.json import parse_json
 
-__all__ = ["PartNote", "proof_of"]
+__all__ = ["PartNote", "names", "proof_of", "stat_of", "was_given_away"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -38,7 +39,7 @@ class PartNote:
     def load(self) -> Optional[Dict[str, Any]]:
         """Return its contents; empty where it is missing, None where it is not ours to write.
 
-        :raises OSError: it cannot be read; that says nothing about whose it is.
+        :raises LocalError: it cannot be read; that says nothing about whose it is.
         """
         try:
             saved = parse_json(read_private(self.entry))
@@ -49,6 +50,10 @@ class PartNote:
             return None
         except ValueError:
             return None
+        except OSError as error:
+            made = local_error(error, self.entry.path, "read")
+            made.hint = made.hint or "make it readable, or remove it to begin again"
+            raise made from None
         if isinstance(saved, dict) and saved.get("version") == _VERSION:
             return saved
         self.warn(f"{self.entry} is of an unknown version and is left alone")
@@ -133,6 +138,17 @@ def names(saved: Dict[str, Any], there: os.stat_result) -> bool:
     """
     noted = saved.get("inode")
     return isinstance(noted, list) and noted[1:] == [there.st_ino]
+
+
+def was_given_away(saved: Dict[str, Any], there: os.stat_result, target: Entry) -> bool:
+    """Return True for a partial file of the superuser that got the owner of its target before a kill.
+
+    It is of no more use: that user may have changed it.
+    """
+    if getattr(os, "geteuid", lambda: 1)() != 0 or not names(saved, there):
+        return False
+    before = stat_of(target)
+    return before is not None and before.st_uid == there.st_uid != 0
 
 
 def stat_of(entry: Entry) -> Optional[os.stat_result]:

@@ -25,7 +25,7 @@ from smartxfer.transfer.digest import quick
 from smartxfer.transfer.disk import is_resource_error
 from smartxfer.transfer.locking import Lock
 from smartxfer.transfer.part_modes import OWNER, make_readable, withheld
-from smartxfer.transfer.part_note import PartNote, names, proof_of, stat_of
+from smartxfer.transfer.part_note import PartNote, names, proof_of, stat_of, was_given_away
 from smartxfer.transfer.private_files import objection_to_open, state_directory
 
 __all__ = ["PartFile", "beside", "unlink"]
@@ -312,7 +312,9 @@ class PartFile:
 
         The second partial file of ``a`` has the name of the first one of ``a.2``.
         """
-        return saved.get("target", self.target.name) == self.target.name and self._note.owns(saved, there)
+        if saved.get("target", self.target.name) != self.target.name:
+            return False
+        return self._note.owns(saved, there) or was_given_away(saved, there, self.target)
 
     def _unprotect(self, there: Optional[os.stat_result]) -> None:
         """Make a partial file writable that was killed when it had the mode of its target already.

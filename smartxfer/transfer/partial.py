@@ -108,7 +108,7 @@ class FileSink:
             # What replaces a private file is private from its first byte on.
             self._resume(self._part.open(0o666 if self._before is None else 0o600))
         except OSError as error:
-            self.leave()
+            self._give_up()
             if isinstance(error, SmartxferError):
                 raise  # the guard could not ask the server
             raise local_error(error, self.path) from None
@@ -191,6 +191,14 @@ class FileSink:
     def _file(self) -> PartFile:
         assert self._part is not None, "begin() comes first"
         return self._part
+
+    def _give_up(self) -> None:
+        """Close what was opened; what an earlier run left stays as it is, a new partial file is removed."""
+        if self._part is not None and self._part.fd >= 0:
+            with contextlib.suppress(OSError):
+                if not os.fstat(self._part.fd).st_size:
+                    self._part.remove()
+        self._close()
 
     def _close(self) -> None:
         """Close the partial file and its directory."""

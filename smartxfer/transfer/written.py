@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Tuple, Union
 
 from smartxfer.directories import AnyEntry, Entry, lstat
 from smartxfer.seams import open_binary
+from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.private_files import PrivateDirectory
 from smartxfer.transport.json import parse_json
 
@@ -61,15 +62,17 @@ class Written:
                 return False
             wanted = _extents(record.get("sums"), found.st_size)
             return wanted is not None and sums_of(path, wanted) == wanted
-        except OSError:
+        except OSError as error:
+            if is_resource_error(error):
+                raise local_error(error, Path(path), "read") from None
             return False
 
     def note(self, path: AnyEntry, size: int, sums: Sequence[Sum], identity: Dict[str, Any]) -> None:
         """Remember what was written under a name."""
         record = {"size": size, "sums": [list(one) for one in sums], "identity": _hashed(identity)}
         line = json.dumps({"version": _VERSION, "name": path.name, **record}) + "\n"
-        self._records()[path.name] = record
         try:
+            self._records()[path.name] = record
             with PrivateDirectory.of_state("written", make=True) as directory:
                 fd = directory.open(self._place(), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
                 try:
@@ -102,6 +105,8 @@ class Written:
         except FileNotFoundError:
             return {}
         except OSError as error:
+            if is_resource_error(error):
+                raise local_error(error, "the record of what was written before", "read") from None
             log.warning("the record of what was written before is not used: %s", error)
             return {}
         return known
