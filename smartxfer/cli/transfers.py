@@ -14,6 +14,7 @@ import click
 from smartxfer.cli.output import print_path, say
 from smartxfer.errors import BatchError, SmartxferError, TargetExists, UsageError
 from smartxfer.screen_text import visible
+from smartxfer.secret_text import as_url
 from smartxfer.system_text import source_path, target_path, unicode_text
 
 __all__ = ["fetch", "send"]
@@ -43,6 +44,7 @@ def fetch(link: str, directory: str, exists: Any, hidden: bool) -> None:
     from smartxfer.filesender import FileSenderClient
     from smartxfer.filesender.site import link_base, token_of
 
+    link = as_url(link)
     token = token_of(link)
     target = target_path(directory, expand=False)
     with FileSenderClient(link if link_base(link) is not None else None) as client:

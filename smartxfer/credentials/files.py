@@ -5,10 +5,11 @@ text says why, with the line where one is known, but never shows what the file c
 """
 
 import configparser
+import functools
 import os
 import stat
 from pathlib import Path
-from typing import Dict, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, NamedTuple, Optional, Tuple, TypeVar, cast
 
 import attrs
 
@@ -17,6 +18,8 @@ from smartxfer.seams import open_waiting
 from smartxfer.transport.shared_files import warn_if_shared
 
 __all__ = ["LARGEST", "SecretFile", "Unreadable", "parse_ini", "parse_netrc", "read_secret_file", "reason"]
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 #: Bytes of the largest file that is read.
 LARGEST = 1 << 20
@@ -32,6 +35,20 @@ _KINDS = (
 
 class Unreadable(Exception):
     """A file of credentials cannot be used; the text is the reason, without anything that it contains."""
+
+
+def _without_content(read: F) -> F:
+    """Have a reader raise its error without its frames: their variables hold what is in the file."""
+
+    @functools.wraps(read)
+    def call(*args: Any, **keywords: Any) -> Any:
+        try:
+            return read(*args, **keywords)
+        except Unreadable as error:
+            reason = str(error)
+        raise Unreadable(reason)
+
+    return cast("F", call)
 
 
 @attrs.frozen
@@ -50,6 +67,7 @@ class SecretFile:
         warn_if_shared(self.path, self.state)
 
 
+@_without_content
 def read_secret_file(path: Path, largest: int = LARGEST) -> SecretFile:
     """Return the text of a regular file in UTF-8, with or without a byte order mark.
 
@@ -117,6 +135,7 @@ def reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {why}" if why else type(error).__name__
 
 
+@_without_content
 def parse_ini(file: SecretFile) -> configparser.ConfigParser:
     """Return the sections of an ini file.
 
@@ -211,6 +230,7 @@ class _Words:
         return found.text
 
 
+@_without_content
 def parse_netrc(file: SecretFile) -> Dict[str, Tuple[str, str]]:
     """Return (login, password) by host, in lower case; of several entries for a host the last one counts.
 

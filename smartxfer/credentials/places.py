@@ -2,8 +2,10 @@
 
 import configparser
 import difflib
+import getpass
 import logging
 import os
+import warnings
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
@@ -20,7 +22,9 @@ from smartxfer.credentials.names import ServiceNames
 from smartxfer.credentials.rules import AddressKind, PlaceKind, refusal
 from smartxfer.errors import ConfigError, LocalNotFound
 from smartxfer.options import nearest
+from smartxfer.secret_text import as_secret, hidden
 from smartxfer.system_text import home_directory, source_path, unicode_text, user_directory
+from smartxfer.transport import redact
 from smartxfer.transport.origin import Origin
 
 __all__ = ["config_file", "look_up"]
@@ -92,7 +96,7 @@ def _add_own_file(found: Credentials, names: ServiceNames) -> None:
     if names.own_file is None:
         return
     try:
-        values = names.own_file()
+        values = hidden(dict(names.own_file()))
     except ConfigError as error:
         if names.own_named:
             raise
@@ -141,7 +145,7 @@ def _add_profile(found: Credentials, names: ServiceNames, profile: Optional[str]
         found.broken(place, why)
         return
     _warn_of_names(parser, section, names, path)
-    values = dict(parser.items(section)) if parser.has_section(section) else {}
+    values = hidden(dict(parser.items(section))) if parser.has_section(section) else {}
     if profile and not values and not parser.has_section(section):
         raise ConfigError(f"{path} has no section [{section}]", hint="add it, or unset SMARTXFER_PROFILE")
     if file is not None and any(values.get(name) for name in names.secrets):
@@ -187,7 +191,7 @@ def _add_netrc(found: Credentials, names: ServiceNames, origin: Origin, named: O
         place = found.place(str(path), PlaceKind.HOST)
         try:
             file = read_secret_file(path)
-            hosts = parse_netrc(file)
+            hosts = hidden(parse_netrc(file))
         except FileNotFoundError:
             if named:
                 raise ConfigError(f"there is no netrc file {path}") from None
@@ -237,7 +241,11 @@ def _add_keyring(found: Credentials, names: ServiceNames, origin: Origin) -> Non
         try:
             import keyring
 
-            value = keyring.get_password(f"smartxfer:{origin.netloc}", user)
+            redact.install()  # on the loggers of its backends
+            with warnings.catch_warnings():
+                # A backend may ask for a password of its own: never where it would be shown.
+                warnings.simplefilter("error", getpass.GetPassWarning)
+                value = as_secret(keyring.get_password(f"smartxfer:{origin.netloc}", user))
         except ModuleNotFoundError as error:
             if error.name != "keyring":
                 found.broken(place.source, reason(error))

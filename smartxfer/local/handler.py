@@ -131,7 +131,7 @@ class Handler(WSGIRequestHandler):
         except (OSError, Reset, Held):
             raise
         except Exception as error:
-            log.exception("%s %s crashed", exchange.method, exchange.path)
+            log.exception("%s %r crashed", exchange.method, exchange.path)
             listener.crashes.append(error)
             answer = listener.broken()
         return answer if plan is None else bend(exchange, answer, plan, listener)

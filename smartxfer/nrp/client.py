@@ -21,7 +21,7 @@ from smartxfer.nrp.record_models import Identity, RepositoryInfo
 from smartxfer.nrp.records import RecordsClient, whoami
 from smartxfer.nrp.share import ShareTokens
 from smartxfer.nrp.statuses import of_raw
-from smartxfer.secret_text import as_url, hides
+from smartxfer.secret_text import as_url, hidden, hides
 from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Call, Origin
 from smartxfer.transport.bearer import bearer
@@ -141,6 +141,7 @@ def get_client(url: Any = None, alias: Optional[str] = None, **options: Any) -> 
     :param alias: its alias.
     :param options: what :class:`RepositoryClient` takes.
     """
+    url, options = as_url(url) if isinstance(url, str) and "?" in url else url, hidden(options)
     return RepositoryClient(url, alias, **options)
 
 

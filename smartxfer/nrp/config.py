@@ -138,7 +138,7 @@ def _read(path: Path, named: bool) -> Tuple[Dict[str, Any], Optional[SecretFile]
         return {}, file
     found, where = None, ""
     try:
-        found = json.loads(file.text)
+        found = hidden(json.loads(file.text))
     except json.JSONDecodeError as error:
         where = f": line {error.lineno} is not JSON"
     except (ValueError, RecursionError) as error:

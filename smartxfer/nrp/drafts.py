@@ -10,6 +10,8 @@ from smartxfer.errors import DraftInvalid, OutcomeUnknown, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.errors import told
 from smartxfer.nrp.record_models import DraftWarning, Record
+from smartxfer.screen_text import visible
+from smartxfer.transport.redact import clean
 
 __all__ = ["guard", "kept", "named", "put"]
 
@@ -74,7 +76,7 @@ def kept(body: Mapping[str, Any], strict: bool, sent: Mapping[str, Any]) -> Reco
     if strict:
         hint = "correct them, and update the draft"
         raise DraftInvalid(words, hint=hint, errors=record.errors, record=record)
-    warnings.warn(words, DraftWarning, stacklevel=3)
+    warnings.warn(visible(clean(words)), DraftWarning, stacklevel=3)
     return record
 
 
