@@ -17,6 +17,7 @@ from smartxfer import BasicClient, FileSenderClient, PerseusClient
 from smartxfer.credentials import config_file
 from smartxfer.errors import SmartxferError
 from smartxfer.nrp import get_client
+from smartxfer.transport import RetryPolicy
 
 MARK = "MARKED-0123456789abcdef"
 URL = "http://127.0.0.1:9"
@@ -49,7 +50,7 @@ def _alias(home: Path, text: str) -> Callable[[], Any]:
 
 def _dotenv(home: Path, text: str) -> Callable[[], Any]:
     Path(".env").write_text(text, encoding="utf-8")
-    return lambda: PerseusClient(URL).file.find_files()
+    return lambda: PerseusClient(URL, retry=RetryPolicy(attempts=1)).file.find_files()
 
 
 ENTRY = {"repositories": [{"alias": "known", "url": URL, "token": MARK}]}
