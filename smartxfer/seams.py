@@ -153,8 +153,14 @@ class Files:
         os.fsync(fd)
 
     def free_space(self, directory: AnyPath) -> int:
-        """Bytes that may still be written in ``directory``."""
-        return shutil.disk_usage(str(directory)).free
+        """Return how many bytes may still be written in ``directory``.
+
+        :raises OSError: the file system does not say.
+        """
+        usage = shutil.disk_usage(str(directory))
+        if not usage.total:  # some file systems over a network
+            raise OSError(errno.ENOSYS, "the file system does not say how large it is", str(directory))
+        return usage.free
 
 
 def _copy_acl(path: AnyPath, fd: int, *, keep: bool) -> bool:

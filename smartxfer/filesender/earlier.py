@@ -12,8 +12,8 @@ from smartxfer.errors import AuthError, ClientError, DecodeError, Forbidden, Not
 from smartxfer.filesender.auth import GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.models import Transfer
+from smartxfer.transfer.extents import merge
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import merge
 from smartxfer.transfer.tree import Item
 
 __all__ = ["Earlier", "acknowledged_ranges", "not_own"]

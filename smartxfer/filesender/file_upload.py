@@ -3,7 +3,7 @@
 Source: FileSender protocol, sections 6.2, 6.3 and 6.6.
 """
 
-from typing import List, Optional, Tuple
+from typing import Optional, Tuple
 
 from smartxfer.errors import HTTPError, IntegrityError, TooLarge, Truncated
 from smartxfer.filesender.calls import Calls
@@ -12,7 +12,7 @@ from smartxfer.filesender.models import File
 from smartxfer.filesender.sealing import Sealing
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import Part, gaps
+from smartxfer.transfer.plan import Missing, Part
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload
 
@@ -64,10 +64,9 @@ class FileUpload:
             seal=None if self._sealing is None else self._sealing.of_file(self._item.name),
         )
 
-    def _plan(self, size: int) -> List[Part]:
+    def _plan(self, size: int) -> Missing:
         """Return the chunks of the bytes that no earlier run has sent, whatever their chunks were."""
-        chunk = self._chunk_size
-        return [Part(start // chunk, start, stop) for start, stop in gaps(size, self._have, chunk)]
+        return Missing(size, self._have, self._chunk_size)
 
     def _send_part(self, part: Part, body: Body) -> None:
         name, sealed = self._item.name, None

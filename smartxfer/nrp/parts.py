@@ -7,7 +7,7 @@ import base64
 import hashlib
 import logging
 import threading
-from typing import Dict, List, Mapping, Optional, Sequence
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
 from smartxfer.errors import DecodeError, HTTPError, RedirectRefused, SourceChanged
 from smartxfer.nrp.file_calls import FileCalls
@@ -27,19 +27,21 @@ log = logging.getLogger("smartxfer.nrp")
 _BLOCK = 1024 * 1024
 
 
-def etag_of(digests: Sequence[str]) -> str:
+def etag_of(digests: Iterable[str]) -> str:
     """S3's ETag of an object made of parts, of their hex MD5s.
 
     >>> etag_of(["0cc175b9c0f1b6a831c399e269772661"])
     'e5aa2c8e46d7b4d2dc3b6d5fd7bb5b5e-1'
     """
-    whole = hashlib.md5(b"".join(bytes.fromhex(digest) for digest in digests))
-    return f"{whole.hexdigest()}-{len(digests)}"
+    whole, count = hashlib.md5(), 0
+    for digest in digests:
+        whole.update(bytes.fromhex(digest))
+        count += 1
+    return f"{whole.hexdigest()}-{count}"
 
 
-def digests_of(source: Source, part_size: int) -> List[str]:
-    """Return the hex MD5 of each part of a source."""
-    digests = []
+def digests_of(source: Source, part_size: int) -> Iterator[str]:
+    """Yield the hex MD5 of each part of a source."""
     for start in range(0, source.size, part_size):
         running = new_hash("md5")
         stop = min(start + part_size, source.size)
@@ -51,8 +53,7 @@ def digests_of(source: Source, part_size: int) -> List[str]:
                 raise SourceChanged(f"{source.name} became shorter while it was read")
             running.update(view[:count])
             at += count
-        digests.append(running.hexdigest())
-    return digests
+        yield str(running.hexdigest())
 
 
 class PartSender:

@@ -8,7 +8,7 @@ from typing import Union
 
 from smartxfer.errors import DiskFull, LocalError
 
-__all__ = ["is_resource_error", "local_error", "out_of_memory", "refuse_mount_point"]
+__all__ = ["is_resource_error", "local_error", "out_of_memory", "refuse_mount_point", "refuse_too_large"]
 
 #: Where Linux lists what is mounted where.
 _MOUNTS = "/proc/self/mountinfo"
@@ -45,6 +45,20 @@ def local_error(error: OSError, what: Union[str, Path], act: str = "write") -> L
     if error.errno == errno.EBUSY:
         made.hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
     return made
+
+
+def refuse_too_large(path: Union[str, Path], needed: int, free: int) -> None:
+    """Check that a disk has room for what is still to be written, before anything is fetched.
+
+    :raises DiskFull: it has not.
+    """
+    if needed > free:
+        error = DiskFull(
+            f"{path} needs {needed} bytes more, and its disk has {free} bytes free",
+            hint="free some space, or choose a target on another disk; nothing was fetched",
+        )
+        error.errno = errno.ENOSPC
+        raise error
 
 
 def out_of_memory() -> LocalError:

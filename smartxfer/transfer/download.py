@@ -1,8 +1,7 @@
 """The download loop: pieces of a file, in parallel, verified before they get their final name."""
 
-from collections import deque
 from pathlib import Path
-from typing import Any, Callable, ContextManager, Deque, Dict, Iterable, Optional, Tuple
+from typing import Any, Callable, ContextManager, Dict, Iterable, Optional, Tuple
 
 import attrs
 
@@ -14,12 +13,13 @@ from smartxfer.errors import (
     Truncated,
 )
 from smartxfer.transfer.digest import new_hash
+from smartxfer.transfer.extents import gaps
 from smartxfer.transfer.lane import Lane, Task
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import gaps
 from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.ranges import Incoming
 from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.tasks import Tasks
 from smartxfer.transport.archive import ArchiveCheck
 
 __all__ = ["Download", "DownloadLane"]
@@ -83,7 +83,7 @@ class DownloadLane(Lane):
         self._operation = operation
         self._at_once = 1 if download.sink.sequential else at_once
         self._ranged = download.step is not None and download.size is not None
-        self._waiting: Deque[Task] = deque([self._begin])
+        self._waiting = Tasks(self._begin)
         self._flying = 0
         self._again = self._finishing = self._fetched_twice = False
         self._failure: Optional[BaseException] = None
@@ -106,7 +106,7 @@ class DownloadLane(Lane):
         if self._flying >= self._at_once or not self._waiting:
             return None
         self._flying += 1
-        return self._waiting.popleft()
+        return self._waiting.pop()
 
     def settle(self, error: Optional[BaseException]) -> None:
         """Go on to the finish after the last piece, or start again; after a failure, start nothing more."""
@@ -200,10 +200,10 @@ class DownloadLane(Lane):
 
     def _cut(self, have: Iterable[Extent]) -> None:
         if self._ranged and self._size is not None and self._download.step is not None:
-            pieces = [_Piece(*gap) for gap in gaps(self._size, have, self._download.step)]
+            pieces: Iterable[_Piece] = (_Piece(*gap) for gap in gaps(self._size, have, self._download.step))
         else:
             pieces = [_Piece(0, self._size)] if self._size != 0 else []
-        self._waiting.extend(self._fetching(piece) for piece in pieces)
+        self._waiting.follow(self._fetching(piece) for piece in pieces)
 
     def _fetching(self, piece: _Piece) -> Task:
         return lambda: self._fetch(piece)

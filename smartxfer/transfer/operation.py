@@ -134,7 +134,6 @@ class Operation:
     def _run(self, waiting: Iterator[Lane], at_once: int) -> None:
         self._active = []
         exhausted = False
-        self._watch()  # nothing begins after the deadline
         while True:
             while not exhausted and self._open() < at_once:
                 lane = next(waiting, None)
@@ -189,8 +188,11 @@ class Operation:
 
     def _ending(self) -> bool:
         """Whether nothing more is to begin, even if the calling thread has not seen it yet."""
-        over = self._verdict is not None or self._broken is not None
+        over = self._verdict is not None or self._broken is not None or self._is_late()
         return over or self.reporter.failure is not None or self._is_cancelled()
+
+    def _is_late(self) -> bool:
+        return self._ends_at is not None and self.clock.monotonic() >= self._ends_at
 
     def _is_cancelled(self) -> bool:
         with self._turn:
@@ -253,7 +255,7 @@ class Operation:
         self._heed_callback()
         if self._is_cancelled():
             self._end_all(Cancelled("the transfer was cancelled"))
-        elif self._ends_at is not None and self.clock.monotonic() >= self._ends_at:
+        elif self._is_late():
             self._end_all(DeadlineExceeded(f"not done within {self._deadline} s"))
         for attempt in self._attempts.all():
             self._guard(attempt)

@@ -18,7 +18,7 @@ from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import target_path
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import CRC32, Check, digest_of
-from smartxfer.transfer.disk import local_error, refuse_mount_point
+from smartxfer.transfer.disk import local_error, refuse_mount_point, refuse_too_large
 from smartxfer.transfer.existing import Guard, Kept
 from smartxfer.transfer.part_note import stat_of
 from smartxfer.transfer.partfile import PartFile, beside
@@ -89,6 +89,7 @@ class FileSink:
 
         :raises InProgress: another process writes the same file.
         :raises LocalError: the target is a directory or a device, or cannot be written.
+        :raises DiskFull: the disk has not enough room.
         """
         renames = self.guard is not None and self.guard.exists == "rename"
         self._size, self._identity = size, identity
@@ -107,6 +108,7 @@ class FileSink:
             self._part = PartFile(target, self._files)
             # What replaces a private file is private from its first byte on.
             self._resume(self._part.open(0o666 if self._before is None else 0o600))
+            self._check_space()
         except OSError as error:
             self._give_up()
             if isinstance(error, SmartxferError):
@@ -115,7 +117,6 @@ class FileSink:
         except BaseException:
             self._close()
             raise
-        self._warn_of_space()
         return [(start, stop) for stop, (start, _) in self._runs.items()]
 
     def write_at(self, data: Union[bytes, memoryview], offset: int) -> None:
@@ -348,10 +349,18 @@ class FileSink:
             found, at = self.check.add(found, data, at), at + wanted
         return found
 
-    def _warn_of_space(self) -> None:
+    def _check_space(self) -> None:
+        """Refuse what the disk cannot hold.
+
+        :raises DiskFull: it has not enough room.
+        """
         if self._size is None:
             return
-        free = self._files.free_space(self._file.target.directory.path)
-        needed = self._size - sum(stop - start for stop, (start, _) in self._runs.items())
-        if needed > free:
-            log.warning("%s needs %d bytes and %d are free", self.path, needed, free)
+        try:
+            free = self._files.free_space(self._file.target.directory.path)
+        except OSError as error:  # it is found out on the way
+            log.debug("%s: the free space is not known: %s", self.path, error)
+            return
+        held = sum(stop - start for stop, (start, _) in self._runs.items())
+        allocated = getattr(os.fstat(self._file.fd), "st_blocks", 0) * 512
+        refuse_too_large(self.path, self._size - min(self._size, max(held, allocated)), free)

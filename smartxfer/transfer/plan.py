@@ -1,10 +1,11 @@
-"""How a file is cut into parts: plain arithmetic, no input or output."""
+"""How a file is cut into parts: plain arithmetic, no input or output, memory that no size changes."""
 
-from typing import Iterable, Iterator, List, NamedTuple, Tuple
+from typing import Collection, Iterable, Iterator, List, NamedTuple, Sequence, Tuple, Union, overload
 
 from smartxfer.errors import UsageError
+from smartxfer.transfer.extents import gaps, merge
 
-__all__ = ["Part", "cut", "gaps", "merge"]
+__all__ = ["Missing", "Part", "Parts", "cut"]
 
 
 class Part(NamedTuple):
@@ -20,49 +21,70 @@ class Part(NamedTuple):
         return self.stop - self.start
 
 
-def cut(size: int, chunk_size: int) -> List[Part]:
+class Parts(Sequence[Part]):
+    """Parts of a file in order, each computed when it is asked for: there may be billions of them.
+
+    :raises UsageError: a size or a part size that no file has.
+    """
+
+    def __init__(self, size: int, part_size: int) -> None:
+        _check(size, part_size)
+        self._size = size
+        self._part_size = part_size
+
+    def __len__(self) -> int:
+        return len(range(0, self._size, self._part_size))
+
+    @overload
+    def __getitem__(self, number: int) -> Part: ...
+
+    @overload
+    def __getitem__(self, number: slice) -> List[Part]: ...
+
+    def __getitem__(self, number: Union[int, slice]) -> Union[Part, List[Part]]:
+        if isinstance(number, slice):
+            return [self[one] for one in range(*number.indices(len(self)))]
+        number = range(len(self))[number]
+        start = number * self._part_size
+        return Part(number, start, min(start + self._part_size, self._size))
+
+    def left(self, done: Collection[int]) -> int:
+        """Return the bytes of the parts whose numbers are not among ``done``."""
+        count = len(self)
+        return self._size - sum(self[number].size for number in set(done) if 0 <= number < count)
+
+
+class Missing:
+    """The parts that cover what is missing of a file, in order, each computed when it is asked for.
+
+    :param have: extents that are there already, wherever they begin and end.
+    :raises UsageError: a size or a part size that no file has.
+    """
+
+    def __init__(self, size: int, have: Iterable[Tuple[int, int]], part_size: int) -> None:
+        _check(size, part_size)
+        self._size = size
+        self._part_size = part_size
+        self._have = merge((max(0, start), min(stop, size)) for start, stop in have)
+
+    def __iter__(self) -> Iterator[Part]:
+        for start, stop in gaps(self._size, self._have, self._part_size):
+            yield Part(start // self._part_size, start, stop)
+
+    def left(self, done: Collection[int]) -> int:
+        """Return how many bytes are missing."""
+        return self._size - sum(stop - start for start, stop in self._have)
+
+
+def _check(size: int, part_size: int) -> None:
+    if size < 0 or part_size < 1:
+        raise UsageError(f"cannot cut {size} bytes into chunks of {part_size}")
+
+
+def cut(size: int, chunk_size: int) -> Parts:
     """Parts of ``chunk_size`` bytes that cover ``size`` bytes in order; an empty file has none.
 
-    >>> cut(5, 2)
+    >>> list(cut(5, 2))
     [Part(number=0, start=0, stop=2), Part(number=1, start=2, stop=4), Part(number=2, start=4, stop=5)]
     """
-    if size < 0 or chunk_size < 1:
-        raise UsageError(f"cannot cut {size} bytes into chunks of {chunk_size}")
-    starts = range(0, size, chunk_size)
-    return [Part(i, start, min(start + chunk_size, size)) for i, start in enumerate(starts)]
-
-
-def merge(extents: Iterable[Tuple[int, int]]) -> List[Tuple[int, int]]:
-    """The same bytes as ordered extents that neither touch nor overlap.
-
-    >>> merge([(4, 6), (0, 2), (2, 3)])
-    [(0, 3), (4, 6)]
-    """
-    merged: List[Tuple[int, int]] = []
-    for start, stop in sorted(extents):
-        if start >= stop:
-            continue
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
-        else:
-            merged.append((start, stop))
-    return merged
-
-
-def gaps(size: int, have: Iterable[Tuple[int, int]], step: int) -> Iterator[Tuple[int, int]]:
-    """What is missing of [0, size), in pieces that do not cross a multiple of ``step``.
-
-    >>> list(gaps(10, [(2, 3)], 4))
-    [(0, 2), (3, 4), (4, 8), (8, 10)]
-
-    :raises UsageError: ``step`` is less than 1.
-    """
-    if step < 1:
-        raise UsageError(f"cannot cut {size} bytes into chunks of {step}")
-    at = 0
-    for start, stop in [*merge(have), (size, size)]:
-        while at < min(start, size):
-            end = min(start, size, (at // step + 1) * step)
-            yield at, end
-            at = end
-        at = max(at, stop)
+    return Parts(size, chunk_size)

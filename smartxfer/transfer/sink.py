@@ -22,6 +22,14 @@ A symbolic link is followed to its target.  Devices and named pipes are written 
 """
 
 
+def physical_memory() -> Optional[int]:
+    """Return the bytes of memory of this machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):  # Windows has no sysconf
+        return None
+
+
 class MemorySink:
     """Keeps the bytes in memory; read them from ``data``."""
 
@@ -38,7 +46,16 @@ class MemorySink:
         return bytes(self._bytes)
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
-        """Start empty: memory holds nothing from an earlier run."""
+        """Start empty: memory holds nothing from an earlier run.
+
+        :raises LocalError: it is more than this machine has memory.
+        """
+        most = physical_memory()
+        if size is not None and most is not None and size > most:
+            raise LocalError(
+                f"{size} bytes are more than the memory of this machine, {most} bytes",
+                hint="download to a file: give its path",
+            )
         self._bytes = bytearray()
         return []
 

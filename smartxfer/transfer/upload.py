@@ -1,17 +1,17 @@
 """The upload loop: parts of files, in parallel, each acknowledged before its file is finished."""
 
-from collections import deque
-from typing import Any, Callable, Collection, Deque, Iterable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Collection, Iterable, Optional, Sequence, Tuple, Union
 
 import attrs
 
 from smartxfer.transfer.body import PartBody, Scaled
 from smartxfer.transfer.lane import Lane, Task
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import Part
+from smartxfer.transfer.plan import Missing, Part, Parts
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.source import BytesSource
+from smartxfer.transfer.tasks import Tasks
 
 __all__ = ["Upload", "UploadLane"]
 
@@ -23,7 +23,8 @@ class Upload:
     """One file to send, as a service describes it to the engine.
 
     :param open_source: opens the bytes; called when the file's turn comes.
-    :param plan: the parts, given the size; it may leave out bytes that an earlier run has sent.
+    :param plan: the parts, given the size; it may leave out bytes that an earlier run has sent.  A list
+        is for few of them: the others compute each part when it is due.
     :param send_part: one try of one part; returns only when the server acknowledged it.
     :param finish: called once every part is acknowledged; returns (verified, digest).
     :param acknowledged: indices of the parts that an earlier run has sent.
@@ -35,7 +36,7 @@ class Upload:
 
     name: str
     open_source: Callable[[], Source]
-    plan: Callable[[int], Sequence[Part]]
+    plan: Callable[[int], Union[Parts, Missing, Sequence[Part]]]
     send_part: Callable[[Part, Body], Any]
     finish: Callable[[], Tuple[str, Optional[str]]]
     acknowledged: Collection[int] = ()
@@ -51,7 +52,7 @@ class UploadLane(Lane):
         self._upload = upload
         self._operation = operation
         self._at_once = at_once
-        self._waiting: Deque[Task] = deque([self._begin])
+        self._waiting = Tasks(self._begin)
         self._flying = 0
         self._finishing = False
         self._failure: Optional[BaseException] = None
@@ -72,7 +73,7 @@ class UploadLane(Lane):
         if self._flying >= self._at_once or not self._waiting:
             return None
         self._flying += 1
-        return self._waiting.popleft()
+        return self._waiting.pop()
 
     def settle(self, error: Optional[BaseException]) -> None:
         """Go on to the finish after the last part; after a failure, start nothing more."""
@@ -116,10 +117,14 @@ class UploadLane(Lane):
         self._started = self._operation.clock.monotonic()
         self._source = self._upload.open_source()
         parts = self._upload.plan(self._source.size)
-        missing = [part for part in parts if part.number not in self._upload.acknowledged]
-        self._resumed = self._source.size - sum(part.size for part in missing)
+        done = self._upload.acknowledged
+        if isinstance(parts, (Parts, Missing)):
+            left = parts.left(done)
+        else:
+            left = sum(part.size for part in parts if part.number not in done)
+        self._resumed = self._source.size - left
         self._operation.reporter.begin(self._upload.name, self._source.size, self._resumed)
-        self._waiting.extend(map(self._sending, missing))
+        self._waiting.follow(self._sending(part) for part in parts if part.number not in done)
 
     def _sending(self, part: Part) -> Task:
         return lambda: self._send(part)

@@ -1,0 +1,47 @@
+"""Extents of a file: which bytes are there, and which are missing."""
+
+from typing import Iterable, Iterator, List, Tuple
+
+from smartxfer.errors import UsageError
+
+__all__ = ["gaps", "merge"]
+
+
+def merge(extents: Iterable[Tuple[int, int]]) -> List[Tuple[int, int]]:
+    """The same bytes as ordered extents that neither touch nor overlap.
+
+    >>> merge([(4, 6), (0, 2), (2, 3)])
+    [(0, 3), (4, 6)]
+    """
+    merged: List[Tuple[int, int]] = []
+    for start, stop in sorted(extents):
+        if start >= stop:
+            continue
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(stop, merged[-1][1]))
+        else:
+            merged.append((start, stop))
+    return merged
+
+
+def gaps(size: int, have: Iterable[Tuple[int, int]], step: int) -> Iterator[Tuple[int, int]]:
+    """What is missing of [0, size), in pieces that do not cross a multiple of ``step``.
+
+    >>> list(gaps(10, [(2, 3)], 4))
+    [(0, 2), (3, 4), (4, 8), (8, 10)]
+
+    :raises UsageError: ``step`` is less than 1.
+    """
+    if step < 1:
+        raise UsageError(f"cannot cut {size} bytes into chunks of {step}")
+    return _gaps(size, [*merge(have), (size, size)], step)
+
+
+def _gaps(size: int, have: List[Tuple[int, int]], step: int) -> Iterator[Tuple[int, int]]:
+    at = 0
+    for start, stop in have:
+        while at < min(start, size):
+            end = min(start, size, (at // step + 1) * step)
+            yield at, end
+            at = end
+        at = max(at, stop)

@@ -1,0 +1,217 @@
+"""Sizes that a server only claims: nothing is planned ahead, and what the disk cannot hold is not begun."""
+
+from __future__ import annotations
+
+import tracemalloc
+from pathlib import Path
+from typing import Any, Callable, Iterator, List
+
+import pytest
+
+from smartxfer.errors import Cancelled, DeadlineExceeded, DiskFull, Forbidden, LocalError
+from smartxfer.seams import Files
+from smartxfer.transfer import sink as sinks
+from smartxfer.transfer.extents import gaps
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.plan import Missing, Part, Parts, cut
+from smartxfer.transfer.sink import FileSink, MemorySink
+from smartxfer.transfer.tasks import Tasks
+from smartxfer.transfer.upload import Upload, UploadLane
+from smartxfer.transport import RetryPolicy
+
+PETABYTE = 10**15
+MOST = 1 << 20
+
+
+@pytest.fixture
+def memory() -> Iterator[Callable[[], int]]:
+    """Most bytes that the test has held at a time, so far."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    yield lambda: tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+
+
+class Nowhere:
+    """A sink that holds nothing."""
+
+    sequential = False
+
+    def __init__(self, have: Any = ()) -> None:
+        self.have = have
+
+    def begin(self, size: Any, identity: Any) -> Any:
+        return self.have
+
+    def write_at(self, data: Any, offset: int) -> None:
+        raise AssertionError("there is nothing to write")
+
+    def restart(self) -> None: ...
+
+    def digest(self, algorithm: str) -> str:
+        return ""
+
+    def commit(self) -> None: ...
+
+    def leave(self) -> None: ...
+
+
+class Endless:
+    """A source that claims to be large."""
+
+    name, mtime_ns, size = "big", 0, PETABYTE
+
+    def read_at(self, view: memoryview, offset: int) -> int:
+        return len(view)
+
+    def check_unchanged(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def forbidden(*asked: Any) -> Any:
+    raise Forbidden("no", status=403)
+
+
+# -- plans ---------------------------------------------------------------------------------------------------
+
+
+def test_plans_are_arithmetic(memory: Callable[[], int]) -> None:
+    parts = cut(PETABYTE, 1)
+    assert (len(parts), parts[5], parts[-1]) == (PETABYTE, Part(5, 5, 6), Part(PETABYTE - 1, PETABYTE - 1, PETABYTE))
+    assert parts.left({0, 1, PETABYTE, -1}) == PETABYTE - 2
+    missing = Missing(PETABYTE, [(0, 10), (5, 20), (PETABYTE - 1, 2 * PETABYTE)], 3)
+    assert next(iter(missing)) == Part(6, 20, 21)
+    assert missing.left(()) == PETABYTE - 21
+    assert next(iter(gaps(PETABYTE, [(0, 7)], 1))) == (7, 8)
+    assert memory() < MOST
+
+
+def test_the_last_part_of_many() -> None:
+    assert Parts(10, 4)[1:] == [Part(1, 4, 8), Part(2, 8, 10)]
+    with pytest.raises(IndexError):
+        Parts(10, 4)[3]
+
+
+def test_tasks_are_made_when_they_are_due() -> None:
+    made: List[int] = []
+
+    def tasks() -> Iterator[Any]:
+        for number in range(PETABYTE):
+            made.append(number)
+            yield lambda: None
+
+    waiting = Tasks(lambda: None)
+    waiting.follow(tasks())
+    assert (made, bool(waiting)) == ([], True)
+    waiting.pop()
+    waiting.pop()
+    assert made == [0, 1]
+    waiting.clear()
+    assert not waiting
+
+
+# -- the engine ----------------------------------------------------------------------------------------------
+
+
+def test_a_download_of_a_petabyte_in_pieces_of_a_byte(engine: Any, memory: Callable[[], int]) -> None:
+    """Broken by a plan of all pieces: gigabytes, and a deadline that nobody looks at meanwhile."""
+    made = engine("http://127.0.0.1:9", RetryPolicy(attempts=1))
+    have = [(start, start + 1) for start in range(0, 2000, 2)]
+    result = made.download(Nowhere(have), check=False, size=PETABYTE, step=1, open_range=forbidden)
+    assert isinstance(result.error, Forbidden)
+    assert result.resumed == 1000
+    assert memory() < MOST
+
+
+def test_an_upload_of_a_petabyte_in_parts_of_a_byte(memory: Callable[[], int]) -> None:
+    described = Upload(
+        "big", Endless, lambda size: cut(size, 1), forbidden, lambda: ("size", None), acknowledged=range(1000)
+    )
+    with Operation(policy=RetryPolicy(attempts=1), workers=2) as operation:
+        lane = UploadLane(described, operation, 2)
+        operation.run([lane], 1)
+    assert isinstance(lane.result.error, Forbidden)
+    assert lane.result.resumed == 1000
+    assert memory() < MOST
+
+
+@pytest.mark.parametrize("way", ["deadline", "cancel"])
+def test_a_plan_without_end_ends_in_time(way: str) -> None:
+    sent: List[int] = []
+
+    def send(part: Part, body: Any) -> None:
+        sent.append(part.number)
+
+    class Flag:
+        def is_set(self) -> bool:
+            return way == "cancel" and len(sent) > 50
+
+    described = Upload("big", Endless, lambda size: cut(size, 1), send, lambda: ("size", None))
+    operation = Operation(
+        policy=RetryPolicy(), workers=2, deadline=0.3 if way == "deadline" else None, cancel=Flag()
+    )
+    with pytest.raises(DeadlineExceeded if way == "deadline" else Cancelled), operation:
+        operation.run([UploadLane(described, operation, 2)], 1)
+    assert sent
+
+
+# -- room ----------------------------------------------------------------------------------------------------
+
+
+class Disk(Files):
+    """Says how much is free, or nothing."""
+
+    def __init__(self, free: Any) -> None:
+        super().__init__()
+        self.free = free
+
+    def free_space(self, directory: Any) -> int:
+        if self.free is None:
+            raise OSError(38, "Function not implemented")
+        return int(self.free)
+
+
+def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path) -> None:
+    sink = FileSink(tmp_path / "a", files=Disk(9))
+    with pytest.raises(DiskFull, match="needs 10 bytes more, and its disk has 9 bytes free") as caught:
+        sink.begin(10, {})
+    assert "another disk" in caught.value.hint
+    assert not caught.value.retryable
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("size", "free"), [(10, 10), (10, None), (None, 0), (0, 0)])
+def test_what_fits_or_is_not_known_is_begun(tmp_path: Path, size: Any, free: Any) -> None:
+    sink = FileSink(tmp_path / "a", files=Disk(free))
+    assert sink.begin(size, {}) == []
+    sink.leave()
+
+
+def test_what_an_earlier_run_has_written_needs_no_room(tmp_path: Path) -> None:
+    first = FileSink(tmp_path / "a")
+    first.begin(10, {"of": 1})
+    first.write_at(b"0123456", 0)
+    first.leave()
+    again = FileSink(tmp_path / "a", files=Disk(3))
+    assert again.begin(10, {"of": 1}) == [(0, 7)]
+    again.leave()
+
+
+def test_a_disk_that_is_really_too_small(tmp_path: Path) -> None:
+    with pytest.raises(DiskFull, match=str(PETABYTE * 1000)):
+        FileSink(tmp_path / "a").begin(PETABYTE * 1000, {})
+
+
+def test_a_file_system_that_does_not_say_its_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"total": 0, "free": 0}))
+    with pytest.raises(OSError, match="does not say"):
+        Files().free_space(tmp_path)
+
+
+def test_what_memory_cannot_hold_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LocalError, match="memory") as caught:
+        MemorySink().begin(PETABYTE, {})
+    assert "file" in caught.value.hint
+    monkeypatch.setattr(sinks, "physical_memory", lambda: None)
+    assert MemorySink().begin(PETABYTE, {}) == []
