@@ -84,6 +84,8 @@ def fetch_into(
 ) -> List[FileResult]:
     """Fetch the files to safe names below ``directory``; the results, failed ones included.
 
+    A directory that cannot be made has a result of its own, unless a file in it has one.
+
     :param directory: made if missing.
     :param identity: what tells this set of files from any other.
     :param at_once: files at a time.
@@ -120,8 +122,11 @@ def fetch_into(
                 entries.append(FileResult(file.name, error=failure))
         operation.run([entry for entry in entries if isinstance(entry, DownloadLane)], at_once)
         results = [entry.result if isinstance(entry, DownloadLane) else entry for entry in entries]
-        for relative in distinct_paths(folders):
-            _make_folder(root, relative)
+        failed = [file.name for file, result in zip(files, results) if not result.ok]
+        for name, relative in zip(folders, distinct_paths(folders)):
+            error = _make_folder(root, relative)
+            if error is not None and not any(one.startswith(f"{name}/") for one in failed):
+                results.append(FileResult(name, error=error))
         if all(result.ok for result in results):
             journal.forget()
         return results
@@ -139,11 +144,13 @@ def open_target(directory: Path) -> Directory:
         raise local_error(error, directory) from None
 
 
-def _make_folder(root: Directory, relative: PurePosixPath) -> None:
+def _make_folder(root: Directory, relative: PurePosixPath) -> Optional[LocalError]:
+    """Make a directory; what prevented that."""
     try:
         root.below(relative, make=True).close()
     except OSError as error:
-        raise local_error(error, root.path / relative) from None
+        return local_error(error, root.path / relative)
+    return None
 
 
 def _lane(
