@@ -32,7 +32,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.sink import open_sink
+from smartxfer.transfer.sink import directory_of, open_sink
 from smartxfer.transfer.tree import Item, collect
 
 __all__ = ["FilesClient"]
@@ -283,7 +283,7 @@ class FilesClient:
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls().watched(operation)
             file, files = operation.call(lambda: self._described(calls, file_or_url, key))
-            target = open_sink(sink, safe_path(file.key).name)
+            target = open_sink(sink, safe_path(file.key, directory_of(sink)).name)
             step = downloading.step_of(file.size, parts, part_size)
             operation.reporter.queue(file.key, file.size)
             download = downloading.describe(files, file, target, operation, step)

@@ -18,6 +18,7 @@ from smartxfer.nrp.places import place_of
 from smartxfer.nrp.record_models import Record
 from smartxfer.nrp.starting import Plan
 from smartxfer.nrp.streams import unwrapped
+from smartxfer.nrp.syncing import origin_of
 from smartxfer.nrp.transfers import AUTO, AUTO_FROM, How
 from smartxfer.transfer.download import Download
 from smartxfer.transfer.existing import Exists
@@ -130,7 +131,14 @@ def _fetch(
 
         key = f"{place.file()[0]} {file.size} {file.checksum} {file.version_id}"
         changed = downloading.changed(file)
-        return Wanted(key=key, name=file.key, size=file.known_size, describe=describe, changed=changed)
+        return Wanted(
+            key=key,
+            name=file.key,
+            size=file.known_size,
+            describe=describe,
+            changed=changed,
+            origin=(origin_of(calls), file.key),
+        )
 
     identity = {"service": "nrp", "files": base}
     each = [wanted(file) for file in files]

@@ -10,24 +10,31 @@ from typing import Any, List
 import attrs
 
 from smartxfer.errors import UsageError
+from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import checked
 from smartxfer.nrp.models import File, FileStatus
 from smartxfer.transfer.digest import digest_of_source
+from smartxfer.transfer.renamed import Renamed
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
 
-__all__ = ["SyncPlan", "SyncResult", "sync"]
+__all__ = ["SyncPlan", "SyncResult", "origin_of", "sync"]
 
 
 @attrs.frozen
 class SyncResult:
-    """Keys, by what became of them (or would, in a dry run)."""
+    """Keys, by what became of them (or would, in a dry run).
+
+    :param renamed: keys of the draft whose file has another name in the directory, because this system does
+        not take the key as a name.  They are left as they are.
+    """
 
     uploaded: List[str]
     replaced: List[str]
     skipped: List[str]
     deleted: List[str]
+    renamed: List[str] = attrs.field(factory=list)
 
 
 @attrs.frozen
@@ -38,17 +45,24 @@ class SyncPlan:
     :param replaced: keys of those that stand in the repository in another state.
     :param skipped: keys that are right already.
     :param extra: keys that the directory does not have.
+    :param renamed: keys whose file has another name in the directory.
     """
 
     items: List[Item]
     replaced: List[str]
     skipped: List[str]
     extra: List[str]
+    renamed: List[str]
 
     def result(self, delete: bool) -> SyncResult:
         """The plan as it is told."""
         uploaded = [item.name for item in self.items if item.name not in self.replaced]
-        return SyncResult(uploaded, self.replaced, self.skipped, self.extra if delete else [])
+        return SyncResult(uploaded, self.replaced, self.skipped, self.extra if delete else [], self.renamed)
+
+
+def origin_of(calls: Calls) -> str:
+    """The repository, as downloads note where a file came from."""
+    return f"nrp {calls.api}"
 
 
 def sync(files: FileCalls, directory: Any) -> SyncPlan:
@@ -58,8 +72,13 @@ def sync(files: FileCalls, directory: Any) -> SyncPlan:
         raise UsageError(f"{directory!r} is not a directory", hint="upload() sends a single file")
     items = _items(root.absolute())
     there = {file.key: file for file in files.list()}
-    plan = SyncPlan([], [], [], sorted(set(there) - {item.name for item in items}))
+    plan = SyncPlan([], [], [], [], [])
+    renamed = Renamed(origin_of(files.calls), there.__contains__)
     for item in items:
+        original = renamed.original(item, item.name)
+        if original is not None:
+            plan.renamed.append(original)
+            continue
         known = there.get(item.name)
         if known is not None and _same(item, known):
             plan.skipped.append(item.name)
@@ -67,6 +86,7 @@ def sync(files: FileCalls, directory: Any) -> SyncPlan:
         plan.items.append(item)
         if known is not None:
             plan.replaced.append(item.name)
+    plan.extra[:] = sorted(set(there) - {item.name for item in items} - set(plan.renamed))
     return plan
 
 

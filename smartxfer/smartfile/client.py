@@ -24,7 +24,7 @@ from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.sink import SinkLike, open_sink
+from smartxfer.transfer.sink import SinkLike, directory_of, open_sink
 from smartxfer.transfer.source import SourceLike
 from smartxfer.transfer.tree import collect
 
@@ -270,7 +270,7 @@ class SmartFileClient(RawClient):
             if info.isdir and not info.isfile:
                 raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
             digest = operation.call(lambda: trees.digest_of(calls, info.path, checksum))
-            sink = open_sink(into, safe_path(split(info.path)[1]).name)
+            sink = open_sink(into, safe_path(split(info.path)[1], directory_of(into)).name)
             operation.reporter.queue(info.path, info.size)
             download = downloading.describe(calls, info, sink, digest)
             guarded = guard(download, exists, changed=downloading.changed(info))

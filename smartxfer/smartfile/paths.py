@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from smartxfer.errors import UsageError
 
-__all__ = ["api_path", "encoded", "join", "normal", "split"]
+__all__ = ["api_path", "encoded", "join", "normal", "split", "storable"]
 
 
 def segments(path: str) -> List[str]:
@@ -35,6 +35,20 @@ def encoded(path: str) -> str:
         raise UsageError(
             f"not valid Unicode: {path!r}", hint="give the file a name of its own on the server"
         ) from None
+
+
+def storable(path: str) -> str:
+    """The path, if a file can be sent to it: its name travels in the head of a form.
+
+    :raises UsageError: the name has characters that servers read as others there.
+    """
+    encoded(path)
+    if any(letter in split(path)[1] for letter in "\r\n\\"):
+        raise UsageError(
+            f"no file can be sent as {path!r}: a form cannot carry line ends and backslashes in a file name",
+            hint="give the file another name",
+        )
+    return path
 
 
 def api_path(endpoint: str, id: Any) -> str:

@@ -23,7 +23,7 @@ from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
-from smartxfer.transfer.names import distinct_paths, folded, safe_path
+from smartxfer.transfer.names import distinct_paths, folded, is_changed, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -32,7 +32,7 @@ from smartxfer.transfer.sink import names_directory
 from smartxfer.transfer.source import target_path_of
 from smartxfer.transfer.tree import Item, collect
 from smartxfer.transfer.true_size import true_size
-from smartxfer.transfer.written import Written
+from smartxfer.transfer.written import Origin, Written
 
 __all__ = ["SyncClient", "SyncResult"]
 
@@ -122,7 +122,7 @@ class SyncClient:
                 raise UsageError(f"{there.path} is a directory", hint="download_tree() takes a directory")
             inside = names_directory(local, target)
             if inside:
-                target = target / safe_path(split(there.path)[1]).name
+                target = target / safe_path(split(there.path)[1], target).name
             resync = self._resync(operation)
             if not inside and exists is None:
                 return resync.down(target, there)
@@ -154,6 +154,7 @@ class SyncClient:
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
             there = operation.call(lambda: _files_below(calls, tree.path))
+            tree.leave_renamed(calls, there.__contains__)
             pairs = [(item, path, there.get(path)) for item, path in tree.pairs]
             same = operation.call(
                 lambda: self._same(calls, [(_path(item), info) for item, _, info in pairs])
@@ -169,6 +170,8 @@ class SyncClient:
                     results.append(self._planned(path, _path(item), item.size, info))
                 else:
                     results.append(_tried(functools.partial(resync.up, item, path, info), path))
+            for item, path, reason in tree.skipped:
+                results.append(SyncResult(path, item.path, item.size, skipped=reason, method="none"))
             return settle(results)  # type: ignore[return-value]
 
     def download_tree(
@@ -198,8 +201,10 @@ class SyncClient:
             calls = self._calls.watched(operation)
             top = normal(remote)
             there = operation.call(lambda: _files_below(calls, top, missing=False))
-            names = distinct_paths([path[len(top.rstrip("/")) + 1 :] for path in there])
+            given = [path[len(top.rstrip("/")) + 1 :] for path in there]
+            names = distinct_paths(given, directory=directory)
             pairs = [(directory / name, info) for name, info in zip(names, there.values())]
+            changed = {path for path, name, own in zip(there, names, given) if is_changed(own, name)}
             same = operation.call(lambda: self._same(calls, list(pairs)))
             root = None if dry_run else stack.enter_context(open_target(directory))
             resync = self._resync(operation)
@@ -207,8 +212,12 @@ class SyncClient:
             taken = {folded(str(path)) for path, _ in pairs}
             for path, info in pairs:
                 size = info.size or 0
-                guard = _guard(calls, exists, path, info, taken)
+                remote_path = normal(info.path)
+                origin = (trees.origin_of(calls), remote_path) if remote_path in changed else None
+                guard = _guard(calls, exists, path, info, taken, origin)
                 if info.path in same and exists != "skip":
+                    if origin is not None and not dry_run:
+                        Written(path.parent).note_origin(path, origin)
                     results.append(_nothing(info.path, path, size, same[info.path]))
                 elif dry_run:
                     planned = functools.partial(self._planned_down, operation, path, info, guard)
@@ -261,7 +270,12 @@ class SyncClient:
 
 
 def _guard(
-    calls: Calls, exists: Exists, path: Path, info: Info, taken: Collection[str] = ()
+    calls: Calls,
+    exists: Exists,
+    path: Path,
+    info: Info,
+    taken: Collection[str] = (),
+    origin: Optional[Origin] = None,
 ) -> Guard:
     """What decides about an existing file."""
 
@@ -269,7 +283,7 @@ def _guard(
         return ALGORITHM, calls.checksums([info.path], ALGORITHM)[info.path]
 
     changed = downloading.changed(info)
-    return Guard(exists, Written(path.parent), doubt=digest, changed=changed, taken=taken)
+    return Guard(exists, Written(path.parent), doubt=digest, changed=changed, taken=taken, origin=origin)
 
 
 def _size_of(path: Path) -> int:

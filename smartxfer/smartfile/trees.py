@@ -4,23 +4,24 @@ Source: SmartFile protocol, section 5.
 """
 
 import logging
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from smartxfer.errors import ClientError, NotFound, UsageError
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
-from smartxfer.smartfile.paths import join, normal, split
+from smartxfer.smartfile.paths import encoded, join, normal, split, storable
 from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.existing import Exists
 from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.renamed import Renamed
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.source import path_of, target_path_of
-from smartxfer.transfer.tree import collect, directories
+from smartxfer.transfer.tree import Item, collect, directories
 
-__all__ = ["TreeUp", "digest_of", "fetch", "target", "walk"]
+__all__ = ["TreeUp", "digest_of", "fetch", "origin_of", "target", "walk"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
@@ -50,6 +51,11 @@ def walk(calls: Calls, path: str) -> Iterator[Tuple[str, List[Info], List[Info]]
         waiting += [child.path for child in reversed(inner)]
 
 
+def origin_of(calls: Calls) -> str:
+    """The service, as downloads note where a file came from."""
+    return f"smartfile {calls.api}"
+
+
 def digest_of(calls: Calls, path: str, algorithm: Optional[str]) -> Optional[Tuple[str, str]]:
     """(algorithm, hex) as the server reckons it; None without an algorithm."""
     return None if algorithm is None else (algorithm, calls.checksums([path], algorithm)[path])
@@ -68,6 +74,35 @@ class TreeUp:
         #: (file, its path on the server)
         self.pairs = [(item, join(path, item.name[len("tree/") :])) for item in items]
         self.folders = [join(path, name) for name in directories(self.root, follow_symlinks)]
+        #: Files that are not sent: (file, the path that it would have, why).
+        self.skipped: List[Tuple[Item, str, str]] = []
+        self._leave_out(lambda item, path: None if _can_be_sent(path, storable) else "name")
+        self.folders = [path for path in self.folders if _can_be_sent(path, encoded)]
+
+    def leave_renamed(self, calls: Calls, stands: Callable[[str], bool]) -> None:
+        """Leave out files that a download from there gave another name.
+
+        :param stands: tells whether a file of a path is on the server.
+        """
+        inside = join(self.path, "x")[:-1]
+        renamed = Renamed(origin_of(calls), lambda path: path.startswith(inside) and stands(path))
+        self._leave_out(lambda item, path: "renamed" if renamed.original(item, path) else None)
+
+    def _leave_out(self, reason_of: Callable[[Item, str], Optional[str]]) -> None:
+        """Leave out files for a reason, and directories that hold nothing else."""
+        kept, left = [], []
+        for item, path in self.pairs:
+            reason = reason_of(item, path)
+            if reason is None:
+                kept.append((item, path))
+            else:
+                left.append((item, path, reason))
+        if not left:
+            return
+        needed = _above(path for _, path in kept)
+        useless = _above(path for _, path, _ in left) - needed
+        self.pairs, self.skipped = kept, [*self.skipped, *left]
+        self.folders = [path for path in self.folders if path not in useless]
 
     def run(
         self, calls: Calls, operation: Operation, account: str, at_once: int, checksum: Optional[str]
@@ -82,6 +117,7 @@ class TreeUp:
         }
         with Journal(key, f"{self.root} to {self.path}", clock=calls.clock) as journal:
             watched = calls.watched(operation)
+            operation.call(lambda: self.leave_renamed(calls, lambda path: watched.find(path) is not None))
             sent = operation.call(lambda: self._sent(watched, journal))
             operation.call(lambda: make_directories(watched, [self.path, *self.folders]))
             missing = [(item, path) for item, path in self.pairs if path not in sent]
@@ -90,7 +126,9 @@ class TreeUp:
             ordered = [sent.get(path) or by_path[path] for _, path in self.pairs]
             if all(result.ok for result in ordered):
                 journal.forget()
-            return ordered
+            return ordered + [
+                FileResult(path, item.path, item.size, skipped=reason) for item, path, reason in self.skipped
+            ]
 
     def _sent(self, calls: Calls, journal: Journal) -> Dict[str, FileResult]:
         """Results of an earlier run, for files that still are as it left them, here and there."""
@@ -107,6 +145,21 @@ class TreeUp:
             for path, item in noted.items()
             if there.get(path) == item.size
         }
+
+
+def _above(paths: Iterable[str]) -> Set[str]:
+    """The directories that lead to paths."""
+    return {step for path in paths for step in _steps(split(path)[0])}
+
+
+def _can_be_sent(path: str, check: Callable[[str], str]) -> bool:
+    """Tell whether a request can name a path; the log says which cannot."""
+    try:
+        check(path)
+    except UsageError as error:
+        log.warning("%r is skipped: %s", path, error.summary)
+        return False
+    return True
 
 
 def make_directories(calls: Calls, paths: List[str]) -> None:
@@ -174,6 +227,7 @@ def fetch(
             size=info.size,
             describe=lambda sink: downloading.describe(watched, info, sink, digest),
             changed=downloading.changed(info),
+            origin=(origin_of(calls), normal(info.path)),
         )
 
     identity = {"service": "smartfile", "api": calls.api, "path": path}

@@ -21,7 +21,7 @@ from smartxfer.errors import (
 )
 from smartxfer.smartfile.calls import TASK_TIMEOUT, Calls
 from smartxfer.smartfile.models import Info
-from smartxfer.smartfile.paths import normal
+from smartxfer.smartfile.paths import normal, storable
 from smartxfer.transfer.digest import digest_of_source
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
@@ -51,7 +51,10 @@ def send_files(
 
     :param pairs: what is sent, and the path it gets on the server.
     :param checksum: algorithm by which the server is asked what it holds; None compares sizes.
+    :raises UsageError: a name cannot be sent.
     """
+    for _, path in pairs:
+        storable(path)
     lanes = []
     for item, path in pairs:
         operation.reporter.queue(path, item.size)

@@ -14,7 +14,7 @@ from smartxfer.seams import open_binary
 from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.names import folded, numbered
-from smartxfer.transfer.written import Sum, Written
+from smartxfer.transfer.written import Origin, Sum, Written
 
 __all__ = ["Exists", "Guard", "Kept", "check_exists"]
 
@@ -66,6 +66,7 @@ class Guard:
     :param changed: when the server's file changed: the earliest and the latest moment that it can have been.
     :param immutable: whether an object of one identity has the same bytes for ever.
     :param taken: names that other files of the same call get.
+    :param origin: where the file comes from, if it has another name there.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Guard:
         changed: Optional[Tuple[float, float]] = None,
         immutable: bool = False,
         taken: Collection[str] = (),
+        origin: Optional[Origin] = None,
     ) -> None:
         self.exists = exists
         self._written = written
@@ -86,6 +88,7 @@ class Guard:
         self._changed = changed
         self._immutable = immutable
         self._taken = taken
+        self._origin = origin
         self._size: Optional[int] = None
         self._identity: Dict[str, Any] = {}
         #: States of files that are known to have other bytes, and may be replaced.
@@ -106,6 +109,7 @@ class Guard:
                 return Kept(Path(candidate), "exists", _size(candidate))
             same = self._same(candidate)
             if same:
+                self._written.note_origin(candidate, self._origin)
                 return Kept(Path(candidate), "identical", _size(candidate), self._compared())
             if same is None and self.exists != "newer":
                 return None  # the bytes tell, once they are here
@@ -136,6 +140,7 @@ class Guard:
             if self.exists == "skip":
                 return candidate, Kept(Path(candidate), "exists", _size(candidate))
             if self._other.get(candidate) != state and _same_bytes(part, candidate):
+                self._written.note_origin(candidate, self._origin)
                 return candidate, Kept(Path(candidate), "identical", _size(candidate))
             if self.exists == "rename":
                 continue
@@ -147,6 +152,7 @@ class Guard:
     def wrote(self, path: AnyEntry, size: int, sums: Sequence[Sum]) -> None:
         """Remember what was written under a name, so that a later run may replace it."""
         self._written.note(path, size, sums, self._identity)
+        self._written.note_origin(path, self._origin)
 
     # -- inside -----------------------------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """Several files into one directory: safe names; what an earlier, broken run has completed is left alone."""
 
 import contextlib
+import logging
 from pathlib import Path, PurePosixPath
 from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
 
@@ -12,14 +13,17 @@ from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.existing import Exists, Guard
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.names import distinct_paths, folded
+from smartxfer.transfer.name_rules import Rules, rules_of
+from smartxfer.transfer.names import distinct_paths, folded, is_changed, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.sink import FileSink
-from smartxfer.transfer.written import Written
+from smartxfer.transfer.written import Origin, Written
 
 __all__ = ["Wanted", "fetch_into", "guard", "open_target"]
+
+log = logging.getLogger("smartxfer.transfer")
 
 
 @attrs.frozen
@@ -32,6 +36,7 @@ class Wanted:
     :param describe: the download of it, given a sink.
     :param changed: when it changed on the server, as :class:`~smartxfer.transfer.existing.Guard` takes it.
     :param immutable: whether an object of one identity has the same bytes for ever.
+    :param origin: the service and the file's name there; None where directories are not sent back.
     """
 
     key: str
@@ -40,6 +45,7 @@ class Wanted:
     describe: Callable[[Sink], Download]
     changed: Optional[Tuple[float, float]] = None
     immutable: bool = False
+    origin: Optional[Origin] = None
 
 
 def guard(
@@ -50,6 +56,7 @@ def guard(
     changed: Optional[Tuple[float, float]] = None,
     immutable: bool = False,
     taken: Collection[str] = (),
+    origin: Optional[Origin] = None,
 ) -> Download:
     """Have a download look at existing files, where a server chose its name or ``exists`` is given.
 
@@ -65,6 +72,7 @@ def guard(
             changed=changed,
             immutable=immutable,
             taken=taken,
+            origin=origin,
         )
     return download
 
@@ -97,12 +105,15 @@ def fetch_into(
     """
     key = {**identity, "into": str(directory.absolute())}
     with open_target(directory) as root, Journal(key, str(directory)) as journal:
-        paths = distinct_paths([file.name for file in files], hidden or explicit)
+        paths = distinct_paths([file.name for file in files], hidden or explicit, directory)
         taken = {folded(str(directory / path)) for path in paths}
         written: Dict[Path, Written] = {}
 
         def entry_of(file: Wanted, relative: PurePosixPath) -> Any:
             path = directory / relative
+            changed = is_changed(file.name, relative)
+            if changed:
+                log.info("%s is saved as %s", file.name, path)
             download = guard(
                 file.describe(FileSink(path, follow=explicit, root=root)),
                 exists,
@@ -110,6 +121,7 @@ def fetch_into(
                 changed=file.changed,
                 immutable=file.immutable,
                 taken=taken,
+                origin=file.origin if changed else None,
             )
             earlier = _completed(journal, file, download.name, root, relative)
             return earlier or _lane(file, download, journal, operation, width)
@@ -123,8 +135,9 @@ def fetch_into(
         operation.run([entry for entry in entries if isinstance(entry, DownloadLane)], at_once)
         results = [entry.result if isinstance(entry, DownloadLane) else entry for entry in entries]
         failed = [file.name for file, result in zip(files, results) if not result.ok]
-        for name, relative in zip(folders, distinct_paths(folders)):
-            error = _make_folder(root, relative)
+        rules = rules_of(directory, folders)
+        for name in folders:
+            error = _make_folder(root, name, rules)
             if error is not None and not any(one.startswith(f"{name}/") for one in failed):
                 results.append(FileResult(name, error=error))
         if all(result.ok for result in results):
@@ -144,12 +157,19 @@ def open_target(directory: Path) -> Directory:
         raise local_error(error, directory) from None
 
 
-def _make_folder(root: Directory, relative: PurePosixPath) -> Optional[LocalError]:
-    """Make a directory; what prevented that."""
+def _make_folder(root: Directory, name: str, rules: Rules) -> Optional[LocalError]:
+    """Make a directory, an empty one too; what prevented that.
+
+    One whose name has to be changed is made for its files alone: sent back, it would be another directory.
+    """
     try:
-        root.below(relative, make=True).close()
+        relative = safe_path(name, rules=rules)
+        if is_changed(name, relative):
+            log.info("the directory %s is not made: its name cannot be kept", name)
+        else:
+            root.below(relative, make=True).close()
     except OSError as error:
-        return local_error(error, root.path / relative)
+        return local_error(error, root.path / name)
     return None
 
 

@@ -25,7 +25,9 @@ class FileResult:
     :param seconds: how long it took.
     :param error: why it failed, or None.
     :param skipped: why an existing file was kept: ``"identical"``, ``"exists"`` (``exists="skip"``) or
-        ``"older"`` (``exists="newer"``, and the server's file is not newer); else None.
+        ``"older"`` (``exists="newer"``, and the server's file is not newer).  Why a file of a directory was
+        not sent: ``"renamed"`` (it is on the server under the name that it had before its download) or
+        ``"name"`` (no request can name it).  Else None.
     """
 
     name: str

@@ -13,7 +13,15 @@ from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.source import is_text, target_path_of
 
-__all__ = ["FileSink", "MemorySink", "SinkLike", "StreamSink", "names_directory", "open_sink"]
+__all__ = [
+    "FileSink",
+    "MemorySink",
+    "SinkLike",
+    "StreamSink",
+    "directory_of",
+    "names_directory",
+    "open_sink",
+]
 
 SinkLike = Union[str, "os.PathLike[str]", BinaryIO, "MemorySink", Sink]
 """What a caller may give: a path, a directory, an open binary file, a :class:`MemorySink`.
@@ -157,6 +165,12 @@ def names_directory(thing: Any, path: Path) -> bool:
     :param path: what it stands for.
     """
     return path.is_dir() or os.fsdecode(thing).endswith(("/", os.sep))
+
+
+def directory_of(thing: Any) -> Optional[Path]:
+    """The directory that the caller gave as a target; None for anything else."""
+    path = target_path_of(thing)
+    return path if path is not None and names_directory(thing, path) else None
 
 
 def open_sink(thing: Any, name: str) -> Sink:

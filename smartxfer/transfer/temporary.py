@@ -20,7 +20,7 @@ __all__ = ["clear_temporaries", "is_temporary", "make_temporary"]
 
 log = logging.getLogger("smartxfer.transfer")
 
-_NAME = re.compile(r"\.smartxfer-[0-9a-f]{16}\.part")
+_NAME = re.compile(r"\.smartxfer-[0-9a-f]{16}(:\?)?\.part")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -30,19 +30,22 @@ def is_temporary(name: str) -> bool:
 
 
 @overload
-def make_temporary(directory: Directory, mode: int) -> Tuple[Entry, int]: ...
+def make_temporary(directory: Directory, mode: int, mark: str = "") -> Tuple[Entry, int]: ...
 @overload
-def make_temporary(directory: str, mode: int) -> Tuple[str, int]: ...
-def make_temporary(directory: Union[str, Directory], mode: int) -> Tuple[Union[str, Entry], int]:
+def make_temporary(directory: str, mode: int, mark: str = "") -> Tuple[str, int]: ...
+def make_temporary(
+    directory: Union[str, Directory], mode: int, mark: str = ""
+) -> Tuple[Union[str, Entry], int]:
     """Make a temporary file and lock it; those that dead processes left in the directory are removed.
 
+    :param mark: ``":?"`` puts these characters into its name.
     :return: its path (in an open directory its entry), and its descriptor; it is locked until that is closed.
     :raises OSError: it cannot be made.
     """
     clear_temporaries(directory)
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     while True:
-        place = _at(directory, f".smartxfer-{secrets.token_hex(8)}.part")
+        place = _at(directory, f".smartxfer-{secrets.token_hex(8)}{mark}.part")
         fd = SYSTEM_FILES.open(place, flags, mode)
         with contextlib.suppress(OSError):  # without locks nobody takes it for one that was left
             locking.lock_file(fd)

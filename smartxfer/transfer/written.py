@@ -20,12 +20,15 @@ from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.private_files import PrivateDirectory
 from smartxfer.transport.json import parse_json
 
-__all__ = ["Sum", "Written", "sums_of"]
+__all__ = ["Origin", "Sum", "Written", "sums_of"]
 
 log = logging.getLogger("smartxfer.transfer")
 
 Sum = Tuple[int, int, int]
 """Start, stop and CRC-32 of some bytes of a file."""
+
+Origin = Tuple[str, str]
+"""The service that a file came from, and its name there."""
 
 _VERSION = 1
 _BLOCK = 1024 * 1024
@@ -45,6 +48,8 @@ class Written:
         self._directory = directory
         self._lock = threading.Lock()
         self._known: Optional[Dict[str, Any]] = None
+        #: Of files that got another name than they have on the server.
+        self._origins: Dict[str, Origin] = {}
 
     def holds(self, path: AnyEntry, identity: Optional[Dict[str, Any]] = None) -> bool:
         """Return True if a file has just the bytes that our last run wrote under its name.
@@ -70,9 +75,32 @@ class Written:
     def note(self, path: AnyEntry, size: int, sums: Sequence[Sum], identity: Dict[str, Any]) -> None:
         """Remember what was written under a name."""
         record = {"size": size, "sums": [list(one) for one in sums], "identity": _hashed(identity)}
+        self._append(path, record)
+
+    def origin(self, name: str) -> Optional[Origin]:
+        """Return where the file of a name came from, if it has another name there."""
+        self._records()
+        return self._origins.get(name)
+
+    def note_origin(self, path: AnyEntry, origin: Optional[Origin]) -> None:
+        """Remember under which other name a file is on the server; None for the same name."""
+        try:
+            if self.origin(path.name) == origin:
+                return
+        except OSError:
+            return  # a record that cannot be read is not changed either
+        if origin is None:
+            del self._origins[path.name]
+        else:
+            self._origins[path.name] = origin
+        self._append(path, {"origin": origin})
+
+    def _append(self, path: AnyEntry, record: Dict[str, Any]) -> None:
         line = json.dumps({"version": _VERSION, "name": path.name, **record}) + "\n"
         try:
-            self._records()[path.name] = record
+            known = self._records()
+            if "origin" not in record:
+                known[path.name] = record
             with PrivateDirectory.of_state("written", make=True) as directory:
                 fd = directory.open(self._place(), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
                 try:
@@ -99,8 +127,8 @@ class Written:
                     with contextlib.suppress(ValueError):  # a line that a killed process did not end
                         record = parse_json(line)
                         if isinstance(record, dict) and record.pop("version", None) == _VERSION:
-                            known[str(record.pop("name", ""))] = record
-                if len(lines) > 2 * len(known) + _SLACK:
+                            self._take(str(record.pop("name", "")), record, known)
+                if len(lines) > 2 * (len(known) + len(self._origins)) + _SLACK:
                     self._write(directory, known)
         except FileNotFoundError:
             return {}
@@ -111,9 +139,20 @@ class Written:
             return {}
         return known
 
+    def _take(self, name: str, record: Dict[str, Any], known: Dict[str, Any]) -> None:
+        """Take over one line of the file."""
+        if "origin" not in record:
+            known[name] = record
+            return
+        origin = record["origin"]
+        self._origins.pop(name, None)
+        if isinstance(origin, list) and len(origin) == 2:
+            self._origins[name] = (str(origin[0]), str(origin[1]))
+
     def _write(self, directory: PrivateDirectory, known: Dict[str, Any]) -> None:
         """Write the file anew; a line that another process appends meanwhile is lost."""
-        lines = [json.dumps({"version": _VERSION, "name": name, **record}) for name, record in known.items()]
+        records = [*known.items(), *((name, {"origin": origin}) for name, origin in self._origins.items())]
+        lines = [json.dumps({"version": _VERSION, "name": name, **record}) for name, record in records]
         try:
             directory.write(self._place(), "\n".join(lines) + "\n")
         except OSError as error:

@@ -1,0 +1,94 @@
+"""What the file system of a directory does with names: the platform tells, and in doubt a trial."""
+
+import contextlib
+import errno
+import os
+import re
+import sys
+import unicodedata
+from pathlib import Path, PurePosixPath
+from typing import Optional, Sequence, Union
+
+import attrs
+
+from smartxfer.transfer.temporary import make_temporary
+
+__all__ = ["LONGEST", "RESERVED", "Rules", "folded", "rules_of"]
+
+#: Bytes of a name; UTF-16 units on Windows and macOS.
+LONGEST = 255
+#: Names of devices on Windows, with any extension.
+RESERVED = frozenset(
+    ["con", "prn", "aux", "nul", "clock$", "conin$", "conout$"]
+    + [f"{port}{number}" for port in ("com", "lpt") for number in "123456789\u00b9\u00b2\u00b3"]
+)
+#: What some file system does not take as it is.
+_DEVICES = "|".join(map(re.escape, RESERVED))
+_DOUBTFUL = re.compile(
+    rf'[<>:"|?*]|[. ](?:[/\\]|\Z)|(?:\A|[/\\])(?:{_DEVICES}) *(?:[./\\]|\Z)', re.IGNORECASE
+)
+
+
+@attrs.frozen
+class Rules:
+    """What a file system does with names.
+
+    :param windows: it refuses the characters and names that Windows refuses, and drops dots and blanks at
+        the end of a name.
+    :param folds: it takes names for the same that differ only in case or in the composition of accents.
+    :param units: whether the limit of a name is 255 UTF-16 units, in place of 255 bytes.
+    """
+
+    windows: bool
+    folds: bool
+    units: bool = False
+
+    @classmethod
+    def of_platform(cls) -> "Rules":
+        """The rules of the file systems that are usual on this platform."""
+        windows, mac = sys.platform in ("win32", "cygwin"), sys.platform == "darwin"
+        return cls(windows, windows or mac, windows or mac)
+
+    def key(self, path: Union[str, PurePosixPath]) -> str:
+        """A path in the form in which the file system compares it."""
+        return folded(path) if self.folds else str(path)
+
+    def length(self, name: str) -> int:
+        """How much of :data:`LONGEST` a name takes."""
+        return len(name.encode("utf-16-le")) // 2 if self.units else len(name.encode("utf-8"))
+
+
+def folded(path: Union[str, PurePosixPath]) -> str:
+    """A path as file systems compare it that ignore case and the composition of accents."""
+    return unicodedata.normalize("NFC", str(path).casefold())
+
+
+def rules_of(directory: Optional[Path], names: Sequence[str]) -> Rules:
+    """The rules of the file system that a directory is on, as far as they matter for these names.
+
+    The platform tells, and where that is not enough a file that is made there for a moment: a memory stick
+    has the rules of Windows on Linux, too.
+
+    :param directory: None for an unknown one.
+    """
+    rules = Rules.of_platform()
+    if directory is None or rules.windows or not _is_doubtful(names) or not directory.is_dir():
+        return rules
+    try:
+        path, fd = make_temporary(str(directory), 0o600, ":?")
+    except OSError as error:
+        return attrs.evolve(rules, windows=True, folds=True) if error.errno == errno.EINVAL else rules
+    try:
+        with contextlib.suppress(OSError):
+            other = os.path.join(os.path.dirname(path), os.path.basename(path).upper())
+            return attrs.evolve(rules, folds=os.path.samestat(os.fstat(fd), os.lstat(other)))
+        return attrs.evolve(rules, folds=False)
+    finally:
+        os.close(fd)
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _is_doubtful(names: Sequence[str]) -> bool:
+    """Tell whether some file system would change one of these names, or take two for the same."""
+    return any(map(_DOUBTFUL.search, names)) or len(set(map(folded, names))) < len(set(names))
