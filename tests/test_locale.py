@@ -15,7 +15,10 @@ from smartxfer import FileSenderClient, UserAuth
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from smartxfer.system_text import source_path, system_path, target_path, unicode_text
+from smartxfer.transfer.name_rules import Rules
 from smartxfer.transfer.names import distinct_paths, safe_path
+
+MAC = Rules(windows=False, folds=True)
 
 NAME = "\u00e9t\u00e9 \u4f60.txt"
 DATA = b"some bytes of a file\n" * 50
@@ -214,7 +217,7 @@ def test_bytes_become_text(encoding: str) -> None:
 
 
 def test_names_are_compared_by_their_characters(encoding: str) -> None:
-    found = [os.fsencode(str(path)) for path in distinct_paths(["\u4f60\u00c9.txt", "\u4f60\u00e9.txt"])]
+    found = [os.fsencode(str(path)) for path in distinct_paths(["\u4f60\u00c9.txt", "\u4f60\u00e9.txt"], rules=MAC)]
     assert found == [b"\xe4\xbd\xa0\xc3\x89.txt", b"\xe4\xbd\xa0\xc3\xa9 (2).txt"]
     assert os.fsencode(str(safe_path("../\u4f60"))) == b"\xe4\xbd\xa0"
 

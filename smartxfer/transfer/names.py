@@ -134,7 +134,7 @@ def distinct_paths(
     # The last number given for a name: many files of one name cost no more than as many others.
     numbers: Dict[str, int] = {}
     chosen: Dict[int, PurePosixPath] = {}
-    for at in sorted(range(len(wanted)), key=lambda at: str(wanted[at]) != given[at]):
+    for at in sorted(range(len(wanted)), key=lambda at: hidden and str(wanted[at]) != given[at]):
         path = wanted[at]
         candidate, number = path, numbers.get(rules.key(path), 1)
         if number > 1:
@@ -153,8 +153,9 @@ def _wanted(name: str, hidden: bool, there: Optional[Path], rules: Rules) -> Pur
     try:
         safe = _safe(name, rules)
     except UnsafeName:
-        # One name of blanks does not keep the other files from coming.
-        safe = _safe(re.sub(r"\s", "_", name), rules)
+        if hidden and _stands(there, name):
+            return PurePosixPath(name)  # a name of blanks
+        raise
     if not hidden:
         return _visible(safe)
     return PurePosixPath(name) if str(safe) != name and _stands(there, name) else safe

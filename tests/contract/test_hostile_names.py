@@ -15,8 +15,8 @@ HOSTILE = {
     "a\\..\\b.txt": "a/b.txt",
     "C:\\x.txt": "x.txt",
     "a/../../b.txt": "a/b.txt",
-    "CON": "_CON",
-    "dots...": "dots",
+    "CON": "CON",
+    "dots...": "dots...",
     "new\nline": "new_line",
     "~": "_",
     "rtl\u202egnp.exe": "rtl_gnp.exe",
@@ -65,6 +65,8 @@ def test_names_that_collide_are_told_apart(
         "dir": b"5",
         "dir/x": b"6",
         "../a.txt": b"7",
+        "dir.part": b"8",
+        "a.txt.part": b"9",
     }
     files = {name: data for name, data in files.items() if name not in service.impossible}
     with service.client() as client:
@@ -74,8 +76,9 @@ def test_names_that_collide_are_told_apart(
     assert {result.name: result.path.read_bytes() for result in results} == shown
     places = [result.path.relative_to(out).as_posix() for result in results]
     assert left_behind() == sorted(places)
-    # No two are one on a disk that knows neither case nor composition.
-    assert len({unicodedata.normalize("NFC", place).casefold() for place in places}) == len(files)
+    assert len(set(places)) == len(files)
+    # Case and composition make a difference here.
+    assert {"a.txt", "A.txt", "é.txt", unicodedata.normalize("NFD", "é.txt")} <= set(places)
     assert sum(" (2)" in place for place in places) >= (2 if service.impossible else 3)
 
 

@@ -18,8 +18,10 @@ AWKWARD = [
     ".hidden", "..dots", "~tilde", "~", "-dash", "--help", "new\nline", "tab\there", "escape\x1b[31m",
     "\U0001f600", "left\u202eright", "zero\u200bwidth", "100%41", "a+b", "a b", "#hash", "query?x=1", "a&b=c",
     "quote\"s'", "semi;colon", "star*", "<angle>", "pipe|", "back\\slash", "x", "x.part", "x.part.json",
-    "x (2)", "dir:1/in:side", "dir\n/in\nside", "dir\n/plain", "Dir/a", "dir/A", "$(touch x)", "`x`", "\u00a0",
+    "x (2)", "dir:1/in:side", "dir\n/in\nside", "dir\n/plain", "Dir/a", "dir/A", "$(touch x)", "`x`",
 ]  # fmt: skip
+#: A name of blanks: refused where the server has it, and left as it is where the user has it.
+BLANK = "\u00a0"
 #: Names that no request can carry.
 UNSENDABLE = [os.fsdecode(b"latin1-\xfc"), "new\nline", "back\\slash", "dir\n/in\nside"]
 
@@ -31,7 +33,7 @@ def contents(root: Path) -> Dict[str, bytes]:
 
 
 def made(root: Path, count: int) -> None:
-    for number, name in enumerate([*AWKWARD, *UNSENDABLE[:1], *(f"d{at % 20}/plain {at}" for at in range(count))]):
+    for number, name in enumerate([*AWKWARD, BLANK, *UNSENDABLE[:1], *(f"d{at % 20}/plain {at}" for at in range(count))]):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"first of %d" % number)
@@ -112,7 +114,7 @@ def test_a_tree_of_the_servers(stand: Any, tmp_path: Path, way: Any, caplog: Any
     assert {"12:30.log", "con.txt", "trailing.", "trailing ", "u\u0308mlaut", "Makefile", "makefile", LONG} <= same
     assert "back\\slash" not in same
     for cycle in range(4):
-        edited = {name: b"edit %d" % cycle for name in sorted(same)[cycle::4]}
+        edited = dict.fromkeys(sorted(same)[cycle::4], b"edit %d" % cycle)
         for name, data in edited.items():
             (root / name).write_bytes(data)
             there[f"/t/{name}"] = data
