@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -115,6 +116,24 @@ def test_a_download_fetches_only_what_is_missing(
     # What else was asked is a page or a few words of JSON.
     beyond = getattr(service, "beyond", 1)
     assert sum(one.sent for one in fetched if one.sent > service.chunk) <= len(data) - have + beyond
+
+
+def test_a_download_into_a_copied_directory_is_continued(service: Any, out: Path) -> None:
+    """The copy of a partial file has another inode, perhaps on another device, and the same bytes."""
+    data = os.urandom(PARTS * service.chunk)
+    have = 5 * service.chunk
+    handle = service.plant({"reads.fastq": data})
+    lose_after(service, have)
+    with service.client(retry=ONCE) as client, pytest.raises(NetworkError):
+        service.download(client, handle, out)
+    mend(service)
+    copy = Path(shutil.copytree(str(out), str(out.with_name("copy"))))
+    with service.client() as client:
+        [result] = service.download(client, handle, copy)
+    assert 0 < result.resumed <= have
+    assert result.path == copy / "reads.fastq"
+    assert result.path.read_bytes() == data
+    assert [path.name for path in copy.iterdir()] == ["reads.fastq"]
 
 
 def test_a_download_does_not_build_upon_a_damaged_rest(service: Any, out: Path) -> None:
