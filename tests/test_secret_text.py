@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import importlib
 import inspect
 import json
 import pprint
@@ -105,3 +106,28 @@ def test_hidden_arguments_are_the_same_to_the_method() -> None:
     assert made.given == (MARK, {"password_too": MARK})
     assert (Client.use.__name__, Client.use.__doc__) == ("use", "Fail.")
     assert list(inspect.signature(Client.use).parameters) == ["self", "link", "name", "password"]
+
+
+#: Names of arguments that are secrets wherever a program gives one.
+_SECRETS = {"password", "token", "api_key", "client_secret", "client_token", "access_token", "access_secret", "verifier"}
+
+
+@pytest.mark.parametrize("package", ["filesender", "smartfile", "nrp", "perseus", "jetstream"])
+def test_every_method_that_takes_a_secret_hides_it(package: str) -> None:
+    """Broken by a new method of a client, whose frame would show the password that it is given."""
+    module = importlib.import_module(f"smartxfer.{package}")
+    exported = [getattr(module, name) for name in module.__all__]
+    if package == "jetstream":
+        client = importlib.import_module("smartxfer.jetstream.client")
+        exported += [client.ServerInterface, client.SendInterface, client.RecvInterface]
+    seen, bare = 0, []
+    for kind in {base for one in exported if inspect.isclass(one) for base in one.__mro__}:
+        for name, member in vars(kind).items():
+            function = getattr(member, "__func__", member)
+            made = inspect.isfunction(function) and not function.__code__.co_filename.startswith("<")
+            if made and _SECRETS & set(inspect.signature(function).parameters):
+                seen += 1
+                if not hasattr(function, "__wrapped__"):
+                    bare.append(f"{kind.__name__}.{name}")
+    assert seen
+    assert bare == []
