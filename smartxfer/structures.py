@@ -52,7 +52,7 @@ def counted(name: Optional[str] = None, **options: Any) -> Any:
 
 
 def secret(**options: Any) -> Any:
-    """A field that is never shown; its text is a :class:`~smartxfer.secret_text.Secret`."""
+    """A field that is never shown; its text is a ``Secret``."""
     return attrs.field(metadata={"secret": True}, **options)
 
 

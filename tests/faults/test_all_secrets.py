@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from lookout import kept, logged, told
+from lookout import captured, kept, logged, told
 from rawserver import Peer, RawServer, Request, answering, refused_port
 from stage import noise
 
@@ -249,3 +249,29 @@ def test_the_marks_would_be_seen(log: Any) -> None:
     with pytest.raises(json.JSONDecodeError) as caught:
         json.loads(f"{{{SECRET}")
     assert f"s = '{{{SECRET}'" in told(caught.value)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_ctrl_c_in_a_request(service: str, home: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """The frames of the libraries, in which headers and addresses are plain text, are not kept."""
+    from smartxfer.transport import connection
+
+    def interrupt(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(connection, "_show", interrupt)
+    interrupted = 0
+    with _failing("reset") as (url, options):
+        for step in SERVICES[service](url, **options):
+            try:
+                step()
+            except KeyboardInterrupt as error:
+                interrupted += 1
+                said = captured(error)
+                assert "guarded" in said
+                assert MARK not in said, said[max(0, said.find(MARK) - 300) : said.find(MARK) + 80]
+                assert BASIC not in said
+            except SmartxferError:
+                continue
+    assert interrupted
