@@ -30,8 +30,8 @@ from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.sink import SinkLike, open_sink
-from smartxfer.transfer.source import SourceLike, target_path_of
+from smartxfer.transfer.sink import SinkLike, check_sink, open_sink
+from smartxfer.transfer.source import SourceLike
 from smartxfer.transfer.tree import Item, collect
 
 __all__ = ["FileSenderClient"]
@@ -329,6 +329,7 @@ class FileSenderClient(ManagingClient):
         Otherwise like :meth:`download_files`.  Source: FileSender protocol, section 8.
         """
         token = self._token_of(token)
+        is_path = check_sink(out_dir) is not None
         check_exists(exists, newer=False)
         [file] = choose(self.list_files(token), [file_id])
         if file_size is not None and int(file_size) != file.size:
@@ -342,7 +343,7 @@ class FileSenderClient(ManagingClient):
         opening = opening_of([file], password, key_version)
         with self._operation(progress, cancel, deadline) as operation:
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
-            if target_path_of(out_dir) is None:
+            if not is_path:
                 return settle([fetching.into(file, open_sink(out_dir, file.name))])[0]
             named = file_name is not None
             return settle(
@@ -375,7 +376,7 @@ class FileSenderClient(ManagingClient):
 
         Source: FileSender protocol, section 8.2.
         """
-        path = target_path_of(out_file)
+        path = check_sink(out_file)
         chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
         if chosen_format not in ("zip", "tar"):
             raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")

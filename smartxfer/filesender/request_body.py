@@ -59,6 +59,7 @@ def transfer_body(
 
     Source: FileSender protocol, section 6.1.
     """
+    _check_body(transfer_args, "upload_workflow(files, {'recipients': [...]})", "transfer_args")
     check_keys(
         transfer_args, _keys(types.PartialTransfer), "transfer_args", synonyms=_SYNONYMS, hint=_DELIBERATE
     )
@@ -99,6 +100,7 @@ def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None
     :param guest: whether a guest asks, whose transfer may be without recipients.
     :raises UsageError: an unknown key or option, no files, or an empty list of recipients without a link.
     """
+    _check_body(given, "create_transfer({'files': [{'name': 'a.txt', 'size': 3}], ...})")
     check_keys(given, _keys(types.Transfer), "body", synonyms=_SYNONYMS, hint=_DELIBERATE)
     files = given.get("files")
     if not isinstance(files, (list, tuple)) or not files:
@@ -126,12 +128,18 @@ def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
 
     Source: FileSender protocol, section 10.
     """
+    _check_body(given, "create_guest({'recipient': 'ann@example.org'})")
     check_keys(given, _keys(types.Guest), "body", synonyms=_GUEST_SYNONYMS, hint=_DELIBERATE)
     options = given.get("options")
     check_keys(options, _keys(types.GuestAllOptions), "options", hint=_DELIBERATE)
     for name, known in (("guest", _keys(types.GuestOptions)), ("transfer", _OPTIONS)):
         check_keys((options or {}).get(name), known, f"options[{name!r}]", hint=_DELIBERATE)
     return merged(_dated(dict(given)), extra)
+
+
+def _check_body(given: Any, hint: str, what: str = "body") -> None:
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{what} is a dict, not a {type(given).__name__}", hint=hint)
 
 
 def _dated(body: Dict[str, Any]) -> Dict[str, Any]:
@@ -159,6 +167,7 @@ def check_update(given: Mapping[str, Any], kind: Any, extra: Extra = None) -> Di
     :param kind: the TypedDict whose keys it may have.
     :raises UsageError: an unknown key, or no change at all.
     """
+    _check_body(given, f"give a dict with one of {', '.join(_keys(kind))}")
     check_keys(given, _keys(kind), "body", hint=_DELIBERATE)
     body = merged(dict(given), extra)
     if not body:

@@ -13,7 +13,7 @@ from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.file_metadata import given_metadata
 from smartxfer.nrp.file_metadata import replace as replace_metadata
 from smartxfer.nrp.hints import NEW_VERSION
-from smartxfer.nrp.keys import checked, deletable
+from smartxfer.nrp.keys import checked, deletable, key_text
 from smartxfer.nrp.models import File
 from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_of, shown
 from smartxfer.nrp.record_models import RepositoryInfo
@@ -32,7 +32,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.sink import directory_of, open_sink
+from smartxfer.transfer.sink import check_sink, directory_of, open_sink
 from smartxfer.transfer.tree import Item, collect
 
 __all__ = ["FilesClient"]
@@ -278,6 +278,7 @@ class FilesClient:
         Otherwise like :meth:`upload`.
         """
         key, sink = target_of(where, key, sink)
+        check_sink(sink)
         check_exists(exists)
         step = downloading.step_of(None, parts, part_size)
         with self._operation(progress, cancel, deadline) as operation:
@@ -364,7 +365,7 @@ class FilesClient:
         place = self._place(thing)
         if key is not None and place.key is not None and key != place.key:
             raise UsageError(f"{shown(thing)!r} is a file already", hint="give the record, and the key")
-        found = key if key is not None else place.key
+        found = place.key if key is None else key_text(key)
         if found is None:
             raise UsageError("which file is meant? A record has several", hint="give its key too")
         return place, found

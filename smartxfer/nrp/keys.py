@@ -4,11 +4,12 @@ Source: NRP / Invenio protocol, sections 5 (Start) and 9.
 """
 
 import re
+from typing import Any
 
 from smartxfer.errors import UsageError
 from smartxfer.transport.origin import quoted
 
-__all__ = ["addressable", "checked", "deletable", "encoded", "followable"]
+__all__ = ["addressable", "checked", "deletable", "encoded", "followable", "key_text"]
 
 _DOTS = re.compile(r"(^|/)\.{1,2}(/|$)")
 #: The URL of such a key belongs to another route of the repository.
@@ -47,6 +48,16 @@ def addressable(key: str) -> bool:
     Source: NRP / Invenio protocol, section 9.
     """
     return bool(key) and key not in (".", "..") and not _OTHER_ROUTE.search(key)
+
+
+def key_text(key: Any) -> str:
+    """Return a key that a caller gave.
+
+    :raises UsageError: it is not text.
+    """
+    if not isinstance(key, str):
+        raise UsageError(f"a key is text, such as 'data.csv', not a {type(key).__name__}")
+    return key
 
 
 def deletable(key: str) -> bool:

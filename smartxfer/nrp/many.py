@@ -27,7 +27,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.source import target_path_of
-from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.tree import Item, collect, listed
 
 __all__ = ["fetch", "not_locked", "pairs_of", "undecided", "with_result"]
 
@@ -39,7 +39,7 @@ def pairs_of(files: Sequence[Any], metadata: Metadata) -> List[Tuple[Item, Metad
     """What is to be sent, with its metadata; every key is one that can be addressed."""
     things: List[Any] = []
     own: Dict[str, Metadata] = {}
-    for file in [files] if isinstance(files, (str, bytes)) or hasattr(files, "read") else files:
+    for file in listed(files):
         if isinstance(file, tuple) and len(file) == 3 and isinstance(file[0], str):
             own[file[0]] = given_metadata(file[2])
             file = file[:2]

@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 import attrs
 
-from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, WaitTimeout
+from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, UsageError, WaitTimeout
 from smartxfer.options import check_seconds
 from smartxfer.seams import Clock
 from smartxfer.smartfile.forms import FORM, FormBody, Segment, encoded_form, pairs_of
@@ -233,6 +233,8 @@ class Calls:
         :param algorithm: ``MD5``, ``SHA1``, ``SHA256``, ``SHA512`` or ``CRC-32``, in any case.
         """
         check_seconds(timeout, "timeout")
+        if not isinstance(algorithm, str):
+            raise UsageError(f"algorithm is text, such as 'SHA256', not a {type(algorithm).__name__}")
         task = self.start("checksum", path=list(paths), algorithm=algorithm.upper())
         found = self.wait(task, timeout).outcome.get("checksums")
         if not isinstance(found, Mapping):

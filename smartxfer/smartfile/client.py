@@ -13,7 +13,7 @@ from smartxfer.secret_text import hides
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import TASK_TIMEOUT
 from smartxfer.smartfile.models import Info, Link, Task
-from smartxfer.smartfile.paths import join, normal, split
+from smartxfer.smartfile.paths import join, normal, path_text, split, target_text
 from smartxfer.smartfile.raw import RawClient
 from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.digest import new_hash
@@ -24,7 +24,7 @@ from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.sink import SinkLike, directory_of, open_sink
+from smartxfer.transfer.sink import SinkLike, check_sink, directory_of, open_sink
 from smartxfer.transfer.source import SourceLike
 from smartxfer.transfer.tree import collect
 
@@ -195,7 +195,7 @@ class SmartFileClient(RawClient):
 
         :param link: the structure, or its uid.
         """
-        self._calls.delete_link(str(getattr(link, "key", link)))
+        self._calls.delete_link(path_text(link, hint="delete_link(link), with one of links() or its uid"))
 
     # -- files ------------------------------------------------------------------------------------------
 
@@ -226,6 +226,7 @@ class SmartFileClient(RawClient):
         Source: SmartFile protocol, section 5.
         """
         _known(checksum)
+        path = target_text(path, file, "upload")
         items = collect([file])
         if len(items) != 1 or "/" in items[0].name:
             raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
@@ -264,6 +265,8 @@ class SmartFileClient(RawClient):
         """
         _known(checksum)
         check_exists(exists)
+        path_text(path, hint="download('/folder/name', 'name')")
+        check_sink(into)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
             info = operation.call(lambda: calls.stat(normal(path)))

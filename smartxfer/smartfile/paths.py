@@ -3,12 +3,22 @@
 Source: SmartFile protocol, section 1.
 """
 
-from typing import Any, List, Tuple
+import os
+from typing import Any, List, Optional, Tuple
 from urllib.parse import quote
 
 from smartxfer.errors import UsageError
 
-__all__ = ["api_path", "encoded", "join", "normal", "split", "storable"]
+__all__ = [
+    "api_path",
+    "encoded",
+    "join",
+    "normal",
+    "path_text",
+    "split",
+    "storable",
+    "target_text",
+]
 
 
 def segments(path: str) -> List[str]:
@@ -67,6 +77,11 @@ def api_path(endpoint: str, id: Any) -> str:
                 f"{mark!r} in the endpoint {endpoint!r}",
                 hint="query arguments are keywords, a path or name is the second argument",
             )
+    if hasattr(id, "read") or isinstance(id, (bytes, bytearray, list, tuple, dict, set)):
+        raise UsageError(
+            f"the second argument is a path or an id, not a {type(id).__name__}",
+            hint="give what is sent by its name: client.post('path/data', '/folder', file=file)",
+        )
     parts = [encoded(endpoint), encoded("" if id is None else str(id))]
     return "/".join(part for part in parts if part) + "/"
 
@@ -77,10 +92,38 @@ def normal(path: Any) -> str:
     >>> normal("docs//a.txt/")
     '/docs/a.txt'
     """
+    return "/" + "/".join(segments(path_text(path)))
+
+
+def path_text(path: Any, hint: Optional[str] = None) -> str:
+    """Return a path on the server as the caller wrote it; of a structure, the path in it.
+
+    :param hint: what to write instead of something else.
+    """
     given = getattr(path, "key", path)
     if not isinstance(given, str):
-        raise UsageError(f"a path on the server is text, not a {type(path).__name__}")
-    return "/" + "/".join(segments(given))
+        raise UsageError(f"a path on the server is text, not a {type(path).__name__}", hint=hint)
+    return given
+
+
+def target_text(path: Any, source: Any, call: str) -> str:
+    """Return the path that a file is sent to.
+
+    :param source: what is sent.
+    :param call: the method, for the hint.
+    :raises UsageError: it is not text; the vendor's package takes the name first and then the open file.
+    """
+    if isinstance(source, (str, os.PathLike)) and _has_content(path):
+        name = os.fsdecode(source).strip("/") or "name"
+        raise UsageError(
+            f"{call}() takes what is sent first, and its path on the server second",
+            hint=f"{call}(file, {'/' + name!r})",
+        )
+    return path_text(path, hint=f"{call}(file, '/folder/name')")
+
+
+def _has_content(thing: Any) -> bool:
+    return hasattr(thing, "read") or isinstance(thing, (bytes, bytearray, memoryview))
 
 
 def join(directory: str, name: str) -> str:

@@ -17,7 +17,7 @@ from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.models import Info
-from smartxfer.smartfile.paths import join, normal, split
+from smartxfer.smartfile.paths import join, normal, path_text, split, target_text
 from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult, kept_result
 from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.disk import is_resource_error, local_error
@@ -79,6 +79,7 @@ class SyncClient:
 
         Source: SmartFile protocol, section 7.
         """
+        remote = target_text(remote, local, "upload")
         items = collect([local])
         if len(items) != 1 or items[0].path is None or "/" in items[0].name:
             raise UsageError("upload() takes the path of one file", hint="upload_tree() takes a directory")
@@ -113,7 +114,8 @@ class SyncClient:
         """
         target = target_path_of(local)
         if target is None:
-            raise UsageError(f"{local!r} is not a path")
+            raise UsageError(f"{local!r} is not a path", hint="download('name', '/folder/name')")
+        path_text(remote, hint="download('name', '/folder/name')")
         check_exists(exists)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)

@@ -18,6 +18,7 @@ __all__ = [
     "MemorySink",
     "SinkLike",
     "StreamSink",
+    "check_sink",
     "directory_of",
     "names_directory",
     "open_sink",
@@ -179,19 +180,32 @@ def open_sink(thing: Any, name: str) -> Sink:
     :param name: safe file name, for a directory.
     :raises UsageError: a file opened as text, or nothing one can write to.
     """
-    path = target_path_of(thing)
+    path = check_sink(thing)
     if path is not None:
         inside = names_directory(thing, path)
         if not inside and is_device(path):
             return DeviceSink(path)
         return FileSink(path / name, follow=False) if inside else FileSink(path)
-    if is_text(thing):
-        raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
     if hasattr(thing, "write_at"):
         sink: Sink = thing
         return sink
-    if hasattr(thing, "write"):
-        return StreamSink(thing)
-    raise UsageError(f"cannot write to a {type(thing).__name__}: give a path or an open file")
+    return StreamSink(thing)
+
+
+def check_sink(thing: Any) -> Optional[Path]:
+    """Check a target before anything is requested; returns its path, if it is one.
+
+    :raises UsageError: a file opened as text, or nothing one can write to.
+    """
+    path = target_path_of(thing)
+    if path is not None:
+        return path
+    if is_text(thing):
+        raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
+    if not (hasattr(thing, "write_at") or hasattr(thing, "write")):
+        raise UsageError(f"cannot write to a {type(thing).__name__}: give a path or an open file")
+    if getattr(thing, "writable", lambda: True)() is False:
+        raise UsageError("the open file is not open for writing", hint="open it with 'wb'")
+    return None
 
 

@@ -4,7 +4,7 @@ import logging
 import os
 import stat
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Optional, Set, Tuple
+from typing import Any, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 import attrs
 
@@ -16,7 +16,7 @@ from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.source import SourceLike, open_source, path_of
 from smartxfer.transfer.true_size import Copies, Copy, CopySource, true_state
 
-__all__ = ["Item", "collect", "directories"]
+__all__ = ["Item", "collect", "directories", "listed"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -75,11 +75,9 @@ def collect(things: Iterable[Any], follow_symlinks: bool = False, none: bool = F
     :raises UsageError: nothing to send, two files of one name, a device or pipe in a directory.
     :raises FileNotFoundError: no such local file.
     """
-    if isinstance(things, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(things, "read"):
-        things = [things]
     items: List[Item] = []
     copies = Copies()
-    for thing in things:
+    for thing in listed(things):
         items.extend(_items(thing, follow_symlinks, copies))
     if not items and not none:
         raise UsageError("there are no files to send")
@@ -91,6 +89,20 @@ def collect(things: Iterable[Any], follow_symlinks: bool = False, none: bool = F
             )
         names.add(item.name)
     return items
+
+
+def listed(things: Any) -> Iterable[Any]:
+    """Return what a caller gave as a list, of one thing where it is no list.
+
+    :raises UsageError: it is neither.
+    """
+    if isinstance(things, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(things, "read"):
+        return [things]
+    if isinstance(things, Mapping) or not isinstance(things, Iterable):
+        raise UsageError(
+            f"files are a list of paths, not a {type(things).__name__}", hint="[path, (name, open_file)]"
+        )
+    return things
 
 
 def directories(root: Path, follow_symlinks: bool = False) -> List[str]:

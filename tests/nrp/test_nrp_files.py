@@ -231,6 +231,23 @@ def test_a_directory_is_synchronised_by_checksums(
     assert set(server.files(draft)) == {"same", "other", "fresh"}
 
 
+@pytest.mark.parametrize("thing", [5, b"x", [1], {"a": 1}, object()], ids=type)
+def test_a_key_is_text(client: RepositoryClient, draft: str, thing: Any) -> None:
+    for call in (client.files.read, client.files.delete, client.files.wait_fetch):
+        with pytest.raises(UsageError, match="a key is text"):
+            call(draft, thing)
+
+
+@pytest.mark.parametrize("thing", [None, 5, {"a": 1}, object()], ids=type)
+def test_files_are_a_list(server: Any, client: RepositoryClient, draft: str, thing: Any) -> None:
+    before = len(server.requests)
+    with pytest.raises(UsageError, match="list"):
+        client.files.upload_many(draft, thing)
+    with pytest.raises(UsageError):
+        client.files.download(draft, "a", thing)
+    assert len(server.requests) == before
+
+
 @pytest.mark.parametrize("told", [0, 4096, 1 << 30])
 def test_a_synchronised_file_of_a_wrong_size_is_sent_whole(
     server: Any, client: RepositoryClient, draft: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int
