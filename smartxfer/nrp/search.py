@@ -20,6 +20,8 @@ log = logging.getLogger("smartxfer.nrp")
 
 #: Hits that a repository shows of one search, unless it turns out to be fewer.
 WINDOW = 10_000
+#: Pages of one search.
+_MOST_PAGES = 100_000
 #: Hits on a page of a scan.
 SCAN_PAGE = 100
 #: What search engines keep of a time: a cut within a millisecond would lose what lies there.
@@ -141,6 +143,8 @@ class Searcher:
         if link is None or link in seen or not page.records:
             return None
         seen.add(link)
+        if len(seen) > _MOST_PAGES:
+            raise DecodeError("the search does not end: the repository links to ever more pages")
         return self._get(link)
 
     def _through(self, page: Page, whole: bool) -> Iterator[Record]:

@@ -5,7 +5,7 @@ Source: SmartFile protocol, sections 5 and 7.
 
 import re
 import unicodedata
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Set
 
 import attrs
 
@@ -38,7 +38,8 @@ _SYNC = Success({200, 201}, Body.NO_PAGE)
 _POLLS = (0.192, 6.144)
 #: Seconds after which a wait for a task is given up.
 TASK_TIMEOUT = 393.0
-_MOST_PAGES = 100_000
+#: Pages of a list: all of them, and those in a row that show nothing new.
+_MOST_PAGES, _MOST_STALE = 100_000, 10
 _HEX = re.compile(r"[0-9A-Fa-f]+\Z")
 
 
@@ -106,13 +107,15 @@ class Calls:
 
     def children(self, path: str) -> Iterator[Info]:
         """What is in a directory, page after page; an entry that moves to the next page comes once."""
-        seen = set()
+        seen: Set[str] = set()
+        stale = 0
         for page in range(1, _MOST_PAGES):
             call = self.describe("GET", api_path("path/info", path), {"children": True, "page": page})
             body = self.send(call).json(dict)
             found = body.get("children")
             if not isinstance(found, list):
                 raise DecodeError(f"{call.what}: the answer has no list of children")
+            before = len(seen)
             for entry in found:
                 child = _inside(Info.from_wire(entry, call.what), path, call.what)
                 if child.path not in seen:
@@ -120,6 +123,10 @@ class Calls:
                     yield child
             if not found or page >= _pages(body, call.what):
                 return
+            stale = stale + 1 if len(seen) == before else 0
+            if stale >= _MOST_STALE:
+                break
+        raise _endless(f"the list of {path}")
 
     def mkdir(self, path: str) -> Info:
         """Make a directory; an answer that was lost is replaced by a look."""
@@ -262,8 +269,8 @@ class Calls:
                 raise DecodeError(f"{answer.what}: the answer has no list of results")
             found += [Link.from_wire(entry, answer.what) for entry in results]
             if not results or isinstance(body, list) or page >= _pages(body, answer.what):
-                break
-        return found
+                return found
+        raise _endless("the list of links")
 
     def create_link(self, fields: Mapping[str, Any]) -> Link:
         """Make a link; never repeated when its answer was lost."""
@@ -312,6 +319,10 @@ def _pages(body: Mapping[str, Any], call: str) -> int:
     if isinstance(pages, bool) or not isinstance(pages, int):
         raise DecodeError(f"{call}: the number of pages is not a number")
     return pages
+
+
+def _endless(what: str) -> DecodeError:
+    return DecodeError(f"{what} does not end: the server tells of ever more pages")
 
 
 def _uuid_of(task: Any) -> str:
