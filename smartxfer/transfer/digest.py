@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, Callable, List, Protocol, Sequence, Union
 from smartxfer.directories import Entry
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import open_binary
+from smartxfer.transfer.crc import joined_crc32
 from smartxfer.transfer.protocols import Source
 
 __all__ = ["CRC32", "Check", "digest_of", "digest_of_source", "digests_of_source", "new_hash", "quick"]
@@ -89,6 +90,12 @@ class Check(Protocol):
     def add(self, running: int, data: Union[bytes, memoryview], offset: int) -> int:
         """The sum of some bytes (0: none yet) and of those that follow them at ``offset``."""
 
+    def join(self, first: int, second: int, size: int) -> int:
+        """Return the sum of two neighbouring runs, given their sums.
+
+        :param size: bytes of the second.
+        """
+
 
 class _Crc32:
     """Finds a damaged partial file, not a forged one."""
@@ -97,6 +104,9 @@ class _Crc32:
 
     def add(self, running: int, data: Union[bytes, memoryview], offset: int) -> int:
         return zlib.crc32(data, running)
+
+    def join(self, first: int, second: int, size: int) -> int:
+        return joined_crc32(first, second, size)
 
 
 CRC32: Check = _Crc32()

@@ -23,6 +23,7 @@ from smartxfer.transfer.existing import Guard, Kept
 from smartxfer.transfer.part_note import stat_of
 from smartxfer.transfer.partfile import PartFile, beside
 from smartxfer.transfer.protocols import Extent
+from smartxfer.transfer.runs import MOST_RUNS, Runs, joined
 from smartxfer.transfer.written import sums_of
 
 __all__ = ["FileSink"]
@@ -78,7 +79,7 @@ class FileSink:
         self._size: Optional[int] = None
         self._identity: Dict[str, Any] = {}
         #: stop -> (start, checksum) of each run of bytes written.
-        self._runs: Dict[int, Tuple[int, int]] = {}
+        self._runs: Runs = {}
         self._mutex = threading.Lock()
         #: Held while the side file is written; taken before the other.
         self._saving = threading.Lock()
@@ -133,6 +134,8 @@ class FileSink:
         checksum = self.check.add(before, data, offset)
         with self._mutex:
             self._runs[at] = (start, checksum)
+            if len(self._runs) > MOST_RUNS:
+                self._runs = joined(self._runs, self.check)
             due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
             # From the first note of its bytes on a copy of the partial file is recognised.
             first = self._file.prove(data, offset) if len(data) else False
