@@ -5,17 +5,19 @@ surrogates.  Servers get Unicode, and files get names in UTF-8, whatever the loc
 """
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 from typing import Any, Optional
 
-from smartxfer.errors import LocalNotFound, UsageError
+from smartxfer.errors import LocalError, LocalNotFound, UsageError
 
 __all__ = [
     "home_directory",
     "source_path",
     "system_path",
     "target_path",
+    "too_long",
     "unicode_text",
     "user_directory",
 ]
@@ -106,7 +108,34 @@ def target_path(path: Any, *, expand: bool = True) -> Path:
 
 
 def _path_text(path: Any) -> str:
-    return system_path(os.fsdecode(os.fspath(path)))
+    text = system_path(os.fsdecode(os.fspath(path)))
+    try:
+        os.lstat(text)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            made = LocalError(f"cannot use {text}: {too_long(text)}", hint="give it a shorter name")
+            made.errno = error.errno
+            raise made from None
+    return text
+
+
+def too_long(text: str) -> str:
+    """Return what is too long in a path that the system refuses for its length: a name, or all of it."""
+    above = Path()
+    for part in Path(text).parts:
+        size, most = len(os.fsencode(part)), _limit(above, "PC_NAME_MAX", 255)
+        if size > most:
+            return f"the name {part!r:.40} has {size} bytes, and at most {most} are possible"
+        above /= part
+    most = _limit(Path(), "PC_PATH_MAX", 4096) - 1
+    return f"the path has {len(os.fsencode(text))} bytes, and at most {most} are possible"
+
+
+def _limit(directory: Path, name: str, default: int) -> int:
+    try:
+        return os.pathconf(str(directory), name)
+    except (AttributeError, OSError, ValueError):
+        return default
 
 
 def _is_below_home(text: str) -> bool:

@@ -3,6 +3,7 @@
 import errno
 
 from smartxfer.errors import DiskFull, LocalError, SmartxferError
+from smartxfer.system_text import too_long
 
 __all__ = ["local_error"]
 
@@ -14,6 +15,9 @@ def local_error(error: OSError, what: str) -> OSError:
     if isinstance(error, (SmartxferError, FileNotFoundError)):
         return error
     kind = DiskFull if error.errno in _FULL else LocalError
-    made = kind(f"cannot {what}: {error.strerror or error}")
+    reason = str(error.strerror or error)
+    if error.errno == errno.ENAMETOOLONG:
+        reason = too_long(str(error.filename or what))
+    made = kind(f"cannot {what}: {reason}")
     made.errno = error.errno
     return made

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from smartxfer import delta
+from smartxfer.directories import Directory
 from smartxfer.errors import NotFound, SmartxferError, UsageError
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import Calls
@@ -28,7 +29,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import settle
-from smartxfer.transfer.sink import names_directory
+from smartxfer.transfer.sink import FileSink, names_directory
 from smartxfer.transfer.source import target_path_of
 from smartxfer.transfer.tree import Item, collect
 from smartxfer.transfer.true_size import true_size
@@ -130,6 +131,7 @@ class SyncClient:
                 return resync.down(target, there)
             same = operation.call(lambda: self._same(calls, [(target, there)]))
             if there.path in same and exists != "skip":
+                self._clear(target, there, None)
                 return _nothing(there.path, target, there.size or 0, same[there.path])
             return resync.down(target, there, follow=not inside, guard=_guard(calls, exists, target, there))
 
@@ -218,7 +220,8 @@ class SyncClient:
                 origin = (trees.origin_of(calls), remote_path) if remote_path in changed else None
                 guard = _guard(calls, exists, path, info, taken, origin)
                 if info.path in same and exists != "skip":
-                    if origin is not None and not dry_run:
+                    if not dry_run:
+                        self._clear(path, info, root)
                         Written(path.parent).note_origin(path, origin)
                     results.append(_nothing(info.path, path, size, same[info.path]))
                 elif dry_run:
@@ -246,6 +249,11 @@ class SyncClient:
             self._told = True
             log.info("there is no librsync on this machine: whole files are moved")
         return Resync(self._calls, operation, self.api._max_workers, deltas)
+
+    def _clear(self, path: Path, info: Info, root: Optional[Directory]) -> None:
+        """Remove what a broken run left of a file that needs nothing any more."""
+        about = {"service": "smartfile", "api": self._calls.api, "path": info.path}
+        FileSink(path, follow=False, root=root).clear(about)
 
     def _same(self, calls: Calls, pairs: List[Tuple[Path, Optional[Info]]]) -> Dict[str, str]:
         """Paths on the server whose file has the bytes of the local one, with their digest."""

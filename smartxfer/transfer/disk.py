@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Union
 
 from smartxfer.errors import DiskFull, LocalError
+from smartxfer.system_text import too_long
 
 __all__ = ["is_resource_error", "local_error", "out_of_memory", "refuse_mount_point", "refuse_too_large"]
 
@@ -38,7 +39,10 @@ def local_error(error: OSError, what: Union[str, Path], act: str = "write") -> L
     if isinstance(error, LocalError):
         return error
     kind = DiskFull if error.errno in _FULL else LocalError
-    made = kind(f"cannot {act} {what}: {error.strerror or error}")
+    reason = str(error.strerror or error)
+    if error.errno == errno.ENAMETOOLONG:
+        reason = too_long(str(error.filename or what))
+    made = kind(f"cannot {act} {what}: {reason}")
     made.errno = error.errno
     if error.errno in _RESOURCES:
         made.hint = _RESOURCES[error.errno]

@@ -53,7 +53,8 @@ class DirectoryStorage:
         oldest = self._clock.wall() - _EXPIRES
         try:
             with self._open() as directory:
-                directory.remove(_file_of(key))
+                for name in (_file_of(key), f"{_file_of(key)}.tmp"):  # what a killed process left
+                    directory.remove(name)
                 _expire(directory, oldest, ".json", ".tmp")
             if self._directory is None:
                 with PrivateDirectory.of_state("locks") as directory:

@@ -4,20 +4,21 @@ Partial files are recognised by the first bytes that were noted, so that a copie
 is continued.  The number of the inode recognises one that lost these bytes in a crash.
 """
 
+import contextlib
 import json
 import logging
 import os
 import stat
 from typing import Any, Dict, List, Optional, Set, Union
 
-from smartxfer.directories import Entry, lstat
+from smartxfer.directories import Entry, arguments_of, lstat
 from smartxfer.seams import Files, open_binary
 from smartxfer.transfer.digest import quick
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.private_files import NotPrivate, objection, read_private, write_whole
 from smartxfer.transport.json import parse_json
 
-__all__ = ["PartNote", "names", "proof_of", "stat_of", "was_given_away"]
+__all__ = ["PartNote", "names", "proof_of", "stat_of", "unlink", "was_given_away"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -32,6 +33,7 @@ class PartNote:
 
     def __init__(self, part: Entry, files: Files, warned: Set[str]) -> None:
         self.entry = part.with_name(part.name + ".json")
+        self._temporary = part.with_name(part.name + ".json.tmp")
         self._part = part
         self._files = files
         self._warned = warned
@@ -66,6 +68,13 @@ class PartNote:
         """
         write_whole(self.entry, json.dumps({"version": _VERSION, **about}), self._files)
 
+    def remove(self) -> None:
+        """Remove it, and what a killed process left of writing it."""
+        with contextlib.suppress(OSError):
+            if self.can_be_written():
+                unlink(self._temporary)
+        unlink(self.entry)
+
     def can_be_written(self) -> bool:
         """Return False if another program's file has the name under which it is written first.
 
@@ -73,12 +82,11 @@ class PartNote:
 
         :raises OSError: the file cannot be read; that says nothing about whose it is.
         """
-        temporary = self.entry.with_name(self.entry.name + ".tmp")
-        found = stat_of(temporary)
+        found = stat_of(self._temporary)
         if found is None or not stat.S_ISREG(found.st_mode):
             return found is None
         try:
-            with open_binary(temporary) as file:
+            with open_binary(self._temporary) as file:
                 return b'{"version": '.startswith(file.read(len('{"version": ')))
         except FileNotFoundError:
             return True
@@ -149,6 +157,15 @@ def was_given_away(saved: Dict[str, Any], there: os.stat_result, target: Entry) 
         return False
     before = stat_of(target)
     return before is not None and before.st_uid == there.st_uid != 0
+
+
+def unlink(entry: Entry) -> None:
+    """Remove a file of ours; one that is gone already, or stays, is only logged."""
+    try:
+        name, where = arguments_of(entry)
+        os.unlink(name, **where)
+    except OSError as error:
+        log.debug("cannot remove %s: %s", entry, error)
 
 
 def stat_of(entry: Entry) -> Optional[os.stat_result]:

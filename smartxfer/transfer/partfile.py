@@ -17,7 +17,7 @@ import secrets
 import stat
 from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Set, Tuple, Union
 
-from smartxfer.directories import Entry, SomeEntry, arguments_of, lstat
+from smartxfer.directories import Entry, SomeEntry, lstat
 from smartxfer.errors import InProgress, LocalError
 from smartxfer.seams import Files
 from smartxfer.transfer import locking
@@ -25,15 +25,15 @@ from smartxfer.transfer.digest import quick
 from smartxfer.transfer.disk import is_resource_error
 from smartxfer.transfer.locking import Lock
 from smartxfer.transfer.part_modes import OWNER, make_readable, withheld
-from smartxfer.transfer.part_note import PartNote, names, proof_of, stat_of, was_given_away
+from smartxfer.transfer.part_note import PartNote, names, proof_of, stat_of, unlink, was_given_away
 from smartxfer.transfer.private_files import objection_to_open, state_directory
 
-__all__ = ["PartFile", "beside", "unlink"]
+__all__ = ["PartFile", "beside"]
 
 log = logging.getLogger("smartxfer.transfer")
 
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_LONGEST_NAME = 255 - len(".0123456789ab.part.json.tmp")
+_LONGEST_NAME = 255 - len(".0123456789ab.part.json.01234567.tmp")
 _SUFFIXES = (".part", *(f".{number}.part" for number in range(2, 10)))
 #: How often a partial file is looked at that other processes make and remove meanwhile.
 _LOOKS = 20
@@ -160,12 +160,12 @@ class PartFile:
         with contextlib.suppress(OSError):  # it stays, and the next run writes over it
             noted = (self._note.load() or {}).get("inode")
             if isinstance(noted, list) and noted[1:] == self._owned[1:]:
-                unlink(self._note.entry)
+                self._note.remove()
 
     def remove(self) -> None:
         """Remove both files, while the lock is held."""
-        for entry in (self.path, self._note.entry):
-            unlink(entry)
+        unlink(self.path)
+        self._note.remove()
 
     def close(self) -> None:
         """Close it, and let others at it."""
@@ -380,15 +380,6 @@ def beside(path: SomeEntry, suffix: str) -> SomeEntry:
     if len(raw) > _LONGEST_NAME:
         name = raw[: _LONGEST_NAME - 9].decode("utf-8", "ignore") + f"-{quick(raw):08x}"
     return path.with_name(name + suffix)
-
-
-def unlink(entry: Entry) -> None:
-    """Remove a file of ours; one that is gone already, or stays, is only logged."""
-    try:
-        name, where = arguments_of(entry)
-        os.unlink(name, **where)
-    except OSError as error:
-        log.debug("cannot remove %s: %s", entry, error)
 
 
 def _inode(found: os.stat_result) -> List[int]:

@@ -20,6 +20,7 @@ from smartxfer.transfer import locking
 from smartxfer.transfer.digest import CRC32, Check, digest_of
 from smartxfer.transfer.disk import local_error, refuse_mount_point, refuse_too_large
 from smartxfer.transfer.existing import Guard, Kept
+from smartxfer.transfer.own_files import is_own
 from smartxfer.transfer.part_note import stat_of
 from smartxfer.transfer.partfile import PartFile, beside
 from smartxfer.transfer.protocols import Extent
@@ -102,7 +103,7 @@ class FileSink:
             if self.guard is not None:
                 self.kept = self.guard.before(target, size, identity)
                 if self.kept is not None:
-                    self._clear(target)
+                    self._clear(target, identity)
                     self._close()
                     return []
             self._before = None if renames else self._look(target)
@@ -249,14 +250,24 @@ class FileSink:
             raise
         self._file.publish()
 
-    def _clear(self, target: Entry) -> None:
-        """Remove what a broken run left of an object that is there."""
+    def clear(self, about: Dict[str, Any]) -> None:
+        """Remove what a broken run left of an object that is there, in whatever state it was then.
+
+        :param about: what of its identity does not change.
+        """
+        with contextlib.suppress(OSError):
+            target = open_entry(self.path, follow=self._follow, root=self._root)
+            with target.directory:
+                self._clear(target, about)
+
+    def _clear(self, target: Entry, about: Dict[str, Any]) -> None:
         if stat_of(beside(target, ".part")) is None and stat_of(beside(target, ".part.json")) is None:
             return
         file = PartFile(target, self._files)
         with contextlib.suppress(OSError):  # another process writes it, or the directory is read-only
             saved = file.open(0o600)
-            if not saved or saved.get("identity") == self._identity:
+            noted = saved.get("identity", about)
+            if isinstance(noted, dict) and all(noted.get(key) == about[key] for key in about):
                 file.remove()
         file.close()
 
@@ -273,6 +284,11 @@ class FileSink:
             return None
         if not stat.S_ISREG(found.st_mode):
             raise LocalError(f"{self.path} is not a regular file", hint="pass an open file: open(path, 'wb')")
+        if is_own(target.path):
+            raise LocalError(
+                f"{self.path} belongs to an unfinished download",
+                hint="finish that download first, or choose another name or directory",
+            )
         refuse_mount_point(target.path)
         return found
 

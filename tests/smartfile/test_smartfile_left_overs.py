@@ -14,6 +14,7 @@ import pytest
 
 from smartxfer import delta
 from smartxfer.smartfile import BasicClient, SyncClient
+from smartxfer.transfer.sink import FileSink
 
 pytestmark = pytest.mark.skipif(not delta.available(), reason="there is no librsync")
 
@@ -63,6 +64,7 @@ def killed(stand: Any, tree: Path, *words: str) -> None:
     [
         ("os.truncate", "", ["a.bin.part", "a.bin.part.json"]),
         ("os.rename", "a.bin.part'", ["a.bin.part", "a.bin.part.json"]),
+        ("os.remove", "a.bin.part.json'", ["a.bin.part.json"]),
     ],
 )
 def test_down(
@@ -78,6 +80,33 @@ def test_down(
     SyncClient(live).download_tree(tree, "/d")
     assert os.listdir(tree) == ["a.bin"]
     assert (tree / "a.bin").read_bytes() == NEW
+
+
+@pytest.mark.parametrize("way", ["tree", "file"])
+def test_what_is_right_by_now_leaves_nothing_either(
+    stand: Any, live: BasicClient, tree: Path, way: str
+) -> None:
+    (tree / "a.bin").unlink()
+    SyncClient(live).download_tree(tree, "/d")
+    stand.site.write("/d/a.bin", NEW)
+    killed(stand, tree, "down", "os.rename", "a.bin.part'")
+    (tree / "a.bin").write_bytes(NEW)
+    sync = SyncClient(live)
+    if way == "tree":
+        assert sync.download_tree(tree, "/d", dry_run=True)[0].skipped == "identical"
+        assert len(os.listdir(tree)) == 3
+    done = sync.download_tree(tree, "/d")[0] if way == "tree" else sync.download(tree, "/d/a.bin")
+    assert done.skipped == "identical"
+    assert os.listdir(tree) == ["a.bin"]
+
+
+def test_a_partial_file_of_another_object_stays(live: BasicClient, stand: Any, tree: Path) -> None:
+    sink = FileSink(tree / "a.bin")
+    sink.begin(100, {"service": "other", "path": "/d/a.bin"})
+    sink.write_at(b"12345", 0)
+    sink.leave()
+    assert SyncClient(live).download_tree(tree, "/d")[0].skipped == "identical"
+    assert sorted(os.listdir(tree)) == ["a.bin", "a.bin.part", "a.bin.part.json"]
 
 
 def test_up(stand: Any, tree: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any, Dict, List
 import pytest
 
 from smartxfer import FileSenderClient, UserAuth
+from smartxfer.errors import LocalError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
 from smartxfer.perseus import PerseusClient
@@ -127,6 +128,36 @@ def test_a_state_directory_in_the_tree(tree: Path, link: bool, monkeypatch: pyte
         (state / "mine.txt").write_bytes(b"mine")
         assert found(tree) == sorted([*THEIRS, "state/mine.txt"])
         assert [name for name in directories(tree) if name.startswith("state")] == ["state"]
+
+
+@pytest.mark.parametrize("name", ["big.bin.part", "big.bin.part.json"])
+@pytest.mark.parametrize("exists", [None, "replace", "rename", "skip"])
+def test_a_server_file_named_like_ours(tmp_path: Path, name: str, exists: Any) -> None:
+    """It takes the place of no partial file and of no state file; both downloads come to their end."""
+    left_over(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with LocalServer(smartfile={"task_polls": 0}) as server:
+        site = server.smartfile
+        site.write(f"/d/{name}", b"of the server")
+        with BasicClient(site.key, site.password, url=site.url) as client:
+            if exists in ("rename", "skip"):
+                [result] = client.download_tree("/d", tmp_path, exists=exists)
+                assert result.skipped == ("exists" if exists == "skip" else None)
+            else:
+                with pytest.raises(LocalError):
+                    client.download_tree("/d", tmp_path, exists=exists)
+            with pytest.raises(LocalError, match="belongs to an unfinished download"):
+                client.download(f"/d/{name}", tmp_path / name)
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+
+
+def test_what_a_killed_process_left_of_writing_the_state_goes_too(tmp_path: Path) -> None:
+    left_over(tmp_path)
+    sink = FileSink(tmp_path / "big.bin")
+    assert list(sink.begin(100, {"object": 1})) == [(0, 5)]
+    sink.write_at(b"x" * 95, 5)
+    sink.commit()
+    assert os.listdir(tmp_path) == ["big.bin"]
 
 
 def test_every_service_that_takes_directories(tmp_path: Path) -> None:
