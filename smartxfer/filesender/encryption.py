@@ -8,7 +8,6 @@ Source: FileSender protocol, section 9.
 import base64
 import binascii
 import hashlib
-import json
 import os
 import re
 from typing import Optional
@@ -18,6 +17,7 @@ import attrs
 from smartxfer.errors import DecodeError, IntegrityError, UsageError, WrongPassword
 from smartxfer.filesender.ciphers import BLOCK, IV, TAG, Sealer, opened
 from smartxfer.secret_text import as_secret
+from smartxfer.transport.json import parse_json
 
 __all__ = ["GCM_VERSIONS", "VERSIONS", "Chunks", "Key", "generate_password", "is_generated"]
 
@@ -227,7 +227,7 @@ class Chunks:
         if self.version not in GCM_VERSIONS:
             return
         try:
-            told = json.loads(self.aead)
+            told = parse_json(self.aead)
             agrees = (told["chunkcount"], told["chunksize"], told["iv"]) == (
                 self.count,
                 self.chunk_size,

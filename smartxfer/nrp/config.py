@@ -15,6 +15,7 @@ from smartxfer.errors import ConfigError, LocalNotFound, UsageError
 from smartxfer.secret_text import hidden
 from smartxfer.system_text import home_directory, source_path
 from smartxfer.transport import Origin
+from smartxfer.transport.json import parse_json
 
 __all__ = ["Entry", "config_path_of", "find_entry", "names_of"]
 
@@ -138,11 +139,11 @@ def _read(path: Path, named: bool) -> Tuple[Dict[str, Any], Optional[SecretFile]
         return {}, file
     found, where = None, ""
     try:
-        found = hidden(json.loads(file.text))
+        found = hidden(parse_json(file.text))
     except json.JSONDecodeError as error:
         where = f": line {error.lineno} is not JSON"
-    except (ValueError, RecursionError) as error:
-        where = f": {type(error).__name__}"
+    except ValueError as error:
+        where = f": {error}"
     if not isinstance(found, dict):
         raise ConfigError(
             f"{path} is not a configuration of nrp-cmd{where}", hint="correct it, or name another one"

@@ -100,7 +100,7 @@ class Answer:
         try:
             return parse_json(self.content.decode("utf-8"))
         except ValueError as error:
-            why = type(error).__name__
+            why = str(error) if type(error) is ValueError else type(error).__name__
         raise self._undecodable(why)  # raised out here, for the decoder's own error holds the whole answer
 
     def _undecodable(self, why: str) -> DecodeError:

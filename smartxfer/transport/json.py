@@ -7,16 +7,13 @@ from typing import Any
 
 from smartxfer.errors import UsageError
 from smartxfer.secret_text import as_secret
+from smartxfer.transport.json_cost import Budget
 
 __all__ = ["json_body", "parse_json"]
 
-#: Deepest nesting that is read.  The decoder recurses, and a Python 3.8 that runs out of stack in there
-#: can end the whole process, when a garbage collection hook happens to run just then.
-_DEEPEST = 200
 #: Most digits of a whole number; no float is as large, and converting more takes long.
 _MOST_DIGITS = 308
 _LONG_NUMBER = re.compile(f"[0-9]{{{_MOST_DIGITS + 1}}}")
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
 
 def json_body(value: Any, *, ascii_only: bool = False) -> bytes:
@@ -46,18 +43,13 @@ def json_body(value: Any, *, ascii_only: bool = False) -> bytes:
 def parse_json(text: str) -> Any:
     """The value that ``text`` stands for.
 
-    :raises ValueError: not JSON, nested deeper than any service does it, or with a number that is not finite
-        or larger than any float.
+    :raises ValueError: not JSON, nested deeper than any service does it, with a number that is not finite or
+        larger than any float, or of so many small values that it would need many times its own size.
     """
-    if text.count("[") + text.count("{") > _DEEPEST:
-        depth = 0
-        for token in _STRING_OR_BRACKET.finditer(text):
-            first = token.group()[0]
-            if first != '"':
-                depth += 1 if first in "[{" else -1
-                if depth > _DEEPEST:
-                    raise ValueError("nested too deeply")
+    budget = Budget(text)
     options: Any = {"parse_int": _whole} if _LONG_NUMBER.search(text) else {}
+    if budget.measures:
+        options["object_hook"] = budget.made
     return json.loads(text, parse_constant=_refused, parse_float=_finite, **options)
 
 
