@@ -21,8 +21,11 @@ def _start(arguments: Optional[Sequence[str]]) -> int:
     try:
         import click  # noqa: F401 - only to see whether it is there
     except ImportError:
-        sys.stderr.write('smartxfer needs click for its command: pip install "smartxfer[cli]"\n')
+        if sys.stderr is not None:
+            sys.stderr.write('smartxfer needs click for its command: pip install "smartxfer[cli]"\n')
         return 2
     from smartxfer.cli.app import run
+    from smartxfer.cli.output import ensure_streams
 
+    ensure_streams()
     return run(arguments)

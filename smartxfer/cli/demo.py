@@ -16,7 +16,7 @@ from smartxfer.cli.demo_perseus import perseus_row
 from smartxfer.cli.demo_smartfile import smartfile_row
 from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import DIFFERS, code_of, report
-from smartxfer.cli.output import say
+from smartxfer.cli.output import print_line, say
 from smartxfer.cli.servers import fault_option, make_server
 from smartxfer.errors import SmartxferError
 from smartxfer.system_text import source_path
@@ -93,7 +93,7 @@ def _show(rows: List[Row], as_lines: bool) -> None:
         for name in row.differing:
             say(f"{row.service}: {name} came back changed, or not at all")
     for line in [as_json(row) for row in rows] if as_lines else as_table(rows):
-        click.echo(line)
+        print_line(line)
 
 
 @contextlib.contextmanager

@@ -26,8 +26,6 @@ import click
 
 from smartxfer import errors
 from smartxfer.cli.output import say
-from smartxfer.screen_text import visible
-from smartxfer.transport.redact import clean
 
 __all__ = ["DIFFERS", "EXITS", "Terminated", "code_of", "report", "watch_for_termination"]
 
@@ -62,6 +60,7 @@ EXITS: Tuple[Tuple[Type[BaseException], int], ...] = (
     (errors.ServerError, 5),
     (errors.SmartxferError, 1),
     (OSError, 8),
+    (MemoryError, 8),
 )
 
 
@@ -80,7 +79,7 @@ def report(error: BaseException) -> None:
     """
     if click.get_current_context().find_root().params.get("debug"):
         told = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        click.echo(visible(clean(told), longest=100_000, keep="\n"), err=True)
+        say(told, longest=100_000, keep="\n")
     said, hint = _words(error)
     say(f"smartxfer: {said}")
     if hint:
@@ -96,6 +95,8 @@ def _words(error: BaseException) -> Tuple[str, str]:
         return "terminated", ""
     if isinstance(error, OSError):
         return str(error), ""
+    if isinstance(error, MemoryError):
+        return "not enough memory", "raise the limit (`ulimit -v`, the job's memory)"
     hint = "a fault of smartxfer; `smartxfer --debug ...` shows where"
     return f"unexpected {type(error).__name__}: {error}", hint
 

@@ -1,12 +1,10 @@
 """Warnings of the package on standard error, above a progress bar and not across it."""
 
+import contextlib
 import logging
 import sys
 
-import click
-
-from smartxfer.screen_text import visible
-from smartxfer.transport.redact import clean
+from smartxfer.cli.output import say, shown
 
 __all__ = ["show_warnings"]
 
@@ -15,14 +13,15 @@ class _AboveTheBar(logging.Handler):
     """Writes records as lines; a bar that is shown moves down."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record."""
-        line = visible(clean(f"{record.levelname.lower()}: {self.format(record)}"), keep="\n")
+        """Write one record; where nobody reads it, that ends nothing."""
+        line = f"{record.levelname.lower()}: {self.format(record)}"
         if "tqdm" not in sys.modules:
-            click.echo(line, err=True)
-            return
-        from tqdm import tqdm
+            say(line, keep="\n")
+        elif sys.stderr is not None:  # for None tqdm takes standard output
+            from tqdm import tqdm
 
-        tqdm.write(line, file=sys.stderr)
+            with contextlib.suppress(OSError, ValueError):
+                tqdm.write(shown(line, keep="\n"), file=sys.stderr)
 
 
 def show_warnings() -> None:

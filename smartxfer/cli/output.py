@@ -1,7 +1,9 @@
-"""What the command prints, in any locale: exact for a pipe, made safe for a terminal."""
+"""What the command prints, in any locale: exact for a pipe, made safe for a terminal, lost without a reader."""
 
+import contextlib
 import os
 import sys
+from typing import Any, Set, Union
 
 import click
 
@@ -9,7 +11,33 @@ from smartxfer.screen_text import visible
 from smartxfer.system_text import unicode_text
 from smartxfer.transport.redact import clean
 
-__all__ = ["print_path", "say", "shown"]
+__all__ = ["ensure_streams", "is_output_closed", "print_line", "print_path", "say", "shown"]
+
+_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+#: Names of the streams that were closed.
+_closed: Set[str] = set()
+
+
+def ensure_streams() -> None:
+    """Open the null device for standard streams that are closed (``2>&-``, daemons, pythonw).
+
+    A file opened later would get the number of the stream, and with it what is written there.
+    """
+    for number, (name, mode) in enumerate(_STREAMS):
+        stream = getattr(sys, name)
+        if stream is not None and not getattr(stream, "closed", False):
+            continue
+        _closed.add(name)
+        with contextlib.suppress(OSError):
+            fd = os.open(os.devnull, os.O_RDWR)  # the lowest free number: that of the stream, if it is closed
+            if fd == number:
+                os.set_inheritable(fd, True)
+            setattr(sys, name, open(fd, mode, encoding="utf-8", errors="surrogateescape"))  # noqa: SIM115
+
+
+def is_output_closed() -> bool:
+    """Return True where what is printed is lost."""
+    return "stdout" in _closed
 
 
 def print_path(path: "os.PathLike[str]") -> None:
@@ -18,18 +46,37 @@ def print_path(path: "os.PathLike[str]") -> None:
     On a terminal control characters in it are written out.
     """
     if sys.stdout is not None and sys.stdout.isatty():
-        click.echo(visible(unicode_text(os.fspath(path))).encode("utf-8"))
+        print_line(visible(unicode_text(os.fspath(path))).encode("utf-8"))
     elif os.name == "posix":
-        click.echo(os.fsencode(path))
+        print_line(os.fsencode(path))
     else:
-        click.echo(os.fspath(path))
+        print_line(os.fspath(path))
 
 
-def shown(text: str) -> str:
+def print_line(line: Union[str, bytes]) -> None:
+    """Print a line of the result; a reader that has gone needs no more of it."""
+    try:
+        click.echo(line)
+    except BrokenPipeError:
+        _discard()
+
+
+def shown(text: str, **how: Any) -> str:
     """Return text for a person, in which a server or a file name may have had a say."""
-    return visible(clean(text))
+    return visible(clean(text), **how)
 
 
-def say(line: str) -> None:
-    """Print one line on standard error."""
-    click.echo(shown(line), err=True)
+def say(line: str, **how: Any) -> None:
+    """Print one line on standard error; where nobody reads it, that is no failure."""
+    with contextlib.suppress(OSError, ValueError):
+        click.echo(shown(line, **how), err=True)
+
+
+def _discard() -> None:
+    """Lead standard output to the null device: what is left in its buffer is written when Python ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(null, sys.stdout.fileno())
+        finally:
+            os.close(null)

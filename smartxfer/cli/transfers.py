@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional, Tuple
 
 import click
 
-from smartxfer.cli.output import print_path, say
+from smartxfer.cli.output import is_output_closed, print_line, print_path, say
 from smartxfer.errors import BatchError, SmartxferError, TargetExists, UsageError
 from smartxfer.screen_text import visible
 from smartxfer.secret_text import as_url
@@ -116,9 +116,9 @@ def send(
             _tell_failures(error)
             raise
     if recipients:
-        click.echo(visible(f"sent to {', '.join(person.email or '' for person in transfer.recipients)}"))
+        print_line(visible(f"sent to {', '.join(person.email or '' for person in transfer.recipients)}"))
     else:
-        click.echo(visible(transfer.download_url or ""))
+        print_line(visible(transfer.download_url or ""))
 
 
 def _known_password() -> str:
@@ -135,8 +135,10 @@ def _new_password() -> str:
     """A password that is shown before anything is sent: whoever runs the command again has it."""
     from smartxfer.filesender import generate_password
 
+    if is_output_closed():
+        raise UsageError("standard output is closed: the new password would be lost")
     made = generate_password()
-    click.echo(f"password: {made}")
+    click.echo(f"password: {made}")  # not print_line: without it nothing is sent
     return made
 
 

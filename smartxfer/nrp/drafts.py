@@ -3,6 +3,7 @@
 Source: NRP / Invenio protocol, section 4.
 """
 
+import contextlib
 import warnings
 from typing import Any, Dict, Mapping, Optional
 
@@ -76,7 +77,8 @@ def kept(body: Mapping[str, Any], strict: bool, sent: Mapping[str, Any]) -> Reco
     if strict:
         hint = "correct them, and update the draft"
         raise DraftInvalid(words, hint=hint, errors=record.errors, record=record)
-    warnings.warn(visible(clean(words)), DraftWarning, stacklevel=3)
+    with contextlib.suppress(ValueError):  # standard error is closed
+        warnings.warn(visible(clean(words)), DraftWarning, stacklevel=3)
     return record
 
 

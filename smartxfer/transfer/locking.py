@@ -8,11 +8,11 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Set, Tuple
 
 from smartxfer.errors import InProgress
 from smartxfer.transfer.disk import is_resource_error, local_error
-from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory
+from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory, state_directory
 
 try:
     import fcntl as _fcntl
@@ -23,7 +23,7 @@ try:
 except ImportError:
     _msvcrt = None  # type: ignore[assignment]
 
-__all__ = ["AVAILABLE", "Lock", "hashed", "host_tag", "lock_file", "unlock_file"]
+__all__ = ["AVAILABLE", "Lock", "hashed", "host_tag", "lock_file", "unlock_file", "warn_once"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -57,7 +57,10 @@ class Lock:
             if is_resource_error(error):
                 raise local_error(error, f"the lock of {what}", "open") from None
             self.refused = isinstance(error, NotPrivate)
-            log.warning("no lock for %s: %s", what, error)
+            if self.refused:
+                log.warning("no lock for %s: %s", what, error)
+            else:
+                warn_once(_state_place(), "no lock for %s: %s", what, error)
 
     @property
     def held(self) -> bool:
@@ -92,7 +95,8 @@ def _locked(name: str, what: str) -> int:
             try:
                 if not (lock_file(fd) if AVAILABLE else _lock_first_byte(fd)):
                     raise InProgress(f"{what} is being transferred by another process")
-                directory.touch(name, fd)  # so that it is not removed as an unused one
+                with contextlib.suppress(OSError):  # a file system without times
+                    directory.touch(name, fd)  # so that it is not removed as an unused one
                 with contextlib.suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(fd), directory.stat(name)):
                         return fd
@@ -100,6 +104,27 @@ def _locked(name: str, what: str) -> int:
                 os.close(fd)
                 raise
             os.close(fd)  # it was removed as expired meanwhile
+
+
+#: Where locks were missing, and what of that was said.
+_warned: Set[Tuple[str, str]] = set()
+
+
+def warn_once(place: str, text: str, *details: Any) -> None:
+    """Warn of missing locks once per place and process; of the next files only the debug log is told.
+
+    :param place: the directory, or what else all of its files have in common.
+    """
+    known = (place, text) in _warned
+    _warned.add((place, text))
+    log.log(logging.DEBUG if known else logging.WARNING, text, *details)
+
+
+def _state_place() -> str:
+    try:
+        return str(state_directory())
+    except OSError:
+        return ""  # there is none
 
 
 def lock_file(fd: int) -> bool:

@@ -80,7 +80,7 @@ class PartFile:
         try:
             saved = self._open_any([*left, *(one for one in _SUFFIXES if one not in left)], mode)
         except _NoLocks as error:
-            log.warning("no lock on %s: %s", self.path, error)
+            locking.warn_once(str(self.target.path.parent), "no lock on %s: %s", self.path, error)
             self._lock = Lock.of_target(self.target.path)
             saved = self._open_any([f".{self._private()}.part"], mode)
         if saved is None:
@@ -187,7 +187,8 @@ class PartFile:
                 return locking.host_tag(state_directory())
         except OSError as error:
             log.warning("cannot name this state directory: %s", error)
-        log.warning("%s cannot be resumed if it breaks", self.target)
+        place = str(self.target.path.parent)
+        locking.warn_once(place, "%s cannot be resumed if it breaks, nor others there", self.target)
         self.once = True
         return secrets.token_hex(6)
 
@@ -327,26 +328,28 @@ class PartFile:
             make_readable(self.path, there)
         fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW)
         try:
-            if self._lock is None and not locking.lock_file(fd):
-                raise InProgress(f"{self.target} is being written by another process")
+            self._lock_it(fd)
             if _inode(os.fstat(fd)) == _inode(there):
                 os.fchmod(fd, 0o600)
         finally:
             os.close(fd)
 
     def _take(self, new: bool) -> None:
-        """Lock the open file.
+        """Lock the open file; without locks a new one is removed again."""
+        try:
+            self._lock_it(self.fd)
+        except _NoLocks:
+            if new:
+                unlink(self.path)
+            raise
 
-        :raises InProgress: another process has it.
-        :raises _NoLocks: the file system has none; a new file is removed again.
-        """
+    def _lock_it(self, fd: int) -> None:
+        """Lock a file, unless the lock is in the state directory."""
         if self._lock is not None:
             return
         try:
-            taken = not locking.lock_file(self.fd)
+            taken = not locking.lock_file(fd)
         except OSError as error:
-            if new:
-                unlink(self.path)
             raise _NoLocks(str(error)) from None
         if taken:
             raise InProgress(f"{self.target} is being written by another process")

@@ -102,7 +102,8 @@ def _keeps_modes(fd: int) -> bool:
     except OSError:
         return False
     kept = not os.fstat(fd).st_mode & _OTHERS_WRITE
-    os.fchmod(fd, before)
+    with contextlib.suppress(OSError):
+        os.fchmod(fd, before)
     return kept
 
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import functools
+import logging
+import sys
 import threading
 from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Union
 
@@ -12,6 +14,8 @@ from smartxfer.screen_text import visible
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 
 __all__ = ["Progress", "ProgressEvent", "Reporter"]
+
+log = logging.getLogger("smartxfer.transfer")
 
 #: Least seconds between two events of one file while bytes move.
 _INTERVAL = 0.05
@@ -41,7 +45,10 @@ class ProgressEvent:
 
 
 Progress = Union[None, bool, str, Callable[[ProgressEvent], Any]]
-"""What ``progress=`` takes: None or False, True for a bar, a label for a bar, or a callable."""
+"""What ``progress=`` takes: None or False, True for a bar, a label for a bar, or a callable.
+
+Bars are drawn on a terminal (standard error) or in a notebook; without one nothing is written.
+"""
 
 
 class Reporter:
@@ -155,7 +162,10 @@ def _callback_of(progress: Progress) -> Any:
     if progress is None or progress is False:
         return None, None
     if progress is True or isinstance(progress, str):
-        bar = _Bar(progress if isinstance(progress, str) else None)
+        drawn = _new_bar()
+        if drawn is None:
+            return None, None
+        bar = _Bar(drawn, progress if isinstance(progress, str) else None)
         return bar, bar.close
     if not callable(progress):
         raise UsageError(
@@ -164,12 +174,27 @@ def _callback_of(progress: Progress) -> Any:
     return progress, None
 
 
+def _new_bar() -> Any:
+    """Return what makes a bar; None without a terminal or notebook to draw it on."""
+    try:
+        terminal = bool(sys.stderr.isatty())  # None for programs without a console
+    except (AttributeError, OSError, ValueError):
+        terminal = False
+    if not terminal and "ipykernel" not in sys.modules:
+        return None
+    bar = _bar_class()
+    notebook = any(base.__module__ == "tqdm.notebook" for base in bar.__mro__)
+    return bar if terminal or notebook else None
+
+
 @functools.lru_cache(maxsize=None)
 def _bar_class() -> Any:
     """Return tqdm's class with estimates that mean something: up to a day, once bytes move."""
     from tqdm.auto import tqdm
 
     class Bar(tqdm):  # type: ignore[type-arg]
+        monitor_interval = 0  # its thread would outlast the call
+
         @property
         def format_dict(self) -> Dict[str, Any]:
             facts = dict(super().format_dict)
@@ -187,21 +212,35 @@ def _is_estimated(facts: Mapping[str, Any]) -> bool:
 
 
 class _Bar:
-    """One tqdm bar over all files of a call."""
+    """One tqdm bar over all files of a call.
 
-    def __init__(self, label: Optional[str]) -> None:
-        self._bar: Any = _bar_class()(
-            total=0,
-            desc=None if label is None else visible(label, _WIDEST),
-            unit="B",
-            unit_scale=True,
-            unit_divisor=1024,
-            dynamic_ncols=True,
-        )
+    A terminal that is gone ends the bar, not the transfer.
+
+    :param make: makes the bar.
+    """
+
+    def __init__(self, make: Any, label: Optional[str]) -> None:
+        self._bar: Any = None
+        with self._drawing():
+            self._bar = make(
+                total=0,
+                desc=None if label is None else visible(label, _WIDEST),
+                unit="B",
+                unit_scale=True,
+                unit_divisor=1024,
+                dynamic_ncols=True,
+                miniters=1,  # else only a thread of its own notices that it became slower
+            )
         self._label = label
         self._done: Dict[str, int] = {}
 
     def __call__(self, event: ProgressEvent) -> None:
+        with self._drawing():
+            self._show(event)
+
+    def _show(self, event: ProgressEvent) -> None:
+        if self._bar is None:
+            return
         if event.name not in self._done:
             self._done[event.name] = 0
             self._bar.total += event.total or 0
@@ -211,4 +250,16 @@ class _Bar:
         self._done[event.name] = event.done
 
     def close(self) -> None:
-        self._bar.close()
+        with self._drawing():
+            if self._bar is not None:
+                self._bar.close()
+
+    @contextlib.contextmanager
+    def _drawing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the terminal is gone, or cannot encode a name
+            log.debug("the progress bar cannot be drawn any more: %s", error)
+            if self._bar is not None:
+                self._bar.disable = True  # nor when it is collected
+            self._bar = None

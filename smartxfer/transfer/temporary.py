@@ -85,6 +85,8 @@ def _is_left(place: Union[str, Entry]) -> bool:
         return False
     name, where = arguments_of(place)
     if not locking.AVAILABLE:
+        if os.name != "nt":
+            return False  # a process may be at work on it
         os.unlink(name, **where)  # Windows removes no file that a process has open
         return True
     fd = SYSTEM_FILES.open(place, os.O_RDONLY | _NO_FOLLOW)

@@ -7,6 +7,7 @@ names; nothing else differs.  The page goes on in test_nrp_seed_entries.py and t
 from __future__ import annotations
 
 import hashlib
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -137,7 +138,9 @@ class TestUploading:
         root: str,
         local: Local,
         capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # else there is no bar
         data = bytes(range(256)) * 1000
         local("/path/to/large-file.zip", data)
         # Upload with progress tracking

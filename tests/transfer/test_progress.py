@@ -102,9 +102,23 @@ def test_nonsense(progress: Any) -> None:
         Reporter(progress)
 
 
+class Terminal(io.StringIO):
+    """A standard error that is a terminal; it may be gone."""
+
+    gone: Any = None
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if self.gone is not None:
+            raise self.gone
+        return super().write(text)
+
+
 @pytest.mark.parametrize(("progress", "label"), [(True, "b.bin"), ("sending", "sending")])
 def test_a_bar(monkeypatch: pytest.MonkeyPatch, progress: Any, label: str) -> None:
-    stream = io.StringIO()
+    stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
     reporter = Reporter(progress)
     reporter.queue("a.bin", 2048)
@@ -125,3 +139,49 @@ def test_a_bar(monkeypatch: pytest.MonkeyPatch, progress: Any, label: str) -> No
 def test_whether_anybody_is_told() -> None:
     assert Reporter(lambda event: None).watched
     assert not Reporter(None).watched
+
+
+def closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+@pytest.mark.parametrize("stream", [None, io.StringIO(), closed(), object()], ids=["None", "pipe", "closed", "odd"])
+@pytest.mark.parametrize("progress", [True, "label"])
+def test_without_a_terminal_there_is_no_bar(monkeypatch: pytest.MonkeyPatch, stream: Any, progress: Any) -> None:
+    monkeypatch.setattr(sys, "stderr", stream)
+    reporter = Reporter(progress)
+    assert not reporter.watched
+    reporter.queue("a.bin", 10)
+    reporter.move("a.bin", 10)
+    reporter.end("a.bin", "done")
+    reporter.close()
+    if isinstance(stream, io.StringIO) and not stream.closed:
+        assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), ValueError("I/O operation on closed file"), OSError("EIO")])
+@pytest.mark.parametrize("when", ["first", "later"])
+def test_a_terminal_that_goes_ends_the_bar_only(monkeypatch: pytest.MonkeyPatch, error: Exception, when: str) -> None:
+    stream = Terminal()
+    monkeypatch.setattr(sys, "stderr", stream)
+    if when == "first":
+        stream.gone = error
+    reporter = Reporter(True)
+    reporter.queue("a.bin", 4096)
+    stream.gone = error
+    for state in ("moving", "retrying", "moving"):
+        reporter.move("a.bin", 1024, state)
+    reporter.end("a.bin", "done")
+    reporter.close()
+    assert reporter.failure is None
+
+
+def test_a_bar_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    before = threading.enumerate()
+    reporter = Reporter("label")
+    reporter.queue("a.bin", 10)
+    assert threading.enumerate() == before
+    reporter.close()
