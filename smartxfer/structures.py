@@ -25,6 +25,7 @@ import cattrs.gen
 
 from smartxfer.errors import DecodeError
 from smartxfer.secret_text import as_secret
+from smartxfer.transport.failures import out_of_memory
 
 __all__ = ["Id", "Structure", "Word", "counted", "secret", "to_wire", "wire"]
 
@@ -91,6 +92,8 @@ class Structure(Mapping[str, Any]):
         try:
             return _converter.structure(data, cls)
         except Exception as error:  # noqa: BLE001 - cattrs raises a group, or whatever a hook raised
+            if _is_short_of_memory(error):
+                raise out_of_memory() from None
             problems = "; ".join(cattrs.transform_error(error, path=cls.__name__))
         data = {}  # a traceback with local variables would show the tokens in it
         said = f"{call}: " if call else ""
@@ -215,6 +218,11 @@ def _listing(kind: Any) -> Any:
         return made
 
     return structure
+
+
+def _is_short_of_memory(error: BaseException) -> bool:
+    """Return True if a MemoryError is what cattrs collected."""
+    return isinstance(error, MemoryError) or any(map(_is_short_of_memory, getattr(error, "exceptions", ())))
 
 
 def _text(value: Any, _: Any) -> str:

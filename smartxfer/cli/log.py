@@ -22,6 +22,7 @@ class _AboveTheBar(logging.Handler):
 
             with contextlib.suppress(OSError, ValueError):
                 tqdm.write(shown(line, keep="\n"), file=sys.stderr)
+                sys.stderr.flush()
 
 
 def show_warnings() -> None:

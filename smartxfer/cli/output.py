@@ -1,4 +1,4 @@
-"""What the command prints, in any locale: exact for a pipe, made safe for a terminal, lost without a reader."""
+"""What the command prints, in any locale: exact for a pipe, safe for a terminal, lost without a reader."""
 
 import contextlib
 import os

@@ -9,7 +9,7 @@ from typing import Union
 from smartxfer.errors import DiskFull, LocalError
 from smartxfer.system_text import too_long
 
-__all__ = ["is_resource_error", "local_error", "out_of_memory", "refuse_mount_point", "refuse_too_large"]
+__all__ = ["is_resource_error", "local_error", "refuse_mount_point", "refuse_too_large"]
 
 #: Where Linux lists what is mounted where.
 _MOUNTS = "/proc/self/mountinfo"
@@ -63,16 +63,6 @@ def refuse_too_large(path: Union[str, Path], needed: int, free: int) -> None:
         )
         error.errno = errno.ENOSPC
         raise error
-
-
-def out_of_memory() -> LocalError:
-    """Our exception for a MemoryError."""
-    made = LocalError(
-        "this process has not enough memory for the transfer",
-        hint="pass max_workers=1 to the client, or raise the limit (`ulimit -v`, the job's memory)",
-    )
-    made.errno = errno.ENOMEM
-    return made
 
 
 def refuse_mount_point(path: Path) -> None:

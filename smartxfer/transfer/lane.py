@@ -3,7 +3,7 @@
 import abc
 from typing import Callable, Optional
 
-from smartxfer.transfer.disk import out_of_memory
+from smartxfer.transport.failures import out_of_memory
 
 __all__ = ["Lane", "Single", "Task", "Work"]
 

@@ -187,8 +187,7 @@ class PartFile:
                 return locking.host_tag(state_directory())
         except OSError as error:
             log.warning("cannot name this state directory: %s", error)
-        place = str(self.target.path.parent)
-        locking.warn_once(place, "%s cannot be resumed if it breaks, nor others there", self.target)
+        locking.warn_once(str(self.target.path.parent), "%s cannot be resumed if it breaks", self.target)
         self.once = True
         return secrets.token_hex(6)
 
@@ -345,10 +344,8 @@ class PartFile:
 
     def _lock_it(self, fd: int) -> None:
         """Lock a file, unless the lock is in the state directory."""
-        if self._lock is not None:
-            return
         try:
-            taken = not locking.lock_file(fd)
+            taken = self._lock is None and not locking.lock_file(fd)
         except OSError as error:
             raise _NoLocks(str(error)) from None
         if taken:

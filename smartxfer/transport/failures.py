@@ -3,6 +3,7 @@
 The originals are not chained: their texts carry whole URLs, signatures and tokens included.
 """
 
+import errno
 import http.client
 import re
 import socket
@@ -15,6 +16,7 @@ from smartxfer.errors import (
     CommunicationError,
     ConnectTimeout,
     DecodeError,
+    LocalError,
     NetworkError,
     NotHTTP,
     ProxyError,
@@ -30,7 +32,7 @@ from smartxfer.transport.reading import InvalidFraming
 from smartxfer.transport.redact import clean
 from smartxfer.transport.time_limits import Overdue
 
-__all__ = ["WIRE_FAILURES", "translate"]
+__all__ = ["WIRE_FAILURES", "out_of_memory", "translate"]
 
 #: What a broken wire raises, in every library beneath us.
 WIRE_FAILURES: Tuple[Type[BaseException], ...] = (
@@ -39,6 +41,7 @@ WIRE_FAILURES: Tuple[Type[BaseException], ...] = (
     http.client.HTTPException,
     OSError,
     UnicodeError,  # a header or an argument that has no encoding
+    MemoryError,
 )
 
 _USAGE = (
@@ -90,6 +93,8 @@ def translate(error: BaseException, what: str, outside: Optional[BaseException] 
             return link
     if any(isinstance(link, _INVALID_ANSWER) for link in chain):
         return DecodeError(f"{what}: invalid answer: {_reason(chain)}", hint=_GATEWAY)
+    if any(isinstance(link, MemoryError) for link in chain):
+        return out_of_memory()
     if isinstance(error, UnicodeError):
         return UsageError(f"{what}: text in the request cannot be encoded: {error}")
     if any(isinstance(link, _USAGE) for link in chain):
@@ -122,6 +127,16 @@ def _broken(chain: "list[BaseException]", what: str) -> CommunicationError:
     made = NetworkError(f"{what}: {_reason(chain)}")
     if unsent:
         made.acted_on = False
+    return made
+
+
+def out_of_memory() -> LocalError:
+    """Our exception for a MemoryError."""
+    made = LocalError(
+        "this process has not enough memory for the transfer",
+        hint="pass max_workers=1 to the client, or raise the limit (`ulimit -v`, the job's memory)",
+    )
+    made.errno = errno.ENOMEM
     return made
 
 

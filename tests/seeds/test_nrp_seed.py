@@ -282,8 +282,15 @@ class TestDownloading:
         assert Path(f"{root}/path/to/save/data.csv").read_bytes() == contents["data.csv"]
 
     def test_with_progress_bar(
-        self, client: RepositoryClient, file: File, contents: Dict[str, bytes], root: str, capsys: Capture
+        self,
+        client: RepositoryClient,
+        file: File,
+        contents: Dict[str, bytes],
+        root: str,
+        capsys: Capture,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)  # else there is no bar
         # Download with progress tracking
         client.files.download(file, f"{root}/path/to/save/large-file.zip", progress="Downloading large file")
         shown = capsys.readouterr()
