@@ -15,7 +15,6 @@ from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
 from smartxfer.filesender.page import parse_download_page
-from smartxfer.secret_text import Secret
 from smartxfer.structures import Structure, to_wire
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
@@ -242,7 +241,7 @@ class Calls:
         """
         params = [("s", "download"), ("token", token)]
         call = Call("GET", f"{self.base}/", params=params, success=_PAGE)
-        page = Secret(self.wire.fetch(call).text)  # it has links with tokens
+        page = self.wire.fetch(call).page
         try:
             files = parse_download_page(page)
         except AuthError:

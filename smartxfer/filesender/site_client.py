@@ -132,7 +132,7 @@ class SiteClient(TransferClient):
 
     def _open_guest_session(self, auth: GuestAuth, anew: bool) -> None:
         answer = self._calls.guest_page(auth.guest_token)
-        auth.security_token = parse_guest_page(answer.text).security_token
+        auth.security_token = parse_guest_page(answer.page).security_token
         # The first token of several: it stays valid as long as no newer one is used.
         cookies = [value for name, value in answer.cookies if name == "csrfptoken"]
         if anew or auth.csrf_token is None:

@@ -7,7 +7,7 @@ from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, Type
 import attrs
 
 from smartxfer.errors import DecodeError
-from smartxfer.secret_text import HiddenDict, HiddenList
+from smartxfer.secret_text import HiddenDict, HiddenList, Secret
 from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean
 
@@ -47,6 +47,11 @@ class Answer:
     def text(self) -> str:
         """The body as text; bytes that are not UTF-8 are replaced."""
         return self.content.decode("utf-8", "replace")
+
+    @property
+    def page(self) -> Secret:
+        """The body as text that no traceback shows: a page has links with tokens."""
+        return Secret(self.text)
 
     def json(self, expect: Optional[Union[Type[Any], Tuple[Type[Any], ...]]] = None) -> Any:
         """The decoded body.
