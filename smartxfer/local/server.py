@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
 
 from smartxfer.errors import UsageError
+from smartxfer.local.data_directory import DataDirectory
 from smartxfer.local.faults import Fault, FaultBook
 from smartxfer.local.filesender import FileSender
 from smartxfer.local.jetstream import JetStream, JetStreamPeer
@@ -75,10 +76,10 @@ class LocalServer:
             )
         self._export = _target(export) if export is not None else None
         self._book = FaultBook()
-        self._temporary: Optional[tempfile.TemporaryDirectory[str]] = None
+        self._temporary: Optional[DataDirectory] = None
         if data is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="smartxfer-local-")
-            self.data: str = self._temporary.name
+            self._temporary = DataDirectory()
+            self.data: str = self._temporary.path
         else:
             self.data = private_directory(_target(data))
         self._state = "new"
@@ -131,7 +132,7 @@ class LocalServer:
 
     def _clean(self) -> None:
         if self._temporary is not None:
-            self._temporary.cleanup()
+            self._temporary.close()
 
     def __enter__(self) -> "LocalServer":
         return self.start()
