@@ -3,6 +3,7 @@
 Source: FileSender protocol, sections 4 to 8 and 10.
 """
 
+import copy
 import hashlib
 import threading
 import uuid
@@ -51,6 +52,13 @@ class Calls:
         self.base = base
         self._round_trips: Dict[int, str] = {}
         self._lock = threading.Lock()
+        self._operation: Optional[Operation] = None
+
+    def watched(self, operation: Operation) -> "Calls":
+        """The same calls, made in an operation's threads, by its policy and under its watch."""
+        made = copy.copy(self)
+        made._operation = operation
+        return made
 
     # -- sending ----------------------------------------------------------------------------------------
 
@@ -91,6 +99,10 @@ class Calls:
         """The answer to a call, tried by the policy; its status is the documented one (section 2)."""
         if call.success is None:
             call = attrs.evolve(call, success=_BY_METHOD.get(call.method, _DONE))
+        return self._fetch(call, operation)
+
+    def _fetch(self, call: Call, operation: Optional[Operation] = None) -> Answer:
+        operation = operation or self._operation
         if operation is None:
             return self.wire.fetch(call)
         return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
@@ -99,21 +111,21 @@ class Calls:
 
     def info(self) -> ServerInfo:
         """What the site says of itself; its clock is learnt on the way."""
-        answer = self.wire.fetch(Call("GET", f"{self.base}/rest.php/info"))
+        answer = self._fetch(Call("GET", f"{self.base}/rest.php/info"))
         self.access.set_clock(answer.headers.get("Date"))
         return answer.made(ServerInfo)
 
     def config_script(self) -> str:
         """The site's public configuration; empty where it has none."""
         try:
-            return self.wire.fetch(Call("GET", f"{self.base}/filesender-config.js.php", success=_PAGE)).text
+            return self._fetch(Call("GET", f"{self.base}/filesender-config.js.php", success=_PAGE)).text
         except NotFound:
             return ""
 
     def guest_page(self, vid: str) -> Answer:
         """The page on which a guest's session begins."""
         call = Call("GET", f"{self.base}/", params=[("s", "upload"), ("vid", vid)], success=_PAGE)
-        return self.wire.fetch(call)
+        return self._fetch(call)
 
     def user_id(self, operation: Optional[Operation] = None) -> Optional[int]:
         """The number of the user who signs (section 4); None where the answer lacks it."""
@@ -241,7 +253,7 @@ class Calls:
         """
         params = [("s", "download"), ("token", token)]
         call = Call("GET", f"{self.base}/", params=params, success=_PAGE)
-        page = self.wire.fetch(call).page
+        page = self._fetch(call).page
         try:
             files = parse_download_page(page)
         except AuthError:

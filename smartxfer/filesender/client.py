@@ -13,6 +13,7 @@ import attrs
 from smartxfer.errors import EncryptedTransfer, SizeMismatch, UsageError
 from smartxfer.filesender import checks
 from smartxfer.filesender.auth import GuestAuth, UserAuth
+from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.creation import create
 from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
 from smartxfer.filesender.earlier import Earlier
@@ -189,23 +190,22 @@ class FileSenderClient(ManagingClient):
 
         Source: FileSender protocol, section 6.
         """
-        self._need_auth()
-        items = [_normalised(item) for item in collect(files, follow_symlinks)]
-        sender = self.auth.username if isinstance(self.auth, UserAuth) else None
-        body = transfer_body(items, transfer_args, sender, link, extra)
-        if accept_aup:
-            body["aup_checked"] = True
-        config = self._config or SiteConfig()
-        sealing = self._sealing(given_password(password), items, config, key_version)
-        announced = body if sealing is None else sealing.announced(body)
-        checks.check_transfer(announced, config, now=self._clock.wall())
-        with contextlib.ExitStack() as stack:
+        with contextlib.ExitStack() as stack, self._operation(progress, cancel, deadline) as operation:
+            self._need_auth(operation)
+            items = [_normalised(item) for item in collect(files, follow_symlinks)]
+            sender = self.auth.username if isinstance(self.auth, UserAuth) else None
+            body = transfer_body(items, transfer_args, sender, link, extra)
+            if accept_aup:
+                body["aup_checked"] = True
+            config = self._config or SiteConfig()
+            sealing = self._sealing(given_password(password), items, config, key_version)
+            announced = body if sealing is None else sealing.announced(body)
+            checks.check_transfer(announced, config, now=self._clock.wall())
             journal = self._journal(items, body, sealing)
             if journal is not None:
                 stack.enter_context(journal)
                 if not resume:
-                    self._drop_earlier(journal)
-            operation = stack.enter_context(self._operation(progress, cancel, deadline))
+                    operation.call(lambda: self._drop_earlier(journal, self._calls.watched(operation)))
             return Sending(self._calls, operation, items, announced, self._width, journal, sealing).run()
 
     def _sealing(
@@ -228,11 +228,11 @@ class FileSenderClient(ManagingClient):
         key = journal_key(self.base_url, owner, items, body, sealing)
         return Journal(key, f"this upload to {self.base_url}", clock=self._clock)
 
-    def _drop_earlier(self, journal: Journal) -> None:
+    def _drop_earlier(self, journal: Journal, calls: Calls) -> None:
         earlier = Earlier.of(journal.state)
         journal.forget()
         if earlier is not None and isinstance(self.auth, UserAuth):
-            earlier.delete(self._calls)
+            earlier.delete(calls)
 
     @property
     def _width(self) -> Width:
@@ -292,9 +292,9 @@ class FileSenderClient(ManagingClient):
         """
         token, directory = self._token_of(token), directory_of(out_dir)
         check_exists(exists, newer=False)
-        chosen = choose(self.list_files(token), files)
-        opening = opening_of(chosen, password, key_version)
         with self._operation(progress, cancel, deadline) as operation:
+            chosen = choose(self._listed(token, operation), files)
+            opening = opening_of(chosen, password, key_version)
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             at_once = self.concurrent_files or MOST_WORKERS
             return settle(
@@ -331,17 +331,17 @@ class FileSenderClient(ManagingClient):
         token = self._token_of(token)
         is_path = check_sink(out_dir) is not None
         check_exists(exists, newer=False)
-        [file] = choose(self.list_files(token), [file_id])
-        if file_size is not None and int(file_size) != file.size:
-            raise SizeMismatch(
-                f"{file.name!r} has {file.size} bytes, not {int(file_size)}",
-                expected=int(file_size),
-                actual=file.size,
-            )
-        if file_name is not None:
-            file = file.renamed(file_name)
-        opening = opening_of([file], password, key_version)
         with self._operation(progress, cancel, deadline) as operation:
+            [file] = choose(self._listed(token, operation), [file_id])
+            if file_size is not None and int(file_size) != file.size:
+                raise SizeMismatch(
+                    f"{file.name!r} has {file.size} bytes, not {int(file_size)}",
+                    expected=int(file_size),
+                    actual=file.size,
+                )
+            if file_name is not None:
+                file = file.renamed(file_name)
+            opening = opening_of([file], password, key_version)
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             if not is_path:
                 return settle([fetching.into(file, open_sink(out_dir, file.name))])[0]
@@ -382,14 +382,14 @@ class FileSenderClient(ManagingClient):
             raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")
         token = self._token_of(token)
         check_exists(exists, newer=False)
-        chosen = choose(self.list_files(token), files)
-        if any(file.encrypted for file in chosen):
-            raise EncryptedTransfer(
-                "an encrypted transfer does not come as an archive",
-                hint="download_files(password=) fetches it",
-            )
-        sink = open_sink(out_file, f"archive.{chosen_format}")
         with self._operation(progress, cancel, deadline) as operation:
+            chosen = choose(self._listed(token, operation), files)
+            if any(file.encrypted for file in chosen):
+                raise EncryptedTransfer(
+                    "an encrypted transfer does not come as an archive",
+                    hint="download_files(password=) fetches it",
+                )
+            sink = open_sink(out_file, f"archive.{chosen_format}")
             fetching = Fetching(self._calls, operation, token, 1)
             return settle([fetching.archive(chosen, sink, chosen_format, exists)])[0]
 

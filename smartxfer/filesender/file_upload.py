@@ -5,7 +5,7 @@ Source: FileSender protocol, sections 6.2, 6.3 and 6.6.
 
 from typing import Optional, Tuple
 
-from smartxfer.errors import HTTPError, IntegrityError, TooLarge, Truncated
+from smartxfer.errors import DecodeError, HTTPError, IntegrityError, TooLarge, Truncated
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.earlier import acknowledged_ranges
 from smartxfer.filesender.models import File
@@ -17,6 +17,9 @@ from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload
 
 __all__ = ["FileUpload", "acknowledged_ranges"]
+
+#: Chunks of less than so many bytes, of which there are more than so many, are no site's setting.
+_SMALL_CHUNK, _MOST_SMALL_CHUNKS = 1024, 10_000
 
 
 class FileUpload:
@@ -66,6 +69,12 @@ class FileUpload:
 
     def _plan(self, size: int) -> Missing:
         """Return the chunks of the bytes that no earlier run has sent, whatever their chunks were."""
+        count = len(range(0, size, self._chunk_size))
+        if self._chunk_size < _SMALL_CHUNK and count > _MOST_SMALL_CHUNKS:
+            raise DecodeError(
+                f"{self._item.name}: {count} chunks of {self._chunk_size} bytes are no site's setting",
+                hint="ask the site's administrator for another upload_chunk_size",
+            )
         return Missing(size, self._have, self._chunk_size)
 
     def _send_part(self, part: Part, body: Body) -> None:

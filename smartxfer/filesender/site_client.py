@@ -3,14 +3,14 @@
 Source: FileSender protocol, sections 1, 4 and 10.
 """
 
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional
 
 from smartxfer.credentials import AddressKind, ServiceNames
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
-from smartxfer.filesender.models import ServerInfo
+from smartxfer.filesender.models import DownloadFile, ServerInfo
 from smartxfer.filesender.page import parse_guest_page
 from smartxfer.filesender.site import (
     SiteConfig,
@@ -23,9 +23,13 @@ from smartxfer.filesender.site import (
 )
 from smartxfer.secret_text import hides
 from smartxfer.transfer.client import TransferClient
+from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Call, redact
 
 __all__ = ["SiteClient"]
+
+#: Bytes of a chunk on a stock site, for one that does not say.
+_STOCK_CHUNK = 5_242_880
 
 
 @hides("link", "proxies", links=("base_url",))
@@ -104,20 +108,24 @@ class SiteClient(TransferClient):
 
         Source: FileSender protocol, sections 4 and 10.
         """
+        self._prepare(self._calls)
+
+    def _prepare(self, calls: Calls) -> None:
         with self._lock:
-            info = self._calls.info()
-            largest = info.upload_chunk_size
+            info = calls.info()
+            config = parse_config(calls.config_script())
+            largest = info.upload_chunk_size or config.upload_chunk_size or _STOCK_CHUNK
             if self.chunk_size is None or self.chunk_size == self._site_chunk_size:
                 self.chunk_size = self._site_chunk_size = largest
-            elif largest is not None and self.chunk_size > largest:
+            elif self.chunk_size > largest:
                 raise UsageError(
                     f"chunk_size is {self.chunk_size}, the site takes {largest} bytes at most",
                     hint="leave chunk_size out to use the site's",
                 )
-            self._config = parse_config(self._calls.config_script())
-            access = self._calls.access
+            self._config = config
+            access = calls.access
             if isinstance(self.auth, GuestAuth) and (access.session_over or self.auth.security_token is None):
-                self._open_guest_session(self.auth, anew=access.session_over)
+                self._open_guest_session(calls, self.auth, anew=access.session_over)
                 access.session_over = False
             self._info = info
 
@@ -126,12 +134,13 @@ class SiteClient(TransferClient):
         """The site's own chunk size, which encrypted files are cut by."""
         return None if self._info is None else self._info.upload_chunk_size
 
-    def _ready(self) -> None:
-        if self._info is None or self._calls.access.session_over:
-            self.prepare()
+    def _ready(self, operation: Optional[Operation] = None) -> None:
+        calls = self._calls if operation is None else self._calls.watched(operation)
+        if self._info is None or calls.access.session_over:
+            self._prepare(calls)
 
-    def _open_guest_session(self, auth: GuestAuth, anew: bool) -> None:
-        answer = self._calls.guest_page(auth.guest_token)
+    def _open_guest_session(self, calls: Calls, auth: GuestAuth, anew: bool) -> None:
+        answer = calls.guest_page(auth.guest_token)
         auth.security_token = parse_guest_page(answer.page).security_token
         # The first token of several: it stays valid as long as no newer one is used.
         cookies = [value for name, value in answer.cookies if name == "csrfptoken"]
@@ -160,11 +169,21 @@ class SiteClient(TransferClient):
             if username and api_key:
                 self.auth = UserAuth(username, api_key)
 
-    def _need_auth(self) -> None:
-        """Have credentials, or say where they were looked for."""
-        self._ready()
+    def _need_auth(self, operation: Optional[Operation] = None) -> None:
+        """Have credentials, or say where they were looked for.
+
+        :param operation: watches the requests that this takes.
+        """
+        if operation is None:
+            self._ready()
+        else:
+            operation.call(lambda: self._ready(operation))
         if type(self.auth) is Auth:
             self._credentials.require("username", "api_key")
+
+    def _listed(self, token: str, operation: Operation) -> List[DownloadFile]:
+        """Return the files that a token leads to, asked for under the watch of an operation."""
+        return operation.call(lambda: self._calls.watched(operation).listing(token))
 
     def _token_of(self, link: Any) -> str:
         """Return the token of a link to this client's own site.

@@ -8,7 +8,7 @@ import re
 from typing import Any, List, Mapping, Optional
 from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
 
-from smartxfer.errors import ClientError, DecodeError, HTTPError
+from smartxfer.errors import ClientError, DecodeError, HTTPError, NotHTTP
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.record_models import Model, ModelLinks, RepositoryInfo, RepositoryLinks
 from smartxfer.transport import Body, Success
@@ -36,6 +36,8 @@ def discover(calls: Calls, base_url: str) -> RepositoryInfo:
     about = f"{base}/.well-known/repository/"
     try:
         found = calls.get(about, sign=None).json(dict)
+    except NotHTTP:
+        raise
     except (ClientError, DecodeError) as error:
         log.debug("%s says nothing of itself: %s", base, error)
         found = {}

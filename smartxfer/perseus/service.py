@@ -24,6 +24,8 @@ from smartxfer.transfer.tree import Item, collect
 __all__ = ["FileService"]
 
 Id = Union[str, File]
+#: Seconds before the second look at a record.
+_POLLING = 0.5
 
 
 class FileService:
@@ -126,7 +128,7 @@ class FileService:
         return file
 
     def wait_for_file_uploads(
-        self, file_ids: Sequence[Id], polling_interval: float = 0.5, timeout: float = 3600
+        self, file_ids: Sequence[Id], polling_interval: float = _POLLING, timeout: float = 3600
     ) -> List[File]:
         """Wait until the service has taken in several files; all are asked for in one question.
 
@@ -176,8 +178,10 @@ class FileService:
         Source: Perseus protocol, section A.5.
         """
         check_seconds(timeout, "timeout")
-        [file] = self._upload([_one(file_path)], repair, grace, (progress, cancel, deadline))
-        return self._awaited([file], timeout)[0] if wait else file
+        items = [_one(file_path)]
+        with self._operation(progress, cancel, deadline) as operation:
+            sent = self._upload(items, repair, grace, operation)
+            return (self._awaited(sent, timeout, operation) if wait else sent)[0]
 
     def upload_many(
         self,
@@ -203,25 +207,27 @@ class FileService:
         items = [item for thing in _several(files) for item in collect([_named(thing)])]
         if not items:
             return []
-        sent = self._upload(items, repair, grace, (progress, cancel, deadline))
-        return self._awaited(sent, timeout) if wait else sent
+        with self._operation(progress, cancel, deadline) as operation:
+            sent = self._upload(items, repair, grace, operation)
+            return self._awaited(sent, timeout, operation) if wait else sent
 
-    def _upload(self, items: Sequence[Item], repair: bool, grace: float, watch: Any) -> List[File]:
+    def _upload(
+        self, items: Sequence[Item], repair: bool, grace: float, operation: Operation
+    ) -> List[File]:
         check_seconds(grace, "grace")
         named = [attrs.evolve(item, name=_name(item.name.rpartition("/")[2])) for item in items]
         claims: Dict[str, Sending] = {}
-        with self._operation(*watch) as operation:
-            calls = self._calls()
-            sendings = [
-                Sending(calls, operation, item, claims, repair=repair, grace=grace) for item in named
-            ]
-            results = send_files(sendings, operation, self._workers)
+        calls = self._calls()
+        sendings = [Sending(calls, operation, item, claims, repair=repair, grace=grace) for item in named]
+        results = send_files(sendings, operation, self._workers)
         settle(results)
         return [_with_result(sending, result) for sending, result in zip(sendings, results)]
 
-    def _awaited(self, files: Sequence[File], timeout: float) -> List[File]:
-        done = self.wait_for_file_uploads([file.id for file in files], timeout=timeout)
-        return [now.but(reused=file.reused, result=file.result) for now, file in zip(done, files)]
+    def _awaited(self, files: Sequence[File], timeout: float, operation: Operation) -> List[File]:
+        calls, ids = self._calls().watched(operation), [file.id for file in files]
+        waited = operation.call(lambda: wait_for(calls, list(dict.fromkeys(ids)), _POLLING, timeout))
+        found = {file.id: file for file in waited}
+        return [found[file.id].but(reused=file.reused, result=file.result) for file in files]
 
     # -- what is there ----------------------------------------------------------------------------------
 
@@ -249,10 +255,13 @@ class FileService:
 
         Otherwise like :meth:`upload_many`.
         """
-        plan = missing_of(self._calls(), directory)
-        if dry_run or not plan.items:
-            return plan.result([])
-        return plan.result(self._upload(plan.items, repair, grace, (progress, cancel, deadline)))
+        check_seconds(grace, "grace")
+        with self._operation(progress, cancel, deadline) as operation:
+            calls = self._calls().watched(operation)
+            plan = operation.call(lambda: missing_of(calls, directory))
+            if dry_run or not plan.items:
+                return plan.result([])
+            return plan.result(self._upload(plan.items, repair, grace, operation))
 
 
 def _with_result(sending: Sending, result: FileResult) -> File:

@@ -65,6 +65,9 @@ class ArchiveCheck(abc.ABC):
 
 # -- zip ------------------------------------------------------------------------------------------------
 
+#: What an archive begins with: its first file, or the end of one without files; in bytes of a mark.
+_MARK = 4
+_BEGINNINGS = frozenset({b"PK\x03\x04", b"PK\x05\x06", b"PK\x06\x06", b"PK\x07\x08"})
 _END = struct.Struct("<4sHHHHIIH")
 _LOCATOR = struct.Struct("<4sIQI")
 _WIDE_END = struct.Struct("<4sQHHIIQQQQ")
@@ -88,10 +91,15 @@ class ZipCheck(ArchiveCheck):
         room = _MOST_ROOM if sizes is None else min(_MOST_ROOM, len(sizes) * _ENTRY_ROOM)
         self._room = room + _LONGEST_COMMENT + _END.size + _LOCATOR.size + _WIDE_END.size
         self._tail = bytearray()
+        self._head = bytearray()
 
     def feed(self, data: Union[bytes, memoryview]) -> None:
         """Take the next bytes."""
         super().feed(data)
+        if len(self._head) < _MARK:
+            self._head += data[: _MARK - len(self._head)]
+            if len(self._head) == _MARK and bytes(self._head) not in _BEGINNINGS:
+                raise self._damaged("it does not begin as a zip archive")
         self._tail += data[-self._room :] if len(data) > self._room else data
         if len(self._tail) > 2 * self._room:
             del self._tail[: -self._room]

@@ -14,6 +14,7 @@ from smartxfer.errors import UsageError
 from smartxfer.secret_text import Secret, hidden
 from smartxfer.transport import attempt, certificates, redact
 from smartxfer.transport.connection import watch, watch_pool
+from smartxfer.transport.cookies import BoundedCookies
 from smartxfer.transport.origin import Origin
 from smartxfer.transport.retry import RetryPolicy
 
@@ -48,6 +49,15 @@ class RetryingAdapter(HTTPAdapter):
         with attempt.Attempt().entered():
             return super().send(request, *args, **kwargs)
 
+    def close(self) -> None:
+        """Close every connection now; urllib3 waits until nothing refers to a pool, and a kept error does."""
+        managers = [self.poolmanager, *self.proxy_manager.values()]
+        pools = [manager.pools.get(key) for manager in managers for key in manager.pools.keys()]  # noqa: SIM118
+        super().close()
+        for pool in pools:
+            if pool is not None:
+                pool.close()
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pools from watched connections."""
         super().init_poolmanager(*args, **kwargs)
@@ -72,6 +82,7 @@ def make_session(policy: RetryPolicy, pool_size: int) -> requests.Session:
     """A Session with retrying adapters that leaves netrc and proxies to us."""
     session = _Session()
     session.trust_env = False
+    session.cookies = BoundedCookies()
     adapter = RetryingAdapter(policy, pool_size)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

@@ -1,0 +1,33 @@
+"""The cookies of a session, bounded: servers refuse a request whose header lines are too long."""
+
+from http.cookiejar import Cookie
+from typing import Any, List
+
+from requests.cookies import RequestsCookieJar
+
+__all__ = ["BoundedCookies"]
+
+#: Characters of all cookies together; servers accept header lines of 8 KiB.
+_MOST = 7000
+
+
+class BoundedCookies(RequestsCookieJar):
+    """A cookie jar that drops its oldest cookies when there are too many characters in it."""
+
+    def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> None:
+        """Store a cookie, unless it is too long by itself."""
+        if _size(cookie) > _MOST:
+            return
+        super().set_cookie(cookie, *args, **kwargs)
+        stored: List[Any] = list(self)  # a jar iterates over its cookies, whatever its type says
+        excess = sum(map(_size, stored)) - _MOST
+        for old in stored:
+            if excess <= 0:
+                return
+            if (old.domain, old.path, old.name) != (cookie.domain, cookie.path, cookie.name):
+                self.clear(old.domain, old.path, old.name)
+                excess -= _size(old)
+
+
+def _size(cookie: Cookie) -> int:
+    return len(cookie.name) + len(cookie.value or "") + len("=; ")

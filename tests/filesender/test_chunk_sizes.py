@@ -1,0 +1,49 @@
+"""The chunk size that a site tells: none at all, or one that no site has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from raw_site import RawSite
+
+from smartxfer import FileSenderClient, RetryPolicy, UserAuth
+from smartxfer.errors import DecodeError
+
+
+def _client(site: RawSite) -> FileSenderClient:
+    return FileSenderClient(site.url, auth=UserAuth("ann@example.org", "key"), retry=RetryPolicy(attempts=1))
+
+
+def _chunks(site: RawSite) -> int:
+    return site.count("PUT", r"/rest.php/file/\d+/chunk/\d+")
+
+
+def test_a_site_that_tells_none_gets_the_stock_one(tmp_path: Path) -> None:
+    source = tmp_path / "a.bin"
+    source.write_bytes(bytes(20_000))
+    with RawSite() as site:
+        site.chunk_size = None  # type: ignore[assignment]
+        with _client(site) as client:
+            client.upload_workflow([source], {"recipients": ["bob@example.net"]})
+        assert _chunks(site) == 1
+
+
+def test_the_script_of_a_site_tells_it_too(tmp_path: Path) -> None:
+    source = tmp_path / "a.bin"
+    source.write_bytes(bytes(20_000))
+    with RawSite() as site:
+        site.chunk_size = None  # type: ignore[assignment]
+        site.script += "    upload_chunk_size: 10000,\n"
+        with _client(site) as client:
+            client.upload_workflow([source], {"recipients": ["bob@example.net"]})
+        assert _chunks(site) == 2
+
+
+def test_a_chunk_size_that_would_take_millions_of_requests_is_refused(tmp_path: Path) -> None:
+    source = tmp_path / "a.bin"
+    source.write_bytes(bytes(20_000))
+    with RawSite(chunk_size=1) as site, _client(site) as client:
+        with pytest.raises(DecodeError, match="20000 chunks of 1 bytes"):
+            client.upload_workflow([source], {"recipients": ["bob@example.net"]})
+        assert _chunks(site) == 0
