@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Optional
 
 from smartxfer.errors import LocalError
+from smartxfer.seams import open_binary
 from smartxfer.transfer.private_files import state_directory
 from smartxfer.transfer.temporary import is_temporary
 from smartxfer.transport.json import parse_json
@@ -109,7 +110,7 @@ def _is_begun(path: Path, empty: bool) -> bool:
     if not _is_regular(path):
         return False
     try:
-        with open(path, "rb") as file:
+        with open_binary(path) as file:
             head = file.read(len(_STATE_BEGINS))
     except OSError:
         return False

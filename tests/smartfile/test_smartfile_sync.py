@@ -11,7 +11,7 @@ import pytest
 from wrong_sizes import WrongSizes
 
 from smartxfer import delta
-from smartxfer.errors import BatchError, NotFound, SourceChanged, TargetExists, UsageError
+from smartxfer.errors import BatchError, LocalError, NotFound, SourceChanged, TargetExists, UsageError
 from smartxfer.smartfile import BasicClient, SyncClient, resync
 from smartxfer.transfer.written import Written
 
@@ -285,3 +285,20 @@ def test_a_file_of_a_wrong_size_is_brought_up_whole(
     assert sync.upload_tree(folder, "/tree")[0].bytes == len(edited(old))
     assert stand.site.read("/tree/a.bin") == edited(old)
     assert sync.upload_tree(folder, "/tree")[0].method == "none"
+
+
+def test_a_slash_at_the_end_of_a_target_means_a_directory(
+    stand: Any, sync: SyncClient, tmp_path: Path
+) -> None:
+    stand.site.write("/a.bin", b"new")
+    assert sync.download(f"{tmp_path}/newdir/", "/a.bin").path == tmp_path / "newdir" / "a.bin"
+    assert (tmp_path / "newdir" / "a.bin").read_bytes() == b"new"
+
+
+def test_a_directory_that_cannot_be_made_is_a_local_error(
+    stand: Any, sync: SyncClient, tmp_path: Path
+) -> None:
+    stand.site.write("/tree/a.bin", b"new")
+    (tmp_path / "file").touch()
+    with pytest.raises(LocalError):
+        sync.download_tree(tmp_path / "file" / "tree", "/tree")
