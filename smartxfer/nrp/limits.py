@@ -4,6 +4,7 @@ Source: NRP / Invenio protocol, sections 3 (Rate limits and retrying) and 9.
 """
 
 import contextlib
+import os
 import threading
 from typing import Iterator, List, Mapping, Optional
 
@@ -20,7 +21,12 @@ class _Limit:
     """So many connections at a time, whichever threads they belong to."""
 
     def __init__(self, count: int) -> None:
+        self._count = count
         self._free = threading.BoundedSemaphore(count)
+
+    def renew(self) -> None:
+        """In a forked child: the threads that had connections are not in it."""
+        self._free = threading.BoundedSemaphore(self._count)
 
     def acquire(self) -> None:
         """Wait for a connection, no longer than the call lasts."""
@@ -31,12 +37,24 @@ class _Limit:
 
     def release(self) -> None:
         """Give the connection back."""
-        self._free.release()
+        with contextlib.suppress(ValueError):  # taken before the fork
+            self._free.release()
 
 
 _lock = threading.Lock()
 _limits: List[_Limit] = []
 _held = threading.local()
+
+
+def _renew() -> None:
+    global _lock, _held
+    _lock, _held = threading.Lock(), threading.local()
+    for limit in _limits:
+        limit.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
 
 
 @contextlib.contextmanager

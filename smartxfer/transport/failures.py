@@ -5,6 +5,7 @@ The originals are not chained: their texts carry whole URLs, signatures and toke
 
 import errno
 import http.client
+import os
 import re
 import socket
 from typing import Any, Dict, Iterator, Optional, Tuple, Type
@@ -77,6 +78,8 @@ _LIMITS = "the server or the line is slow; RetryPolicy(budget=, stall_speed=, st
 _OBJECT = re.compile(r"\A(?:\w+\(host=[^()]*, port=\w+\)|<[\w.]+ object at \w+>): ")
 #: Answers that do not begin like HTTP; compared by class, for a lost connection derives from the first.
 _NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol)
+#: What urllib3 says where a socket cannot be made.
+_NO_DESCRIPTORS = (os.strerror(errno.EMFILE), os.strerror(errno.ENFILE))
 _NEVER_SENT = (urllib3_errors.NewConnectionError, urllib3_errors.NameResolutionError)
 
 
@@ -125,6 +128,8 @@ def _broken(chain: "list[BaseException]", what: str) -> CommunicationError:
     if ended and not any(isinstance(link, ConnectionError) for link in chain):
         return Truncated(f"{what}: {_reason(chain)}")
     made = NetworkError(f"{what}: {_reason(chain)}")
+    if any(text in str(link) for link in chain for text in _NO_DESCRIPTORS):
+        made.hint = "raise the limit of open files (ulimit -n), or pass a smaller max_workers="
     if unsent:
         made.acted_on = False
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import ssl
 from typing import Any, Callable
@@ -175,3 +176,22 @@ def test_what_the_caller_was_handling_is_no_part_of_a_failure() -> None:
         failure = error
     assert translate(failure, "GET x") is mine
     assert type(translate(failure, "GET x", mine)) is NetworkError
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits of the system")
+def test_too_many_open_files_says_what_to_do() -> None:
+    import resource
+
+    from smartxfer.transport import Call, Origin, RetryPolicy, Wire
+
+    url = "http://127.0.0.1:9"
+    wire = Wire(Origin.of(url), error_of=None, user_agent="t", policy=RetryPolicy(), timeout=(5, 5))  # type: ignore[arg-type]
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with pytest.raises(NetworkError) as caught:
+            wire.once(Call("GET", url))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert "ulimit -n" in caught.value.hint
+    assert caught.value.retryable  # others may close theirs
