@@ -19,7 +19,7 @@ def test_a_name_in_a_bar(monkeypatch: pytest.MonkeyPatch, label: Optional[str]) 
     shown = io.StringIO()
     shown.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stderr", shown)
-    bar = progress._Bar(label)
+    bar = progress._Bar(progress._bar_class(), label)
     bar(ProgressEvent(NAME + "x" * 100, 5, 10, "moving"))
     bar.close()
     for line in shown.getvalue().replace("\r", "\n").split("\n"):
