@@ -6,7 +6,7 @@ client to that origin. Otherwise each thread would use up its own tries at a lim
 
 import logging
 import threading
-from typing import Dict, TypeVar
+from typing import Dict
 
 from smartxfer.errors import HTTPError
 from smartxfer.seams import Clock
@@ -17,8 +17,6 @@ from smartxfer.transport.retry import REFUSALS, RetryPolicy
 __all__ = ["Limits"]
 
 log = logging.getLogger("smartxfer.transport")
-
-E = TypeVar("E", bound=HTTPError)
 
 
 class Limits:
@@ -31,7 +29,7 @@ class Limits:
         self._ends: Dict[Origin, float] = {}
         self._served: Dict[Origin, int] = {}
 
-    def heed(self, error: E) -> E:
+    def heed(self, error: HTTPError) -> HTTPError:
         """Pause requests to the origin of an error that says that they come too soon; return the error."""
         asked = error.retry_after
         if asked is None and error.status == 429:
