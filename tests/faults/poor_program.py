@@ -6,6 +6,7 @@ tests' own modules: it runs in a process of its own.
 """
 
 import errno
+import filecmp
 import json
 import os
 import pathlib
@@ -28,7 +29,7 @@ account = {}
 
 
 def same(path):
-    assert path.read_bytes() == SOURCE.read_bytes(), path
+    assert filecmp.cmp(str(path), str(SOURCE), shallow=False), path
 
 
 def filesender():

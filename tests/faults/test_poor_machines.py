@@ -52,8 +52,8 @@ POSIX = (("LC_ALL", "POSIX"), ("PYTHONUTF8", "0"), ("PYTHONCOERCECLOCALE", "0"))
 CONDITIONS = {
     "20 descriptors": Poor("files", before=few_files(20)),
     "10 descriptors": Poor("files", may_fail=True, before=few_files(10)),
-    "no memory": Poor("memory:0", may_fail=True),
-    "little memory": Poor("memory:16", may_fail=True),
+    "little memory": Poor("memory:8", may_fail=True),
+    "some memory": Poor("memory:32", may_fail=True),
     "no home": Poor("user", without=HOMES),
     "POSIX locale": Poor("plain", environment=POSIX),
     "stderr closed": Poor("plain", shell="2>&-"),
