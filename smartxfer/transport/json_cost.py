@@ -48,7 +48,7 @@ class Budget:
 
     def _look(self, text: str) -> None:
         """Check the depth, and take what all but the objects needs: lists, texts, numbers."""
-        lists = objects = commas = texts = members = extra = opened = large = 0
+        lists = objects = commas = items = texts = members = extra = opened = large = 0
         open_: List[bool] = []
         counts = [0]  # commas, in what is open
         plain = text.isascii() and "\\u" not in text
@@ -67,6 +67,7 @@ class Budget:
                 continue
             elif token == ",":  # noqa: S105
                 commas += 1
+                items += not (open_ and open_[-1])  # an object is measured with its members
                 counts[-1] += 1
             elif token == ":":  # noqa: S105
                 members += 1
@@ -81,13 +82,13 @@ class Budget:
                 count = counts.pop() + 1
                 if open_.pop() and count > _LARGE:
                     large += count * _KEY  # it is made before it can be measured
-            if lists * _LIST + objects * _OBJECT + commas * _ITEM + (texts - members) * _TEXT > self._left:
+            if lists * _LIST + objects * _OBJECT + items * _ITEM + (texts - members) * _TEXT > self._left:
                 raise _too_much()
         texts -= members  # keys are counted where objects are made
         literals = text.count("true") + text.count("false") + text.count("null")
         others = max(0, commas + 1 - texts - literals)
         extra += large
-        self._take(lists * _LIST + commas * _ITEM + texts * _TEXT + others * _NUMBER + extra)
+        self._take(lists * _LIST + items * _ITEM + texts * _TEXT + others * _NUMBER + extra)
 
     def _take(self, size: int) -> None:
         self._left -= size
