@@ -163,12 +163,12 @@ class OpenFileSource:
 
 
 def path_of(thing: Any) -> Optional[Path]:
-    """Return the path of something to read, if ``thing`` is a path; see :func:`source_path`."""
+    """Return the path of something to read, if ``thing`` is a path."""
     return source_path(thing) if isinstance(thing, (str, os.PathLike)) else None
 
 
 def target_path_of(thing: Any) -> Optional[Path]:
-    """Return the path of something to write, if ``thing`` is a path; see :func:`target_path`."""
+    """Return the path of something to write, if ``thing`` is a path."""
     return target_path(thing) if isinstance(thing, (str, os.PathLike)) else None
 
 
