@@ -131,16 +131,16 @@ class FileSenderClient(ManagingClient):
         cancel: Optional[Cancel],
         deadline: Optional[float],
     ) -> FileResult:
-        self._need_auth()
-        file = File.from_wire(file_info)
-        [item] = collect([(file.name, path)])
-        if item.size != file.size:
-            raise SizeMismatch(
-                f"{file.name} was announced with {file.size} bytes and has {item.size}",
-                expected=file.size,
-                actual=item.size,
-            )
         with self._operation(progress, cancel, deadline) as operation:
+            self._need_auth(operation)
+            file = File.from_wire(file_info)
+            [item] = collect([(file.name, path)])
+            if item.size != file.size:
+                raise SizeMismatch(
+                    f"{file.name} was announced with {file.size} bytes and has {item.size}",
+                    expected=file.size,
+                    actual=item.size,
+                )
             results = send_files(
                 self._calls, operation, [(item, file)], self._width, complete=complete
             )

@@ -25,8 +25,8 @@ __all__ = ["Calls"]
 JSON = "application/json"
 #: An answer says again what was sent, with letters beyond ASCII escaped.
 _ECHOES = 6
-#: Bytes of the list of a record with tens of thousands of files.
-_LARGEST_LIST = 64 << 20
+#: Bytes of the list of a record with ten thousand files.
+_LARGEST_LIST = 24 << 20
 
 
 @attrs.frozen

@@ -99,7 +99,7 @@ class Answer:
     @property
     def excerpt(self) -> str:
         """The start of the body, fit for a message."""
-        return clean(self.text[:20_000])[:200]
+        return clean(self.content[:20_000].decode("utf-8", "replace"))[:200]
 
     def _parsed(self) -> Any:
         try:

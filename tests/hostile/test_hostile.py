@@ -1,0 +1,17 @@
+"""Every service before servers that do harm: what a call may cost, how it ends, and what is left of it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from runs import complaints, run
+from services import SERVICES
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.timeout(300 if os.environ.get("SMARTXFER_TEST_EVERY") != "1" else 3600)
+def test_each_call_ends_in_time_and_in_little_memory_with_a_typed_error(service: str) -> None:
+    found = run(service, every=os.environ.get("SMARTXFER_TEST_EVERY") == "1")
+    assert len(found) > 100
+    assert complaints(found) == []
