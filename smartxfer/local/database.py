@@ -5,9 +5,14 @@ import threading
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Optional
 
+from smartxfer.errors import LocalError, UsageError
+
 __all__ = ["Database", "Row"]
 
 Row = sqlite3.Row
+#: Seconds for which a database that another process holds is waited for.
+_LOCKED_FOR = 30.0
+_SHARED = "data= of a LocalServer is for one process at a time; look at the free space of its disk"
 
 
 class Database:
@@ -22,20 +27,49 @@ class Database:
 
     def __init__(self, path: str, schema: str) -> None:
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30.0)
-        self._connection.row_factory = sqlite3.Row
-        self._connection.execute("PRAGMA journal_mode=WAL")
-        self._connection.execute("PRAGMA synchronous=NORMAL")
-        self._connection.executescript(schema)
+        self._path = path
+        self._closed = False
+        with self._used():
+            self._connection = sqlite3.connect(
+                path, isolation_level=None, check_same_thread=False, timeout=_LOCKED_FOR
+            )
+            try:
+                self._connection.row_factory = sqlite3.Row
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._connection.execute("PRAGMA synchronous=NORMAL")
+                self._connection.executescript(schema)
+            except BaseException:
+                self._connection.close()
+                raise
+
+    @contextmanager
+    def _used(self) -> Iterator[None]:
+        """Hold the lock, and make the errors of SQLite ours."""
+        with self._lock:
+            if self._closed:
+                raise UsageError("the local server has been stopped", hint="inspect it before stop()")
+            try:
+                yield
+                return
+            except sqlite3.OperationalError as error:
+                found: Exception = LocalError(f"{self._path} cannot be used: {error}", hint=_SHARED)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, (sqlite3.ProgrammingError, sqlite3.IntegrityError)):
+                    found = UsageError(f"the local server cannot store this value: {error}")
+                else:
+                    found = LocalError(f"{self._path} is damaged: {error}", hint="remove it")
+            except (sqlite3.InterfaceError, OverflowError, UnicodeEncodeError) as error:
+                found = UsageError(f"the local server cannot store this value: {error}")
+        raise found
 
     def rows(self, sql: str, *values: Any) -> List[Row]:
         """Every row of a query."""
-        with self._lock:
+        with self._used():
             return self._connection.execute(sql, values).fetchall()
 
     def row(self, sql: str, *values: Any) -> Optional[Row]:
         """The first row of a query, None when it has none."""
-        with self._lock:
+        with self._used():
             found: Optional[Row] = self._connection.execute(sql, values).fetchone()
             return found
 
@@ -44,7 +78,7 @@ class Database:
 
         :return: the id of the row that it inserted.
         """
-        with self._lock:
+        with self._used():
             return self._connection.execute(sql, values).lastrowid or 0
 
     def change(self, sql: str, *values: Any) -> int:
@@ -52,25 +86,29 @@ class Database:
 
         :return: the number of rows that it changed.
         """
-        with self._lock:
+        with self._used():
             return self._connection.execute(sql, values).rowcount
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Everything in the block is committed together, or not at all. May be nested."""
         with self._lock:
-            if self._connection.in_transaction:
+            with self._used():
+                inner = self._connection.in_transaction
+                if not inner:
+                    self._connection.execute("BEGIN IMMEDIATE")
+            if inner:
                 yield
                 return
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                self.run("ROLLBACK")
                 raise
-            self._connection.execute("COMMIT")
+            self.run("COMMIT")
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
+            self._closed = True
             self._connection.close()

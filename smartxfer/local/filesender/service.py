@@ -5,6 +5,7 @@ Source: FileSender protocol, sections 1 and 11.
 
 from typing import Any, Dict, List
 
+from smartxfer.errors import UsageError
 from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.filesender import download, pages, rest
 from smartxfer.local.filesender.backend import Backend
@@ -81,4 +82,6 @@ class FileSender(Service):
 
     def stored(self, file_id: int) -> str:
         """Path of a file's stored bytes."""
+        if isinstance(file_id, bool) or not isinstance(file_id, int):
+            raise UsageError(f"file_id must be a whole number, not {file_id!r}")
         return self.backend.records.objects.path(file_id)

@@ -9,6 +9,7 @@ import time
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from smartxfer.errors import UsageError
+from smartxfer.local.arguments import text_of
 from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.jetstream import manifests, registry, routes, transfers
@@ -156,6 +157,8 @@ class JetStream(Service):
     def write(self, path: str, data: bytes = b"") -> None:
         """Put a file at a path, whatever was there; missing folders are made."""
         full = self.stored_path(path)
+        if self._ended:
+            raise UsageError("the local server has been stopped")
         os.makedirs(os.path.dirname(full), exist_ok=True)
         with open(full, "wb") as stream:
             stream.write(data)
@@ -166,7 +169,7 @@ class JetStream(Service):
         :raises UsageError: it leads out of the root.
         """
         try:
-            return place(self.root, segments(path), path)
+            return place(self.root, segments(text_of(path, "path")), path)
         except RpcError as error:
             raise UsageError(error.message) from None
 

@@ -6,6 +6,7 @@ Source: NRP protocol, sections 1 to 8.
 from typing import Any, Dict, List, Mapping, Optional
 
 from smartxfer.errors import UsageError
+from smartxfer.local.arguments import text_of
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.listener import Record, Seen
@@ -134,7 +135,7 @@ class NRP(Service):
 
         :raises UsageError: there is no such user.
         """
-        found = self.backend.people.named(user)
+        found = self.backend.people.named(text_of(user, "user"))
         if found is None:
             raise UsageError(f"no such user: {user}")
         return found.token
@@ -200,7 +201,7 @@ class NRP(Service):
         return str(link["token"])
 
     def _item(self, id: str) -> Item:
-        item = items.find(self.backend.database, id)
+        item = items.find(self.backend.database, text_of(id, "id"))
         if item is None:
             raise UsageError(f"no such record: {id}")
         return item
@@ -252,6 +253,7 @@ class NRP(Service):
         :raises UsageError: there is no such record.
         """
         bucket = self._half(id).bucket
+        text_of(key, "key")
         files.write(self.backend, bucket, key, data, None if metadata is None else dict(metadata))
 
     def plant(self, id: str, key: str, data: bytes = b"") -> None:

@@ -7,6 +7,7 @@ import hashlib
 from typing import Any, Dict, List, Mapping, Optional
 
 from smartxfer.errors import UsageError
+from smartxfer.local.arguments import text_of
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.listener import Record, Seen
@@ -101,7 +102,7 @@ class Perseus(Service):
 
         :raises UsageError: there is no such record, or nothing came yet.
         """
-        row = self.backend.records.get(id)
+        row = self.backend.records.get(text_of(id, "id"))
         try:
             if row is not None:
                 return self.backend.content(row)
@@ -114,7 +115,7 @@ class Perseus(Service):
 
         :return: its id.
         """
-        backend = self.backend
+        backend, name = self.backend, text_of(name, "name")
         digest = hashlib.sha256(data).hexdigest()
         with backend.lock:
             row = backend.records.add(name, digest, backend.now(), status)

@@ -6,6 +6,7 @@ Source: SmartFile protocol, sections 1 and 8.
 from typing import Any, Dict, List
 
 from smartxfer.errors import UsageError
+from smartxfer.local.arguments import text_of
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.service import Service
 from smartxfer.local.smartfile import routes
@@ -101,7 +102,7 @@ class SmartFile(Service):
 
         :raises UsageError: a directory is there, or a file where a directory should be.
         """
-        names = segments(path)
+        names = segments(text_of(path, "path"))
         try:
             self.mkdir("/".join(names[:-1]))
             with self.backend.tree.draft() as draft:
@@ -116,12 +117,14 @@ class SmartFile(Service):
         :raises UsageError: a file is in the way.
         """
         try:
-            self.backend.tree.make(path, parents=True)
+            self.backend.tree.make(text_of(path, "path"), parents=True)
         except Refusal as refusal:
             raise UsageError(f"{path}: {refusal.body}") from None
 
     def plant(self, directory: str, name: str, data: bytes = b"") -> None:
         """Put a file under a name that no client could send, ``"../x"`` for one."""
+        self.backend.tree.find(text_of(directory, "directory"))
+        text_of(name, "name")
         with self.backend.tree.draft() as draft:
             draft.stream.write(data)
             self.backend.tree.plant(directory, name, draft)
@@ -132,7 +135,7 @@ class SmartFile(Service):
         :raises UsageError: there is no such file.
         """
         try:
-            return self.backend.tree.stored_path(path)
+            return self.backend.tree.stored_path(text_of(path, "path"))
         except Refusal as refusal:
             raise UsageError(f"{path}: {refusal.body}") from None
 
