@@ -108,11 +108,15 @@ class ResponseReader(io.BufferedReader):
         """Read a line of what surrounds the body.
 
         :raises http.client.LineTooLong: it is longer than any line may be.
+        :raises http.client.RemoteDisconnected: the connection ended within the headers, which http.client
+            would take for their end.
         :raises InvalidFraming: these lines are too many, or too long together.
         """
         line = super().readline(LONGEST_LINE + 1 if size is None or size < 0 else size)
         if len(line) > LONGEST_LINE:
             raise http.client.LineTooLong("line")
+        if self._lines and not self._in_body and not line.endswith(b"\n"):
+            raise http.client.RemoteDisconnected("the connection ended within the headers of the answer")
         self._lines += 1
         self._framing += max(0, len(line) - _CHUNK_LINE) if self._in_body else len(line)
         if self._framing > _MOST_FRAMING:

@@ -9,7 +9,7 @@ import pytest
 import requests
 from rawserver import Peer, RawServer, Request, answering
 
-from smartxfer.errors import CommunicationError, DecodeError, SmartxferError, UsageError
+from smartxfer.errors import CommunicationError, DecodeError, NetworkError, SmartxferError, UsageError
 from smartxfer.perseus.storage import put
 from smartxfer.transport import Body, Call, RetryPolicy, Success, Wire
 
@@ -186,3 +186,14 @@ def test_a_storage_without_address(make_wire: MakeWire, where: str) -> None:
         with pytest.raises(CommunicationError) as caught:
             put(make_wire(server.url, policy=ONCE), where, b"x")
     assert not isinstance(caught.value, UsageError)
+
+
+@pytest.mark.parametrize("head", ["Content-Le", "", "A: b\r\n"])
+def test_a_head_that_breaks_off_is_no_answer(make_wire: MakeWire, head: str) -> None:
+    def reply(request: Request, peer: Peer) -> None:
+        peer.send(f"HTTP/1.1 200 OK\r\n{head}".encode())
+        peer.close()
+
+    call = {"success": Success({200}, Body.EMPTY)}
+    with RawServer(answering(reply)) as server, pytest.raises(NetworkError, match="within the headers"):
+        make_wire(server.url, policy=ONCE).fetch(Call("PUT", f"{server.url}/x", **call))

@@ -123,8 +123,8 @@ class SmartFile(Service):
 
     def plant(self, directory: str, name: str, data: bytes = b"") -> None:
         """Put a file under a name that no client could send, ``"../x"`` for one."""
-        self.backend.tree.find(text_of(directory, "directory"))
-        text_of(name, "name")
+        text_of(directory, "directory"), text_of(name, "name")
+        self.backend.tree.find("/")  # not after the end
         with self.backend.tree.draft() as draft:
             draft.stream.write(data)
             self.backend.tree.plant(directory, name, draft)
