@@ -59,7 +59,7 @@ class Directory:
         self.path = path
         self._above: Tuple[_Step, ...] = ()
         self._fd: Optional[int] = None
-        self._open(str(path), {}, follow=True)
+        self._open(str(path), {}, str(path.absolute()), follow=True)
 
     def inside(self, name: str, *, make: bool = False) -> "Directory":
         """Open a directory in this one.
@@ -73,11 +73,17 @@ class Directory:
         if len(os.fsencode(str(found.path))) >= _LONGEST_PATH:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(found.path))
         named, where = self.at(name).arguments()
-        if make:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(named, **where)
+        # Not by the path: the working directory may be another one than when the first was opened.
+        full = os.path.join(self._step[0], name)
         try:
-            found._open(named, where, follow=False)
+            try:
+                found._open(named, where, full, follow=False)
+            except FileNotFoundError:
+                if not make:
+                    raise
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(named, **where)
+                found._open(named, where, full, follow=False)
         except OSError as error:
             if error.errno not in _NOT_A_DIRECTORY:
                 raise
@@ -121,7 +127,8 @@ class Directory:
         if fd < 0:
             name = f".smartxfer-{secrets.token_hex(8)}.part"
             fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
-            os.unlink(name, dir_fd=self._fd)
+            with contextlib.suppress(FileNotFoundError):  # another process took it for one that was left
+                os.unlink(name, dir_fd=self._fd)
         opened: Any = os.fdopen(fd, "w+b", buffering=buffering)
         return opened  # type: ignore[no-any-return]
 
@@ -175,7 +182,11 @@ class Directory:
         found._fd = None if self._fd is None else os.dup(self._fd)
         return found
 
-    def _open(self, name: str, where: Dict[str, Any], *, follow: bool) -> None:
+    def _open(self, name: str, where: Dict[str, Any], full: str, *, follow: bool) -> None:
+        """Open it.
+
+        :param full: its absolute path.
+        """
         if BY_DESCRIPTOR:
             self._fd = os.open(name, _OPEN_DIRECTORY | (0 if follow else _NO_FOLLOW), **where)
             found = os.fstat(self._fd)
@@ -183,7 +194,7 @@ class Directory:
             found = os.stat(name, follow_symlinks=follow)
             if not stat.S_ISDIR(found.st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
-        self._step: _Step = (os.path.abspath(str(self.path)), found.st_dev, found.st_ino)
+        self._step: _Step = (full, found.st_dev, found.st_ino)
 
 
 class Entry:
@@ -216,7 +227,7 @@ class Entry:
         if fd is not None:
             return self.name, {f"{prefix}dir_fd": fd}
         self.directory.check()
-        return str(self), {}
+        return os.path.join(self.directory._step[0], self.name), {}
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -275,6 +286,9 @@ def open_entry(path: Path, *, follow: bool, root: Optional[Directory] = None) ->
         is_link = stat.S_ISLNK(lstat(entry).st_mode)
     except FileNotFoundError:
         is_link = False
+    except BaseException:
+        entry.directory.close()
+        raise
     if not is_link:
         return entry
     entry.directory.close()

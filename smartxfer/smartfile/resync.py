@@ -195,7 +195,10 @@ class Resync:
         except OSError as error:
             raise local_error(error, local) from None
         with entry.directory:
-            before = _found(entry)  # the guard decides about this file, and about no later one
+            try:
+                before = _found(entry)  # the guard decides about this file, and about no later one
+            except OSError as error:
+                raise local_error(error, local, "read") from None
             identity = {"service": "smartfile", "api": self._calls.api, "path": there.path}
             if guard is not None:
                 kept = self._operation.call(lambda: guard.before(entry, there.size, identity))

@@ -13,7 +13,7 @@ from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from smartxfer import delta
 from smartxfer.directories import Directory
-from smartxfer.errors import NotFound, SmartxferError, UsageError
+from smartxfer.errors import NotFound, SmartxferError, UnsafeName, UsageError
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
@@ -24,7 +24,7 @@ from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
-from smartxfer.transfer.names import distinct_paths, folded, is_changed, safe_path
+from smartxfer.transfer.names import folded, is_changed, paths_or_errors, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -33,7 +33,7 @@ from smartxfer.transfer.sink import FileSink, names_directory
 from smartxfer.transfer.source import target_path_of
 from smartxfer.transfer.tree import Item, collect
 from smartxfer.transfer.true_size import true_size
-from smartxfer.transfer.written import Origin, Written
+from smartxfer.transfer.written import Origin, Written, written_in
 
 __all__ = ["SyncClient", "SyncResult"]
 
@@ -133,7 +133,8 @@ class SyncClient:
             if there.path in same and exists != "skip":
                 self._clear(target, there, None)
                 return _nothing(there.path, target, there.size or 0, same[there.path])
-            return resync.down(target, there, follow=not inside, guard=_guard(calls, exists, target, there))
+            guard = _guard(calls, exists, Written(target.parent), there)
+            return resync.down(target, there, follow=not inside, guard=guard)
 
     def upload_tree(
         self,
@@ -201,28 +202,36 @@ class SyncClient:
         if directory is None:
             raise UsageError(f"{local!r} is not a path")
         check_exists(exists)
+        full = directory.absolute()  # the working directory may be another one later
         with self._operation(progress, cancel, deadline) as operation, contextlib.ExitStack() as stack:
             calls = self._calls.watched(operation)
             top = normal(remote)
             there = operation.call(lambda: _files_below(calls, top, missing=False))
             given = [path[len(top.rstrip("/")) + 1 :] for path in there]
-            names = distinct_paths(given, directory=directory)
-            pairs = [(directory / name, info) for name, info in zip(names, there.values())]
-            changed = {path for path, name, own in zip(there, names, given) if is_changed(own, name)}
-            same = operation.call(lambda: self._same(calls, list(pairs)))
             root = None if dry_run else stack.enter_context(open_target(directory))
+            names = paths_or_errors(given, directory=directory)
+            pairs = [
+                (directory / name, info)
+                for name, info in zip(names, there.values())
+                if not isinstance(name, UnsafeName)
+            ]
+            same = operation.call(lambda: self._same(calls, list(pairs)))
             resync = self._resync(operation)
             results = []
             taken = {folded(str(path)) for path, _ in pairs}
-            for path, info in pairs:
-                size = info.size or 0
-                remote_path = normal(info.path)
-                origin = (trees.origin_of(calls), remote_path) if remote_path in changed else None
-                guard = _guard(calls, exists, path, info, taken, origin)
+            known: Dict[Path, Written] = {}
+            for name, own, info in zip(names, given, there.values()):
+                if isinstance(name, UnsafeName):
+                    results.append(SyncResult(info.path, error=name, method="plain"))
+                    continue
+                path, size = directory / name, info.size or 0
+                written = written_in(known, full / name.parent)
+                origin = (trees.origin_of(calls), normal(info.path)) if is_changed(own, name) else None
+                guard = _guard(calls, exists, written, info, taken, origin)
                 if info.path in same and exists != "skip":
                     if not dry_run:
                         self._clear(path, info, root)
-                        Written(path.parent).note_origin(path, origin)
+                        written.note_origin(path, origin)
                     results.append(_nothing(info.path, path, size, same[info.path]))
                 elif dry_run:
                     planned = functools.partial(self._planned_down, operation, path, info, guard)
@@ -282,7 +291,7 @@ class SyncClient:
 def _guard(
     calls: Calls,
     exists: Exists,
-    path: Path,
+    written: Written,
     info: Info,
     taken: Collection[str] = (),
     origin: Optional[Origin] = None,
@@ -293,7 +302,7 @@ def _guard(
         return ALGORITHM, calls.checksums([info.path], ALGORITHM)[info.path]
 
     changed = downloading.changed(info)
-    return Guard(exists, Written(path.parent), doubt=digest, changed=changed, taken=taken, origin=origin)
+    return Guard(exists, written, doubt=digest, changed=changed, taken=taken, origin=origin)
 
 
 def _size_of(path: Path) -> int:

@@ -3,23 +3,23 @@
 import contextlib
 import logging
 from pathlib import Path, PurePosixPath
-from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple, Union
 
 import attrs
 
 from smartxfer.directories import Directory, lstat
-from smartxfer.errors import LocalError
+from smartxfer.errors import LocalError, UnsafeName
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.existing import Exists, Guard
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.name_rules import Rules, rules_of
-from smartxfer.transfer.names import distinct_paths, folded, is_changed, safe_path
+from smartxfer.transfer.names import folded, is_changed, paths_or_errors, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.sink import FileSink
-from smartxfer.transfer.written import Origin, Written
+from smartxfer.transfer.written import Origin, Written, written_in
 
 __all__ = ["Wanted", "fetch_into", "guard", "open_target"]
 
@@ -103,13 +103,16 @@ def fetch_into(
     :param explicit: whether the caller chose the names, so that existing files are replaced.
     :param folders: the server's names of directories that are made, whether there are files in them or not.
     """
-    key = {**identity, "into": str(directory.absolute())}
+    full = directory.absolute()  # the working directory may be another one later
+    key = {**identity, "into": str(full)}
     with open_target(directory) as root, Journal(key, str(directory)) as journal:
-        paths = distinct_paths([file.name for file in files], hidden or explicit, directory)
-        taken = {folded(str(directory / path)) for path in paths}
+        paths = paths_or_errors([file.name for file in files], hidden or explicit, directory)
+        taken = {folded(str(directory / path)) for path in paths if isinstance(path, PurePosixPath)}
         written: Dict[Path, Written] = {}
 
-        def entry_of(file: Wanted, relative: PurePosixPath) -> Any:
+        def entry_of(file: Wanted, relative: Union[PurePosixPath, UnsafeName]) -> Any:
+            if isinstance(relative, UnsafeName):
+                raise relative
             path = directory / relative
             changed = is_changed(file.name, relative)
             if changed:
@@ -117,14 +120,14 @@ def fetch_into(
             download = guard(
                 file.describe(FileSink(path, follow=explicit, root=root)),
                 exists,
-                written.setdefault(path.parent, Written(path.parent)),
+                written_in(written, full / relative.parent),
                 changed=file.changed,
                 immutable=file.immutable,
                 taken=taken,
                 origin=file.origin if changed else None,
             )
             earlier = _completed(journal, file, download.name, root, relative)
-            return earlier or _lane(file, download, journal, operation, width)
+            return earlier or _lane(file, download, journal, operation, width, root, relative.parent)
 
         entries: List[Any] = []
         for file, relative in zip(files, paths):
@@ -174,14 +177,21 @@ def _make_folder(root: Directory, name: str, rules: Rules) -> Optional[LocalErro
 
 
 def _lane(
-    file: Wanted, download: Download, journal: Journal, operation: Operation, width: int
+    file: Wanted,
+    download: Download,
+    journal: Journal,
+    operation: Operation,
+    width: int,
+    root: Directory,
+    folder: PurePosixPath,
 ) -> DownloadLane:
     def note() -> None:
         sink: Any = download.sink
         if sink.kept is not None and sink.kept.skipped != "identical":
             return  # the name has other content
         path: Path = sink.path if sink.kept is None else sink.kept.path
-        found = path.stat()
+        with root.below(folder) as inner:
+            found = lstat(inner.at(path.name))
         journal.note_soon(**{file.key: [str(path), found.st_size, found.st_mtime_ns]})
 
     operation.reporter.queue(download.name, file.size)

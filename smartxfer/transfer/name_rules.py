@@ -72,7 +72,7 @@ def rules_of(directory: Optional[Path], names: Sequence[str]) -> Rules:
     :param directory: None for an unknown one.
     """
     rules = Rules.of_platform()
-    if directory is None or rules.windows or not _is_doubtful(names) or not directory.is_dir():
+    if directory is None or rules.windows or not _is_doubtful(names) or not os.path.isdir(str(directory)):
         return rules
     try:
         path, fd = make_temporary(str(directory), 0o600, ":?")

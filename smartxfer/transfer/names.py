@@ -9,14 +9,15 @@ import os
 import re
 import stat
 from pathlib import Path, PurePosixPath
-from typing import Dict, Iterable, List, Optional, Set
+from typing import Dict, Iterable, List, Optional, Set, Union
 
 from smartxfer.errors import UnsafeName, UsageError
 from smartxfer.system_text import system_path, unicode_text
 from smartxfer.transfer.name_rules import LONGEST, RESERVED, Rules, folded, rules_of
 from smartxfer.transfer.own_files import is_own
+from smartxfer.transfer.temporary import is_temporary
 
-__all__ = ["distinct_paths", "folded", "is_changed", "numbered", "safe_path"]
+__all__ = ["distinct_paths", "folded", "is_changed", "numbered", "paths_or_errors", "safe_path"]
 
 #: Room in a name that has to be cut, for suffixes of a partial file and of a second file of the same name.
 _ROOM = 16
@@ -75,6 +76,8 @@ def _component(part: str, rules: Rules) -> str:
     text = _INVISIBLE.sub("_", _CONTROL.sub("_", part))
     if text.startswith("~"):
         text = "_" + text[1:]
+    if is_temporary(text):
+        text = f"_{text}"  # a later run would remove the file
     if rules.windows:
         text = _FORBIDDEN.sub("_", text).rstrip(". ") or "_"
         if text.split(".", 1)[0].rstrip().lower() in RESERVED:
@@ -113,14 +116,37 @@ def distinct_paths(
 
     >>> [str(path) for path in distinct_paths(["a.txt", "a.txt", "b", "b/c"])]
     ['a.txt', 'a (2).txt', 'b (2)', 'b/c']
+
+    :raises UnsafeName: one of them stands for no file.
     """
+    paths: List[PurePosixPath] = []
+    for path in paths_or_errors(names, hidden, directory, rules):
+        if isinstance(path, UnsafeName):
+            raise path
+        paths.append(path)
+    return paths
+
+
+def paths_or_errors(
+    names: Iterable[str],
+    hidden: bool = True,
+    directory: Optional[Path] = None,
+    rules: Optional[Rules] = None,
+) -> List[Union[PurePosixPath, UnsafeName]]:
+    """Return the same as :func:`distinct_paths`, with an error for each name that stands for no file."""
     given = list(names)
     rules = rules or rules_of(directory, given)
     # Where a file may stand under the server's own name.
     there = directory if hidden and not rules.windows else None
-    wanted = [_wanted(name, hidden, there, rules) for name in given]
-    directories = {rules.key(parent) for path in wanted for parent in path.parents}
-    partial = {name for path in wanted for name in _partial_names(path, rules)}
+    wanted: Dict[int, PurePosixPath] = {}
+    chosen: Dict[int, Union[PurePosixPath, UnsafeName]] = {}
+    for at, name in enumerate(given):
+        try:
+            wanted[at] = _wanted(name, hidden, there, rules)
+        except UnsafeName as error:
+            chosen[at] = error
+    directories = {rules.key(parent) for path in wanted.values() for parent in path.parents}
+    partial = {name for path in wanted.values() for name in _partial_names(path, rules)}
     taken: Set[str] = set()
 
     def is_free(candidate: PurePosixPath, name: str) -> bool:
@@ -133,8 +159,7 @@ def distinct_paths(
 
     # The last number given for a name: many files of one name cost no more than as many others.
     numbers: Dict[str, int] = {}
-    chosen: Dict[int, PurePosixPath] = {}
-    for at in sorted(range(len(wanted)), key=lambda at: hidden and str(wanted[at]) != given[at]):
+    for at in sorted(wanted, key=lambda at: hidden and str(wanted[at]) != given[at]):
         path = wanted[at]
         candidate, number = path, numbers.get(rules.key(path), 1)
         if number > 1:
@@ -145,8 +170,8 @@ def distinct_paths(
         numbers[rules.key(path)] = number
         taken.add(rules.key(candidate))
         partial.update(_partial_names(candidate, rules))
-        chosen[at] = candidate
-    return [_of_locale(chosen[at]) for at in range(len(wanted))]
+        chosen[at] = _of_locale(candidate)
+    return [chosen[at] for at in range(len(given))]
 
 
 def _wanted(name: str, hidden: bool, there: Optional[Path], rules: Rules) -> PurePosixPath:

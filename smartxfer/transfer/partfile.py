@@ -200,10 +200,13 @@ class PartFile:
         """Return the suffixes of the partial files that earlier runs left of this target."""
         found = []
         for suffix in _SUFFIXES:
-            self._place(beside(self.target, suffix))
-            there = stat_of(self.path)
-            saved = None if there is None else self._note.load()
-            if there is not None and saved and self._is_ours(saved, there):
+            part = beside(self.target, suffix)
+            there = stat_of(part)
+            if there is None:
+                continue
+            self._place(part)
+            saved = self._note.load()
+            if saved and self._is_ours(saved, there):
                 found.append(suffix)
         return found
 

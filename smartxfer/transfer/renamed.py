@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Callable, Dict, Optional
 
 from smartxfer.transfer.tree import Item
-from smartxfer.transfer.written import Written
+from smartxfer.transfer.written import Written, written_in
 
 __all__ = ["Renamed"]
 
@@ -36,8 +36,7 @@ class Renamed:
         """
         if item.path is None:
             return None
-        folder = item.path.parent
-        written = self._written.setdefault(folder, Written(folder))
+        written = written_in(self._written, item.path.parent)
         origin = written.origin(item.path.name)
         if origin is None or origin[0] != self._service or origin[1] == name or not self._stands(origin[1]):
             return None

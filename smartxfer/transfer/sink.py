@@ -165,7 +165,7 @@ def names_directory(thing: Any, path: Path) -> bool:
     :param thing: as the caller gave it.
     :param path: what it stands for.
     """
-    return path.is_dir() or os.fsdecode(thing).endswith(("/", os.sep))
+    return os.path.isdir(str(path)) or os.fsdecode(thing).endswith(("/", os.sep))
 
 
 def directory_of(thing: Any) -> Optional[Path]:

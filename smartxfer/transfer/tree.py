@@ -11,6 +11,7 @@ import attrs
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import unicode_text
+from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.own_files import OwnFiles
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.source import SourceLike, open_source, path_of
@@ -125,7 +126,7 @@ def _items(thing: Any, follow_symlinks: bool, copies: Copies) -> Iterator[Item]:
     if path is None:
         source = open_source(_bytes_like(thing), name)
         yield Item(source.name, source, source.size)
-    elif path.is_dir():
+    elif os.path.isdir(str(path)):
         root = path.resolve() if path.name in ("", "..") else path.absolute()
         for found in _walk(root, follow_symlinks, {_key(root)}, OwnFiles()):
             inner = unicode_text(found.relative_to(root).as_posix())
@@ -135,7 +136,10 @@ def _items(thing: Any, follow_symlinks: bool, copies: Copies) -> Iterator[Item]:
 
 
 def _item(path: Path, name: str, copies: Copies) -> Item:
-    found = os.stat(str(path))
+    try:
+        found = os.stat(str(path))
+    except PermissionError as error:  # its directory cannot be searched
+        raise local_error(error, path, "read") from None
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(
             f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
@@ -158,17 +162,21 @@ def _walk(
     directory: Path, follow: bool, above: Set[Tuple[int, int]], own: OwnFiles
 ) -> Iterator[Path]:
     """Files below ``directory``, in the order of their names; links that lead back up are left out."""
-    for path in sorted(directory.iterdir()):
+    try:
+        inner = sorted(directory.iterdir())
+    except OSError as error:
+        raise local_error(error, directory, "read") from None
+    for path in inner:
         if own.skipped(path):
             continue
-        if path.is_symlink():
+        if os.path.islink(str(path)):
             if not follow:
                 log.warning("symbolic link %s is skipped", path)
                 continue
-            if not path.exists():
+            if not os.path.exists(str(path)):
                 log.warning("symbolic link %s leads nowhere and is skipped", path)
                 continue
-        if path.is_dir():
+        if os.path.isdir(str(path)):
             key = _key(path)
             if key in above:
                 log.warning("symbolic link %s leads back up and is skipped", path)

@@ -20,7 +20,7 @@ from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.private_files import PrivateDirectory
 from smartxfer.transport.json import parse_json
 
-__all__ = ["Origin", "Sum", "Written", "sums_of"]
+__all__ = ["Origin", "Sum", "Written", "sums_of", "written_in"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -45,7 +45,9 @@ class Written:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
+        #: In full: the working directory may be another one later.
+        self._directory = directory.absolute()
+        self._file_name = ""
         self._lock = threading.Lock()
         self._known: Optional[Dict[str, Any]] = None
         #: Of files that got another name than they have on the server.
@@ -160,9 +162,20 @@ class Written:
 
     def _place(self) -> str:
         """Return the name of its file."""
-        named = os.path.realpath(str(self._directory))
-        word = hashlib.sha256(os.fsencode(named)).hexdigest()[:32]
-        return f"{word}.jsonl"
+        if not self._file_name:
+            named = os.path.realpath(str(self._directory))
+            self._file_name = f"{hashlib.sha256(os.fsencode(named)).hexdigest()[:32]}.jsonl"
+        return self._file_name
+
+
+def written_in(known: Dict[Path, Written], directory: Path) -> Written:
+    """Return what our runs wrote into a directory; it is read once for all files in it.
+
+    :param known: what was returned for other files of the same call.
+    """
+    if directory not in known:
+        known[directory] = Written(directory)
+    return known[directory]
 
 
 def _extents(noted: Any, size: int) -> Optional[List[Sum]]:

@@ -118,6 +118,49 @@ def test_a_tree_holds_no_descriptors(tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("*/x"))) == 50
 
 
+def downloaded(path: Path, root: Any = None) -> None:
+    sink = FileSink(path, follow=False, root=root)
+    sink.begin(10, ID)
+    sink.write_at(DATA, 0)
+    sink.commit()
+
+
+def test_a_path_that_leads_up_from_behind_a_link(tmp_path: Path) -> None:
+    (tmp_path / "far" / "deep").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
+    downloaded(tmp_path / "link" / ".." / "one")
+    with open_target(tmp_path / "link" / ".." / "out") as root:
+        downloaded(root.path / "a" / "two", root)
+    assert (tmp_path / "far" / "one").read_bytes() == DATA
+    assert (tmp_path / "far" / "out" / "a" / "two").read_bytes() == DATA
+    assert os.listdir(tmp_path / "far" / "out" / "a") == ["two"]
+
+
+def test_the_working_directory_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with open_target(Path("out")) as root, root.below(PurePosixPath("a"), make=True) as inner:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        inner.check()
+        downloaded(root.path / "a" / "one", root)
+        downloaded(root.path / "two", root)
+    assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["a", "one", "two"]
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+def test_a_directory_that_cannot_be_searched_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lstat(place: Any) -> Any:
+        raise PermissionError(errno.EACCES, "Permission denied", "x")
+
+    monkeypatch.setattr(directories, "lstat", lstat)
+    before = descriptors()
+    with pytest.raises(PermissionError):
+        open_entry(tmp_path / "x", follow=True)
+    assert descriptors() == before
+
+
 @pytest.mark.skipif(getattr(os, "geteuid", lambda: 0)() == 0, reason="root reads every directory")
 def test_a_directory_that_can_be_written_to_and_not_read(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir(mode=0o300)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from smartxfer.errors import UnsafeName
 from smartxfer.transfer import name_rules, names
 from smartxfer.transfer.name_rules import Rules, rules_of
-from smartxfer.transfer.names import distinct_paths, numbered, safe_path
+from smartxfer.transfer.names import distinct_paths, numbered, paths_or_errors, safe_path
 
 LINUX = Rules(windows=False, folds=False)
 MAC = Rules(windows=False, folds=True, units=True)
@@ -87,6 +87,21 @@ def test_a_name_changes_only_where_the_system_needs_it(name: str, path: str) -> 
 def test_what_names_nothing_is_refused(name: str) -> None:
     with pytest.raises(UnsafeName, match="no file name"):
         safe_path(name)
+
+
+def test_the_name_of_our_temporary_files_is_given_to_no_other() -> None:
+    name = ".smartxfer-0123456789abcdef.part"
+    assert str(safe_path(f"d/{name}")) == f"d/_{name}"
+    assert [str(path) for path in distinct_paths([name, f"_{name}"])] == [f"_{name[:-5]} (2).part", f"_{name}"]
+
+
+def test_names_of_nothing_leave_the_others_alone() -> None:
+    first, second, third = paths_or_errors(["..", "a", "../.."])
+    assert isinstance(first, UnsafeName)
+    assert isinstance(third, UnsafeName)
+    assert second == PurePosixPath("a")
+    with pytest.raises(UnsafeName):
+        distinct_paths(["a", ".."])
 
 
 def test_a_long_name_is_cut_and_keeps_its_extension() -> None:

@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
 from pathlib import Path
-from typing import List
+from typing import Any, List
 
 import pytest
 
-from smartxfer.errors import UsageError
+from smartxfer.errors import LocalError, UsageError
 from smartxfer.transfer.tree import collect
 
 
@@ -104,3 +105,16 @@ def test_devices_and_pipes_are_refused(tree: Path) -> None:
         collect([tree], follow_symlinks=True)
     with pytest.raises(UsageError, match="not a regular file"):
         collect(["/dev/null"])
+
+
+def test_a_directory_that_cannot_be_read_is_an_error(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.iterdir
+
+    def iterdir(path: Path) -> Any:
+        if path.name == "er":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(Path, "iterdir", iterdir)
+    with pytest.raises(LocalError, match=r"cannot read .*/run/deep/er: Permission denied"):
+        collect([tree])
