@@ -11,19 +11,23 @@ import attrs
 import requests
 
 from smartxfer.errors import Conflict, HTTPError, UsageError
+from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import followable
 from smartxfer.nrp.limits import connection
 from smartxfer.nrp.models import File, FileStatus
 from smartxfer.nrp.statuses import FILE
+from smartxfer.nrp.syncing import origin_of
 from smartxfer.transfer.download import Download
+from smartxfer.transfer.existing import Exists
+from smartxfer.transfer.into import guard, renamed_from
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.same import SameState
 from smartxfer.transport import Origin
 
-__all__ = ["changed", "check_complete", "describe", "step_of"]
+__all__ = ["changed", "check_complete", "describe", "guarded", "step_of"]
 
 #: Bytes per piece of a file that is fetched by ranges.
 PIECE = 16 << 20
@@ -66,6 +70,12 @@ def changed(file: File) -> Optional[Tuple[float, float]]:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.timezone.utc)
     return moment.timestamp(), moment.timestamp()
+
+
+def guarded(download: Download, exists: Exists, calls: Calls, file: File) -> Download:
+    """Return the download of a single file, with what decides about an existing one."""
+    origin = renamed_from(download.sink, (origin_of(calls), file.key))
+    return guard(download, exists, changed=changed(file), origin=origin)
 
 
 def step_of(size: Optional[int], parts: Optional[int] = None, part_size: Optional[int] = None) -> int:

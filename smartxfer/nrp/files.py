@@ -26,7 +26,6 @@ from smartxfer.nrp.waiting import wait_for
 from smartxfer.secret_text import hides
 from smartxfer.transfer.download import DownloadLane
 from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.into import guard
 from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
@@ -288,7 +287,7 @@ class FilesClient:
             step = downloading.step_of(file.size, parts, part_size)
             operation.reporter.queue(file.key, file.size)
             download = downloading.describe(files, file, target, operation, step)
-            download = guard(download, exists, changed=downloading.changed(file))
+            download = downloading.guarded(download, exists, files.calls, file)
             lane = DownloadLane(download, operation, parts or self._workers)
             operation.run([lane], 1)
             [result] = settle([lane.result])

@@ -19,7 +19,7 @@ from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.download import DownloadLane
 from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.into import guard
+from smartxfer.transfer.into import guard, renamed_from
 from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -276,7 +276,8 @@ class SmartFileClient(RawClient):
             sink = open_sink(into, safe_path(split(info.path)[1], directory_of(into)).name)
             operation.reporter.queue(info.path, info.size)
             download = downloading.describe(calls, info, sink, digest)
-            guarded = guard(download, exists, changed=downloading.changed(info))
+            origin = renamed_from(sink, (trees.origin_of(calls), normal(info.path)))
+            guarded = guard(download, exists, changed=downloading.changed(info), origin=origin)
             lane = DownloadLane(guarded, operation, self._max_workers)
             operation.run([lane], 1)
             return settle([lane.result])[0]

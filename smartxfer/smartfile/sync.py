@@ -124,16 +124,23 @@ class SyncClient:
             if not there.isfile:
                 raise UsageError(f"{there.path} is a directory", hint="download_tree() takes a directory")
             inside = names_directory(local, target)
+            origin: Optional[Origin] = None
             if inside:
-                target = target / safe_path(split(there.path)[1], target).name
+                name = safe_path(split(there.path)[1], target)
+                target = target / name.name
+                if is_changed(split(there.path)[1], name):
+                    origin = trees.origin_of(calls), normal(there.path)
             resync = self._resync(operation)
             if not inside and exists is None:
                 return resync.down(target, there)
+            written = Written(target.parent)
             same = operation.call(lambda: self._same(calls, [(target, there)]))
             if there.path in same and exists != "skip":
                 self._clear(target, there, None)
+                if inside:
+                    written.note_origin(target, origin)
                 return _nothing(there.path, target, there.size or 0, same[there.path])
-            guard = _guard(calls, exists, Written(target.parent), there)
+            guard = _guard(calls, exists, written, there, origin=origin)
             return resync.down(target, there, follow=not inside, guard=guard)
 
     def upload_tree(

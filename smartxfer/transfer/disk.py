@@ -42,6 +42,8 @@ def local_error(error: OSError, what: Union[str, Path], act: str = "write") -> L
     reason = str(error.strerror or error)
     if error.errno == errno.ENAMETOOLONG:
         reason = too_long(str(error.filename or what))
+    if error.errno == errno.EEXIST and error.filename is not None:  # from mkdir
+        reason = f"{error.filename} exists and is not a directory"
     made = kind(f"cannot {act} {what}: {reason}")
     made.errno = error.errno
     if error.errno in _RESOURCES:

@@ -21,7 +21,7 @@ from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.sink import FileSink
 from smartxfer.transfer.written import Origin, Written, written_in
 
-__all__ = ["Wanted", "fetch_into", "guard", "open_target"]
+__all__ = ["Wanted", "fetch_into", "guard", "open_target", "renamed_from"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -75,6 +75,17 @@ def guard(
             origin=origin,
         )
     return download
+
+
+def renamed_from(sink: Any, origin: Origin) -> Optional[Origin]:
+    """Return where a single file comes from, if it gets another name in a directory; None if it does not.
+
+    A name that the caller gives is no other name: the file is meant to be called so.
+    """
+    if not isinstance(sink, FileSink) or sink.explicit:
+        return None
+    name = origin[1].rpartition("/")[2]
+    return origin if is_changed(name, PurePosixPath(sink.path.name)) else None
 
 
 def fetch_into(

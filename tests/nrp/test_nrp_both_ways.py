@@ -87,3 +87,12 @@ def test_a_draft_with_keys_that_are_changed(server: LocalServer, files: Any, tmp
     # What the user removes here goes there as well, if that is wanted.
     (root / "left_right").unlink()
     assert files.sync_dir(draft, root, delete=True).deleted == ["left\u202eright"]
+
+
+def test_a_single_file_that_gets_another_name(server: LocalServer, files: Any, tmp_path: Path) -> None:
+    draft = str(server.nrp.create())
+    server.nrp.plant(draft, "~tilde", b"first")
+    assert files.download(draft, "~tilde", sink=tmp_path) == tmp_path / "_tilde"
+    done = files.sync_dir(draft, tmp_path, delete=True)
+    assert (done.renamed, done.uploaded, done.deleted) == (["~tilde"], [], [])
+    assert list(held(files, draft)) == ["~tilde"]

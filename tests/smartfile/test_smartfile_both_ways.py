@@ -126,3 +126,23 @@ def test_a_tree_of_the_servers(stand: Any, tmp_path: Path, way: Any, caplog: Any
         assert "new_line is skipped, though it was changed" in caplog.text
         trees.down(root, exists="skip")
         assert contents(root) == before
+
+
+@BOTH
+@pytest.mark.parametrize("again", [False, True], ids=["fetched", "there already"])
+def test_a_single_file_that_gets_another_name(
+    stand: Any, live: BasicClient, tmp_path: Path, way: Any, again: bool
+) -> None:
+    stand.site.write("/t/new\nline", b"first")
+    if again:
+        (tmp_path / "new_line").write_bytes(b"first")
+    if way is Trees:
+        live.download("/t/new\nline", tmp_path, checksum="md5")
+    else:
+        SyncClient(live).download(tmp_path, "/t/new\nline")
+    assert os.listdir(tmp_path) == ["new_line"]
+    assert skipped(way(live).up(tmp_path), "renamed") == {"new_line"}
+    # A name that the caller chose is sent.
+    live.download("/t/new\nline", tmp_path / "mine", checksum="md5")
+    way(live).up(tmp_path)
+    assert set(stand.site.files()) == {"/t/new\nline", "/t/mine"}
