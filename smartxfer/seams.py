@@ -67,7 +67,7 @@ class Clock:
 
 
 class Files:
-    """What the engine does to the file system.
+    """Operations of the engine on the file system.
 
     Files are named by a path, or by their name in an open directory.
     """
@@ -75,7 +75,7 @@ class Files:
     def open(self, path: AnyPath, flags: int, mode: int = 0o666) -> int:
         """Open like ``os.open``, in binary and not inherited by child processes.
 
-        Nothing blocks in the system: neither a pipe that nobody writes to, nor a file with a lease.
+        The call does not block: neither for a pipe without a writer, nor for a file with a lease.
 
         :raises LocalError: another process or host keeps a lease on the file.
         """

@@ -1,4 +1,4 @@
-"""What the file system of a directory does with names: the platform tells, and in doubt a trial."""
+"""Rules of file systems for names: known by the platform, and in doubt found out by a trial."""
 
 import contextlib
 import errno
@@ -31,7 +31,7 @@ _DOUBTFUL = re.compile(
 
 @attrs.frozen
 class Rules:
-    """What a file system does with names.
+    """Rules of a file system for names.
 
     :param windows: it refuses the characters and names that Windows refuses, and drops dots and blanks at
         the end of a name.
@@ -45,29 +45,29 @@ class Rules:
 
     @classmethod
     def of_platform(cls) -> "Rules":
-        """The rules of the file systems that are usual on this platform."""
+        """Return the rules of the file systems that are usual on this platform."""
         windows, mac = sys.platform in ("win32", "cygwin"), sys.platform == "darwin"
         return cls(windows, windows or mac, windows or mac)
 
     def key(self, path: Union[str, PurePosixPath]) -> str:
-        """A path in the form in which the file system compares it."""
+        """Return a path in the form in which the file system compares it."""
         return folded(path) if self.folds else str(path)
 
     def length(self, name: str) -> int:
-        """How much of :data:`LONGEST` a name takes."""
+        """Return the length of a name, in the units of :data:`LONGEST`."""
         return len(name.encode("utf-16-le")) // 2 if self.units else len(name.encode("utf-8"))
 
 
 def folded(path: Union[str, PurePosixPath]) -> str:
-    """A path as file systems compare it that ignore case and the composition of accents."""
+    """Return a path as file systems compare it that ignore case and the composition of accents."""
     return unicodedata.normalize("NFC", str(path).casefold())
 
 
 def rules_of(directory: Optional[Path], names: Sequence[str]) -> Rules:
-    """The rules of the file system that a directory is on, as far as they matter for these names.
+    """Return the rules of the file system that a directory is on, as far as they matter for these names.
 
-    The platform tells, and where that is not enough a file that is made there for a moment: a memory stick
-    has the rules of Windows on Linux, too.
+    Where the platform is not enough to know them, a temporary file is made there: a memory stick has the
+    rules of Windows on Linux, too.
 
     :param directory: None for an unknown one.
     """

@@ -14,6 +14,7 @@ from typing import Optional
 
 from smartxfer.errors import LocalError
 from smartxfer.seams import open_binary
+from smartxfer.transfer.part_note import BEGINNING
 from smartxfer.transfer.private_files import state_directory
 from smartxfer.transfer.temporary import is_temporary
 from smartxfer.transport.json import parse_json
@@ -26,8 +27,9 @@ _PARTIAL = re.compile(r".+\.part")
 _STATE = re.compile(r".+\.part\.json")
 #: What a process that was killed leaves of the writing of a state file.
 _STATE_TEMPORARY = re.compile(r"(?P<partial>.+\.part)\.json(\.[0-9a-f]{8})?\.tmp")
-_STATE_BEGINS = b'{"version": '
 _STATE_KEYS = frozenset(["version", "identity", "size", "runs"])
+#: Bytes; the number of runs in a state file is bounded, and so is its size.
+_LARGEST_STATE = 16 * 1024 * 1024
 #: What we make in the state directory.
 _IN_STATE_DIRECTORY = frozenset(["id", "journals", "locks", "written"])
 
@@ -96,6 +98,8 @@ def _is_state_file(path: Path) -> bool:
     if not _is_begun(path, empty=False):
         return False
     try:
+        if os.stat(str(path)).st_size > _LARGEST_STATE:
+            return False
         found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
@@ -111,10 +115,10 @@ def _is_begun(path: Path, empty: bool) -> bool:
         return False
     try:
         with open_binary(path) as file:
-            head = file.read(len(_STATE_BEGINS))
+            head = file.read(len(BEGINNING))
     except OSError:
         return False
-    return _STATE_BEGINS.startswith(head) if head else empty
+    return BEGINNING.startswith(head) if head else empty
 
 
 def _same(one: Path, other: Path) -> bool:

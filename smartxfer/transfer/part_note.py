@@ -18,11 +18,13 @@ from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.private_files import NotPrivate, objection, read_private, write_whole
 from smartxfer.transport.json import parse_json
 
-__all__ = ["PartNote", "names", "proof_of", "stat_of", "unlink", "was_given_away"]
+__all__ = ["BEGINNING", "PartNote", "names", "proof_of", "stat_of", "unlink", "was_given_away"]
 
 log = logging.getLogger("smartxfer.transfer")
 
 _VERSION = 1
+#: First bytes of a side file.
+BEGINNING = b'{"version": '
 #: Bytes of a proof.
 _PROOF = 64 * 1024
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
@@ -87,7 +89,7 @@ class PartNote:
             return found is None
         try:
             with open_binary(self._temporary) as file:
-                return b'{"version": '.startswith(file.read(len('{"version": ')))
+                return BEGINNING.startswith(file.read(len(BEGINNING)))
         except FileNotFoundError:
             return True
         except PermissionError:

@@ -47,7 +47,7 @@ def make_temporary(
     while True:
         place = _at(directory, f".smartxfer-{secrets.token_hex(8)}{mark}.part")
         fd = SYSTEM_FILES.open(place, flags, mode)
-        with contextlib.suppress(OSError):  # without locks nobody takes it for one that was left
+        with contextlib.suppress(OSError):  # without locks no process takes it for one that was left
             locking.lock_file(fd)
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(fd), lstat(place)):

@@ -1,4 +1,4 @@
-"""How many bytes a file has: what ``stat`` says is compared with what can be read.
+"""Number of bytes in a file: the size that ``stat`` returns is compared with what can be read.
 
 Files of ``/proc`` have 0 bytes by ``stat`` and those of ``/sys`` 4096, whatever they contain; some network
 and FUSE file systems are wrong, too.  Such a file is read once, to its end, into a temporary file, because

@@ -6,6 +6,7 @@ import logging
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -186,3 +187,17 @@ def test_every_service_that_takes_directories(tmp_path: Path) -> None:
         subprocess.run(command, env=environment, check=True, capture_output=True, timeout=60)
         transfers = server.filesender.transfers()
         assert [[file["name"] for file in sent["files"]] for sent in transfers] == [["tree/a.part"]] * 2
+
+
+def test_a_large_file_of_the_users_is_not_read(tmp_path: Path) -> None:
+    theirs = tmp_path / "x.part.json"
+    theirs.write_bytes(b'{"version": 1, "identity": {}, "size": 1, "runs": []}')
+    assert is_own(theirs)
+    with open(theirs, "ab") as file:
+        file.write(b" " * (48 << 20))
+    tracemalloc.start()
+    try:
+        assert not is_own(theirs)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
