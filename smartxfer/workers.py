@@ -112,14 +112,16 @@ class Workers:
 
     def _start(self) -> None:
         loop = object()
-        self._loops[loop] = False
         try:
+            self._loops[loop] = False
             if self._pool is None:  # its module cannot be loaded any more once the main thread has ended
                 self._pool = concurrent.futures.ThreadPoolExecutor(self._most, self._name)
             self._pool.submit(self._work, loop)
-        except (RuntimeError, MemoryError) as error:
+        except BaseException as error:
             # The executor may have queued the call all the same: without its entry it does nothing.
-            del self._loops[loop]
+            self._loops.pop(loop, None)
+            if not isinstance(error, (RuntimeError, MemoryError)):
+                raise  # Ctrl-C: close() would wait for a thread that was never started
             if not self._warned:
                 self._warned = True
                 log.info("no further thread, going on with %d: %s", len(self._loops), error)

@@ -183,6 +183,8 @@ class Operation:
             self._workers.add(work)
 
     def _do(self, task: Task) -> None:
+        if self._verdict is not None:  # a thread took it just before the tasks were taken back
+            raise self._verdict
         with pausing(self.pause, self.clock.monotonic):
             task()
 
@@ -275,8 +277,8 @@ class Operation:
         self._stopped.set()
         for attempt in self._attempts.all():
             attempt.end(self._verdict)
-        self._workers.clear()
-        with self._turn:
+        with self._turn:  # in one step: a thread that is handing out tasks would add one between the two
+            self._workers.clear()
             back = [work for work in self._running if not work.taken]
         for work in back:
             work.error = self._verdict

@@ -35,6 +35,8 @@ log = logging.getLogger("smartxfer.transfer")
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _LONGEST_NAME = 255 - len(".0123456789ab.part.json.01234567.tmp")
 _SUFFIXES = (".part", *(f".{number}.part" for number in range(2, 10)))
+#: Free names in a row after which no more left-overs are looked for: runs take the first name that they can.
+_MOST_FREE = 2
 #: How often a partial file is looked at that other processes make and remove meanwhile.
 _LOOKS = 20
 
@@ -198,10 +200,13 @@ class PartFile:
 
     def _left_over(self) -> List[str]:
         """Return the suffixes of the partial files that earlier runs left of this target."""
-        found = []
+        found, free = [], 0
         for suffix in _SUFFIXES:
             part = beside(self.target, suffix)
             there = stat_of(part)
+            free = free + 1 if there is None else 0
+            if free == _MOST_FREE:
+                break
             if there is None:
                 continue
             self._place(part)

@@ -19,7 +19,7 @@ from urllib3.util.connection import allowed_gai_family
 
 from smartxfer.transport import attempt
 from smartxfer.transport.interim import FinalResponse
-from smartxfer.transport.time_limits import Flow, TimeLimits
+from smartxfer.transport.time_limits import Flow, Overdue, TimeLimits
 from smartxfer.workers import aside
 
 __all__ = ["NoTunnel", "watch", "watch_pool"]
@@ -66,6 +66,8 @@ def _first(
     """
     try:
         found = _addresses(host, port)
+    except Overdue as error:
+        raise NewConnectionError(conn, str(error)) from error
     except (socket.gaierror, UnicodeError) as error:
         gai = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(conn.host, conn, gai) from None
@@ -100,7 +102,10 @@ def _first(
 
 
 def _addresses(host: str, port: int) -> List[Any]:
-    """Look up a host; a resolver that hangs keeps neither an attempt that was ended nor the process."""
+    """Look up a host; a resolver that hangs keeps neither the process nor an attempt that is over.
+
+    :raises Overdue: the budget has ended.
+    """
     family, now = allowed_gai_family(), attempt.current()
     with contextlib.suppress(socket.gaierror):  # not an address
         return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
@@ -108,6 +113,9 @@ def _addresses(host: str, port: int) -> List[Any]:
     def check() -> None:
         if now is not None and now.verdict is not None:
             raise now.verdict
+        limits = None if now is None else now.time_limits
+        if limits is not None and limits.over():
+            raise Overdue(limits.spent())
 
     return aside(lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), check)
 

@@ -20,8 +20,8 @@ _MOST_FIELDS = 100
 #: Bodies are shorter than this.
 _MOST_BYTES = 1 << 63
 _LENGTH = re.compile(r"[0-9]{1,19}\Z", re.ASCII)
-#: A chunk size; int() would also take a sign, a prefix and underscores.
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n\Z")
+#: A chunk size, perhaps with zeros in front; int() would also take a sign, a prefix and underscores.
+_CHUNK_SIZE = re.compile(rb"(0*[0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n\Z")
 
 
 class FinalResponse(http.client.HTTPResponse):

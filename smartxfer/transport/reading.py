@@ -44,7 +44,7 @@ class _Socket(io.RawIOBase):
         self.flow: Optional[Flow] = None
         self._clock = SYSTEM_CLOCK
         if limits is not None:
-            limits.resume()
+            limits.resume(sent=True)
             self.flow, self._clock = Flow(limits, fresh=True), limits.clock
 
     def readable(self) -> bool:

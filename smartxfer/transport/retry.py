@@ -203,12 +203,16 @@ class Tries:
         self._limited = 0.0
         self._failures = 0
         self._since = clock.monotonic()
+        #: Of the latest try, which has not failed yet.
+        self._time_limits: Optional[TimeLimits] = None
 
     def time_limits(self) -> TimeLimits:
         """Return the time limits of the next try: what is left of the budget, and the stall rule."""
         policy = self.policy
         ends_at = self._since + policy.budget
-        return TimeLimits(self._clock, policy.budget, ends_at, policy.stall_speed, policy.stall_window)
+        made = TimeLimits(self._clock, policy.budget, ends_at, policy.stall_speed, policy.stall_window)
+        self._time_limits = made
+        return made
 
     def progressed(self) -> None:
         """New bytes arrived: the count and the budget start again."""
@@ -222,6 +226,9 @@ class Tries:
         """
         self.count += 1
         self._failures += 1
+        if self._time_limits is not None:  # sending a body is progress, however long it took
+            self._since += self._time_limits.sending()
+            self._time_limits = None
         self._heed_others(error)
         if not self._idempotent and error.acted_on:
             raise self._unrepeatable(error)

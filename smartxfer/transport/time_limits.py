@@ -29,7 +29,7 @@ class TimeLimits:
     :param window: ... when measured over this many seconds of waiting.
     """
 
-    __slots__ = ("_ends_at", "_paused_at", "budget", "clock", "speed", "window")
+    __slots__ = ("_ends_at", "_paused_at", "_sent", "budget", "clock", "speed", "window")
 
     def __init__(self, clock: Clock, budget: float, ends_at: float, speed: float, window: float) -> None:
         self.clock = clock
@@ -38,6 +38,8 @@ class TimeLimits:
         self.window = window
         self._ends_at: Optional[float] = ends_at
         self._paused_at: Optional[float] = None
+        #: Seconds that requests took to be sent.
+        self._sent = 0.0
 
     def left(self) -> Optional[float]:
         """Seconds until the budget ends, which may be less than 0; None while nothing counts."""
@@ -53,11 +55,19 @@ class TimeLimits:
         """Stop counting: a request is being sent, and its body may be a file."""
         self._paused_at = self.clock.monotonic()
 
-    def resume(self) -> None:
-        """Count on: the answer is awaited."""
+    def resume(self, *, sent: bool = False) -> None:
+        """Count on.
+
+        :param sent: a request has been sent, and its answer is awaited.
+        """
         if self._paused_at is not None:
             spent, self._paused_at = self.clock.monotonic() - self._paused_at, None
             self._ends_at = None if self._ends_at is None else self._ends_at + spent
+            self._sent += spent if sent else 0.0
+
+    def sending(self) -> float:
+        """Return the seconds that requests took to be sent, or until they broke off."""
+        return self._sent + (0.0 if self._paused_at is None else self.clock.monotonic() - self._paused_at)
 
     def over(self) -> bool:
         """Return True when the budget has ended."""

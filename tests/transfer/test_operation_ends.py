@@ -13,6 +13,7 @@ from lanes import Tasks, engine_threads, operation
 from rawserver import PATIENCE
 
 from smartxfer.errors import Cancelled, UsageError
+from smartxfer.transfer.lane import Task
 
 
 def test_call_hands_back_what_the_step_gave_or_raised() -> None:
@@ -225,6 +226,38 @@ def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
     assert isinstance(error, Cancelled)
     assert time.monotonic() - began < 1
     assert engine_threads() == []
+
+
+def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
+    """A worker may have found the call running, and queue a task after the queue was emptied."""
+    handing_out, emptied = threading.Event(), threading.Event()
+
+    class Slow(Tasks):
+        def next_task(self) -> Optional[Task]:
+            found: Optional[Task] = super().next_task()
+            if self.errors and found is not None:
+                handing_out.set()
+                emptied.wait(0.3)
+            return found
+
+    def watch() -> None:
+        assert handing_out.wait(PATIENCE)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), operation() as doing:
+        clear = doing._workers.clear
+
+        def cleared() -> None:
+            clear()
+            emptied.set()
+
+        doing._workers.clear = cleared  # type: ignore[method-assign]
+        doing._watch = watch  # type: ignore[method-assign]
+        lane = Slow(lambda: None, lambda: pytest.fail("it has begun"))
+        doing.run([lane], 1)
+    first, second = lane.errors
+    assert first is None
+    assert isinstance(second, Cancelled)
 
 
 def test_what_asks_for_a_cancel_and_raises() -> None:

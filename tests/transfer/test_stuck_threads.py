@@ -12,10 +12,11 @@ from lanes import Tasks, engine_threads, operation
 from rawserver import PATIENCE
 
 from smartxfer.delta.crew import Crew
-from smartxfer.errors import Cancelled, DeadlineExceeded
+from smartxfer.errors import Cancelled, DeadlineExceeded, Stalled
 from smartxfer.transfer.hashed import HashedSource
 from smartxfer.transfer.progress import Reporter
 from smartxfer.transfer.source import BytesSource
+from smartxfer.transport import RetryPolicy
 
 
 class _Stuck:
@@ -135,6 +136,28 @@ def test_a_resolver_that_hangs_keeps_no_deadline(
     left = engine_threads()
     assert all(thread.daemon for thread in left if thread.name == "smartxfer-aside")
     assert [thread.name for thread in left] == ["smartxfer-aside"]
+
+
+def test_a_resolver_that_hangs_keeps_no_budget(
+    stuck: _Stuck, engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a request that no other thread watches."""
+    from smartxfer.transport import Call
+
+    real = socket.getaddrinfo
+
+    def lookup(host: Any, *given: Any, **more: Any) -> Any:
+        if host == "slow.invalid" and socket.AI_NUMERICHOST not in given:
+            stuck()
+        return real(host, *given, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    wire = engine("http://slow.invalid:9", policy=RetryPolicy(budget=0.3)).wire
+    began = time.monotonic()
+    with pytest.raises(Stalled) as caught:
+        wire.fetch(Call("POST", "http://slow.invalid:9/"))
+    assert time.monotonic() - began < 1.3
+    assert not caught.value.acted_on
 
 
 def test_a_failed_delta_does_not_wait_for_a_read_that_hangs(stuck: _Stuck) -> None:

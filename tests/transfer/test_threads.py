@@ -17,7 +17,7 @@ from rawserver import RawServer
 from smartxfer.delta.crew import Crew
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, NetworkError
 from smartxfer.transfer.hashed import HashedSource
-from smartxfer.transfer.lane import Single
+from smartxfer.transfer.lane import Single, Work
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transport import RetryPolicy
 from smartxfer.workers import Workers, aside
@@ -161,6 +161,19 @@ def test_after_a_call_no_thread_of_it_is_left() -> None:
         with operation() as doing:
             doing.run([Single(lambda: None) for _ in range(8)], 8)
         assert engine_threads() == []
+
+
+def test_ctrl_c_while_a_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    def submit(*given: Any) -> Any:
+        raise KeyboardInterrupt
+
+    workers = Workers(2, "smartxfer")
+    with monkeypatch.context() as patched:
+        patched.setattr(concurrent.futures.ThreadPoolExecutor, "submit", submit)
+        with pytest.raises(KeyboardInterrupt):
+            workers.add(Work(Single(lambda: None), lambda: None, lambda work: None))
+    assert not workers._loops  # which close() waits for
+    workers.close()
 
 
 @pytest.mark.parametrize("at", range(11))

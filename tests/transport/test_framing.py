@@ -105,7 +105,7 @@ def test_a_chunk_size_that_is_none(make_wire: MakeWire, size: str) -> None:
             make_wire(server.url, policy=ONCE).fetch(Call("GET", f"{server.url}/x"))
 
 
-@pytest.mark.parametrize("size", ["7", "07", "7 ", "7;a=b", '7 ; a="b"'])
+@pytest.mark.parametrize("size", ["7", "07", "0" * 15 + "7", "0" * 40 + "7", "7 ", "7;a=b", '7 ; a="b"'])
 def test_a_chunk_size_with_an_extension(make_wire: MakeWire, size: str) -> None:
     body = f"{size}\r\n".encode() + b"[12345]\r\n0;x\r\n\r\n"
     with RawServer(saying("Transfer-Encoding: chunked\r\n", body)) as server:

@@ -121,6 +121,31 @@ def test_the_budget_ends_it(clock: FakeClock) -> None:
     assert sum(clock.waits) + 20 > 60
 
 
+@pytest.mark.parametrize("broken", [False, True])
+def test_sending_a_body_does_not_use_up_the_budget(clock: FakeClock, broken: bool) -> None:
+    """A large file takes long; the try after that has all of the budget, too."""
+    tries = Tries(RetryPolicy(attempts=3, budget=60, backoff=0), clock, "PUT x")
+    for _ in range(2):
+        limits = tries.time_limits()
+        assert limits.left() == 60
+        limits.pause()
+        clock.advance(3600)
+        if not broken:
+            limits.resume(sent=True)
+            assert limits.left() == 60
+        tries.failed(NetworkError("broken"))
+
+
+def test_waiting_for_a_rate_limit_uses_up_the_budget(clock: FakeClock) -> None:
+    tries = Tries(RetryPolicy(budget=60), clock, "PUT x")
+    limits = tries.time_limits()
+    limits.pause()
+    clock.advance(100)
+    limits.resume()
+    with pytest.raises(NetworkError):
+        tries.failed(NetworkError("broken"))
+
+
 @pytest.mark.parametrize("kind", [RateLimited, ServerError])
 def test_retry_after_is_obeyed_up_to_its_cap(clock: FakeClock, kind: Any) -> None:
     status = 429 if kind is RateLimited else 503
