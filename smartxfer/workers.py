@@ -7,6 +7,7 @@ or :meth:`Workers.help` does.
 
 import collections
 import concurrent.futures
+import contextlib
 import logging
 import queue
 import threading
@@ -101,14 +102,14 @@ class Workers:
         :param patience: most seconds to wait; None: until all have ended.
         """
         ends_at = None if patience is None else time.monotonic() + patience
-        while self._loops and (ends_at is None or time.monotonic() < ends_at):
-            try:
-                self._ended.get(timeout=_TICK)
-            except queue.Empty:
-                continue
-        pool = self._pool
-        if pool is not None:
-            pool.shutdown(wait=not self._loops)
+        try:
+            while self._loops and (ends_at is None or time.monotonic() < ends_at):
+                with contextlib.suppress(queue.Empty):
+                    self._ended.get(timeout=_TICK)
+        finally:  # after Ctrl-C, too: else idle threads stay until the pool is collected
+            pool = self._pool
+            if pool is not None:
+                pool.shutdown(wait=not self._loops)
 
     def _start(self) -> None:
         loop = object()

@@ -69,13 +69,15 @@ class Work:
     :param ended: called with this once the task is done.
     """
 
-    __slots__ = ("_ended", "_task", "error", "lane", "taken")
+    __slots__ = ("_ended", "_task", "error", "lane", "reported", "taken")
 
     def __init__(self, lane: Lane, task: Task, ended: "Callable[[Work], None]") -> None:
         self.lane = lane
         #: What the task raised.
         self.error: Optional[BaseException] = None
         self.taken = False
+        #: Whether its end was reported: that is settled once.
+        self.reported = False
         self._task = task
         self._ended = ended
 

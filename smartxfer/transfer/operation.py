@@ -208,8 +208,9 @@ class Operation:
         at it.
         """
         with self._turn:
-            if work not in self._running:
+            if work not in self._running or work.reported:
                 return
+            work.reported = True  # _end_all() takes back twice what another thread has not settled yet
             if work.lane in self._settling:
                 self._settling[work.lane].append(work)
                 return

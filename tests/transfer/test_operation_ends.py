@@ -13,7 +13,7 @@ from lanes import Tasks, engine_threads, operation
 from rawserver import PATIENCE
 
 from smartxfer.errors import Cancelled, UsageError
-from smartxfer.transfer.lane import Task
+from smartxfer.transfer.lane import Lane, Task
 
 
 def test_call_hands_back_what_the_step_gave_or_raised() -> None:
@@ -255,6 +255,49 @@ def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
         doing._watch = watch  # type: ignore[method-assign]
         lane = Slow(lambda: None, lambda: pytest.fail("it has begun"))
         doing.run([lane], 1)
+    first, second = lane.errors
+    assert first is None
+    assert isinstance(second, Cancelled)
+
+
+def test_a_task_that_is_taken_back_is_settled_once() -> None:
+    """The end of run() takes it back, and so does the end of the operation, while a worker is at its lane."""
+    settling, ended = threading.Event(), threading.Event()
+
+    class Slow(Lane):
+        def __init__(self) -> None:
+            self.left, self.errors = 2, []  # type: ignore[var-annotated]
+
+        @property
+        def open(self) -> bool:
+            return len(self.errors) < 2
+
+        def next_task(self) -> Optional[Task]:
+            self.left -= 1
+            return (lambda: None) if self.left >= 0 else None
+
+        def settle(self, error: Optional[BaseException]) -> None:
+            settling.set()
+            assert ended.wait(PATIENCE)
+            self.errors.append(error)
+
+        def abandon(self, verdict: BaseException) -> None:
+            pytest.fail("its tasks have ended")
+
+    def watch() -> None:
+        assert settling.wait(PATIENCE)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), operation(workers=1) as doing:
+        end_all, drain = doing._end_all, doing._drain
+        doing._watch = watch  # type: ignore[method-assign]
+        doing._drain = lambda: (ended.set(), drain())  # type: ignore[method-assign, assignment, func-returns-value]
+        lane = Slow()
+        try:
+            doing.run([lane], 1)
+        finally:
+            assert doing._verdict is not None
+            end_all(doing._verdict)
     first, second = lane.errors
     assert first is None
     assert isinstance(second, Cancelled)
