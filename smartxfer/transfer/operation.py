@@ -94,14 +94,13 @@ class Operation:
         return self
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
-        try:
+        with contextlib.ExitStack() as steps:  # Ctrl-C in one does not leave out the others
+            steps.callback(self.reporter.close)
+            steps.callback(lambda: self._workers.close(0.0 if self._running else None))
+            steps.callback(self._leave)
             if error is not None:
                 self._end_all(Cancelled("the transfer was interrupted"))
                 self._drain()
-        finally:
-            self._leave()
-            self._workers.close(0.0 if self._running else None)
-            self.reporter.close()
 
     # -- for the calling thread -------------------------------------------------------------------------
 

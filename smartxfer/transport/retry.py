@@ -29,6 +29,8 @@ _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?\Z", re.ASCII)
 _LONGEST = 315_360_000.0
 #: Powers of two are counted up to this one; a float ends at 2.0**1023.
 _MOST_DOUBLINGS = 60
+#: Refusals by a rate limit up to which waits grow, though the limit lets other requests pass.
+_MOST_REFUSALS = 4
 #: Answers of a gateway that does not know what became of the request.
 _LOST_BEHIND_GATEWAY = frozenset({502, 504})
 
@@ -202,6 +204,8 @@ class Tries:
         #: Seconds that were spent waiting at a rate limit.
         self._limited = 0.0
         self._failures = 0
+        #: Refusals by a rate limit, whatever it let pass meanwhile.
+        self._refusals = 0
         self._since = clock.monotonic()
         #: Of the latest try, which has not failed yet.
         self._time_limits: Optional[TimeLimits] = None
@@ -260,12 +264,17 @@ class Tries:
         if asked is not None and status in REFUSALS and not asked <= self.policy.retry_after_cap:
             error.hint = _come_back(asked)
             raise error
-        return self.policy.wait(self._failures, self._clock.random(), status, asked)
+        failures = self._failures
+        if _is_limit(error):
+            # Refused for good while others are served: each refusal is a pause for them.
+            failures = max(failures, min(self._refusals, _MOST_REFUSALS))
+        return self.policy.wait(failures, self._clock.random(), status, asked)
 
     def _heed_others(self, error: CommunicationError) -> None:
         """Start the count again where a rate limit let other requests pass since it last refused this one."""
         if self._limits is None or not _is_limit(error):
             return
+        self._refusals += 1
         url: str = getattr(error, "url", "")
         served = self._limits.served(url) if url else -1
         if served > self._served >= 0:

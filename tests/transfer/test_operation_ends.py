@@ -260,6 +260,21 @@ def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
     assert isinstance(second, Cancelled)
 
 
+@pytest.mark.parametrize("step", ["_end_all", "_drain", "_leave"])
+def test_ctrl_c_at_the_end_of_a_call_leaves_no_thread(step: str) -> None:
+    def interrupted(*given: Any) -> None:
+        raise KeyboardInterrupt
+
+    closed: List[bool] = []
+    with pytest.raises(KeyboardInterrupt), operation() as doing:
+        doing.call(lambda: None)
+        setattr(doing, step, interrupted)
+        doing.reporter.close = lambda: closed.append(True)  # type: ignore[method-assign]
+        raise ZeroDivisionError
+    assert closed == [True]
+    assert engine_threads() == []
+
+
 def test_a_task_that_is_taken_back_is_settled_once() -> None:
     """The end of run() takes it back, and so does the end of the operation, while a worker is at its lane."""
     settling, ended = threading.Event(), threading.Event()
