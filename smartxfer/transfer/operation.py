@@ -339,6 +339,7 @@ class Operation:
         attempt = Attempt(self.policy.stall_window + 5.0, limits, watched=not here)
         if here and self._ends_at is not None:
             attempt.limit(self._ends_at - self.clock.monotonic())
+        attempt.wait = self.pause if here else None
         with self._attempts.holding(attempt):
             self.check()
             with attempt.entered():

@@ -8,7 +8,7 @@ import contextlib
 import os
 import socket
 import threading
-from typing import Iterator, Optional, Tuple
+from typing import Any, Callable, Iterator, Optional, Tuple
 
 from smartxfer.errors import SmartxferError, Stalled
 from smartxfer.seams import LONGEST_WAIT, Clock
@@ -42,6 +42,7 @@ class Attempt:
         "send_timeout",
         "time_limits",
         "verdict",
+        "wait",
         "watched",
     )
 
@@ -63,6 +64,8 @@ class Attempt:
         #: Most seconds of every time-out; None: as the client has them.
         self.most: Optional[float] = None
         self.verdict: Optional[SmartxferError] = None
+        #: Waits that many seconds in place of the clock, where no other thread ends a wait.
+        self.wait: Optional[Callable[[float], Any]] = None
         self._socket: Optional[socket.socket] = None
         #: Set by the end; only made for an attempt that pauses.
         self._ended: Optional[threading.Event] = None
@@ -137,7 +140,10 @@ class Attempt:
                 ended.set()
         if self.time_limits is not None:
             self.time_limits.pause()
-        clock.wait(ended, seconds)
+        if self.wait is None:
+            clock.wait(ended, seconds)
+        else:
+            self.wait(seconds)
         if self.time_limits is not None:
             self.time_limits.resume()
         if self.verdict is not None:

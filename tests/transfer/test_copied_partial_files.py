@@ -146,8 +146,7 @@ def test_a_file_of_another_program_beside_an_old_side_file(out: Path, theirs: by
     """The partial file was removed; another program made a file of that name."""
     killed(out / "x")
     shutil.copy(str(out / "x.part.json"), str(out / "kept"))
-    (out / "x.part").unlink()
-    (out / "filler").touch()  # has the inode that was freed
+    (out / "x.part").rename(out / "filler")  # else the inode may be used again
     (out / "x.part").write_bytes(theirs)
     assert finished(out / "x") == 0
     assert names(out) == sorted(["filler", "kept", "x"] + (["x.part", "x.part.json"] if theirs else []))

@@ -78,6 +78,19 @@ def test_without_threads_the_deadline_ends_a_pause(few_threads: Any) -> None:
     assert time.monotonic() - began < 1.3
 
 
+def test_without_threads_the_deadline_ends_a_wait_at_a_rate_limit(few_threads: Any, engine: Any) -> None:
+    from smartxfer.transport import Call
+
+    url = "http://127.0.0.1:9"
+    made = engine(url)
+    made.wire.limits.pause(url, 60.0)
+    few_threads(0)
+    began = time.monotonic()
+    with made.operation(deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
+        doing.call(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", url))))
+    assert time.monotonic() - began < 1.3
+
+
 def test_without_threads_a_cancel_is_seen_between_two_blocks(few_threads: Any) -> None:
     few_threads(0)
     cancel = threading.Event()
