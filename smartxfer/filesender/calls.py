@@ -37,6 +37,9 @@ _BY_METHOD = {"POST": _CREATED}
 S = TypeVar("S", bound=Structure)
 Params = Sequence[Tuple[str, str]]
 
+#: Bytes of the answer to a chunk.
+_LARGEST_RECEIPT = 1 << 20
+
 
 class Calls:
     """What can be asked of a site.
@@ -227,6 +230,7 @@ class Calls:
             body=body,
             sign=self.access.sign_chunk,
             success=_DONE,
+            most=_LARGEST_RECEIPT,  # several are read at a time
         )
         written = self.wire.once(call).json(dict).get("written")
         try:

@@ -114,7 +114,8 @@ class SiteClient(TransferClient):
         with self._lock:
             info = calls.info()
             config = parse_config(calls.config_script())
-            largest = info.upload_chunk_size or config.upload_chunk_size or _STOCK_CHUNK
+            told = (info.upload_chunk_size, config.upload_chunk_size)
+            largest = next((size for size in told if size is not None and size > 0), _STOCK_CHUNK)
             if self.chunk_size is None or self.chunk_size == self._site_chunk_size:
                 self.chunk_size = self._site_chunk_size = largest
             elif self.chunk_size > largest:

@@ -176,6 +176,9 @@ _WITHOUT_CONTENT = frozenset(
     {tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE}
 )
 
+#: Blocks of zeros at the end; programs fill up to the size of a record, which is some kilobytes.
+_MOST_PADDING = (1 << 20) // _BLOCK
+
 
 class TarCheck(ArchiveCheck):
     """Checks every header of a tar archive, and the two blocks of zeros at its end."""
@@ -221,6 +224,8 @@ class TarCheck(ArchiveCheck):
     def _header(self, block: bytes) -> None:
         if not any(block):
             self._zeros += 1
+            if self._zeros > _MOST_PADDING:
+                raise self._damaged("zeros without end follow it")
             return
         if self._zeros:
             raise self._damaged("there are bytes after the end")

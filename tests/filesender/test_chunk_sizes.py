@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from raw_site import RawSite
@@ -19,11 +20,12 @@ def _chunks(site: RawSite) -> int:
     return site.count("PUT", r"/rest.php/file/\d+/chunk/\d+")
 
 
-def test_a_site_that_tells_none_gets_the_stock_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [None, 0, -1])
+def test_a_site_that_tells_none_gets_the_stock_one(tmp_path: Path, told: Any) -> None:
     source = tmp_path / "a.bin"
     source.write_bytes(bytes(20_000))
     with RawSite() as site:
-        site.chunk_size = None  # type: ignore[assignment]
+        site.chunk_size = told
         with _client(site) as client:
             client.upload_workflow([source], {"recipients": ["bob@example.net"]})
         assert _chunks(site) == 1

@@ -259,3 +259,19 @@ def test_a_damaged_archive_is_accepted_or_our_error(at: int, flip: int, kind: st
         check(form, bytes(damaged), sizes)
     except (Truncated, IntegrityError):
         pass
+
+
+def test_a_tar_that_zeros_follow_without_end_is_refused() -> None:
+    check, zeros = new_check("tar", "all.tar", SIZES), bytes(1 << 16)
+    check.feed(tar(FILES) + zeros)
+    with pytest.raises(IntegrityError, match="zeros without end"):
+        for _ in range(1 << 16):
+            check.feed(zeros)
+
+
+@pytest.mark.parametrize("data", [b"{}  ", b"<htm", b"PK\x01\x02", bytes(4)])
+def test_what_does_not_begin_as_a_zip_is_refused_at_once(data: bytes) -> None:
+    check = new_check("zip", "all.zip", SIZES)
+    check.feed(data[:2])
+    with pytest.raises(IntegrityError, match="does not begin"):
+        check.feed(data[2:])
