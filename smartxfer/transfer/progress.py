@@ -1,11 +1,12 @@
 """Progress: one frozen event, one reporter, and a bar made of them."""
 
+import collections
 import contextlib
 import functools
 import logging
 import sys
 import threading
-from typing import Any, Callable, Dict, Iterator, Mapping, Optional, Union
+from typing import Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Tuple, Union
 
 import attrs
 
@@ -65,6 +66,8 @@ class Reporter:
         self._watch = watch
         self._lock = threading.Lock()
         self._files: Dict[str, _Count] = {}
+        #: Files that were announced; the callback is not told yet.
+        self._queued: Deque[Tuple[str, Optional[int]]] = collections.deque()
         #: True once the call is over: nothing waits long for a callback that does not return.
         self._over = False
         #: What the callback raised, if it did.
@@ -76,16 +79,21 @@ class Reporter:
         return self._callback is not None
 
     def queue(self, name: str, total: Optional[int]) -> None:
-        """Announce a file."""
+        """Announce a file.
+
+        The callback is told just before the next event, in a worker thread: where it does not return, the
+        calling thread can still end the call.
+        """
         with self._held():
             self._files[name] = _Count(0, total)
-            self._tell(name, "queued")
+            self._queued.append((name, total))
 
     def begin(self, name: str, total: Optional[int], done: int) -> None:
         """A file's turn has come; ``done`` bytes of it are there already."""
         with self._held():
             self._files[name] = _Count(done, total)
             self._tell(name, "moving")
+        self.check()
 
     def move(self, name: str, count: int, state: str = "moving") -> None:
         """``count`` more bytes (less than 0: fewer) of a file are done."""
@@ -138,12 +146,18 @@ class Reporter:
             self._lock.release()
 
     def _tell(self, name: str, state: str) -> None:
+        while self._queued:
+            queued, total = self._queued.popleft()
+            self._call(ProgressEvent(queued, 0, total, "queued"))
+        file = self._files[name]
+        self._call(ProgressEvent(name, file.done, file.total, state))
+
+    def _call(self, event: ProgressEvent) -> None:
         callback = self._callback
         if callback is None:
             return
-        file = self._files[name]
         try:
-            callback(ProgressEvent(name, file.done, file.total, state))
+            callback(event)
         except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it back
             self.failure = error
             self._callback = None

@@ -79,9 +79,25 @@ def test_a_callback_that_does_not_return_keeps_no_deadline(stuck: _Stuck) -> Non
     assert time.monotonic() - began < 1.5
 
 
+def test_a_callback_is_not_called_by_the_calling_thread(stuck: _Stuck) -> None:
+    """Files are announced there: a callback that does not return would keep the deadline from being seen."""
+    here = threading.current_thread()
+
+    def tell(event: Any) -> None:
+        assert threading.current_thread() is not here
+        stuck()
+
+    began = time.monotonic()
+    with operation(progress=tell, deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
+        doing.reporter.queue("a", 10)
+        doing.run([Tasks(lambda: doing.reporter.begin("a", 10, 0))], 1)
+    assert stuck.inside.is_set()
+    assert time.monotonic() - began < 1.3
+
+
 def test_a_reporter_whose_callback_hangs_is_closed(stuck: _Stuck) -> None:
     reporter = Reporter(stuck)
-    threading.Thread(target=reporter.queue, args=("a", 1), name="smartxfer-test").start()
+    threading.Thread(target=reporter.begin, args=("a", 1, 0), name="smartxfer-test").start()
     assert stuck.inside.wait(PATIENCE)
     reporter.hurry()
     began = time.monotonic()
