@@ -6,7 +6,7 @@ Source: NRP / Invenio protocol, sections 3 (safety of repeating), 5 (Start) and 
 import contextlib
 import logging
 import re
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
 
 import attrs
 
@@ -98,7 +98,7 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
     waiting = {plan.key: plan for plan in plans}
     found: Dict[str, File] = {}
     lost = None
-    for _ in range(_STARTS):
+    for _ in _starts(files):
         try:
             listed = files.start([plan.payload() for plan in waiting.values()])
         except Forbidden as error:
@@ -129,6 +129,16 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
             return found
     assert lost is not None
     raise lost
+
+
+def _starts(files: FileCalls) -> Iterator[int]:
+    """Yield the numbers of the starts that may be made: all of them together have one budget."""
+    clock = files.calls.clock
+    ends_at = clock.monotonic() + files.calls.wire.policy.budget
+    for number in range(_STARTS):
+        if number and clock.monotonic() >= ends_at:
+            return
+        yield number
 
 
 def _has_other_cause(error: BadRequest) -> bool:

@@ -109,7 +109,7 @@ TABLE: Dict[str, Row] = {
     "flood: chunk-size line": Row(flood(CHUNKED, b"0"), heavy=True),
     "flood: chunk extension": Row(flood(CHUNKED + b"1;", b"a"), heavy=True),
     "flood: an extension in each chunk": Row(flood(CHUNKED, b"1;" + b"e" * 1000 + b"\r\n \r\n"), heavy=True),
-    "flood: chunks of one byte": Row(flood(CHUNKED, b"1\r\n \r\n"), heavy=True),
+    "flood: chunks of one byte": Row(flood(CHUNKED, b"1\r\n \r\n", most=MIB), heavy=True),
     "flood: trailer lines": Row(chunked(flood(b"0\r\n", b"X-A: b\r\n")), heavy=True),
     "flood: trailer line": Row(chunked(flood(b"0\r\nX-A: ", b"a")), heavy=True),
     "flood: body without a length": Row(flood(JSON + b"Connection: close\r\n\r\n[", b" "), heavy=True),
@@ -173,7 +173,10 @@ TABLE: Dict[str, Row] = {
     "json: UTF-16": Row(fixed(200, '{"a": "b"}'.encode("utf-16"), "Content-Type: application/json; charset=utf-16")),
     "json: Latin-1": Row(fixed(200, b'{"message": "\xe4\xf6\xfc"}', "Content-Type: application/json; charset=latin-1")),
     "json: an unknown charset": Row(true_with("Content-Type: application/json; charset=rot13"), may_pass=True),
-    "json: half a surrogate": Row(fixed(200, b'{"id": "\\ud800", "files": "\\udfff"}', "Content-Type: application/json")),
+    # An object without entries or results is an empty list of them.
+    "json: half a surrogate": Row(
+        fixed(200, b'{"id": "\\ud800", "files": "\\udfff"}', "Content-Type: application/json"), may_pass=True
+    ),
     # Not HTTP/1.1.
     "not http: 0.9": Row(closing(b"<html>It works!</html>\n")),
     "not http: preface of HTTP/2": Row(say(PREFACE)),
@@ -203,7 +206,7 @@ TABLE: Dict[str, Row] = {
     "redirect: 302 to itself": Row(to_itself(302)),
     "redirect: 307 to itself": Row(to_itself(307)),
     "redirect: 308 to itself": Row(to_itself(308)),
-    "redirect: chain without an end": Row(chain),
+    "redirect: chain without an end": Row(chain, may_pass=True),
     "redirect: to a file": Row(redirect(302, "file:///etc/passwd")),
     "redirect: 307 to a file": Row(redirect(307, "file:///etc/passwd")),
     "redirect: to ftp": Row(redirect(302, "ftp://127.0.0.1/a")),

@@ -48,7 +48,7 @@ EACH = 4 << 20
 TEXT = 4300
 
 HASTY = RetryPolicy(
-    attempts=4, backoff=0.02, backoff_cap=0.05, retry_after_cap=0.3, budget=BUDGET, stall_speed=1024, stall_window=0.3
+    attempts=4, backoff=0.02, backoff_cap=0.05, retry_after_cap=0.3, budget=BUDGET, limit_budget=BUDGET, stall_speed=1024, stall_window=0.3
 )
 PATIENT = RetryPolicy(attempts=1000, backoff=0.05, backoff_cap=0.1, budget=60, stall_window=30, retry_after_cap=30)
 _UNMADE = "the request that was to be spoilt was never made"

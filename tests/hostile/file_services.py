@@ -213,7 +213,7 @@ NRP = {
     "multipart completion": Phase("POST " + _FILES + "/[^/]+/commit", _put_parts, True, _is_put),
     "listing": Phase("GET " + _FILES + "$", lambda client, work: client.files.list(work.facts["record"])),
     "search": Phase(r"GET /api/(user/)?records\?", lambda client, work: list(client.records.search("reads"))),
-    "download": Phase("GET " + _FILES + "/[^/]+/content", _fetch_record, True),
+    "download": Phase("GET " + _FILES + "/[^/]+/content", _fetch_record, True, _is_fetched),
     "storage download": Phase(r"GET /storage/", _fetch_record, True),
     "delete": Phase("DELETE " + _FILES, lambda client, work: client.files.delete(_draft(client, work), "no.bin")),
     "wait": Phase(
