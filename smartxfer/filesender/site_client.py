@@ -32,7 +32,7 @@ __all__ = ["SiteClient"]
 _STOCK_CHUNK = 5_242_880
 
 
-@hides("link", "proxies", links=("base_url",))
+@hides("link", "proxies", "token", links=("base_url",))
 class SiteClient(TransferClient):
     """What FileSenderClient is made of, but for the calls and workflows."""
 
