@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 import memory
 from file_services import FETCHED, OLD, PART, Work
-from services import SERVICES
+from hostile_services import SERVICES
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import DeadlineExceeded, SmartxferError, UsageError

@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 from behaviours import BEHAVIOURS, TABLE
 from gate import Gate
-from services import SERVICES, combinations
+from hostile_services import SERVICES, combinations
 
 from smartxfer.local import LocalServer
 

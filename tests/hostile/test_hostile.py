@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 import pytest
+from hostile_services import SERVICES
 from runs import complaints, run
-from services import SERVICES
 
 
 @pytest.mark.parametrize("service", SERVICES)
