@@ -35,8 +35,8 @@ class Origin(NamedTuple):
         """
         url = as_url(url.lstrip())  # as requests does; what trails is for the caller to clean
         parts = None
-        with contextlib.suppress(LocationParseError):  # its text has the query: it must not hang on ours
-            parts = parse_url(url)
+        with contextlib.suppress(LocationParseError):
+            parts = parse_url(without_query(url))  # neither query nor password stay in a local variable
         if parts is None:
             raise UsageError(f"not a URL: {without_query(url)!r}")
         scheme, host = parts.scheme or "", (parts.host or "").strip("[]").lower()

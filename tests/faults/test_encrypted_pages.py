@@ -142,7 +142,7 @@ def test_f17_another_file_between_two_runs(stage: Any) -> None:
 # -- names and archives -------------------------------------------------------------------------------------
 
 _NAMES: Dict[str, str] = {
-    "../x": "x", "/etc/x": "etc/x", "a\\..\\b": "a/b", "C:\\x": "x", "CON": "_CON", "new\nline": "new_line",
+    "../x": "x", "/etc/x": "etc/x", "a\\..\\b": "a/b", "C:\\x": "x", "CON": "CON", "new\nline": "new_line",
     "rtl\u202egnp": "rtl_gnp",
 }  # fmt: skip
 

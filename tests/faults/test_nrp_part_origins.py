@@ -14,7 +14,7 @@ from nrp_parts import DATA, STEP, part_of, send
 from nrp_stage import COMMIT, CONTENT, INIT, STORAGE_PART, Stage
 from rawserver import RawServer, answering, status
 
-from smartxfer.errors import NetworkError, RedirectRefused, SmartxferError, UsageError
+from smartxfer.errors import DecodeError, NetworkError, RedirectRefused, SmartxferError, UsageError
 from smartxfer.transport import RetryPolicy
 
 
@@ -189,7 +189,7 @@ def test_f33_content_and_commit_stay_where_the_token_belongs(
     stage.answer(INIT, json.dumps({"enabled": True, "entries": [entry]}).encode())
     if link == "commit":
         stage.answer(CONTENT, json.dumps(entry).encode())
-    with pytest.raises((RedirectRefused, UsageError)):
+    with pytest.raises((RedirectRefused, DecodeError)):
         stage.client().files.upload(record, "a.bin", None, b"data")
     assert thief.requests == []
     assert stage.site.files(record) == {}
