@@ -209,6 +209,10 @@ def _bar_class() -> Any:
     class Bar(tqdm):  # type: ignore[type-arg]
         monitor_interval = 0  # its thread would outlast the call
 
+        def __del__(self) -> None:
+            with contextlib.suppress(Exception):  # the terminal went while it was made: it is not complete
+                super().__del__()
+
         @property
         def format_dict(self) -> Dict[str, Any]:
             facts = dict(super().format_dict)
