@@ -184,6 +184,7 @@ class Operation:
     def _do(self, task: Task) -> None:
         if self._verdict is not None:  # a thread took it just before the tasks were taken back
             raise self._verdict
+        self.reporter.announce()
         with pausing(self.pause, self.clock.monotonic):
             task()
 

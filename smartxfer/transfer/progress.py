@@ -81,12 +81,19 @@ class Reporter:
     def queue(self, name: str, total: Optional[int]) -> None:
         """Announce a file.
 
-        The callback is told just before the next event, in a worker thread: where it does not return, the
-        calling thread can still end the call.
+        The callback is told in a worker thread, before its next task or event: where it does not return,
+        the calling thread can still end the call.
         """
         with self._held():
             self._files[name] = _Count(0, total)
             self._queued.append((name, total))
+
+    def announce(self) -> None:
+        """Tell the callback of the files that were queued."""
+        if self._queued:
+            with self._held():
+                self._tell_queued()
+            self.check()
 
     def begin(self, name: str, total: Optional[int], done: int) -> None:
         """A file's turn has come; ``done`` bytes of it are there already."""
@@ -145,10 +152,13 @@ class Reporter:
         finally:
             self._lock.release()
 
-    def _tell(self, name: str, state: str) -> None:
+    def _tell_queued(self) -> None:
         while self._queued:
             queued, total = self._queued.popleft()
             self._call(ProgressEvent(queued, 0, total, "queued"))
+
+    def _tell(self, name: str, state: str) -> None:
+        self._tell_queued()
         file = self._files[name]
         self._call(ProgressEvent(name, file.done, file.total, state))
 

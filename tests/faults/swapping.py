@@ -160,7 +160,7 @@ def main() -> None:
     way, url, room, how, number, old, *words = sys.argv[1:]
     act = planned if how == "planned" else raced
     found = act(downloads(way, url, words), Path(room), Path(old).read_bytes(), int(number))
-    print(json.dumps(found))
+    print(json.dumps(found), flush=True)
     os._exit(0)
 
 
