@@ -223,6 +223,15 @@ def _bar_class() -> Any:
             with contextlib.suppress(Exception):  # the terminal went while it was made: it is not complete
                 super().__del__()
 
+        # tqdm keeps its lock where the terminal goes within these two, and every other thread waits for it.
+        def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:
+            with contextlib.nullcontext() if nolock else self.get_lock():  # type: ignore[no-untyped-call]
+                return super().refresh(nolock=True)
+
+        def clear(self, nolock: bool = False) -> None:
+            with contextlib.nullcontext() if nolock else self.get_lock():  # type: ignore[no-untyped-call]
+                super().clear(nolock=True)
+
         @property
         def format_dict(self) -> Dict[str, Any]:
             facts = dict(super().format_dict)

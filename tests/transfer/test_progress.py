@@ -8,6 +8,7 @@ from typing import Any, List, Tuple
 import attrs
 import pytest
 from fakeclock import FakeClock
+from tqdm import tqdm
 
 from smartxfer.errors import Cancelled, UsageError
 from smartxfer.transfer.progress import ProgressEvent, Reporter
@@ -176,6 +177,10 @@ def test_a_terminal_that_goes_ends_the_bar_only(monkeypatch: pytest.MonkeyPatch,
     reporter.end("a.bin", "done")
     reporter.close()
     assert reporter.failure is None
+    other = threading.Thread(target=tqdm.write, args=("a warning",), kwargs={"file": io.StringIO()}, daemon=True)
+    other.start()
+    other.join(5)
+    assert not other.is_alive(), "another thread waits for tqdm's lock"
     error.__traceback__ = None  # the bar is in its frames, and would keep a line of the terminal
 
 
