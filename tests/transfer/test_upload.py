@@ -242,7 +242,7 @@ def test_a_server_that_stops_reading_is_a_stall(engine: Any) -> None:
         began = time.monotonic()
         with pytest.raises(Stalled, match="less than 1024 bytes/s"):
             engine(server.url, SLOW).upload(bytes(32 * 1024 * 1024), chunk=32 * 1024 * 1024)
-        assert time.monotonic() - began < 1 + 1
+        assert time.monotonic() - began < PATIENCE / 2  # with room for the load of the machine
 
 
 def test_a_server_that_thinks_is_no_stall(engine: Any) -> None:
