@@ -33,6 +33,11 @@ def seconds_to_end(process: subprocess.Popen[Any], number: int) -> float:
     return seconds - threads - (_delay(f"/proc/{os.getpid()}/schedstat") - ours)
 
 
+def seconds_without_core() -> float:
+    """Return for how long the calling thread was ready to run and got no core: the load of the machine."""
+    return _delay("/proc/thread-self/schedstat")
+
+
 def _without_core(pid: int) -> Dict[str, float]:
     """Return the seconds for which each thread of a process waited for a core."""
     try:
