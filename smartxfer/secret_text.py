@@ -98,7 +98,7 @@ def as_url(url: str) -> SecretURL:
 def hidden(value: Any, depth: int = 20) -> Any:
     """Return a value with every text in its dictionaries and lists as a :class:`Secret`.
 
-    For parameters of calls of which nobody knows which are secret.
+    For parameters of calls whose secret members are not known.
     """
     if depth and type(value) is dict:
         return {name: hidden(inner, depth - 1) for name, inner in value.items()}

@@ -13,7 +13,7 @@ class _AboveTheBar(logging.Handler):
     """Writes records as lines; a bar that is shown moves down."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record; where nobody reads it, that ends nothing."""
+        """Write one record; a closed standard error is no failure."""
         line = f"{record.levelname.lower()}: {self.format(record)}"
         if "tqdm" not in sys.modules:
             say(line, keep="\n")

@@ -67,7 +67,7 @@ def shown(text: str, **how: Any) -> str:
 
 
 def say(line: str, **how: Any) -> None:
-    """Print one line on standard error; where nobody reads it, that is no failure."""
+    """Print one line on standard error; a closed one is no failure."""
     if sys.stderr is None:
         return  # click before 8.1.3 fails there
     with contextlib.suppress(OSError, ValueError):

@@ -29,7 +29,7 @@ class Limits:
         self._ends: Dict[Origin, float] = {}
         self._served: Dict[Origin, int] = {}
 
-    def heed(self, error: HTTPError) -> HTTPError:
+    def note_refusal(self, error: HTTPError) -> HTTPError:
         """Pause requests to the origin of an error that says that they come too soon; return the error."""
         asked = error.retry_after
         if asked is None and error.status == 429:

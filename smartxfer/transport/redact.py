@@ -85,12 +85,12 @@ _SHORT = 8
 
 
 class _Secrets:
-    """The secrets in use: each for as long as somebody holds it, and the latest ones a while longer.
+    """The secrets in use: each for as long as a client holds it, and the latest ones a while longer.
 
     Readers take no lock: the dictionary is replaced, never changed.
     """
 
-    #: How many are kept that nobody holds any more; a message about the last call may still come.
+    #: How many are kept that no client holds any more; a message about the last call may still come.
     kept = 256
 
     def __init__(self) -> None:

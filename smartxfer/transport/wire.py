@@ -322,7 +322,7 @@ class Wire:
     def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
         if answer.status >= 400:
             where = without_query(response.url or call.url)
-            raise self.limits.heed(self._error_of(answer, call.method, where))
+            raise self.limits.note_refusal(self._error_of(answer, call.method, where))
         fault = (call.success or by_method(call.method)).fault(answer)
         if fault:
             raise self._unexpected(answer, fault, response, call)

@@ -130,11 +130,9 @@ def test_a_source_whose_digest_is_stuck_in_a_read_is_closed_afterwards(stuck: _S
     assert source.closed.wait(PATIENCE)
 
 
-def test_a_resolver_that_hangs_keeps_no_deadline(
-    stuck: _Stuck, engine: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from smartxfer.transport import Call
-
+@pytest.fixture
+def slow_lookup(stuck: _Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name ``slow.invalid`` is looked up for ever."""
     real = socket.getaddrinfo
 
     def lookup(host: Any, *given: Any, **more: Any) -> Any:
@@ -143,6 +141,11 @@ def test_a_resolver_that_hangs_keeps_no_deadline(
         return real(host, *given, **more)
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
+def test_a_resolver_that_hangs_keeps_no_deadline(slow_lookup: None, engine: Any) -> None:
+    from smartxfer.transport import Call
+
     made = engine("http://slow.invalid:9")
     began = time.monotonic()
     with made.operation(deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
@@ -154,20 +157,10 @@ def test_a_resolver_that_hangs_keeps_no_deadline(
     assert [thread.name for thread in left] == ["smartxfer-aside"]
 
 
-def test_a_resolver_that_hangs_keeps_no_budget(
-    stuck: _Stuck, engine: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_resolver_that_hangs_keeps_no_budget(slow_lookup: None, engine: Any) -> None:
     """Of a request that no other thread watches."""
     from smartxfer.transport import Call
 
-    real = socket.getaddrinfo
-
-    def lookup(host: Any, *given: Any, **more: Any) -> Any:
-        if host == "slow.invalid" and socket.AI_NUMERICHOST not in given:
-            stuck()
-        return real(host, *given, **more)
-
-    monkeypatch.setattr(socket, "getaddrinfo", lookup)
     wire = engine("http://slow.invalid:9", policy=RetryPolicy(budget=0.3)).wire
     began = time.monotonic()
     with pytest.raises(Stalled) as caught:

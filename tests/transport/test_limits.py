@@ -36,7 +36,7 @@ def limits(clock: FakeClock) -> Limits:
     ("asked", "waits"), [(None, [0.75]), (0.0, [0.75]), (0.1, [0.75]), (3.0, [3.25]), (120.0, [120.25])]
 )
 def test_a_refusal_is_a_pause_for_every_thread(limits: Limits, clock: FakeClock, asked: Any, waits: Any) -> None:
-    limits.heed(refusal(retry_after=asked))
+    limits.note_refusal(refusal(retry_after=asked))
     limits.wait(THERE)
     assert clock.waits == []
     limits.wait("http://H:80/another?query")
@@ -47,7 +47,7 @@ def test_a_refusal_is_a_pause_for_every_thread(limits: Limits, clock: FakeClock,
 
 @pytest.mark.parametrize("asked", [120.1, 86400.0, float("inf"), float("nan")])
 def test_a_wait_over_the_cap_is_left_to_each_request(limits: Limits, clock: FakeClock, asked: float) -> None:
-    limits.heed(refusal(retry_after=asked))
+    limits.note_refusal(refusal(retry_after=asked))
     limits.wait(HERE)
     assert clock.waits == []
 
@@ -56,14 +56,14 @@ def test_a_wait_over_the_cap_is_left_to_each_request(limits: Limits, clock: Fake
 def test_other_errors_are_no_limit(limits: Limits, clock: FakeClock, code: int, asked: Any) -> None:
     error = ServerError("down", status=code, url=HERE, retry_after=asked)
     error.retryable = True
-    limits.heed(error)
+    limits.note_refusal(error)
     limits.wait(HERE)
     assert clock.waits == []
 
 
 def test_who_makes_one_try_only_is_not_kept_waiting(clock: FakeClock) -> None:
     limits = Limits(RetryPolicy(attempts=1), clock)
-    limits.heed(refusal(retry_after=3.0))
+    limits.note_refusal(refusal(retry_after=3.0))
     limits.wait(HERE)
     assert clock.waits == []
 
@@ -71,7 +71,7 @@ def test_who_makes_one_try_only_is_not_kept_waiting(clock: FakeClock) -> None:
 def test_threads_do_not_come_back_together(limits: Limits, clock: FakeClock) -> None:
     chances = iter([0.0, 0.4, 0.8])
     clock.random = lambda: next(chances)  # type: ignore[method-assign]
-    limits.heed(refusal(retry_after=2.0))
+    limits.note_refusal(refusal(retry_after=2.0))
     seen = []
     for _ in range(3):
         before = clock.monotonic()
@@ -87,11 +87,11 @@ def test_a_pause_that_others_prolong_is_bounded(limits: Limits, clock: FakeClock
     class Busy(FakeClock):
         def sleep(self, seconds: float) -> None:
             super().sleep(seconds)
-            busy.heed(refusal(retry_after=50.0))
+            busy.note_refusal(refusal(retry_after=50.0))
 
     crowded = Busy(chance=0.0)
     busy = Limits(RetryPolicy(), crowded)
-    busy.heed(refusal(retry_after=50.0))
+    busy.note_refusal(refusal(retry_after=50.0))
     busy.wait(HERE)
     assert crowded.waits == [50.0, 50.0, 20.0]
 
@@ -111,7 +111,7 @@ def test_a_pause_ends_with_the_attempt() -> None:
     """Broken by a wait that neither cancel nor deadline ends."""
     clock, attempt, caught = _Noticed(), Attempt(), []
     limits = Limits(RetryPolicy(), clock)
-    limits.heed(refusal(retry_after=100.0))
+    limits.note_refusal(refusal(retry_after=100.0))
 
     def work() -> None:
         with attempt.entered():
