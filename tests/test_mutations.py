@@ -1,0 +1,54 @@
+"""The list of mutations: every entry can still be applied, and its tests exist."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from mutations.all_mutations import MUTATIONS
+from mutations.mutated_copy import StaleMutation, mutated_text
+from mutations.mutation import Mutation
+
+ROOT = Path(__file__).resolve().parent.parent
+
+each_mutation = pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.id)
+
+
+@each_mutation
+def test_mutation_applies(mutation: Mutation) -> None:
+    before = (ROOT / mutation.file).read_text(encoding="utf-8")
+    after = mutated_text(mutation, before)
+    compile(after, mutation.file, "exec")
+    changed = [pair for pair in zip(before.split("\n"), after.split("\n")) if pair[0] != pair[1]]
+    assert len(changed) == 1
+
+
+@each_mutation
+def test_mutation_is_complete(mutation: Mutation) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", mutation.id)
+    assert mutation.file.startswith("smartxfer/")
+    assert mutation.why.endswith(".")
+    assert mutation.tests
+
+
+@each_mutation
+def test_tests_of_mutation_exist(mutation: Mutation) -> None:
+    for test in mutation.tests:
+        path, _, function = test.partition("::")
+        source = (ROOT / path).read_text(encoding="utf-8")
+        name = function.partition("[")[0]
+        assert not name or re.search(rf"^def {name}\(", source, re.M), test
+
+
+def test_ids_are_unique() -> None:
+    assert [id for id, count in Counter(mutation.id for mutation in MUTATIONS).items() if count > 1] == []
+
+
+def test_line_that_occurs_twice_is_stale() -> None:
+    mutation = Mutation(id="a-b", promise=1, file="a.py", old="x = 1", new="x = 2", tests=(), why="")
+    assert mutated_text(mutation, "if a:\n    x = 1\n") == "if a:\n    x = 2\n"
+    for text in ("x = 1\nx = 1\n", "y = 1\n"):
+        with pytest.raises(StaleMutation):
+            mutated_text(mutation, text)
