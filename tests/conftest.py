@@ -116,11 +116,8 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.fixture(autouse=True)
-def _words_are_no_secrets() -> None:
-    """Forget the short secrets of earlier tests: a password "other" would be masked in the messages of this one."""
+def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the secrets of earlier tests: a password "password" would be masked in the messages of this one."""
     redact = sys.modules.get("smartxfer.transport.redact")
     if redact is not None:
-        secrets = redact._secrets
-        secrets._live = {key: one for key, one in secrets._live.items() if len(one[1][0]) >= redact._SHORT}
-        for word in [word for word in secrets._latest if len(word) < redact._SHORT]:
-            del secrets._latest[word]
+        monkeypatch.setattr(redact, "_secrets", redact._Secrets())

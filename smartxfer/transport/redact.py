@@ -97,8 +97,8 @@ class _Secrets:
         self._lock = threading.RLock()  # a finalizer may log in the middle of it
         self._live: Dict[int, Tuple[weakref.ref[Secret], Tuple[str, ...]]] = {}
         self._latest: collections.OrderedDict[str, Secret] = collections.OrderedDict()
-        self._known: Tuple[List[str], Optional[Pattern[str]]] = ([], None)
-        self._known_of: Any = None
+        #: What ``mask`` looks for, and the dictionary that it was made of: replaced in one step.
+        self._known: Tuple[Any, List[str], Optional[Pattern[str]]] = (None, [], None)
 
     def add(self, value: str) -> Secret:
         """Note a secret; the object that is returned keeps it noted."""
@@ -122,14 +122,14 @@ class _Secrets:
         A short one may be an ordinary word, and counts only where it stands alone.
         """
         live = self._live
-        if self._known_of is not live:
+        made_of, known, pattern = self._known
+        if made_of is not live:
             forms = {form for _, several in live.values() for form in several}
             ordered = sorted(forms, key=len, reverse=True)
             short = "|".join(re.escape(form) for form in ordered if len(form) < _SHORT)
             pattern = re.compile(rf"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{{2}}))(?:{short})(?!\w)") if short else None
-            self._known = [form for form in ordered if len(form) >= _SHORT], pattern
-            self._known_of = live
-        known, pattern = self._known
+            known = [form for form in ordered if len(form) >= _SHORT]
+            self._known = live, known, pattern
         for form in known:
             if form in text:
                 text = text.replace(form, "***")

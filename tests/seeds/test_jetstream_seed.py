@@ -15,7 +15,6 @@ import pytest
 from smartxfer.errors import AuthError, NotFound, TaskFailed
 from smartxfer.jetstream import Destination, JetStream, Manifest, Request, Token, Transfer
 from smartxfer.local import LocalServer
-from smartxfer.transport import redact
 
 README = b"Dear all,\n" * 109 + b"\n"
 #: Bytes a second at which the page's states of a transfer follow each other slowly enough to be seen.
@@ -33,10 +32,8 @@ def sleep(seconds: float) -> None:
 
 
 @pytest.fixture
-def servers(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalServer]:
+def servers() -> Iterator[LocalServer]:
     """The server that is talked to, with the page's users and its file, and the one that is sent to."""
-    # The page's password is a word that other tests use: it is masked in messages no longer than here.
-    monkeypatch.setattr(redact, "_secrets", redact._Secrets())
     users = {"jsmith": "secret", "user": "another-one"}
     with LocalServer(jetstream={"users": users}, jetstream_peer={}) as server:
         server.jetstream.write("/local/home/readme.txt", README)

@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import logging
+import sys
+import threading
+from typing import Any
 
 import pytest
 
 from smartxfer.transport import redact
-
-
-@pytest.fixture(autouse=True)
-def _forget(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redact, "_secrets", redact._Secrets())
 
 
 @pytest.mark.parametrize(
@@ -168,3 +166,59 @@ def test_many_threads_at_once() -> None:
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert set(pool.map(use, range(400))) == {"a *** b"}
+
+
+class _Steps(threading.Thread):
+    """Masks a text, and stands still before one line of it until ``go`` is called.
+
+    :param line: which of the lines that it runs, from 0.
+    """
+
+    def __init__(self, secrets: redact._Secrets, text: str, line: int) -> None:
+        super().__init__()
+        self._secrets, self._text, self._left = secrets, text, line
+        self._there, self._on = threading.Event(), threading.Event()
+        self.masked = ""
+        self.start()
+        assert self._there.wait(20)
+
+    def run(self) -> None:
+        sys.settrace(self._trace)
+        try:
+            self.masked = self._secrets.mask(self._text)
+        finally:
+            sys.settrace(None)
+            self._there.set()
+
+    def _trace(self, frame: Any, event: str, argument: Any) -> Any:
+        if frame.f_code is not redact._Secrets.mask.__code__:
+            return None
+        if event == "line":
+            if self._left == 0:
+                self._there.set()
+                assert self._on.wait(20)
+            self._left -= 1
+        return self._trace
+
+    def go(self) -> str:
+        self._on.set()
+        self.join(20)
+        return self.masked
+
+
+@pytest.mark.parametrize("early", range(14))
+def test_a_secret_of_another_thread_is_masked_at_each_step(early: int) -> None:
+    """Broken by one thread that puts its list of secrets in the place of another's newer one."""
+    for late in range(14):
+        _mask_in_two_threads(early, late)
+
+
+def _mask_in_two_threads(early: int, late: int) -> None:
+    secrets = redact._Secrets()
+    held = [secrets.add("secret-of-the-first")]
+    first = _Steps(secrets, "secret-of-the-first", early)
+    held.append(secrets.add("secret-of-the-second"))
+    second = _Steps(secrets, "secret-of-the-second", late)
+    assert first.go() == "***"
+    assert second.go() == "***"
+    assert secrets.mask("secret-of-the-second secret-of-the-first") == "*** ***"
