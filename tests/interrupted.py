@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from pathlib import Path
 from typing import Any, Dict
 
 #: Seconds after which a process that does not end fails the test.
@@ -31,6 +32,14 @@ def seconds_to_end(process: subprocess.Popen[Any], number: int) -> float:
     waited.update(_without_core(process.pid))
     threads = sum(delay - before.get(thread, 0.0) for thread, delay in waited.items())
     return seconds - threads - (_delay(f"/proc/{os.getpid()}/schedstat") - ours)
+
+
+def until_asleep(process: subprocess.Popen[Any]) -> None:
+    """Wait until the main thread waits for input: Python may see a signal just before, and read all the same."""
+    ends_at = time.monotonic() + _PATIENCE
+    while Path(f"/proc/{process.pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "S":
+        assert time.monotonic() < ends_at, "the process is never asleep"
+        time.sleep(0.005)
 
 
 def seconds_without_core() -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
+from interrupted import until_asleep
 from click.testing import CliRunner
 
 from smartxfer import FileSenderClient, UserAuth
@@ -386,6 +387,7 @@ def test_ctrl_c_where_the_password_is_asked_for(published: Any, out: Path) -> No
     process, terminal = at_a_terminal("fetch", published({"a.txt": b"ACGT"}, password=PASSWORD), str(out))
     try:
         read_until(terminal, "Password of the files:")
+        until_asleep(process)
         os.write(terminal, b"half\x03")
         shown = read_until(terminal, "interrupted")
         assert process.wait(PATIENCE) == 130
