@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
-from interrupted import until_asleep
 from click.testing import CliRunner
+from interrupted import until_asleep
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.filesender.encryption import is_generated
