@@ -96,10 +96,27 @@ class TestRole(SphinxRole):
         problems = []
         if not known or (function and not re.search(rf"^\s*def {re.escape(function)}\(", known, re.M)):
             problems.append(self.inliner.reporter.warning(f"no such test: {self.text}", line=self.lineno))
-        up = "../" * (self.env.docname.count("/") + 1)
-        link = addnodes.download_reference(self.rawtext, reftarget=f"{up}{path}", refdoc=self.env.docname)
-        link += nodes.literal(self.rawtext, self.text, classes=["xref", "download"])
-        return [link], problems
+        return [_link_to_file(self, path)], problems
+
+
+class MutationRole(SphinxRole):
+    """Id of a mutation in ``tests/mutations``, with a link to its list; an unknown id is a warning."""
+
+    def run(self):
+        root = Path(__file__).parent.parent
+        for file in sorted((root / "tests" / "mutations").glob("promises_*.py")):
+            if f'id="{self.text}"' in file.read_text(encoding="utf-8"):
+                return [_link_to_file(self, file.relative_to(root).as_posix())], []
+        warning = self.inliner.reporter.warning(f"no such mutation: {self.text}", line=self.lineno)
+        return [nodes.literal(self.rawtext, self.text)], [warning]
+
+
+def _link_to_file(role, path):
+    """Return the role's text as a link to a file, whose path is below the root of the tree."""
+    up = "../" * (role.env.docname.count("/") + 1)
+    link = addnodes.download_reference(role.rawtext, reftarget=f"{up}{path}", refdoc=role.env.docname)
+    link += nodes.literal(role.rawtext, role.text, classes=["xref", "download"])
+    return link
 
 
 # As the pages number them: 4, 4.1, and Perseus's A.4.
@@ -131,4 +148,5 @@ def link_sections(app, what, name, obj, options, lines):
 
 def setup(app):
     app.add_role("test", TestRole())
+    app.add_role("mutation", MutationRole())
     app.connect("autodoc-process-docstring", link_sections)

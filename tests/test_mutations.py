@@ -42,6 +42,14 @@ def test_tests_of_mutation_exist(mutation: Mutation) -> None:
         assert not name or re.search(rf"^def {name}\(", source, re.M), test
 
 
+@pytest.mark.parametrize("promise", range(1, 15))
+def test_page_of_promises_names_the_mutations(promise: int) -> None:
+    page = (ROOT / "docs" / "promises.rst").read_text(encoding="utf-8")
+    section = re.split(rf"^(?:{promise}|{promise + 1})\. ", page, flags=re.M)[1]
+    ids = [mutation.id for mutation in MUTATIONS if mutation.promise == promise]
+    assert sorted(re.findall(r":mutation:`([^`]+)`", section)) == sorted(ids)
+
+
 def test_ids_are_unique() -> None:
     assert [id for id, count in Counter(mutation.id for mutation in MUTATIONS).items() if count > 1] == []
 
