@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -60,3 +62,21 @@ def test_line_that_occurs_twice_is_stale() -> None:
     for text in ("x = 1\nx = 1\n", "y = 1\n"):
         with pytest.raises(StaleMutation):
             mutated_text(mutation, text)
+
+
+_COMMAND = """
+import sys
+from pathlib import Path
+import smartxfer.transfer.download as module
+text = Path(module.__file__).read_text(encoding="utf-8")
+sys.exit(7 if "if actual != expected.lower():" not in text else 0)
+"""
+
+
+def test_command_runs_on_the_mutated_copy(tmp_path: Path) -> None:
+    script = tmp_path / "look.py"
+    script.write_text(_COMMAND, encoding="utf-8")
+    options = ["--only", "digest-not-compared", "--run", f'python "{script}"']
+    done = subprocess.run([sys.executable, "-m", "tests.mutations", *options], cwd=ROOT, timeout=100)
+    assert done.returncode == 7
+    assert "if actual != expected.lower():" in (ROOT / "smartxfer/transfer/download.py").read_text(encoding="utf-8")

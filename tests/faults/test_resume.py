@@ -62,6 +62,8 @@ def test_f22_another_account_does_not(make_stage: Any) -> None:
     client = stage.client(auth=UserAuth("cid@example.org", "c" * 64))
     assert client.upload_workflow([path], args).results[0].resumed == 0
     assert len({transfer["userid"] for transfer in stage.site.transfers()}) == 2
+    continued = stage.client().upload_workflow([path], args)
+    assert continued.results[0].resumed == 3 * CHUNK_SIZE, "the first account's journal was used by another account"
 
 
 def test_f38_a_file_rewritten_in_between_does_not(stage: Any) -> None:

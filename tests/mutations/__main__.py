@@ -76,18 +76,22 @@ def check_unchanged(mutations: List[Mutation], jobs: int) -> bool:
     return exit_code == 0
 
 
-def run_all(mutations: List[Mutation], jobs: int, verbose: bool) -> int:
-    """Try every mutation and print one line for each; return the number that were not caught."""
-    missed = 0
+def run_all(mutations: List[Mutation], jobs: int, verbose: bool) -> List[str]:
+    """Try every mutation and print one line for each; return the ids of those that were not caught."""
+    missed = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
         tries = [pool.submit(try_mutation, mutation) for mutation in mutations]
-        for done in concurrent.futures.as_completed(tries):
-            verdict = done.result()
-            caught = verdict.word == "caught"
-            missed += not caught
-            print(verdict.line, flush=True)
-            if verdict.details and (verbose or not caught):
-                print(verdict.details)
+        try:
+            for done in concurrent.futures.as_completed(tries):
+                verdict = done.result()
+                print(verdict.line, flush=True)
+                if verdict.word != "caught":
+                    missed.append(verdict.mutation.id)
+                if verdict.details and (verbose or verdict.word != "caught"):
+                    print(verdict.details, flush=True)
+        finally:
+            for one in tries:
+                one.cancel()  # after Ctrl-C; those under way end first
     return missed
 
 
@@ -138,7 +142,9 @@ def main(arguments: List[str]) -> int:
         return 1
     missed = run_all(options.mutations, options.jobs, options.verbose)
     total = len(options.mutations)
-    print(f"{total - missed} of {total} caught in {time.monotonic() - started:.0f} s")
+    print(f"{total - len(missed)} of {total} caught in {time.monotonic() - started:.0f} s")
+    if missed:
+        print(f"not caught: {' '.join(missed)}")
     return 1 if missed else 0
 
 

@@ -249,7 +249,7 @@ MUTATIONS = [
         old='"account": owner,',
         new='"account": None,',
         tests=("tests/faults/test_resume.py::test_f22_another_account_does_not",),
-        why="A transfer of one account is continued with another.",
+        why="The re-run of one account replaces the broken transfer of another, which cannot be continued.",
     ),
     Mutation(
         id="journal-without-mtime",
@@ -266,7 +266,7 @@ MUTATIONS = [
         file="smartxfer/smartfile/trees.py",
         old="if item.resumable and journal.state.get(path) == [item.size, item.mtime_ns]",
         new="if item.resumable and path in journal.state",
-        tests=("tests/smartfile/test_smartfile_trees.py::test_a_file_that_changed_is_sent_again",),
+        tests=("tests/smartfile/test_smartfile_trees.py::test_a_file_that_changed_and_kept_its_size_is_sent_again",),
         why="A re-run leaves out a file that changed since the first run.",
     ),
     Mutation(

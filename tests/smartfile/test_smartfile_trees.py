@@ -78,6 +78,17 @@ def test_a_file_that_changed_is_sent_again(stand: Any, tree: Path) -> None:
     assert stand.site.read("/new/a.txt") == b"changed"
 
 
+def test_a_file_that_changed_and_kept_its_size_is_sent_again(stand: Any, tree: Path) -> None:
+    stand.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
+    with pytest.raises(BatchError):
+        stand.client(max_workers=1).upload_tree(tree, "/new")
+    changed, before = tree / "a.txt", (tree / "a.txt").stat()
+    changed.write_bytes(os.urandom(before.st_size))
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+    stand.client().upload_tree(tree, "/new")
+    assert stand.site.read("/new/a.txt") == changed.read_bytes()
+
+
 def test_a_file_that_is_gone_there_is_sent_again(stand: Any, live: BasicClient, tree: Path) -> None:
     stand.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
     with pytest.raises(BatchError):
