@@ -344,7 +344,7 @@ class FilesClient:
         """
         given = given_metadata(metadata)
         place = self._place(record_or_url)
-        plan = self._changing(place, lambda files: sync(files, directory))
+        plan = self._changing(place, lambda files: sync(files, directory, dry_run))
         if dry_run:
             return plan.result(delete)
         pairs = [(item, given) for item in plan.items]

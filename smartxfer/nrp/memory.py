@@ -8,11 +8,11 @@ import re
 from typing import Any, Dict
 
 from smartxfer.nrp.models import File
-from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.journal import Journal, forget_finished
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.tree import Item
 
-__all__ = ["Memory"]
+__all__ = ["Memory", "forget_completed"]
 
 log = logging.getLogger("smartxfer.nrp")
 
@@ -28,7 +28,7 @@ class Memory:
     """
 
     def __init__(self, base: str, key: str) -> None:
-        self._journal = Journal({"service": "nrp", "files": base, "key": key}, f"{key} to {base}")
+        self._journal = Journal(_key(base, key), f"{key} to {base}")
 
     def began(self, entry: File) -> bool:
         """Return True if a run from here started this entry and never came to the end of its checks."""
@@ -69,6 +69,22 @@ class Memory:
     def close(self) -> None:
         """Write down what is not yet, and let others at the key."""
         self._journal.close()
+
+
+def forget_completed(base: str, entry: File) -> None:
+    """Remove the journal of a run from here that was ended after it had completed an entry.
+
+    :param base: address of the draft's files.
+    """
+    forget_finished(
+        _key(base, entry.key),
+        f"{entry.key} to {base}",
+        lambda state: bool(entry.created) and state.get("created") == entry.created,
+    )
+
+
+def _key(base: str, key: str) -> Dict[str, str]:
+    return {"service": "nrp", "files": base, "key": key}
 
 
 def _is_digests(value: Any) -> bool:

@@ -13,6 +13,7 @@ from smartxfer.errors import UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import checked
+from smartxfer.nrp.memory import forget_completed
 from smartxfer.nrp.models import File, FileStatus
 from smartxfer.transfer.digest import digest_of_source
 from smartxfer.transfer.renamed import Renamed
@@ -65,8 +66,11 @@ def origin_of(calls: Calls) -> str:
     return f"nrp {calls.api}"
 
 
-def sync(files: FileCalls, directory: Any) -> SyncPlan:
-    """Compare a directory with the files of a draft."""
+def sync(files: FileCalls, directory: Any, dry_run: bool = False) -> SyncPlan:
+    """Compare a directory with the files of a draft.
+
+    :param dry_run: whether journals of broken runs stay that had completed what is there.
+    """
     root = path_of(directory)
     if root is None or not root.is_dir():
         raise UsageError(f"{directory!r} is not a directory", hint="upload() sends a single file")
@@ -82,6 +86,8 @@ def sync(files: FileCalls, directory: Any) -> SyncPlan:
         known = there.get(item.name)
         if known is not None and _same(item, known):
             plan.skipped.append(item.name)
+            if not dry_run:
+                forget_completed(files.base, known)
             continue
         plan.items.append(item)
         if known is not None:

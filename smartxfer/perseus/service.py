@@ -258,7 +258,7 @@ class FileService:
         check_seconds(grace, "grace")
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls().watched(operation)
-            plan = operation.call(lambda: missing_of(calls, directory))
+            plan = operation.call(lambda: missing_of(calls, directory, dry_run))
             if dry_run or not plan.items:
                 return plan.result([])
             return plan.result(self._upload(plan.items, repair, grace, operation))

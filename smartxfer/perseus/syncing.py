@@ -10,7 +10,7 @@ import attrs
 from smartxfer.errors import UsageError
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.models import File, FileStatus
-from smartxfer.perseus.uploading import best, hashed
+from smartxfer.perseus.uploading import best, forget_sent, hashed
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
 
@@ -42,8 +42,11 @@ class SyncPlan:
         return SyncResult(self.names, sorted(self.there), {**self.there, **dict(zip(self.names, files))})
 
 
-def missing_of(calls: Calls, directory: Any) -> SyncPlan:
-    """Compare a directory with the service: by content, for it knows no directories."""
+def missing_of(calls: Calls, directory: Any, dry_run: bool = False) -> SyncPlan:
+    """Compare a directory with the service: by content, for it knows no directories.
+
+    :param dry_run: whether journals of broken runs stay that had sent what is there.
+    """
     root = path_of(directory)
     if root is None or not root.is_dir():
         raise UsageError(f"{directory!r} is not a directory", hint="upload_file() sends a single file")
@@ -58,6 +61,8 @@ def missing_of(calls: Calls, directory: Any) -> SyncPlan:
         name, record = item.name[len("tree/") :], known[digest]
         if record is not None and record.status == FileStatus.UPLOADED:
             plan.there[name] = record
+            if not dry_run:
+                forget_sent(calls, digest, name)
         else:
             plan.items.append(item)
             plan.names.append(name)

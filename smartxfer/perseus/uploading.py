@@ -23,7 +23,7 @@ from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.storage import put
 from smartxfer.transfer.digest import digest_of_source, digests_of_source
-from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.journal import Journal, forget_finished
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.protocols import Source
@@ -33,7 +33,7 @@ from smartxfer.transfer.upload import Body, Upload, UploadLane
 from smartxfer.transport import Answer
 from smartxfer.transport.stored import md5_of_stored
 
-__all__ = ["Sending", "best", "hashed", "send_files"]
+__all__ = ["Sending", "best", "forget_sent", "hashed", "send_files"]
 
 log = logging.getLogger("smartxfer.perseus")
 
@@ -53,6 +53,8 @@ def send_files(sendings: Sequence["Sending"], operation: Operation, at_once: int
     lanes = [UploadLane(sending.describe(), operation, 1) for sending in sendings]
     try:
         operation.run(lanes, at_once)
+        # Records are deleted before other processes are let at their contents.
+        results = {sending: _settled(sending, lane.result) for sending, lane in zip(sendings, lanes)}
     except Exception as error:
         for sending in sendings:
             sending.give_up(error)
@@ -60,7 +62,6 @@ def send_files(sendings: Sequence["Sending"], operation: Operation, at_once: int
     finally:
         for sending in sendings:
             sending.close()
-    results = {sending: _settled(sending, lane.result) for sending, lane in zip(sendings, lanes)}
     return [
         attrs.evolve(results[sending], error=results[sending].error or results[sending.leader].error)
         for sending in sendings
@@ -177,8 +178,7 @@ class Sending:
             leader = self._claims.setdefault(self.digest, self)
         if leader is not self:
             return []
-        key = {"service": "perseus", "api": self._calls.root, "sha256": self.digest}
-        self._journal = Journal(key, self.item.name)
+        self._journal = Journal(_journal_key(self._calls, self.digest), self.item.name)
         self._obtain(self._watched, best(self._watched.find(sourceHashes=[self.digest])))
         return [Part(0, 0, size)] if self._url else []
 
@@ -330,6 +330,19 @@ class Sending:
     def _forget(self) -> None:
         if self._journal is not None:
             self._journal.forget()
+
+
+def _journal_key(calls: Calls, digest: str) -> Dict[str, str]:
+    return {"service": "perseus", "api": calls.root, "sha256": digest}
+
+
+def forget_sent(calls: Calls, digest: str, name: str) -> None:
+    """Remove the journal of a run that was ended after it had sent a content.
+
+    :param digest: hex SHA-256 of a content that the service has.
+    :param name: of its file, for messages.
+    """
+    forget_finished(_journal_key(calls, digest), name)
 
 
 def _is_lost(error: CommunicationError) -> bool:

@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Mapping, Optional
 
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transfer.disk import is_resource_error, local_error
@@ -13,7 +13,7 @@ from smartxfer.transfer.private_files import PrivateDirectory, state_directory, 
 from smartxfer.transfer.protocols import Storage
 from smartxfer.transport.json import parse_json
 
-__all__ = ["DirectoryStorage", "Journal", "Lock", "state_directory", "write_whole"]
+__all__ = ["DirectoryStorage", "Journal", "Lock", "forget_finished", "state_directory", "write_whole"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -79,6 +79,10 @@ def _expire(directory: PrivateDirectory, oldest: float, *suffixes: str) -> None:
             directory.remove(name)
 
 
+def _name_of(key: Mapping[str, Any]) -> str:
+    return hashed(json.dumps(key, sort_keys=True, default=str))
+
+
 class Journal:
     """The memory of one request to move files, shared by its runs.
 
@@ -98,7 +102,7 @@ class Journal:
         storage: Optional[Storage] = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._name = hashed(json.dumps(key, sort_keys=True, default=str))
+        self._name = _name_of(key)
         self._storage = storage if storage is not None else DirectoryStorage(clock=clock)
         self._clock = clock
         self._mutex = threading.Lock()
@@ -213,3 +217,23 @@ class Journal:
     def __exit__(self, *error: Any) -> None:
         self.close()
 
+
+
+def forget_finished(
+    key: Mapping[str, Any], what: str, is_finished: Callable[[Mapping[str, Any]], bool] = lambda state: True
+) -> None:
+    """Remove the journal of a run that had finished its work when it was ended, if there is one.
+
+    It stays where another process has it.
+
+    :param key: as of :class:`Journal`, and so is ``what``.
+    :param is_finished: called with what the journal remembers; False: it is about other work.
+    """
+    try:
+        if DirectoryStorage().load(_name_of(key)) is None:
+            return
+        with Journal(key, what) as journal:
+            if is_finished(journal.state):
+                journal.forget()
+    except OSError as error:
+        log.debug("a journal of finished work stays: %s", error)

@@ -4,6 +4,7 @@ import hashlib
 import os
 from pathlib import Path
 from typing import Any, Iterator, List, Tuple
+from unittest import mock
 
 import pytest
 from wrong_sizes import WrongSizes
@@ -22,6 +23,7 @@ from smartxfer.nrp import (
     get_client,
     limit_connections,
 )
+from smartxfer.transfer.journal import Journal, state_directory
 
 MIB = 1 << 20
 Site = Tuple[Any, RepositoryClient]
@@ -229,6 +231,33 @@ def test_a_directory_is_synchronised_by_checksums(
     assert server.read(draft, "other") == b"new"
     assert client.files.sync_dir(draft, tmp_path, delete=True).deleted == ["extra"]
     assert set(server.files(draft)) == {"same", "other", "fresh"}
+
+
+def test_a_synchronisation_after_a_run_that_was_ended_late_leaves_no_journal(
+    server: Any, client: RepositoryClient, draft: str, tmp_path: Path
+) -> None:
+    """Broken by a journal of a file that is complete: nothing would remove it for weeks."""
+    (tmp_path / "a").write_bytes(b"same")
+    with mock.patch.object(Journal, "forget"):  # its last act is missing
+        client.files.sync_dir(draft, tmp_path)
+    journals = state_directory() / "journals"
+    assert len(list(journals.iterdir())) == 1
+    assert client.files.sync_dir(draft, tmp_path, dry_run=True).skipped == ["a"]
+    assert len(list(journals.iterdir())) == 1
+    assert client.files.sync_dir(draft, tmp_path).skipped == ["a"]
+    assert list(journals.iterdir()) == []
+
+
+def test_a_synchronisation_leaves_the_journal_of_another_upload(
+    server: Any, client: RepositoryClient, draft: str, tmp_path: Path
+) -> None:
+    (tmp_path / "a").write_bytes(b"same")
+    with mock.patch.object(Journal, "forget"):
+        client.files.sync_dir(draft, tmp_path)
+    client.files.delete(draft, "a")
+    server.write(draft, "a", b"same")
+    assert client.files.sync_dir(draft, tmp_path).skipped == ["a"]
+    assert len(list((state_directory() / "journals").iterdir())) == 1
 
 
 @pytest.mark.parametrize("thing", [5, b"x", [1], {"a": 1}, object()], ids=type)

@@ -7,6 +7,7 @@ import io
 import os
 from pathlib import Path
 from typing import Any, Callable
+from unittest import mock
 
 import pytest
 from perseus_stand import Stand
@@ -14,6 +15,7 @@ from wrong_sizes import WrongSizes
 
 from smartxfer.errors import NotFound, UsageError
 from smartxfer.perseus import FileStatus, PerseusClient, SyncResult
+from smartxfer.transfer.journal import Journal, state_directory
 
 
 def sha256(data: bytes) -> str:
@@ -178,6 +180,20 @@ class TestSync:
         assert (again.uploaded, stand.calls.count("put")) == ([], sent)
         assert again.skipped == ["a.txt", "deep/er/a.txt", "same.txt", "there.txt"]
         assert {file.status for file in again.files.values()} == {FileStatus.UPLOADED}
+
+    def test_a_run_that_was_ended_late_leaves_no_journal(
+        self, stand: Stand, live: PerseusClient, directory: Path
+    ) -> None:
+        """Broken by a journal of a content that has arrived: nothing would remove it for weeks."""
+        with mock.patch.object(Journal, "forget"):  # its last act is missing
+            live.file.sync_dir(directory)
+        journals = state_directory() / "journals"
+        there = len(list(journals.iterdir()))
+        assert there == 3
+        live.file.sync_dir(directory, dry_run=True)
+        assert len(list(journals.iterdir())) == there
+        live.file.sync_dir(directory)
+        assert list(journals.iterdir()) == []
 
     def test_a_dry_run_only_tells(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
         stand.site.write("x", b"there")

@@ -11,8 +11,18 @@ import pytest
 from fakeclock import FakeClock
 from perseus_stand import Stand
 
-from smartxfer.errors import AuthError, BatchError, SourceChanged, StorageError, StuckPending, UsageError
+from smartxfer.errors import (
+    AuthError,
+    BatchError,
+    InProgress,
+    SourceChanged,
+    StorageError,
+    StuckPending,
+    UsageError,
+)
 from smartxfer.perseus import FileStatus, PerseusClient
+from smartxfer.perseus.calls import Calls
+from smartxfer.transfer.journal import Journal, state_directory
 
 DATA = bytes(range(256)) * 300
 EMPTY_ANSWER = b'{"files": []}'
@@ -191,6 +201,26 @@ class TestRefused:
         assert "X-Amz" not in str(error) + str(error.url)
         assert stand.calls == ["find", "create", "put", "delete"]
         assert stand.statuses == []
+
+    def test_the_record_goes_under_its_lock_and_its_journal_with_it(
+        self, stand: Stand, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Broken by another process that takes the pending record for its own while it is deleted."""
+        key = {"service": "perseus", "api": live._calls.root, "sha256": sha256(DATA)}
+        delete, met = Calls.delete, []
+
+        def watched(calls: Calls, id: str) -> None:
+            with pytest.raises(InProgress):
+                Journal(key, "the same content")
+            met.append(id)
+            delete(calls, id)
+
+        monkeypatch.setattr(Calls, "delete", watched)
+        stand.site.configure(max_size=1000)
+        with pytest.raises(StorageError):
+            live.file.upload_file(path)
+        assert len(met) == 1
+        assert list((state_directory() / "journals").iterdir()) == []
 
     def test_what_could_not_be_cleaned_up_is_in_nobodys_way(
         self, stand: Stand, live: PerseusClient, path: Path
