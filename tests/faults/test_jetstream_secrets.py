@@ -250,7 +250,8 @@ def test_f44_a_server_that_repeats_what_it_was_told(log: Any) -> None:
 
     def repeat(told: Any) -> Any:
         said = json.dumps(told.params)
-        error = {"code": -32002, "message": f"no: {said} {PASSWORD}", "data": {"type": PASSWORD, PASSWORD: [said]}}
+        token = told.params.get("token", "")  # on its own, not as the member of an object
+        error = {"code": -32002, "message": f"no: {token} {said} {PASSWORD}", "data": {"type": PASSWORD, PASSWORD: [said]}}
         return {"jsonrpc": "2.0", "id": told.id, "error": error}
 
     answers = {"auth": [repeat], "authToken": [repeat], "send.waitForTransfer": task("7", PASSWORD, False)}

@@ -1,13 +1,16 @@
 """Keys of files: what is refused, and how the rest travels."""
 
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
+from repository_stand import Stand
 
 from smartxfer.errors import UsageError
+from smartxfer.nrp import RepositoryClient
 from smartxfer.nrp.keys import addressable, checked, encoded, followable
 
 
@@ -23,6 +26,30 @@ from smartxfer.nrp.keys import addressable, checked, encoded, followable
 def test_a_key_that_could_not_be_fetched_safely_is_refused(key: str) -> None:
     with pytest.raises(UsageError, match="no file can be sent as"):
         checked(key)
+
+
+@pytest.mark.parametrize("key", ["a/content", "../a", "a\x1bb"])
+def test_no_upload_is_started_under_such_a_key(stand: Stand, live: RepositoryClient, key: str) -> None:
+    draft = stand.site.create()
+    with pytest.raises(UsageError, match="no file can be sent as"):
+        live.files.upload(draft, key, None, b"1")
+    with pytest.raises(UsageError, match="no file can be sent as"):
+        live.files.upload_many(draft, [("b.txt", b"2"), (key, b"1")])
+    assert stand.site.entries(draft) == []
+
+
+def test_no_upload_is_started_from_a_directory_with_such_a_key(
+    stand: Stand, live: RepositoryClient, tmp_path: Path
+) -> None:
+    draft = stand.site.create()
+    (tmp_path / "a").mkdir()
+    for name in ("b.txt", "content"):
+        (tmp_path / "a" / name).write_bytes(b"1")
+    with pytest.raises(UsageError, match="no file can be sent as 'a/content'"):
+        live.files.upload_many(draft, [tmp_path / "a"])
+    with pytest.raises(UsageError, match="no file can be sent as 'a/content'"):
+        live.files.sync_dir(draft, tmp_path)
+    assert stand.site.entries(draft) == []
 
 
 def test_a_key_is_text() -> None:
