@@ -113,11 +113,13 @@ def test_cancel_ends_a_wait_between_tries() -> None:
         raise NetworkError("broken")
 
     threading.Thread(target=lambda: (waiting.wait(PATIENCE), cancel.set())).start()
-    began = time.monotonic()
+    before, began = threading.enumerate(), time.monotonic()
     with operation(policy=RetryPolicy(backoff=600, backoff_cap=600), cancel=cancel) as doing:
         with pytest.raises(Cancelled):
             doing.call(lambda: doing.retry("GET x", step))
     assert time.monotonic() - began < 2
+    left = [thread.name for thread in threading.enumerate() if thread not in before]
+    assert not [name for name in left if name.startswith("smartxfer")]
 
 
 def test_a_deadline() -> None:
