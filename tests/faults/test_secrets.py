@@ -12,6 +12,7 @@ import pytest
 from lookout import kept as _kept
 from lookout import logged as _logged
 from lookout import told as _told
+from rawserver import RawServer, answering
 from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, Stage, noise
 
 from smartxfer import GuestAuth
@@ -159,6 +160,18 @@ def test_f44_a_proxys_password(marked: Stage, log: Any, home: Path, effect: str)
     _check([PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="], "the log", _logged(log.records))
     _check([PASSWORD], "a file", _kept(home))
     _check([PASSWORD], "a repr", repr(client))
+
+
+def test_f44_a_proxy_that_repeats_what_it_was_told(marked: Stage, log: Any) -> None:
+    secrets = [PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="]
+    said = " ".join(["no", *secrets]).encode("ascii")
+    with RawServer(answering(lambda request, peer: peer.answer(407, said, "Content-Type: text/plain"))) as proxy:
+        address = proxy.url.replace("://", f"://ann:{PASSWORD}@")
+        with marked.client(retry=POLICY, proxies={"http": address}) as client:
+            [error] = _run(marked, client, marked.file(DATA), None)
+    assert "no ***" in str(error)
+    _check(secrets, "an error", _told(error))
+    _check(secrets, "the log", _logged(log.records))
 
 
 def test_f44_a_key_from_a_file(marked: Stage, log: Any, home: Path) -> None:

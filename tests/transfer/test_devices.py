@@ -86,6 +86,7 @@ def test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call(
         except Cancelled as error:
             ended.append(error)
 
+    before = threading.enumerate()
     with RawServer(answering(ranged(bytes(1_000_000)))) as server:
         thread = threading.Thread(target=fetch, args=(server.url,), daemon=True)
         thread.start()
@@ -93,10 +94,15 @@ def test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call(
         cancel.set()
         thread.join(10)
         blocked = thread.is_alive()
+        workers = [one for one in threading.enumerate() if one not in before and "smartxfer_" in one.name]
+        for worker in workers:
+            worker.join(10)
+        left = [worker.name for worker in workers if worker.is_alive()]
         os.close(reading)  # else a blocked write keeps the process
         thread.join(10)
     os.close(writing)
     assert not blocked
+    assert not left
     assert len(ended) == 1
 
 
