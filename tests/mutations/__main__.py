@@ -16,7 +16,9 @@ from .mutated_copy import StaleMutation, WrongPackage, copy_tree
 from .mutation import Mutation
 
 #: Seconds for the tests of one mutation, and of all on the unchanged copy.
-LIMIT, HANG_LIMIT, UNCHANGED_LIMIT = 90, 30, 1200
+LIMIT, UNCHANGED_LIMIT = 100, 1200
+#: Seconds for each test of a mutation that shows itself by a test without an end.
+HANG_LIMIT = 20
 _TESTS_FAILED = 1
 
 
@@ -48,10 +50,10 @@ def try_mutation(mutation: Mutation) -> Verdict:
             return verdict("stale", str(error))
         except SyntaxError as error:
             return verdict("error", f"the new line does not compile: {error}")
-        limit = HANG_LIMIT if mutation.hangs else LIMIT
-        exit_code, output = copy.pytest(["-x", *mutation.tests], limit)
+        hanging = [f"--timeout={HANG_LIMIT}"] if mutation.hangs else []
+        exit_code, output = copy.pytest(["-x", *hanging, *mutation.tests], LIMIT)
     if exit_code is None:
-        return verdict("caught") if mutation.hangs else verdict("error", f"no end after {limit} s\n{output}")
+        return verdict("caught") if mutation.hangs else verdict("error", f"no end after {LIMIT} s\n{output}")
     if exit_code == _TESTS_FAILED:
         return verdict("caught", output)
     if exit_code == 0:

@@ -51,6 +51,15 @@ MUTATIONS = [
         why="A file of the wrong length gets its final name.",
     ),
     Mutation(
+        id="swapped-part-file-renamed",
+        promise=1,
+        file="smartxfer/transfer/partial.py",
+        old="self._file.check()",
+        new="pass",
+        tests=("tests/transfer/test_partial_foreign.py::test_a_partial_file_that_is_swapped_meanwhile_gets_no_name",),
+        why="A file that was put in the place of the part file gets the final name.",
+    ),
+    Mutation(
         id="lock-not-taken",
         promise=1,
         file="smartxfer/transfer/locking.py",

@@ -121,6 +121,37 @@ def test_a_partial_file_that_was_replaced_is_anothers(target: Path) -> None:
     assert part_of(target).read_bytes() == b"theirs"
 
 
+@pytest.mark.parametrize("kind", ["file", "link", "dangling link"])
+def test_what_appears_when_the_part_file_is_opened_is_not_touched(target: Path, tmp_path: Path, kind: str) -> None:
+    """Fails if the part file is not created exclusively: no look before it can replace that."""
+    other = tmp_path / "other"
+    if kind != "dangling link":
+        other.write_bytes(b"theirs")
+
+    class Racing(Files):
+        raced = False
+
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+            if not self.raced and Path(path) == part_of(target):
+                self.raced = True
+                if kind == "file":
+                    part_of(target).write_bytes(b"theirs")
+                else:
+                    part_of(target).symlink_to(other)
+            return super().open(path, flags, mode)
+
+    racing = Racing()
+    sink, _ = begun(target, files=racing)
+    sink.write_at(b"0123456789", 0)
+    sink.commit()
+    assert racing.raced
+    assert target.read_bytes() == b"0123456789"
+    assert part_of(target).is_symlink() == (kind != "file")
+    assert other.exists() == (kind != "dangling link")
+    if other.exists():
+        assert part_of(target).read_bytes() == b"theirs"
+
+
 @pytest.mark.parametrize("kind", ["symlink", "dangling", "directory", "fifo"])
 def test_what_is_no_file_is_not_followed(target: Path, tmp_path: Path, kind: str) -> None:
     elsewhere = tmp_path / "precious"

@@ -33,6 +33,21 @@ def test_what_a_caller_may_give(tmp_path: Path) -> None:
     assert isinstance(open_sink(io.BytesIO(), "name"), StreamSink)
 
 
+@pytest.mark.parametrize("named_by", ["caller", "server"])
+def test_a_link_is_followed_only_where_the_caller_named_it(tmp_path: Path, named_by: str) -> None:
+    elsewhere, directory = tmp_path / "elsewhere", tmp_path / "dir"
+    elsewhere.write_bytes(b"before")
+    directory.mkdir()
+    (directory / "name").symlink_to(elsewhere)
+    sink: Any = open_sink(directory / "name" if named_by == "caller" else directory, "name")
+    sink.begin(5, {})
+    sink.write_at(b"after", 0)
+    sink.commit()
+    assert (directory / "name").read_bytes() == b"after"
+    assert (directory / "name").is_symlink() == (named_by == "caller")
+    assert elsewhere.read_bytes() == (b"after" if named_by == "caller" else b"before")
+
+
 @pytest.mark.parametrize(
     "make",
     [
