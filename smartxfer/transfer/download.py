@@ -66,13 +66,17 @@ class _Again(Exception):
 
 
 class _Piece:
-    """Bytes still to come: ``at`` moves on to ``stop``, which is None where the end is not known."""
+    """Bytes still to come: ``at`` moves on to ``stop``, which is None where the end is not known.
 
-    __slots__ = ("at", "stop")
+    :param ranged: whether they are asked for by a range, and not as the whole object.
+    """
 
-    def __init__(self, start: int, stop: Optional[int]) -> None:
+    __slots__ = ("at", "ranged", "stop")
+
+    def __init__(self, start: int, stop: Optional[int], ranged: bool) -> None:
         self.at = start
         self.stop = stop
+        self.ranged = ranged
 
 
 class DownloadLane(Lane):
@@ -191,18 +195,24 @@ class DownloadLane(Lane):
             self._archive = self._download.archive()
 
     def _restart(self) -> None:
-        self._download.sink.restart()
+        self._discard("retrying")
         self._hash_anew()
         self._size = self._download.size
-        done, self._done, self._resumed = self._done, 0, 0
-        self._operation.reporter.move(self._download.name, -done, "retrying")
         self._cut([])
+
+    def _discard(self, state: str) -> None:
+        """Forget all bytes, and count none of them."""
+        self._download.sink.restart()
+        done, self._done, self._resumed = self._done, 0, 0
+        self._operation.reporter.move(self._download.name, -done, state)
 
     def _cut(self, have: Iterable[Extent]) -> None:
         if self._ranged and self._size is not None and self._download.step is not None:
-            pieces: Iterable[_Piece] = (_Piece(*gap) for gap in gaps(self._size, have, self._download.step))
+            pieces: Iterable[_Piece] = (
+                _Piece(*gap, True) for gap in gaps(self._size, have, self._download.step)
+            )
         else:
-            pieces = [_Piece(0, self._size)] if self._size != 0 else []
+            pieces = [_Piece(0, self._size, False)] if self._size != 0 else []
         self._waiting.follow(self._fetching(piece) for piece in pieces)
 
     def _fetching(self, piece: _Piece) -> Task:
@@ -219,13 +229,15 @@ class DownloadLane(Lane):
             except CommunicationError as failure:
                 error = failure
             self._operation.check()
+            if piece.at == piece.stop:
+                return  # it broke after the last byte, and there is no range left to ask for
             if piece.at > farthest:
                 farthest = piece.at
                 tries.progressed()
             tries.failed(error)
             self._retries += 1
             self._operation.reporter.move(self._download.name, 0, "retrying")
-            if not self._ranged and piece.at:
+            if not piece.ranged and piece.at:
                 self._download.sink.restart()
                 self._hash_anew()
                 self._moved(piece, -piece.at)
@@ -312,7 +324,7 @@ class DownloadLane(Lane):
             self._fetched_twice = True
             raise _Again(ranged=True)
         if self._fetched_twice:
-            self._download.sink.restart()
+            self._discard("moving")
 
     def _reckoned(self, algorithm: str) -> str:
         if self._running is not None:

@@ -205,11 +205,13 @@ class Journal:
 
     def close(self) -> None:
         """Write down what is not yet, and let another process at it; later notes are lost."""
-        if self._changed:
-            self.save()
-        with self._mutex:  # a thread that outlasts the call would write over another process's notes
-            self._kept = False
-        self._lock.release()
+        try:
+            if self._changed:
+                self.save()
+        finally:  # a second Ctrl-C in the save leaves the lock free, too
+            with self._mutex:  # a thread that outlasts the call would write over another process's notes
+                self._kept = False
+            self._lock.release()
 
     def __enter__(self) -> "Journal":
         return self

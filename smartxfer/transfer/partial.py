@@ -179,13 +179,15 @@ class FileSink:
 
     def leave(self) -> None:
         """Save what is there for a later run; an empty partial file is not kept."""
-        if self._part is not None and self._part.fd >= 0:
-            if not self._runs or self._part.once:
-                self._part.remove()
-            elif not self._save():
-                self._make_room()
-                self._save()
-        self._close()
+        try:
+            if self._part is not None and self._part.fd >= 0:
+                if not self._runs or self._part.once:
+                    self._part.remove()
+                elif not self._save():
+                    self._make_room()
+                    self._save()
+        finally:  # a second Ctrl-C leaves no lock behind
+            self._close()
 
     @property
     def explicit(self) -> bool:
@@ -300,7 +302,10 @@ class FileSink:
         if not saved:
             self._save()
         elif saved.get("identity") == self._identity and saved.get("size") == self._size:
-            self._runs = self._checked(saved.get("runs"), os.fstat(self._file.fd).st_size)
+            length = os.fstat(self._file.fd).st_size
+            if self._size is not None and length > self._size:
+                self._file.truncate(self._size)  # else no run could ever complete it
+            self._runs = self._checked(saved.get("runs"), length)
         else:
             self._file.truncate(0)
         if self._file.copied:

@@ -55,7 +55,7 @@ Bars are drawn on a terminal (standard error) or in a notebook; without one noth
 class Reporter:
     """Gathers byte counts from all threads and tells the callback, one call at a time.
 
-    :param watch: called before each count of moved bytes; it may raise to end the task.
+    :param watch: called after each count of moved bytes; it may raise to end the task.
     """
 
     def __init__(
@@ -104,17 +104,16 @@ class Reporter:
 
     def move(self, name: str, count: int, state: str = "moving") -> None:
         """``count`` more bytes (less than 0: fewer) of a file are done."""
-        self._watch()
-        if self._callback is None and self.failure is None:
-            return
-        with self._held():
-            file = self._files[name]
-            file.done += count
-            now = self._clock.monotonic()
-            if state != "moving" or count < 0 or now - file.told_at >= _INTERVAL:
-                file.told_at = now
-                self._tell(name, state)
-        self.check()
+        if self._callback is not None or self.failure is not None:
+            with self._held():
+                file = self._files[name]
+                file.done += count
+                now = self._clock.monotonic()
+                if state != "moving" or count < 0 or now - file.told_at >= _INTERVAL:
+                    file.told_at = now
+                    self._tell(name, state)
+            self.check()
+        self._watch()  # once they are counted: bytes of a task that ends here are taken back
 
     def end(self, name: str, state: str) -> None:
         """A file is ``"done"`` or ``"failed"``."""

@@ -262,3 +262,31 @@ def test_a_read_only_file_system_is_an_error_at_once(tmp_path: Path) -> None:
     if done.returncode:
         pytest.skip("nothing can be mounted here")
     assert done.stdout.split() == [LocalError.__name__, str(errno.EROFS)]
+
+
+# -- a second Ctrl-C, while a run that was broken off saves its state -------------------------------------
+
+
+def test_a_second_ctrl_c_leaves_no_lock_on_a_partial_file(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sink = begun(target)
+    sink.write_at(DATA[:4], 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(sink, "_save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            sink.leave()
+    begun(target).leave()
+
+
+def test_a_second_ctrl_c_leaves_no_lock_on_a_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(ID, "x")
+    journal.note_soon(a=1)
+    journal.note_soon(b=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(journal, "save", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            journal.close()
+    Journal(ID, "x").close()
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
