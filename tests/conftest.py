@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # importlib mode leaves sys.path alone: rawserver and fakeclock stand here. Appended, so that no directory
 # hides a module of Python's own.
@@ -31,6 +31,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.register_profile("thorough", parent=settings.get_profile("default"), max_examples=2000)
+# For mutations of the code: that a test fails is all that is asked, not what the shortest failure is.
+settings.register_profile(
+    "unshrunk", parent=settings.get_profile("default"), phases=[Phase.explicit, Phase.generate]
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 _SERVICES = ("FILESENDER_", "JETSTREAM_", "NRP_", "SMARTFILE_", "PERSEUS_", "SMARTXFER_")

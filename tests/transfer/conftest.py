@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import attrs
@@ -22,6 +24,9 @@ from smartxfer.transfer.upload import Upload, UploadLane
 from smartxfer.transport import Call, Origin, RetryPolicy, Wire
 from smartxfer.transport.status import http_error
 from smartxfer.transport.stored import STORED
+
+# importlib mode leaves sys.path alone; appended, so that no directory hides a module of Python's own.
+sys.path.append(str(Path(__file__).parent))
 
 #: Quick, so that real waits cost nothing.
 POLICY = RetryPolicy(backoff=0.001)

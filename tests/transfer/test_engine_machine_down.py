@@ -1,0 +1,119 @@
+"""The download engine, step by step, over a server that breaks in every way: hypothesis looks for a broken promise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+from engine_model import Machine, Step, run_machine, scripts
+from engine_model_down import DownloadModel
+from engine_seams_down import KINDS, Shape
+from hypothesis import note
+from hypothesis import strategies as st
+from hypothesis.stateful import initialize, rule
+
+from smartxfer.errors import ChecksumMismatch, InProgress, LocalError
+
+pytest.importorskip("fcntl")
+
+_BYTE = st.integers(0, 255)
+_SIZES = ("known", "known", "declared", "")
+_DIGESTS = ("md5", "md5", "doubt", "")
+
+
+class Downloads(Machine):
+    """Runs of one download, and what happens to its object and its partial file between them."""
+
+    @initialize(raw=st.binary(min_size=6, max_size=6))
+    def set_up(self, raw: bytes) -> None:
+        size, shape, step, block, before, server = raw
+        self.model = DownloadModel(
+            self.directory,
+            bytes(range(1, 80 - size % 80)),
+            Shape(
+                _SIZES[shape % 4], _DIGESTS[shape // 4 % 4], bool(shape & 16), server % 4 != 3, bool(shape & 32)
+            ),
+            (8, 16, 5, None)[step % 4],
+            1 + block % 20,
+            (None, b"old")[before % 2],
+        )
+        self.model.say = note
+
+    @rule(script=scripts(KINDS), deadline=st.sampled_from([None, None, None, None, 0.5, 3.0, 30.0]))
+    def run(self, script: Any, deadline: Optional[float]) -> None:
+        self.count()
+        self.model.run(script, deadline)
+
+    @rule(where=_BYTE)
+    def object_changes(self, where: int) -> None:
+        self.count()
+        self.model.change_object(where)
+
+    @rule(where=_BYTE)
+    def partial_file_is_damaged(self, where: int) -> None:
+        self.count()
+        self.model.damage(where)
+
+    @rule()
+    def directory_is_copied(self) -> None:
+        self.count()
+        self.model.copy()
+
+    @rule(seconds=_BYTE)
+    def time_passes(self, seconds: int) -> None:
+        self.count()
+        self.model.clock.advance(seconds)
+
+    @rule(script=scripts(KINDS))
+    def run_beside_another_process(self, script: Any) -> None:
+        self.count()
+        with self.model.held_by_another() as held:
+            if not held:
+                return
+            self.model.run(script)
+        assert isinstance(self.model.error, InProgress)
+        assert not self.model.requests
+
+    def teardown(self) -> None:
+        if not hasattr(self, "model"):
+            return
+        self.model.run([])
+        assert self.model.error is None, self.model.error
+        assert self.model.name() == self.model.data
+
+
+def test_downloads(tmp_path: Path) -> None:
+    run_machine(Downloads, tmp_path)
+
+
+# -- what the machine has found, as plain tests: the model checks every step of these runs, too -------------
+
+
+def test_progress_stays_above_0_where_a_range_is_ignored_and_another_fails(tmp_path: Path) -> None:
+    model = DownloadModel(tmp_path, bytes(range(1, 32)), Shape(), 8, 3, None)
+    model.run([Step("ignores the range", 0), Step("failing", 0)])
+    assert model.error is None
+
+
+def test_a_connection_that_breaks_after_the_last_byte_of_a_piece(tmp_path: Path) -> None:
+    """Fails if the engine asks for the empty range that is left."""
+    model = DownloadModel(tmp_path, bytes(range(1, 23)), Shape(), 16, 7, None)
+    model.run([Step("cut", 16), Step("fine", 0)])
+    assert (model.error, model.requests) == (None, 2)
+
+
+def test_bytes_that_were_discarded_do_not_count(tmp_path: Path) -> None:
+    model = DownloadModel(tmp_path, bytes(range(1, 15)), Shape(etag=False), 16, 9, None)
+    model.run([Step("flip", 0), Step("flip", 0)])
+    assert isinstance(model.error, ChecksumMismatch)
+    assert model.events[-1].done == 0
+
+
+def test_a_partial_file_that_is_too_long_is_cut(tmp_path: Path) -> None:
+    """Fails if every later run finds the same file too long."""
+    model = DownloadModel(tmp_path, bytes(range(1, 15)), Shape(digest=""), 8, 9, None)
+    model.run([Step("grows", 0)])
+    assert isinstance(model.error, LocalError)
+    model.run([])
+    assert (model.error, model.result.resumed) == (None, 14)
