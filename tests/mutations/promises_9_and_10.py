@@ -22,6 +22,7 @@ MUTATIONS = [
         new="return False",
         tests=("tests/transfer/test_operation.py::test_a_deadline",),
         why="A call goes on for hours after its deadline.",
+        hangs=True,
     ),
     Mutation(
         id="cancel-flag-ignored",
@@ -31,6 +32,7 @@ MUTATIONS = [
         new="pass",
         tests=("tests/transfer/test_operation.py::test_cancel_ends_a_wait_between_tries",),
         why="cancel= has no effect on a running transfer.",
+        hangs=True,
     ),
     Mutation(
         id="ctrl-c-does-not-drain",
@@ -98,11 +100,11 @@ MUTATIONS = [
     Mutation(
         id="jetstream-wait-ignores-cancel",
         promise=9,
-        file="smartxfer/jetstream/rpc.py",
-        old="return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)",
-        new="return self.wire.fetch(call)",
-        tests=("tests/faults/test_jetstream_waits.py::test_a_long_poll_is_left_at_once",),
-        why="A wait for a transfer goes on until the server answers its long poll.",
+        file="smartxfer/jetstream/client.py",
+        old="with self._operation(progress, cancel, deadline) as operation:",
+        new="with self._operation(progress, None, deadline) as operation:",
+        tests=("tests/faults/test_jetstream_waits.py::test_a_long_poll_is_left_at_once[cancel]",),
+        why="cancel= has no effect on a call that waits for a transfer.",
     ),
     Mutation(
         id="connection-in-the-making-not-shut",
@@ -128,7 +130,7 @@ MUTATIONS = [
         file="smartxfer/jetstream/waiting.py",
         old="reporter.check()",
         new="pass",
-        tests=("tests/faults/test_jetstream_waits.py::test_f41_in_send_files",),
+        tests=("tests/faults/test_jetstream_waits.py::test_f41_in_a_wait",),
         why="An exception in the progress callback does not end a wait for a transfer.",
     ),
     Mutation(
