@@ -125,15 +125,6 @@ MUTATIONS = [
         why="An exception in the progress callback, such as Ctrl-C there, does not stop the transfer.",
     ),
     Mutation(
-        id="jetstream-progress-callback-ignored",
-        promise=9,
-        file="smartxfer/jetstream/waiting.py",
-        old="reporter.check()",
-        new="pass",
-        tests=("tests/faults/test_jetstream_waits.py::test_f41_in_a_wait",),
-        why="An exception in the progress callback does not end a wait for a transfer.",
-    ),
-    Mutation(
         id="source-not-checked-after-sending",
         promise=10,
         file="smartxfer/transfer/upload.py",
