@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import signal
 import socket
@@ -111,10 +112,20 @@ def _isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+#: Of the home directories: to find a free number by listing them all takes longer than many a test.
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("homes")
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The test's own, empty home directory."""
-    directory = tmp_path_factory.mktemp("home")
+    directory = _homes / f"home{next(_numbers)}"
+    directory.mkdir(mode=0o700)
     _isolate_environment(monkeypatch, directory)
     return directory
 
