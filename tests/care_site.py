@@ -24,7 +24,7 @@ class CareSite:
     def __init__(self) -> None:
         users = {"ann@example.org": None, "bob@example.net": "k3y", "root@example.org": "k3y"}
         options = {"users": users, "admins": ["root@example.org"], "upload_chunk_size": 64 * 1024}
-        self.server = LocalServer(filesender=options).start()
+        self.server = LocalServer(services=["filesender"], filesender=options).start()
         self.site: Any = self.server.filesender
         self.url = self.site.url
         self._clients: List[FileSenderClient] = []

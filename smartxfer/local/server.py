@@ -4,7 +4,7 @@ import os
 import shlex
 import tempfile
 from types import TracebackType
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type, Union
 
 from smartxfer.errors import UsageError
 from smartxfer.local.data_directory import DataDirectory
@@ -37,6 +37,7 @@ class LocalServer:
 
     :param data: directory that keeps objects and metadata over a restart. None: a temporary one,
         removed by :meth:`stop`.
+    :param services: names of those to run, such as ``["nrp"]``. None: all of them.
     :param host: address to bind.
     :param allow_remote: permit an address that is not loopback.
     :param export: file that gets shell ``export`` lines (mode 0600) once every service answers.
@@ -46,7 +47,7 @@ class LocalServer:
         :class:`smartxfer.local.nrp.Site`, ``perseus={...}`` as in
         :class:`smartxfer.local.perseus.Site`, ``jetstream={...}`` and ``jetstream_peer={...}`` as in
         :class:`smartxfer.local.jetstream.Site`.
-    :raises UsageError: an option is unknown, the host is not loopback, or it cannot be bound.
+    :raises UsageError: an option or a service is unknown, the host is not loopback, or it cannot be bound.
     """
 
     filesender: FileSender
@@ -60,15 +61,13 @@ class LocalServer:
         self,
         data: "Union[str, os.PathLike[str], None]" = None,
         *,
+        services: Optional[Iterable[str]] = None,
         host: str = "127.0.0.1",
         allow_remote: bool = False,
         export: "Union[str, os.PathLike[str], None]" = None,
         **options: Optional[Mapping[str, Any]],
     ) -> None:
-        names = [service.name for service in SERVICES]
-        unknown = sorted(set(options) - set(names))
-        if unknown:
-            raise UsageError("no such service: {}; there are {}".format(", ".join(unknown), ", ".join(names)))
+        wanted = _wanted(services, options)
         if not allow_remote and not is_loopback(host):
             raise UsageError(
                 f"{host} is not a loopback address; the local server has no defences, "
@@ -86,7 +85,7 @@ class LocalServer:
         #: The services by name.
         self.services: Dict[str, Service] = {}
         try:
-            for service in SERVICES:
+            for service in wanted:
                 made = service(
                     options.get(service.name),
                     host=host,
@@ -100,6 +99,14 @@ class LocalServer:
                 running.stop(running=False)
             self._clean()
             raise
+
+    if not TYPE_CHECKING:  # it would make every name an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Explain a service that does not run."""
+            if name in (service.name for service in SERVICES):
+                raise AttributeError(f"this local server does not run {name}: name it in services=")
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def env(self) -> Dict[str, str]:
@@ -173,6 +180,26 @@ class LocalServer:
     def clear_faults(self) -> None:
         """Forget every fault, and let those go on whom one holds up."""
         self._book.clear()
+
+
+def _wanted(services: Optional[Iterable[str]], options: Mapping[str, Any]) -> List[Type[Service]]:
+    """Return the services to run.
+
+    :raises UsageError: a name is unknown, or a service that does not run has options.
+    """
+    known = [service.name for service in SERVICES]
+    if isinstance(services, str):
+        raise UsageError(f"services={services!r} is one name, not a list of names")
+    names = known if services is None else list(services)
+    unknown = sorted({*names, *options} - set(known))
+    if unknown:
+        raise UsageError("no such service: {}; there are {}".format(", ".join(unknown), ", ".join(known)))
+    if not names:
+        raise UsageError("services=[] runs nothing")
+    idle = [name for name in options if name not in names]
+    if idle:
+        raise UsageError("services= leaves out {}, which has options".format(", ".join(idle)))
+    return [service for service in SERVICES if service.name in names]
 
 
 def _target(path: "Union[str, os.PathLike[str]]") -> str:

@@ -213,7 +213,7 @@ def test_a_failure_of_the_fifth_service(tmp_path: Path) -> None:
     path = tmp_path / "large.bin"
     path.write_bytes(os.urandom(20_000))
     (tmp_path / "out").mkdir()
-    with LocalServer(jetstream={"licensed": False}) as server:
+    with LocalServer(services=["jetstream", "jetstream_peer"], jetstream={"licensed": False}) as server:
         with pytest.raises(SmartxferError) as caught:
             jetstream_row(server, Plan.of([path], tmp_path / "out"), str)
     assert code_of(caught.value) == 4
@@ -307,7 +307,7 @@ def test_an_upload_in_parts_is_interrupted_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(os.urandom(24 << 20))
     (tmp_path / "out").mkdir()
     told: List[str] = []
-    with LocalServer(nrp=NRP_SITE) as server:
+    with LocalServer(services=["nrp"], nrp=NRP_SITE) as server:
         row = nrp_row(server, Plan.of([tmp_path / "large.bin"], tmp_path / "out"), told.append)
         assert server.unfired() == []
         [published] = server.nrp.published()

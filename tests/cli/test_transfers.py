@@ -33,7 +33,7 @@ COMMAND = [sys.executable, "-c", "import sys; from smartxfer.cli import main; sy
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalServer]:
     options = {"upload_chunk_size": CHUNK, "encryption_iterations": 10}
-    with LocalServer(filesender=options) as running:
+    with LocalServer(services=["filesender"], filesender=options) as running:
         yield running
 
 

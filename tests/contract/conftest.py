@@ -34,7 +34,8 @@ def service(request: pytest.FixtureRequest) -> Iterator[Any]:
     asked = getattr(kind, "asked", None)
     if asked is not None and request.node.originalname not in asked:
         pytest.skip(kind.cannot["upload"])
-    with LocalServer(**{kind.name: kind.site_options}) as server:
+    peers = ["jetstream_peer"] if kind.name == "jetstream" else []
+    with LocalServer(services=[kind.name, *peers], **{kind.name: kind.site_options}) as server:
         service = kind(server)
         yield service
         assert server.unfired() == []

@@ -79,7 +79,9 @@ class Stage(_Stage):
 
     def __init__(self, directory: Path, peer: Optional[Dict[str, Any]] = None, **site: Any) -> None:
         self.directory = directory
-        self.server = LocalServer(jetstream=site, jetstream_peer=peer).start()
+        self.server = LocalServer(
+            services=["jetstream", "jetstream_peer"], jetstream=site, jetstream_peer=peer
+        ).start()
         self.site = self.server.jetstream
         self.peer = self.server.jetstream_peer
         self.url = self.site.url

@@ -68,7 +68,9 @@ class Stage:
     def __init__(self, directory: Path, **site: Any) -> None:
         self.directory = directory
         self.out = directory / "out"
-        self.server = LocalServer(nrp={"rate_limit": 100_000, "rate_limit_guest": 100_000, **site}).start()
+        self.server = LocalServer(
+            services=["nrp"], nrp={"rate_limit": 100_000, "rate_limit_guest": 100_000, **site}
+        ).start()
         self.site = self.server.nrp
         self.url = self.site.url
         self._clients: List[Any] = []

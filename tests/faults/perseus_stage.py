@@ -48,7 +48,7 @@ class Stage(_Stage):
 
     def __init__(self, directory: Path, **site: Any) -> None:
         self.directory = directory
-        self.server = LocalServer(perseus=site).start()
+        self.server = LocalServer(services=["perseus"], perseus=site).start()
         self.site = self.server.perseus
         self.url = self.site.url
         self._clients: List[Any] = []

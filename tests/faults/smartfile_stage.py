@@ -35,7 +35,7 @@ class Stage:
     def __init__(self, directory: Path, **site: Any) -> None:
         self.directory = directory
         self.out = directory / "out"
-        self.server = LocalServer(smartfile=site).start()
+        self.server = LocalServer(services=["smartfile"], smartfile=site).start()
         self.site = self.server.smartfile
         self.url = self.site.url
         self._clients: List[BasicClient] = []

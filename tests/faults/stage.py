@@ -59,7 +59,9 @@ class Stage:
     def __init__(self, directory: Path, **site: Any) -> None:
         self.directory = directory
         self.out = directory / "out"
-        self.server = LocalServer(filesender={"upload_chunk_size": CHUNK_SIZE, **site}).start()
+        self.server = LocalServer(
+            services=["filesender"], filesender={"upload_chunk_size": CHUNK_SIZE, **site}
+        ).start()
         self.site = self.server.filesender
         self.url = self.site.url
         self.auth = UserAuth(self.site.username, self.site.api_key)

@@ -30,7 +30,7 @@ class _Starting(FakeClock):
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds)
         if len(self.waits) == 2:
-            self.server = LocalServer(filesender={"port": self.port}).start()
+            self.server = LocalServer(services=["filesender"], filesender={"port": self.port}).start()
 
 
 def test_f01_refused_then_up(log: Any) -> None:

@@ -13,6 +13,7 @@ import pytest
 from encrypted_stage import PASSWORD, Tap, held, same_nonce_same_bytes
 from interrupted import seconds_to_end
 from stage import CHUNK, CREATE, DOWNLOAD, noise, until
+from thorough import amount
 
 pytestmark = pytest.mark.slow
 
@@ -132,12 +133,12 @@ def _ended_upload(stage: Any, program: Any, path: Any, point: int, end: Any) -> 
     return int(again)
 
 
-def test_f23_ten_points_of_an_upload(stage: Any, program: Any) -> None:
+def test_f23_random_points_of_an_upload(stage: Any, program: Any) -> None:
     """Broken by a re-run under other nonces or another key, or by chunks that are taken for sent."""
     data = noise(SIZE)
     path = stage.file(data)
     chance = random.Random(29)
-    for _ in range(10):
+    for _ in range(amount(3, 10)):
         again = _ended_upload(stage, program, path, chance.randrange(2, CHUNKS - 40), _kill)
         assert again <= UNNOTED_UP + SLACK
         assert held(stage) == data
@@ -174,13 +175,13 @@ def _ended_download(stage: Any, program: Any, token: str, point: int, end: Any) 
     return fetched
 
 
-def test_f23_ten_points_of_a_download(stage: Any, program: Any) -> None:
+def test_f23_random_points_of_a_download(stage: Any, program: Any) -> None:
     """A full name never stands over a wrong file, wherever the end came."""
     data = noise(SIZE)
     with stage.client() as client:
         token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
     chance = random.Random(31)
-    for _ in range(10):
+    for _ in range(amount(3, 10)):
         point = chance.randrange(2, CHUNKS - LEFT)
         assert _ended_download(stage, program, token, point, _kill) == data
 

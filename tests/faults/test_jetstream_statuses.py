@@ -65,7 +65,9 @@ class _Starting(Polling):
         self.server: Any = None
 
     def _start(self) -> None:
-        self.server = LocalServer(jetstream={"port": self.port, "auth_required": False}).start()
+        self.server = LocalServer(
+            services=["jetstream", "jetstream_peer"], jetstream={"port": self.port, "auth_required": False}
+        ).start()
 
 
 def test_f01_refused_then_up(log: Any) -> None:

@@ -15,13 +15,14 @@ import pytest
 from interrupted import seconds_to_end
 from nrp_stage import MIB, Served
 from stage import noise, until
+from thorough import amount
 
 pytestmark = pytest.mark.slow
 
 SIZE = 24 * MIB
 FILES = 24
 #: A file that makes the memory's growth seen, were it held.
-LARGE = 256 * MIB
+LARGE = amount(96 * MIB, 256 * MIB)
 
 #: What users write; the exit code is that of an interrupted program.
 _PROGRAM = """

@@ -67,7 +67,7 @@ def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
     servers: List[LocalServer] = []
 
     def start() -> None:
-        servers.append(LocalServer(tmp_path / "data", nrp=site).start())
+        servers.append(LocalServer(tmp_path / "data", services=["nrp"], nrp=site).start())
 
     clock = Polling(wait2=start)
     clock.chance = 1.0

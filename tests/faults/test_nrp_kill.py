@@ -16,6 +16,7 @@ import pytest
 from interrupted import seconds_to_end
 from nrp_stage import COMMIT, CONTENT, MIB, PART, Stage
 from stage import noise, until
+from thorough import amount
 
 pytestmark = pytest.mark.slow
 
@@ -239,7 +240,7 @@ def test_f45_memory_does_not_grow_with_the_file(stage: Stage, way: str, threads:
     large = stage.directory / "large.bin"
     with open(large, "wb") as file:
         file.write(b"start")
-        file.truncate(256 * MIB)
+        file.truncate(amount(96 * MIB, 256 * MIB))
         file.seek(-3, os.SEEK_END)
         file.write(b"end")
     command = [sys.executable, "-c", _MEASURE, way, record, str(large), str(threads)]

@@ -15,6 +15,7 @@ import pytest
 from interrupted import seconds_to_end
 from perseus_stage import CREATE, MIB, PUT, Stage, again
 from stage import noise, until
+from thorough import amount
 
 pytestmark = pytest.mark.slow
 
@@ -215,7 +216,7 @@ def test_f45_memory_does_not_grow_with_the_file(stage: Stage, count: int) -> Non
         paths.append(stage.directory / f"large{number}.bin")
         with open(paths[-1], "wb") as file:
             file.write(b"start %d" % number)
-            file.truncate(256 * MIB // count)
+            file.truncate(amount(96 * MIB, 256 * MIB) // count)
             file.seek(-3, os.SEEK_END)
             file.write(b"end")
     command = [sys.executable, "-c", _MEASURE, *map(str, paths)]

@@ -12,6 +12,7 @@ from typing import Any, Callable, Iterator, List
 import pytest
 from perseus_stage import ALL, CREATE, DATA, FIND, MIB, PUT, Stage, again, pieces, piped
 from stage import noise
+from thorough import amount
 
 from smartxfer.errors import BatchError, Cancelled, DeadlineExceeded, SourceChanged, StorageError, UsageError
 from smartxfer.transport import RetryPolicy
@@ -277,7 +278,7 @@ def test_f49_one_in_twenty_fails(stage: Stage) -> None:
 
 @pytest.mark.slow
 def test_f49_one_in_twenty_of_many_fails(stage: Stage) -> None:
-    _some_fail(stage, 400)
+    _some_fail(stage, amount(160, 400))
 
 
 @pytest.mark.parametrize("effect", ["status 403 body=json:AccessDenied", "reset-after 10"])

@@ -50,7 +50,11 @@ def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
     servers: List[LocalServer] = []
 
     def start() -> None:
-        servers.append(LocalServer(tmp_path / "data", perseus={"port": port, "api_key": KEY}).start())
+        servers.append(
+            LocalServer(
+                tmp_path / "data", services=["perseus"], perseus={"port": port, "api_key": KEY}
+            ).start()
+        )
 
     clock = Polling(wait2=start)
     clock.chance = 1.0

@@ -15,6 +15,7 @@ import pytest
 from interrupted import seconds_to_end
 from smartfile_stage import DOWNLOAD, MIB, UPLOAD, Stage
 from stage import noise, until
+from thorough import amount
 
 pytestmark = pytest.mark.slow
 
@@ -152,13 +153,13 @@ def test_f23_a_download(stage: Stage, program: Callable[..., Process], end: Any)
     assert (stage.out / "a.bin").read_bytes() == data
 
 
-def test_f23_ten_random_points_of_a_download(stage: Stage, program: Callable[..., Process]) -> None:
+def test_f23_random_points_of_a_download(stage: Stage, program: Callable[..., Process]) -> None:
     """A full name never stands over a wrong file, wherever the end came."""
     data = noise(SIZE)
     stage.site.write("/a.bin", data)
     chance = random.Random(17)
     stage.fault(DOWNLOAD, "rate 60M", times=None)
-    for number in range(10):
+    for number in range(amount(4, 10)):
         into = stage.out / str(number)
         into.mkdir()
         part = into / "a.bin.part"
@@ -173,12 +174,12 @@ def test_f23_ten_random_points_of_a_download(stage: Stage, program: Callable[...
         (into / "a.bin").unlink()
 
 
-def test_f23_ten_random_points_of_an_upload(stage: Stage, program: Callable[..., Process]) -> None:
+def test_f23_random_points_of_an_upload(stage: Stage, program: Callable[..., Process]) -> None:
     """Broken by a server, or a form, that makes a file of what came."""
     data = noise(SIZE)
     path = stage.file(data, "b.bin")
     chance = random.Random(19)
-    for _ in range(10):
+    for _ in range(amount(5, 10)):
         held = stage.fault(UPLOAD, f"stall-after {chance.randrange(1, SIZE)}")
         process = program("upload", path, "/b.bin")
         assert held.wait(20)
@@ -240,7 +241,7 @@ def test_f45_memory_does_not_grow_with_the_file(stage: Stage, threads: int) -> N
     large = stage.directory / "large.bin"
     with open(large, "wb") as file:
         file.write(b"start")
-        file.truncate(2 * GIB)
+        file.truncate(amount(256 * MIB, 2 * GIB))
         file.seek(-3, os.SEEK_END)
         file.write(b"end")
     expected = _digest(large)

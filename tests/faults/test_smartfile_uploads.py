@@ -44,7 +44,9 @@ def test_f01_refused_then_up(log: Any, raw: bool) -> None:
         pass
     servers: List[LocalServer] = []
     credentials = {"api_key": "key", "password": "password", "port": port}
-    clock = Polling(wait2=lambda: servers.append(LocalServer(smartfile=credentials).start()))
+    clock = Polling(wait2=lambda: servers.append(LocalServer(
+        services=["smartfile"], smartfile=credentials
+    ).start()))
     clock.chance = 1.0
     policy = RetryPolicy()
     with BasicClient("key", "password", url=f"http://127.0.0.1:{port}", retry=policy, clock=clock) as api:

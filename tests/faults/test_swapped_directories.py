@@ -24,7 +24,9 @@ PROGRAM = Path(__file__).with_name("swapping.py")
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[str, Tuple[str, List[str]]]]:
     """Address, and what else is needed to fetch the files, by the way that they are fetched."""
-    with LocalServer(nrp={"rate_limit": 1_000_000, "rate_limit_guest": 1_000_000}) as server:
+    with LocalServer(
+        services=["nrp"], nrp={"rate_limit": 1_000_000, "rate_limit_guest": 1_000_000}
+    ) as server:
         site = server.filesender
         auth = UserAuth(site.username, site.api_key)
         with FileSenderClient(site.url, auth=auth, retry=AT_ONCE) as client:

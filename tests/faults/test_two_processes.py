@@ -14,11 +14,12 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 from smartfile_stage import DOWNLOAD, MIB, Stage
+from thorough import amount
 
 pytestmark = pytest.mark.slow
 
 SIZE = 2 * MIB
-ROUNDS = 200
+ROUNDS = amount(80, 200)
 
 #: Forks two downloads a round, and kills some of them; prints what became of each round.
 _PROGRAM = """

@@ -26,7 +26,9 @@ class Site:
 
     def __init__(self) -> None:
         options: Dict[str, Any] = {"upload_chunk_size": 100_000, "encryption_iterations": 7}
-        self.server = LocalServer(filesender=options, nrp={"storage": "proxy"}).start()
+        self.server = LocalServer(
+            services=["filesender", "nrp"], filesender=options, nrp={"storage": "proxy"}
+        ).start()
         site = self.server.filesender
         self._filesender = FileSenderClient(
             site.url, auth=UserAuth(site.username, site.api_key), concurrent_files=1, concurrent_chunks=1, **ONE

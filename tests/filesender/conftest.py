@@ -22,7 +22,9 @@ class Stand:
     chunk = CHUNK
 
     def __init__(self, **options: Any) -> None:
-        self.server = LocalServer(filesender={"upload_chunk_size": CHUNK, **options}).start()
+        self.server = LocalServer(
+            services=["filesender"], filesender={"upload_chunk_size": CHUNK, **options}
+        ).start()
         self.site = self.server.filesender
         self.url = self.site.url
         self.auth = UserAuth(self.site.username, self.site.api_key)

@@ -17,7 +17,7 @@ BEGINS = int(dt.datetime(DAY.year, DAY.month, DAY.day, tzinfo=dt.timezone.utc).t
 
 @pytest.fixture
 def site() -> Iterator[Any]:
-    with LocalServer() as server:
+    with LocalServer(services=["filesender"]) as server:
         yield server.filesender
 
 

@@ -28,7 +28,9 @@ SPARE = 40
 def gates(service: str, count: int) -> Iterator[Any]:
     """``(facts, addresses)``: what a server of the service holds, and the gates before it."""
     kind = SERVICES[service]
-    with LocalServer(**{service: kind.site}) as server, contextlib.ExitStack() as stack:
+    peers = ["jetstream_peer"] if service == "jetstream" else []
+    running = LocalServer(services=[service, *peers], **{service: kind.site})
+    with running as server, contextlib.ExitStack() as stack:
         facts = kind.plant(server)
         made = [Gate(kind.targets(server), BEHAVIOURS) for _ in range(count)]
         for gate in made:

@@ -12,6 +12,7 @@ from typing import Callable, Iterator, List
 
 import pytest
 from interrupted import seconds_to_end
+from thorough import amount
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.local import LocalServer
@@ -44,7 +45,7 @@ except KeyboardInterrupt:
 
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
-    with LocalServer(filesender={"upload_chunk_size": CHUNK}) as running:
+    with LocalServer(services=["filesender"], filesender={"upload_chunk_size": CHUNK}) as running:
         yield running
         assert running.filesender.listener.crashes == []
 
@@ -155,7 +156,7 @@ def test_ctrl_c_in_a_download(server: LocalServer, large: Path, tmp_path: Path) 
 
 
 #: Points at which a client is killed: seeds of so many tests, and points of each.
-SEEDS, POINTS = range(4), 5
+SEEDS, POINTS = range(amount(2, 4)), amount(4, 5)
 #: Bytes that a client still has to move when it is killed.
 LEFT = 16 * MIB
 

@@ -37,7 +37,11 @@ class Stand:
 
     def __init__(self) -> None:
         options = {"users": USERS, "superusers": ("root",)}
-        self.server = LocalServer(jetstream=options, jetstream_peer={"users": USERS, "superusers": ("root",)})
+        self.server = LocalServer(
+            services=["jetstream", "jetstream_peer"],
+            jetstream=options,
+            jetstream_peer={"users": USERS, "superusers": ("root",)},
+        )
         self.server.start()
         self._apis: List[API] = []
         self._before = 0

@@ -93,7 +93,9 @@ class TestDisconnect:
         assert stand.calls == []
 
     def test_a_server_that_has_gone(self) -> None:
-        with LocalServer(jetstream={"auth_required": False}) as server:
+        with LocalServer(
+            services=["jetstream", "jetstream_peer"], jetstream={"auth_required": False}
+        ) as server:
             api = JetStream().api(
                 "127.0.0.1", server.jetstream.port, retry=RetryPolicy(attempts=1, backoff=0)
             )
@@ -226,14 +228,16 @@ class TestLostSession:
 def test_a_restart_of_the_server(tmp_path: Path) -> None:
     """At the same port, with the same data: what was made is there, the sessions are not."""
     options: Any = {"users": USERS, "superusers": ("root",)}
-    with LocalServer(tmp_path, jetstream=options) as server:
+    with LocalServer(tmp_path, services=["jetstream", "jetstream_peer"], jetstream=options) as server:
         port = server.jetstream.port
         login = {"user": "root", "password": USERS["root"]}
         api = JetStream().api("127.0.0.1", port, retry=RetryPolicy(backoff=0), **login)
         api.connect()
         api.server.superuser()
         made = api.send.createDestination("localhost", 7)
-    with LocalServer(tmp_path, jetstream={**options, "port": port}) as server:
+    with LocalServer(
+        tmp_path, services=["jetstream", "jetstream_peer"], jetstream={**options, "port": port}
+    ) as server:
         assert api.server.getSandboxMappings() == {}
         assert api.send.getDestination(made).owner == "root"
         api.close()

@@ -157,7 +157,9 @@ class TestAdministration:
 
 
 def test_terminate_ends_the_server() -> None:
-    with LocalServer(jetstream={"users": {"ann": "pass-of-ann-1"}}) as server:
+    with LocalServer(
+        services=["jetstream", "jetstream_peer"], jetstream={"users": {"ann": "pass-of-ann-1"}}
+    ) as server:
         site = server.jetstream
         options = {"user": "ann", "password": "pass-of-ann-1", "retry": RetryPolicy(attempts=1)}
         with JetStream().api(site.host, site.port, **options) as api:

@@ -31,7 +31,9 @@ Defaults: Dict[str, Any] = {
 def two_servers() -> Iterator[LocalServer]:
     """A running server; a bug of it, which shows as a 500, fails."""
     sender = {"users": Users, "groups": {"staff": ["eve"]}}
-    with LocalServer(jetstream=sender, jetstream_peer={"users": Users}) as server:
+    with LocalServer(
+        services=["jetstream", "jetstream_peer"], jetstream=sender, jetstream_peer={"users": Users}
+    ) as server:
         yield server
         assert server.jetstream.listener.crashes == []
         assert server.jetstream_peer.listener.crashes == []

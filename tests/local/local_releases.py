@@ -20,7 +20,7 @@ ROOT: Dict[str, Any] = {"user": "root@example.org", "key": "f" * 64}
 def running(version: str, **options: Any) -> Iterator[LocalServer]:
     """A server of a release; a bug of it fails the test."""
     given = {"version": version, "upload_chunk_size": C, "users": USERS, "admins": ["root@example.org"]}
-    with LocalServer(filesender={**given, **options}) as server:
+    with LocalServer(services=["filesender"], filesender={**given, **options}) as server:
         yield server
         assert server.filesender.listener.crashes == []
 

@@ -45,7 +45,7 @@ def test_a_real_server_is_answered_alike(name: str) -> None:
     exchanges = capture.read(captured(name))
     assert len(exchanges) > 35
     version, options = CAPTURES[name]
-    with LocalServer(filesender={"version": version, **options}) as server:
+    with LocalServer(services=["filesender"], filesender={"version": version, **options}) as server:
         replay = Replay(wire.Site(server.filesender))
         for exchange in exchanges:
             replay.play(exchange)
@@ -75,7 +75,9 @@ def test_the_differences_are_few(name: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_the_other_release_is_told_apart(version: str) -> None:
     other = VERSIONS[1 - VERSIONS.index(version)]
-    with LocalServer(filesender={"version": other, "users": ["sender@example.org"]}) as server:
+    with LocalServer(
+        services=["filesender"], filesender={"version": other, "users": ["sender@example.org"]}
+    ) as server:
         replay = Replay(wire.Site(server.filesender))
         for exchange in capture.read(captured(version))[:2]:
             replay.play(exchange)

@@ -242,7 +242,7 @@ def test_what_the_site_publishes(server: LocalServer, site: wire.Site) -> None:
     ):
         assert (told("encryption_mandatory"), told(in_base64)) == ("true", "true")
         assert told("max_transfer_encrypted_file_size") == "9"
-    with LocalServer() as stock:
+    with LocalServer(services=["filesender"]) as stock:
         text = wire.Site(stock.filesender).bare("GET", "/filesender-config.js.php").body
     assert b"encryption_password_hash_iterations_new_files: '4096000'," in text
 
@@ -311,7 +311,7 @@ def test_sizes_by_the_formulas_of_the_page() -> None:
 def test_options_that_are_none() -> None:
     for wrong in ({"encryption_key_version": 4}, {"encryption_iterations": 0}):
         with pytest.raises(UsageError):
-            LocalServer(filesender=wrong)
+            LocalServer(services=["filesender"], filesender=wrong)
 
 
 def test_totals_of_ranges_are_plain_sizes(site: wire.Site) -> None:

@@ -57,7 +57,7 @@ def test_the_version_where_it_is_told(server: LocalServer, site: wire.Site, rele
 
 def test_a_release_that_nobody_knows() -> None:
     with pytest.raises(UsageError, match=r"3\.8, 2\.67"):
-        LocalServer(filesender={"version": "1.6"})
+        LocalServer(services=["filesender"], filesender={"version": "1.6"})
 
 
 def test_the_download_page(site: wire.Site, old: bool) -> None:

@@ -91,7 +91,7 @@ def test_an_older_csrf_token_lives_until_a_newer_one_is_used(site: wire.Site) ->
 
 
 def test_a_site_without_csrf() -> None:
-    with LocalServer(filesender={"csrf": False}) as server:
+    with LocalServer(services=["filesender"], filesender={"csrf": False}) as server:
         site = wire.Site(server.filesender)
         guest = Guest(site, invite(site))
         assert guest.csrf == ""
@@ -195,7 +195,7 @@ def test_a_security_token_is_renewed_and_the_old_one_fades() -> None:
 
 @pytest.mark.parametrize("mode", ["key", "auth"])
 def test_a_guest_may_do_without_a_key(mode: str) -> None:
-    with LocalServer(filesender={"chunk_security": mode}) as server:
+    with LocalServer(services=["filesender"], filesender={"chunk_security": mode}) as server:
         site = wire.Site(server.filesender)
         guest = Guest(site, invite(site))
         transfer = guest.create().json()

@@ -330,7 +330,7 @@ def test_idle_sessions_end(site: JetStream, ann: Api) -> None:
 
 
 def test_terminate() -> None:
-    with LocalServer(jetstream={"users": Users}) as server:
+    with LocalServer(services=["jetstream", "jetstream_peer"], jetstream={"users": Users}) as server:
         waiter, api = Api(server.jetstream, "ann"), Api(server.jetstream, "ann", "superuser")
         server.jetstream.write("/a")
         server.jetstream.configure(manifest_delay=60.0)
@@ -350,4 +350,4 @@ def test_terminate() -> None:
 )
 def test_impossible_options(options: Any) -> None:
     with pytest.raises(UsageError):
-        LocalServer(jetstream=options)
+        LocalServer(services=["jetstream", "jetstream_peer"], jetstream=options)

@@ -15,7 +15,8 @@ from jetstream_calls import Api, Refused, Users, send, until
 from smartxfer.local import LocalServer
 
 DATA = random.Random(6).getrandbits(8 << 20).to_bytes(1 << 20, "big")
-OPTIONS: Dict[str, Any] = {"jetstream": {"users": Users}, "jetstream_peer": {"users": Users}}
+BOTH = ["jetstream", "jetstream_peer"]
+OPTIONS: Dict[str, Any] = {"services": BOTH, "jetstream": {"users": Users}, "jetstream_peer": {"users": Users}}
 
 
 @pytest.fixture(scope="module")
@@ -284,7 +285,7 @@ def test_receivers_that_take_nothing_in(server: LocalServer, ann: Api, far: Api)
 
 def test_a_destination_that_comes_later(server: LocalServer, ann: Api, tmp_path: Path) -> None:
     server.jetstream.write("/l/a", b"late")
-    with LocalServer(tmp_path) as other:
+    with LocalServer(tmp_path, services=BOTH) as other:
         port = other.jetstream.port
     to = ann("send.createDestination", destinationAddress="localhost", destinationPort=port)["destinationId"]
     manifest = ann.manifest_of({"/l/a": "/l/a"})["manifestId"]
@@ -292,7 +293,7 @@ def test_a_destination_that_comes_later(server: LocalServer, ann: Api, tmp_path:
     pending(ann, id, "no server")
     # Others are not held up.
     until(ann, send(ann, server, {"/l/b": "/l/a"}), "complete")
-    with LocalServer(tmp_path, jetstream={"port": port}) as other:
+    with LocalServer(tmp_path, services=BOTH, jetstream={"port": port}) as other:
         until(ann, id, "complete")
         assert other.jetstream.read("/l/a") == b"late"
     assert ann("send.getDestination", destinationId=to)["lastError"] is None
@@ -301,7 +302,9 @@ def test_a_destination_that_comes_later(server: LocalServer, ann: Api, tmp_path:
 @pytest.mark.parametrize("after", ["continue", "suspend"])
 def test_a_restart_in_mid_copy(tmp_path: Path, after: str) -> None:
     slow = {**OPTIONS["jetstream"], "rate": 1 << 20}
-    with LocalServer(tmp_path, jetstream=slow, jetstream_peer=OPTIONS["jetstream_peer"]) as server:
+    with LocalServer(
+        tmp_path, services=BOTH, jetstream=slow, jetstream_peer=OPTIONS["jetstream_peer"]
+    ) as server:
         server.jetstream.write("/in/0", b"small")
         server.jetstream.write("/in/a", DATA)
         peer_port = server.jetstream_peer.port

@@ -24,7 +24,7 @@ def test_a_real_14_is_answered_alike(origin: str) -> None:
         # An answer never finds the fetch done that it began.
         "fetch_delay": 0.05,
     }
-    with LocalServer(nrp=options) as server:
+    with LocalServer(services=["nrp"], nrp=options) as server:
         replay = Replay(server, origin)
         for _ in range(2):
             server.nrp.create()  # Drafts of earlier runs, which the search finds.

@@ -21,7 +21,7 @@ NOT_FOUND = (
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalServer]:
-    with LocalServer(nrp={"rate_limit": 100_000, "rate_limit_guest": 100_000}) as server:
+    with LocalServer(services=["nrp"], nrp={"rate_limit": 100_000, "rate_limit_guest": 100_000}) as server:
         yield server
         assert server.nrp.listener.crashes == []
 
@@ -125,11 +125,11 @@ def test_options_that_cannot_be() -> None:
         ({"storage": "tape"}, "storage is one of"),
     ):
         with pytest.raises(UsageError, match=words):
-            LocalServer(nrp=options)
+            LocalServer(services=["nrp"], nrp=options)
 
 
 def test_tokens_can_be_chosen() -> None:
-    with LocalServer(nrp={"users": {"eve": "t0ken"}, "superuser": "eve"}) as server:
+    with LocalServer(services=["nrp"], nrp={"users": {"eve": "t0ken"}, "superuser": "eve"}) as server:
         assert server.nrp.token == server.nrp.superuser_token == "t0ken"
         assert server.nrp.env == {"NRP_REPOSITORY_URL": server.nrp.url, "NRP_TOKEN": "t0ken"}
         with pytest.raises(UsageError, match="no such user"):
@@ -306,14 +306,14 @@ def test_the_storage_is_another_origin(server: LocalServer) -> None:
 
 
 def test_everything_survives_a_restart(tmp_path: Path) -> None:
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["nrp"]) as server:
         api = Api(server.nrp)
         record, draft = api.published(), api.draft({"title": "To be continued"})
         server.nrp.write(draft["id"], "b", b"bytes")
         api.ok("PUT", draft["links"]["review"], _review(api))
         request = api.ok("GET", draft["links"]["review"])
         token = api.token
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["nrp"]) as server:
         api = Api(server.nrp)
         assert api.token == token
         found = api.ok("GET", "records/" + record["id"])

@@ -14,7 +14,7 @@ from smartxfer.local import LocalServer
 
 @pytest.fixture(scope="module")
 def repository() -> Iterator[Any]:
-    with LocalServer(nrp={"rate_limit": 100_000}) as server:
+    with LocalServer(services=["nrp"], nrp={"rate_limit": 100_000}) as server:
         yield server.nrp
         assert server.nrp.listener.crashes == []
 

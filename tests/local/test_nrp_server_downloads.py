@@ -15,7 +15,7 @@ HELLO = "5eb63bbbe01eeed093cb22bb8f5acdc3"
 
 @pytest.fixture(scope="module")
 def repository() -> Iterator[Any]:
-    with LocalServer(nrp={"rate_limit": 100_000}) as server:
+    with LocalServer(services=["nrp"], nrp={"rate_limit": 100_000}) as server:
         yield server.nrp
         assert server.nrp.listener.crashes == []
 

@@ -82,7 +82,7 @@ def repository(origin: Origin) -> Iterator[Any]:
         "fetch_hosts": [origin.host],
         "remote_hosts": [origin.host, "far.example"],
     }
-    with LocalServer(nrp=options) as server:
+    with LocalServer(services=["nrp"], nrp=options) as server:
         yield server.nrp
         assert server.nrp.listener.crashes == []
 
@@ -180,12 +180,12 @@ def test_a_fetch_outlives_a_restart(tmp_path: Any, origin: Origin) -> None:
     options = {"fetch_hosts": [origin.host]}
     threads = set(threading.enumerate())
     origin.go.clear()
-    with LocalServer(tmp_path / "data", nrp=options) as server:
+    with LocalServer(tmp_path / "data", services=["nrp"], nrp=options) as server:
         draft = Draft(server.nrp, token=server.nrp.superuser_token)
         fetch(draft, "slow", origin.url + "/slow.bin")
         assert origin.begun.wait(10)
     origin.go.set()
-    with LocalServer(tmp_path / "data", nrp=options) as server:
+    with LocalServer(tmp_path / "data", services=["nrp"], nrp=options) as server:
         again = Draft(server.nrp, draft.id, draft.token)
         assert settled(again, "slow")["status"] == "completed"
         assert again.get("slow").body == BLOB

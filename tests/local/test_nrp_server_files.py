@@ -21,7 +21,7 @@ BROKEN = (
 
 @pytest.fixture(scope="module")
 def repository() -> Iterator[Any]:
-    with LocalServer(nrp={"rate_limit": 100_000}) as server:
+    with LocalServer(services=["nrp"], nrp={"rate_limit": 100_000}) as server:
         yield server.nrp
         assert server.nrp.listener.crashes == []
 
@@ -336,14 +336,14 @@ def test_publishing_waits_for_files(repository: Any, draft: Draft) -> None:
 
 
 def test_everything_outlives_a_restart(tmp_path: Any) -> None:
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["nrp"]) as server:
         service: Any = server.nrp  # type: ignore[attr-defined, unused-ignore]
         draft = Draft(service)
         draft.sent("a", b"hello world", metadata={"n": 1})
         draft.started("b")
         draft.put("b", b"abc")
         token = draft.token
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["nrp"]) as server:
         service = server.nrp  # type: ignore[attr-defined, unused-ignore]
         again = Draft(service, draft.id, token)
         assert again.get("a").body == b"hello world"

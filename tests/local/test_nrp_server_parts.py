@@ -18,7 +18,7 @@ WHOLE = b"A" * 10 + b"B" * 10 + b"C" * 5
 
 @pytest.fixture(scope="module")
 def repository() -> Iterator[Any]:
-    with LocalServer(nrp={"rate_limit": 100_000}) as server:
+    with LocalServer(services=["nrp"], nrp={"rate_limit": 100_000}) as server:
         yield server.nrp
         assert server.nrp.listener.crashes == []
 
@@ -336,7 +336,7 @@ def test_local_files_are_read_from_the_storage_too(draft: Draft, configured: Any
 def test_parts_outlive_a_restart(tmp_path: Any) -> None:
     for storage in ("local", "s3"):
         data = tmp_path / storage
-        with LocalServer(data, nrp={"storage": storage, "checksum_delay": 60.0}) as server:
+        with LocalServer(data, services=["nrp"], nrp={"storage": storage, "checksum_delay": 60.0}) as server:
             draft = Draft(server.nrp)
             begun(draft)
             begun(draft, "late")
@@ -348,7 +348,7 @@ def test_parts_outlive_a_restart(tmp_path: Any) -> None:
             assert sent("PUT", link["url"], pieces()[3], bearer).status == 200
             assert draft.commit("late").status == 200
             assert not (draft.entry("late")["checksum"] or "").startswith("md5:")
-        with LocalServer(data, nrp={"storage": storage}) as server:
+        with LocalServer(data, services=["nrp"], nrp={"storage": storage}) as server:
             again = Draft(server.nrp, draft.id, draft.token)
             look = until(
                 lambda: again.entry("late"), lambda seen: (seen["checksum"] or "").startswith("md5:")

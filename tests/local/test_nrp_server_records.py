@@ -16,7 +16,7 @@ NOT_REGISTERED = "The persistent identifier is not registered."
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Any]:
-    with LocalServer(nrp={"rate_limit": 0, "rate_limit_guest": 0}) as server:
+    with LocalServer(services=["nrp"], nrp={"rate_limit": 0, "rate_limit_guest": 0}) as server:
         yield server.nrp
         assert server.nrp.listener.crashes == []
 

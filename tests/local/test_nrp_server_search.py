@@ -10,7 +10,7 @@ from smartxfer.local import LocalServer
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Any]:
-    with LocalServer(nrp={"rate_limit": 0, "rate_limit_guest": 0}) as server:
+    with LocalServer(services=["nrp"], nrp={"rate_limit": 0, "rate_limit_guest": 0}) as server:
         yield server.nrp
         assert server.nrp.listener.crashes == []
 

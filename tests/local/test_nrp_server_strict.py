@@ -17,7 +17,9 @@ from smartxfer.local import LocalServer
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Any]:
-    with LocalServer(nrp={"rate_limit": 0, "rate_limit_guest": 0, "remote_hosts": ["files.example"]}) as server:
+    with LocalServer(
+        services=["nrp"], nrp={"rate_limit": 0, "rate_limit_guest": 0, "remote_hosts": ["files.example"]}
+    ) as server:
         yield server.nrp
         assert server.nrp.listener.crashes == []
 
@@ -111,10 +113,10 @@ def test_what_cannot_be_shared(service: Any) -> None:
 
 
 def test_links_outlive_a_restart(tmp_path: Any) -> None:
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["nrp"]) as server:
         record = server.nrp.create({"a": b"1"}, published=True, access=RESTRICTED)
         token = server.nrp.share(record)
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["nrp"]) as server:
         path = f"records/{record}/files/a/content?token={token}"
         assert Api(server.nrp, "").call("GET", path).body == b"1"
 
@@ -177,7 +179,7 @@ def test_members_of_a_zip_in_parts(storage: str) -> None:
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("in/a.txt", b"hello")
     data = made.getvalue()
-    with LocalServer(nrp={"storage": storage}) as server:
+    with LocalServer(services=["nrp"], nrp={"storage": storage}) as server:
         draft = Draft(server.nrp)
         server.nrp.write(draft.id, "whole.zip", data)
         listed = draft.call("GET", "/whole.zip/container").json()

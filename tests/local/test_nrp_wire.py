@@ -26,7 +26,7 @@ def test_a_real_14_is_answered_alike(origin: str, name: str) -> None:
         "fetch_hosts": [origin],
         "remote_hosts": [origin],
     }
-    with LocalServer(nrp=options) as server:
+    with LocalServer(services=["nrp"], nrp=options) as server:
         replay = nrp_wire.WireReplay(server, origin)
         for exchange in nrp_wire.read(DATA / f"inveniordm-14-{name}.txt"):
             replay.play(exchange)

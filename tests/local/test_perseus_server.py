@@ -21,7 +21,7 @@ from smartxfer.local import LocalServer
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[LocalServer]:
-    with LocalServer() as server:
+    with LocalServer(services=["perseus"]) as server:
         yield server
         assert server.perseus.listener.crashes == []
         assert server.perseus.storage.listener.crashes == []
@@ -60,7 +60,7 @@ class TestKey:
         assert wire.request(api.perseus.url, "POST", "/api/v0/file/find", b"{}", headers).status == 401
 
     def test_one_that_is_given(self) -> None:
-        with LocalServer(perseus={"api_key": "sk-given"}) as server:
+        with LocalServer(services=["perseus"], perseus={"api_key": "sk-given"}) as server:
             assert server.perseus.env == {
                 "PERSEUS_API_HOST": server.perseus.url, "PERSEUS_API_KEY": "sk-given",
             }  # fmt: skip
@@ -360,10 +360,10 @@ class TestFaults:
 
 
 def test_data_survives_a_restart(tmp_path: Any) -> None:
-    with LocalServer(str(tmp_path)) as server:
+    with LocalServer(str(tmp_path), services=["perseus"]) as server:
         key = server.perseus.api_key
         id = server.perseus.write("kept.bin", b"kept")
-    with LocalServer(str(tmp_path)) as server:
+    with LocalServer(str(tmp_path), services=["perseus"]) as server:
         assert server.perseus.api_key == key
         assert server.perseus.content(id) == b"kept"
         assert [record["id"] for record in server.perseus.records()] == [id]

@@ -25,7 +25,7 @@ def sites() -> Iterator[Dict[str, Tuple[wire.Site, Any]]]:
     found = {}
     servers = []
     for name, options in kinds.items():
-        server = LocalServer(filesender={"upload_chunk_size": C, **options}).start()
+        server = LocalServer(services=["filesender"], filesender={"upload_chunk_size": C, **options}).start()
         servers.append(server)
         site = wire.Site(server.filesender)
         found[name] = (site, site.send("a.bin", DATA, chunk=C))
@@ -123,7 +123,7 @@ def test_a_whole_encrypted_file_comes_short_by_what_was_measured() -> None:
 def test_encrypted_chunks_come_whole_by_ranges() -> None:
     plain, blobs = 2500, [C + 32, C + 32, 500 + 32]
     stored = [bytes((65 + place,)) * size for place, size in enumerate(blobs)]
-    with LocalServer(filesender={"upload_chunk_size": C}) as server:
+    with LocalServer(services=["filesender"], filesender={"upload_chunk_size": C}) as server:
         site = wire.Site(server.filesender)
         more = {
             "encryption": True,

@@ -288,3 +288,28 @@ def test_memory_and_speed_are_sane(server: LocalServer, site: wire.Site) -> None
     assert last == b"\1"
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert after - before < 32 << 10
+
+
+def test_only_the_services_that_are_wanted_run() -> None:
+    with LocalServer(services=["perseus", "nrp"], nrp={"rate_limit": 7}) as server:
+        assert list(server.services) == ["nrp", "perseus"]
+        assert set(server.env) == {*server.nrp.env, *server.perseus.env}
+        assert not hasattr(server, "nonsense")
+        with pytest.raises(AttributeError, match="does not run filesender: name it in services="):
+            _ = server.filesender
+        with pytest.raises(UsageError, match="there are nrp, perseus"):
+            server.fault("filesender", "GET *", "stall")
+
+
+@pytest.mark.parametrize(
+    ("services", "message"),
+    [
+        ("nrp", "one name, not a list"),
+        ([], "runs nothing"),
+        (["nrq"], "no such service: nrq"),
+        (["nrp"], "leaves out filesender, which has options"),
+    ],
+)
+def test_services_that_cannot_run(services: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        LocalServer(services=services, filesender={})

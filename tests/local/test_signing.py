@@ -24,7 +24,7 @@ def test_the_name_of_the_server_has_no_port(site: wire.Site) -> None:
 
 @pytest.mark.parametrize("given", ["host:port", "127.0.0.1:{}", "fs.example.org"])
 def test_an_administrator_names_the_server(given: str) -> None:
-    with LocalServer() as server:
+    with LocalServer(services=["filesender"]) as server:
         port = server.filesender.listener.port
         server.filesender.configure(server_name=given.format(port))
         name = f"127.0.0.1:{port}" if given == "host:port" else given.format(port)
@@ -34,7 +34,7 @@ def test_an_administrator_names_the_server(given: str) -> None:
 
 
 def test_below_a_base_path() -> None:
-    with LocalServer(filesender={"base_path": "/file/sender/"}) as server:
+    with LocalServer(services=["filesender"], filesender={"base_path": "/file/sender/"}) as server:
         site = wire.Site(server.filesender)
         assert site.url.endswith("/file/sender")
         transfer = site.send("a.bin", b"abc")
@@ -118,7 +118,9 @@ def test_changing_calls_without_authentication(site: wire.Site) -> None:
 
 def test_other_users_keep_out(server: LocalServer) -> None:
     users = {"ann@example.org": None, "bea@example.org": "b" * 64, "root@example.org": "r" * 64}
-    with LocalServer(filesender={"users": users, "admins": ["root@example.org"]}) as other:
+    with LocalServer(
+        services=["filesender"], filesender={"users": users, "admins": ["root@example.org"]}
+    ) as other:
         site = wire.Site(other.filesender)
         transfer = site.send("a.bin", b"abc")
         place = "/rest.php/transfer/{}".format(transfer["id"])

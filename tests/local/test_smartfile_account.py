@@ -208,7 +208,7 @@ def test_ssh_keys_of_api_3(api: wire.Api) -> None:
 
 
 def test_what_was_made_outlives_the_server(tmp_path: Any) -> None:
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["smartfile"]) as server:
         assert wire.Api(server.smartfile).post("user", **BOB).status == 201
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["smartfile"]) as server:
         assert names(wire.Api(server.smartfile).get("user"), "username") == [server.smartfile.username, "bob"]

@@ -156,7 +156,7 @@ def test_a_callback_that_is_no_address(url: str, client: Pair) -> None:
 
 
 def test_the_verifier_can_be_fixed() -> None:
-    with LocalServer(smartfile={"verifier": "say-friend"}) as server:
+    with LocalServer(services=["smartfile"], smartfile={"verifier": "say-friend"}) as server:
         service = server.smartfile
         client = pair_of(server)
         for _ in range(2):
@@ -220,7 +220,7 @@ def test_a_nonce_of_64_letters_and_digits_is_good(url: str, client: Pair) -> Non
 def test_the_secrets_are_encoded_before_they_are_joined() -> None:
     client = ("c" * 30, "a&b%2F+~'" + "x" * 30)
     options = {"client_token": client[0], "client_secret": client[1]}
-    with LocalServer(smartfile=options) as server:
+    with LocalServer(services=["smartfile"], smartfile=options) as server:
         pair(post(server.smartfile.url, "request_token", parameters(client)))
         bare = parameters(client, oauth_signature=client[1] + "&")
         refused(post(server.smartfile.url, "request_token", bare), "signature")
@@ -306,13 +306,13 @@ def test_a_token_belongs_to_its_application(server: LocalServer, url: str, clien
 
 
 def test_an_access_token_outlives_the_server(tmp_path: Path) -> None:
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["smartfile"]) as server:
         client = pair_of(server)
         request = pair(post(server.smartfile.url, "request_token", parameters(client)))
         verifier = approve(server.smartfile.url, request[0])
         signed = parameters(client, request, oauth_verifier=verifier)
         access = pair(post(server.smartfile.url, "access_token", signed))
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["smartfile"]) as server:
         assert whoami(server.smartfile.url, parameters(client, access)).status == 200
 
 

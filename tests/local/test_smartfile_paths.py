@@ -220,17 +220,19 @@ def test_a_directory_has_no_data(server: LocalServer, api: wire.Api) -> None:
                            ({"time_zone": 5.5}, "2001-09-09T07:16:40")]
 )  # fmt: skip
 def test_times_name_no_zone(options: Dict[str, Any], shown: str) -> None:
-    with LocalServer(smartfile=options) as server:
+    with LocalServer(services=["smartfile"], smartfile=options) as server:
         assert server.smartfile.backend.stamp(1_000_000_000) == shown
 
 
 def test_a_zone_by_name() -> None:
     pytest.importorskip("zoneinfo")
-    with LocalServer(smartfile={"time_zone": "America/Indiana/Indianapolis"}) as server:
+    with LocalServer(
+        services=["smartfile"], smartfile={"time_zone": "America/Indiana/Indianapolis"}
+    ) as server:
         # Summer time since 2006.
         assert server.smartfile.backend.stamp(1_750_000_000) == "2025-06-15T11:06:40"
     with pytest.raises(UsageError, match="time_zone"):
-        LocalServer(smartfile={"time_zone": "Nowhere/None"})
+        LocalServer(services=["smartfile"], smartfile={"time_zone": "Nowhere/None"})
 
 
 def test_names_from_a_hostile_server(server: LocalServer, api: wire.Api) -> None:

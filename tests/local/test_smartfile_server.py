@@ -56,7 +56,7 @@ def test_nobody_gets_in_without_credentials(server: LocalServer) -> None:
 
 def test_users_have_passwords_of_their_own() -> None:
     options = {"users": {"bob": "b pass:word", "eve": None}, "api_key": "K" * 30, "password": "P" * 30}
-    with LocalServer(smartfile=options) as server:
+    with LocalServer(services=["smartfile"], smartfile=options) as server:
         site = server.smartfile
         assert (site.username, site.key, site.password) == ("bob", "K" * 30, "P" * 30)
         for user, password, status in (
@@ -86,7 +86,7 @@ def test_methods_that_a_route_does_not_have(server: LocalServer, api: wire.Api) 
 )
 def test_options_that_are_none(options: Any, told: str) -> None:
     with pytest.raises(UsageError, match=told):
-        LocalServer(smartfile=options)
+        LocalServer(services=["smartfile"], smartfile=options)
 
 
 def test_a_service_that_is_none() -> None:
@@ -97,7 +97,7 @@ def test_a_service_that_is_none() -> None:
 def test_an_option_of_the_second_service_lets_go_of_the_first(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         LocalServer(tmp_path / "data", smartfile={"nonsense": 1})
-    LocalServer(tmp_path / "data").stop()
+    LocalServer(tmp_path / "data", services=["smartfile"]).stop()
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_throttle(server: LocalServer, api: wire.Api, style: str, status: int, n
 
 
 def test_throttle_by_option() -> None:
-    with LocalServer(smartfile={"throttle": 1, "throttle_next": 2}) as server:
+    with LocalServer(services=["smartfile"], smartfile={"throttle": 1, "throttle_next": 2}) as server:
         api = wire.Api(server.smartfile)
         assert api.get("path/info").headers["X-Throttle"] == "throttled; next=2 sec"
         assert api.get("path/info").status == 200
@@ -192,7 +192,7 @@ def test_what_tests_look_at(server: LocalServer, api: wire.Api) -> None:
 SERVE = """
 import json, sys
 from smartxfer.local import LocalServer
-server = LocalServer(sys.argv[1], smartfile={"task_polls": 1}).start()
+server = LocalServer(sys.argv[1], services=["smartfile"], smartfile={"task_polls": 1}).start()
 site = server.smartfile
 print(json.dumps([site.url, site.key, site.password, site.client_token, site.client_secret]), flush=True)
 sys.stdin.read()
@@ -276,12 +276,12 @@ def wait_for_bytes(incoming: Path) -> None:
 
 
 def test_what_a_killed_process_left_is_swept(tmp_path: Path) -> None:
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["smartfile"]) as server:
         server.smartfile.write("/a.bin", DATA)
     root = tmp_path / "data" / "smartfile"
     (root / "objects" / "0123").write_bytes(b"orphan")
     (root / "incoming" / "4567").write_bytes(b"half")
-    with LocalServer(tmp_path / "data") as server:
+    with LocalServer(tmp_path / "data", services=["smartfile"]) as server:
         assert server.smartfile.read("/a.bin") == DATA
         assert len(os.listdir(root / "objects")) == 1
         assert os.listdir(root / "incoming") == []

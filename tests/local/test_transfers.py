@@ -147,7 +147,7 @@ def test_names_that_pass(site: wire.Site, name: str) -> None:
 
 
 def test_any_name_for_tests_of_hostile_ones() -> None:
-    with LocalServer(filesender={"any_name": True}) as server:
+    with LocalServer(services=["filesender"], filesender={"any_name": True}) as server:
         site = wire.Site(server.filesender)
         for name in HOSTILE:
             transfer = site.send(name, b"abc")
@@ -256,7 +256,7 @@ def test_key_mode_from_chunk_to_end(site: wire.Site) -> None:
 
 
 def test_auth_mode_wants_a_signature() -> None:
-    with LocalServer(filesender={"chunk_security": "auth"}) as server:
+    with LocalServer(services=["filesender"], filesender={"chunk_security": "auth"}) as server:
         site = wire.Site(server.filesender)
         transfer = site.create([("a", 3)])
         file = wire.real_files(transfer)[0]

@@ -14,7 +14,7 @@ class Stand:
     """A running repository and clients of it that retry without waits."""
 
     def __init__(self, **options: Any) -> None:
-        self.server = LocalServer(nrp=options).start()
+        self.server = LocalServer(services=["nrp"], nrp=options).start()
         self.site = self.server.nrp
         self._clients: List[RepositoryClient] = []
 

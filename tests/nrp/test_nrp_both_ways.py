@@ -27,7 +27,7 @@ RENAMED = {"back\\slash": "back/slash", "left\u202eright": "left_right", "~tilde
 
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
-    with LocalServer(nrp={"any_key": True}) as server:
+    with LocalServer(services=["nrp"], nrp={"any_key": True}) as server:
         yield server
 
 

@@ -32,7 +32,7 @@ Site = Tuple[Any, RepositoryClient]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Any]:
     """One server for all: each test has a draft of its own."""
-    with LocalServer() as running:
+    with LocalServer(services=["nrp"]) as running:
         yield running.nrp
 
 

@@ -24,7 +24,9 @@ SIZES = {"one.bin": 3 * CHUNK + 1, "two.bin": 2 * CHUNK, "three.bin": 10}
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
     """A site that knows itself as host:port, which is what filesender-client signs."""
-    with LocalServer(filesender={"server_name": "host:port", "upload_chunk_size": CHUNK}) as running:
+    with LocalServer(
+        services=["filesender"], filesender={"server_name": "host:port", "upload_chunk_size": CHUNK}
+    ) as running:
         yield running
 
 
@@ -97,7 +99,7 @@ def test_a_stock_server_refuses_its_signature(
     files: List[Path], caplog: pytest.LogCaptureFixture
 ) -> None:
     """A stock site signs its host without the port: the server is as strict."""
-    with LocalServer() as stock:
+    with LocalServer(services=["filesender"]) as stock:
         with pytest.raises(Exception, match="RetryError"):
             asyncio.run(_upstream_upload(stock, files))
         assert stock.filesender.transfers() == []

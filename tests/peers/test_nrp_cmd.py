@@ -47,7 +47,7 @@ def client_of(server: LocalServer) -> Any:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalServer]:
-    with LocalServer() as running:
+    with LocalServer(services=["nrp"]) as running:
         yield running
         assert running.nrp.listener.crashes == []
 
@@ -73,7 +73,7 @@ def test_discovery(server: LocalServer, client: Any) -> None:
 
 def test_discovery_of_a_plain_invenio(source: Path) -> None:
     # It takes the version for one number: 14.0.5 breaks it.
-    with LocalServer(nrp={"well_known": False, "version": "14.0"}) as plain:
+    with LocalServer(services=["nrp"], nrp={"well_known": False, "version": "14.0"}) as plain:
         client = client_of(plain)
         assert client.config.info.invenio_version == "RDM 14"
         record = client.records.create({"metadata": METADATA})
@@ -123,7 +123,7 @@ def test_multipart_loses_what_comes_later(server: LocalServer, client: Any, tmp_
 def test_multipart_at_the_storage(tmp_path: Path) -> None:
     # It sends its token to every port of the host, and the storage refuses a second way to sign.
     (tmp_path / "big.bin").write_bytes(bytes(1000))
-    with LocalServer(nrp={"storage": "s3"}) as server:
+    with LocalServer(services=["nrp"], nrp={"storage": "s3"}) as server:
         client = client_of(server)
         record = client.records.create({"metadata": METADATA})
         with pytest.raises(RepositoryClientError):

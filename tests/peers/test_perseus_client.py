@@ -66,7 +66,7 @@ class Stand:
 def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
     rclone = request.getfixturevalue("rclone") if request.param == "rclone" else None
     options = {} if rclone is None else rclone.options()
-    with LocalServer(perseus=options) as running:
+    with LocalServer(services=["perseus"], perseus=options) as running:
         yield Stand(running, rclone)
         assert running.perseus.listener.crashes == []
         assert running.perseus.storage.listener.crashes == []
@@ -75,7 +75,7 @@ def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
 @pytest.fixture
 def own() -> Iterator[LocalServer]:
     """A server of the test's own, with its own storage."""
-    with LocalServer() as running:
+    with LocalServer(services=["perseus"]) as running:
         yield running
 
 

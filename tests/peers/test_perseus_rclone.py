@@ -86,7 +86,7 @@ class Cutter(RawServer):
 
 @pytest.fixture(scope="module")
 def server(rclone: RcloneS3) -> Iterator[LocalServer]:
-    with LocalServer(perseus=rclone.options()) as running:
+    with LocalServer(services=["perseus"], perseus=rclone.options()) as running:
         yield running
         assert running.perseus.listener.crashes == []
 
@@ -155,7 +155,9 @@ def test_a_signed_type(site: Any, rclone: RcloneS3) -> None:
 )
 def test_what_s3_refuses(rclone: RcloneS3, changes: Dict[str, str], status: int, code: str) -> None:
     before = rclone.objects()
-    with LocalServer(perseus=rclone.options(**changes)) as server, client_of(server.perseus) as client:
+    with LocalServer(
+        services=["perseus"], perseus=rclone.options(**changes)
+    ) as server, client_of(server.perseus) as client:
         with pytest.raises(StorageError) as caught:
             client.file.upload_file(("a.bin", os.urandom(1000)))
         error = caught.value
@@ -207,7 +209,7 @@ def test_a_reset_in_mid_put_is_sent_again(rclone: RcloneS3, tmp_path: Path) -> N
     data = os.urandom(5 * MIB)
     (tmp_path / "cut.bin").write_bytes(data)
     with Cutter(rclone.url, 2 * MIB, 2) as cutter:
-        with LocalServer(perseus=rclone.options(s3_endpoint=cutter.url)) as server:
+        with LocalServer(services=["perseus"], perseus=rclone.options(s3_endpoint=cutter.url)) as server:
             with client_of(server.perseus) as client:
                 file = client.file.upload_file(tmp_path / "cut.bin", wait=True, timeout=30)
                 assert file.status == FileStatus.UPLOADED
@@ -221,7 +223,7 @@ def test_a_reset_in_mid_put_is_sent_again(rclone: RcloneS3, tmp_path: Path) -> N
 
 def test_a_reset_in_every_put_leaves_nothing(rclone: RcloneS3) -> None:
     with Cutter(rclone.url, 2 * MIB, None) as cutter:
-        with LocalServer(perseus=rclone.options(s3_endpoint=cutter.url)) as server:
+        with LocalServer(services=["perseus"], perseus=rclone.options(s3_endpoint=cutter.url)) as server:
             with client_of(server.perseus) as client, pytest.raises(CommunicationError):
                 client.file.upload_file(("cut.bin", os.urandom(5 * MIB)))
             assert server.perseus.records() == []

@@ -31,7 +31,7 @@ DATA = os.urandom(3_000_001)
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
     """A server whose tasks take two polls."""
-    with LocalServer(smartfile={"task_polls": 2}) as running:
+    with LocalServer(services=["smartfile"], smartfile={"task_polls": 2}) as running:
         yield running
 
 

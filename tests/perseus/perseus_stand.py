@@ -28,7 +28,7 @@ class Stand:
     """A running service, empty for each test, and clients of it that retry without waits."""
 
     def __init__(self) -> None:
-        self.server = LocalServer(perseus={}).start()
+        self.server = LocalServer(services=["perseus"], perseus={}).start()
         self.site = self.server.perseus
         self._clients: List[PerseusClient] = []
         self._before = 0

@@ -39,7 +39,7 @@ def yarl(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def repository_server() -> Iterator[LocalServer]:
     """One server for all blocks, with a model of its own as NRP repositories have; each has its own record."""
-    with LocalServer(nrp={"schema": "open"}) as running:
+    with LocalServer(services=["nrp"], nrp={"schema": "open"}) as running:
         yield running
 
 

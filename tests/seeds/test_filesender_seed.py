@@ -70,7 +70,7 @@ SIZES = {"my_data.r1.fastq": 3 * CHUNK + 17, "my_data.r2.fastq": CHUNK + 1}
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
     options = {"users": {"me@institute.edu.au": API_KEY}, "upload_chunk_size": CHUNK}
-    with LocalServer(filesender=options) as running:
+    with LocalServer(services=["filesender"], filesender=options) as running:
         yield running
         assert running.filesender.listener.crashes == []
 

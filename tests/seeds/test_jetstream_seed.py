@@ -35,7 +35,9 @@ def sleep(seconds: float) -> None:
 def servers() -> Iterator[LocalServer]:
     """The server that is talked to, with the page's users and its file, and the one that is sent to."""
     users = {"jsmith": "secret", "user": "another-one"}
-    with LocalServer(jetstream={"users": users}, jetstream_peer={}) as server:
+    with LocalServer(
+        services=["jetstream", "jetstream_peer"], jetstream={"users": users}, jetstream_peer={}
+    ) as server:
         server.jetstream.write("/local/home/readme.txt", README)
         yield server
 

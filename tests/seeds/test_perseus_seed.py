@@ -21,7 +21,7 @@ HASH = hashlib.sha256(DATA).hexdigest()
 @pytest.fixture(scope="module")
 def perseus_server() -> Iterator[LocalServer]:
     """One service for the page."""
-    with LocalServer(perseus={}) as running:
+    with LocalServer(services=["perseus"], perseus={}) as running:
         yield running
 
 

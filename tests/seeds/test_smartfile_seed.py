@@ -30,7 +30,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LocalSer
     """A server, and a working directory with the page's picture."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "foobar.png").write_bytes(PNG)
-    with LocalServer(smartfile={"task_polls": 2}) as running:
+    with LocalServer(services=["smartfile"], smartfile={"task_polls": 2}) as running:
         monkeypatch.setenv("SMARTFILE_API_URL", running.smartfile.url)
         yield running
 

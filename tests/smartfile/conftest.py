@@ -44,7 +44,7 @@ class Stand:
     """A running server and clients of it that retry without waits."""
 
     def __init__(self, **options: Any) -> None:
-        self.server = LocalServer(smartfile=options).start()
+        self.server = LocalServer(services=["smartfile"], smartfile=options).start()
         self.site = self.server.smartfile
         self._clients: List[BasicClient] = []
 

@@ -123,7 +123,9 @@ def test_canned_answers_know_what_the_local_server_says(tmp_path: Path) -> None:
     """The shapes are not our invention twice: keys equal those of the local server's answers."""
     from smartxfer.local import LocalServer
 
-    with LocalServer() as server, responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+    with LocalServer(services=["filesender"]) as server, responses.RequestsMock(
+        assert_all_requests_are_fired=False
+    ) as mock:
         canned.load("get_transfer", mock=mock)
         canned.load("create_guest", mock=mock)
         with FileSenderClient(canned.BASE_URL, auth=UserAuth("ann@example.org", KEY)) as client:

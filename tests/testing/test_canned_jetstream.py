@@ -195,7 +195,7 @@ def test_canned_answers_know_what_the_local_server_says(api: API, mock: response
         }
         return {name: set(answer) for name, answer in found.items()}
 
-    with LocalServer() as server:
+    with LocalServer(services=["jetstream", "jetstream_peer"]) as server:
         near, far = server.jetstream, server.jetstream_peer
         near.write("/a.txt", b"a")
         mock.add_passthru(near.url)

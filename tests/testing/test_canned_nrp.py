@@ -203,7 +203,7 @@ def test_canned_answers_know_what_the_local_server_says(client: RepositoryClient
     """The shapes are not our invention twice: there is nothing in them that the local server does not say."""
     from smartxfer.local import LocalServer
 
-    with LocalServer() as server:
+    with LocalServer(services=["nrp"]) as server:
         with RepositoryClient(server.nrp.url, token=server.nrp.token) as real:
             theirs = _answers(real)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:

@@ -158,7 +158,7 @@ def test_canned_answers_know_what_the_local_server_says(client: PerseusClient) -
         asked = of.post("file/find", ids=[created["file"]["id"]])
         return {"created": created, "file": created["file"], "asked": asked, "asked's": asked["files"][0]}
 
-    with LocalServer() as server:
+    with LocalServer(services=["perseus"]) as server:
         with PerseusClient(server.perseus.url, api_key=server.perseus.api_key) as real:
             theirs = answers(real)
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:

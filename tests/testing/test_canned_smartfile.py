@@ -152,7 +152,7 @@ def test_canned_answers_know_what_the_local_server_says(client: BasicClient) -> 
             "digest": of.checksum(PATH),
         }
 
-    with LocalServer() as server:
+    with LocalServer(services=["smartfile"]) as server:
         site = server.smartfile
         with BasicClient(site.key, site.password, url=site.url) as real:
             real.mkdir("/docs")

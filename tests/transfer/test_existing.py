@@ -20,7 +20,7 @@ from smartxfer.local import LocalServer
 
 @pytest.fixture(params=SERVICES)
 def service(request: pytest.FixtureRequest) -> Iterator[Any]:
-    with LocalServer() as server:
+    with LocalServer(services=["filesender", "smartfile", "nrp"]) as server:
         made = request.param(server)
         with made.client:
             yield made

@@ -29,7 +29,7 @@ One = Callable[..., Any]
 def one(request: pytest.FixtureRequest) -> Iterator[One]:
     """``one(where, exists=...)``: fetch a file of 6 bytes, ``a.txt``, by the call for a single file."""
     kind = request.param
-    with LocalServer() as server:
+    with LocalServer(services=["filesender", "smartfile", "nrp"]) as server:
         made = {"smartfile": SmartFile, "synchronised": Synchronised, "nrp": NRP}.get(kind, FileSender)(server)
         made.hold({"a.txt": b"theirs"})
         with made.client as client:
@@ -83,7 +83,7 @@ def test_a_directory_guards_and_an_explicit_name_replaces(one: One, tmp_path: Pa
 @pytest.mark.parametrize("there", [False, True])
 def test_a_file_that_appears_or_changes_while_it_is_fetched_is_kept(tmp_path: Path, there: bool) -> None:
     """Between the first look and the end somebody writes to the name."""
-    with LocalServer() as server:
+    with LocalServer(services=["smartfile"]) as server:
         service = SmartFile(server)
         with service.client:
             service.hold({"a.bin": os.urandom(3_000_000)})
@@ -105,7 +105,7 @@ def test_a_file_that_appears_or_changes_while_it_is_fetched_is_kept(tmp_path: Pa
 
 def test_a_run_that_was_killed_at_its_end_leaves_a_whole_file(tmp_path: Path) -> None:
     """Killed when the file had its name and the partial file had not lost its own."""
-    with LocalServer() as server:
+    with LocalServer(services=["filesender"]) as server:
         service = FileSender(server)
         with service.client:
             service.hold({"a.bin": b"first!"})
@@ -177,7 +177,7 @@ def test_a_memory_that_makes_no_sense_is_no_permission(
 @pytest.mark.parametrize("hidden", [False, True])
 def test_leading_dots_of_a_strangers_names(tmp_path: Path, hidden: bool) -> None:
     names = [".bashrc", ".ssh/authorized_keys", "a/.b/..c", "..d", "_bashrc", "e.txt"]
-    with LocalServer() as server:
+    with LocalServer(services=["filesender"]) as server:
         service = FileSender(server)
         with service.client:
             service.hold({name: name.encode() for name in names})
@@ -189,7 +189,7 @@ def test_leading_dots_of_a_strangers_names(tmp_path: Path, hidden: bool) -> None
 
 
 def test_a_name_of_the_callers_keeps_its_dot(tmp_path: Path) -> None:
-    with LocalServer() as server:
+    with LocalServer(services=["filesender"]) as server:
         service = FileSender(server)
         with service.client as client:
             service.hold({".profile": b"1"})
@@ -200,7 +200,7 @@ def test_a_name_of_the_callers_keeps_its_dot(tmp_path: Path) -> None:
 
 
 def test_the_other_services_keep_the_dots_of_your_own_files(tmp_path: Path) -> None:
-    with LocalServer() as server:
+    with LocalServer(services=["smartfile", "nrp"]) as server:
         for kind in (SmartFile, NRP):
             service: Any = kind(server)
             with service.client:

@@ -137,7 +137,7 @@ def test_a_server_file_named_like_ours(tmp_path: Path, name: str, exists: Any) -
     """It takes the place of no partial file and of no state file; both downloads come to their end."""
     left_over(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with LocalServer(smartfile={"task_polls": 0}) as server:
+    with LocalServer(services=["smartfile"], smartfile={"task_polls": 0}) as server:
         site = server.smartfile
         site.write(f"/d/{name}", b"of the server")
         with BasicClient(site.key, site.password, url=site.url) as client:
@@ -166,7 +166,7 @@ def test_every_service_that_takes_directories(tmp_path: Path) -> None:
     root.mkdir()
     (root / "a.part").write_bytes(b"mine")
     left_over(root)
-    with LocalServer(smartfile={"task_polls": 0}) as server:
+    with LocalServer(services=["smartfile"], smartfile={"task_polls": 0}) as server:
         site = server.smartfile
         with BasicClient(site.key, site.password, url=site.url) as client:
             client.upload_tree(root, "/tree")
