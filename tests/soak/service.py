@@ -1,0 +1,237 @@
+"""The interface between the soak and a service: what an adapter has to provide.
+
+An adapter is one module with one subclass of :class:`Service`; ``filesender.py`` is the worked example.
+The soak decides when a run is broken, and how; the adapter knows the service: what may be transferred,
+by which call, and how to find out what has become of it.
+
+The life of a case::
+
+    kind, items, options = service.plan(...)    # from the seed alone; nothing is touched
+    service.prepare(case)                       # in the worker: sources on the disk, contents on the server
+    service.run(case)                           # in a forked child, again and again until it succeeds
+    service.check(case, findings)               # in the worker: compare everything
+
+Only ``run`` is disturbed by faults and signals.  It is one call (or a fixed sequence of calls) such as a
+user would write it, and it must be right to repeat it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+if TYPE_CHECKING:
+    from soak.case import Case
+
+KIB, MIB = 1024, 1 << 20
+
+#: Effects for requests that carry a file's bytes up.  ``{n}`` becomes an offset within the size of the case,
+#: ``{rate}`` a speed at which the case takes about a second.
+UP = (
+    "reset-before",
+    "reset-after {n}",
+    "lose-answer",
+    "status 500",
+    "status 503 retry-after=0",
+    "replace 502 body=html",
+    "rate {rate}",
+)
+#: Effects for requests that fetch a file's bytes.
+DOWN = (
+    "reset-before",
+    "reset-after-sent {n}",
+    "truncate {n}",
+    "status 503 retry-after=0",
+    "status 502 body=html",
+    "no-length chunked truncate {n}",
+    "rate {rate}",
+)
+#: Effects for small calls that may be repeated.
+CALL = ("reset-before", "lose-answer", "status 500", "status 503 retry-after=0", "truncate 0", "replace 502 body=html")
+#: Effects that only a checksum finds.  Give them only for requests that are protected by one.
+FLIP_UP, FLIP_DOWN = ("flip-in {n}",), ("flip {n}",)
+
+
+class Item(NamedTuple):
+    """A planned file: the seed determines its content.
+
+    :param name: path relative to the source or the target, with ``/``.
+    """
+
+    name: str
+    size: int
+    seed: str
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        if not self.size:
+            return b""
+        return random.Random(self.seed).getrandbits(8 * self.size).to_bytes(self.size, "little")
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the content."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+class Findings:
+    """What is wrong with a case: (column, text) pairs; see :data:`BAD` for the columns."""
+
+    def __init__(self) -> None:
+        self.all: List[Tuple[str, str]] = []
+
+    def add(self, column: str, text: str) -> None:
+        """Note something wrong.
+
+        :param column: one of :data:`BAD`.
+        """
+        assert column in BAD, column
+        self.all.append((column, text))
+
+    def compare(self, what: str, items: Sequence[Item], digests: Mapping[str, str], *, exact: bool = True) -> None:
+        """Compare SHA-256 digests by name with the planned files.
+
+        A missing file is ``lost``, another content is ``wrong``.
+
+        :param what: what is compared, for the text: ``"target"``, ``"transfer 17"``.
+        :param exact: a file that is not planned is ``left``.
+        """
+        for item in items:
+            found = digests.get(item.name)
+            if found is None:
+                self.add("lost", f"{what}: {item.name} is missing")
+            elif found != item.digest:
+                self.add("wrong", f"{what}: {item.name} has other content than planned ({item.size} bytes)")
+        if exact:
+            for name in sorted(set(digests) - {item.name for item in items}):
+                self.add("left", f"{what}: {name} is not planned")
+
+
+#: The bad columns.
+BAD = ("wrong", "lost", "duplicates", "hangs", "untyped", "leaked", "left")
+
+
+def digests_in(directory: Path) -> Dict[str, str]:
+    """Return SHA-256 digests of all files in a directory by relative name, hidden and temporary ones included."""
+    return {
+        path.relative_to(directory).as_posix(): digest_of(path)
+        for path in sorted(directory.rglob("*"))
+        if not path.is_dir()
+    }
+
+
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def some_size(chance: random.Random, border: int) -> int:
+    """Draw a size: mostly small, often near multiples of the chunk size, now and then large.
+
+    :param border: chunk size of the service, bytes.
+    """
+    draw = chance.random()
+    if draw < 0.12:
+        return chance.choice((0, 1))
+    if draw < 0.45:
+        return max(0, chance.choice((1, 2, 3, 5, 9)) * border + chance.choice((-1, 0, 0, 1)))
+    if draw < 0.985:
+        return int(2 ** chance.uniform(1, 20.5))
+    return int(2 ** chance.uniform(21, 26))
+
+
+def one_file(chance: random.Random, border: int, seed: str, name: str = "") -> Item:
+    """Draw one file."""
+    return Item(name or f"{safe(seed)}.bin", some_size(chance, border), seed)
+
+
+def some_tree(chance: random.Random, border: int, seed: str, most: int = 8) -> List[Item]:
+    """Draw a few small files in a few directories."""
+    names = [f"{chance.choice(('', 'a/', 'a/b c/', 'd/'))}{number}.dat" for number in range(chance.randint(2, most))]
+    return [
+        Item(name, min(some_size(chance, border), 4 * border), f"{seed}/{number}")
+        for number, name in enumerate(names)
+    ]
+
+
+def safe(seed: str) -> str:
+    """Return a case seed as part of a file name."""
+    return re.sub(r"[^\w-]+", "-", seed)
+
+
+class Service:
+    """What an adapter provides; a subclass without state, one instance per worker."""
+
+    #: Name as in ``--service``, and of the service in the local server.
+    name: ClassVar[str] = ""
+    #: Options of the local server by service, such as ``{"filesender": {"upload_chunk_size": 65536}}``.
+    #: No ports: the soak adds them.
+    options: ClassVar[Dict[str, Dict[str, Any]]] = {}
+    #: The kinds of cases and their weights, such as ``{"upload": 3, "download": 3, "tree-up": 1}``.
+    kinds: ClassVar[Dict[str, int]] = {}
+    #: Kinds in which a source file may change in mid-run, and those that write local files (disk full).
+    sources: ClassVar[Tuple[str, ...]] = ()
+    targets: ClassVar[Tuple[str, ...]] = ()
+
+    def plan(self, kind: str, chance: random.Random, seed: str) -> Tuple[List[Item], Dict[str, Any]]:
+        """Draw the files of a case, and options of its call.  Use ``chance`` only, and names that contain
+        :func:`safe` of the seed where cases share a place on the server.
+        """
+        raise NotImplementedError
+
+    def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
+        """Return the faults of a kind, as (match, effects) pairs: ``[("PUT /rest.php/file/*", UP)]``.
+
+        Each effect of the list may happen any number of times, also more often than the client retries; the
+        soak removes all faults before the last runs.  A match may start with ``"other-service: "``.
+        """
+        return []
+
+    def prepare(self, case: Case) -> None:
+        """Prepare a case; runs in the worker, without faults.
+
+        ``case.write_sources()`` has been called for kinds of :attr:`sources`.  Put what is to be
+        downloaded on the server with ``case.ask(function, ...)``, and note in ``case.facts`` what ``run``
+        and ``check`` need: addresses, tokens, ids.  Append each secret of this case to ``case.secrets``.
+        """
+        raise NotImplementedError
+
+    def run(self, case: Case) -> int:
+        """Make the call, in a child process, and return the resumed bytes; raise what it raises.
+
+        The child has a state directory of its own in its environment and nothing else: neither credentials
+        nor addresses.  Close the client (``with``).  Use ``case.retry`` and ``case.timeout``; upload from
+        ``case.source`` (a directory), download into ``case.target``, which does not exist at first.
+        """
+        raise NotImplementedError
+
+    def check(self, case: Case, findings: Findings) -> None:
+        """Compare everything, after a run that succeeded; look at the server with ``case.ask(function, ...)``.
+
+        After an upload: exactly ``case.items`` with their contents, nothing incomplete besides, at least one
+        and at most ``case.most_objects`` complete objects.  After a download: exactly ``case.items`` in
+        ``case.target``; a local file left over is ``left``.  Use ``findings.compare``.
+        """
+        raise NotImplementedError
+
+    def clean(self, case: Case) -> None:
+        """Remove what the case has stored on the server, so that it stays small.  Called after a good case."""
+
+    def exclusive(self, case: Case, method: str, path: str) -> Optional[str]:
+        """Return a name of what only one process at a time may do by this request, or None.
+
+        Two runs of the same call with the same state directory must not interleave requests of one name: when
+        they do, a lock was not taken.  For a call that locks as a whole, return the same word for every
+        request that changes something.  Partial files of downloads are watched without this.
+
+        :param path: with query, as on the request line.
+        """
+        return None
+
+    def remains(self, case: Case, name: str) -> bool:
+        """Return True for a file of the state directory that may remain after success (relative name)."""
+        return False
