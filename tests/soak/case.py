@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import random
-import shutil
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, TypeVar
-
-from soak.disturbance import Disturbance, some_disturbances
-from soak.server import Server
-from soak.service import Item, Service
+from typing import Any, Callable, Dict, List, NamedTuple, TypeVar
 
 from smartxfer import RetryPolicy
+from soak.disturbance import Disturbance
+from soak.server import Server
+from soak.service import Item
 
 T = TypeVar("T")
 
@@ -92,7 +90,3 @@ class Case:
         (self.source / new.name).write_bytes(new.content)
         self.changed = True
         return old
-
-    def remove(self) -> None:
-        """Remove the directory of the case."""
-        shutil.rmtree(self.directory, ignore_errors=True)

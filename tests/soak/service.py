@@ -1,6 +1,7 @@
 """The interface between the soak and a service: what an adapter has to provide.
 
-An adapter is one module with one subclass of :class:`Service`; ``filesender.py`` is the worked example.
+An adapter is one module, named like the service, with one subclass of :class:`Service`, and
+``SERVICE = <that class>`` at its end; ``filesender.py`` is the worked example.
 The soak decides when a run is broken, and how; the adapter knows the service: what may be transferred,
 by which call, and how to find out what has become of it.
 
@@ -168,6 +169,8 @@ class Service:
 
     #: Name as in ``--service``, and of the service in the local server.
     name: ClassVar[str] = ""
+    #: How many of the turns are its own.
+    weight: ClassVar[int] = 1
     #: Options of the local server by service, such as ``{"filesender": {"upload_chunk_size": 65536}}``.
     #: No ports: the soak adds them.
     options: ClassVar[Dict[str, Dict[str, Any]]] = {}

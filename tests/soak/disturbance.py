@@ -1,0 +1,66 @@
+"""What breaks a run: planned here, carried out in ``runs.py`` and, at exact moments, in ``child.py``."""
+
+from __future__ import annotations
+
+import random
+from typing import List, NamedTuple, Optional, Tuple
+
+#: Kinds and weights.  ``twin``: the same call in a second process; ``full``: the disk takes no more;
+#: ``change``: a source file changes; ``server``: the server is killed and started again on its data.
+_KINDS = {"kill": 8, "int": 3, "term": 2, "stop": 1, "twin": 3, "full": 1, "change": 1, "server": 2}
+
+
+class Disturbance(NamedTuple):
+    """One disturbance of one run.
+
+    :param event: number of the request, answer or file operation of the client at which it happens; 0: by time.
+    :param seconds: after which it happens, from the start of the run.
+    :param pause: seconds that a stop, or the server's absence, lasts.
+    :param variant: for ``term``: a handler that raises; for ``twin``: the first process is stopped
+        meanwhile, and the second has another state directory.
+    :param room: bytes that the disk takes.
+    """
+
+    kind: str
+    event: int
+    seconds: float
+    pause: float
+    variant: Tuple[bool, bool]
+    room: int
+
+
+def some_disturbances(
+    chance: random.Random, *, size: int, sources: bool, targets: bool, most: int = 4
+) -> List[Disturbance]:
+    """Draw the disturbances of a case, one for each run that is disturbed.
+
+    :param size: bytes of the case.
+    :param sources: whether a source may change.
+    :param targets: whether local files are written.
+    """
+    weights = dict(_KINDS)
+    if not sources:
+        del weights["change"]
+    if not targets:
+        del weights["full"]
+    number = min(most, int(chance.expovariate(0.75)))
+    kinds = chance.choices(list(weights), list(weights.values()), k=number)
+    return [_some(chance, kind, size) for kind in kinds]
+
+
+def _some(chance: random.Random, kind: str, size: int) -> Disturbance:
+    by_event = chance.random() < (1.0 if kind in ("change", "twin") else 0.75)
+    return Disturbance(
+        kind,
+        # The logarithm is drawn: nobody has to know how many events a call has.
+        event=int(2 ** chance.uniform(0, 8)) if by_event else 0,
+        seconds=2 ** chance.uniform(-8, 0),
+        pause=chance.uniform(0.0, 0.4),
+        variant=(chance.random() < 0.7, chance.random() < 0.3),
+        room=chance.randrange(size + 1),
+    )
+
+
+def moment(disturbance: Disturbance) -> Optional[float]:
+    """Return the seconds after which a disturbance is due; None: at its event."""
+    return None if disturbance.event else disturbance.seconds

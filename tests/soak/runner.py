@@ -1,0 +1,243 @@
+"""Carries out a case: prepares it, breaks its runs, runs it again until it succeeds, compares everything."""
+
+from __future__ import annotations
+
+import base64
+import random
+import signal
+import time
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+from typing import Counter as CounterType
+from urllib.parse import quote
+
+from soak.case import Case
+from soak.child import Order
+from soak.disturbance import Disturbance
+from soak.runs import ALLOWANCE, LONGEST, SIGNAL_SECONDS, Run
+from soak.server import Server
+from soak.service import Findings, Service, digests_in
+
+#: Runs with faults that are left of the plan, before all faults are removed; runs without any.
+_FAULTY, _CLEAN = 2, 3
+#: Errors after which a write may have taken effect.
+_UNKNOWN = "OutcomeUnknown"
+_UNDISTURBED = Order()
+
+
+class Runner:
+    """One case on its way; ``findings`` and ``counts`` tell what came of it.
+
+    :param service: the adapter.
+    :param case: prepared by nobody yet.
+    :param server: the worker's server, which is killed at times.
+    """
+
+    def __init__(self, service: Service, case: Case, server: Server) -> None:
+        self.service, self.case, self.server = service, case, server
+        self.findings = Findings()
+        #: Good columns.
+        self.counts: CounterType[str] = Counter()
+        self._chance = random.Random(f"{case.seed}/runner")
+        self._number = 0
+
+    def go(self) -> None:
+        """Carry the case out; an error of the soak itself is a finding, too."""
+        fired = self.server.fired
+        try:
+            if self.case.kind in self.service.sources:
+                self.case.write_sources()
+            self.service.prepare(self.case)
+            self.server.plan(self.case.plan.faults)
+            for disturbance in self.case.plan.disturbances:
+                self._disturbed(disturbance)
+            if self._until_done():
+                self._check()
+        except Exception:  # noqa: BLE001 - no case ends the soak
+            self.findings.add("untyped", f"the soak itself failed: {traceback.format_exc()}")
+        self.counts["faults"] = self.server.fired - fired
+
+    # -- runs -------------------------------------------------------------------------------------------
+
+    def _start(self, order: Order = _UNDISTURBED) -> Run:
+        self._number += 1
+        return Run(self.service, self.case, order, str(self._number))
+
+    def _disturbed(self, what: Disturbance) -> None:
+        actions = {"kill": "kill", "twin": "stop" if what.variant[0] else "tell"}
+        order = Order(
+            what.event,
+            actions.get(what.kind, "tell"),
+            what.room if what.kind == "full" else None,
+            handler=what.variant[0],
+        )
+        run = self._start(order)
+        if what.kind == "full":
+            self._end(run)
+            return
+        came = run.wait(LONGEST, event=True) if what.event else not run.wait(what.seconds)
+        if not came:
+            pass  # it is over already, or hangs
+        elif what.kind == "kill":
+            run.signal(signal.SIGKILL)
+        elif what.kind == "int":
+            run.interrupt(signal.SIGINT)
+        elif what.kind == "term":
+            run.interrupt(signal.SIGTERM)
+        elif what.kind == "stop":
+            run.pause(what.pause)
+        elif what.kind == "twin":
+            self._twin(run, stopped=what.variant[0] and bool(what.event))
+            return
+        elif what.kind == "server":
+            self._kill_server(what.pause)
+        elif what.kind == "change":
+            self._change(run)
+            return
+        self._end(run)
+
+    def _twin(self, first: Run, *, stopped: bool) -> None:
+        """Make the same call in a second process; while the first one is stopped, or beside it."""
+        began = time.monotonic()
+        second = self._start()
+        outcomes = []
+        if stopped:
+            outcomes.append(self._end(second))
+            first.resume(time.monotonic() - began)
+            outcomes.append(self._end(first))
+        else:
+            outcomes += [self._end(first), self._end(second)]
+        a, b = (outcome.get("spans", {}) for outcome in outcomes)
+        for name in sorted(set(a) & set(b)):
+            if max(a[name][0], b[name][0]) < min(a[name][1], b[name][1]):
+                self.findings.add("duplicates", f"two processes did this at the same time: {name}")
+
+    def _kill_server(self, pause: float) -> None:
+        self.counts["server kills"] += 1
+        self.server.kill()
+        time.sleep(pause)
+        self.server.start()
+
+    def _change(self, run: Run) -> None:
+        """Change a source in mid-run; a run that succeeds nevertheless must have sent a consistent whole."""
+        before = list(self.case.items)
+        self.case.change_source(self._chance)
+        outcome = self._end(run)
+        if outcome["result"] != "ok":
+            return
+        after, findings = list(self.case.items), Findings()
+        self.service.check(self.case, findings)
+        if findings.all:
+            self.case.items = before
+            old = Findings()
+            self.service.check(self.case, old)
+            self.case.items = after
+            if old.all:
+                self.findings.all += findings.all
+                self.findings.add("wrong", "the run succeeded while a source changed, and sent neither state")
+
+    def _until_done(self) -> bool:
+        """Run again until it succeeds; the last times without faults."""
+        for attempt in range(_FAULTY + _CLEAN):
+            if attempt == _FAULTY:
+                self.server.clear()
+            run = self._start()
+            outcome = self._end(run)
+            if outcome["result"] == "ok":
+                self.server.clear()
+                return True
+        self.findings.add("lost", f"no success without faults: {outcome.get('error')}: {outcome.get('message')}")
+        return False
+
+    def _end(self, run: Run) -> Dict[str, Any]:
+        """Wait for the end of a run, judge it, and return its outcome."""
+        run.finish()
+        outcome = run.outcome()
+        self.counts["runs"] += 1
+        result, sent = outcome["result"], list(run.sent)
+        if run.order.action == "kill" and outcome.get("signal") == "SIGKILL" and not sent:
+            sent.append("SIGKILL")
+        self.counts["kills"] += len(sent)
+        self.counts["resumed"] += int(outcome.get("resumed") or 0)
+        if run.hung:
+            self.findings.add("hangs", f"run {run.number} did not end in {LONGEST:.0f} s; {outcome}")
+            return outcome
+        if result == "ok" or _UNKNOWN in outcome.get("bases", []) + outcome.get("errors", []):
+            self.case.most_objects += 1
+        for column, text in _complaints(outcome, sent):
+            self.findings.add(column, f"run {run.number}: {text}")
+        interrupted = outcome.get("signalled") or result == "signal"
+        if run.slow is not None and interrupted and run.slow > SIGNAL_SECONDS + ALLOWANCE:
+            self.findings.add("hangs", f"run {run.number} took {run.slow:.1f} s to end after {sent[-1]}")
+        self._output(run)
+        return outcome
+
+    def _output(self, run: Run) -> None:
+        text = Path(f"{run.stem}.err").read_text(encoding="utf-8", errors="replace")
+        if "Traceback" in text or "Exception ignored" in text:
+            self.findings.add("untyped", f"run {run.number} wrote to stderr: {text[-1500:]}")
+
+    # -- the end ----------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        self.counts["transfers"] += 1
+        self.service.check(self.case, self.findings)
+        self._leaks()
+        for name in digests_in(self.case.source):
+            if name not in {item.name for item in self.case.items}:
+                self.findings.add("left", f"source: {name}")
+        for directory in ("tmp", "home"):
+            for name in digests_in(self.case.directory / directory):
+                self.findings.add("left", f"{directory}: {name}")
+        for name in digests_in(self.case.state):
+            if not (_may_remain(name) or self.service.remains(self.case, name)):
+                self.findings.add("left", f"state directory: {name}")
+
+    def _leaks(self) -> None:
+        """Look for the secrets in everything that the client wrote."""
+        forms = [form for secret in self.case.secrets for form in _forms(secret)]
+        if not forms:
+            return
+        for path in sorted(self.case.directory.rglob("*")):
+            if path.is_dir() or self.case.source in path.parents:
+                continue
+            data = path.read_bytes()
+            for form in forms:
+                if form in data:
+                    name = path.relative_to(self.case.directory)
+                    self.findings.add("leaked", f"a secret is in {name}")
+                    break
+
+
+def _complaints(outcome: Dict[str, Any], sent: List[str]) -> List[Tuple[str, str]]:
+    """Return what is wrong with the end of one run, as (column, text)."""
+    found = []
+    result, error = outcome["result"], outcome.get("error")
+    expected = {"KeyboardInterrupt": "SIGINT", "Terminated": "SIGTERM"}
+    if result == "crash":
+        found.append(("untyped", f"the process ended with exit code {outcome['code']}"))
+    elif result == "signal" and outcome["signal"] not in sent:
+        found.append(("untyped", f"the process ended by {outcome['signal']}"))
+    elif result == "error" and not outcome["typed"]:
+        found.append(("untyped", f"{error}: {outcome['message']}"))
+    elif error in expected and expected[error] not in sent:
+        found.append(("untyped", f"{error} without a signal"))
+    elif result == "error" and outcome["signalled"] and error not in expected:
+        found.append(("untyped", f"a signal ended in {error}: {outcome['message']}"))
+    elif result == "ok" and outcome["signalled"]:
+        found.append(("untyped", "a signal was swallowed"))
+    left = [what for what in ("threads", "descriptors") if outcome.get(what)]
+    return found + [("left", f"{what} {outcome[what]} after {error or result}") for what in left]
+
+
+def _may_remain(name: str) -> bool:
+    """Return True for what the client keeps on purpose: locks, and the record of what it wrote where."""
+    return name == "id" or name.startswith(("locks/", "written/"))
+
+
+def _forms(secret: str) -> List[bytes]:
+    """Return a secret as it is, and as it may be in an address or a header."""
+    plain = secret.encode("utf-8")
+    return list({plain, quote(secret, safe="").encode("ascii"), base64.b64encode(plain).rstrip(b"=")})
