@@ -1,0 +1,251 @@
+"""SmartFile: single files, directories, and synchronisation by deltas, each case in a directory of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+
+import attrs
+
+from smartxfer import BasicClient, SyncClient
+from smartxfer.local import LocalServer
+from smartxfer.smartfile import downloading
+from soak.service import (
+    CALL,
+    DOWN,
+    FLIP_DOWN,
+    FLIP_UP,
+    KIB,
+    UP,
+    Findings,
+    Item,
+    Service,
+    digests_in,
+    one_file,
+    safe,
+    some_size,
+    some_tree,
+)
+
+if TYPE_CHECKING:
+    from soak.case import Case
+
+#: Bytes of a piece of a download, so that small files have several.
+PIECE = 64 * KIB
+
+_UPLOAD = "POST /api/2/path/data/*"
+_DOWNLOAD = "GET /api/2/path/data/*"
+_CHECKSUM = "POST /api/2/path/oper/checksum/"
+#: A range that is ignored, or another one; a stall; an answer that goes on too long.
+_RANGES = ("ignore-range", "wrong-range", "wrong-range total", "extra-byte", "interim 103 3", "drip 4K/0.01")
+_STALLS = ("no-answer", "stall-after {n}")
+_LOOKS: List[Tuple[str, Sequence[str]]] = [
+    ("GET /api/2/path/info/*", CALL),
+    ("GET /api/2/task/*", CALL),
+    (_CHECKSUM, CALL),
+]
+_TOLD = "status 429 retry-after=0"
+
+
+class SmartFile(Service):
+    """SmartFile, with its OAuth left out."""
+
+    name = "smartfile"
+    kinds = {
+        "upload": 2,
+        "upload-checked": 2,
+        "download": 2,
+        "download-checked": 2,
+        "tree-up": 2,
+        "tree-down": 2,
+        "sync-up": 3,
+        "sync-down": 3,
+    }
+    sources = ("upload", "upload-checked", "tree-up", "sync-up")
+    targets = ("download", "download-checked", "tree-down", "sync-down")
+
+    def plan(self, kind: str, chance: random.Random, seed: str) -> Tuple[List[Item], Dict[str, Any]]:
+        """Draw one file, a directory, or files with older versions of them."""
+        if kind.startswith("tree"):
+            options = {"checksum": "md5" if chance.random() < 0.5 else None}
+            return some_tree(chance, PIECE, seed), options
+        if kind.startswith("sync"):
+            items = [
+                Item(
+                    f"{chance.choice(('', 'a/', 'a/b c/'))}{number}.dat",
+                    _delta_size(chance),
+                    f"{seed}/{number}",
+                )
+                for number in range(chance.randint(1, 4))
+            ]
+            single = len(items) == 1 and "/" not in items[0].name
+            return items, {"single": single, "edits": [chance.random() for _ in items]}
+        checksum = chance.choice(("md5", "sha256")) if kind.endswith("checked") else None
+        return [one_file(chance, PIECE, seed)], {"checksum": checksum}
+
+    def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
+        """Return what may go wrong; bits flip only where a checksum is compared."""
+        if kind.startswith("upload"):
+            flips = FLIP_UP if kind.endswith("checked") else ()
+            return [(_UPLOAD, (*UP, *flips, _TOLD, "stall-after {n}")), *_LOOKS]
+        if kind.startswith("download"):
+            flips = FLIP_DOWN if kind.endswith("checked") else ()
+            return [(_DOWNLOAD, (*DOWN, *_RANGES, *flips, *_STALLS)), *_LOOKS]
+        if kind == "tree-up":
+            return [(_UPLOAD, (*UP, _TOLD)), ("* /api/2/path/oper/mkdir*", CALL), *_LOOKS]
+        if kind == "tree-down":
+            return [(_DOWNLOAD, (*DOWN, *_RANGES)), *_LOOKS]
+        sync: List[Tuple[str, Sequence[str]]] = [
+            ("GET /api/2/path/sync/signature/*", (*DOWN, *FLIP_DOWN)),
+            ("POST /api/2/path/sync/delta/*", (*UP, *FLIP_UP, *DOWN, *FLIP_DOWN)),
+            ("POST /api/2/path/sync/patch/*", (*UP, *FLIP_UP)),
+        ]
+        whole = (
+            (_UPLOAD, (*UP, *FLIP_UP)) if kind == "sync-up" else (_DOWNLOAD, (*DOWN, *_RANGES, *FLIP_DOWN))
+        )
+        return [*sync, whole, *_LOOKS]
+
+    def prepare(self, case: Case) -> None:
+        """Put on the server what is to be fetched, and older versions of what is synchronised where it goes."""
+        top = case.facts["top"] = f"/{safe(case.seed)}"
+        old = _older(case) if case.kind.startswith("sync") else {}
+        new = {item.name: item.content for item in case.items}
+        there = {"sync-up": old, "sync-down": new}.get(case.kind, new if case.kind in self.targets else {})
+        case.facts.update(case.ask(_plant, top, there))
+        case.secrets.append(case.facts["password"])
+        if case.kind == "sync-down":
+            for name, content in old.items():
+                path = case.target / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+
+    def run(self, case: Case) -> int:
+        """Make the call."""
+        facts, kind = case.facts, case.kind
+        downloading.PIECE = PIECE
+        retry = attrs.evolve(case.retry, stall_speed=64, stall_window=1.0)
+        with BasicClient(
+            facts["key"], facts["password"], url=facts["url"], retry=retry, timeout=case.timeout
+        ) as client:
+            if kind.startswith("sync"):
+                return sum(result.resumed for result in _synchronise(client, case))
+            path = f"{facts['top']}/{case.items[0].name}"
+            if kind.startswith("upload"):
+                source = case.source / case.items[0].name
+                return client.upload(source, path, checksum=case.options["checksum"]).resumed
+            if kind.startswith("download"):
+                case.target.mkdir(exist_ok=True)
+                return client.download(path, f"{case.target}/", checksum=case.options["checksum"]).resumed
+            if kind == "tree-up":
+                results = client.upload_tree(case.source, facts["top"], checksum=case.options["checksum"])
+            else:
+                results = client.download_tree(facts["top"], case.target, checksum=case.options["checksum"])
+            return sum(result.resumed for result in results)
+
+    def check(self, case: Case, findings: Findings) -> None:
+        """Compare what lies on the server, and what was fetched."""
+        digests = case.ask(_digests, case.facts["top"])
+        if case.kind in ("upload-checked", "sync-up"):
+            planned = {item.name for item in case.items}
+            digests = {
+                name: digest
+                for name, digest in digests.items()
+                if name in planned or not any(_one_bit(name, other) for other in planned)
+            }
+        findings.compare(case.facts["top"], case.items, digests)
+        if case.kind in self.targets:
+            findings.compare("target", case.items, digests_in(case.target))
+
+    def clean(self, case: Case) -> None:
+        """Remove the directory of the case."""
+        case.ask(_remove, case.facts["top"])
+
+    def exclusive(self, case: Case, method: str, path: str) -> Optional[str]:
+        """Only one process at a time sends a directory, as its journal says."""
+        return "directory" if case.kind == "tree-up" and method == "POST" and "/path/data/" in path else None
+
+
+def _delta_size(chance: random.Random) -> int:
+    """Bytes of a synchronised file: mostly large enough for a delta."""
+    return some_size(chance, PIECE) if chance.random() < 0.2 else int(2 ** chance.uniform(11, 19))
+
+
+def _older(case: Case) -> Dict[str, bytes]:
+    """Older versions of the files of a case by name: edited ones, same ones; some have none."""
+    found = {}
+    for item, draw in zip(case.items, case.options["edits"]):
+        if draw < 0.1:
+            continue
+        found[item.name] = (
+            item.content if draw < 0.2 else _edited(item.content, random.Random(item.seed + "/old"))
+        )
+    return found
+
+
+def _edited(content: bytes, chance: random.Random) -> bytes:
+    """The content after some edits: pieces that were removed, added, or written over."""
+    made = bytearray(content)
+    for _ in range(chance.randint(1, 4)):
+        at, count = chance.randint(0, len(made)), chance.choice((1, 7, 100, 3000))
+        noise = bytes(chance.getrandbits(8) for _ in range(count))
+        edit = chance.randrange(3)
+        if edit == 0:
+            del made[at : at + count]
+        elif edit == 1:
+            made[at:at] = noise
+        else:
+            made[at : at + count] = noise
+    return bytes(made)
+
+
+def _synchronise(client: BasicClient, case: Case) -> Sequence[Any]:
+    sync, top = SyncClient(client), case.facts["top"]
+    if case.options["single"]:
+        name = case.items[0].name
+        if case.kind == "sync-up":
+            return [sync.upload(case.source / name, f"{top}/{name}")]
+        case.target.mkdir(exist_ok=True)
+        return [sync.download(case.target / name, f"{top}/{name}", exists="replace")]
+    if case.kind == "sync-up":
+        return sync.upload_tree(case.source, top)
+    return sync.download_tree(case.target, top, exists="replace")
+
+
+def _one_bit(name: str, other: str) -> bool:
+    """Tell whether a name has one bit flipped: no checksum protects the head of a form."""
+    pairs = list(zip(name.encode(), other.encode()))
+    different = [one ^ two for one, two in pairs if one != two]
+    return (
+        len(name.encode()) == len(other.encode())
+        and len(different) == 1
+        and bin(different[0]).count("1") == 1
+    )
+
+
+SERVICE = SmartFile
+
+
+# -- in the process of the server ----------------------------------------------------------------------
+
+
+def _plant(server: LocalServer, top: str, contents: Dict[str, bytes]) -> Dict[str, str]:
+    site = server.smartfile
+    site.mkdir(top)
+    for name, content in contents.items():
+        site.write(f"{top}/{name}", content)
+    return {"url": site.url, "key": site.key, "password": site.password}
+
+
+def _digests(server: LocalServer, top: str) -> Dict[str, str]:
+    site, inside = server.smartfile, f"{top}/"
+    return {
+        path[len(inside) :]: hashlib.sha256(site.read(path)).hexdigest()
+        for path in site.files()
+        if path.startswith(inside)
+    }
+
+
+def _remove(server: LocalServer, top: str) -> None:
+    tree = server.smartfile.backend.tree
+    tree.remove(tree.find(top))
