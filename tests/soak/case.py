@@ -60,8 +60,8 @@ class Case:
         self.facts: Dict[str, Any] = {}
         #: Texts that must not appear in logs, output, state files and targets.
         self.secrets: List[str] = []
-        #: How many complete objects of an upload can be explained: runs that succeeded, or ended with
-        #: OutcomeUnknown.
+        #: How many complete objects of an upload can be explained: runs that succeeded, that ended with
+        #: OutcomeUnknown, or that had removed their journal, their last act, when they were broken.
         self.most_objects = 0
         #: Whether a source file has changed between two runs, or during one.
         self.changed = False

@@ -10,6 +10,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import signal
 import stat
 import sys
@@ -28,7 +29,13 @@ if TYPE_CHECKING:
 
 #: Seconds that threads have to end once the call has returned.
 _THREADS_END = 2.0
+_unlink = os.unlink
 _VARIABLES = ("FILESENDER_", "JETSTREAM_", "NRP_", "SMARTFILE_", "PERSEUS_", "SMARTXFER_")
+
+
+#: What a child tells its parent: its planned event has come, or it removes a journal.
+EVENT, FORGOTTEN = b"e", b"f"
+_JOURNAL = re.compile(r"[0-9a-f]{32,}\.json")
 
 
 class Order(NamedTuple):
@@ -55,6 +62,7 @@ class Watch:
     def __init__(self, service: Service, case: Case, order: Order, tell: int) -> None:
         self._service, self._case, self._order, self._tell = service, case, order, tell
         self._room = order.room
+        self._write = os.write
         self._lock = threading.Lock()
         self.events = 0
         #: First and last moment of what only one process at a time may do, by name.
@@ -69,7 +77,7 @@ class Watch:
             return
         if self._order.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        os.write_unwatched(self._tell, b"e")  # type: ignore[attr-defined]
+        self._write(self._tell, EVENT)
         if self._order.action == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -105,7 +113,6 @@ class Watch:
 
     def install(self) -> None:
         """Watch this process from now on."""
-        os.write_unwatched = os.write  # type: ignore[attr-defined]
         for name in ("replace", "link", "unlink", "fsync"):
             function = getattr(os, name)
             watched = self._around(function)
@@ -130,6 +137,9 @@ class Watch:
     def _around(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*arguments: Any, **options: Any) -> Any:
             self.event()
+            if function is _unlink and _JOURNAL.fullmatch(os.path.basename(arguments[0])):
+                # Before it is so: a signal may come between the two.
+                self._write(self._tell, FORGOTTEN)
             result = function(*arguments, **options)
             made = getattr(arguments[0], "_soak", None) if arguments else None
             if made is not None:
@@ -215,7 +225,7 @@ def _outcome(service: Service, case: Case, order: Order) -> Dict[str, Any]:
         signalled.append(time.monotonic())
         raise Terminated
 
-    descriptors = _descriptors()
+    descriptors, modules = _descriptors(), set(sys.modules)
     outcome: Dict[str, Any] = {"result": "ok", "resumed": 0}
     try:
         try:
@@ -230,6 +240,7 @@ def _outcome(service: Service, case: Case, order: Order) -> Dict[str, Any]:
         logging.getLogger("soak").debug("the run ends", exc_info=True)
     outcome["signalled"] = bool(signalled)
     outcome["threads"] = _threads_left()
+    outcome["modules"] = sorted(set(sys.modules) - modules)
     gc.collect()
     outcome["descriptors"] = sorted(_descriptors() - descriptors)
     return outcome

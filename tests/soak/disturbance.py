@@ -30,11 +30,12 @@ class Disturbance(NamedTuple):
 
 
 def some_disturbances(
-    chance: random.Random, *, size: int, sources: bool, targets: bool, most: int = 4
+    chance: random.Random, *, size: int, files: int, sources: bool, targets: bool, most: int = 4
 ) -> List[Disturbance]:
     """Draw the disturbances of a case, one for each run that is disturbed.
 
     :param size: bytes of the case.
+    :param files: their number.
     :param sources: whether a source may change.
     :param targets: whether local files are written.
     """
@@ -45,15 +46,16 @@ def some_disturbances(
         del weights["full"]
     number = min(most, int(chance.expovariate(0.75)))
     kinds = chance.choices(list(weights), list(weights.values()), k=number)
-    return [_some(chance, kind, size) for kind in kinds]
+    # About as many events as a call has.
+    events = 20 + 12 * files + size // 8192
+    return [_some(chance, kind, size, events) for kind in kinds]
 
 
-def _some(chance: random.Random, kind: str, size: int) -> Disturbance:
+def _some(chance: random.Random, kind: str, size: int, events: int) -> Disturbance:
     by_event = chance.random() < (1.0 if kind in ("change", "twin") else 0.75)
     return Disturbance(
         kind,
-        # The logarithm is drawn: nobody has to know how many events a call has.
-        event=int(2 ** chance.uniform(0, 8)) if by_event else 0,
+        event=int(chance.choice((chance.uniform(1, events), events ** chance.random()))) if by_event else 0,
         seconds=2 ** chance.uniform(-8, 0),
         pause=chance.uniform(0.0, 0.4),
         variant=(chance.random() < 0.7, chance.random() < 0.3),

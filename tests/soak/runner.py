@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import importlib
 import random
 import signal
 import time
@@ -51,9 +53,9 @@ class Runner:
                 self.case.write_sources()
             self.service.prepare(self.case)
             self.server.plan(self.case.plan.faults)
-            for disturbance in self.case.plan.disturbances:
-                self._disturbed(disturbance)
-            if self._until_done():
+            done = any(map(self._disturbed, self.case.plan.disturbances))
+            if done or self._until_done():
+                self.server.clear()
                 self._check()
         except Exception:  # noqa: BLE001 - no case ends the soak
             self.findings.add("untyped", f"the soak itself failed: {traceback.format_exc()}")
@@ -65,20 +67,18 @@ class Runner:
         self._number += 1
         return Run(self.service, self.case, order, str(self._number))
 
-    def _disturbed(self, what: Disturbance) -> None:
-        actions = {"kill": "kill", "twin": "stop" if what.variant[0] else "tell"}
+    def _disturbed(self, what: Disturbance) -> bool:
+        """Make a run and disturb it; return True when the transfer is done nevertheless."""
+        stops = what.kind == "twin" and what.variant[0]
         order = Order(
             what.event,
-            actions.get(what.kind, "tell"),
+            "kill" if what.kind == "kill" else "stop" if stops else "tell",
             what.room if what.kind == "full" else None,
             handler=what.variant[0],
         )
         run = self._start(order)
-        if what.kind == "full":
-            self._end(run)
-            return
-        came = run.wait(LONGEST, event=True) if what.event else not run.wait(what.seconds)
-        if not came:
+        came = "end" if what.kind == "full" else run.wait(LONGEST if what.event else what.seconds)
+        if came == "end" or (came == "time" and what.event):
             pass  # it is over already, or hangs
         elif what.kind == "kill":
             run.signal(signal.SIGKILL)
@@ -89,16 +89,14 @@ class Runner:
         elif what.kind == "stop":
             run.pause(what.pause)
         elif what.kind == "twin":
-            self._twin(run, stopped=what.variant[0] and bool(what.event))
-            return
+            return self._twin(run, stopped=stops)
         elif what.kind == "server":
             self._kill_server(what.pause)
         elif what.kind == "change":
-            self._change(run)
-            return
-        self._end(run)
+            return self._change(run)
+        return bool(self._end(run)["result"] == "ok")
 
-    def _twin(self, first: Run, *, stopped: bool) -> None:
+    def _twin(self, first: Run, *, stopped: bool) -> bool:
         """Make the same call in a second process; while the first one is stopped, or beside it."""
         began = time.monotonic()
         second = self._start()
@@ -113,6 +111,7 @@ class Runner:
         for name in sorted(set(a) & set(b)):
             if max(a[name][0], b[name][0]) < min(a[name][1], b[name][1]):
                 self.findings.add("duplicates", f"two processes did this at the same time: {name}")
+        return any(outcome["result"] == "ok" for outcome in outcomes)
 
     def _kill_server(self, pause: float) -> None:
         self.counts["server kills"] += 1
@@ -120,13 +119,13 @@ class Runner:
         time.sleep(pause)
         self.server.start()
 
-    def _change(self, run: Run) -> None:
+    def _change(self, run: Run) -> bool:
         """Change a source in mid-run; a run that succeeds nevertheless must have sent a consistent whole."""
         before = list(self.case.items)
         self.case.change_source(self._chance)
         outcome = self._end(run)
         if outcome["result"] != "ok":
-            return
+            return False
         after, findings = list(self.case.items), Findings()
         self.service.check(self.case, findings)
         if findings.all:
@@ -137,6 +136,7 @@ class Runner:
             if old.all:
                 self.findings.all += findings.all
                 self.findings.add("wrong", "the run succeeded while a source changed, and sent neither state")
+        return False
 
     def _until_done(self) -> bool:
         """Run again until it succeeds; the last times without faults."""
@@ -146,7 +146,6 @@ class Runner:
             run = self._start()
             outcome = self._end(run)
             if outcome["result"] == "ok":
-                self.server.clear()
                 return True
         self.findings.add("lost", f"no success without faults: {outcome.get('error')}: {outcome.get('message')}")
         return False
@@ -155,16 +154,20 @@ class Runner:
         """Wait for the end of a run, judge it, and return its outcome."""
         run.finish()
         outcome = run.outcome()
+        for module in outcome.get("modules", ()):  # the next child need not import them again
+            with contextlib.suppress(ImportError):
+                importlib.import_module(module)
         self.counts["runs"] += 1
         result, sent = outcome["result"], list(run.sent)
         if run.order.action == "kill" and outcome.get("signal") == "SIGKILL" and not sent:
             sent.append("SIGKILL")
-        self.counts["kills"] += len(sent)
+        # One that came too late ended nothing.
+        self.counts["kills"] += sent.count("SIGSTOP") if result == "ok" else len(sent)
         self.counts["resumed"] += int(outcome.get("resumed") or 0)
         if run.hung:
             self.findings.add("hangs", f"run {run.number} did not end in {LONGEST:.0f} s; {outcome}")
             return outcome
-        if result == "ok" or _UNKNOWN in outcome.get("bases", []) + outcome.get("errors", []):
+        if result == "ok" or run.forgot or _UNKNOWN in outcome.get("bases", []) + outcome.get("errors", []):
             self.case.most_objects += 1
         for column, text in _complaints(outcome, sent):
             self.findings.add(column, f"run {run.number}: {text}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from interrupted import seconds_to_end
 
-from soak.child import Order, run_and_exit
+from soak.child import FORGOTTEN, Order, run_and_exit
 
 if TYPE_CHECKING:
     from soak.case import Case
@@ -36,6 +36,8 @@ class Run:
         self.stem = case.directory / f"run-{number}"
         self.order = order
         self.hung = False
+        #: Whether it removed a journal: what it did is done, whether it could still say so or not.
+        self.forgot = False
         #: Seconds that it took to end after a signal; None without one.
         self.slow: Optional[float] = None
         #: Signals that the soak has sent, by name.
@@ -49,20 +51,19 @@ class Run:
             run_and_exit(service, case, order, self.stem, tell)
         os.close(tell)
 
-    def wait(self, seconds: float, *, event: bool = False) -> bool:
-        """Wait until the process has ended, or for its planned event, at most so many seconds.
+    def wait(self, seconds: float) -> str:
+        """Wait until the process has ended, or has come to its planned event, at most so many seconds.
 
-        :return: False when the time is over.
+        :return: ``"end"``, ``"event"`` or ``"time"``.
         """
         ends_at = time.monotonic() + seconds
-        while True:
-            left = max(0.0, ends_at - time.monotonic())
-            if not select.select([self._told], [], [], left)[0]:
-                return False
-            if not os.read(self._told, 1):
-                return True
-            if event:
-                return True
+        while select.select([self._told], [], [], max(0.0, ends_at - time.monotonic()))[0]:
+            word = os.read(self._told, 1)
+            if word == FORGOTTEN:
+                self.forgot = True
+            else:
+                return "event" if word else "end"
+        return "time"
 
     @property
     def ended(self) -> bool:
@@ -110,9 +111,10 @@ class Run:
 
     def finish(self) -> None:
         """Wait for the end, and end the process when it hangs; its stacks are in ``<stem>.err`` then."""
-        left = LONGEST + self._stopped - (time.monotonic() - self._began)
-        if not self.hung and not self.wait(left):
-            self.hung = True
+        came = ""
+        while not self.hung and came != "end":
+            came = self.wait(self._began + LONGEST + self._stopped - time.monotonic())
+            self.hung = came == "time"
         if self.hung and not self.ended:
             for number in (signal.SIGUSR2, signal.SIGKILL):
                 os.kill(self.pid, number)
