@@ -45,10 +45,9 @@ _COMMON: List[Tuple[str, Sequence[str]]] = [
     (f"GET {_FILES}", CALL),
 ]
 _TOLD = ("status 429 retry-after=0", "status 504")
-_SENDING = (*UP, *FLIP_UP, *_TOLD, "stall-after {n}")
+_SENDING = (*UP, *_TOLD, "stall-after {n}")
 _FETCHING = (
     *DOWN,
-    *FLIP_DOWN,
     *_TOLD,
     "ignore-range",
     "wrong-range",
@@ -93,9 +92,10 @@ class Nrp(Service):
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return what may go wrong; MD5s are compared both ways, so that bits may flip."""
         if kind in self.targets:
-            return [(_DOWNLOAD, _FETCHING), (f"GET {_FILES}/*", CALL), *_COMMON]
+            return [(_DOWNLOAD, _FETCHING), (_DOWNLOAD, FLIP_DOWN), (f"GET {_FILES}/*", CALL), *_COMMON]
         return [
             (_CONTENT, _SENDING),
+            (_CONTENT, FLIP_UP),
             (f"POST {_FILES}", CALL),
             (f"POST {_FILES}/*/commit", CALL),
             (f"GET {_FILES}/*", CALL),

@@ -86,25 +86,25 @@ class SmartFile(Service):
 
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return what may go wrong; bits flip only where a checksum is compared."""
-        if kind.startswith("upload"):
-            flips = FLIP_UP if kind.endswith("checked") else ()
-            return [(_UPLOAD, (*UP, *flips, _TOLD, "stall-after {n}")), *_LOOKS]
-        if kind.startswith("download"):
-            flips = FLIP_DOWN if kind.endswith("checked") else ()
-            return [(_DOWNLOAD, (*DOWN, *_RANGES, *flips, *_STALLS)), *_LOOKS]
-        if kind == "tree-up":
-            return [(_UPLOAD, (*UP, _TOLD)), ("* /api/2/path/oper/mkdir*", CALL), *_LOOKS]
-        if kind == "tree-down":
-            return [(_DOWNLOAD, (*DOWN, *_RANGES)), *_LOOKS]
-        sync: List[Tuple[str, Sequence[str]]] = [
-            ("GET /api/2/path/sync/signature/*", (*DOWN, *FLIP_DOWN)),
-            ("POST /api/2/path/sync/delta/*", (*UP, *FLIP_UP, *DOWN, *FLIP_DOWN)),
-            ("POST /api/2/path/sync/patch/*", (*UP, *FLIP_UP)),
-        ]
-        whole = (
-            (_UPLOAD, (*UP, *FLIP_UP)) if kind == "sync-up" else (_DOWNLOAD, (*DOWN, *_RANGES, *FLIP_DOWN))
-        )
-        return [*sync, whole, *_LOOKS]
+        found: List[Tuple[str, Sequence[str]]] = list(_LOOKS)
+        if kind in ("upload-checked", "sync-up"):
+            found.append((_UPLOAD, FLIP_UP))
+        if kind in ("download-checked", "sync-down"):
+            found.append((_DOWNLOAD, FLIP_DOWN))
+        if kind in self.sources:
+            found.append((_UPLOAD, (*UP, _TOLD, "stall-after {n}")))
+        if kind in self.targets:
+            found.append((_DOWNLOAD, (*DOWN, *_RANGES, *_STALLS)))
+        if kind in ("tree-up", "sync-up"):
+            found.append(("* /api/2/path/oper/mkdir*", CALL))
+        if kind == "sync-up":
+            found.append(("GET /api/2/path/sync/signature/*", (*DOWN, *FLIP_DOWN)))
+            found.append(("POST /api/2/path/sync/patch/*", (*UP, *FLIP_UP)))
+            found.append(("POST /api/2/path/sync/patch/*", FLIP_UP))
+        if kind == "sync-down":
+            found.append(("POST /api/2/path/sync/delta/*", (*UP, *FLIP_UP, *DOWN)))
+            found.append(("POST /api/2/path/sync/delta/*", FLIP_DOWN))
+        return found
 
     def prepare(self, case: Case) -> None:
         """Put on the server what is to be fetched, and older versions of what is synchronised where it goes."""
