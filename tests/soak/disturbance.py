@@ -7,7 +7,9 @@ from typing import List, NamedTuple, Optional, Tuple
 
 #: Kinds and weights.  ``twin``: the same call in a second process; ``full``: the disk takes no more;
 #: ``change``: a source file changes; ``server``: the server is killed and started again on its data.
-_KINDS = {"kill": 8, "int": 3, "term": 2, "stop": 1, "twin": 3, "full": 1, "change": 1, "server": 2}
+_KINDS = {"kill": 8, "int": 3, "term": 2, "stop": 1, "twin": 5, "full": 1, "change": 2, "server": 2}
+#: How many disturbances a case has.
+_NUMBERS = (0, 0, 1, 1, 1, 1, 2, 2, 3, 4)
 
 
 class Disturbance(NamedTuple):
@@ -30,7 +32,7 @@ class Disturbance(NamedTuple):
 
 
 def some_disturbances(
-    chance: random.Random, *, size: int, files: int, sources: bool, targets: bool, most: int = 4
+    chance: random.Random, *, size: int, files: int, sources: bool, targets: bool
 ) -> List[Disturbance]:
     """Draw the disturbances of a case, one for each run that is disturbed.
 
@@ -44,7 +46,7 @@ def some_disturbances(
         del weights["change"]
     if not targets:
         del weights["full"]
-    number = min(most, int(chance.expovariate(0.75)))
+    number = chance.choice(_NUMBERS)
     kinds = chance.choices(list(weights), list(weights.values()), k=number)
     # About as many events as a call has.
     events = 20 + 12 * files + size // 8192
@@ -57,7 +59,7 @@ def _some(chance: random.Random, kind: str, size: int, events: int) -> Disturban
         kind,
         event=int(chance.choice((chance.uniform(1, events), events ** chance.random()))) if by_event else 0,
         seconds=2 ** chance.uniform(-8, 0),
-        pause=chance.uniform(0.0, 0.4),
+        pause=chance.uniform(0.0, 0.2),
         variant=(chance.random() < 0.7, chance.random() < 0.3),
         room=chance.randrange(size + 1),
     )

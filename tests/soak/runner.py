@@ -198,8 +198,16 @@ class Runner:
             for name in digests_in(self.case.directory / directory):
                 self.findings.add("left", f"{directory}: {name}")
         for name in digests_in(self.case.state):
-            if not (_may_remain(name) or self.service.remains(self.case, name)):
+            if not (self._may_remain(name) or self.service.remains(self.case, name)):
                 self.findings.add("left", f"state directory: {name}")
+
+    def _may_remain(self, name: str) -> bool:
+        """Return True for what the client keeps on purpose.
+
+        That is locks, and the record of what it wrote where.  After a change of a source, also the journal of
+        the upload that was begun before: it is another request, which nobody finishes, and it expires.
+        """
+        return name == "id" or name.startswith(("locks/", "written/", *["journals/"] * self.case.changed))
 
     def _leaks(self) -> None:
         """Look for the secrets in everything that the client wrote."""
@@ -236,11 +244,6 @@ def _complaints(outcome: Dict[str, Any], sent: List[str]) -> List[Tuple[str, str
         found.append(("untyped", "a signal was swallowed"))
     left = [what for what in ("threads", "descriptors") if outcome.get(what)]
     return found + [("left", f"{what} {outcome[what]} after {error or result}") for what in left]
-
-
-def _may_remain(name: str) -> bool:
-    """Return True for what the client keeps on purpose: locks, and the record of what it wrote where."""
-    return name == "id" or name.startswith(("locks/", "written/"))
 
 
 def _forms(secret: str) -> List[bytes]:

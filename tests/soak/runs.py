@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import os
 import select
@@ -45,6 +46,7 @@ class Run:
         self._status: Optional[int] = None
         self._stopped = 0.0
         self._told, tell = os.pipe()
+        gc.freeze()  # what the child collects at its end is its own garbage only
         self._began = time.monotonic()
         self.pid = os.fork()
         if not self.pid:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 KIB, MIB = 1024, 1 << 20
 
 #: Effects for requests that carry a file's bytes up.  ``{n}`` becomes an offset within the size of the case,
-#: ``{rate}`` a speed at which the case takes about a second.
+#: ``{rate}`` a speed at which the case takes part of a second.
 UP = (
     "reset-before",
     "reset-after {n}",

@@ -17,8 +17,9 @@ from soak.service import Service
 
 #: Every service, in the order of the report.
 SERVICES = ("filesender", "smartfile", "nrp", "perseus", "jetstream")
-#: The effects that change nothing for good are drawn more often than once.
-_TIMES = (1, 1, 1, 2, 3, 5, 8)
+#: How often a fault takes effect, and how many of them a case has.
+_TIMES = (1, 1, 2, 3, 5, 8)
+_NUMBERS = (0, 0, 1, 1, 2, 3)
 
 
 class Result(NamedTuple):
@@ -56,17 +57,21 @@ def plan_of(seed: str) -> Plan:
 
 
 def _some_faults(service: Service, kind: str, chance: random.Random, size: int) -> List[PlannedFault]:
-    menu = service.faults(kind)
+    """Draw the faults of a case.  A flipped bit that only a checksum finds is the first of every third."""
+    menu = [(match, effect) for match, effects in service.faults(kind) for effect in effects]
+    flipped = [(match, effect) for match, effect in menu if effect.startswith("flip")]
+    chosen = [chance.choice(flipped)] if flipped and chance.random() < 1 / 3 else []
+    chosen += [chance.choice(menu) for _ in range(chance.choice(_NUMBERS))] if menu else []
     found = []
-    for _ in range(min(3, int(chance.expovariate(0.9))) if menu else 0):
-        match, effects = chance.choice(menu)
+    for match, effect in chosen:
         name, _, rest = match.rpartition(": ")
-        effect = chance.choice(effects).format(
-            n=chance.randrange(max(1, min(size, 1 << 17))), rate=max(16384, size)
-        )
-        found.append(
-            PlannedFault(name or service.name, rest, effect, chance.choice(_TIMES), chance.choice((0, 0, 1, 2, 5)))
-        )
+        # Often within the first bytes, as the bodies of parts and ranges are smaller than the file.
+        at = min(max(0, size - 1), int(2 ** chance.uniform(0, 17)) - 1)
+        text = effect.format(n=at, rate=max(1 << 16, 3 * size))
+        flips = effect.startswith("flip")
+        times = 1 if flips else chance.choice(_TIMES)
+        after = chance.choice((0, 0, 0, 1) if flips else (0, 0, 1, 2, 5))
+        found.append(PlannedFault(name or service.name, rest, text, times, after))
     return found
 
 
