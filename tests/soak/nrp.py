@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 PART = 64 * KIB
 _MOST_PARTS = 60
 
+#: How often flipped bits are in the list of faults: a checksum that is not compared is to be found soon.
+_FLIPS = 3
+
 _FILES = "/api/records/*/files"
 _CONTENT = f"PUT {_FILES}/*/content*"
 _DOWNLOAD = f"GET {_FILES}/*/content"
@@ -92,10 +95,11 @@ class Nrp(Service):
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return what may go wrong; MD5s are compared both ways, so that bits may flip."""
         if kind in self.targets:
-            return [(_DOWNLOAD, _FETCHING), (_DOWNLOAD, FLIP_DOWN), (f"GET {_FILES}/*", CALL), *_COMMON]
+            flips = [(_DOWNLOAD, (*FLIP_DOWN, "flip 0"))] * _FLIPS
+            return [(_DOWNLOAD, _FETCHING), *flips, (f"GET {_FILES}/*", CALL), *_COMMON]
         return [
             (_CONTENT, _SENDING),
-            (_CONTENT, FLIP_UP),
+            *[(_CONTENT, (*FLIP_UP, "flip-in 0"))] * _FLIPS,
             (f"POST {_FILES}", CALL),
             (f"POST {_FILES}/*/commit", CALL),
             (f"GET {_FILES}/*", CALL),

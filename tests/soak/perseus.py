@@ -52,7 +52,7 @@ class Perseus(Service):
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return what may go wrong; the service compares the SHA-256."""
         return [
-            ("PUT /storage/*", FLIP_UP),
+            ("PUT /storage/*", (*FLIP_UP, "flip-in 0")),
             ("PUT /storage/*", (*UP, "stall-after {n}", "status 504", "interim 103 3")),
             ("POST /api/v0/file", (*CALL, "status 429 retry-after=0")),
             ("POST /api/v0/file/find", CALL),

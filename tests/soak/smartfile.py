@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 #: Bytes of a piece of a download, so that small files have several.
 PIECE = 64 * KIB
 
+#: How often flipped bits are in the list of faults: a checksum that is not compared is to be found soon.
+_FLIPS = 3
+#: Bytes of a form that are certainly more than its head.
+_HEAD = 400
+
 _UPLOAD = "POST /api/2/path/data/*"
 _DOWNLOAD = "GET /api/2/path/data/*"
 _CHECKSUM = "POST /api/2/path/oper/checksum/"
@@ -88,9 +93,9 @@ class SmartFile(Service):
         """Return what may go wrong; bits flip only where a checksum is compared."""
         found: List[Tuple[str, Sequence[str]]] = list(_LOOKS)
         if kind in ("upload-checked", "sync-up"):
-            found.append((_UPLOAD, FLIP_UP))
+            found += [(_UPLOAD, (*FLIP_UP, f"flip-in {_HEAD}"))] * _FLIPS
         if kind in ("download-checked", "sync-down"):
-            found.append((_DOWNLOAD, FLIP_DOWN))
+            found += [(_DOWNLOAD, (*FLIP_DOWN, "flip 0"))] * _FLIPS
         if kind in self.sources:
             found.append((_UPLOAD, (*UP, _TOLD, "stall-after {n}")))
         if kind in self.targets:
