@@ -10,6 +10,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import attrs
 
 from smartxfer.errors import (
+    Cancelled,
     ChecksumMismatch,
     ClientError,
     Conflict,
@@ -104,6 +105,7 @@ class _Sending:
         self._there = entry.status == FileStatus.COMPLETED
         self._source: Optional[HashedSource] = None
         self._memory: Optional[Memory] = None
+        self._closed = False
         self._parts: Optional[PartSender] = None
         self._committing = False
         #: Whether the content may have arrived although its request failed.
@@ -134,7 +136,9 @@ class _Sending:
         return attrs.evolve(result, resumed=result.bytes) if self._there and result.ok else result
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Release the journal; one that a worker thread is still opening is released as soon as it is open."""
+        with self._operation.lock:
+            self._closed = True
         if self._memory is not None:
             self._memory.close()
 
@@ -168,7 +172,12 @@ class _Sending:
             self._memory.forget()
 
     def _open(self) -> HashedSource:
-        self._memory = Memory(self._single.base, self.plan.key)
+        memory = Memory(self._single.base, self.plan.key)
+        with self._operation.lock:
+            self._memory, closed = memory, self._closed
+        if closed:
+            memory.close()
+            raise Cancelled("the transfer was interrupted")
         if not self._there:
             self._begin()
         self._source = HashedSource(self._item.open_unchanged(), "md5")

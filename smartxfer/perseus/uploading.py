@@ -9,6 +9,7 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import attrs
 
 from smartxfer.errors import (
+    Cancelled,
     CommunicationError,
     Conflict,
     NetworkError,
@@ -120,6 +121,7 @@ class Sending:
         #: Whether the address is dead, and its record is to be made anew before the next try.
         self._stale = False
         self._journal: Optional[Journal] = None
+        self._closed = False
         self._done = False
 
     def describe(self) -> Upload:
@@ -158,7 +160,9 @@ class Sending:
             self._forget()
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Release the journal; one that a worker thread is still opening is released as soon as it is open."""
+        with self._operation.lock:
+            self._closed = True
         if self._journal is not None:
             self._journal.close()
 
@@ -178,9 +182,20 @@ class Sending:
             leader = self._claims.setdefault(self.digest, self)
         if leader is not self:
             return []
-        self._journal = Journal(_journal_key(self._calls, self.digest), self.item.name)
+        self._take(Journal(_journal_key(self._calls, self.digest), self.item.name))
         self._obtain(self._watched, best(self._watched.find(sourceHashes=[self.digest])))
         return [Part(0, 0, size)] if self._url else []
+
+    def _take(self, journal: Journal) -> None:
+        """Keep a journal.
+
+        :raises Cancelled: the call was interrupted meanwhile.
+        """
+        with self._operation.lock:
+            self._journal, closed = journal, self._closed
+        if closed:
+            journal.close()
+            raise Cancelled("the transfer was interrupted")
 
     def _obtain(self, calls: Calls, known: Optional[File]) -> None:
         """Have a record with an address to send to, or one whose content is there."""

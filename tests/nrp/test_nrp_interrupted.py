@@ -1,0 +1,42 @@
+"""Ctrl-C while a worker thread opens the journal of an upload."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from repository_stand import Stand
+
+from smartxfer.nrp import uploading
+
+
+def test_a_journal_that_is_still_being_opened_is_released(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(b"ACGT")
+    draft = str(stand.site.create())
+    client = stand.client()
+    closed = threading.Event()
+    memory, close = uploading.Memory, uploading._Sending.close
+
+    def interrupted(*arguments: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert closed.wait(10), "the calling thread has not closed the upload"
+        return memory(*arguments)
+
+    def closing(sending: Any) -> None:
+        close(sending)
+        closed.set()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uploading, "Memory", interrupted)
+        patch.setattr(uploading._Sending, "close", closing)
+        with pytest.raises(KeyboardInterrupt):
+            client.files.upload(draft, "data.csv", {}, path)
+    client.files.upload(draft, "data.csv", {}, path)
+    assert stand.site.read(draft, "data.csv") == b"ACGT", "InProgress where the lock is still held"
