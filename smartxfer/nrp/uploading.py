@@ -136,7 +136,7 @@ class _Sending:
         return attrs.evolve(result, resumed=result.bytes) if self._there and result.ok else result
 
     def close(self) -> None:
-        """Release the journal; one that a worker thread is still opening is released as soon as it is open."""
+        """Release the journal; one that a worker thread is still opening is released once it is open."""
         with self._operation.lock:
             self._closed = True
         if self._memory is not None:

@@ -160,7 +160,7 @@ class Sending:
             self._forget()
 
     def close(self) -> None:
-        """Release the journal; one that a worker thread is still opening is released as soon as it is open."""
+        """Release the journal; one that a worker thread is still opening is released once it is open."""
         with self._operation.lock:
             self._closed = True
         if self._journal is not None:

@@ -20,6 +20,8 @@ SERVICES = ("filesender", "smartfile", "nrp", "perseus", "jetstream")
 #: How often a fault takes effect, and how many of them a case has.
 _TIMES = (1, 1, 2, 3, 5, 8)
 _NUMBERS = (0, 0, 1, 1, 2, 3)
+#: Effects of the faults that make a client give up.
+_BREAKING = ("reset-before", "status 500", "status 503 retry-after=0")
 
 
 class Result(NamedTuple):
@@ -57,20 +59,25 @@ def plan_of(seed: str) -> Plan:
 
 
 def _some_faults(service: Service, kind: str, chance: random.Random, size: int) -> List[PlannedFault]:
-    """Draw the faults of a case.  A flipped bit that only a checksum finds is the first of every third."""
+    """Draw the faults of a case.
+
+    One case in three flips a bit that only a checksum finds.  In one of four the requests that carry the
+    bytes, the first of the adapter's list, fail so often that the client gives up in mid-transfer.
+    """
     menu = [(match, effect) for match, effects in service.faults(kind) for effect in effects]
     flipped = [(match, effect) for match, effect in menu if effect.startswith("flip")]
     chosen = [chance.choice(flipped)] if flipped and chance.random() < 1 / 3 else []
     chosen += [chance.choice(menu) for _ in range(chance.choice(_NUMBERS))] if menu else []
+    breaking = [(menu[0][0], chance.choice(_BREAKING))] if menu and chance.random() < 1 / 4 else []
     found = []
-    for match, effect in chosen:
+    for match, effect in breaking + chosen:
         name, _, rest = match.rpartition(": ")
         # Often within the first bytes, as the bodies of parts and ranges are smaller than the file.
         at = min(max(0, size - 1), int(2 ** chance.uniform(0, 17)) - 1)
         text = effect.format(n=at, rate=max(1 << 16, 3 * size))
         flips = effect.startswith("flip")
-        times = 1 if flips else chance.choice(_TIMES)
-        after = chance.choice((0, 0, 0, 1) if flips else (0, 0, 1, 2, 5))
+        times = 1 if flips else chance.choice(_TIMES) if found or not breaking else 12
+        after = chance.choice((0, 0, 0, 1) if flips else (0, 0, 1, 2, 3))
         found.append(PlannedFault(name or service.name, rest, text, times, after))
     return found
 
