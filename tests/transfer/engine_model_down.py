@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
@@ -195,6 +196,7 @@ class DownloadModel(Model):
         first, _, last = (asked or "bytes=0-")[len("bytes=") :].partition("-")
         start, stop = int(first), int(last) + 1 if last else len(self.data)
         self._check_name()
+        self._check_side_file()
         self.require(start < stop or asked is None, "an empty range is asked for: %s", asked)
         self.require(not self.have & set(range(start, stop)), "bytes %s to %s are there, and asked for again", start, stop)
         self._new = 0
@@ -307,6 +309,18 @@ class DownloadModel(Model):
     def true_progress(self) -> Sequence[int]:
         return (len(self.have),)
 
+    def _noted_in_time(self) -> Set[int]:
+        """Return what has to be in the side file: it is written once bytes come a second later."""
+        last = max([when for when, _ in self._writes], default=0.0)
+        return set().union(self._at_start, *(offsets for when, offsets in self._writes if when <= last - 1.0))
+
+    def _check_side_file(self) -> None:
+        wanted = self._noted_in_time()
+        if wanted and self.files.room is None:
+            noted = json.loads((self.out / f"{NAME}.part.json").read_text(encoding="utf-8"))["runs"]
+            late = wanted - {at for start, stop, _ in noted for at in range(start, stop)}
+            self.require(not late, "%s were written long ago, and are not in the side file", late)
+
     def name(self) -> Optional[bytes]:
         """Return what has the final name."""
         return self.path.read_bytes() if self.path.exists() else None
@@ -340,9 +354,7 @@ class DownloadModel(Model):
                 assert self.result.verified == "md5"
             self._expected = None
         elif self.killed:
-            last = max([when for when, _ in self._writes], default=0.0)
-            sure = set().union(self._at_start, *(offsets for when, offsets in self._writes if when <= last - 1.0))
-            self._expected = (self._identity, sure, False) if now == self.before and self._began else None
+            self._expected = (self._identity, self._noted_in_time(), False) if now == self.before and self._began else None
         else:
             assert now == self.before, "it failed, and has its final name"
             assert names <= {NAME, f"{NAME}.part", f"{NAME}.part.json"} or self._leftovers, names

@@ -244,7 +244,14 @@ class UploadModel(Model):
             self.forget(step.where)
         return part.size
 
+    def _noted_in_time(self) -> Set[int]:
+        """Return what has to be in the journal: it is written once an acknowledgement comes half a second later."""
+        last = max([when for when, _ in self._told], default=0.0)
+        return set().union(self._at_start, *(offsets for when, offsets in self._told if when <= last - 0.5))
+
     def _begin_request(self, part: Any) -> Step:
+        late = self._noted_in_time() - self.offsets(self.storage.state(self._name))
+        self.require(not late, "%s were acknowledged long ago, and are not in the journal", late)
         step = self.request(part)
         if step.kind == "rival":
             try:
@@ -330,9 +337,8 @@ class UploadModel(Model):
             self._check_success()
         elif self._name and self.number and not self._dropped and not isinstance(self.error, SourceChanged):
             told = self._known
-            if self.killed:  # an acknowledgement is on the disk once another one has come half a second later
-                last = max([when for when, _ in self._told], default=0.0)
-                told = set().union(self._at_start, *(offsets for when, offsets in self._told if when <= last - 0.5))
+            if self.killed:
+                told = self._noted_in_time()
             kept = self.offsets(self.storage.state(self._name))
             assert told <= kept, f"{told - kept} were acknowledged, and the journal does not say so"
             if self.events and not self.killed:

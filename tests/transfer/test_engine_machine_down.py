@@ -13,7 +13,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from smartxfer.errors import ChecksumMismatch, InProgress, LocalError
+from smartxfer.errors import ChecksumMismatch, InProgress, LocalError, RangeMismatch, SourceChanged
 
 pytest.importorskip("fcntl")
 
@@ -117,3 +117,19 @@ def test_a_partial_file_that_is_too_long_is_cut(tmp_path: Path) -> None:
     assert isinstance(model.error, LocalError)
     model.run([])
     assert (model.error, model.result.resumed) == (None, 14)
+
+
+# -- what the machine meets rarely ------------------------------------------------------------------------
+
+
+def test_an_object_that_changes_between_two_ranges(tmp_path: Path) -> None:
+    model = DownloadModel(tmp_path, bytes(range(1, 15)), Shape(digest=""), 8, 9, None)
+    model.run([Step("fine", 0), Step("changes", 2)])
+    assert isinstance(model.error, SourceChanged)
+
+
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_another_range_than_the_one_asked_for(tmp_path: Path, where: int) -> None:
+    model = DownloadModel(tmp_path, bytes(range(1, 15)), Shape(digest=""), 8, 9, None)
+    model.run([Step("fine", 0), Step("wrong range", where)])
+    assert isinstance(model.error, RangeMismatch)
