@@ -138,9 +138,9 @@ class _Sending:
     def close(self) -> None:
         """Release the journal; one that a worker thread is still opening is released once it is open."""
         with self._operation.lock:
-            self._closed = True
-        if self._memory is not None:
-            self._memory.close()
+            self._closed, memory = True, self._memory
+        if memory is not None:
+            memory.close()
 
     def refused(self, error: Optional[BaseException]) -> bool:
         """Return True if the failure left an entry of which nothing can be resumed."""

@@ -162,9 +162,9 @@ class Sending:
     def close(self) -> None:
         """Release the journal; one that a worker thread is still opening is released once it is open."""
         with self._operation.lock:
-            self._closed = True
-        if self._journal is not None:
-            self._journal.close()
+            self._closed, journal = True, self._journal
+        if journal is not None:
+            journal.close()
 
     # -- the record -------------------------------------------------------------------------------------
 
