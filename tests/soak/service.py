@@ -138,7 +138,7 @@ def some_size(chance: random.Random, border: int) -> int:
     draw = chance.random()
     if draw < 0.12:
         return chance.choice((0, 1))
-    if draw < 0.45:
+    if draw < 0.6:
         return max(0, chance.choice((1, 2, 3, 5, 9)) * border + chance.choice((-1, 0, 0, 1)))
     if draw < 0.985:
         return int(2 ** chance.uniform(1, 20.5))

@@ -61,14 +61,14 @@ def plan_of(seed: str) -> Plan:
 def _some_faults(service: Service, kind: str, chance: random.Random, size: int) -> List[PlannedFault]:
     """Draw the faults of a case.
 
-    One case in three flips a bit that only a checksum finds.  In one of four the requests that carry the
+    One case in three flips a bit that only a checksum finds.  In two of five the requests that carry the
     bytes, the first of the adapter's list, fail so often that the client gives up in mid-transfer.
     """
     menu = [(match, effect) for match, effects in service.faults(kind) for effect in effects]
     flipped = [(match, effect) for match, effect in menu if effect.startswith("flip")]
     chosen = [chance.choice(flipped)] if flipped and chance.random() < 1 / 3 else []
     chosen += [chance.choice(menu) for _ in range(chance.choice(_NUMBERS))] if menu else []
-    breaking = [(menu[0][0], chance.choice(_BREAKING))] if menu and chance.random() < 1 / 4 else []
+    breaking = [(menu[0][0], chance.choice(_BREAKING))] if menu and chance.random() < 0.4 else []
     found = []
     for match, effect in breaking + chosen:
         name, _, rest = match.rpartition(": ")
