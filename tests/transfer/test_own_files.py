@@ -166,7 +166,7 @@ def test_every_service_that_takes_directories(tmp_path: Path) -> None:
     root.mkdir()
     (root / "a.part").write_bytes(b"mine")
     left_over(root)
-    with LocalServer(services=["smartfile"], smartfile={"task_polls": 0}) as server:
+    with LocalServer(smartfile={"task_polls": 0}) as server:
         site = server.smartfile
         with BasicClient(site.key, site.password, url=site.url) as client:
             client.upload_tree(root, "/tree")
