@@ -172,7 +172,7 @@ class DownloadModel(Model):
                 ),
                 size=size,
                 step=self.step,
-                ranges=(lambda: shape.ranges) if shape.asks else None,
+                ranges=self._serves_ranges if shape.asks else None,
                 digest=None if digest is None else ("md5", digest),
                 doubt=self._doubt if shape.digest == "doubt" else None,
                 mismatch=same.mismatch,
@@ -183,6 +183,10 @@ class DownloadModel(Model):
 
     def md5(self) -> str:
         return hashlib.md5(self.data).hexdigest()
+
+    def _serves_ranges(self) -> bool:
+        self._ranged = self._ranged and self.shape.ranges
+        return self.shape.ranges
 
     def _doubt(self) -> Tuple[str, str]:
         self._promised = self.md5()
@@ -207,6 +211,7 @@ class DownloadModel(Model):
         if whole:
             if asked is not None:
                 self._ranged, self._farthest = False, 0
+                self.succeed()  # the object comes again from its start
             start, stop = 0, len(self.data)
         body = self.data[start:stop]
         if kind == "flip" and body and self.lasting:

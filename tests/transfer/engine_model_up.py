@@ -93,13 +93,14 @@ class UploadModel(Model):
         #: Offsets that the client was told of: what the server has, unless it forgets.
         self.acknowledged: Dict[int, Set[int]] = {}
         self.completed: Dict[int, bytes] = {}
-        super().__init__(directory)
         self.storage = Notes(self)
+        super().__init__(directory)
         self._write(data)
 
     def _begin_run(self, script: Sequence[Step], deadline: Optional[float]) -> None:
         super()._begin_run(script, deadline)
         self.number = 0
+        self.storage.kill_at_next = None
         self._in_flight = 0
         self._opened: Optional[bytes] = None
         self._changed = self._completing = self._dropped = False

@@ -83,6 +83,7 @@ class Downloads(Machine):
         assert self.model.name() == self.model.data
 
 
+@pytest.mark.timeout(3600)  # of the thorough profile
 def test_downloads(tmp_path: Path) -> None:
     run_machine(Downloads, tmp_path)
 

@@ -81,6 +81,7 @@ class Uploads(Machine):
         assert self.model.completed[self.model.number] == self.model.data
 
 
+@pytest.mark.timeout(3600)  # of the thorough profile
 def test_uploads(tmp_path: Path) -> None:
     run_machine(Uploads, tmp_path)
 
