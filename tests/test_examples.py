@@ -22,7 +22,7 @@ MEBI = 1 << 20
 
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
-    with LocalServer(services=["filesender"], filesender={"upload_chunk_size": MEBI}) as running:
+    with LocalServer(filesender={"upload_chunk_size": MEBI}) as running:
         yield running
 
 

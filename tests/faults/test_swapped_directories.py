@@ -25,7 +25,7 @@ PROGRAM = Path(__file__).with_name("swapping.py")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[str, Tuple[str, List[str]]]]:
     """Address, and what else is needed to fetch the files, by the way that they are fetched."""
     with LocalServer(
-        services=["nrp"], nrp={"rate_limit": 1_000_000, "rate_limit_guest": 1_000_000}
+        nrp={"rate_limit": 1_000_000, "rate_limit_guest": 1_000_000}
     ) as server:
         site = server.filesender
         auth = UserAuth(site.username, site.api_key)

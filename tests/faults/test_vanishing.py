@@ -27,7 +27,7 @@ class Site:
     def __init__(self) -> None:
         options: Dict[str, Any] = {"upload_chunk_size": 100_000, "encryption_iterations": 7}
         self.server = LocalServer(
-            services=["filesender", "nrp"], filesender=options, nrp={"storage": "proxy"}
+            filesender=options, nrp={"storage": "proxy"}
         ).start()
         site = self.server.filesender
         self._filesender = FileSenderClient(

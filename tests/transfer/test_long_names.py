@@ -46,7 +46,7 @@ class Services:
 
 @pytest.fixture(scope="module")
 def services() -> Iterator[Services]:
-    with LocalServer(services=["smartfile"], smartfile={"task_polls": 0}) as server:
+    with LocalServer(smartfile={"task_polls": 0}) as server:
         yield Services(server)
 
 
