@@ -271,7 +271,7 @@ class Model:
         :raises HTTPError: always.
         """
         self._expired += kind == "expired"
-        self.fail("expired again" if self._expired > 1 else kind)
+        self.fail("expired again" if kind == "expired" and self._expired > 1 else kind)
         headers = {"Retry-After": f"{RETRY_AFTER:.0f}"} if kind == "throttled" else {}
         answer = Answer("request", STATUSES[kind], headers, b"")
         error = http_error(answer, "PUT", "http://host/file", policy=POLICY, clock=self.clock)
