@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import zlib
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
@@ -111,8 +112,10 @@ class DownloadModel(Model):
 
         A partial file is recognised by its inode alone until some of its bytes are noted.
         """
-        side = self.out / f"{NAME}.part.json"
-        proven = not self.part_size() or '"proof"' in side.read_text(encoding="utf-8")
+        proven = not self.part_size()
+        if not proven:
+            start, stop, checksum = self._side_file().get("proof", (0, 0, -1))
+            proven = zlib.crc32((self.out / f"{NAME}.part").read_bytes()[start:stop]) == checksum
         if self._touched == "damaged" or not proven:
             return
         self._touched = "copied"
@@ -319,11 +322,14 @@ class DownloadModel(Model):
         last = max([when for when, _ in self._writes], default=0.0)
         return set().union(self._at_start, *(offsets for when, offsets in self._writes if when <= last - 1.0))
 
+    def _side_file(self) -> Dict[str, Any]:
+        state: Dict[str, Any] = json.loads((self.out / f"{NAME}.part.json").read_text(encoding="utf-8"))
+        return state
+
     def _check_side_file(self) -> None:
         wanted = self._noted_in_time()
         if wanted and self.files.room is None:
-            noted = json.loads((self.out / f"{NAME}.part.json").read_text(encoding="utf-8"))["runs"]
-            late = wanted - {at for start, stop, _ in noted for at in range(start, stop)}
+            late = wanted - {at for start, stop, _ in self._side_file()["runs"] for at in range(start, stop)}
             self.require(not late, "%s were written long ago, and are not in the side file", late)
 
     def name(self) -> Optional[bytes]:
