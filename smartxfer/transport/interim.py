@@ -27,9 +27,12 @@ _CHUNK_SIZE = re.compile(rb"(0*[0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n\Z")
 class FinalResponse(http.client.HTTPResponse):
     """A response that begins with its final status line (1xx but 101 is read and dropped), within limits."""
 
+    fp: Any = None  # Python closes the object also where Ctrl-C came within its constructor
+
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = ResponseReader(self.fp, sock)
+        file, self.fp = self.fp, None  # one owner at a time, whichever line Ctrl-C comes in
+        self.fp = ResponseReader(file.detach(), sock)
 
     def begin(self) -> None:
         """Read the head of the final answer.

@@ -35,6 +35,8 @@ class _Socket(io.RawIOBase):
     :param inner: the socket's own file, which is closed with this one.
     """
 
+    _inner: Any = None  # Python closes the object also where Ctrl-C came within its constructor
+
     def __init__(self, inner: io.RawIOBase, sock: Any) -> None:
         super().__init__()
         self._inner = inner
@@ -51,15 +53,17 @@ class _Socket(io.RawIOBase):
         return True
 
     def fileno(self) -> int:
-        return self._inner.fileno()
+        return int(self._inner.fileno())
 
     def close(self) -> None:
-        self._inner.close()
+        if self._inner is not None:
+            self._inner.close()
         super().close()
 
     def readinto(self, view: Any) -> Optional[int]:
         if self._attempt is None:
-            return self._inner.readinto(view)
+            found: Optional[int] = self._inner.readinto(view)
+            return found
         count = self._sock.recv_into(view) if self.flow is None else self._within(self.flow, view)
         if self._attempt.verdict is not None:  # a socket that was shut looks like the end of the body
             raise self._attempt.verdict
@@ -88,11 +92,11 @@ class _Socket(io.RawIOBase):
 class ResponseReader(io.BufferedReader):
     """The buffered file that http.client reads an answer from.
 
-    :param file: the one that http.client made.
+    :param inner: the socket's own file, which is closed with this one.
     """
 
-    def __init__(self, file: io.BufferedReader, sock: Any) -> None:
-        self._socket = _Socket(file.detach(), sock)
+    def __init__(self, inner: io.RawIOBase, sock: Any) -> None:
+        self._socket = _Socket(inner, sock)
         super().__init__(self._socket)
         self._in_body = False
         self._framing = self._lines = 0

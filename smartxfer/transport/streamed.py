@@ -20,15 +20,18 @@ class StreamedAnswer(io.RawIOBase):
     :param check: of an archive, whose end is checked when all bytes have been read.
     """
 
+    _response: Any = None  # Python closes the object also where Ctrl-C came within its constructor
+
     def __init__(
         self, guarded: Guarded, what: str, response: requests.Response, check: Optional[ArchiveCheck] = None
     ) -> None:
         super().__init__()
+        self._response = response
         self.status = response.status_code
         self.headers = response.headers
         #: Bytes that the server promises, or None.
         self.length = _length(response)
-        self._guarded, self._what, self._response = guarded, what, response
+        self._guarded, self._what = guarded, what
         self._check = check
 
     def readable(self) -> bool:
@@ -54,7 +57,7 @@ class StreamedAnswer(io.RawIOBase):
 
     def close(self) -> None:
         """Let the connection go."""
-        if not self.closed:
+        if not self.closed and self._response is not None:
             self._response.close()
         super().close()
 

@@ -102,9 +102,10 @@ def _jetstream(url: str, **options: Any) -> Steps:
     api = JetStream().api(url, user="ann", password=OTHER, **options)
     link = url.replace("http", "jetstream") + f"/download?token={MARK}.OF.A-LINK"
     return [
+        # The first, as servers repeat this secret from the first answer on.
+        lambda: api.server.authToken(SECRET, OTHER),
         api.connect,
         lambda: api.server.auth("ann", OTHER),
-        lambda: api.server.authToken(SECRET, OTHER),
         lambda: api.share(["/a"], password=OTHER),
         lambda: api.call("auth", user="ann", password=OTHER),
         lambda: JetStream.from_uri(link, password=OTHER, **options),

@@ -124,6 +124,9 @@ class Runner:
     def _change(self, run: Run) -> bool:
         """Change a source in mid-run; a run that succeeds nevertheless must have sent a consistent whole."""
         before = list(self.case.items)
+        if self.counts["runs"] > 1:
+            # An earlier run may have completed the old state, and lost the answer; no later run continues it.
+            self.case.most_objects += 1
         self.case.change_source(self._chance)
         outcome = self._end(run)
         if outcome["result"] != "ok":
