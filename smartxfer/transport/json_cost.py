@@ -6,7 +6,7 @@ services send needs three to six times.
 
 import re
 import sys
-from typing import Any, Dict, List, Set
+from typing import Any, Dict, Iterator, List, Set, Tuple
 
 __all__ = ["Budget"]
 
@@ -19,9 +19,14 @@ _MOST, _FREE = 8, 4 << 20
 _SMALL = 128 * 1024
 #: Most bytes of a value, by what separates values: an object of one member with a key of its own.
 _DEAREST = 512
-#: An escape is taken together with what it escapes.  No part of it repeats: a regular expression remembers
-#: each step of a repeated group, which is more than the text.
-_TOKEN = re.compile(r'"|\\.|[\[\]{},:]', re.DOTALL)
+#: Characters looked at together: the pieces of a whole answer would need more memory than its values.
+_BLOCK = 4 * 1024
+_BRACKET = re.compile(r"[\[\]{}]")
+#: In place of an empty list or object; it is not in valid JSON.
+_EMPTY = "\0"
+_SPACE = str.maketrans("", "", " \t\r\n")
+#: What an object of one member needs.
+_FILLED = sys.getsizeof({"": None})
 _LIST, _OBJECT, _ITEM, _TEXT, _NUMBER, _WIDE, _KEY = 96, 64, 9, 56, 32, 20, 176
 #: Members of an object that is taken into account before it is made.
 _LARGE = 256
@@ -48,47 +53,25 @@ class Budget:
 
     def _look(self, text: str) -> None:
         """Check the depth, and take what all but the objects needs: lists, texts, numbers."""
-        lists = objects = commas = items = texts = members = extra = opened = large = 0
-        open_: List[bool] = []
-        counts = [0]  # commas, in what is open
+        lists = objects = filled = commas = values = literals = extra = 0
+        brackets = _Brackets()
         plain = text.isascii() and "\\u" not in text
-        inside = False
-        for found in _TOKEN.finditer(text):
-            token = found.group()
-            if token == '"':  # noqa: S105 - of JSON
-                inside = not inside
-                if inside:
-                    opened = found.end()
-                    texts += 1
-                else:
-                    extra += found.start() - opened
-                    extra += 0 if plain else _widened(text[opened : found.start()])
-            elif inside or token[0] == "\\":
-                continue
-            elif token == ",":  # noqa: S105
-                commas += 1
-                items += not (open_ and open_[-1])  # an object is measured with its members
-                counts[-1] += 1
-            elif token == ":":  # noqa: S105
-                members += 1
-            elif token in "[{":  # noqa: S105
-                if len(open_) == _DEEPEST:
-                    raise ValueError("nested too deeply")
-                open_.append(token == "{")  # noqa: S105
-                counts.append(0)
-                lists += not open_[-1]
-                objects += open_[-1]
-            elif open_:
-                count = counts.pop() + 1
-                if open_.pop() and count > _LARGE:
-                    large += count * _KEY  # it is made before it can be measured
-            if lists * _LIST + objects * _OBJECT + items * _ITEM + (texts - members) * _TEXT > self._left:
+        for opened, texts, structure in _blocks(text):
+            lists += structure.count("[")
+            objects += structure.count("{")
+            # One may end in the next block.
+            filled += max(0, structure.count("{") - structure.count("{}") - 1)
+            commas += structure.count(",")
+            values += opened - structure.count(":")  # keys are counted where objects are made
+            literals += sum(structure.count(word) for word in ("true", "false", "null"))
+            extra += sum(map(len, texts)) + (0 if plain else sum(map(_widened, texts)))
+            brackets.add(structure)
+            least = lists * _LIST + objects * _OBJECT + filled * (_FILLED - _OBJECT) + values * _TEXT
+            if least > self._left:
                 raise _too_much()
-        texts -= members  # keys are counted where objects are made
-        literals = text.count("true") + text.count("false") + text.count("null")
-        others = max(0, commas + 1 - texts - literals)
-        extra += large
-        self._take(lists * _LIST + items * _ITEM + texts * _TEXT + others * _NUMBER + extra)
+        others = max(0, commas + 1 - values - literals)
+        extra += brackets.large
+        self._take(lists * _LIST + brackets.items * _ITEM + values * _TEXT + others * _NUMBER + extra)
 
     def _take(self, size: int) -> None:
         self._left -= size
@@ -104,6 +87,68 @@ class Budget:
             new = len(self._keys) - known
         self._take(sys.getsizeof(found) + _KEY * new)
         return found
+
+
+class _Brackets:
+    """What is open, and what that tells of commas."""
+
+    def __init__(self) -> None:
+        #: Commas outside objects; bytes that the keys of large objects need.
+        self.items = self.large = 0
+        self._objects: List[bool] = []
+        self._commas = [0]
+
+    def add(self, structure: str) -> None:
+        """Read a block without its texts.
+
+        :raises ValueError: nested too deeply.
+        """
+        structure = structure.replace("{}", _EMPTY).replace("[]", _EMPTY)
+        at = 0
+        for found in _BRACKET.finditer(structure):
+            self._read(structure, at, found.start())
+            at = found.end()
+            bracket = structure[at - 1]
+            if bracket in "[{":
+                if len(self._objects) == _DEEPEST:
+                    raise ValueError("nested too deeply")
+                self._objects.append(bracket == "{")
+                self._commas.append(0)
+            elif self._objects:
+                members = self._commas.pop() + 1
+                if self._objects.pop() and members > _LARGE:
+                    self.large += members * _KEY  # it is made before it can be measured
+        self._read(structure, at, len(structure))
+
+    def _read(self, structure: str, start: int, stop: int) -> None:
+        """Read what stands between two brackets."""
+        if len(self._objects) == _DEEPEST and structure.find(_EMPTY, start, stop) >= 0:
+            raise ValueError("nested too deeply")
+        commas = structure.count(",", start, stop)
+        self._commas[-1] += commas
+        if not (self._objects and self._objects[-1]):  # an object is measured with its members
+            self.items += commas
+
+
+def _blocks(text: str) -> Iterator[Tuple[int, List[str], str]]:
+    """Yield blocks of a JSON text: the number of texts that begin there, texts, the rest without white space.
+
+    An escaped quotation mark, or backslash, is left out of its text.
+    """
+    inside, at = False, 0
+    while at < len(text):
+        stop = at + _BLOCK
+        block = text[at:stop]
+        backslashes = len(block) - len(block.rstrip("\\"))
+        if backslashes % 2:  # what it escapes belongs to this block
+            block = text[at : stop + 1]
+        at += len(block)
+        if backslashes or "\\" in block:
+            block = block.replace("\\\\", "").replace('\\"', "")
+        pieces = block.split('"')
+        rest = "".join(pieces[inside::2]).translate(_SPACE)
+        yield (len(pieces) - inside) // 2, pieces[not inside :: 2], rest
+        inside ^= len(pieces) % 2 == 0
 
 
 def _widened(piece: str) -> int:

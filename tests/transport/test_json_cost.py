@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import tracemalloc
 from typing import Any, Dict
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smartxfer.errors import DecodeError
 from smartxfer.transport import Answer, json_cost
 from smartxfer.transport.json import parse_json
 
 SIZE = 20_000
+TEXTS = st.text(st.sampled_from('ab"\\\\ \u20ac{[,:'))
+VALUES = st.recursive(TEXTS, lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner))
 #: In place of the package's own: the texts of these tests are small.
 FREE, SMALL = 1 << 15, 1 << 10
 
@@ -122,3 +127,22 @@ def test_values_are_those_of_the_standard_library(length: int) -> None:
     text = json.dumps(value, ensure_ascii=False)
     assert parse_json(text) == value
     assert parse_json('{"a": 1, "a": 2, "pad": "' + "x" * length + '"}')["a"] == 2
+
+
+@given(VALUES, st.integers(1, 9))
+def test_blocks_of_any_size_show_the_same(value: Any, size: int) -> None:
+    """Broken by a block that ends within an escape, or forgets that a text is open."""
+    text = json.dumps(value, ensure_ascii=False)
+
+    def shown(size: int) -> Any:
+        with mock.patch.object(json_cost, "_BLOCK", size):
+            blocks = list(json_cost._blocks(text))
+        return (
+            sum(opened for opened, _, _ in blocks),
+            "".join("".join(texts) for _, texts, _ in blocks),
+            "".join(structure for _, _, structure in blocks),
+        )
+
+    found = shown(size)
+    assert found == shown(1 << 20)
+    assert found[0] == text.replace("\\\\", "").replace('\\"', "").count('"') // 2
