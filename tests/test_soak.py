@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import List
 
 import pytest
-from soak.main import Table
+from soak.main import GOOD, Table
 from soak.service import BAD
 from soak.worker import SERVICES, Result, plan_of, seeds
 
@@ -85,3 +86,11 @@ def test_each_bad_column_is_shown(column: str) -> None:
     assert [word.strip() for word in row if word.strip()][-len(BAD) :].count("1") == 1
     assert [word.strip() for word in total if word.strip()][-len(BAD) :][BAD.index(column)] == "1"
     assert head[-1].strip() == BAD[-1]
+
+
+def test_page_of_promises_names_columns() -> None:
+    page = (ROOT / "docs" / "promises.rst").read_text(encoding="utf-8")
+    lines = re.findall(r"^Soak: (.+)$", page, re.MULTILINE)
+    assert len(lines) == len(re.findall(r"^Mutations:", page, re.MULTILINE))
+    named = {column for line in lines for column in re.findall(r"``(.+?)``", line)}
+    assert set(BAD) <= named <= {*BAD, *GOOD}
