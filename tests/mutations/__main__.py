@@ -22,7 +22,7 @@ HANG_LIMIT = 20
 _TESTS_FAILED = 1
 
 
-class Verdict(NamedTuple):
+class Result(NamedTuple):
     """Outcome of one mutation: ``caught``, ``SURVIVED``, ``stale`` or ``error``."""
 
     mutation: Mutation
@@ -36,29 +36,29 @@ class Verdict(NamedTuple):
         return f"{self.word:8} {self.seconds:6.1f} s  {self.mutation.promise:2}  {self.mutation.id}"
 
 
-def try_mutation(mutation: Mutation) -> Verdict:
+def try_mutation(mutation: Mutation) -> Result:
     """Apply a mutation to a copy of the tree and run its tests."""
     started = time.monotonic()
 
-    def verdict(word: str, details: str = "") -> Verdict:
-        return Verdict(mutation, word, time.monotonic() - started, details)
+    def result(word: str, details: str = "") -> Result:
+        return Result(mutation, word, time.monotonic() - started, details)
 
     with copy_tree() as copy:
         try:
             copy.apply(mutation)
         except (StaleMutation, OSError) as error:
-            return verdict("stale", str(error))
+            return result("stale", str(error))
         except SyntaxError as error:
-            return verdict("error", f"the new line does not compile: {error}")
+            return result("error", f"the new line does not compile: {error}")
         hanging = [f"--timeout={HANG_LIMIT}"] if mutation.hangs else []
         exit_code, output = copy.pytest(["-x", *hanging, *mutation.tests], LIMIT)
     if exit_code is None:
-        return verdict("caught") if mutation.hangs else verdict("error", f"no end after {LIMIT} s\n{output}")
+        return result("caught") if mutation.hangs else result("error", f"no end after {LIMIT} s\n{output}")
     if exit_code == _TESTS_FAILED:
-        return verdict("caught", output)
+        return result("caught", output)
     if exit_code == 0:
-        return verdict("SURVIVED", mutation.why)
-    return verdict("error", f"pytest ended with {exit_code}\n{output}")
+        return result("SURVIVED", mutation.why)
+    return result("error", f"pytest ended with {exit_code}\n{output}")
 
 
 def check_unchanged(mutations: List[Mutation], jobs: int) -> bool:
@@ -85,12 +85,12 @@ def run_all(mutations: List[Mutation], jobs: int, verbose: bool) -> List[str]:
         tries = [pool.submit(try_mutation, mutation) for mutation in mutations]
         try:
             for done in concurrent.futures.as_completed(tries):
-                verdict = done.result()
-                print(verdict.line, flush=True)
-                if verdict.word != "caught":
-                    missed.append(verdict.mutation.id)
-                if verdict.details and (verbose or verdict.word != "caught"):
-                    print(verdict.details, flush=True)
+                result = done.result()
+                print(result.line, flush=True)
+                if result.word != "caught":
+                    missed.append(result.mutation.id)
+                if result.details and (verbose or result.word != "caught"):
+                    print(result.details, flush=True)
         finally:
             for one in tries:
                 one.cancel()  # after Ctrl-C; those under way end first

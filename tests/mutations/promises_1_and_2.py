@@ -303,6 +303,6 @@ MUTATIONS = [
         old='rpc.call("send.resumeTransfer", {"transferId": id})',
         new="pass",
         tests=("tests/faults/test_jetstream_kill.py::test_f23_then_suspended",),
-        why="A re-run waits for a transfer that nobody continues.",
+        why="A re-run waits for a transfer that no client continues.",
     ),
 ]

@@ -21,7 +21,7 @@ MUTATIONS = [
         old="return self._ends_at is not None and self.clock.monotonic() >= self._ends_at",
         new="return False",
         tests=("tests/transfer/test_operation.py::test_a_deadline",),
-        why="A call goes on for hours after its deadline.",
+        why="A call lasts for hours after its deadline.",
         hangs=True,
     ),
     Mutation(

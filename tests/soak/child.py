@@ -1,4 +1,4 @@
-"""The client's process of one run: forked, watched at every request and file operation, its end told in a file."""
+"""The client's process of one run: forked, watched at every request and file operation, its end noted in a file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _unlink = os.unlink
 _VARIABLES = ("FILESENDER_", "JETSTREAM_", "NRP_", "SMARTFILE_", "PERSEUS_", "SMARTXFER_")
 
 
-#: What a child tells its parent: its planned event has come, or it removes a journal.
+#: What a child reports to its parent: its planned event has come, or it removes a journal.
 EVENT, FORGOTTEN = b"e", b"f"
 _JOURNAL = re.compile(r"[0-9a-f]{32,}\.json")
 
@@ -42,7 +42,7 @@ class Order(NamedTuple):
     """What the child does to itself.
 
     :param event: number of the event at which it acts; 0: never.
-    :param action: ``"kill"`` or ``"stop"``: the signal that it sends to itself; ``"tell"``: tell the parent.
+    :param action: ``"kill"`` or ``"stop"``: the signal that it sends to itself; ``"report"``: report to the parent.
     :param room: bytes after which the disk is full; None: never.
     :param handler: whether SIGTERM raises, as in the command, or ends the process.
     """
@@ -56,11 +56,11 @@ class Order(NamedTuple):
 class Watch:
     """Counts what the client does, and acts at the planned event.
 
-    :param tell: descriptor to tell the parent by.
+    :param pipe: descriptor of a pipe to the parent.
     """
 
-    def __init__(self, service: Service, case: Case, order: Order, tell: int) -> None:
-        self._service, self._case, self._order, self._tell = service, case, order, tell
+    def __init__(self, service: Service, case: Case, order: Order, pipe: int) -> None:
+        self._service, self._case, self._order, self._pipe = service, case, order, pipe
         self._room = order.room
         self._write = os.write
         self._lock = threading.Lock()
@@ -77,7 +77,7 @@ class Watch:
             return
         if self._order.action == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
-        self._write(self._tell, EVENT)
+        self._write(self._pipe, EVENT)
         if self._order.action == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
 
@@ -139,7 +139,7 @@ class Watch:
             self.event()
             if function is _unlink and _JOURNAL.fullmatch(os.path.basename(arguments[0])):
                 # Before it is so: a signal may come between the two.
-                self._write(self._tell, FORGOTTEN)
+                self._write(self._pipe, FORGOTTEN)
             result = function(*arguments, **options)
             made = getattr(arguments[0], "_soak", None) if arguments else None
             if made is not None:
@@ -157,19 +157,19 @@ class Watch:
         return write
 
 
-def run_and_exit(service: Service, case: Case, order: Order, stem: Path, tell: int) -> NoReturn:
+def run_and_exit(service: Service, case: Case, order: Order, stem: Path, pipe: int) -> NoReturn:
     """Make the call, write what became of it to ``<stem>.json``, and end the process.
 
     :param stem: path of the run's files: ``.json``, ``.log`` and ``.err``.
-    :param tell: descriptor of a pipe to the parent.
+    :param pipe: descriptor of a pipe to the parent.
     """
     code = 70
     try:
         die_with_parent()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_IGN)
-        _prepare_process(case, stem, tell)
-        watch = Watch(service, case, order, tell)
+        _prepare_process(case, stem, pipe)
+        watch = Watch(service, case, order, pipe)
         watch.install()
         outcome = _outcome(service, case, order)
         outcome.update(events=watch.events, spans=watch.spans)
@@ -189,7 +189,7 @@ def run_and_exit(service: Service, case: Case, order: Order, stem: Path, tell: i
         os._exit(code)
 
 
-def _prepare_process(case: Case, stem: Path, tell: int) -> None:
+def _prepare_process(case: Case, stem: Path, pipe: int) -> None:
     """Give the process its environment, descriptors and log."""
     for name in list(os.environ):
         if name.startswith(_VARIABLES) or name.upper().endswith("_PROXY"):
@@ -205,7 +205,7 @@ def _prepare_process(case: Case, stem: Path, tell: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    close_others(tell)
+    close_others(pipe)
     sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     faulthandler.register(signal.SIGUSR2, file=2)  # shows where a hang is
     handler = logging.FileHandler(f"{stem}.log", encoding="utf-8")

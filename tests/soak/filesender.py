@@ -39,9 +39,9 @@ class FileSender(Service):
     options = {
         _NAME: {"upload_chunk_size": _CHUNK, "encryption_iterations": 7, "max_transfer_files": 30},
     }
-    kinds = {"upload": 5, "tree-up": 2, "sealed-up": 2, "download": 5, "many-down": 2, "sealed-down": 2}
-    sources = ("upload", "tree-up", "sealed-up")
-    targets = ("download", "many-down", "sealed-down")
+    kinds = {"upload": 5, "tree-up": 2, "encrypted-up": 2, "download": 5, "many-down": 2, "encrypted-down": 2}
+    sources = ("upload", "tree-up", "encrypted-up")
+    targets = ("download", "many-down", "encrypted-down")
 
     def plan(self, kind: str, chance: random.Random, seed: str) -> Tuple[List[Item], Dict[str, Any]]:
         """Draw the files; an encrypted transfer has a password."""
@@ -49,9 +49,9 @@ class FileSender(Service):
             items = some_tree(chance, _CHUNK, seed)
         else:
             items = [one_file(chance, _CHUNK, seed)]
-            if kind.startswith("sealed") and not items[0].size:
+            if kind.startswith("encrypted") and not items[0].size:
                 items = [items[0]._replace(size=1)]  # an empty file is not encrypted
-        return items, {"sealed": kind.startswith("sealed"), "chunks": chance.choice((1, 2, 4))}
+        return items, {"encrypted": kind.startswith("encrypted"), "chunks": chance.choice((1, 2, 4))}
 
     def faults(self, kind: str) -> List[Tuple[str, Sequence[str]]]:
         """Return the requests of each kind.  Only encryption finds a flipped bit."""
@@ -63,14 +63,14 @@ class FileSender(Service):
                 ("POST /rest.php/transfer", CALL),
                 ("GET /rest.php/info", CALL),
             ]
-        flips = FLIP_DOWN if kind == "sealed-down" else ()
+        flips = FLIP_DOWN if kind == "encrypted-down" else ()
         return [("GET /download.php", (*DOWN, *flips)), ("GET /?s=download*", CALL)]
 
     def prepare(self, case: Case) -> None:
         """Note the address and the account; for a download, make the transfer by an own, quiet client."""
         case.facts.update(case.ask(_address))
         password = f"Marked-Passw0rd-{safe(case.seed)}"
-        case.facts["password"] = password if case.options["sealed"] else None
+        case.facts["password"] = password if case.options["encrypted"] else None
         case.secrets += [case.facts["key"], password]
         if case.kind in self.targets:
             case.facts["token"] = case.ask(_publish, case.items, case.facts["password"])
@@ -98,7 +98,7 @@ class FileSender(Service):
 
         A transfer that was begun for a source that changed afterwards remains until the site removes it.
         So does one whose creation ended in OutcomeUnknown, or in a kill before its answer was noted: it is
-        empty, nobody was told, and it is not counted.
+        empty, no mail was sent, and it is not counted.
         """
         if case.kind in self.targets:
             # Paths in a transfer's names become directories.

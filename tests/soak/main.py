@@ -83,7 +83,7 @@ def main(words: Optional[Sequence[str]] = None) -> int:
                 continue
             table.add(result)
             if result.findings:
-                _tell(result, options.failures)
+                _report(result, options.failures)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
     finally:
@@ -162,7 +162,7 @@ def _results(workers: Dict[Connection, int]) -> Iterator[Optional[Result]]:
                 yield result
 
 
-def _tell(result: Result, failures: Path) -> None:
+def _report(result: Result, failures: Path) -> None:
     """Print a failed case, and append it to the file of failures."""
     lines = [f"FAILED {result.seed} ({result.directory})"]
     lines += [f"  {column}: {text}" for column, text in result.findings]

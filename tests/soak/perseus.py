@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _BORDER = 64 * KIB
 #: Shorter contents of two cases might be the same, and the service holds a content once.
 _LEAST = 16
-#: Seconds in which somebody else may end the upload of a content.
+#: Seconds in which another client may end the upload of a content.
 _GRACE = 0.3
 
 

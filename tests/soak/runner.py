@@ -30,10 +30,10 @@ _UNDISTURBED = Order()
 
 
 class Runner:
-    """One case on its way; ``findings`` and ``counts`` tell what came of it.
+    """One case on its way; ``findings`` and ``counts`` are what came of it.
 
     :param service: the adapter.
-    :param case: prepared by nobody yet.
+    :param case: not prepared yet.
     :param server: the worker's server, which is killed at times.
     """
 
@@ -72,7 +72,7 @@ class Runner:
         stops = what.kind == "twin" and what.variant[0]
         order = Order(
             what.event,
-            "kill" if what.kind == "kill" else "stop" if stops else "tell",
+            "kill" if what.kind == "kill" else "stop" if stops else "report",
             what.room if what.kind == "full" else None,
             handler=what.variant[0],
         )
@@ -208,7 +208,7 @@ class Runner:
         """Return True for what the client keeps on purpose.
 
         That is locks, and the record of what it wrote where.  After a change of a source, also the journal of
-        the upload that was begun before: it is another request, which nobody finishes, and it expires.
+        the upload that was begun before: it is another request, which no run finishes, and it expires.
         """
         return name == "id" or name.startswith(("locks/", "written/", *["journals/"] * self.case.changed))
 

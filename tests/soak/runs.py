@@ -45,13 +45,13 @@ class Run:
         self.sent: List[str] = []
         self._status: Optional[int] = None
         self._stopped = 0.0
-        self._told, tell = os.pipe()
+        self._reports, pipe = os.pipe()
         gc.freeze()  # what the child collects at its end is its own garbage only
         self._began = time.monotonic()
         self.pid = os.fork()
         if not self.pid:
-            run_and_exit(service, case, order, self.stem, tell)
-        os.close(tell)
+            run_and_exit(service, case, order, self.stem, pipe)
+        os.close(pipe)
 
     def wait(self, seconds: float) -> str:
         """Wait until the process has ended, or has come to its planned event, at most so many seconds.
@@ -59,8 +59,8 @@ class Run:
         :return: ``"end"``, ``"event"`` or ``"time"``.
         """
         ends_at = time.monotonic() + seconds
-        while select.select([self._told], [], [], max(0.0, ends_at - time.monotonic()))[0]:
-            word = os.read(self._told, 1)
+        while select.select([self._reports], [], [], max(0.0, ends_at - time.monotonic()))[0]:
+            word = os.read(self._reports, 1)
             if word == FORGOTTEN:
                 self.forgot = True
             else:
@@ -123,7 +123,7 @@ class Run:
                 time.sleep(0.2)
         if self._status is None:
             self._status = os.waitpid(self.pid, 0)[1]
-        os.close(self._told)
+        os.close(self._reports)
 
     def outcome(self) -> Dict[str, Any]:
         """Return what became of it: what the child wrote, or how it ended.

@@ -164,7 +164,7 @@ def _serve(pipe: Connection, data: Path, options: Dict[str, Dict[str, Any]]) -> 
         close_others(log, pipe.fileno())
         try:
             server = LocalServer(data=data, **options).start()
-        except Exception as error:  # noqa: BLE001 - told to the worker
+        except Exception as error:  # noqa: BLE001 - reported to the worker
             pipe.send(error if isinstance(error, OSError) else OSError(errno.EADDRINUSE, repr(error)))
             return os._exit(1)
         pipe.send(True)
@@ -172,7 +172,7 @@ def _serve(pipe: Connection, data: Path, options: Dict[str, Dict[str, Any]]) -> 
             function, arguments = pipe.recv()
             try:
                 answer = function(server, *arguments)
-            except Exception:  # noqa: BLE001 - told to the worker
+            except Exception:  # noqa: BLE001 - reported to the worker
                 answer = _Raised(traceback.format_exc())
             pipe.send(answer)
     except EOFError:

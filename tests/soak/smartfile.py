@@ -42,7 +42,7 @@ _HEAD = 400
 _UPLOAD = "POST /api/2/path/data/*"
 _DOWNLOAD = "GET /api/2/path/data/*"
 _CHECKSUM = "POST /api/2/path/oper/checksum/"
-#: A range that is ignored, or another one; a stall; an answer that goes on too long.
+#: A range that is ignored, or another one; a stall; an answer that lasts too long.
 _RANGES = ("ignore-range", "wrong-range", "wrong-range total", "extra-byte", "interim 103 3", "drip 4K/0.01")
 _STALLS = ("no-answer", "stall-after {n}")
 _LOOKS: List[Tuple[str, Sequence[str]]] = [
@@ -218,7 +218,7 @@ def _synchronise(client: BasicClient, case: Case) -> Sequence[Any]:
 
 
 def _one_bit(name: str, other: str) -> bool:
-    """Tell whether a name has one bit flipped: no checksum protects the head of a form."""
+    """Return whether a name has one bit flipped: no checksum protects the head of a form."""
     pairs = list(zip(name.encode(), other.encode()))
     different = [one ^ two for one, two in pairs if one != two]
     return (

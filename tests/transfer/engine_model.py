@@ -207,7 +207,7 @@ class Model:
     def request(self, part: Any) -> Step:
         """Begin one request: check that it may be made, and return what happens to it.
 
-        :param part: what tells the tries of this request from those of others.
+        :param part: what the tries of this request have in common.
         """
         now = self.clock.monotonic()
         self.requests += 1
@@ -307,7 +307,7 @@ class Model:
         assert now <= max(last, self._ends_at + TICK) + _TINY, "a wait after the deadline"
 
     def true_progress(self) -> Sequence[int]:
-        """Return the numbers of bytes that an event may tell at this moment."""
+        """Return the numbers of bytes that an event may have at this moment."""
         raise NotImplementedError
 
     def _on_progress(self, event: Any) -> None:

@@ -372,7 +372,7 @@ class DownloadModel(Model):
             if self._began:
                 exact = self.files.room is None
                 self._expected = (self._identity, set(self.have), True) if exact else None
-                assert self.events == [] or self.events[-1].state == "failed", "the end of a file was not told"
+                assert self.events == [] or self.events[-1].state == "failed", "the end of a file was not reported"
         self._leftovers = self.killed or (self._leftovers and self.error is not None)
         self.before = now
         if not isinstance(self.error, InProgress):
