@@ -220,7 +220,6 @@ class Journal:
         self.close()
 
 
-
 def forget_finished(
     key: Mapping[str, Any], what: str, is_finished: Callable[[Mapping[str, Any]], bool] = lambda state: True
 ) -> None:
