@@ -33,7 +33,7 @@ def make(method: str) -> Any:
 
 @pytest.mark.parametrize("method", CALLS)
 def test_an_error_of_ours_or_a_result(stage: Stage, method: str) -> None:
-    assert stage.run("filesender", method, make(method), every(7)) == []
+    assert stage.run("filesender", method, make(method), every(19)) == []
 
 
 #: (the call, the request whose answer is changed, where in it, by what).
