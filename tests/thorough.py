@@ -1,4 +1,4 @@
-"""How much the costly tests try: less in an ordinary run, all of it with SMARTXFER_TEST_EVERY=1."""
+"""Size of the costly tests: less in an ordinary run, all of it with SMARTXFER_TEST_EVERY=1."""
 
 from __future__ import annotations
 

@@ -230,7 +230,7 @@ class DownloadLane(Lane):
                 error = failure
             self._operation.check()
             if piece.at == piece.stop:
-                return  # it broke after the last byte, and there is no range left to ask for
+                return  # it broke after the last byte: nothing is left to request
             if piece.at > farthest:
                 farthest = piece.at
                 tries.progressed()

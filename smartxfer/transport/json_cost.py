@@ -90,7 +90,7 @@ class Budget:
 
 
 class _Brackets:
-    """What is open, and what that tells of commas."""
+    """Counts of commas by the brackets that are open around them."""
 
     def __init__(self) -> None:
         #: Commas outside objects; bytes that the keys of large objects need.
@@ -121,7 +121,7 @@ class _Brackets:
         self._read(structure, at, len(structure))
 
     def _read(self, structure: str, start: int, stop: int) -> None:
-        """Read what stands between two brackets."""
+        """Count the commas between two brackets."""
         if len(self._objects) == _DEEPEST and structure.find(_EMPTY, start, stop) >= 0:
             raise ValueError("nested too deeply")
         commas = structure.count(",", start, stop)

@@ -35,7 +35,7 @@ from smartxfer.nrp import transfers
 BUDGET, BEYOND_BUDGET = 0.8, 2.0
 DEADLINE, BEYOND_DEADLINE = 0.5, 1.0
 #: Seconds after which a call is said never to end.
-NEVER = 60.0
+NEVER = 10.0
 #: Bytes that a call may need.
 MEMORY = 64 << 20
 #: Calls at a time of those that take much memory.

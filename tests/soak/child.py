@@ -39,7 +39,7 @@ _JOURNAL = re.compile(r"[0-9a-f]{32,}\.json")
 
 
 class Order(NamedTuple):
-    """What the child does to itself.
+    """Disturbance that the child carries out itself.
 
     :param event: number of the event at which it acts; 0: never.
     :param action: ``"kill"`` or ``"stop"``: the signal that it sends to itself; ``"report"``: report to the parent.

@@ -1,4 +1,4 @@
-"""What breaks a run: planned here, carried out in ``runs.py`` and, at exact moments, in ``child.py``."""
+"""Disturbances of a run: planned here, carried out in ``runs.py`` and, at exact moments, in ``child.py``."""
 
 from __future__ import annotations
 

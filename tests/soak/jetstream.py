@@ -80,7 +80,7 @@ class Jetstream(Service):
         return 0
 
     def check(self, case: Case, findings: Findings) -> None:
-        """Compare what stands beside both servers."""
+        """Compare the files of both servers."""
         near, far, working = case.ask(_state, case.facts["top"])
         if case.kind == "requests":
             moved = {

@@ -65,7 +65,7 @@ class Perseus(Service):
         case.secrets.append(case.facts["key"])
 
     def run(self, case: Case) -> int:
-        """Make the call; one that a broken run's record stands in the way of deletes it."""
+        """Make the call; a record that a broken run has left is deleted by it."""
         retry = attrs.evolve(case.retry, stall_speed=64, stall_window=1.0)
         with PerseusClient(
             case.facts["url"], api_key=case.facts["key"], retry=retry, timeout=case.timeout

@@ -69,7 +69,7 @@ class Run:
 
     @property
     def ended(self) -> bool:
-        """Whether the process has ended."""
+        """Return True once the process has ended."""
         if self._status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:

@@ -80,7 +80,7 @@ class Item(NamedTuple):
 
 
 class Findings:
-    """What is wrong with a case: (column, text) pairs; see :data:`BAD` for the columns."""
+    """Faults that a case has shown: (column, text) pairs; see :data:`BAD` for the columns."""
 
     def __init__(self) -> None:
         self.all: List[Tuple[str, str]] = []
@@ -165,7 +165,7 @@ def safe(seed: str) -> str:
 
 
 class Service:
-    """What an adapter provides; a subclass without state, one instance per worker."""
+    """An adapter: a subclass without state, one instance per worker."""
 
     #: Name as in ``--service``, and of the service in the local server.
     name: ClassVar[str] = ""

@@ -25,7 +25,7 @@ _BREAKING = ("reset-before", "status 500", "status 503 retry-after=0")
 
 
 class Result(NamedTuple):
-    """What came of a case."""
+    """Outcome of a case."""
 
     seed: str
     service: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import tracemalloc
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
@@ -131,3 +132,12 @@ def body_of() -> Callable[..., PartBody]:
         return PartBody(open_source(data), Part(0, start, stop), moved)
 
     return make
+
+
+@pytest.fixture
+def memory() -> Iterator[Callable[[], int]]:
+    """Most bytes that the test has held at a time, so far."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    yield lambda: tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()

@@ -90,7 +90,7 @@ class UploadModel(Model):
         self._changes = 0
         self.chunk, self._block = chunk, block
         self.stored: Dict[int, Dict[int, int]] = {}
-        #: Offsets that the client was told of: what the server has, unless it forgets.
+        #: Offsets that were acknowledged to the client: what the server has, unless it forgets.
         self.acknowledged: Dict[int, Set[int]] = {}
         self.completed: Dict[int, bytes] = {}
         self.storage = Notes(self)
@@ -274,7 +274,7 @@ class UploadModel(Model):
         if step.kind == "cut":
             limit = step.where % (part.size + 1)
         while True:
-            self._in_flight = len(received)  # told when the next block is asked for
+            self._in_flight = len(received)  # known when the next block is asked for
             block = body.read(4)
             if len(received) + len(block) >= limit:
                 self.reset("cut")
@@ -337,13 +337,13 @@ class UploadModel(Model):
         if self.error is None:
             self._check_success()
         elif self._name and self.number and not self._dropped and not isinstance(self.error, SourceChanged):
-            told = self._known
+            acknowledged = self._known
             if self.killed:
-                told = self._noted_in_time()
+                acknowledged = self._noted_in_time()
             kept = self.offsets(self.storage.state(self._name))
-            assert told <= kept, f"{told - kept} were acknowledged, and the journal does not say so"
+            assert acknowledged <= kept, f"{acknowledged - kept} were acknowledged, and the journal does not say so"
             if self.events and not self.killed:
-                assert self.events[-1].state in ("failed", "done"), "the end of a file was not told"
+                assert self.events[-1].state in ("failed", "done"), "the end of a file was not reported"
                 assert self.events[-1].done == len(self._known), "bytes count that were not stored"
 
     def _check_success(self) -> None:

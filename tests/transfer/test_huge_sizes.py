@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tracemalloc
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
@@ -21,15 +20,6 @@ from smartxfer.transport import RetryPolicy
 
 PETABYTE = 10**15
 MOST = 1 << 20
-
-
-@pytest.fixture
-def memory() -> Iterator[Callable[[], int]]:
-    """Most bytes that the test has held at a time, so far."""
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    yield lambda: tracemalloc.get_traced_memory()[1] - before
-    tracemalloc.stop()
 
 
 class Nowhere:

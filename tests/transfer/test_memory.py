@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import tracemalloc
-from typing import Any, Callable, Iterator
+from typing import Any, Callable
 
-import pytest
 from rawserver import Peer, RawServer
 
 MIB = 1 << 20
 SIZE = 64 * MIB
 #: The buffers of the two sides and of their sockets.
 MOST = 8 * MIB
-
-
-@pytest.fixture
-def memory() -> Iterator[Callable[[], int]]:
-    """Most bytes that the test has held at a time, so far."""
-    tracemalloc.start()
-    before = tracemalloc.get_traced_memory()[0]
-    yield lambda: tracemalloc.get_traced_memory()[1] - before
-    tracemalloc.stop()
 
 
 class Counting:

@@ -169,7 +169,7 @@ def test_many_threads_at_once() -> None:
 
 
 class _Steps(threading.Thread):
-    """Masks a text, and stands still before one line of it until ``go`` is called.
+    """Masks a text, and pauses before one line of it until ``go`` is called.
 
     :param line: which of the lines that it runs, from 0.
     """
