@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Dict, List, Optional, Tuple, TypeVar, Union
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.errors import LocalError, UnsafeName
 
 __all__ = [
@@ -58,7 +59,7 @@ class Directory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._above: Tuple[_Step, ...] = ()
-        self._fd: Optional[int] = None
+        self._held: Optional[Descriptor] = None
         self._open(str(path), {}, str(path.absolute()), follow=True)
 
     def inside(self, name: str, *, make: bool = False) -> "Directory":
@@ -68,7 +69,7 @@ class Directory:
         :raises UnsafeName: it is a symbolic link, or not a directory.
         """
         found = Directory.__new__(Directory)
-        found.path, found._fd = self.path / name, None
+        found.path, found._held = self.path / name, None
         found._above = (*self._above, self._step)
         if len(os.fsencode(str(found.path))) >= _LONGEST_PATH:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(found.path))
@@ -121,27 +122,16 @@ class Directory:
             self.check()
             made: Any = tempfile.TemporaryFile(buffering=buffering, dir=str(self.path))  # noqa: SIM115
             return made  # type: ignore[no-any-return]
-        fd = -1
-        with contextlib.suppress(OSError):  # a file system without such files
-            fd = os.open(".", _NAMELESS, 0o600, dir_fd=self._fd) if _NAMELESS else -1
-        if fd < 0:
-            name = f".smartxfer-{secrets.token_hex(8)}.part"
-            fd = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=self._fd)
-            with contextlib.suppress(FileNotFoundError):  # another process took it for one that was left
-                os.unlink(name, dir_fd=self._fd)
-        opened: Any = os.fdopen(fd, "w+b", buffering=buffering)
-        return opened  # type: ignore[no-any-return]
+        with self._nameless(self._fd) as descriptor:
+            return descriptor.binary("w+b", buffering)
 
     def names(self) -> List[str]:
         """Return the names in it."""
         if self._fd is None:
             self.check()
             return os.listdir(str(self.path))
-        fd = os.open(".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd)
-        try:
-            return os.listdir(fd)
-        finally:
-            os.close(fd)
+        with Descriptor(os.open, ".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd) as descriptor:
+            return os.listdir(descriptor.number)
 
     def stat(self) -> os.stat_result:
         """Return the state of the directory itself."""
@@ -166,9 +156,9 @@ class Directory:
 
     def close(self) -> None:
         """Close its descriptor."""
-        fd, self._fd = self._fd, None
-        if fd is not None:
-            os.close(fd)
+        held, self._held = self._held, None
+        if held is not None:
+            held.close()
 
     def __enter__(self) -> "Directory":
         return self
@@ -176,10 +166,26 @@ class Directory:
     def __exit__(self, *error: Any) -> None:
         self.close()
 
+    @property
+    def _fd(self) -> Optional[int]:
+        return None if self._held is None else self._held.number
+
+    def _nameless(self, fd: int) -> Descriptor:
+        """Make a file without a name in an open directory."""
+        if _NAMELESS:
+            with contextlib.suppress(OSError):  # a file system without such files
+                return Descriptor(os.open, ".", _NAMELESS, 0o600, dir_fd=fd)
+        name = f".smartxfer-{secrets.token_hex(8)}.part"
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        made = Descriptor(os.open, name, flags, 0o600, dir_fd=fd)
+        with contextlib.suppress(FileNotFoundError):  # another process took it for one that was left
+            os.unlink(name, dir_fd=fd)
+        return made
+
     def _again(self) -> "Directory":
         found = Directory.__new__(Directory)
         found.path, found._above, found._step = self.path, self._above, self._step
-        found._fd = None if self._fd is None else os.dup(self._fd)
+        found._held = None if self._fd is None else Descriptor(os.dup, self._fd)
         return found
 
     def _open(self, name: str, where: Dict[str, Any], full: str, *, follow: bool) -> None:
@@ -188,8 +194,8 @@ class Directory:
         :param full: its absolute path.
         """
         if BY_DESCRIPTOR:
-            self._fd = os.open(name, _OPEN_DIRECTORY | (0 if follow else _NO_FOLLOW), **where)
-            found = os.fstat(self._fd)
+            self._held = Descriptor(os.open, name, _OPEN_DIRECTORY | (0 if follow else _NO_FOLLOW), **where)
+            found = os.fstat(self._held.number)
         else:
             found = os.stat(name, follow_symlinks=follow)
             if not stat.S_ISDIR(found.st_mode):

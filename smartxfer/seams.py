@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Iterator, Optional, Union
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.directories import AnyEntry, Entry, arguments_of, lstat
 from smartxfer.errors import LocalError
 
@@ -72,7 +73,7 @@ class Files:
     Files are named by a path, or by their name in an open directory.
     """
 
-    def open(self, path: AnyPath, flags: int, mode: int = 0o666) -> int:
+    def open(self, path: AnyPath, flags: int, mode: int = 0o666) -> Descriptor:
         """Open like ``os.open``, in binary and not inherited by child processes.
 
         The call does not block: neither for a pipe without a writer, nor for a file with a lease.
@@ -82,7 +83,7 @@ class Files:
         for name in ("O_BINARY", "O_CLOEXEC", "O_NONBLOCK"):
             flags |= getattr(os, name, 0)
         name, where = arguments_of(path)
-        return open_waiting(path, lambda: os.open(name, flags, mode, **where))
+        return open_waiting(path, name, flags, mode, **where)
 
     def __init__(self) -> None:
         self._position = threading.Lock()
@@ -227,21 +228,21 @@ def pausing(pause: Callable[[float], Any], monotonic: Callable[[], float]) -> It
         _local.clock = before
 
 
-def open_waiting(path: AnyPath, open_once: Callable[[], int]) -> int:
+def open_waiting(path: AnyPath, *arguments: Any, **keywords: Any) -> Descriptor:
     """Open a file; wait for a lease on it to be given up, within bounds.
 
     NFS servers, Samba servers and programs hold leases.  The attempt to open the file tells the holder to
     give its lease up; with ``O_NONBLOCK`` the system does not wait for that.
 
     :param path: of the file, for the message.
-    :param open_once: opens it with ``O_NONBLOCK``.
+    :param arguments: of ``os.open``; the flags have ``O_NONBLOCK``.
     :raises LocalError: the lease was not given up in time.
     """
     pause, monotonic = getattr(_local, "clock", None) or (SYSTEM_CLOCK.sleep, SYSTEM_CLOCK.monotonic)
     ends_at, wait = monotonic() + _LEASE_WAIT, _FIRST_PAUSE
     while True:
         try:
-            return open_once()
+            return Descriptor(os.open, *arguments, **keywords)
         except BlockingIOError as error:
             left = ends_at - monotonic()
             if left <= 0:
@@ -261,9 +262,5 @@ def _leased(path: AnyPath, error: OSError) -> LocalError:
 
 def open_binary(path: AnyPath) -> BinaryIO:
     """Open a file for reading in binary, as :meth:`Files.open` does."""
-    fd = SYSTEM_FILES.open(path, os.O_RDONLY)
-    try:
-        return os.fdopen(fd, "rb")
-    except OSError:  # a directory
-        os.close(fd)
-        raise
+    with SYSTEM_FILES.open(path, os.O_RDONLY) as descriptor:
+        return descriptor.binary("rb")

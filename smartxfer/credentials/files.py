@@ -80,13 +80,10 @@ def read_secret_file(path: Path, largest: int = LARGEST) -> SecretFile:
         flags |= getattr(os, name, 0)
     try:
         _check_kind(os.stat(path))  # to open a device may have an effect
-        descriptor = open_waiting(path, lambda: os.open(path, flags))
-        try:
-            state = os.fstat(descriptor)
+        with open_waiting(path, path, flags) as descriptor:
+            state = os.fstat(descriptor.number)
             _check_kind(state)
-            data = _content(descriptor, largest)
-        finally:
-            os.close(descriptor)
+            data = _content(descriptor.number, largest)
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:

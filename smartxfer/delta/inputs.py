@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Optional, Tuple, Type, Union
 
 from smartxfer.delta.complaints import local_error
 from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fill, is_path, is_text
+from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Entry
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
@@ -36,6 +37,8 @@ class Input:
         self.what = what
         self._file: Any = None
         self._fd: Optional[int] = None
+        #: What is closed at the end; the caller's own descriptor is not.
+        self._owned: Optional[Descriptor] = None
         self._start = 0
         self._at = 0
         #: Where the caller's file is to stand in the end; None: behind what was read.
@@ -55,22 +58,26 @@ class Input:
     def _open_path(self, path: Union[str, Entry]) -> None:
         self.what = str(path)
         try:
-            self._fd = SYSTEM_FILES.open(path, os.O_RDONLY)
+            opened = SYSTEM_FILES.open(path, os.O_RDONLY)
         except OSError as error:
             raise local_error(error, f"read {path}") from None
-        if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-            os.close(self._fd)
+        self._own(opened)
+        if not stat.S_ISREG(os.fstat(opened.number).st_mode):
+            opened.close()
             raise UsageError(
                 f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
             )
-        original = self._fd
         try:
-            self.size = self._measured(original)
+            self.size = self._measured(opened.number)
         except BaseException:
-            os.close(original)
+            opened.close()
             raise
         if self._copied:
-            os.close(original)
+            opened.close()
+
+    def _own(self, opened: Descriptor) -> None:
+        """Read from a descriptor that is closed at the end."""
+        self._owned, self._fd = opened, opened.number
 
     def _measured(self, fd: int) -> int:
         """Return the number of bytes in a file; where its size is another, a copy of it is read."""
@@ -78,7 +85,8 @@ class Input:
         if found is not None:
             return found.st_size
         copy = Copies().add(fd, Path(self.what))
-        self._fd, self._copied = copy.descriptor(), True
+        self._own(copy.descriptor())
+        self._copied = True
         return copy.size
 
     def _take(self, file: Any, whole: bool) -> None:
@@ -188,8 +196,8 @@ class Input:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        if self._fd is not None and (self._file is None or self._copied):
-            os.close(self._fd)
+        if self._owned is not None:
+            self._owned.close()
         if self._file is None:
             pass
         elif self._back_to is not None:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Optional, Tuple, Type, Union
 from smartxfer.delta.complaints import local_error
 from smartxfer.delta.inputs import Input
 from smartxfer.delta.streams import AnyFile, descriptor_of, is_path, is_text
+from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Directory, Entry, lstat
 from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
@@ -48,7 +49,7 @@ class Target:
         #: Open while the block runs, as is the directory of both.
         self._entry: Optional[Entry] = None
         self._part: Optional[Entry] = None
-        self._fd = -1
+        self._opened: Optional[Descriptor] = None
         self._kernel_copies = hasattr(os, "copy_file_range")
         self._buffer = memoryview(bytearray(_BUFFER))
         self._gathered = 0
@@ -102,9 +103,9 @@ class Target:
             directory = Directory(Path(self._path).parent)
             self._entry = entry = directory.at(os.path.basename(self._path))
             before = self._found(entry)
-            self._part, self._fd = make_temporary(directory, 0o666 if before is None else 0o600)
+            self._part, self._opened = make_temporary(directory, 0o666 if before is None else 0o600)
             if before is not None:
-                SYSTEM_FILES.copy_owner_and_mode(before, self._fd, entry)
+                SYSTEM_FILES.copy_owner_and_mode(before, self._opened.number, entry)
         except OSError as error:
             self._discard()
             if isinstance(error, LocalError):
@@ -145,10 +146,14 @@ class Target:
         finally:
             self._discard()
 
+    @property
+    def _number(self) -> int:
+        return -1 if self._opened is None else self._opened.number
+
     def _close(self) -> None:
-        number, self._fd = self._fd, -1
-        if number >= 0:
-            os.close(number)
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
 
     def _discard(self) -> None:
         self._close()
@@ -205,7 +210,7 @@ class Target:
     def _put(self, view: memoryview) -> None:
         while view:
             if self._path:
-                count = self._guarded(os.write, self._fd, view)
+                count = self._guarded(os.write, self._number, view)
             else:
                 count = self._guarded(self._file.write, view)
             if count is None:
@@ -235,7 +240,8 @@ class Target:
         done = 0
         while done < length:
             try:
-                count = os.copy_file_range(number, self._fd, min(length - done, _MOST_AT_ONCE), offset + done)
+                most = min(length - done, _MOST_AT_ONCE)
+                count = os.copy_file_range(number, self._number, most, offset + done)
             except OSError as error:
                 if error.errno not in _NOT_HERE:
                     raise local_error(error, f"write {self._path}") from None

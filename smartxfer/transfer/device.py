@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterable, Optional, Union
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.errors import LocalError, SmartxferError
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Extent
@@ -63,7 +64,7 @@ class DeviceSink:
         self.path = path
         #: True where bytes can be written again from the start.
         self.rewindable = False
-        self._fd = -1
+        self._opened: Optional[Descriptor] = None
         self._at = self._start = 0
         self._block = _BLOCK
         self._regular = False
@@ -74,7 +75,7 @@ class DeviceSink:
         :raises LocalError: it cannot be opened; nothing reads from the named pipe.
         """
         try:
-            self._fd = self._opened()
+            self._opened = self._open()
             found = os.fstat(self._fd)
             self._regular = stat.S_ISREG(found.st_mode)
             seekable = self._regular or stat.S_ISBLK(found.st_mode)
@@ -89,15 +90,20 @@ class DeviceSink:
             raise local_error(error, self.path) from None
         return []
 
-    def _opened(self) -> int:
+    @property
+    def _fd(self) -> int:
+        return -1 if self._opened is None else self._opened.number
+
+    def _open(self) -> Descriptor:
         number = _descriptor(self.path)
         if number is not None:
             return _second(number)
         ends_at = time.monotonic() + _READER_WAIT
+        flags = os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         while True:
             try:
                 # Without O_NONBLOCK a pipe that nothing reads from would block for ever.
-                return os.open(str(self.path), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+                return Descriptor(os.open, str(self.path), flags)
             except OSError as error:
                 if error.errno != errno.ENXIO:
                     raise
@@ -171,17 +177,19 @@ class DeviceSink:
 
     def leave(self) -> None:
         """Close it; what was written stays."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
 
 
-def _second(number: int) -> int:
+def _second(number: int) -> Descriptor:
     """Return a second descriptor, where that is possible one that does not block."""
     if stat.S_ISFIFO(os.fstat(number).st_mode):
         with contextlib.suppress(OSError):  # not Linux, or a pipe that another user made
-            return os.open(f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    return os.dup(number)
+            return Descriptor(
+                os.open, f"/proc/self/fd/{number}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC
+            )
+    return Descriptor(os.dup, number)
 
 
 def _takes_bytes(fd: int) -> bool:

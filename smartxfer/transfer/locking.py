@@ -8,8 +8,9 @@ import os
 import secrets
 import socket
 from pathlib import Path
-from typing import Any, Set, Tuple
+from typing import Any, Optional, Set, Tuple
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.errors import InProgress
 from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory, state_directory
@@ -46,11 +47,11 @@ class Lock:
     """
 
     def __init__(self, name: str, what: str) -> None:
-        self._fd = -1
+        self._opened: Optional[Descriptor] = None
         #: True where the lock file is not of this user alone: what it guards is not to be trusted either.
         self.refused = False
         try:
-            self._fd = _locked(f"{name}.lock", what)
+            self._opened = _locked(f"{name}.lock", what)
         except InProgress:
             raise
         except OSError as error:
@@ -65,7 +66,7 @@ class Lock:
     @property
     def held(self) -> bool:
         """True while the lock is held; False also where locks do not work."""
-        return self._fd >= 0
+        return self._opened is not None
 
     @classmethod
     def of_target(cls, path: Path) -> "Lock":
@@ -74,24 +75,23 @@ class Lock:
 
     def release(self) -> None:
         """Let others at it."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            with contextlib.suppress(OSError):  # closing it unlocks it too
-                unlock_file(fd)
-            os.close(fd)
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with opened, contextlib.suppress(OSError):  # closing it unlocks it too
+                unlock_file(opened.number)
 
 
-def _locked(name: str, what: str) -> int:
+def _locked(name: str, what: str) -> Descriptor:
     """Open and lock a file of the state directory; its contents are left as they are.
 
-    :return: the descriptor.
     :raises InProgress: another process has it.
     :raises NotPrivate: it is not of this user alone.
     :raises OSError: it cannot be opened, or the file system has no locks.
     """
     while True:
         with PrivateDirectory.of_state("locks", make=True) as directory:
-            fd = directory.open(name, os.O_RDWR | os.O_CREAT)
+            opened = directory.open(name, os.O_RDWR | os.O_CREAT)
+            fd = opened.number
             try:
                 if not (lock_file(fd) if AVAILABLE else _lock_first_byte(fd)):
                     raise InProgress(f"{what} is being transferred by another process")
@@ -99,11 +99,11 @@ def _locked(name: str, what: str) -> int:
                     directory.touch(name, fd)  # so that it is not removed as an unused one
                 with contextlib.suppress(FileNotFoundError):
                     if os.path.samestat(os.fstat(fd), directory.stat(name)):
-                        return fd
+                        return opened
             except BaseException:
-                os.close(fd)
+                opened.close()
                 raise
-            os.close(fd)  # it was removed as expired meanwhile
+            opened.close()  # it was removed as expired meanwhile
 
 
 #: Where locks were missing, and what of that was said.
@@ -188,11 +188,11 @@ def host_tag(directory: Path) -> str:
     with PrivateDirectory(directory, make=True) as private:
         for _ in range(_ID_TRIES):
             try:
-                fd = private.open("id", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+                opened = private.open("id", os.O_WRONLY | os.O_CREAT | os.O_EXCL)
             except FileExistsError:
                 pass
             else:
-                with os.fdopen(fd, "w", encoding="ascii") as file:
+                with opened, opened.text("w", "ascii") as file:
                     file.write(secrets.token_hex(16))
             with contextlib.suppress(FileNotFoundError, ValueError):
                 found = private.read("id")

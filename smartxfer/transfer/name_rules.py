@@ -75,16 +75,16 @@ def rules_of(directory: Optional[Path], names: Sequence[str]) -> Rules:
     if directory is None or rules.windows or not _is_doubtful(names) or not os.path.isdir(str(directory)):
         return rules
     try:
-        path, fd = make_temporary(str(directory), 0o600, ":?")
+        path, opened = make_temporary(str(directory), 0o600, ":?")
     except OSError as error:
         return attrs.evolve(rules, windows=True, folds=True) if error.errno == errno.EINVAL else rules
     try:
         with contextlib.suppress(OSError):
             other = os.path.join(os.path.dirname(path), os.path.basename(path).upper())
-            return attrs.evolve(rules, folds=os.path.samestat(os.fstat(fd), os.lstat(other)))
+            return attrs.evolve(rules, folds=os.path.samestat(os.fstat(opened.number), os.lstat(other)))
         return attrs.evolve(rules, folds=False)
     finally:
-        os.close(fd)
+        opened.close()
         with contextlib.suppress(OSError):
             os.unlink(path)
 

@@ -28,6 +28,7 @@ from smartxfer.transfer.stall import Attempts, stall_of
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.retry import RetryPolicy, Tries
+from smartxfer.weak import weak_method
 from smartxfer.workers import Workers, aside
 
 __all__ = ["Operation"]
@@ -61,7 +62,8 @@ class Operation:
         self.policy = policy
         self._limits = limits
         self.clock = clock
-        self.reporter = Reporter(progress, clock, self._check_here)
+        # Weak: if Ctrl-C keeps __exit__() from being run, the threads end once nothing refers to this object.
+        self.reporter = Reporter(progress, clock, weak_method(self._check_here))
         self._cancel = cancel
         self._ends_at = None if deadline is None else clock.monotonic() + deadline
         self._deadline = deadline
@@ -75,9 +77,8 @@ class Operation:
         #: Guards small counts that several threads add to.
         self.lock = threading.Lock()
         self._workers = Workers(workers, "smartxfer")
-        #: Guards what follows.  No lane is settled or abandoned under it: that may take as long as a disk or
-        #: a callback takes.  It and the bell are used in single steps: where Ctrl-C falls between two, as in
-        #: a Condition, the lock is never free again.
+        #: Guards what follows; no lane is settled or abandoned under it, which may take long.  It and the
+        #: bell are used in single steps: where Ctrl-C falls between two, a lock is never free again.
         self._turn = threading.RLock()
         #: Rung when a lane has ended, or is not to go on.
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -94,13 +95,19 @@ class Operation:
         return self
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
-        with contextlib.ExitStack() as steps:  # Ctrl-C in one does not leave out the others
-            steps.callback(self.reporter.close)
-            steps.callback(lambda: self._workers.close(0.0 if self._running else None))
-            steps.callback(self._leave)
+        # Ctrl-C in one step does not leave out the others; an ExitStack would keep this object in a cycle.
+        try:
             if error is not None:
                 self._end_all(Cancelled("the transfer was interrupted"))
                 self._drain()
+        finally:
+            try:
+                self._leave()
+            finally:
+                try:
+                    self._workers.close(0.0 if self._running else None)
+                finally:
+                    self.reporter.close()
 
     # -- for the calling thread -------------------------------------------------------------------------
 
@@ -113,9 +120,13 @@ class Operation:
 
         lane = Single(task)
         self.run([lane], 1)
-        if lane.error is not None:
-            raise lane.error
-        return outcome[0]
+        error, lane.error = lane.error, None
+        try:
+            if error is not None:
+                raise error
+            return outcome[0]
+        finally:
+            del error  # it and this frame would keep each other
 
     def run(self, lanes: Iterable[Lane], at_once: int) -> None:
         """Run the lanes, ``at_once`` of them at a time, until none has anything left to do.
@@ -154,21 +165,19 @@ class Operation:
                 self._leave()
                 raise self._verdict
             done = self._workers.help()
-            if done is not None and done.error is not None and not isinstance(done.error, Exception):
+            if done is not None and done.error is not None:
                 raise done.error  # Ctrl-C, which fell into the task
             if done is None and self._running:
                 self._listen(_TICK)
 
     def _listen(self, seconds: float) -> None:
-        """Wait for the bell, no longer than that."""
         with contextlib.suppress(queue.Empty):
             self._bell.get(timeout=seconds)
 
     def _open(self) -> int:
-        """How many lanes have not come to their end."""
+        """Return how many lanes have not come to their end."""
         with self._turn:
-            running = self._running.values()
-            self._active = [lane for lane in self._active if lane.open or lane in running]
+            self._active = [lane for lane in self._active if lane.open or lane in self._running.values()]
             return len(self._active)
 
     def _hand_out(self, lane: Lane) -> None:
@@ -223,8 +232,7 @@ class Operation:
                         del self._settling[work.lane]
                         return
                 ended = outcomes.popleft() if outcomes else None
-            if ended is None:
-                # The call is over, and the lane still has files open and locked.
+            if ended is None:  # the call is over, and the lane still has files open and locked
                 self._abandon(work.lane)
                 return
             self._settle(ended)
@@ -236,6 +244,8 @@ class Operation:
                 work.lane.settle(work.error)
         except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
             broken = bug
+        if isinstance(work.error, Exception):
+            work.error = None  # it and the frames of its traceback would keep each other
         with self._turn:
             self._running.pop(work, None)
             try:
@@ -336,7 +346,6 @@ class Operation:
         :param tries: those that it is one of: what is left of their budget is all that it may take.
         """
         limits, here = (tries or self.tries("")).time_limits(), self._workers.here
-        # The stall guard speaks first; the time-outs are there for when it cannot.
         attempt = Attempt(self.policy.stall_window + 5.0, limits, watched=not here)
         if here and self._ends_at is not None:
             attempt.limit(self._ends_at - self.clock.monotonic())

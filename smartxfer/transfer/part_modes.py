@@ -4,6 +4,7 @@ import contextlib
 import os
 import stat
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Entry, arguments_of
 
 __all__ = ["OWNER", "make_readable", "withheld"]
@@ -27,10 +28,7 @@ def make_readable(entry: Entry, there: os.stat_result) -> None:
     if not hasattr(os, "O_PATH"):
         return
     name, where = arguments_of(entry)
-    fd = os.open(name, os.O_PATH | _NO_FOLLOW | os.O_CLOEXEC, **where)
-    try:
-        if os.path.samestat(os.fstat(fd), there):
+    with Descriptor(os.open, name, os.O_PATH | _NO_FOLLOW | os.O_CLOEXEC, **where) as opened:
+        if os.path.samestat(os.fstat(opened.number), there):
             with contextlib.suppress(OSError):  # without /proc the opening that follows says what is wrong
-                os.chmod(f"/proc/self/fd/{fd}", stat.S_IMODE(there.st_mode) | stat.S_IRUSR)
-    finally:
-        os.close(fd)
+                os.chmod(f"/proc/self/fd/{opened.number}", stat.S_IMODE(there.st_mode) | stat.S_IRUSR)

@@ -129,8 +129,7 @@ class PartNote:
             return False
         if objection(there, links=False, modes=False) is not None:
             return False
-        fd = self._files.open(self._part, os.O_RDONLY | _NO_FOLLOW)
-        with open(fd, "rb") as file:
+        with self._files.open(self._part, os.O_RDONLY | _NO_FOLLOW) as opened, opened.binary("rb") as file:
             file.seek(start)
             return bool(quick(file.read(stop - start)) == checksum)
 

@@ -17,6 +17,7 @@ import secrets
 import stat
 from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Set, Tuple, Union
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Entry, SomeEntry, lstat
 from smartxfer.errors import InProgress, LocalError
 from smartxfer.seams import Files
@@ -52,7 +53,7 @@ class PartFile:
     """
 
     def __init__(self, target: Entry, files: Files) -> None:
-        self.fd = -1
+        self._opened: Optional[Descriptor] = None
         #: True where a later run cannot find it.
         self.once = False
         #: True for one whose side file does not name its inode: a copy, which has to be noted anew.
@@ -69,6 +70,11 @@ class PartFile:
         self._lock: Optional[Lock] = None
         #: Of the finished file; the partial file is not writable by others.
         self._mode: Optional[int] = None
+
+    @property
+    def fd(self) -> int:
+        """Return the number of the descriptor of the open file; -1 where none is open."""
+        return -1 if self._opened is None else self._opened.number
 
     def open(self, mode: int) -> Dict[str, Any]:
         """Open and lock it; what the side file says of it, nothing for a new one.
@@ -124,7 +130,8 @@ class PartFile:
 
     def reading(self) -> BinaryIO:
         """Open the partial file for reading, whatever has its name by now."""
-        file = os.fdopen(os.dup(self.fd), "rb")
+        with Descriptor(os.dup, self.fd) as second:
+            file = second.binary("rb")
         file.seek(0)
         return file
 
@@ -170,12 +177,11 @@ class PartFile:
         self._note.remove()
 
     def close(self) -> None:
-        """Close it, and let others at it."""
-        if self.fd >= 0:
-            fd, self.fd = self.fd, -1
-            with contextlib.suppress(OSError):  # a file system without locks
-                locking.unlock_file(fd)
-            os.close(fd)
+        """Close it, and let others use it."""
+        opened, self._opened = self._opened, None
+        if opened is not None and opened.number >= 0:
+            with opened, contextlib.suppress(OSError):  # a file system without locks
+                locking.unlock_file(opened.number)
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.release()
@@ -255,17 +261,17 @@ class PartFile:
         if there is None or not stat.S_ISREG(there.st_mode) or own in (None, there.st_uid):
             return
         try:
-            fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW)
+            opened = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW)
         except OSError as error:
             if is_resource_error(error):
                 raise
             return
         try:
-            taken = not locking.lock_file(fd)
+            taken = not locking.lock_file(opened.number)
         except OSError:
             taken = False
         finally:
-            os.close(fd)
+            opened.close()
         if taken:
             raise InProgress(f"{self.target} is being written by another user's process")
 
@@ -274,7 +280,7 @@ class PartFile:
         flags = os.O_RDWR | _NO_FOLLOW | (os.O_CREAT | os.O_EXCL if there is None else 0)
         try:
             self._unprotect(there)
-            self.fd = self._files.open(self.path, flags, mode)
+            self._opened = self._files.open(self.path, flags, mode)
         except FileExistsError:
             return None
         except FileNotFoundError:
@@ -294,10 +300,10 @@ class PartFile:
             if good:
                 self._settle(saved or {}, new=there is None)
         except BaseException:
-            self._shut()
+            self._opened.close()
             raise
         if not good:
-            self._shut()
+            self._opened.close()
             return None
         return saved
 
@@ -333,13 +339,10 @@ class PartFile:
             return
         if not there.st_mode & stat.S_IRUSR:
             make_readable(self.path, there)
-        fd = self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW)
-        try:
-            self._lock_it(fd)
-            if _inode(os.fstat(fd)) == _inode(there):
-                os.fchmod(fd, 0o600)
-        finally:
-            os.close(fd)
+        with self._files.open(self.path, os.O_RDONLY | _NO_FOLLOW) as opened:
+            self._lock_it(opened.number)
+            if _inode(os.fstat(opened.number)) == _inode(there):
+                os.fchmod(opened.number, 0o600)
 
     def _take(self, new: bool) -> None:
         """Lock the open file; without locks a new one is removed again."""
@@ -376,10 +379,6 @@ class PartFile:
         if reason is not None:
             self._note.warn(f"{self.path}: {reason}")
         return reason is None
-
-    def _shut(self) -> None:
-        fd, self.fd = self.fd, -1
-        os.close(fd)
 
 
 def beside(path: SomeEntry, suffix: str) -> SomeEntry:

@@ -14,6 +14,7 @@ import stat
 from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.directories import AnyEntry, Directory, arguments_of, lstat
 from smartxfer.errors import LocalError, UsageError
 from smartxfer.seams import SYSTEM_FILES, Files, open_waiting
@@ -113,7 +114,7 @@ def _check_directory(found: os.stat_result, path: Path) -> None:
         raise NotPrivate(f"{path}: {reason}")
 
 
-def open_private(place: AnyEntry, flags: int) -> int:
+def open_private(place: AnyEntry, flags: int) -> Descriptor:
     """Open a file of this user alone, without following a link and without waiting; make it with mode 0600.
 
     :raises NotPrivate: it is not of this user alone.
@@ -124,15 +125,15 @@ def open_private(place: AnyEntry, flags: int) -> int:
         if reason is not None:
             raise NotPrivate(f"{place}: {reason}")
     name, where = arguments_of(place)
-    fd = open_waiting(place, lambda: os.open(name, flags | _SAFE, 0o600, **where))
+    descriptor = open_waiting(place, name, flags | _SAFE, 0o600, **where)
     try:
-        reason = objection_to_open(fd)
+        reason = objection_to_open(descriptor.number)
         if reason is not None:
             raise NotPrivate(f"{place}: {reason}")
     except BaseException:
-        os.close(fd)
+        descriptor.close()
         raise
-    return fd
+    return descriptor
 
 
 def read_private(place: AnyEntry) -> str:
@@ -142,7 +143,7 @@ def read_private(place: AnyEntry) -> str:
     :raises NotPrivate: it is not of this user alone.
     :raises ValueError: it is not UTF-8.
     """
-    with os.fdopen(open_private(place, os.O_RDONLY), encoding="utf-8") as file:
+    with open_private(place, os.O_RDONLY) as descriptor, descriptor.text("r", "utf-8") as file:
         return file.read()
 
 
@@ -156,12 +157,12 @@ def write_whole(place: AnyEntry, text: str, files: Files = SYSTEM_FILES) -> None
     with contextlib.suppress(OSError):
         _unlink(temporary)
     try:
-        fd = _new(temporary)
+        descriptor = _new(temporary)
     except FileExistsError:
         temporary = place.with_name(f"{place.name}.{secrets.token_hex(4)}.tmp")
-        fd = _new(temporary)
+        descriptor = _new(temporary)
     try:
-        with os.fdopen(fd, "w", encoding="utf-8") as file:
+        with descriptor, descriptor.text("w", "utf-8") as file:
             file.write(text)
         files.replace(temporary, place)
     except BaseException:
@@ -170,9 +171,9 @@ def write_whole(place: AnyEntry, text: str, files: Files = SYSTEM_FILES) -> None
         raise
 
 
-def _new(place: AnyEntry) -> int:
+def _new(place: AnyEntry) -> Descriptor:
     name, where = arguments_of(place)
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, **where)
+    return Descriptor(os.open, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, **where)
 
 
 def _unlink(place: AnyEntry) -> None:
@@ -231,7 +232,7 @@ class PrivateDirectory:
             raise
         self._directory = directory
 
-    def open(self, name: str, flags: int) -> int:
+    def open(self, name: str, flags: int) -> Descriptor:
         """Open a file as :func:`open_private` does."""
         return open_private(self._directory.at(name), flags)
 

@@ -42,11 +42,11 @@ class PathSource:
     def __init__(self, path: Path, name: Optional[str] = None) -> None:
         self.path = path
         self.name = name if name is not None else unicode_text(path.name)
-        self._fd = SYSTEM_FILES.open(path, os.O_RDONLY)
+        self._opened = SYSTEM_FILES.open(path, os.O_RDONLY)
         self._lock = threading.Lock()
-        self._before = os.fstat(self._fd)
+        self._before = os.fstat(self._opened.number)
         if not stat.S_ISREG(self._before.st_mode):
-            os.close(self._fd)
+            self._opened.close()
             raise UsageError(
                 f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
             )
@@ -58,19 +58,19 @@ class PathSource:
 
         :raises LocalError: the file cannot be read.
         """
-        state = true_state(self._fd, self.path)
+        state = true_state(self._opened.number, self.path)
         if state is None:
-            return Copies().add(self._fd, self.path)
+            return Copies().add(self._opened.number, self.path)
         self._before, self.size, self.mtime_ns = state, state.st_size, state.st_mtime_ns
         return None
 
     def read_at(self, buffer: memoryview, offset: int) -> int:
         """Fill ``buffer`` from ``offset``."""
         if _HAS_PREAD:
-            return os.preadv(self._fd, [buffer], offset)
+            return os.preadv(self._opened.number, [buffer], offset)
         with self._lock:
-            os.lseek(self._fd, offset, os.SEEK_SET)
-            data = os.read(self._fd, len(buffer))
+            os.lseek(self._opened.number, offset, os.SEEK_SET)
+            data = os.read(self._opened.number, len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
@@ -80,7 +80,7 @@ class PathSource:
         So it is where there are bytes behind the last one: they came after the size was looked at.
         """
         try:
-            now, there = os.fstat(self._fd), os.stat(str(self.path))
+            now, there = os.fstat(self._opened.number), os.stat(str(self.path))
         except FileNotFoundError:
             raise SourceChanged(f"{self.path} was removed while it was sent") from None
         before = (self._before.st_size, self._before.st_mtime_ns)
@@ -92,9 +92,7 @@ class PathSource:
 
     def close(self) -> None:
         """Close the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._opened.close()
 
 
 class BytesSource:

@@ -12,6 +12,7 @@ import secrets
 import stat
 from typing import Tuple, Union, overload
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Directory, Entry, arguments_of, lstat
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.transfer import locking
@@ -30,12 +31,12 @@ def is_temporary(name: str) -> bool:
 
 
 @overload
-def make_temporary(directory: Directory, mode: int, mark: str = "") -> Tuple[Entry, int]: ...
+def make_temporary(directory: Directory, mode: int, mark: str = "") -> Tuple[Entry, Descriptor]: ...
 @overload
-def make_temporary(directory: str, mode: int, mark: str = "") -> Tuple[str, int]: ...
+def make_temporary(directory: str, mode: int, mark: str = "") -> Tuple[str, Descriptor]: ...
 def make_temporary(
     directory: Union[str, Directory], mode: int, mark: str = ""
-) -> Tuple[Union[str, Entry], int]:
+) -> Tuple[Union[str, Entry], Descriptor]:
     """Make a temporary file and lock it; those that dead processes left in the directory are removed.
 
     :param mark: ``":?"`` puts these characters into its name.
@@ -46,13 +47,13 @@ def make_temporary(
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     while True:
         place = _at(directory, f".smartxfer-{secrets.token_hex(8)}{mark}.part")
-        fd = SYSTEM_FILES.open(place, flags, mode)
+        opened = SYSTEM_FILES.open(place, flags, mode)
         with contextlib.suppress(OSError):  # without locks no process takes it for one that was left
-            locking.lock_file(fd)
+            locking.lock_file(opened.number)
         with contextlib.suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(fd), lstat(place)):
-                return place, fd
-        os.close(fd)  # another process took it for one that was left, before it was locked
+            if os.path.samestat(os.fstat(opened.number), lstat(place)):
+                return place, opened
+        opened.close()  # another process took it for one that was left, before it was locked
 
 
 def clear_temporaries(directory: Union[str, Directory]) -> None:
@@ -89,11 +90,9 @@ def _is_left(place: Union[str, Entry]) -> bool:
             return False  # a process may be at work on it
         os.unlink(name, **where)  # Windows removes no file that a process has open
         return True
-    fd = SYSTEM_FILES.open(place, os.O_RDONLY | _NO_FOLLOW)
-    try:
+    with SYSTEM_FILES.open(place, os.O_RDONLY | _NO_FOLLOW) as opened:
+        fd = opened.number
         if not os.path.samestat(os.fstat(fd), found) or not locking.lock_file(fd):
             return False
         os.unlink(name, **where)
         return True
-    finally:
-        os.close(fd)

@@ -145,16 +145,14 @@ def _item(path: Path, name: str, copies: Copies) -> Item:
             f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
         )
     try:
-        fd = SYSTEM_FILES.open(path, os.O_RDONLY)
+        opened = SYSTEM_FILES.open(path, os.O_RDONLY)
     except PermissionError:  # reported when its turn to be sent comes
         return Item(name, path, found.st_size, path, found.st_mtime_ns)
-    try:
-        state = true_state(fd, path)
+    with opened:
+        state = true_state(opened.number, path)
         if state is None:
-            copy = copies.add(fd, path)
+            copy = copies.add(opened.number, path)
             return Item(name, path, copy.size, path, copy=copy)
-    finally:
-        os.close(fd)
     return Item(name, path, state.st_size, path, state.st_mtime_ns)
 
 

@@ -13,6 +13,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Optional, Union
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.transfer.disk import local_error
@@ -96,19 +97,16 @@ def true_size(path: Path) -> int:
 
     :raises OSError: it cannot be read.
     """
-    fd = SYSTEM_FILES.open(path, os.O_RDONLY)
-    try:
-        state = true_state(fd, path)
+    with SYSTEM_FILES.open(path, os.O_RDONLY) as opened:
+        state = true_state(opened.number, path)
         if state is not None:
             return state.st_size
         size = 0
         while True:
-            count = len(_read_at(fd, _BLOCK, size, path))
+            count = len(_read_at(opened.number, _BLOCK, size, path))
             if not count:
                 return size
             size += count
-    finally:
-        os.close(fd)
 
 
 class _Spool:
@@ -136,9 +134,9 @@ class _Spool:
             count: int = self._file.readinto(view)
         return count
 
-    def descriptor(self) -> int:
+    def descriptor(self) -> Descriptor:
         """Return a descriptor of its own for the file."""
-        return os.dup(self._file.fileno())
+        return Descriptor(os.dup, self._file.fileno())
 
 
 class Copies:
@@ -178,7 +176,7 @@ class Copy:
         wanted = max(0, min(len(view), self.size - offset))
         return self._spool.read_at(view[:wanted], self._start + offset) if wanted else 0
 
-    def descriptor(self) -> int:
+    def descriptor(self) -> Descriptor:
         """Return a descriptor of its own, for the only copy in its temporary file."""
         return self._spool.descriptor()
 

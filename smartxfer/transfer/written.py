@@ -104,11 +104,8 @@ class Written:
             if "origin" not in record:
                 known[path.name] = record
             with PrivateDirectory.of_state("written", make=True) as directory:
-                fd = directory.open(self._place(), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-                try:
-                    os.write(fd, line.encode("ascii"))
-                finally:
-                    os.close(fd)
+                with directory.open(self._place(), os.O_WRONLY | os.O_CREAT | os.O_APPEND) as opened:
+                    os.write(opened.number, line.encode("ascii"))
         except OSError as error:
             log.warning("cannot remember that %s was written: %s", path, error)
 
@@ -122,9 +119,8 @@ class Written:
         known: Dict[str, Any] = {}
         try:
             with PrivateDirectory.of_state("written") as directory:
-                fd = directory.open(self._place(), os.O_RDONLY)
-                with os.fdopen(fd, encoding="utf-8", errors="replace") as file:
-                    lines = file.read().splitlines()
+                with directory.open(self._place(), os.O_RDONLY) as opened, opened.binary("rb") as file:
+                    lines = file.read().decode("utf-8", "replace").splitlines()
                 for line in lines:
                     with contextlib.suppress(ValueError):  # a line that a killed process did not end
                         record = parse_json(line)

@@ -5,7 +5,7 @@ the watcher, another thread, reads how many bytes moved and may end the attempt 
 """
 
 import contextlib
-import os
+import functools
 import socket
 import threading
 from typing import Any, Callable, Iterator, Optional, Tuple
@@ -66,7 +66,7 @@ class Attempt:
         self.verdict: Optional[SmartxferError] = None
         #: Waits that many seconds in place of the clock, where no other thread ends a wait.
         self.wait: Optional[Callable[[float], Any]] = None
-        self._socket: Optional[socket.socket] = None
+        self._socket: Optional[socket.SocketType] = None
         #: Set by the end; only made for an attempt that pauses.
         self._ended: Optional[threading.Event] = None
         self._lock = threading.Lock()
@@ -107,9 +107,12 @@ class Attempt:
 
         A duplicate is kept: TLS detaches the socket it wraps, and its handshake may be what has to be ended.
         """
-        self._keep(socket.socket(fileno=os.dup(sock.fileno())))
+        make = functools.partial(socket.SocketType, sock.family, sock.type, sock.proto)
+        # By C code alone: Ctrl-C between the two calls would leave the duplicate open.
+        [second] = map(make, map(socket.dup, [sock.fileno()]))
+        self._keep(second)
 
-    def _keep(self, sock: Optional[socket.socket]) -> None:
+    def _keep(self, sock: Optional[socket.SocketType]) -> None:
         with self._lock:
             before, self._socket = self._socket, sock
             if sock is not None and self.verdict is not None:
@@ -170,6 +173,6 @@ def limited(timeout: Tuple[float, float]) -> Tuple[float, float]:
     return timeout if most is None else (min(timeout[0], most), min(timeout[1], most))
 
 
-def _shut(sock: socket.socket) -> None:
+def _shut(sock: socket.SocketType) -> None:
     with contextlib.suppress(OSError):  # not connected yet, or no longer
         sock.shutdown(socket.SHUT_RDWR)

@@ -50,8 +50,7 @@ def killed(target: Path, data: bytes = DATA[:5], size: int = 10, **settings: Any
     sink = FileSink(target, **settings)
     sink.begin(size, ID)
     sink.write_at(data, 0)
-    os.close(sink._file.fd)
-    sink._file.fd = -1
+    sink._file._opened.close()
 
 
 def finished(target: Path, identity: Any = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Callable, List
 import pytest
 from rawserver import RawServer, answering, ranged
 
+from smartxfer.descriptors import Descriptor
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError
 from smartxfer.transfer import device
 from smartxfer.transfer.sink import open_sink
@@ -75,7 +77,7 @@ def test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call(
 ) -> None:
     reading, writing = os.pipe()
     if blocking:  # a pipe that another user made cannot be opened a second time
-        monkeypatch.setattr(device, "_second", os.dup)
+        monkeypatch.setattr(device, "_second", functools.partial(Descriptor, os.dup))
     cancel = threading.Event()
     ended: List[BaseException] = []
 

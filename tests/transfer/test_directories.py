@@ -194,7 +194,7 @@ class Swapping(Files):
             self.swap()
         self.calls.append(name)
 
-    def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+    def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
         self._call("open")
         return super().open(path, flags, mode)
 
@@ -260,8 +260,8 @@ def test_a_temporary_file_goes_into_the_directory_that_was_opened(tmp_path: Path
                     act()
             return
         clear_temporaries(directory)
-        entry, fd = make_temporary(directory, 0o600)
-        os.close(fd)
+        entry, opened = make_temporary(directory, 0o600)
+        opened.close()
         with directory.nameless() as file:
             file.write(DATA)
             assert directory.names() == [entry.name]

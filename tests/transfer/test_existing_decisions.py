@@ -191,7 +191,7 @@ def test_a_device_that_got_another_number_costs_nothing(tmp_path: Path) -> None:
 
 def test_an_identical_file_in_a_read_only_directory_is_kept(tmp_path: Path) -> None:
     class ReadOnly(Files):
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
     (tmp_path / "a").write_bytes(DATA)
@@ -223,7 +223,7 @@ def test_a_process_killed_while_it_replaces_a_read_only_file_can_be_continued(
             super().replace(source, to)
 
     class NotRoot(Files):
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             writes = flags & os.O_RDWR and not flags & os.O_CREAT
             if writes and not os.stat(str(path)).st_mode & 0o200:
                 raise PermissionError(errno.EACCES, "Permission denied", str(path))

@@ -122,8 +122,8 @@ def test_one_that_is_taken_for_left_before_it_is_locked(tmp_path: Path, monkeypa
         return lock(fd)
 
     monkeypatch.setattr(locking, "lock_file", late)
-    path, fd = make_temporary(str(tmp_path), 0o600)
-    os.close(fd)
+    path, opened = make_temporary(str(tmp_path), 0o600)
+    opened.close()
     assert len(calls) == 3
     assert names(tmp_path) == [os.path.basename(path)]
 
@@ -135,6 +135,6 @@ def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.Mo
         raise OSError("no locks")
 
     monkeypatch.setattr(locking, "lock_file", none)
-    os.close(make_temporary(str(tmp_path), 0o600)[1])
-    os.close(make_temporary(str(tmp_path), 0o600)[1])
+    make_temporary(str(tmp_path), 0o600)[1].close()
+    make_temporary(str(tmp_path), 0o600)[1].close()
     assert len(names(tmp_path)) == 2

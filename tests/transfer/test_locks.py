@@ -104,7 +104,7 @@ def test_a_partial_file_that_is_finished_while_it_is_looked_at(target: Path) -> 
     first.write_at(DATA, 0)
 
     class Late(Files):
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             fd = super().open(path, flags, mode)
             if target.exists() or not first._file.fd >= 0:
                 return fd

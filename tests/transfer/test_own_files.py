@@ -104,9 +104,9 @@ def test_a_state_file_decides_not_the_name(tmp_path: Path, name: str) -> None:
 
 
 def test_temporary_files_are_skipped(tree: Path) -> None:
-    _, fd = make_temporary(str(tree), 0o600)
+    _, opened = make_temporary(str(tree), 0o600)
     assert found(tree) == sorted(THEIRS)
-    os.close(fd)
+    opened.close()
 
 
 @pytest.mark.parametrize("link", [False, True])

@@ -67,7 +67,7 @@ def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
     opened: List[str] = []
 
     class Watching(Files):
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             opened.append(Path(path).name)
             return super().open(path, flags, mode)
 
@@ -131,7 +131,7 @@ def test_what_appears_when_the_part_file_is_opened_is_not_touched(target: Path, 
     class Racing(Files):
         raced = False
 
-        def open(self, path: Any, flags: int, mode: int = 0o666) -> int:
+        def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             if not self.raced and Path(path) == part_of(target):
                 self.raced = True
                 if kind == "file":

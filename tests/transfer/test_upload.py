@@ -280,5 +280,5 @@ def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any
             with pytest.raises(Cancelled):
                 made.upload(path, chunk=1000, operation=doing)
             assert time.monotonic() - began < 2
-    assert opened[0]._source._fd == -1
+    assert opened[0]._source._opened.number == -1
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]

@@ -1,0 +1,125 @@
+"""Ctrl-C between any two steps of a call leaves no descriptor and no thread, without a garbage collection."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any, Callable, Dict
+
+import pytest
+from interrupted_steps import broken_at_each_step, open_descriptors
+
+from smartxfer.credentials.files import read_secret_file
+from smartxfer.directories import Directory
+from smartxfer.errors import CommunicationError
+from smartxfer.seams import open_binary
+from smartxfer.transfer.locking import Lock
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.private_files import PrivateDirectory, write_whole
+from smartxfer.transfer.source import open_source
+from smartxfer.transfer.true_size import true_size
+from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.retry import RetryPolicy
+
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are listed in /proc"),
+    # What Python says of a file that it closes itself.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+]
+_HANDLERS_KNOWN = pytest.mark.skipif(
+    sys.version_info < (3, 12), reason="older versions run handlers of signals at other steps"
+)
+
+
+def _directory(path: Path) -> None:
+    with Directory(path) as directory, directory.inside("sub", make=True) as inner:
+        inner.names()
+        inner.nameless().close()
+        directory.below(Path("sub").relative_to(".")).close()
+
+
+def _state(path: Path) -> None:
+    with PrivateDirectory.of_state("journals", make=True) as directory:
+        directory.write("one.json", "{}")
+        directory.read("one.json")
+        list(directory.older_than(time.time()))
+
+
+def _lock(path: Path) -> None:
+    Lock("name", "a thing").release()
+
+
+def _files(path: Path) -> None:
+    read_secret_file(path / "file")
+    open_binary(path / "file").close()
+    true_size(path / "file")
+    write_whole(path / "note.json", "{}")
+
+
+def _source(path: Path) -> None:
+    open_source(path / "file").close()
+
+
+_CALLS: Dict[str, Callable[[Path], None]] = {
+    "directory": _directory,
+    "state": _state,
+    "lock": _lock,
+    "files": _files,
+    "source": _source,
+}
+
+
+@pytest.mark.parametrize("name", _CALLS)
+def test_no_descriptor_is_left(name: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"data")
+    os.chmod(tmp_path / "file", 0o600)
+    _CALLS[name](tmp_path)
+    before = open_descriptors()
+    steps = -1
+    for steps in broken_at_each_step(lambda: _CALLS[name](tmp_path)):
+        assert open_descriptors() <= before, f"broken at step {steps}"
+    assert steps > 50
+
+
+@_HANDLERS_KNOWN
+def test_no_socket_is_left() -> None:
+    ours, theirs = socket.socketpair()
+
+    def hold() -> None:
+        attempt = Attempt()
+        with attempt.entered():
+            attempt.hold(ours)
+
+    with ours, theirs:
+        before = open_descriptors()
+        steps = -1
+        for steps in broken_at_each_step(hold, signals_only=True):
+            assert open_descriptors() <= before, f"broken at step {steps}"
+        assert steps > 10
+
+
+@_HANDLERS_KNOWN
+@pytest.mark.parametrize("failing", [False, True])
+def test_no_thread_is_left(failing: bool) -> None:
+    def step() -> None:
+        if failing:
+            raise CommunicationError("no")
+
+    def call() -> Any:
+        try:
+            with Operation(policy=RetryPolicy(), workers=2) as operation:
+                operation.call(step)
+        except CommunicationError:
+            pass
+
+    steps = -1
+    for steps in broken_at_each_step(call, signals_only=True):
+        ends_at = time.monotonic() + 5.0
+        while threading.active_count() > 1:
+            assert time.monotonic() < ends_at, f"broken at step {steps}: {threading.enumerate()}"
+            time.sleep(0.001)
+    assert steps > 50
