@@ -242,9 +242,7 @@ def _outcome(service: Service, case: Case, order: Order) -> Dict[str, Any]:
     outcome["threads"] = _threads_left()
     outcome["modules"] = sorted(set(sys.modules) - modules)
     gc.collect()
-    left = sorted(_descriptors() - descriptors)
-    # Python may run the signal's handler between the opening of a directory and the assignment.
-    outcome["descriptors"] = [one for one in left if not (signalled and os.path.isdir(one.split(" ", 1)[1]))]
+    outcome["descriptors"] = sorted(_descriptors() - descriptors)
     return outcome
 
 
