@@ -15,6 +15,7 @@ PACKAGE = ROOT / "smartxfer"
 # From top to bottom. Arrows run down only; rooms on one line never import each other.
 FLOORS = (
     ("cli", "testing"),
+    ("demo", "jetstream_bridge"),
     ("smartxfer",),  # the face: smartxfer/__init__.py and __main__.py
     ("filesender", "jetstream", "nrp", "smartfile", "perseus"),
     ("delta",),
@@ -31,7 +32,7 @@ FLOORS = (
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The local server is the other side of the wire: it stands beside the house, not in it.
 LOCAL_MAY_IMPORT = {"errors", "delta"}
-LOCAL_IS_IMPORTED_BY = {"cli", "testing"}
+LOCAL_IS_IMPORTED_BY = {"cli", "demo", "jetstream_bridge", "testing"}
 
 Import = Tuple[int, str, Optional[str]]
 

@@ -50,7 +50,7 @@ def jetstream_bridge(host: str, port: int, listen: str, listen_port: int, allow_
         import werkzeug  # noqa: F401 - only to see whether it is there
     except ImportError:
         raise UsageError('the bridge needs werkzeug: pip install "smartxfer[local]"') from None
-    from smartxfer.local.bridge import Bridge
+    from smartxfer.jetstream_bridge import Bridge
 
     bridge = Bridge(host, port, listen=listen, listen_port=listen_port, allow_remote=allow_remote)
     try:

@@ -1,41 +1,39 @@
-"""``smartxfer demo``: files sent to a server on this machine, fetched back and compared."""
+"""``smartxfer demo``: send files to a server on this machine, fetch them back and compare them."""
 
-import contextlib
-import os
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Tuple
+import re
+from typing import List, Tuple
 
 import click
 
-from smartxfer.cli.demo_files import Plan, make_files, parse_size
-from smartxfer.cli.demo_filesender import SITE, filesender_row
-from smartxfer.cli.demo_jetstream import jetstream_row
-from smartxfer.cli.demo_nrp import NRP_SITE, nrp_row
-from smartxfer.cli.demo_perseus import perseus_row
-from smartxfer.cli.demo_smartfile import smartfile_row
-from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import DIFFERS, code_of, report
 from smartxfer.cli.output import print_line, say
 from smartxfer.cli.servers import fault_option, make_server
-from smartxfer.errors import SmartxferError
+from smartxfer.demo import (
+    FILESENDER_SITE,
+    NRP_SITE,
+    Row,
+    as_json,
+    as_table,
+    make_files,
+    run_services,
+    workplace,
+)
 from smartxfer.system_text import source_path
 
-if TYPE_CHECKING:
-    from smartxfer.local import LocalServer
+__all__ = ["demo", "parse_size"]
 
-__all__ = ["demo"]
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
-RowOf = Callable[["LocalServer", Plan, Callable[[str], None]], Row]
 
-#: The services that are shown, by their names; each makes its own row.
-_SERVICES: Dict[str, RowOf] = {
-    "FileSender": filesender_row,
-    "SmartFile": smartfile_row,
-    "NRP": nrp_row,
-    "Perseus": perseus_row,
-    "JetStream": jetstream_row,
-}
+def parse_size(text: str) -> int:
+    """Bytes, of text: ``1000``, ``256K``, ``64M``, ``1G`` (powers of 1024).
+
+    :raises click.BadParameter: it is none.
+    """
+    found = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
+    if found is None:
+        raise click.BadParameter(f"{text!r} is no number of bytes, such as 1000, 256K or 64M")
+    return int(found.group(1)) * _UNITS[found.group(2)]
 
 
 @click.command()
@@ -63,25 +61,19 @@ def demo(
 
     The exit code is 6 when a file came back changed.
     """
-    with _workplace() as place, make_server(faults, filesender=SITE, nrp=NRP_SITE) as server:
-        things = [source_path(file, expand=False) for file in files]
-        if not things:
+    with workplace() as place, make_server(faults, filesender=FILESENDER_SITE, nrp=NRP_SITE) as server:
+        sources = [source_path(file, expand=False) for file in files]
+        if not sources:
             (place / "files").mkdir()
-            things = make_files(place / "files", size)
+            sources = make_files(place / "files", size)
         rows, code = [], 0
-        for name, row_of in _SERVICES.items():
-            out = place / "fetched" / name
-            out.mkdir(parents=True)
-            plan = Plan.of(things, out)
-            try:
-                row = row_of(server, plan, say)
-                failure = DIFFERS if row.differing else 0
-            except SmartxferError as error:
-                # The other services are shown all the same.
-                row, failure = Row(name, len(plan.sources), plan.bytes, failed=True), code_of(error)
+        for row, error in run_services(server, sources, place / "fetched", say):
+            if error is not None:
                 report(error)
+                code = code or code_of(error)
+            elif row.differing:
+                code = code or DIFFERS
             rows.append(row)
-            code = code or failure
         _show(rows, as_lines)
         for fault in server.unfired():
             say(f"a planned fault did not take effect: {fault!r}")
@@ -94,19 +86,3 @@ def _show(rows: List[Row], as_lines: bool) -> None:
             say(f"{row.service}: {name} came back changed, or not at all")
     for line in [as_json(row) for row in rows] if as_lines else as_table(rows):
         print_line(line)
-
-
-@contextlib.contextmanager
-def _workplace() -> Iterator[Path]:
-    """A directory for everything that the demo writes, state included; gone afterwards."""
-    name = "SMARTXFER_STATE_DIR"
-    before = os.environ.get(name)
-    with tempfile.TemporaryDirectory(prefix="smartxfer-demo-") as place:
-        os.environ[name] = str(Path(place) / "state")
-        try:
-            yield Path(place)
-        finally:
-            if before is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = before

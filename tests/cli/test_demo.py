@@ -11,13 +11,13 @@ from typing import Any, Dict, List
 
 import pytest
 
-from smartxfer.cli.demo_files import Plan, differences, make_files
-from smartxfer.cli.demo_jetstream import jetstream_row
-from smartxfer.cli.demo_nrp import NRP_SITE, nrp_row
-from smartxfer.cli.demo_perseus import perseus_row
-from smartxfer.cli.demo_table import Row, as_json, as_table
 from smartxfer.cli.exits import code_of
 from smartxfer.cli.servers import plan_fault
+from smartxfer.demo.files import Plan, differences, make_files
+from smartxfer.demo.jetstream import jetstream_row
+from smartxfer.demo.nrp import NRP_SITE, nrp_row
+from smartxfer.demo.perseus import perseus_row
+from smartxfer.demo.table import Row, as_json, as_table
 from smartxfer.errors import SmartxferError
 from smartxfer.local import LocalServer
 

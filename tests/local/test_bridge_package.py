@@ -12,9 +12,9 @@ from typing import Any, Dict, Iterator, Optional
 import pytest
 
 from smartxfer.errors import UsageError
-from smartxfer.local.bridge import api_maker
-from smartxfer.local.bridge.plain import plain
-from smartxfer.local.bridge.words import said
+from smartxfer.jetstream_bridge import api_maker
+from smartxfer.jetstream_bridge.plain import plain
+from smartxfer.jetstream_bridge.words import said
 from smartxfer.local.jsonrpc import RpcError
 
 

@@ -13,7 +13,7 @@ from typing import Any, Iterator, List, Optional
 
 import pytest
 
-from smartxfer.local.bridge import Bridge
+from smartxfer.jetstream_bridge import Bridge
 from smartxfer.local.jsonrpc import Session, Sessions
 
 STAND_IN = str(Path(__file__).parent / "stand_in")

@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from smartxfer.errors import SmartxferError, UsageError
-from smartxfer.local.bridge import Bridge
-from smartxfer.local.bridge.methods import METHODS
+from smartxfer.jetstream_bridge import Bridge
+from smartxfer.jetstream_bridge.methods import METHODS
 
 STAND_IN = str(Path(__file__).parent / "stand_in")
 

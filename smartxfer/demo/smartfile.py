@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
 from smartxfer import BasicClient, SyncClient, delta
-from smartxfer.cli.demo_files import Plan, differences
-from smartxfer.cli.demo_stand_in import change, copy_file, stand_in
-from smartxfer.cli.demo_table import Row
+from smartxfer.demo.changes import change, copy_file, stand_in
+from smartxfer.demo.files import Plan, differences
+from smartxfer.demo.table import Row
 
 if TYPE_CHECKING:
     from smartxfer.local import LocalServer

@@ -7,7 +7,7 @@ package only.
 Source: JetStream protocol, section 9.7.
 """
 
-from smartxfer.local.bridge.package import api_maker
-from smartxfer.local.bridge.service import Bridge
+from smartxfer.jetstream_bridge.package import api_maker
+from smartxfer.jetstream_bridge.service import Bridge
 
 __all__ = ["Bridge", "api_maker"]

@@ -7,7 +7,7 @@ import threading
 import time
 from typing import Any, Mapping, Tuple
 
-from smartxfer.local.bridge.connection import Connection
+from smartxfer.jetstream_bridge.connection import Connection
 from smartxfer.local.jsonrpc import RpcError
 
 __all__ = ["WAITS", "wait"]

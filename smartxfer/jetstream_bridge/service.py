@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Any, Callable, Dict, Optional, Type
 
 from smartxfer.errors import UsageError
-from smartxfer.local.bridge.connection import Connection
-from smartxfer.local.bridge.methods import METHODS
-from smartxfer.local.bridge.package import api_maker
-from smartxfer.local.bridge.waiting import WAITS, wait
+from smartxfer.jetstream_bridge.connection import Connection
+from smartxfer.jetstream_bridge.methods import METHODS
+from smartxfer.jetstream_bridge.package import api_maker
+from smartxfer.jetstream_bridge.waiting import WAITS, wait
 from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.handler import Handler

@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List
 
-from smartxfer.cli.demo_files import Plan, differences
-from smartxfer.cli.demo_table import Row
+from smartxfer.demo.files import Plan, differences
+from smartxfer.demo.table import Row
 from smartxfer.errors import Cancelled
 from smartxfer.nrp import get_client
 

@@ -6,14 +6,14 @@ import logging
 import threading
 from typing import Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Set
 
-from smartxfer.local.bridge.methods import METHODS
-from smartxfer.local.bridge.plain import plain
-from smartxfer.local.bridge.words import said
+from smartxfer.jetstream_bridge.methods import METHODS
+from smartxfer.jetstream_bridge.plain import plain
+from smartxfer.jetstream_bridge.words import said
 from smartxfer.local.jsonrpc import RpcError
 
 __all__ = ["Connection"]
 
-log = logging.getLogger("smartxfer.local")
+log = logging.getLogger("smartxfer.jetstream_bridge")
 
 #: Seconds that a call waits for the one before it.
 BUSY = 60.0

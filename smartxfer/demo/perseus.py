@@ -5,8 +5,8 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, Any, Callable, Dict
 
-from smartxfer.cli.demo_files import Plan, differences
-from smartxfer.cli.demo_table import Row
+from smartxfer.demo.files import Plan, differences
+from smartxfer.demo.table import Row
 from smartxfer.perseus import File, PerseusClient
 
 if TYPE_CHECKING:

@@ -4,17 +4,17 @@ import time
 from typing import TYPE_CHECKING, Any, Callable
 
 from smartxfer import FileSenderClient, UserAuth
-from smartxfer.cli.demo_files import Plan, differences
-from smartxfer.cli.demo_table import Row
+from smartxfer.demo.files import Plan, differences
+from smartxfer.demo.table import Row
 from smartxfer.errors import Cancelled
 
 if TYPE_CHECKING:
     from smartxfer.local import LocalServer
 
-__all__ = ["SITE", "filesender_row"]
+__all__ = ["FILESENDER_SITE", "filesender_row"]
 
 #: The demo sends what it is given, however many files that is.
-SITE = {"max_transfer_files": 100_000}
+FILESENDER_SITE = {"max_transfer_files": 100_000}
 
 _CHUNKS = "PUT /rest.php/file/*/chunk/*"
 #: The largest file is sent in about this many chunks, so that there is a half to go on from.

@@ -1,32 +1,18 @@
 """The files of the demo: generated ones, their digests, and what came back of them."""
 
 import hashlib
-import re
 import unicodedata
 from pathlib import Path
 from typing import Dict, Iterable, List
 
 import attrs
-import click
 
 from smartxfer.errors import LocalError
 from smartxfer.transfer.tree import collect
 
-__all__ = ["Plan", "differences", "make_files", "parse_size"]
+__all__ = ["Plan", "differences", "make_files"]
 
-_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 _BLOCK = 1 << 20
-
-
-def parse_size(text: str) -> int:
-    """Bytes, of text: ``1000``, ``256K``, ``64M``, ``1G`` (powers of 1024).
-
-    :raises click.BadParameter: it is none.
-    """
-    found = re.fullmatch(r"(\d+)([KMG]?)", text.strip().upper())
-    if found is None:
-        raise click.BadParameter(f"{text!r} is no number of bytes, such as 1000, 256K or 64M")
-    return int(found.group(1)) * _UNITS[found.group(2)]
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
-from smartxfer.cli.demo_files import Plan
+from smartxfer.demo.files import Plan
 from smartxfer.errors import LocalError
 
 __all__ = ["change", "copy_file", "stand_in"]
