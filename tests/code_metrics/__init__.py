@@ -1,0 +1,1 @@
+"""Size and shape of the code: ``python -m tests.code_metrics``."""

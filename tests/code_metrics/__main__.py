@@ -1,0 +1,14 @@
+"""Print the size of the code, the lines that occur twice, and the way of one transfer through it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+from code_metrics.main import main  # noqa: E402
+
+if __name__ == "__main__":
+    main(ROOT)
