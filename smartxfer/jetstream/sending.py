@@ -201,12 +201,15 @@ def send(
                 _clear_away(rpc, manifest)
             raise
         journal.note(transfer=transfer.transfer_id)
+        log.info("transfer %s of %d files or directories begins", transfer.transfer_id, len(mappings))
+    began = rpc.clock.monotonic()
     ended = _ended(rpc, transfer, left(), reporter)
     if ended.status != Status.SUSPENDED:
         journal.forget()
     if ended.status == Status.ERROR and ended.manifest_id is not None:
         _clear_away(rpc, Manifest(manifest_id=ended.manifest_id))
     complete: Transfer = good(ended)
+    log.info("transfer %s is done in %.1f s", complete.transfer_id, rpc.clock.monotonic() - began)
     return complete
 
 

@@ -353,7 +353,7 @@ class FilesClient:
             self._send(record_or_url, pairs, mode, True, (progress, cancel, deadline))
         for key in plan.extra if delete else ():
             self.delete(record_or_url, key)
-        return plan.result(delete)
+        return plan.done(delete, directory)
 
     # -- which file is meant ----------------------------------------------------------------------------
 

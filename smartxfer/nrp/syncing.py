@@ -16,6 +16,7 @@ from smartxfer.nrp.keys import checked
 from smartxfer.nrp.memory import forget_completed
 from smartxfer.nrp.models import File, FileStatus
 from smartxfer.transfer.digest import digest_of_source
+from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.renamed import Renamed
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
@@ -59,6 +60,12 @@ class SyncPlan:
         """The plan as it is told."""
         uploaded = [item.name for item in self.items if item.name not in self.replaced]
         return SyncResult(uploaded, self.replaced, self.skipped, self.extra if delete else [], self.renamed)
+
+    def done(self, delete: bool, directory: Any) -> SyncResult:
+        """Return the result of what was done, and log its summary."""
+        result = self.result(delete)
+        log_sync(directory, **{name: len(keys) for name, keys in attrs.asdict(result).items()})
+        return result
 
 
 def origin_of(calls: Calls) -> str:

@@ -15,6 +15,7 @@ from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.syncing import SyncResult, missing_of
 from smartxfer.perseus.uploading import Sending, best, hashed, send_files
 from smartxfer.perseus.waiting import wait_for
+from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -259,9 +260,11 @@ class FileService:
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls().watched(operation)
             plan = operation.call(lambda: missing_of(calls, directory, dry_run))
-            if dry_run or not plan.items:
+            if dry_run:
                 return plan.result([])
-            return plan.result(self._upload(plan.items, repair, grace, operation))
+            sent = self._upload(plan.items, repair, grace, operation) if plan.items else []
+            log_sync(directory, uploaded=len(sent), skipped=len(plan.there))
+            return plan.result(sent)
 
 
 def _with_result(sending: Sending, result: FileResult) -> File:

@@ -3,13 +3,14 @@
 Source: SmartFile protocol, sections 7 and 9.
 """
 
+import collections
 import contextlib
 import functools
 import logging
 import os
 import stat
 from pathlib import Path
-from typing import Any, Collection, Dict, List, Optional, Tuple
+from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
 
 from smartxfer import delta
 from smartxfer.directories import Directory
@@ -24,11 +25,12 @@ from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
+from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.names import folded, is_changed, paths_or_errors, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import settle
+from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import FileSink, names_directory
 from smartxfer.transfer.source import target_path_of
 from smartxfer.transfer.tree import Item, collect
@@ -184,6 +186,8 @@ class SyncClient:
                     results.append(_tried(functools.partial(resync.up, item, path, info), path))
             for item, path, reason in tree.skipped:
                 results.append(SyncResult(path, item.path, item.size, skipped=reason, method="none"))
+            if not dry_run:
+                _log_summary(local, results)
             return settle(results)  # type: ignore[return-value]
 
     def download_tree(
@@ -246,6 +250,8 @@ class SyncClient:
                 else:
                     step = functools.partial(resync.down, path, info, follow=False, guard=guard, root=root)
                     results.append(_tried(step, info.path))
+            if not dry_run:
+                _log_summary(local, results)
             return settle(results)  # type: ignore[return-value]
 
     # -- inside -----------------------------------------------------------------------------------------
@@ -370,3 +376,8 @@ def _tried(step: Any, name: str) -> SyncResult:
         return SyncResult(name, error=error, method="plain")
     return result
 
+
+def _log_summary(what: Any, results: Sequence[FileResult]) -> None:
+    methods = collections.Counter(getattr(one, "method", "plain") for one in results if one.error is None)
+    counts = {"by_delta": methods["delta"], "whole": methods["plain"], "unchanged": methods["none"]}
+    log_sync(what, **counts, failed=len(results) - sum(methods.values()))

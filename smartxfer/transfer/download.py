@@ -15,6 +15,7 @@ from smartxfer.errors import (
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.extents import gaps
 from smartxfer.transfer.lane import Lane, Task
+from smartxfer.transfer.milestones import log_begun, log_ended
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.ranges import Incoming
@@ -180,6 +181,7 @@ class DownloadLane(Lane):
             have = []
         self._resumed = self._done = sum(stop - start for start, stop in have)
         self._hash_anew()
+        log_begun("download", self._download.name, self._download.size, self._done)
         self._operation.reporter.begin(self._download.name, self._download.size, self._done)
         self._cut(have)
 
@@ -336,3 +338,4 @@ class DownloadLane(Lane):
         if self._failure is not None:
             self._download.sink.leave()
             self._operation.reporter.end(self._download.name, "failed")
+        log_ended("download", self.result)

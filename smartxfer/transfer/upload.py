@@ -6,6 +6,7 @@ import attrs
 
 from smartxfer.transfer.body import PartBody, Scaled
 from smartxfer.transfer.lane import Lane, Task
+from smartxfer.transfer.milestones import log_begun, log_ended
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Missing, Part, Parts
 from smartxfer.transfer.protocols import Source
@@ -123,6 +124,7 @@ class UploadLane(Lane):
         else:
             left = sum(part.size for part in parts if part.number not in done)
         self._resumed = self._source.size - left
+        log_begun("upload", self._upload.name, self._source.size, self._resumed)
         self._operation.reporter.begin(self._upload.name, self._source.size, self._resumed)
         self._waiting.follow(self._sending(part) for part in parts if part.number not in done)
 
@@ -173,3 +175,4 @@ class UploadLane(Lane):
             self._source.close()
         if self._failure is not None:
             self._operation.reporter.end(self._upload.name, "failed")
+        log_ended("upload", self.result)

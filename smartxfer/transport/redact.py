@@ -47,8 +47,8 @@ _SCHEME = re.compile(r"(?i)['\"]?(?:(?:bearer|basic|oauth|digest|token)\s)?")
 _OWN = tuple(
     f"smartxfer.{name}"
     for name in (
-        "credentials", "delta", "filesender", "jetstream", "local", "nrp", "perseus", "smartfile",
-        "transfer", "transport", "workers",
+        "credentials", "delta", "filesender", "jetstream", "jetstream_bridge", "local", "nrp", "perseus",
+        "smartfile", "transfer", "transport", "workers",
     )
 )  # fmt: skip
 #: Loggers that are there once their library is loaded; a filter on a parent sees no record of its children.

@@ -215,6 +215,7 @@ class Tries:
         policy = self.policy
         ends_at = self._since + policy.budget
         made = TimeLimits(self._clock, policy.budget, ends_at, policy.stall_speed, policy.stall_window)
+        made.attempt = self._failures + 1
         self._time_limits = made
         return made
 

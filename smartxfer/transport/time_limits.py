@@ -29,7 +29,7 @@ class TimeLimits:
     :param window: ... when measured over this many seconds of waiting.
     """
 
-    __slots__ = ("_ends_at", "_paused_at", "_sent", "budget", "clock", "speed", "window")
+    __slots__ = ("_ends_at", "_paused_at", "_sent", "attempt", "budget", "clock", "speed", "window")
 
     def __init__(self, clock: Clock, budget: float, ends_at: float, speed: float, window: float) -> None:
         self.clock = clock
@@ -40,6 +40,8 @@ class TimeLimits:
         self._paused_at: Optional[float] = None
         #: Seconds that requests took to be sent.
         self._sent = 0.0
+        #: The number of the attempt, from 1.
+        self.attempt = 1
 
     def left(self) -> Optional[float]:
         """Seconds until the budget ends, which may be less than 0; None while nothing counts."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import logging
 import os
 import sys
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
@@ -30,6 +31,7 @@ from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.origin import Origin, without_query
 from smartxfer.transport.redirect import next_url
+from smartxfer.transport.request_log import RequestLines, log
 from smartxfer.transport.retry import RetryPolicy, Tries
 from smartxfer.transport.session import Route, make_session, show_redirect, watch_given
 from smartxfer.transport.status import http_error
@@ -222,16 +224,23 @@ class Wire:
         url, params = call.url, list(call.params)
         for hops in range(100):
             self.limits.wait(url)
+            lines = None
+            if log.isEnabledFor(logging.DEBUG):
+                lines = RequestLines(call.method, url, call.body, self.clock, self.policy.attempts)
             try:
                 response = self.guarded(call.what, self._send, call, url, params)
-            except UsageError as error:
-                if not hops and self.origin.trusts(Origin.of(url)):
+            except SmartxferError as error:
+                if lines is not None:
+                    lines.failed(error)
+                if not isinstance(error, UsageError) or (not hops and self.origin.trusts(Origin.of(url))):
                     raise
                 # Only the server can have named an address elsewhere.
                 kind = RedirectRefused if hops else DecodeError
                 raise kind(f"{call.what}: the server names an invalid address: {error.summary}") from None
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
+                if lines is not None:
+                    lines.answered(response)
                 if response.status_code < 200:
                     _drop(response)
                 onward = next_url(response, call.method, hops, body=call.follow_307)
