@@ -46,7 +46,7 @@ _builtins = (
 # As autodoc prints them when the annotation is a string.
 _typing = (
     "Any BinaryIO Callable Dict IO Iterable Iterator List Literal Mapping MutableMapping Optional "
-    "Path PathLike Protocol Sequence Set Tuple Type Union"
+    "Path PathLike Protocol Self Sequence Set Tuple Type Union"
 )
 
 

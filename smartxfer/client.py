@@ -1,41 +1,39 @@
-"""What the five clients share: a base URL, a way to the server, raw calls, and the house rules."""
+"""The base of the five clients: a base URL, a session, raw calls, credentials, calls of the engine."""
 
+import math
 import threading
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Sequence, Tuple
 
 import requests
 
 from smartxfer import __version__
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind, Credentials, ServiceNames, look_up
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.seams import LONGEST_WAIT, SYSTEM_CLOCK, Clock
+from smartxfer.options import check_seconds
+from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.secret_text import hidden
+from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
 from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact, without_query
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.status import http_error
 
-__all__ = ["ServiceClient"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-Timeout = Union[float, Tuple[float, float]]
+__all__ = ["BaseClient"]
 
 
-class ServiceClient:
+class BaseClient:
     """A small blocking client: raw calls over one shared session, closed by ``with`` or :meth:`close`.
 
     Threads may share a client.  Nothing is sent before the first call, and missing credentials are an error
     only when a request needs them.
 
     :param base_url: address of the service.
-    :param timeout: seconds, or (connect, read) seconds.
-    :param retry: how requests are repeated.
-    :param session: a requests Session of the caller's; its settings are not changed, and it is not closed.
-    :param verify: True, False, or the path of a CA bundle.
-    :param cert: path of a client certificate, or (certificate, key), for the service's own origin only.
-    :param cert_origins: further origins that it is presented to, such as ``["https://s3.example.org"]``.
-    :param proxies: as requests takes them; by default the environment's.
-    :param max_workers: threads for the parts of one call.
-    :param profile: section of smartxfer's configuration file.
-    :param netrcfile: path of a netrc file instead of ``~/.netrc``.
+    :param options: the settings that every client takes.
     """
 
     #: Names of the service's credentials in every place where they may stand.
@@ -43,44 +41,46 @@ class ServiceClient:
     #: Where the address comes from that was given.
     _address_kind = AddressKind.EXPLICIT
 
-    def __init__(
-        self,
-        base_url: Optional[str],
+    def __init__(self, base_url: Optional[str], options: ClientOptions) -> None:
+        self._given_url = base_url
+        self._options = options
+        self._timeout = options.timeout
+        self._retry = options.retry
+        self._max_workers = options.max_workers
+        self._clock = SYSTEM_CLOCK if options.clock is None else options.clock
+        self._known_wire: Optional[Wire] = None
+        self._known_credentials: Optional[Credentials] = None
+        self._limits = Limits(self._retry, self._clock)
+        self._lock = threading.RLock()
+        redact.install()
+
+    @classmethod
+    def from_environment(
+        cls,
         *,
         timeout: Timeout = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Union[bool, str] = True,
-        cert: Union[str, Tuple[str, str], None] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
-        netrcfile: Optional[str] = None,
-        clock: Clock = SYSTEM_CLOCK,
-    ) -> None:
-        proxies = hidden(dict(proxies)) if proxies is not None else None
-        if type(max_workers) is not int or max_workers < 1:
-            raise UsageError(f"max_workers is a number of at least 1, not {max_workers!r}")
-        self._given_url = base_url
-        self._timeout = _pair(timeout)
-        self._retry = retry
-        self._wire_settings: Dict[str, Any] = {
-            "session": session,
-            "verify": verify,
-            "cert": cert,
-            "cert_origins": cert_origins,
-            "proxies": proxies,
-        }
-        self._max_workers = max_workers
-        self._profile = profile
-        self._netrcfile = netrcfile
-        self._clock = clock
-        self._known_wire: Optional[Wire] = None
-        self._known_credentials: Optional[Credentials] = None
-        self._limits = Limits(retry, clock)
-        self._lock = threading.RLock()
-        redact.install()
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> "Self":
+        """Return a client whose address and credentials are looked up.
+
+        They come from environment variables, the service's own file, a profile, netrc, or the keyring.
+        The parameters are those of the class.
+        """
+        proxies = hidden(proxies)
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        return cls(**options.keywords())
 
     # -- raw calls --------------------------------------------------------------------------------------
 
@@ -157,7 +157,11 @@ class ServiceClient:
                         clock=self._clock,
                         limits=self._limits,
                         pool_size=max(16, self._max_workers),
-                        **self._wire_settings,
+                        session=self._options.session,
+                        verify=self._options.verify,
+                        cert=self._options.cert,
+                        cert_origins=self._options.cert_origins,
+                        proxies=self._options.proxies,
                     )
         return self._known_wire
 
@@ -179,8 +183,8 @@ class ServiceClient:
                 self._known_credentials = look_up(
                     self.names,
                     self._given_credentials(),
-                    profile=self._profile,
-                    netrcfile=self._netrcfile,
+                    profile=self._options.profile,
+                    netrcfile=self._options.netrcfile,
                     kind=self._address_kind,
                 )
             return self._known_credentials
@@ -196,6 +200,32 @@ class ServiceClient:
         """
         return self._credentials.explain()
 
+    # -- calls of the engine ----------------------------------------------------------------------------
+
+    @property
+    def _threads(self) -> int:
+        """Most threads of one call."""
+        return self._max_workers
+
+    def _operation(
+        self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
+    ) -> Operation:
+        """Return the operation of the engine that runs one call of the user's.
+
+        :raises UsageError: the deadline is not a number.
+        """
+        if deadline is not None:  # one in the past is over at once
+            deadline = check_seconds(deadline, "deadline", least=-math.inf)
+        return Operation(
+            policy=self._retry,
+            workers=self._threads,
+            clock=self._clock,
+            cancel=cancel,
+            deadline=deadline,
+            progress=progress,
+            limits=self._limits,
+        )
+
     # -- end --------------------------------------------------------------------------------------------
 
     def close(self) -> None:
@@ -203,7 +233,7 @@ class ServiceClient:
         if self._known_wire is not None:
             self._known_wire.close()
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -223,10 +253,3 @@ class ServiceClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown_url!r})"
 
-
-def _pair(timeout: Any) -> Tuple[float, float]:
-    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    good = len(pair) == 2 and all(isinstance(seconds, (int, float)) and seconds > 0 for seconds in pair)
-    if not good:
-        raise UsageError(f"timeout must be seconds or (connect, read) seconds, not {timeout!r}")
-    return (min(float(pair[0]), LONGEST_WAIT), min(float(pair[1]), LONGEST_WAIT))

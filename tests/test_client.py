@@ -10,14 +10,18 @@ import pytest
 import requests
 from rawserver import RawServer, answering, status
 
-from smartxfer.client import ServiceClient
+from smartxfer.client import BaseClient
+from smartxfer.client_options import ClientOptions
 from smartxfer.errors import NotFound, UsageError
 from smartxfer.transport import Call, RetryPolicy
 from smartxfer.transport.json import json_body
 
 
-class Small(ServiceClient):
+class Small(BaseClient):
     """A service of nothing but raw calls."""
+
+    def __init__(self, base_url: str, **settings: Any) -> None:
+        super().__init__(base_url, ClientOptions(**settings))
 
     def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
         if method in ("GET", "DELETE"):

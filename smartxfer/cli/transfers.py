@@ -7,7 +7,7 @@ history, and everybody on the machine sees the words of a command.
 import getpass
 import os
 import warnings
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import click
 
@@ -61,7 +61,8 @@ def fetch(link: str, directory: str, exists: Any, hidden: bool) -> None:
             _tell_failures(error)
             raise
     for result in results:
-        print_path(result.path)
+        if result.path is not None:
+            print_path(result.path)
 
 
 @click.command()
@@ -98,7 +99,7 @@ def send(
     from smartxfer.filesender import FileSenderClient
 
     given = {"from": sender, "subject": subject, "message": message}
-    args: Dict[str, Any] = {name: unicode_text(text) for name, text in given.items() if text is not None}
+    args: Any = {name: unicode_text(text) for name, text in given.items() if text is not None}
     if recipients:
         args["recipients"] = [unicode_text(address) for address in recipients]
     password: Any = None

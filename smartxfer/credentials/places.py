@@ -7,7 +7,7 @@ import logging
 import os
 import warnings
 from pathlib import Path
-from typing import Dict, List, Mapping, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple, Union
 
 from smartxfer.credentials.files import (
     SecretFile,
@@ -37,7 +37,7 @@ def look_up(
     given: Mapping[str, Optional[str]],
     *,
     profile: Optional[str] = None,
-    netrcfile: Optional[str] = None,
+    netrcfile: Union[str, "os.PathLike[str]", None] = None,
     environ: Optional[Mapping[str, str]] = None,
     kind: AddressKind = AddressKind.EXPLICIT,
 ) -> Credentials:
@@ -174,7 +174,9 @@ def _similar_to(service: str, word: str) -> List[str]:
     return [service] if difflib.SequenceMatcher(None, service, word.lower()).ratio() >= 0.8 else []
 
 
-def _add_netrc(found: Credentials, names: ServiceNames, origin: Origin, named: Optional[str]) -> None:
+def _add_netrc(
+    found: Credentials, names: ServiceNames, origin: Origin, named: Union[str, "os.PathLike[str]", None]
+) -> None:
     """Add what netrc has for the host: ``host:port`` before ``host``.
 
     :raises ConfigError: the named file cannot be read.

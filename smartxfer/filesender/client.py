@@ -51,8 +51,8 @@ class FileSenderClient(ManagingClient):
     :param concurrent_files: files that are sent or fetched at a time; None for all, at most 16.
     :param concurrent_chunks: chunks of each file at a time; None for one worker per chunk, at most 16.
     :param signing_host: the name by which the server knows itself, where that is not the URL's host.
-    :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
-        ``proxies``, ``max_workers``, ``profile``, ``netrcfile``.
+
+    The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
     Source: FileSender protocol.
     """

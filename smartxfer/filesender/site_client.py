@@ -3,8 +3,12 @@
 Source: FileSender protocol, sections 1, 4 and 10.
 """
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
+import requests
+
+from smartxfer.client import BaseClient
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind, ServiceNames
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.filesender.access import Access
@@ -21,10 +25,13 @@ from smartxfer.filesender.site import (
     same_site,
     token_of,
 )
+from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
-from smartxfer.transfer.client import TransferClient
 from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Call, redact
+from smartxfer.transport import Answer, Call, RetryPolicy, redact
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["SiteClient"]
 
@@ -33,7 +40,7 @@ _STOCK_CHUNK = 5_242_880
 
 
 @hides("link", "proxies", "token", links=("base_url",))
-class SiteClient(TransferClient):
+class SiteClient(BaseClient):
     """What FileSenderClient is made of, but for the calls and workflows."""
 
     names = ServiceNames(
@@ -59,10 +66,24 @@ class SiteClient(TransferClient):
         concurrent_chunks: Optional[int] = 2,
         *,
         signing_host: Optional[str] = None,
-        **options: Any,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
     ) -> None:
         address = parse_base_url(base_url) if base_url is not None else None
-        super().__init__(None if address is None else address.base, **options)
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        super().__init__(None if address is None else address.base, options)
         self._unused_auth: Optional[UserAuth] = None
         if address is not None and (address.token or address.vid):
             self._address_kind = AddressKind.TOKEN_LINK
@@ -90,12 +111,38 @@ class SiteClient(TransferClient):
         self._config: Optional[SiteConfig] = None
 
     @classmethod
-    def from_environment(cls, **options: Any) -> "SiteClient":
-        """A client whose address and credentials are looked up.
+    def from_environment(
+        cls,
+        *,
+        chunk_size: Optional[int] = None,
+        auth: Auth = Auth(),
+        concurrent_files: Optional[int] = 1,
+        concurrent_chunks: Optional[int] = 2,
+        signing_host: Optional[str] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> "Self":
+        """Return a client whose address and credentials are looked up.
 
-        :param options: any argument of the class but ``base_url``.
+        The parameters are those of the class, without ``base_url``.
         """
-        return cls(None, **options)
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        return cls(
+            None, chunk_size, auth, concurrent_files, concurrent_chunks,
+            signing_host=signing_host, **options.keywords(),
+        )  # fmt: skip
 
     # -- getting ready ----------------------------------------------------------------------------------
 

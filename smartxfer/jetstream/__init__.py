@@ -6,7 +6,8 @@ documented names, to the local server, or to a JetStream server by way of ``smar
 Source: JetStream protocol.
 """
 
-from smartxfer.jetstream.client import API, JetStream
+from smartxfer.jetstream.client import API
+from smartxfer.jetstream.factory import JetStream
 from smartxfer.jetstream.models import (
     Connection,
     Destination,

@@ -1,4 +1,4 @@
-"""The client of a JetStream server: ``JetStream().api(host, port)``.
+"""The client of a JetStream server, as ``JetStream().api(host, port)`` returns it.
 
 Source: JetStream protocol, sections 3, 9 and 10.
 """
@@ -6,17 +6,19 @@ Source: JetStream protocol, sections 3, 9 and 10.
 import contextlib
 import logging
 import os
-from typing import Any, Callable, Iterable, List, Mapping, NoReturn, Optional
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, NoReturn, Optional, Sequence
 
-import attrs
+import requests
 
+from smartxfer.client import BaseClient
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind
-from smartxfer.errors import CommunicationError, ReadTimeout, SmartxferError, UsageError
+from smartxfer.errors import CommunicationError, SmartxferError, UsageError
 from smartxfer.jetstream.address import Link, parse_link, url_of
-from smartxfer.jetstream.errors import explained
+from smartxfer.jetstream.contact import first_contact
 from smartxfer.jetstream.interface import IDS, Moment, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import HOST, NAMES, Login, keep_secret
-from smartxfer.jetstream.models import Manifest, ServerInfo, Transfer, made
+from smartxfer.jetstream.models import Manifest, Transfer
 from smartxfer.jetstream.recv import RecvInterface
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
@@ -34,61 +36,31 @@ from smartxfer.jetstream.sending import (
 from smartxfer.jetstream.server import ServerInterface
 from smartxfer.jetstream.waiting import check_timeout
 from smartxfer.jetstream.waiting_all import Waited, wait_for_all
+from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden, hides
-from smartxfer.transfer.client import TransferClient
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transport import Answer, Body, Call, Success, Tries
+from smartxfer.transport import Body, Call, RetryPolicy, Success
 
-__all__ = ["API", "JetStream"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["API"]
 
 log = logging.getLogger("smartxfer.jetstream")
 
-#: Seconds for which the first answer of a server is waited for: what speaks no HTTP may stay silent.
-_FIRST_ANSWER = 10.0
-
-
-@hides("password", "proxies", links=("link",))
-class JetStream:
-    """Where connections to JetStream servers come from, by :meth:`api`.
-
-    JetStream's own control protocol is not public and is no HTTP.  This client speaks JSON-RPC over HTTP with
-    the documented names, to the local server (``smartxfer serve``), or to a JetStream server by way of
-    ``smartxfer jetstream-bridge``.
-
-    Source: JetStream protocol, section 1.
-    """
-
-    def api(self, address: Optional[str] = None, port: Optional[int] = None, **options: Any) -> "API":
-        """A connection that is not open yet.
-
-        :param address: host, ``host:port``, or a whole URL; by default JETSTREAM_API_HOST, else
-            ``localhost``.
-        :param port: by default JETSTREAM_API_PORT, else 8886.
-        :param options: as :class:`API` takes them.
-        """
-        return API(address, port, **options)
-
-    @staticmethod
-    def from_uri(link: str, *, password: Optional[str] = None, **options: Any) -> "API":
-        """The connection that a ``jetstream://`` link means; see :meth:`API.from_uri`."""
-        return API.from_uri(link, password=password, **options)
-
-    def __repr__(self) -> str:
-        return "JetStream()"
-
 
 @hides("password", "token", "proxies", links=("link",))
-class API(TransferClient):
+class API(BaseClient):
     """One connection to a server, with its session: ``api.server``, ``api.send``, ``api.recv``.
 
     :param address: host, ``host:port``, or a whole URL; http on loopback, https elsewhere.
     :param port: TCP port, where the address has none.
     :param user: by default JETSTREAM_API_USER, a profile, or netrc.
     :param password: by default JETSTREAM_API_PASSWORD, a profile, or netrc.
-    :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
-        ``proxies``, ``max_workers``, ``profile``, ``netrcfile``.
+
+    The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
     Source: JetStream protocol, section 3.
     """
@@ -100,29 +72,56 @@ class API(TransferClient):
         *,
         user: Optional[str] = None,
         password: Optional[str] = None,
-        **options: Any,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
     ) -> None:
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
         if address is None and port is not None:
             address = os.environ.get(HOST)
             # The host is the environment's choice: a login without an address is not for it.
             self._address_kind = AddressKind.PLACE if address else AddressKind.EXPLICIT
             address = address or "localhost"
         self.names = NAMES
-        super().__init__(None if address is None else url_of(address, port), **options)
+        super().__init__(None if address is None else url_of(address, port), options)
         self._user, self._password = user, password
         self._login = Login(lambda: self._credentials)
         self._known_rpc: Optional[Rpc] = None
         self._connected = False
-        #: Commands to the server itself.
-        self.server = ServerInterface(lambda: self._rpc)
-        #: Commands to its sending side.
-        self.send = SendInterface(lambda: self._rpc)
-        #: Commands to its receiving side.
-        self.recv = RecvInterface(lambda: self._rpc)
+        self._server = ServerInterface(lambda: self._rpc)
+        self._send = SendInterface(lambda: self._rpc)
+        self._recv = RecvInterface(lambda: self._rpc)
 
     @classmethod
-    def from_uri(cls, link: str, *, password: Optional[str] = None, **options: Any) -> "API":
-        """The connection that a ``jetstream://`` link means, logged in by the link's token where it has one.
+    def from_uri(
+        cls,
+        link: str,
+        *,
+        password: Optional[str] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> "Self":
+        """Return the connection that a ``jetstream://`` link means, logged in by its token if it has one.
 
         That token is used alone.  To the host of a link without one a user and a password go only where they
         are configured for that host, by JETSTREAM_API_HOST, a profile, netrc or the keyring.
@@ -130,8 +129,12 @@ class API(TransferClient):
         :param password: of the token.
         :raises UsageError: it is no such link.
         """
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
         parts: Link = parse_link(link)
-        api = cls(parts.host, parts.port, **options)
+        api = cls(parts.host, parts.port, **options.keywords())
         download = parts.action == "download"
         api._address_kind = AddressKind.TOKEN_LINK if download else AddressKind.LINK
         if download:
@@ -142,6 +145,21 @@ class API(TransferClient):
                 api.close()
                 raise
         return api
+
+    @property
+    def server(self) -> ServerInterface:
+        """Commands to the server itself."""
+        return self._server
+
+    @property
+    def send(self) -> SendInterface:
+        """Commands to its sending side: manifests and transfers."""
+        return self._send
+
+    @property
+    def recv(self) -> RecvInterface:
+        """Commands to its receiving side."""
+        return self._recv
 
     # -- connection -------------------------------------------------------------------------------------
 
@@ -154,33 +172,13 @@ class API(TransferClient):
         """
         if self._connected:
             return
-        rpc = attrs.evolve(self._rpc, make=self._first_call)
-        failed: Optional[CommunicationError] = None
-        try:
-            info = made(ServerInfo, "getServerInfo", rpc.call("getServerInfo"))
-        except CommunicationError as error:
-            failed = explained(error)
-        if failed is not None:
-            raise failed
+        info = first_contact(self._rpc, self._retry, self._limits)
         self._connected = True
         log.info("connected to %s: %s %s", self.base_url, info.server_name or "a server", info.version or "")
         known = self._login.known() if info.auth_required else None
         if known is not None:
             keep_secret(known[1])
             self._rpc.call(*known)
-
-    def _first_call(self, call: Call) -> Answer:
-        """A first contact: a server that takes the call and says nothing is not asked again."""
-        tries = Tries(self._retry, self._clock, call.what, limits=self._limits)
-        patient = attrs.evolve(call, patience=_FIRST_ANSWER)
-        while True:
-            try:
-                return self._wire.once(patient)
-            except ReadTimeout:
-                raise
-            except CommunicationError as failure:
-                error = failure
-            tries.failed(error)
 
     def disconnect(self) -> None:
         """End the session; a later call opens another."""
@@ -199,7 +197,7 @@ class API(TransferClient):
         self.disconnect()
         super().close()
 
-    def __enter__(self) -> "API":
+    def __enter__(self) -> "Self":
         self.connect()
         return self
 

@@ -3,11 +3,13 @@
 Source: NRP / Invenio protocol, sections 1 and 2.
 """
 
-import os
-from typing import Any, Mapping, Optional, Union
+from typing import Any, Mapping, Optional, Sequence
 
 import attrs
+import requests
 
+from smartxfer.client import BaseClient
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind
 from smartxfer.errors import AuthError, Forbidden, HTTPError, UsageError
 from smartxfer.nrp.calls import Calls
@@ -21,16 +23,16 @@ from smartxfer.nrp.record_models import Identity, RepositoryInfo
 from smartxfer.nrp.records import RecordsClient, whoami
 from smartxfer.nrp.share import ShareTokens
 from smartxfer.nrp.statuses import of_raw
-from smartxfer.secret_text import as_url, hidden, hides
-from smartxfer.transfer.client import TransferClient
-from smartxfer.transport import Answer, Call, Origin
+from smartxfer.seams import Clock
+from smartxfer.secret_text import as_secret, as_url, hidden, hides
+from smartxfer.transport import Answer, Call, Origin, RetryPolicy
 from smartxfer.transport.bearer import bearer
 
 __all__ = ["RepositoryClient", "get_client"]
 
 
 @hides("token", "proxies", links=("url",))
-class RepositoryClient(TransferClient):
+class RepositoryClient(BaseClient):
     """Works with the records of an NRP or InvenioRDM repository, and sends and fetches their files.
 
     :param url: address of the repository, as text or anything whose ``str()`` is one; by default
@@ -41,8 +43,8 @@ class RepositoryClient(TransferClient):
         netrc entry.  Without one, what is public can be read.
     :param config_path: nrp-cmd's configuration, which is only read; by default NRP_CMD_CONFIG_PATH, else
         ``~/.nrp/invenio-config.json``.
-    :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
-        ``proxies``, ``max_workers``, ``profile``, ``netrcfile``.
+
+    The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
     Source: NRP / Invenio protocol.
     """
@@ -53,8 +55,18 @@ class RepositoryClient(TransferClient):
         alias: Optional[str] = None,
         *,
         token: Optional[str] = None,
-        config_path: Union[str, "os.PathLike[str]", None] = None,
-        **options: Any,
+        config_path: Optional[FilePath] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
     ) -> None:
         given = as_url(str(url).strip()) if url is not None else None
         if given and not is_url(given):
@@ -62,19 +74,31 @@ class RepositoryClient(TransferClient):
                 raise UsageError(f"{str(given)!r} is no address, and alias= is given too")
             given, alias = None, str(given)
         site = _site(given) if given else None
-        super().__init__(site, **options)
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        super().__init__(site, options)
         if given and is_page(given):
             self._address_kind = AddressKind.LINK
         self.names = names_of(alias, config_path, site)
         self._token = token.strip() if token else None
         self._shared = ShareTokens()
         self._found: Optional[RepositoryInfo] = None
-        #: The records: create, read, search, publish, ...
-        self.records = RecordsClient(lambda: self._calls, lambda: self.repository)
-        #: The files of records: list, read, upload, download, ...
-        self.files = FilesClient(
+        self._records = RecordsClient(lambda: self._calls, lambda: self.repository)
+        self._files = FilesClient(
             lambda: self._calls, self._operation, self._max_workers, lambda: self.repository
         )
+
+    @property
+    def records(self) -> RecordsClient:
+        """The records: create, read, update, search, publish, delete, ..."""
+        return self._records
+
+    @property
+    def files(self) -> FilesClient:
+        """The files of records: list, read, upload, upload_many, download, download_many, delete, ..."""
+        return self._files
 
     @property
     def repository(self) -> RepositoryInfo:
@@ -134,15 +158,38 @@ class RepositoryClient(TransferClient):
         return error
 
 
-def get_client(url: Any = None, alias: Optional[str] = None, **options: Any) -> RepositoryClient:
-    """The client of a repository; nothing is sent before the first call.
+def get_client(
+    url: Any = None,
+    alias: Optional[str] = None,
+    *,
+    token: Optional[str] = None,
+    config_path: Optional[FilePath] = None,
+    timeout: Timeout = (15.0, 60.0),
+    retry: RetryPolicy = RetryPolicy(),
+    session: Optional[requests.Session] = None,
+    verify: Verify = True,
+    cert: Optional[CertFiles] = None,
+    cert_origins: Sequence[str] = (),
+    proxies: Optional[Mapping[str, str]] = None,
+    max_workers: int = 4,
+    profile: Optional[str] = None,
+    netrcfile: Optional[FilePath] = None,
+    clock: Optional[Clock] = None,
+) -> RepositoryClient:
+    """Return the client of a repository; nothing is sent before the first call.
 
     :param url: its address, or its alias in nrp-cmd's configuration.
     :param alias: its alias.
-    :param options: what :class:`RepositoryClient` takes.
+
+    The other parameters are those of :class:`RepositoryClient`.
     """
-    url, options = as_url(url) if isinstance(url, str) and "?" in url else url, hidden(options)
-    return RepositoryClient(url, alias, **options)
+    url, token = as_url(url) if isinstance(url, str) and "?" in url else url, as_secret(token)
+    proxies = hidden(proxies)
+    options = ClientOptions(
+        timeout, retry, session, verify, cert, cert_origins,
+        proxies, max_workers, profile, netrcfile, clock,
+    )  # fmt: skip
+    return RepositoryClient(url, alias, token=token, config_path=config_path, **options.keywords())
 
 
 def _site(url: str) -> str:

@@ -6,16 +6,20 @@ Source: Perseus protocol, sections A.1 and A.2.
 import io
 import logging
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Sequence
 
+import requests
+
+from smartxfer.client import BaseClient
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames, read_secret_file
 from smartxfer.errors import HTTPError
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.errors import error_of
 from smartxfer.perseus.service import FileService
+from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
-from smartxfer.transfer.client import TransferClient
-from smartxfer.transport import Answer, Body, Call, Success
+from smartxfer.transport import Answer, Body, Call, RetryPolicy, Success
 from smartxfer.transport.bearer import bearer
 
 __all__ = ["DEFAULT_HOST", "PerseusClient"]
@@ -63,15 +67,15 @@ def _dotenv() -> Dict[str, str]:
 
 
 @hides("api_key", "proxies")
-class PerseusClient(TransferClient):
+class PerseusClient(BaseClient):
     """Uploads files to the Perseus service, by presigned addresses.
 
     :param api_host: address of the service; by default PERSEUS_API_HOST, also of a ``.env`` file in the
         working directory, else ``https://oath.perseus.lettria.net``.
     :param api_key: by default PERSEUS_API_KEY, else the older LETTRIA_API_KEY, ``.env``, a profile, or the
         password of a netrc entry.
-    :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
-        ``proxies``, ``max_workers``, ``profile``, ``netrcfile``.
+
+    The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
     Source: Perseus protocol.
     """
@@ -88,12 +92,34 @@ class PerseusClient(TransferClient):
     )
 
     def __init__(
-        self, api_host: Optional[str] = None, *, api_key: Optional[str] = None, **options: Any
+        self,
+        api_host: Optional[str] = None,
+        *,
+        api_key: Optional[str] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
     ) -> None:
-        super().__init__(api_host, **options)
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        super().__init__(api_host, options)
         self._api_key = api_key.strip() if api_key else None
-        #: The file service: upload_file, create_file, find_files, find_file, delete_file, ...
-        self.file = FileService(lambda: self._calls, self._operation, self._max_workers)
+        self._file = FileService(lambda: self._calls, self._operation, self._max_workers)
+
+    @property
+    def file(self) -> FileService:
+        """The files: upload_file, upload_many, sync_dir, create_file, find_files, delete_file, ..."""
+        return self._file
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, "api_key": self._api_key}

@@ -3,16 +3,18 @@
 Source: SmartFile protocol, section 2.
 """
 
-from typing import Any, Mapping, Optional
+from typing import Mapping, Optional, Sequence
 
 import requests
 from requests.auth import HTTPBasicAuth
 
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames
+from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.raw import DEFAULT_URL
-from smartxfer.transport import redact
+from smartxfer.transport import RetryPolicy, redact
 
 __all__ = ["BasicClient"]
 
@@ -26,9 +28,8 @@ class BasicClient(SmartFileClient):
     :param url: address of the API; by default SMARTFILE_API_URL, else ``https://app.smartfile.com``.
     :param version: of the API.
     :param throttle_wait: False raises at once where the API asks to come back later.
-    :param netrcfile: path of a netrc file instead of ``~/.netrc``.
-    :param options: what every client takes: ``timeout``, ``retry``, ``session``, ``verify``, ``cert``,
-        ``proxies``, ``max_workers``, ``profile``.
+
+    The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
     Source: SmartFile protocol.
     """
@@ -54,10 +55,23 @@ class BasicClient(SmartFileClient):
         url: Optional[str] = None,
         version: str = "2",
         throttle_wait: bool = True,
-        netrcfile: Optional[str] = None,
-        **options: Any,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
     ) -> None:
-        super().__init__(url, version=version, throttle_wait=throttle_wait, netrcfile=netrcfile, **options)
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        super().__init__(url, options, version=version, throttle_wait=throttle_wait)
         self._key = key.strip() if key else None
         self._password = password.strip() if password else None
 

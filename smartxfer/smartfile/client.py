@@ -5,10 +5,14 @@ Source: SmartFile protocol; each method names its section.
 
 import datetime as dt
 import math
-from typing import Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
+import requests
+
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.errors import UsageError
 from smartxfer.options import check_keys, check_seconds
+from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import TASK_TIMEOUT
@@ -27,21 +31,48 @@ from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import SinkLike, check_sink, directory_of, open_sink
 from smartxfer.transfer.source import SourceLike
 from smartxfer.transfer.tree import collect
+from smartxfer.transport import RetryPolicy
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["SmartFileClient"]
 
 Remote = Union[str, Info]
 """A path on the server, from its root; or what ``stat`` or ``listdir`` said of it."""
 Remotes = Union[Remote, Sequence[Remote]]
-
-
 #: Fields of a new link beside its path, name, password and end (section 5).
 _LINK_FIELDS = ("read", "list", "recursive", "cache", "usage_limit")
 
 
-@hides("password")
+@hides("password", "proxies")
 class SmartFileClient(RawClient):
     """The calls and workflows that do not depend on how one logs in."""
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        version: str = "2",
+        throttle_wait: bool = True,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> "Self":
+        """Return a client whose address and credentials are looked up."""
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        return cls(None, version=version, throttle_wait=throttle_wait, **options.keywords())
 
     # -- looking ----------------------------------------------------------------------------------------
 

@@ -4,22 +4,27 @@ Source: SmartFile protocol, section 2.
 """
 
 import ipaddress
-from typing import Any, Mapping, NamedTuple, Optional, Union
+from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union
 from urllib.parse import parse_qs, urlencode
 
+import attrs
 import requests
 
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames
 from smartxfer.errors import DecodeError, UsageError
+from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden, hides
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.raw import DEFAULT_URL
-from smartxfer.transport import Body, Call, Success, redact
+from smartxfer.transport import Body, Call, RetryPolicy, Success, redact
 
 __all__ = ["OAuthClient", "OAuthToken"]
 
 #: A token comes as a form.
 _TOKEN = Success({200}, Body.NO_PAGE)
+#: What an entry of a netrc file holds that was made for this client.
+_NETRC = {"access_token": "login", "access_secret": "password"}
 
 
 class OAuthToken(NamedTuple):
@@ -47,7 +52,8 @@ class OAuthClient(SmartFileClient):
     :param access_secret: by default SMARTFILE_ACCESS_SECRET.
     :param url: address of the API; by default SMARTFILE_API_URL, else ``https://app.smartfile.com``.
         Secrets travel in every request: http is refused but on loopback.
-    :param options: as for :class:`BasicClient`; there is no netrc for OAuth.
+
+    The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
     Source: SmartFile protocol, section 2.
     """
@@ -76,11 +82,25 @@ class OAuthClient(SmartFileClient):
         url: Optional[str] = None,
         version: str = "2",
         throttle_wait: bool = True,
-        **options: Any,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
     ) -> None:
-        if "netrcfile" in options:
-            raise UsageError("there is no netrc for OAuth", hint="set SMARTFILE_ACCESS_TOKEN and its secret")
-        super().__init__(url, version=version, throttle_wait=throttle_wait, **options)
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        super().__init__(url, options, version=version, throttle_wait=throttle_wait)
+        if netrcfile is not None:  # the default netrc file has the key and password of BasicClient
+            self.names = attrs.evolve(self.names, netrc=_NETRC)
         self._given = {
             "client_token": _stripped(client_token),
             "client_secret": _stripped(client_secret),

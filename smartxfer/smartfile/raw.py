@@ -8,12 +8,13 @@ from typing import Any, Mapping, Optional
 
 import requests
 
+from smartxfer.client import BaseClient
+from smartxfer.client_options import ClientOptions
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.smartfile.calls import SUCCESS, Calls
 from smartxfer.smartfile.errors import error_of
 from smartxfer.smartfile.forms import body_of
 from smartxfer.smartfile.paths import api_path
-from smartxfer.transfer.client import TransferClient
 from smartxfer.transport import Answer, Body, Call, Success, without_query
 
 __all__ = ["DEFAULT_URL", "RawClient"]
@@ -27,18 +28,24 @@ _JSON = (
 )
 
 
-class RawClient(TransferClient):
+class RawClient(BaseClient):
     """What both clients are made of, but for their credentials and the workflows.
 
     :param url: address of the API; by default SMARTFILE_API_URL, else the vendor's.
+    :param options: the settings that every client takes.
     :param version: of the API.
     :param throttle_wait: False raises at once where the API asks to come back later.
     """
 
     def __init__(
-        self, url: Optional[str] = None, *, version: str = "2", throttle_wait: bool = True, **options: Any
+        self,
+        url: Optional[str],
+        options: ClientOptions,
+        *,
+        version: str = "2",
+        throttle_wait: bool = True,
     ) -> None:
-        super().__init__(url, **options)
+        super().__init__(url, options)
         if not str(version).replace(".", "").isalnum():
             raise UsageError(f"{version!r} is no version of the API", hint='leave it out, or say "2"')
         self.version = str(version)

@@ -7,22 +7,25 @@ import collections
 import contextlib
 import functools
 import logging
-import os
-import stat
 from pathlib import Path
-from typing import Any, Collection, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+
+import requests
 
 from smartxfer import delta
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.directories import Directory
 from smartxfer.errors import NotFound, SmartxferError, UnsafeName, UsageError
+from smartxfer.seams import Clock
+from smartxfer.secret_text import hidden
 from smartxfer.smartfile import downloading, trees
+from smartxfer.smartfile.basic import BasicClient
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import join, normal, path_text, split, target_text
 from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult, kept_result
-from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.disk import is_resource_error, local_error
+from smartxfer.smartfile.same_content import same_content
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
 from smartxfer.transfer.milestones import log_sync
@@ -34,15 +37,15 @@ from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import FileSink, names_directory
 from smartxfer.transfer.source import target_path_of
 from smartxfer.transfer.tree import Item, collect
-from smartxfer.transfer.true_size import true_size
 from smartxfer.transfer.written import Origin, Written, written_in
+from smartxfer.transport import RetryPolicy
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["SyncClient", "SyncResult"]
 
 log = logging.getLogger("smartxfer.smartfile")
-
-#: Checksums that are asked for in one task.
-_BATCH = 100
 
 
 class SyncClient:
@@ -52,7 +55,7 @@ class SyncClient:
     are moved.  Afterwards both sides' SHA-256 is compared, always.  It is no two-way synchronisation: the
     side that is named last is made like the first, and nothing is ever removed.
 
-    :param api: a BasicClient or OAuthClient.
+    :param api: a BasicClient or OAuthClient; ``with`` and :meth:`close` close it.
 
     Source: SmartFile protocol, sections 7 and 9.
     """
@@ -60,6 +63,40 @@ class SyncClient:
     def __init__(self, api: SmartFileClient) -> None:
         self.api = api
         self._told = False
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> "Self":
+        """Return a client that works with ``BasicClient.from_environment(...)``, by the same parameters."""
+        proxies = hidden(proxies)
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        return cls(BasicClient.from_environment(**options.keywords()))
+
+    def close(self) -> None:
+        """Close the client that it works with."""
+        self.api.close()
+
+    def __enter__(self) -> "Self":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
 
     def upload(
         self,
@@ -136,7 +173,7 @@ class SyncClient:
             if not inside and exists is None:
                 return resync.down(target, there)
             written = Written(target.parent)
-            same = operation.call(lambda: self._same(calls, [(target, there)]))
+            same = operation.call(lambda: same_content(calls, [(target, there)]))
             if there.path in same and exists != "skip":
                 self._clear(target, there, None)
                 if inside:
@@ -171,7 +208,7 @@ class SyncClient:
             tree.leave_renamed(calls, there.__contains__)
             pairs = [(item, path, there.get(path)) for item, path in tree.pairs]
             same = operation.call(
-                lambda: self._same(calls, [(_path(item), info) for item, _, info in pairs])
+                lambda: same_content(calls, [(_path(item), info) for item, _, info in pairs])
             )
             if not dry_run:
                 operation.call(lambda: trees.make_directories(calls, [tree.path, *tree.folders]))
@@ -226,7 +263,7 @@ class SyncClient:
                 for name, info in zip(names, there.values())
                 if not isinstance(name, UnsafeName)
             ]
-            same = operation.call(lambda: self._same(calls, list(pairs)))
+            same = operation.call(lambda: same_content(calls, list(pairs)))
             resync = self._resync(operation)
             results = []
             taken = {folded(str(path)) for path, _ in pairs}
@@ -277,19 +314,6 @@ class SyncClient:
         about = {"service": "smartfile", "api": self._calls.api, "path": info.path}
         FileSink(path, follow=False, root=root).clear(about)
 
-    def _same(self, calls: Calls, pairs: List[Tuple[Path, Optional[Info]]]) -> Dict[str, str]:
-        """Paths on the server whose file has the bytes of the local one, with their digest."""
-        alike = {
-            info.path: path
-            for path, info in pairs
-            if info is not None and _size_of(path) == info.size
-        }
-        paths = list(alike)
-        held: Dict[str, str] = {}
-        for start in range(0, len(paths), _BATCH):
-            held.update(calls.checksums(paths[start : start + _BATCH], ALGORITHM))
-        return {path: digest for path, digest in held.items() if _has(alike[path], digest)}
-
     def _planned_down(self, operation: Operation, path: Path, info: Info, guard: Guard) -> SyncResult:
         kept = operation.call(lambda: guard.before(path, info.size, {}))
         if kept is not None:
@@ -316,24 +340,6 @@ def _guard(
 
     changed = downloading.changed(info)
     return Guard(exists, written, doubt=digest, changed=changed, taken=taken, origin=origin)
-
-
-def _size_of(path: Path) -> int:
-    """Bytes of a regular file; -1 where there is none that can be looked at."""
-    try:
-        return true_size(path) if stat.S_ISREG(os.stat(str(path)).st_mode) else -1
-    except OSError:
-        return -1
-
-
-def _has(path: Path, digest: str) -> bool:
-    """Tell whether a file has this digest; one that cannot be read has not."""
-    try:
-        return digest_of(path, ALGORITHM) == digest
-    except OSError as error:
-        if is_resource_error(error):
-            raise local_error(error, path, "read") from None
-        return False
 
 
 def _path(item: Item) -> Path:

@@ -6,13 +6,28 @@ requests reports a missing file as a failed connection, which would be retried a
 import contextlib
 import os
 import ssl
-from typing import Any
+from typing import Any, Tuple, Union
 
 from smartxfer.errors import ConfigError, LocalNotFound
 from smartxfer.system_text import source_path
 from smartxfer.transport.shared_files import warn_if_shared
 
-__all__ = ["cert_paths", "check_bundle", "check_client_certificate", "path_text"]
+__all__ = [
+    "CertFiles",
+    "FilePath",
+    "Verify",
+    "cert_paths",
+    "check_bundle",
+    "check_client_certificate",
+    "path_text",
+]
+
+FilePath = Union[str, "os.PathLike[str]"]
+"""Path of a local file, as text or anything with ``__fspath__``."""
+Verify = Union[bool, FilePath]
+"""Whether certificates of servers are verified, or the path of a CA bundle that verifies them."""
+CertFiles = Union[FilePath, Tuple[FilePath, FilePath]]
+"""Path of a client certificate, or paths of (certificate, key)."""
 
 
 class _Encrypted(Exception):

@@ -2,7 +2,7 @@
 
 import base64
 import os
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import requests
 import urllib3
@@ -13,6 +13,7 @@ from requests.utils import get_auth_from_url, get_environ_proxies
 from smartxfer.errors import UsageError
 from smartxfer.secret_text import Secret, hidden
 from smartxfer.transport import attempt, certificates, redact
+from smartxfer.transport.certificates import CertFiles, Verify
 from smartxfer.transport.connection import watch, watch_pool
 from smartxfer.transport.cookies import BoundedCookies
 from smartxfer.transport.origin import Origin
@@ -133,8 +134,8 @@ class Route:
 
     def __init__(
         self,
-        verify: Union[bool, str],
-        cert: Union[str, Tuple[str, str], None],
+        verify: Verify,
+        cert: Optional[CertFiles],
         proxies: Optional[Dict[str, str]],
         origin: Origin,
         cert_origins: Sequence[str] = (),

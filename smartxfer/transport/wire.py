@@ -5,7 +5,7 @@ import io
 import logging
 import os
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 import attrs
 import requests
@@ -27,6 +27,7 @@ from smartxfer.transport import attempt as attempts
 from smartxfer.transport.answer import MAX_ANSWER, Answer, is_json, is_plain, unpacked
 from smartxfer.transport.archive import new_check
 from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.certificates import CertFiles, Verify
 from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.origin import Origin, without_query
@@ -105,8 +106,8 @@ class Wire:
         policy: RetryPolicy,
         timeout: Tuple[float, float],
         session: Optional[requests.Session] = None,
-        verify: Union[bool, str] = True,
-        cert: Union[str, Tuple[str, str], None] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         pool_size: int = 16,

@@ -19,8 +19,7 @@ from jetstream_stage import lying, task
 from rawserver import Peer, RawServer, answering, status
 
 from smartxfer.errors import CommunicationError, NetworkError, NotFound, NotHTTP, ReadTimeout, TLSError
-from smartxfer.jetstream import JetStream
-from smartxfer.jetstream import client as client_module
+from smartxfer.jetstream import JetStream, contact
 
 #: What every error of a port that is no JetStream of ours has to name.
 EXPLAINED = r"smartxfer jetstream-bridge"
@@ -29,7 +28,7 @@ EXPLAINED = r"smartxfer jetstream-bridge"
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first contact that is given up sooner."""
-    monkeypatch.setattr(client_module, "_FIRST_ANSWER", 0.3)
+    monkeypatch.setattr(contact, "_FIRST_ANSWER", 0.3)
 
 
 def _garbage(peer: Peer) -> None:
@@ -103,7 +102,7 @@ def test_with_tls(tmp_path: Path) -> None:
 
 def test_the_usual_patience_is_ten_seconds() -> None:
     """What the others shorten; less where the client's own time-out is less."""
-    source = Path(client_module.__file__).read_text("utf-8")
+    source = Path(contact.__file__).read_text("utf-8")
     assert "\n_FIRST_ANSWER = 10.0\n" in source
     with RawServer(lambda peer: peer.hang()) as server:
         api = JetStream().api("127.0.0.1", server.port, timeout=(1, 0.1), clock=FakeClock())

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Tuple
 
-from signature_row import REQUIRED, Row
+from signature_row import COMMON, REQUIRED, Row
 
 from smartxfer import jetstream
 from smartxfer.jetstream.recv import RecvInterface
@@ -30,8 +30,8 @@ def _none(*names: str) -> List[Tuple[str, Any]]:
 
 JETSTREAM = [
     Row("JetStream", _ENTRY),
-    Row("JetStream.api", _ENTRY.api, _none("address", "port"), ("**options",)),
-    Row("API", _API, _none("address", "port"), ("user", "password", "**options")),
+    Row("JetStream.api", _ENTRY.api, _none("address", "port"), ("user", "password", *COMMON)),
+    Row("API", _API, _none("address", "port"), ("user", "password", *COMMON)),
     Row("API.connect", _API.connect),
     Row("API.disconnect", _API.disconnect),
     Row("server.auth", _SERVER.auth, _one("user", "password")),
@@ -185,6 +185,7 @@ ADDED = {
         "delete",
         "du",
         "explain_credentials",
+        "from_environment",
         "from_uri",
         "get",
         "login_token",
@@ -196,8 +197,11 @@ ADDED = {
         "post",
         "put",
         "receiving",
+        "recv",
         "rm",
+        "send",
         "send_files",
+        "server",
         "session",
         "share",
         "sources",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Tuple
 
-from signature_row import REQUIRED, Row
+from signature_row import COMMON, REQUIRED, Row
 
 from smartxfer import nrp
 from smartxfer.nrp import errors, streams
@@ -17,13 +17,13 @@ _CALL = [("endpoint", REQUIRED), ("id", None)]
 _PARAMS = ("**params",)
 
 NRP = [
-    Row("get_client", nrp.get_client, [("url", None), ("alias", None)], ("**options",)),
+    Row("get_client", nrp.get_client, [("url", None), ("alias", None)], ("token", "config_path", *COMMON)),
     Row("limit_connections", nrp.limit_connections, [("count", REQUIRED)]),
     Row(
         "RepositoryClient",
         _CLIENT,
         [("url", None), ("alias", None)],
-        ("token", "config_path", "**options"),
+        ("token", "config_path", *COMMON),
     ),
     Row("RepositoryClient.get", _CLIENT.get, _CALL, _PARAMS),
     Row("RepositoryClient.put", _CLIENT.put, _CALL, _PARAMS),
@@ -140,7 +140,9 @@ NAMES = [
 
 #: Public methods and attributes that the page does not name, by class.
 ADDED = {
-    _CLIENT: ["base_url", "close", "explain_credentials", "repository", "session", "whoami"],
+    _CLIENT: [
+        "base_url", "close", "explain_credentials", "files", "from_environment", "records", "repository", "session", "whoami",
+    ],
     _FILES: ["delete_all", "download_many", "sync_dir", "upload_many", "wait_fetch"],
     _RECORDS: [
         "delete",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Dict, List, Tuple
 
-from signature_row import REQUIRED, Row
+from signature_row import COMMON, REQUIRED, Row
 
 from smartxfer import perseus
 from smartxfer.perseus.service import FileService
@@ -14,7 +14,7 @@ _CLIENT = perseus.PerseusClient
 _UPLOAD = ("wait", "timeout", "repair", "grace", "progress", "cancel", "deadline")
 
 PERSEUS = [
-    Row("PerseusClient", _CLIENT, [("api_host", None)], ("api_key", "**options")),
+    Row("PerseusClient", _CLIENT, [("api_host", None)], ("api_key", *COMMON)),
     Row("file.upload_file", FileService.upload_file, [("file_path", REQUIRED)], _UPLOAD),
     Row("file.create_file", FileService.create_file, [("name", REQUIRED), ("source_hash", REQUIRED)]),
     Row("file.find_files", FileService.find_files, [("ids", None), ("source_hashes", None)]),
@@ -87,7 +87,9 @@ NAMES = [
 
 #: Public methods and attributes that the page does not name, by class.
 ADDED = {
-    _CLIENT: ["base_url", "close", "delete", "explain_credentials", "get", "post", "put", "session"],
+    _CLIENT: [
+        "base_url", "close", "delete", "explain_credentials", "file", "from_environment", "get", "post", "put", "session",
+    ],
     FileService: ["exists", "sync_dir", "upload_many", "wait_for_file_uploads"],
 }
 #: How the table names the methods of each class.

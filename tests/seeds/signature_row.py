@@ -10,6 +10,11 @@ import attrs
 #: Stands for a parameter without a default.
 REQUIRED = inspect.Parameter.empty
 Parameters = Sequence[Tuple[str, Any]]
+#: The settings that every client takes.
+COMMON = (
+    "timeout", "retry", "session", "verify", "cert", "cert_origins", "proxies", "max_workers", "profile", "netrcfile",
+    "clock",
+)  # fmt: skip
 
 
 @attrs.frozen
@@ -18,7 +23,7 @@ class Row:
 
     :param name: dotted, as it is imported; the page's own spelling.
     :param parameters: (name, default) in the page's order, without ``self``; ``*name`` for further places.
-    :param ours: keyword-only parameters that the page does not have; ``**options`` for a catch-all.
+    :param ours: keyword-only parameters that the page does not have.
     """
 
     name: str

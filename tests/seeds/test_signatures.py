@@ -12,7 +12,7 @@ import jetstream_rows
 import nrp_rows
 import perseus_rows
 import pytest
-from signature_row import REQUIRED, Row
+from signature_row import COMMON, REQUIRED, Row
 
 import smartxfer
 from smartxfer import filesender, nrp, perseus, smartfile
@@ -32,7 +32,7 @@ FILESENDER = [
             ("concurrent_files", 1),
             ("concurrent_chunks", 2),
         ],
-        ("signing_host", "**options"),
+        ("signing_host", *COMMON),
     ),
     Row("FileSenderClient.prepare", _CLIENT.prepare),
     Row("FileSenderClient.create_guest", _CLIENT.create_guest, [("body", REQUIRED)], ("extra",)),
@@ -113,7 +113,7 @@ _PARAMS = ("**params",)
 _SITE = ("url", "version", "throttle_wait")
 
 SMARTFILE = [
-    Row("BasicClient", _BASIC, [("key", None), ("password", None)], (*_SITE, "netrcfile", "**options")),
+    Row("BasicClient", _BASIC, [("key", None), ("password", None)], (*_SITE, *COMMON)),
     Row("BasicClient.__call__", _BASIC.__call__, _CALL, _PARAMS),
     Row("BasicClient.get", _BASIC.get, _CALL, _PARAMS),
     Row("BasicClient.put", _BASIC.put, _CALL, _PARAMS),
@@ -123,7 +123,7 @@ SMARTFILE = [
         "OAuthClient",
         _OAUTH,
         [("client_token", None), ("client_secret", None), ("access_token", None), ("access_secret", None)],
-        (*_SITE, "**options"),
+        (*_SITE, *COMMON),
     ),
     Row("OAuthClient.__call__", _OAUTH.__call__, _CALL, _PARAMS),
     Row("OAuthClient.get", _OAUTH.get, _CALL, _PARAMS),
@@ -303,6 +303,7 @@ _WORKFLOWS = [
     "download_tree",
     "exists",
     "explain_credentials",
+    "from_environment",
     "links",
     "listdir",
     "mkdir",
@@ -320,7 +321,7 @@ _WORKFLOWS = [
 
 @pytest.mark.parametrize(
     ("client", "added"),
-    [(_BASIC, _WORKFLOWS), (_OAUTH, _WORKFLOWS), (_SYNC, ["upload_tree", "download_tree"])],
+    [(_BASIC, _WORKFLOWS), (_OAUTH, _WORKFLOWS), (_SYNC, ["close", "download_tree", "from_environment", "upload_tree"])],
 )
 def test_no_method_of_smartfile_was_forgotten(client: Any, added: List[str]) -> None:
     """As above: what the page does not name was added on purpose."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -127,9 +128,22 @@ def test_secrets_do_not_travel_in_the_clear(clock: FakeClock, url: str) -> None:
         api.get_request_token()
 
 
-def test_there_is_no_netrc(clock: FakeClock) -> None:
-    with pytest.raises(UsageError, match="no netrc"):
-        client(clock, netrcfile="/etc/smartfile.keys")
+def test_an_access_token_in_a_netrc_file(
+    clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A named file is read; ``~/.netrc`` has the key and password of BasicClient, which are no OAuth token."""
+    path = tmp_path / ".netrc"
+    path.write_text("machine files.example.com login tok1 password sec1\n")
+    path.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with client(clock) as api:
+        assert api._credentials.get("access_token") is None
+    for netrcfile in (path, str(path)):
+        with client(clock, netrcfile=netrcfile) as api:
+            assert api._credentials.require("access_token", "access_secret") == {
+                "access_token": "tok1",
+                "access_secret": "sec1",
+            }
 
 
 def test_nothing_shows_a_secret(clock: FakeClock) -> None:

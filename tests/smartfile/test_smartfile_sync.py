@@ -259,7 +259,7 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
     def refused(path: Any, algorithm: str) -> str:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("smartxfer.smartfile.sync.digest_of", refused)
+    monkeypatch.setattr("smartxfer.smartfile.same_content.digest_of", refused)
     monkeypatch.setattr("smartxfer.transfer.existing.digest_of", refused)
     with pytest.raises(BatchError) as caught:
         sync.download_tree(tmp_path, "/d")

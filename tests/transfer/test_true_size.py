@@ -15,7 +15,7 @@ from wrong_sizes import WrongSizes
 from smartxfer.delta.inputs import Input, spooled
 from smartxfer.errors import LocalError, SourceChanged
 from smartxfer.smartfile.forms import body_of
-from smartxfer.smartfile.sync import _size_of
+from smartxfer.smartfile.same_content import size_of
 from smartxfer.transfer import true_size as module
 from smartxfer.transfer.digest import digest_of_source
 from smartxfer.transfer.source import open_source
@@ -114,7 +114,7 @@ def test_a_form_carries_all_of_it(wrong: Path) -> None:
 
 @pytest.mark.parametrize("wrong", SIZES, indirect=True)
 def test_a_comparison_uses_the_true_size(wrong: Path) -> None:
-    assert _size_of(wrong) == len(DATA)
+    assert size_of(wrong) == len(DATA)
 
 
 class Seeks(io.FileIO):

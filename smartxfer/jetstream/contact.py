@@ -1,0 +1,46 @@
+"""The first request to a server, which may not speak HTTP.
+
+Source: JetStream protocol, section 3.
+"""
+
+import attrs
+
+from smartxfer.errors import CommunicationError, ReadTimeout
+from smartxfer.jetstream.errors import explained
+from smartxfer.jetstream.models import ServerInfo, made
+from smartxfer.jetstream.rpc import Rpc
+from smartxfer.transport import Answer, Call, RetryPolicy, Tries
+from smartxfer.transport.limits import Limits
+
+__all__ = ["first_contact"]
+
+#: Seconds for which the first answer of a server is waited for: what speaks no HTTP may stay silent.
+_FIRST_ANSWER = 10.0
+
+
+def first_contact(rpc: Rpc, retry: RetryPolicy, limits: Limits) -> ServerInfo:
+    """Return what the server says of itself.
+
+    A server that accepts the request and does not answer is not asked again.
+
+    :raises NotHTTP: it does not speak HTTP, as JetStream's own control port.
+    """
+
+    def fetch(call: Call) -> Answer:
+        tries = Tries(retry, rpc.clock, call.what, limits=limits)
+        patient = attrs.evolve(call, patience=_FIRST_ANSWER)
+        while True:
+            try:
+                return rpc.wire.once(patient)
+            except ReadTimeout:
+                raise
+            except CommunicationError as failure:
+                error = failure
+            tries.failed(error)
+
+    failed: CommunicationError
+    try:
+        return made(ServerInfo, "getServerInfo", attrs.evolve(rpc, make=fetch).call("getServerInfo"))
+    except CommunicationError as error:
+        failed = explained(error)
+    raise failed

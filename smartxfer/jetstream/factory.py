@@ -1,0 +1,88 @@
+"""Where connections to JetStream servers come from: ``JetStream().api(host, port)``.
+
+Source: JetStream protocol, sections 1 and 3.
+"""
+
+from typing import Mapping, Optional, Sequence
+
+import requests
+
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
+from smartxfer.jetstream.client import API
+from smartxfer.seams import Clock
+from smartxfer.secret_text import hides
+from smartxfer.transport import RetryPolicy
+
+__all__ = ["JetStream"]
+
+
+@hides("password", "proxies", links=("link",))
+class JetStream:
+    """Where connections to JetStream servers come from, by :meth:`api`.
+
+    JetStream's own control protocol is not public and is no HTTP.  This client speaks JSON-RPC over HTTP with
+    the documented names, to the local server (``smartxfer serve``), or to a JetStream server by way of
+    ``smartxfer jetstream-bridge``.
+
+    Source: JetStream protocol, section 1.
+    """
+
+    def api(
+        self,
+        address: Optional[str] = None,
+        port: Optional[int] = None,
+        *,
+        user: Optional[str] = None,
+        password: Optional[str] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> API:
+        """Return a connection that is not open yet.
+
+        :param address: host, ``host:port``, or a whole URL; by default JETSTREAM_API_HOST, else
+            ``localhost``.
+        :param port: by default JETSTREAM_API_PORT, else 8886.
+
+        The other parameters are those of :class:`API`.
+        """
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        return API(address, port, user=user, password=password, **options.keywords())
+
+    @staticmethod
+    def from_uri(
+        link: str,
+        *,
+        password: Optional[str] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> API:
+        """Return the connection that a ``jetstream://`` link means; see :meth:`API.from_uri`."""
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        return API.from_uri(link, password=password, **options.keywords())
+
+    def __repr__(self) -> str:
+        return "JetStream()"
