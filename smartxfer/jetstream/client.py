@@ -108,6 +108,7 @@ class API(BaseClient):
         cls,
         link: str,
         *,
+        user: Optional[str] = None,
         password: Optional[str] = None,
         timeout: Timeout = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
@@ -126,6 +127,7 @@ class API(BaseClient):
         That token is used alone.  To the host of a link without one a user and a password go only where they
         are configured for that host, by JETSTREAM_API_HOST, a profile, netrc or the keyring.
 
+        :param user: user name for a link without a token; the password is looked up.
         :param password: of the token.
         :raises UsageError: it is no such link.
         """
@@ -134,7 +136,7 @@ class API(BaseClient):
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
         parts: Link = parse_link(link)
-        api = cls(parts.host, parts.port, **options.keywords())
+        api = cls(parts.host, parts.port, user=user, **options.keywords())
         download = parts.action == "download"
         api._address_kind = AddressKind.TOKEN_LINK if download else AddressKind.LINK
         if download:

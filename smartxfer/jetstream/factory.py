@@ -64,6 +64,7 @@ class JetStream:
     def from_uri(
         link: str,
         *,
+        user: Optional[str] = None,
         password: Optional[str] = None,
         timeout: Timeout = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
@@ -82,7 +83,7 @@ class JetStream:
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        return API.from_uri(link, password=password, **options.keywords())
+        return API.from_uri(link, user=user, password=password, **options.keywords())
 
     def __repr__(self) -> str:
         return "JetStream()"
