@@ -9,37 +9,47 @@ from smartxfer.errors import TaskFailed, WaitTimeout
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.models import File, FileStatus
 from smartxfer.options import check_seconds
+from smartxfer.transport.polling import Pauses, poll
 from smartxfer.transport.redact import excerpt
 
 __all__ = ["wait_for"]
 
-#: The first look comes after this many seconds, each later one after twice as many, up to the second.
-_POLLS = (0.1, 10.0)
+_PAUSES = Pauses(first=0.1, longest=10.0)
+_FINAL = frozenset({FileStatus.COMPLETED, FileStatus.FAILED})
 
 
 def wait_for(calls: Calls, read: Callable[[], File], timeout: float, seen: Callable[[File], Any]) -> File:
-    """The file, once it is completed."""
-    ends = calls.clock.monotonic() + check_seconds(timeout, "timeout")
-    wait, longest = _POLLS
-    while True:
+    """Return the file once it is completed.
+
+    :raises TaskFailed: the repository could not fetch it.
+    :raises WaitTimeout: it is not completed in time.
+    """
+
+    def look() -> File:
         file = read()
         seen(file)
-        if file.status == FileStatus.COMPLETED:
-            return file
-        if file.status == FileStatus.FAILED:
-            reason = excerpt(file.transfer.error or "no reason given")
-            raise TaskFailed(
-                f"{file.key} could not be fetched: {reason}",
-                hint="delete it and upload it again: the repository does not try twice",
-                task=file,
-                failures={file.key: reason},
-            )
-        left = ends - calls.clock.monotonic()
-        if left <= 0:
-            raise WaitTimeout(
-                f"{file.key} is {file.status} after {timeout:.0f} s",
-                hint="the repository goes on by itself; wait again",
-                last=file,
-            )
-        calls.pause(min(wait, left))
-        wait = min(wait * 2, longest)
+        return file
+
+    file = poll(
+        look,
+        lambda file: file.status in _FINAL,
+        seconds=check_seconds(timeout, "timeout"),
+        pauses=_PAUSES,
+        clock=calls.clock,
+        pause=calls.pause,
+    )
+    if file.status == FileStatus.COMPLETED:
+        return file
+    if file.status == FileStatus.FAILED:
+        reason = excerpt(file.transfer.error or "no reason given")
+        raise TaskFailed(
+            f"{file.key} could not be fetched: {reason}",
+            hint="delete it and upload it again: the repository does not try twice",
+            task=file,
+            failures={file.key: reason},
+        )
+    raise WaitTimeout(
+        f"{file.key} is {file.status} after {timeout:.0f} s",
+        hint="the repository goes on by itself; wait again",
+        last=file,
+    )

@@ -32,14 +32,15 @@ from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
 from smartxfer.transport import Answer
+from smartxfer.transport.polling import Pauses, poll
 from smartxfer.transport.stored import md5_of_stored
 
 __all__ = ["Sending", "best", "forget_sent", "hashed", "send_files"]
 
 log = logging.getLogger("smartxfer.perseus")
 
-#: First wait for a record that somebody else may be sending just now, in seconds; it grows.
-_GRACE_STEP = 0.25
+#: Between two looks at a record that somebody else may be sending just now.
+_PAUSES = Pauses(first=0.25)
 #: How often a record is made anew: its address expired, or it stood in the way.
 _RENEWALS = 3
 
@@ -244,13 +245,18 @@ class Sending:
 
     def _waited(self, calls: Calls, known: File) -> File:
         """A record after the time that somebody else may need to end its upload."""
-        ends = calls.clock.monotonic() + self._grace
-        wait = _GRACE_STEP
-        while not known.status.final and calls.clock.monotonic() < ends:
-            calls.pause(min(wait, max(0.0, ends - calls.clock.monotonic())))
-            wait *= 2
-            known = next(iter(calls.find(ids=[known.id])), known)
-        return known
+        if known.status.final or self._grace <= 0:
+            return known
+        first = min(_PAUSES.first, self._grace)
+        calls.pause(first)
+        return poll(
+            lambda: next(iter(calls.find(ids=[known.id])), known),
+            lambda state: state.status.final,
+            seconds=self._grace - first,
+            pauses=attrs.evolve(_PAUSES, first=2 * first),
+            clock=calls.clock,
+            pause=calls.pause,
+        )
 
     # -- the content ------------------------------------------------------------------------------------
 
@@ -296,25 +302,25 @@ class Sending:
         :param patience: seconds in which its status may still change; sending again would take as long.
         """
         assert self.file is not None
-        ends = self._operation.clock.monotonic() + patience
-        wait = _GRACE_STEP
-        while True:
-            try:
-                known = next(iter(self._single.find(ids=[self.file.id])), self.file)
-            except CommunicationError:
-                return False
-            if known.status == FileStatus.UPLOADED:
-                log.info("%s had arrived, though the answer was lost", self.item.name)
-                self.file = known
-                return True
-            if known.status == FileStatus.FAILED and self._can_renew():
-                self._stale = True
-                return False
-            left = ends - self._operation.clock.monotonic()
-            if left <= 0:
-                return False
-            self._single.pause(min(wait, left))
-            wait *= 2
+        file = self.file
+        try:
+            known = poll(
+                lambda: next(iter(self._single.find(ids=[file.id])), file),
+                lambda state: state.status.final,
+                seconds=patience,
+                pauses=_PAUSES,
+                clock=self._operation.clock,
+                pause=self._single.pause,
+            )
+        except CommunicationError:
+            return False
+        if known.status == FileStatus.UPLOADED:
+            log.info("%s had arrived, though the answer was lost", self.item.name)
+            self.file = known
+            return True
+        if known.status == FileStatus.FAILED and self._can_renew():
+            self._stale = True
+        return False
 
     def _can_renew(self) -> bool:
         """Count a record that is to be made anew; False when that was done often enough."""

@@ -3,12 +3,13 @@
 Source: Perseus protocol, section A.9.
 """
 
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 from smartxfer.errors import CommunicationError, NotFound, UploadFailed, WaitTimeout
 from smartxfer.options import check_seconds
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.models import File, FileStatus
+from smartxfer.transport.polling import Pauses, poll
 
 __all__ = ["wait_for"]
 
@@ -30,28 +31,34 @@ def wait_for(
     :param interval: seconds before the second look; each later wait is half as long again, up to 10 s.
     :param timeout: seconds; one look is taken however short it is.
     """
-    ends = calls.clock.monotonic() + check_seconds(timeout, "timeout")
     known: Dict[str, File] = {}
-    failure = None
-    wait = interval
-    while True:
-        open_ids = [id for id in ids if id not in known or not known[id].status.final]
+
+    def look() -> Optional[CommunicationError]:
+        failure = None
         try:
-            _look(calls, open_ids, known)
-            failure = None
+            _look(calls, [id for id in ids if id not in known or not known[id].status.final], known)
         except CommunicationError as error:
             if not error.retryable:
                 raise
             failure = error
         seen([known[id] for id in ids if id in known])
         _heed_failures(known)
-        if all(id in known and known[id].status == FileStatus.UPLOADED for id in ids):
-            return [known[id] for id in ids]
-        left = ends - calls.clock.monotonic()
-        if left <= 0:
-            raise _too_long([known[id] for id in ids if id in known], ids, timeout) from failure
-        calls.pause(min(left, wait * (0.75 + 0.5 * calls.clock.random())))
-        wait = min(wait * _GROWTH, max(_LONGEST, interval))
+        return failure
+
+    def uploaded(failure: Optional[CommunicationError]) -> bool:
+        return all(id in known and known[id].status == FileStatus.UPLOADED for id in ids)
+
+    failure = poll(
+        look,
+        uploaded,
+        seconds=check_seconds(timeout, "timeout"),
+        pauses=Pauses(first=interval, longest=max(_LONGEST, interval), growth=_GROWTH, spread=0.25),
+        clock=calls.clock,
+        pause=calls.pause,
+    )
+    if not uploaded(failure):
+        raise _too_long([known[id] for id in ids if id in known], ids, timeout) from failure
+    return [known[id] for id in ids]
 
 
 def _look(calls: Calls, ids: Sequence[str], known: Dict[str, File]) -> None:

@@ -17,6 +17,7 @@ from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import api_path, encoded, normal, split
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Body, Call, Success, Wire
+from smartxfer.transport.polling import Pauses, poll
 from smartxfer.transport.wire import Sign
 
 __all__ = ["SUCCESS", "TASK_TIMEOUT", "Calls"]
@@ -34,8 +35,8 @@ _FILE = Success({200}, Body.ANY)
 #: A signature or a delta: the page does not tell its media type.
 _SYNC = Success({200, 201}, Body.NO_PAGE)
 
-#: Polls of a task: the first after this many seconds, each later one after twice as many, up to the second.
-_POLLS = (0.192, 6.144)
+#: Between two questions for a task.
+_PAUSES = Pauses(first=0.192, longest=6.144)
 #: Seconds after which a wait for a task is given up.
 TASK_TIMEOUT = 393.0
 #: Pages of a list: all of them, and those in a row that show nothing new.
@@ -215,22 +216,27 @@ class Calls:
         :raises WaitTimeout: it was not through after ``timeout`` seconds; it goes on.
         """
         uuid = _uuid_of(task)
-        ends = self.clock.monotonic() + check_seconds(timeout, "timeout")
-        wait, longest = _POLLS
-        while True:
+
+        def look() -> Task:
             state = self.task(uuid)
             seen(state)
-            if state.done:
-                return _settled(state)
-            left = ends - self.clock.monotonic()
-            if left <= 0:
-                raise WaitTimeout(
-                    f"task {uuid} is {state.status} after {timeout:.0f} s",
-                    hint="it goes on by itself; wait again with the error's .last",
-                    last=state,
-                )
-            self.pause(min(wait, left))
-            wait = min(wait * 2, longest)
+            return state
+
+        state = poll(
+            look,
+            lambda state: state.done,
+            seconds=check_seconds(timeout, "timeout"),
+            pauses=_PAUSES,
+            clock=self.clock,
+            pause=self.pause,
+        )
+        if state.done:
+            return _settled(state)
+        raise WaitTimeout(
+            f"task {uuid} is {state.status} after {timeout:.0f} s",
+            hint="it goes on by itself; wait again with the error's .last",
+            last=state,
+        )
 
     def checksums(
         self, paths: Sequence[str], algorithm: str, timeout: float = TASK_TIMEOUT

@@ -29,14 +29,16 @@ from smartxfer.transfer.plan import Part
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transport.polling import Pauses, poll
 from smartxfer.transport.redact import excerpt
 
 __all__ = ["send_files"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
-#: Most seconds, and the first of them, in which a file may still arrive whose answer was lost.
-_PATIENCE, _LOOK = 5.0, 0.25
+#: Seconds in which a file may still arrive whose answer was lost, and the pauses between two looks.
+_PATIENCE = 5.0
+_PAUSES = Pauses(first=0.25)
 
 
 def send_files(
@@ -114,18 +116,17 @@ class _Sending:
 
         :param patience: seconds in which it may still come to its end; sending again would take as long.
         """
-        ends = self._clock.monotonic() + patience
-        wait = _LOOK
-        while True:
-            try:
-                held = self._is_held(max(_PATIENCE, self._lost or 0.0))
-            except CommunicationError:
-                return False  # sending it again is always right
-            left = ends - self._clock.monotonic()
-            if held or left <= 0:
-                break
-            self._single.pause(min(wait, left))
-            wait *= 2
+        try:
+            held = poll(
+                lambda: self._is_held(max(_PATIENCE, self._lost or 0.0)),
+                bool,
+                seconds=patience,
+                pauses=_PAUSES,
+                clock=self._clock,
+                pause=self._single.pause,
+            )
+        except CommunicationError:
+            return False  # sending it again is always right
         if held:
             log.info("%s had arrived, though the answer was lost", self._path)
         return held

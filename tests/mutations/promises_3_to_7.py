@@ -223,9 +223,9 @@ MUTATIONS = [
     Mutation(
         id="perseus-wait-not-capped",
         promise=5,
-        file="smartxfer/perseus/waiting.py",
-        old="wait = min(wait * _GROWTH, max(_LONGEST, interval))",
-        new="wait = wait * _GROWTH",
+        file="smartxfer/transport/polling.py",
+        old="wait = min(wait * pauses.growth, pauses.longest)",
+        new="wait = wait * pauses.growth",
         tests=("tests/perseus/test_perseus_waiting.py::test_the_waits_grow_to_ten_seconds",),
         why="A finished file is noticed minutes late.",
     ),
