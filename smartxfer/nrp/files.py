@@ -28,7 +28,7 @@ from smartxfer.transfer.download import DownloadLane
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import check_sink, directory_of, open_sink
@@ -233,20 +233,21 @@ class FilesClient:
         key: Optional[str] = None,
         *,
         timeout: float = 600.0,
-        progress: Optional[Callable[[File], Any]] = None,
+        progress: WaitProgress[File] = None,
     ) -> File:
         """Ask after a file that the repository fetches, less and less often, until it is there.
 
         :param timeout: seconds.
-        :param progress: called with each state of the file.
+        :param progress: None, True for a line, a label for it, or a callable that takes each state.
         :return: the completed file.
         :raises TaskFailed: the repository could not fetch it; ``.task`` is the file.
         :raises WaitTimeout: it is not there yet, and may still come; ``.last`` is its state.
         """
         place, found = self._file(record_or_file, key)
-        calls = self._calls()
-        seen = progress or (lambda state: None)
-        return wait_for(calls, lambda: self._first(place, lambda files: files.read(found)), timeout, seen)
+        with WaitReporter(progress, lambda file: (file.key, str(file.status))) as seen:
+            return wait_for(
+                self._calls(), lambda: self._first(place, lambda files: files.read(found)), timeout, seen
+            )
 
     # -- fetching ---------------------------------------------------------------------------------------
 

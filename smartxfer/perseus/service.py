@@ -17,7 +17,7 @@ from smartxfer.perseus.uploading import Sending, best, hashed, send_files
 from smartxfer.perseus.waiting import wait_for
 from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.tree import Item, collect
@@ -105,43 +105,48 @@ class FileService:
         polling_interval: float = 0.5,
         timeout: float = 3600,
         *,
-        progress: Optional[Callable[[File], Any]] = None,
+        progress: WaitProgress[File] = None,
     ) -> File:
         """Wait until the service has taken a file in.
 
         :param polling_interval: seconds before the second look; later waits grow to 10 s.
         :param timeout: seconds; one look is taken however short it is.
-        :param progress: called with the record after each look.
+        :param progress: None, True for a line, a label for it, or a callable that takes the record after
+            each look.
         :raises UploadFailed: it could not; ``.file`` is the record.
         :raises WaitTimeout: it has not yet; ``.last`` is the record.
         :raises NotFound: the record is gone.
 
         Source: Perseus protocol, section A.9.
         """
-        tell = progress or (lambda file: None)
-        [file] = wait_for(
-            self._calls(),
-            [_id(file_id)],
-            _seconds("polling_interval", polling_interval),
-            timeout,
-            lambda files: [tell(one) for one in files],
-        )
+        [file] = self._wait([_id(file_id)], polling_interval, timeout, progress)
         return file
 
     def wait_for_file_uploads(
-        self, file_ids: Sequence[Id], polling_interval: float = _POLLING, timeout: float = 3600
+        self,
+        file_ids: Sequence[Id],
+        polling_interval: float = _POLLING,
+        timeout: float = 3600,
+        *,
+        progress: WaitProgress[File] = None,
     ) -> List[File]:
         """Wait until the service has taken in several files; all are asked for in one question.
 
-        Otherwise like :meth:`wait_for_file_upload`.
+        Otherwise like :meth:`wait_for_file_upload`; a callable takes each record after each look.
         """
         ids = [_id(id) for id in _several(file_ids)]
-        seconds = _seconds("polling_interval", polling_interval)
-        if not ids:
-            return []
-        waited = wait_for(self._calls(), list(dict.fromkeys(ids)), seconds, timeout)
+        waited = self._wait(list(dict.fromkeys(ids)), polling_interval, timeout, progress)
         found = {file.id: file for file in waited}
         return [found[id] for id in ids]
+
+    def _wait(
+        self, ids: Sequence[str], interval: float, timeout: float, progress: WaitProgress[File]
+    ) -> List[File]:
+        seconds = _seconds("polling_interval", interval)
+        with WaitReporter(progress, lambda file: (file.name, str(file.status))) as seen:
+            if not ids:
+                return []
+            return wait_for(self._calls(), ids, seconds, timeout, lambda files: seen(*files))
 
     # -- uploads ----------------------------------------------------------------------------------------
 

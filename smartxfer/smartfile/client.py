@@ -25,7 +25,7 @@ from smartxfer.transfer.download import DownloadLane
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.into import guard, renamed_from
 from smartxfer.transfer.names import safe_path
-from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import SinkLike, check_sink, directory_of, open_sink
@@ -173,20 +173,21 @@ class SmartFileClient(RawClient):
         task: Any,
         timeout: float = TASK_TIMEOUT,
         *,
-        progress: Optional[Callable[[Task], Any]] = None,
+        progress: WaitProgress[Task] = None,
     ) -> Task:
         """Ask after a task, less and less often, until the server is through with it.
 
         :param task: what a long operation answered, or its uuid.
         :param timeout: seconds.
-        :param progress: called with each state of the task.
+        :param progress: None, True for a line, a label for it, or a callable that takes each state.
         :return: the task as it ended; what it left behind is in ``.outcome``.
         :raises TaskFailed: it failed, or succeeded but for some paths.
         :raises WaitTimeout: it is not done yet, and goes on; ``.last`` is its state.
 
         Source: SmartFile protocol, section 5, Tasks.
         """
-        return self._calls.wait(task, timeout, progress or (lambda state: None))
+        with WaitReporter(progress, lambda state: (f"task {state.uuid[:8]}", state.status.lower())) as seen:
+            return self._calls.wait(task, timeout, seen)
 
     # -- links ------------------------------------------------------------------------------------------
 

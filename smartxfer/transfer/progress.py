@@ -6,7 +6,7 @@ import functools
 import logging
 import sys
 import threading
-from typing import Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Tuple, Union
+from typing import Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 import attrs
 
@@ -14,9 +14,11 @@ from smartxfer.errors import Cancelled, UsageError
 from smartxfer.screen_text import visible
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 
-__all__ = ["Progress", "ProgressEvent", "Reporter"]
+__all__ = ["Progress", "ProgressEvent", "Reporter", "WaitProgress", "WaitReporter"]
 
 log = logging.getLogger("smartxfer.transfer")
+
+State = TypeVar("State")
 
 #: Least seconds between two events of one file while bytes move.
 _INTERVAL = 0.05
@@ -26,6 +28,8 @@ _TICK = 0.1
 _WIDEST = 40
 #: Seconds; what would take longer is not estimated.
 _LONGEST_ESTIMATE = 24 * 3600.0
+#: Form of the line of a wait.
+_LINE = "{desc} [{elapsed}]"
 _WITHOUT_ESTIMATE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<?, {rate_fmt}]"
 
 
@@ -49,6 +53,13 @@ Progress = Union[None, bool, str, Callable[[ProgressEvent], Any]]
 """What ``progress=`` takes: None or False, True for a bar, a label for a bar, or a callable.
 
 Bars are drawn on a terminal (standard error) or in a notebook; without one nothing is written.
+"""
+
+WaitProgress = Union[None, bool, str, Callable[[State], Any]]
+"""What ``progress=`` of a wait takes: None or False, True for a line, a label for a line, or a callable.
+
+The line has the status and the seconds so far, and is drawn where a bar would be.  The callable gets each
+state of what is waited for, such as a Task or a File.
 """
 
 
@@ -190,11 +201,15 @@ def _callback_of(progress: Progress) -> Any:
             return None, None
         bar = _Bar(drawn, progress if isinstance(progress, str) else None)
         return bar, bar.close
+    return _checked(progress), None
+
+
+def _checked(progress: Any) -> Any:
     if not callable(progress):
         raise UsageError(
             f"progress must be None, True, a label or a callable, not {type(progress).__name__}"
         )
-    return progress, None
+    return progress
 
 
 def _new_bar() -> Any:
@@ -247,26 +262,46 @@ def _is_estimated(facts: Mapping[str, Any]) -> bool:
     return bool(rate > 0) and (facts["total"] - facts["n"]) / rate <= _LONGEST_ESTIMATE
 
 
-class _Bar:
-    """One tqdm bar over all files of a call.
+class _Drawn:
+    """Something that tqdm draws.  A terminal that is gone ends it, not the call.
 
-    A terminal that is gone ends the bar, not the transfer.
-
-    :param make: makes the bar.
+    :param make: makes the tqdm bar, with ``settings``.
     """
 
-    def __init__(self, make: Any, label: Optional[str]) -> None:
+    def __init__(self, make: Any, **settings: Any) -> None:
         self._bar: Any = None
         with self._drawing():
-            self._bar = make(
-                total=0,
-                desc=None if label is None else visible(label, _WIDEST),
-                unit="B",
-                unit_scale=True,
-                unit_divisor=1024,
-                dynamic_ncols=True,
-                miniters=1,  # else only a thread of its own notices that it became slower
-            )
+            self._bar = make(dynamic_ncols=True, **settings)
+
+    def close(self) -> None:
+        with self._drawing():
+            if self._bar is not None:
+                self._bar.close()
+
+    @contextlib.contextmanager
+    def _drawing(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the terminal is gone, or cannot encode a name
+            log.debug("the progress bar cannot be drawn any more: %s", error)
+            if self._bar is not None:
+                self._bar.disable = True  # nor when it is collected
+            self._bar = None
+
+
+class _Bar(_Drawn):
+    """One tqdm bar over all files of a call."""
+
+    def __init__(self, make: Any, label: Optional[str]) -> None:
+        super().__init__(
+            make,
+            total=0,
+            desc=None if label is None else visible(label, _WIDEST),
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1024,
+            miniters=1,  # else only a thread of its own notices that it became slower
+        )
         self._label = label
         self._done: Dict[str, int] = {}
 
@@ -285,17 +320,60 @@ class _Bar:
         self._bar.update(event.done - self._done[event.name])
         self._done[event.name] = event.done
 
-    def close(self) -> None:
+
+class _Line(_Drawn):
+    """A line with the seconds so far."""
+
+    def __init__(self, make: Any, text: str) -> None:
+        super().__init__(make, desc=text, total=None, bar_format=_LINE)
+
+    def show(self, text: str) -> None:
         with self._drawing():
             if self._bar is not None:
-                self._bar.close()
+                self._bar.set_description_str(text)
 
-    @contextlib.contextmanager
-    def _drawing(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:  # noqa: BLE001 - the terminal is gone, or cannot encode a name
-            log.debug("the progress bar cannot be drawn any more: %s", error)
-            if self._bar is not None:
-                self._bar.disable = True  # nor when it is collected
-            self._bar = None
+
+class WaitReporter:
+    """Shows each state of what a server is working on, or passes it to the caller's callable.
+
+    :param progress: None, True, a label, or a callable that takes a state.
+    :param describe: returns name and status of a state.
+    :raises UsageError: ``progress`` is something else.
+    """
+
+    def __init__(self, progress: WaitProgress[Any], describe: Callable[[Any], Tuple[str, str]]) -> None:
+        self._describe = describe
+        self._make: Any = None
+        self._line: Optional[_Line] = None
+        self._callback: Any = None
+        self._label = progress if isinstance(progress, str) else None
+        if progress is True or self._label is not None:
+            self._make = _new_bar()
+        elif progress is not None and progress is not False:
+            self._callback = _checked(progress)
+
+    def __call__(self, *states: Any) -> None:
+        """Show the latest states.  What the callable raises ends the wait."""
+        if self._callback is not None:
+            for state in states:
+                self._callback(state)
+        if self._make is not None and states:
+            text = self._text([self._describe(state) for state in states])
+            if self._line is None:
+                self._line = _Line(self._make, text)
+            self._line.show(text)
+
+    def _text(self, described: Sequence[Tuple[str, str]]) -> str:
+        name, status = described[0]
+        if len(described) > 1:
+            counts = collections.Counter(status for _, status in described)
+            name, status = f"{len(described)} files", ", ".join(f"{n} {word}" for word, n in counts.items())
+        label = name if self._label is None else self._label
+        return f"{visible(label, _WIDEST)}: {visible(status, _WIDEST)}"
+
+    def __enter__(self) -> "WaitReporter":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        if self._line is not None:
+            self._line.close()
