@@ -24,6 +24,7 @@ import cattrs
 import cattrs.gen
 
 from smartxfer.errors import DecodeError
+from smartxfer.reprs import short_repr
 from smartxfer.secret_text import as_secret
 from smartxfer.transport.failures import out_of_memory
 
@@ -31,8 +32,6 @@ __all__ = ["Id", "Structure", "Word", "counted", "secret", "to_wire", "wire"]
 
 S = TypeVar("S", bound="Structure")
 
-#: Characters of one field that are shown at the prompt.
-_LONGEST = 80
 #: Whole numbers are below this one, and those that count something below the other: floats can hold the
 #: first, files and ranges the second.
 _BOUND, _MOST = 10**100, 1 << 63
@@ -122,13 +121,14 @@ class Structure(Mapping[str, Any]):
         return len(self._wire)
 
     def __repr__(self) -> str:
-        shown = []
+        shown: Dict[str, Any] = {}
         for field in sorted(_fields(type(self)), key=lambda field: field.default is not attrs.NOTHING):
             value = getattr(self, field.name)
-            if field.metadata.get("secret") or value is None or value in ("", (), []) or value == {}:
+            private = field.name.startswith("_") or field.metadata.get("secret")
+            if private or value is None or value in ("", (), []) or value == {}:
                 continue
-            shown.append(f"{field.name}={_short(value)}")
-        return f"{type(self).__name__}({', '.join(shown)})"
+            shown[field.name] = value
+        return short_repr(type(self).__name__, **shown)
 
 
 def _fields(kind: Any) -> "tuple[attrs.Attribute[Any], ...]":
@@ -151,13 +151,6 @@ def to_wire(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [to_wire(part) for part in value]
     return value
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, (list, tuple)) and len(value) > 3:
-        return f"[{_short(value[0])}, ... {len(value)} in all]"
-    text = repr(value)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _is_structure(kind: Any) -> bool:

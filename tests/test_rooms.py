@@ -26,7 +26,7 @@ FLOORS = (
     ("seams", "options", "system_text"),
     ("directories", "workers"),
     ("errors",),
-    ("descriptors", "screen_text", "secret_text", "weak"),
+    ("descriptors", "reprs", "screen_text", "secret_text", "weak"),
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The local server is the other side of the wire: it stands beside the house, not in it.

@@ -201,7 +201,8 @@ class Credentials:
         return rows
 
     def __repr__(self) -> str:
-        return f"Credentials({', '.join(f'{name} from {source}' for name, _, source in self.explain())})"
+        shown = ", ".join(f"{name} from {source}" for name, _, source in self.explain())
+        return f"Credentials({shown:.180})"
 
 
 def _masked(value: str) -> str:

@@ -4,10 +4,12 @@ from typing import Callable, FrozenSet, Mapping, Optional, Tuple, Union
 
 import attrs
 
+from smartxfer.reprs import attrs_repr
+
 __all__ = ["ServiceNames"]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ServiceNames:
     """The names of one service's credentials in every place where they may stand.
 
@@ -37,6 +39,9 @@ class ServiceNames:
     defaults: Mapping[str, str] = attrs.field(factory=dict)
     clean_url: Callable[[str], str] = str
     also_known: FrozenSet[str] = frozenset()
+
+    def __repr__(self) -> str:
+        return attrs_repr(self)
 
     def variables(self, name: str) -> Tuple[str, ...]:
         """The environment variables of one value."""

@@ -99,9 +99,9 @@ class API(BaseClient):
         self._login = Login(lambda: self._credentials)
         self._known_rpc: Optional[Rpc] = None
         self._connected = False
-        self._server = ServerInterface(lambda: self._rpc)
-        self._send = SendInterface(lambda: self._rpc)
-        self._recv = RecvInterface(lambda: self._rpc)
+        self._server = ServerInterface(lambda: self._rpc).of(lambda: self._shown_url)
+        self._send = SendInterface(lambda: self._rpc).of(lambda: self._shown_url)
+        self._recv = RecvInterface(lambda: self._rpc).of(lambda: self._shown_url)
 
     @classmethod
     def from_uri(

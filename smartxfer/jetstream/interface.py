@@ -12,6 +12,7 @@ from smartxfer.errors import UsageError
 from smartxfer.jetstream.models import made, several
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
+from smartxfer.reprs import Namespace
 from smartxfer.secret_text import as_secret
 from smartxfer.structures import Structure
 from smartxfer.system_text import unicode_text
@@ -35,7 +36,7 @@ Result = Callable[[str, Any], Any]
 S = TypeVar("S", bound=Structure)
 
 
-class Interface:
+class Interface(Namespace):
     """One of ``api.server``, ``api.send``, ``api.recv``.
 
     :param rpc: makes the calls.
@@ -76,9 +77,6 @@ class Interface:
         request = Request.from_wire(answer, name)
         then = None if result is None else functools.partial(result, name)
         return request.but(_rpc=self._rpc, _made=then, _session=session)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._rpc().url}>"
 
 
 def _given(params: Mapping[str, Any]) -> Dict[str, Any]:

@@ -74,6 +74,9 @@ class Bridge:
         #: Address of the bridge, without a slash at its end.
         self.url = self.listener.url
 
+    def __repr__(self) -> str:
+        return f"<Bridge at {self.url}>"
+
     @property
     def env(self) -> Dict[str, str]:
         """Environment variables that point a client at the bridge."""

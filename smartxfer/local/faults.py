@@ -98,7 +98,7 @@ class Fault:
         self._changed = threading.Condition()
 
     def __repr__(self) -> str:
-        return "<Fault {} {!r} {!r} fired {} of {}>".format(
+        return "<Fault {} {!r:.60} {!r:.60} fired {} of {}>".format(
             self.service, self.match, self.effect.text, self.fired, self.times or "always"
         )
 

@@ -116,6 +116,9 @@ class LocalServer:
             merged.update(service.env)
         return merged
 
+    def __repr__(self) -> str:
+        return f"<LocalServer, {self._state}: {', '.join(self.services)}>"
+
     def start(self) -> "LocalServer":
         """Begin to answer; when this returns every service does."""
         if self._state != "new":

@@ -79,6 +79,9 @@ class Service:
 
     # What all have.
 
+    def __repr__(self) -> str:
+        return f"<{self.name} at {self.url}>"
+
     def start(self) -> None:
         """Begin to answer."""
         self.listener.start()

@@ -85,10 +85,10 @@ class RepositoryClient(BaseClient):
         self._token = token.strip() if token else None
         self._shared = ShareTokens()
         self._found: Optional[RepositoryInfo] = None
-        self._records = RecordsClient(lambda: self._calls, lambda: self.repository)
+        self._records = RecordsClient(lambda: self._calls, lambda: self.repository).of(lambda: self._shown_url)
         self._files = FilesClient(
             lambda: self._calls, self._operation, self._max_workers, lambda: self.repository
-        )
+        ).of(lambda: self._shown_url)
 
     @property
     def records(self) -> RecordsClient:

@@ -23,6 +23,7 @@ from smartxfer.nrp.syncing import SyncResult, sync
 from smartxfer.nrp.transfers import How, how
 from smartxfer.nrp.uploading import send_files
 from smartxfer.nrp.waiting import wait_for
+from smartxfer.reprs import Namespace
 from smartxfer.secret_text import hides
 from smartxfer.transfer.download import DownloadLane
 from smartxfer.transfer.existing import Exists, check_exists
@@ -40,7 +41,7 @@ T = TypeVar("T")
 
 
 @hides(links=("record_or_url", "file_or_url", "record_or_file", "record"))
-class FilesClient:
+class FilesClient(Namespace):
     """Lists, sends, fetches and deletes the files of records.
 
     Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id

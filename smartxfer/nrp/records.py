@@ -15,6 +15,7 @@ from smartxfer.nrp.publishing import Publisher
 from smartxfer.nrp.record_models import Identity, Record, RepositoryInfo, document_of
 from smartxfer.nrp.search import SCAN_PAGE, RecordSearch, Searcher, checked_page, search_params
 from smartxfer.nrp.statuses import CREATED, DELETED
+from smartxfer.reprs import Namespace
 from smartxfer.secret_text import hides
 from smartxfer.transport.deleting import delete
 
@@ -27,7 +28,7 @@ DRAFT, PUBLISHED = "draft", "published"
 
 
 @hides(links=("record",))
-class RecordsClient:
+class RecordsClient(Namespace):
     """Makes, reads, changes, searches and publishes records.
 
     Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id
@@ -58,6 +59,11 @@ class RecordsClient:
     def published_records(self: R) -> R:
         """The same for what is published."""
         return self._view(_kind=PUBLISHED)
+
+    def __repr__(self) -> str:
+        views = [self._model and f"model {self._model!r:.40}", self._kind and f"{self._kind} only"]
+        shown = ", ".join(view for view in views if view)
+        return f"{super().__repr__()[:-1]}, {shown}>" if shown else super().__repr__()
 
     def _view(self: R, **values: Optional[str]) -> R:
         made = copy.copy(self)

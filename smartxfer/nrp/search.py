@@ -88,6 +88,10 @@ class RecordSearch(Iterator[Record]):
         """Counts by facet."""
         return self._page.aggregations
 
+    def __repr__(self) -> str:
+        found = "not asked for yet" if self._first is None else f"{self._first.total} hits"
+        return f"<{type(self).__name__}, {found}>"
+
     def __next__(self) -> Record:
         if self._records is None:
             self._records = self._walk(self._page)

@@ -15,6 +15,7 @@ from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import checked
 from smartxfer.nrp.memory import forget_completed
 from smartxfer.nrp.models import File, FileStatus
+from smartxfer.reprs import attrs_repr
 from smartxfer.transfer.digest import digest_of_source
 from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.renamed import Renamed
@@ -24,7 +25,7 @@ from smartxfer.transfer.tree import Item, collect
 __all__ = ["SyncPlan", "SyncResult", "origin_of", "sync"]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SyncResult:
     """Keys, by what became of them (or would, in a dry run).
 
@@ -37,6 +38,9 @@ class SyncResult:
     skipped: List[str]
     deleted: List[str]
     renamed: List[str] = attrs.field(factory=list)
+
+    def __repr__(self) -> str:
+        return attrs_repr(self)
 
 
 @attrs.frozen

@@ -114,7 +114,8 @@ class PerseusClient(BaseClient):
         )  # fmt: skip
         super().__init__(api_host, options)
         self._api_key = api_key.strip() if api_key else None
-        self._file = FileService(lambda: self._calls, self._operation, self._max_workers)
+        files = FileService(lambda: self._calls, self._operation, self._max_workers)
+        self._file = files.of(lambda: self._shown_url)
 
     @property
     def file(self) -> FileService:

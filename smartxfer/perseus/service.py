@@ -15,6 +15,7 @@ from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.syncing import SyncResult, missing_of
 from smartxfer.perseus.uploading import Sending, best, hashed, send_files
 from smartxfer.perseus.waiting import wait_for
+from smartxfer.reprs import Namespace
 from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
@@ -29,7 +30,7 @@ Id = Union[str, File]
 _POLLING = 0.5
 
 
-class FileService:
+class FileService(Namespace):
     """Uploads files, and looks after their records.
 
     :param calls: makes the calls.

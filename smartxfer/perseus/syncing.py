@@ -11,13 +11,14 @@ from smartxfer.errors import UsageError
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.uploading import best, forget_sent, hashed
+from smartxfer.reprs import attrs_repr
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
 
 __all__ = ["SyncPlan", "SyncResult", "missing_of"]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SyncResult:
     """Paths relative to the directory, by what became of them (or would, in a dry run).
 
@@ -27,6 +28,9 @@ class SyncResult:
     uploaded: List[str]
     skipped: List[str]
     files: Dict[str, File]
+
+    def __repr__(self) -> str:
+        return attrs_repr(self)
 
 
 @attrs.frozen

@@ -55,7 +55,7 @@ ALGORITHM = "sha256"
 _LEAST_BLOCKS = 4
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class SyncResult(FileResult):
     """What became of one file, and what it cost.
 

@@ -291,6 +291,9 @@ class SyncClient:
                 _log_summary(local, results)
             return settle(results)  # type: ignore[return-value]
 
+    def __repr__(self) -> str:
+        return f"SyncClient({self.api!r})"
+
     # -- inside -----------------------------------------------------------------------------------------
 
     @property

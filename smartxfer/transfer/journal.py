@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional
 
+from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.locking import Lock, hashed
@@ -34,6 +35,9 @@ class DirectoryStorage:
     def __init__(self, directory: Optional[Path] = None, clock: Clock = SYSTEM_CLOCK) -> None:
         self._directory = directory
         self._clock = clock
+
+    def __repr__(self) -> str:
+        return short_repr("DirectoryStorage", self._directory) if self._directory else "DirectoryStorage()"
 
     def load(self, key: str) -> Optional[str]:
         """The text under ``key``, or None."""
@@ -119,6 +123,9 @@ class Journal:
         except BaseException:
             self._lock.release()
             raise
+
+    def __repr__(self) -> str:
+        return short_repr("Journal", self._name)
 
     def _load(self) -> Dict[str, Any]:
         if not self._kept:

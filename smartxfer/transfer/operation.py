@@ -91,6 +91,9 @@ class Operation:
         self._broken: Optional[BaseException] = None
         self._cancelled = False
 
+    def __repr__(self) -> str:
+        return f"<Operation, {'left' if self._left else 'ending' if self._verdict else 'running'}>"
+
     def __enter__(self) -> "Operation":
         return self
 
@@ -114,11 +117,7 @@ class Operation:
     def call(self, step: Callable[[], T]) -> T:
         """Do one step in a worker, under the same watch as everything else."""
         outcome: List[T] = []
-
-        def task() -> None:
-            outcome.append(step())
-
-        lane = Single(task)
+        lane = Single(lambda: outcome.append(step()))
         self.run([lane], 1)
         error, lane.error = lane.error, None
         try:

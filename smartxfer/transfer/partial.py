@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from smartxfer.directories import Directory, Entry, is_directory, lstat, open_entry
 from smartxfer.errors import LocalError, SmartxferError, TargetExists
+from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import target_path
 from smartxfer.transfer import locking
@@ -85,6 +86,9 @@ class FileSink:
         #: Held while the side file is written; taken before the other.
         self._saving = threading.Lock()
         self._saved_at = clock.monotonic()
+
+    def __repr__(self) -> str:
+        return short_repr("FileSink", self.path)
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> List[Extent]:
         """Take the lock, find what an earlier run left, and check it.

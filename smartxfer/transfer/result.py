@@ -6,11 +6,12 @@ from typing import List, Optional, Sequence
 import attrs
 
 from smartxfer.errors import BatchError
+from smartxfer.reprs import attrs_repr
 
 __all__ = ["FileResult", "settle"]
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class FileResult:
     """What became of one file.
 
@@ -45,6 +46,9 @@ class FileResult:
     def ok(self) -> bool:
         """Whether the file is complete and verified."""
         return self.error is None
+
+    def __repr__(self) -> str:
+        return attrs_repr(self)
 
 
 def settle(results: Sequence[FileResult]) -> List[FileResult]:

@@ -49,6 +49,9 @@ class MemorySink:
         self._bytes = bytearray()
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        return f"MemorySink({len(self._bytes)} bytes)"
+
     @property
     def data(self) -> bytes:
         """The bytes so far."""
@@ -107,6 +110,9 @@ class StreamSink:
         self.rewindable = seekable
         self._start = file.tell() if seekable else 0
         self._at = 0
+
+    def __repr__(self) -> str:
+        return f"StreamSink({self._at} bytes written)"
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
         """Start where the file stands."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Iterable, Optional, Union
 
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import source_path, target_path, unicode_text
 from smartxfer.transfer.disk import local_error
@@ -64,6 +65,9 @@ class PathSource:
         self._before, self.size, self.mtime_ns = state, state.st_size, state.st_mtime_ns
         return None
 
+    def __repr__(self) -> str:
+        return short_repr("PathSource", self.path)
+
     def read_at(self, buffer: memoryview, offset: int) -> int:
         """Fill ``buffer`` from ``offset``."""
         if _HAS_PREAD:
@@ -105,6 +109,9 @@ class BytesSource:
         self._view = memoryview(data).cast("B")
         self.size = len(self._view)
 
+    def __repr__(self) -> str:
+        return short_repr("BytesSource", self.name, size=self.size)
+
     def read_at(self, buffer: memoryview, offset: int) -> int:
         """Fill ``buffer`` from ``offset``."""
         part = self._view[offset : offset + len(buffer)]
@@ -136,6 +143,9 @@ class OpenFileSource:
         self.size = max(0, file.seek(0, io.SEEK_END) - self._start)
         file.seek(self._start)
         self.name = name if name is not None else _name_of(file)
+
+    def __repr__(self) -> str:
+        return short_repr("OpenFileSource", self.name, size=self.size)
 
     def read_at(self, buffer: memoryview, offset: int) -> int:
         """Fill ``buffer`` from ``offset``; one thread at a time, for there is one file position."""

@@ -71,6 +71,9 @@ class Attempt:
         self._ended: Optional[threading.Event] = None
         self._lock = threading.Lock()
 
+    def __repr__(self) -> str:
+        return f"<Attempt, {self.moved} bytes moved{', ended' if self.verdict is not None else ''}>"
+
     def limit(self, seconds: float) -> None:
         """Shorten every time-out to what is left of a deadline: no other thread ends this attempt in time."""
         self.most = max(seconds, 0.05)

@@ -15,6 +15,7 @@ import urllib3
 from urllib3.exceptions import MaxRetryError, ResponseError
 
 from smartxfer.errors import CommunicationError, HTTPError, NetworkError, OutcomeUnknown, UsageError
+from smartxfer.reprs import attrs_repr, short_repr
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transport.time_limits import TimeLimits
 
@@ -85,7 +86,7 @@ def _numbers(statuses: Iterable[int]) -> FrozenSet[int]:
     return frozenset(statuses)
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class RetryPolicy:
     """How often, how long and how patiently requests are repeated.
 
@@ -115,6 +116,9 @@ class RetryPolicy:
     limit_budget: float = attrs.field(default=1800.0, validator=_at_least(0))
     stall_speed: int = attrs.field(default=1024, validator=_at_least(0))
     stall_window: float = attrs.field(default=60.0, validator=_above_0)
+
+    def __repr__(self) -> str:
+        return attrs_repr(self)
 
     def for_adapter(self) -> urllib3.Retry:
         """The same policy for someone who uses the session directly: idempotent methods only."""
@@ -209,6 +213,9 @@ class Tries:
         self._since = clock.monotonic()
         #: Of the latest try, which has not failed yet.
         self._time_limits: Optional[TimeLimits] = None
+
+    def __repr__(self) -> str:
+        return short_repr("Tries", self._what, failed=self.count)
 
     def time_limits(self) -> TimeLimits:
         """Return the time limits of the next try: what is left of the budget, and the stall rule."""

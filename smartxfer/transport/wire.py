@@ -21,6 +21,7 @@ from smartxfer.errors import (
     UnexpectedAnswer,
     UsageError,
 )
+from smartxfer.reprs import attrs_repr
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.secret_text import as_url, hidden
 from smartxfer.transport import attempt as attempts
@@ -48,7 +49,7 @@ ErrorOf = Callable[[Answer, str, str], HTTPError]
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class Call:
     """One request, described so that it can be built afresh for every attempt.
 
@@ -78,6 +79,9 @@ class Call:
     archive: Optional[str] = None
     success: Optional[Success] = None
     most: int = MAX_ANSWER
+
+    def __repr__(self) -> str:
+        return attrs_repr(self)
 
     @property
     def what(self) -> str:
@@ -127,6 +131,9 @@ class Wire:
             verify, cert, dict(proxies) if proxies is not None else None, origin, cert_origins
         )
         self._pid = os.getpid()
+
+    def __repr__(self) -> str:
+        return f"<Wire to {self.origin}>"
 
     def close(self) -> None:
         """Close the session, unless it was given to us."""

@@ -1,0 +1,78 @@
+"""Reprs for the prompt: one line of bounded length, whatever a server or a caller put into a value."""
+
+import os
+from typing import Any, Callable, Iterable, Optional, Tuple, TypeVar
+
+import attrs
+
+__all__ = ["Namespace", "attrs_repr", "short_repr", "short_value"]
+
+N = TypeVar("N", bound="Namespace")
+
+#: Most characters of a repr, and of one value in it.
+_LONGEST, _LONGEST_VALUE = 200, 80
+
+
+def short_repr(name: str, /, *values: Any, **named: Any) -> str:
+    """Return ``name(value, key=value)`` in at most 200 characters; what does not fit is ``...``.
+
+    >>> short_repr("Job", "/a/b", parts=[1, 2, 3, 4, 5])
+    "Job('/a/b', parts=[1, ... 5 in all])"
+    """
+    shown = [short_value(value) for value in values]
+    shown += [f"{key}={short_value(value)}" for key, value in named.items()]
+    return _line(name, shown)
+
+
+def attrs_repr(thing: Any) -> str:
+    """Return the repr of an attrs object: the fields that differ from their defaults."""
+    return _line(type(thing).__name__, (f"{name}={short_value(value)}" for name, value in _set_fields(thing)))
+
+
+def _set_fields(thing: Any) -> Iterable[Tuple[str, Any]]:
+    for field in attrs.fields(type(thing)):
+        value = getattr(thing, field.name)
+        default = field.default
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+            default = default.factory() if not default.takes_self else attrs.NOTHING
+        if field.repr and value != default:
+            yield field.name, value
+
+
+def _line(name: str, values: Iterable[str]) -> str:
+    shown = ""
+    for value in values:
+        longer = f"{shown}, {value}" if shown else value
+        if len(name) + len(longer) + 7 > _LONGEST:
+            shown = f"{shown}, ..." if shown else "..."
+            break
+        shown = longer
+    return f"{name}({shown})"
+
+
+def short_value(value: Any) -> str:
+    """Return the repr of one value: of a long list its first item, of long text its start."""
+    if isinstance(value, (list, tuple)) and len(value) > 3:
+        return f"[{short_value(value[0])}, ... {len(value)} in all]"
+    if callable(value):  # by its name: its own repr is an address in memory
+        return str(getattr(value, "__qualname__", type(value).__name__))
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = repr(str(value)) if isinstance(value, os.PathLike) else repr(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+
+
+class Namespace:
+    """A part of a client, such as ``client.files``; its repr shows the client's address."""
+
+    _address: Callable[[], Optional[str]] = staticmethod(lambda: None)
+
+    def of(self: N, address: Callable[[], Optional[str]]) -> N:
+        """Set what returns the client's address, as far as it is known without a look-up; return self."""
+        self._address = address
+        return self
+
+    def __repr__(self) -> str:
+        address = self._address()
+        name = type(self).__name__
+        return f"<{name}, address not looked up yet>" if address is None else f"<{name} of {address:.150}>"
