@@ -50,16 +50,16 @@ def _line(name: str, values: Iterable[str]) -> str:
     return f"{name}({shown})"
 
 
-def short_value(value: Any) -> str:
+def short_value(value: Any, longest: int = _LONGEST_VALUE) -> str:
     """Return the repr of one value: of a long list its first item, of long text its start."""
     if isinstance(value, (list, tuple)) and len(value) > 3:
-        return f"[{short_value(value[0])}, ... {len(value)} in all]"
+        return f"[{short_value(value[0], longest // 2)}, ... {len(value)} in all]"
     if callable(value):  # by its name: its own repr is an address in memory
         return str(getattr(value, "__qualname__", type(value).__name__))
     if isinstance(value, float):
         return f"{value:.4g}"
     text = repr(str(value)) if isinstance(value, os.PathLike) else repr(value)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}..."
+    return text if len(text) <= longest else f"{text[:longest]}..."
 
 
 class Namespace:
