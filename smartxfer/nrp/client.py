@@ -85,7 +85,8 @@ class RepositoryClient(BaseClient):
         self._token = token.strip() if token else None
         self._shared = ShareTokens()
         self._found: Optional[RepositoryInfo] = None
-        self._records = RecordsClient(lambda: self._calls, lambda: self.repository).of(lambda: self._shown_url)
+        records = RecordsClient(lambda: self._calls, lambda: self.repository)
+        self._records = records.of(lambda: self._shown_url)
         self._files = FilesClient(
             lambda: self._calls, self._operation, self._max_workers, lambda: self.repository
         ).of(lambda: self._shown_url)

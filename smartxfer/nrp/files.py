@@ -351,8 +351,7 @@ class FilesClient(Namespace):
             return plan.result(delete)
         pairs = [(item, given) for item in plan.items]
         if pairs:
-            mode = how(transfer_type)
-            self._send(record_or_url, pairs, mode, True, (progress, cancel, deadline))
+            self._send(record_or_url, pairs, how(transfer_type), True, (progress, cancel, deadline))
         for key in plan.extra if delete else ():
             self.delete(record_or_url, key)
         return plan.done(delete, directory)
