@@ -162,17 +162,19 @@ class Stage:
             canned.load(method, mock=mock, service=service)
             return make(self), tamperer.seen
 
-    def changes(self, seen: Mapping[str, Any], every: int = 1) -> Iterator[Change]:
-        """What to replace: each value of each answer, whole answers by all values.
+    def changes(self, seen: Mapping[str, Any], every: int = 1, number: int = 0) -> Iterator[Change]:
+        """What to replace: each value of each answer by all values.
 
-        :param every: replace single values by each so many-th value only, another one each time.
+        :param every: replace single values by each so many-th value only, another one each time; whole answers by each
+            third value then.
+        :param number: makes it other values for another call.
         """
-        number = 0
+        whole = min(every, 3)
         for label, answer in seen.items():
             for path in places(answer):
                 number += 1
                 for index, value in enumerate(VALUES):
-                    if not path or (index + number) % every == 0:
+                    if (index + number) % (every if path else whole) == 0:
                         yield Change(label, path, value)
 
     def run(self, service: str, method: str, make: Callable[[Stage], Any], every: int) -> List[str]:
@@ -180,7 +182,7 @@ class Stage:
         result, seen = self.call(service, method, make)
         touch(result)
         wrong = []
-        for change in self.changes(seen, every):
+        for change in self.changes(seen, every, len(method)):
             try:
                 result, _ = self.call(service, method, make, change)
                 touch(result)

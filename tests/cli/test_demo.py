@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
+from thorough import EVERY
 
 from smartxfer.cli.exits import code_of
 from smartxfer.cli.servers import plan_fault
@@ -332,21 +333,31 @@ def test_two_files_of_one_name(run: Any, tmp_path: Path) -> None:
     assert "two files are named 'x.txt'" in done.err
 
 
-@pytest.mark.parametrize(
-    ("service", "slow"),
-    [
-        ("FileSender", "filesender PUT /rest.php/file/*/chunk/*"),
-        ("SmartFile", "smartfile POST /api/2/path/data/*"),
-        pytest.param("NRP", "nrp PUT /api/records/*/draft/files/*", marks=pytest.mark.slow),
-        pytest.param("Perseus", "perseus PUT /storage/*", marks=pytest.mark.slow),
-        pytest.param("JetStream", "jetstream POST /jsonrpc/send.waitForTransfer", marks=pytest.mark.slow),
-    ],
-)
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+#: Services, and what is slowed down so that a signal comes while files are sent.
+SENDING = {
+    "FileSender": "filesender PUT /rest.php/file/*/chunk/*",
+    "SmartFile": "smartfile POST /api/2/path/data/*",
+    "NRP": "nrp PUT /api/records/*/draft/files/*",
+    "Perseus": "perseus PUT /storage/*",
+    "JetStream": "jetstream POST /jsonrpc/send.waitForTransfer",
+}
+
+
+def _signals() -> List[Any]:
+    """Return each service with each signal; in an ordinary run the signals take turns."""
+    return [
+        pytest.param(service, slow, number, code, id=f"{service}-{number.name}", marks=[pytest.mark.slow] if at > 1 else [])
+        for at, (service, slow) in enumerate(SENDING.items())
+        for turn, (number, code) in enumerate([(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+        if EVERY or (at + turn) % 2 == 0
+    ]
+
+
+@pytest.mark.parametrize(("service", "slow", "number", "code"), _signals())
 def test_signals_end_it_and_leave_nothing(
     launch: Any, tmp_path: Path, service: str, slow: str, number: int, code: int
 ) -> None:
-    running = launch("demo", "--size", "4M", "--fault", f"{slow} rate 64K times=always")
+    running = launch("demo", "--size", "1M", "--fault", f"{slow} rate 64K times=always")
     stderr = running.process.stderr
     assert stderr is not None
     seen = b""

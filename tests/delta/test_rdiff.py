@@ -16,6 +16,7 @@ from typing import BinaryIO, Optional, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from thorough import amount
 
 # importlib mode leaves sys.path alone.
 sys.path.append(str(Path(__file__).parent))
@@ -234,7 +235,7 @@ def test_64_mib(tmp_path: Path, block: Optional[int]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=amount(80, 300))
 @given(pair=pairs())
 @formats
 def test_many_pairs_there_and_back(name: str, pair: Pair) -> None:

@@ -138,7 +138,7 @@ def test_f23_random_points_of_an_upload(stage: Any, program: Any) -> None:
     data = noise(SIZE)
     path = stage.file(data)
     chance = random.Random(29)
-    for _ in range(amount(3, 10)):
+    for _ in range(amount(1, 10)):
         again = _ended_upload(stage, program, path, chance.randrange(2, CHUNKS - 40), _kill)
         assert again <= UNNOTED_UP + SLACK
         assert held(stage) == data
@@ -181,7 +181,7 @@ def test_f23_random_points_of_a_download(stage: Any, program: Any) -> None:
     with stage.client() as client:
         token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
     chance = random.Random(31)
-    for _ in range(amount(3, 10)):
+    for _ in range(amount(1, 10)):
         point = chance.randrange(2, CHUNKS - LEFT)
         assert _ended_download(stage, program, token, point, _kill) == data
 

@@ -14,6 +14,7 @@ from lookout import kept as _kept
 from lookout import logged as _logged
 from lookout import told as _told
 from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, PAGE, noise
+from thorough import spread
 
 from smartxfer.errors import (
     BatchError,
@@ -92,7 +93,7 @@ def _errors(*steps: Any) -> List[BaseException]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("match", "effect"), CASES)
+@pytest.mark.parametrize(("match", "effect"), spread(CASES))
 def test_f44_a_password(stage: Any, log: Any, home: Path, match: str, effect: str) -> None:
     path = stage.file(DATA)
     token = published(stage, DATA).token

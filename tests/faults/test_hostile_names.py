@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from stage import noise
+from thorough import amount
 
 from smartxfer.directories import lstat
 from smartxfer.errors import UnsafeName
@@ -127,7 +128,7 @@ _NASTY = st.lists(
 )
 
 
-@settings(max_examples=2000)
+@settings(max_examples=amount(400, 2000))
 @given(st.lists(_NASTY.map("/".join), min_size=1, max_size=4), st.booleans())
 @example(["../a", "a", "A", "a/b"], True)
 def test_f28_whatever_the_names(names: List[str], windows: bool) -> None:

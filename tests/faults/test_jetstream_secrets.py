@@ -15,6 +15,7 @@ from lookout import kept as _kept
 from lookout import logged as _logged
 from lookout import told as _told
 from rawserver import Peer, RawServer, Request, answering
+from thorough import spread
 
 from smartxfer.errors import RedirectRefused, SmartxferError
 from smartxfer.jetstream import API, JetStream
@@ -195,8 +196,7 @@ def _run(api: API, stage: Stage, tokens: List[str]) -> List[BaseException]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("effect", ALWAYS)
-@pytest.mark.parametrize("method", CALLS)
+@pytest.mark.parametrize(("method", "effect"), spread([(method, effect) for method in CALLS for effect in ALWAYS]))
 def test_f44_whatever_goes_wrong(stage: Stage, log: Any, home: Path, method: str, effect: str) -> None:
     """Broken by a body, an answer or a link that is shown as it is."""
     fault = stage.fault(on(method), effect)

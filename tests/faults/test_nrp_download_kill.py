@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 SIZE = 24 * MIB
 FILES = 24
 #: A file that makes the memory's growth seen, were it held.
-LARGE = amount(96 * MIB, 256 * MIB)
+LARGE = amount(48 * MIB, 256 * MIB)
 
 #: What users write; the exit code is that of an interrupted program.
 _PROGRAM = """
@@ -157,7 +157,7 @@ def test_f23_random_points(proxied: Served, programs: Programs) -> None:
     record = proxied.record(data, published=True)
     chance = random.Random(23)
     proxied.fault(proxied.bytes, "rate 60M", times=None)
-    for number in range(3):
+    for number in range(amount(1, 3)):
         into = proxied.out / str(number)
         into.mkdir()
         process = programs.start(proxied, record, into)

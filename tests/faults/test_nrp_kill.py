@@ -179,7 +179,7 @@ def test_f23_random_points(stage: Stage, program: Callable[..., Process], way: s
     chance = random.Random(23)
     match = CONTENT if way == "L" else PART
     kills = 0
-    for _ in range(4):
+    for _ in range(amount(2, 4)):
         point = chance.randrange(1, 4 * STEP if way == "L" else STEP)
         held = stage.fault(match, f"stall-after {point}", after=0 if way == "L" else chance.randrange(0, 2))
         process = program(way, record, path)
@@ -240,7 +240,7 @@ def test_f45_memory_does_not_grow_with_the_file(stage: Stage, way: str, threads:
     large = stage.directory / "large.bin"
     with open(large, "wb") as file:
         file.write(b"start")
-        file.truncate(amount(96 * MIB, 256 * MIB))
+        file.truncate(amount(48 * MIB, 256 * MIB))
         file.seek(-3, os.SEEK_END)
         file.write(b"end")
     command = [sys.executable, "-c", _MEASURE, way, record, str(large), str(threads)]

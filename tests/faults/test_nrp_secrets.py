@@ -13,6 +13,7 @@ from lookout import logged as _logged
 from lookout import told as _told
 from nrp_stage import DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Stage
 from stage import noise
+from thorough import spread
 
 from smartxfer.errors import ServerError
 from smartxfer.nrp import get_client
@@ -93,7 +94,7 @@ def _run(stage: Stage, api: Any, record: str) -> List[BaseException]:
     return errors
 
 
-@pytest.mark.parametrize(("match", "effect"), CASES)
+@pytest.mark.parametrize(("match", "effect"), spread(CASES))
 def test_f44_a_token_and_signed_addresses(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
     """Broken by a URL, a header, a body or an answer that is shown as it is."""
     record = stage.record(DATA, published=True)

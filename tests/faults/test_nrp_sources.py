@@ -178,7 +178,7 @@ def test_f39_one_of_a_hundred(stage: Stage, how: str) -> None:
 def test_f49_one_in_twenty_of_many_fails(stage: Stage) -> None:
     """Broken by results that do not say which, or by a re-run that touches more than the failures."""
     record = stage.site.create()
-    count = amount(300, 1000)
+    count = amount(100, 1000)
     paths = _many(stage, count)
     faults = [stage.fault(f"PUT *{number:04}.txt/content", "status 400 body=json:no") for number in range(0, count, 20)]
     with pytest.raises(BatchError, match=f"{count // 20} of {count} files failed") as caught:

@@ -16,6 +16,7 @@ from lookout import told as _told
 from nrp_again import again
 from nrp_stage import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, Stage
 from stage import noise
+from thorough import spread
 
 from smartxfer.transport import RetryPolicy
 
@@ -98,7 +99,7 @@ def _run(stage: Stage, api: Any, record: str) -> List[BaseException]:
     return errors
 
 
-@pytest.mark.parametrize(("match", "effect"), CASES)
+@pytest.mark.parametrize(("match", "effect"), spread(CASES))
 def test_f44_a_token(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
     """Broken by a URL, a header, a body or an answer that is shown as it is."""
     record = stage.site.create()

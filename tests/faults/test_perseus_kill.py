@@ -175,7 +175,7 @@ def test_f23_random_points(stage: Stage, program: Callable[..., Process]) -> Non
     """A record is uploaded and right, or not uploaded, wherever the end came."""
     path = stage.file(noise(SIZE))
     chance = random.Random(23)
-    for _ in range(4):
+    for _ in range(amount(2, 4)):
         held = stage.fault(PUT, f"stall-after {chance.randrange(1, SIZE)}")
         process = program("", path)
         assert held.wait(20)
@@ -216,7 +216,7 @@ def test_f45_memory_does_not_grow_with_the_file(stage: Stage, count: int) -> Non
         paths.append(stage.directory / f"large{number}.bin")
         with open(paths[-1], "wb") as file:
             file.write(b"start %d" % number)
-            file.truncate(amount(96 * MIB, 256 * MIB) // count)
+            file.truncate(amount(48 * MIB, 256 * MIB) // count)
             file.seek(-3, os.SEEK_END)
             file.write(b"end")
     command = [sys.executable, "-c", _MEASURE, *map(str, paths)]

@@ -15,6 +15,7 @@ from lookout import logged as _logged
 from lookout import told as _told
 from perseus_stage import CREATE, DATA, DELETE, FIND, MIB, PUT, Polling, Stage, again
 from rawserver import RawServer, answering, refused_port, status
+from thorough import spread
 
 from smartxfer.errors import NetworkError, RedirectRefused, SmartxferError, StorageError
 from smartxfer.perseus import PerseusClient
@@ -255,7 +256,7 @@ def _run(stage: Stage, client: PerseusClient) -> List[BaseException]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("match", "effect"), CASES)
+@pytest.mark.parametrize(("match", "effect"), spread(CASES))
 def test_f44_a_key(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
     """Broken by a URL, a header, a body or an answer that is shown as it is."""
     fault = stage.fault(match, effect, times=1)

@@ -278,7 +278,7 @@ def test_f49_one_in_twenty_fails(stage: Stage) -> None:
 
 @pytest.mark.slow
 def test_f49_one_in_twenty_of_many_fails(stage: Stage) -> None:
-    _some_fail(stage, amount(160, 400))
+    _some_fail(stage, amount(80, 400))
 
 
 @pytest.mark.parametrize("effect", ["status 403 body=json:AccessDenied", "reset-after 10"])

@@ -51,7 +51,7 @@ def large(tmp_path: Path) -> Path:
     path = tmp_path / "large.bin"
     with open(path, "wb") as file:
         file.write(b"start")
-        file.truncate(amount(384 * MIB, 2 * GIB))
+        file.truncate(amount(128 * MIB, 2 * GIB))
         file.seek(-3, os.SEEK_END)
         file.write(b"end")
     return path
@@ -101,7 +101,7 @@ def test_f46_many_transfers(stage: Any) -> None:
     client = stage.client()
     path = stage.file(noise(2000))
     at_ten: Dict[str, int] = {}
-    count = amount(250, 1000)
+    count = amount(100, 1000)
     for number in range(1, count + 1):
         transfer = client.upload_workflow([path], link=True)
         if number % 4 == 0:

@@ -14,6 +14,7 @@ from lookout import logged as _logged
 from lookout import told as _told
 from rawserver import RawServer, answering
 from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, Stage, noise
+from thorough import spread
 
 from smartxfer import GuestAuth
 from smartxfer.transport import RetryPolicy
@@ -106,7 +107,7 @@ def _run(stage: Stage, client: Any, path: Path, token: Optional[str]) -> List[Ba
     return errors
 
 
-@pytest.mark.parametrize(("match", "effect"), CASES)
+@pytest.mark.parametrize(("match", "effect"), spread(CASES))
 def test_f44_a_users_key(marked: Stage, log: Any, home: Path, match: str, effect: str) -> None:
     path = marked.file(DATA)
     token = marked.published(DATA).token
@@ -127,7 +128,7 @@ def test_f44_a_users_key(marked: Stage, log: Any, home: Path, match: str, effect
         assert journal.stat().st_mtime >= started - 60
 
 
-@pytest.mark.parametrize(("match", "effect"), GUEST_CASES)
+@pytest.mark.parametrize(("match", "effect"), spread(GUEST_CASES))
 def test_f44_a_guests_tokens(marked: Stage, log: Any, home: Path, match: str, effect: str) -> None:
     guest = marked.client().create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
     path = marked.file(DATA)

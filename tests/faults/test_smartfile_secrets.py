@@ -17,6 +17,7 @@ from lookout import logged as _logged
 from lookout import told as _told
 from smartfile_stage import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, Stage
 from stage import noise
+from thorough import spread
 
 from smartxfer.errors import ServerError
 from smartxfer.transport import RetryPolicy
@@ -100,7 +101,7 @@ def _run(stage: Stage, api: Any) -> List[BaseException]:
     return errors
 
 
-@pytest.mark.parametrize(("match", "effect"), CASES)
+@pytest.mark.parametrize(("match", "effect"), spread(CASES))
 def test_f44_a_key_and_its_password(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
     """Broken by a URL, a header, a body or an answer that is shown as it is."""
     stage.site.write("/there.bin", DATA)

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
 from stage import AT_ONCE, noise
+from thorough import amount
 
 from smartxfer import FileSenderClient, UserAuth, delta
 from smartxfer.local import LocalServer
@@ -70,5 +71,6 @@ def test_nothing_is_written_outside(servers: Any, tmp_path: Path, way: str) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["filesender", "smartfile", "nrp", "sync"])
 def test_nothing_is_written_outside_whatever_the_moment(servers: Any, tmp_path: Path, way: str) -> None:
-    assert sum(swapped(servers, tmp_path, way, "planned", 1).values()) >= 40
-    assert swapped(servers, tmp_path, way, "random", 150)["swap"] >= 50
+    assert sum(swapped(servers, tmp_path, way, "planned", amount(2, 1)).values()) >= amount(20, 40)
+    swaps = amount(75, 150)
+    assert swapped(servers, tmp_path, way, "random", swaps)["swap"] >= swaps // 3

@@ -19,7 +19,7 @@ from thorough import amount
 pytestmark = pytest.mark.slow
 
 SIZE = 2 * MIB
-ROUNDS = amount(80, 200)
+ROUNDS = amount(40, 200)
 
 #: Forks two downloads a round, and kills some of them; prints what became of each round.
 _PROGRAM = """

@@ -7,11 +7,12 @@ made again.
 from __future__ import annotations
 
 import signal
-from typing import Any
+from typing import Any, List
 
 import pytest
 from interrupted import seconds_to_end
 from stage import CHUNK, DOWNLOAD, noise, until
+from thorough import EVERY
 
 pytestmark = pytest.mark.slow
 
@@ -41,13 +42,22 @@ def _kill(process: Any) -> None:
     process.wait(20)
 
 
-_ENDS = pytest.mark.parametrize("end", [_interrupt, _kill], ids=["SIGINT", "SIGKILL"])
-_HELD = pytest.mark.parametrize("effect", ["stall", "no-answer"], ids=["unseen", "unanswered"])
+ENDS = {"SIGINT": _interrupt, "SIGKILL": _kill}
+HELD = {"unseen": "stall", "unanswered": "no-answer"}
 
 
-@_ENDS
-@_HELD
-@pytest.mark.parametrize("number", range(REQUESTS_UP))
+def _moments(requests: int) -> List[Any]:
+    """Return where a client is ended and how: at each request, unseen and unanswered, by turns with each end."""
+    return [
+        pytest.param(number, effect, end, id=f"{number}-{held}-{ended}")
+        for number in range(requests)
+        for at, (held, effect) in enumerate(HELD.items())
+        for turn, (ended, end) in enumerate(ENDS.items())
+        if EVERY or (number + at + turn) % 2 == 0
+    ]
+
+
+@pytest.mark.parametrize(("number", "effect", "end"), _moments(REQUESTS_UP))
 def test_f23_an_upload(throttled: Any, process: Any, end: Any, effect: str, number: int) -> None:
     stage = throttled(CHUNK_SIZE)
     path = stage.file(DATA)
@@ -72,9 +82,7 @@ def test_f23_an_upload(throttled: Any, process: Any, end: Any, effect: str, numb
         assert transfer.results[0].resumed == min(acknowledged * CHUNK_SIZE, len(DATA))
 
 
-@_ENDS
-@_HELD
-@pytest.mark.parametrize("number", range(REQUESTS_DOWN))
+@pytest.mark.parametrize(("number", "effect", "end"), _moments(REQUESTS_DOWN))
 def test_f23_a_download(throttled: Any, process: Any, end: Any, effect: str, number: int) -> None:
     stage = throttled(CHUNK_SIZE)
     token = stage.published(DATA).token

@@ -20,7 +20,7 @@ from smartxfer.local import LocalServer
 pytestmark = pytest.mark.slow
 
 MIB = 1024 * 1024
-SIZE = 64 * MIB
+SIZE = amount(32, 64) * MIB
 CHUNK = MIB
 WORKERS = 2
 CHUNKS = "PUT /rest.php/file/*/chunk/*"
@@ -156,7 +156,7 @@ def test_ctrl_c_in_a_download(server: LocalServer, large: Path, tmp_path: Path) 
 
 
 #: Points at which a client is killed: seeds of so many tests, and points of each.
-SEEDS, POINTS = range(amount(2, 4)), amount(4, 5)
+SEEDS, POINTS = range(amount(1, 4)), amount(3, 5)
 #: Bytes that a client still has to move when it is killed.
 LEFT = 16 * MIB
 

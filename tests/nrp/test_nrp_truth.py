@@ -61,14 +61,17 @@ def test_an_update_keeps_what_the_repository_knows_of_an_archive(stand: Stand, l
 
 
 @pytest.mark.parametrize("metadata", [[1], "text", 1, {"x": float("nan")}, {"x": float("inf")}, {"x": b"1"}, {"x": {1}}])
-def test_what_json_or_the_repository_would_lose_is_not_sent(stand: Stand, live: RepositoryClient, metadata: Any) -> None:
+def test_what_json_or_the_repository_would_lose_is_not_sent(
+    stand: Stand, live: RepositoryClient, tmp_path: Path, metadata: Any
+) -> None:
     draft = stand.site.create()
+    (tmp_path / "a.txt").write_bytes(DATA)
     with pytest.raises(UsageError):
         live.files.upload(draft, "a.txt", metadata, DATA)
     with pytest.raises(UsageError):
         live.files.upload_many(draft, [("a.txt", DATA, metadata)])
     with pytest.raises(UsageError):
-        live.files.sync_dir(draft, ".", metadata=metadata, dry_run=not isinstance(metadata, dict))
+        live.files.sync_dir(draft, tmp_path, metadata=metadata, dry_run=not isinstance(metadata, dict))
     assert stand.site.entries(draft) == []
     before = len(stand.site.requests)
     with pytest.raises(UsageError):

@@ -94,7 +94,7 @@ def test_a_tree_of_the_users(stand: Any, tmp_path: Path, way: Any) -> None:
 @pytest.mark.slow
 @BOTH
 def test_a_large_tree_of_the_users(stand: Any, tmp_path: Path, way: Any) -> None:
-    four_cycles(stand, way, tmp_path / "tree", amount(250, 2000) - len(AWKWARD))
+    four_cycles(stand, way, tmp_path / "tree", amount(140, 2000) - len(AWKWARD))
 
 
 @BOTH

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 import pytest
 from encrypted_witness import CHUNK, PASSWORD, Witness, capture, captured, encrypted, plain, plaintext
+from thorough import EVERY
 
 from smartxfer import FileSenderClient, RetryPolicy
 from smartxfer.errors import RangeMismatch
@@ -33,6 +34,16 @@ with FileSenderClient(sys.argv[1]) as client:
 _COMMAND = "import sys; from smartxfer.cli import main; sys.exit(main())"
 #: The same download by a program and by the command.
 WAYS: Dict[str, List[str]] = {"program": ["-c", _PROGRAM], "command": ["-c", _COMMAND, "fetch"]}
+
+
+def _turns() -> List[Any]:
+    """Return each key version with each way; in an ordinary run the ways take turns."""
+    return [
+        (version, way)
+        for number, version in enumerate(VERSIONS)
+        for turn, way in enumerate(WAYS)
+        if EVERY or (number + turn) % 2 == 0
+    ]
 
 
 @pytest.fixture
@@ -104,8 +115,7 @@ def test_every_size_opens(files: Any, out: Path, version: int, release: str) -> 
     assert sorted(site.asked) == expected
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("version", "way"), _turns())
 def test_every_size_opens_in_a_process_of_its_own(files: Any, out: Path, version: int, way: str) -> None:
     with Witness(*files[version].values()) as site:
         finished(started(site, out, way))
@@ -242,8 +252,7 @@ def processes() -> Iterator[List[Any]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("version", "way"), _turns())
 def test_a_killed_download_continues(
     files: Any, out: Path, processes: List[Any], version: int, way: str
 ) -> None:
@@ -270,8 +279,7 @@ def test_a_killed_download_continues(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(("version", "way"), _turns())
 def test_a_transfer_that_is_killed_within_a_file_opens(
     files: Any, out: Path, processes: List[Any], version: int, way: str
 ) -> None:
