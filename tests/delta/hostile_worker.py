@@ -190,22 +190,27 @@ def one_signature(bench: Bench) -> str:
     return "exact" if applied == fresh else "accepted"
 
 
-def large_blocks(folder: Path) -> None:
-    """Signatures with few huge blocks: the new file must not be held in memory for them."""
+#: Bytes of the blocks of signatures that have few huge ones.
+HUGE = [2**24, 2**31, 2**32 - 1]
+
+
+def huge_blocks(bench: Bench) -> str:
+    """Make a delta with a signature of three huge blocks: the new file must not be held in memory for them."""
+    folder = bench.folder
+    header = [FORMATS["md4"].magic, HUGE.pop(), 8]
+    blocks = b"\x11" * 12 * 3
+    (folder / "spoilt").write_bytes(b"".join(number.to_bytes(4, "big") for number in header) + blocks)
     with open(folder / "large", "wb") as file:
         file.truncate(160 * MIB)
-    for length in (2**24, 2**31, 2**32 - 1):
-        header = [FORMATS["md4"].magic, length, 8]
-        blocks = b"\x11" * 12 * 3
-        (folder / "wide").write_bytes(b"".join(number.to_bytes(4, "big") for number in header) + blocks)
-        faulthandler.dump_traceback_later(PATIENCE, exit=True)
-        try:
-            delta.delta(folder / "wide", folder / "large", folder / "wide.delta", workers=2)
-        except DeltaError:
-            assert not (folder / "wide.delta").exists()
-        else:
-            (folder / "wide.delta").unlink()
-    (folder / "large").unlink()
+    try:
+        delta.delta(folder / "spoilt", folder / "large", bench.out / "delta", workers=2)
+    except DeltaError:
+        assert bench.left() == {}
+        return "refused"
+    finally:
+        (folder / "large").unlink()
+        bench.empty()
+    return "accepted"
 
 
 def high_water() -> int:
@@ -221,7 +226,7 @@ def run(kind: str, seed: int, count: int, folder: Path) -> Dict[str, int]:
     resource.setrlimit(resource.RLIMIT_AS, (taken + ROOM, taken + ROOM))
     idle = high_water()
     told: Dict[str, int] = {}
-    one = {"delta": one_delta, "signature": one_signature}[kind]
+    one = {"delta": one_delta, "signature": one_signature, "blocks": huge_blocks}[kind]
     for number in range(count):
         faulthandler.dump_traceback_later(PATIENCE, exit=True)
         try:
@@ -230,8 +235,6 @@ def run(kind: str, seed: int, count: int, folder: Path) -> Dict[str, int]:
             sys.stderr.write(f"{kind} {number} of seed {seed}: see {folder / 'spoilt'}\n")
             raise
         told[outcome] = told.get(outcome, 0) + 1
-    if kind == "signature":
-        large_blocks(folder)
     faulthandler.cancel_dump_traceback_later()
     assert sorted(os.listdir(str(bench.out))) == []
     return {**told, "growth": (high_water() - idle) // MIB}

@@ -61,6 +61,11 @@ def test_no_spoilt_signature_does_harm(seed: int, count: int, tmp_path: Path) ->
     assert told["exact"] > count / 10
 
 
+@pytest.mark.slow
+def test_huge_blocks_are_not_held_in_memory(tmp_path: Path) -> None:
+    work("blocks", 5, len(hostile_worker.HUGE), tmp_path, 100)
+
+
 @settings(max_examples=30)
 @given(seed=st.integers(0, 2**32), size=st.sampled_from([0, 1, 100, 5000]), count=st.integers(0, 40))
 def test_every_spelling_of_a_command_is_read(
