@@ -14,7 +14,7 @@ from smartxfer.local import LocalServer
 
 
 def some_bytes(count: int, seed: int = 1) -> bytes:
-    return bytes(random.Random(seed).getrandbits(8) for _ in range(count))
+    return random.Random(seed).getrandbits(8 * count).to_bytes(count, "big")
 
 
 OLD = some_bytes(100_000)
