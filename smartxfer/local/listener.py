@@ -160,6 +160,11 @@ class Listener:
         with self._lock:
             self._open.pop(connection, None)
 
+    @property
+    def connections(self) -> int:
+        """Connections that are open: each is of a client, or has a request that is still being handled."""
+        return len(self._open)
+
     def inner_path(self, path: str) -> str:
         """A path without the base path; as it is when it lies outside."""
         if self.base_path and path.startswith(self.base_path + "/"):

@@ -148,6 +148,8 @@ class Runner:
         for attempt in range(_FAULTY + _CLEAN):
             if attempt == _FAULTY:
                 self.server.clear()
+            # What a killed run has sent may undo what the next one does, if the server handles it late.
+            self.server.settle(self.service.name)
             run = self._start()
             outcome = self._end(run)
             if outcome["result"] == "ok":

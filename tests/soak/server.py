@@ -20,6 +20,8 @@ from smartxfer.local.server import SERVICES
 
 #: Seconds in which a server has to start or to answer.
 _PATIENCE = 60.0
+#: Seconds in which the requests of a client that was killed have come to their end.
+_SETTLED = 5.0
 #: Below the ports that the system gives to outgoing connections: a server that is down loses none to a client.
 _PORTS = range(12000, 32000)
 
@@ -81,6 +83,12 @@ class Server:
             raise ServerFailed(answer.text)
         return answer
 
+    def settle(self, service: str) -> None:
+        """Wait until a service handles no request any more, at most a few seconds."""
+        ends_at = time.monotonic() + _SETTLED
+        while self.ask(_connections, service) and time.monotonic() < ends_at:
+            time.sleep(0.005)
+
     def plan(self, faults: Sequence[Any]) -> None:
         """Plan faults, tuples as :class:`soak.case.PlannedFault`."""
         self.ask(_plan, [tuple(fault) for fault in faults])
@@ -124,6 +132,10 @@ class _Raised:
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+
+def _connections(server: LocalServer, service: str) -> int:
+    return int(getattr(server, service).listener.connections)
 
 
 def _plan(server: LocalServer, faults: List[Tuple[str, str, str, int, int]]) -> None:
