@@ -1,4 +1,4 @@
-"""The base of the five clients: a base URL, a session, raw calls, credentials, calls of the engine."""
+"""The base of the five clients: a base URL, a session, credentials, calls of the engine, raw calls."""
 
 import math
 import threading
@@ -23,11 +23,11 @@ from smartxfer.transport.status import http_error
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["BaseClient"]
+__all__ = ["BaseClient", "HTTPClient"]
 
 
 class BaseClient:
-    """A small blocking client: raw calls over one shared session, closed by ``with`` or :meth:`close`.
+    """A blocking client over one shared session, closed by ``with`` or :meth:`close`.
 
     Threads may share a client.  Nothing is sent before the first call, and missing credentials are an error
     only when a request needs them.
@@ -81,55 +81,6 @@ class BaseClient:
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
         return cls(**options.keywords())
-
-    # -- raw calls --------------------------------------------------------------------------------------
-
-    def get(self, endpoint: str, id: Any = None, **params: Any) -> Any:
-        """GET an endpoint; ``params`` become query arguments.
-
-        :param id: of the object, appended to the endpoint.
-        :return: the decoded JSON, or a file-like object where the answer is not JSON.
-        :raises HTTPError: the server answered with an error.
-        :raises NetworkError: no answer.
-        """
-        params = hidden(params)
-        return self._raw("GET", endpoint, id, params)
-
-    def put(self, endpoint: str, id: Any = None, **params: Any) -> Any:
-        """PUT to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`."""
-        params = hidden(params)
-        return self._raw("PUT", endpoint, id, params)
-
-    def post(self, endpoint: str, id: Any = None, **params: Any) -> Any:
-        """POST to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`.
-
-        :raises OutcomeUnknown: the answer was lost; the request is not repeated.
-        """
-        params = hidden(params)
-        return self._raw("POST", endpoint, id, params)
-
-    def delete(self, endpoint: str, id: Any = None, **params: Any) -> Any:
-        """DELETE an object; ``params`` become query arguments.  Otherwise like :meth:`get`."""
-        params = hidden(params)
-        return self._raw("DELETE", endpoint, id, params)
-
-    __call__ = get
-
-    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
-        return self._wire.exchange(self._call(method, self._path(endpoint, id), params))
-
-    def _path(self, endpoint: str, id: Any) -> str:
-        """The path below the service's API; of a structure, its id is meant.
-
-        :raises UsageError: the endpoint is not text.
-        """
-        if not isinstance(endpoint, str):
-            raise UsageError(f"an endpoint is text, not {type(endpoint).__name__}", hint="client.get('info')")
-        return endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
-
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
-        """The call for a path below the service's API: JSON bodies, unless a service says otherwise."""
-        raise LookupError(f"{type(self).__name__} has no raw calls")
 
     # -- the way to the server --------------------------------------------------------------------------
 
@@ -253,3 +204,53 @@ class BaseClient:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._shown_url!r})"
 
+
+class HTTPClient(BaseClient):
+    """A client of a service whose API is HTTP: it also has raw ``get``, ``put``, ``post`` and ``delete``."""
+
+    def get(self, endpoint: str, id: Any = None, **params: Any) -> Any:
+        """GET an endpoint; ``params`` become query arguments.
+
+        :param id: of the object, appended to the endpoint.
+        :return: the decoded JSON, or a file-like object where the answer is not JSON.
+        :raises HTTPError: the server answered with an error.
+        :raises NetworkError: no answer.
+        """
+        params = hidden(params)
+        return self._raw("GET", endpoint, id, params)
+
+    def put(self, endpoint: str, id: Any = None, **params: Any) -> Any:
+        """PUT to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`."""
+        params = hidden(params)
+        return self._raw("PUT", endpoint, id, params)
+
+    def post(self, endpoint: str, id: Any = None, **params: Any) -> Any:
+        """POST to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`.
+
+        :raises OutcomeUnknown: the answer was lost; the request is not repeated.
+        """
+        params = hidden(params)
+        return self._raw("POST", endpoint, id, params)
+
+    def delete(self, endpoint: str, id: Any = None, **params: Any) -> Any:
+        """DELETE an object; ``params`` become query arguments.  Otherwise like :meth:`get`."""
+        params = hidden(params)
+        return self._raw("DELETE", endpoint, id, params)
+
+    __call__ = get
+
+    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
+        return self._wire.exchange(self._call(method, self._path(endpoint, id), params))
+
+    def _path(self, endpoint: str, id: Any) -> str:
+        """The path below the service's API; of a structure, its id is meant.
+
+        :raises UsageError: the endpoint is not text.
+        """
+        if not isinstance(endpoint, str):
+            raise UsageError(f"an endpoint is text, not {type(endpoint).__name__}", hint="client.get('info')")
+        return endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
+
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+        """The call for a path below the service's API: JSON bodies, unless a service says otherwise."""
+        raise LookupError(f"{type(self).__name__} has no raw calls")

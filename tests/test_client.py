@@ -10,14 +10,14 @@ import pytest
 import requests
 from rawserver import RawServer, answering, status
 
-from smartxfer.client import BaseClient
+from smartxfer.client import HTTPClient
 from smartxfer.client_options import ClientOptions
 from smartxfer.errors import NotFound, UsageError
 from smartxfer.transport import Call, RetryPolicy
 from smartxfer.transport.json import json_body
 
 
-class Small(BaseClient):
+class Small(HTTPClient):
     """A service of nothing but raw calls."""
 
     def __init__(self, base_url: str, **settings: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.client import BaseClient
+from smartxfer.client import HTTPClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind, ServiceNames
 from smartxfer.errors import HTTPError, UsageError
@@ -40,7 +40,7 @@ _STOCK_CHUNK = 5_242_880
 
 
 @hides("link", "proxies", "token", links=("base_url",))
-class SiteClient(BaseClient):
+class SiteClient(HTTPClient):
     """What FileSenderClient is made of, but for the calls and workflows."""
 
     names = ServiceNames(

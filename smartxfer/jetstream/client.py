@@ -6,7 +6,7 @@ Source: JetStream protocol, sections 3, 9 and 10.
 import contextlib
 import logging
 import os
-from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, NoReturn, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Optional, Sequence
 
 import requests
 
@@ -16,7 +16,7 @@ from smartxfer.credentials import AddressKind
 from smartxfer.errors import CommunicationError, SmartxferError, UsageError
 from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.contact import first_contact
-from smartxfer.jetstream.interface import IDS, Moment, microseconds, text_of, texts_of
+from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import HOST, NAMES, Login, keep_secret
 from smartxfer.jetstream.models import Manifest, Transfer
 from smartxfer.jetstream.recv import RecvInterface
@@ -361,21 +361,16 @@ class API(BaseClient):
     # -- calls ------------------------------------------------------------------------------------------
 
     def call(self, method: str, **params: Any) -> Any:
-        """A method by its name on the wire, with plain results: ``api.call("send.getManifests")``."""
+        """Call a method by its name on the wire, and return its plain result.
+
+        It is the way to methods and parameters that this version does not know.
+
+        :param params: the parameters by their names on the wire.
+
+        >>> api.call("send.getManifest", manifestId="2")  # doctest: +SKIP
+        {'manifestId': '2', 'status': 'complete', ...}
+        """
         return self._rpc.call(text_of(method, "method"), hidden(params))
-
-    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
-        """Every verb is a call: the name of the method says what it does."""
-        given, endpoint = dict(params), text_of(endpoint, "a method")
-        if id is not None:
-            name = next((name for word, name in IDS.items() if word in endpoint), None)
-            if name is None:
-                raise UsageError(f"{endpoint} takes no id", hint="name its parameters")
-            given[name] = id[name] if isinstance(id, Mapping) else id
-        return self.call(endpoint.strip("/"), **given)
-
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> NoReturn:
-        raise LookupError("every call goes by way of Rpc")  # pragma: no cover - _raw is its own
 
     @property
     def _rpc(self) -> Rpc:

@@ -17,17 +17,7 @@ from smartxfer.secret_text import as_secret
 from smartxfer.structures import Structure
 from smartxfer.system_text import unicode_text
 
-__all__ = ["IDS", "Interface", "Moment", "id_of", "microseconds", "text_of", "texts_of"]
-
-#: What the id of an object is called, by what stands in the name of a method about it.
-IDS = {
-    "Request": "requestId",
-    "Manifest": "manifestId",
-    "Destination": "destinationId",
-    "Connection": "connectionId",
-    "Transfer": "transferId",
-    "Token": "token",
-}
+__all__ = ["Interface", "Moment", "id_of", "microseconds", "text_of", "texts_of"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 

@@ -8,7 +8,7 @@ from typing import Any, Mapping, Optional, Sequence
 import attrs
 import requests
 
-from smartxfer.client import BaseClient
+from smartxfer.client import HTTPClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind
 from smartxfer.errors import AuthError, Forbidden, HTTPError, UsageError
@@ -32,7 +32,7 @@ __all__ = ["RepositoryClient", "get_client"]
 
 
 @hides("token", "proxies", links=("url",))
-class RepositoryClient(BaseClient):
+class RepositoryClient(HTTPClient):
     """Works with the records of an NRP or InvenioRDM repository, and sends and fetches their files.
 
     :param url: address of the repository, as text or anything whose ``str()`` is one; by default

@@ -10,7 +10,7 @@ from typing import Any, Dict, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.client import BaseClient
+from smartxfer.client import HTTPClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames, read_secret_file
 from smartxfer.errors import HTTPError
@@ -67,7 +67,7 @@ def _dotenv() -> Dict[str, str]:
 
 
 @hides("api_key", "proxies")
-class PerseusClient(BaseClient):
+class PerseusClient(HTTPClient):
     """Uploads files to the Perseus service, by presigned addresses.
 
     :param api_host: address of the service; by default PERSEUS_API_HOST, also of a ``.env`` file in the

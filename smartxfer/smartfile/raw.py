@@ -8,7 +8,7 @@ from typing import Any, Mapping, Optional
 
 import requests
 
-from smartxfer.client import BaseClient
+from smartxfer.client import HTTPClient
 from smartxfer.client_options import ClientOptions
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.smartfile.calls import SUCCESS, Calls
@@ -28,7 +28,7 @@ _JSON = (
 )
 
 
-class RawClient(BaseClient):
+class RawClient(HTTPClient):
     """What both clients are made of, but for their credentials and the workflows.
 
     :param url: address of the API; by default SMARTFILE_API_URL, else the vendor's.

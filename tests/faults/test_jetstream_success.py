@@ -76,7 +76,7 @@ CALLS: Dict[str, Callable[[API], Any]] = {
     "auth": lambda api: api.server.auth("ann", "secret"),
     "superuser": lambda api: api.server.superuser(),
     "rmAsync": lambda api: api.server.rmAsync("/a"),
-    "raw": lambda api: api.post("send.deleteManifest", manifestId="1"),
+    "raw": lambda api: api.call("send.deleteManifest", manifestId="1"),
 }
 
 
