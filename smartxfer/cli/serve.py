@@ -126,7 +126,8 @@ def serve(
 ) -> None:
     """Run every service on this machine until Ctrl-C or SIGTERM.
 
-    Prints the environment variables that point a client at it, and a line of Python for each service.
+    Prints the environment variables that point a client at it, a line of Python for each service, and the
+    directories that hold the files of the two JetStream servers.
     """
     server = make_server(
         faults,
@@ -152,15 +153,20 @@ def serve(
     try:
         with server:
             for name, service in server.services.items():
-                _announce(name, service.url, service.env)
+                _announce(name, service.url, service.env, getattr(service, "root", None))
             _wait_for_a_signal()
     except Terminated:
         return  # told to stop, and stopped: nothing has failed
 
 
-def _announce(name: str, url: str, env: Dict[str, str]) -> None:
-    """Lines that can be pasted into a shell as they are, comments included."""
+def _announce(name: str, url: str, env: Dict[str, str], root: Optional[str]) -> None:
+    """Print lines that can be pasted into a shell as they are, comments included.
+
+    :param root: directory on disk that ``/`` means, where the service has one.
+    """
     lines = [f"# {name}: {url}"]
+    if root is not None:
+        lines.append(f"# files of {name}: / is {shlex.quote(root)}")
     lines += [f"export {variable}={shlex.quote(value)}" for variable, value in env.items()]
     lines += [f"# python: {_PYTHON[name]}"]
     click.echo("\n".join(lines))  # click.echo flushes

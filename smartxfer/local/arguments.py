@@ -1,10 +1,11 @@
-"""Checks of what callers of the local server's own methods pass."""
+"""Checks of what callers of the local server's own methods pass: texts, bytes, and what clients return."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from smartxfer.errors import UsageError
 
-__all__ = ["text_of"]
+__all__ = ["bytes_of", "mapping_of", "member_of", "text_of"]
 
 
 def text_of(value: Any, what: str) -> str:
@@ -21,4 +22,36 @@ def text_of(value: Any, what: str) -> str:
         raise UsageError(f"{what} is not valid Unicode: {value!r}") from None
     if "\0" in value:
         raise UsageError(f"{what} contains a NUL character: {value!r}")
+    return value
+
+
+def member_of(value: Any, name: str) -> Any:
+    """Return a member of what a client returned, such as the ``id`` of a record; any other value as it is.
+
+    :param value: an object with that attribute, a mapping with that key, or the member itself.
+    """
+    if isinstance(value, Mapping) and not hasattr(value, name):
+        return value.get(name, value)
+    return getattr(value, name, value)
+
+
+def bytes_of(value: Any) -> bytes:
+    """Return the bytes to store.
+
+    :raises UsageError: it is not bytes, bytearray or memoryview.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return bytes(value)
+    raise UsageError(f"data is bytes, not {type(value).__name__}", hint="data=b'...' or text.encode()")
+
+
+def mapping_of(value: Any, what: str) -> "Mapping[Any, Any]":
+    """Return a mapping, an empty one for None.
+
+    :raises UsageError: it is something else.
+    """
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{what} is a dictionary, not {type(value).__name__}")
     return value

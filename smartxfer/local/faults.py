@@ -61,7 +61,7 @@ Several faults may match the same request; each takes effect.
 
 import re
 import threading
-from typing import List, Optional, Pattern
+from typing import Any, List, Optional, Pattern
 
 from smartxfer.errors import UsageError
 from smartxfer.local.fault_grammar import Effect, parse
@@ -195,12 +195,12 @@ class FaultBook:
         return Plan(hits) if hits else None
 
 
-def compile_match(match: str) -> Pattern[str]:
+def compile_match(match: Any) -> Pattern[str]:
     """A match as a regular expression over method, space and path.
 
     :raises UsageError: it is not a method and a path.
     """
-    method, space, path = match.partition(" ")
+    method, space, path = match.partition(" ") if isinstance(match, str) else ("", "", "")
     if not space or not path.startswith(("/", "*")) or not re.fullmatch(r"[A-Z]+|\*", method):
         raise UsageError(
             "a match is a method and a path, such as 'PUT /rest.php/file/*/chunk/*'; got " + repr(match)

@@ -61,7 +61,10 @@ def test_what_it_prints_points_a_client_at_it(launch: Any, monkeypatch: pytest.M
         assert perseus.file.upload_file(("a.txt", b"here"), wait=True).status == "uploaded"
     exec(text.split("# python: ")[5].splitlines()[0], scope)
     exec(text.split("# python: ")[6].splitlines()[0], scope)
+    [root] = [line.split(" / is ", 1)[1] for line in text.splitlines() if line.startswith("# files of jetstream: ")]
+    Path(shlex.split(root)[0], "there.txt").write_bytes(b"here")
     with scope["api"] as api:
+        assert [entry["path"] for entry in api.ls("/")] == ["/there.txt"]
         address, _, port = scope["far"].rpartition(":")
         assert api.send.createDestination(address, int(port)).destination_port == int(port)
     # Pasted into a shell as it stands: nothing but assignments and comments.

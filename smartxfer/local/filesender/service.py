@@ -6,6 +6,7 @@ Source: FileSender protocol, sections 1 and 11.
 from typing import Any, Dict, List
 
 from smartxfer.errors import UsageError
+from smartxfer.local.arguments import member_of
 from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.filesender import download, pages, rest
 from smartxfer.local.filesender.backend import Backend
@@ -80,8 +81,18 @@ class FileSender(Service):
             found.append({**dict(row), "files": files, "recipients": people})
         return found
 
-    def stored(self, file_id: int) -> str:
-        """Path of a file's stored bytes."""
-        if isinstance(file_id, bool) or not isinstance(file_id, int):
-            raise UsageError(f"file_id must be a whole number, not {file_id!r}")
-        return self.backend.records.objects.path(file_id)
+    def stored(self, file: Any) -> str:
+        """Return the path of a file's stored bytes, which may have been deleted.
+
+        :param file: its id, or the file as a client returned it.
+        :raises UsageError: there is no such file.
+        """
+        if member_of(file, "files") is not file:
+            raise UsageError("a transfer has several files", hint="stored(transfer.files[0])")
+        number = member_of(file, "id")
+        if isinstance(number, bool) or not isinstance(number, int):
+            raise UsageError(f"file must be a file or its id, a whole number, not {number!r:.60}")
+        rows = self.backend.records.db.rows
+        if abs(number) >= 1 << 63 or not rows("SELECT id FROM files WHERE id = ?", number):
+            raise UsageError(f"no such file: {number}", hint="transfers() lists the files")
+        return self.backend.records.objects.path(number)

@@ -9,7 +9,7 @@ import time
 from typing import Any, Callable, Dict, Mapping, Optional
 
 from smartxfer.errors import UsageError
-from smartxfer.local.arguments import text_of
+from smartxfer.local.arguments import bytes_of, member_of, text_of
 from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.jetstream import manifests, registry, routes, transfers
@@ -143,33 +143,42 @@ class JetStream(Service):
                 found["/" + os.path.relpath(full, self.root).replace(os.sep, "/")] = os.path.getsize(full)
         return dict(sorted(found.items()))
 
-    def read(self, path: str) -> bytes:
-        """The bytes of a file.
+    def read(self, path: Any) -> bytes:
+        """Return the bytes of a file.
 
+        :param path: its path, or an entry of it as ``api.ls`` returned it.
         :raises UsageError: there is no such file.
         """
         try:
             with open(self.stored_path(path), "rb") as stream:
                 return stream.read()
         except OSError as error:
-            raise UsageError(f"{path}: {error.strerror}") from None
+            name = member_of(path, "path")
+            raise UsageError(f"{name}: {error.strerror}", hint="files() lists the paths") from None
 
     def write(self, path: str, data: bytes = b"") -> None:
-        """Put a file at a path, whatever was there; missing folders are made."""
-        full = self.stored_path(path)
+        """Put a file at a path, whatever was there; missing folders are made.
+
+        :raises UsageError: the path leads out of the root, or a directory or a file is in the way.
+        """
+        full, content = self.stored_path(path), bytes_of(data)
         if self._ended:
             raise UsageError("the local server has been stopped")
-        os.makedirs(os.path.dirname(full), exist_ok=True)
-        with open(full, "wb") as stream:
-            stream.write(data)
+        try:
+            os.makedirs(os.path.dirname(full), exist_ok=True)
+            with open(full, "wb") as stream:
+                stream.write(content)
+        except OSError as error:
+            raise UsageError(f"{path}: {error.strerror}") from None
 
-    def stored_path(self, path: str) -> str:
-        """Where a path lies on disk.
+    def stored_path(self, path: Any) -> str:
+        """Return where a path is on disk.
 
         :raises UsageError: it leads out of the root.
         """
         try:
-            return place(self.root, segments(text_of(path, "path")), path)
+            text = text_of(member_of(path, "path"), "path")
+            return place(self.root, segments(text), text)
         except RpcError as error:
             raise UsageError(error.message) from None
 

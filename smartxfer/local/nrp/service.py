@@ -3,10 +3,12 @@
 Source: NRP protocol, sections 1 to 8.
 """
 
-from typing import Any, Dict, List, Mapping, Optional
+import datetime as dt
+import re
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
 
 from smartxfer.errors import UsageError
-from smartxfer.local.arguments import text_of
+from smartxfer.local.arguments import bytes_of, mapping_of, member_of, text_of
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.listener import Record, Seen
@@ -21,6 +23,8 @@ from smartxfer.local.s3 import Storage
 from smartxfer.local.service import Service
 
 __all__ = ["NRP"]
+
+T = TypeVar("T")
 
 #: Metadata of records that are put here without any.
 _METADATA: Dict[str, Any] = {
@@ -162,6 +166,8 @@ class NRP(Service):
         :raises UsageError: there is no such user or model.
         """
         backend = self.backend
+        contents, readers = mapping_of(files, "files"), mapping_of(access, "access")
+        shown = _METADATA if metadata is None else mapping_of(metadata, "metadata")
         owner = backend.people.first if user is None else backend.people.named(user)
         if owner is None:
             raise UsageError(f"no such user: {user}")
@@ -169,96 +175,112 @@ class NRP(Service):
         if name not in backend.site.models:
             raise UsageError(f"no such model: {name}")
         body = {
-            "metadata": dict(_METADATA if metadata is None else metadata),
+            "metadata": dict(shown),
             "files": {"enabled": files is not None or not published},
-            "access": dict(access or {}),
+            "access": dict(readers),
         }
         values, _ = accepted(body, open_schema=backend.site.open_schema(name))
         item = drafts.made(backend, owner, name, body, values)
-        for key, data in (files or {}).items():
+        for key, data in contents.items():
             self.write(item.id, key, data)
         if published:
             publishing.published(backend, self._item(item.id))
         return item.id
 
-    def share(self, id: str, permission: str = "view", *, until: Optional[str] = None) -> str:
+    def share(self, record: Any, permission: str = "view", *, until: Optional[str] = None) -> str:
         """Make a secret link to a record and its versions.
 
+        :param record: its id, or the record as a client returned it.
         :param permission: ``"view"``, ``"preview"`` (drafts, too) or ``"edit"``.
         :param until: its last day, such as ``"2026-12-31"``; None: it does not end.
         :return: its token, which goes into URLs as ``?token=``.
-        :raises UsageError: no record has the id, or the permission is not known.
+        :raises UsageError: no record has the id, the permission is not known, or ``until`` is not a date.
         """
+        if until is not None:
+            _check_date(until)
         if permission not in sharing.PERMISSIONS:
             raise UsageError(f"permission is one of {', '.join(sharing.PERMISSIONS)}, not {permission!r}")
         backend = self.backend
         with backend.database.transaction():
-            parent = items.parent_of(backend.database, self._item(id).parent)
+            item = self._item(record)
+            parent = items.parent_of(backend.database, item.parent)
             if parent is None:
-                raise UsageError(f"no such record: {id}")
+                raise _no_record(item.id)
             link = sharing.make(backend, parent, {"permission": permission, "expires_at": until})
             items.save_parent(backend.database, parent)
         return str(link["token"])
 
-    def _item(self, id: str) -> Item:
-        item = items.find(self.backend.database, text_of(id, "id"))
+    def _item(self, record: Any) -> Item:
+        id = text_of(member_of(record, "id"), "record")
+        item = items.find(self.backend.database, id)
         if item is None:
-            raise UsageError(f"no such record: {id}")
+            raise _no_record(id)
         return item
 
-    def _half(self, id: str) -> Half:
-        """The draft, else the published record."""
-        item = self._item(id)
+    def _half(self, record: Any) -> Half:
+        """Return the draft, else the published record."""
+        item = self._item(record)
         half = item.draft or item.record
         if half is None:
-            raise UsageError(f"no such record: {id}")
+            raise _no_record(item.id)
         return half
 
-    def files(self, id: str) -> Dict[str, int]:
-        """Bytes of every completed file, by key; of the draft, else of the published record.
+    def _held(self, record: Any, key: Any, step: Callable[[Backend, str, str], T]) -> T:
+        """Do a step with a file that has bytes.
 
+        :param record: of a file that a client returned, the key is taken, too.
+        """
+        if key is None:
+            record, key = _place_of(record)
+        name = text_of(member_of(key, "key"), "key")
+        try:
+            return step(self.backend, self._half(record).bucket, name)
+        except LookupError:
+            id = member_of(record, "id")
+            hint = f"entries({id!r}) lists its files"
+            raise UsageError(f"{id} has no file {name!r} with bytes", hint=hint) from None
+
+    def files(self, record: Any) -> Dict[str, int]:
+        """Return the bytes of every completed file, by key; of the draft, else of the published record.
+
+        :param record: its id, or the record as a client returned it.
         :raises UsageError: there is no such record.
         """
-        return files.completed(self.backend, self._half(id).bucket)
+        return files.completed(self.backend, self._half(record).bucket)
 
-    def entries(self, id: str) -> List[Dict[str, Any]]:
-        """Every file as the API shows it, without links, those that are pending included."""
-        return files.listed(self.backend, self._half(id).bucket)
+    def entries(self, record: Any) -> List[Dict[str, Any]]:
+        """Return every file as the API shows it, without links, those that are pending included."""
+        return files.listed(self.backend, self._half(record).bucket)
 
-    def read(self, id: str, key: str) -> bytes:
-        """The bytes of a file.
-
-        :raises UsageError: there is no such file, or it has no bytes yet.
-        """
-        try:
-            return files.read(self.backend, self._half(id).bucket, key)
-        except LookupError:
-            raise UsageError(f"{id} has no file {key!r}") from None
-
-    def stored_path(self, id: str, key: str) -> str:
-        """Where the bytes of a file lie on disk.
+    def read(self, record: Any, key: Any = None) -> bytes:
+        """Return the bytes of a file: ``read(record, key)``, or ``read(file)`` with a client's File.
 
         :raises UsageError: there is no such file, or it has no bytes yet.
         """
-        try:
-            return files.stored_path(self.backend, self._half(id).bucket, key)
-        except LookupError:
-            raise UsageError(f"{id} has no file {key!r}") from None
+        return self._held(record, key, files.read)
+
+    def stored_path(self, record: Any, key: Any = None) -> str:
+        """Return where the bytes of a file are on disk; the arguments are those of :meth:`read`.
+
+        :raises UsageError: there is no such file, or it has no bytes yet.
+        """
+        return self._held(record, key, files.stored_path)
 
     def write(
-        self, id: str, key: str, data: bytes = b"", metadata: Optional[Mapping[str, Any]] = None
+        self, record: Any, key: str, data: bytes = b"", metadata: Optional[Mapping[str, Any]] = None
     ) -> None:
         """Put a completed file into a record, whatever was there under its key.
 
         :raises UsageError: there is no such record.
         """
-        bucket = self._half(id).bucket
+        bucket = self._half(record).bucket
         text_of(key, "key")
-        files.write(self.backend, bucket, key, data, None if metadata is None else dict(metadata))
+        shown = None if metadata is None else dict(mapping_of(metadata, "metadata"))
+        files.write(self.backend, bucket, key, bytes_of(data), shown)
 
-    def plant(self, id: str, key: str, data: bytes = b"") -> None:
+    def plant(self, record: Any, key: str, data: bytes = b"") -> None:
         """Put a file under any key, ``"../x"`` for one."""
-        self.write(id, key, data)
+        self.write(record, key, data)
 
     def drafts(self) -> List[str]:
         """Ids of all drafts, oldest first."""
@@ -271,3 +293,27 @@ class NRP(Service):
             for item in items.all_of(self.backend.database, "")
             if item.record is not None and item.deleted is None
         ]
+
+
+def _no_record(id: str) -> UsageError:
+    return UsageError(f"no such record: {id}", hint="drafts() and published() list the ids")
+
+
+def _place_of(file: Any) -> Tuple[str, Any]:
+    """Return the id of the record and the key of a file that a client returned.
+
+    :raises UsageError: it is not such a file.
+    """
+    link = member_of(member_of(file, "links"), "self")
+    found = re.search(r"/records/([^/?#]+)/", link) if isinstance(link, str) else None
+    key = member_of(file, "key")
+    if found is None or key is file:
+        raise UsageError("which file is meant?", hint="give read(record, 'key') or a client's File")
+    return found.group(1), key
+
+
+def _check_date(text: Any) -> None:
+    try:
+        dt.date.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise UsageError(f"until is a date such as '2026-12-31', not {text!r:.40}") from None

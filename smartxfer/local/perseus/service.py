@@ -7,7 +7,7 @@ import hashlib
 from typing import Any, Dict, List, Mapping, Optional
 
 from smartxfer.errors import UsageError
-from smartxfer.local.arguments import text_of
+from smartxfer.local.arguments import bytes_of, member_of, text_of
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.listener import Record, Seen
@@ -21,6 +21,8 @@ from smartxfer.local.s3 import Storage
 from smartxfer.local.service import Service
 
 __all__ = ["Perseus"]
+
+_STATUSES = ("pending", "uploaded", "failed")
 
 
 class Perseus(Service):
@@ -97,25 +99,31 @@ class Perseus(Service):
         with self.backend.lock:
             return [shown(row, True) for row in self.backend.matching(None, None)]
 
-    def content(self, id: str) -> bytes:
-        """The bytes that came for a record.
+    def content(self, file: Any) -> bytes:
+        """Return the bytes that came for a record.
 
+        :param file: its id, or the File as a client returned it.
         :raises UsageError: there is no such record, or nothing came yet.
         """
-        row = self.backend.records.get(text_of(id, "id"))
+        id = text_of(member_of(file, "id"), "file")
+        row = self.backend.records.get(id)
         try:
             if row is not None:
                 return self.backend.content(row)
         except OSError:
             pass  # nothing lies there
-        raise UsageError(f"nothing came for {id!r}")
+        raise UsageError(f"nothing came for {id!r}", hint="records() lists the records and their status")
 
     def write(self, name: str, data: bytes = b"", status: str = "uploaded") -> str:
         """Put a record here, with its content unless it is pending.
 
+        :param status: ``"pending"``, ``"uploaded"`` or ``"failed"``.
         :return: its id.
+        :raises UsageError: an argument is of the wrong type, or the status is unknown.
         """
-        backend, name = self.backend, text_of(name, "name")
+        backend, name, data = self.backend, text_of(name, "name"), bytes_of(data)
+        if status not in _STATUSES:
+            raise UsageError(f"status is one of {', '.join(_STATUSES)}, not {status!r:.40}")
         digest = hashlib.sha256(data).hexdigest()
         with backend.lock:
             row = backend.records.add(name, digest, backend.now(), status)

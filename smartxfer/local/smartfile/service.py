@@ -6,7 +6,7 @@ Source: SmartFile protocol, sections 1 and 8.
 from typing import Any, Dict, List
 
 from smartxfer.errors import UsageError
-from smartxfer.local.arguments import text_of
+from smartxfer.local.arguments import bytes_of, member_of, text_of
 from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.service import Service
 from smartxfer.local.smartfile import routes
@@ -89,11 +89,13 @@ class SmartFile(Service):
         tree = self.backend.tree
         return [node.path for node in tree.walk(tree.find("/")) if node.isdir and node.parent]
 
-    def read(self, path: str) -> bytes:
-        """The bytes of a file.
+    def read(self, path: Any) -> bytes:
+        """Return the bytes of a file.
 
+        :param path: its path, or the Info or Link of it as a client returned it.
         :raises UsageError: there is no such file.
         """
+        path = member_of(path, "path")
         with open(self.stored_path(path), "rb") as stream:
             return stream.read(self.backend.tree.find(path).size)
 
@@ -102,7 +104,7 @@ class SmartFile(Service):
 
         :raises UsageError: a directory is there, or a file where a directory should be.
         """
-        names = segments(text_of(path, "path"))
+        names, data = segments(text_of(path, "path")), bytes_of(data)
         try:
             self.mkdir("/".join(names[:-1]))
             with self.backend.tree.draft() as draft:
@@ -124,20 +126,22 @@ class SmartFile(Service):
     def plant(self, directory: str, name: str, data: bytes = b"") -> None:
         """Put a file under a name that no client could send, ``"../x"`` for one."""
         text_of(directory, "directory"), text_of(name, "name")
+        data = bytes_of(data)
         self.backend.tree.find("/")  # not after the end
         with self.backend.tree.draft() as draft:
             draft.stream.write(data)
             self.backend.tree.plant(directory, name, draft)
 
-    def stored_path(self, path: str) -> str:
-        """Where the bytes of a file lie on disk.
+    def stored_path(self, path: Any) -> str:
+        """Return where the bytes of a file are on disk.
 
         :raises UsageError: there is no such file.
         """
+        path = text_of(member_of(path, "path"), "path")
         try:
-            return self.backend.tree.stored_path(text_of(path, "path"))
+            return self.backend.tree.stored_path(path)
         except Refusal as refusal:
-            raise UsageError(f"{path}: {refusal.body}") from None
+            raise UsageError(f"{path}: {refusal.body}", hint="files() lists the paths") from None
 
     def tasks(self) -> List[Dict[str, Any]]:
         """Every task, oldest first: uuid, operation, arguments, user, status, result."""

@@ -1,0 +1,106 @@
+"""The local server's own methods take what clients return, and explain what they do not take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator
+
+import pytest
+
+from smartxfer import BasicClient, FileSenderClient, JetStream, PerseusClient, UserAuth
+from smartxfer.errors import UsageError
+from smartxfer.local import LocalServer
+from smartxfer.nrp import get_client
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalServer]:
+    with LocalServer() as running:
+        yield running
+
+
+def test_filesender_takes_files(server: LocalServer) -> None:
+    site = server.filesender
+    with FileSenderClient(site.url, auth=UserAuth(site.username, site.api_key)) as client:
+        transfer = client.upload_workflow([("a.bin", b"abc")])
+        [listed] = client.list_files(transfer.download_url or "")
+    for file in (transfer.files[0], listed, transfer.files[0].id, site.transfers()[-1]["files"][0]):
+        assert Path(site.stored(file)).read_bytes() == b"abc"
+    with pytest.raises(UsageError, match=r"stored\(transfer\.files\[0\]\)"):
+        site.stored(transfer)
+
+
+def test_nrp_takes_records_and_files(server: LocalServer) -> None:
+    site = server.nrp
+    id = site.create({"a.bin": b"abc"})
+    with get_client(site.url, token=site.token) as client:
+        record = client.records.draft_records.read(id)
+        file = client.files.read(record, "a.bin")
+    for thing in (id, record, dict(record)):
+        assert site.files(thing) == {"a.bin": 3}
+        assert [entry["key"] for entry in site.entries(thing)] == ["a.bin"]
+        assert site.read(thing, "a.bin") == site.read(thing, file) == b"abc"
+        assert Path(site.stored_path(thing, "a.bin")).read_bytes() == b"abc"
+        site.write(thing, "b.bin", b"1")
+        site.plant(thing, "../x", b"1")
+        assert site.share(thing, until="2099-12-31")
+    for thing in (file, dict(file)):
+        assert site.read(thing) == b"abc"
+        assert site.stored_path(thing) == site.stored_path(record, "a.bin")
+
+
+def test_perseus_takes_files(server: LocalServer) -> None:
+    with PerseusClient(server.perseus.url, api_key=server.perseus.api_key) as client:
+        file = client.file.upload_file(("a.bin", b"abc"))
+    for thing in (file, file.id, dict(file)):
+        assert server.perseus.content(thing) == b"abc"
+
+
+def test_smartfile_takes_infos_and_links(server: LocalServer) -> None:
+    site = server.smartfile
+    site.write("/docs/a.bin", b"abc")
+    with BasicClient(site.key, site.password, url=site.url) as client:
+        for thing in (client.stat("/docs/a.bin"), client.create_link("/docs/a.bin"), "/docs/a.bin"):
+            assert site.read(thing) == b"abc"
+            assert Path(site.stored_path(thing)).read_bytes() == b"abc"
+
+
+def test_jetstream_takes_entries(server: LocalServer) -> None:
+    site = server.jetstream
+    site.write("/docs/a.bin", b"abc")
+    with JetStream().api(site.host, site.port, user=site.user, password=site.password) as api:
+        [entry] = api.ls("/docs")
+    assert site.read(entry) == b"abc"
+    assert Path(site.stored_path(entry)).read_bytes() == b"abc"
+
+
+#: What cannot be done, and what the message or its hint says.
+WRONG: Dict[str, Callable[[LocalServer, str], Any]] = {
+    "no such file: 99 .transfers": lambda server, record: server.filesender.stored(99),
+    "no such record: zz .drafts": lambda server, record: server.nrp.files("zz"),
+    "has no file 'x'.*entries": lambda server, record: server.nrp.read(record, "x"),
+    r"which file is meant.*read\(record": lambda server, record: server.nrp.read(record),
+    "data is bytes, not str": lambda server, record: server.nrp.write(record, "k", "text"),  # type: ignore[arg-type]
+    "files is a dictionary": lambda server, record: server.nrp.create(5),  # type: ignore[arg-type]
+    "metadata is a dictionary": lambda server, record: server.nrp.create(metadata=5),  # type: ignore[arg-type]
+    "access is a dictionary": lambda server, record: server.nrp.create(access=5),  # type: ignore[arg-type]
+    "until is a date": lambda server, record: server.nrp.share(record, until="tomorrow"),
+    "nothing came for 'x' .records": lambda server, record: server.perseus.content("x"),
+    "status is one of": lambda server, record: server.perseus.write("a", b"", status="odd"),
+    "a: data is bytes|data is bytes": lambda server, record: server.perseus.write("a", "x"),  # type: ignore[arg-type]
+    "/x.*files": lambda server, record: server.smartfile.read("/x"),
+    "data is bytes, not int": lambda server, record: server.smartfile.write("/x", 5),  # type: ignore[arg-type]
+    "/nope: No such file.*files": lambda server, record: server.jetstream.read("/nope"),
+    "/file/below: .*(exists|directory)": lambda server, record: server.jetstream.write("/file/below", b""),
+    "/: Is a directory": lambda server, record: server.jetstream.write("/", b""),
+    "too long": lambda server, record: server.jetstream.write("/" + "x" * 300, b""),
+    "a match is a method": lambda server, record: server.filesender.count(5),  # type: ignore[arg-type]
+}
+
+
+@pytest.mark.parametrize("said", WRONG)
+def test_what_cannot_be_done_is_a_usage_error(server: LocalServer, said: str) -> None:
+    server.jetstream.write("/file", b"")
+    record = server.nrp.create({"a.bin": b""})
+    with pytest.raises(UsageError, match=said):
+        WRONG[said](server, record)
