@@ -41,9 +41,10 @@ def test_nrp_takes_records_and_files(server: LocalServer) -> None:
         assert [entry["key"] for entry in site.entries(thing)] == ["a.bin"]
         assert site.read(thing, "a.bin") == site.read(thing, file) == b"abc"
         assert Path(site.stored_path(thing, "a.bin")).read_bytes() == b"abc"
-        site.write(thing, "b.bin", b"1")
-        site.plant(thing, "../x", b"1")
         assert site.share(thing, until="2099-12-31")
+    site.write(record, "b.bin", b"1")
+    site.plant(record, "../x", b"1")
+    assert site.files(id) == {"a.bin": 3, "b.bin": 1, "../x": 1}
     for thing in (file, dict(file)):
         assert site.read(thing) == b"abc"
         assert site.stored_path(thing) == site.stored_path(record, "a.bin")
