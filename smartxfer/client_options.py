@@ -8,8 +8,9 @@ import requests
 from smartxfer.errors import UsageError
 from smartxfer.seams import LONGEST_WAIT, Clock
 from smartxfer.secret_text import hidden
+from smartxfer.system_text import FilePath
 from smartxfer.transport import RetryPolicy
-from smartxfer.transport.certificates import CertFiles, FilePath, Verify
+from smartxfer.transport.certificates import CertFiles, Verify
 
 __all__ = ["CertFiles", "ClientOptions", "FilePath", "Timeout", "Verify"]
 

@@ -8,11 +8,12 @@ import contextlib
 import errno
 import os
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from smartxfer.errors import LocalError, LocalNotFound, UsageError
 
 __all__ = [
+    "FilePath",
     "home_directory",
     "source_path",
     "system_path",
@@ -21,6 +22,9 @@ __all__ = [
     "unicode_text",
     "user_directory",
 ]
+
+FilePath = Union[str, "os.PathLike[str]"]
+"""Path of a local file or directory, as text or anything with ``__fspath__``."""
 
 _SEPARATORS = os.sep + (os.altsep or "")
 

@@ -5,7 +5,6 @@ Source: FileSender protocol; each method names its section.
 
 import contextlib
 import unicodedata
-from pathlib import Path
 from typing import Any, Collection, List, Literal, Mapping, Optional, Union
 
 import attrs
@@ -26,6 +25,7 @@ from smartxfer.filesender.sealing import Password, Sealing, given_password
 from smartxfer.filesender.site import SiteConfig
 from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, journal_key, send_files
 from smartxfer.secret_text import hides
+from smartxfer.system_text import FilePath
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress
@@ -33,7 +33,7 @@ from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import SinkLike, check_sink, open_sink
 from smartxfer.transfer.source import SourceLike
-from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.tree import FilesLike, Item, collect
 
 __all__ = ["FileSenderClient"]
 
@@ -148,7 +148,7 @@ class FileSenderClient(ManagingClient):
 
     def upload_workflow(
         self,
-        files: List[Path],
+        files: FilesLike,
         transfer_args: PartialTransfer = {},  # noqa: B006 - the seed's default, never changed
         *,
         password: Password = None,
@@ -167,7 +167,7 @@ class FileSenderClient(ManagingClient):
         Everything is checked against the site's limits before anything is created.  When it fails half-way,
         the same call goes on where it stopped.
 
-        :param files: paths; also bytes, open binary files, and ``(name, thing)`` pairs.
+        :param files: paths, also of directories; bytes, open binary files, and ``(name, thing)`` pairs.
         :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since
             the epoch), ``options``.  Without the key ``recipients`` it makes a link.
         :param password: encrypt the files with it, as the site's web page does; or a function that asks.
@@ -259,7 +259,7 @@ class FileSenderClient(ManagingClient):
     def download_files(
         self,
         token: str,
-        out_dir: Path,
+        out_dir: FilePath,
         *,
         files: Optional[Collection[Union[int, str]]] = None,
         password: Password = None,

@@ -40,7 +40,9 @@ __all__ = ["Files", "Share", "gather", "mappings_of", "send", "share_of", "sorte
 
 log = logging.getLogger("smartxfer.jetstream")
 
-Files = Union[str, "os.PathLike[str]", Sequence[Any]]
+RemotePath = Union[str, "os.PathLike[str]"]
+Files = Union[RemotePath, Iterable[Union[RemotePath, Tuple[RemotePath, RemotePath]]]]
+"""A source, or sources and (source, destination) pairs, as the connected server sees them."""
 #: Either separator: the server may run on Windows.
 _SEPARATOR = re.compile(r"[/\\]")
 

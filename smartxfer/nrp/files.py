@@ -18,13 +18,14 @@ from smartxfer.nrp.models import File
 from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_of, shown
 from smartxfer.nrp.record_models import RepositoryInfo
 from smartxfer.nrp.starting import Plan, announce, by_url
-from smartxfer.nrp.streams import FileSink, target_of, unwrapped
+from smartxfer.nrp.streams import FileSink, FilesToSend, target_of, unwrapped
 from smartxfer.nrp.syncing import SyncResult, sync
 from smartxfer.nrp.transfers import How, how
 from smartxfer.nrp.uploading import send_files
 from smartxfer.nrp.waiting import wait_for
 from smartxfer.reprs import Namespace
 from smartxfer.secret_text import hides
+from smartxfer.system_text import FilePath
 from smartxfer.transfer.download import DownloadLane
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.names import safe_path
@@ -178,7 +179,7 @@ class FilesClient(Namespace):
     def upload_many(
         self,
         record_or_url: Any,
-        files: Sequence[Any],
+        files: FilesToSend,
         *,
         metadata: Optional[Mapping[str, Any]] = None,
         transfer_type: str = "auto",
@@ -298,7 +299,7 @@ class FilesClient(Namespace):
     def download_many(
         self,
         record_or_files: Any,
-        directory: Any,
+        directory: FilePath,
         *,
         exists: Exists = None,
         progress: Progress = None,
@@ -325,7 +326,7 @@ class FilesClient(Namespace):
     def sync_dir(
         self,
         record_or_url: Any,
-        directory: Any,
+        directory: FilePath,
         *,
         dry_run: bool = False,
         delete: bool = False,

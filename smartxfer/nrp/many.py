@@ -35,7 +35,7 @@ __all__ = ["fetch", "not_locked", "pairs_of", "undecided", "with_result"]
 Metadata = Optional[Mapping[str, Any]]
 
 
-def pairs_of(files: Sequence[Any], metadata: Metadata) -> List[Tuple[Item, Metadata]]:
+def pairs_of(files: Any, metadata: Metadata) -> List[Tuple[Item, Metadata]]:
     """What is to be sent, with its metadata; every key is one that can be addressed."""
     things: List[Any] = []
     own: Dict[str, Metadata] = {}

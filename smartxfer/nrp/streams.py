@@ -6,13 +6,22 @@ Source: NRP / Invenio protocol, section 7, Python surface.
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, TextIO, Tuple, Union
 
 from smartxfer.errors import UsageError
 from smartxfer.transfer.sink import MemorySink
-from smartxfer.transfer.source import path_of, target_path_of
+from smartxfer.transfer.source import SourceLike, path_of, target_path_of
 
-__all__ = ["FileSink", "FileSource", "MemorySink", "MemorySource", "StandardInput", "target_of", "unwrapped"]
+__all__ = [
+    "FileSink",
+    "FileSource",
+    "FilesToSend",
+    "MemorySink",
+    "MemorySource",
+    "StandardInput",
+    "target_of",
+    "unwrapped",
+]
 
 
 class _Named:
@@ -70,6 +79,15 @@ class StandardInput:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"
+
+
+RecordSource = Union[SourceLike, MemorySource, StandardInput, TextIO]
+"""What a file of a record is read from; of text files ``sys.stdin`` only."""
+FileToSend = Union[
+    RecordSource, Tuple[str, RecordSource], Tuple[str, RecordSource, Optional[Mapping[str, Any]]]
+]
+FilesToSend = Union[RecordSource, Iterable[FileToSend]]
+"""Sources, ``(key, source)`` and ``(key, source, metadata)``; a directory stands for the files in it."""
 
 
 def unwrapped(source: Any) -> Any:

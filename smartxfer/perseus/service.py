@@ -16,12 +16,13 @@ from smartxfer.perseus.syncing import SyncResult, missing_of
 from smartxfer.perseus.uploading import Sending, best, hashed, send_files
 from smartxfer.perseus.waiting import wait_for
 from smartxfer.reprs import Namespace
+from smartxfer.system_text import FilePath
 from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.tree import FileLike, Item, collect
 
 __all__ = ["FileService"]
 
@@ -153,7 +154,7 @@ class FileService(Namespace):
 
     def upload_file(
         self,
-        file_path: Any,
+        file_path: FileLike,
         *,
         wait: bool = False,
         timeout: float = 3600,
@@ -192,7 +193,7 @@ class FileService(Namespace):
 
     def upload_many(
         self,
-        files: Sequence[Any],
+        files: Iterable[FileLike],
         *,
         wait: bool = False,
         timeout: float = 3600,
@@ -238,7 +239,7 @@ class FileService(Namespace):
 
     # -- what is there ----------------------------------------------------------------------------------
 
-    def exists(self, file_path: Any) -> bool:
+    def exists(self, file_path: FileLike) -> bool:
         """Whether the service has the content of a file, whatever name it goes by there."""
         item = _one(file_path)
         found = best(self._calls().find(sourceHashes=[hashed(item)]))
@@ -246,7 +247,7 @@ class FileService(Namespace):
 
     def sync_dir(
         self,
-        directory: Any,
+        directory: FilePath,
         *,
         dry_run: bool = False,
         repair: bool = False,

@@ -29,8 +29,7 @@ from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import SinkLike, check_sink, directory_of, open_sink
-from smartxfer.transfer.source import SourceLike
-from smartxfer.transfer.tree import collect
+from smartxfer.transfer.tree import FileLike, collect
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
@@ -233,7 +232,7 @@ class SmartFileClient(RawClient):
 
     def upload(
         self,
-        file: Union[SourceLike, Tuple[str, SourceLike]],
+        file: FileLike,
         path: str = "/",
         *,
         checksum: Optional[str] = None,
@@ -316,7 +315,7 @@ class SmartFileClient(RawClient):
 
     def upload_tree(
         self,
-        directory: Any,
+        directory: FilePath,
         path: str = "/",
         *,
         checksum: Optional[str] = None,
@@ -343,7 +342,7 @@ class SmartFileClient(RawClient):
     def download_tree(
         self,
         path: Remote,
-        directory: Any,
+        directory: FilePath,
         *,
         checksum: Optional[str] = None,
         exists: Exists = None,

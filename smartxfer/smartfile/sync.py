@@ -100,7 +100,7 @@ class SyncClient:
 
     def upload(
         self,
-        local: Any,
+        local: FilePath,
         remote: str,
         *,
         progress: Progress = None,
@@ -132,7 +132,7 @@ class SyncClient:
 
     def download(
         self,
-        local: Any,
+        local: FilePath,
         remote: str,
         *,
         exists: Exists = None,
@@ -184,7 +184,7 @@ class SyncClient:
 
     def upload_tree(
         self,
-        local: Any,
+        local: FilePath,
         remote: str,
         *,
         dry_run: bool = False,
@@ -229,7 +229,7 @@ class SyncClient:
 
     def download_tree(
         self,
-        local: Any,
+        local: FilePath,
         remote: str,
         *,
         dry_run: bool = False,

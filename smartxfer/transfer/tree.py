@@ -4,7 +4,7 @@ import logging
 import os
 import stat
 from pathlib import Path
-from typing import Any, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
+from typing import Any, Iterable, Iterator, List, Mapping, Optional, Set, Tuple, Union
 
 import attrs
 
@@ -17,9 +17,14 @@ from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.source import SourceLike, open_source, path_of
 from smartxfer.transfer.true_size import Copies, Copy, CopySource, true_state
 
-__all__ = ["Item", "collect", "directories", "listed"]
+__all__ = ["FileLike", "FilesLike", "Item", "collect", "directories", "listed"]
 
 log = logging.getLogger("smartxfer.transfer")
+
+FileLike = Union[SourceLike, Tuple[str, SourceLike]]
+"""What a caller may give to be sent: a path, bytes, an open binary file or stream; or ``(name, thing)``."""
+FilesLike = Union[FileLike, Iterable[FileLike]]
+"""One or several of these; the path of a directory stands for the files in it."""
 
 
 @attrs.frozen
@@ -65,7 +70,7 @@ class Item:
         return source
 
 
-def collect(things: Iterable[Any], follow_symlinks: bool = False, none: bool = False) -> List[Item]:
+def collect(things: Any, follow_symlinks: bool = False, none: bool = False) -> List[Item]:
     """The files that ``things`` stand for.
 
     A directory stands for the files in it, named relative to the directory's parent; symbolic links in it are

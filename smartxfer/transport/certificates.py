@@ -9,12 +9,11 @@ import ssl
 from typing import Any, Tuple, Union
 
 from smartxfer.errors import ConfigError, LocalNotFound
-from smartxfer.system_text import source_path
+from smartxfer.system_text import FilePath, source_path
 from smartxfer.transport.shared_files import warn_if_shared
 
 __all__ = [
     "CertFiles",
-    "FilePath",
     "Verify",
     "cert_paths",
     "check_bundle",
@@ -22,8 +21,6 @@ __all__ = [
     "path_text",
 ]
 
-FilePath = Union[str, "os.PathLike[str]"]
-"""Path of a local file, as text or anything with ``__fspath__``."""
 Verify = Union[bool, FilePath]
 """Whether certificates of servers are verified, or the path of a CA bundle that verifies them."""
 CertFiles = Union[FilePath, Tuple[FilePath, FilePath]]
