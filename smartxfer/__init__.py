@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, List
 if TYPE_CHECKING:
     from smartxfer.errors import SmartxferError
     from smartxfer.filesender import Auth, FileSenderClient, GuestAuth, UserAuth
-    from smartxfer.jetstream import JetStream
-    from smartxfer.nrp import RepositoryClient
+    from smartxfer.jetstream import JetStream, JetStreamClient
+    from smartxfer.nrp import RepositoryClient, get_client
     from smartxfer.perseus import PerseusClient
     from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
     from smartxfer.transport import RetryPolicy
@@ -22,6 +22,7 @@ __all__ = [
     "FileSenderClient",
     "GuestAuth",
     "JetStream",
+    "JetStreamClient",
     "OAuthClient",
     "PerseusClient",
     "RepositoryClient",
@@ -30,6 +31,7 @@ __all__ = [
     "SyncClient",
     "UserAuth",
     "__version__",
+    "get_client",
 ]
 
 __version__ = "0.1.0"
@@ -43,6 +45,7 @@ _HOMES = {
     "FileSenderClient": "smartxfer.filesender",
     "GuestAuth": "smartxfer.filesender",
     "JetStream": "smartxfer.jetstream",
+    "JetStreamClient": "smartxfer.jetstream",
     "OAuthClient": "smartxfer.smartfile",
     "PerseusClient": "smartxfer.perseus",
     "RepositoryClient": "smartxfer.nrp",
@@ -50,6 +53,7 @@ _HOMES = {
     "SmartxferError": "smartxfer.errors",
     "SyncClient": "smartxfer.smartfile",
     "UserAuth": "smartxfer.filesender",
+    "get_client": "smartxfer.nrp",
 }
 
 
@@ -62,4 +66,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> List[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -21,7 +21,7 @@ from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
 from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
 from smartxfer.filesender.request_types import FileUpdate, PartialTransfer
 from smartxfer.filesender.request_types import Transfer as TransferRequest
-from smartxfer.filesender.sealing import Password, Sealing, given_password
+from smartxfer.filesender.sealing import Password, Sealing, given_password, sealing_for
 from smartxfer.filesender.site import SiteConfig
 from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, journal_key, send_files
 from smartxfer.secret_text import hides
@@ -53,6 +53,12 @@ class FileSenderClient(ManagingClient):
     :param signing_host: the name by which the server knows itself, where that is not the URL's host.
 
     The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
+
+    >>> with FileSenderClient.from_environment() as client:
+    ...     transfer = client.upload_workflow(["report.pdf"], link=True)
+    ...     for result in client.download_files(transfer.download_url, "copies"):
+    ...         print(result.name, result.bytes, result.verified)
+    report.pdf 14 size
 
     Source: FileSender protocol.
     """
@@ -198,7 +204,7 @@ class FileSenderClient(ManagingClient):
             if accept_aup:
                 body["aup_checked"] = True
             config = self._config or SiteConfig()
-            sealing = self._sealing(given_password(password), items, config, key_version)
+            sealing = sealing_for(given_password(password), items, config, self._largest_chunk, key_version)
             announced = body if sealing is None else sealing.announced(body)
             checks.check_transfer(announced, config, now=self._clock.wall())
             journal = self._journal(items, body, sealing)
@@ -207,16 +213,6 @@ class FileSenderClient(ManagingClient):
                 if not resume:
                     operation.call(lambda: self._drop_earlier(journal, self._calls.watched(operation)))
             return Sending(self._calls, operation, items, announced, self._width, journal, sealing).run()
-
-    def _sealing(
-        self, password: Optional[str], items: List[Item], config: SiteConfig, key_version: Optional[int]
-    ) -> Optional[Sealing]:
-        """What encrypts the files; None without a password."""
-        if password is None:
-            if key_version is not None:
-                raise UsageError("key_version is for encrypted transfers", hint="give password=")
-            return None
-        return Sealing.of(password, items, config, self._largest_chunk, key_version)
 
     def _journal(
         self, items: List[Item], body: Mapping[str, Any], sealing: Optional[Sealing]

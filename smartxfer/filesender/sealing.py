@@ -20,7 +20,7 @@ from smartxfer.transfer.plan import Part
 from smartxfer.transfer.tree import Item
 from smartxfer.transport import redact
 
-__all__ = ["Password", "Sealing", "check_password", "given_password", "need_cryptography"]
+__all__ = ["Password", "Sealing", "check_password", "given_password", "need_cryptography", "sealing_for"]
 
 log = logging.getLogger("smartxfer.filesender")
 
@@ -237,3 +237,21 @@ class Sealing:
     def sealed_length(self, name: str, part: Part) -> int:
         """Bytes of a sealed part, whatever it travels as."""
         return self.files[name].sealed_length(part.number)
+
+
+def sealing_for(
+    password: Optional[str],
+    items: Sequence[Item],
+    config: SiteConfig,
+    chunk_size: Optional[int],
+    key_version: Optional[int],
+) -> Optional[Sealing]:
+    """Return what encrypts the files of an upload; None without a password.
+
+    :raises UsageError: ``key_version`` without a password.
+    """
+    if password is not None:
+        return Sealing.of(password, items, config, chunk_size, key_version)
+    if key_version is not None:
+        raise UsageError("key_version is for encrypted transfers", hint="give password=")
+    return None

@@ -24,12 +24,16 @@ from smartxfer.jetstream.models import (
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.sending import Share
 
+#: Another name of :class:`API`, which is the vendor's.
+JetStreamClient = API
+
 __all__ = [
     "API",
     "Connection",
     "Destination",
     "Event",
     "JetStream",
+    "JetStreamClient",
     "Manifest",
     "ReceiveTransfer",
     "Request",

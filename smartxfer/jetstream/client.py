@@ -18,7 +18,7 @@ from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.contact import first_contact
 from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import HOST, NAMES, Login, keep_secret
-from smartxfer.jetstream.models import Manifest, Transfer
+from smartxfer.jetstream.models import Transfer
 from smartxfer.jetstream.recv import RecvInterface
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.rpc import Rpc
@@ -35,7 +35,7 @@ from smartxfer.jetstream.sending import (
 )
 from smartxfer.jetstream.server import ServerInterface
 from smartxfer.jetstream.waiting import check_timeout
-from smartxfer.jetstream.waiting_all import Waited, wait_for_all
+from smartxfer.jetstream.waiting_all import Waited, checked_tasks, wait_for_all
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden, hides
 from smartxfer.transfer.journal import Journal
@@ -61,6 +61,11 @@ class API(BaseClient):
     :param password: by default JETSTREAM_API_PASSWORD, a profile, or netrc.
 
     The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
+
+    >>> with API() as api:
+    ...     api.mkfile("/outbox/started")
+    ...     print([entry["name"] for entry in api.ls("/outbox")])
+    ['started']
 
     Source: JetStream protocol, section 3.
     """
@@ -348,12 +353,7 @@ class API(BaseClient):
             ``status``.
         :raises WaitTimeout: some are not done by then; ``last`` is the list, with the latest states of these.
         """
-        if isinstance(tasks, (str, bytes, Mapping)) or not isinstance(tasks, Iterable):
-            raise UsageError(f"wait_all() takes a list of tasks, not {type(tasks).__name__}", hint="[task]")
-        several, timeout = list(tasks), check_timeout(timeout)
-        for task in several:
-            if not isinstance(task, (Manifest, Transfer, Request)):
-                raise UsageError(f"a Manifest, a Transfer or a Request, not {type(task).__name__}")
+        several, timeout = checked_tasks(tasks), check_timeout(timeout)
         with self._operation(progress, cancel, None) as operation:
             waited = Waited(self._rpc.watched(operation), timeout, operation.reporter)
             return wait_for_all(operation, several, waited, self._max_workers)

@@ -24,6 +24,10 @@ class JetStream:
     the documented names, to the local server (``smartxfer serve``), or to a JetStream server by way of
     ``smartxfer jetstream-bridge``.
 
+    >>> with JetStream().api() as api:
+    ...     print(api.server.getServerInfo().auth_required)
+    True
+
     Source: JetStream protocol, section 1.
     """
 

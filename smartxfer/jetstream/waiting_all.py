@@ -1,9 +1,9 @@
 """Several waits at once."""
 
-from typing import Any, List, Optional, Sequence
+from typing import Any, Iterable, List, Mapping, Optional, Sequence
 
-from smartxfer.errors import WaitTimeout
-from smartxfer.jetstream.models import Manifest
+from smartxfer.errors import UsageError, WaitTimeout
+from smartxfer.jetstream.models import Manifest, Transfer
 from smartxfer.jetstream.requests import Request, result_of
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.jetstream.waiting import Patience, wait
@@ -11,7 +11,21 @@ from smartxfer.transfer.lane import Single
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Reporter
 
-__all__ = ["Waited", "wait_for_all"]
+__all__ = ["Waited", "checked_tasks", "wait_for_all"]
+
+
+def checked_tasks(tasks: Any) -> List[Any]:
+    """Return the tasks as a list.
+
+    :raises UsageError: it is not a list, or something in it is not a Manifest, a Transfer or a Request.
+    """
+    if isinstance(tasks, (str, bytes, Mapping)) or not isinstance(tasks, Iterable):
+        raise UsageError(f"wait_all() takes a list of tasks, not {type(tasks).__name__}", hint="[task]")
+    several = list(tasks)
+    for task in several:
+        if not isinstance(task, (Manifest, Transfer, Request)):
+            raise UsageError(f"a Manifest, a Transfer or a Request, not {type(task).__name__}")
+    return several
 
 
 class Waited:

@@ -46,6 +46,12 @@ class RepositoryClient(HTTPClient):
 
     The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
+    >>> with RepositoryClient.from_environment() as client:
+    ...     draft = client.records.create({"metadata": {"title": "Reads of run 7"}})
+    ...     file = client.files.upload(draft, "report.pdf", None, "report.pdf")
+    ...     print(file.key, file.size, file.status)
+    report.pdf 14 completed
+
     Source: NRP / Invenio protocol.
     """
 

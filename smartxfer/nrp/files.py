@@ -320,7 +320,8 @@ class FilesClient(Namespace):
             calls = self._calls().watched(operation)
             wanted = record_or_files if isinstance(record_or_files, (list, tuple)) else None
             if wanted is None:
-                wanted = operation.call(lambda: self._listed(calls, record_or_files))
+                place = self._place(record_or_files)
+                wanted = operation.call(lambda: self._first(place, FileCalls.list, calls))
             return settle(many.fetch(calls, operation, wanted, directory, self._workers, exists))
 
     def sync_dir(
@@ -376,9 +377,6 @@ class FilesClient(Namespace):
         if isinstance(thing, File):
             return thing, FileCalls(calls, place.files()[0])
         return self._first(place, lambda files: (files.read(found), files), calls)
-
-    def _listed(self, calls: Calls, record: Any) -> List[File]:
-        return self._first(self._place(record), FileCalls.list, calls)
 
     def _first(self, place: Place, ask: Callable[[FileCalls], T], calls: Optional[Calls] = None) -> T:
         """Return the answer about a file or record, of whichever version and state is meant."""

@@ -77,6 +77,11 @@ class PerseusClient(HTTPClient):
 
     The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
+    >>> with PerseusClient() as client:
+    ...     file = client.file.upload_file("report.pdf", wait=True)
+    ...     print(file.name, file.status)
+    report.pdf uploaded
+
     Source: Perseus protocol.
     """
 

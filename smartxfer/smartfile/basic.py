@@ -31,6 +31,11 @@ class BasicClient(SmartFileClient):
 
     The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
+    >>> with BasicClient() as client:
+    ...     sent = client.upload("report.pdf", "/", checksum="sha256")
+    ...     print(sent.name, sent.bytes, sent.verified, client.exists("/report.pdf"))
+    /report.pdf 14 sha256 True
+
     Source: SmartFile protocol.
     """
 

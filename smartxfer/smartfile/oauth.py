@@ -55,6 +55,11 @@ class OAuthClient(SmartFileClient):
 
     The other parameters are settings of every client: :class:`~smartxfer.client_options.ClientOptions`.
 
+    >>> with OAuthClient() as client:
+    ...     request = client.get_request_token()
+    ...     print("visit", client.get_authorization_url(request))
+    visit http...
+
     Source: SmartFile protocol, section 2.
     """
 

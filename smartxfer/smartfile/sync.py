@@ -57,6 +57,11 @@ class SyncClient:
 
     :param api: a BasicClient or OAuthClient; ``with`` and :meth:`close` close it.
 
+    >>> with SyncClient.from_environment() as client:
+    ...     result = client.upload("report.pdf", "/report.pdf")
+    >>> result.method, result.verified
+    ('plain', 'sha256')
+
     Source: SmartFile protocol, sections 7 and 9.
     """
 
