@@ -13,7 +13,7 @@ import requests
 from smartxfer.client import BaseClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind
-from smartxfer.errors import CommunicationError, SmartxferError, UsageError
+from smartxfer.errors import CommunicationError, SmartxferError
 from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.contact import first_contact
 from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
