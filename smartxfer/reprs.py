@@ -5,7 +5,7 @@ from typing import Any, Callable, Iterable, Optional, Tuple, TypeVar
 
 import attrs
 
-__all__ = ["Namespace", "attrs_repr", "short_repr", "short_value"]
+__all__ = ["Namespace", "attrs_repr", "short_repr", "short_value", "with_address"]
 
 N = TypeVar("N", bound="Namespace")
 
@@ -67,12 +67,13 @@ class Namespace:
 
     _address: Callable[[], Optional[str]] = staticmethod(lambda: None)
 
-    def of(self: N, address: Callable[[], Optional[str]]) -> N:
-        """Set what returns the client's address, as far as it is known without a look-up; return self."""
-        self._address = address
-        return self
-
     def __repr__(self) -> str:
         address = self._address()
         name = type(self).__name__
         return f"<{name}, address not looked up yet>" if address is None else f"<{name} of {address:.150}>"
+
+
+def with_address(namespace: N, address: Callable[[], Optional[str]]) -> N:
+    """Set what returns the client's address, as far as it is known without a look-up; return the namespace."""
+    namespace._address = address
+    return namespace

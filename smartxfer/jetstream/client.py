@@ -36,6 +36,7 @@ from smartxfer.jetstream.sending import (
 from smartxfer.jetstream.server import ServerInterface
 from smartxfer.jetstream.waiting import check_timeout
 from smartxfer.jetstream.waiting_all import Waited, checked_tasks, wait_for_all
+from smartxfer.reprs import with_address
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden, hides
 from smartxfer.transfer.journal import Journal
@@ -104,9 +105,9 @@ class API(BaseClient):
         self._login = Login(lambda: self._credentials)
         self._known_rpc: Optional[Rpc] = None
         self._connected = False
-        self._server = ServerInterface(lambda: self._rpc).of(lambda: self._shown_url)
-        self._send = SendInterface(lambda: self._rpc).of(lambda: self._shown_url)
-        self._recv = RecvInterface(lambda: self._rpc).of(lambda: self._shown_url)
+        self._server = with_address(ServerInterface(lambda: self._rpc), lambda: self._shown_url)
+        self._send = with_address(SendInterface(lambda: self._rpc), lambda: self._shown_url)
+        self._recv = with_address(RecvInterface(lambda: self._rpc), lambda: self._shown_url)
 
     @classmethod
     def from_uri(

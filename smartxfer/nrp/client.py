@@ -23,6 +23,7 @@ from smartxfer.nrp.record_models import Identity, RepositoryInfo
 from smartxfer.nrp.records import RecordsClient, whoami
 from smartxfer.nrp.share import ShareTokens
 from smartxfer.nrp.statuses import of_raw
+from smartxfer.reprs import with_address
 from smartxfer.seams import Clock
 from smartxfer.secret_text import as_secret, as_url, hidden, hides
 from smartxfer.transport import Answer, Call, Origin, RetryPolicy
@@ -92,10 +93,11 @@ class RepositoryClient(HTTPClient):
         self._shared = ShareTokens()
         self._found: Optional[RepositoryInfo] = None
         records = RecordsClient(lambda: self._calls, lambda: self.repository)
-        self._records = records.of(lambda: self._shown_url)
-        self._files = FilesClient(
+        self._records = with_address(records, lambda: self._shown_url)
+        files = FilesClient(
             lambda: self._calls, self._operation, self._max_workers, lambda: self.repository
-        ).of(lambda: self._shown_url)
+        )
+        self._files = with_address(files, lambda: self._shown_url)
 
     @property
     def records(self) -> RecordsClient:

@@ -17,6 +17,7 @@ from smartxfer.errors import HTTPError
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.errors import error_of
 from smartxfer.perseus.service import FileService
+from smartxfer.reprs import with_address
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.transport import Answer, Body, Call, RetryPolicy, Success
@@ -120,7 +121,7 @@ class PerseusClient(HTTPClient):
         super().__init__(api_host, options)
         self._api_key = api_key.strip() if api_key else None
         files = FileService(lambda: self._calls, self._operation, self._max_workers)
-        self._file = files.of(lambda: self._shown_url)
+        self._file = with_address(files, lambda: self._shown_url)
 
     @property
     def file(self) -> FileService:
