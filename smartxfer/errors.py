@@ -86,27 +86,27 @@ class CredentialError(SmartxferError):
 # -- the wire ------------------------------------------------------------------------------------------
 
 
-class CommunicationError(SmartxferError, OSError):
+class CommunicationError(SmartxferError):
     """Talking to the server failed."""
 
 
-class NetworkError(CommunicationError, ConnectionError):
+class NetworkError(CommunicationError):
     """The connection could not be made, or broke; trying again later may help."""
 
     retryable = True
 
 
-class ConnectTimeout(NetworkError, TimeoutError):
+class ConnectTimeout(NetworkError):
     """No connection within the connect time-out."""
 
     acted_on = False
 
 
-class ReadTimeout(NetworkError, TimeoutError):
+class ReadTimeout(NetworkError):
     """The server did not answer within the read time-out."""
 
 
-class Stalled(NetworkError, TimeoutError):
+class Stalled(NetworkError):
     """Bytes moved slower than the policy's stall speed over its stall window."""
 
 
@@ -342,11 +342,11 @@ class Cancelled(SmartxferError):
     """The caller (or its progress callback) stopped the transfer; a re-run goes on."""
 
 
-class DeadlineExceeded(SmartxferError, TimeoutError):
+class DeadlineExceeded(SmartxferError):
     """The call's ``deadline=`` passed; a re-run goes on."""
 
 
-class WaitTimeout(SmartxferError, TimeoutError):
+class WaitTimeout(SmartxferError):
     """A wait ended before the awaited state came; ``last`` is the last structure seen."""
 
     last: Any = None

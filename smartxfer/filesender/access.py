@@ -11,7 +11,7 @@ from typing import Any, Dict, Optional
 
 import requests
 
-from smartxfer.errors import HTTPError
+from smartxfer.errors import DecodeError, HTTPError
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest, sign_user
 from smartxfer.filesender.replies import classify
 from smartxfer.seams import Clock
@@ -139,5 +139,5 @@ def _body(answer: Answer) -> Any:
     """The error's fields; empty for the blank page of a PHP fatal."""
     try:
         return answer.json(dict)
-    except OSError:
+    except DecodeError:
         return {}

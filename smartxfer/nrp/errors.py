@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Mapping
 from smartxfer.errors import (
     ClientError,
     CommunicationError,
+    DecodeError,
     DraftInvalid,
     Forbidden,
     HTTPError,
@@ -88,7 +89,7 @@ def _body(answer: Answer) -> Mapping[str, Any]:
         return {}
     try:
         found = answer.json()
-    except OSError:
+    except DecodeError:
         return {}
     return found if isinstance(found, dict) else {}
 

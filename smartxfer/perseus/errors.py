@@ -10,6 +10,7 @@ from typing import Any, Dict, Optional
 from smartxfer.errors import (
     Conflict,
     CredentialError,
+    DecodeError,
     Forbidden,
     HTTPError,
     SmartxferError,
@@ -66,7 +67,7 @@ def _words(answer: Answer) -> str:
     """What the body says; the list of a validation answer in a line."""
     try:
         body = answer.json()
-    except OSError:
+    except DecodeError:
         return "" if "html" in answer.headers.get("Content-Type", "") else excerpt(answer.text)
     if isinstance(body, dict):
         for key in _TELLING:

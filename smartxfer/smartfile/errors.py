@@ -8,7 +8,7 @@ from typing import Any, Dict, Optional
 
 import attrs
 
-from smartxfer.errors import HTTPError, NetworkError, SmartxferError, Throttled
+from smartxfer.errors import DecodeError, HTTPError, NetworkError, SmartxferError, Throttled
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, RetryPolicy
 from smartxfer.transport.redact import clean, clean_all, excerpt
@@ -79,7 +79,7 @@ def _detail(answer: Answer) -> Any:
         return ""
     try:
         body = answer.json()
-    except OSError:
+    except DecodeError:
         return excerpt(answer.text, 500)
     if isinstance(body, dict):
         for key in _TELLING:

@@ -18,7 +18,7 @@ from smartfile_stage import Stage as SmartFile
 from stage import noise
 
 from smartxfer import FileSenderClient, RetryPolicy
-from smartxfer.errors import ChecksumMismatch, IntegrityError, NetworkError, SourceChanged
+from smartxfer.errors import ChecksumMismatch, DecodeError, IntegrityError, NetworkError, SourceChanged
 from smartxfer.nrp import File
 from smartxfer.smartfile import downloading as smartfile_downloading
 from smartxfer.structures import to_wire
@@ -214,6 +214,6 @@ def test_filesender_codings(tmp_path: Path, coding: str) -> None:
 def test_other_codings_are_refused(repository: Repository, coding: str) -> None:
     with _front(repository.url, Machines(1, coding)) as front:
         file = _nrp(repository, front)
-        with pytest.raises((IntegrityError, OSError), match="unexpected Content-Encoding"):
+        with pytest.raises((IntegrityError, DecodeError), match="unexpected Content-Encoding"):
             repository.client(front.url, retry=ONCE).files.download(file, repository.out)
     assert repository.left() == []

@@ -176,7 +176,7 @@ def test_f11_what_another_try_does_not_mend(local: Served, code: int, kind: Any)
     with pytest.raises(kind) as caught:
         local.fetch(local.small)
     assert (fault.fired, caught.value.status, local.left()) == (1, code, [])
-    assert isinstance(caught.value, OSError)
+    assert not isinstance(caught.value, OSError)
 
 
 @pytest.mark.parametrize("code", [204, 206, 304])
@@ -236,7 +236,7 @@ def test_f19_headers_never_come(stage: Served, effect: str) -> None:
     (stage.out / "small.bin").unlink()
     with pytest.raises(ReadTimeout) as caught:
         stage.fetch(stage.small, timeout=(10, 0.2), retry=RetryPolicy(backoff=0, attempts=2))
-    assert isinstance(caught.value, TimeoutError)
+    assert not isinstance(caught.value, OSError)
 
 
 @pytest.mark.parametrize("effect", ["stall", "drip 1/0.05"])

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from smartxfer import GuestAuth, UserAuth
-from smartxfer.errors import AuthError, BadRequest, NotFound
+from smartxfer.errors import AuthError, BadRequest, HTTPError, NotFound
 from smartxfer.filesender.access import CHUNK_LEAD, Access
 from smartxfer.seams import Clock
 from smartxfer.transport import Origin, RetryPolicy
@@ -196,7 +196,7 @@ def test_a_blank_500_is_tried_again(stand: Any) -> None:
 
 def test_an_unknown_word_is_tried_once(stand: Any) -> None:
     stand.fault("GET /rest.php/user/@me", "status 500 body=json:some_new_word")
-    with pytest.raises(OSError, match="some_new_word"):
+    with pytest.raises(HTTPError, match="some_new_word"):
         stand.client().get("user/@me")
     assert stand.site.count("GET /rest.php/user/@me") == 1
 

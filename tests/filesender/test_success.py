@@ -93,7 +93,7 @@ def test_another_body_is_none(site: RawSite, client: FileSenderClient, name: str
 @pytest.mark.parametrize("written", [True, None, 0, 3, 5, "four"])
 def test_a_chunk_counts_only_with_all_its_bytes(site: RawSite, client: FileSenderClient, written: Any) -> None:
     site.refuse("PUT", "/rest.php/file/20/chunk/0", 200, {"offset": 0, "written": written})
-    with pytest.raises(OSError, match="written|wrote"):
+    with pytest.raises(CommunicationError, match="written|wrote"):
         client.upload_file(FILE, b"data")
 
 

@@ -130,7 +130,7 @@ def test_a_deadline() -> None:
     ) as doing:
         with pytest.raises(DeadlineExceeded, match=r"0\.3 s") as caught:
             doing.call(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
-    assert isinstance(caught.value, TimeoutError)
+    assert not isinstance(caught.value, OSError)
     assert 0.25 < time.monotonic() - began < 2
 
 

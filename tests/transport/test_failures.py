@@ -149,7 +149,6 @@ def test_a_name_that_does_not_resolve(make_wire: MakeWire) -> None:
     with pytest.raises(NetworkError, match=r"GET http://nowhere\.invalid/x: Failed to .*not known") as caught:
         make_wire(url).once(Call("GET", url))
     assert type(caught.value) is NetworkError
-    assert not isinstance(caught.value, TimeoutError)
     assert "SECRET" not in str(caught.value)
     assert caught.value.__cause__ is None
     assert caught.value.__context__ is None
