@@ -9,6 +9,7 @@ import requests
 from smartxfer import __version__
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind, Credentials, ServiceNames, look_up
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.options import check_seconds
 from smartxfer.seams import SYSTEM_CLOCK, Clock
@@ -38,6 +39,8 @@ class BaseClient:
 
     #: Names of the service's credentials in every place where they may stand.
     names: ServiceNames
+    #: The service's own errors, which its calls raise.
+    _errors: ErrorFamily = GENERIC
     #: Where the address comes from that was given.
     _address_kind = AddressKind.EXPLICIT
 
@@ -102,6 +105,7 @@ class BaseClient:
                     self._known_wire = Wire(
                         Origin.of(self.base_url),
                         error_of=self._error_of,
+                        errors=self._errors,
                         user_agent=f"smartxfer/{__version__} {requests.utils.default_user_agent()}",
                         policy=self._retry,
                         timeout=self._timeout,
@@ -137,6 +141,7 @@ class BaseClient:
                     profile=self._options.profile,
                     netrcfile=self._options.netrcfile,
                     kind=self._address_kind,
+                    errors=self._errors,
                 )
             return self._known_credentials
 
@@ -175,6 +180,7 @@ class BaseClient:
             deadline=deadline,
             progress=progress,
             limits=self._limits,
+            errors=self._errors,
         )
 
     # -- end --------------------------------------------------------------------------------------------

@@ -17,12 +17,13 @@ import copy
 import keyword
 import math
 import re
-from typing import Any, Dict, Iterator, List, Mapping, Optional, Type, TypeVar
+from typing import Any, ClassVar, Dict, Iterator, List, Mapping, Optional, Type, TypeVar
 
 import attrs
 import cattrs
 import cattrs.gen
 
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import DecodeError
 from smartxfer.reprs import short_repr
 from smartxfer.secret_text import as_secret
@@ -71,6 +72,8 @@ class Id(str):
 class Structure(Mapping[str, Any]):
     """Base of all: ``x["wireName"]`` is the value on the wire, ``x.wire_name`` the converted one."""
 
+    #: The errors of the service that the structure belongs to.
+    _errors: ClassVar[ErrorFamily] = GENERIC
     _wire: Mapping[str, Any] = {}
 
     def __attrs_post_init__(self) -> None:
@@ -96,7 +99,8 @@ class Structure(Mapping[str, Any]):
             problems = "; ".join(cattrs.transform_error(error, path=cls.__name__))
         data = {}  # a traceback with local variables would show the tokens in it
         said = f"{call}: " if call else ""
-        raise DecodeError(f"{said}the answer is not as the protocol says: {problems[:300]}")
+        kind = cls._errors.kind(DecodeError)
+        raise kind(f"{said}the answer is not as the protocol says: {problems[:300]}")
 
     @property
     def extra(self) -> Dict[str, Any]:

@@ -7,6 +7,7 @@ import attrs
 
 from smartxfer.credentials.names import ServiceNames
 from smartxfer.credentials.rules import Address, AddressKind, Place, PlaceKind, refusal
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import ConfigError, CredentialError, UsageError
 from smartxfer.transport import redact
 from smartxfer.transport.origin import Origin
@@ -38,10 +39,17 @@ class Credentials:
     which values may go there.
 
     :param kind: where an address comes from that is among the arguments.
+    :param errors: the service's.
     """
 
-    def __init__(self, names: ServiceNames, kind: AddressKind = AddressKind.EXPLICIT) -> None:
+    def __init__(
+        self,
+        names: ServiceNames,
+        kind: AddressKind = AddressKind.EXPLICIT,
+        errors: ErrorFamily = GENERIC,
+    ) -> None:
         self._names = names
+        self._errors = errors
         self._kind = kind
         self._candidates: List[_Candidate] = []
         self._found: Dict[str, _Candidate] = {}
@@ -169,7 +177,7 @@ class Credentials:
         if missing:
             where = f" for {self.address.origin}" if self.address is not None else ""
             looked = f"looked at {', '.join(self.places)}"
-            raise CredentialError(
+            raise self._errors.kind(CredentialError)(
                 f"{self._names.service}: no {' and no '.join(missing)}{where}; "
                 + "; ".join([looked, *self.unused(*missing)]),
                 hint=self._hint(missing),

@@ -20,6 +20,7 @@ from smartxfer.credentials.files import (
 from smartxfer.credentials.found import Credentials
 from smartxfer.credentials.names import ServiceNames
 from smartxfer.credentials.rules import AddressKind, PlaceKind, refusal
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import ConfigError, LocalNotFound
 from smartxfer.options import nearest
 from smartxfer.secret_text import as_secret, hidden
@@ -40,6 +41,7 @@ def look_up(
     netrcfile: Union[str, "os.PathLike[str]", None] = None,
     environ: Optional[Mapping[str, str]] = None,
     kind: AddressKind = AddressKind.EXPLICIT,
+    errors: ErrorFamily = GENERIC,
 ) -> Credentials:
     """Look for credentials in every place, in order; the first that has a value for the address gives it.
 
@@ -50,10 +52,11 @@ def look_up(
     :param profile: a named section of the configuration file; by default SMARTXFER_PROFILE.
     :param netrcfile: instead of NETRC or ``~/.netrc``.
     :param environ: instead of ``os.environ``.
+    :param errors: the service's.
     :raises ConfigError: a named profile or file is missing or malformed.
     """
     environ = os.environ if environ is None else environ
-    found = Credentials(names, kind)
+    found = Credentials(names, kind, errors)
     found.add(found.place("arguments", PlaceKind.ARGUMENTS), given)
     _add_environment(found, names, environ)
     _add_own_file(found, names)

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 import attrs
 import requests
 
-from smartxfer.errors import CredentialError
+from smartxfer.filesender.errors import FileSenderCredentialError
 from smartxfer.secret_text import as_secret
 
 __all__ = ["Auth", "GuestAuth", "UserAuth", "sign_guest", "sign_user"]
@@ -103,7 +103,7 @@ def sign_guest(request: requests.PreparedRequest, auth: GuestAuth) -> requests.P
     ).geturl()
     if request.method not in ("GET", "HEAD"):
         if auth.security_token is None:
-            raise CredentialError(
+            raise FileSenderCredentialError(
                 "the guest's session has no security token", hint="call prepare() before it"
             )
         request.headers["X-Filesender-Security-Token"] = auth.security_token

@@ -11,9 +11,10 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Ty
 
 import attrs
 
-from smartxfer.errors import AuthError, DecodeError, NotFound, UnexpectedAnswer
+from smartxfer.errors import AuthError, NotFound
 from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import UserAuth
+from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderUnexpectedAnswer
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
 from smartxfer.filesender.page import parse_download_page
 from smartxfer.structures import Structure, to_wire
@@ -236,7 +237,9 @@ class Calls:
         try:
             return 0 if isinstance(written, bool) else int(written or 0)
         except (TypeError, ValueError, OverflowError):
-            raise DecodeError(f"{call.what}: {written!r:.40} is no number of bytes written") from None
+            raise FileSenderDecodeError(
+                f"{call.what}: {written!r:.40} is no number of bytes written"
+            ) from None
 
     def _keys(self, file: File) -> List[Tuple[str, str]]:
         keys = [("key", file.key)]
@@ -274,7 +277,7 @@ class Calls:
         answer = self.send(self.describe("GET", "transfer/fileidsextended", [("token", token)]))
         listed = answer.json(list)
         if not all(isinstance(facts, Mapping) for facts in listed):
-            raise DecodeError(f"{answer.what}: the list of files holds something else")
+            raise FileSenderDecodeError(f"{answer.what}: the list of files holds something else")
         return [DownloadFile.from_listing(facts) for facts in listed]
 
     def content(self, token: str, file_ids: Sequence[int], archive: Optional[str] = None) -> Call:
@@ -297,7 +300,7 @@ def about(answer: Answer, kind: Type[S], id: int) -> S:
     """
     made = answer.made(kind)
     if made.id != id:  # type: ignore[attr-defined]
-        raise DecodeError(f"{answer.what}: the answer is about another {kind.__name__.lower()}")
+        raise FileSenderDecodeError(f"{answer.what}: the answer is about another {kind.__name__.lower()}")
     return made
 
 
@@ -308,7 +311,7 @@ def _expected(answer: Answer, *values: Any) -> Answer:
     """
     found = answer.json()
     if not any(found is value for value in values):
-        raise UnexpectedAnswer(
+        raise FileSenderUnexpectedAnswer(
             f"{answer.what}: {answer.status}: the body is not the documented one: {answer.excerpt!r}",
             status=answer.status,
         )

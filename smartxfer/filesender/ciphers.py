@@ -5,7 +5,7 @@ Source: FileSender protocol, section 9.
 
 from typing import Any, Optional
 
-from smartxfer.errors import IntegrityError
+from smartxfer.filesender.errors import FileSenderIntegrityError
 
 __all__ = ["BLOCK", "IV", "TAG", "Sealer", "mac", "opened"]
 
@@ -61,7 +61,7 @@ def opened(
 
     found = bytes(room[:IV])
     if iv not in (None, found):
-        raise IntegrityError("this is another chunk, or one of another file")
+        raise FileSenderIntegrityError("this is another chunk, or one of another file")
     cipher = _cipher(secret, found, aead is not None).decryptor()
     end = length - (0 if aead is None else TAG)
     tag = bytes(room[end:length])

@@ -9,13 +9,14 @@ from typing import Any, Collection, List, Literal, Mapping, Optional, Union
 
 import attrs
 
-from smartxfer.errors import EncryptedTransfer, SizeMismatch, UsageError
+from smartxfer.errors import UsageError
 from smartxfer.filesender import checks
 from smartxfer.filesender.auth import GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.creation import create
 from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
 from smartxfer.filesender.earlier import Earlier
+from smartxfer.filesender.errors import ERRORS, FileSenderEncryptedTransfer, FileSenderSizeMismatch
 from smartxfer.filesender.managing import ManagingClient
 from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
 from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
@@ -142,7 +143,7 @@ class FileSenderClient(ManagingClient):
             file = File.from_wire(file_info)
             [item] = collect([(file.name, path)])
             if item.size != file.size:
-                raise SizeMismatch(
+                raise FileSenderSizeMismatch(
                     f"{file.name} was announced with {file.size} bytes and has {item.size}",
                     expected=file.size,
                     actual=item.size,
@@ -150,7 +151,7 @@ class FileSenderClient(ManagingClient):
             results = send_files(
                 self._calls, operation, [(item, file)], self._width, complete=complete
             )
-        return settle(results)[0]
+        return settle(results, ERRORS)[0]
 
     def upload_workflow(
         self,
@@ -293,9 +294,8 @@ class FileSenderClient(ManagingClient):
             opening = opening_of(chosen, password, key_version)
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             at_once = self.concurrent_files or MOST_WORKERS
-            return settle(
-                fetching.into_directory(chosen, directory, at_once, exists=exists, hidden=hidden)
-            )
+            found = fetching.into_directory(chosen, directory, at_once, exists=exists, hidden=hidden)
+            return settle(found, ERRORS)
 
     def download_file(
         self,
@@ -330,7 +330,7 @@ class FileSenderClient(ManagingClient):
         with self._operation(progress, cancel, deadline) as operation:
             [file] = choose(self._listed(token, operation), [file_id])
             if file_size is not None and int(file_size) != file.size:
-                raise SizeMismatch(
+                raise FileSenderSizeMismatch(
                     f"{file.name!r} has {file.size} bytes, not {int(file_size)}",
                     expected=int(file_size),
                     actual=file.size,
@@ -340,11 +340,10 @@ class FileSenderClient(ManagingClient):
             opening = opening_of([file], password, key_version)
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             if not is_path:
-                return settle([fetching.into(file, open_sink(out_dir, file.name))])[0]
+                return settle([fetching.into(file, open_sink(out_dir, file.name))], ERRORS)[0]
             named = file_name is not None
-            return settle(
-                fetching.into_directory([file], out_dir, 1, exists=exists, hidden=hidden, explicit=named)
-            )[0]
+            found = fetching.into_directory([file], out_dir, 1, exists=exists, hidden=hidden, explicit=named)
+            return settle(found, ERRORS)[0]
 
     def download_archive(
         self,
@@ -381,13 +380,13 @@ class FileSenderClient(ManagingClient):
         with self._operation(progress, cancel, deadline) as operation:
             chosen = choose(self._listed(token, operation), files)
             if any(file.encrypted for file in chosen):
-                raise EncryptedTransfer(
+                raise FileSenderEncryptedTransfer(
                     "an encrypted transfer does not come as an archive",
                     hint="download_files(password=) fetches it",
                 )
             sink = open_sink(out_file, f"archive.{chosen_format}")
             fetching = Fetching(self._calls, operation, token, 1)
-            return settle([fetching.archive(chosen, sink, chosen_format, exists)])[0]
+            return settle([fetching.archive(chosen, sink, chosen_format, exists)], ERRORS)[0]
 
 
 def _normalised(item: Item) -> Item:

@@ -12,9 +12,10 @@ from typing import List, Mapping, Optional, Tuple
 import attrs
 import requests
 
-from smartxfer.errors import HTTPError, SmartxferError, UnexpectedAnswer
+from smartxfer.errors import HTTPError, SmartxferError
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.errors import FileSenderUnexpectedAnswer
 from smartxfer.filesender.models import AuditEntry, Transfer
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Call
@@ -49,7 +50,9 @@ def complete(
             error.hint = _HINT
         raise
     if done.id != transfer_id:
-        raise UnexpectedAnswer(f"{call.what}: the answer is about transfer {done.id}, not {transfer_id}")
+        raise FileSenderUnexpectedAnswer(
+            f"{call.what}: the answer is about transfer {done.id}, not {transfer_id}"
+        )
     certain = asked_before is True or len(tries) > 1
     if (certain or asked_before is None) and _has_mails(done):
         _check_mails(calls, done, operation, certain)

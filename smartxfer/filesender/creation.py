@@ -6,8 +6,9 @@ Source: FileSender protocol, sections 6.1, 10 and 15.
 import logging
 from typing import Any, Mapping, Optional
 
-from smartxfer.errors import BadRequest, CommunicationError, LimitExceeded, UploadRejected
+from smartxfer.errors import BadRequest, CommunicationError
 from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.errors import FileSenderLimitExceeded, FileSenderUploadRejected
 from smartxfer.filesender.models import Transfer
 from smartxfer.transfer.operation import Operation
 
@@ -36,14 +37,14 @@ def create(calls: Calls, body: Mapping[str, Any], operation: Optional[Operation]
     untold = [address for address in body["recipients"] if address not in told]
     if untold:
         discard(calls, transfer.id)
-        raise LimitExceeded(
+        raise FileSenderLimitExceeded(
             f"the site took the transfer, but not its recipient {untold[0]}",
             hint="a voucher may turn every transfer into a link: leave out the recipients",
         )
     options = transfer.options if isinstance(transfer.options, Mapping) else {}
     if not transfer.recipients and not options.get("get_a_link", True):
         discard(calls, transfer.id)
-        raise UploadRejected(
+        raise FileSenderUploadRejected(
             "the site created a transfer that has neither recipients nor a link; it was deleted",
             hint="name recipients in transfer_args, or ask for a voucher with the option get_a_link",
         )

@@ -11,16 +11,14 @@ from typing import Any, Collection, ContextManager, Iterator, List, Optional, Se
 
 import requests
 
-from smartxfer.errors import (
-    DecodeError,
-    EncryptedTransfer,
-    IntegrityError,
-    NotFound,
-    ServerError,
-    Truncated,
-    UsageError,
-)
+from smartxfer.errors import ServerError, Truncated, UsageError
 from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.errors import (
+    FileSenderDecodeError,
+    FileSenderEncryptedTransfer,
+    FileSenderIntegrityError,
+    FileSenderNotFound,
+)
 from smartxfer.filesender.models import DownloadFile
 from smartxfer.filesender.opening import Fetch, Opening
 from smartxfer.filesender.sealing import Password, given_password
@@ -75,7 +73,7 @@ def choose(
         missing = [key for key in wanted if key not in known]
         if missing:
             names = ", ".join(repr(file.name) for file in files[:20])
-            raise NotFound(f"the transfer has no file {missing[0]!r}; it has {names}")
+            raise FileSenderNotFound(f"the transfer has no file {missing[0]!r}; it has {names}")
         chosen = list({known[key].id: known[key] for key in wanted}.values())
     return chosen
 
@@ -104,20 +102,22 @@ def opening_of(
     """
     bare = [file for file in files if not file.encrypted]
     if bare and (isinstance(password, str) or key_version is not None):
-        raise IntegrityError(
+        raise FileSenderIntegrityError(
             f"{bare[0].name!r} is not encrypted, and a password was given",
             hint="leave password= out to fetch it as it is, if that is what its sender meant",
         )
     other = [file for file in files if key_version not in (None, file.key_version)]
     if other:
         told = other[0].key_version
-        raise IntegrityError(f"{other[0].name!r} is said to be of key version {told}, not {key_version}")
+        raise FileSenderIntegrityError(
+            f"{other[0].name!r} is said to be of key version {told}, not {key_version}"
+        )
     sealed = [file for file in files if file.encrypted]
     if not sealed:
         return None
     given = given_password(password)
     if given is None:
-        raise EncryptedTransfer(
+        raise FileSenderEncryptedTransfer(
             f"{sealed[0].name!r} is end-to-end encrypted", hint="give password=, which the sender chose"
         )
     opening = Opening(given)
@@ -193,9 +193,7 @@ class Fetching:
         self._operation.run([lane], 1)
         return lane.result
 
-    def archive(
-        self, files: Sequence[DownloadFile], sink: Sink, form: str, exists: Exists
-    ) -> FileResult:
+    def archive(self, files: Sequence[DownloadFile], sink: Sink, form: str, exists: Exists) -> FileResult:
         """Fetch several files as one archive, which the server packs; a broken one begins again.
 
         The archive counts only if it has its own end and holds the files.
@@ -299,7 +297,7 @@ def _packed(wire: Wire, call: Call, empty: Optional[str]) -> Iterator[Incoming]:
     except (ServerError, Truncated) as error:
         if empty is None:
             raise
-        raise IntegrityError(
+        raise FileSenderIntegrityError(
             f"{error.summary}; sites cannot pack an empty file, and {empty!r} is empty",
             hint="fetch the files one by one: download_files(token, directory)",
         ) from error
@@ -309,7 +307,7 @@ def _accept(response: requests.Response) -> None:
     """Refuse a page where a file was asked for: errors come as pages with status 200."""
     page = response.headers.get("Content-Type", "").startswith("text/html")
     if page and response.status_code == 200 and "Content-Disposition" not in response.headers:
-        raise DecodeError(
+        raise FileSenderDecodeError(
             "the server sent a page in place of the file",
             hint="the link may have expired, or the site wants a login for downloads",
         )

@@ -11,6 +11,7 @@ import attrs
 from smartxfer.errors import AuthError, ClientError, DecodeError, Forbidden, NotFound
 from smartxfer.filesender.auth import GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.errors import FileSenderDecodeError
 from smartxfer.filesender.models import Transfer
 from smartxfer.transfer.extents import merge
 from smartxfer.transfer.operation import Operation
@@ -46,7 +47,7 @@ class Earlier:
         try:
             transfer = Transfer.from_wire(noted)
             if transfer.id < 1 or not transfer.files or not all(file.key for file in transfer.files):
-                raise DecodeError("the transfer has no id, no files, or no keys of them")
+                raise FileSenderDecodeError("the transfer has no id, no files, or no keys of them")
             sealing = _sealing(state.get("sealing"), sealed)
         except DecodeError as error:
             log.warning("a journal is damaged, nothing is resumed: %s", error)
@@ -150,7 +151,7 @@ def _sealing(noted: Any, sealed: Iterable[str]) -> Dict[str, Any]:
         and isinstance(known.get("salt"), (str, type(None)))
     )
     if not good:
-        raise DecodeError("it does not say how the files were encrypted")
+        raise FileSenderDecodeError("it does not say how the files were encrypted")
     return known
 
 

@@ -14,8 +14,13 @@ from typing import Optional
 
 import attrs
 
-from smartxfer.errors import DecodeError, IntegrityError, UsageError, WrongPassword
+from smartxfer.errors import UsageError
 from smartxfer.filesender.ciphers import BLOCK, IV, TAG, Sealer, opened
+from smartxfer.filesender.errors import (
+    FileSenderDecodeError,
+    FileSenderIntegrityError,
+    FileSenderWrongPassword,
+)
 from smartxfer.secret_text import as_secret
 from smartxfer.transport.json import parse_json
 
@@ -57,7 +62,7 @@ def password_bytes(password: str, version: int) -> bytes:
     try:
         raw = base64.b64decode(password, validate=True)
     except (binascii.Error, ValueError):
-        raise WrongPassword("this is no generated password: those are base64") from None
+        raise FileSenderWrongPassword("this is no generated password: those are base64") from None
     return raw[:_GENERATED].ljust(_GENERATED, b"\0")
 
 
@@ -92,7 +97,9 @@ class Key:
         if version not in _STRETCHED:
             return cls(version, hashlib.sha256(raw).digest())
         if not salt or not 0 < iterations <= _MOST_ROUNDS:
-            raise DecodeError("the site tells no salt, or no possible number of rounds, for the password")
+            raise FileSenderDecodeError(
+                "the site tells no salt, or no possible number of rounds, for the password"
+            )
         return cls(version, hashlib.pbkdf2_hmac("sha256", raw, salt.encode("ascii", "replace"), iterations))
 
     def check(self, salt: str) -> str:
@@ -210,7 +217,9 @@ class Chunks:
         :raises IntegrityError: it is another chunk, of another file, or of another length.
         """
         if len(sealed) != self.sealed_length(index):
-            raise IntegrityError(f"chunk {index} is {len(sealed)} bytes, not {self.sealed_length(index)}")
+            raise FileSenderIntegrityError(
+                f"chunk {index} is {len(sealed)} bytes, not {self.sealed_length(index)}"
+            )
         room = bytearray(self.room(index))
         room[: len(sealed)] = sealed
         found = self.opened(index, memoryview(room))
@@ -236,7 +245,7 @@ class Chunks:
         except (ValueError, TypeError, KeyError):
             agrees = False
         if not agrees:
-            raise IntegrityError("the file's encryption parameters contradict each other")
+            raise FileSenderIntegrityError("the file's encryption parameters contradict each other")
 
 
 def sealed_length(version: int, length: int) -> int:
@@ -256,5 +265,5 @@ def _file_iv(iv: str, length: int) -> bytes:
     except (binascii.Error, ValueError):
         raw = b""
     if len(raw) != length:
-        raise DecodeError(f"the file's IV is not {length} bytes in base64")
+        raise FileSenderDecodeError(f"the file's IV is not {length} bytes in base64")
     return raw

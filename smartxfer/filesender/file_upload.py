@@ -5,9 +5,10 @@ Source: FileSender protocol, sections 6.2, 6.3 and 6.6.
 
 from typing import Optional, Tuple
 
-from smartxfer.errors import DecodeError, HTTPError, IntegrityError, TooLarge, Truncated
+from smartxfer.errors import HTTPError, TooLarge
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.earlier import acknowledged_ranges
+from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderIntegrityError, FileSenderTruncated
 from smartxfer.filesender.models import File
 from smartxfer.filesender.sealing import Sealing
 from smartxfer.transfer.journal import Journal
@@ -71,7 +72,7 @@ class FileUpload:
         """Return the chunks of the bytes that no earlier run has sent, whatever their chunks were."""
         count = len(range(0, size, self._chunk_size))
         if self._chunk_size < _SMALL_CHUNK and count > _MOST_SMALL_CHUNKS:
-            raise DecodeError(
+            raise FileSenderDecodeError(
                 f"{self._item.name}: {count} chunks of {self._chunk_size} bytes are no site's setting",
                 hint="ask the site's administrator for another upload_chunk_size",
             )
@@ -89,7 +90,7 @@ class FileUpload:
                 error.hint = _too_large(part.size, sealed)
             raise
         if written != expected:
-            raise Truncated(
+            raise FileSenderTruncated(
                 f"{name}: the server wrote {written} of {expected} bytes at {part.start}",
                 got=written,
                 expected=expected,
@@ -111,7 +112,7 @@ class FileUpload:
             return "size", None
         if self._journal is not None:
             self._journal.drop("acknowledged", self._item.name)
-        raise IntegrityError(
+        raise FileSenderIntegrityError(
             f"{self._item.name}: the server holds another size than {self._item.size} bytes ({lost.summary})",
             hint="run again: its chunks are sent anew",
         )

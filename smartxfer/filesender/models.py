@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Type
 
 import attrs
 
-from smartxfer.errors import DecodeError
+from smartxfer.filesender.errors import ERRORS, FileSenderDecodeError
 from smartxfer.structures import Structure, counted, secret
 
 __all__ = [
@@ -38,8 +38,14 @@ _FALSY: Mapping[str, Any] = {
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
+class FileSenderStructure(Structure):
+    """What FileSender answers."""
+
+    _errors = ERRORS
+
+
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Date(Structure):
+class Date(FileSenderStructure):
     """A moment: ``raw`` seconds since the epoch, ``formatted`` in the site's language."""
 
     raw: Optional[int] = None
@@ -57,7 +63,7 @@ class Date(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class TrackingError(Structure):
+class TrackingError(FileSenderStructure):
     """A mail that could not be delivered."""
 
     type: Optional[str] = None
@@ -66,7 +72,7 @@ class TrackingError(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Recipient(Structure):
+class Recipient(FileSenderStructure):
     """Somebody who may download; ``email`` is empty for a link."""
 
     id: int
@@ -81,7 +87,7 @@ class Recipient(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class File(Structure):
+class File(FileSenderStructure):
     """A file of a transfer; ``size`` in bytes, ``puid`` the key to its chunks (``uid`` on older sites)."""
 
     id: int
@@ -100,7 +106,7 @@ class File(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Transfer(Structure):
+class Transfer(FileSenderStructure):
     """A transfer; ``roundtriptoken`` is only in the answer to its creation.
 
     ``results`` tells of each file after an upload workflow; it is not on the wire.
@@ -133,7 +139,7 @@ class Transfer(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Guest(Structure):
+class Guest(FileSenderStructure):
     """A voucher; ``token`` is what stands after ``vid=`` in its link."""
 
     id: int
@@ -154,7 +160,7 @@ class Guest(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class AuditEntry(Structure):
+class AuditEntry(FileSenderStructure):
     """Something that has happened: ``event`` at ``date``, by ``author``, to ``target``."""
 
     event: str
@@ -165,7 +171,7 @@ class AuditEntry(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Quota(Structure):
+class Quota(FileSenderStructure):
     """Bytes that a user may store, does store, and may still store."""
 
     total: Optional[int] = None
@@ -174,7 +180,7 @@ class Quota(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ServerInfo(Structure):
+class ServerInfo(FileSenderStructure):
     """What a site says of itself; ``upload_chunk_size`` in bytes."""
 
     url: Optional[str] = None
@@ -185,7 +191,7 @@ class ServerInfo(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class DownloadFile(Structure):
+class DownloadFile(FileSenderStructure):
     """A file behind a download link; sizes in bytes, ``chunk_size`` that of its upload."""
 
     id: int
@@ -229,7 +235,7 @@ class DownloadFile(Structure):
             wire["encrypted_size"] = None  # the size after encryption is unknown, not 0
         made = cls.from_wire(wire)
         if made.size < 0:
-            raise DecodeError(f"the site lists a file of {made.size} bytes")
+            raise FileSenderDecodeError(f"the site lists a file of {made.size} bytes")
         return made
 
     def with_chunk_size(self, chunk_size: Optional[int]) -> "DownloadFile":

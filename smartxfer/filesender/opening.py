@@ -10,9 +10,16 @@ import hmac
 import threading
 from typing import Callable, ContextManager, Dict, Iterator, Optional, Tuple, Union
 
-from smartxfer.errors import DecodeError, IntegrityError, RangeMismatch, Truncated, WrongPassword
+from smartxfer.errors import IntegrityError
 from smartxfer.filesender.ciphers import mac
 from smartxfer.filesender.encryption import GCM_VERSIONS, MOST_CHUNK, VERSIONS, Chunks, Key
+from smartxfer.filesender.errors import (
+    FileSenderDecodeError,
+    FileSenderIntegrityError,
+    FileSenderRangeMismatch,
+    FileSenderTruncated,
+    FileSenderWrongPassword,
+)
 from smartxfer.filesender.models import DownloadFile
 from smartxfer.filesender.sealing import need_cryptography
 from smartxfer.transfer.body import memory, room
@@ -95,10 +102,10 @@ class Opening:
         """
         version, chunk = file.key_version, file.chunk_size
         if version not in VERSIONS or not chunk or not 0 < chunk <= MOST_CHUNK:
-            raise DecodeError(f"the site does not tell how {file.name!r} is encrypted")
+            raise FileSenderDecodeError(f"the site does not tell how {file.name!r} is encrypted")
         chunks = Chunks(version, file.size, chunk, file.fileiv or "", _text(file.fileaead))
         if file.encrypted_size is not None and file.encrypted_size != chunks.sealed_size:
-            raise IntegrityError(
+            raise FileSenderIntegrityError(
                 f"{file.name!r} is {file.encrypted_size} bytes on the server, not {chunks.sealed_size}"
             )
         if version in GCM_VERSIONS and chunks.count:
@@ -164,10 +171,10 @@ class Opening:
 
     def _refusal(self, file: DownloadFile, index: int) -> IntegrityError:
         if self._proven:
-            return IntegrityError(
+            return FileSenderIntegrityError(
                 f"chunk {index} of {file.name!r} is damaged", hint="ask the sender to send it again"
             )
-        return WrongPassword(
+        return FileSenderWrongPassword(
             f"{file.name!r} does not open with this password",
             hint="check the password; where it is right, the file is damaged on the server",
         )
@@ -183,12 +190,14 @@ def _pulled(
     first, length = index * chunks.chunk_size, chunks.sealed_length(index)
     with fetch(first, first + length) as incoming:
         if incoming.start != first or (incoming.whole and chunks.count > 1):
-            raise RangeMismatch(f"{file.name}: the site gives no ranges, which encrypted files need")
+            raise FileSenderRangeMismatch(
+                f"{file.name}: the site gives no ranges, which encrypted files need"
+            )
         at = incoming.fill(into[:length])
         if at == length and incoming.read():
-            raise RangeMismatch(f"{file.name}: more bytes than were asked for")
+            raise FileSenderRangeMismatch(f"{file.name}: more bytes than were asked for")
     if at < length:
-        raise Truncated(f"{file.name}: {at} of {length} bytes of a chunk", got=at, expected=length)
+        raise FileSenderTruncated(f"{file.name}: {at} of {length} bytes of a chunk", got=at, expected=length)
     return chunks.opened(index, into)
 
 
@@ -199,4 +208,4 @@ def _text(aead: Optional[str]) -> str:
     try:
         return base64.b64decode(aead, validate=True).decode("ascii")
     except (binascii.Error, ValueError):
-        raise DecodeError("what is authenticated with the file is not told in base64") from None
+        raise FileSenderDecodeError("what is authenticated with the file is not told in base64") from None

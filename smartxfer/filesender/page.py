@@ -8,7 +8,12 @@ from typing import Dict, List, NoReturn, Optional, Tuple
 
 import attrs
 
-from smartxfer.errors import AuthError, DecodeError, Maintenance, NotFound
+from smartxfer.filesender.errors import (
+    FileSenderAuthError,
+    FileSenderDecodeError,
+    FileSenderMaintenance,
+    FileSenderNotFound,
+)
 from smartxfer.filesender.models import DownloadFile
 from smartxfer.secret_text import as_secret
 from smartxfer.transport.redact import excerpt
@@ -75,7 +80,7 @@ def _parsed(html: str) -> _Page:
         page.feed(html)
         page.close()
     except AssertionError:
-        raise DecodeError("the site's page is not HTML") from None
+        raise FileSenderDecodeError("the site's page is not HTML") from None
     return page
 
 
@@ -93,12 +98,12 @@ def parse_download_page(html: str) -> List[DownloadFile]:
         return [DownloadFile.from_listing(facts) for facts in page.files]
     if page.broken:
         said = excerpt(" ".join(page.said), 200)
-        raise NotFound(
+        raise FileSenderNotFound(
             f"the site does not know this download link{f' ({said})' if said else ''}",
             hint="it is mistyped, expired or closed: ask the sender for a new one",
         )
     _check_maintenance(page)
-    raise AuthError(
+    raise FileSenderAuthError(
         "the download page lists no files",
         hint="the site may want a login, or a code sent by mail: open the link in a browser",
     )
@@ -112,7 +117,7 @@ def _check_maintenance(page: _Page) -> None:
     :raises Maintenance: it does.
     """
     if page.maintenance or any("maintenance" in heading for heading in page.headings):
-        raise Maintenance("the site is under maintenance")
+        raise FileSenderMaintenance("the site is under maintenance")
 
 
 @attrs.frozen
@@ -136,7 +141,7 @@ def parse_guest_page(html: str) -> GuestPage:
     accepted = token and not page.broken and page.body.get("auth-type", "guest") == "guest"
     if page.maintenance or not accepted:
         _check_maintenance(page)
-        raise AuthError(
+        raise FileSenderAuthError(
             "the site does not accept this voucher",
             hint="it is mistyped, used up or expired: ask for a new one",
         )

@@ -11,8 +11,9 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Seque
 
 import attrs
 
-from smartxfer.errors import DecodeError, UsageError, WrongPassword
+from smartxfer.errors import UsageError
 from smartxfer.filesender.encryption import Chunks, Key, is_generated
+from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderWrongPassword
 from smartxfer.filesender.site import SiteConfig
 from smartxfer.secret_text import as_secret
 from smartxfer.transfer.body import room
@@ -142,7 +143,7 @@ class Sealing:
             raise UsageError("the site takes no encrypted transfers", hint="leave out the password")
         check_password(password, config)
         if chunk_size is None:
-            raise DecodeError("the site does not tell its chunk size")
+            raise FileSenderDecodeError("the site does not tell its chunk size")
         told = config.encryption_key_version_new_files
         chosen = version if version is not None else _STOCK_VERSION if told is None else told
         if chosen not in _WRITTEN:
@@ -215,7 +216,7 @@ class Sealing:
         self.unlock(state["salt"])
         assert self._key is not None
         if self._key.check(state["salt"] or "") != state["check"]:
-            raise WrongPassword(
+            raise FileSenderWrongPassword(
                 "the earlier, unfinished upload of these files was given another password",
                 hint="give that one, or begin anew with resume=False",
             )

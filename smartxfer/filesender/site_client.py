@@ -14,6 +14,7 @@ from smartxfer.errors import HTTPError, UsageError
 from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.errors import ERRORS
 from smartxfer.filesender.models import DownloadFile, ServerInfo
 from smartxfer.filesender.page import parse_guest_page
 from smartxfer.filesender.site import (
@@ -43,6 +44,7 @@ _STOCK_CHUNK = 5_242_880
 class SiteClient(HTTPClient):
     """What FileSenderClient is made of, but for the calls and workflows."""
 
+    _errors = ERRORS
     names = ServiceNames(
         service="filesender",
         fields={

@@ -9,15 +9,12 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 import attrs
 
-from smartxfer.errors import (
-    IntegrityError,
-    SmartxferError,
-    SourceChanged,
-)
+from smartxfer.errors import SmartxferError, SourceChanged
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.completion import complete
 from smartxfer.filesender.creation import create, discard
 from smartxfer.filesender.earlier import Earlier
+from smartxfer.filesender.errors import ERRORS, FileSenderIntegrityError
 from smartxfer.filesender.file_upload import FileUpload
 from smartxfer.filesender.models import File, Transfer
 from smartxfer.filesender.sealing import Sealing
@@ -119,7 +116,7 @@ class Sending:
         """
         transfer = self._operation.call(lambda: self._earlier() or self._create())
         try:
-            results = settle(self._send(transfer))
+            results = settle(self._send(transfer), ERRORS)
             before = bool(self._journal is not None and self._journal.state.get("completing"))
             self._note(completing=True)
             done = self._operation.call(
@@ -184,7 +181,7 @@ class Sending:
         files = {(file.name, file.size): file for file in transfer.files}
         missing = [item.name for item in self._items if (item.name, item.size) not in files]
         if missing:
-            raise IntegrityError(f"the server did not take {missing[0]!r} into the transfer")
+            raise FileSenderIntegrityError(f"the server did not take {missing[0]!r} into the transfer")
         if self._available:
             return [_sent_before(item) for item in self._items]
         pairs = [(item, files[item.name, item.size]) for item in self._items]

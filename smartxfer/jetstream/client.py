@@ -16,6 +16,7 @@ from smartxfer.credentials import AddressKind
 from smartxfer.errors import CommunicationError, SmartxferError
 from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.contact import first_contact
+from smartxfer.jetstream.errors import ERRORS
 from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import HOST, NAMES, Login, keep_secret
 from smartxfer.jetstream.models import Transfer
@@ -99,7 +100,7 @@ class API(BaseClient):
             # The host is the environment's choice: a login without an address is not for it.
             self._address_kind = AddressKind.PLACE if address else AddressKind.EXPLICIT
             address = address or "localhost"
-        self.names = NAMES
+        self.names, self._errors = NAMES, ERRORS
         super().__init__(None if address is None else url_of(address, port), options)
         self._user, self._password = user, password
         self._login = Login(lambda: self._credentials)

@@ -6,7 +6,7 @@ Source: JetStream protocol, section 3.
 import attrs
 
 from smartxfer.errors import CommunicationError, ReadTimeout
-from smartxfer.jetstream.errors import explained
+from smartxfer.jetstream.errors import ERRORS, explained
 from smartxfer.jetstream.models import ServerInfo, made
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.transport import Answer, Call, RetryPolicy, Tries
@@ -27,7 +27,7 @@ def first_contact(rpc: Rpc, retry: RetryPolicy, limits: Limits) -> ServerInfo:
     """
 
     def fetch(call: Call) -> Answer:
-        tries = Tries(retry, rpc.clock, call.what, limits=limits)
+        tries = Tries(retry, rpc.clock, call.what, limits=limits, errors=ERRORS)
         patient = attrs.evolve(call, patience=_FIRST_ANSWER)
         while True:
             try:

@@ -1,10 +1,12 @@
-"""The exception for each error of the binding, and what an address that speaks no HTTP is told to be.
+"""The errors of JetStream: each is the generic class and :class:`JetStreamError` at once.
 
 Source: JetStream protocol, sections 9.3 and 10.
 """
 
 from typing import Any, Dict, Mapping, Tuple, Type
 
+from smartxfer import errors
+from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import (
     AuthError,
     BadRequest,
@@ -22,7 +24,59 @@ from smartxfer.errors import (
 )
 from smartxfer.transport.redact import clean, clean_all, excerpt
 
-__all__ = ["EXPLANATION", "STILL_PROCESSING", "explained", "rpc_error"]
+__all__ = [
+    "ERRORS",
+    "EXPLANATION",
+    "STILL_PROCESSING",
+    "JetStreamAuthError",
+    "JetStreamBatchError",
+    "JetStreamClientError",
+    "JetStreamCommunicationError",
+    "JetStreamCredentialError",
+    "JetStreamDecodeError",
+    "JetStreamError",
+    "JetStreamForbidden",
+    "JetStreamHTTPError",
+    "JetStreamIntegrityError",
+    "JetStreamNetworkError",
+    "JetStreamNotFound",
+    "JetStreamOutcomeUnknown",
+    "JetStreamServerError",
+    "JetStreamTaskFailed",
+    "JetStreamTaskSuspended",
+    "JetStreamUnsupported",
+    "JetStreamWaitTimeout",
+    "explained",
+    "rpc_error",
+]
+
+
+class JetStreamError(errors.SmartxferError):
+    """Root of the errors of JetStream, and of no other service's."""
+
+
+# fmt: off
+class JetStreamCredentialError(JetStreamError, errors.CredentialError): ...
+class JetStreamCommunicationError(JetStreamError, errors.CommunicationError): ...
+class JetStreamNetworkError(JetStreamCommunicationError, errors.NetworkError): ...
+class JetStreamDecodeError(JetStreamCommunicationError, errors.DecodeError): ...
+class JetStreamOutcomeUnknown(JetStreamCommunicationError, errors.OutcomeUnknown): ...
+class JetStreamHTTPError(JetStreamCommunicationError, errors.HTTPError): ...
+class JetStreamClientError(JetStreamHTTPError, errors.ClientError): ...
+class JetStreamAuthError(JetStreamClientError, errors.AuthError): ...
+class JetStreamForbidden(JetStreamAuthError, errors.Forbidden): ...
+class JetStreamNotFound(JetStreamClientError, errors.NotFound): ...
+class JetStreamUnsupported(JetStreamClientError, errors.Unsupported): ...
+class JetStreamServerError(JetStreamHTTPError, errors.ServerError): ...
+class JetStreamIntegrityError(JetStreamError, errors.IntegrityError): ...
+class JetStreamWaitTimeout(JetStreamError, errors.WaitTimeout): ...
+class JetStreamTaskFailed(JetStreamError, errors.TaskFailed): ...
+class JetStreamTaskSuspended(JetStreamError, errors.TaskSuspended): ...
+class JetStreamBatchError(JetStreamError, errors.BatchError): ...
+# fmt: on
+
+#: The class for each generic one; those not written out above are made, such as JetStreamReadTimeout.
+ERRORS = ErrorFamily(__name__, JetStreamError, "JetStream")
 
 #: The code of a bounded wait that ran out of time.
 STILL_PROCESSING = "StillProcessing"
@@ -63,13 +117,13 @@ def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
     """
     code = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(code, bool) or not isinstance(code, int):
-        return DecodeError(f"{method} at {url}: an error without a code")
+        return JetStreamDecodeError(f"{method} at {url}: an error without a code")
     kind, name, hint = _KINDS.get(code, (ServerError, "", ""))
     data = error.get("data")
     told = data.get("type") if isinstance(data, Mapping) else None
     name = clean(told if isinstance(told, str) and told else name or str(code))
     message = excerpt(error.get("message") or "")
-    made = kind(
+    made = ERRORS.kind(kind)(
         f"{method}: {name}{': ' if message else ''}{message}",
         hint=hint,
         status=200,

@@ -10,8 +10,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 import requests
 
 from smartxfer.credentials import Credentials, ServiceNames
-from smartxfer.errors import CredentialError
 from smartxfer.jetstream.address import url_of
+from smartxfer.jetstream.errors import JetStreamCredentialError
 from smartxfer.jetstream.models import ServerInfo, made
 from smartxfer.transport import Answer, redact
 
@@ -164,6 +164,6 @@ class Login:
         elif made(ServerInfo, "getServerInfo", rpc.call("getServerInfo")).auth_required:
             found = self._credentials()
             found.require("user", "password")
-            raise CredentialError("the server wants a login")  # pragma: no cover - require raises
+            raise JetStreamCredentialError("the server wants a login")  # pragma: no cover - require raises
         for method in self._raised:
             rpc.call(method)

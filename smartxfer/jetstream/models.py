@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar
 
 import attrs
 
-from smartxfer.errors import DecodeError
+from smartxfer.jetstream.errors import ERRORS, JetStreamDecodeError
 from smartxfer.structures import Id, Structure, Word, counted, wire
 
 __all__ = [
@@ -82,8 +82,14 @@ def _moment(name: str) -> Any:
     return property(moment)
 
 
+class JetStreamStructure(Structure):
+    """What JetStream answers."""
+
+    _errors = ERRORS
+
+
 @attrs.frozen(slots=False, eq=False, repr=False)
-class RequestStatus(Structure):
+class RequestStatus(JetStreamStructure):
     """How an asynchronous request is."""
 
     request_id: Optional[int] = _maybe("requestId")
@@ -93,7 +99,7 @@ class RequestStatus(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Task(Structure):
+class Task(JetStreamStructure):
     """What manifests and transfers have in common."""
 
     status: Status = Status("")
@@ -115,7 +121,7 @@ class Manifest(Task):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Line(Structure):
+class Line(JetStreamStructure):
     """What destinations and connections have in common."""
 
     connection_id: Optional[Id] = _maybe("connectionId")
@@ -219,7 +225,7 @@ class Transfer(Task):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Token(Structure):
+class Token(JetStreamStructure):
     """A shared token (one manifest for a third party), or an API token (a login as its creator)."""
 
     token: str = attrs.field(metadata={"secret": True})
@@ -242,7 +248,7 @@ class Token(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ReceiveTransfer(Structure):
+class ReceiveTransfer(JetStreamStructure):
     """A transfer as the receiving server sees it; ``total_size`` is in bytes."""
 
     transfer_id: Id = wire("transferId")
@@ -261,7 +267,7 @@ class ReceiveTransfer(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Source(Structure):
+class Source(JetStreamStructure):
     """A server that sends to this one; rates are in kilobits a second."""
 
     source_ip: Optional[str] = _maybe("sourceIP")
@@ -278,7 +284,7 @@ class Source(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Event(Structure):
+class Event(JetStreamStructure):
     """An entry of the event log; what it says besides is in ``extra``."""
 
     event: str = wire("_event")
@@ -288,7 +294,7 @@ class Event(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ServerInfo(Structure):
+class ServerInfo(JetStreamStructure):
     """What a server says of itself; ``configuration`` only to superusers."""
 
     server_id: Optional[Id] = _maybe("serverId")
@@ -323,7 +329,7 @@ def made(kind: Type[S], method: str, found: Any, **asked: Any) -> S:
     structure = kind.from_wire(found, method)
     for name in ("manifest_id", "destination_id", "transfer_id", "token"):
         if getattr(structure, name, None) == "":
-            raise DecodeError(f"{method}: the answer has an empty {name}")
+            raise JetStreamDecodeError(f"{method}: the answer has an empty {name}")
     about(method, structure, **asked)
     return structure
 
@@ -344,7 +350,7 @@ def check_said(method: str, task: Any) -> None:
     :raises DecodeError: it has neither.
     """
     if task.get("processing") is None and task.status not in _FINAL:
-        raise DecodeError(f"{method}: the answer does not say if it is still being processed")
+        raise JetStreamDecodeError(f"{method}: the answer does not say if it is still being processed")
 
 
 def listed(method: str, found: Any) -> List[Any]:
@@ -353,7 +359,7 @@ def listed(method: str, found: Any) -> List[Any]:
     :raises DecodeError: it is something else.
     """
     if not isinstance(found, (list, type(None))):
-        raise DecodeError(f"{method}: the answer is a {type(found).__name__}, not a list")
+        raise JetStreamDecodeError(f"{method}: the answer is a {type(found).__name__}, not a list")
     return found or []
 
 
@@ -371,7 +377,7 @@ def size(method: str, found: Any) -> int:
     :raises DecodeError: it is not a whole number of 0 or more.
     """
     if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 1 << 63:
-        raise DecodeError(f"{method}: the answer is not a number of bytes")
+        raise JetStreamDecodeError(f"{method}: the answer is not a number of bytes")
     return found
 
 
@@ -385,4 +391,4 @@ def about(method: str, found: Any, **asked: Any) -> None:
     for name, wanted in asked.items():
         got = found.get(name) if isinstance(found, Mapping) else None
         if got is not None and str(got) != str(wanted):  # not shown: a token is a secret
-            raise DecodeError(f"{method}: the answer is about another {name}")
+            raise JetStreamDecodeError(f"{method}: the answer is about another {name}")

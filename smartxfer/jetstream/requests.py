@@ -9,16 +9,16 @@ import attrs
 
 from smartxfer.errors import Conflict, UsageError
 from smartxfer.jetstream.errors import STILL_PROCESSING
-from smartxfer.jetstream.models import RequestStatus, check_said, made
+from smartxfer.jetstream.models import JetStreamStructure, RequestStatus, check_said, made
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.jetstream.waiting import Patience, Polls
-from smartxfer.structures import Structure, wire
+from smartxfer.structures import wire
 
 __all__ = ["Request", "result_of", "status_of"]
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Request(Structure):
+class Request(JetStreamStructure):
     """A command that the server was given; it is carried out whether or not anybody asks again."""
 
     request_id: int = wire("requestId")

@@ -14,8 +14,8 @@ from typing import Any, Callable, Iterator, Mapping, Optional, Tuple
 
 import attrs
 
-from smartxfer.errors import AuthError, DecodeError, NotFound, OutcomeUnknown, UsageError
-from smartxfer.jetstream.errors import rpc_error
+from smartxfer.errors import AuthError, NotFound, OutcomeUnknown, UsageError
+from smartxfer.jetstream.errors import JetStreamDecodeError, JetStreamOutcomeUnknown, rpc_error
 from smartxfer.jetstream.login import Login, Signer
 from smartxfer.seams import Clock
 from smartxfer.structures import to_wire
@@ -147,7 +147,7 @@ class Rpc:
         answer = self.make(call)
         if answer.media_type != "application/json":
             kind = answer.media_type or "of no type"
-            raise DecodeError(
+            raise JetStreamDecodeError(
                 f"{method} at {self.url}: the answer is {kind}, not application/json",
                 hint="check that the base URL is the service's own, not a login page or a proxy",
             )
@@ -158,11 +158,11 @@ class Rpc:
         if ours and "result" in reply and not refused:
             return reply["result"]
         del reply, answer  # a traceback with local variables would show what the server repeats
-        raise refused or DecodeError(f"{method} at {self.url}: not the answer to this call")
+        raise refused or JetStreamDecodeError(f"{method} at {self.url}: not the answer to this call")
 
 
 def _gone(method: str) -> OutcomeUnknown:
-    return OutcomeUnknown(
+    return JetStreamOutcomeUnknown(
         f"{method}: the session that knew the request is gone",
         hint="what the request does may be done: look on the server before repeating it",
     )

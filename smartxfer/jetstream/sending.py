@@ -8,15 +8,9 @@ import os
 import re
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 
-from smartxfer.errors import (
-    HTTPError,
-    NotFound,
-    SmartxferError,
-    UnexpectedAnswer,
-    UsageError,
-    WaitTimeout,
-)
+from smartxfer.errors import HTTPError, NotFound, SmartxferError, UnexpectedAnswer, UsageError, WaitTimeout
 from smartxfer.jetstream.address import DEFAULT_PORT, host_and_port, link_to
+from smartxfer.jetstream.errors import JetStreamWaitTimeout
 from smartxfer.jetstream.interface import id_of, text_of
 from smartxfer.jetstream.models import (
     Destination,
@@ -230,7 +224,7 @@ def _ended(rpc: Rpc, transfer: Transfer, timeout: Optional[float], reporter: Rep
         about(method, ended, manifestId=transfer.manifest_id or ended.manifest_id)
         return ended
     why = "" if timeout is not None else _trouble(rpc, transfer)
-    raise WaitTimeout(f"{late.args[0]}{why}", hint=late.hint, last=late.last)
+    raise JetStreamWaitTimeout(f"{late.args[0]}{why}", hint=late.hint, last=late.last)
 
 
 def _trouble(rpc: Rpc, transfer: Transfer) -> str:

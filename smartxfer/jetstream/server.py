@@ -8,7 +8,8 @@ Source: JetStream protocol, section 5.1.
 
 from typing import Any, List, Optional, Union
 
-from smartxfer.errors import DecodeError, UsageError
+from smartxfer.errors import UsageError
+from smartxfer.jetstream.errors import JetStreamDecodeError
 from smartxfer.jetstream.interface import Interface, Moment, id_of, microseconds, text_of, texts_of
 from smartxfer.jetstream.login import keep_secret
 from smartxfer.jetstream.models import (
@@ -112,7 +113,7 @@ class ServerInterface(Interface):
         """
         found = self._ask("echo", text=text)
         if not isinstance(found, str) or text not in (None, found):
-            raise DecodeError("echo: the answer is not the text that was sent")
+            raise JetStreamDecodeError("echo: the answer is not the text that was sent")
         return found
 
     def sleep(self, milliseconds: int) -> None:

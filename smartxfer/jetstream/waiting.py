@@ -5,7 +5,8 @@ Source: JetStream protocol, sections 4, 6.1 and 9.4.
 
 from typing import Any, Dict, Optional, Set
 
-from smartxfer.errors import TaskFailed, TaskSuspended, WaitTimeout
+from smartxfer.errors import WaitTimeout
+from smartxfer.jetstream.errors import JetStreamTaskFailed, JetStreamTaskSuspended, JetStreamWaitTimeout
 from smartxfer.jetstream.models import Manifest, Status, Task, Transfer, check_said, made
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.options import check_seconds
@@ -111,8 +112,8 @@ class Polls:
         :param what: what was waited for, and ``state`` how it is.
         """
         if self._patience is None:
-            return WaitTimeout(f"{what} is {state} after {self._timeout:g} s", hint=hint, last=last)
-        return WaitTimeout(
+            return JetStreamWaitTimeout(f"{what} is {state} after {self._timeout:g} s", hint=hint, last=last)
+        return JetStreamWaitTimeout(
             f"{what} is {state}, and made no progress for {PATIENCE / 60:g} minutes",
             hint=f'{hint}; timeout=float("inf") waits for as long as it takes',
             last=last,
@@ -199,8 +200,8 @@ def good(task: Any) -> Any:
     if task.status == Status.COMPLETE:
         return task
     if task.status == Status.SUSPENDED:
-        raise TaskSuspended(
+        raise JetStreamTaskSuspended(
             f"{what} was suspended", hint="api.send.resumeTransfer(error.task) lets it go on", task=task
         )
     reason = clean(task.error_message or "") or f"its status is {task.status!r}"
-    raise TaskFailed(f"{what} failed: {reason}", task=task)
+    raise JetStreamTaskFailed(f"{what} failed: {reason}", task=task)

@@ -3,6 +3,7 @@
 from typing import Any, Iterable, List, Mapping, Optional, Sequence
 
 from smartxfer.errors import UsageError, WaitTimeout
+from smartxfer.jetstream.errors import JetStreamWaitTimeout
 from smartxfer.jetstream.models import Manifest, Transfer
 from smartxfer.jetstream.requests import Request, result_of
 from smartxfer.jetstream.rpc import Rpc
@@ -79,5 +80,6 @@ def wait_for_all(operation: Operation, tasks: Sequence[Any], waited: Waited, at_
             raise lane.error
     if late:
         states = [lane.error.last if isinstance(lane.error, WaitTimeout) else lane.result for lane in lanes]
-        raise WaitTimeout(f"{len(late)} of {len(lanes)} are not done", hint="they go on", last=states)
+        said = f"{len(late)} of {len(lanes)} are not done"
+        raise JetStreamWaitTimeout(said, hint="they go on", last=states)
     return [lane.result for lane in lanes]

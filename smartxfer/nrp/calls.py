@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 import attrs
 
-from smartxfer.errors import Forbidden, RedirectRefused, UsageError
+from smartxfer.errors import Forbidden, UsageError
+from smartxfer.nrp.errors import ERRORS, RepositoryRedirectRefused
 from smartxfer.nrp.limits import window_left
 from smartxfer.nrp.share import ShareTokens
 from smartxfer.nrp.statuses import of_method
@@ -73,8 +74,8 @@ class Calls:
 
         :raises RedirectRefused: it leads elsewhere.
         """
-        if not self.wire.origin.trusts(Origin.answered(link)):
-            raise RedirectRefused(
+        if not self.wire.origin.trusts(Origin.answered(link, ERRORS)):
+            raise RepositoryRedirectRefused(
                 f"the repository names {without_query(link)}, which is not on {self.wire.origin}",
                 hint="give the address that the repository itself uses as url=",
             )

@@ -15,7 +15,7 @@ from smartxfer.errors import AuthError, Forbidden, HTTPError, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.config import names_of
 from smartxfer.nrp.discovery import discover
-from smartxfer.nrp.errors import error_of
+from smartxfer.nrp.errors import ERRORS, error_of
 from smartxfer.nrp.files import FilesClient
 from smartxfer.nrp.hints import SMALLER
 from smartxfer.nrp.places import is_page, is_url
@@ -55,6 +55,8 @@ class RepositoryClient(HTTPClient):
 
     Source: NRP / Invenio protocol.
     """
+
+    _errors = ERRORS
 
     def __init__(
         self,

@@ -10,8 +10,9 @@ from typing import Iterator, Optional, Tuple
 import attrs
 import requests
 
-from smartxfer.errors import Conflict, HTTPError, UsageError
+from smartxfer.errors import HTTPError, UsageError
 from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.errors import RepositoryConflict
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import followable
 from smartxfer.nrp.limits import connection
@@ -54,7 +55,7 @@ def check_complete(file: File) -> None:
             hint="upload it again under a key that does not begin with a slash",
         )
     if file.status != FileStatus.COMPLETED:
-        raise Conflict(
+        raise RepositoryConflict(
             f"{file.key} is {file.status}, not completed",
             hint="files.wait_fetch() waits for one that the repository fetches; others have to be uploaded",
             status=409,

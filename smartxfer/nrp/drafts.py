@@ -7,9 +7,9 @@ import contextlib
 import warnings
 from typing import Any, Dict, Mapping, Optional
 
-from smartxfer.errors import DraftInvalid, OutcomeUnknown, UsageError
+from smartxfer.errors import OutcomeUnknown, UsageError
 from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.errors import told
+from smartxfer.nrp.errors import RepositoryDraftInvalid, told
 from smartxfer.nrp.record_models import DraftWarning, Record
 from smartxfer.screen_text import visible
 from smartxfer.transport.redact import clean
@@ -76,7 +76,7 @@ def kept(body: Mapping[str, Any], strict: bool, sent: Mapping[str, Any]) -> Reco
     words = f"{record.id} was kept without invalid fields: {told(dropped)}"
     if strict:
         hint = "correct them, and update the draft"
-        raise DraftInvalid(words, hint=hint, errors=record.errors, record=record)
+        raise RepositoryDraftInvalid(words, hint=hint, errors=record.errors, record=record)
     with contextlib.suppress(ValueError):  # standard error is closed
         warnings.warn(visible(clean(words)), DraftWarning, stacklevel=3)
     return record

@@ -1,22 +1,19 @@
-"""The exceptions of nrp-cmd, as names for nodes of our tree, and what an error answer says.
+"""The errors of a repository, each the generic class and :class:`RepositoryError` at once.
+
+Where nrp-cmd has a name for one, it is that.
 
 Source: NRP / Invenio protocol, section 3, Errors.
 """
 
 from typing import Any, Dict, List, Mapping
 
+from smartxfer import errors
+from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import (
-    ClientError,
-    CommunicationError,
     DecodeError,
     DraftInvalid,
-    Forbidden,
     HTTPError,
-    NetworkError,
-    NotFound,
     ReviewRequired,
-    ServerError,
-    SmartxferError,
     TransferRefused,
 )
 from smartxfer.nrp.hints import hint_for
@@ -26,27 +23,75 @@ from smartxfer.transport.redact import clean, clean_all
 from smartxfer.transport.status import http_error
 
 __all__ = [
+    "ERRORS",
     "DraftInvalid",
+    "RepositoryAuthError",
+    "RepositoryBatchError",
+    "RepositoryChecksumMismatch",
     "RepositoryClientError",
     "RepositoryCommunicationError",
+    "RepositoryConflict",
+    "RepositoryCredentialError",
+    "RepositoryDecodeError",
+    "RepositoryDraftInvalid",
     "RepositoryError",
     "RepositoryForbiddenError",
+    "RepositoryHTTPError",
+    "RepositoryIntegrityError",
+    "RepositoryLimitExceeded",
     "RepositoryNetworkError",
     "RepositoryNotFoundError",
+    "RepositoryOutcomeUnknown",
+    "RepositoryRedirectRefused",
+    "RepositoryReviewRequired",
     "RepositoryServerError",
+    "RepositorySizeMismatch",
+    "RepositorySourceChanged",
+    "RepositoryTaskFailed",
+    "RepositoryTransferRefused",
+    "RepositoryUploadRejected",
+    "RepositoryWaitTimeout",
     "ReviewRequired",
     "TransferRefused",
     "error_of",
     "told",
 ]
 
-RepositoryError = SmartxferError
-RepositoryCommunicationError = CommunicationError
-RepositoryClientError = ClientError
-RepositoryServerError = ServerError
-RepositoryNetworkError = NetworkError
-RepositoryForbiddenError = Forbidden
-RepositoryNotFoundError = NotFound
+
+class RepositoryError(errors.SmartxferError):
+    """Root of the errors of an NRP or InvenioRDM repository, and of no other service's."""
+
+
+# fmt: off
+class RepositoryCredentialError(RepositoryError, errors.CredentialError): ...
+class RepositoryCommunicationError(RepositoryError, errors.CommunicationError): ...
+class RepositoryNetworkError(RepositoryCommunicationError, errors.NetworkError): ...
+class RepositoryDecodeError(RepositoryCommunicationError, errors.DecodeError): ...
+class RepositoryRedirectRefused(RepositoryCommunicationError, errors.RedirectRefused): ...
+class RepositoryOutcomeUnknown(RepositoryCommunicationError, errors.OutcomeUnknown): ...
+class RepositoryHTTPError(RepositoryCommunicationError, errors.HTTPError): ...
+class RepositoryClientError(RepositoryHTTPError, errors.ClientError): ...
+class RepositoryLimitExceeded(RepositoryClientError, errors.LimitExceeded): ...
+class RepositoryAuthError(RepositoryClientError, errors.AuthError): ...
+class RepositoryForbiddenError(RepositoryAuthError, errors.Forbidden): ...
+class RepositoryNotFoundError(RepositoryClientError, errors.NotFound): ...
+class RepositoryConflict(RepositoryClientError, errors.Conflict): ...
+class RepositoryReviewRequired(RepositoryClientError, errors.ReviewRequired): ...
+class RepositoryServerError(RepositoryHTTPError, errors.ServerError): ...
+class RepositoryIntegrityError(RepositoryError, errors.IntegrityError): ...
+class RepositoryChecksumMismatch(RepositoryIntegrityError, errors.ChecksumMismatch): ...
+class RepositorySizeMismatch(RepositoryIntegrityError, errors.SizeMismatch): ...
+class RepositoryUploadRejected(RepositoryIntegrityError, errors.UploadRejected): ...
+class RepositoryTransferRefused(RepositoryUploadRejected, errors.TransferRefused): ...
+class RepositorySourceChanged(RepositoryIntegrityError, errors.SourceChanged): ...
+class RepositoryWaitTimeout(RepositoryError, errors.WaitTimeout): ...
+class RepositoryTaskFailed(RepositoryError, errors.TaskFailed): ...
+class RepositoryDraftInvalid(RepositoryError, errors.DraftInvalid): ...
+class RepositoryBatchError(RepositoryError, errors.BatchError): ...
+# fmt: on
+
+#: The class for each generic one; those not written out above are made, such as RepositoryReadTimeout.
+ERRORS = ErrorFamily(__name__, RepositoryError, "Repository")
 
 
 def error_of(

@@ -7,8 +7,8 @@ from typing import Any, List, Mapping, Sequence
 
 import attrs
 
-from smartxfer.errors import DecodeError
 from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.errors import RepositoryDecodeError
 from smartxfer.nrp.keys import encoded
 from smartxfer.nrp.models import File
 from smartxfer.nrp.statuses import CREATED, DELETED
@@ -64,7 +64,7 @@ def _entries(answer: Answer) -> List[File]:
     """The files of a list; a record without files has none."""
     found = answer.json(dict).get("entries") or []
     if not isinstance(found, list):
-        raise DecodeError(f"{answer.what}: the list of files has no entries")
+        raise RepositoryDecodeError(f"{answer.what}: the list of files has no entries")
     return [File.from_wire(entry, answer.what) for entry in found]
 
 
@@ -75,5 +75,5 @@ def _about(answer: Answer, key: str) -> File:
     """
     file = answer.made(File)
     if file.key != key:
-        raise DecodeError(f"{answer.what}: the answer is about {file.key!r}, not {key!r}")
+        raise RepositoryDecodeError(f"{answer.what}: the answer is about {file.key!r}, not {key!r}")
     return file

@@ -6,12 +6,11 @@ Source: NRP / Invenio protocol, sections 5 and 6.
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from smartxfer.errors import NotFound, UsageError
-from smartxfer.nrp import downloading, many
+from smartxfer.nrp import downloading, errors, file_metadata, many
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.discovery import path_of
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.file_metadata import given_metadata
-from smartxfer.nrp.file_metadata import replace as replace_metadata
 from smartxfer.nrp.hints import NEW_VERSION
 from smartxfer.nrp.keys import checked, deletable, key_text
 from smartxfer.nrp.models import File
@@ -97,7 +96,7 @@ class FilesClient(Namespace):
         Source: NRP / Invenio protocol, sections 5 (Metadata) and 9.
         """
         place, key = self._file(file, None)
-        return self._changing(place, lambda files: replace_metadata(files, file, key))
+        return self._changing(place, lambda files: file_metadata.replace(files, file, key))
 
     def delete(self, record_or_file: Any, key: Optional[str] = None) -> None:
         """Delete a file of a draft: ``delete(record, key)``, ``delete(file)`` or ``delete(file_url)``.
@@ -226,7 +225,7 @@ class FilesClient(Namespace):
                 return send_files(files, operation, plans, replace=replace, at_once=self._workers)
 
         sent = self._changing(self._place(record), send)
-        settle([result for result, _ in sent])
+        settle([result for result, _ in sent], errors.ERRORS)
         return [many.with_result(file, result) for result, file in sent if file is not None]
 
     def wait_fetch(
@@ -293,7 +292,7 @@ class FilesClient(Namespace):
             download = downloading.guarded(download, exists, files.calls, file)
             lane = DownloadLane(download, operation, parts or self._workers)
             operation.run([lane], 1)
-            [result] = settle([lane.result])
+            [result] = settle([lane.result], errors.ERRORS)
         return result.path if not isinstance(sink, FileSink) and result.path is not None else sink
 
     def download_many(
@@ -316,13 +315,14 @@ class FilesClient(Namespace):
         Otherwise like :meth:`download`.
         """
         check_exists(exists)
+        wanted = record_or_files
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls().watched(operation)
-            wanted = record_or_files if isinstance(record_or_files, (list, tuple)) else None
-            if wanted is None:
+            if not isinstance(wanted, (list, tuple)):
                 place = self._place(record_or_files)
                 wanted = operation.call(lambda: self._first(place, FileCalls.list, calls))
-            return settle(many.fetch(calls, operation, wanted, directory, self._workers, exists))
+            got = many.fetch(calls, operation, wanted, directory, self._workers, exists)
+            return settle(got, errors.ERRORS)
 
     def sync_dir(
         self,

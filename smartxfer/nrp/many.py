@@ -6,9 +6,10 @@ Source: NRP / Invenio protocol, section 5.
 from pathlib import Path
 from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
-from smartxfer.errors import Conflict, Forbidden, SmartxferError, UsageError
+from smartxfer.errors import Conflict, SmartxferError, UsageError
 from smartxfer.nrp import downloading
 from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.errors import RepositoryForbiddenError
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.file_metadata import given_metadata
 from smartxfer.nrp.hints import NEW_VERSION
@@ -67,7 +68,7 @@ def not_locked(record: Any, files: FileCalls, plans: Sequence[Tuple[Item, Plan]]
     there = {file.key for file in files.list() if file.status == FileStatus.COMPLETED}
     missing = [plan.key for _, plan in plans if plan.key not in there]
     if missing:
-        raise Forbidden(
+        raise RepositoryForbiddenError(
             f"{missing[0]!r} was not started: {record.id} is published, and its files are locked",
             hint=NEW_VERSION,
             status=403,

@@ -7,8 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 import attrs
 
-from smartxfer.errors import TransferRefused
-from smartxfer.nrp.errors import told
+from smartxfer.nrp.errors import ERRORS, RepositoryTransferRefused, told
 from smartxfer.structures import Structure, Word, counted, secret
 from smartxfer.transfer.result import FileResult
 
@@ -33,8 +32,14 @@ FileStatus.COMPLETED = FileStatus("completed")
 FileStatus.FAILED = FileStatus("failed")
 
 
+class RepositoryStructure(Structure):
+    """What a repository answers."""
+
+    _errors = ERRORS
+
+
 @attrs.frozen(slots=False, eq=False, repr=False)
-class PartLink(Structure):
+class PartLink(RepositoryStructure):
     """Where one part of a multipart upload goes; ``part`` counts from 1."""
 
     part: int
@@ -43,7 +48,7 @@ class PartLink(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class FileLinks(Structure):
+class FileLinks(RepositoryStructure):
     """Addresses of a file: what is known of it, its bytes, its commit, its parts while they are awaited."""
 
     self_: str = ""
@@ -53,7 +58,7 @@ class FileLinks(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Transfer(Structure):
+class Transfer(RepositoryStructure):
     """How a file comes to the repository: ``type`` is L, F, M or R; ``part_size`` in bytes."""
 
     type: str = "L"
@@ -63,7 +68,7 @@ class Transfer(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class File(Structure):
+class File(RepositoryStructure):
     """A file of a record; ``size`` in bytes, ``checksum`` such as ``"md5:..."``.
 
     ``metadata`` may be changed, and sent by ``files.update(file)``; ``result`` tells how an upload went.
@@ -114,7 +119,7 @@ def taken(entry: File) -> File:
     :raises TransferRefused: it says in its ``errors`` that it took nothing.
     """
     if entry.errors:
-        raise TransferRefused(
+        raise RepositoryTransferRefused(
             f"{entry.key}: the repository answered well but took nothing: {told(entry.errors)}",
             hint="send it again with replace=True",
             errors=entry.errors,

@@ -9,7 +9,13 @@ import logging
 import threading
 from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
 
-from smartxfer.errors import DecodeError, HTTPError, RedirectRefused, SourceChanged
+from smartxfer.errors import HTTPError
+from smartxfer.nrp.errors import (
+    ERRORS,
+    RepositoryDecodeError,
+    RepositoryRedirectRefused,
+    RepositorySourceChanged,
+)
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.models import File, taken
 from smartxfer.transfer.digest import new_hash
@@ -50,7 +56,7 @@ def digests_of(source: Source, part_size: int) -> Iterator[str]:
         while at < stop:
             count = source.read_at(view[: stop - at], at)
             if not count:
-                raise SourceChanged(f"{source.name} became shorter while it was read")
+                raise RepositorySourceChanged(f"{source.name} became shorter while it was read")
             running.update(view[:count])
             at += count
         yield str(running.hexdigest())
@@ -75,8 +81,8 @@ class PartSender:
         """
         url = self._links.get(part.number + 1)
         if url is None:
-            raise DecodeError(f"{self._key}: the repository awaits no part {part.number + 1}")
-        target = Origin.answered(url)
+            raise RepositoryDecodeError(f"{self._key}: the repository awaits no part {part.number + 1}")
+        target = Origin.answered(url, ERRORS)
         home = self._files.calls.wire.origin
         if home.trusts(target):
             answer = self._files.calls.send("PUT", url, body=body, headers=_OCTETS)
@@ -84,7 +90,7 @@ class PartSender:
             self._digests[part.number] = ""
             return
         if home.scheme == "https" and target.scheme != "https":
-            raise RedirectRefused(f"a part is to go to {without_query(url)}: from https to http")
+            raise RepositoryRedirectRefused(f"a part is to go to {without_query(url)}: from https to http")
         ours = hashlib.md5()
         for block in body if not isinstance(body, bytes) else [body]:
             ours.update(block)

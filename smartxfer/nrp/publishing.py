@@ -10,7 +10,6 @@ import attrs
 from smartxfer.errors import (
     BadRequest,
     ClientError,
-    Conflict,
     Forbidden,
     HTTPError,
     NotFound,
@@ -18,6 +17,7 @@ from smartxfer.errors import (
     ReviewRequired,
 )
 from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.errors import RepositoryConflict, RepositoryNotFoundError, RepositoryReviewRequired
 from smartxfer.nrp.record_models import Record
 from smartxfer.nrp.statuses import ACCEPTED, CREATED
 from smartxfer.transport import Success
@@ -69,7 +69,7 @@ class Publisher:
         found = self.find(f"{self.base.rpartition('/')[0]}/{parent}")
         if found is None:
             data = {**vars(missing), "hint": "publish the draft first: records.publish(draft)"}
-            raise NotFound(f"{draft.id}: no version is published yet", **data)
+            raise RepositoryNotFoundError(f"{draft.id}: no version is published yet", **data)
         return found
 
     def find(self, url: str) -> Optional[Record]:
@@ -143,7 +143,7 @@ class Publisher:
 
     def _through_request(self, draft: Record, kind: Dict[str, Any], submit: bool) -> Record:
         if not submit:
-            raise ReviewRequired(
+            raise RepositoryReviewRequired(
                 f"{draft.id} is published through a request of type publish_draft", hint=_OPEN, request=kind
             )
         request = self.calls.send("POST", self._action(kind, "create"), json={}).json(dict)
@@ -154,14 +154,14 @@ class Publisher:
     def _action(self, thing: Mapping[str, Any], name: str) -> str:
         link = _deep(thing, "links", "actions", name)
         if not isinstance(link, str):
-            raise ReviewRequired(f"the request has no link to {name} it", hint=_OPEN, request=thing)
+            raise RepositoryReviewRequired(f"the request has no link to {name} it", hint=_OPEN, request=thing)
         return self.calls.own(link)
 
     def _settled(self, request: Dict[str, Any], draft: Record) -> Record:
         """The published record of a request that was accepted at once."""
         status = request.get("status")
         if status != "accepted":
-            raise ReviewRequired(
+            raise RepositoryReviewRequired(
                 f"{draft.id}: the request to publish it is {status}", hint=_WAIT, request=request
             )
         topic = _deep(request, "links", "topic")
@@ -183,7 +183,7 @@ class Publisher:
         if review is not None:
             hint = _WAIT if review.get("status") == "submitted" else _OPEN
         data = {**vars(refused), "hint": hint, "request": review}
-        return ReviewRequired(refused.summary, **data)
+        return RepositoryReviewRequired(refused.summary, **data)
 
     # -- what follows -----------------------------------------------------------------------------------
 
@@ -201,7 +201,7 @@ class Publisher:
         if request is None:
             raise refused
         data = {**vars(refused), "hint": "open a request of that kind, .request", "request": request}
-        raise ReviewRequired(refused.summary, **data)
+        raise RepositoryReviewRequired(refused.summary, **data)
 
     def import_files(self, draft: str) -> None:
         """Take over the files of the version before; where they are already, nothing is done.
@@ -220,7 +220,7 @@ class Publisher:
         have, want = self._files(draft), self._files(self.calls.own(self.newest().links.self_))
         if have != want:
             data = {**vars(refused), "hint": "delete the draft's files first: files.delete_all(draft)"}
-            raise Conflict(refused.summary, **data)
+            raise RepositoryConflict(refused.summary, **data)
 
     def _files(self, record: str) -> Dict[str, Any]:
         body = self.calls.get(f"{record}/files").json(dict)

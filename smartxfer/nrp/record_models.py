@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Dict, List, Mapping, Optional, Sequence
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.structures import Structure, to_wire, wire
+from smartxfer.nrp.models import RepositoryStructure
+from smartxfer.structures import to_wire, wire
 
 __all__ = [
     "DraftWarning",
@@ -46,7 +47,7 @@ def _errors(value: Any) -> List[Any]:
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class RecordLinks(Structure):
+class RecordLinks(RepositoryStructure):
     """Addresses around a record; those that are not named here are in ``extra``."""
 
     self_: str = ""
@@ -66,7 +67,7 @@ class RecordLinks(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Record(Structure):
+class Record(RepositoryStructure):
     """A record, published or a draft.
 
     ``metadata`` is a plain dict of one's own: change it, and send it by ``records.update(record)``.  Nothing
@@ -130,7 +131,7 @@ def _check_metadata(document: Mapping[str, Any]) -> None:
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Identity(Structure):
+class Identity(RepositoryStructure):
     """Whom a repository takes the caller for; ``user_id`` where it says so."""
 
     authenticated: bool
@@ -138,7 +139,7 @@ class Identity(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ModelLinks(Structure):
+class ModelLinks(RepositoryStructure):
     """Addresses of a model; that of its records may carry a query."""
 
     records: str = ""
@@ -148,7 +149,7 @@ class ModelLinks(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Model(Structure):
+class Model(RepositoryStructure):
     """A kind of records; ``metadata`` is false where fields stand at the top of a record."""
 
     type: str
@@ -162,7 +163,7 @@ class Model(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class RepositoryLinks(Structure):
+class RepositoryLinks(RepositoryStructure):
     """Addresses of a repository; ``api`` is always there."""
 
     api: str = ""
@@ -174,7 +175,7 @@ class RepositoryLinks(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class RepositoryInfo(Structure):
+class RepositoryInfo(RepositoryStructure):
     """A repository; ``transfers`` are the letters of its transfer types, ``features`` words for what it can.
 
     ``invenio_version`` is a text: what its dots part are no fractions.

@@ -6,10 +6,11 @@ Source: NRP / Invenio protocol, sections 3 and 4.
 import copy
 from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
-from smartxfer.errors import AuthError, Forbidden, NotFound, OutcomeUnknown, UsageError
+from smartxfer.errors import Forbidden, NotFound, OutcomeUnknown, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.discovery import INVENIO_JSON, drafts_of, is_zenodo, path_of, records_of
 from smartxfer.nrp.drafts import guard, kept, named, put
+from smartxfer.nrp.errors import RepositoryAuthError
 from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_of
 from smartxfer.nrp.publishing import Publisher
 from smartxfer.nrp.record_models import Identity, Record, RepositoryInfo, document_of
@@ -368,4 +369,4 @@ def whoami(calls: Calls, known: bool) -> Identity:
     else:
         return Identity(True, answer.headers.get("X-User-ID"))
     data = {**vars(refused), "hint": "the token is wrong or has expired: make a new one in your settings"}
-    raise AuthError(f"the repository does not know the token: {refused.summary}", **data)
+    raise RepositoryAuthError(f"the repository does not know the token: {refused.summary}", **data)

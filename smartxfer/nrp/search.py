@@ -10,8 +10,9 @@ from typing import Any, Dict, Generator, Iterator, List, Mapping, Optional, Set
 
 import attrs
 
-from smartxfer.errors import BadRequest, DecodeError, LimitExceeded, UsageError
+from smartxfer.errors import BadRequest, UsageError
 from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.errors import RepositoryDecodeError, RepositoryLimitExceeded
 from smartxfer.nrp.record_models import Record
 
 __all__ = ["Page", "RecordSearch", "Searcher", "checked_page", "search_params"]
@@ -48,14 +49,16 @@ class Page:
         hits = body.get("hits")
         found = hits.get("hits") if isinstance(hits, dict) else None
         if not isinstance(hits, dict) or not isinstance(found, list):
-            raise DecodeError("the answer to a search has no hits")
+            raise RepositoryDecodeError("the answer to a search has no hits")
         total = hits.get("total", len(found))
         total = total.get("value") if isinstance(total, dict) else total
         links = body.get("links") or {}
         following = links.get("next") if isinstance(links, dict) else None
         groups = body.get("aggregations") or {}
         if not isinstance(following, (str, type(None))) or not isinstance(groups, dict):
-            raise DecodeError("the answer to a search has no address of the next page, or no aggregations")
+            raise RepositoryDecodeError(
+                "the answer to a search has no address of the next page, or no aggregations"
+            )
         records = [Record.from_wire(hit) for hit in found]
         count = total if isinstance(total, int) and not isinstance(total, bool) else len(found)
         return cls(records, max(count, len(found)), following or None, groups)
@@ -148,7 +151,7 @@ class Searcher:
             return None
         seen.add(link)
         if len(seen) > _MOST_PAGES:
-            raise DecodeError("the search does not end: the repository links to ever more pages")
+            raise RepositoryDecodeError("the search does not end: the repository links to ever more pages")
         return self._get(link)
 
     def _through(self, page: Page, whole: bool) -> Iterator[Record]:
@@ -188,7 +191,7 @@ class Searcher:
                 most = shown
             halves = span.halves(reach)
             if halves is None:
-                raise LimitExceeded(
+                raise RepositoryLimitExceeded(
                     f"{page.total} records were created at {_stamp(span.start)}: more than one search shows",
                     hint="narrow the search down by its query",
                 )
@@ -233,7 +236,7 @@ class Searcher:
             page = self._first({"page": 1, "size": 1, "sort": sort})
             found += [_moment(record.created) for record in page.records]
         if not found:
-            raise DecodeError("a search shows no hits where it had some just now")
+            raise RepositoryDecodeError("a search shows no hits where it had some just now")
         start, end = _whole_tick(min(found)), _whole_tick(max(found)) + _TICK
         return [_Span(end, None), _Span(start, end), _Span(None, start)]
 
@@ -320,7 +323,7 @@ def _moment(text: Optional[str]) -> datetime:
     try:
         found = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
     except ValueError:
-        raise DecodeError(f"{text!r} is no time at which a record was created") from None
+        raise RepositoryDecodeError(f"{text!r} is no time at which a record was created") from None
     return found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found.astimezone(timezone.utc)
 
 

@@ -10,7 +10,8 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
 
 import attrs
 
-from smartxfer.errors import BadRequest, Conflict, DecodeError, Forbidden, OutcomeUnknown, UsageError
+from smartxfer.errors import BadRequest, Forbidden, OutcomeUnknown, UsageError
+from smartxfer.nrp.errors import RepositoryConflict, RepositoryDecodeError
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.memory import Memory
 from smartxfer.nrp.models import File, FileStatus
@@ -116,7 +117,7 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
             entries = {entry.key: entry for entry in listed if entry.key in waiting}
             missing = set(waiting) - set(entries)
             if missing:
-                raise DecodeError(f"the repository started no upload for {sorted(missing)[0]!r}")
+                raise RepositoryDecodeError(f"the repository started no upload for {sorted(missing)[0]!r}")
             return {**found, **entries}
         for key, entry in there.items():
             plan = waiting.pop(key)
@@ -163,13 +164,13 @@ def _is_wanted(plan: Plan, entry: File, replace: bool, lost: Exception) -> bool:
 
 def _clear(files: FileCalls, plan: Plan, entry: File, replace: bool) -> None:
     if not replace and plan.how.by_url:
-        raise Conflict(
+        raise RepositoryConflict(
             f"there is a file {entry.key!r} already, and the repository does not tell from which address",
             hint="replace=True deletes it first",
             status=400,
         )
     if not replace and entry.status == FileStatus.PENDING and not _ours(files, entry):
-        raise Conflict(
+        raise RepositoryConflict(
             f"an upload of {entry.key!r} was begun in another way ({_told(entry)})",
             hint="replace=True deletes it first; make sure that no other program is sending it",
             status=400,

@@ -11,17 +11,20 @@ import attrs
 
 from smartxfer.errors import (
     Cancelled,
-    ChecksumMismatch,
     ClientError,
-    Conflict,
     HTTPError,
     IntegrityError,
     NetworkError,
     NotFound,
     ServerError,
-    SizeMismatch,
     SmartxferError,
     TransferRefused,
+)
+from smartxfer.nrp.errors import (
+    RepositoryChecksumMismatch,
+    RepositoryConflict,
+    RepositorySizeMismatch,
+    RepositoryTransferRefused,
 )
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.file_metadata import merge
@@ -236,7 +239,7 @@ class _Sending:
                     raise
                 self._anew = True
                 self._restart()
-                raise Conflict(
+                raise RepositoryConflict(
                     f"{self.plan.key} was completed by another process before its content was sent",
                     status=409,
                     retryable=True,
@@ -307,7 +310,7 @@ class _Sending:
         if self._there:
             entry = self._entry
             if not self._same():
-                raise Conflict(
+                raise RepositoryConflict(
                     f"there is another file {self.plan.key!r} already",
                     hint="replace=True deletes it first",
                     status=400,
@@ -353,9 +356,9 @@ class _Sending:
         """Compare what the repository says it holds with what was read here."""
         assert self._source is not None
         if entry.status != FileStatus.COMPLETED:
-            raise TransferRefused(f"{entry.key} is {entry.status} after its commit", file=entry)
+            raise RepositoryTransferRefused(f"{entry.key} is {entry.status} after its commit", file=entry)
         if entry.size != self._source.size:
-            raise SizeMismatch(
+            raise RepositorySizeMismatch(
                 f"{entry.key}: the repository holds {entry.size} of {self._source.size} bytes",
                 hint="it was deleted there; send it again",
                 expected=self._source.size,
@@ -384,7 +387,7 @@ class _Sending:
 
 def _equal(entry: File, theirs: str, ours: str) -> str:
     if theirs.lower() != ours:
-        raise ChecksumMismatch(
+        raise RepositoryChecksumMismatch(
             f"{entry.key}: the repository holds other bytes than were read here",
             hint="it was deleted there; send it again",
             algorithm=str(entry.checksum).partition(":")[0],

@@ -5,8 +5,8 @@ Source: NRP / Invenio protocol, section 6, Fetch.
 
 from typing import Any, Callable
 
-from smartxfer.errors import TaskFailed, WaitTimeout
 from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.errors import RepositoryTaskFailed, RepositoryWaitTimeout
 from smartxfer.nrp.models import File, FileStatus
 from smartxfer.options import check_seconds
 from smartxfer.transport.polling import Pauses, poll
@@ -42,13 +42,13 @@ def wait_for(calls: Calls, read: Callable[[], File], timeout: float, seen: Calla
         return file
     if file.status == FileStatus.FAILED:
         reason = excerpt(file.transfer.error or "no reason given")
-        raise TaskFailed(
+        raise RepositoryTaskFailed(
             f"{file.key} could not be fetched: {reason}",
             hint="delete it and upload it again: the repository does not try twice",
             task=file,
             failures={file.key: reason},
         )
-    raise WaitTimeout(
+    raise RepositoryWaitTimeout(
         f"{file.key} is {file.status} after {timeout:.0f} s",
         hint="the repository goes on by itself; wait again",
         last=file,

@@ -7,7 +7,8 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
-from smartxfer.errors import DecodeError, UsageError
+from smartxfer.errors import UsageError
+from smartxfer.perseus.errors import PerseusDecodeError
 from smartxfer.perseus.models import File
 from smartxfer.seams import Clock
 from smartxfer.secret_text import as_url
@@ -79,9 +80,9 @@ class Calls:
         body["uploadUrl"] = url
         file = _record(_part(body, "file", call.what), call.what)
         if file.source_hash not in (None, source_hash):
-            raise DecodeError(f"{call.what}: the answer is about another content")
+            raise PerseusDecodeError(f"{call.what}: the answer is about another content")
         if not isinstance(url or "", str):
-            raise DecodeError(f"{call.what}: the uploadUrl is a {type(url).__name__}, not text")
+            raise PerseusDecodeError(f"{call.what}: the uploadUrl is a {type(url).__name__}, not text")
         return file, url or ""
 
     def find(self, **filters: Sequence[str]) -> List[File]:
@@ -100,13 +101,15 @@ class Calls:
         answer = self.make(call).json(dict)
         files = answer.get("files")
         if not isinstance(files, list):
-            raise DecodeError(f"{call.what}: the answer to file/find has no list of files")
+            raise PerseusDecodeError(f"{call.what}: the answer to file/find has no list of files")
         found = [_record(file, call.what) for file in files]
         hashes = body.get("sourceHashes")
         for file in found:
             # A record of another content would count as this one's, which then is not sent.
             if hashes is not None and (file.source_hash or hashes[0]).lower() not in hashes:
-                raise DecodeError(f"{call.what}: the answer has a record of another content: {file.id!r}")
+                raise PerseusDecodeError(
+                    f"{call.what}: the answer has a record of another content: {file.id!r}"
+                )
         return [file for file in found if file.id in body.get("ids", [file.id])]
 
     def delete(self, id: str) -> None:
@@ -117,7 +120,7 @@ class Calls:
 def _record(found: Any, call: str) -> File:
     file = File.from_wire(found, call)
     if not file.id:
-        raise DecodeError(f"{call}: a record without an id")
+        raise PerseusDecodeError(f"{call}: a record without an id")
     return file
 
 
@@ -135,5 +138,5 @@ def segment(id: Any) -> str:
 def _part(body: Mapping[str, Any], name: str, call: str) -> Mapping[str, Any]:
     found = body.get(name)
     if not isinstance(found, Mapping):
-        raise DecodeError(f"{call}: the answer has no {name!r}")
+        raise PerseusDecodeError(f"{call}: the answer has no {name!r}")
     return found

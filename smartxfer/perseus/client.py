@@ -15,7 +15,7 @@ from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout
 from smartxfer.credentials import ServiceNames, read_secret_file
 from smartxfer.errors import HTTPError
 from smartxfer.perseus.calls import Calls
-from smartxfer.perseus.errors import error_of
+from smartxfer.perseus.errors import ERRORS, error_of
 from smartxfer.perseus.service import FileService
 from smartxfer.reprs import with_address
 from smartxfer.seams import Clock
@@ -86,6 +86,7 @@ class PerseusClient(HTTPClient):
     Source: Perseus protocol.
     """
 
+    _errors = ERRORS
     names = ServiceNames(
         service="perseus",
         fields={"base_url": _HOST, "api_key": _KEYS},

@@ -1,4 +1,6 @@
-"""The exceptions of the vendor's client, as names for nodes of our tree, and what an error answer says.
+"""The errors of Perseus, each the generic class and :class:`PerseusException` at once.
+
+Where the vendor's client has a name for one, it is that.
 
 Source: Perseus protocol, sections A.6 and A.8.
 """
@@ -7,13 +9,13 @@ import html
 import re
 from typing import Any, Dict, Optional
 
+from smartxfer import errors
+from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import (
     Conflict,
-    CredentialError,
     DecodeError,
     Forbidden,
     HTTPError,
-    SmartxferError,
     StorageError,
     StuckPending,
     UploadFailed,
@@ -24,18 +26,62 @@ from smartxfer.transport.redact import clean, excerpt
 from smartxfer.transport.status import http_error
 
 __all__ = [
+    "ERRORS",
     "APIException",
     "ConfigurationException",
+    "PerseusAuthError",
+    "PerseusBatchError",
+    "PerseusClientError",
+    "PerseusCommunicationError",
+    "PerseusConflict",
+    "PerseusDecodeError",
     "PerseusException",
+    "PerseusForbidden",
+    "PerseusIntegrityError",
+    "PerseusNetworkError",
+    "PerseusNotFound",
+    "PerseusOutcomeUnknown",
+    "PerseusRedirectRefused",
+    "PerseusServerError",
+    "PerseusStorageError",
+    "PerseusStuckPending",
+    "PerseusUploadFailed",
+    "PerseusWaitTimeout",
     "StorageError",
     "StuckPending",
     "UploadFailed",
     "error_of",
 ]
 
-PerseusException = SmartxferError
-APIException = HTTPError
-ConfigurationException = CredentialError
+
+class PerseusException(errors.SmartxferError):
+    """Root of the errors of Perseus, and of no other service's."""
+
+
+# fmt: off
+class ConfigurationException(PerseusException, errors.CredentialError): ...
+class PerseusCommunicationError(PerseusException, errors.CommunicationError): ...
+class PerseusNetworkError(PerseusCommunicationError, errors.NetworkError): ...
+class PerseusDecodeError(PerseusCommunicationError, errors.DecodeError): ...
+class PerseusRedirectRefused(PerseusCommunicationError, errors.RedirectRefused): ...
+class PerseusOutcomeUnknown(PerseusCommunicationError, errors.OutcomeUnknown): ...
+class APIException(PerseusCommunicationError, errors.HTTPError): ...
+class PerseusClientError(APIException, errors.ClientError): ...
+class PerseusAuthError(PerseusClientError, errors.AuthError): ...
+class PerseusForbidden(PerseusAuthError, errors.Forbidden): ...
+class PerseusNotFound(PerseusClientError, errors.NotFound): ...
+class PerseusConflict(PerseusClientError, errors.Conflict): ...
+class PerseusStorageError(APIException, errors.StorageError): ...
+class PerseusServerError(APIException, errors.ServerError): ...
+class PerseusIntegrityError(PerseusException, errors.IntegrityError): ...
+class PerseusWaitTimeout(PerseusException, errors.WaitTimeout): ...
+class PerseusUploadFailed(PerseusException, errors.UploadFailed): ...
+class PerseusStuckPending(PerseusException, errors.StuckPending): ...
+class PerseusBatchError(PerseusException, errors.BatchError): ...
+# fmt: on
+
+#: The class for each generic one; those not written out above are made, such as PerseusReadTimeout.
+ERRORS = ErrorFamily(__name__, PerseusException, "Perseus")
 
 #: Keys of an error body that say it best, in order.
 _TELLING = ("message", "error", "detail", "msg")
@@ -84,9 +130,7 @@ def _is_xml(answer: Answer) -> bool:
     return start.startswith((b"<?xml", b"<Error"))
 
 
-def _storage_error(
-    answer: Answer, method: str, url: str, policy: RetryPolicy, clock: Clock
-) -> StorageError:
+def _storage_error(answer: Answer, method: str, url: str, policy: RetryPolicy, clock: Clock) -> StorageError:
     """S3's error.  It is read by its three elements, not as a document: no entity of it is expanded."""
     text = answer.text[:_LIMIT]
     code = _element(text, "Code") or ""

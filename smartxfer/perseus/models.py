@@ -8,6 +8,7 @@ from typing import Optional
 
 import attrs
 
+from smartxfer.perseus.errors import ERRORS
 from smartxfer.structures import Structure, Word, wire
 from smartxfer.transfer.result import FileResult
 
@@ -32,8 +33,14 @@ FileStatus.UPLOADED = FileStatus("uploaded")
 FileStatus.FAILED = FileStatus("failed")
 
 
+class PerseusStructure(Structure):
+    """What Perseus answers."""
+
+    _errors = ERRORS
+
+
 @attrs.frozen(slots=False, eq=False, repr=False)
-class File(Structure):
+class File(PerseusStructure):
     """The record of a file; ``name`` is its base name.
 
     ``reused`` says that the content was known and nothing was sent; ``result`` is what became of an upload.

@@ -11,6 +11,7 @@ import attrs
 from smartxfer.errors import UsageError
 from smartxfer.options import check_seconds
 from smartxfer.perseus.calls import Calls, segment
+from smartxfer.perseus.errors import ERRORS
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.syncing import SyncResult, missing_of
 from smartxfer.perseus.uploading import Sending, best, hashed, send_files
@@ -228,7 +229,7 @@ class FileService(Namespace):
         calls = self._calls()
         sendings = [Sending(calls, operation, item, claims, repair=repair, grace=grace) for item in named]
         results = send_files(sendings, operation, self._workers)
-        settle(results)
+        settle(results, ERRORS)
         return [_with_result(sending, result) for sending, result in zip(sendings, results)]
 
     def _awaited(self, files: Sequence[File], timeout: float, operation: Operation) -> List[File]:

@@ -5,7 +5,7 @@ Source: Perseus protocol, sections A.5 to A.7.
 
 from typing import Union
 
-from smartxfer.errors import RedirectRefused
+from smartxfer.perseus.errors import ERRORS, PerseusRedirectRefused
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import Answer, Call, Origin, Wire, without_query
 from smartxfer.transport.stored import STORED
@@ -25,7 +25,7 @@ def put(wire: Wire, url: str, body: Union[Body, bytes]) -> Answer:
     :raises StorageError: the storage did not take it.
     :raises UnexpectedAnswer: another answer than that of a storage which took it.
     """
-    target = Origin.answered(url)
+    target = Origin.answered(url, ERRORS)
     if wire.origin.scheme == "https" and target.scheme != "https":
-        raise RedirectRefused(f"the content is to go to {without_query(url)}: from https to http")
+        raise PerseusRedirectRefused(f"the content is to go to {without_query(url)}: from https to http")
     return wire.once(Call("PUT", url, headers=_TYPE, body=body, follow_307=True, success=STORED))

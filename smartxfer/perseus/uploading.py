@@ -18,9 +18,9 @@ from smartxfer.errors import (
     SmartxferError,
     SourceChanged,
     StorageError,
-    StuckPending,
 )
 from smartxfer.perseus.calls import Calls
+from smartxfer.perseus.errors import PerseusConflict, PerseusStuckPending
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.storage import put
 from smartxfer.transfer.digest import digest_of_source, digests_of_source
@@ -221,7 +221,7 @@ class Sending:
                 self.file, self._url, self.reused = there, "", True
                 return
             known = None
-        raise refusal or Conflict(f"{self.item.name}: its record cannot be made", status=409)
+        raise refusal or PerseusConflict(f"{self.item.name}: its record cannot be made", status=409)
 
     def _settled(self, calls: Calls, known: File, ours: bool) -> Optional[File]:
         """A record once it has its content; None where it was deleted, because it will not get it."""
@@ -231,7 +231,7 @@ class Sending:
         if known.status == FileStatus.UPLOADED:
             return known
         if known.status != FileStatus.FAILED and not ours and not self._repair:
-            raise StuckPending(
+            raise PerseusStuckPending(
                 f"{self.item.name}: the service awaits this content from somebody else ({known.id})",
                 hint="wait if somebody is sending it; repair=True deletes that record and sends",
                 file=known,

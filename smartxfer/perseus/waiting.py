@@ -5,9 +5,10 @@ Source: Perseus protocol, section A.9.
 
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
-from smartxfer.errors import CommunicationError, NotFound, UploadFailed, WaitTimeout
+from smartxfer.errors import CommunicationError, WaitTimeout
 from smartxfer.options import check_seconds
 from smartxfer.perseus.calls import Calls
+from smartxfer.perseus.errors import PerseusNotFound, PerseusUploadFailed, PerseusWaitTimeout
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.transport.polling import Pauses, poll
 
@@ -65,14 +66,14 @@ def _look(calls: Calls, ids: Sequence[str], known: Dict[str, File]) -> None:
     found = {file.id: file for file in calls.find(ids=ids)}
     for id in ids:
         if id not in found:
-            raise NotFound(f"there is no file {id!r}", hint="it may have been deleted", status=404)
+            raise PerseusNotFound(f"there is no file {id!r}", hint="it may have been deleted", status=404)
     known.update(found)
 
 
 def _heed_failures(known: Dict[str, File]) -> None:
     failed = [file for file in known.values() if file.status == FileStatus.FAILED]
     if failed:
-        raise UploadFailed(
+        raise PerseusUploadFailed(
             f"the service could not take in {failed[0].name!r}",
             hint="upload it again: a failed record is made anew",
             file=failed[0],
@@ -82,7 +83,7 @@ def _heed_failures(known: Dict[str, File]) -> None:
 def _too_long(files: Sequence[File], ids: Sequence[str], timeout: float) -> WaitTimeout:
     waiting = [file for file in files if not file.status.final]
     name = waiting[0].name if waiting else ids[0]
-    return WaitTimeout(
+    return PerseusWaitTimeout(
         f"{name!r} is not uploaded after {timeout:g} s",
         hint="wait again, or upload with repair=True if nobody is sending it",
         last=waiting[0] if len(ids) == 1 and waiting else list(files),

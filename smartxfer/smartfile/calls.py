@@ -9,9 +9,10 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 
 import attrs
 
-from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, UsageError, WaitTimeout
+from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, UsageError
 from smartxfer.options import check_seconds
 from smartxfer.seams import Clock
+from smartxfer.smartfile.errors import SmartFileDecodeError, SmartFileTaskFailed, SmartFileWaitTimeout
 from smartxfer.smartfile.forms import FORM, FormBody, Segment, encoded_form, pairs_of
 from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import api_path, encoded, normal, split
@@ -115,7 +116,7 @@ class Calls:
             body = self.send(call).json(dict)
             found = body.get("children")
             if not isinstance(found, list):
-                raise DecodeError(f"{call.what}: the answer has no list of children")
+                raise SmartFileDecodeError(f"{call.what}: the answer has no list of children")
             before = len(seen)
             for entry in found:
                 child = _inside(Info.from_wire(entry, call.what), path, call.what)
@@ -155,7 +156,7 @@ class Calls:
         answer = self._oper(operation, params, idempotent=repeatable)
         task = answer.made(Task)
         if not task.uuid:
-            raise DecodeError(f"{answer.what}: the task has no uuid")
+            raise SmartFileDecodeError(f"{answer.what}: the task has no uuid")
         return task
 
     # -- content ----------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ class Calls:
         answer = self.send(self.describe("GET", api_path("task", uuid)))
         task = answer.made(Task)
         if task.uuid != uuid:
-            raise DecodeError(f"{answer.what}: the answer is about another task")
+            raise SmartFileDecodeError(f"{answer.what}: the answer is about another task")
         return task
 
     def wait(
@@ -232,7 +233,7 @@ class Calls:
         )
         if state.done:
             return _settled(state)
-        raise WaitTimeout(
+        raise SmartFileWaitTimeout(
             f"task {uuid} is {state.status} after {timeout:.0f} s",
             hint="it goes on by itself; wait again with the error's .last",
             last=state,
@@ -251,15 +252,15 @@ class Calls:
         task = self.start("checksum", path=list(paths), algorithm=algorithm.upper())
         found = self.wait(task, timeout).outcome.get("checksums")
         if not isinstance(found, Mapping):
-            raise DecodeError("the checksum task ended without checksums")
+            raise SmartFileDecodeError("the checksum task ended without checksums")
         known = {"/" + str(path).strip("/"): value for path, value in found.items()}
         missing = [path for path in paths if normal(path) not in known]
         if missing:
-            raise DecodeError(f"the checksum task says nothing of {missing[0]!r}")
+            raise SmartFileDecodeError(f"the checksum task says nothing of {missing[0]!r}")
         sums = {path: known[normal(path)] for path in paths}
         for path, value in sums.items():
             if not isinstance(value, str) or not _HEX.match(value):
-                raise DecodeError(f"the checksum task has no checksum of {path!r}")
+                raise SmartFileDecodeError(f"the checksum task has no checksum of {path!r}")
         return {path: value.lower() for path, value in sums.items()}
 
     # -- links ------------------------------------------------------------------------------------------
@@ -272,7 +273,7 @@ class Calls:
             body = answer.json((dict, list))
             results = body if isinstance(body, list) else body.get("results") or []
             if not isinstance(results, list):
-                raise DecodeError(f"{answer.what}: the answer has no list of results")
+                raise SmartFileDecodeError(f"{answer.what}: the answer has no list of results")
             found += [Link.from_wire(entry, answer.what) for entry in results]
             if not results or isinstance(body, list) or page >= _pages(body, answer.what):
                 return found
@@ -296,7 +297,7 @@ def _about(info: Info, path: str, call: str) -> Info:
     :raises DecodeError: it is about another path.
     """
     if _plain(info.path) != _plain(path):
-        raise DecodeError(f"{call}: the answer is about {info.path!r}, not {path!r}")
+        raise SmartFileDecodeError(f"{call}: the answer is about {info.path!r}, not {path!r}")
     return info
 
 
@@ -307,7 +308,7 @@ def _inside(info: Info, directory: str, call: str) -> Info:
     """
     parent, _, name = _plain(info.path).rpartition("/")
     if name in ("", ".", "..") or parent != _plain(directory):
-        raise DecodeError(f"{call}: the answer lists {info.path!r}, which is not in {directory!r}")
+        raise SmartFileDecodeError(f"{call}: the answer lists {info.path!r}, which is not in {directory!r}")
     return info
 
 
@@ -323,12 +324,12 @@ def _pages(body: Mapping[str, Any], call: str) -> int:
     """
     pages = body.get("pages", 1)
     if isinstance(pages, bool) or not isinstance(pages, int):
-        raise DecodeError(f"{call}: the number of pages is not a number")
+        raise SmartFileDecodeError(f"{call}: the number of pages is not a number")
     return pages
 
 
 def _endless(what: str) -> DecodeError:
-    return DecodeError(f"{what} does not end: the server tells of ever more pages")
+    return SmartFileDecodeError(f"{what} does not end: the server tells of ever more pages")
 
 
 def _uuid_of(task: Any) -> str:
@@ -344,7 +345,7 @@ def _settled(task: Task) -> Task:
     told = list(failures.items())[:5]
     reasons = "; ".join(f"{path}: {reason}" if path else reason for path, reason in told)
     how = "failed for some paths" if task.status == "SUCCESS" else "failed"
-    raise TaskFailed(
+    raise SmartFileTaskFailed(
         f"task {task.uuid} {how}: {reasons or 'no reason given'}",
         hint="see .failures; what is not in it was done" if task.status == "SUCCESS" else "see .task",
         task=task,

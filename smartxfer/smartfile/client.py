@@ -16,6 +16,7 @@ from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import TASK_TIMEOUT
+from smartxfer.smartfile.errors import ERRORS
 from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import join, normal, path_text, split, target_text
 from smartxfer.smartfile.raw import RawClient
@@ -265,7 +266,7 @@ class SmartFileClient(RawClient):
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
             target = operation.call(lambda: trees.target(calls, path, item.name))
-            return settle(send_files(self._calls, operation, [(item, target)], 1, checksum))[0]
+            return settle(send_files(self._calls, operation, [(item, target)], 1, checksum), ERRORS)[0]
 
     def download(
         self,
@@ -311,7 +312,7 @@ class SmartFileClient(RawClient):
             guarded = guard(download, exists, changed=downloading.changed(info), origin=origin)
             lane = DownloadLane(guarded, operation, self._max_workers)
             operation.run([lane], 1)
-            return settle([lane.result])[0]
+            return settle([lane.result], ERRORS)[0]
 
     def upload_tree(
         self,
@@ -337,7 +338,8 @@ class SmartFileClient(RawClient):
         _known(checksum)
         upload = trees.TreeUp(directory, normal(path), follow_symlinks)
         with self._operation(progress, cancel, deadline) as operation:
-            return settle(upload.run(self._calls, operation, self._account, self._max_workers, checksum))
+            sent = upload.run(self._calls, operation, self._account, self._max_workers, checksum)
+            return settle(sent, ERRORS)
 
     def download_tree(
         self,
@@ -363,9 +365,8 @@ class SmartFileClient(RawClient):
         check_exists(exists)
         with self._operation(progress, cancel, deadline) as operation:
             at_once = self._max_workers
-            return settle(
-                trees.fetch(self._calls, operation, normal(path), directory, at_once, checksum, exists)
-            )
+            found = trees.fetch(self._calls, operation, normal(path), directory, at_once, checksum, exists)
+            return settle(found, ERRORS)
 
 
 def _all(path: Any) -> List[str]:

@@ -1,4 +1,4 @@
-"""The vendor's exceptions, as names for nodes of our tree, and what an error answer says.
+"""The errors of SmartFile, each the generic class and :class:`APIError` at once; what an error answer says.
 
 Source: SmartFile protocol, section 4.
 """
@@ -8,18 +8,73 @@ from typing import Any, Dict, Optional
 
 import attrs
 
-from smartxfer.errors import DecodeError, HTTPError, NetworkError, SmartxferError, Throttled
+from smartxfer import errors
+from smartxfer.error_families import ErrorFamily
+from smartxfer.errors import DecodeError, HTTPError, Throttled
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, RetryPolicy
 from smartxfer.transport.redact import clean, clean_all, excerpt
 from smartxfer.transport.retry import parse_retry_after
 from smartxfer.transport.status import http_error
 
-__all__ = ["APIError", "RequestError", "ResponseError", "error_of"]
+__all__ = [
+    "ERRORS",
+    "APIError",
+    "RequestError",
+    "ResponseError",
+    "SmartFileAuthError",
+    "SmartFileBatchError",
+    "SmartFileChecksumMismatch",
+    "SmartFileClientError",
+    "SmartFileCommunicationError",
+    "SmartFileCredentialError",
+    "SmartFileDecodeError",
+    "SmartFileForbidden",
+    "SmartFileIntegrityError",
+    "SmartFileNotFound",
+    "SmartFileOutcomeUnknown",
+    "SmartFileRateLimited",
+    "SmartFileServerError",
+    "SmartFileSourceChanged",
+    "SmartFileTaskFailed",
+    "SmartFileThrottled",
+    "SmartFileTruncated",
+    "SmartFileUnexpectedAnswer",
+    "SmartFileWaitTimeout",
+    "error_of",
+]
 
-APIError = SmartxferError
-RequestError = NetworkError
-ResponseError = HTTPError
+
+class APIError(errors.SmartxferError):
+    """Root of the errors of SmartFile, and of no other service's."""
+
+
+# fmt: off
+class SmartFileCredentialError(APIError, errors.CredentialError): ...
+class SmartFileCommunicationError(APIError, errors.CommunicationError): ...
+class RequestError(SmartFileCommunicationError, errors.NetworkError): ...
+class SmartFileTruncated(RequestError, errors.Truncated): ...
+class SmartFileDecodeError(SmartFileCommunicationError, errors.DecodeError): ...
+class SmartFileOutcomeUnknown(SmartFileCommunicationError, errors.OutcomeUnknown): ...
+class ResponseError(SmartFileCommunicationError, errors.HTTPError): ...
+class SmartFileUnexpectedAnswer(ResponseError, SmartFileDecodeError, errors.UnexpectedAnswer): ...
+class SmartFileClientError(ResponseError, errors.ClientError): ...
+class SmartFileAuthError(SmartFileClientError, errors.AuthError): ...
+class SmartFileForbidden(SmartFileAuthError, errors.Forbidden): ...
+class SmartFileNotFound(SmartFileClientError, errors.NotFound): ...
+class SmartFileRateLimited(SmartFileClientError, errors.RateLimited): ...
+class SmartFileThrottled(SmartFileRateLimited, RequestError, errors.Throttled): ...
+class SmartFileServerError(ResponseError, errors.ServerError): ...
+class SmartFileIntegrityError(APIError, errors.IntegrityError): ...
+class SmartFileChecksumMismatch(SmartFileIntegrityError, errors.ChecksumMismatch): ...
+class SmartFileSourceChanged(SmartFileIntegrityError, errors.SourceChanged): ...
+class SmartFileWaitTimeout(APIError, errors.WaitTimeout): ...
+class SmartFileTaskFailed(APIError, errors.TaskFailed): ...
+class SmartFileBatchError(APIError, errors.BatchError): ...
+# fmt: on
+
+#: The class for each generic one; those not written out above are made, such as SmartFileReadTimeout.
+ERRORS = ErrorFamily(__name__, APIError, "SmartFile")
 
 _NEXT = re.compile(r"next=\s*([0-9]+(?:\.[0-9]+)?)\s*sec", re.ASCII)
 #: Keys of an error body that say it best, in order.

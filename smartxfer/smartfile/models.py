@@ -8,13 +8,20 @@ from typing import Any, Dict, List, Mapping, Optional
 
 import attrs
 
+from smartxfer.smartfile.errors import ERRORS
 from smartxfer.structures import Structure, counted, secret, wire
 
 __all__ = ["Info", "Link", "Task"]
 
 
+class SmartFileStructure(Structure):
+    """What SmartFile answers."""
+
+    _errors = ERRORS
+
+
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Info(Structure):
+class Info(SmartFileStructure):
     """A file or directory; ``size`` in bytes, ``items_`` the number of entries of a directory.
 
     An archive may be both ``isfile`` and ``isdir``.
@@ -55,7 +62,7 @@ class Info(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Task(Structure):
+class Task(SmartFileStructure):
     """A job that runs on the server; see ``wait``."""
 
     uuid: str
@@ -98,7 +105,7 @@ class Task(Structure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Link(Structure):
+class Link(SmartFileStructure):
     """A link by which anybody can fetch a file or look into a directory."""
 
     uid: str = secret()

@@ -12,10 +12,11 @@ import requests
 
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames
-from smartxfer.errors import DecodeError, UsageError
+from smartxfer.errors import UsageError
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden, hides
 from smartxfer.smartfile.client import SmartFileClient
+from smartxfer.smartfile.errors import SmartFileDecodeError
 from smartxfer.smartfile.raw import DEFAULT_URL
 from smartxfer.transport import Body, Call, RetryPolicy, Success, redact
 
@@ -166,7 +167,7 @@ class OAuthClient(SmartFileClient):
         found = hidden(parse_qs(self._wire.fetch(call).text.strip(), strict_parsing=False))
         token, secret = found.get("oauth_token", [""])[0], found.get("oauth_token_secret", [""])[0]
         if not token or not secret:
-            raise DecodeError(f"{call.what}: the answer has no token")
+            raise SmartFileDecodeError(f"{call.what}: the answer has no token")
         return OAuthToken(redact.remember_secret(token), redact.remember_secret(secret))
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:

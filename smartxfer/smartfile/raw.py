@@ -12,7 +12,7 @@ from smartxfer.client import HTTPClient
 from smartxfer.client_options import ClientOptions
 from smartxfer.errors import HTTPError, UsageError
 from smartxfer.smartfile.calls import SUCCESS, Calls
-from smartxfer.smartfile.errors import error_of
+from smartxfer.smartfile.errors import ERRORS, error_of
 from smartxfer.smartfile.forms import body_of
 from smartxfer.smartfile.paths import api_path
 from smartxfer.transport import Answer, Body, Call, Success, without_query
@@ -36,6 +36,8 @@ class RawClient(HTTPClient):
     :param version: of the API.
     :param throttle_wait: False raises at once where the API asks to come back later.
     """
+
+    _errors = ERRORS
 
     def __init__(
         self,

@@ -22,11 +22,11 @@ from smartxfer.errors import (
     DeltaError,
     NotFound,
     ServerError,
-    SourceChanged,
     UnexpectedAnswer,
 )
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.errors import ERRORS, SmartFileChecksumMismatch, SmartFileSourceChanged
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.body import PartBody
@@ -117,7 +117,7 @@ class Resync:
             return self._up_by_delta(item, path, there, moved)
         except _USELESS as reason:
             _tell(path, reason)
-        [result] = settle(send_files(self._calls, self._operation, [(item, path)], 1, ALGORITHM))
+        [result] = settle(send_files(self._calls, self._operation, [(item, path)], 1, ALGORITHM), ERRORS)
         return moved.result(result, "plain", sent=item.size)
 
     def _up_by_delta(self, item: Item, path: str, there: Optional[Info], moved: "_Moved") -> SyncResult:
@@ -138,7 +138,7 @@ class Resync:
         held = self._operation.call(lambda: self._watched.checksums([path], ALGORITHM)[path])
         ours = self._operation.call(lambda: digest_of(local, ALGORITHM))
         if held != ours:
-            raise ChecksumMismatch("the patched file is another: it changed meanwhile")
+            raise SmartFileChecksumMismatch("the patched file is another: it changed meanwhile")
         item.open_unchanged().close()
         return moved.result(_verified(path, local, item.size, ours), "delta")
 
@@ -164,7 +164,7 @@ class Resync:
         self._operation.run([lane], 1)
         moved.sent += size
         try:
-            settle([lane.result])
+            settle([lane.result], ERRORS)
         except CommunicationError as error:
             # Whether the patch went in, the checksum tells.
             log.info("%s: %s", path, error)
@@ -219,7 +219,7 @@ class Resync:
         self._operation.reporter.queue(there.path, there.size)
         lane = DownloadLane(wanted, self._operation, self._width)
         self._operation.run([lane], 1)
-        [result] = settle([lane.result])
+        [result] = settle([lane.result], ERRORS)
         return moved.result(result, "plain", received=result.bytes)
 
     def _down_by_delta(
@@ -270,10 +270,10 @@ class Resync:
             held = self._watched.checksums([there.path], ALGORITHM)[there.path]
             ours = sink.digest(ALGORITHM)
             if held != ours:
-                raise ChecksumMismatch("the patched file is another: it changed meanwhile")
+                raise SmartFileChecksumMismatch("the patched file is another: it changed meanwhile")
             now = _found(local)
             if now is None or (now.st_size, now.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-                raise SourceChanged(f"{local} changed while it was brought up to date")
+                raise SmartFileSourceChanged(f"{local} changed while it was brought up to date")
             self._operation.check()
             sink.guard = guard  # it was asked already whether this file may be replaced
             committed = True
@@ -311,7 +311,7 @@ class Resync:
         wanted = Download(name=name, sink=StreamSink(into), identity={"call": call.what}, open_range=source)
         lane = DownloadLane(wanted, self._operation, 1)
         self._operation.run([lane], 1)
-        moved.received += settle([lane.result])[0].bytes
+        moved.received += settle([lane.result], ERRORS)[0].bytes
 
 
 class _Moved:

@@ -22,6 +22,7 @@ from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.basic import BasicClient
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
+from smartxfer.smartfile.errors import ERRORS, SmartFileNotFound
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import join, normal, path_text, split, target_text
 from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult, kept_result
@@ -230,7 +231,7 @@ class SyncClient:
                 results.append(SyncResult(path, item.path, item.size, skipped=reason, method="none"))
             if not dry_run:
                 _log_summary(local, results)
-            return settle(results)  # type: ignore[return-value]
+            return settle(results, ERRORS)  # type: ignore[return-value]
 
     def download_tree(
         self,
@@ -294,7 +295,7 @@ class SyncClient:
                     results.append(_tried(step, info.path))
             if not dry_run:
                 _log_summary(local, results)
-            return settle(results)  # type: ignore[return-value]
+            return settle(results, ERRORS)  # type: ignore[return-value]
 
     def __repr__(self) -> str:
         return f"SyncClient({self.api!r})"
@@ -371,7 +372,7 @@ def _files_below(calls: Calls, path: str, missing: bool = True) -> Dict[str, Inf
         return {}
     outside = [name for name in found if not name.startswith(join(path, "x")[:-1])]
     if outside:
-        raise NotFound(f"{outside[0]} does not lie below {path}")
+        raise SmartFileNotFound(f"{outside[0]} does not lie below {path}")
     return found
 
 

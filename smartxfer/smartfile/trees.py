@@ -6,9 +6,10 @@ Source: SmartFile protocol, section 5.
 import logging
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-from smartxfer.errors import ClientError, NotFound, UsageError
+from smartxfer.errors import ClientError, UsageError
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.errors import SmartFileNotFound
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import encoded, join, normal, split, storable
 from smartxfer.smartfile.uploading import send_files
@@ -244,6 +245,6 @@ def _below(path: str, root: str) -> str:
     full = normal(path)
     prefix = root.rstrip("/") + "/"
     if not full.startswith(prefix):
-        raise NotFound(f"{full} does not lie below {root}")
+        raise SmartFileNotFound(f"{full} does not lie below {root}")
     return full[len(prefix) :]
 

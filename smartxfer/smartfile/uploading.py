@@ -7,19 +7,14 @@ import contextlib
 import logging
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
-from smartxfer.errors import (
-    ChecksumMismatch,
-    CommunicationError,
-    DecodeError,
-    NetworkError,
-    ServerError,
-    TaskFailed,
-    Throttled,
-    Truncated,
-    UnexpectedAnswer,
-    WaitTimeout,
-)
+from smartxfer.errors import CommunicationError, NetworkError, ServerError, TaskFailed, Throttled, WaitTimeout
 from smartxfer.smartfile.calls import TASK_TIMEOUT, Calls
+from smartxfer.smartfile.errors import (
+    SmartFileChecksumMismatch,
+    SmartFileDecodeError,
+    SmartFileTruncated,
+    SmartFileUnexpectedAnswer,
+)
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import normal, storable
 from smartxfer.transfer.digest import digest_of_source
@@ -153,7 +148,7 @@ class _Sending:
         if not infos:
             if self._is_held():
                 return
-            raise UnexpectedAnswer(
+            raise SmartFileUnexpectedAnswer(
                 f"{self._path}: the server's answer names no file that it stored: {excerpt(answer, 200)}",
                 hint="look at what it says, and upload the file again",
                 status=200,
@@ -161,13 +156,13 @@ class _Sending:
             )
         stored = [info for info in infos if normal(info.path) == self._path]
         if not stored:
-            raise DecodeError(
+            raise SmartFileDecodeError(
                 f"{self._path} is stored as {infos[0].path!r}",
                 hint="the server does not take this name as it is: give the file another",
             )
         size = stored[0].size
         if size is not None and size != self._item.size:
-            raise Truncated(
+            raise SmartFileTruncated(
                 f"{self._path}: the server stored {size} of {self._item.size} bytes",
                 got=size,
                 expected=self._item.size,
@@ -180,7 +175,7 @@ class _Sending:
             held = self._watched.checksums([self._path], algorithm)[self._path]
             ours = self._digest(algorithm)
             if held != ours:
-                raise ChecksumMismatch(
+                raise SmartFileChecksumMismatch(
                     f"{self._path}: the server holds other bytes than were sent",
                     hint="send it again",
                     algorithm=algorithm,

@@ -86,7 +86,7 @@ class Case:
     :param method: of the client.
     :param name: of the case.
     :param base_url: address that the answers stand for.
-    :param expected: for a failure, the name of the exception that the client raises; else None.
+    :param expected: for a failure, the name in ``smartxfer.errors`` of what the client raises; else None.
     :param facts: what a test may want to compare with: ids, sizes, tokens.
     """
 

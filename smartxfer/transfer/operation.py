@@ -19,6 +19,7 @@ import threading
 import time
 from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, TypeVar
 
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import Cancelled, CommunicationError, DeadlineExceeded, SmartxferError
 from smartxfer.seams import SYSTEM_CLOCK, Clock, pausing
 from smartxfer.transfer.lane import Lane, Single, Task, Work
@@ -46,6 +47,7 @@ class Operation:
     :param workers: most threads at a time.
     :param deadline: seconds from now.
     :param limits: the client's view of rate limits.
+    :param errors: the service's; whatever a task raises becomes one of them.
     """
 
     def __init__(
@@ -58,15 +60,14 @@ class Operation:
         deadline: Optional[float] = None,
         progress: Progress = None,
         limits: Optional[Limits] = None,
+        errors: ErrorFamily = GENERIC,
     ) -> None:
-        self.policy = policy
-        self._limits = limits
-        self.clock = clock
+        self.policy, self.clock = policy, clock
+        self.errors, self._limits = errors, limits
         # Weak: if Ctrl-C keeps __exit__() from being run, the threads end once nothing refers to this object.
         self.reporter = Reporter(progress, clock, weak_method(self._check_here))
-        self._cancel = cancel
+        self._cancel, self._deadline = cancel, deadline
         self._ends_at = None if deadline is None else clock.monotonic() + deadline
-        self._deadline = deadline
         self._stopped = threading.Event()
         #: Why the operation is ending; None while it runs.
         self._verdict: Optional[SmartxferError] = None
@@ -240,7 +241,7 @@ class Operation:
         broken: Optional[BaseException] = None
         try:
             if not self._left:  # else it is too late for the outcome
-                work.lane.settle(work.error)
+                work.lane.settle(None if work.error is None else self.errors.of(work.error))
         except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
             broken = bug
         if isinstance(work.error, Exception):

@@ -5,6 +5,7 @@ from typing import List, Optional, Sequence
 
 import attrs
 
+from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import BatchError
 from smartxfer.reprs import attrs_repr
 
@@ -51,9 +52,10 @@ class FileResult:
         return attrs_repr(self)
 
 
-def settle(results: Sequence[FileResult]) -> List[FileResult]:
+def settle(results: Sequence[FileResult], errors: ErrorFamily) -> List[FileResult]:
     """The results, when all are good; the error itself for a single file.
 
+    :param errors: the service's.
     :raises BatchError: some of several files failed; it carries every result.
     """
     failed = [result for result in results if result.error is not None]
@@ -63,7 +65,7 @@ def settle(results: Sequence[FileResult]) -> List[FileResult]:
     assert first is not None
     if len(results) == 1:
         raise first
-    raise BatchError(
+    raise errors.kind(BatchError)(
         f"{len(failed)} of {len(results)} files failed, first {failed[0].name!r}: {first}",
         hint="see .results; a re-run goes on with what is missing",
         results=list(results),

@@ -6,6 +6,7 @@ from typing import Any, List, Mapping, Optional, Protocol, Sequence, Tuple, Type
 
 import attrs
 
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import DecodeError
 from smartxfer.secret_text import HiddenDict, HiddenList, Secret
 from smartxfer.transport.json import parse_json
@@ -32,7 +33,7 @@ MAX_ANSWER = 8 * 1024 * 1024
 class Answer:
     """Status, headers and body of one answer; ``what`` names the request without its query.
 
-    ``cookies`` are those that this answer sets: (name, value), in order.
+    ``cookies`` are those that this answer sets: (name, value), in order.  ``errors`` are the service's.
     """
 
     what: str
@@ -40,6 +41,7 @@ class Answer:
     headers: Mapping[str, str] = attrs.field(repr=False)
     content: bytes = attrs.field(repr=False)
     cookies: Sequence[Tuple[str, str]] = attrs.field(default=(), repr=False)
+    errors: ErrorFamily = attrs.field(default=GENERIC, repr=False, eq=False)
     #: The decoded body, from the check of the answer until :meth:`json` hands it on.
     _decoded: List[Any] = attrs.field(factory=list, init=False, repr=False, eq=False)
 
@@ -110,7 +112,7 @@ class Answer:
 
     def _undecodable(self, why: str) -> DecodeError:
         kind = self.headers.get("Content-Type", "no content type")
-        return DecodeError(
+        return self.errors.kind(DecodeError)(
             f"{self.what}: the answer cannot be decoded ({why}, {kind}): {self.excerpt!r}",
             hint="check that the base URL is the service's own, not a login page or a proxy",
         )

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
 
+from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import DecodeError, UsageError
 from smartxfer.secret_text import as_url, without_query
 
@@ -47,15 +48,17 @@ class Origin(NamedTuple):
         return cls(scheme, host, parts.port or _DEFAULT_PORTS[scheme])
 
     @classmethod
-    def answered(cls, url: str) -> "Origin":
+    def answered(cls, url: str, errors: ErrorFamily) -> "Origin":
         """The origin of an address that stands in an answer.
 
+        :param errors: those of the service that answered.
         :raises DecodeError: it is none; the caller has no part in that.
         """
         try:
             return cls.of(url)
         except UsageError as error:
-            raise DecodeError(f"the server names an invalid address: {error.summary}", hint=_SERVER) from None
+            why = error.summary
+        raise errors.kind(DecodeError)(f"the server names an invalid address: {why}", hint=_SERVER)
 
     @property
     def netloc(self) -> str:

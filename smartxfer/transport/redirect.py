@@ -16,7 +16,7 @@ MAX_HOPS = 5
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
-def next_url(response: requests.Response, method: str, hops: int, *, body: bool = False) -> Optional[str]:
+def next_url(response: requests.Response, method: str, hops: int, body: bool = False) -> Optional[str]:
     """Where an answer sends us on to, or None when it is no redirect.
 
     A writing method is not redirected (it would turn into a GET, or send its body to another place), https

@@ -14,6 +14,7 @@ import attrs
 import urllib3
 from urllib3.exceptions import MaxRetryError, ResponseError
 
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import CommunicationError, HTTPError, NetworkError, OutcomeUnknown, UsageError
 from smartxfer.reprs import attrs_repr, short_repr
 from smartxfer.seams import SYSTEM_CLOCK, Clock
@@ -195,8 +196,10 @@ class Tries:
         pause: Optional[Callable[[float], Any]] = None,
         idempotent: bool = True,
         limits: Optional[Served] = None,
+        errors: ErrorFamily = GENERIC,
     ) -> None:
         self.policy = policy
+        self._errors = errors
         self.count = 0
         self._clock = clock
         self._what = what
@@ -296,7 +299,7 @@ class Tries:
         )
         if not lost:
             return error
-        return OutcomeUnknown(
+        return self._errors.kind(OutcomeUnknown)(
             f"{self._what}: the answer was lost ({error.summary}); what it creates may exist",
             hint="look on the server before repeating it",
         )

@@ -50,9 +50,9 @@ class StreamedAnswer(io.RawIOBase):
         buffer[: len(data)] = data
         if self._check is not None and len(buffer):
             if data:
-                self._check.feed(data)
+                self._guarded(self._what, self._check.feed, data)
             else:
-                self._check.finish()
+                self._guarded(self._what, self._check.finish)
         return len(data)
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Seque
 import attrs
 import requests
 
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import (
     CommunicationError,
     DecodeError,
@@ -98,7 +99,8 @@ class Wire:
     """A client's way to its server: one session, one policy, one origin that may see its credentials.
 
     :param origin: the only origin for which ``Call.sign`` is called.
-    :param error_of: makes the service's exception of an answer of 400 and more: (answer, method, url).
+    :param error_of: makes the exception of an answer of 400 and more: (answer, method, url).
+    :param errors: the service's, which every error becomes one of.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Wire:
         origin: Origin,
         *,
         error_of: ErrorOf,
+        errors: ErrorFamily = GENERIC,
         user_agent: str,
         policy: RetryPolicy,
         timeout: Tuple[float, float],
@@ -126,7 +129,7 @@ class Wire:
         self.session = session if session is not None else make_session(policy, pool_size)
         self._owns_session = session is None
         self._user_agent = user_agent
-        self._error_of = error_of
+        self._error_of, self.errors = error_of, errors
         self._route = Route(
             verify, cert, dict(proxies) if proxies is not None else None, origin, cert_origins
         )
@@ -214,7 +217,8 @@ class Wire:
             yield response
 
     def _tries(self, call: Call) -> Tries:
-        return Tries(self.policy, self.clock, call.what, idempotent=call.repeatable, limits=self.limits)
+        again, limits, errors = call.repeatable, self.limits, self.errors
+        return Tries(self.policy, self.clock, call.what, idempotent=again, limits=limits, errors=errors)
 
     # -- one try ----------------------------------------------------------------------------------------
 
@@ -243,7 +247,7 @@ class Wire:
                 if not isinstance(error, UsageError) or (not hops and self.origin.trusts(Origin.of(url))):
                     raise
                 # Only the server can have named an address elsewhere.
-                kind = RedirectRefused if hops else DecodeError
+                kind = self.errors.kind(RedirectRefused if hops else DecodeError)
                 raise kind(f"{call.what}: the server names an invalid address: {error.summary}") from None
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
@@ -251,7 +255,7 @@ class Wire:
                     lines.answered(response)
                 if response.status_code < 200:
                     _drop(response)
-                onward = next_url(response, call.method, hops, body=call.follow_307)
+                onward = self.guarded(call.what, next_url, response, call.method, hops, call.follow_307)
                 self.limits.answered(url, response.status_code)
                 if onward is None:
                     closing.pop_all()
@@ -305,19 +309,18 @@ class Wire:
             now = attempts.current()
             if now is not None and now.verdict is not None and "Content-Length" not in response.headers:
                 raise now.verdict  # a socket that was shut looks like the end of the body
-            return read.getvalue()
+            body = unpacked(call.what, read.getvalue(), encoding, most) if packed else read.getvalue()
+            bounded(len(body))
+            return body
 
         try:
             body = self.guarded(call.what, content)
-            if packed:
-                body = unpacked(call.what, body, encoding, most)
-                bounded(len(body))
         except (NetworkError, DecodeError):
             if response.status_code < 400:
                 raise
             body = b""  # an error may break off, or be of any size: its status says enough
         cookies = [(cookie.name, cookie.value or "") for cookie in response.cookies]
-        return Answer(call.what, response.status_code, response.headers, body, cookies)
+        return Answer(call.what, response.status_code, response.headers, body, cookies, errors=self.errors)
 
     def guarded(self, what: str, step: Callable[..., T], *args: Any) -> T:
         """Do one step on the wire, with its failures made ours.
@@ -334,12 +337,12 @@ class Wire:
             error = translate(failure, what, outside)
             if now is not None and now.verdict is not None:
                 error = _ended(now.verdict, what, error)
-        raise error.with_traceback(None)  # the libraries' frames have headers and addresses in the clear
+        raise self.errors.of(error).with_traceback(None)  # the libraries' frames have headers in the clear
 
     def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
         if answer.status >= 400:
             where = without_query(response.url or call.url)
-            raise self.limits.note_refusal(self._error_of(answer, call.method, where))
+            raise self.limits.note_refusal(self.errors.of(self._error_of(answer, call.method, where)))
         fault = (call.success or by_method(call.method)).fault(answer)
         if fault:
             raise self._unexpected(answer, fault, response, call)
@@ -352,7 +355,7 @@ class Wire:
             without_query(response.url or call.url),
             policy=self.policy,
             clock=self.clock,
-            kind=UnexpectedAnswer,
+            kind=self.errors.kind(UnexpectedAnswer),
             message=why.replace(f"{call.what}: ", "", 1),
         )
 

@@ -22,6 +22,7 @@ from smartxfer.errors import (
     SourceChanged,
 )
 from smartxfer.nrp import File
+from smartxfer.nrp.errors import ERRORS
 from smartxfer.structures import to_wire
 from smartxfer.transport import RetryPolicy
 
@@ -59,7 +60,7 @@ def test_f17_the_file_changes_between_two_parts(stage: Served, size: int) -> Non
     with pytest.raises((SourceChanged, RangeMismatch, SizeMismatch)) as caught:
         stage.fetch(stage.id, progress=change)
     if size == len(DATA):
-        assert type(caught.value) is SourceChanged
+        assert type(caught.value) is ERRORS.kind(SourceChanged)
     assert "a.bin" not in stage.left()
     assert stage.fetch(stage.id).resumed == 0
     assert (stage.out / "a.bin").read_bytes() == other
@@ -181,7 +182,7 @@ def test_f17_of_several_one_file_changes(local: Served) -> None:
 
     with pytest.raises(BatchError, match="1 of 2 files failed") as caught:
         local.client().files.download_many(local.id, local.out, progress=change)
-    assert [type(error) for error in caught.value.errors] == [SourceChanged]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
     assert (local.out / "b.bin").read_bytes() == SMALL
     local.client().files.download_many(local.id, local.out)
     assert (local.out / "a.bin").read_bytes() == noise(len(DATA), seed=2)

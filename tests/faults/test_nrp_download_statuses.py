@@ -38,6 +38,7 @@ from smartxfer.errors import (
 )
 from smartxfer.local import LocalServer
 from smartxfer.nrp import File, get_client
+from smartxfer.nrp.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 
 WINDOW = 0.5
@@ -303,7 +304,7 @@ def test_f39_one_of_a_hundred(stage: Served) -> None:
     with pytest.raises(BatchError, match="1 of 100 files failed") as caught:
         api.files.download_many(record, stage.out)
     assert [result.name for result in caught.value.results if not result.ok] == ["17.bin"]
-    assert [type(error) for error in caught.value.errors] == [NotFound]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(NotFound)]
     assert len(stage.left()) == 99
     stage.server.clear_faults()
     stage.forget()
@@ -325,7 +326,7 @@ def test_f49_a_thousand_of_which_one_in_twenty_fails(tmp_path: Path) -> None:
         with pytest.raises(BatchError, match=f"{count // 20} of {count} files failed") as caught:
             api.files.download_many(record, stage.out)
         assert fault.fired == count // 20
-        assert {type(error) for error in caught.value.errors} == {ServerError}
+        assert {type(error) for error in caught.value.errors} == {ERRORS.kind(ServerError)}
         stage.forget()
         results = api.files.download_many(record, stage.out)
         assert stage.count(DOWNLOAD) == count // 20, "only what had failed"

@@ -19,6 +19,7 @@ from thorough import amount
 
 from smartxfer.errors import BatchError, Cancelled, SmartxferError, SourceChanged, UsageError
 from smartxfer.nrp import MemorySource
+from smartxfer.nrp.errors import ERRORS
 
 DATA = noise(4 * MIB)
 STEP = 5 * MIB
@@ -118,7 +119,7 @@ def test_f38_a_file_changes_before_its_turn(stage: Stage) -> None:
 
     with pytest.raises(BatchError) as caught:
         stage.client(max_workers=1).files.upload_many(record, paths, progress=progress)
-    assert [type(error) for error in caught.value.errors] == [SourceChanged]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
     assert held(stage, record) == {"a.bin": DATA}
 
 

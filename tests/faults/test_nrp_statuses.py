@@ -28,6 +28,7 @@ from smartxfer.errors import (
     TooLarge,
     WaitTimeout,
 )
+from smartxfer.nrp.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 
 DATA = noise(2 * MIB)
@@ -204,7 +205,7 @@ def test_f11_what_another_try_does_not_mend(stage: Stage, match: str, code: int,
     fault = stage.fault(match, f"status {code} body=json:because", times=None)
     with pytest.raises(kind, match="because") as caught:
         stage.client().files.upload(record, "a.bin", None, DATA[:1000])
-    assert type(caught.value) is kind
+    assert type(caught.value) is ERRORS.kind(kind)
     assert (fault.fired, caught.value.status) == (1, code)
     assert stage.site.files(record) == {}
     copy = pickle.loads(pickle.dumps(caught.value))

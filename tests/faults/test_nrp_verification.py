@@ -21,6 +21,7 @@ from smartxfer.errors import (
     SmartxferError,
     TransferRefused,
 )
+from smartxfer.nrp.errors import ERRORS
 from smartxfer.seams import SYSTEM_CLOCK
 
 STEP = 5 * MIB
@@ -127,7 +128,7 @@ def test_one_of_several_is_refused(stage: Stage) -> None:
     files = [(f"{letter}.bin", SMALL) for letter in "abc"]
     with pytest.raises(BatchError, match="1 of 3 files failed") as caught:
         stage.client().files.upload_many(record, files)
-    assert [type(error) for error in caught.value.errors] == [TransferRefused]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(TransferRefused)]
     assert set(stage.site.files(record)) == {"a.bin", "c.bin"}
 
 

@@ -15,6 +15,7 @@ from stage import noise
 from thorough import amount
 
 from smartxfer.errors import BatchError, Cancelled, DeadlineExceeded, SourceChanged, StorageError, UsageError
+from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 
 LARGE = noise(4 * MIB)
@@ -128,7 +129,7 @@ def test_f38_a_file_changes_before_its_turn(stage: Stage) -> None:
 
     with pytest.raises(BatchError) as caught:
         stage.client(max_workers=1).file.upload_many(paths, progress=progress)
-    assert [type(error) for error in caught.value.errors] == [SourceChanged]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
     assert stage.held() == {"a.bin": DATA}
 
 
@@ -260,7 +261,7 @@ def _some_fail(stage: Stage, count: int) -> None:
         stage.client().file.upload_many(paths)
     failed = [result.name for result in caught.value.results if not result.ok]
     assert failed == [f"{number:04}.txt" for number in wrong]
-    assert {type(error) for error in caught.value.errors} == {StorageError}
+    assert {type(error) for error in caught.value.errors} == {ERRORS.kind(StorageError)}
     assert all(fault.fired == 1 for fault in faults)
     assert stage.statuses() == ["uploaded"] * (count - len(wrong)), "what was made for the others is deleted"
     stage.forget()

@@ -29,6 +29,7 @@ from smartxfer.errors import (
     WaitTimeout,
 )
 from smartxfer.perseus import File
+from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 
 SMALL = DATA[:1000]
@@ -172,7 +173,7 @@ def test_f11_what_another_try_does_not_mend(stage: Stage, match: str, code: int,
     with pytest.raises(kind, match="because") as caught:
         stage.client().file.upload_file(("a.bin", SMALL))
     error: Any = caught.value
-    assert (type(error), fault.fired, error.status) == (kind, 1, code)
+    assert (type(error), fault.fired, error.status) == (ERRORS.kind(kind), 1, code)
     assert (stage.site.records(), stage.count(PUT)) == ([], 0)
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.status) == (kind, str(error), code)

@@ -13,6 +13,7 @@ from smartfile_stage import DOWNLOAD, MIB, UPLOAD, Stage, pieces, piped
 from stage import noise
 
 from smartxfer.errors import BatchError, Cancelled, LocalError, SourceChanged, UsageError
+from smartxfer.smartfile.errors import ERRORS
 
 DATA = noise(4 * MIB)
 
@@ -141,7 +142,7 @@ def test_f38_a_file_changes_before_its_turn(stage: Stage) -> None:
 
     with pytest.raises(BatchError) as caught:
         stage.client(max_workers=1).upload_tree(stage.directory / "tree", "/t", progress=progress)
-    assert [type(error) for error in caught.value.errors] == [SourceChanged]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
     assert stage.stored() == {"/t/a.bin": DATA}
 
 

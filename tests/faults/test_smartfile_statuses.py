@@ -26,6 +26,7 @@ from smartxfer.errors import (
     UnexpectedAnswer,
     WaitTimeout,
 )
+from smartxfer.smartfile.errors import ERRORS
 
 MOVE = "POST /api/2/path/oper/move/"
 REMOVE = "POST /api/2/path/oper/remove/"
@@ -70,10 +71,10 @@ def test_f11_what_another_try_does_not_mend(stage: Stage, match: str, code: int,
     fault = stage.fault(match, f"status {code} body=json:because", times=None)
     with pytest.raises(kind, match="because") as caught:
         STEPS[match](stage.client())
-    assert type(caught.value) is kind
+    assert type(caught.value) is ERRORS.kind(kind)
     assert (fault.fired, caught.value.status_code, caught.value.detail) == (1, code, "because")
     copy = pickle.loads(pickle.dumps(caught.value))
-    assert (type(copy), str(copy), copy.status_code) == (kind, str(caught.value), code)
+    assert (type(copy), str(copy), copy.status_code) == (ERRORS.kind(kind), str(caught.value), code)
 
 
 BODIES = [

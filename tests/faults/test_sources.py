@@ -12,6 +12,7 @@ import pytest
 from stage import CHUNK, CHUNK_SIZE, CREATE, DOWNLOAD, noise
 
 from smartxfer.errors import BatchError, Cancelled, LocalError, SourceChanged, UsageError
+from smartxfer.filesender.errors import ERRORS
 
 DATA = noise(4 * CHUNK_SIZE)
 
@@ -122,7 +123,7 @@ def test_f38_a_file_changes_before_its_turn(stage: Any) -> None:
 
     with pytest.raises(BatchError) as caught:
         stage.client().upload_workflow(paths, link=True, progress=progress)
-    assert [type(error) for error in caught.value.errors] == [SourceChanged]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
     assert stage.site.transfers() == []
 
 

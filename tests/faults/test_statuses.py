@@ -23,6 +23,7 @@ from smartxfer.errors import (
     ServerError,
     TooLarge,
 )
+from smartxfer.filesender.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 
 DATA = noise(2 * CHUNK_SIZE + 1)
@@ -77,7 +78,7 @@ def test_f08_a_500_with_words_is_not_repeated(stage: Any, word: str, kind: Any) 
     fault = stage.fault(CHUNK, f"status 500 body=json:{word}", times=None)
     with pytest.raises(kind) as caught:
         stage.client(concurrent_chunks=1).upload_workflow([stage.file(DATA)], link=True)
-    assert type(caught.value) is kind
+    assert type(caught.value) is ERRORS.kind(kind)
     assert caught.value.code == word
     assert fault.fired == 1
 
@@ -99,7 +100,7 @@ def test_f08_what_another_try_does_not_mend(stage: Any, status: int, kind: Any) 
     fault = stage.fault(CHUNK, f"status {status}", times=None)
     with pytest.raises(kind) as caught:
         stage.client(concurrent_chunks=1).upload_workflow([stage.file(DATA)], link=True)
-    assert type(caught.value) is kind
+    assert type(caught.value) is ERRORS.kind(kind)
     assert fault.fired == 1
 
 

@@ -34,6 +34,7 @@ from smartxfer.errors import (
     Unsupported,
 )
 from smartxfer.jetstream import API, JetStream
+from smartxfer.jetstream.errors import ERRORS
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -268,7 +269,7 @@ def test_each_code(mock: responses.RequestsMock, canned: API, code: int) -> None
     with pytest.raises(HTTPError) as raised:
         canned.server.echo("x")
     error = raised.value
-    assert type(error) is kind
+    assert type(error) is ERRORS.kind(kind)
     assert (error.code, error.message) == (name or str(code), "it is so and so")
     assert (error.status, error.method, error.url) == (200, "POST", URL)
     method = "getServerInfo" if code == -32001 else "echo"  # after which a new session is opened
@@ -278,7 +279,7 @@ def test_each_code(mock: responses.RequestsMock, canned: API, code: int) -> None
     assert error.retryable is False
     assert error.details["code"] == code
     again = pickle.loads(pickle.dumps(error))
-    assert (type(again), str(again), vars(again)) == (kind, str(error), vars(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,9 @@ MUTATIONS = [
         id="library-frames-in-traceback",
         promise=8,
         file="smartxfer/transport/wire.py",
-        old="raise error.with_traceback(None)  # the libraries' frames have headers and addresses in the clear",
+        old=(
+            "raise self.errors.of(error).with_traceback(None)  # the libraries' frames have headers in the clear"
+        ),
         new="raise error",
         tests=("tests/faults/test_all_secrets.py::test_ctrl_c_in_a_request",),
         why="A traceback with local variables shows the Authorization header of requests.",
@@ -189,7 +191,7 @@ MUTATIONS = [
         id="nrp-token-to-a-named-api",
         promise=8,
         file="smartxfer/nrp/calls.py",
-        old="if not self.wire.origin.trusts(Origin.answered(link)):",
+        old="if not self.wire.origin.trusts(Origin.answered(link, ERRORS)):",
         new="if False:",
         tests=("tests/nrp/test_nrp_discovery.py::test_an_api_elsewhere_gets_no_token",),
         why="Requests go to whatever address the repository names.",

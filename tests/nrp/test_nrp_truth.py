@@ -28,6 +28,7 @@ from smartxfer.errors import (
     UsageError,
 )
 from smartxfer.nrp import DraftWarning, MemorySink, RepositoryClient, get_client
+from smartxfer.nrp.errors import ERRORS
 from smartxfer.nrp.models import File
 from smartxfer.nrp.transfers import how
 
@@ -128,7 +129,7 @@ def test_a_pending_file_does_not_stop_the_others(stand: Stand, live: RepositoryC
     with pytest.raises(BatchError) as caught:
         live.files.download_many(draft, tmp_path)
     found = {result.name: type(result.error) for result in caught.value.results}
-    assert found == {"a.txt": type(None), "b.txt": Conflict, "c.txt": type(None)}
+    assert found == {"a.txt": type(None), "b.txt": ERRORS.kind(Conflict), "c.txt": type(None)}
     assert (tmp_path / "c.txt").read_bytes() == b"333"
 
 

@@ -118,7 +118,7 @@ def test_no_key_is_told_with_every_place_before_anything_is_sent() -> None:
     with PerseusClient("http://127.0.0.1:1") as client:
         with pytest.raises(ConfigurationException) as raised:
             client.file.upload_file(("a.txt", b"a"))
-    assert ConfigurationException is CredentialError
+    assert issubclass(ConfigurationException, CredentialError)
     for place in ("PERSEUS_API_KEY", "LETTRIA_API_KEY", ".env", "netrc"):
         assert place in str(raised.value)
 

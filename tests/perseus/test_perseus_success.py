@@ -22,6 +22,7 @@ from smartxfer.errors import (
     UploadFailed,
 )
 from smartxfer.perseus import PerseusClient
+from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 
 DATA = b"fourteen bytes"
@@ -138,10 +139,10 @@ def test_a_bad_answer_is_an_error(stand: Stand, name: str, bad: str) -> None:
         call(stand.client())
     error: Any = caught.value
     if bad == "102 and 403":
-        assert type(error) is (StorageError if match.startswith("PUT") else Forbidden)
+        assert type(error) is ERRORS.kind(StorageError if match.startswith("PUT") else Forbidden)
         assert error.status == 403
     else:
-        assert type(error) is UnexpectedAnswer
+        assert type(error) is ERRORS.kind(UnexpectedAnswer)
     assert "X-Amz-Signature" not in str(error)
 
 

@@ -22,6 +22,7 @@ from smartxfer.errors import (
 )
 from smartxfer.perseus import FileStatus, PerseusClient
 from smartxfer.perseus.calls import Calls
+from smartxfer.perseus.errors import ERRORS
 from smartxfer.transfer.journal import Journal, state_directory
 
 DATA = bytes(range(256)) * 300
@@ -349,6 +350,6 @@ class TestMany:
         with pytest.raises(BatchError) as raised:
             live.file.upload_many(things)
         assert [result.name for result in raised.value.results if result.ok] == ["a", "c"]
-        assert [type(error) for error in raised.value.errors] == [StorageError, StorageError]
+        assert [type(error) for error in raised.value.errors] == [ERRORS.kind(StorageError), ERRORS.kind(StorageError)]
         assert sorted(record["name"] for record in stand.site.records()) == ["a", "c"]
         assert stand.calls.count("delete") == 1

@@ -23,6 +23,7 @@ from smartxfer.errors import (
     UnexpectedAnswer,
 )
 from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
+from smartxfer.smartfile.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 
 DATA = b"fourteen bytes"
@@ -156,7 +157,7 @@ def failure(bad: str, call: Callable[[], Any]) -> Any:
         call()
     error: Any = caught.value
     if bad == "102 and 403":
-        assert type(error) is Forbidden
+        assert type(error) is ERRORS.kind(Forbidden)
         assert error.detail == "not for you"
     return error
 
@@ -173,7 +174,7 @@ def test_a_bad_answer_is_an_error(stand: Stand, name: str, bad: str) -> None:
     error = failure(bad, lambda: call(stand.client()))
     assert isinstance(error, CommunicationError)
     if bad != "102 and 403":
-        assert type(error) is UnexpectedAnswer
+        assert type(error) is ERRORS.kind(UnexpectedAnswer)
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -183,7 +184,7 @@ def test_a_download(stand: Stand, bad: str) -> None:
     if bad.startswith("200"):
         assert isinstance(error, SizeMismatch)
     elif not bad.startswith("102"):
-        assert type(error) is UnexpectedAnswer
+        assert type(error) is ERRORS.kind(UnexpectedAnswer)
     assert not (stand.directory / "a").exists()
     stand.plan("", "")
     assert stand.client().download("/a", stand.directory / "a").ok

@@ -9,6 +9,7 @@ import pytest
 import responses
 
 from smartxfer import FileSenderClient, UserAuth, errors
+from smartxfer.filesender.errors import ERRORS
 from smartxfer.testing import canned
 
 KEY = "0123456789abcdef" * 4
@@ -95,7 +96,7 @@ def test_failure(
     assert case.expected is not None
     with pytest.raises(getattr(errors, case.expected)) as raised:
         CALLS[method](client, report, tmp_path / "out")
-    assert type(raised.value).__name__ == case.expected
+    assert type(raised.value) is ERRORS.kind(getattr(errors, case.expected))
     assert not (tmp_path / "out" / "report.csv").exists()
 
 

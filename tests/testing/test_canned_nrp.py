@@ -10,6 +10,7 @@ import responses
 
 from smartxfer import RepositoryClient, RetryPolicy, errors
 from smartxfer.nrp import File, MemorySink
+from smartxfer.nrp.errors import ERRORS
 from smartxfer.testing import canned
 
 FACTS = canned.load("whoami", mock=responses.RequestsMock(), service="nrp").facts
@@ -135,7 +136,7 @@ def test_failure(
     assert case.expected is not None
     with pytest.raises(getattr(errors, case.expected)) as raised:
         CALLS[method](client, sent, tmp_path / "out")
-    assert type(raised.value).__name__ == case.expected
+    assert type(raised.value) is ERRORS.kind(getattr(errors, case.expected))
     assert not (tmp_path / "out" / KEY).exists()
 
 

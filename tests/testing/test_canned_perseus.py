@@ -11,6 +11,7 @@ import responses
 
 from smartxfer import PerseusClient, RetryPolicy, errors
 from smartxfer.perseus import FileStatus
+from smartxfer.perseus.errors import ERRORS
 from smartxfer.testing import canned
 
 FACTS = canned.load("post", mock=responses.RequestsMock(), service="perseus").facts
@@ -103,7 +104,7 @@ def test_failure(mock: responses.RequestsMock, client: PerseusClient, sent: Path
     assert case.expected is not None
     with pytest.raises(getattr(errors, case.expected)) as raised:
         CALLS[method](client, sent)
-    assert type(raised.value).__name__ == case.expected
+    assert type(raised.value) is ERRORS.kind(getattr(errors, case.expected))
 
 
 def test_files_of_any_name_and_size(mock: responses.RequestsMock, client: PerseusClient) -> None:

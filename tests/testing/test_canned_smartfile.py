@@ -9,6 +9,7 @@ import pytest
 import responses
 
 from smartxfer import BasicClient, errors
+from smartxfer.smartfile.errors import ERRORS
 from smartxfer.testing import canned
 
 FACTS = canned.load("stat", mock=responses.RequestsMock(), service="smartfile").facts
@@ -106,7 +107,7 @@ def test_failure(
     assert case.expected is not None
     with pytest.raises(getattr(errors, case.expected)) as raised:
         CALLS[method](client, sent, tmp_path / "out")
-    assert type(raised.value).__name__ == case.expected
+    assert type(raised.value) is ERRORS.kind(getattr(errors, case.expected))
     assert not (tmp_path / "out" / "report.csv").exists()
 
 

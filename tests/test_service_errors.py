@@ -1,0 +1,446 @@
+"""Each service's own errors: what they can be caught as, on real calls against the local server."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib
+import pickle
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Tuple, Type
+
+import pytest
+
+import smartxfer
+from smartxfer import FileSenderClient, PerseusClient, RetryPolicy, UserAuth, errors
+from smartxfer.error_families import GENERIC, SERVICE_ERRORS, ErrorFamily
+from smartxfer.errors import SmartxferError
+from smartxfer.jetstream import JetStream
+from smartxfer.local import LocalServer
+from smartxfer.nrp import get_client
+from smartxfer.smartfile import BasicClient
+from smartxfer.transfer.result import FileResult
+
+MODULES = {
+    name: importlib.import_module(f"smartxfer.{name}.errors")
+    for name in ("filesender", "smartfile", "nrp", "perseus", "jetstream")
+}
+FAMILIES: Dict[str, ErrorFamily] = {name: module.ERRORS for name, module in MODULES.items()}
+ROOTS = {
+    "filesender": "FileSenderError",
+    "smartfile": "APIError",
+    "nrp": "RepositoryError",
+    "perseus": "PerseusException",
+    "jetstream": "JetStreamError",
+}
+#: What the vendors call some of them, and what each is besides.
+NAMES = {
+    ("smartfile", "RequestError"): errors.NetworkError,
+    ("smartfile", "ResponseError"): errors.HTTPError,
+    ("nrp", "RepositoryCommunicationError"): errors.CommunicationError,
+    ("nrp", "RepositoryClientError"): errors.ClientError,
+    ("nrp", "RepositoryServerError"): errors.ServerError,
+    ("nrp", "RepositoryNetworkError"): errors.NetworkError,
+    ("nrp", "RepositoryForbiddenError"): errors.Forbidden,
+    ("nrp", "RepositoryNotFoundError"): errors.NotFound,
+    ("perseus", "APIException"): errors.HTTPError,
+    ("perseus", "ConfigurationException"): errors.CredentialError,
+}
+EVERY = [pytest.param(name, kind, id=f"{name}-{kind.__name__}") for name in FAMILIES for kind in SERVICE_ERRORS]
+
+
+def belongs(error: Any, name: str, generic: Type[BaseException]) -> None:
+    """Check that an error is the generic one and the service's, and no other service's."""
+    assert isinstance(error, generic), repr(error)
+    assert [other for other, family in FAMILIES.items() if isinstance(error, family.root)] == [name], repr(error)
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), again.hint) == (type(error), str(error), error.hint)
+    assert type(copy.copy(error)) is type(error)
+
+
+# -- the classes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "generic"), EVERY)
+def test_a_service_mirrors_the_generic_tree(name: str, generic: Type[SmartxferError]) -> None:
+    family, kind = FAMILIES[name], FAMILIES[name].kind(generic)
+    assert kind is not generic
+    assert issubclass(kind, generic)
+    assert issubclass(kind, family.root)
+    for base in generic.__mro__[1:]:
+        if base in SERVICE_ERRORS:
+            assert issubclass(kind, family.kind(base))
+    assert [other for other, family in FAMILIES.items() if issubclass(kind, family.root)] == [name]
+    assert getattr(MODULES[name], kind.__name__) is kind
+    for attribute in ("hint", "retryable", "retry_at_once", "acted_on"):
+        assert getattr(kind, attribute) == getattr(generic, attribute)
+    assert (kind.__doc__ or "").strip()
+    assert not issubclass(kind, (OSError, ValueError))
+
+
+@pytest.mark.parametrize(("name", "generic"), EVERY)
+def test_a_pickle_keeps_class_message_hint_and_attributes(name: str, generic: Type[SmartxferError]) -> None:
+    error = FAMILIES[name].of(generic("what happened", hint="what to do", status=404, details={"a": [1]}))
+    assert type(error) is FAMILIES[name].kind(generic)
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        again: Any = pickle.loads(pickle.dumps(error, protocol))
+        assert type(again) is type(error)
+        assert again.__dict__ == error.__dict__ == {"hint": "what to do", "status": 404, "details": {"a": [1]}}
+        assert str(again) == "what happened (what to do)"
+    copied = copy.copy(error)
+    assert (type(copied), copied.__dict__, copied.args) == (type(error), error.__dict__, error.args)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_roots_and_the_names_of_the_vendors(name: str) -> None:
+    module, family = MODULES[name], FAMILIES[name]
+    assert family.root is getattr(module, ROOTS[name])
+    assert family.root.__bases__ == (SmartxferError,)
+    for (service, known), generic in NAMES.items():
+        if service == name:
+            assert family.kind(generic) is getattr(module, known)
+    made = {kind.__name__ for kind in map(family.kind, SERVICE_ERRORS)}
+    assert set(module.__all__) >= {known for known, kind in vars(module).items() if known in made and _written(kind)}
+    assert family.kind(SmartxferError) is SmartxferError
+
+
+def _written(kind: Any) -> bool:
+    """Whether a class stands in the text of its module."""
+    text = Path(importlib.import_module(kind.__module__).__file__ or "").read_text(encoding="utf-8")
+    return f"class {kind.__name__}(" in text
+
+
+def test_the_callers_own_errors_belong_to_no_service() -> None:
+    outside = [getattr(errors, name) for name in errors.__all__ if getattr(errors, name) not in SERVICE_ERRORS]
+    assert {kind.__name__ for kind in outside if not issubclass(kind, errors.LocalError)} == {
+        "SmartxferError", "UsageError", "ConfigError", "Cancelled", "DeadlineExceeded",
+    }  # fmt: skip
+    for kind in outside:
+        error = kind("what happened")
+        for family in FAMILIES.values():
+            assert family.of(error) is error
+
+
+def test_an_error_of_another_service_stays_what_it_is() -> None:
+    error = FAMILIES["nrp"].of(errors.NotFound("gone"))
+    for family in [*FAMILIES.values(), GENERIC]:
+        assert family.of(error) is error
+    plain = errors.NotFound("gone")
+    assert GENERIC.of(plain) is plain
+    other = KeyError("x")
+    assert FAMILIES["nrp"].of(other) is other
+
+
+def test_where_it_came_from_and_why_are_kept() -> None:
+    try:
+        try:
+            raise KeyError("why")
+        except KeyError as why:
+            raise errors.NotFound("gone") from why
+    except errors.NotFound as error:
+        made = FAMILIES["perseus"].of(error)
+        assert made.__cause__ is error.__cause__
+        assert made.__context__ is error.__context__
+        assert made.__suppress_context__
+        assert made.__traceback__ is error.__traceback__
+
+
+def test_a_batch_carries_errors_of_the_service() -> None:
+    family = FAMILIES["nrp"]
+    results = [FileResult("a"), FileResult("b", error=family.of(errors.NotFound("gone", status=404)))]
+    again = pickle.loads(pickle.dumps(family.of(errors.BatchError("1 of 2", results=results))))
+    belongs(again, "nrp", errors.BatchError)
+    [one] = again.errors
+    belongs(one, "nrp", errors.NotFound)
+    assert one.status == 404
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_family_is_pickled_by_name(name: str) -> None:
+    assert pickle.loads(pickle.dumps(FAMILIES[name])) is FAMILIES[name]
+    assert pickle.loads(pickle.dumps(GENERIC)) is GENERIC
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_module_of_a_service_makes_a_generic_error(name: str) -> None:
+    """Broken by ``raise NotFound(...)`` in a service: nothing on its way out makes it the service's."""
+    generic = {kind.__name__ for kind in SERVICE_ERRORS}
+    found = [
+        f"{path.name}:{call.lineno} {call.func.id}"
+        for path in (Path(smartxfer.__file__).parent / name).glob("*.py")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in generic
+    ]
+    assert found == []
+
+
+def test_every_service_is_in_the_documentation() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "errors.rst").read_text(encoding="utf-8")
+    for name, root in ROOTS.items():
+        assert f"``smartxfer.{name}.errors``" in page
+        assert root in page
+    for service, known in NAMES:
+        assert known in page, service
+
+
+# -- real calls ------------------------------------------------------------------------------------------
+
+SERVICES = list(FAMILIES)
+Step = Callable[[Any], Any]
+DATA = bytes(range(256)) * 40
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[LocalServer]:
+    with LocalServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared: LocalServer) -> Iterator[LocalServer]:
+    """The local server; a fault that did not fire is a failure."""
+    yield shared
+    unfired = shared.unfired()
+    shared.clear_faults()
+    assert unfired == []
+
+
+def client_of(server: LocalServer, name: str, **options: Any) -> Any:
+    options = {"retry": RetryPolicy(attempts=2, backoff=0), **options}
+    site: Any = getattr(server, name)
+    if name == "filesender":
+        return FileSenderClient(site.url, auth=UserAuth(site.username, site.api_key), **options)
+    if name == "smartfile":
+        return BasicClient(site.key, site.password, url=site.url, **options)
+    if name == "nrp":
+        return get_client(site.url, token=site.token, **options)
+    if name == "perseus":
+        return PerseusClient(site.url, api_key=site.api_key, **options)
+    return JetStream().api(site.url, user=site.user, password=site.password, **options)
+
+
+#: By service: a request that reads, and the call that makes it.
+READS: Dict[str, Tuple[str, Step]] = {
+    "filesender": ("GET /rest.php/transfer*", lambda client: client.list_transfers()),
+    "smartfile": ("GET /api/2/path/info/*", lambda client: client.stat("/")),
+    "nrp": ("GET /api/records/*", lambda client: client.records.read(_draft(client))),
+    "perseus": ("POST /api/v0/file/find", lambda client: client.file.find_file("x")),
+    "jetstream": ("POST *getServerInfo", lambda client: client.server.getServerInfo()),
+}
+#: By service: a request that creates, and the call that makes it.
+CREATES: Dict[str, Tuple[str, Step]] = {
+    "filesender": ("POST /rest.php/guest*", lambda client: client.post("guest", recipient="a@example.org")),
+    "smartfile": ("POST /api/2/link/*", lambda client: client.post("link", path="/")),
+    "nrp": ("POST /api/records*", lambda client: client.records.create({"metadata": {}})),
+    "perseus": ("POST /api/v0/file", lambda client: client.post("file", name="a", source_hash="0" * 64)),
+    "jetstream": ("POST /jsonrpc/send.createManifest*", lambda client: client.send.createManifest({"/a": "/a"})),
+}
+FAULTS: List[Any] = [
+    pytest.param("status 404", errors.NotFound, id="404"),
+    pytest.param("status 401", errors.AuthError, id="401"),
+    pytest.param("status 403", errors.Forbidden, id="403"),
+    pytest.param("status 429 retry-after=0", errors.RateLimited, id="429"),
+    pytest.param("status 502", errors.ServerError, id="502"),
+    pytest.param("reset-before", errors.NetworkError, id="reset"),
+    pytest.param("no-answer", errors.ReadTimeout, id="timeout"),
+    pytest.param("truncate 1", errors.Truncated, id="truncated"),
+    pytest.param("replace 200 body=html", errors.DecodeError, id="page"),
+    pytest.param("replace 304", errors.CommunicationError, id="304"),
+    pytest.param("redirect ftp://example.org/", errors.RedirectRefused, id="redirect"),
+]
+
+
+@pytest.mark.parametrize(("effect", "generic"), FAULTS)
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_call_that_fails(server: LocalServer, name: str, effect: str, generic: Type[BaseException]) -> None:
+    match, step = READS[name]
+    server.fault(name, match, effect, times=None)
+    with pytest.raises(SmartxferError) as caught, client_of(server, name, timeout=0.5) as client:
+        step(client)
+    belongs(caught.value, name, generic)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_answer_of_another_shape(server: LocalServer, name: str, tmp_path: Path) -> None:
+    body = tmp_path / "body.json"
+    body.write_bytes(b'{"id": [[]], "jsonrpc": "2.0"}')
+    match, step = READS[name]
+    server.fault(name, match, f"replace 200 body=file:{body}")
+    with pytest.raises(SmartxferError) as caught, client_of(server, name) as client:
+        step(client)
+    belongs(caught.value, name, errors.DecodeError)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_an_answer_that_was_lost(server: LocalServer, name: str) -> None:
+    match, step = CREATES[name]
+    server.fault(name, match, "lose-answer", times=None)
+    with pytest.raises(SmartxferError) as caught, client_of(server, name) as client:
+        step(client)
+    belongs(caught.value, name, errors.OutcomeUnknown)
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_server_that_is_not_there(server: LocalServer, name: str) -> None:
+    with LocalServer(services=[name]) as gone:
+        client = client_of(gone, name)
+    with pytest.raises(SmartxferError) as caught, client:
+        READS[name][1](client)
+    belongs(caught.value, name, errors.NetworkError)
+
+
+@pytest.mark.parametrize("name", ["filesender", "smartfile", "perseus"])
+def test_credentials_that_stand_nowhere(server: LocalServer, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = getattr(server, name).url
+    made: Dict[str, Step] = {
+        "filesender": lambda url: FileSenderClient(url),
+        "smartfile": lambda url: BasicClient(url=url),
+        "perseus": lambda url: PerseusClient(url),
+    }
+    with pytest.raises(SmartxferError) as caught, made[name](url) as client:
+        READS[name][1](client)
+    belongs(caught.value, name, errors.CredentialError)
+
+
+# -- files -----------------------------------------------------------------------------------------------
+
+#: By service: the request that carries bytes up, and the calls that make it for one file and for several.
+UPLOADS: Dict[str, Tuple[str, Step, Step]] = {
+    "filesender": (
+        "PUT /rest.php/file/*/chunk/*",
+        lambda client: client.upload_workflow([("a", DATA)], link=True),
+        lambda client: client.upload_workflow([("a", DATA), ("b", DATA)], link=True),
+    ),
+    "smartfile": (
+        "POST /api/2/path/data/*",
+        lambda client: client.upload(("a", DATA), "/"),
+        lambda client: client.upload_tree(client.folder, "/"),
+    ),
+    "nrp": (
+        "PUT /api/records/*/content",
+        lambda client: client.files.upload(_draft(client), "a", {}, DATA),
+        lambda client: client.files.upload_many(_draft(client), [("a", DATA), ("b", DATA + b"b")]),
+    ),
+    "perseus": (
+        "PUT /storage/*",
+        lambda client: client.file.upload_many([("a", DATA)]),
+        lambda client: client.file.upload_many([("a", DATA), ("b", DATA + b"b")]),
+    ),
+}
+
+
+def _draft(client: Any) -> Any:
+    return client.records.create({"metadata": {}, "files": {"enabled": True}})
+
+
+@pytest.mark.parametrize(
+    ("effect", "generic"),
+    [
+        pytest.param("status 404", errors.HTTPError, id="404"),
+        pytest.param("status 502", errors.HTTPError, id="502"),
+        pytest.param("reset-before", errors.NetworkError, id="reset"),
+        pytest.param("stall", errors.NetworkError, id="stall"),
+    ],
+)
+@pytest.mark.parametrize("name", UPLOADS)
+def test_an_upload_that_fails(server: LocalServer, name: str, effect: str, generic: Type[BaseException]) -> None:
+    match, step, _ = UPLOADS[name]
+    server.fault(name, match, effect, times=None)
+    with pytest.raises(SmartxferError) as caught, client_of(server, name, timeout=0.5) as client:
+        step(client)
+    belongs(caught.value, name, generic)
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+def test_several_files_that_fail(server: LocalServer, name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for file in ("a", "b"):
+        (tmp_path / "folder" / file).write_bytes(DATA + file.encode())
+    match, _, step = UPLOADS[name]
+    server.fault(name, match, "status 403", times=None)
+    with pytest.raises(SmartxferError) as caught, client_of(server, name) as client:
+        client.folder = tmp_path / "folder"
+        step(client)
+    belongs(caught.value, name, errors.BatchError)
+    batch: Any = caught.value
+    for error in batch.errors:
+        belongs(error, name, errors.HTTPError)
+
+
+@pytest.mark.parametrize("name", UPLOADS)
+def test_a_local_file_that_is_missing_is_no_services_error(server: LocalServer, name: str, tmp_path: Path) -> None:
+    missing = tmp_path / "missing"
+    steps: Dict[str, Step] = {
+        "filesender": lambda client: client.upload_workflow([missing], link=True),
+        "smartfile": lambda client: client.upload(missing, "/"),
+        "nrp": lambda client: client.files.upload("abcde-fghij", "a", {}, missing),
+        "perseus": lambda client: client.file.upload_file(missing),
+    }
+    with pytest.raises(FileNotFoundError) as caught, client_of(server, name) as client:
+        steps[name](client)
+    assert not isinstance(caught.value, tuple(family.root for family in FAMILIES.values()))
+
+
+def _sent(client: Any, name: str) -> Any:
+    """Send a file; return what downloads it into a directory."""
+    if name == "filesender":
+        transfer = client.upload_workflow([("a", DATA)], link=True)
+        return lambda into: client.download_files(transfer, into)
+    if name == "smartfile":
+        path = client.upload(("a", DATA), "/").name
+        return lambda into: client.download(path, f"{into}/", checksum="sha256")
+    file = client.files.upload(_draft(client), "a", {}, DATA)
+    return lambda into: client.files.download(file, into / "a")
+
+
+@pytest.mark.parametrize(
+    ("effect", "generic"),
+    [
+        pytest.param("truncate 0", errors.Truncated, id="truncated"),
+        pytest.param("flip 100", errors.ChecksumMismatch, id="flipped"),
+        pytest.param("status 404", errors.NotFound, id="404"),
+        pytest.param("stall", errors.NetworkError, id="stall"),
+    ],
+)
+@pytest.mark.parametrize("name", ["filesender", "smartfile", "nrp"])
+def test_a_download_that_fails(
+    server: LocalServer, name: str, effect: str, generic: Type[BaseException], tmp_path: Path
+) -> None:
+    if (name, effect) == ("filesender", "flip 100"):
+        pytest.skip("protocols/filesender 5: no checksum is published")
+    match = {
+        "filesender": "GET /download.php*",
+        "smartfile": "GET /api/2/path/data/*",
+        "nrp": "GET /api/records/*/content",
+    }
+    with client_of(server, name, timeout=0.5) as client:
+        fetch = _sent(client, name)
+        server.fault(name, match[name], effect, times=None)
+        (tmp_path / "out").mkdir()
+        with pytest.raises(SmartxferError) as caught:
+            fetch(tmp_path / "out")
+    belongs(caught.value, name, generic)
+
+
+def test_a_wait_that_ends(server: LocalServer) -> None:
+    with client_of(server, "perseus") as client:
+        made = client.file.create_file("never.txt", "1" * 64)
+        with pytest.raises(SmartxferError) as caught:
+            client.file.wait_for_file_upload(made["file"].id, 0.01, 0.05)
+    belongs(caught.value, "perseus", errors.WaitTimeout)
+
+
+def test_one_services_name_does_not_catch_anothers_error(server: LocalServer) -> None:
+    from smartxfer.nrp.errors import RepositoryCommunicationError, RepositoryError
+    from smartxfer.perseus.errors import PerseusException
+
+    server.fault("perseus", "POST /api/v0/file/find", "reset-before", times=None)
+    with client_of(server, "perseus") as client:
+        with pytest.raises(PerseusException):
+            try:
+                client.file.find_file("x")
+            except RepositoryError:
+                pytest.fail("an error of Perseus was caught as a repository's")
+    server.fault("nrp", "GET /api/records/*", "reset-before", times=None)
+    with pytest.raises(RepositoryCommunicationError), client_of(server, "nrp") as client:
+        client.records.read(_draft(client))
