@@ -25,6 +25,7 @@ FLOORS = (
     ("transport",),
     ("seams", "options", "system_text"),
     ("directories", "workers"),
+    ("error_families",),
     ("errors",),
     ("descriptors", "reprs", "screen_text", "secret_text", "weak"),
 )
