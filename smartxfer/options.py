@@ -3,15 +3,17 @@
 import difflib
 import math
 from numbers import Real
-from typing import Any, Iterable, Mapping, Optional
+from typing import Any, Dict, Iterable, Mapping, Optional
 
 from smartxfer.errors import UsageError
 
-__all__ = ["check_keys", "check_seconds", "check_spelling", "nearest"]
+__all__ = ["DELIBERATE", "check_keys", "check_seconds", "nearest", "with_extra"]
 
 
-#: Likeness of two words from which one is named for the other, and from which it is taken for it.
-_LIKE, _NEARLY = 0.6, 0.8
+#: The hint of :func:`check_keys` where a call has ``extra=``.
+DELIBERATE = "extra={...} sends a field that is not known here"
+#: Likeness of two words from which one is named for the other.
+_LIKE = 0.6
 
 
 def check_keys(
@@ -80,35 +82,41 @@ def check_seconds(value: Any, name: str, *, least: float = 0.0, hint: str = "") 
     return seconds
 
 
-def check_spelling(given: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Check keys that a protocol does not list to the end: one that is nearly a known key is refused.
+def with_extra(
+    body: Mapping[str, Any], extra: Optional[Mapping[str, Any]], known: Iterable[str] = ()
+) -> Dict[str, Any]:
+    """Return a body with the fields of ``extra=`` added: those that this version does not know.
 
-    :param given: keys beside the known ones.
-    :param known: keys that are documented.
-    :param what: what they belong to, for the message.
-    :raises UsageError: a key that is most likely a misspelt one.
+    :param extra: such fields; a dictionary under a name that the body has, too, is merged into that.
+    :param known: further fields that are known, though the body does not have them.
+    :raises UsageError: not a dictionary, or it has a field that is known or given already.
 
-    >>> check_spelling(["passwrd"], ["password"], "createSharedToken")
-    Traceback (most recent call last):
-    smartxfer.errors.UsageError: createSharedToken has no 'passwrd' (write 'password')
+    >>> with_extra({"name": "a", "options": {"b": 1}}, {"options": {"c": 2}})
+    {'name': 'a', 'options': {'b': 1, 'c': 2}}
     """
-    keys = list(known)
-    for key in given:
-        found = nearest(key, keys, cutoff=_NEARLY)
-        if found is not None and found != key:
-            raise UsageError(f"{what} has no {key!r}", hint=f"write {found!r}")
+    if extra is not None and not isinstance(extra, Mapping):
+        raise UsageError(f"extra is a dictionary, not a {type(extra).__name__}")
+    found, named = dict(body), set(known)
+    for name, value in (extra or {}).items():
+        if isinstance(value, Mapping) and isinstance(found.get(name), Mapping):
+            found[name] = with_extra(found[name], value)
+        elif name in found:
+            raise UsageError(f"extra holds {name!r}, which is given already", hint="give it once")
+        elif name in named:
+            raise UsageError(f"extra holds {name!r}, which is known here", hint=f"give {name!r} itself")
+        else:
+            found[name] = value
+    return found
 
 
 def nearest(
     key: str,
     known: Iterable[str],
     synonyms: Optional[Mapping[str, str]] = None,
-    cutoff: float = _LIKE,
 ) -> Optional[str]:
     """Return the known key that a misspelt one most likely stands for, or None.
 
     :param synonyms: known keys by words that other services use for them.
-    :param cutoff: least likeness, from 0 to 1.
 
     >>> nearest("Subjects", ["recipients", "subject"])
     'subject'
@@ -117,5 +125,5 @@ def nearest(
     word = key.lower().replace("-", "_")
     if synonyms is not None and word in synonyms:
         return synonyms[word]
-    found = difflib.get_close_matches(word, list(plain), n=1, cutoff=cutoff)
+    found = difflib.get_close_matches(word, list(plain), n=1, cutoff=_LIKE)
     return plain[found[0]] if found else None

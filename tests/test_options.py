@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.options import check_keys, check_spelling, nearest
+from smartxfer.options import check_keys, nearest, with_extra
 
 KNOWN = ("recipients", "from", "subject", "message")
 
@@ -50,12 +50,20 @@ def test_the_nearest_is_known_or_none(key: str) -> None:
     assert nearest(key, KNOWN) in (*KNOWN, None)
 
 
-@pytest.mark.parametrize(("key", "meant"), [("mesage", "message"), ("Subject", "subject"), ("recipient", "recipients")])
-def test_a_key_that_is_nearly_known_is_refused(key: str, meant: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        check_spelling([key], KNOWN, "the call")
-    assert caught.value.hint == f"write {meant!r}"
+def test_extra_adds_fields_and_replaces_none() -> None:
+    body = {"subject": "a", "options": {"b": 1}}
+    assert with_extra(body, None, KNOWN) == with_extra(body, {}, KNOWN) == body
+    assert with_extra(body, {"new": 1, "options": {"c": 2}}, KNOWN) == {
+        "subject": "a", "options": {"b": 1, "c": 2}, "new": 1,
+    }  # fmt: skip
+    assert body == {"subject": "a", "options": {"b": 1}}
+    for wrong, said in (
+        ({"subject": "b"}, "given already"),
+        ({"options": {"b": 2}}, "given already"),
+        ({"message": "b"}, "known here .give 'message' itself"),
+        ([1], "extra is a dictionary"),
+        ("x", "extra is a dictionary"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            with_extra(body, wrong, KNOWN)  # type: ignore[arg-type]
 
-
-def test_other_keys_of_an_open_list_pass() -> None:
-    check_spelling(["relay", "sourcePort", "subject", ""], KNOWN, "the call")

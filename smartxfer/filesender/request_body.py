@@ -9,15 +9,14 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from smartxfer.errors import UsageError
 from smartxfer.filesender import request_types as types
-from smartxfer.options import check_keys
+from smartxfer.options import DELIBERATE, check_keys, with_extra
 from smartxfer.transfer.tree import Item
 
-__all__ = ["Extra", "check_update", "guest_body", "merged", "raw_transfer_body", "transfer_body"]
+__all__ = ["Extra", "check_update", "guest_body", "raw_transfer_body", "transfer_body"]
 
 Extra = Optional[Mapping[str, Any]]
 """Fields of a body that this version does not know."""
 
-_DELIBERATE = "extra= sends a field that is not known here"
 _SYNONYMS = {
     "to": "recipients",
     "email": "recipients",
@@ -61,7 +60,7 @@ def transfer_body(
     """
     _check_body(transfer_args, "upload_workflow(files, {'recipients': [...]})", "transfer_args")
     check_keys(
-        transfer_args, _keys(types.PartialTransfer), "transfer_args", synonyms=_SYNONYMS, hint=_DELIBERATE
+        transfer_args, _keys(types.PartialTransfer), "transfer_args", synonyms=_SYNONYMS, hint=DELIBERATE
     )
     body = {name: value for name, value in transfer_args.items() if value is not None}
     recipients = _recipients(transfer_args["recipients"]) if "recipients" in transfer_args else []
@@ -91,7 +90,7 @@ def transfer_body(
         }
         for number, item in enumerate(items)
     ]
-    return merged(_dated(body), extra)
+    return with_extra(_dated(body), extra)
 
 
 def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None) -> Dict[str, Any]:
@@ -101,12 +100,12 @@ def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None
     :raises UsageError: an unknown key or option, no files, or an empty list of recipients without a link.
     """
     _check_body(given, "create_transfer({'files': [{'name': 'a.txt', 'size': 3}], ...})")
-    check_keys(given, _keys(types.Transfer), "body", synonyms=_SYNONYMS, hint=_DELIBERATE)
+    check_keys(given, _keys(types.Transfer), "body", synonyms=_SYNONYMS, hint=DELIBERATE)
     files = given.get("files")
     if not isinstance(files, (list, tuple)) or not files:
         raise UsageError("files is a list of at least one {'name': ..., 'size': ...}")
     for file in files:
-        check_keys(file, _keys(types.File), "a file", hint=_DELIBERATE)
+        check_keys(file, _keys(types.File), "a file", hint=DELIBERATE)
         size = file.get("size")
         if not isinstance(file.get("name"), str) or isinstance(size, bool) or not isinstance(size, int):
             raise UsageError(f"a file has a name and a size in bytes, not {file.get('name')!r} and {size!r}")
@@ -118,7 +117,7 @@ def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None
         if not asked:
             raise _empty_recipients()
     body = {**given, "recipients": recipients, "options": options, "files": list(files)}
-    return merged(_dated(body), extra)
+    return with_extra(_dated(body), extra)
 
 
 def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
@@ -129,12 +128,12 @@ def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
     Source: FileSender protocol, section 10.
     """
     _check_body(given, "create_guest({'recipient': 'ann@example.org'})")
-    check_keys(given, _keys(types.Guest), "body", synonyms=_GUEST_SYNONYMS, hint=_DELIBERATE)
+    check_keys(given, _keys(types.Guest), "body", synonyms=_GUEST_SYNONYMS, hint=DELIBERATE)
     options = given.get("options")
-    check_keys(options, _keys(types.GuestAllOptions), "options", hint=_DELIBERATE)
+    check_keys(options, _keys(types.GuestAllOptions), "options", hint=DELIBERATE)
     for name, known in (("guest", _keys(types.GuestOptions)), ("transfer", _OPTIONS)):
-        check_keys((options or {}).get(name), known, f"options[{name!r}]", hint=_DELIBERATE)
-    return merged(_dated(dict(given)), extra)
+        check_keys((options or {}).get(name), known, f"options[{name!r}]", hint=DELIBERATE)
+    return with_extra(_dated(dict(given)), extra)
 
 
 def _check_body(given: Any, hint: str, what: str = "body") -> None:
@@ -168,30 +167,11 @@ def check_update(given: Mapping[str, Any], kind: Any, extra: Extra = None) -> Di
     :raises UsageError: an unknown key, or no change at all.
     """
     _check_body(given, f"give a dict with one of {', '.join(_keys(kind))}")
-    check_keys(given, _keys(kind), "body", hint=_DELIBERATE)
-    body = merged(dict(given), extra)
+    check_keys(given, _keys(kind), "body", hint=DELIBERATE)
+    body = with_extra(dict(given), extra)
     if not body:
         raise UsageError("body holds no change", hint=f"give one of {', '.join(_keys(kind))}")
     return body
-
-
-def merged(body: Dict[str, Any], extra: Extra) -> Dict[str, Any]:
-    """Return a body with fields added that this version does not know.
-
-    :param extra: such fields; a dictionary under a name that the body has, too, is merged into that.
-    :raises UsageError: a field that the body has already.
-    """
-    if extra is not None and not isinstance(extra, Mapping):
-        raise UsageError(f"extra is a dictionary, not a {type(extra).__name__}")
-    found = dict(body)
-    for name, value in (extra or {}).items():
-        if isinstance(value, Mapping) and isinstance(found.get(name), Mapping):
-            found[name] = merged(dict(found[name]), value)
-        elif name in found:
-            raise UsageError(f"extra holds {name!r}, which is given already", hint="give it once")
-        else:
-            found[name] = value
-    return found
 
 
 def _recipients(given: Any) -> List[str]:

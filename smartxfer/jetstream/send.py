@@ -1,12 +1,12 @@
 """``api.send``: manifests, destinations, transfers, shared tokens.
 
-Names and parameters are the vendor's; further keywords, where its documentation could not be read to the end,
-are passed on as they are.  Wherever an id is wanted the structure will do.
+Names and parameters are the vendor's.  Where its documentation could not be read to the end, ``extra=`` sends
+further ones.  Wherever an id is wanted the structure will do.
 
 Source: JetStream protocol, section 5.2.
 """
 
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
 from smartxfer.errors import UsageError
 from smartxfer.jetstream.address import DEFAULT_PORT
@@ -15,7 +15,7 @@ from smartxfer.jetstream.login import keep_secret
 from smartxfer.jetstream.models import Connection, Destination, Manifest, Token, Transfer, listing
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.waiting import wait
-from smartxfer.options import check_spelling
+from smartxfer.options import DELIBERATE, check_keys, with_extra
 from smartxfer.secret_text import hides
 from smartxfer.transfer.progress import Progress, Reporter
 
@@ -23,9 +23,12 @@ __all__ = ["SendInterface", "check_token", "checked_mappings"]
 
 #: What holds an object's id, by which its user data is found.
 _OBJECTS = ("transferId", "manifestId", "destinationId", "token")
-_DESTINATION = ("destinationAddress", "destinationPort", "sendRateMax")
-_TRANSFER = ("destinationId", "manifestId", "priority", "destinationPath", "checkpointFrequencySeconds")
-_SHARED_TOKEN = ("manifestId", "description", "downloadLimit", "expiryTime", "password")
+_MANIFEST = ("mappings", "userData")
+_DESTINATION = ("destinationAddress", "destinationPort", "sendRateMax", "userData")
+_TRANSFER = (
+    "destinationId", "manifestId", "priority", "destinationPath", "checkpointFrequencySeconds", "userData",
+)  # fmt: skip
+_SHARED_TOKEN = ("manifestId", "description", "downloadLimit", "expiryTime", "password", "userData")
 
 
 @hides("password", "token", "tokens")
@@ -36,12 +39,17 @@ class SendInterface(Interface):
 
     # -- manifests --------------------------------------------------------------------------------------
 
-    def createManifest(self, mappings: Mapping[Any, Any], **keywords: Any) -> Manifest:
+    def createManifest(
+        self, mappings: Mapping[Any, Any], *, extra: Optional[Mapping[str, Any]] = None, **keywords: Any
+    ) -> Manifest:
         """Begin to gather files; nothing is sent yet.
 
         :param mappings: destination path -> source path on the server.
+        :param extra: parameters that this version does not know.
+        :raises UsageError: an unknown keyword.
         """
-        return self._made(Manifest, "createManifest", mappings=checked_mappings(mappings), **keywords)
+        further = _further(keywords, extra, _MANIFEST, "createManifest")
+        return self._made(Manifest, "createManifest", mappings=checked_mappings(mappings), **further)
 
     def getManifest(self, manifestId: Any) -> Manifest:
         """A manifest as it is now."""
@@ -79,13 +87,16 @@ class SendInterface(Interface):
         destinationAddress: str,
         destinationPort: int = DEFAULT_PORT,
         sendRateMax: Optional[int] = None,
+        *,
+        extra: Optional[Mapping[str, Any]] = None,
         **keywords: Any,
     ) -> Destination:
         """A far server to send to: the one that is known, where everything matches.
 
-        :raises UsageError: a keyword that is nearly a known one.
+        :param extra: parameters that this version does not know.
+        :raises UsageError: an unknown keyword.
         """
-        check_spelling(keywords, _DESTINATION, "createDestination")
+        further = _further(keywords, extra, _DESTINATION, "createDestination")
         return self._made(
             Destination,
             "createDestination",
@@ -93,7 +104,7 @@ class SendInterface(Interface):
             destinationAddress=text_of(destinationAddress, "destinationAddress"),
             destinationPort=destinationPort,
             sendRateMax=sendRateMax,
-            **keywords,
+            **further,
         )
 
     def getDestination(self, destinationId: Any) -> Destination:
@@ -127,6 +138,8 @@ class SendInterface(Interface):
         priority: Optional[int] = None,
         destinationPath: Optional[str] = None,
         checkpointFrequencySeconds: Optional[float] = None,
+        *,
+        extra: Optional[Mapping[str, Any]] = None,
         **keywords: Any,
     ) -> Transfer:
         """Begin to send the files of a manifest, which has to be complete.
@@ -134,9 +147,10 @@ class SendInterface(Interface):
         :param priority: lower is sent first.
         :param destinationPath: a directory of the far server that the manifest's paths are below.
         :raises Conflict: the manifest is not complete.
-        :raises UsageError: a keyword that is nearly a known one.
+        :param extra: parameters that this version does not know.
+        :raises UsageError: an unknown keyword.
         """
-        check_spelling(keywords, _TRANSFER, "createTransfer")
+        further = _further(keywords, extra, _TRANSFER, "createTransfer")
         return self._made(
             Transfer,
             "createTransfer",
@@ -146,7 +160,7 @@ class SendInterface(Interface):
             priority=priority,
             destinationPath=destinationPath,
             checkpointFrequencySeconds=checkpointFrequencySeconds,
-            **keywords,
+            **further,
         )
 
     def getTransfer(self, transferId: Any) -> Transfer:
@@ -210,15 +224,18 @@ class SendInterface(Interface):
         downloadLimit: Optional[int] = None,
         expiryTime: Moment = None,
         password: Optional[str] = None,
+        *,
+        extra: Optional[Mapping[str, Any]] = None,
         **keywords: Any,
     ) -> Token:
         """Make a token by which somebody without an account fetches the files of a manifest.
 
         :param downloadLimit: transfers that may be made with it.
         :param expiryTime: microseconds since 1970, a datetime, or a timedelta from now.
-        :raises UsageError: a keyword that is nearly a known one: a token without its limit would be made.
+        :param extra: parameters that this version does not know.
+        :raises UsageError: an unknown keyword: a token without its limit would be made.
         """
-        check_spelling(keywords, _SHARED_TOKEN, "createSharedToken")
+        further = _further(keywords, extra, _SHARED_TOKEN, "createSharedToken")
         check_token(downloadLimit, password, description)
         keep_secret({"password": password or ""})
         return self._made(
@@ -230,7 +247,7 @@ class SendInterface(Interface):
             downloadLimit=downloadLimit,
             expiryTime=microseconds(expiryTime, self._rpc().clock.wall),
             password=password,
-            **keywords,
+            **further,
         )
 
     def getSharedToken(self, token: Any) -> Token:
@@ -290,3 +307,14 @@ def checked_mappings(mappings: Any) -> Dict[str, str]:
         text_of(destination, "a destination path"): text_of(source, "a source path")
         for destination, source in mappings.items()
     }
+
+
+def _further(
+    keywords: Mapping[str, Any], extra: Optional[Mapping[str, Any]], known: Sequence[str], method: str
+) -> Dict[str, Any]:
+    """Return the parameters to send besides those of the signature: ``userData``, and those of ``extra``.
+
+    :raises UsageError: an unknown keyword, or a known parameter in ``extra``.
+    """
+    check_keys(keywords, known, method, hint=DELIBERATE)
+    return with_extra(keywords, extra, known)

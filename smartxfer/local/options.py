@@ -1,5 +1,6 @@
 """What can be set on a service of the local server: values by name, each checked."""
 
+import difflib
 from typing import Any, ClassVar, Dict, Mapping, Optional, Tuple, Type, TypeVar
 
 import attrs
@@ -40,10 +41,14 @@ class Options:
         """
         given = dict(options or {})
         known = [field.name for field in _fields(cls)]
-        unknown = sorted(set(given) - set(known))
+        unknown = sorted(set(given) - set(known), key=str)
         if unknown:
+            like = difflib.get_close_matches(str(unknown[0]), known, n=1)
             raise UsageError(
-                "no such {} option: {}; there are {}".format(cls.title, ", ".join(unknown), ", ".join(known))
+                "no such {} option: {}; there are {}".format(
+                    cls.title, ", ".join(map(str, unknown)), ", ".join(known)
+                ),
+                hint=f"write {like[0]!r}" if like else "",
             )
         made = cls(**given)
         made.check()

@@ -128,6 +128,7 @@ class FilesClient(Namespace):
         replace: bool = False,
         parts: Optional[int] = None,
         part_size: Optional[int] = None,
+        extra: Optional[Mapping[str, Any]] = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
     ) -> File:
@@ -140,12 +141,13 @@ class FilesClient(Namespace):
         :param transfer_type: ``local-file`` (``L``), ``multipart`` (``M``), ``url-fetch`` (``F``), ``remote``
             (``R``), or ``auto``: one of the first two, by size.
         :param transfer_metadata: further members of the start's ``transfer``; for ``remote`` also ``size``
-            and ``checksum``.  Those that this version does not know go into its key ``extra``.
+            and ``checksum``.
         :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
         :param replace: delete a file of that key first.  Without, one with the same bytes is left as it is;
             of ``url-fetch`` and ``remote`` any file of that key is a Conflict.
         :param parts: how many, for a multipart upload ...
         :param part_size: ... or bytes of each (5 MiB to 5 GiB), which goes before ``parts``.
+        :param extra: members of the start's ``transfer`` that this version does not know.
         :param cancel: anything with ``is_set()``.
         :param deadline: seconds after which to stop.
         :return: the file as the repository holds it; ``.result`` tells how it went.  One that the repository
@@ -159,20 +161,18 @@ class FilesClient(Namespace):
         A broken multipart upload continues with the parts that are missing.  What the repository refuses is
         deleted there, for a pending file would block publishing.
         """
-        mode = how(transfer_type, transfer_metadata, parts, part_size)
+        mode = how(transfer_type, transfer_metadata, parts, part_size, extra)
         checked(key)
         given = given_metadata(metadata)
         if mode.by_url:
             plan = by_url(key, mode, given, source)
-            return self._changing(
-                self._place(record_or_url), lambda files: announce(files, [plan], replace)[key]
-            )
+            place = self._place(record_or_url)
+            return self._changing(place, lambda files: announce(files, [plan], replace)[key])
         items = collect([(key, unwrapped(source))])
         if len(items) != 1 or items[0].name != key:
             raise UsageError("upload() sends one file", hint="upload_many() or sync_dir() sends a directory")
-        [file] = self._send(
-            record_or_url, [(items[0], given)], mode, replace, (progress, cancel, deadline)
-        )
+        call = (progress, cancel, deadline)
+        [file] = self._send(record_or_url, [(items[0], given)], mode, replace, call)
         return file
 
     def upload_many(

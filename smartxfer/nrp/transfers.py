@@ -8,7 +8,7 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.options import check_keys
+from smartxfer.options import DELIBERATE, check_keys, with_extra
 
 __all__ = ["AUTO", "How", "how", "part_size_for"]
 
@@ -35,7 +35,6 @@ _MEMBERS: Mapping[str, Tuple[str, ...]] = {
     "F": ("url",),
     "R": ("url", "size", "checksum"),
 }
-_UNKNOWN = "'extra': {...} in it sends members that are not known here"
 
 
 @attrs.frozen
@@ -90,6 +89,7 @@ def how(
     transfer_metadata: Optional[Mapping[str, Any]] = None,
     parts: Optional[int] = None,
     part_size: Optional[int] = None,
+    extra: Optional[Mapping[str, Any]] = None,
 ) -> How:
     """What the arguments of an upload mean.
 
@@ -99,29 +99,27 @@ def how(
     :param transfer_type: ``local-file``, ``url-fetch``, ``multipart``, ``remote``, one of their letters, or
         ``auto``.
     :param transfer_metadata: goes into the start's ``transfer``; ``parts`` and ``part_size`` are read of it.
-        What it holds as ``extra``, a dictionary, is sent as it is.
+    :param extra: members of ``transfer`` that this version does not know.
     :raises UsageError: a type that there is not, a member that the type does not have, or numbers that do
         not go together.
     """
     word = str(transfer_type)
     letter = _LETTERS.get(word.lower(), word.upper() if len(word) == 1 else word.lower())
     if letter not in (*_LETTERS.values(), AUTO):
-        known = ", ".join(f"{name!r}" for name in (*_LETTERS, AUTO))
-        raise UsageError(f"there is no transfer type {transfer_type!r}", hint=f"there are {known}")
-    check_keys(transfer_metadata, ("type", *_MEMBERS[letter], "extra"), "transfer_metadata", hint=_UNKNOWN)
-    extra = dict(transfer_metadata or {})
-    unknown = extra.pop("extra", None) or {}
-    if not isinstance(unknown, Mapping) or set(unknown) & {"type", "extra", *_MEMBERS[letter]}:
-        raise UsageError("transfer_metadata['extra'] is a dictionary of members that are not known here")
-    stray = extra.pop("type", None)
+        types = ", ".join(f"{name!r}" for name in (*_LETTERS, AUTO))
+        raise UsageError(f"there is no transfer type {transfer_type!r}", hint=f"there are {types}")
+    known = ("type", *_MEMBERS[letter])
+    check_keys(transfer_metadata, known, "transfer_metadata", hint=DELIBERATE)
+    given = dict(transfer_metadata or {})
+    stray = given.pop("type", None)
     if stray is not None and how(stray).letter != letter:
         raise UsageError(f"transfer_metadata says type {stray!r}, transfer_type {transfer_type!r}")
     if letter in ("M", AUTO):
-        parts = _count("parts", extra.pop("parts", None) if parts is None else parts)
-        part_size = _count("part_size", extra.pop("part_size", None) if part_size is None else part_size)
+        parts = _count("parts", given.pop("parts", None) if parts is None else parts)
+        part_size = _count("part_size", given.pop("part_size", None) if part_size is None else part_size)
     elif parts is not None or part_size is not None:
         raise UsageError("only a multipart upload has parts", hint="transfer_type='multipart'")
-    return How(letter, {**extra, **unknown}, parts, part_size)
+    return How(letter, with_extra(given, extra, known), parts, part_size)
 
 
 def part_size_for(size: int, parts: Optional[int] = None, part_size: Optional[int] = None) -> int:

@@ -11,7 +11,7 @@ import requests
 
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.errors import UsageError
-from smartxfer.options import check_keys, check_seconds
+from smartxfer.options import DELIBERATE, check_keys, check_seconds, with_extra
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.smartfile import downloading, trees
@@ -214,9 +214,9 @@ class SmartFileClient(RawClient):
         seconds from now, are assumptions.  Source: SmartFile protocol, section 5.
         """
         seconds = None if expires is None else _lifetime(expires, self._clock.wall)
-        check_keys(fields, _LINK_FIELDS, "create_link", hint="extra={...} sends a field unknown here")
+        check_keys(fields, _LINK_FIELDS, "create_link", hint=DELIBERATE)
         known = {"path": normal(path), "name": name, "password": password, "expires": seconds}
-        return self._calls.create_link({**known, **fields, **(extra or {})})
+        return self._calls.create_link(with_extra({**known, **fields}, extra, _LINK_FIELDS))
 
     def links(self) -> List[Link]:
         """Every link of the account (section 5)."""

@@ -10,7 +10,8 @@ from raw_site import RawSite
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.errors import UsageError
-from smartxfer.filesender.request_body import guest_body, merged, raw_transfer_body, transfer_body
+from smartxfer.filesender.request_body import guest_body, raw_transfer_body, transfer_body
+from smartxfer.options import with_extra
 from smartxfer.transfer.tree import collect
 
 ANN = UserAuth("ann@example.org", "k3y")
@@ -90,7 +91,7 @@ def test_extra_replaces_nothing(extra: Any) -> None:
 
 def test_merging_leaves_both_as_they_were() -> None:
     given, extra = {"options": {"a": 1}}, {"options": {"b": {"c": 2}}, "d": 3}
-    assert merged(given, extra) == {"options": {"a": 1, "b": {"c": 2}}, "d": 3}
+    assert with_extra(given, extra) == {"options": {"a": 1, "b": {"c": 2}}, "d": 3}
     assert given == {"options": {"a": 1}}
     assert extra == {"options": {"b": {"c": 2}}, "d": 3}
 

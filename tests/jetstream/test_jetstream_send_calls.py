@@ -130,7 +130,7 @@ class TestDestinations:
 
 
 class TestMisspeltKeywords:
-    """Further keywords are passed on; one that is nearly a documented one would silently do without it."""
+    """A call that silently did without a limit would do more than was meant; ``extra=`` sends what is not known."""
 
     @pytest.mark.parametrize("word", ["sendRateMaxx", "sendratemax", "destinationport"])
     def test_of_a_destination(self, api: API, word: str) -> None:
@@ -151,7 +151,16 @@ class TestMisspeltKeywords:
         before = len(api.send.getTransfers())
         with pytest.raises(UsageError, match="write 'priority'"):
             api.send.createTransfer(destination, manifest, prioritty=7)
+        with pytest.raises(UsageError, match="'priority', which is known here"):
+            api.send.createTransfer(destination, manifest, extra={"priority": 7})
         assert len(api.send.getTransfers()) == before
+
+    @pytest.mark.parametrize("word", ["relay", "mapping"])
+    def test_of_a_manifest(self, api: API, word: str) -> None:
+        before = len(api.send.getManifests())
+        with pytest.raises(UsageError, match=f"createManifest has no key '{word}'.*extra="):
+            api.send.createManifest({"/in/a.txt": "/out/a.txt"}, **{word: 1})
+        assert len(api.send.getManifests()) == before
 
 
 class TestTransfers:

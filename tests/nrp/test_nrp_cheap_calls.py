@@ -239,7 +239,7 @@ def test_transfer_metadata_goes_into_the_start(
     mock.add("POST", FILES, status=400, json={"status": 400, "message": "Unknown field."})
     mock.add("GET", FILES, json={"entries": []})
     with pytest.raises(BadRequest):
-        client.files.upload("abc-123", "data.csv", {}, b"1", transfer_metadata={"extra": {"colour": "red"}})
+        client.files.upload("abc-123", "data.csv", {}, b"1", extra={"colour": "red"})
     assert json.loads(sent(mock)[0].body) == [
         {"key": "data.csv", "size": 1, "transfer": {"type": "L", "colour": "red"}}
     ]

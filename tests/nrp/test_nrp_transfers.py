@@ -61,7 +61,7 @@ def test_parts_are_a_multipart_uploads_alone() -> None:
 
 
 def test_transfer_metadata_is_merged_and_read() -> None:
-    mode = how("multipart", {"part_size": 6 * MIB, "extra": {"note": "x"}})
+    mode = how("multipart", {"part_size": 6 * MIB}, extra={"note": "x"})
     assert mode.payload(13 * MIB) == {"type": "M", "parts": 3, "part_size": 6 * MIB, "note": "x"}
     with pytest.raises(UsageError, match="says type"):
         how("L", {"type": "M"})
@@ -74,7 +74,7 @@ def test_transfer_metadata_is_merged_and_read() -> None:
         ("multipart", {"partsize": 6 * MIB}, "write 'part_size'"),
         ("multipart", {"part": 3}, "write 'parts'"),
         ("auto", {"part-size": 6 * MIB}, "write 'part_size'"),
-        ("local-file", {"parts": 3}, "known keys: extra, type"),
+        ("local-file", {"parts": 3}, "known keys: type"),
         ("url-fetch", {"URL": "https://x"}, "write 'url'"),
         ("url-fetch", {"checksum": "md5:x"}, "known keys"),
         ("remote", {"check_sum": "md5:x"}, "write 'checksum'"),
@@ -85,13 +85,13 @@ def test_misspelt_transfer_metadata_names_the_nearest(transfer_type: str, given:
     with pytest.raises(UsageError, match="transfer_metadata has no key") as caught:
         how(transfer_type, given)
     assert caught.value.hint.startswith(remedy)
-    assert "'extra'" in caught.value.hint
+    assert "extra={...}" in caught.value.hint
 
 
 @pytest.mark.parametrize("extra", [[1], "x", {"type": "L"}, {"parts": 3}])
 def test_extra_holds_what_is_not_known(extra: Any) -> None:
     with pytest.raises(UsageError, match="extra"):
-        how("multipart", {"extra": extra})
+        how("multipart", extra=extra)
 
 
 def test_auto_is_decided_by_size_and_by_what_the_repository_has() -> None:
