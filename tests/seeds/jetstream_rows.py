@@ -17,6 +17,7 @@ from smartxfer.jetstream.server import ServerInterface
 _API, _ENTRY = jetstream.API, jetstream.JetStream
 _SERVER, _SEND, _RECV = ServerInterface, SendInterface, RecvInterface
 _ANY = ("**keywords",)
+_FURTHER = ("extra", *_ANY)
 _WAIT = ("timeout", "progress")
 
 
@@ -79,7 +80,7 @@ JETSTREAM = [
             "updateBandwidthLimits",
         )
     ],
-    Row("send.createManifest", _SEND.createManifest, _one("mappings"), _ANY),
+    Row("send.createManifest", _SEND.createManifest, _one("mappings"), _FURTHER),
     Row("send.getManifest", _SEND.getManifest, _one("manifestId")),
     Row("send.getManifests", _SEND.getManifests),
     Row("send.getManifestFiles", _SEND.getManifestFiles, _one("manifestId"), _ANY),
@@ -89,7 +90,7 @@ JETSTREAM = [
         "send.createDestination",
         _SEND.createDestination,
         [*_one("destinationAddress"), ("destinationPort", 8886), ("sendRateMax", None)],
-        _ANY,
+        _FURTHER,
     ),
     Row("send.getDestination", _SEND.getDestination, _one("destinationId")),
     Row("send.getDestinations", _SEND.getDestinations),
@@ -103,7 +104,7 @@ JETSTREAM = [
             *_one("destinationId", "manifestId"),
             *_none("priority", "destinationPath", "checkpointFrequencySeconds"),
         ],
-        _ANY,
+        _FURTHER,
     ),
     Row("send.getTransfer", _SEND.getTransfer, _one("transferId")),
     Row("send.getTransfers", _SEND.getTransfers),
@@ -117,7 +118,7 @@ JETSTREAM = [
         "send.createSharedToken",
         _SEND.createSharedToken,
         [*_one("manifestId"), *_none("description", "downloadLimit", "expiryTime", "password")],
-        _ANY,
+        _FURTHER,
     ),
     Row("send.getSharedToken", _SEND.getSharedToken, _one("token")),
     Row("send.getSharedTokens", _SEND.getSharedTokens),

@@ -43,7 +43,7 @@ NRP = [
             ("transfer_metadata", None),
             ("progress", None),
         ],
-        ("replace", "parts", "part_size", "cancel", "deadline"),
+        ("replace", "parts", "part_size", "extra", "cancel", "deadline"),
     ),
     Row(
         "files.download",
