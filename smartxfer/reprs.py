@@ -74,6 +74,6 @@ class Namespace:
 
 
 def with_address(namespace: N, address: Callable[[], Optional[str]]) -> N:
-    """Set what returns the client's address, as far as it is known without a look-up; return it."""
+    """Set what returns the client's address, as far as known without a look-up; return the namespace."""
     namespace._address = address
     return namespace

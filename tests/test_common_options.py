@@ -147,3 +147,13 @@ def test_help_shows_the_namespaces(owner: Any, name: str) -> None:
     assert isinstance(namespace, property)
     assert namespace.__doc__
     assert inspect.signature(namespace.fget).return_annotation is not inspect.Parameter.empty  # type: ignore[arg-type]
+
+
+def test_a_sync_client_closes_the_client_that_it_works_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+    api = BasicClient("key", "password")
+    monkeypatch.setattr(api, "close", lambda: closed.append(True))
+    with SyncClient(api) as client:
+        assert client.api is api
+        assert closed == []
+    assert closed == [True]
