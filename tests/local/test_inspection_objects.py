@@ -87,7 +87,7 @@ WRONG: Dict[str, Callable[[LocalServer, str], Any]] = {
     "access is a dictionary": lambda server, record: server.nrp.create(access=5),  # type: ignore[arg-type]
     "until is a date": lambda server, record: server.nrp.share(record, until="tomorrow"),
     "nothing came for 'x' .records": lambda server, record: server.perseus.content("x"),
-    "status is one of": lambda server, record: server.perseus.write("a", b"", status="odd"),
+    "status must be text": lambda server, record: server.perseus.write("a", b"", status=5),  # type: ignore[arg-type]
     "a: data is bytes|data is bytes": lambda server, record: server.perseus.write("a", "x"),  # type: ignore[arg-type]
     "/x.*files": lambda server, record: server.smartfile.read("/x"),
     "data is bytes, not int": lambda server, record: server.smartfile.write("/x", 5),  # type: ignore[arg-type]
