@@ -209,7 +209,7 @@ def test_f11_what_another_try_does_not_mend(stage: Stage, match: str, code: int,
     assert (fault.fired, caught.value.status) == (1, code)
     assert stage.site.files(record) == {}
     copy = pickle.loads(pickle.dumps(caught.value))
-    assert (type(copy), str(copy), copy.status) == (kind, str(caught.value), code)
+    assert (type(copy), str(copy), copy.status) == (type(caught.value), str(caught.value), code)
 
 
 def test_f11_the_fields_that_are_wrong(stage: Stage) -> None:

@@ -176,7 +176,7 @@ def test_f11_what_another_try_does_not_mend(stage: Stage, match: str, code: int,
     assert (type(error), fault.fired, error.status) == (ERRORS.kind(kind), 1, code)
     assert (stage.site.records(), stage.count(PUT)) == ([], 0)
     copy = pickle.loads(pickle.dumps(error))
-    assert (type(copy), str(copy), copy.status) == (kind, str(error), code)
+    assert (type(copy), str(copy), copy.status) == (type(error), str(error), code)
 
 
 @pytest.mark.parametrize(
