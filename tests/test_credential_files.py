@@ -8,13 +8,13 @@ import netrc as standard
 import os
 import stat
 import sys
-import time
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stopwatch import Stopwatch
 
 from smartxfer import FileSenderClient, PerseusClient
 from smartxfer.credentials import config_file
@@ -84,10 +84,10 @@ def path_of(kind: str, home: Path) -> Path:
 def secret_of(kind: str, bound: float = BOUND) -> Optional[str]:
     """Return the secret that the service's client finds, within some seconds."""
     make, _, name = SERVICES[FILES[kind][0]]
-    began = time.monotonic()
+    watch = Stopwatch()
     client = make()
     found: Optional[str] = client._credentials.get(name)
-    assert time.monotonic() - began < bound
+    assert watch.seconds() < bound
     client.close()
     return found
 

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional, Tuple
@@ -23,8 +24,8 @@ from smartxfer.errors import DeltaError
 MIB = 1024 * 1024
 #: Address space that the work may take beyond what the imports took.
 ROOM = 256 * MIB
-#: Seconds after which one case counts as a hang.
-PATIENCE = 20
+#: Seconds of CPU time, and of wall time for what waits in vain, after which one case counts as a hang.
+CPU_PATIENCE, WALL_PATIENCE = 20, 90
 
 
 #: Bytes of the place and of the length of a copy, by its command from 69 on.
@@ -227,14 +228,18 @@ def run(kind: str, seed: int, count: int, folder: Path) -> Dict[str, int]:
     idle = high_water()
     told: Dict[str, int] = {}
     one = {"delta": one_delta, "signature": one_signature, "blocks": huge_blocks}[kind]
+    # Handled in C, so that it works within native code, too; then the signal ends the process.
+    faulthandler.register(signal.SIGPROF, chain=True)
     for number in range(count):
-        faulthandler.dump_traceback_later(PATIENCE, exit=True)
+        signal.setitimer(signal.ITIMER_PROF, CPU_PATIENCE)
+        faulthandler.dump_traceback_later(WALL_PATIENCE, exit=True)
         try:
             outcome = one(bench)
         except BaseException:
             sys.stderr.write(f"{kind} {number} of seed {seed}: see {folder / 'spoilt'}\n")
             raise
         told[outcome] = told.get(outcome, 0) + 1
+    signal.setitimer(signal.ITIMER_PROF, 0)
     faulthandler.cancel_dump_traceback_later()
     assert sorted(os.listdir(str(bench.out))) == []
     return {**told, "growth": (high_water() - idle) // MIB}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -12,6 +11,7 @@ import pytest
 from rawserver import refused_port
 from smartfile_stage import CHECKSUM, INFO, MIB, TASK, UPLOAD, Polling, Stage, pieces, piped
 from stage import noise, waits
+from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     ChecksumMismatch,
@@ -293,7 +293,7 @@ def test_f18_a_stalled_upload_is_ended(stage: Stage) -> None:
     """Broken by a body that hides its attempt: then only the time-out of the socket would end it."""
     stage.fault(UPLOAD, "stall-after 64K")
     policy = RetryPolicy(backoff=0, stall_window=0.6)
-    started = time.monotonic()
+    watch = Stopwatch()
     result = stage.client(retry=policy, timeout=30.0).upload(stage.file(DATA))
     assert (result.retries, stage.stored()) == (1, {"/a.bin": DATA})
-    assert time.monotonic() - started < 6
+    assert watch.seconds() < 6

@@ -26,6 +26,7 @@ from urllib.parse import urlsplit
 import memory
 from file_services import FETCHED, OLD, PART, Work
 from hostile_services import SERVICES
+from stopwatch import Stopwatch
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import DeadlineExceeded, SmartxferError, UsageError
@@ -125,17 +126,16 @@ class Caller:
             client.repository  # noqa: B018 - what it knows before the server turns hostile
         _order(gate, "ARM " + json.dumps({"match": phase.match, "behaviour": task.behaviour, "scale": task.scale}))
         wrong, error, result = [], None, None
-        load, began = memory.Load() if alone else None, time.monotonic()
+        watch, began = Stopwatch() if alone else None, time.monotonic()
         try:
-            with load or contextlib.nullcontext():
-                result = phase.call(client, work)
+            result = phase.call(client, work)
         except SmartxferError as failure:
             error = failure
         except BaseException as failure:  # noqa: BLE001 - that is what is looked for
             error = failure
             wrong.append("not typed: " + "".join(traceback.format_exception(type(failure), failure, failure.__traceback__)[-3:]))
         took = time.monotonic() - began
-        seconds = took - (load.seconds() if load is not None else 0.0)
+        seconds = took if watch is None else watch.seconds()
         fired = _order(gate, "CALM")["fired"]
         if seconds > limit:
             wrong.append(f"took {took:.2f} s ({seconds:.2f} s of its own), the limit is {limit} s")

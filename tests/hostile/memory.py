@@ -1,11 +1,10 @@
-"""What a process needed: the peak of its memory, and the time for which it got no core."""
+"""The peak of the memory that a process needed."""
 
 from __future__ import annotations
 
 import gc
-import os
 import threading
-from typing import Any, Dict
+from typing import Any
 
 
 def _status(name: str) -> int:
@@ -44,47 +43,3 @@ class Peak:
         peak = _status("VmHWM") if self._marked else self._sampled
         self._ended.set()
         self.growth = max(0, peak - self._before)
-
-
-class Load:
-    """Counts the seconds for which threads of this process were ready to run and got no core, within a ``with`` block.
-
-    Threads that have ended by then are counted too: they are looked at again and again.
-    """
-
-    def __enter__(self) -> Load:
-        self._first = _delays()
-        self._last = dict(self._first)
-        self._ended = threading.Event()
-        self._sampler = threading.Thread(target=self._sample, daemon=True)
-        self._sampler.start()
-        return self
-
-    def _sample(self) -> None:
-        while not self._ended.wait(0.02):
-            self._last.update(_delays())
-
-    def seconds(self) -> float:
-        """Return the sum so far."""
-        now = {**self._last, **_delays()}
-        return sum(delay - self._first.get(thread, 0.0) for thread, delay in now.items())
-
-    def __exit__(self, *error: Any) -> None:
-        self._ended.set()
-        self._sampler.join()
-
-
-def _delays() -> Dict[str, float]:
-    try:
-        threads = os.listdir("/proc/self/task")
-    except OSError:
-        return {}
-    return {thread: _waited(thread) for thread in threads}
-
-
-def _waited(thread: str) -> float:
-    try:
-        with open(f"/proc/self/task/{thread}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[1]) / 1e9
-    except (OSError, IndexError, ValueError):
-        return 0.0

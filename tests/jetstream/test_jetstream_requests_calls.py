@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
 from jetstream_stand import BOUND, USERS, Stand
+from stopwatch import Stopwatch
 
 from smartxfer.errors import AuthError, NotFound, UsageError, WaitTimeout
 from smartxfer.jetstream import API, Request, RequestStatus
@@ -107,10 +107,10 @@ def test_a_server_without_long_polls_is_asked_with_growing_pauses(stand: Stand, 
 
 def test_a_long_poll_answers_as_soon_as_it_is_done(stand: Stand, api: API) -> None:
     stand.near.configure(request_delay=0.1)
-    began = time.monotonic()
+    watch = Stopwatch()
     before = len(stand.calls)
     assert api.server.lsRootsAsync().result() != []
-    assert time.monotonic() - began < 5
+    assert watch.seconds() < 5
     assert stand.calls[before:] == ["lsRootsAsync", "getRequestResult"]
 
 

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 
 import pytest
 from rawserver import Peer
+from stopwatch import Stopwatch
 
 from smartxfer.errors import CommunicationError, DecodeError, NetworkError, SmartxferError, UnexpectedAnswer
 from smartxfer.transport import Body, Call, RetryPolicy, Success, Wire
@@ -68,7 +69,7 @@ def dripping(drip: Drip, also: Callable[[Peer], Any] = lambda peer: peer.head())
 
 def bounded(wire: Wire, call: Call, seconds: float, how: str = "fetch") -> SmartxferError:
     """Return what a call ends with, which is within ``seconds``."""
-    began = time.monotonic()
+    watch = Stopwatch()
     with pytest.raises(CommunicationError) as caught:
         found = getattr(wire, how)(call)
         if how == "exchange":
@@ -77,7 +78,7 @@ def bounded(wire: Wire, call: Call, seconds: float, how: str = "fetch") -> Smart
             with found as response:
                 while wire.guarded(call.what, response.raw.read1, 65536, False):
                     pass
-    assert time.monotonic() - began < seconds + SLACK
+    assert watch.seconds() < seconds + SLACK
     return caught.value
 
 

@@ -1,0 +1,153 @@
+"""A stopwatch that leaves out the load of the machine: the time for which threads were ready and got no core.
+
+An upper bound on wall time is right on an idle machine.  On a busy one a thread may wait for a core as often
+as it wants to run, and that says nothing about the code under test.  Linux counts this wait for each thread; a
+thread that sleeps, or waits for a lock, a socket or another thread, is not ready, so that a hang counts fully.
+"""
+
+from __future__ import annotations
+
+import _thread
+
+# By name: a test may replace those of the modules.
+from os import getpid, listdir
+from time import monotonic
+from typing import Dict, Iterable, List, Optional, Set, Tuple
+
+#: Seconds from one look at the accounts to the next.
+_INTERVAL = 0.01
+#: Seconds after which the accounts of a stopwatch that was never read are left alone.
+_LIFETIME = 120.0
+#: Ids of the threads that look at the accounts, also of those that have ended: the kernel may still list them.
+_samplers: Set[str] = set()
+
+
+class Stopwatch:
+    """Measure from now on: the wall time, and the wall time without the load of the machine.
+
+    :param processes: ids of child processes whose wait for a core is left out as well.
+    """
+
+    def __init__(self, *processes: int) -> None:
+        self._account = _Account((getpid(), *processes))
+
+    def elapsed(self) -> float:
+        """Return the seconds of wall time until ``seconds`` was called, or now: for a lower bound."""
+        ended_at = self._account.ended_at
+        return (monotonic() if ended_at is None else ended_at) - self._account.began_at
+
+    def seconds(self) -> float:
+        """Stop; return the seconds without those in which a thread waited for a core: for an upper bound."""
+        self._account.stop()
+        return self.elapsed() - self._account.waited()
+
+    def __del__(self) -> None:
+        self._account.unused = True
+
+
+class Spans:
+    """Spans of time in which one thread waited; only how long it waited since the last look is known."""
+
+    def __init__(self, began_at: float) -> None:
+        self._began_at = began_at
+        self.spans: List[Tuple[float, float]] = []
+
+    def add(self, seconds: float, now: float) -> None:
+        """Fill so many seconds before ``now`` that are not filled yet.
+
+        The kernel counts a wait when it ends, so that it may have begun before the last look.
+        """
+        start = now
+        while True:
+            free_from = self.spans[-1][1] if self.spans else self._began_at
+            free = start - free_from
+            if seconds <= free or not self.spans:
+                self.spans.append((start - min(seconds, free), now))
+                return
+            seconds -= free
+            start = self.spans.pop()[0]
+
+
+def union(spans: Iterable[Tuple[float, float]]) -> float:
+    """Return the seconds that are in at least one span."""
+    total, covered_to = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, covered_to))
+        covered_to = max(covered_to, end)
+    return total
+
+
+class _Account:
+    """The waits of the threads of some processes, looked at again and again in a thread.
+
+    It is not one of ``threading``, because tests compare ``threading.enumerate()``.
+    """
+
+    def __init__(self, processes: Tuple[int, ...]) -> None:
+        self.unused = False
+        self.ended_at: Optional[float] = None
+        self._waits: Dict[str, Spans] = {}
+        self._processes = processes
+        self._delays = _delays(processes)
+        #: Held while the thread runs, and until it is to end.
+        self._running, self._wanted = _thread.allocate_lock(), _thread.allocate_lock()
+        self._wanted.acquire()
+        self.began_at = monotonic()
+        if self._delays:
+            self._running.acquire()
+            try:
+                _thread.start_new_thread(self._sample, ())
+            except RuntimeError:  # no thread can be started: the account is looked at once, in the end
+                self._running.release()
+
+    def stop(self) -> None:
+        """End the thread and look a last time; do nothing the second time."""
+        if self.ended_at is not None:
+            return
+        delays = _delays(self._processes)
+        self.ended_at = monotonic()
+        self._wanted.release()
+        with self._running:
+            self._note(delays, self.ended_at)
+
+    def waited(self) -> float:
+        """Return the seconds in which at least one thread waited."""
+        return union(span for spans in self._waits.values() for span in spans.spans)
+
+    def _sample(self) -> None:
+        _samplers.add(str(_thread.get_native_id()))
+        try:
+            while not self._wanted.acquire(timeout=_INTERVAL):
+                delays, now = _delays(self._processes), monotonic()
+                if self.unused or self.ended_at is not None or now > self.began_at + _LIFETIME:
+                    return
+                self._note(delays, now)
+        finally:
+            self._running.release()
+
+    def _note(self, delays: Dict[str, float], now: float) -> None:
+        """Note the waits that ended since the last look."""
+        for thread, delay in delays.items():
+            seconds = delay - self._delays.get(thread, 0.0)
+            if seconds > 0:
+                self._waits.setdefault(thread, Spans(self.began_at)).add(seconds, now)
+                self._delays[thread] = delay
+
+
+def _delays(processes: Tuple[int, ...]) -> Dict[str, float]:
+    """Return the seconds for which each thread was ready and got no core; none where the system does not count."""
+    found: Dict[str, float] = {}
+    for process in processes:
+        try:
+            threads = listdir(f"/proc/{process}/task")
+        except OSError:
+            continue
+        for thread in threads:
+            if thread in _samplers:
+                continue
+            try:
+                with open(f"/proc/{process}/task/{thread}/schedstat", encoding="ascii") as file:
+                    found[thread] = int(file.read().split()[1]) / 1e9
+            except (OSError, IndexError, ValueError):
+                continue  # it has ended
+    return found

@@ -1,0 +1,133 @@
+"""The stopwatch of the other tests: it leaves out the load of the machine, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from typing import Any, Iterator, List
+
+import pytest
+import stopwatch
+from stopwatch import Spans, Stopwatch, union
+
+COUNTED = pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="the system counts no waits")
+#: Competitors for each core, and seconds after which they end by themselves.
+RIVALS, LIFETIME = 2, 60
+
+
+@pytest.fixture
+def busy() -> Iterator[None]:
+    """Processes that keep all cores busy."""
+    program = f"import time\nends_at = time.monotonic() + {LIFETIME}\nwhile time.monotonic() < ends_at: pass"
+    cores = len(os.sched_getaffinity(0))
+    rivals: List[subprocess.Popen[bytes]] = []
+    try:
+        rivals += [subprocess.Popen([sys.executable, "-S", "-c", program]) for _ in range(RIVALS * cores)]
+        yield
+    finally:
+        for rival in rivals:
+            rival.kill()
+            rival.wait()
+
+
+def compute(seconds: float) -> None:
+    """Use a core for some seconds, however long it takes to get it."""
+    ends_at = time.thread_time() + seconds
+    while time.thread_time() < ends_at:
+        pass
+
+
+def in_a_thread(work: Any, *arguments: Any) -> None:
+    thread = threading.Thread(target=work, args=arguments)
+    thread.start()
+    thread.join()
+
+
+
+# -- what counts -------------------------------------------------------------------------------------------
+
+
+def blocked_by_a_lock() -> None:
+    threading.Event().wait(1.0)
+
+
+@pytest.mark.parametrize("wait", [lambda: time.sleep(1.0), blocked_by_a_lock], ids=["asleep", "blocked"])
+@pytest.mark.parametrize("call", [lambda work: work(), in_a_thread], ids=["here", "in a thread"])
+def test_a_hang_counts_fully_on_a_busy_machine(call: Any, wait: Any, busy: None) -> None:
+    """A thread that is woken may wait for its core then: this is all that is left out."""
+    watch = Stopwatch()
+    call(wait)
+    assert 1.0 <= watch.seconds() <= watch.elapsed()
+
+
+def test_almost_nothing_is_left_out_of_a_wait() -> None:
+    watch = Stopwatch()
+    time.sleep(0.5)
+    seconds, elapsed = watch.seconds(), watch.elapsed()
+    print(f"{seconds=:.4f} {elapsed=:.4f}")
+    assert seconds > 0.5 * 0.95
+
+
+# -- what is left out --------------------------------------------------------------------------------------
+
+
+@COUNTED
+@pytest.mark.parametrize("call", [lambda *work: work[0](*work[1:]), in_a_thread], ids=["here", "in a thread"])
+def test_the_wait_for_a_core_is_left_out(call: Any, busy: None) -> None:
+    watch = Stopwatch()
+    call(compute, 0.3)
+    seconds, elapsed = watch.seconds(), watch.elapsed()
+    print(f"{seconds=:.4f} {elapsed=:.4f}")
+    assert elapsed > 0.45, "the machine was not busy"
+    assert 0.27 < seconds < 0.3 + 0.3 * (elapsed - 0.3)  # a virtual machine may get no core itself
+
+
+# -- the sum -----------------------------------------------------------------------------------------------
+
+
+def test_a_wait_reaches_back_beyond_the_last_look_and_never_before_the_start() -> None:
+    spans = Spans(began_at=10.0)
+    spans.add(0.5, 11.0)
+    assert spans.spans == [(10.5, 11.0)]
+    spans.add(0.25, 12.0)
+    assert spans.spans == [(10.5, 11.0), (11.75, 12.0)]
+    spans.add(1.25, 12.5)  # 0.5 since the last look, 0.75 between the two
+    assert spans.spans == [(10.5, 11.0), (11.0, 12.5)]
+    spans.add(9.0, 13.0)
+    assert spans.spans == [(10.0, 13.0)]
+
+
+def test_waits_of_several_threads_at_the_same_time_count_once() -> None:
+    assert union([]) == 0.0
+    assert union([(1.0, 2.0), (1.5, 3.0), (1.0, 1.25), (4.0, 5.0)]) == 3.0
+
+
+# -- what is left ------------------------------------------------------------------------------------------
+
+
+@COUNTED
+def test_it_leaves_no_thread_and_no_descriptor() -> None:
+    def left() -> Any:
+        return len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+
+    before, threads = left(), threading.enumerate()
+    watch = Stopwatch()
+    assert threading.enumerate() == threads
+    assert left()[0] == before[0] + 1
+    watch.seconds()
+    unread = Stopwatch()
+    del unread
+    ends_at = time.monotonic() + 60
+    while left() != before:
+        assert time.monotonic() < ends_at, (left(), before)
+        time.sleep(0.01)
+
+
+def test_a_system_that_counts_no_waits(monkeypatch: pytest.MonkeyPatch, busy: None) -> None:
+    monkeypatch.setattr(stopwatch, "_delays", lambda processes: {})
+    watch = Stopwatch()
+    compute(0.1)
+    assert watch.seconds() == watch.elapsed() >= 0.1
