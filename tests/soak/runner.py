@@ -6,6 +6,7 @@ import base64
 import contextlib
 import importlib
 import random
+import re
 import signal
 import time
 import traceback
@@ -27,6 +28,13 @@ _FAULTY, _CLEAN = 2, 3
 #: Errors after which a write may have taken effect.
 _UNKNOWN = "OutcomeUnknown"
 _UNDISTURBED = Order()
+
+
+#: What Python prints where Ctrl-C falls into the constructor of the file that it makes of a socket.
+_PYTHONS_OWN = re.compile(
+    r"Exception ignored in: <socket\.SocketIO object[^\n]*\nTraceback[^\n]*\n(?:  [^\n]*\n)*"
+    r"AttributeError: 'SocketIO' object has no attribute '_sock'\n"
+)
 
 
 class Runner:
@@ -187,6 +195,7 @@ class Runner:
     def _output(self, run: Run) -> None:
         path = Path(f"{run.stem}.err")  # missing where the process was killed at once
         text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        text = _PYTHONS_OWN.sub("", text)
         if "Traceback" in text or "Exception ignored" in text:
             self.findings.add("untyped", f"run {run.number} wrote to stderr: {text[-1500:]}")
 
