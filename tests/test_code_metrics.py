@@ -52,7 +52,7 @@ def test_services_share_no_logic_by_copying_it() -> None:
 
 
 def test_the_way_of_a_transfer() -> None:
-    [up, down] = measure(contract_services(ROOT)[1], ROOT / "smartxfer")
+    [up, down] = measure(contract_services(ROOT)[1])
     assert (up.service, up.verb, down.verb) == ("smartfile", "upload", "download")
     assert up.frames[0] == "smartfile/client.py:upload"
     assert "transfer/upload.py" in up.modules

@@ -5,7 +5,7 @@ from typing import List, Optional, Sequence
 
 import attrs
 
-from smartxfer.error_families import ErrorFamily
+from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import BatchError
 from smartxfer.reprs import attrs_repr
 
@@ -52,8 +52,8 @@ class FileResult:
         return attrs_repr(self)
 
 
-def settle(results: Sequence[FileResult], errors: ErrorFamily) -> List[FileResult]:
-    """The results, when all are good; the error itself for a single file.
+def settle(results: Sequence[FileResult], errors: ErrorFamily = GENERIC) -> List[FileResult]:
+    """Return the results if all are good; of a single file raise its error.
 
     :param errors: the service's.
     :raises BatchError: some of several files failed; it carries every result.

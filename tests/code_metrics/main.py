@@ -63,7 +63,7 @@ def _print_ways(root: Path, verbose: bool) -> None:
 
     print("one file of 100 kB: modules entered, frames between the public call and Session.send")
     for service in contract_services(root):
-        for way in measure(service, root / "smartxfer"):
+        for way in measure(service):
             print(f"  {way.service:<12}{way.verb:<10}{len(way.modules):>4} modules{len(way.frames):>4} frames")
             for room, names in groupby(way.modules, lambda name: name.split("/")[0]) if verbose else ():
                 print(f"      {room}: {' '.join(name.split('/')[-1][:-3] for name in names)}")

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set
 
 import requests
 
+import smartxfer
 from smartxfer.local import LocalServer
 
 _SIZE = 100_000
@@ -78,7 +79,7 @@ def contract_services(root: Path) -> List[Any]:
     return SERVICES
 
 
-def measure(service: Any, package: Path) -> List[Way]:
+def measure(service: Any) -> List[Way]:
     """Send a file through a service, and fetch it where the service gives files back.
 
     :param service: class of the contract suite.
@@ -91,9 +92,9 @@ def measure(service: Any, package: Path) -> List[Way]:
         site = service(server)
         with site.client() as client:
             handle: List[Any] = []
-            found.append(_watched(site, "upload", package, lambda: handle.append(site.upload(client, [source]))))
+            found.append(_watched(site, "upload", lambda: handle.append(site.upload(client, [source]))))
             if "download" not in service.cannot:
-                found.append(_watched(site, "download", package, lambda: _download(site, client, handle[0], top)))
+                found.append(_watched(site, "download", lambda: _download(site, client, handle[0], top)))
     return found
 
 
@@ -107,8 +108,8 @@ def _download(site: Any, client: Any, handle: Any, top: Path) -> None:
     site.download(client, handle, target)
 
 
-def _watched(site: Any, verb: str, package: Path, call: Callable[[], Any]) -> Way:
-    record = _Record(package)
+def _watched(site: Any, verb: str, call: Callable[[], Any]) -> Way:
+    record = _Record(Path(smartxfer.__file__).parent)
     send = requests.Session.send
 
     def watched(*arguments: Any, **keywords: Any) -> Any:

@@ -13,7 +13,7 @@ from raw_site import RawSite
 from rawserver import Request
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
-from smartxfer.errors import AuthError
+from smartxfer.errors import AuthError, Truncated
 
 ANN = UserAuth("ann@example.org", "k3y")
 QUICK = RetryPolicy(attempts=3, backoff=0)
@@ -66,7 +66,7 @@ def test_of_an_encrypted_chunk_it_is_that_of_the_encrypted_bytes(site: RawSite, 
         # The few-line site writes what comes as text, so that its count does not fit: the first chunk is enough.
         try:
             client.upload_workflow([("a.bin", DATA)], TO_BOB, password="Correct-Horse-9-Battery")
-        except OSError:
+        except Truncated:
             assert as_text
     assert DATA[:1000] not in sent[0].body
     assert len(sent) >= 3

@@ -233,7 +233,7 @@ class TestStates:
             api.call("send.createWormhole")
         assert unknown.value.code == "MethodNotFound"
         with pytest.raises(BadRequest, match="speed") as wrong:
-            api.send.createManifest({"/a": "/b"}, speed=9)
+            api.send.createManifest({"/a": "/b"}, extra={"speed": 9})
         assert wrong.value.code == "InvalidParams"
 
 

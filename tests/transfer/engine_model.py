@@ -21,6 +21,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
+from smartxfer.error_families import GENERIC
 from smartxfer.errors import SmartxferError
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import RetryPolicy, Wire, attempt
@@ -104,6 +105,7 @@ class Model:
     """The environment of the engine, and the checks that hold for both directions."""
 
     guarded = Wire.guarded  # failures of the socket become the SDK's exceptions exactly as in the transport
+    errors = GENERIC
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
