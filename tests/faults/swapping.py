@@ -90,7 +90,8 @@ def tried(download: Callable[[Path, Any], Any], stand: Stand, exists: Any) -> st
     try:
         download(stand.out, exists)
     except SmartxferError as error:
-        return type(error).__name__
+        # The generic class of a service's own one.
+        return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "smartxfer.errors")
     return "done"
 
 
