@@ -13,6 +13,7 @@ from smartxfer.errors import SmartxferError
 from smartxfer.jetstream import JetStream
 from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
+from smartxfer.perseus.errors import PerseusNetworkError
 from smartxfer.smartfile import BasicClient
 
 SERVICES = list(FAMILIES)
@@ -274,3 +275,18 @@ def test_one_services_name_does_not_catch_anothers_error(server: LocalServer) ->
     server.fault("nrp", "GET /api/records/*", "reset-before", times=None)
     with pytest.raises(RepositoryCommunicationError), client_of(server, "nrp") as client:
         client.records.read(_draft(client))
+
+
+def test_the_error_that_a_services_one_replaces_keeps_no_frames() -> None:
+    """Frames of the libraries have headers in the clear, and hold what was read."""
+    raised: List[BaseException] = []
+
+    def step() -> None:
+        raised.append(errors.NetworkError("no answer"))
+        raise raised[0]
+
+    with PerseusClient("http://127.0.0.1:1", api_key="k") as client:
+        with pytest.raises(PerseusNetworkError) as caught:
+            client._wire.guarded("GET /", step)
+    assert caught.value is not raised[0]
+    assert raised[0].__traceback__ is None

@@ -33,23 +33,25 @@ def wait_for(
     :param timeout: seconds; one look is taken however short it is.
     """
     known: Dict[str, File] = {}
+    # Not a variable of look() itself: the error and its frames would keep each other.
+    failure: Optional[CommunicationError] = None
 
-    def look() -> Optional[CommunicationError]:
-        failure = None
+    def look() -> None:
+        nonlocal failure
         try:
             _look(calls, [id for id in ids if id not in known or not known[id].status.final], known)
+            failure = None
         except CommunicationError as error:
             if not error.retryable:
                 raise
             failure = error
         seen([known[id] for id in ids if id in known])
         _heed_failures(known)
-        return failure
 
-    def uploaded(failure: Optional[CommunicationError]) -> bool:
+    def uploaded(looked: None = None) -> bool:
         return all(id in known and known[id].status == FileStatus.UPLOADED for id in ids)
 
-    failure = poll(
+    poll(
         look,
         uploaded,
         seconds=check_seconds(timeout, "timeout"),
@@ -57,7 +59,7 @@ def wait_for(
         clock=calls.clock,
         pause=calls.pause,
     )
-    if not uploaded(failure):
+    if not uploaded():
         raise _too_long([known[id] for id in ids if id in known], ids, timeout) from failure
     return [known[id] for id in ids]
 

@@ -6,6 +6,7 @@ from typing import Any
 import requests
 
 from smartxfer.errors import SmartxferError
+from smartxfer.screen_text import visible
 from smartxfer.seams import Clock
 from smartxfer.transport import attempt as attempts
 from smartxfer.transport.origin import without_query
@@ -13,6 +14,9 @@ from smartxfer.transport.origin import without_query
 __all__ = ["RequestLines", "log"]
 
 log = logging.getLogger("smartxfer.transport")
+
+#: Most characters of a method and URL.
+_LONGEST = 500
 
 
 class RequestLines:
@@ -27,7 +31,7 @@ class RequestLines:
 
     def __init__(self, method: str, url: str, body: Any, clock: Clock, attempts_allowed: int) -> None:
         limits = getattr(attempts.current(), "time_limits", None)
-        self._what = f"{method} {without_query(url)}"
+        self._what = visible(f"{method} {without_query(url)}", _LONGEST)  # the server may have chosen it
         self._attempt = f"attempt {1 if limits is None else limits.attempt} of {attempts_allowed}"
         self._clock = clock
         size = 0 if body is None else requests.utils.super_len(body)

@@ -337,7 +337,7 @@ class Wire:
             error = translate(failure, what, outside)
             if now is not None and now.verdict is not None:
                 error = _ended(now.verdict, what, error)
-        raise self.errors.of(error).with_traceback(None)  # the libraries' frames have headers in the clear
+        raise self.errors.of(error.with_traceback(None))  # the libraries' frames have headers in the clear
 
     def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
         if answer.status >= 400:

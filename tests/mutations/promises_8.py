@@ -63,9 +63,7 @@ MUTATIONS = [
         id="library-frames-in-traceback",
         promise=8,
         file="smartxfer/transport/wire.py",
-        old=(
-            "raise self.errors.of(error).with_traceback(None)  # the libraries' frames have headers in the clear"
-        ),
+        old="raise self.errors.of(error.with_traceback(None))  # the libraries' frames have headers in the clear",
         new="raise error",
         tests=("tests/faults/test_all_secrets.py::test_ctrl_c_in_a_request",),
         why="A traceback with local variables shows the Authorization header of requests.",

@@ -7,11 +7,13 @@ import re
 from typing import Any, Callable, List
 
 import pytest
+from fakeclock import FakeClock
 from rawserver import Peer, RawServer, Request, answering, refused_port, reset, scripted, status
 
 from smartxfer.errors import NetworkError, NotFound
 from smartxfer.transport import Call, RetryPolicy, Wire
 from smartxfer.transport import wire as wire_module
+from smartxfer.transport.request_log import RequestLines
 
 MakeWire = Callable[..., Wire]
 JSON = "Content-Type: application/json"
@@ -118,3 +120,11 @@ def test_without_debug_no_line_is_made(
     with RawServer(answering(ok)) as server, pytest.raises(AssertionError, match="nobody reads"):
         caplog.set_level(logging.DEBUG, "smartxfer")
         make_wire(server.url).fetch(Call("GET", f"{server.url}/a"))
+
+
+def test_a_long_address_is_shortened(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "smartxfer.transport")
+    RequestLines("GET", "http://127.0.0.1/" + "a" * 10_000, None, FakeClock(), 1)
+    [line] = caplog.messages
+    assert len(line) < 600
+    assert line.startswith("request: GET http://127.0.0.1/aaa")
