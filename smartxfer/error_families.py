@@ -76,7 +76,7 @@ class ErrorFamily:
         return type(name, (*(parents or [self.root]), generic), contents)
 
     def kind(self, generic: Type[S]) -> Type[S]:
-        """Return the service's subclass of a generic class; the class itself where there is none."""
+        """Return the service's subclass of a generic class; the class itself if the service has none."""
         return self._kinds.get(generic, generic)  # type: ignore[return-value]
 
     def of(self, error: E) -> E:

@@ -65,7 +65,7 @@ def test_the_roots_and_the_names_of_the_vendors(name: str) -> None:
 
 
 def _written(kind: Any) -> bool:
-    """Whether a class stands in the text of its module."""
+    """Return True if a class is written out in its module."""
     text = Path(importlib.import_module(kind.__module__).__file__ or "").read_text(encoding="utf-8")
     return f"class {kind.__name__}(" in text
 

@@ -1,4 +1,4 @@
-"""Where connections to JetStream servers come from: ``JetStream().api(host, port)``.
+"""The factory of connections to JetStream servers: ``JetStream().api(host, port)``.
 
 Source: JetStream protocol, sections 1 and 3.
 """
@@ -18,7 +18,7 @@ __all__ = ["JetStream"]
 
 @hides("password", "proxies", links=("link",))
 class JetStream:
-    """Where connections to JetStream servers come from, by :meth:`api`.
+    """A factory of connections to JetStream servers, see :meth:`api`.
 
     JetStream's own control protocol is not public and is no HTTP.  This client speaks JSON-RPC over HTTP with
     the documented names, to the local server (``smartxfer serve``), or to a JetStream server by way of

@@ -39,7 +39,7 @@ __all__ = ["Sending", "best", "forget_sent", "hashed", "send_files"]
 
 log = logging.getLogger("smartxfer.perseus")
 
-#: Between two looks at a record that somebody else may be sending just now.
+#: Pauses between two requests for a record that another client may be sending.
 _PAUSES = Pauses(first=0.25)
 #: How often a record is made anew: its address expired, or it stood in the way.
 _RENEWALS = 3

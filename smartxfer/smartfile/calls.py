@@ -36,7 +36,7 @@ _FILE = Success({200}, Body.ANY)
 #: A signature or a delta: the page does not tell its media type.
 _SYNC = Success({200, 201}, Body.NO_PAGE)
 
-#: Between two questions for a task.
+#: Pauses between two requests for the state of a task.
 _PAUSES = Pauses(first=0.192, longest=6.144)
 #: Seconds after which a wait for a task is given up.
 TASK_TIMEOUT = 393.0

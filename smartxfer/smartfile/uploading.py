@@ -31,7 +31,7 @@ __all__ = ["send_files"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
-#: Seconds in which a file may still arrive whose answer was lost, and the pauses between two looks.
+#: Seconds in which a file may still arrive whose answer was lost, and the pauses between two requests for it.
 _PATIENCE = 5.0
 _PAUSES = Pauses(first=0.25)
 

@@ -56,7 +56,7 @@ Bars are drawn on a terminal (standard error) or in a notebook; without one noth
 """
 
 WaitProgress = Union[None, bool, str, Callable[[State], Any]]
-"""What ``progress=`` of a wait takes: None or False, True for a line, a label for a line, or a callable.
+"""Values of ``progress=`` of a wait: None or False, True for a line, a label for a line, or a callable.
 
 The line has the status and the seconds so far, and is drawn where a bar would be.  The callable gets each
 state of what is waited for, such as a Task or a File.

@@ -32,7 +32,7 @@ class Way(NamedTuple):
 
 
 class _Record:
-    """What was called while a transfer ran."""
+    """The modules and frames of one transfer."""
 
     def __init__(self, package: Path) -> None:
         self._package = str(package) + "/"

@@ -25,7 +25,7 @@ def ok(request: Request, peer: Peer) -> None:
 
 @pytest.fixture
 def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], List[str]]:
-    """What the package logged at DEBUG, times without their numbers."""
+    """Return the DEBUG lines of the package, times without their numbers."""
     caplog.set_level(logging.DEBUG, "smartxfer")
 
     def found() -> List[str]:
