@@ -25,6 +25,7 @@ __all__ = [
     "arguments_of",
     "is_directory",
     "lstat",
+    "nameless_file",
     "open_entry",
 ]
 
@@ -307,3 +308,13 @@ def _entry_of(path: Path, root: Optional[Directory]) -> Entry:
         return root.below(inner.parent, make=True).at(inner.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     return Directory(path.parent).at(path.name)
+
+
+def nameless_file(buffering: int = -1) -> BinaryIO:
+    """Make a file without a name in the directory for temporary files; the caller closes it.
+
+    :param buffering: as ``open()`` takes it.
+    :raises OSError: it cannot be made.
+    """
+    with Directory(Path(tempfile.gettempdir())) as directory:
+        return directory.nameless(buffering)

@@ -7,18 +7,20 @@ import functools
 import gc
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, Callable, FrozenSet, Iterator, Set
 
 import smartxfer
 
-_OURS = str(Path(smartxfer.__file__).parent)
+#: Files with steps: smartxfer's own, and what it must not use for files that nothing else closes.
+_TRACED = (str(Path(smartxfer.__file__).parent), tempfile.__file__)
 
 
 def broken_at_each_step(call: Callable[[], Any], *, signals_only: bool = False, every: int = 1) -> Iterator[int]:
     """Make a call again and again, each time with a KeyboardInterrupt one step later; yield after each.
 
-    A step is an instruction of smartxfer's own code in the calling thread.  The garbage collector is off.
+    A step is an instruction of smartxfer's own code, or of ``tempfile``, in the calling thread.  The garbage collector is off.
 
     :param signals_only: break it only where Python (3.12 and newer) runs handlers of signals: at the start of
         a function, after a call, and where a loop goes back.
@@ -42,7 +44,7 @@ def _broken(call: Callable[[], Any], step: int, signals_only: bool) -> bool:
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
         nonlocal left
-        if not frame.f_code.co_filename.startswith(_OURS):
+        if not frame.f_code.co_filename.startswith(_TRACED):
             return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         if event == "call" or (event == "opcode" and (not signals_only or frame.f_lasti in _moments(frame.f_code))):

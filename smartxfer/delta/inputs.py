@@ -2,7 +2,6 @@
 
 import os
 import stat
-import tempfile
 import threading
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +10,7 @@ from typing import Any, BinaryIO, Optional, Tuple, Type, Union
 from smartxfer.delta.complaints import local_error
 from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fill, is_path, is_text
 from smartxfer.descriptors import Descriptor
-from smartxfer.directories import Entry
+from smartxfer.directories import Entry, nameless_file
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import source_path
@@ -235,7 +234,7 @@ class Slice:
 def spooled(source: Input) -> BinaryIO:
     """A temporary file without a name that holds all that is left of ``source``; the caller closes it."""
     try:
-        spool = tempfile.TemporaryFile(prefix="smartxfer-")  # noqa: SIM115 - it outlives this function
+        spool = nameless_file()
     except OSError as error:
         raise local_error(error, "make a temporary file") from None
     view = memoryview(bytearray(_BLOCK))

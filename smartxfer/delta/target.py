@@ -3,7 +3,6 @@
 import errno
 import os
 import stat
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Optional, Tuple, Type, Union
@@ -12,7 +11,7 @@ from smartxfer.delta.complaints import local_error
 from smartxfer.delta.inputs import Input
 from smartxfer.delta.streams import AnyFile, descriptor_of, is_path, is_text
 from smartxfer.descriptors import Descriptor
-from smartxfer.directories import Directory, Entry, lstat
+from smartxfer.directories import Directory, Entry, lstat, nameless_file
 from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import target_path
@@ -70,8 +69,7 @@ class Target:
         """
         if self._entry is not None:
             return self._entry.directory.nameless(buffering=0)
-        made: Any = tempfile.TemporaryFile(prefix="smartxfer-", buffering=0)  # noqa: SIM115 - the caller closes it
-        return made  # type: ignore[no-any-return]
+        return nameless_file(buffering=0)
 
     def refuse(self, source: Input, in_place: bool = False) -> None:
         """Raise UsageError when the target is the file that ``source`` reads.

@@ -7,14 +7,13 @@ import contextlib
 import logging
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO, ContextManager, Optional, Union
 
 import attrs
 
 from smartxfer import delta
-from smartxfer.directories import Directory, Entry, lstat, open_entry
+from smartxfer.directories import Directory, Entry, lstat, nameless_file, open_entry
 from smartxfer.errors import (
     BadRequest,
     ChecksumMismatch,
@@ -364,9 +363,6 @@ def _nameless(directory: Optional[Directory] = None) -> BinaryIO:
     :param directory: on whose file system it is; by default that for temporary files.
     """
     try:
-        if directory is not None:
-            return directory.nameless()
-        made: Any = tempfile.TemporaryFile(prefix=".smartxfer-")  # noqa: SIM115 - the caller closes it
+        return nameless_file() if directory is None else directory.nameless()
     except OSError as error:
         raise local_error(error, "a temporary file" if directory is None else directory.path) from None
-    return made  # type: ignore[no-any-return]

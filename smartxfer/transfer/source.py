@@ -3,11 +3,11 @@
 import io
 import os
 import stat
-import tempfile
 import threading
 from pathlib import Path
 from typing import Any, BinaryIO, Iterable, Optional, Union
 
+from smartxfer.directories import nameless_file
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_FILES
@@ -237,15 +237,13 @@ def _seekable(file: Any) -> bool:
 
 
 def _spooled(pieces: Iterable[bytes], name: str) -> Source:
-    """All the pieces, in memory or in a temporary file that has no name."""
-    spool: Any = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - it outlives this function
-        max_size=SPOOL_LIMIT, prefix="smartxfer-"
-    )
+    """Return a source of all the pieces, kept in memory or in a temporary file without a name."""
+    spool: BinaryIO = io.BytesIO()
     try:
         for piece in pieces:
             if not isinstance(piece, (bytes, bytearray, memoryview)):
                 raise UsageError(f"the stream {name!r} gives {type(piece).__name__}, not bytes")
-            _keep(spool, piece)
+            spool = _with(spool, piece)
         spool.seek(0)
     except BaseException:
         spool.close()
@@ -253,11 +251,17 @@ def _spooled(pieces: Iterable[bytes], name: str) -> Source:
     return OpenFileSource(spool, name, owned=True)
 
 
-def _keep(spool: Any, piece: bytes) -> None:
+def _with(spool: BinaryIO, piece: Union[bytes, bytearray, memoryview]) -> BinaryIO:
+    """Append to what is kept of a stream; returns the file that it is kept in from now on."""
     try:
+        if isinstance(spool, io.BytesIO) and spool.tell() + memoryview(piece).nbytes > SPOOL_LIMIT:
+            with spool as kept:
+                spool = nameless_file()
+                spool.write(kept.getbuffer())
         spool.write(piece)
     except OSError as error:
         raise local_error(error, "the temporary file for a stream") from None
+    return spool
 
 
 def _name_of(file: Any) -> str:

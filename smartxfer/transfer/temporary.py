@@ -1,7 +1,7 @@
 """Temporary files with a name, beside the file whose place they take.
 
 Each is locked as long as its process works on it, so that a later run can tell, and remove, what a killed
-process left.  Files that need no name are made with :func:`tempfile.TemporaryFile`, which leaves nothing.
+process left.  Files that need no name are made by :meth:`Directory.nameless`, which leaves nothing.
 """
 
 import contextlib

@@ -7,13 +7,13 @@ reading it again could give other bytes.
 
 import io
 import os
-import tempfile
 import threading
 import weakref
 from pathlib import Path
 from typing import Any, Optional, Union
 
 from smartxfer.descriptors import Descriptor
+from smartxfer.directories import nameless_file
 from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.transfer.disk import local_error
@@ -113,9 +113,7 @@ class _Spool:
     """A temporary file without a name, closed when nothing uses it any more."""
 
     def __init__(self) -> None:
-        self._file: Any = tempfile.TemporaryFile(  # noqa: SIM115 - it outlives this function
-            prefix="smartxfer-", buffering=0
-        )
+        self._file: Any = nameless_file(buffering=0)
         self._lock = threading.Lock()
         self.end = 0
         weakref.finalize(self, self._file.close)

@@ -17,11 +17,12 @@ from smartxfer.credentials.files import read_secret_file
 from smartxfer.directories import Directory
 from smartxfer.errors import CommunicationError
 from smartxfer.seams import open_binary
+from smartxfer.transfer import source as source_module
 from smartxfer.transfer.locking import Lock
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.private_files import PrivateDirectory, write_whole
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.true_size import true_size
+from smartxfer.transfer.true_size import Copies, true_size
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.retry import RetryPolicy
 
@@ -49,6 +50,12 @@ def _state(path: Path) -> None:
         list(directory.older_than(time.time()))
 
 
+def _temporary_files(path: Path) -> None:
+    open_source(iter([b"more than the limit"])).close()
+    with Path("/proc/self/comm").open("rb") as file:
+        Copies().add(file.fileno(), path).descriptor().close()
+
+
 def _lock(path: Path) -> None:
     Lock("name", "a thing").release()
 
@@ -70,11 +77,13 @@ _CALLS: Dict[str, Callable[[Path], None]] = {
     "lock": _lock,
     "files": _files,
     "source": _source,
+    "temporary files": _temporary_files,
 }
 
 
 @pytest.mark.parametrize("name", _CALLS)
-def test_no_descriptor_is_left(name: str, tmp_path: Path) -> None:
+def test_no_descriptor_is_left(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source_module, "SPOOL_LIMIT", 4)
     (tmp_path / "file").write_bytes(b"data")
     os.chmod(tmp_path / "file", 0o600)
     _CALLS[name](tmp_path)

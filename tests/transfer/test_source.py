@@ -137,10 +137,8 @@ def test_a_pipe_is_read_to_its_end() -> None:
 @pytest.mark.parametrize("size", [8 * 1024 * 1024, 8 * 1024 * 1024 + 1])
 def test_past_eight_mebibytes_a_stream_goes_to_the_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     spools = []
-    real = tempfile.TemporaryFile
-    monkeypatch.setattr(
-        source_module.tempfile, "TemporaryFile", lambda **how: spools.append(real(**how)) or spools[-1]
-    )
+    real = source_module.nameless_file
+    monkeypatch.setattr(source_module, "nameless_file", lambda: spools.append(real()) or spools[-1])
     block = bytes(1024 * 1024)
     source = open_source(block[: min(len(block), size - at)] for at in range(0, size, len(block)))
     assert source.size == size
