@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from smartxfer.nrp import RepositoryClient, get_client
     from smartxfer.perseus import PerseusClient
     from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
+    from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
     from smartxfer.transport import RetryPolicy
 
 __all__ = [
     "Auth",
     "BasicClient",
+    "FileResult",
     "FileSenderClient",
     "GuestAuth",
     "JetStream",
@@ -29,6 +31,8 @@ __all__ = [
     "RetryPolicy",
     "SmartxferError",
     "SyncClient",
+    "SyncReport",
+    "TransferReport",
     "UserAuth",
     "__version__",
     "get_client",
@@ -42,6 +46,7 @@ logging.getLogger("smartxfer").addHandler(logging.NullHandler())
 _HOMES = {
     "Auth": "smartxfer.filesender",
     "BasicClient": "smartxfer.smartfile",
+    "FileResult": "smartxfer.transfer.result",
     "FileSenderClient": "smartxfer.filesender",
     "GuestAuth": "smartxfer.filesender",
     "JetStream": "smartxfer.jetstream",
@@ -52,6 +57,8 @@ _HOMES = {
     "RetryPolicy": "smartxfer.transport",
     "SmartxferError": "smartxfer.errors",
     "SyncClient": "smartxfer.smartfile",
+    "SyncReport": "smartxfer.transfer.result",
+    "TransferReport": "smartxfer.transfer.result",
     "UserAuth": "smartxfer.filesender",
     "get_client": "smartxfer.nrp",
 }

@@ -96,7 +96,7 @@ def _resync(client: BasicClient, plan: Plan, changed: Path, say: Say) -> Optiona
     return result.bytes_saved
 
 
-def _how(method: str) -> str:
+def _how(method: Optional[str]) -> str:
     if method == "delta":
         return "a delta was sent"
     if not delta.available():

@@ -16,7 +16,7 @@ from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.creation import create
 from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
 from smartxfer.filesender.earlier import Earlier
-from smartxfer.filesender.errors import ERRORS, FileSenderEncryptedTransfer, FileSenderSizeMismatch
+from smartxfer.filesender.errors import FileSenderEncryptedTransfer, FileSenderSizeMismatch
 from smartxfer.filesender.managing import ManagingClient
 from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
 from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
@@ -31,7 +31,7 @@ from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.result import FileResult, TransferReport, settle
 from smartxfer.transfer.sink import SinkLike, check_sink, open_sink
 from smartxfer.transfer.source import SourceLike
 from smartxfer.transfer.tree import FilesLike, Item, collect
@@ -151,7 +151,7 @@ class FileSenderClient(ManagingClient):
             results = send_files(
                 self._calls, operation, [(item, file)], self._width, complete=complete
             )
-        return settle(results, ERRORS)[0]
+        return settle(results, operation)[0]
 
     def upload_workflow(
         self,
@@ -266,7 +266,7 @@ class FileSenderClient(ManagingClient):
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> List[FileResult]:
+    ) -> TransferReport:
         """Fetch the files of a transfer; a broken run goes on where it stopped.
 
         :param token: of the download link, or the whole link.
@@ -295,7 +295,7 @@ class FileSenderClient(ManagingClient):
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             at_once = self.concurrent_files or MOST_WORKERS
             found = fetching.into_directory(chosen, directory, at_once, exists=exists, hidden=hidden)
-            return settle(found, ERRORS)
+            return settle(found, operation)
 
     def download_file(
         self,
@@ -340,10 +340,10 @@ class FileSenderClient(ManagingClient):
             opening = opening_of([file], password, key_version)
             fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
             if not is_path:
-                return settle([fetching.into(file, open_sink(out_dir, file.name))], ERRORS)[0]
+                return settle([fetching.into(file, open_sink(out_dir, file.name))], operation)[0]
             named = file_name is not None
             found = fetching.into_directory([file], out_dir, 1, exists=exists, hidden=hidden, explicit=named)
-            return settle(found, ERRORS)[0]
+            return settle(found, operation)[0]
 
     def download_archive(
         self,
@@ -386,7 +386,7 @@ class FileSenderClient(ManagingClient):
                 )
             sink = open_sink(out_file, f"archive.{chosen_format}")
             fetching = Fetching(self._calls, operation, token, 1)
-            return settle([fetching.archive(chosen, sink, chosen_format, exists)], ERRORS)[0]
+            return settle([fetching.archive(chosen, sink, chosen_format, exists)], operation)[0]
 
 
 def _normalised(item: Item) -> Item:

@@ -14,7 +14,7 @@ from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.completion import complete
 from smartxfer.filesender.creation import create, discard
 from smartxfer.filesender.earlier import Earlier
-from smartxfer.filesender.errors import ERRORS, FileSenderIntegrityError
+from smartxfer.filesender.errors import FileSenderIntegrityError
 from smartxfer.filesender.file_upload import FileUpload
 from smartxfer.filesender.models import File, Transfer
 from smartxfer.filesender.sealing import Sealing
@@ -116,7 +116,7 @@ class Sending:
         """
         transfer = self._operation.call(lambda: self._earlier() or self._create())
         try:
-            results = settle(self._send(transfer), ERRORS)
+            results = settle(self._send(transfer), self._operation)
             before = bool(self._journal is not None and self._journal.state.get("completing"))
             self._note(completing=True)
             done = self._operation.call(
@@ -130,7 +130,7 @@ class Sending:
             raise
         if self._journal is not None:
             self._journal.forget()
-        return done.but(results=tuple(results))
+        return done.but(results=results)
 
     def _note(self, **values: Any) -> None:
         if self._journal is not None:

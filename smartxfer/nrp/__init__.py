@@ -16,7 +16,6 @@ from smartxfer.nrp.limits import limit_connections
 from smartxfer.nrp.models import File, FileLinks, FileStatus
 from smartxfer.nrp.record_models import DraftWarning, Identity, Record, RepositoryInfo
 from smartxfer.nrp.streams import FileSink, FileSource, MemorySink, MemorySource, StandardInput
-from smartxfer.nrp.syncing import SyncResult
 
 __all__ = [
     "DraftInvalid",
@@ -37,7 +36,6 @@ __all__ = [
     "RepositoryInfo",
     "ReviewRequired",
     "StandardInput",
-    "SyncResult",
     "TransferRefused",
     "get_client",
     "limit_connections",

@@ -6,7 +6,7 @@ Source: NRP / Invenio protocol, sections 5 and 6.
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from smartxfer.errors import NotFound, UsageError
-from smartxfer.nrp import downloading, errors, file_metadata, many
+from smartxfer.nrp import downloading, file_metadata, many
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.discovery import path_of
 from smartxfer.nrp.file_calls import FileCalls
@@ -18,7 +18,7 @@ from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_o
 from smartxfer.nrp.record_models import RepositoryInfo
 from smartxfer.nrp.starting import Plan, announce, by_url
 from smartxfer.nrp.streams import FileSink, FilesToSend, target_of, unwrapped
-from smartxfer.nrp.syncing import SyncResult, sync
+from smartxfer.nrp.syncing import sync
 from smartxfer.nrp.transfers import How, how
 from smartxfer.nrp.uploading import send_files
 from smartxfer.nrp.waiting import wait_for
@@ -31,7 +31,7 @@ from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.result import FileResult, SyncReport, TransferReport, settle
 from smartxfer.transfer.sink import check_sink, directory_of, open_sink
 from smartxfer.transfer.tree import Item, collect
 
@@ -219,13 +219,13 @@ class FilesClient(Namespace):
             plans.append((item, Plan(item.name, mode.settled(item.size, letters), item.size, metadata)))
             plans[-1][1].payload()  # what cannot be is said before anything is sent
 
-        def send(files: FileCalls) -> List[Tuple[FileResult, Optional[File]]]:
+        def send(files: FileCalls) -> Tuple[Operation, List[Tuple[FileResult, Optional[File]]]]:
             many.not_locked(record, files, plans)
             with self._operation(*watch) as operation:
-                return send_files(files, operation, plans, replace=replace, at_once=self._workers)
+                return operation, send_files(files, operation, plans, replace=replace, at_once=self._workers)
 
-        sent = self._changing(self._place(record), send)
-        settle([result for result, _ in sent], errors.ERRORS)
+        operation, sent = self._changing(self._place(record), send)
+        settle([result for result, _ in sent], operation)
         return [many.with_result(file, result) for result, file in sent if file is not None]
 
     def wait_fetch(
@@ -292,7 +292,7 @@ class FilesClient(Namespace):
             download = downloading.guarded(download, exists, files.calls, file)
             lane = DownloadLane(download, operation, parts or self._workers)
             operation.run([lane], 1)
-            [result] = settle([lane.result], errors.ERRORS)
+            [result] = settle([lane.result], operation)
         return result.path if not isinstance(sink, FileSink) and result.path is not None else sink
 
     def download_many(
@@ -304,7 +304,7 @@ class FilesClient(Namespace):
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> List[FileResult]:
+    ) -> TransferReport:
         """Fetch the files of a record, or those given, several at a time.
 
         :param record_or_files: a record, or Files of one.
@@ -322,7 +322,7 @@ class FilesClient(Namespace):
                 place = self._place(record_or_files)
                 wanted = operation.call(lambda: self._first(place, FileCalls.list, calls))
             got = many.fetch(calls, operation, wanted, directory, self._workers, exists)
-            return settle(got, errors.ERRORS)
+            return settle(got, operation)
 
     def sync_dir(
         self,
@@ -336,7 +336,7 @@ class FilesClient(Namespace):
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> SyncResult:
+    ) -> SyncReport:
         """Make the files of a draft those of a directory; what is right already by its MD5 is left alone.
 
         :param directory: local; keys are the paths of its files, relative to it.
@@ -352,11 +352,11 @@ class FilesClient(Namespace):
         if dry_run:
             return plan.result(delete)
         pairs = [(item, given) for item in plan.items]
-        if pairs:
-            self._send(record_or_url, pairs, how(transfer_type), True, (progress, cancel, deadline))
+        watch, mode = (progress, cancel, deadline), how(transfer_type)
+        sent = self._send(record_or_url, pairs, mode, True, watch) if pairs else []
         for key in plan.extra if delete else ():
             self.delete(record_or_url, key)
-        return plan.done(delete, directory)
+        return plan.done(delete, directory, sent)
 
     # -- which file is meant ----------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ Source: NRP / Invenio protocol, section 5.
 
 import contextlib
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Dict, List, Sequence
 
 import attrs
 
@@ -15,32 +15,14 @@ from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import checked
 from smartxfer.nrp.memory import forget_completed
 from smartxfer.nrp.models import File, FileStatus
-from smartxfer.reprs import attrs_repr
 from smartxfer.transfer.digest import digest_of_source
 from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.renamed import Renamed
+from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
 
-__all__ = ["SyncPlan", "SyncResult", "origin_of", "sync"]
-
-
-@attrs.frozen(repr=False)
-class SyncResult:
-    """Keys, by what became of them (or would, in a dry run).
-
-    :param renamed: keys of the draft whose file has another name in the directory, because this system does
-        not take the key as a name.  They are left as they are.
-    """
-
-    uploaded: List[str]
-    replaced: List[str]
-    skipped: List[str]
-    deleted: List[str]
-    renamed: List[str] = attrs.field(factory=list)
-
-    def __repr__(self) -> str:
-        return attrs_repr(self)
+__all__ = ["SyncPlan", "origin_of", "sync"]
 
 
 @attrs.frozen
@@ -52,6 +34,7 @@ class SyncPlan:
     :param skipped: keys that are right already.
     :param extra: keys that the directory does not have.
     :param renamed: keys whose file has another name in the directory.
+    :param known: what the repository has of those that are right already.
     """
 
     items: List[Item]
@@ -59,17 +42,37 @@ class SyncPlan:
     skipped: List[str]
     extra: List[str]
     renamed: List[str]
+    known: Dict[str, File] = attrs.field(factory=dict)
 
-    def result(self, delete: bool) -> SyncResult:
-        """The plan as it is told."""
-        uploaded = [item.name for item in self.items if item.name not in self.replaced]
-        return SyncResult(uploaded, self.replaced, self.skipped, self.extra if delete else [], self.renamed)
+    def result(self, delete: bool) -> SyncReport:
+        """Return the plan as a report."""
+        results = [FileResult(item.name, item.path, item.size) for item in self.items]
+        return self._report(delete, results, self.known)
 
-    def done(self, delete: bool, directory: Any) -> SyncResult:
-        """Return the result of what was done, and log its summary."""
-        result = self.result(delete)
-        log_sync(directory, **{name: len(keys) for name, keys in attrs.asdict(result).items()})
-        return result
+    def done(self, delete: bool, directory: Any, sent: Sequence[File]) -> SyncReport:
+        """Return the report of what was done, and log its summary."""
+        results = [attrs.evolve(file.result, item=file) for file in sent if file.result is not None]
+        report = self._report(delete, results, {**self.known, **{file.key: file for file in sent}})
+        log_sync(
+            directory,
+            uploaded=len(report.uploaded),
+            replaced=len(report.replaced),
+            skipped=len(report.skipped),
+            deleted=len(report.deleted),
+            renamed=len(report.renamed),
+        )
+        return report
+
+    def _report(self, delete: bool, results: List[FileResult], files: Dict[str, File]) -> SyncReport:
+        return SyncReport(
+            [item.name for item in self.items if item.name not in self.replaced],
+            self.replaced,
+            self.skipped,
+            self.extra if delete else [],
+            self.renamed,
+            TransferReport(results),
+            files,
+        )
 
 
 def origin_of(calls: Calls) -> str:
@@ -97,6 +100,7 @@ def sync(files: FileCalls, directory: Any, dry_run: bool = False) -> SyncPlan:
         known = there.get(item.name)
         if known is not None and _same(item, known):
             plan.skipped.append(item.name)
+            plan.known[item.name] = known
             if not dry_run:
                 forget_completed(files.base, known)
             continue

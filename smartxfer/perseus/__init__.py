@@ -6,7 +6,6 @@ Source: Perseus protocol.
 from smartxfer.perseus.client import PerseusClient
 from smartxfer.perseus.errors import APIException, ConfigurationException, PerseusException
 from smartxfer.perseus.models import File, FileStatus
-from smartxfer.perseus.syncing import SyncResult
 
 __all__ = [
     "APIException",
@@ -15,5 +14,4 @@ __all__ = [
     "FileStatus",
     "PerseusClient",
     "PerseusException",
-    "SyncResult",
 ]

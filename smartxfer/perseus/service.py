@@ -11,9 +11,8 @@ import attrs
 from smartxfer.errors import UsageError
 from smartxfer.options import check_seconds
 from smartxfer.perseus.calls import Calls, segment
-from smartxfer.perseus.errors import ERRORS
 from smartxfer.perseus.models import File, FileStatus
-from smartxfer.perseus.syncing import SyncResult, missing_of
+from smartxfer.perseus.syncing import missing_of
 from smartxfer.perseus.uploading import Sending, best, hashed, send_files
 from smartxfer.perseus.waiting import wait_for
 from smartxfer.reprs import Namespace
@@ -22,7 +21,7 @@ from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.result import FileResult, SyncReport, settle
 from smartxfer.transfer.tree import FileLike, Item, collect
 
 __all__ = ["FileService"]
@@ -229,7 +228,7 @@ class FileService(Namespace):
         calls = self._calls()
         sendings = [Sending(calls, operation, item, claims, repair=repair, grace=grace) for item in named]
         results = send_files(sendings, operation, self._workers)
-        settle(results, ERRORS)
+        settle(results, operation)
         return [_with_result(sending, result) for sending, result in zip(sendings, results)]
 
     def _awaited(self, files: Sequence[File], timeout: float, operation: Operation) -> List[File]:
@@ -256,7 +255,7 @@ class FileService(Namespace):
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> SyncResult:
+    ) -> SyncReport:
         """Upload the files in a directory whose content the service does not have.
 
         :param dry_run: say what would be sent, and send nothing.
@@ -269,7 +268,7 @@ class FileService(Namespace):
             calls = self._calls().watched(operation)
             plan = operation.call(lambda: missing_of(calls, directory, dry_run))
             if dry_run:
-                return plan.result([])
+                return plan.result()
             sent = self._upload(plan.items, repair, grace, operation) if plan.items else []
             log_sync(directory, uploaded=len(sent), skipped=len(plan.there))
             return plan.result(sent)

@@ -3,7 +3,7 @@
 Source: Perseus protocol, section A.4, Find.
 """
 
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 import attrs
 
@@ -11,26 +11,11 @@ from smartxfer.errors import UsageError
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.uploading import best, forget_sent, hashed
-from smartxfer.reprs import attrs_repr
+from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, collect
 
-__all__ = ["SyncPlan", "SyncResult", "missing_of"]
-
-
-@attrs.frozen(repr=False)
-class SyncResult:
-    """Paths relative to the directory, by what became of them (or would, in a dry run).
-
-    :param files: records by path, as far as there are any.
-    """
-
-    uploaded: List[str]
-    skipped: List[str]
-    files: Dict[str, File]
-
-    def __repr__(self) -> str:
-        return attrs_repr(self)
+__all__ = ["SyncPlan", "missing_of"]
 
 
 @attrs.frozen
@@ -41,9 +26,20 @@ class SyncPlan:
     names: List[str]
     there: Dict[str, File]
 
-    def result(self, files: Sequence[File]) -> SyncResult:
-        """The plan as it is told, with the records of what was sent."""
-        return SyncResult(self.names, sorted(self.there), {**self.there, **dict(zip(self.names, files))})
+    def result(self, sent: Optional[Sequence[File]] = None) -> SyncReport:
+        """Return the plan as a report.
+
+        :param sent: the records of what was sent; None of a dry run.
+        """
+        results = [FileResult(name, item.path, item.size) for item, name in zip(self.items, self.names)]
+        if sent is not None:
+            results = [attrs.evolve(file.result, item=file) for file in sent if file.result is not None]
+        return SyncReport(
+            self.names,
+            skipped=sorted(self.there),
+            results=TransferReport(results),
+            files={**self.there, **dict(zip(self.names, sent or []))},
+        )
 
 
 def missing_of(calls: Calls, directory: Any, dry_run: bool = False) -> SyncPlan:

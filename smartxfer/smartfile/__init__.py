@@ -7,7 +7,7 @@ from smartxfer.smartfile.basic import BasicClient
 from smartxfer.smartfile.errors import APIError, RequestError, ResponseError
 from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.oauth import OAuthClient, OAuthToken
-from smartxfer.smartfile.sync import SyncClient, SyncResult
+from smartxfer.smartfile.sync import SyncClient
 
 __all__ = [
     "APIError",
@@ -19,6 +19,5 @@ __all__ = [
     "RequestError",
     "ResponseError",
     "SyncClient",
-    "SyncResult",
     "Task",
 ]

@@ -16,7 +16,6 @@ from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.calls import TASK_TIMEOUT
-from smartxfer.smartfile.errors import ERRORS
 from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import join, normal, path_text, split, target_text
 from smartxfer.smartfile.raw import RawClient
@@ -28,7 +27,7 @@ from smartxfer.transfer.into import guard, renamed_from
 from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.result import FileResult, TransferReport, settle
 from smartxfer.transfer.sink import SinkLike, check_sink, directory_of, open_sink
 from smartxfer.transfer.tree import FileLike, collect
 from smartxfer.transport import RetryPolicy
@@ -266,7 +265,7 @@ class SmartFileClient(RawClient):
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
             target = operation.call(lambda: trees.target(calls, path, item.name))
-            return settle(send_files(self._calls, operation, [(item, target)], 1, checksum), ERRORS)[0]
+            return settle(send_files(self._calls, operation, [(item, target)], 1, checksum), operation)[0]
 
     def download(
         self,
@@ -312,7 +311,7 @@ class SmartFileClient(RawClient):
             guarded = guard(download, exists, changed=downloading.changed(info), origin=origin)
             lane = DownloadLane(guarded, operation, self._max_workers)
             operation.run([lane], 1)
-            return settle([lane.result], ERRORS)[0]
+            return settle([lane.result], operation)[0]
 
     def upload_tree(
         self,
@@ -324,7 +323,7 @@ class SmartFileClient(RawClient):
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> List[FileResult]:
+    ) -> TransferReport:
         """Send what is in a directory, several files at a time; a broken run goes on where it stopped.
 
         :param directory: local; its files and directories, empty ones too, come to stand below ``path``.
@@ -339,7 +338,7 @@ class SmartFileClient(RawClient):
         upload = trees.TreeUp(directory, normal(path), follow_symlinks)
         with self._operation(progress, cancel, deadline) as operation:
             sent = upload.run(self._calls, operation, self._account, self._max_workers, checksum)
-            return settle(sent, ERRORS)
+            return settle(sent, operation)
 
     def download_tree(
         self,
@@ -351,7 +350,7 @@ class SmartFileClient(RawClient):
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> List[FileResult]:
+    ) -> TransferReport:
         """Fetch what is in a directory, several files at a time; a broken run goes on where it stopped.
 
         :param path: directory on the server; what is in it, empty directories too, comes below ``directory``.
@@ -366,7 +365,7 @@ class SmartFileClient(RawClient):
         with self._operation(progress, cancel, deadline) as operation:
             at_once = self._max_workers
             found = trees.fetch(self._calls, operation, normal(path), directory, at_once, checksum, exists)
-            return settle(found, ERRORS)
+            return settle(found, operation)
 
 
 def _all(path: Any) -> List[str]:

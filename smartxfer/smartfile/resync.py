@@ -25,7 +25,7 @@ from smartxfer.errors import (
 )
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
-from smartxfer.smartfile.errors import ERRORS, SmartFileChecksumMismatch, SmartFileSourceChanged
+from smartxfer.smartfile.errors import SmartFileChecksumMismatch, SmartFileSourceChanged
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.body import PartBody
@@ -44,7 +44,7 @@ from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
 from smartxfer.transport import Call
 
-__all__ = ["ALGORITHM", "Resync", "SyncResult", "kept_result"]
+__all__ = ["ALGORITHM", "Resync", "kept_result"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
@@ -54,28 +54,9 @@ ALGORITHM = "sha256"
 _LEAST_BLOCKS = 4
 
 
-@attrs.frozen(repr=False)
-class SyncResult(FileResult):
-    """What became of one file, and what it cost.
-
-    :param method: ``"delta"``, ``"plain"`` (sent or fetched whole) or ``"none"`` (nothing to do).
-    :param bytes_sent: bytes of file, signature or delta that went up.
-    :param bytes_received: bytes that came down.
-    """
-
-    method: str = "plain"
-    bytes_sent: int = 0
-    bytes_received: int = 0
-
-    @property
-    def bytes_saved(self) -> int:
-        """Bytes that did not travel, compared with the whole file; never less than 0."""
-        return max(0, self.bytes - self.bytes_sent - self.bytes_received)
-
-
-def kept_result(name: str, kept: Kept) -> SyncResult:
+def kept_result(name: str, kept: Kept) -> FileResult:
     """The result of an existing file that was kept."""
-    return SyncResult(name, kept.path, kept.size, skipped=kept.skipped, method="none")
+    return FileResult(name, kept.path, kept.size, skipped=kept.skipped, method="none")
 
 
 class _Plain(Exception):
@@ -106,7 +87,7 @@ class Resync:
 
     # -- up ---------------------------------------------------------------------------------------------
 
-    def up(self, item: Item, path: str, there: Optional[Info]) -> SyncResult:
+    def up(self, item: Item, path: str, there: Optional[Info]) -> FileResult:
         """Bring the server's file up to date with the local one.
 
         :param there: the server's file as it stands; None where there is none.
@@ -116,10 +97,11 @@ class Resync:
             return self._up_by_delta(item, path, there, moved)
         except _USELESS as reason:
             _tell(path, reason)
-        [result] = settle(send_files(self._calls, self._operation, [(item, path)], 1, ALGORITHM), ERRORS)
+        sent = send_files(self._calls, self._operation, [(item, path)], 1, ALGORITHM)
+        [result] = settle(sent, self._operation)
         return moved.result(result, "plain", sent=item.size)
 
-    def _up_by_delta(self, item: Item, path: str, there: Optional[Info], moved: "_Moved") -> SyncResult:
+    def _up_by_delta(self, item: Item, path: str, there: Optional[Info], moved: "_Moved") -> FileResult:
         local = self._local_of(item)
         block = self._block(item.size, there)
         assert there is not None
@@ -163,7 +145,7 @@ class Resync:
         self._operation.run([lane], 1)
         moved.sent += size
         try:
-            settle([lane.result], ERRORS)
+            settle([lane.result], self._operation)
         except CommunicationError as error:
             # Whether the patch went in, the checksum tells.
             log.info("%s: %s", path, error)
@@ -177,7 +159,7 @@ class Resync:
         follow: bool = True,
         guard: Optional[Guard] = None,
         root: Optional[Directory] = None,
-    ) -> SyncResult:
+    ) -> FileResult:
         """Bring the local file up to date with the server's.
 
         :param follow: bring the target of a symbolic link up to date, not the link.
@@ -212,13 +194,13 @@ class Resync:
         sink.guard = guard
         return self._down_whole(sink, there, moved)
 
-    def _down_whole(self, sink: Any, there: Info, moved: "_Moved") -> SyncResult:
+    def _down_whole(self, sink: Any, there: Info, moved: "_Moved") -> FileResult:
         digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
         wanted = downloading.describe(self._watched, there, sink, (ALGORITHM, digest))
         self._operation.reporter.queue(there.path, there.size)
         lane = DownloadLane(wanted, self._operation, self._width)
         self._operation.run([lane], 1)
-        [result] = settle([lane.result], ERRORS)
+        [result] = settle([lane.result], self._operation)
         return moved.result(result, "plain", received=result.bytes)
 
     def _down_by_delta(
@@ -228,7 +210,7 @@ class Resync:
         there: Info,
         guard: Optional[Guard],
         moved: "_Moved",
-    ) -> SyncResult:
+    ) -> FileResult:
         if before is None or not stat.S_ISREG(before.st_mode):
             raise _Plain("there is no local file")
         block = self._block(before.st_size, there)
@@ -310,7 +292,7 @@ class Resync:
         wanted = Download(name=name, sink=StreamSink(into), identity={"call": call.what}, open_range=source)
         lane = DownloadLane(wanted, self._operation, 1)
         self._operation.run([lane], 1)
-        moved.received += settle([lane.result], ERRORS)[0].bytes
+        moved.received += settle([lane.result], self._operation)[0].bytes
 
 
 class _Moved:
@@ -320,11 +302,10 @@ class _Moved:
         self.sent = 0
         self.received = 0
 
-    def result(self, of: FileResult, method: str, sent: int = 0, received: int = 0) -> SyncResult:
+    def result(self, of: FileResult, method: str, sent: int = 0, received: int = 0) -> FileResult:
         """The result, with what it cost."""
-        fields: Any = attrs.asdict(of, recurse=False)
-        return SyncResult(
-            **fields,
+        return attrs.evolve(
+            of,
             method=method,
             bytes_sent=self.sent + sent,
             bytes_received=self.received + received,

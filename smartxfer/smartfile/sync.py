@@ -8,7 +8,7 @@ import contextlib
 import functools
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Collection, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Collection, Dict, Mapping, Optional, Sequence, Tuple
 
 import requests
 
@@ -22,10 +22,10 @@ from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.basic import BasicClient
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
-from smartxfer.smartfile.errors import ERRORS, SmartFileNotFound
+from smartxfer.smartfile.errors import SmartFileNotFound
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import join, normal, path_text, split, target_text
-from smartxfer.smartfile.resync import ALGORITHM, Resync, SyncResult, kept_result
+from smartxfer.smartfile.resync import ALGORITHM, Resync, kept_result
 from smartxfer.smartfile.same_content import same_content
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
@@ -34,7 +34,7 @@ from smartxfer.transfer.names import folded, is_changed, paths_or_errors, safe_p
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.result import FileResult, TransferReport, settle
 from smartxfer.transfer.sink import FileSink, names_directory
 from smartxfer.transfer.source import target_path_of
 from smartxfer.transfer.tree import Item, collect
@@ -44,7 +44,7 @@ from smartxfer.transport import RetryPolicy
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["SyncClient", "SyncResult"]
+__all__ = ["SyncClient"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
@@ -112,7 +112,7 @@ class SyncClient:
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> SyncResult:
+    ) -> FileResult:
         """Bring a file on the server up to date with a local one.
 
         :param local: path of a file.
@@ -145,7 +145,7 @@ class SyncClient:
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> SyncResult:
+    ) -> FileResult:
         """Bring a local file up to date with one on the server.
 
         :param local: its path, or a directory (with a slash at its end, or one that exists).
@@ -198,7 +198,7 @@ class SyncClient:
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> List[SyncResult]:
+    ) -> TransferReport:
         """Bring a directory on the server up to date with a local one; nothing there is removed.
 
         :param local: path of a directory; what is in it comes to stand below ``remote``.
@@ -228,10 +228,10 @@ class SyncClient:
                 else:
                     results.append(_tried(functools.partial(resync.up, item, path, info), path))
             for item, path, reason in tree.skipped:
-                results.append(SyncResult(path, item.path, item.size, skipped=reason, method="none"))
+                results.append(FileResult(path, item.path, item.size, skipped=reason, method="none"))
             if not dry_run:
                 _log_summary(local, results)
-            return settle(results, ERRORS)  # type: ignore[return-value]
+            return settle(results, operation)
 
     def download_tree(
         self,
@@ -243,7 +243,7 @@ class SyncClient:
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
         deadline: Optional[float] = None,
-    ) -> List[SyncResult]:
+    ) -> TransferReport:
         """Bring a local directory up to date with one on the server; nothing here is removed.
 
         :param local: path of a directory, made if missing; names from the server cannot leave it.
@@ -276,7 +276,7 @@ class SyncClient:
             known: Dict[Path, Written] = {}
             for name, own, info in zip(names, given, there.values()):
                 if isinstance(name, UnsafeName):
-                    results.append(SyncResult(info.path, error=name, method="plain"))
+                    results.append(FileResult(info.path, error=name, method="plain"))
                     continue
                 path, size = directory / name, info.size or 0
                 written = written_in(known, full / name.parent)
@@ -295,7 +295,7 @@ class SyncClient:
                     results.append(_tried(step, info.path))
             if not dry_run:
                 _log_summary(local, results)
-            return settle(results, ERRORS)  # type: ignore[return-value]
+            return settle(results, operation)
 
     def __repr__(self) -> str:
         return f"SyncClient({self.api!r})"
@@ -323,15 +323,15 @@ class SyncClient:
         about = {"service": "smartfile", "api": self._calls.api, "path": info.path}
         FileSink(path, follow=False, root=root).clear(about)
 
-    def _planned_down(self, operation: Operation, path: Path, info: Info, guard: Guard) -> SyncResult:
+    def _planned_down(self, operation: Operation, path: Path, info: Info, guard: Guard) -> FileResult:
         kept = operation.call(lambda: guard.before(path, info.size, {}))
         if kept is not None:
             return kept_result(info.path, kept)
         return self._planned(info.path, path, info.size or 0, info if path.is_file() else None)
 
-    def _planned(self, name: str, path: Path, size: int, there: Optional[Info]) -> SyncResult:
+    def _planned(self, name: str, path: Path, size: int, there: Optional[Info]) -> FileResult:
         method = "delta" if there is not None and delta.available() else "plain"
-        return SyncResult(name, path, size, method=method)
+        return FileResult(name, path, size, method=method)
 
 
 def _guard(
@@ -376,19 +376,19 @@ def _files_below(calls: Calls, path: str, missing: bool = True) -> Dict[str, Inf
     return found
 
 
-def _nothing(name: str, path: Path, size: int, digest: str) -> SyncResult:
+def _nothing(name: str, path: Path, size: int, digest: str) -> FileResult:
     found = f"{ALGORITHM}:{digest}"
-    return SyncResult(
+    return FileResult(
         name, path, size, digest=found, verified=ALGORITHM, skipped="identical", method="none"
     )
 
 
-def _tried(step: Any, name: str) -> SyncResult:
+def _tried(step: Any, name: str) -> FileResult:
     """The result of a step; of a failed one, what failed."""
     try:
-        result: SyncResult = step()
+        result: FileResult = step()
     except (SmartxferError, OSError) as error:
-        return SyncResult(name, error=error, method="plain")
+        return FileResult(name, error=error, method="plain")
     return result
 
 

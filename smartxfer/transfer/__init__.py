@@ -4,7 +4,7 @@ from smartxfer.transfer.journal import DirectoryStorage, Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress, ProgressEvent
 from smartxfer.transfer.protocols import Cancel, ProgressCallback, Sink, Source, Storage
-from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
 from smartxfer.transfer.sink import FileSink, MemorySink, StreamSink
 from smartxfer.transfer.source import BytesSource, OpenFileSource, PathSource
 
@@ -26,4 +26,6 @@ __all__ = [
     "Source",
     "Storage",
     "StreamSink",
+    "SyncReport",
+    "TransferReport",
 ]

@@ -66,8 +66,8 @@ class Operation:
         self.errors, self._limits = errors, limits
         # Weak: if Ctrl-C keeps __exit__() from being run, the threads end once nothing refers to this object.
         self.reporter = Reporter(progress, clock, weak_method(self._check_here))
-        self._cancel, self._deadline = cancel, deadline
-        self._ends_at = None if deadline is None else clock.monotonic() + deadline
+        self._cancel, self._deadline, self.began = cancel, deadline, clock.monotonic()
+        self._ends_at = None if deadline is None else self.began + deadline
         self._stopped = threading.Event()
         #: Why the operation is ending; None while it runs.
         self._verdict: Optional[SmartxferError] = None

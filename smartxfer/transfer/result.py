@@ -1,15 +1,16 @@
-"""What became of each file."""
+"""What became of each file, of several, and of two sides that were compared."""
 
 from pathlib import Path
-from typing import List, Optional, Sequence
+from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Union, overload
 
 import attrs
 
 from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import BatchError
-from smartxfer.reprs import attrs_repr
+from smartxfer.reprs import attrs_repr, short_repr
+from smartxfer.seams import Clock
 
-__all__ = ["FileResult", "settle"]
+__all__ = ["FileResult", "SyncReport", "TransferReport", "settle"]
 
 
 @attrs.frozen(repr=False)
@@ -30,6 +31,14 @@ class FileResult:
         ``"older"`` (``exists="newer"``, and the server's file is not newer).  Why a file of a directory was
         not sent: ``"renamed"`` (it is on the server under the name that it had before its download) or
         ``"name"`` (no request can name it).  Else None.
+    :param method: how a synchronisation moved it: ``"delta"``, ``"plain"`` (whole) or ``"none"`` (there was
+        nothing to do).  Else None.
+    :param bytes_sent: bytes of file, signature or delta that a synchronisation sent.
+    :param bytes_received: bytes that it received.
+    :param item: what the service has of it: the Transfer of FileSender, the Info of SmartFile, the File of a
+        repository or of Perseus; None where nothing is known.  Two results with other items may be equal.
+    :param url: a link for others to fetch it by, where the service made one; not in the repr, for whoever has
+        it has the file.
     """
 
     name: str
@@ -42,31 +51,141 @@ class FileResult:
     seconds: float = 0.0
     error: Optional[BaseException] = None
     skipped: Optional[str] = None
+    method: Optional[str] = None
+    bytes_sent: int = 0
+    bytes_received: int = 0
+    item: Any = attrs.field(default=None, repr=False, eq=False)
+    url: Optional[str] = attrs.field(default=None, repr=False, eq=False)
 
     @property
     def ok(self) -> bool:
         """Whether the file is complete and verified."""
         return self.error is None
 
+    @property
+    def bytes_saved(self) -> int:
+        """Bytes that a synchronisation did not move, compared with the whole file; never less than 0."""
+        return 0 if self.method is None else max(0, self.bytes - self.bytes_sent - self.bytes_received)
+
     def __repr__(self) -> str:
         return attrs_repr(self)
 
 
-def settle(results: Sequence[FileResult], errors: ErrorFamily = GENERIC) -> List[FileResult]:
+class TransferReport(Sequence[FileResult]):
+    """The results of several files, in their order; it equals a list of the same results.
+
+    ``report[0]`` and ``for result in report`` give results, ``report[:2]`` a list of them.
+
+    :param results: one per file.
+    :param seconds: how long the whole call took.
+
+    >>> report = TransferReport([FileResult("a.txt", bytes=4), FileResult("b.txt", bytes=6)], seconds=0.5)
+    >>> report.ok, report.bytes, [result.name for result in report]
+    (True, 10, ['a.txt', 'b.txt'])
+    """
+
+    __slots__ = ("_results", "_seconds")
+
+    def __init__(self, results: Iterable[FileResult] = (), seconds: float = 0.0) -> None:
+        self._results = list(results)
+        self._seconds = seconds
+
+    @property
+    def ok(self) -> bool:
+        """Whether every file is complete and verified."""
+        return all(result.ok for result in self._results)
+
+    @property
+    def failed(self) -> List[FileResult]:
+        """The results of the files that failed."""
+        return [result for result in self._results if not result.ok]
+
+    @property
+    def bytes(self) -> int:
+        """Sum of the sizes of the files that are complete, in bytes."""
+        return sum(result.bytes for result in self._results if result.ok)
+
+    @property
+    def seconds(self) -> float:
+        """How long the whole call took."""
+        return self._seconds
+
+    @overload
+    def __getitem__(self, index: int) -> FileResult: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> List[FileResult]: ...
+
+    def __getitem__(self, index: Union[int, slice]) -> Union[FileResult, List[FileResult]]:
+        return self._results[index]
+
+    def __len__(self) -> int:
+        return len(self._results)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, TransferReport):
+            return self._results == other._results
+        return self._results == other if isinstance(other, list) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        counts = {"files": len(self), "bytes": self.bytes, "failed": len(self.failed)}
+        return short_repr("TransferReport", **{name: count for name, count in counts.items() if count})
+
+
+@attrs.frozen(repr=False)
+class SyncReport:
+    """Names of files by what became of them, or of a dry run would; relative to the directory.
+
+    :param uploaded: sent, and not there before.
+    :param replaced: sent, because there was other content.
+    :param skipped: left alone, because there was the same content already.
+    :param deleted: removed, because the directory does not have them.
+    :param renamed: left alone, because the directory has them under another name: this system does not take
+        the one that they have at the service.
+    :param results: of what was sent, of a dry run would be.
+    :param files: what the service has of the files, by name, as far as that is known.
+    """
+
+    uploaded: List[str] = attrs.field(factory=list)
+    replaced: List[str] = attrs.field(factory=list)
+    skipped: List[str] = attrs.field(factory=list)
+    deleted: List[str] = attrs.field(factory=list)
+    renamed: List[str] = attrs.field(factory=list)
+    results: TransferReport = attrs.field(factory=TransferReport, eq=False, repr=False)
+    files: Dict[str, Any] = attrs.field(factory=dict, eq=False, repr=False)
+
+    def __repr__(self) -> str:
+        return attrs_repr(self)
+
+
+class _Call(Protocol):
+    """The part of an operation that results need."""
+
+    clock: Clock
+    errors: ErrorFamily
+    began: float
+
+
+def settle(results: Iterable[FileResult], call: Optional[_Call] = None) -> TransferReport:
     """Return the results if all are good; of a single file raise its error.
 
-    :param errors: the service's.
+    :param call: the operation: its errors are the service's, and it knows when it began.
     :raises BatchError: some of several files failed; it carries every result.
     """
-    failed = [result for result in results if result.error is not None]
+    seconds = 0.0 if call is None else call.clock.monotonic() - call.began
+    report = TransferReport(results, seconds)
+    failed = report.failed
     if not failed:
-        return list(results)
+        return report
     first = failed[0].error
     assert first is not None
-    if len(results) == 1:
+    if len(report) == 1:
         raise first
+    errors = GENERIC if call is None else call.errors
     raise errors.kind(BatchError)(
-        f"{len(failed)} of {len(results)} files failed, first {failed[0].name!r}: {first}",
+        f"{len(failed)} of {len(report)} files failed, first {failed[0].name!r}: {first}",
         hint="see .results; a re-run goes on with what is missing",
-        results=list(results),
+        results=report,
     ) from first

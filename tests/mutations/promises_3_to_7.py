@@ -214,7 +214,7 @@ MUTATIONS = [
         id="deadline-ignored",
         promise=5,
         file="smartxfer/transfer/operation.py",
-        old="self._ends_at = None if deadline is None else clock.monotonic() + deadline",
+        old="self._ends_at = None if deadline is None else self.began + deadline",
         new="self._ends_at = None",
         tests=("tests/transfer/test_operation.py::test_a_deadline",),
         why="A call continues after its deadline.",

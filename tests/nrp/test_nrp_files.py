@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from wrong_sizes import WrongSizes
 
-from smartxfer import RetryPolicy
+from smartxfer import RetryPolicy, SyncReport
 from smartxfer.errors import BatchError, Conflict, Forbidden, NotFound, TaskFailed, UsageError, WaitTimeout
 from smartxfer.local import LocalServer
 from smartxfer.nrp import (
@@ -19,7 +19,6 @@ from smartxfer.nrp import (
     MemorySink,
     MemorySource,
     RepositoryClient,
-    SyncResult,
     get_client,
     limit_connections,
 )
@@ -227,7 +226,7 @@ def test_a_directory_is_synchronised_by_checksums(
     )
     assert server.files(draft) == {"same": 4, "other": 3, "extra": 5}
     assert server.read(draft, "other") == b"old"
-    assert client.files.sync_dir(draft, tmp_path) == SyncResult(["fresh"], ["other"], ["same"], [])
+    assert client.files.sync_dir(draft, tmp_path) == SyncReport(["fresh"], ["other"], ["same"], [])
     assert server.read(draft, "other") == b"new"
     assert client.files.sync_dir(draft, tmp_path, delete=True).deleted == ["extra"]
     assert set(server.files(draft)) == {"same", "other", "fresh"}

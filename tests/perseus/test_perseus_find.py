@@ -13,8 +13,9 @@ import pytest
 from perseus_stand import Stand
 from wrong_sizes import WrongSizes
 
+from smartxfer import SyncReport
 from smartxfer.errors import NotFound, UsageError
-from smartxfer.perseus import FileStatus, PerseusClient, SyncResult
+from smartxfer.perseus import FileStatus, PerseusClient
 from smartxfer.transfer.journal import Journal, state_directory
 
 
@@ -151,7 +152,7 @@ class TestSync:
     def test_what_is_missing_is_sent(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
         there = stand.site.write("somewhere else.txt", b"there")
         done = live.file.sync_dir(directory)
-        assert isinstance(done, SyncResult)
+        assert isinstance(done, SyncReport)
         assert sorted(done.uploaded) == ["a.txt", "deep/er/a.txt", "same.txt"]
         assert done.skipped == ["there.txt"]
         assert done.files["there.txt"].id == there

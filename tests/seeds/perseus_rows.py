@@ -81,7 +81,6 @@ NAMES = [
         "FileStatus",
         "PerseusClient",
         "PerseusException",
-        "SyncResult",
     )
 ]
 

@@ -18,6 +18,7 @@ from smartxfer import (
     RepositoryClient,
     RetryPolicy,
     SyncClient,
+    TransferReport,
     UserAuth,
     get_client,
 )
@@ -65,7 +66,7 @@ def precise() -> List[str]:
     with BasicClient() as basic, OAuthClient.from_environment(version="2") as oauth:
         names += [info.name for info in basic.listdir()] + [oauth.get_request_token().token]
     with BasicClient.from_environment(throttle_wait=False) as basic, SyncClient(basic) as sync:
-        method: str = sync.upload("a", "/a").method
+        method: Optional[str] = sync.upload("a", "/a").method
     with SyncClient.from_environment(timeout=3) as sync:
         sync.download(Path("a"), "/a")
     with RepositoryClient.from_environment() as repository:
@@ -77,7 +78,7 @@ def precise() -> List[str]:
     with JetStream().api() as api, JetStreamClient.from_environment() as other:
         both: List[API] = [api, other]
         api.server.getServerInfo()
-    return [*names, method, str(records), str(files), str(both)]
+    return [*names, str(method), str(records), str(files), str(both)]
 
 
 # -- files to send, and directories --------------------------------------------------------------------
@@ -91,10 +92,12 @@ def files(client: FileSenderClient, transfer: Transfer) -> Optional[str]:
     client.upload_workflow([("a.txt", b"bytes"), "b.txt", Path("c"), b"bytes", io.BytesIO(b"")], link=True)
     with open("a.txt", "rb") as file:
         client.upload_workflow([file, ("other.txt", file)], link=True, progress="label")
-    results: List[FileResult] = client.download_files("token", "copies")
+    results: TransferReport = client.download_files("token", "copies")
+    first: FileResult = results[0]
+    both: List[FileResult] = results[:2]
     client.download_files("token", Path("copies"), progress=True)
     client.download_file("token", 5, "copies")
-    return transfer.download_url or str(results)
+    return transfer.download_url or str([first, *both])
 
 
 def others(basic: BasicClient, repository: RepositoryClient, perseus: PerseusClient, api: API) -> None:

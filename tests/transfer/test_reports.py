@@ -1,0 +1,136 @@
+"""The reports of several files: like a list of results, with sums."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Iterator
+
+import pytest
+
+import smartxfer
+from smartxfer import (
+    BasicClient,
+    FileResult,
+    PerseusClient,
+    RepositoryClient,
+    SyncClient,
+    SyncReport,
+    TransferReport,
+)
+from smartxfer.errors import BatchError, UnsafeName
+from smartxfer.local import LocalServer
+
+GOOD = FileResult("a", bytes=4, seconds=1.0)
+BAD = FileResult("b", bytes=9, error=UnsafeName("no"))
+
+
+def test_a_report_is_like_a_list_of_its_results() -> None:
+    report = TransferReport([GOOD, BAD], seconds=0.5)
+    assert report == [GOOD, BAD] == report
+    assert report != [GOOD]
+    assert report != (GOOD, BAD)
+    assert report != TransferReport([BAD, GOOD])
+    assert report[1] is BAD
+    assert report[-2] is GOOD
+    assert len(report) == 2
+    assert GOOD in report
+    assert type(report[:1]) is list
+    assert report[:1] == [GOOD]
+    assert list(report) == [*report] == [GOOD, BAD]
+    assert [one.name for one in reversed(report)] == ["b", "a"]
+    first, second = report
+    assert (first, second) == (GOOD, BAD)
+    assert not TransferReport()
+    assert TransferReport() == []
+    with pytest.raises(TypeError):
+        hash(report)
+
+
+def test_the_sums_of_a_report() -> None:
+    report = TransferReport([GOOD, BAD], seconds=0.5)
+    assert (report.ok, report.failed, report.bytes, report.seconds) == (False, [BAD], 4, 0.5)
+    assert TransferReport([GOOD]).ok
+    assert TransferReport([GOOD]).failed == []
+    assert repr(report) == "TransferReport(files=2, bytes=4, failed=1)"
+    assert repr(TransferReport()) == "TransferReport()"
+
+
+def test_reports_pickle_and_travel_with_errors() -> None:
+    report = TransferReport([GOOD], seconds=0.5)
+    again = pickle.loads(pickle.dumps(report))
+    assert again == report
+    assert again.seconds == 0.5
+    error = pickle.loads(pickle.dumps(BatchError("some", results=report)))
+    assert error.results == report
+    assert type(error.results) is TransferReport
+
+
+def test_what_a_service_has_is_not_compared_and_a_link_is_not_shown() -> None:
+    linked = FileResult("a", bytes=4, seconds=1.0, item=object(), url="https://example.org/?token=s3cret")
+    assert linked == GOOD
+    assert repr(linked) == repr(GOOD)
+
+
+def test_one_class_of_each_for_all_services() -> None:
+    assert {"FileResult", "SyncReport", "TransferReport"} <= set(dir(smartxfer))
+    for name in ("nrp", "perseus", "smartfile"):
+        assert not hasattr(getattr(smartxfer, name), "SyncResult")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalServer]:
+    with LocalServer(services=["smartfile", "nrp", "perseus"]) as running:
+        yield running
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "a.txt").write_bytes(b"four")
+    return tmp_path / "tree"
+
+
+def test_the_reports_of_smartfile(server: LocalServer, tree: Path) -> None:
+    with BasicClient(server.smartfile.key, server.smartfile.password, url=server.smartfile.url) as client:
+        sent = client.upload_tree(tree, "/t")
+        assert type(sent) is TransferReport
+        assert sent.ok
+        assert sent.bytes == 4
+        assert sent.seconds > 0
+        got = client.download_tree("/t", tree.parent / "copy")
+        assert type(got) is TransferReport
+        assert [one.name for one in got] == ["/t/a.txt"]
+        [planned] = SyncClient(client).upload_tree(tree, "/t", dry_run=True)
+        assert type(planned) is FileResult
+        assert (planned.method, planned.skipped) == ("none", "identical")
+        (tree / "a.txt").write_bytes(b"fives")
+        result = SyncClient(client).upload(tree / "a.txt", "/t/a.txt")
+        assert (result.method, result.bytes_sent, result.bytes_saved) == ("plain", 5, 0)
+        assert GOOD.bytes_saved == 0
+
+
+def test_the_reports_of_a_repository(server: LocalServer, tree: Path) -> None:
+    with RepositoryClient(server.nrp.url, token=server.nrp.token) as client:
+        draft = client.records.create({"metadata": {"title": "Reads of run 7"}})
+        planned = client.files.sync_dir(draft, tree, dry_run=True)
+        assert planned == SyncReport(["a.txt"])
+        assert [one.bytes for one in planned.results] == [4]
+        done = client.files.sync_dir(draft, tree)
+        assert done == planned
+        assert done.results.ok
+        assert done.results[0].verified == "md5"
+        assert done.results[0].item.key == "a.txt" == done.files["a.txt"].key
+        again = client.files.sync_dir(draft, tree)
+        assert again == SyncReport(skipped=["a.txt"])
+        assert again.files["a.txt"].size == 4
+        assert type(client.files.download_many(draft, tree.parent / "copy")) is TransferReport
+
+
+def test_the_reports_of_perseus(server: LocalServer, tree: Path) -> None:
+    with PerseusClient(server.perseus.url, api_key=server.perseus.api_key) as client:
+        assert client.file.sync_dir(tree, dry_run=True) == SyncReport(["a.txt"])
+        done = client.file.sync_dir(tree)
+        assert done == SyncReport(["a.txt"])
+        assert done.results[0].item == done.files["a.txt"]
+        assert done.results.bytes == 4
