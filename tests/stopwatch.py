@@ -18,6 +18,8 @@ from typing import Dict, Iterable, List, Optional, Set, Tuple
 _INTERVAL = 0.01
 #: Seconds after which the accounts of a stopwatch that was never read are left alone.
 _LIFETIME = 120.0
+#: Looks, at most, until two in a row are the same.
+_LOOKS = 10
 #: Ids of the threads that look at the accounts, also of those that have ended: the kernel may still list them.
 _samplers: Set[str] = set()
 
@@ -50,14 +52,21 @@ class Spans:
 
     def __init__(self, began_at: float) -> None:
         self._began_at = began_at
+        self._asleep_at = began_at
         self.spans: List[Tuple[float, float]] = []
 
-    def add(self, seconds: float, now: float) -> None:
-        """Fill so many seconds before ``now`` that are not filled yet.
+    def asleep(self, now: float) -> None:
+        """Note that the thread is asleep: a wait that ends later began later."""
+        self._asleep_at = now
 
-        The kernel counts a wait when it ends, so that it may have begun before the last look.
+    def add(self, seconds: float, now: float) -> None:
+        """Fill so many seconds before ``now`` that are not filled yet, back to when it was last seen asleep.
+
+        The kernel counts a wait when it ends, so that it may have begun before the last look.  On a busy machine
+        Linux 6 sometimes counts all of a sleep as a wait.
         """
         start = now
+        seconds = min(seconds, now - self._asleep_at)
         while True:
             free_from = self.spans[-1][1] if self.spans else self._began_at
             free = start - free_from
@@ -77,6 +86,28 @@ def union(spans: Iterable[Tuple[float, float]]) -> float:
     return total
 
 
+class _Look:
+    """What the system counts for each thread at one moment.
+
+    :param began_at: and ``ended_at``: the times between which it was read.
+    """
+
+    def __init__(self, processes: Tuple[int, ...]) -> None:
+        self.began_at = monotonic()
+        self.threads = _threads(processes)
+        self.ended_at = monotonic()
+
+
+def _steady_look(processes: Tuple[int, ...]) -> _Look:
+    """Return a look during which no thread waited for a core."""
+    look = _Look(processes)
+    for _ in range(_LOOKS):
+        before, look = look, _Look(processes)
+        if look.threads == before.threads:
+            break
+    return look
+
+
 class _Account:
     """The waits of the threads of some processes, looked at again and again in a thread.
 
@@ -88,11 +119,12 @@ class _Account:
         self.ended_at: Optional[float] = None
         self._waits: Dict[str, Spans] = {}
         self._processes = processes
-        self._delays = _delays(processes)
         #: Held while the thread runs, and until it is to end.
         self._running, self._wanted = _thread.allocate_lock(), _thread.allocate_lock()
         self._wanted.acquire()
-        self.began_at = monotonic()
+        look = _steady_look(processes)
+        self._delays = {thread: delay for thread, (delay, _) in look.threads.items()}
+        self.began_at = look.ended_at
         if self._delays:
             self._running.acquire()
             try:
@@ -104,11 +136,11 @@ class _Account:
         """End the thread and look a last time; do nothing the second time."""
         if self.ended_at is not None:
             return
-        delays = _delays(self._processes)
-        self.ended_at = monotonic()
+        look = _steady_look(self._processes)
+        self.ended_at = look.ended_at
         self._wanted.release()
         with self._running:
-            self._note(delays, self.ended_at)
+            self._note(look)
 
     def waited(self) -> float:
         """Return the seconds in which at least one thread waited."""
@@ -118,25 +150,31 @@ class _Account:
         _samplers.add(str(_thread.get_native_id()))
         try:
             while not self._wanted.acquire(timeout=_INTERVAL):
-                delays, now = _delays(self._processes), monotonic()
-                if self.unused or self.ended_at is not None or now > self.began_at + _LIFETIME:
+                look = _Look(self._processes)
+                if self.unused or self.ended_at is not None or look.ended_at > self.began_at + _LIFETIME:
                     return
-                self._note(delays, now)
+                self._note(look)
         finally:
             self._running.release()
 
-    def _note(self, delays: Dict[str, float], now: float) -> None:
+    def _note(self, look: _Look) -> None:
         """Note the waits that ended since the last look."""
-        for thread, delay in delays.items():
+        for thread, (delay, asleep) in look.threads.items():
+            spans = self._waits.setdefault(thread, Spans(self.began_at))
             seconds = delay - self._delays.get(thread, 0.0)
             if seconds > 0:
-                self._waits.setdefault(thread, Spans(self.began_at)).add(seconds, now)
+                spans.add(seconds, look.ended_at)
                 self._delays[thread] = delay
+            if asleep:
+                spans.asleep(look.began_at)
 
 
-def _delays(processes: Tuple[int, ...]) -> Dict[str, float]:
-    """Return the seconds for which each thread was ready and got no core; none where the system does not count."""
-    found: Dict[str, float] = {}
+def _threads(processes: Tuple[int, ...]) -> Dict[str, Tuple[float, bool]]:
+    """Return, for each thread, the seconds for which it was ready and got no core, and True if it is asleep.
+
+    Nothing is returned where the system does not count them.
+    """
+    found: Dict[str, Tuple[float, bool]] = {}
     for process in processes:
         try:
             threads = listdir(f"/proc/{process}/task")
@@ -146,8 +184,15 @@ def _delays(processes: Tuple[int, ...]) -> Dict[str, float]:
             if thread in _samplers:
                 continue
             try:
-                with open(f"/proc/{process}/task/{thread}/schedstat", encoding="ascii") as file:
-                    found[thread] = int(file.read().split()[1]) / 1e9
+                delay = int(_text(f"/proc/{process}/task/{thread}/schedstat").split()[1]) / 1e9
+                # The name before it, in brackets, can contain anything.
+                state = _text(f"/proc/{process}/task/{thread}/stat").rpartition(")")[2].split()[0]
+                found[thread] = delay, state != "R"
             except (OSError, IndexError, ValueError):
                 continue  # it has ended
     return found
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8", errors="replace") as file:
+        return file.read()

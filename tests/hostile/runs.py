@@ -20,6 +20,8 @@ from smartxfer.local import LocalServer
 _HERE = Path(__file__).parent
 #: Calls side by side.
 GATES = 24
+#: Services before which an ordinary run puts each behaviour, in turn.
+_SERVICES_EACH = 3
 #: Further gates, for calls that are made alone.
 SPARE = 40
 
@@ -43,7 +45,7 @@ def run(
 ) -> List[Dict[str, Any]]:
     """Make the calls of a service; what became of each.
 
-    :param every: each behaviour in each phase, else each once.
+    :param every: each behaviour in each phase, else each once and before some of the services.
     :param only: a word that the names have.
     """
     plan = _planned(service, every, only)
@@ -57,7 +59,7 @@ def _planned(service: str, every: bool, only: str) -> Dict[str, Any]:
     plan: Dict[str, Any] = {"light": [], "few": [], "heavy": []}
     number = list(SERVICES).index(service)
     for at, (behaviour, phase) in enumerate(combinations(service, list(TABLE), every)):
-        if only not in f"{behaviour} | {phase}":
+        if only not in f"{behaviour} | {phase}" or not (every or (at + number) % len(SERVICES) < _SERVICES_EACH):
             continue
         row, ends = TABLE[behaviour], SERVICES[service].phases[phase].ends
         tasks = plan["light" if not row.heavy else "heavy" if every or at % len(SERVICES) == number else "few"]
