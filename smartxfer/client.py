@@ -18,6 +18,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact, without_query
+from smartxfer.transport.checks import Check
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.status import http_error
 
@@ -106,6 +107,7 @@ class BaseClient:
                         Origin.of(self.base_url),
                         error_of=self._error_of,
                         errors=self._errors,
+                        checks=self._checks,
                         user_agent=f"smartxfer/{__version__} {requests.utils.default_user_agent()}",
                         policy=self._retry,
                         timeout=self._timeout,
@@ -128,6 +130,11 @@ class BaseClient:
     def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
         """The exception for an answer of 400 and more."""
         return http_error(answer, method, url, policy=self._retry, clock=self._clock)
+
+    @property
+    def _checks(self) -> Sequence[Check]:
+        """The decisions about another try that this service alone can make."""
+        return ()
 
     # -- credentials ------------------------------------------------------------------------------------
 
@@ -181,6 +188,7 @@ class BaseClient:
             progress=progress,
             limits=self._limits,
             errors=self._errors,
+            checks=self._checks,
         )
 
     # -- end --------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ import sys
 from typing import Any, Dict, List, Type, TypeVar
 
 from smartxfer import errors
+from smartxfer.error_values import evolve
 from smartxfer.errors import SmartxferError
 
 __all__ = ["GENERIC", "SERVICE_ERRORS", "ErrorFamily"]
@@ -87,11 +88,8 @@ class ErrorFamily:
         kind: Any = self._kinds.get(type(error))
         if kind is None:
             return error
-        made: E = kind(*error.args)
-        made.__dict__.update(error.__dict__)
-        made.__cause__, made.__context__ = error.__cause__, error.__context__
-        made.__suppress_context__ = error.__suppress_context__
-        return made.with_traceback(error.__traceback__)
+        made: E = evolve(error, kind)
+        return made
 
     def __reduce__(self) -> Any:
         return (_family, (self._module,))

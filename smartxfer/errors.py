@@ -23,11 +23,7 @@ __all__ = [
 
 
 def _rebuild(cls: Type["SmartxferError"], message: str, data: Dict[str, Any]) -> "SmartxferError":
-    error = cls(message)
-    if "errno" in data and isinstance(error, OSError):
-        error.errno = data.pop("errno")
-    error.__dict__.update(data)
-    return error
+    return cls(message, **data)
 
 
 class SmartxferError(Exception):
@@ -35,15 +31,13 @@ class SmartxferError(Exception):
 
     :param message: what happened, in one line.
     :param hint: what the caller can do about it, in one line.
-    :param data: further attributes, named by each class.
+    :param data: further attributes, named by each class; also ``retryable`` and ``acted_on``.
     """
 
     #: What to do about it; empty when the message says it all.
     hint: str = ""
     #: Whether the same request may succeed when it is made again.
     retryable: bool = False
-    #: Whether that try should be made without a wait: something was learnt that makes it another request.
-    retry_at_once: bool = False
     #: Whether the server may have acted on the request.
     acted_on: bool = True
 
@@ -302,7 +296,12 @@ class DeltaError(IntegrityError):
 
 
 class LocalError(SmartxferError, OSError):
-    """A local file or directory stands in the way."""
+    """A local file or directory stands in the way; ``errno`` is the system's number for why."""
+
+    def __init__(self, message: str = "", /, *, errno: Optional[int] = None, **data: Any) -> None:
+        super().__init__(message, **data)
+        if errno is not None:
+            self.errno = errno
 
 
 class LocalNotFound(LocalError, FileNotFoundError):

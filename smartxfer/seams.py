@@ -252,12 +252,11 @@ def open_waiting(path: AnyPath, *arguments: Any, **keywords: Any) -> Descriptor:
 
 
 def _leased(path: AnyPath, error: OSError) -> LocalError:
-    made = LocalError(
+    return LocalError(
         f"cannot open {path}: a lease on it was not given up within {_LEASE_WAIT:.0f} s",
         hint="close the file in the program, or on the NFS or Samba client, that has it open; then run again",
+        errno=error.errno,
     )
-    made.errno = error.errno
-    return made
 
 
 def open_binary(path: AnyPath) -> BinaryIO:

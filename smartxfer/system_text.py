@@ -117,9 +117,8 @@ def _path_text(path: Any) -> str:
         os.lstat(text)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            made = LocalError(f"cannot use {text}: {too_long(text)}", hint="give it a shorter name")
-            made.errno = error.errno
-            raise made from None
+            hint = "give it a shorter name"
+            raise LocalError(f"cannot use {text}: {too_long(text)}", hint=hint, errno=error.errno) from None
     return text
 
 

@@ -32,7 +32,7 @@ def test_a_service_mirrors_the_generic_tree(name: str, generic: Type[SmartxferEr
             assert issubclass(kind, family.kind(base))
     assert [other for other, family in FAMILIES.items() if issubclass(kind, family.root)] == [name]
     assert getattr(MODULES[name], kind.__name__) is kind
-    for attribute in ("hint", "retryable", "retry_at_once", "acted_on"):
+    for attribute in ("hint", "retryable", "acted_on"):
         assert getattr(kind, attribute) == getattr(generic, attribute)
     assert (kind.__doc__ or "").strip()
     assert not issubclass(kind, (OSError, ValueError))

@@ -101,8 +101,7 @@ def test_parents(name: str) -> None:
 @pytest.mark.parametrize("kind", CLASSES)
 def test_every_class_pickles_with_all_that_it_carries(kind: Type[SmartxferError]) -> None:
     carried = {"status": 404, "code": "c", "details": {"a": [1]}, "got": 1, "expected": 2, "retry_after": 1.5}
-    error = kind("what happened", hint="what to do", **carried)
-    error.retryable = not kind.retryable
+    error = kind("what happened", hint="what to do", retryable=not kind.retryable, **carried)
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
         again = pickle.loads(pickle.dumps(error, protocol))
         assert type(again) is kind
@@ -123,9 +122,8 @@ def test_every_class_has_its_defaults(kind: Type[SmartxferError]) -> None:
 
 
 def test_the_number_of_the_operating_system_survives() -> None:
-    error = errors.DiskFull("full")
-    assert error.errno is None
-    error.errno = errno.ENOSPC
+    assert errors.DiskFull("full").errno is None
+    error = errors.DiskFull("full", errno=errno.ENOSPC)
     again = pickle.loads(pickle.dumps(error))
     assert again.errno == errno.ENOSPC
     assert again.__dict__ == error.__dict__

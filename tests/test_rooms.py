@@ -26,6 +26,7 @@ FLOORS = (
     ("seams", "options", "system_text"),
     ("directories", "workers"),
     ("error_families",),
+    ("error_values",),
     ("errors",),
     ("descriptors", "reprs", "screen_text", "secret_text", "weak"),
 )

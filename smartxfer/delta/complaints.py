@@ -18,6 +18,4 @@ def local_error(error: OSError, what: str) -> OSError:
     reason = str(error.strerror or error)
     if error.errno == errno.ENAMETOOLONG:
         reason = too_long(str(error.filename or what))
-    made = kind(f"cannot {what}: {reason}")
-    made.errno = error.errno
-    return made
+    return kind(f"cannot {what}: {reason}", errno=error.errno)

@@ -16,6 +16,7 @@ from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest, sig
 from smartxfer.filesender.replies import classify
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, Origin, RetryPolicy, redact
+from smartxfer.transport.checks import Decision, RetryContext
 from smartxfer.transport.redact import clean, clean_all
 from smartxfer.transport.status import http_error
 
@@ -96,10 +97,16 @@ class Access:
         body = _body(answer)
         said = str(body.get("message") or "")
         known, code = classify(answer.status, said), clean(said)
-        data: Dict[str, Any] = {} if known is None else {"kind": known[0], "hint": known[1]}
+        data: Dict[str, Any] = {}
+        if known is not None:
+            data = {"kind": known[0], "hint": known[1], "retryable": known[2]}
         if known is None and answer.status == 500 and url.endswith("/download.php"):
             data["hint"] = _UNREADABLE
-        error = http_error(
+        if code:
+            # A gateway may speak JSON too, and does not know what became of the request behind it.
+            data["acted_on"] = answer.status in (502, 504)
+            self._learn(said, answer)
+        return http_error(
             answer,
             method,
             url,
@@ -111,28 +118,29 @@ class Access:
             details=clean_all(body.get("details")),
             **data,
         )
-        if known is not None:
-            error.retryable = known[2]
-        if code:
-            # A gateway may speak JSON too, and does not know what became of the request behind it.
-            error.acted_on = answer.status in (502, 504)
-            self._learn(said, answer, url, error)
-        return error
 
-    def _learn(self, code: str, answer: Answer, url: str, error: HTTPError) -> None:
+    def _learn(self, code: str, answer: Answer) -> None:
         if isinstance(self.auth, GuestAuth) and code in _SESSION_OVER:
             self.session_over = True
         elif code == "auth_remote_too_late":
             self.set_clock(answer.headers.get("Date"))
-        elif code == "auth_remote_signature_check_failed":
+
+    def signs_otherwise(self, context: RetryContext) -> Decision:
+        """Have a request made at once whose next try is signed in another way."""
+        refusal = context.refusal
+        if refusal is None:
+            return Decision.PASS
+        if refusal.code == "auth_remote_signature_check_failed":
             with self._lock:
-                error.retryable = error.retry_at_once = self._second_guess is not None
-                if self._second_guess is not None:
-                    log.info("signing for %s failed; trying %s", self._host, self._second_guess)
-                    self._host, self._second_guess = self._second_guess, None
-        elif code == "rest_security_token_did_not_match" and "/chunk/" in url:
-            error.retryable = error.retry_at_once = isinstance(self.auth, UserAuth)
+                if self._second_guess is None:
+                    return Decision.FAIL
+                log.info("signing for %s failed; trying %s", self._host, self._second_guess)
+                self._host, self._second_guess = self._second_guess, None
+            return Decision.RETRY_AT_ONCE
+        if refusal.code == "rest_security_token_did_not_match" and "/chunk/" in refusal.url:
             self.chunks_by_key = False
+            return Decision.RETRY_AT_ONCE if isinstance(self.auth, UserAuth) else Decision.FAIL
+        return Decision.PASS
 
 
 def _body(answer: Answer) -> Any:

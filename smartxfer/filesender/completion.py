@@ -12,6 +12,7 @@ from typing import List, Mapping, Optional, Tuple
 import attrs
 import requests
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import HTTPError, SmartxferError
 from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.calls import Calls
@@ -46,9 +47,9 @@ def complete(
     try:
         done = Transfer.from_wire(calls.send(call, operation).json(dict))
     except HTTPError as error:
-        if error.status >= 500 and not error.hint:
-            error.hint = _HINT
-        raise
+        if error.status < 500 or error.hint:
+            raise
+        raise evolve(error, hint=_HINT) from None
     if done.id != transfer_id:
         raise FileSenderUnexpectedAnswer(
             f"{call.what}: the answer is about transfer {done.id}, not {transfer_id}"
@@ -96,8 +97,7 @@ def _check_mails(calls: Calls, transfer: Transfer, operation: Optional[Operation
         if not certain and not error.retryable:
             log.info("the audit log of transfer %s cannot be read: %s", transfer.id, error)
             return
-        error.hint = _unknown(transfer.id)
-        raise
+        raise evolve(error, hint=_unknown(transfer.id)) from None
     events = {AuditEntry.from_wire(one).event for one in found}
     if "transfer_sent" in events or not (certain or "transfer_available" in events):
         return
@@ -105,8 +105,7 @@ def _check_mails(calls: Calls, transfer: Transfer, operation: Optional[Operation
     try:
         calls.update_transfer(transfer.id, {"remind": True}, operation)
     except SmartxferError as error:
-        error.hint = _unknown(transfer.id)
-        raise
+        raise evolve(error, hint=_unknown(transfer.id)) from error.__cause__
 
 
 def _unknown(transfer_id: int) -> str:

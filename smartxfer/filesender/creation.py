@@ -6,6 +6,7 @@ Source: FileSender protocol, sections 6.1, 10 and 15.
 import logging
 from typing import Any, Mapping, Optional
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import BadRequest, CommunicationError
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.errors import FileSenderLimitExceeded, FileSenderUploadRejected
@@ -27,12 +28,13 @@ def create(calls: Calls, body: Mapping[str, Any], operation: Optional[Operation]
     try:
         transfer = calls.create_transfer(body, operation)
     except BadRequest as error:
-        if error.code == "rest_bad_parameter" and not body.get("aup_checked"):
-            error.hint = (
-                "the site may want its terms of use accepted: read them on its upload page, "
-                f"{calls.base}/?s=upload, then pass accept_aup=True"
-            )
-        raise
+        if error.code != "rest_bad_parameter" or body.get("aup_checked"):
+            raise
+        hint = (
+            "the site may want its terms of use accepted: read them on its upload page, "
+            f"{calls.base}/?s=upload, then pass accept_aup=True"
+        )
+        raise evolve(error, hint=hint) from None
     told = {recipient.email for recipient in transfer.recipients}
     untold = [address for address in body["recipients"] if address not in told]
     if untold:

@@ -5,6 +5,7 @@ Source: FileSender protocol, sections 6.2, 6.3 and 6.6.
 
 from typing import Optional, Tuple
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import HTTPError, TooLarge
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.earlier import acknowledged_ranges
@@ -86,9 +87,9 @@ class FileUpload:
         try:
             written = self._calls.put_chunk(self._file, self._item.size, part, body, sealed)
         except HTTPError as error:
-            if isinstance(error, TooLarge) or error.code == "storage_chunk_too_large":
-                error.hint = _too_large(part.size, sealed)
-            raise
+            if not isinstance(error, TooLarge) and error.code != "storage_chunk_too_large":
+                raise
+            raise evolve(error, hint=_too_large(part.size, sealed)) from None
         if written != expected:
             raise FileSenderTruncated(
                 f"{name}: the server wrote {written} of {expected} bytes at {part.start}",

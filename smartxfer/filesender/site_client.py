@@ -30,6 +30,7 @@ from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Call, RetryPolicy, redact
+from smartxfer.transport.checks import Check, Decision, RetryContext
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -261,6 +262,13 @@ class SiteClient(HTTPClient):
 
     def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
         return self._calls.access.error_of(answer, method, url)
+
+    @property
+    def _checks(self) -> Sequence[Check]:
+        return (self._signs_otherwise,)
+
+    def _signs_otherwise(self, context: RetryContext) -> Decision:
+        return self._calls.access.signs_otherwise(context)
 
     def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
         if method in ("GET", "DELETE"):

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
 
 import attrs
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import SmartxferError, SourceChanged
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.completion import complete
@@ -125,9 +126,11 @@ class Sending:
         except BaseException as error:
             if any(isinstance(cause, SourceChanged) for cause in (error, *getattr(error, "errors", ()))):
                 self._discard(transfer.id)
-            else:
-                self._explain(error, transfer.id)
-            raise
+                raise
+            if not isinstance(error, SmartxferError):
+                raise
+            self._warn(transfer.id)
+            raise evolve(error, transfer_id=transfer.id) from error.__cause__
         if self._journal is not None:
             self._journal.forget()
         return done.but(results=results)
@@ -196,10 +199,9 @@ class Sending:
         if self._journal is not None:
             self._journal.forget()
 
-    def _explain(self, error: BaseException, transfer_id: int) -> None:
+    def _warn(self, transfer_id: int) -> None:
         """Tell the caller which transfer is left half-way."""
-        error.transfer_id = transfer_id  # type: ignore[attr-defined]
-        if self._journal is not None and isinstance(error, SmartxferError):
+        if self._journal is not None:
             log.warning(
                 "transfer %s is not complete: the same call goes on with it, delete_transfer(%s) drops it",
                 transfer_id,

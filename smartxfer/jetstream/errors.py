@@ -7,6 +7,7 @@ from typing import Any, Dict, Mapping, Tuple, Type
 
 from smartxfer import errors
 from smartxfer.error_families import ErrorFamily
+from smartxfer.error_values import evolve
 from smartxfer.errors import (
     AuthError,
     BadRequest,
@@ -132,8 +133,8 @@ def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
         method="POST",
         url=url,
         details=clean_all(dict(error)),
+        retryable=False,
     )
-    made.retryable = False
     return made
 
 
@@ -142,9 +143,9 @@ def explained(error: CommunicationError) -> CommunicationError:
     never_reached = isinstance(error, NetworkError) and not error.acted_on
     elsewhere = isinstance(error, HTTPError) and error.status in (404, 405, 501)
     if isinstance(error, TLSError):
-        error.hint = f"{error.hint}; {EXPLANATION}"
-    elif isinstance(error, (NotHTTP, DecodeError)) or elsewhere:
-        error.hint = EXPLANATION
-    elif isinstance(error, NetworkError) and not never_reached:
-        error.hint = error.hint or EXPLANATION
+        return evolve(error, hint=f"{error.hint}; {EXPLANATION}")
+    if isinstance(error, (NotHTTP, DecodeError)) or elsewhere:
+        return evolve(error, hint=EXPLANATION)
+    if isinstance(error, NetworkError) and not never_reached:
+        return evolve(error, hint=error.hint or EXPLANATION)
     return error

@@ -18,8 +18,8 @@ from smartxfer.seams import Clock
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Call, Origin, Wire
 from smartxfer.transport.answer import MAX_ANSWER
+from smartxfer.transport.call import Sign
 from smartxfer.transport.origin import quoted, without_query
-from smartxfer.transport.wire import Sign
 
 __all__ = ["Calls"]
 

@@ -11,7 +11,8 @@ import requests
 from smartxfer.client import HTTPClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind
-from smartxfer.errors import AuthError, Forbidden, HTTPError, UsageError
+from smartxfer.error_values import evolve
+from smartxfer.errors import AuthError, HTTPError, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.config import names_of
 from smartxfer.nrp.discovery import discover
@@ -161,12 +162,13 @@ class RepositoryClient(HTTPClient):
         token = self._credentials.get("token") is not None
         error = error_of(answer, method, url, policy=self._retry, clock=self._clock, token=token)
         if not self._wire.origin.trusts(Origin.of(url)) and error.hint != SMALLER:
-            error.hint = ""  # the storage behind the repository never sees the token
-        elif not token and isinstance(error, (AuthError, Forbidden)):
-            unused = self._credentials.unused("token")
-            if unused:
-                error.hint = "; ".join([*unused, "give the repository's own address as url=, and token="])
-        return error
+            return evolve(error, hint="")  # the storage behind the repository never sees the token
+        unused = [] if token or not isinstance(error, AuthError) else self._credentials.unused("token")
+        if not unused:
+            return error
+        return evolve(
+            error, hint="; ".join([*unused, "give the repository's own address as url=, and token="])
+        )
 
 
 def get_client(

@@ -10,7 +10,7 @@ from typing import Iterator, Optional, Tuple
 import attrs
 import requests
 
-from smartxfer.errors import HTTPError, UsageError
+from smartxfer.errors import UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.errors import RepositoryConflict
 from smartxfer.nrp.file_calls import FileCalls
@@ -27,6 +27,7 @@ from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import Incoming, open_range
 from smartxfer.transfer.same import SameState
 from smartxfer.transport import Origin
+from smartxfer.transport.checks import Decision, RetryContext
 
 __all__ = ["changed", "check_complete", "describe", "guarded", "step_of"]
 
@@ -115,9 +116,12 @@ def describe(files: FileCalls, file: File, sink: Sink, operation: Operation, ste
         open_range=content.open,
         size=file.known_size,
         step=step,
-        ranges=lambda: operation.retry(content.call.what, content.serves_ranges),
+        ranges=lambda: operation.retry(
+            content.call.what, content.serves_ranges, checks=[content.has_new_address]
+        ),
         digest=("md5", file.md5) if file.md5 else None,
         mismatch=content.state.mismatch,
+        check=content.has_new_address,
     )
 
 
@@ -142,12 +146,8 @@ class _Content:
         strong = self._validator()
         if strong and (start, stop) not in ((0, size), (0, None)):
             call = attrs.evolve(call, headers={**call.headers, "If-Range": strong})
-        try:
-            with connection(), open_range(self._calls.wire, call, start, stop, size, self._seen) as incoming:
-                yield incoming
-        except HTTPError as error:
-            self._renew(error)
-            raise
+        with connection(), open_range(self._calls.wire, call, start, stop, size, self._seen) as incoming:
+            yield incoming
 
     def _validator(self) -> Optional[str]:
         """Return the ETag for If-Range; None where it may differ between the storage's machines.
@@ -159,12 +159,15 @@ class _Content:
             return None
         return tag if not known or tag == f'"md5:{known}"' else None
 
-    def _renew(self, error: HTTPError) -> None:
+    def has_new_address(self, context: RetryContext) -> Decision:
         """Have the repository asked for another address, where the storage's one may have expired."""
-        elsewhere = not self._calls.wire.origin.trusts(Origin.of(error.url))
-        if elsewhere and error.status in (400, 401, 403) and self._renewals < _RENEWALS:
-            self._renewals += 1
-            error.retryable = error.retry_at_once = True
+        refusal = context.refusal
+        if refusal is None or refusal.status not in (400, 401, 403) or self._renewals >= _RENEWALS:
+            return Decision.PASS
+        if self._calls.wire.origin.trusts(Origin.of(refusal.url)):
+            return Decision.PASS
+        self._renewals += 1
+        return Decision.RETRY_AT_ONCE
 
     def serves_ranges(self) -> bool:
         """Whether a request for the first byte gives the first byte, and not the file."""

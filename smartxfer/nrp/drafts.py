@@ -7,6 +7,7 @@ import contextlib
 import warnings
 from typing import Any, Dict, Mapping, Optional
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import OutcomeUnknown, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.errors import RepositoryDraftInvalid, told
@@ -55,8 +56,7 @@ def put(
                 return now
             break
     assert lost is not None
-    lost.hint = "read the draft, and see whether it is what was sent"
-    raise lost
+    raise evolve(lost, hint="read the draft, and see whether it is what was sent")
 
 
 def kept(body: Mapping[str, Any], strict: bool, sent: Mapping[str, Any]) -> Record:

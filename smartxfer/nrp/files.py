@@ -5,6 +5,7 @@ Source: NRP / Invenio protocol, sections 5 and 6.
 
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import NotFound, UsageError
 from smartxfer.nrp import downloading, file_metadata, many
 from smartxfer.nrp.calls import Calls
@@ -395,5 +396,5 @@ class FilesClient(Namespace):
                 calls, place, lambda found: step(FileCalls(calls, found.files(writing=True)[0]))
             )
         except NotFound as error:
-            error.hint = error.hint or f"what is published has no draft: {NEW_VERSION}"
-            raise
+            hint = error.hint or f"what is published has no draft: {NEW_VERSION}"
+            raise evolve(error, hint=hint) from None

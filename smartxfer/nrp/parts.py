@@ -7,11 +7,13 @@ import base64
 import hashlib
 import logging
 import threading
-from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence
+from typing import Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import HTTPError
 from smartxfer.nrp.errors import (
     ERRORS,
+    RepositoryChecksumMismatch,
     RepositoryDecodeError,
     RepositoryRedirectRefused,
     RepositorySourceChanged,
@@ -23,10 +25,11 @@ from smartxfer.transfer.plan import Part
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import Answer, Call, Origin
+from smartxfer.transport.checks import Decision
 from smartxfer.transport.origin import without_query
 from smartxfer.transport.stored import STORED, md5_of_stored
 
-__all__ = ["PartSender", "digests_of", "etag_of"]
+__all__ = ["PartSender", "digests_of", "equal", "etag_of"]
 
 log = logging.getLogger("smartxfer.nrp")
 
@@ -62,6 +65,22 @@ def digests_of(source: Source, part_size: int) -> Iterator[str]:
         yield str(running.hexdigest())
 
 
+def equal(entry: File, theirs: str, ours: str) -> str:
+    """Return the checksum of an entry, once it is seen to be ours.
+
+    :raises ChecksumMismatch: it is another one.
+    """
+    if theirs.lower() != ours:
+        raise RepositoryChecksumMismatch(
+            f"{entry.key}: the repository holds other bytes than were read here",
+            hint="it was deleted there; send it again",
+            algorithm=str(entry.checksum).partition(":")[0],
+            expected=ours,
+            actual=theirs,
+        )
+    return str(entry.checksum)
+
+
 class PartSender:
     """Sends the parts of one file, and knows what was acknowledged."""
 
@@ -70,7 +89,9 @@ class PartSender:
         self._key = entry.key
         self._lock = threading.Lock()
         self._links = self._addresses(entry)
-        self._renewed: Dict[int, str] = {}
+        #: Numbers of parts whose address was asked for again, and of those that were not sent to it yet.
+        self._renewed: Set[int] = set()
+        self._fresh: Set[int] = set()
         #: Hex MD5 of each part that went to storage, by number from 0; "" where it could not be compared.
         self._digests: Dict[int, str] = dict(acknowledged)
 
@@ -100,8 +121,9 @@ class PartSender:
             call = Call("PUT", url, headers={"Content-MD5": proof}, body=body, success=STORED)
             answer = self._files.calls.make(call)
         except HTTPError as error:
-            self._renew(part, url, error)
-            raise
+            if not self._renew(part, url, error.status):
+                raise
+            raise evolve(error, retryable=True) from None
         self._digests[part.number] = self._compared(part, answer, ours.hexdigest())
 
     @property
@@ -126,15 +148,23 @@ class PartSender:
             return ""
         return theirs
 
-    def _renew(self, part: Part, used: str, error: HTTPError) -> None:
+    def _renew(self, part: Part, used: str, status: int) -> bool:
         """Ask for fresh addresses where one may have expired; each part may do so once."""
-        if error.status not in (400, 403) or part.number in self._renewed:
-            return
+        if status not in (400, 403) or part.number in self._renewed:
+            return False
         with self._lock:
             if self._links.get(part.number + 1) == used:
                 self._links = self._addresses(self._files.read(self._key))
-        self._renewed[part.number] = used
-        error.retryable = error.retry_at_once = True
+        self._renewed.add(part.number)
+        self._fresh.add(part.number)
+        return True
+
+    def has_new_address(self, part: Part) -> Decision:
+        """Have a part sent to its fresh address without a wait."""
+        if part.number not in self._fresh:
+            return Decision.PASS
+        self._fresh.remove(part.number)
+        return Decision.RETRY_AT_ONCE
 
     def _addresses(self, entry: File) -> Mapping[int, str]:
         return {link.part: link.url for link in entry.links.parts}

@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Mapping, Optional
 
 import attrs
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import (
     BadRequest,
     ClientError,
@@ -128,8 +129,7 @@ class Publisher:
                 if published is not None:
                     return published
         assert lost is not None
-        lost.hint = "it is not published yet: publish it again"
-        raise lost
+        raise evolve(lost, hint="it is not published yet: publish it again")
 
     def request_type(self, record: Record, name: str) -> Optional[Dict[str, Any]]:
         """The kind of request that does something, where the repository has it done by requests."""

@@ -6,6 +6,7 @@ Source: NRP / Invenio protocol, sections 3 and 4.
 import copy
 from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import Forbidden, NotFound, OutcomeUnknown, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.discovery import INVENIO_JSON, drafts_of, is_zenodo, path_of, records_of
@@ -109,8 +110,8 @@ class RecordsClient(Namespace):
             url = calls.url(*path.split("/"))
             answer = calls.send("POST", url, json=document, headers=self._headers(), success=CREATED)
         except OutcomeUnknown as error:
-            error.hint = "look at records.draft_records.search(sort='newest') before making another one"
-            raise
+            hint = "look at records.draft_records.search(sort='newest') before making another one"
+            raise evolve(error, hint=hint) from None
         record = kept(answer.json(dict), strict, document)
         if receiver is not None:
             review = {"receiver": {"community": receiver.get("id")}, "type": "community-submission"}
@@ -162,8 +163,8 @@ class RecordsClient(Namespace):
         try:
             return self._newest(named(record_or_data), step)
         except NotFound as error:
-            error.hint = error.hint or "what is published has no draft: edit_metadata(record) makes one"
-            raise
+            hint = error.hint or "what is published has no draft: edit_metadata(record) makes one"
+            raise evolve(error, hint=hint) from None
 
     def delete(self, record: Any, *, if_revision: Optional[int] = None) -> None:
         """Discard a draft, with its files.  Of what is published, the edit is discarded.

@@ -10,6 +10,7 @@ from typing import Any, Dict, Generator, Iterator, List, Mapping, Optional, Set
 
 import attrs
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import BadRequest, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.errors import RepositoryDecodeError, RepositoryLimitExceeded
@@ -137,9 +138,9 @@ class Searcher:
         try:
             return self._get(self.url, {**self.params, **asked, **more})
         except BadRequest as error:
-            if not error.hint and (asked.get("page") or 1) > 1:
-                error.hint = _ADVICE
-            raise
+            if error.hint or (asked.get("page") or 1) <= 1:
+                raise
+            raise evolve(error, hint=_ADVICE) from None
 
     def _get(self, url: str, params: Optional[Mapping[str, Any]] = None) -> Page:
         return Page.of(self.calls.get(url, params, headers=self.headers).json(dict))
@@ -164,8 +165,7 @@ class Searcher:
             try:
                 now = self._following(now, seen)
             except BadRequest as error:
-                error.hint = _ADVICE
-                raise
+                raise evolve(error, hint=_ADVICE) from None
         if whole and shown < page.total:
             log.warning("%d of %d hits were shown; %s", shown, page.total, _ADVICE)
 

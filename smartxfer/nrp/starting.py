@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, Mapping, Optional, Sequence
 
 import attrs
 
+from smartxfer.error_values import evolve
 from smartxfer.errors import BadRequest, Forbidden, OutcomeUnknown, UsageError
 from smartxfer.nrp.errors import RepositoryConflict, RepositoryDecodeError
 from smartxfer.nrp.file_calls import FileCalls
@@ -103,9 +104,10 @@ def announce(files: FileCalls, plans: Sequence[Plan], replace: bool) -> Dict[str
         try:
             listed = files.start([plan.payload() for plan in waiting.values()])
         except Forbidden as error:
-            if "permission denied" in error.message.lower() and any(p.how.by_url for p in waiting.values()):
-                error.hint = _BYTES
-            raise
+            by_url = any(plan.how.by_url for plan in waiting.values())
+            if not by_url or "permission denied" not in error.message.lower():
+                raise
+            raise evolve(error, hint=_BYTES) from None
         except (OutcomeUnknown, BadRequest) as error:
             lost = error
             if isinstance(error, BadRequest) and _has_other_cause(error):

@@ -21,7 +21,6 @@ from smartxfer.errors import (
     TransferRefused,
 )
 from smartxfer.nrp.errors import (
-    RepositoryChecksumMismatch,
     RepositoryConflict,
     RepositorySizeMismatch,
     RepositoryTransferRefused,
@@ -31,7 +30,7 @@ from smartxfer.nrp.file_metadata import merge
 from smartxfer.nrp.limits import connection
 from smartxfer.nrp.memory import Memory
 from smartxfer.nrp.models import File, FileStatus, taken
-from smartxfer.nrp.parts import PartSender, digests_of, etag_of
+from smartxfer.nrp.parts import PartSender, digests_of, equal, etag_of
 from smartxfer.nrp.refusals import nothing_to_resume
 from smartxfer.nrp.starting import Plan, announce
 from smartxfer.nrp.statuses import DONE
@@ -41,6 +40,7 @@ from smartxfer.transfer.plan import Part, cut
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transport.checks import Decision, RetryContext
 
 __all__ = ["send_files"]
 
@@ -117,6 +117,8 @@ class _Sending:
         self._arrived: Optional[File] = None
         #: Whether it was started once more because another process was faster.
         self._anew = False
+        #: Whether that was just done, and its content not sent yet.
+        self._restarted = False
         #: Whether the entry is verified, or deleted: it must not be touched any more.
         self._settled = False
         #: Parts that an earlier run has sent; known once the upload begins.
@@ -132,6 +134,7 @@ class _Sending:
             finish=self._finish,
             acknowledged=self._acknowledged,
             note=self._note,
+            check=self._check,
         )
 
     def told(self, result: FileResult) -> FileResult:
@@ -239,16 +242,23 @@ class _Sending:
                     raise
                 self._anew = True
                 self._restart()
+                self._restarted = True
                 raise RepositoryConflict(
                     f"{self.plan.key} was completed by another process before its content was sent",
                     status=409,
                     retryable=True,
-                    retry_at_once=True,
                 ) from None
             except (NetworkError, HTTPError) as error:
                 whole = isinstance(body, bytes) or body.tell() >= len(body)
                 self._unsure = whole and error.retryable and error.acted_on
                 raise
+
+    def _check(self, part: Part, context: RetryContext) -> Decision:
+        """Have what is another request by now made without a wait."""
+        if self._parts is not None:
+            return self._parts.has_new_address(part)
+        restarted, self._restarted = self._restarted, False
+        return Decision.RETRY_AT_ONCE if restarted else Decision.PASS
 
     def _put(self, body: Body) -> None:
         url = self._entry.links.content or self._single.url(self.plan.key, "content")
@@ -370,10 +380,10 @@ class _Sending:
             digests = self._parts.digests(self._cut(self._source.size)) if self._parts is not None else None
             if digests is None:
                 return "size", None
-            return "multipart", _equal(entry, checksum.partition(":")[2].rpartition("-")[0], etag_of(digests))
+            return "multipart", equal(entry, checksum.partition(":")[2].rpartition("-")[0], etag_of(digests))
         if entry.md5 is None:
             return "size", None
-        return "md5", _equal(entry, entry.md5, ours)
+        return "md5", equal(entry, entry.md5, ours)
 
     def _with_checksum(self, entry: File) -> File:
         """The entry, once its checksum is reckoned; as it is, where that takes long."""
@@ -383,15 +393,3 @@ class _Sending:
             self._operation.pause(wait)
             entry = self._watched.read(self.plan.key)
         return entry
-
-
-def _equal(entry: File, theirs: str, ours: str) -> str:
-    if theirs.lower() != ours:
-        raise RepositoryChecksumMismatch(
-            f"{entry.key}: the repository holds other bytes than were read here",
-            hint="it was deleted there; send it again",
-            algorithm=str(entry.checksum).partition(":")[0],
-            expected=ours,
-            actual=theirs,
-        )
-    return str(entry.checksum)

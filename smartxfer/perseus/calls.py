@@ -14,10 +14,10 @@ from smartxfer.seams import Clock
 from smartxfer.secret_text import as_url
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Body, Call, Success, Wire
+from smartxfer.transport.call import Sign
 from smartxfer.transport.deleting import delete
 from smartxfer.transport.json import json_body
 from smartxfer.transport.origin import quoted
-from smartxfer.transport.wire import Sign
 
 __all__ = ["Calls"]
 

@@ -88,6 +88,8 @@ _TELLING = ("message", "error", "detail", "msg")
 _LIMIT = 64 * 1024
 #: Words of S3 by which an address is dead, whatever the status.
 _EXPIRED = ("ExpiredToken", "RequestTimeTooSkewed")
+#: Words of S3 about what went wrong on the way.
+_TRANSIENT = ("RequestTimeout", "BadDigest", "IncompleteBody")
 _TOO_LARGE = "send smaller files: a file goes up in one request, and the plan or a proxy limits its size"
 #: Words of an AccessDenied that is because of the time: Amazon's, and rclone's.
 _LATE = ("expired", "request time")
@@ -130,12 +132,18 @@ def _is_xml(answer: Answer) -> bool:
     return start.startswith((b"<?xml", b"<Error"))
 
 
-def _storage_error(answer: Answer, method: str, url: str, policy: RetryPolicy, clock: Clock) -> StorageError:
+def _storage_error(answer: Answer, method: str, url: str, policy: RetryPolicy, clock: Clock) -> HTTPError:
     """S3's error.  It is read by its three elements, not as a document: no entity of it is expanded."""
     text = answer.text[:_LIMIT]
     code = _element(text, "Code") or ""
     message = (_element(text, "Message") or "") if _is_xml(answer) else _words(answer)
-    error = http_error(
+    data: Dict[str, Any] = {}
+    if answer.status == 413 or code == "EntityTooLarge":
+        data["hint"] = _TOO_LARGE
+    if answer.status == 501 or code in _TRANSIENT:
+        data["retryable"] = answer.status != 501
+    late = code == "AccessDenied" and any(word in message.lower() for word in _LATE)
+    return http_error(
         answer,
         method,
         url,
@@ -145,17 +153,9 @@ def _storage_error(answer: Answer, method: str, url: str, policy: RetryPolicy, c
         code=clean(code),
         message=clean(message),
         request_id=clean(_element(text, "RequestId") or ""),
+        expired=late or code in _EXPIRED,
+        **data,
     )
-    assert isinstance(error, StorageError)
-    if answer.status == 413 or code == "EntityTooLarge":
-        error.hint = _TOO_LARGE
-    told = message.lower()
-    error.expired = code in _EXPIRED or (code == "AccessDenied" and any(word in told for word in _LATE))
-    if code in ("RequestTimeout", "BadDigest", "IncompleteBody"):
-        error.retryable = True
-    if answer.status == 501:
-        error.retryable = False
-    return error
 
 
 def _element(text: str, name: str) -> Optional[str]:

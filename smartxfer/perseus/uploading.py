@@ -32,6 +32,7 @@ from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadLane
 from smartxfer.transport import Answer
+from smartxfer.transport.checks import Decision, RetryContext
 from smartxfer.transport.polling import Pauses, poll
 from smartxfer.transport.stored import md5_of_stored
 
@@ -122,8 +123,7 @@ class Sending:
         #: Whether the address is dead, and its record is to be made anew before the next try.
         self._stale = False
         self._journal: Optional[Journal] = None
-        self._closed = False
-        self._done = False
+        self._closed = self._done = False
 
     def describe(self) -> Upload:
         """The file as the engine wants it: in one part, or in none where its content is known."""
@@ -133,6 +133,7 @@ class Sending:
             plan=self._plan,
             send_part=self._send,
             finish=self._finish,
+            check=self._check,
         )
 
     @property
@@ -272,20 +273,24 @@ class Sending:
             answer = put(self._single.wire, self._url, body)
         except (NetworkError, StorageError) as error:
             if isinstance(error, StorageError) and error.expired and self._can_renew():
-                self._stale = error.retryable = error.retry_at_once = True
+                self._stale = True
             elif _is_lost(error):
                 self._lost = self._operation.clock.monotonic() - began
             raise
         self._lost = None
         self._compare(answer)
 
+    def _check(self, part: Part, context: RetryContext) -> Decision:
+        """Have a content sent to another address without a wait, where the one before has expired."""
+        refusal = context.refusal
+        dead = self._stale and isinstance(refusal, StorageError) and refusal.expired
+        return Decision.RETRY_AT_ONCE if dead else Decision.PASS
+
     def _compare(self, answer: Answer) -> None:
         """Compare the storage's MD5 with ours; another one is told, and the service's check decides."""
-        self._verified = "size"
         theirs = md5_of_stored(answer)
-        if theirs == self._md5:
-            self._verified = "md5"
-        elif theirs:
+        self._verified = "md5" if theirs == self._md5 else "size"
+        if theirs not in ("", self._md5):
             log.warning(
                 "%s: the storage's ETag %s is not the content's MD5 %s; wait=True says whether the service "
                 "takes the file in",

@@ -18,8 +18,8 @@ from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import api_path, encoded, normal, split
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Answer, Body, Call, Success, Wire
+from smartxfer.transport.call import Sign
 from smartxfer.transport.polling import Pauses, poll
-from smartxfer.transport.wire import Sign
 
 __all__ = ["SUCCESS", "TASK_TIMEOUT", "Calls"]
 

@@ -98,7 +98,7 @@ def error_of(
     data: Dict[str, Any] = {"status_code": answer.status, "detail": detail, "response": shown}
     wait = _throttled_for(answer, clock)
     if wait is not None:
-        data.update(kind=Throttled, retry_after=wait)
+        data.update(kind=Throttled, retry_after=wait, acted_on=False, retryable=throttle_wait)
     if answer.status == 401:
         data.setdefault("hint", "check the API key and password, or the tokens")
     if answer.status == 413:
@@ -106,11 +106,7 @@ def error_of(
             "hint", "send smaller files: a file goes up in one request, and the site limits its size"
         )
     message = clean(_words(detail))
-    error = http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
-    if wait is not None:
-        error.acted_on = False
-        error.retryable = throttle_wait
-    return error
+    return http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
 
 
 def _throttled_for(answer: Answer, clock: Clock) -> Optional[float]:

@@ -44,13 +44,10 @@ def local_error(error: OSError, what: Union[str, Path], act: str = "write") -> L
         reason = too_long(str(error.filename or what))
     if error.errno == errno.EEXIST and error.filename is not None:  # from mkdir
         reason = f"{error.filename} exists and is not a directory"
-    made = kind(f"cannot {act} {what}: {reason}")
-    made.errno = error.errno
-    if error.errno in _RESOURCES:
-        made.hint = _RESOURCES[error.errno]
+    hint = _RESOURCES.get(error.errno or 0)
     if error.errno == errno.EBUSY:
-        made.hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
-    return made
+        hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
+    return kind(f"cannot {act} {what}: {reason}", hint=hint, errno=error.errno)
 
 
 def refuse_too_large(path: Union[str, Path], needed: int, free: int) -> None:
@@ -59,12 +56,11 @@ def refuse_too_large(path: Union[str, Path], needed: int, free: int) -> None:
     :raises DiskFull: it has not.
     """
     if needed > free:
-        error = DiskFull(
+        raise DiskFull(
             f"{path} needs {needed} bytes more, and its disk has {free} bytes free",
             hint="free some space, or choose a target on another disk; nothing was fetched",
+            errno=errno.ENOSPC,
         )
-        error.errno = errno.ENOSPC
-        raise error
 
 
 def refuse_mount_point(path: Path) -> None:

@@ -22,6 +22,7 @@ from smartxfer.transfer.ranges import Incoming
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tasks import Tasks
 from smartxfer.transport.archive import ArchiveCheck
+from smartxfer.transport.checks import Check, pass_on
 
 __all__ = ["Download", "DownloadLane"]
 
@@ -42,6 +43,7 @@ class Download:
     :param note: told when the file stands under its final name.
     :param archive: returns a new check of an archive's own end, which is fed all bytes in order.
     :param mismatch: returns the error to raise for a wrong digest.
+    :param check: decides about another try, where this file's state tells more than the error.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Download:
     note: Callable[[], None] = lambda: None
     archive: Optional[Callable[[], ArchiveCheck]] = None
     mismatch: Callable[[ChecksumMismatch], IntegrityError] = lambda error: error
+    check: Check = pass_on
 
 
 class _Again(Exception):
@@ -221,7 +224,8 @@ class DownloadLane(Lane):
         return lambda: self._fetch(piece)
 
     def _fetch(self, piece: _Piece) -> None:
-        tries = self._operation.tries(f"{self._download.name}, from byte {piece.at}")
+        what = f"{self._download.name}, from byte {piece.at}"
+        tries = self._operation.tries(what, checks=[self._download.check])
         farthest = piece.at  # without ranges the bytes come again from 0: only new ones are progress
         while True:
             try:

@@ -212,9 +212,7 @@ class Guard:
         return self._changed[0] > local
 
     def _refusal(self, path: AnyEntry, why: str = "") -> TargetExists:
-        error = TargetExists(f"{path} exists and has other content{why}")
-        error.path = Path(path)
-        return error
+        return TargetExists(f"{path} exists and has other content{why}", path=Path(path))
 
 
 def _state(path: AnyEntry) -> Any:

@@ -17,9 +17,10 @@ import functools
 import queue
 import threading
 import time
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, TypeVar
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, TypeVar
 
 from smartxfer.error_families import GENERIC, ErrorFamily
+from smartxfer.error_values import caused
 from smartxfer.errors import Cancelled, CommunicationError, DeadlineExceeded, SmartxferError
 from smartxfer.seams import SYSTEM_CLOCK, Clock, pausing
 from smartxfer.transfer.lane import Lane, Single, Task, Work
@@ -27,6 +28,7 @@ from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.stall import Attempts, stall_of
 from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.checks import Check
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.retry import RetryPolicy, Tries
 from smartxfer.weak import weak_method
@@ -48,6 +50,7 @@ class Operation:
     :param deadline: seconds from now.
     :param limits: the client's view of rate limits.
     :param errors: the service's; whatever a task raises becomes one of them.
+    :param checks: decisions about another try that the service alone can make.
     """
 
     def __init__(
@@ -61,9 +64,10 @@ class Operation:
         progress: Progress = None,
         limits: Optional[Limits] = None,
         errors: ErrorFamily = GENERIC,
+        checks: Sequence[Check] = (),
     ) -> None:
         self.policy, self.clock = policy, clock
-        self.errors, self._limits = errors, limits
+        self.errors, self._limits, self._checks = errors, limits, checks
         # Weak: if Ctrl-C keeps __exit__() from being run, the threads end once nothing refers to this object.
         self.reporter = Reporter(progress, clock, weak_method(self._check_here))
         self._cancel, self._deadline, self.began = cancel, deadline, clock.monotonic()
@@ -73,7 +77,7 @@ class Operation:
         self._verdict: Optional[SmartxferError] = None
         #: When an ending operation is left, whatever is still under way.
         self._leave_at = float("inf")
-        self._left = False
+        self._left = self._cancelled = False
         self._attempts = Attempts()
         #: Guards small counts that several threads add to.
         self.lock = threading.Lock()
@@ -90,7 +94,6 @@ class Operation:
         self._active: List[Lane] = []
         #: A lane's own failure, which is a bug.
         self._broken: Optional[BaseException] = None
-        self._cancelled = False
 
     def __repr__(self) -> str:
         return f"<Operation, {'left' if self._left else 'ending' if self._verdict else 'running'}>"
@@ -261,8 +264,7 @@ class Operation:
     def _heed_callback(self) -> None:
         if self.reporter.failure is not None and self._verdict is None:
             error = Cancelled("the progress callback raised an exception")
-            error.__cause__ = self.reporter.failure
-            self._end_all(error)
+            self._end_all(caused(error, self.reporter.failure))
 
     def _watch(self) -> None:
         self._heed_callback()
@@ -271,12 +273,9 @@ class Operation:
         elif self._is_late():
             self._end_all(DeadlineExceeded(f"not done within {self._deadline} s"))
         for attempt in self._attempts.all():
-            self._guard(attempt)
-
-    def _guard(self, attempt: Attempt) -> None:
-        stalled = stall_of(attempt, self.clock.monotonic(), self.policy)
-        if stalled is not None:
-            attempt.end(stalled)
+            stalled = stall_of(attempt, self.clock.monotonic(), self.policy)
+            if stalled is not None:
+                attempt.end(stalled)
 
     def _end_all(self, verdict: SmartxferError) -> None:
         """Go from running to ending; again, if it was broken off the first time."""
@@ -355,11 +354,12 @@ class Operation:
             with attempt.entered():
                 yield attempt
 
-    def tries(self, what: str, idempotent: bool = True) -> Tries:
-        """A counter of tries whose pauses end when the call does."""
+    def tries(self, what: str, idempotent: bool = True, checks: Sequence[Check] = ()) -> Tries:
+        """A counter of tries whose pauses end when the call does; ``checks`` go before the service's."""
         return Tries(
-            self.policy, self.clock, what, pause=self.pause, idempotent=idempotent, limits=self._limits
-        )
+            self.policy, self.clock, what, pause=self.pause, idempotent=idempotent,
+            limits=self._limits, checks=(*checks, *self._checks),
+        )  # fmt: skip
 
     def retry(
         self,
@@ -367,14 +367,15 @@ class Operation:
         step: Callable[[], T],
         *,
         idempotent: bool = True,
-        failed: Optional[Callable[[], None]] = None,
+        failed: Callable[[], None] = lambda: None,
+        checks: Sequence[Check] = (),
     ) -> T:
         """Do ``step``, one try of one request, by the policy.
 
         :param what: the request in words, for the log.
         :param failed: told of each try that failed and will be followed by another.
         """
-        tries = self.tries(what, idempotent)
+        tries = self.tries(what, idempotent, checks)
         while True:
             try:
                 with self.attempt(tries):
@@ -383,8 +384,7 @@ class Operation:
                 error = failure
             self.check()
             tries.failed(error)
-            if failed is not None:
-                failed()
+            failed()
 
     def aside(self, step: Callable[[], T]) -> T:
         """Do what nothing can interrupt in a thread that nobody waits for once the call is over."""

@@ -12,6 +12,7 @@ import stat
 from typing import Any, Dict, List, Optional, Set, Union
 
 from smartxfer.directories import Entry, arguments_of, lstat
+from smartxfer.error_values import evolve
 from smartxfer.seams import Files, open_binary
 from smartxfer.transfer.digest import quick
 from smartxfer.transfer.disk import local_error
@@ -56,8 +57,8 @@ class PartNote:
             return None
         except OSError as error:
             made = local_error(error, self.entry.path, "read")
-            made.hint = made.hint or "make it readable, or remove it to begin again"
-            raise made from None
+            hint = made.hint or "make it readable, or remove it to begin again"
+            raise evolve(made, hint=hint) from None
         if isinstance(saved, dict) and saved.get("version") == _VERSION:
             return saved
         self.warn(f"{self.entry} is of an unknown version and is left alone")

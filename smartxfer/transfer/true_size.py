@@ -66,9 +66,7 @@ def _unreadable(error: OSError, what: Union[str, Path]) -> LocalError:
     hint = None
     if isinstance(error, BlockingIOError):
         hint = "it waits for events and has no end: pass an open stream that ends"
-    made = LocalError(f"cannot read {what}: {error.strerror or error}", hint=hint)
-    made.errno = error.errno
-    return made
+    return LocalError(f"cannot read {what}: {error.strerror or error}", hint=hint, errno=error.errno)
 
 
 def has_true_size(file: Any) -> bool:

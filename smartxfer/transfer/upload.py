@@ -1,5 +1,6 @@
 """The upload loop: parts of files, in parallel, each acknowledged before its file is finished."""
 
+import functools
 from typing import Any, Callable, Collection, Iterable, Optional, Sequence, Tuple, Union
 
 import attrs
@@ -13,6 +14,7 @@ from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transfer.tasks import Tasks
+from smartxfer.transport.checks import Decision, RetryContext, pass_on
 
 __all__ = ["Upload", "UploadLane"]
 
@@ -33,6 +35,7 @@ class Upload:
     :param seal: makes what is sent of a part's bytes, such as their encryption; called once for all tries.
         What it gives is good until the thread calls it again.
     :param repeatable: False when a part must not be sent again once its answer was lost.
+    :param check: decides about another try of a part, where this file's state tells more than the error.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Upload:
     note: Callable[[Part], None] = lambda part: None
     seal: Optional[Callable[[Part, Iterable[memoryview]], memoryview]] = None
     repeatable: bool = True
+    check: Callable[[Part, RetryContext], Decision] = pass_on
 
 
 class UploadLane(Lane):
@@ -141,6 +145,7 @@ class UploadLane(Lane):
                 lambda: self._upload.send_part(part, payload),
                 idempotent=self._upload.repeatable,
                 failed=self._retrying,
+                checks=[functools.partial(self._upload.check, part)],
             )
         except BaseException:
             body.unsend()

@@ -7,7 +7,7 @@ import requests
 
 from smartxfer.errors import NotFound
 from smartxfer.transport.answer import Answer
-from smartxfer.transport.wire import Call
+from smartxfer.transport.call import Call
 
 __all__ = ["delete"]
 

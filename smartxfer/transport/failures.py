@@ -110,39 +110,32 @@ def _broken(chain: "list[BaseException]", what: str) -> CommunicationError:
     unsent = any(isinstance(link, _NEVER_SENT) for link in chain)
     no_tunnel = any(isinstance(link, NoTunnel) for link in chain)
     if any(isinstance(link, Overdue) for link in chain):
-        stalled = Stalled(f"{what}: {_reason(chain)}", hint=_LIMITS)
-        stalled.acted_on = not (unsent or no_tunnel)
-        return stalled
+        return Stalled(f"{what}: {_reason(chain)}", hint=_LIMITS, acted_on=not (unsent or no_tunnel))
     for kinds, ours in _TABLE:
         if ours is ProxyError and not (unsent or no_tunnel) and _passed_on(chain):
             continue  # urllib3 blames the proxy for whatever breaks behind it
         if unsent and ours is ConnectTimeout:  # urllib3 derives "refused" from its connect time-out
             continue
         if any(isinstance(link, kinds) for link in chain):
-            found = ours(f"{what}: {_reason(chain)}", **_counts(chain))
-            found.retryable = found.retryable or no_tunnel
-            return found
+            again = ours.retryable or no_tunnel
+            return ours(f"{what}: {_reason(chain)}", retryable=again, **_counts(chain))
     if any(type(link) in _NOT_HTTP for link in chain):
         return NotHTTP(f"{what}: what answers there is no HTTP server")
     ended = any(isinstance(link, requests.exceptions.ChunkedEncodingError) for link in chain)
     if ended and not any(isinstance(link, ConnectionError) for link in chain):
         return Truncated(f"{what}: {_reason(chain)}")
-    made = NetworkError(f"{what}: {_reason(chain)}")
-    if any(text in str(link) for link in chain for text in _NO_DESCRIPTORS):
-        made.hint = "raise the limit of open files (ulimit -n), or pass a smaller max_workers="
-    if unsent:
-        made.acted_on = False
-    return made
+    exhausted = any(text in str(link) for link in chain for text in _NO_DESCRIPTORS)
+    hint = "raise the limit of open files (ulimit -n), or pass a smaller max_workers=" if exhausted else None
+    return NetworkError(f"{what}: {_reason(chain)}", hint=hint, acted_on=not unsent)
 
 
 def out_of_memory() -> LocalError:
     """Our exception for a MemoryError."""
-    made = LocalError(
+    return LocalError(
         "this process has not enough memory for the transfer",
         hint="pass max_workers=1 to the client, or raise the limit (`ulimit -v`, the job's memory)",
+        errno=errno.ENOMEM,
     )
-    made.errno = errno.ENOMEM
-    return made
 
 
 def _passed_on(chain: "list[BaseException]") -> bool:

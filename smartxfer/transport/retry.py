@@ -8,16 +8,18 @@ import email.utils
 import logging
 import re
 from datetime import timezone
-from typing import Any, Callable, FrozenSet, Iterable, Optional, Protocol
+from typing import Any, Callable, FrozenSet, Iterable, Optional, Protocol, Sequence
 
 import attrs
 import urllib3
 from urllib3.exceptions import MaxRetryError, ResponseError
 
 from smartxfer.error_families import GENERIC, ErrorFamily
+from smartxfer.error_values import evolve
 from smartxfer.errors import CommunicationError, HTTPError, NetworkError, OutcomeUnknown, UsageError
 from smartxfer.reprs import attrs_repr, short_repr
 from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transport.checks import COMMON, Check, Decision, RetryContext, decide
 from smartxfer.transport.time_limits import TimeLimits
 
 __all__ = ["REFUSALS", "RetryPolicy", "Tries", "parse_retry_after"]
@@ -185,6 +187,7 @@ class Tries:
     :param idempotent: False when a repeat could do the thing twice.
     :param limits: the client's view of rate limits. Tries that a limit refuses, while it lets other requests
         of the client pass, are not counted, only timed.
+    :param checks: decisions about another try, which are asked before those that every client makes.
     """
 
     def __init__(
@@ -197,9 +200,11 @@ class Tries:
         idempotent: bool = True,
         limits: Optional[Served] = None,
         errors: ErrorFamily = GENERIC,
+        checks: Sequence[Check] = (),
     ) -> None:
         self.policy = policy
         self._errors = errors
+        self._checks = (*checks, *COMMON)
         self.count = 0
         self._clock = clock
         self._what = what
@@ -245,11 +250,13 @@ class Tries:
             self._since += self._time_limits.sending()
             self._time_limits = None
         self._heed_others(error)
+        decision = decide(self._checks, RetryContext(error, self._failures, self._idempotent))
         if not self._idempotent and error.acted_on:
             raise self._unrepeatable(error)
-        if not error.retryable or self._failures >= self.policy.attempts:
+        if decision is Decision.FAIL or self._failures >= self.policy.attempts:
             raise error
-        wait = self._wait_before_next(error)
+        at_once = decision is Decision.RETRY_AT_ONCE
+        wait = 0.0 if at_once else self._wait_before_next(error)
         spent = self._clock.monotonic() - self._since
         if spent + wait > self.policy.budget:
             raise error
@@ -258,7 +265,7 @@ class Tries:
             if self._limited > self.policy.limit_budget:
                 raise error
         log.log(
-            logging.INFO if error.retry_at_once else logging.WARNING,
+            logging.INFO if at_once else logging.WARNING,
             "%s; waiting %.1f s before attempt %d of %d",
             error.summary if error.summary.startswith(self._what) else f"{self._what}: {error.summary}",
             wait,
@@ -268,13 +275,10 @@ class Tries:
         self._pause(wait)
 
     def _wait_before_next(self, error: CommunicationError) -> float:
-        if error.retry_at_once:
-            return 0.0
         asked: Optional[float] = getattr(error, "retry_after", None)
         status: int = getattr(error, "status", 0)
         if asked is not None and status in REFUSALS and not asked <= self.policy.retry_after_cap:
-            error.hint = _come_back(asked)
-            raise error
+            raise evolve(error, hint=_come_back(asked))
         failures = self._failures
         if _is_limit(error):
             # Refused for good while others are served: each refusal is a pause for them.

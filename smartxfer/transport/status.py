@@ -48,7 +48,7 @@ def http_error(
     """The exception for an answer; ``data`` overrides what status and body alone tell.
 
     :param data: ``kind`` (the class), ``code``, ``message``, ``request_id``, ``details``, ``hint``,
-        ``retry_after``, and whatever attributes the service's own errors have.
+        ``retry_after``, ``retryable``, ``acted_on``, and whatever attributes the service's own errors have.
     """
     kind: Type[HTTPError] = data.pop("kind", None) or error_class(answer.status)
     code = data.pop("code", "")
@@ -58,8 +58,11 @@ def http_error(
     if answer.status == 407:
         data.setdefault("hint", ProxyError.hint)
     data.setdefault("retry_after", parse_retry_after(answer.headers.get("Retry-After"), clock.wall()))
+    refused = answer.status == 429 or (answer.status == 503 and data["retry_after"] is not None)
+    data.setdefault("retryable", answer.status in policy.statuses)
+    data.setdefault("acted_on", not refused)
     log_reference = f" [request id {request_id}]" if request_id else ""
-    error = kind(
+    return kind(
         f"{method} {url}: {words}{log_reference}",
         status=answer.status,
         code=code,
@@ -68,11 +71,6 @@ def http_error(
         url=url,
         **data,
     )
-    error.retryable = answer.status in policy.statuses
-    error.acted_on = answer.status not in (429,) and not (
-        answer.status == 503 and error.retry_after is not None
-    )
-    return error
 
 
 def _excerpt(answer: Answer) -> str:

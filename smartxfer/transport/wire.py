@@ -22,14 +22,14 @@ from smartxfer.errors import (
     UnexpectedAnswer,
     UsageError,
 )
-from smartxfer.reprs import attrs_repr
 from smartxfer.seams import SYSTEM_CLOCK, Clock
-from smartxfer.secret_text import as_url, hidden
 from smartxfer.transport import attempt as attempts
 from smartxfer.transport.answer import MAX_ANSWER, Answer, is_json, is_plain, unpacked
 from smartxfer.transport.archive import new_check
 from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.call import Call
 from smartxfer.transport.certificates import CertFiles, Verify
+from smartxfer.transport.checks import Check
 from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.origin import Origin, without_query
@@ -44,55 +44,7 @@ from smartxfer.transport.success import Body, Success, by_method
 __all__ = ["Call", "StreamedAnswer", "Wire"]
 
 T = TypeVar("T")
-Sign = Callable[[requests.PreparedRequest], requests.PreparedRequest]
 ErrorOf = Callable[[Answer, str, str], HTTPError]
-
-_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
-
-
-@attrs.frozen(repr=False)
-class Call:
-    """One request, described so that it can be built afresh for every attempt.
-
-    :param params: query arguments, in order.
-    :param body: bytes, or a rewindable body with ``read``, ``seek`` and a length.
-    :param sign: adds credentials to the prepared request; only called for the origin they belong to.
-    :param idempotent: whether it may be repeated when its answer was lost; by default the method decides.
-    :param follow_307: a 307 or 308 is followed with method and body, as presigned storage means it.
-    :param patience: most seconds to wait for the answer, where the client has more.
-    :param decode: False hands a JSON answer on undecoded, because it is somebody's file.
-    :param archive: ``"zip"`` or ``"tar"``, which the answer holds; its end is checked when it is read.
-    :param success: the answers that count as success.  Without it the method decides: statuses by
-        :func:`~smartxfer.transport.success.by_method`, and a JSON body.
-    :param most: bytes of an answer that is held in memory.
-    """
-
-    method: str
-    url: str = attrs.field(converter=as_url)
-    params: Sequence[Tuple[str, str]] = attrs.field(default=(), converter=hidden)
-    headers: Mapping[str, str] = attrs.field(factory=dict, converter=hidden)
-    body: Any = attrs.field(default=None, repr=False)
-    sign: Optional[Sign] = None
-    idempotent: Optional[bool] = None
-    follow_307: bool = False
-    patience: Optional[float] = None
-    decode: bool = True
-    archive: Optional[str] = None
-    success: Optional[Success] = None
-    most: int = MAX_ANSWER
-
-    def __repr__(self) -> str:
-        return attrs_repr(self)
-
-    @property
-    def what(self) -> str:
-        """The request in words, fit for a log."""
-        return f"{self.method} {without_query(self.url)}"
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether a lost answer may be followed by a repeat."""
-        return self.method in _IDEMPOTENT if self.idempotent is None else self.idempotent
 
 
 class Wire:
@@ -101,6 +53,7 @@ class Wire:
     :param origin: the only origin for which ``Call.sign`` is called.
     :param error_of: makes the exception of an answer of 400 and more: (answer, method, url).
     :param errors: the service's, which every error becomes one of.
+    :param checks: decisions about another try that the service alone can make.
     """
 
     def __init__(
@@ -109,6 +62,7 @@ class Wire:
         *,
         error_of: ErrorOf,
         errors: ErrorFamily = GENERIC,
+        checks: Sequence[Check] = (),
         user_agent: str,
         policy: RetryPolicy,
         timeout: Tuple[float, float],
@@ -129,7 +83,7 @@ class Wire:
         self.session = session if session is not None else make_session(policy, pool_size)
         self._owns_session = session is None
         self._user_agent = user_agent
-        self._error_of, self.errors = error_of, errors
+        self._error_of, self.errors, self._checks = error_of, errors, checks
         self._route = Route(
             verify, cert, dict(proxies) if proxies is not None else None, origin, cert_origins
         )
@@ -217,8 +171,15 @@ class Wire:
             yield response
 
     def _tries(self, call: Call) -> Tries:
-        again, limits, errors = call.repeatable, self.limits, self.errors
-        return Tries(self.policy, self.clock, call.what, idempotent=again, limits=limits, errors=errors)
+        return Tries(
+            self.policy,
+            self.clock,
+            call.what,
+            idempotent=call.repeatable,
+            limits=self.limits,
+            errors=self.errors,
+            checks=self._checks,
+        )
 
     # -- one try ----------------------------------------------------------------------------------------
 
@@ -373,8 +334,7 @@ def _ended(verdict: SmartxferError, what: str, error: SmartxferError) -> Smartxf
     :param error: how the attempt failed then.
     """
     if isinstance(verdict, Stalled):  # that thread knows no more than the socket
-        verdict = Stalled(f"{what}: {verdict.summary}", hint=verdict.hint)
-        verdict.acted_on = error.acted_on
+        return Stalled(f"{what}: {verdict.summary}", hint=verdict.hint, acted_on=error.acted_on)
     return verdict
 
 

@@ -146,7 +146,7 @@ MUTATIONS = [
     Mutation(
         id="nrp-checksum-not-compared",
         promise=1,
-        file="smartxfer/nrp/uploading.py",
+        file="smartxfer/nrp/parts.py",
         old="if theirs.lower() != ours:",
         new="if False:",
         tests=("tests/faults/test_nrp_verification.py::test_f13_another_checksum_in_the_commit",),

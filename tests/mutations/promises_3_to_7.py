@@ -45,8 +45,8 @@ MUTATIONS = [
         id="nrp-part-address-not-renewed",
         promise=3,
         file="smartxfer/nrp/parts.py",
-        old="error.retryable = error.retry_at_once = True",
-        new="pass",
+        old="if not self._renew(part, url, error.status):",
+        new="if True:",
         tests=("tests/faults/test_nrp_part_origins.py::test_f32_an_address_that_expired_is_asked_for_again",),
         why="An upload ends when the signed address of a part has expired.",
     ),
@@ -58,6 +58,18 @@ MUTATIONS = [
         new="if False:",
         tests=("tests/faults/test_perseus_secrets.py::test_f32_an_address_that_has_expired_is_replaced",),
         why="A retry goes to an address that has expired.",
+    ),
+    Mutation(
+        id="signed-alike-again",
+        promise=3,
+        file="smartxfer/transport/retry.py",
+        old="self._checks = (*checks, *COMMON)",
+        new="self._checks = COMMON",
+        tests=(
+            "tests/transport/test_checks.py::test_at_once_is_without_a_wait_and_a_warning",
+            "tests/faults/test_nrp_part_origins.py::test_f32_an_address_that_expired_is_asked_for_again",
+        ),
+        why="What a service has learnt from a refusal is not tried.",
     ),
     Mutation(
         id="lost-answer-repeated",
@@ -74,7 +86,7 @@ MUTATIONS = [
     Mutation(
         id="post-counts-as-idempotent",
         promise=4,
-        file="smartxfer/transport/wire.py",
+        file="smartxfer/transport/call.py",
         old='_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})',
         new='_IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "POST"})',
         tests=("tests/transport/test_wire.py::test_a_post_whose_answer_is_lost_is_not_repeated",),

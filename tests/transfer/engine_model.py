@@ -26,6 +26,7 @@ from smartxfer.errors import SmartxferError
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import RetryPolicy, Wire, attempt
 from smartxfer.transport.answer import Answer
+from smartxfer.transport.checks import Decision, RetryContext
 from smartxfer.transport.status import http_error
 
 POLICY = RetryPolicy(
@@ -172,6 +173,7 @@ class Model:
             cancel=self.cancel,
             deadline=self.deadline,
             progress=self._on_progress,
+            checks=[self.check],
         ) as doing:
             yield doing
 
@@ -276,10 +278,12 @@ class Model:
         self.fail("expired again" if kind == "expired" and self._expired > 1 else kind)
         headers = {"Retry-After": f"{RETRY_AFTER:.0f}"} if kind == "throttled" else {}
         answer = Answer("request", STATUSES[kind], headers, b"")
-        error = http_error(answer, "PUT", "http://host/file", policy=POLICY, clock=self.clock)
-        if kind == "expired":  # as the services do: the session is renewed, once
-            error.retryable = error.retry_at_once = self._expired == 1
-        raise error
+        raise http_error(answer, "PUT", "http://host/file", policy=POLICY, clock=self.clock)
+
+    def check(self, context: RetryContext) -> Decision:
+        """Have a try made at once after a session has expired, once, as the services do."""
+        expired = context.refusal is not None and context.refusal.status == STATUSES["expired"]
+        return Decision.RETRY_AT_ONCE if expired and self._expired == 1 else Decision.PASS
 
     # -- checks -----------------------------------------------------------------------------------------
 

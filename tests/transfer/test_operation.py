@@ -224,12 +224,13 @@ def _env() -> Any:
 def guarded(doing: Operation, clock: FakeClock, course: Any) -> Attempt:
     """An attempt that moves as ``course`` says: (seconds, bytes, guarded)."""
     attempt = Attempt()
-    doing._guard(attempt)
-    for seconds, count, on in course:
-        clock.advance(seconds)
-        attempt.moved += count
-        attempt.guarded = on
-        doing._guard(attempt)
+    with doing._attempts.holding(attempt):
+        doing._watch()
+        for seconds, count, on in course:
+            clock.advance(seconds)
+            attempt.moved += count
+            attempt.guarded = on
+            doing._watch()
     return attempt
 
 

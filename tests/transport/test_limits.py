@@ -21,10 +21,7 @@ ok = status(200, b"{}", "Content-Type: application/json")
 
 
 def refusal(url: str = HERE, **data: Any) -> RateLimited:
-    error = RateLimited("too many", url=url, **{"status": 429, "retry_after": 0.0, **data})
-    error.retryable = True
-    error.acted_on = False
-    return error
+    return RateLimited("too many", url=url, **{"status": 429, "retry_after": 0.0, **data})
 
 
 @pytest.fixture
@@ -54,9 +51,7 @@ def test_a_wait_over_the_cap_is_left_to_each_request(limits: Limits, clock: Fake
 
 @pytest.mark.parametrize(("code", "asked"), [(503, None), (500, 3.0), (403, 3.0)])
 def test_other_errors_are_no_limit(limits: Limits, clock: FakeClock, code: int, asked: Any) -> None:
-    error = ServerError("down", status=code, url=HERE, retry_after=asked)
-    error.retryable = True
-    limits.note_refusal(error)
+    limits.note_refusal(ServerError("down", status=code, url=HERE, retry_after=asked))
     limits.wait(HERE)
     assert clock.waits == []
 

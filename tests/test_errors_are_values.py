@@ -1,0 +1,195 @@
+"""Errors are values: no place in the package sets an attribute on an exception."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import re
+from pathlib import Path
+from typing import Dict, Iterator, List, Set, Tuple
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "smartxfer"
+#: The other side of the wire, and what users test with.
+LEFT_OUT = {"local", "testing"}
+#: Where an error is made of another one, and where the notes are set that cattrs reads on every Python.
+ALLOWED = {("error_values.py", "__cause__"), ("error_values.py", "__context__"), ("structures.py", "__notes__")}
+ALLOWED |= {("error_values.py", "__suppress_context__")}
+#: Attributes that only exceptions have: set on anything but ``self``, they are set on an exception.
+OF_ERRORS = {
+    "acted_on", "errno", "expired", "hint", "retry_after", "retry_at_once", "retryable", "strerror",
+    "transfer_id", "__cause__", "__context__", "__notes__", "__suppress_context__",
+}  # fmt: skip
+
+Found = Tuple[int, str]
+_SETTERS = ("setattr", "__setattr__", "delattr", "__delattr__")
+_ANNOTATION = re.compile(r"[A-Za-z_][\w.]*(\[[\w., \[\]]+\])?\Z")
+
+
+def trees() -> Dict[Path, ast.Module]:
+    """Return the modules of the client side."""
+    return {
+        path: ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).parts[0] not in LEFT_OUT
+    }
+
+
+def last(node: ast.AST) -> str:
+    """Return the last word of a name with dots."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def words(node: ast.AST | None) -> Set[str]:
+    """Return the names in an annotation, those in quotes too."""
+    if node is None:
+        return set()
+    texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    found = {last(one) for one in ast.walk(node)}
+    return found.union(*(words(ast.parse(text, mode="eval")) for text in texts if _ANNOTATION.match(text)))
+
+
+def exception_classes(modules: List[ast.Module]) -> Set[str]:
+    """Return the names of exception classes: Python's, and the package's, whatever they derive from."""
+    found = {
+        name for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException)
+    }
+    classes = [node for tree in modules for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    grew = True
+    while grew:
+        new = {one.name for one in classes if found & {last(base) for base in one.bases}} - found
+        found |= new
+        grew = bool(new)
+    return found
+
+
+def makers(modules: List[ast.Module], kinds: Set[str]) -> Set[str]:
+    """Return the names of functions that return an exception."""
+    return {
+        node.name
+        for tree in modules
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and kinds & words(node.returns) and "Type" not in words(node.returns)
+    }
+
+
+def exceptions_in(function: ast.AST, kinds: Set[str], made_by: Set[str]) -> Set[str]:
+    """Return the names that an exception is bound to within a function."""
+    found: Set[str] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
+        elif isinstance(node, ast.arg) and kinds & words(node.annotation):
+            found.add(node.arg)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and kinds & words(node.annotation):
+            found.add(node.target.id)
+    grew = True
+    while grew:
+        before = len(found)
+        for node in ast.walk(function):
+            if isinstance(node, ast.Assign):
+                value = node.value
+                called = isinstance(value, ast.Call) and last(value.func) in kinds | made_by
+                if called or (isinstance(value, ast.Name) and value.id in found):
+                    found |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        grew = len(found) > before
+    return found
+
+
+def targets_of(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield what a statement assigns to, or deletes."""
+    if isinstance(node, (ast.Assign, ast.Delete)):
+        for target in node.targets:
+            yield from target.elts if isinstance(target, (ast.Tuple, ast.List)) else [target]
+    elif isinstance(node, (ast.AugAssign, ast.AnnAssign)):
+        yield node.target
+
+
+def is_dict_of(node: ast.AST, names: Set[str]) -> bool:
+    """Return True for ``error.__dict__`` and ``vars(error)``."""
+    if isinstance(node, ast.Attribute) and node.attr == "__dict__":
+        return last(node.value) in names
+    return isinstance(node, ast.Call) and last(node.func) == "vars" and bool(names & set(map(last, node.args)))
+
+
+def faults(tree: ast.Module, kinds: Set[str], made_by: Set[str]) -> Iterator[Found]:
+    """Yield (line, attribute) of each attribute that is set on an exception."""
+    functions = [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+    for function in [tree, *functions]:
+        names = exceptions_in(function, kinds, made_by) if function is not tree else set()
+        for node in ast.walk(function):
+            for target in targets_of(node):
+                if isinstance(target, ast.Attribute) and last(target.value) not in ("self", "cls"):
+                    is_set = last(target.value) in names or target.attr in OF_ERRORS
+                    yield from [(node.lineno, target.attr)] if is_set else []
+                if isinstance(target, ast.Subscript) and is_dict_of(target.value, names):
+                    yield node.lineno, "__dict__"
+            if isinstance(node, ast.Call) and node.args and last(node.args[0]) in names:
+                yield from [(node.lineno, "setattr()")] if last(node.func) in _SETTERS else []
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                changes = node.func.attr in ("update", "setdefault", "pop") and is_dict_of(node.func.value, names)
+                yield from [(node.lineno, "__dict__")] if changes else []
+
+
+def test_no_place_sets_an_attribute_on_an_exception() -> None:
+    modules = trees()
+    kinds = exception_classes(list(modules.values()))
+    made_by = makers(list(modules.values()), kinds)
+    assert {"NetworkError", "RepositoryConflict", "OSError", "NotPrivate"} <= kinds
+    assert {"http_error", "local_error", "translate", "out_of_memory"} <= made_by
+    found = {
+        f"{path.relative_to(PACKAGE)}:{line}: {attribute}"
+        for path, tree in modules.items()
+        for line, attribute in faults(tree, kinds, made_by)
+        if (path.name, attribute) not in ALLOWED
+    }
+    assert not found, "an error's values are arguments of its class; error_values.evolve() makes another error"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "try: ...\n    except OSError as e: e.where = 1",
+        "try: ...\n    except OSError as e: del e.where",
+        "try: ...\n    except OSError as e: e.where += 1",
+        "try: ...\n    except OSError as e: e.where, x = 1, 2",
+        "try: ...\n    except OSError as e: found = e\n    found.where = 1",
+        "try: ...\n    except OSError as e: setattr(e, 'where', 1)",
+        "try: ...\n    except OSError as e: object.__setattr__(e, 'where', 1)",
+        "try: ...\n    except OSError as e: e.__dict__['where'] = 1",
+        "try: ...\n    except OSError as e: e.__dict__.update(where=1)",
+        "try: ...\n    except OSError as e: vars(e).update(where=1)",
+        "made = NotFound('x')\n    made.where = 1",
+        "made = errors.NotFound('x')\n    made.where = 1",
+        "made = make()\n    made.where = 1",
+        "given.where = 1",
+        "quoted.where = 1",
+        "late: Optional[NotFound] = None\n    late.where = 1",
+        "unknown.hint = 'x'",
+        "unknown.retryable = True",
+        "unknown.__cause__ = None",
+    ],
+)
+def test_each_way_to_set_one_is_found(statement: str) -> None:
+    source = (
+        "class NotFound(LookupError): ...\n"
+        "def make() -> NotFound: ...\n"
+        f"def step(given: NotFound, quoted: 'Optional[NotFound]', unknown):\n    {statement}\n"
+    )
+    tree = ast.parse(source)
+    kinds = exception_classes([tree])
+    assert list(faults(tree, kinds, makers([tree], kinds)))
+
+
+@pytest.mark.parametrize(
+    "statement", ["self.hint = 'x'", "thing = make()\n    thing.size = 1", "kind.size = 1", "found['hint'] = 1"]
+)
+def test_nothing_else_is(statement: str) -> None:
+    source = (
+        "def make() -> int: ...\n"
+        f"def step(self, kind: Type[int], found: Dict[str, Any]):\n    {statement}\n"
+    )
+    tree = ast.parse(source)
+    kinds = exception_classes([tree])
+    assert not list(faults(tree, kinds, makers([tree], kinds)))
