@@ -1,5 +1,7 @@
 """The errors of FileSender: each is the generic class and :class:`FileSenderError` at once."""
 
+from typing import Optional
+
 from smartxfer import errors
 from smartxfer.error_families import ErrorFamily
 
@@ -34,6 +36,9 @@ __all__ = [
 
 class FileSenderError(errors.SmartxferError):
     """Root of the errors of FileSender, and of no other service's."""
+
+    #: Id of the transfer that the same call continues; None where none was begun.
+    transfer_id: Optional[int] = None
 
 
 # fmt: off

@@ -128,14 +128,14 @@ class Transfer(FileSenderStructure):
     results: Sequence[Any] = attrs.field(init=False, default=())
 
     @property
-    def download_url(self) -> Optional[str]:
-        """The first recipient's link; of a link transfer, the link."""
-        return self.recipients[0].download_url if self.recipients else None
+    def download_url(self) -> str:
+        """The first recipient's link; of a link transfer, the link; empty without recipients."""
+        return self.recipients[0].download_url if self.recipients else ""
 
     @property
-    def token(self) -> Optional[str]:
-        """The first recipient's token."""
-        return self.recipients[0].token if self.recipients else None
+    def token(self) -> str:
+        """The first recipient's token; empty without recipients."""
+        return self.recipients[0].token if self.recipients else ""
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

@@ -62,7 +62,7 @@ def test_a_created_transfer() -> None:
 
 def test_a_transfer_without_recipients_has_no_link() -> None:
     transfer = Transfer.from_wire({"id": 7})
-    assert (transfer.token, transfer.download_url, transfer.files) == (None, None, [])
+    assert (transfer.token, transfer.download_url, transfer.files) == ("", "", [])
 
 
 def test_what_opens_something_is_not_shown() -> None:
