@@ -44,7 +44,7 @@ with FileSenderClient(URL) as client:
     client.upload_worflow(["a"])  # type: ignore[attr-defined]
     client.upload_workflow([5])  # type: ignore[list-item]
     client.upload_workflow(["a"], {"recipient": ["b@example.org"]})  # type: ignore[typeddict-unknown-key]
-    client.upload_workflow(["a"], {"options": {"get_a_lnk": True}})  # type: ignore[typeddict-unknown-key]
+    client.upload_workflow(["a"], {"options": {"get_a_lnk": True}})  # type: ignore[typeddict-item]
     client.create_guest({"from": "a@example.org", "recpient": "b@example.org"})  # type: ignore[typeddict-item]
     client.download_files("token", b"copies")  # type: ignore[arg-type]
 
