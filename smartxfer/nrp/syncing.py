@@ -4,12 +4,10 @@ Source: NRP / Invenio protocol, section 5.
 """
 
 import contextlib
-from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 import attrs
 
-from smartxfer.errors import UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.keys import checked
@@ -19,8 +17,8 @@ from smartxfer.transfer.digest import digest_of_source
 from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.renamed import Renamed
 from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
-from smartxfer.transfer.source import path_of
-from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.selection import EVERYTHING, Selection
+from smartxfer.transfer.tree import Item, files_below
 
 __all__ = ["SyncPlan", "origin_of", "sync"]
 
@@ -80,15 +78,21 @@ def origin_of(calls: Calls) -> str:
     return f"nrp {calls.api}"
 
 
-def sync(files: FileCalls, directory: Any, dry_run: bool = False) -> SyncPlan:
+def sync(
+    files: FileCalls,
+    directory: Any,
+    dry_run: bool = False,
+    follow_symlinks: bool = False,
+    selection: Selection = EVERYTHING,
+) -> SyncPlan:
     """Compare a directory with the files of a draft.
 
     :param dry_run: whether journals of broken runs stay that had completed what is there.
+    :param selection: which files are meant, on both sides.
     """
-    root = path_of(directory)
-    if root is None or not root.is_dir():
-        raise UsageError(f"{directory!r} is not a directory", hint="upload() sends a single file")
-    items = _items(root.absolute())
+    items = files_below(directory, follow_symlinks, selection)
+    for item in items:
+        checked(item.name)
     there = {file.key: file for file in files.list()}
     plan = SyncPlan([], [], [], [], [])
     renamed = Renamed(origin_of(files.calls), there.__contains__)
@@ -107,18 +111,10 @@ def sync(files: FileCalls, directory: Any, dry_run: bool = False) -> SyncPlan:
         plan.items.append(item)
         if known is not None:
             plan.replaced.append(item.name)
-    plan.extra[:] = sorted(set(there) - {item.name for item in items} - set(plan.renamed))
+    plan.extra[:] = sorted(
+        key for key in set(there) - {item.name for item in items} - set(plan.renamed) if selection.takes(key)
+    )
     return plan
-
-
-def _items(root: Path) -> List[Item]:
-    prefix = f"{root.name}/"
-    items = [
-        attrs.evolve(item, name=item.name[len(prefix) :]) for item in collect([(root.name, root)], none=True)
-    ]
-    for item in items:
-        checked(item.name)
-    return items
 
 
 def _same(item: Item, file: File) -> bool:

@@ -7,13 +7,12 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import attrs
 
-from smartxfer.errors import UsageError
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.models import File, FileStatus
 from smartxfer.perseus.uploading import best, forget_sent, hashed
 from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
-from smartxfer.transfer.source import path_of
-from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.selection import EVERYTHING, Selection
+from smartxfer.transfer.tree import Item, files_below
 
 __all__ = ["SyncPlan", "missing_of"]
 
@@ -42,23 +41,26 @@ class SyncPlan:
         )
 
 
-def missing_of(calls: Calls, directory: Any, dry_run: bool = False) -> SyncPlan:
+def missing_of(
+    calls: Calls,
+    directory: Any,
+    dry_run: bool = False,
+    follow_symlinks: bool = False,
+    selection: Selection = EVERYTHING,
+) -> SyncPlan:
     """Compare a directory with the service: by content, for it knows no directories.
 
     :param dry_run: whether journals of broken runs stay that had sent what is there.
+    :param selection: which files of the directory are meant.
     """
-    root = path_of(directory)
-    if root is None or not root.is_dir():
-        raise UsageError(f"{directory!r} is not a directory", hint="upload_file() sends a single file")
-    root = root.absolute()
-    items = collect([("tree", root)], none=True)
+    items = files_below(directory, follow_symlinks, selection)
     plan = SyncPlan([], [], {})
     known: Dict[str, Any] = {}
     for item in items:
         digest = hashed(item)
         if digest not in known:
             known[digest] = best(calls.find(sourceHashes=[digest]))
-        name, record = item.name[len("tree/") :], known[digest]
+        name, record = item.name, known[digest]
         if record is not None and record.status == FileStatus.UPLOADED:
             plan.there[name] = record
             if not dry_run:

@@ -19,8 +19,9 @@ from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.renamed import Renamed
 from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.selection import EVERYTHING, Selection
 from smartxfer.transfer.source import path_of, target_path_of
-from smartxfer.transfer.tree import Item, collect, directories
+from smartxfer.transfer.tree import Item, directories, files_below
 
 __all__ = ["TreeUp", "digest_of", "fetch", "origin_of", "target", "walk"]
 
@@ -65,16 +66,22 @@ def digest_of(calls: Calls, path: str, algorithm: Optional[str]) -> Optional[Tup
 class TreeUp:
     """A local directory on its way to one on the server."""
 
-    def __init__(self, directory: Any, path: str, follow_symlinks: bool) -> None:
-        given = path_of(directory)
-        if given is None or not given.is_dir():
-            raise UsageError(f"{directory!r} is not a directory", hint="upload() sends a single file")
-        self.root = given.absolute()
+    def __init__(
+        self, directory: Any, path: str, follow_symlinks: bool, selection: Selection = EVERYTHING
+    ) -> None:
+        items = files_below(directory, follow_symlinks, selection)
+        root = path_of(directory)
+        assert root is not None
+        self.root = root.absolute()
         self.path = path
-        items = collect([("tree", self.root)], follow_symlinks, none=True)
         #: (file, its path on the server)
-        self.pairs = [(item, join(path, item.name[len("tree/") :])) for item in items]
-        self.folders = [join(path, name) for name in directories(self.root, follow_symlinks)]
+        self.pairs = [(item, join(path, item.name)) for item in items]
+        needed = {step for item in items for step in _steps(item.name)}
+        self.folders = [
+            join(path, name)
+            for name in directories(self.root, follow_symlinks, selection)
+            if selection.takes(name) or f"/{name}" in needed
+        ]
         #: Files that are not sent: (file, the path that it would have, why).
         self.skipped: List[Tuple[Item, str, str]] = []
         self._leave_out(lambda item, path: None if _can_be_sent(path, storable) else "name")

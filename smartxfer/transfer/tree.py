@@ -14,10 +14,11 @@ from smartxfer.system_text import unicode_text
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.own_files import OwnFiles
 from smartxfer.transfer.protocols import Source
+from smartxfer.transfer.selection import EVERYTHING, Selection
 from smartxfer.transfer.source import SourceLike, open_source, path_of
 from smartxfer.transfer.true_size import Copies, Copy, CopySource, true_state
 
-__all__ = ["FileLike", "FilesLike", "Item", "collect", "directories", "listed"]
+__all__ = ["FileLike", "FilesLike", "Item", "collect", "directories", "files_below", "listed"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -70,7 +71,9 @@ class Item:
         return source
 
 
-def collect(things: Any, follow_symlinks: bool = False, none: bool = False) -> List[Item]:
+def collect(
+    things: Any, follow_symlinks: bool = False, none: bool = False, selection: Selection = EVERYTHING
+) -> List[Item]:
     """The files that ``things`` stand for.
 
     A directory stands for the files in it, named relative to the directory's parent; symbolic links in it are
@@ -78,13 +81,14 @@ def collect(things: Any, follow_symlinks: bool = False, none: bool = False) -> L
     ``(name, thing)`` gives a file another name.
 
     :param none: whether there may be nothing to send.
+    :param selection: which files of directories are meant.
     :raises UsageError: nothing to send, two files of one name, a device or pipe in a directory.
     :raises FileNotFoundError: no such local file.
     """
     items: List[Item] = []
     copies = Copies()
     for thing in listed(things):
-        items.extend(_items(thing, follow_symlinks, copies))
+        items.extend(_items(thing, follow_symlinks, copies, selection))
     if not items and not none:
         raise UsageError("there are no files to send")
     names: Set[str] = set()
@@ -95,6 +99,20 @@ def collect(things: Any, follow_symlinks: bool = False, none: bool = False) -> L
             )
         names.add(item.name)
     return items
+
+
+def files_below(
+    directory: Any, follow_symlinks: bool = False, selection: Selection = EVERYTHING
+) -> List[Item]:
+    """The files in a directory and below it, named relative to it.
+
+    :raises UsageError: it is not a directory.
+    """
+    root = path_of(directory)
+    if root is None or not root.is_dir():
+        raise UsageError(f"{directory!r} is not a directory", hint="upload() sends a single file")
+    items = collect([("tree", root.absolute())], follow_symlinks, True, selection)
+    return [attrs.evolve(item, name=item.name[len("tree/") :]) for item in items]
 
 
 def listed(things: Any) -> Iterable[Any]:
@@ -111,19 +129,28 @@ def listed(things: Any) -> Iterable[Any]:
     return things
 
 
-def directories(root: Path, follow_symlinks: bool = False) -> List[str]:
-    """The directories below ``root``, empty ones too, as relative POSIX paths, each after its parent."""
+def directories(
+    root: Path, follow_symlinks: bool = False, selection: Selection = EVERYTHING
+) -> List[str]:
+    """The directories below ``root``, empty ones too, as relative POSIX paths, each after its parent.
+
+    :param selection: leaves out those that it excludes, with all in them.
+    """
     found = []
     own = OwnFiles()
     for inner, names, _ in os.walk(str(root), followlinks=follow_symlinks):
         if not follow_symlinks:
             names[:] = [name for name in names if not os.path.islink(os.path.join(inner, name))]
         names[:] = sorted(name for name in names if not own.skipped(Path(inner, name)))
-        found += [unicode_text(Path(inner, name).relative_to(root).as_posix()) for name in names]
+        paths = {name: unicode_text(Path(inner, name).relative_to(root).as_posix()) for name in names}
+        names[:] = [name for name in names if not selection.leaves_out(paths[name])]
+        found += [paths[name] for name in names]
     return sorted(found, key=lambda name: (name.count("/"), name))
 
 
-def _items(thing: Any, follow_symlinks: bool, copies: Copies) -> Iterator[Item]:
+def _items(
+    thing: Any, follow_symlinks: bool, copies: Copies, selection: Selection
+) -> Iterator[Item]:
     name: Optional[str] = None
     if isinstance(thing, tuple) and len(thing) == 2 and isinstance(thing[0], str):
         name, thing = thing
@@ -133,8 +160,7 @@ def _items(thing: Any, follow_symlinks: bool, copies: Copies) -> Iterator[Item]:
         yield Item(source.name, source, source.size)
     elif os.path.isdir(str(path)):
         root = path.resolve() if path.name in ("", "..") else path.absolute()
-        for found in _walk(root, follow_symlinks, {_key(root)}, OwnFiles()):
-            inner = unicode_text(found.relative_to(root).as_posix())
+        for found, inner in _Walk(root, follow_symlinks, selection).files():
             yield _item(found, f"{name if name is not None else unicode_text(root.name)}/{inner}", copies)
     else:
         yield _item(path.absolute(), name if name is not None else unicode_text(path.name), copies)
@@ -161,32 +187,50 @@ def _item(path: Path, name: str, copies: Copies) -> Item:
     return Item(name, path, state.st_size, path, state.st_mtime_ns)
 
 
-def _walk(
-    directory: Path, follow: bool, above: Set[Tuple[int, int]], own: OwnFiles
-) -> Iterator[Path]:
-    """Files below ``directory``, in the order of their names; links that lead back up are left out."""
-    try:
-        inner = sorted(directory.iterdir())
-    except OSError as error:
-        raise local_error(error, directory, "read") from None
-    for path in inner:
-        if own.skipped(path):
-            continue
-        if os.path.islink(str(path)):
-            if not follow:
-                log.warning("symbolic link %s is skipped", path)
+class _Walk:
+    """The files below a directory that are meant.
+
+    :param follow: whether symbolic links are followed; those that lead back up are left out.
+    """
+
+    def __init__(self, root: Path, follow: bool, selection: Selection) -> None:
+        self._root, self._follow, self._selection = root, follow, selection
+        self._own = OwnFiles()
+
+    def files(self) -> Iterator[Tuple[Path, str]]:
+        """Each file and its path relative to the directory, in the order of their names."""
+        yield from self._below(self._root, {_key(self._root)})
+
+    def _below(self, directory: Path, above: Set[Tuple[int, int]]) -> Iterator[Tuple[Path, str]]:
+        try:
+            inner = sorted(directory.iterdir())
+        except OSError as error:
+            raise local_error(error, directory, "read") from None
+        for path in inner:
+            name = unicode_text(path.relative_to(self._root).as_posix())
+            if self._selection.leaves_out(name) or self._is_skipped(path):
                 continue
-            if not os.path.exists(str(path)):
-                log.warning("symbolic link %s leads nowhere and is skipped", path)
-                continue
-        if os.path.isdir(str(path)):
-            key = _key(path)
-            if key in above:
+            if not os.path.isdir(str(path)):
+                if self._selection.takes(name):
+                    yield path, name
+            elif _key(path) in above:
                 log.warning("symbolic link %s leads back up and is skipped", path)
             else:
-                yield from _walk(path, follow, above | {key}, own)
+                yield from self._below(path, above | {_key(path)})
+
+    def _is_skipped(self, path: Path) -> bool:
+        """Return True for a file of ours, and for a link that is not followed; the log tells."""
+        if self._own.skipped(path):
+            return True
+        if not os.path.islink(str(path)):
+            return False
+        if not self._follow:
+            log.warning("symbolic link %s is skipped", path)
+        elif os.path.exists(str(path)):
+            return False
         else:
-            yield path
+            log.warning("symbolic link %s leads nowhere and is skipped", path)
+        return True
 
 
 def _key(path: Path) -> Tuple[int, int]:
