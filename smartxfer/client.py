@@ -11,7 +11,7 @@ from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout
 from smartxfer.credentials import AddressKind, Credentials, ServiceNames, look_up
 from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.options import check_seconds
+from smartxfer.options import check_count, check_seconds
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.secret_text import hidden
 from smartxfer.transfer.operation import Operation
@@ -171,17 +171,22 @@ class BaseClient:
         return self._max_workers
 
     def _operation(
-        self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
+        self,
+        progress: Progress,
+        cancel: Optional[Cancel],
+        deadline: Optional[float],
+        workers: Optional[int] = None,
     ) -> Operation:
         """Return the operation of the engine that runs one call of the user's.
 
-        :raises UsageError: the deadline is not a number.
+        :param workers: most threads of this call; None: as many as the client has.
+        :raises UsageError: the deadline is not a number, or ``workers`` is not one of at least 1.
         """
         if deadline is not None:  # one in the past is over at once
             deadline = check_seconds(deadline, "deadline", least=-math.inf)
         return Operation(
             policy=self._retry,
-            workers=self._threads,
+            workers=self._threads if workers is None else check_count(workers, "max_workers"),
             clock=self._clock,
             cancel=cancel,
             deadline=deadline,

@@ -6,6 +6,7 @@ import attrs
 import requests
 
 from smartxfer.errors import UsageError
+from smartxfer.options import check_count
 from smartxfer.seams import LONGEST_WAIT, Clock
 from smartxfer.secret_text import hidden
 from smartxfer.system_text import FilePath
@@ -63,8 +64,7 @@ class ClientOptions:
 
     @max_workers.validator
     def _check_max_workers(self, attribute: Any, value: Any) -> None:
-        if type(value) is not int or value < 1:
-            raise UsageError(f"max_workers is a number of at least 1, not {value!r}")
+        check_count(value, "max_workers")
 
     def keywords(self) -> Dict[str, Any]:
         """Return the settings as the keyword arguments of a client."""

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, Mapping, Optional
 
 from smartxfer.errors import UsageError
 
-__all__ = ["DELIBERATE", "check_keys", "check_seconds", "nearest", "with_extra"]
+__all__ = ["DELIBERATE", "check_count", "check_keys", "check_seconds", "nearest", "with_extra"]
 
 
 #: The hint of :func:`check_keys` where a call has ``extra=``.
@@ -80,6 +80,21 @@ def check_seconds(value: Any, name: str, *, least: float = 0.0, hint: str = "") 
         bound = "" if least == -math.inf else f", {least:g} or more"
         raise UsageError(f"{name} is a number of seconds{bound}, not {value!r:.80}", hint=hint)
     return seconds
+
+
+def check_count(value: Any, name: str) -> int:
+    """Return a number of at least 1.
+
+    :param name: of the parameter, for the message.
+    :raises UsageError: not an integer, or less.
+
+    >>> check_count(0, "max_workers")
+    Traceback (most recent call last):
+    smartxfer.errors.UsageError: max_workers is a number of at least 1, not 0
+    """
+    if type(value) is not int or value < 1:
+        raise UsageError(f"{name} is a number of at least 1, not {value!r:.80}")
+    return value
 
 
 def with_extra(

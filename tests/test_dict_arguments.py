@@ -65,7 +65,6 @@ ARGUMENTS: Dict[str, Tuple[Callable[[Clients], Any], str]] = {
     "create_guest.options.transfer": (
         lambda c: c.filesender.create_guest({**GUEST, "options": {"transfer": {"get_link": True}}}), "get_a_link",
     ),
-    "create_link": (lambda c: c.smartfile.create_link("/a", usage_limt=1), "usage_limit"),
     "transfer_metadata": (
         lambda c: c.nrp.files.upload("abc", "k", {}, b"1", "multipart", {"partsize": 6 << 20}), "part_size",
     ),

@@ -240,7 +240,11 @@ class Calls:
         )
 
     def checksums(
-        self, paths: Sequence[str], algorithm: str, timeout: float = TASK_TIMEOUT
+        self,
+        paths: Sequence[str],
+        algorithm: str,
+        timeout: float = TASK_TIMEOUT,
+        seen: Callable[[Task], Any] = lambda task: None,
     ) -> Dict[str, str]:
         """Hex digests by path, reckoned by the server.
 
@@ -250,7 +254,7 @@ class Calls:
         if not isinstance(algorithm, str):
             raise UsageError(f"algorithm is text, such as 'SHA256', not a {type(algorithm).__name__}")
         task = self.start("checksum", path=list(paths), algorithm=algorithm.upper())
-        found = self.wait(task, timeout).outcome.get("checksums")
+        found = self.wait(task, timeout, seen).outcome.get("checksums")
         if not isinstance(found, Mapping):
             raise SmartFileDecodeError("the checksum task ended without checksums")
         known = {"/" + str(path).strip("/"): value for path, value in found.items()}

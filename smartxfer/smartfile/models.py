@@ -4,14 +4,14 @@ Source: SmartFile protocol, sections 3 and 5.
 """
 
 import datetime as dt
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 import attrs
 
 from smartxfer.smartfile.errors import ERRORS
 from smartxfer.structures import Structure, counted, secret, wire
 
-__all__ = ["Info", "Link", "Task"]
+__all__ = ["Info", "Link", "Remote", "Remotes", "Task"]
 
 
 class SmartFileStructure(Structure):
@@ -59,6 +59,11 @@ class Info(SmartFileStructure):
             return dt.datetime.strptime(self.time or "", "%Y-%m-%dT%H:%M:%S")  # noqa: DTZ007
         except ValueError:
             return None
+
+
+Remote = Union[str, Info]
+"""A path on the server, from its root; or the Info of a file or directory."""
+Remotes = Union[Remote, Sequence[Remote]]
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)

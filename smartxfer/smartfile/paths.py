@@ -10,6 +10,7 @@ from urllib.parse import quote
 from smartxfer.errors import UsageError
 
 __all__ = [
+    "all_paths",
     "api_path",
     "encoded",
     "join",
@@ -93,6 +94,11 @@ def normal(path: Any) -> str:
     '/docs/a.txt'
     """
     return "/" + "/".join(segments(path_text(path)))
+
+
+def all_paths(path: Any) -> List[str]:
+    """The paths in full that are meant: one, or several."""
+    return [normal(one) for one in (path if isinstance(path, (list, tuple)) else [path])]
 
 
 def path_text(path: Any, hint: Optional[str] = None) -> str:

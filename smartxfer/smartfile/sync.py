@@ -3,7 +3,6 @@
 Source: SmartFile protocol, sections 7 and 9.
 """
 
-import collections
 import contextlib
 import functools
 import logging
@@ -15,21 +14,27 @@ import requests
 from smartxfer import delta
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.directories import Directory
-from smartxfer.errors import NotFound, SmartxferError, UnsafeName, UsageError
+from smartxfer.errors import UnsafeName, UsageError
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden
 from smartxfer.smartfile import downloading, trees
 from smartxfer.smartfile.basic import BasicClient
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
-from smartxfer.smartfile.errors import SmartFileNotFound
+from smartxfer.smartfile.directory_sync import (
+    files_on_server,
+    log_summary,
+    planned,
+    send_tree,
+    tried,
+    unchanged,
+)
 from smartxfer.smartfile.models import Info
-from smartxfer.smartfile.paths import join, normal, path_text, split, target_text
+from smartxfer.smartfile.paths import normal, path_text, split, target_text
 from smartxfer.smartfile.resync import ALGORITHM, Resync, kept_result
 from smartxfer.smartfile.same_content import same_content
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
-from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.names import folded, is_changed, paths_or_errors, safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
@@ -37,7 +42,7 @@ from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, TransferReport, settle
 from smartxfer.transfer.sink import FileSink, names_directory
 from smartxfer.transfer.source import target_path_of
-from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.tree import collect
 from smartxfer.transfer.written import Origin, Written, written_in
 from smartxfer.transport import RetryPolicy
 
@@ -184,7 +189,7 @@ class SyncClient:
                 self._clear(target, there, None)
                 if inside:
                     written.note_origin(target, origin)
-                return _nothing(there.path, target, there.size or 0, same[there.path])
+                return unchanged(there.path, target, there.size or 0, same[there.path])
             guard = _guard(calls, exists, written, there, origin=origin)
             return resync.down(target, there, follow=not inside, guard=guard)
 
@@ -210,27 +215,10 @@ class SyncClient:
         tree = trees.TreeUp(local, normal(remote), follow_symlinks)
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
-            there = operation.call(lambda: _files_below(calls, tree.path))
-            tree.leave_renamed(calls, there.__contains__)
-            pairs = [(item, path, there.get(path)) for item, path in tree.pairs]
-            same = operation.call(
-                lambda: same_content(calls, [(_path(item), info) for item, _, info in pairs])
-            )
+            there = operation.call(lambda: files_on_server(calls, tree.path))
+            results = send_tree(calls, operation, tree, there, self._resync(operation), dry_run)
             if not dry_run:
-                operation.call(lambda: trees.make_directories(calls, [tree.path, *tree.folders]))
-            resync = self._resync(operation)
-            results = []
-            for item, path, info in pairs:
-                if path in same:
-                    results.append(_nothing(path, _path(item), item.size, same[path]))
-                elif dry_run:
-                    results.append(self._planned(path, _path(item), item.size, info))
-                else:
-                    results.append(_tried(functools.partial(resync.up, item, path, info), path))
-            for item, path, reason in tree.skipped:
-                results.append(FileResult(path, item.path, item.size, skipped=reason, method="none"))
-            if not dry_run:
-                _log_summary(local, results)
+                log_summary(local, results)
             return settle(results, operation)
 
     def download_tree(
@@ -260,7 +248,7 @@ class SyncClient:
         with self._operation(progress, cancel, deadline) as operation, contextlib.ExitStack() as stack:
             calls = self._calls.watched(operation)
             top = normal(remote)
-            there = operation.call(lambda: _files_below(calls, top, missing=False))
+            there = operation.call(lambda: files_on_server(calls, top, missing=False))
             given = [path[len(top.rstrip("/")) + 1 :] for path in there]
             root = None if dry_run else stack.enter_context(open_target(directory))
             names = paths_or_errors(given, directory=directory)
@@ -286,15 +274,15 @@ class SyncClient:
                     if not dry_run:
                         self._clear(path, info, root)
                         written.note_origin(path, origin)
-                    results.append(_nothing(info.path, path, size, same[info.path]))
+                    results.append(unchanged(info.path, path, size, same[info.path]))
                 elif dry_run:
                     planned = functools.partial(self._planned_down, operation, path, info, guard)
-                    results.append(_tried(planned, info.path))
+                    results.append(tried(planned, info.path))
                 else:
                     step = functools.partial(resync.down, path, info, follow=False, guard=guard, root=root)
-                    results.append(_tried(step, info.path))
+                    results.append(tried(step, info.path))
             if not dry_run:
-                _log_summary(local, results)
+                log_summary(local, results)
             return settle(results, operation)
 
     def __repr__(self) -> str:
@@ -327,11 +315,7 @@ class SyncClient:
         kept = operation.call(lambda: guard.before(path, info.size, {}))
         if kept is not None:
             return kept_result(info.path, kept)
-        return self._planned(info.path, path, info.size or 0, info if path.is_file() else None)
-
-    def _planned(self, name: str, path: Path, size: int, there: Optional[Info]) -> FileResult:
-        method = "delta" if there is not None and delta.available() else "plain"
-        return FileResult(name, path, size, method=method)
+        return planned(info.path, path, info.size or 0, info if path.is_file() else None)
 
 
 def _guard(
@@ -351,48 +335,7 @@ def _guard(
     return Guard(exists, written, doubt=digest, changed=changed, taken=taken, origin=origin)
 
 
-def _path(item: Item) -> Path:
-    assert item.path is not None  # directories hold nothing else
-    return item.path
-
-
 def _file(info: Optional[Info]) -> Optional[Info]:
     if info is not None and not info.isfile:
         raise UsageError(f"{info.path} is a directory on the server")
     return info
-
-
-def _files_below(calls: Calls, path: str, missing: bool = True) -> Dict[str, Info]:
-    """The files below a directory of the server, by path; none where there is no directory."""
-    try:
-        found = {normal(info.path): info for _, _, files in trees.walk(calls, path) for info in files}
-    except NotFound:
-        if not missing:
-            raise
-        return {}
-    outside = [name for name in found if not name.startswith(join(path, "x")[:-1])]
-    if outside:
-        raise SmartFileNotFound(f"{outside[0]} does not lie below {path}")
-    return found
-
-
-def _nothing(name: str, path: Path, size: int, digest: str) -> FileResult:
-    found = f"{ALGORITHM}:{digest}"
-    return FileResult(
-        name, path, size, digest=found, verified=ALGORITHM, skipped="identical", method="none"
-    )
-
-
-def _tried(step: Any, name: str) -> FileResult:
-    """The result of a step; of a failed one, what failed."""
-    try:
-        result: FileResult = step()
-    except (SmartxferError, OSError) as error:
-        return FileResult(name, error=error, method="plain")
-    return result
-
-
-def _log_summary(what: Any, results: Sequence[FileResult]) -> None:
-    methods = collections.Counter(getattr(one, "method", "plain") for one in results if one.error is None)
-    counts = {"by_delta": methods["delta"], "whole": methods["plain"], "unchanged": methods["none"]}
-    log_sync(what, **counts, failed=len(results) - sum(methods.values()))

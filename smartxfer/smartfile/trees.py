@@ -4,26 +4,42 @@ Source: SmartFile protocol, section 5.
 """
 
 import logging
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-from smartxfer.errors import ClientError, UsageError
+import attrs
+
+from smartxfer.errors import ClientError, UnsafeName, UsageError
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.errors import SmartFileNotFound
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import encoded, join, normal, split, storable
 from smartxfer.smartfile.uploading import send_files
-from smartxfer.transfer.existing import Exists
+from smartxfer.transfer.existing import Exists, UploadExists
 from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.names import paths_or_errors
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.renamed import Renamed
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.selection import EVERYTHING, Selection
-from smartxfer.transfer.source import path_of, target_path_of
+from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, directories, files_below
 
-__all__ = ["TreeUp", "digest_of", "fetch", "origin_of", "target", "walk"]
+__all__ = [
+    "TreeUp",
+    "below",
+    "digest_of",
+    "fetch_files",
+    "kept_files",
+    "make_directories",
+    "origin_of",
+    "plan_of",
+    "target",
+    "walk",
+    "with_items",
+]
 
 log = logging.getLogger("smartxfer.smartfile")
 
@@ -84,6 +100,8 @@ class TreeUp:
         ]
         #: Files that are not sent: (file, the path that it would have, why).
         self.skipped: List[Tuple[Item, str, str]] = []
+        #: Paths of files on the server that have another name here.
+        self.renamed: Set[str] = set()
         self._leave_out(lambda item, path: None if _can_be_sent(path, storable) else "name")
         self.folders = [path for path in self.folders if _can_be_sent(path, encoded)]
 
@@ -94,7 +112,15 @@ class TreeUp:
         """
         inside = join(self.path, "x")[:-1]
         renamed = Renamed(origin_of(calls), lambda path: path.startswith(inside) and stands(path))
-        self._leave_out(lambda item, path: "renamed" if renamed.original(item, path) else None)
+
+        def reason_of(item: Item, path: str) -> Optional[str]:
+            original = renamed.original(item, path)
+            if original is None:
+                return None
+            self.renamed.add(original)
+            return "renamed"
+
+        self._leave_out(reason_of)
 
     def _leave_out(self, reason_of: Callable[[Item, str], Optional[str]]) -> None:
         """Leave out files for a reason, and directories that hold nothing else."""
@@ -112,8 +138,22 @@ class TreeUp:
         self.pairs, self.skipped = kept, [*self.skipped, *left]
         self.folders = [path for path in self.folders if path not in useless]
 
+    def plan(self, calls: Calls, operation: Operation, exists: UploadExists) -> List[FileResult]:
+        """Return what :meth:`run` would do, and send nothing."""
+        watched = calls.watched(operation)
+        operation.call(lambda: self.leave_renamed(calls, lambda path: watched.find(path) is not None))
+        kept = operation.call(lambda: kept_files(watched, self.pairs, exists))
+        planned = [kept.get(path) or FileResult(path, item.path, item.size) for item, path in self.pairs]
+        return planned + self._left()
+
     def run(
-        self, calls: Calls, operation: Operation, account: str, at_once: int, checksum: Optional[str]
+        self,
+        calls: Calls,
+        operation: Operation,
+        account: str,
+        at_once: int,
+        checksum: Optional[str],
+        exists: UploadExists = None,
     ) -> List[FileResult]:
         """Make the directories, send the files; the results, in the order of the files."""
         key = {
@@ -127,6 +167,8 @@ class TreeUp:
             watched = calls.watched(operation)
             operation.call(lambda: self.leave_renamed(calls, lambda path: watched.find(path) is not None))
             sent = operation.call(lambda: self._sent(watched, journal))
+            unsent = [(item, path) for item, path in self.pairs if path not in sent]
+            sent.update(operation.call(lambda: kept_files(watched, unsent, exists)))
             operation.call(lambda: make_directories(watched, [self.path, *self.folders]))
             missing = [(item, path) for item, path in self.pairs if path not in sent]
             results = send_files(calls, operation, missing, at_once, checksum, journal)
@@ -134,9 +176,11 @@ class TreeUp:
             ordered = [sent.get(path) or by_path[path] for _, path in self.pairs]
             if all(result.ok for result in ordered):
                 journal.forget()
-            return ordered + [
-                FileResult(path, item.path, item.size, skipped=reason) for item, path, reason in self.skipped
-            ]
+            return ordered + self._left()
+
+    def _left(self) -> List[FileResult]:
+        """Results of the files that are not sent."""
+        return [FileResult(path, item.path, item.size, skipped=why) for item, path, why in self.skipped]
 
     def _sent(self, calls: Calls, journal: Journal) -> Dict[str, FileResult]:
         """Results of an earlier run, for files that still are as it left them, here and there."""
@@ -153,6 +197,18 @@ class TreeUp:
             for path, item in noted.items()
             if there.get(path) == item.size
         }
+
+
+def kept_files(
+    calls: Calls, pairs: Sequence[Tuple[Item, str]], exists: UploadExists
+) -> Dict[str, FileResult]:
+    """Results, by path, of files that are not sent because the server has one of their path."""
+    kept: Dict[str, FileResult] = {}
+    for item, path in pairs if exists == "skip" else ():
+        info = calls.find(path)
+        if info is not None and info.isfile:
+            kept[path] = FileResult(path, item.path, info.size or 0, skipped="exists", item=info)
+    return kept
 
 
 def _above(paths: Iterable[str]) -> Set[str]:
@@ -205,43 +261,75 @@ def _make(calls: Calls, path: str) -> None:
         log.debug("%s was made by somebody else", path)
 
 
-def fetch(
+def below(
+    calls: Calls, path: str, selection: Selection = EVERYTHING
+) -> Tuple[List[Tuple[str, Info]], List[str]]:
+    """The files in a directory on the server by their relative names, and the names of its directories."""
+    levels = list(walk(calls, path))
+    files = [(_below(info.path, path), info) for _, _, found in levels for info in found]
+    files = [(name, info) for name, info in files if selection.takes(name)]
+    needed = _above(f"/{name}" for name, _ in files)
+    folders = [_below(info.path, path) for _, found, _ in levels for info in found]
+    meant = [name for name in folders if selection.takes(name) or f"/{name}" in needed]
+    return files, meant
+
+
+def plan_of(directory: Path, files: Sequence[Tuple[str, Info]]) -> List[FileResult]:
+    """Return what a download of files would do, and fetch nothing."""
+    names = paths_or_errors([name for name, _ in files], directory=directory)
+    return [
+        FileResult(info.path, error=path)
+        if isinstance(path, UnsafeName)
+        else FileResult(info.path, directory / path, info.size or 0, item=info)
+        for path, (_, info) in zip(names, files)
+    ]
+
+
+def fetch_files(
     calls: Calls,
     operation: Operation,
-    path: str,
-    directory: Any,
+    files: Sequence[Tuple[str, Info]],
+    directory: Path,
     at_once: int,
     checksum: Optional[str],
     exists: Exists,
+    identity: Any,
+    folders: Sequence[str] = (),
 ) -> List[FileResult]:
-    """Fetch what is in a directory on the server; the results, failed ones included."""
-    local = target_path_of(directory)
-    if local is None:
-        raise UsageError(f"{directory!r} is not a path")
+    """Fetch files from the server; the results, failed ones included.
+
+    :param files: the name of each below the directory, and what the server knows of it.
+    :param identity: what tells this set of files from any other of the service.
+    :param folders: directories that are made, whether there are files in them or not.
+    """
     watched = calls.watched(operation)
-    levels = operation.call(lambda: list(walk(watched, path)))
-    files = [info for _, _, found in levels for info in found]
-    folders = [info for _, found, _ in levels for info in found]
     digests: Dict[str, str] = {}
     if checksum is not None and files:
-        paths = [info.path for info in files]
+        paths = [info.path for _, info in files]
         digests = operation.call(lambda: watched.checksums(paths, checksum))
 
-    def wanted(info: Info) -> Wanted:
+    def wanted(name: str, info: Info) -> Wanted:
         digest = (checksum, digests[info.path]) if checksum is not None else None
         return Wanted(
             key=f"{info.path} {info.size} {info.time}",
-            name=_below(info.path, path),
+            name=name,
             size=info.size,
             describe=lambda sink: downloading.describe(watched, info, sink, digest),
             changed=downloading.changed(info),
             origin=(origin_of(calls), normal(info.path)),
         )
 
-    identity = {"service": "smartfile", "api": calls.api, "path": path}
-    each = [wanted(info) for info in files]
-    names = [_below(info.path, path) for info in folders]
-    return fetch_into(local, each, identity, operation, at_once, at_once, exists=exists, folders=names)
+    key = {"service": "smartfile", "api": calls.api, "path": identity}
+    each = [wanted(name, info) for name, info in files]
+    results = fetch_into(
+        directory, each, key, operation, at_once, at_once, exists=exists, folders=folders
+    )
+    return with_items(results, [info for _, info in files] + [None] * len(folders))
+
+
+def with_items(results: Sequence[FileResult], infos: Sequence[Optional[Info]]) -> List[FileResult]:
+    """The results, with what the server knows of each file."""
+    return [attrs.evolve(result, item=info) for result, info in zip(results, infos)]
 
 
 def _below(path: str, root: str) -> str:

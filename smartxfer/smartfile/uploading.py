@@ -7,6 +7,8 @@ import contextlib
 import logging
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
 
+import attrs
+
 from smartxfer.errors import CommunicationError, NetworkError, ServerError, TaskFailed, Throttled, WaitTimeout
 from smartxfer.smartfile.calls import TASK_TIMEOUT, Calls
 from smartxfer.smartfile.errors import (
@@ -52,13 +54,12 @@ def send_files(
     """
     for _, path in pairs:
         storable(path)
-    lanes = []
+    sendings = [_Sending(calls, operation, item, path, checksum, journal) for item, path in pairs]
     for item, path in pairs:
         operation.reporter.queue(path, item.size)
-        sending = _Sending(calls, operation, item, path, checksum, journal)
-        lanes.append(UploadLane(sending.describe(), operation, 1))
+    lanes = [UploadLane(sending.describe(), operation, 1) for sending in sendings]
     operation.run(lanes, at_once)
-    return [lane.result for lane in lanes]
+    return [attrs.evolve(lane.result, item=sending.stored) for lane, sending in zip(lanes, sendings)]
 
 
 class _Sending:
@@ -82,6 +83,8 @@ class _Sending:
         #: Seconds that the try took whose answer was lost.
         self._lost: Optional[float] = None
         self._clock = operation.clock
+        #: What the server says of the file that it stored.
+        self.stored: Optional[Info] = None
 
     def describe(self) -> Upload:
         """The file as the engine wants it: in one part, empty or not."""
@@ -139,6 +142,7 @@ class _Sending:
         except (TaskFailed, WaitTimeout) as error:
             log.info("%s: the server gives no MD5: %s", self._path, error)
             return False
+        self.stored = info
         return held == self._digest("md5")
 
     def _check(self, answer: Any) -> None:
@@ -160,6 +164,7 @@ class _Sending:
                 f"{self._path} is stored as {infos[0].path!r}",
                 hint="the server does not take this name as it is: give the file another",
             )
+        self.stored = stored[0]
         size = stored[0].size
         if size is not None and size != self._item.size:
             raise SmartFileTruncated(

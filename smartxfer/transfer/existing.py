@@ -16,10 +16,13 @@ from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.names import folded, numbered
 from smartxfer.transfer.written import Origin, Sum, Written
 
-__all__ = ["Exists", "Guard", "Kept", "check_exists"]
+__all__ = ["Exists", "Guard", "Kept", "UploadExists", "check_exists", "check_upload_exists"]
 
 Exists = Optional[Literal["replace", "skip", "rename", "newer"]]
 """What to do about an existing file: None keeps identical content, and other content is an error."""
+
+UploadExists = Optional[Literal["replace", "skip"]]
+"""What to do about a file of that name at the service: None is the service's own way."""
 
 _WORDS = ("replace", "skip", "rename", "newer")
 _BLOCK = 1024 * 1024
@@ -40,6 +43,15 @@ def check_exists(exists: Any, *, newer: bool = True) -> None:
             'exists="newer" needs a time of change, which this service does not publish',
             hint='use exists="replace", "skip" or "rename"',
         )
+
+
+def check_upload_exists(exists: Any) -> None:
+    """Check the value of ``exists=`` of an upload.
+
+    :raises UsageError: it is none of the words.
+    """
+    if exists not in (None, "replace", "skip"):
+        raise UsageError(f"exists of an upload is 'replace', 'skip' or None, not {exists!r:.80}")
 
 
 @attrs.frozen

@@ -24,13 +24,13 @@ MUTATIONS = [
         why="A misspelt option is dropped in silence.",
     ),
     Mutation(
-        id="smartfile-link-limit-misspelt",
+        id="smartfile-link-limit-dropped",
         promise=13,
         file="smartxfer/smartfile/client.py",
-        old='check_keys(fields, _LINK_FIELDS, "create_link", hint=DELIBERATE)',
-        new="pass",
-        tests=("tests/smartfile/test_smartfile_files.py::test_a_misspelt_field_of_a_link_makes_no_wider_link",),
-        why="A misspelt limit makes a public link without it.",
+        old="given = {field: value for field, value in limits.items() if value is not None}",
+        new="given: Any = {}",
+        tests=("tests/smartfile/test_smartfile_files.py::test_a_field_of_a_link_that_is_not_known_here",),
+        why="A link is made without the limit that was given.",
     ),
     Mutation(
         id="jetstream-limit-misspelt",
@@ -143,7 +143,7 @@ MUTATIONS = [
     Mutation(
         id="smartfile-root-removed",
         promise=14,
-        file="smartxfer/smartfile/client.py",
+        file="smartxfer/smartfile/verbs.py",
         old='if "/" in paths:',
         new="if False:",
         tests=("tests/smartfile/test_smartfile_tasks.py::test_the_root_is_not_removed",),
@@ -152,7 +152,7 @@ MUTATIONS = [
     Mutation(
         id="smartfile-timeout-checked-too-late",
         promise=14,
-        file="smartxfer/smartfile/client.py",
+        file="smartxfer/smartfile/verbs.py",
         old='check_seconds(timeout, "timeout")',
         new="pass",
         tests=("tests/faults/test_usage_errors.py::test_seconds_are_checked_before_anything_is_sent",),

@@ -135,20 +135,11 @@ def test_links(live: BasicClient) -> None:
     assert live.links() == []
 
 
-@pytest.mark.parametrize(
-    ("wrong", "remedy"),
-    [
-        ({"usage_limt": 1}, "write 'usage_limit'"),
-        ({"recursiv": False}, "write 'recursive'"),
-        ({"Read": True}, "write 'read'"),
-        ({"zzz": 1}, "known keys"),
-    ],
-)
-def test_a_misspelt_field_of_a_link_makes_no_wider_link(live: BasicClient, wrong: Any, remedy: str) -> None:
+@pytest.mark.parametrize("wrong", [{"usage_limt": 1}, {"recursiv": False}, {"Read": True}, {"zzz": 1}], ids=str)
+def test_a_misspelt_field_of_a_link_makes_no_wider_link(live: BasicClient, wrong: Any) -> None:
     live.upload(("a.txt", b"x"))
-    with pytest.raises(UsageError, match="create_link has no key") as caught:
+    with pytest.raises(TypeError, match="unexpected keyword"):
         live.create_link("/a.txt", **wrong)
-    assert caught.value.hint.startswith(remedy)
     assert live.links() == []
 
 

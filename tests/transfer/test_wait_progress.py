@@ -30,8 +30,8 @@ def wait(server: LocalServer, service: str) -> Iterator[Tuple[Wait, str]]:
     if service == "smartfile":
         with BasicClient(server.smartfile.key, server.smartfile.password, url=server.smartfile.url) as smartfile:
             smartfile.upload(("a.txt", b"abc"))
-            task = smartfile.remove("/a.txt")
-            yield lambda progress: smartfile.wait(task, progress=progress), f"task {task.uuid[:8]}: success"
+            task = smartfile.post("path/oper/checksum", path="/a.txt", algorithm="MD5")
+            yield lambda progress: smartfile.wait(task, progress=progress), f"task {task['uuid'][:8]}: success"
     elif service == "nrp":
         with get_client(server.nrp.url, token=server.nrp.token) as nrp:
             file = nrp.files.upload(server.nrp.create(), "a.txt", None, b"abc")

@@ -1,0 +1,168 @@
+"""The verbs that all clients share, as methods: ``download``, ``download_many``, ``download_tree``.
+
+Source: SmartFile protocol, section 5.
+"""
+
+from pathlib import Path
+from typing import Any, Optional, Sequence, Union
+
+from smartxfer.client_options import FilePath
+from smartxfer.errors import UsageError
+from smartxfer.smartfile import downloading, trees
+from smartxfer.smartfile.models import Remote
+from smartxfer.smartfile.paths import all_paths, normal, path_text, split
+from smartxfer.smartfile.raw import RawClient
+from smartxfer.transfer.digest import new_hash
+from smartxfer.transfer.download import DownloadLane
+from smartxfer.transfer.existing import Exists, check_exists
+from smartxfer.transfer.into import guard, renamed_from
+from smartxfer.transfer.names import safe_path
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.result import FileResult, TransferReport, settle
+from smartxfer.transfer.selection import Patterns, Selection
+from smartxfer.transfer.sink import SinkLike, check_sink, directory_of, open_sink
+from smartxfer.transfer.source import target_path_of
+
+__all__ = ["download", "download_many", "download_tree"]
+
+
+def download(
+    self: RawClient,
+    source: Remote,
+    target: SinkLike = ".",
+    *,
+    exists: Exists = None,
+    checksum: Optional[str] = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> FileResult:
+    """Fetch a file; a broken run goes on where it stopped.
+
+    :param source: path on the server, or the Info of it.
+    :param target: a directory, a file name, an open binary file, or a sink.
+    :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"``,
+        ``"rename"`` (save under another name) or ``"newer"`` (replace if the server's file is newer; its time
+        has no zone, so that differences of less than a day cannot be told).  None replaces the file of a path
+        that you give; in a directory it is an error, unless an earlier run wrote its content.
+    :param checksum: ``"md5"``, ``"sha256"``, ...: has the server reckon it first, and compares; without, the
+        size is compared.
+    :return: what became of the file; of a kept one ``.skipped`` says why.
+    :raises NotFound: there is no such file.
+    :raises TargetExists: the directory has a file of that name with other content.
+
+    Otherwise like :meth:`upload`.  Source: SmartFile protocol, section 5.
+    """
+    _known(checksum)
+    check_exists(exists)
+    path_text(source, hint="download('/folder/name', 'name')")
+    check_sink(target)
+    with self._operation(progress, cancel, deadline) as operation:
+        calls = self._calls.watched(operation)
+        info = operation.call(lambda: calls.stat(normal(source)))
+        if info.isdir and not info.isfile:
+            raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
+        digest = operation.call(lambda: trees.digest_of(calls, info.path, checksum))
+        sink = open_sink(target, safe_path(split(info.path)[1], directory_of(target)).name)
+        operation.reporter.queue(info.path, info.size)
+        wanted = downloading.describe(calls, info, sink, digest)
+        origin = renamed_from(sink, (trees.origin_of(calls), normal(info.path)))
+        guarded = guard(wanted, exists, changed=downloading.changed(info), origin=origin)
+        lane = DownloadLane(guarded, operation, self._max_workers)
+        operation.run([lane], 1)
+        return settle(trees.with_items([lane.result], [info]), operation)[0]
+
+
+def download_many(
+    self: RawClient,
+    sources: Union[Remote, Sequence[Remote]],
+    target: FilePath = ".",
+    *,
+    exists: Exists = None,
+    checksum: Optional[str] = None,
+    max_workers: Optional[int] = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> TransferReport:
+    """Fetch several files into a directory, several at a time.
+
+    :param sources: one path on the server or several, or their Infos.  For an empty list nothing is asked.
+    :param target: local directory, made if missing.
+    :param max_workers: files at a time; None: as many as the client is set to.
+    :return: one result per file, in order.
+    :raises BatchError: some of several files failed; ``.results`` tells which.
+
+    Otherwise like :meth:`download`.
+    """
+    _known(checksum)
+    check_exists(exists)
+    paths, directory = all_paths(sources), _local(target)
+    with self._operation(progress, cancel, deadline, max_workers) as operation:
+        if not paths:
+            return TransferReport()
+        calls = self._calls.watched(operation)
+        infos = operation.call(lambda: [calls.stat(path) for path in paths])
+        for info in infos:
+            if info.isdir and not info.isfile:
+                raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
+        files = [(split(info.path)[1], info) for info in infos]
+        at_once = max_workers or self._max_workers
+        got = trees.fetch_files(
+            self._calls, operation, files, directory, at_once, checksum, exists, paths
+        )
+        return settle(got, operation)
+
+
+def download_tree(
+    self: RawClient,
+    source: Remote,
+    target: FilePath = ".",
+    *,
+    exists: Exists = None,
+    checksum: Optional[str] = None,
+    include: Patterns = None,
+    exclude: Patterns = None,
+    dry_run: bool = False,
+    max_workers: Optional[int] = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> TransferReport:
+    """Fetch what is in a directory, several files at a time; a broken run goes on where it stopped.
+
+    :param source: directory on the server; what is in it, empty directories too, comes below ``target``.
+    :param target: local directory, made if missing; names from the server cannot leave it.
+    :param exists: what to do about existing files with other content, as for :meth:`download`.
+    :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of files and directories that are left out.
+    :param dry_run: fetch nothing; the results tell what would be fetched.  Existing files are not looked at.
+
+    Otherwise like :meth:`download_many`.
+    """
+    _known(checksum)
+    check_exists(exists)
+    path, directory, selection = normal(source), _local(target), Selection(include, exclude)
+    with self._operation(progress, cancel, deadline, max_workers) as operation:
+        calls = self._calls.watched(operation)
+        files, folders = operation.call(lambda: trees.below(calls, path, selection))
+        if dry_run:
+            return settle(trees.plan_of(directory, files), operation)
+        at_once = max_workers or self._max_workers
+        got = trees.fetch_files(
+            self._calls, operation, files, directory, at_once, checksum, exists, path, folders
+        )
+        return settle(got, operation)
+
+
+def _known(checksum: Optional[str]) -> None:
+    if checksum is not None:
+        new_hash(checksum)
+
+
+def _local(target: Any) -> Path:
+    path = target_path_of(target)
+    if path is None:
+        raise UsageError(f"{target!r} is not a path")
+    return path

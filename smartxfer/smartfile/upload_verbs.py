@@ -1,0 +1,152 @@
+"""The verbs that all clients share, as methods: ``upload``, ``upload_many``, ``upload_tree``.
+
+Source: SmartFile protocol, section 5.
+"""
+
+from typing import Optional
+
+from smartxfer.client_options import FilePath
+from smartxfer.errors import UsageError
+from smartxfer.smartfile import trees
+from smartxfer.smartfile.paths import join, normal, split, target_text
+from smartxfer.smartfile.raw import RawClient
+from smartxfer.smartfile.uploading import send_files
+from smartxfer.transfer.digest import new_hash
+from smartxfer.transfer.existing import UploadExists, check_upload_exists
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.result import FileResult, TransferReport, settle
+from smartxfer.transfer.selection import Patterns, Selection
+from smartxfer.transfer.tree import FileLike, FilesLike, collect
+
+__all__ = ["upload", "upload_many", "upload_tree"]
+
+
+def upload(
+    self: RawClient,
+    source: FileLike,
+    target: str = "/",
+    *,
+    exists: UploadExists = None,
+    checksum: Optional[str] = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> FileResult:
+    """Send a file.
+
+    :param source: a path, bytes, an open binary file or a stream; ``(name, thing)`` gives it a name.
+    :param target: where it goes: a directory (with a slash at its end, or one that exists), or a path in
+        full.
+    :param exists: what to do about a file of that path: None and ``"replace"`` replace it, ``"skip"`` keeps
+        it.
+    :param checksum: ``"md5"``, ``"sha256"``, ...: has the server reckon it afterwards, and compares; without,
+        sizes are compared.
+    :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
+    :param cancel: anything with ``is_set()``.
+    :param deadline: seconds after which to stop.
+    :return: what became of the file; ``.item`` is its Info, ``.name`` its path on the server.
+    :raises SourceChanged: the file changed while it was sent.
+    :raises NotFound: there is no such directory on the server.
+    :raises UnexpectedAnswer: the answer is not one that the protocol documents for a stored file.
+
+    Source: SmartFile protocol, section 5.
+    """
+    _check(checksum, exists)
+    path = target_text(target, source, "upload")
+    items = collect([source])
+    if len(items) != 1 or "/" in items[0].name:
+        raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
+    [item] = items
+    with self._operation(progress, cancel, deadline) as operation:
+        calls = self._calls.watched(operation)
+        full = operation.call(lambda: trees.target(calls, path, item.name))
+        kept = operation.call(lambda: trees.kept_files(calls, [(item, full)], exists))
+        if kept:
+            return kept[full]
+        return settle(send_files(self._calls, operation, [(item, full)], 1, checksum), operation)[0]
+
+
+def upload_many(
+    self: RawClient,
+    sources: FilesLike,
+    target: str = "/",
+    *,
+    exists: UploadExists = None,
+    checksum: Optional[str] = None,
+    max_workers: Optional[int] = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> TransferReport:
+    """Send several files into a directory, several at a time.
+
+    :param sources: one source or several, as for :meth:`upload`; a directory stands for the files in it, with
+        its own name before theirs.  For an empty list nothing is sent.
+    :param target: directory on the server, made if missing.
+    :param max_workers: files at a time; None: as many as the client is set to.
+    :return: one result per file, in order.
+    :raises BatchError: some of several files failed; ``.results`` tells which.
+
+    Otherwise like :meth:`upload`.
+    """
+    _check(checksum, exists)
+    directory = normal(target_text(target, sources, "upload_many"))
+    items = collect(sources, none=True)
+    pairs = [(item, join(directory, item.name)) for item in items]
+    with self._operation(progress, cancel, deadline, max_workers) as operation:
+        if not pairs:
+            return TransferReport()
+        calls = self._calls.watched(operation)
+        kept = operation.call(lambda: trees.kept_files(calls, pairs, exists))
+        missing = [(item, path) for item, path in pairs if path not in kept]
+        folders = [split(path)[0] for _, path in missing]
+        operation.call(lambda: trees.make_directories(calls, folders))
+        at_once = max_workers or self._max_workers
+        sent = iter(send_files(self._calls, operation, missing, at_once, checksum))
+        return settle([kept.get(path) or next(sent) for _, path in pairs], operation)
+
+
+def upload_tree(
+    self: RawClient,
+    directory: FilePath,
+    target: str = "/",
+    *,
+    exists: UploadExists = None,
+    checksum: Optional[str] = None,
+    include: Patterns = None,
+    exclude: Patterns = None,
+    follow_symlinks: bool = False,
+    dry_run: bool = False,
+    max_workers: Optional[int] = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> TransferReport:
+    """Send what is in a directory, several files at a time; a broken run goes on where it stopped.
+
+    :param directory: local; its files and directories, empty ones too, come to stand below ``target``.
+    :param target: directory on the server, made if missing.
+    :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of files and directories that are left out.
+    :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
+    :param dry_run: send nothing; the results tell what would be sent.
+    :return: one result per file; those that an earlier, broken run had sent have ``resumed`` set.
+    :raises BatchError: some of several files failed; ``.results`` tells which.
+
+    Otherwise like :meth:`upload_many`.
+    """
+    _check(checksum, exists)
+    tree = trees.TreeUp(directory, normal(target), follow_symlinks, Selection(include, exclude))
+    with self._operation(progress, cancel, deadline, max_workers) as operation:
+        if dry_run:
+            return settle(tree.plan(self._calls, operation, exists), operation)
+        at_once = max_workers or self._max_workers
+        sent = tree.run(self._calls, operation, self._account, at_once, checksum, exists)
+        return settle(sent, operation)
+
+
+def _check(checksum: Optional[str], exists: UploadExists) -> None:
+    if checksum is not None:
+        new_hash(checksum)
+    check_upload_exists(exists)
