@@ -289,9 +289,9 @@ def _threads() -> List[str]:
 
 @pytest.fixture
 def slow(stage: Stage) -> Stage:
-    """A sender that is in no hurry."""
+    """A sender that needs 16 s, so that no transfer is over before the call after it on a busy machine."""
     stage.site.write("/large.bin", noise(MIB))
-    stage.site.configure(rate=MIB)
+    stage.site.configure(rate=MIB // 16)
     return stage
 
 

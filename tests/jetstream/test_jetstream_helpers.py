@@ -210,7 +210,7 @@ class TestSendFiles:
 
     def test_cancelling_ends_the_waiting_alone(self, stand: Stand, api: API) -> None:
         stand.near.write("/big", os.urandom(500_000))
-        stand.near.configure(rate=100_000)
+        stand.near.configure(rate=20_000)
         cancel = threading.Event()
 
         def seen(event: ProgressEvent) -> None:
