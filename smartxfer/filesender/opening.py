@@ -22,7 +22,7 @@ from smartxfer.filesender.errors import (
 )
 from smartxfer.filesender.models import DownloadFile
 from smartxfer.filesender.sealing import need_cryptography
-from smartxfer.transfer.body import memory, room
+from smartxfer.transfer.body import Rooms, memory
 from smartxfer.transfer.ranges import Incoming
 
 __all__ = ["Fetch", "Opened", "Opening", "Vouching"]
@@ -94,6 +94,7 @@ class Opening:
         self._proven = False
         self._first: Dict[Tuple[int, int], Opened] = {}
         self._lock = threading.Lock()
+        self._rooms = Rooms()
 
     def chunks(self, file: DownloadFile) -> Chunks:
         """The chunks of a file, ready to be opened.
@@ -147,7 +148,11 @@ class Opening:
         index = start // chunks.chunk_size
         with self._lock:
             first = self._first.pop((file.id, index), None)
-        yield first or self._fetched(file, chunks, index, fetch, room(chunks.room(index)))
+        if first is not None:
+            yield first
+            return
+        with self._rooms.lend(chunks.room(index)) as room:
+            yield self._fetched(file, chunks, index, fetch, room)
 
     def prove(self, file: DownloadFile, fetch: Fetch) -> None:
         """Open the first chunk of a file, before anything is written; it is kept until it is asked for.

@@ -4,10 +4,23 @@ Source: FileSender protocol, section 9.
 """
 
 import base64
+import contextlib
 import logging
 import os
 import re
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Union,
+)
 
 import attrs
 
@@ -16,7 +29,7 @@ from smartxfer.filesender.encryption import Chunks, Key, is_generated
 from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderWrongPassword
 from smartxfer.filesender.site import SiteConfig
 from smartxfer.secret_text import as_secret
-from smartxfer.transfer.body import room
+from smartxfer.transfer.body import Rooms
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.tree import Item
 from smartxfer.transport import redact
@@ -123,6 +136,7 @@ class Sealing:
     as_text: bool
     files: Dict[str, Chunks] = attrs.field(repr=False)
     _key: Optional[Key] = attrs.field(default=None, repr=False, init=False)
+    _rooms: Rooms = attrs.field(factory=Rooms, repr=False, init=False)
 
     @classmethod
     def of(
@@ -221,17 +235,19 @@ class Sealing:
                 hint="give that one, or begin anew with resume=False",
             )
 
-    def of_file(self, name: str) -> Callable[[Part, Iterable[memoryview]], memoryview]:
-        """What seals the parts of a file, into the thread's own buffer."""
+    def of_file(self, name: str) -> Callable[[Part, Iterable[memoryview]], ContextManager[memoryview]]:
+        """What encrypts the parts of a file, each into a buffer that is lent for it."""
         assert self._key is not None
         chunks = self.files[name].with_key(self._key)
 
-        def seal(part: Part, pieces: Iterable[memoryview]) -> memoryview:
-            sealer = chunks.sealer(part.number, room(chunks.room(part.number)))
-            for piece in pieces:
-                sealer.feed(piece)
-            sealed = sealer.finish()
-            return memoryview(base64.b64encode(sealed)) if self.as_text else sealed
+        @contextlib.contextmanager
+        def seal(part: Part, pieces: Iterable[memoryview]) -> Iterator[memoryview]:
+            with self._rooms.lend(chunks.room(part.number)) as room:
+                sealer = chunks.sealer(part.number, room)
+                for piece in pieces:
+                    sealer.feed(piece)
+                sealed = sealer.finish()
+                yield memoryview(base64.b64encode(sealed)) if self.as_text else sealed
 
         return seal
 

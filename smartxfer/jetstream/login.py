@@ -75,7 +75,6 @@ class Login:
         self._lock = threading.RLock()
         self._said: Optional[Tuple[str, Dict[str, str]]] = None
         self._raised: List[str] = []
-        self._mine = threading.local()
         self._cookie: Optional[str] = None
         #: Whether the server has answered since the session began.
         self.opened = False
@@ -98,11 +97,6 @@ class Login:
                     self._cookie = redact.remember_secret(value)
                     self.session += 1
                     signer.session = self.session
-
-    @property
-    def renewing(self) -> bool:
-        """Whether the calling thread is at a new login."""
-        return getattr(self._mine, "renewing", False)
 
     def worked(self, method: str, **params: str) -> None:
         """A login was good: it is what a new session begins with."""
@@ -140,7 +134,7 @@ class Login:
     def renew(self, rpc: Any, seen: int) -> bool:
         """Open the session anew, once for all threads that found it gone.
 
-        :param rpc: makes the calls.
+        :param rpc: makes the calls, and renews nothing itself.
         :param seen: the generation that was found gone.
         :return: whether a call can be made again.
         :raises CredentialError: the server wants a login and none is known.
@@ -148,11 +142,7 @@ class Login:
         with self._lock:
             if self.generation != seen:
                 return True
-            self._mine.renewing = True
-            try:
-                self._renew(rpc)
-            finally:
-                self._mine.renewing = False
+            self._renew(rpc)
             self.generation += 1
             return True
 

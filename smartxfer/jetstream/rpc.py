@@ -53,6 +53,7 @@ class Rpc:
     :param login: the session's login.
     :param make: makes one HTTP call, tried in whatever way.
     :param pause: waits for some seconds.
+    :param renewing: whether the calls are those of a new login, for which none is renewed.
     """
 
     wire: Wire
@@ -62,6 +63,7 @@ class Rpc:
     make: Callable[[Call], Answer]
     pause: Callable[[float], Any]
     ids: Iterator[str] = attrs.field(factory=_ids)
+    renewing: bool = False
 
     def watched(self, operation: Operation) -> "Rpc":
         """The same, in an operation's threads, by its policy and under its watch."""
@@ -88,8 +90,8 @@ class Rpc:
     ) -> Tuple[Any, int]:
         """The result of a call, and the number of the session that it was done in."""
         seen = self.login.generation
-        if not (self.login.opened or self.login.renewing or method in _OPENING):
-            self.login.renew(self, seen)
+        if not (self.login.opened or self.renewing or method in _OPENING):
+            self._renew(seen)
             seen = self.login.generation
         signer = self.login.signer()
         if within not in (None, signer.session):
@@ -98,16 +100,19 @@ class Rpc:
             return self._settled(method, params or {}, signer), signer.session
         except AuthError as error:
             # The server says that by this error, and that the call had no effect.
-            if error.code != "NotAuthenticated" or self.login.renewing:
+            if error.code != "NotAuthenticated" or self.renewing:
                 raise
             refused = error
         if method in _OF_SESSION:
             raise _gone(method)
-        if not self.login.renew(self, seen):
+        if not self._renew(seen):
             raise refused
         # The try that was refused did nothing; one before it, whose answer was lost, may have.
         begun, signer = signer.tries > 1, self.login.signer()
         return self._settled(method, params or {}, signer, begun), signer.session
+
+    def _renew(self, seen: int) -> bool:
+        return self.login.renew(attrs.evolve(self, renewing=True), seen)
 
     def _settled(self, method: str, params: Mapping[str, Any], signer: Signer, begun: bool = False) -> Any:
         """The result of a call, made again where its answer was lost.

@@ -117,11 +117,15 @@ def describe(files: FileCalls, file: File, sink: Sink, operation: Operation, ste
         size=file.known_size,
         step=step,
         ranges=lambda: operation.retry(
-            content.call.what, content.serves_ranges, checks=[content.has_new_address]
+            content.call.what,
+            content.serves_ranges,
+            checks=[content.has_new_address],
+            within=connection,
         ),
         digest=("md5", file.md5) if file.md5 else None,
         mismatch=content.state.mismatch,
         check=content.has_new_address,
+        within=connection,
     )
 
 
@@ -146,7 +150,7 @@ class _Content:
         strong = self._validator()
         if strong and (start, stop) not in ((0, size), (0, None)):
             call = attrs.evolve(call, headers={**call.headers, "If-Range": strong})
-        with connection(), open_range(self._calls.wire, call, start, stop, size, self._seen) as incoming:
+        with open_range(self._calls.wire, call, start, stop, size, self._seen) as incoming:
             yield incoming
 
     def _validator(self) -> Optional[str]:

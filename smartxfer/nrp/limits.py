@@ -9,7 +9,7 @@ import threading
 from typing import Iterator, List, Mapping, Optional
 
 from smartxfer.errors import UsageError
-from smartxfer.transport import attempt
+from smartxfer.transport import Attempt
 
 __all__ = ["connection", "limit_connections", "window_left"]
 
@@ -28,12 +28,11 @@ class _Limit:
         """In a forked child: the threads that had connections are not in it."""
         self._free = threading.BoundedSemaphore(self._count)
 
-    def acquire(self) -> None:
-        """Wait for a connection, no longer than the call lasts."""
+    def acquire(self, attempt: Attempt) -> None:
+        """Wait for a connection, no longer than an attempt lasts."""
         while not self._free.acquire(timeout=_TICK):
-            now = attempt.current()
-            if now is not None and now.verdict is not None:
-                raise now.verdict
+            if attempt.verdict is not None:
+                raise attempt.verdict
 
     def release(self) -> None:
         """Give the connection back."""
@@ -41,20 +40,25 @@ class _Limit:
             self._free.release()
 
 
-_lock = threading.Lock()
-_limits: List[_Limit] = []
-_held = threading.local()
+class _InForce:
+    """The limits of the moment."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.limits: List[_Limit] = []
+
+    def renew(self) -> None:
+        """In a forked child: the threads that had the lock, or connections, are not in it."""
+        self.lock = threading.Lock()
+        for limit in self.limits:
+            limit.renew()
 
 
-def _renew() -> None:
-    global _lock, _held
-    _lock, _held = threading.Lock(), threading.local()
-    for limit in _limits:
-        limit.renew()
+_in_force = _InForce()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew)
+    os.register_at_fork(after_in_child=_in_force.renew)
 
 
 @contextlib.contextmanager
@@ -72,32 +76,28 @@ def limit_connections(count: int) -> Iterator[None]:
     if type(count) is not int or count < 1:
         raise UsageError(f"limit_connections() takes a number of at least 1, not {count!r}")
     limit = _Limit(count)
-    with _lock:
-        _limits.append(limit)
+    with _in_force.lock:
+        _in_force.limits.append(limit)
     try:
         yield
     finally:
-        with _lock:
-            _limits.remove(limit)
+        with _in_force.lock:
+            _in_force.limits.remove(limit)
 
 
 @contextlib.contextmanager
-def connection() -> Iterator[None]:
-    """The right to one connection, under the limits in force; a thread that has it needs no second."""
-    if getattr(_held, "depth", 0):
-        yield
-        return
-    with _lock:
-        limits = list(_limits)
+def connection(attempt: Attempt) -> Iterator[None]:
+    """The right to one connection for an attempt, under the limits in force.
+
+    :raises SmartxferError: the attempt was ended while it waited; it is the reason.
+    """
+    with _in_force.lock:
+        limits = list(_in_force.limits)
     with contextlib.ExitStack() as stack:
         for limit in limits:
-            limit.acquire()
+            limit.acquire(attempt)
             stack.callback(limit.release)
-        _held.depth = 1
-        try:
-            yield
-        finally:
-            _held.depth = 0
+        yield
 
 
 def window_left(headers: Mapping[str, str], now: float) -> Optional[float]:

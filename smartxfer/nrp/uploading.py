@@ -135,6 +135,7 @@ class _Sending:
             acknowledged=self._acknowledged,
             note=self._note,
             check=self._check,
+            within=connection,
         )
 
     def told(self, result: FileResult) -> FileResult:
@@ -229,29 +230,28 @@ class _Sending:
         self._begin()
 
     def _send(self, part: Part, body: Body) -> None:
-        with connection():
-            if self._parts is not None:
-                self._parts.send(part, body)
-                return
-            if self._unsure and self._look():
-                return
-            try:
-                self._put(body)
-            except TransferRefused:
-                if self._anew or not self._gone():
-                    raise
-                self._anew = True
-                self._restart()
-                self._restarted = True
-                raise RepositoryConflict(
-                    f"{self.plan.key} was completed by another process before its content was sent",
-                    status=409,
-                    retryable=True,
-                ) from None
-            except (NetworkError, HTTPError) as error:
-                whole = isinstance(body, bytes) or body.tell() >= len(body)
-                self._unsure = whole and error.retryable and error.acted_on
+        if self._parts is not None:
+            self._parts.send(part, body)
+            return
+        if self._unsure and self._look():
+            return
+        try:
+            self._put(body)
+        except TransferRefused:
+            if self._anew or not self._gone():
                 raise
+            self._anew = True
+            self._restart()
+            self._restarted = True
+            raise RepositoryConflict(
+                f"{self.plan.key} was completed by another process before its content was sent",
+                status=409,
+                retryable=True,
+            ) from None
+        except (NetworkError, HTTPError) as error:
+            whole = isinstance(body, bytes) or body.tell() >= len(body)
+            self._unsure = whole and error.retryable and error.acted_on
+            raise
 
     def _check(self, part: Part, context: RetryContext) -> Decision:
         """Have what is another request by now made without a wait."""

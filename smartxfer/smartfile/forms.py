@@ -17,6 +17,7 @@ from smartxfer.secret_text import as_secret
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.source import open_source
+from smartxfer.transport import Attempt
 
 __all__ = ["FORM", "FormBody", "body_of", "encoded_form", "pairs_of"]
 
@@ -101,6 +102,12 @@ class FormBody:
             if isinstance(segment, PartBody):
                 segment.seek(0)
         return 0
+
+    def follow(self, attempt: Attempt) -> None:
+        """Be told the try that the next bytes are sent in; it counts those of files."""
+        for segment in self._segments:
+            if isinstance(segment, PartBody):
+                segment.follow(attempt)
 
     def read(self, size: int = -1) -> Union[bytes, memoryview]:
         """The next block; all that is left without a ``size``."""

@@ -1,16 +1,17 @@
 """The body of one request: a part of a source, read as it is sent."""
 
+import contextlib
 import mmap
 import threading
-from typing import Callable, Iterator, Union
+from typing import Callable, Iterator, List, Optional, Union
 
 from smartxfer.errors import LocalError, SourceChanged
 from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.protocols import Source
-from smartxfer.transport import attempt
+from smartxfer.transport import Attempt
 
-__all__ = ["LARGEST_BLOCK", "Pace", "PartBody", "Scaled", "buffer", "memory", "room"]
+__all__ = ["LARGEST_BLOCK", "Pace", "PartBody", "Rooms", "Scaled", "buffer", "memory"]
 
 SMALLEST_BLOCK = 64 * 1024
 LARGEST_BLOCK = 1024 * 1024
@@ -29,12 +30,25 @@ def buffer() -> memoryview:
     return view
 
 
-def room(size: int) -> memoryview:
-    """The calling thread's other buffer, of ``size`` bytes: for a part that has to be held whole."""
-    if len(getattr(_local, "room", b"")) < size:
-        _local.room = memory(size)
-    held: memoryview = _local.room
-    return held[:size]
+class Rooms:
+    """Buffers for parts that have to be held whole; each is lent to one part at a time, and used again."""
+
+    def __init__(self) -> None:
+        self._free: List[memoryview] = []
+
+    @contextlib.contextmanager
+    def lend(self, size: int) -> Iterator[memoryview]:
+        """A buffer of ``size`` bytes, while the block lasts."""
+        try:
+            held = self._free.pop()
+        except IndexError:
+            held = memory(size)
+        if len(held) < size:
+            held = memory(size)
+        try:
+            yield held[:size]
+        finally:
+            self._free.append(held)
 
 
 def memory(size: int) -> memoryview:
@@ -113,6 +127,11 @@ class PartBody:
         self._at = 0
         self._told = 0
         self._pace = Pace()
+        self._attempt: Optional[Attempt] = None
+
+    def follow(self, attempt: Attempt) -> None:
+        """Be told the try that the next bytes are sent in; it counts them."""
+        self._attempt = attempt
 
     def __len__(self) -> int:
         return self.part.size
@@ -152,9 +171,8 @@ class PartBody:
             return b"".join(bytes(block) for block in iter(lambda: self.read(LARGEST_BLOCK), b""))
         self._tell_sent()
         wanted = self._pace.step()
-        now = attempt.current()
-        if now is not None:
-            now.guarded = self._at < self.part.size
+        if self._attempt is not None:
+            self._attempt.guarded = self._at < self.part.size
         block = self._block(self._at, max(size, wanted))
         self._at += len(block)
         return block
@@ -163,9 +181,8 @@ class PartBody:
         count = self._at - self._told
         if count > 0:
             self._told = self._at
-            now = attempt.current()
-            if now is not None:
-                now.moved += count
+            if self._attempt is not None:
+                self._attempt.moved += count
             self._moved(count)
 
     def _block(self, at: int, wanted: int) -> memoryview:

@@ -14,7 +14,7 @@ from smartxfer.descriptors import Descriptor
 from smartxfer.errors import LocalError, SmartxferError
 from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Extent
-from smartxfer.transport import attempt
+from smartxfer.transport import Attempt
 
 try:
     import fcntl as _fcntl
@@ -68,6 +68,12 @@ class DeviceSink:
         self._at = self._start = 0
         self._block = _BLOCK
         self._regular = False
+        #: The try that the bytes come by.
+        self._attempt: Optional[Attempt] = None
+
+    def follow(self, attempt: Attempt) -> None:
+        """Be told the try that the next bytes come by: it must not end while they wait for a reader."""
+        self._attempt = attempt
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:
         """Open it.
@@ -139,7 +145,7 @@ class DeviceSink:
 
         :raises SmartxferError: the call was cancelled meanwhile.
         """
-        now = attempt.current()
+        now = self._attempt
         if now is not None:
             guarded, now.guarded = now.guarded, False
         while not _takes_bytes(self._fd):

@@ -1,5 +1,6 @@
 """The download loop: pieces of a file, in parallel, verified before they get their final name."""
 
+import contextlib
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict, Iterable, Optional, Tuple
 
@@ -21,7 +22,9 @@ from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.ranges import Incoming
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tasks import Tasks
+from smartxfer.transport import Attempt
 from smartxfer.transport.archive import ArchiveCheck
+from smartxfer.transport.attempt import Within
 from smartxfer.transport.checks import Check, pass_on
 
 __all__ = ["Download", "DownloadLane"]
@@ -44,6 +47,7 @@ class Download:
     :param archive: returns a new check of an archive's own end, which is fed all bytes in order.
     :param mismatch: returns the error to raise for a wrong digest.
     :param check: decides about another try, where this file's state tells more than the error.
+    :param within: what each try is made within, such as a connection that has to be waited for.
     """
 
     name: str
@@ -59,6 +63,7 @@ class Download:
     archive: Optional[Callable[[], ArchiveCheck]] = None
     mismatch: Callable[[ChecksumMismatch], IntegrityError] = lambda error: error
     check: Check = pass_on
+    within: Within = contextlib.nullcontext
 
 
 class _Again(Exception):
@@ -90,6 +95,8 @@ class DownloadLane(Lane):
         self._download = download
         self._operation = operation
         self._at_once = 1 if download.sink.sequential else at_once
+        #: Tells the sink the attempt that its bytes come by, where it wants to know.
+        self._follow: Optional[Callable[[Attempt], None]] = getattr(download.sink, "follow", None)
         self._ranged = download.step is not None and download.size is not None
         self._waiting = Tasks(self._begin)
         self._flying = 0
@@ -229,7 +236,9 @@ class DownloadLane(Lane):
         farthest = piece.at  # without ranges the bytes come again from 0: only new ones are progress
         while True:
             try:
-                with self._operation.attempt(tries):
+                with self._operation.attempt(tries) as attempt, self._download.within(attempt):
+                    if self._follow is not None:
+                        self._follow(attempt)
                     self._pull(piece)
                 return
             except CommunicationError as failure:

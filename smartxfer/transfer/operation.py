@@ -27,7 +27,7 @@ from smartxfer.transfer.lane import Lane, Single, Task, Work
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.stall import Attempts, stall_of
-from smartxfer.transport.attempt import Attempt
+from smartxfer.transport.attempt import Attempt, Within
 from smartxfer.transport.checks import Check
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.retry import RetryPolicy, Tries
@@ -349,10 +349,9 @@ class Operation:
         if here and self._ends_at is not None:
             attempt.limit(self._ends_at - self.clock.monotonic())
         attempt.wait = self.pause if here else None
-        with self._attempts.holding(attempt):
+        with self._attempts.holding(attempt), attempt.entered():
             self.check()
-            with attempt.entered():
-                yield attempt
+            yield attempt
 
     def tries(self, what: str, idempotent: bool = True, checks: Sequence[Check] = ()) -> Tries:
         """A counter of tries whose pauses end when the call does; ``checks`` go before the service's."""
@@ -369,6 +368,7 @@ class Operation:
         idempotent: bool = True,
         failed: Callable[[], None] = lambda: None,
         checks: Sequence[Check] = (),
+        within: Within = contextlib.nullcontext,
     ) -> T:
         """Do ``step``, one try of one request, by the policy.
 
@@ -378,7 +378,7 @@ class Operation:
         tries = self.tries(what, idempotent, checks)
         while True:
             try:
-                with self.attempt(tries):
+                with self.attempt(tries) as attempt, within(attempt):
                     return step()
             except CommunicationError as failure:
                 error = failure

@@ -10,7 +10,7 @@ import requests
 
 from smartxfer.errors import DecodeError, RangeMismatch, SizeMismatch
 from smartxfer.transfer.body import Pace, buffer, fast_block, remember_block
-from smartxfer.transport import Call, Wire, attempt
+from smartxfer.transport import Attempt, Call, Wire
 from smartxfer.transport.answer import is_plain
 
 __all__ = ["Incoming", "open_range"]
@@ -26,7 +26,13 @@ class Incoming:
     """
 
     def __init__(
-        self, wire: Wire, what: str, response: requests.Response, start: int, size: Optional[int]
+        self,
+        wire: Wire,
+        what: str,
+        response: requests.Response,
+        start: int,
+        size: Optional[int],
+        attempt: Attempt,
     ) -> None:
         self.start = start
         self.size = size
@@ -36,6 +42,7 @@ class Incoming:
         self._what = what
         self._raw = response.raw
         self._pace = Pace(wire.clock)
+        self._attempt = attempt
 
     def read(self) -> memoryview:
         """The next bytes, in the calling thread's buffer: valid until the next call; none at the end."""
@@ -57,15 +64,13 @@ class Incoming:
         return at
 
     def _read(self, view: memoryview) -> memoryview:
-        now = attempt.current()
-        if now is not None:
-            now.guarded = True
+        now = self._attempt
+        now.guarded = True
         count = self._wire.guarded(self._what, self._fill, view)
-        if now is not None:
-            if now.verdict is not None:  # a socket that was shut looks like the end of the body
-                raise now.verdict
-            now.moved += count
-            now.guarded = count > 0
+        if now.verdict is not None:  # a socket that was shut looks like the end of the body
+            raise now.verdict
+        now.moved += count
+        now.guarded = count > 0
         return view[:count]
 
     def _fill(self, view: memoryview) -> int:
@@ -109,7 +114,7 @@ def open_range(
     if ranged:
         last = "" if stop is None else str(stop - 1)
         call = attrs.evolve(call, headers={**call.headers, "Range": f"bytes={start}-{last}"})
-    with wire.stream(call) as response:
+    with wire.stream(call) as (response, attempt):
         accept(response)
         encoding = response.headers.get("Content-Encoding", "")
         if not is_plain(encoding):
@@ -118,7 +123,8 @@ def open_range(
         length = int(declared) if _LENGTH.match(declared) else None
         if response.status_code == 206 and ranged:
             _check_range(call.what, response, start, stop, size if total is None else total)
-            yield Incoming(wire, call.what, response, start, None if stop is None else stop - start)
+            length = None if stop is None else stop - start
+            yield Incoming(wire, call.what, response, start, length, attempt)
         elif response.status_code == 200:
             if size is not None and length is not None and length != size:
                 raise SizeMismatch(
@@ -126,7 +132,7 @@ def open_range(
                     expected=size,
                     actual=length,
                 )
-            yield Incoming(wire, call.what, response, 0, length if size is None else size)
+            yield Incoming(wire, call.what, response, 0, length if size is None else size, attempt)
         else:
             raise RangeMismatch(f"{call.what}: unexpected answer {response.status_code}")
 

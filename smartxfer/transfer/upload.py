@@ -1,7 +1,8 @@
 """The upload loop: parts of files, in parallel, each acknowledged before its file is finished."""
 
+import contextlib
 import functools
-from typing import Any, Callable, Collection, Iterable, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Collection, ContextManager, Iterable, Optional, Sequence, Tuple, Union
 
 import attrs
 
@@ -14,6 +15,7 @@ from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transfer.tasks import Tasks
+from smartxfer.transport.attempt import Within
 from smartxfer.transport.checks import Decision, RetryContext, pass_on
 
 __all__ = ["Upload", "UploadLane"]
@@ -33,9 +35,10 @@ class Upload:
     :param acknowledged: indices of the parts that an earlier run has sent.
     :param note: told of each part that is acknowledged, from worker threads.
     :param seal: makes what is sent of a part's bytes, such as their encryption; called once for all tries.
-        What it gives is good until the thread calls it again.
+        What it gives is good while its block lasts.
     :param repeatable: False when a part must not be sent again once its answer was lost.
     :param check: decides about another try of a part, where this file's state tells more than the error.
+    :param within: what each try is made within, such as a connection that has to be waited for.
     """
 
     name: str
@@ -45,9 +48,10 @@ class Upload:
     finish: Callable[[], Tuple[str, Optional[str]]]
     acknowledged: Collection[int] = ()
     note: Callable[[Part], None] = lambda part: None
-    seal: Optional[Callable[[Part, Iterable[memoryview]], memoryview]] = None
+    seal: Optional[Callable[[Part, Iterable[memoryview]], ContextManager[memoryview]]] = None
     repeatable: bool = True
     check: Callable[[Part, RetryContext], Decision] = pass_on
+    within: Within = contextlib.nullcontext
 
 
 class UploadLane(Lane):
@@ -137,7 +141,11 @@ class UploadLane(Lane):
 
     def _send(self, part: Part) -> None:
         assert self._source is not None
-        body = self._body(self._source, part)
+        with contextlib.ExitStack() as lent:
+            self._send_body(part, self._body(self._source, part, lent))
+        self._upload.note(part)
+
+    def _send_body(self, part: Part, body: PartBody) -> None:
         payload: Body = body if part.size else b""
         try:
             self._operation.retry(
@@ -146,17 +154,17 @@ class UploadLane(Lane):
                 idempotent=self._upload.repeatable,
                 failed=self._retrying,
                 checks=[functools.partial(self._upload.check, part)],
+                within=self._upload.within,
             )
         except BaseException:
             body.unsend()
             raise
-        self._upload.note(part)
 
-    def _body(self, source: Source, part: Part) -> PartBody:
+    def _body(self, source: Source, part: Part, lent: contextlib.ExitStack) -> PartBody:
         plain = PartBody(source, part, self._moved)
         if self._upload.seal is None:
             return plain
-        sealed = BytesSource(self._upload.seal(part, plain), source.name)
+        sealed = BytesSource(lent.enter_context(self._upload.seal(part, plain)), source.name)
         moved = Scaled(sealed.size, part.size, self._moved)
         return PartBody(sealed, Part(part.number, 0, sealed.size), moved)
 

@@ -8,13 +8,13 @@ import contextlib
 import functools
 import socket
 import threading
-from typing import Any, Callable, Iterator, Optional, Tuple
+from typing import Any, Callable, ContextManager, Iterator, Optional, Tuple
 
 from smartxfer.errors import SmartxferError, Stalled
 from smartxfer.seams import LONGEST_WAIT, Clock
 from smartxfer.transport.time_limits import TimeLimits
 
-__all__ = ["Attempt", "current", "limited", "pause"]
+__all__ = ["Attempt", "Within", "current", "limited", "pause"]
 
 _local = threading.local()
 
@@ -154,6 +154,10 @@ class Attempt:
             self.time_limits.resume()
         if self.verdict is not None:
             raise self.verdict
+
+
+#: Makes what an attempt is made within, such as a connection that has to be waited for.
+Within = Callable[[Attempt], ContextManager[Any]]
 
 
 def current() -> Optional[Attempt]:

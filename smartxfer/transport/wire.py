@@ -148,8 +148,8 @@ class Wire:
             return answer.json() if answer.content else None
 
     @contextlib.contextmanager
-    def stream(self, call: Call) -> Iterator[requests.Response]:
-        """One try of ``call`` whose body is left unread: for files.
+    def stream(self, call: Call) -> Iterator[Tuple[requests.Response, Attempt]]:
+        """One try of ``call`` whose body is left unread: for files; and the attempt that it is.
 
         Of ``Call.success`` its statuses count, and 206 where a range is asked for.  A page for people is
         refused where it says :attr:`~smartxfer.transport.success.Body.NO_PAGE`.
@@ -160,7 +160,7 @@ class Wire:
         success = call.success or by_method(call.method, Body.ANY)
         if "Range" in call.headers:
             success = attrs.evolve(success, statuses=success.statuses | {206})
-        with self._attempt(self._tries(call)), contextlib.closing(self._open(call)) as response:
+        with self._attempt(self._tries(call)) as now, contextlib.closing(self._open(call)) as response:
             if response.status_code >= 400:
                 self._checked(self._read(response, call), response, call)
             head = Answer(call.what, response.status_code, response.headers, b"")
@@ -168,7 +168,7 @@ class Wire:
                 why = "" if success.takes(head.status) else success.fault(head)
                 raise self._unexpected(head, why or f"a page ({head.media_type}), not a file", response, call)
             _lift()
-            yield response
+            yield response, now
 
     def _tries(self, call: Call) -> Tries:
         return Tries(
@@ -230,6 +230,9 @@ class Wire:
         headers = {"User-Agent": self._user_agent, "Accept-Encoding": "identity", **call.headers}
         if call.body is not None and hasattr(call.body, "seek"):
             call.body.seek(0)
+        now = attempts.current()
+        if now is not None and hasattr(call.body, "follow"):
+            call.body.follow(now)
         request = requests.Request(
             call.method,
             url,

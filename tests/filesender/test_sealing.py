@@ -218,7 +218,8 @@ def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) 
     aead = base64.b64decode(told["aead"]).decode()
     found = b""
     for part in cut(100, CHUNK):
-        sent = bytes(seal(part, [memoryview(data)[part.start : part.stop]]))
+        with seal(part, [memoryview(data)[part.start : part.stop]]) as encrypted:
+            sent = bytes(encrypted)
         blob = base64.b64decode(sent, validate=True) if as_text else sent
         assert len(blob) == sealing.sealed_length("a.bin", part)
         found += by_hand.unseal(version, key, blob, aead) or b""
@@ -240,7 +241,10 @@ def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
     assert second.chunk_size == CHUNK
     assert second.files == first.files
     [part, *_] = cut(100, CHUNK)
-    sent = [bytes(one.of_file("a.bin")(part, [memoryview(bytes(CHUNK))])) for one in (first, second)]
+    sent = []
+    for one in (first, second):
+        with one.of_file("a.bin")(part, [memoryview(bytes(CHUNK))]) as encrypted:
+            sent.append(bytes(encrypted))
     if version == 3:
         assert sent[0] == sent[1]
     else:  # an IV of its own for each chunk, each time

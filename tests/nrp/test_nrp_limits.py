@@ -30,7 +30,7 @@ def _most_at_once(threads: int) -> int:
     most = [0]
 
     def work() -> None:
-        with connection():
+        with connection(Attempt()):
             with lock:
                 inside.append(1)
                 most[0] = max(most[0], len(inside))
@@ -61,16 +61,11 @@ def test_the_narrowest_of_nested_limits_holds() -> None:
         assert _most_at_once(6) == 2
 
 
-def test_a_thread_that_has_a_connection_needs_no_second() -> None:
-    with limit_connections(1), connection(), connection():
-        assert True
-
-
 def test_a_limit_ends_with_its_block() -> None:
     with limit_connections(1):
         pass
-    with connection():
-        other = threading.Thread(target=lambda: connection().__enter__())
+    with connection(Attempt()):
+        other = threading.Thread(target=lambda: connection(Attempt()).__enter__())
         other.start()
         other.join(5)
         assert not other.is_alive()
@@ -83,14 +78,13 @@ def test_who_waits_for_a_connection_is_cancelled() -> None:
 
     def work() -> None:
         try:
-            with attempt.entered():
-                waiting.set()
-                with connection():
-                    raise AssertionError("there was none to be had")
+            waiting.set()
+            with connection(attempt):
+                raise AssertionError("there was none to be had")
         except Cancelled as error:
             caught.append(error)
 
-    with limit_connections(1), connection():
+    with limit_connections(1), connection(Attempt()):
         thread = threading.Thread(target=work)
         thread.start()
         assert waiting.wait(5)

@@ -16,6 +16,7 @@ from smartxfer.transfer.plan import Missing, Part
 from smartxfer.transfer.result import settle
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Upload, UploadLane
+from smartxfer.transport import attempt
 
 KINDS = (
     "fine", "fine", "fine", "slow", "lost", "dropped", "cut", "busy", "throttled", "failing", "refused", "expired", "short", "restart",
@@ -221,6 +222,7 @@ class UploadModel(Model):
         step = self._begin_request(part.start)
         if hasattr(body, "seek"):
             body.seek(0)
+            body.follow(attempt.current())  # as the transport does
         self._in_flight = 0
         received = self._receive(body, part, step)
         self.require(len(received) == part.size, "a part of another length than the request says")

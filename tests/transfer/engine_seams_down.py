@@ -164,4 +164,4 @@ class FakeWire:
         now = attempt.current()
         if now is not None and now.time_limits is not None:
             now.time_limits.lift()  # as the transport does: a file may take any time
-        yield response
+        yield response, now

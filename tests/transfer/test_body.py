@@ -59,12 +59,13 @@ def test_progress_counts_what_was_handed_over_and_never_more_than_there_is(body_
 
 def test_the_attempt_knows_how_much_moved_and_when_to_watch(body_of: BodyOf) -> None:
     body = body_of(DATA, 0, 100_000)
-    with Attempt().entered() as attempt:
-        body.read(1)
-        assert (attempt.guarded, attempt.moved) == (True, 0)
-        while body.read(1):
-            assert attempt.guarded
-        assert (attempt.guarded, attempt.moved) == (False, 100_000)  # from here on the server thinks
+    attempt = Attempt()
+    body.follow(attempt)
+    body.read(1)
+    assert (attempt.guarded, attempt.moved) == (True, 0)
+    while body.read(1):
+        assert attempt.guarded
+    assert (attempt.guarded, attempt.moved) == (False, 100_000)  # from here on the server thinks
 
 
 def test_without_a_size_all_that_is_left_comes(body_of: BodyOf) -> None:

@@ -9,7 +9,7 @@ import pytest
 from rawserver import RawServer, answering
 
 from smartxfer.transfer import ranges
-from smartxfer.transfer.body import LARGEST_BLOCK, SMALLEST_BLOCK, fast_block, memory, remember_block, room
+from smartxfer.transfer.body import LARGEST_BLOCK, SMALLEST_BLOCK, Rooms, fast_block, memory, remember_block
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transport import Call
 
@@ -65,10 +65,28 @@ def test_a_fast_line_is_remembered_until_it_breaks(
 
 
 def test_a_room_grows_and_is_kept() -> None:
-    small = room(10)
-    small[:] = b"0123456789"
-    assert bytes(room(5)) == b"01234"
-    large = room(5 * LARGEST_BLOCK)
-    assert len(large) == 5 * LARGEST_BLOCK
-    large[-1:] = b"x"
+    rooms = Rooms()
+    with rooms.lend(10) as small:
+        small[:] = b"0123456789"
+    with rooms.lend(5) as again:
+        assert bytes(again) == b"01234"
+    with rooms.lend(5 * LARGEST_BLOCK) as large:
+        assert len(large) == 5 * LARGEST_BLOCK
+        large[-1:] = b"x"
+    with rooms.lend(4 * LARGEST_BLOCK) as again:
+        again[:1] = b"y"
+        assert large[:1] == b"y"
+
+
+def test_a_room_is_lent_to_one_at_a_time() -> None:
+    rooms = Rooms()
+    with rooms.lend(5) as one, rooms.lend(5) as other:
+        one[:], other[:] = b"11111", b"22222"
+        assert (bytes(one), bytes(other)) == (b"11111", b"22222")
+    with pytest.raises(ZeroDivisionError), rooms.lend(5):
+        raise ZeroDivisionError
+    assert len(rooms._free) == 2
+
+
+def test_memory_is_as_large_as_was_asked_for() -> None:
     assert len(memory(LARGEST_BLOCK + 1)) > LARGEST_BLOCK

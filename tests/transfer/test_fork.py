@@ -12,6 +12,7 @@ from rawserver import PATIENCE, RawServer
 
 from smartxfer.nrp import limit_connections
 from smartxfer.nrp.limits import connection
+from smartxfer.transport import Attempt
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -40,12 +41,12 @@ def test_a_limit_whose_connections_are_all_in_use() -> None:
     inside, over = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with connection():
+        with connection(Attempt()):
             inside.set()
             over.wait(PATIENCE)
 
     def step() -> None:
-        with connection():
+        with connection(Attempt()):
             pass
 
     with limit_connections(1):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, ContextManager, Dict, Iterator, List
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import LocalError, NetworkError, SourceChanged
-from smartxfer.transfer.body import LARGEST_BLOCK, PartBody, Scaled, room
+from smartxfer.transfer.body import LARGEST_BLOCK, PartBody, Rooms, Scaled
 from smartxfer.transfer.plan import Part, cut
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.upload import Upload, UploadLane
@@ -112,12 +113,16 @@ class Store:
             peer.answer(200)
 
 
-def unlike_any(part: Part, pieces: Any) -> memoryview:
-    """Sealed bytes that no second sealing gives again, in the thread's own room."""
+ROOMS = Rooms()
+
+
+@contextlib.contextmanager
+def unlike_any(part: Part, pieces: Any) -> Iterator[memoryview]:
+    """Sealed bytes that no second sealing gives again, in a room that is lent."""
     data = os.urandom(16) + b"".join(bytes(piece) for piece in pieces)[::-1] + b"#%d" % part.number
-    view = room(len(data))
-    view[:] = data
-    return view
+    with ROOMS.lend(len(data)) as view:
+        view[:] = data
+        yield view
 
 
 def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
@@ -143,7 +148,7 @@ def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
 def test_what_is_sent_is_sealed_once_whatever_the_tries(engine: Callable[..., Any]) -> None:
     data, store, sealed = os.urandom(1050), Store(0, 300, times=2), []
 
-    def seal(part: Part, pieces: Any) -> memoryview:
+    def seal(part: Part, pieces: Any) -> ContextManager[memoryview]:
         plain = b"".join(bytes(piece) for piece in pieces)
         assert plain == data[part.start : part.stop]
         sealed.append(part.number)
@@ -174,7 +179,7 @@ def test_a_part_may_become_shorter_or_longer(engine: Callable[..., Any], length:
             server.url,
             bytes(1000),
             1000,
-            seal=lambda part, pieces: memoryview(bytes(length)),
+            seal=lambda part, pieces: contextlib.nullcontext(memoryview(bytes(length))),
             progress=lambda event: events.append(event),
         )
     assert store.bodies == {0: [bytes(length)]}
@@ -194,7 +199,7 @@ def test_a_part_that_is_never_taken_counts_for_nothing(engine: Callable[..., Any
 def test_acknowledged_parts_are_not_sealed(engine: Callable[..., Any]) -> None:
     sealed: List[int] = []
 
-    def seal(part: Part, pieces: Any) -> memoryview:
+    def seal(part: Part, pieces: Any) -> ContextManager[memoryview]:
         sealed.append(part.number)
         return unlike_any(part, pieces)
 

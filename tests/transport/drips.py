@@ -75,7 +75,7 @@ def bounded(wire: Wire, call: Call, seconds: float, how: str = "fetch") -> Smart
         if how == "exchange":
             found.read()
         if how == "stream":
-            with found as response:
+            with found as (response, _):
                 while wire.guarded(call.what, response.raw.read1, 65536, False):
                     pass
     assert watch.seconds() < seconds + SLACK

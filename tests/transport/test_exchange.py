@@ -105,7 +105,7 @@ def test_responses_can_stand_in_for_the_server(make_wire: MakeWire, clock: FakeC
         wire = make_wire(url)
         assert wire.fetch(Call("GET", f"{url}/x", params=[("q", "1")])).json() == {"a": 1}
         assert wire.exchange(Call("GET", f"{url}/file")).read() == b"bytes"
-        with wire.stream(Call("GET", f"{url}/file")) as response:
+        with wire.stream(Call("GET", f"{url}/file")) as (response, _):
             assert response.raw.read1(2) == b"by"
         assert len(mocked.calls) == 4
     assert len(clock.waits) == 1

@@ -41,7 +41,7 @@ def test_the_final_answer_counts(make_wire: MakeWire, codes: Any) -> None:
             wire.once(put)
         assert wire.once(Call("GET", f"{server.url}/x")).json() == [1]
         assert wire.exchange(Call("GET", f"{server.url}/x")) == [1]
-        with wire.stream(Call("GET", f"{server.url}/x")) as response:
+        with wire.stream(Call("GET", f"{server.url}/x")) as (response, _):
             assert response.raw.read() == b"[1]"
         assert server.connections == 1  # and none of the answers belonged to another request
 

@@ -106,7 +106,7 @@ def test_a_stream(make_wire: MakeWire, name: str) -> None:
             raise AssertionError("no body was to be had")
         ranged = Call("GET", f"{server.url}/x", headers={"Range": "bytes=1-"})
         if name == "206 with JSON":
-            with wire.stream(ranged) as response:
+            with wire.stream(ranged) as (response, _):
                 assert response.status_code == 206
 
 
@@ -115,7 +115,7 @@ def test_a_stream_that_is_no_page(make_wire: MakeWire) -> None:
         call = Call("GET", f"{server.url}/x", success=Success({200}, Body.NO_PAGE))
         with pytest.raises(UnexpectedAnswer, match="text/html"), make_wire(server.url).stream(call):
             raise AssertionError("no body was to be had")
-        with make_wire(server.url).stream(Call("GET", f"{server.url}/x")) as response:
+        with make_wire(server.url).stream(Call("GET", f"{server.url}/x")) as (response, _):
             assert response.raw.read() == PAGE
 
 

@@ -1,0 +1,149 @@
+"""What a thread keeps to itself is read in the engine alone: everything else is handed its context."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Dict, Iterator, Set, Tuple
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parent.parent / "smartxfer"
+#: The other side of the wire, and what users test with.
+LEFT_OUT = {"local", "testing"}
+#: The engine: requests and urllib3 stand between its parts, and pass nothing on.
+ENGINE = {"transport", "transfer"}
+#: Each module with something of a thread's own, and why.
+HOLDERS = {
+    "transport/attempt.py": "the try under way: connections tell it their socket",
+    "transfer/body.py": "the block that bytes are moved by",
+    "seams.py": "the clock of an operation, by which a wait for a lease of a file can be ended",
+}
+#: What anything may call, though it looks at the clock of the operation.
+OPEN_TO_ALL = {"open_waiting", "open_binary"}
+KINDS = {"local", "ContextVar"}
+
+Modules = Dict[str, ast.Module]
+
+
+def modules() -> Modules:
+    """Return the modules of the client side by their path below the package."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(PACKAGE.rglob("*.py"))
+        if path.relative_to(PACKAGE).parts[0] not in LEFT_OUT
+    }
+
+
+def last(node: ast.AST) -> str:
+    """Return the last word of a name with dots."""
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""
+
+
+def makes_one(tree: ast.Module) -> bool:
+    """Return True if a module makes a thread-local or a context variable, or names their classes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and last(node) in KINDS and last(node.value) in ("threading", "contextvars"):
+            return True
+        if isinstance(node, ast.ImportFrom) and node.module in ("_threading_local", "contextvars"):
+            return True
+        named = {one.name for one in node.names} if isinstance(node, ast.ImportFrom) else set()
+        if KINDS & named and node.module == "threading":
+            return True
+        if isinstance(node, ast.Import) and {"contextvars", "_threading_local"} & {one.name for one in node.names}:
+            return True
+    return False
+
+
+def readers(tree: ast.Module) -> Set[str]:
+    """Return the functions at the top of a module that use its thread-local, and those that call them."""
+    found = {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and last(node.value.func) in KINDS
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    grew = True
+    while grew:
+        new = {
+            one.name
+            for one in tree.body
+            if isinstance(one, ast.FunctionDef) and found & {last(node) for node in ast.walk(one)}
+        } - found
+        found |= new
+        grew = bool(new)
+    return found
+
+
+def uses(tree: ast.Module, holder: str, names: Set[str]) -> Iterator[Tuple[int, str]]:
+    """Yield (line, name) of each use of a function of ``holder``, a module with dots."""
+    short = holder.rpartition(".")[2]
+    bound = {short}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                if node.module == holder and alias.name in names:
+                    yield node.lineno, alias.name
+                elif f"{node.module}.{alias.name}" == holder:
+                    bound.add(alias.asname or alias.name)
+        elif isinstance(node, ast.Attribute) and node.attr in names and last(node.value) in bound:
+            yield node.lineno, node.attr
+
+
+def test_only_these_modules_keep_something_for_a_thread() -> None:
+    assert {name for name, tree in modules().items() if makes_one(tree)} == set(HOLDERS)
+
+
+def test_nothing_outside_the_engine_reads_it() -> None:
+    every = modules()
+    found = []
+    for name in HOLDERS:
+        names = readers(every[name]) - OPEN_TO_ALL
+        assert names, f"{name}: nothing reads it"
+        holder = "smartxfer." + name[:-3].replace("/", ".")
+        for other, tree in every.items():
+            if other != name and other.split("/")[0] not in ENGINE:
+                found += [f"{other}:{line}: {used}" for line, used in uses(tree, holder, names)]
+    assert not found, "hand the attempt on: Upload.within, Download.within, follow()"
+
+
+def test_the_readers_are_known() -> None:
+    every = modules()
+    assert {"current", "pause", "limited"} <= readers(every["transport/attempt.py"])
+    assert {"buffer", "fast_block", "remember_block"} <= readers(every["transfer/body.py"])
+    assert {"pausing", "open_waiting"} <= readers(every["seams.py"])
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import threading\nx = threading.local()",
+        "from threading import local",
+        "import contextvars",
+        "from contextvars import ContextVar",
+        "from _threading_local import local",
+        "import threading\nclass A:\n    def __init__(self):\n        self.mine = threading.local()",
+    ],
+)
+def test_each_way_to_keep_something_is_found(source: str) -> None:
+    assert makes_one(ast.parse(source))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from smartxfer.transport.attempt import current",
+        "from smartxfer.transport import attempt\nattempt.current()",
+        "from smartxfer.transport import attempt as attempts\nattempts.current()",
+        "import smartxfer.transport.attempt\nsmartxfer.transport.attempt.current()",
+    ],
+)
+def test_each_way_to_read_it_is_found(source: str) -> None:
+    assert list(uses(ast.parse(source), "smartxfer.transport.attempt", {"current"}))
+
+
+def test_what_is_not_read() -> None:
+    source = "from smartxfer.transport.attempt import Attempt\nself.attempt.moved\nthing.current()"
+    assert not list(uses(ast.parse(source), "smartxfer.transport.attempt", {"current"}))
+    assert not makes_one(ast.parse("import threading\nthreading.Lock()"))
