@@ -3,7 +3,7 @@
 Source: NRP / Invenio protocol, sections 1 and 2.
 """
 
-from typing import Any, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
 import attrs
 import requests
@@ -13,10 +13,12 @@ from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout
 from smartxfer.credentials import AddressKind
 from smartxfer.error_values import evolve
 from smartxfer.errors import AuthError, HTTPError, UsageError
+from smartxfer.nrp import download_verbs, upload_verbs, verbs
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.config import names_of
 from smartxfer.nrp.discovery import discover
 from smartxfer.nrp.errors import ERRORS, error_of
+from smartxfer.nrp.file_work import FileWork
 from smartxfer.nrp.files import FilesClient
 from smartxfer.nrp.hints import SMALLER
 from smartxfer.nrp.places import is_page, is_url
@@ -29,6 +31,9 @@ from smartxfer.seams import Clock
 from smartxfer.secret_text import as_secret, as_url, hidden, hides
 from smartxfer.transport import Answer, Call, Origin, RetryPolicy
 from smartxfer.transport.bearer import bearer
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["RepositoryClient", "get_client"]
 
@@ -97,10 +102,53 @@ class RepositoryClient(HTTPClient):
         self._found: Optional[RepositoryInfo] = None
         records = RecordsClient(lambda: self._calls, lambda: self.repository)
         self._records = with_address(records, lambda: self._shown_url)
-        files = FilesClient(
+        self._work = FileWork(
             lambda: self._calls, self._operation, self._max_workers, lambda: self.repository
         )
-        self._files = with_address(files, lambda: self._shown_url)
+        self._files = with_address(FilesClient(self._work), lambda: self._shown_url)
+
+    # -- the verbs that all clients share ---------------------------------------------------------------
+
+    upload = upload_verbs.upload
+    upload_many = upload_verbs.upload_many
+    upload_tree = upload_verbs.upload_tree
+    download = download_verbs.download
+    download_many = download_verbs.download_many
+    download_tree = download_verbs.download_tree
+    list = verbs.list_files
+    info = verbs.info
+    exists = verbs.exists
+    remove = verbs.remove
+    sync = verbs.sync
+
+    # -- namespaces -------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        config_path: Optional[FilePath] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> "Self":
+        """Return a client whose address and credentials are looked up.
+
+        :param config_path: nrp-cmd's configuration, in place of ``~/.nrp/invenio-config.json``.
+        """
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        return cls(config_path=config_path, **options.keywords())
 
     @property
     def records(self) -> RecordsClient:

@@ -3,38 +3,28 @@
 Source: NRP / Invenio protocol, sections 5 and 6.
 """
 
-from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, List, Mapping, Optional, Sequence, TypeVar
 
-from smartxfer.error_values import evolve
-from smartxfer.errors import NotFound, UsageError
-from smartxfer.nrp import downloading, file_metadata, many
+from smartxfer.errors import UsageError
+from smartxfer.nrp import file_metadata, many
 from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.discovery import path_of
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.file_metadata import given_metadata
-from smartxfer.nrp.hints import NEW_VERSION
-from smartxfer.nrp.keys import checked, deletable, key_text
+from smartxfer.nrp.file_work import FileWork, Watch, remove_file
+from smartxfer.nrp.keys import checked
 from smartxfer.nrp.models import File
-from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_of, shown
-from smartxfer.nrp.record_models import RepositoryInfo
-from smartxfer.nrp.starting import Plan, announce, by_url
+from smartxfer.nrp.starting import announce, by_url
 from smartxfer.nrp.streams import FileSink, FilesToSend, target_of, unwrapped
-from smartxfer.nrp.syncing import sync
-from smartxfer.nrp.transfers import How, how
-from smartxfer.nrp.uploading import send_files
+from smartxfer.nrp.transfers import how
 from smartxfer.nrp.waiting import wait_for
 from smartxfer.reprs import Namespace
 from smartxfer.secret_text import hides
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.download import DownloadLane
-from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.names import safe_path
-from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.existing import Exists
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, SyncReport, TransferReport, settle
-from smartxfer.transfer.sink import check_sink, directory_of, open_sink
-from smartxfer.transfer.tree import Item, collect
+from smartxfer.transfer.result import SyncReport, TransferReport
+from smartxfer.transfer.tree import collect
 
 __all__ = ["FilesClient"]
 
@@ -48,23 +38,12 @@ class FilesClient(Namespace):
     Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id
     is accepted; wherever a file, its File or its address.  An address may be anything whose ``str()`` is one.
 
-    :param calls: makes the calls.
-    :param operation: begins a call of the user's: (progress, cancel, deadline).
-    :param workers: files, or parts of one file, at a time.
-    :param repository: what the repository says of itself.
+    :param work: moves the files.
     """
 
-    def __init__(
-        self,
-        calls: Callable[[], Calls],
-        operation: Callable[[Progress, Optional[Cancel], Optional[float]], Operation],
-        workers: int,
-        repository: Callable[[], RepositoryInfo],
-    ) -> None:
-        self._calls = calls
-        self._operation = operation
-        self._workers = workers
-        self._repository = repository
+    def __init__(self, work: FileWork) -> None:
+        self._work = work
+        self._lookup = work.lookup
 
     # -- looking ----------------------------------------------------------------------------------------
 
@@ -73,15 +52,15 @@ class FilesClient(Namespace):
 
         :raises NotFound: there is no such record, or it is not for this caller to see.
         """
-        return self._first(self._place(record_or_url), FileCalls.list)
+        return self._lookup.first(self._lookup.place(record_or_url), FileCalls.list)
 
     def read(self, record_or_url: Any, key: Optional[str] = None) -> File:
         """What the repository knows of a file: ``read(file_url)``, ``read(file)`` or ``read(record, key)``.
 
         :raises NotFound: there is no such file.
         """
-        place, found = self._file(record_or_url, key)
-        return self._first(place, lambda files: files.read(found))
+        place, found = self._lookup.file(record_or_url, key)
+        return self._lookup.first(place, lambda files: files.read(found))
 
     # -- changing ---------------------------------------------------------------------------------------
 
@@ -96,8 +75,8 @@ class FilesClient(Namespace):
 
         Source: NRP / Invenio protocol, sections 5 (Metadata) and 9.
         """
-        place, key = self._file(file, None)
-        return self._changing(place, lambda files: file_metadata.replace(files, file, key))
+        place, key = self._lookup.file(file, None)
+        return self._lookup.changing(place, lambda files: file_metadata.replace(files, file, key))
 
     def delete(self, record_or_file: Any, key: Optional[str] = None) -> None:
         """Delete a file of a draft: ``delete(record, key)``, ``delete(file)`` or ``delete(file_url)``.
@@ -105,14 +84,12 @@ class FilesClient(Namespace):
         :raises NotFound: there is no such file.
         :raises UsageError: no request can name it.
         """
-        place, found = self._file(record_or_file, key)
-        if not deletable(found):
-            raise UsageError(f"no request can name {found!r}", hint="files.delete_all(draft) removes all")
-        self._changing(place, lambda files: files.delete(found))
+        place, found = self._lookup.file(record_or_file, key)
+        remove_file(self._lookup, place, found)
 
     def delete_all(self, record_or_url: Any) -> None:
         """Delete every file of a draft."""
-        self._changing(self._place(record_or_url), FileCalls.delete_all)
+        self._lookup.changing(self._lookup.place(record_or_url), FileCalls.delete_all)
 
     # -- sending ----------------------------------------------------------------------------------------
 
@@ -167,14 +144,14 @@ class FilesClient(Namespace):
         given = given_metadata(metadata)
         if mode.by_url:
             plan = by_url(key, mode, given, source)
-            place = self._place(record_or_url)
-            return self._changing(place, lambda files: announce(files, [plan], replace)[key])
+            place = self._lookup.place(record_or_url)
+            return self._lookup.changing(place, lambda files: announce(files, [plan], replace)[key])
         items = collect([(key, unwrapped(source))])
         if len(items) != 1 or items[0].name != key:
             raise UsageError("upload() sends one file", hint="upload_many() or sync_dir() sends a directory")
-        call = (progress, cancel, deadline)
-        [file] = self._send(record_or_url, [(items[0], given)], mode, replace, call)
-        return file
+        watch = Watch(progress, cancel, deadline)
+        report = self._work.send(record_or_url, [(items[0], given)], mode, replace, watch)
+        return _files_of(report)[0]
 
     def upload_many(
         self,
@@ -184,6 +161,7 @@ class FilesClient(Namespace):
         metadata: Optional[Mapping[str, Any]] = None,
         transfer_type: str = "auto",
         replace: bool = False,
+        follow_symlinks: bool = False,
         part_size: Optional[int] = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
@@ -192,8 +170,9 @@ class FilesClient(Namespace):
         """Send several files to a draft, several at a time; all are started by one request.
 
         :param files: paths, ``(key, source)``, or ``(key, source, metadata)``; a directory stands for the
-            files in it, with its own name before theirs.
+            files in it, with its own name before theirs.  For an empty list nothing is sent.
         :param metadata: of the files that have none of their own.
+        :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
         :return: the files as the repository holds them, in order.
         :raises UsageError: two files of one key.
         :raises BatchError: some failed; ``.results`` tells which.  A re-run leaves alone what is there.
@@ -203,31 +182,9 @@ class FilesClient(Namespace):
         mode = how(transfer_type, None, None, part_size)
         if mode.by_url:
             raise UsageError("upload_many() sends bytes", hint="upload() has the repository fetch an address")
-        pairs = many.pairs_of(files, given_metadata(metadata))
-        return self._send(record_or_url, pairs, mode, replace, (progress, cancel, deadline))
-
-    def _send(
-        self,
-        record: Any,
-        pairs: Sequence[Tuple[Item, Optional[Mapping[str, Any]]]],
-        mode: How,
-        replace: bool,
-        watch: Tuple[Progress, Optional[Cancel], Optional[float]],
-    ) -> List[File]:
-        plans = []
-        for item, metadata in pairs:
-            letters = self._repository().transfers if many.undecided(mode, item.size) else ()
-            plans.append((item, Plan(item.name, mode.settled(item.size, letters), item.size, metadata)))
-            plans[-1][1].payload()  # what cannot be is said before anything is sent
-
-        def send(files: FileCalls) -> Tuple[Operation, List[Tuple[FileResult, Optional[File]]]]:
-            many.not_locked(record, files, plans)
-            with self._operation(*watch) as operation:
-                return operation, send_files(files, operation, plans, replace=replace, at_once=self._workers)
-
-        operation, sent = self._changing(self._place(record), send)
-        settle([result for result, _ in sent], operation)
-        return [many.with_result(file, result) for result, file in sent if file is not None]
+        pairs = many.pairs_of(files, given_metadata(metadata), follow_symlinks)
+        watch = Watch(progress, cancel, deadline)
+        return _files_of(self._work.send(record_or_url, pairs, mode, replace, watch))
 
     def wait_fetch(
         self,
@@ -245,10 +202,13 @@ class FilesClient(Namespace):
         :raises TaskFailed: the repository could not fetch it; ``.task`` is the file.
         :raises WaitTimeout: it is not there yet, and may still come; ``.last`` is its state.
         """
-        place, found = self._file(record_or_file, key)
+        place, found = self._lookup.file(record_or_file, key)
         with WaitReporter(progress, lambda file: (file.key, str(file.status))) as seen:
             return wait_for(
-                self._calls(), lambda: self._first(place, lambda files: files.read(found)), timeout, seen
+                self._work.calls(),
+                lambda: self._lookup.first(place, lambda files: files.read(found)),
+                timeout,
+                seen,
             )
 
     # -- fetching ---------------------------------------------------------------------------------------
@@ -280,20 +240,8 @@ class FilesClient(Namespace):
         Otherwise like :meth:`upload`.
         """
         key, sink = target_of(where, key, sink)
-        check_sink(sink)
-        check_exists(exists)
-        step = downloading.step_of(None, parts, part_size)
-        with self._operation(progress, cancel, deadline) as operation:
-            calls = self._calls().watched(operation)
-            file, files = operation.call(lambda: self._described(calls, file_or_url, key))
-            target = open_sink(sink, safe_path(file.key, directory_of(sink)).name)
-            step = downloading.step_of(file.size, parts, part_size)
-            operation.reporter.queue(file.key, file.size)
-            download = downloading.describe(files, file, target, operation, step)
-            download = downloading.guarded(download, exists, files.calls, file)
-            lane = DownloadLane(download, operation, parts or self._workers)
-            operation.run([lane], 1)
-            [result] = settle([lane.result], operation)
+        watch = Watch(progress, cancel, deadline)
+        result = self._work.fetch(file_or_url, key, sink, parts, part_size, exists, watch)
         return result.path if not isinstance(sink, FileSink) and result.path is not None else sink
 
     def download_many(
@@ -315,15 +263,14 @@ class FilesClient(Namespace):
 
         Otherwise like :meth:`download`.
         """
-        check_exists(exists)
         wanted = record_or_files
-        with self._operation(progress, cancel, deadline) as operation:
-            calls = self._calls().watched(operation)
-            if not isinstance(wanted, (list, tuple)):
-                place = self._place(record_or_files)
-                wanted = operation.call(lambda: self._first(place, FileCalls.list, calls))
-            got = many.fetch(calls, operation, wanted, directory, self._workers, exists)
-            return settle(got, operation)
+
+        def files(calls: Calls) -> Sequence[File]:
+            if isinstance(wanted, (list, tuple)):
+                return wanted
+            return self._lookup.first(self._lookup.place(wanted), FileCalls.list, calls)
+
+        return self._work.fetch_many(files, directory, exists, Watch(progress, cancel, deadline))
 
     def sync_dir(
         self,
@@ -332,6 +279,7 @@ class FilesClient(Namespace):
         *,
         dry_run: bool = False,
         delete: bool = False,
+        follow_symlinks: bool = False,
         metadata: Optional[Mapping[str, Any]] = None,
         transfer_type: str = "auto",
         progress: Progress = None,
@@ -343,58 +291,18 @@ class FilesClient(Namespace):
         :param directory: local; keys are the paths of its files, relative to it.
         :param dry_run: say what would be done, and do nothing.
         :param delete: delete files of the draft that the directory does not have.
+        :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
         :return: keys that were uploaded, replaced, skipped and deleted.
 
         Otherwise like :meth:`upload_many`.
         """
-        given = given_metadata(metadata)
-        place = self._place(record_or_url)
-        plan = self._changing(place, lambda files: sync(files, directory, dry_run))
-        if dry_run:
-            return plan.result(delete)
-        pairs = [(item, given) for item in plan.items]
-        watch, mode = (progress, cancel, deadline), how(transfer_type)
-        sent = self._send(record_or_url, pairs, mode, True, watch) if pairs else []
-        for key in plan.extra if delete else ():
-            self.delete(record_or_url, key)
-        return plan.done(delete, directory, sent)
+        return self._work.sync(
+            record_or_url, directory, how(transfer_type), given_metadata(metadata),
+            Watch(progress, cancel, deadline),
+            dry_run=dry_run, delete=delete, follow_symlinks=follow_symlinks,
+        )  # fmt: skip
 
-    # -- which file is meant ----------------------------------------------------------------------------
 
-    def _place(self, thing: Any) -> Place:
-        return place_of(self._calls(), thing, lambda: path_of(self._repository()))
-
-    def _file(self, thing: Any, key: Optional[str]) -> Tuple[Place, str]:
-        place = self._place(thing)
-        if key is not None and place.key is not None and key != place.key:
-            raise UsageError(f"{shown(thing)!r} is a file already", hint="give the record, and the key")
-        found = place.key if key is None else key_text(key)
-        if found is None:
-            raise UsageError("which file is meant? A record has several", hint="give its key too")
-        return place, found
-
-    def _described(self, calls: Calls, thing: Any, key: Optional[str]) -> Tuple[File, FileCalls]:
-        place, found = self._file(thing, key)
-        if isinstance(thing, File):
-            return thing, FileCalls(calls, place.files()[0])
-        return self._first(place, lambda files: (files.read(found), files), calls)
-
-    def _first(self, place: Place, ask: Callable[[FileCalls], T], calls: Optional[Calls] = None) -> T:
-        """Return the answer about a file or record, of whichever version and state is meant."""
-        made = calls or self._calls()
-
-        def step(found: Place) -> T:
-            return first_answer(found.files(), lambda address: ask(FileCalls(made, address)))
-
-        return in_newest_version(made, place, step)
-
-    def _changing(self, place: Place, step: Callable[[FileCalls], T]) -> T:
-        """Do a step in the draft of a record."""
-        calls = self._calls()
-        try:
-            return in_newest_version(
-                calls, place, lambda found: step(FileCalls(calls, found.files(writing=True)[0]))
-            )
-        except NotFound as error:
-            hint = error.hint or f"what is published has no draft: {NEW_VERSION}"
-            raise evolve(error, hint=hint) from None
+def _files_of(report: TransferReport) -> List[File]:
+    """The files as the repository holds them, with what became of their uploads."""
+    return [many.with_result(result.item, result) for result in report if result.item is not None]

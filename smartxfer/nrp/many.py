@@ -36,7 +36,9 @@ __all__ = ["fetch", "not_locked", "pairs_of", "undecided", "with_result"]
 Metadata = Optional[Mapping[str, Any]]
 
 
-def pairs_of(files: Any, metadata: Metadata) -> List[Tuple[Item, Metadata]]:
+def pairs_of(
+    files: Any, metadata: Metadata, follow_symlinks: bool = False
+) -> List[Tuple[Item, Metadata]]:
     """What is to be sent, with its metadata; every key is one that can be addressed."""
     things: List[Any] = []
     own: Dict[str, Metadata] = {}
@@ -48,7 +50,7 @@ def pairs_of(files: Any, metadata: Metadata) -> List[Tuple[Item, Metadata]]:
             things.append((checked(file[0]), unwrapped(file[1])))
         else:
             things.append(unwrapped(file))
-    items = collect(things)
+    items = collect(things, follow_symlinks, none=True)
     for item in items:
         checked(item.name)
     return [(item, own.get(item.name, metadata)) for item in items]

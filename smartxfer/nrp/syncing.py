@@ -4,7 +4,7 @@ Source: NRP / Invenio protocol, section 5.
 """
 
 import contextlib
-from typing import Any, Dict, List, Sequence
+from typing import Any, Dict, List
 
 import attrs
 
@@ -45,12 +45,12 @@ class SyncPlan:
     def result(self, delete: bool) -> SyncReport:
         """Return the plan as a report."""
         results = [FileResult(item.name, item.path, item.size) for item in self.items]
-        return self._report(delete, results, self.known)
+        return self._report(delete, TransferReport(results), self.known)
 
-    def done(self, delete: bool, directory: Any, sent: Sequence[File]) -> SyncReport:
+    def done(self, delete: bool, directory: Any, sent: TransferReport) -> SyncReport:
         """Return the report of what was done, and log its summary."""
-        results = [attrs.evolve(file.result, item=file) for file in sent if file.result is not None]
-        report = self._report(delete, results, {**self.known, **{file.key: file for file in sent}})
+        files = {**self.known, **{result.name: result.item for result in sent}}
+        report = self._report(delete, sent, files)
         log_sync(
             directory,
             uploaded=len(report.uploaded),
@@ -61,14 +61,14 @@ class SyncPlan:
         )
         return report
 
-    def _report(self, delete: bool, results: List[FileResult], files: Dict[str, File]) -> SyncReport:
+    def _report(self, delete: bool, results: TransferReport, files: Dict[str, File]) -> SyncReport:
         return SyncReport(
             [item.name for item in self.items if item.name not in self.replaced],
             self.replaced,
             self.skipped,
             self.extra if delete else [],
             self.renamed,
-            TransferReport(results),
+            results,
             files,
         )
 

@@ -266,7 +266,7 @@ MUTATIONS = [
     Mutation(
         id="nrp-download-not-guarded",
         promise=12,
-        file="smartxfer/nrp/files.py",
+        file="smartxfer/nrp/file_work.py",
         old="download = downloading.guarded(download, exists, files.calls, file)",
         new="pass",
         tests=("tests/transfer/test_existing_one.py::test_a_directory_guards_and_an_explicit_name_replaces",),

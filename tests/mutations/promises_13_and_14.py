@@ -125,7 +125,7 @@ MUTATIONS = [
     Mutation(
         id="nrp-files-of-a-published-record",
         promise=14,
-        file="smartxfer/nrp/files.py",
+        file="smartxfer/nrp/file_work.py",
         old="many.not_locked(record, files, plans)",
         new="pass",
         tests=("tests/faults/test_nrp_broken_runs.py::test_an_edit_of_a_published_record_takes_no_files",),

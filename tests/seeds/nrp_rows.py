@@ -141,7 +141,26 @@ NAMES = [
 #: Public methods and attributes that the page does not name, by class.
 ADDED = {
     _CLIENT: [
-        "base_url", "close", "explain_credentials", "files", "from_environment", "records", "repository", "session", "whoami",
+        "base_url",
+        "close",
+        "download",
+        "download_many",
+        "download_tree",
+        "exists",
+        "explain_credentials",
+        "files",
+        "from_environment",
+        "info",
+        "list",
+        "records",
+        "remove",
+        "repository",
+        "session",
+        "sync",
+        "upload",
+        "upload_many",
+        "upload_tree",
+        "whoami",
     ],
     _FILES: ["delete_all", "download_many", "sync_dir", "upload_many", "wait_fetch"],
     _RECORDS: [

@@ -293,30 +293,17 @@ def test_no_method_of_the_table_was_forgotten() -> None:
     assert public == listed | added
 
 
+#: What all clients share, as far as a service can do it.
+_VERBS = [
+    "download", "download_many", "download_tree", "exists", "info", "list", "remove", "sync",
+    "upload", "upload_many", "upload_tree",
+]  # fmt: skip
 _WORKFLOWS = [
-    "checksum",
-    "close",
-    "copy",
-    "create_link",
-    "delete_link",
-    "download",
-    "download_tree",
-    "exists",
-    "explain_credentials",
-    "from_environment",
-    "links",
-    "listdir",
-    "mkdir",
-    "move",
-    "move_into",
-    "remove",
-    "rename",
-    "stat",
-    "upload",
-    "upload_tree",
-    "wait",
+    *_VERBS,
+    "checksum", "close", "copy", "create_link", "delete_link", "explain_credentials",
+    "from_environment", "links", "listdir", "mkdir", "move", "move_into", "rename", "stat", "wait",
     "walk",
-]
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,144 @@
+"""The verbs that all clients share, as methods: ``download``, ``download_many``, ``download_tree``.
+
+Source: NRP / Invenio protocol, section 5, Download.
+"""
+
+from typing import Any, List, Optional, Sequence, Union
+
+from smartxfer.errors import UnsafeName, UsageError
+from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.file_calls import FileCalls
+from smartxfer.nrp.file_work import Watch
+from smartxfer.nrp.models import File
+from smartxfer.nrp.streams import FileSink
+from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository, file_of, record_only
+from smartxfer.system_text import FilePath
+from smartxfer.transfer.existing import Exists, check_exists
+from smartxfer.transfer.names import paths_or_errors
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.result import FileResult, TransferReport
+from smartxfer.transfer.selection import Patterns, Selection
+from smartxfer.transfer.sink import SinkLike
+from smartxfer.transfer.source import target_path_of
+
+__all__ = ["download", "download_many", "download_tree"]
+
+
+def download(
+    self: Repository,
+    source: FileTarget,
+    target: Union[SinkLike, FileSink] = ".",
+    *,
+    exists: Exists = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+    parts: Optional[int] = None,
+    part_size: Optional[int] = None,
+) -> FileResult:
+    """Fetch a file; a broken run goes on where it stopped.
+
+    :param source: ``"RECORD/KEY"``, a File, or its address.
+    :param target: a directory, a file name, an open binary file, or a sink.
+    :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"``,
+        ``"rename"`` or ``"newer"``.  None replaces the file of a path that you give; in a directory it is an
+        error, unless an earlier run wrote its content.
+    :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
+    :param cancel: anything with ``is_set()``.
+    :param deadline: seconds after which to stop.
+    :param parts: pieces to fetch at a time where ranges are known ...
+    :param part_size: ... or bytes of each, at least 1 MiB, which goes before ``parts``.
+    :return: what became of the file; ``.item`` is the File.
+    :raises NotFound: there is no such file.
+    :raises Conflict: the file is not complete in the repository.
+    :raises TargetExists: the directory has a file of that name with other content.
+
+    Source: NRP / Invenio protocol, section 5, Download.
+    """
+    record, key = file_of(source)
+    watch = Watch(progress, cancel, deadline)
+    return self._work.fetch(record, key, target, parts, part_size, exists, watch)
+
+
+def download_many(
+    self: Repository,
+    sources: Union[FileTarget, Sequence[FileTarget]],
+    target: FilePath = ".",
+    *,
+    exists: Exists = None,
+    max_workers: Optional[int] = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> TransferReport:
+    """Fetch several files into a directory, several at a time.
+
+    :param sources: one file or several, as for :meth:`download`.  For an empty list nothing is asked.
+    :param target: local directory, made if missing; keys come to stand below it as safe names.
+    :param max_workers: files at a time; None: as many as the client is set to.
+    :return: one result per file, in order.
+    :raises BatchError: some of several files failed; ``.results`` tells which.
+
+    Otherwise like :meth:`download`.
+    """
+    several = list(sources) if isinstance(sources, (list, tuple)) else [sources]
+    wanted = [file_of(source) for source in several]
+    lookup = self._work.lookup
+
+    def files(calls: Calls) -> List[File]:
+        return [lookup.described(calls, record, key)[0] for record, key in wanted]
+
+    check_exists(exists)
+    watch = Watch(progress, cancel, deadline, max_workers)
+    return self._work.fetch_many(files, target, exists, watch) if wanted else TransferReport()
+
+
+def download_tree(
+    self: Repository,
+    source: RecordTarget,
+    target: FilePath = ".",
+    *,
+    exists: Exists = None,
+    include: Patterns = None,
+    exclude: Patterns = None,
+    dry_run: bool = False,
+    max_workers: Optional[int] = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> TransferReport:
+    """Fetch the files of a record, several at a time.
+
+    :param source: the Record, its id or its address.
+    :param include: glob patterns of the keys that are meant, such as ``"*.csv"``; None for all.
+    :param exclude: glob patterns of keys that are left out.
+    :param dry_run: fetch nothing; the results tell what would be fetched.  Existing files are not looked at.
+
+    Otherwise like :meth:`download_many`.
+    """
+    check_exists(exists)
+    record, selection = record_only(source), Selection(include, exclude)
+    lookup = self._work.lookup
+
+    def files(calls: Calls) -> List[File]:
+        found: List[File] = lookup.first(lookup.place(record), FileCalls.list, calls)
+        return [file for file in found if selection.takes(file.key)]
+
+    if dry_run:
+        return TransferReport(_planned(files(self._work.calls()), target))
+    return self._work.fetch_many(files, target, exists, Watch(progress, cancel, deadline, max_workers))
+
+
+def _planned(files: Sequence[File], target: Any) -> List[FileResult]:
+    """Return what a download of files would do."""
+    directory = target_path_of(target)
+    if directory is None:
+        raise UsageError(f"{target!r} is not a path")
+    names = paths_or_errors([file.key for file in files], directory=directory)
+    return [
+        FileResult(file.key, error=name)
+        if isinstance(name, UnsafeName)
+        else FileResult(file.key, directory / name, file.size or 0, item=file)
+        for file, name in zip(files, names)
+    ]
