@@ -14,6 +14,7 @@ from smartxfer.client import HTTPClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames, read_secret_file
 from smartxfer.errors import HTTPError
+from smartxfer.perseus import verbs
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.errors import ERRORS, error_of
 from smartxfer.perseus.service import FileService
@@ -123,6 +124,19 @@ class PerseusClient(HTTPClient):
         self._api_key = api_key.strip() if api_key else None
         files = FileService(lambda: self._calls, self._operation, self._max_workers)
         self._file = with_address(files, lambda: self._shown_url)
+
+    # -- the verbs that all clients share ---------------------------------------------------------------
+
+    upload = verbs.upload
+    upload_many = verbs.upload_many
+    upload_tree = verbs.upload_tree
+    list = verbs.list_files
+    info = verbs.info
+    exists = verbs.exists
+    remove = verbs.remove
+    sync = verbs.sync
+
+    # -- namespaces -------------------------------------------------------------------------------------
 
     @property
     def file(self) -> FileService:

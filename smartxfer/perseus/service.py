@@ -3,8 +3,7 @@
 Source: Perseus protocol, section A.
 """
 
-import os
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import attrs
 
@@ -22,11 +21,15 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, SyncReport, settle
-from smartxfer.transfer.tree import FileLike, Item, collect
+from smartxfer.transfer.selection import EVERYTHING, Selection
+from smartxfer.transfer.tree import FileLike, FilesLike, Item, collect, listed
 
-__all__ = ["FileService"]
+__all__ = ["FileService", "Id", "Watch", "files_of", "one_file"]
 
 Id = Union[str, File]
+"""A record, or its id."""
+Watch = Tuple[Progress, Optional[Cancel], Optional[float], Optional[int]]
+"""How a call of the user's is watched, and how many files it sends at a time."""
 #: Seconds before the second look at a record.
 _POLLING = 0.5
 
@@ -35,14 +38,14 @@ class FileService(Namespace):
     """Uploads files, and looks after their records.
 
     :param calls: makes the calls.
-    :param operation: begins a call of the user's: (progress, cancel, deadline).
+    :param operation: begins a call of the user's: (progress, cancel, deadline, workers).
     :param workers: files at a time.
     """
 
     def __init__(
         self,
         calls: Callable[[], Calls],
-        operation: Callable[[Progress, Optional[Cancel], Optional[float]], Operation],
+        operation: Callable[[Progress, Optional[Cancel], Optional[float], Optional[int]], Operation],
         workers: int,
     ) -> None:
         self._calls = calls
@@ -66,7 +69,9 @@ class FileService(Namespace):
         return {"file": file, "upload_url": str(url)}
 
     def find_files(
-        self, ids: Optional[Sequence[Id]] = None, source_hashes: Optional[Sequence[str]] = None
+        self,
+        ids: Union[Id, Sequence[Id], None] = None,
+        source_hashes: Union[str, Sequence[str], None] = None,
     ) -> List[File]:
         """The records of these ids or hashes; with neither, all that the service gives.
 
@@ -75,17 +80,16 @@ class FileService(Namespace):
         :param ids: ids, or Files.
         :param source_hashes: SHA-256 of contents, in hex.  With both, a record has to match both.
         """
-        for given in (ids, source_hashes):
-            if given is not None and not _several(given):
-                return []
+        wanted = None if ids is None else [_id(id) for id in _several(ids)]
+        hashes = None if source_hashes is None else [_hash(value) for value in _several(source_hashes)]
+        if [] in (wanted, hashes):
+            return []
         calls = self._calls()
-        if ids is None:
-            hashes = None if source_hashes is None else [_hash(value) for value in source_hashes]
+        if wanted is None:
             return calls.find() if hashes is None else calls.find(sourceHashes=hashes)
-        wanted = [_id(id) for id in ids]
         found = calls.find(ids=wanted)
-        if source_hashes is not None:
-            both = {file.id for file in calls.find(sourceHashes=[_hash(value) for value in source_hashes])}
+        if hashes is not None:
+            both = {file.id for file in calls.find(sourceHashes=hashes)}
             found = [file for file in found if file.id in both]
         return found
 
@@ -126,7 +130,7 @@ class FileService(Namespace):
 
     def wait_for_file_uploads(
         self,
-        file_ids: Sequence[Id],
+        file_ids: Union[Id, Sequence[Id]],
         polling_interval: float = _POLLING,
         timeout: float = 3600,
         *,
@@ -185,16 +189,14 @@ class FileService(Namespace):
 
         Source: Perseus protocol, section A.5.
         """
-        check_seconds(timeout, "timeout")
-        items = [_one(file_path)]
-        with self._operation(progress, cancel, deadline) as operation:
-            sent = self._upload(items, repair, grace, operation)
-            return (self._awaited(sent, timeout, operation) if wait else sent)[0]
+        watch = (progress, cancel, deadline, None)
+        return self._run([one_file(file_path)], wait, timeout, repair, grace, watch)[0]
 
     def upload_many(
         self,
-        files: Iterable[FileLike],
+        files: FilesLike,
         *,
+        follow_symlinks: bool = False,
         wait: bool = False,
         timeout: float = 3600,
         repair: bool = False,
@@ -205,29 +207,43 @@ class FileService(Namespace):
     ) -> List[File]:
         """Send several files at a time; those of the same content once.
 
-        :param files: as for :meth:`upload_file`.
+        :param files: one or several, as for :meth:`upload_file`; a directory stands for the files in it.  For
+            an empty list nothing is sent.
+        :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
         :return: their records, in order.
         :raises BatchError: some failed; ``.results`` tells which.
 
         Otherwise like :meth:`upload_file`.
         """
+        items = files_of(files, follow_symlinks)
+        return self._run(items, wait, timeout, repair, grace, (progress, cancel, deadline, None))
+
+    def _run(
+        self, items: Sequence[Item], wait: bool, timeout: float, repair: bool, grace: float, watch: Watch
+    ) -> List[File]:
+        """Send files, and wait for them where that is wanted."""
         check_seconds(timeout, "timeout")
-        items = [item for thing in _several(files) for item in collect([_named(thing)])]
-        if not items:
-            return []
-        with self._operation(progress, cancel, deadline) as operation:
-            sent = self._upload(items, repair, grace, operation)
+        check_seconds(grace, "grace")
+        with self._operation(*watch) as operation:
+            if not items:
+                return []
+            sent = self._upload(items, repair, grace, operation, watch[3])
             return self._awaited(sent, timeout, operation) if wait else sent
 
     def _upload(
-        self, items: Sequence[Item], repair: bool, grace: float, operation: Operation
+        self,
+        items: Sequence[Item],
+        repair: bool,
+        grace: float,
+        operation: Operation,
+        workers: Optional[int] = None,
     ) -> List[File]:
         check_seconds(grace, "grace")
         named = [attrs.evolve(item, name=_name(item.name.rpartition("/")[2])) for item in items]
         claims: Dict[str, Sending] = {}
         calls = self._calls()
         sendings = [Sending(calls, operation, item, claims, repair=repair, grace=grace) for item in named]
-        results = send_files(sendings, operation, self._workers)
+        results = send_files(sendings, operation, workers or self._workers)
         settle(results, operation)
         return [_with_result(sending, result) for sending, result in zip(sendings, results)]
 
@@ -241,7 +257,7 @@ class FileService(Namespace):
 
     def exists(self, file_path: FileLike) -> bool:
         """Whether the service has the content of a file, whatever name it goes by there."""
-        item = _one(file_path)
+        item = one_file(file_path)
         found = best(self._calls().find(sourceHashes=[hashed(item)]))
         return found is not None and found.status == FileStatus.UPLOADED
 
@@ -250,6 +266,7 @@ class FileService(Namespace):
         directory: FilePath,
         *,
         dry_run: bool = False,
+        follow_symlinks: bool = False,
         repair: bool = False,
         grace: float = 5.0,
         progress: Progress = None,
@@ -259,17 +276,32 @@ class FileService(Namespace):
         """Upload the files in a directory whose content the service does not have.
 
         :param dry_run: say what would be sent, and send nothing.
+        :param follow_symlinks: send what symbolic links lead to; by default they are skipped.
         :return: paths relative to the directory that were uploaded and skipped, and the records.
 
         Otherwise like :meth:`upload_many`.
         """
+        watch = (progress, cancel, deadline, None)
+        return self._sync(directory, dry_run, repair, grace, watch, follow_symlinks)
+
+    def _sync(
+        self,
+        directory: FilePath,
+        dry_run: bool,
+        repair: bool,
+        grace: float,
+        watch: Watch,
+        follow_symlinks: bool,
+        selection: Selection = EVERYTHING,
+    ) -> SyncReport:
         check_seconds(grace, "grace")
-        with self._operation(progress, cancel, deadline) as operation:
+        with self._operation(*watch) as operation:
             calls = self._calls().watched(operation)
-            plan = operation.call(lambda: missing_of(calls, directory, dry_run))
+            plan = operation.call(lambda: missing_of(calls, directory, dry_run, follow_symlinks, selection))
             if dry_run:
                 return plan.result()
-            sent = self._upload(plan.items, repair, grace, operation) if plan.items else []
+            items = plan.items
+            sent = self._upload(items, repair, grace, operation, watch[3]) if items else []
             log_sync(directory, uploaded=len(sent), skipped=len(plan.there))
             return plan.result(sent)
 
@@ -287,9 +319,13 @@ def _id(id: Id) -> str:
 
 
 def _several(things: Any) -> Sequence[Any]:
-    """The things, if they are several: text, bytes, a path or a file would be taken to pieces."""
-    single = isinstance(things, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(things, "read")
-    if single or isinstance(things, Mapping) or not isinstance(things, Iterable):
+    """What a caller gave as a list, also of one thing.
+
+    :raises UsageError: it is neither.
+    """
+    if isinstance(things, (str, File)):
+        return [things]
+    if isinstance(things, (bytes, bytearray, Mapping)) or not isinstance(things, Iterable):
         raise UsageError(f"a list is expected, not {things!r:.80}", hint="put it into brackets")
     return list(things)
 
@@ -301,7 +337,12 @@ def _named(thing: Any) -> Any:
     return thing
 
 
-def _one(thing: Any) -> Item:
+def files_of(things: Any, follow_symlinks: bool = False) -> List[Item]:
+    """The files that are meant: of one thing or several; of two with one name, both."""
+    return [item for thing in listed(things) for item in collect([_named(thing)], follow_symlinks, True)]
+
+
+def one_file(thing: Any) -> Item:
     """The one file that is meant."""
     items = collect([_named(thing)])
     if len(items) != 1 or "/" in items[0].name:

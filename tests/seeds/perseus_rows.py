@@ -87,7 +87,24 @@ NAMES = [
 #: Public methods and attributes that the page does not name, by class.
 ADDED = {
     _CLIENT: [
-        "base_url", "close", "delete", "explain_credentials", "file", "from_environment", "get", "post", "put", "session",
+        "base_url",
+        "close",
+        "delete",
+        "exists",
+        "explain_credentials",
+        "file",
+        "from_environment",
+        "get",
+        "info",
+        "list",
+        "post",
+        "put",
+        "remove",
+        "session",
+        "sync",
+        "upload",
+        "upload_many",
+        "upload_tree",
     ],
     FileService: ["exists", "sync_dir", "upload_many", "wait_for_file_uploads"],
 }
