@@ -5,10 +5,7 @@ come after it.  The calling thread watches, so that it can be interrupted, and s
 attempt that is under way.  Where no worker can be started it does the tasks itself, and watches between two
 blocks of a file.
 
-An operation is in one of three states.  **Running**: tasks begin.  **Ending**, once there is a verdict:
-nothing begins any more, tasks that have not begun are taken back, sockets are shut, and those under way have
-a moment to end.  **Left**: the call has returned; a task that outlasted that moment gives up its lane's files
-and locks by itself when it ends.
+An operation is running, ending or left: see :mod:`smartxfer.transfer.state`.
 """
 
 import collections
@@ -27,6 +24,7 @@ from smartxfer.transfer.lane import Lane, Single, Task, Work
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.stall import Attempts, stall_of
+from smartxfer.transfer.state import Lifecycle
 from smartxfer.transport.attempt import Attempt, Within
 from smartxfer.transport.checks import Check
 from smartxfer.transport.limits import Limits
@@ -37,9 +35,6 @@ from smartxfer.workers import Workers, aside
 __all__ = ["Operation"]
 
 _TICK = 0.1
-#: Seconds that a call which is over waits for its threads: after Ctrl-C or cancel, after the deadline.
-_PATIENCE, _SHORT_PATIENCE = 1.5, 0.7
-
 T = TypeVar("T")
 
 
@@ -72,12 +67,9 @@ class Operation:
         self.reporter = Reporter(progress, clock, weak_method(self._check_here))
         self._cancel, self._deadline, self.began = cancel, deadline, clock.monotonic()
         self._ends_at = None if deadline is None else self.began + deadline
-        self._stopped = threading.Event()
-        #: Why the operation is ending; None while it runs.
-        self._verdict: Optional[SmartxferError] = None
-        #: When an ending operation is left, whatever is still under way.
-        self._leave_at = float("inf")
-        self._left = self._cancelled = False
+        self._life = Lifecycle()
+        #: True once the caller's ``cancel`` was set, even if it is not any more.
+        self._cancelled = False
         self._attempts = Attempts()
         #: Guards small counts that several threads add to.
         self.lock = threading.Lock()
@@ -96,7 +88,7 @@ class Operation:
         self._broken: Optional[BaseException] = None
 
     def __repr__(self) -> str:
-        return f"<Operation, {'left' if self._left else 'ending' if self._verdict else 'running'}>"
+        return f"<Operation, {self._life.phase.value}>"
 
     def __enter__(self) -> "Operation":
         return self
@@ -164,9 +156,9 @@ class Operation:
                 if exhausted and not self._open():
                     return
             self._watch()
-            if self._verdict is not None and time.monotonic() >= self._leave_at:
+            if time.monotonic() >= self._life.leave_at:
                 self._leave()
-                raise self._verdict
+                self._life.check()
             done = self._workers.help()
             if done is not None and done.error is not None:
                 raise done.error  # Ctrl-C, which fell into the task
@@ -194,15 +186,14 @@ class Operation:
             self._workers.add(work)
 
     def _do(self, task: Task) -> None:
-        if self._verdict is not None:  # a thread took it just before the tasks were taken back
-            raise self._verdict
+        self._life.check()  # a thread took it just before the tasks were taken back
         self.reporter.announce()
         with pausing(self.pause, self.clock.monotonic):
             task()
 
     def _ending(self) -> bool:
         """Whether nothing more is to begin, even if the calling thread has not seen it yet."""
-        over = self._verdict is not None or self._broken is not None or self._is_late()
+        over = self._life.reason is not None or self._broken is not None or self._is_late()
         return over or self.reporter.failure is not None or self._is_cancelled()
 
     def _is_late(self) -> bool:
@@ -230,7 +221,7 @@ class Operation:
         while True:
             with self._turn:
                 if not outcomes:
-                    last = self._left and work.lane.open and work.lane not in self._running.values()
+                    last = self._life.left and work.lane.open and work.lane not in self._running.values()
                     if not last:
                         del self._settling[work.lane]
                         return
@@ -243,7 +234,7 @@ class Operation:
     def _settle(self, work: Work) -> None:
         broken: Optional[BaseException] = None
         try:
-            if not self._left:  # else it is too late for the outcome
+            if not self._life.left:  # else it is too late for the outcome
                 work.lane.settle(None if work.error is None else self.errors.of(work.error))
         except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
             broken = bug
@@ -252,7 +243,7 @@ class Operation:
         with self._turn:
             self._running.pop(work, None)
             try:
-                if broken is None and not self._left:
+                if broken is None and not self._life.left:
                     self._hand_out(work.lane)
             except BaseException as bug:  # noqa: BLE001
                 broken = bug
@@ -262,7 +253,7 @@ class Operation:
             self._bell.put(None)
 
     def _heed_callback(self) -> None:
-        if self.reporter.failure is not None and self._verdict is None:
+        if self.reporter.failure is not None and self._life.reason is None:
             error = Cancelled("the progress callback raised an exception")
             self._end_all(caused(error, self.reporter.failure))
 
@@ -277,37 +268,33 @@ class Operation:
             if stalled is not None:
                 attempt.end(stalled)
 
-    def _end_all(self, verdict: SmartxferError) -> None:
+    def _end_all(self, reason: SmartxferError) -> None:
         """Go from running to ending; again, if it was broken off the first time."""
-        if self._verdict is None:
-            patience = _SHORT_PATIENCE if isinstance(verdict, DeadlineExceeded) else _PATIENCE
-            self._leave_at = time.monotonic() + patience
-            self._verdict = verdict
-            self.reporter.hurry()
-        self._stopped.set()
+        reason = self._life.end(reason)
+        self.reporter.hurry()
         for attempt in self._attempts.all():
-            attempt.end(self._verdict)
+            attempt.end(reason)
         with self._turn:  # in one step: a thread that is handing out tasks would add one between the two
             self._workers.clear()
             back = [work for work in self._running if not work.taken]
         for work in back:
-            work.error = self._verdict
+            work.error = reason
             self._ended(work)
 
     def _drain(self) -> None:
         """Wait for tasks under way, within bounds: their sockets are shut, so that they end soon."""
-        while self._running and time.monotonic() < self._leave_at:
-            self._listen(min(_TICK, max(0.0, self._leave_at - time.monotonic())))
+        while self._running and time.monotonic() < self._life.leave_at:
+            self._listen(min(_TICK, max(0.0, self._life.leave_at - time.monotonic())))
 
     def _leave(self) -> None:
         """Go from running or ending to left: tasks still under way clean up after themselves."""
         with self._turn:
-            self._left = True
+            self._life.leave()
         self._abandon_idle()
 
     def _abandon_idle(self) -> None:
-        """After the verdict: have lanes that nothing runs for let go of files and locks."""
-        if self._verdict is None:
+        """Once the operation is ending: have lanes that nothing runs for close files and release locks."""
+        if self._life.reason is None:
             return
         with self._turn:
             busy = {*self._running.values(), *self._settling}
@@ -320,7 +307,7 @@ class Operation:
     def _abandon(self, lane: Lane) -> None:
         """Abandon a lane that no thread is at but this one."""
         try:
-            lane.abandon(self._verdict or Cancelled("the transfer was interrupted"))
+            lane.abandon(self._life.reason or Cancelled("the transfer was interrupted"))
         finally:
             with self._turn:
                 self._settling.pop(lane, None)
@@ -328,11 +315,10 @@ class Operation:
     # -- for worker threads -----------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raise the verdict, if the call is over."""
+        """Raise why the call is ending, if it is."""
         if self._workers.here:  # no other thread watches
             self._watch()
-        if self._verdict is not None:
-            raise self._verdict
+        self._life.check()
 
     def _check_here(self) -> None:
         if self._workers.here:
@@ -395,6 +381,7 @@ class Operation:
         ends_at = self.clock.monotonic() + seconds
         while self._workers.here and self.clock.monotonic() < ends_at - _TICK:
             self.check()
-            self.clock.wait(self._stopped, _TICK)
-        self.clock.wait(self._stopped, ends_at - self.clock.monotonic() if self._workers.here else seconds)
+            self.clock.wait(self._life.stopped, _TICK)
+        left = ends_at - self.clock.monotonic() if self._workers.here else seconds
+        self.clock.wait(self._life.stopped, left)
         self.check()

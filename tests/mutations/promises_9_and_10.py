@@ -100,8 +100,8 @@ MUTATIONS = [
     Mutation(
         id="pause-outlasts-the-call",
         promise=9,
-        file="smartxfer/transfer/operation.py",
-        old="self._stopped.set()",
+        file="smartxfer/transfer/state.py",
+        old="self.stopped.set()",
         new="pass",
         tests=("tests/transfer/test_operation.py::test_cancel_ends_a_wait_between_tries",),
         why="A cancelled call waits for the backoff of a retry.",

@@ -122,7 +122,7 @@ def test_cancel_ends_a_wait_between_tries() -> None:
             doing.call(lambda: doing.retry("GET x", step))
     assert watch.seconds() < 2
     left = [thread.name for thread in threading.enumerate() if thread not in before]
-    doing._stopped.set()  # else a thread that is left keeps the process from ending
+    doing._life.stopped.set()  # else a thread that is left keeps the process from ending
     assert not [name for name in left if name.startswith("smartxfer")]
 
 

@@ -53,8 +53,8 @@ def test_a_call_that_never_began_is_cancelled() -> None:
 def test_a_lane_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
     cancel = threading.Event()
     with operation(cancel=cancel) as doing:
-        blocked = Tasks(lambda: (cancel.set(), doing._stopped.wait(PATIENCE)))
-        slow = Tasks(lambda: (doing._stopped.wait(PATIENCE), None), lambda: None)  # well, and with more to do
+        blocked = Tasks(lambda: (cancel.set(), doing._life.stopped.wait(PATIENCE)))
+        slow = Tasks(lambda: (doing._life.stopped.wait(PATIENCE), None), lambda: None)  # well, and with more to do
         with pytest.raises(Cancelled) as caught:
             doing.run([slow, blocked], 2)
     assert slow.errors == [None]
@@ -88,7 +88,7 @@ def test_nothing_begins_after_a_cancel_that_the_calling_thread_has_not_seen() ->
 
         doing._watch = watch  # type: ignore[method-assign]
         lane = Tasks(lambda: (cancel.set(), None), lambda: pytest.fail("it has begun"))
-        other = Tasks(lambda: doing._stopped.wait(PATIENCE))
+        other = Tasks(lambda: doing._life.stopped.wait(PATIENCE))
         threading.Timer(0.2, first.set).start()
         with pytest.raises(Cancelled):
             doing.run([lane, other], 2)
@@ -135,7 +135,7 @@ def test_an_exception_of_the_callers_ends_everything() -> None:
                 raise KeyboardInterrupt
 
             doing._watch = watch  # type: ignore[method-assign]
-            doing.run([Tasks(lambda: (begun.set(), released.append(doing._stopped.wait(PATIENCE))))], 1)
+            doing.run([Tasks(lambda: (begun.set(), released.append(doing._life.stopped.wait(PATIENCE))))], 1)
 
     watch = Stopwatch()
     with pytest.raises(KeyboardInterrupt):
@@ -151,7 +151,7 @@ def test_nothing_begins_once_an_exception_has_left_run() -> None:
 
     def first() -> None:
         begun.set()
-        doing._stopped.wait(PATIENCE)
+        doing._life.stopped.wait(PATIENCE)
 
     def watch() -> None:
         assert begun.wait(PATIENCE)
@@ -163,7 +163,7 @@ def test_nothing_begins_once_an_exception_has_left_run() -> None:
         try:
             doing.run([lane], 1)
         finally:
-            assert doing._stopped.is_set()
+            assert doing._life.stopped.is_set()
     assert lane.errors == [None]
     assert isinstance(lane.abandoned, Cancelled)
 
@@ -189,7 +189,7 @@ def test_a_lane_is_abandoned_in_its_turn() -> None:
 
     def first() -> None:
         begun.set()
-        doing._stopped.wait(PATIENCE)
+        doing._life.stopped.wait(PATIENCE)
 
     def watch() -> None:
         assert begun.wait(PATIENCE)
@@ -312,8 +312,8 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
         try:
             doing.run([lane], 1)
         finally:
-            assert doing._verdict is not None
-            end_all(doing._verdict)
+            assert doing._life.reason is not None
+            end_all(doing._life.reason)
     first, second = lane.errors
     assert first is None
     assert isinstance(second, Cancelled)
