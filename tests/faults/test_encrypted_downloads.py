@@ -7,6 +7,7 @@ import shutil
 from typing import Any, List
 
 import pytest
+from busy import patient
 from encrypted_stage import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
 from stage import CHUNK_SIZE, DOWNLOAD, noise
 from stopwatch import Stopwatch
@@ -226,7 +227,7 @@ def test_f18_a_line_that_stands_still_once(stage: Any, effect: str) -> None:
     transfer = published(stage, DATA)
     fault = stage.fault(DOWNLOAD, effect, after=2)
     result = _down(
-        stage, transfer, retry=RetryPolicy(backoff=0, stall_window=0.3), timeout=0.5, max_workers=1
+        stage, transfer, retry=RetryPolicy(backoff=0, stall_window=patient(0.3)), timeout=patient(0.5), max_workers=1
     )
     assert (fault.fired, result.retries) == (1, 1)
     assert (stage.out / "a.bin").read_bytes() == DATA

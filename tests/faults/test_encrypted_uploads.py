@@ -6,6 +6,7 @@ import os
 from typing import Any, Iterator, List
 
 import pytest
+from busy import patient
 from encrypted_stage import (
     MORE,
     PASSWORD,
@@ -188,7 +189,8 @@ def test_f13_a_bit_that_flips_on_the_way_up(stage: Any, tap: Tap) -> None:
 
 def test_f18_an_upload_stalls_once(stage: Any, tap: Tap) -> None:
     fault = stage.fault(part(1), "stall-after 1")
-    transfer = _up(stage, tap, ("a.bin", DATA), retry=RetryPolicy(backoff=0, stall_window=0.3), timeout=0.5)
+    policy = RetryPolicy(backoff=0, stall_window=patient(0.3))
+    transfer = _up(stage, tap, ("a.bin", DATA), retry=policy, timeout=patient(0.5))
     assert (fault.fired, transfer.results[0].retries) == (1, 1)
     assert held(stage) == DATA
     assert same_nonce_same_bytes(tap.chunks()) == COUNT

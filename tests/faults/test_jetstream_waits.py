@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
+from busy import patient
 from jetstream_stage import (
     DATA,
     ERRORS,
@@ -264,7 +265,7 @@ def test_f48_several_of_which_one_does_not_end() -> None:
 @pytest.mark.slow
 def test_f48_polls_that_break(stage: Stage) -> None:
     """A connection that breaks under a long poll, and one that stays silent, end nothing."""
-    api = stage.client(timeout=(5.0, 0.4))
+    api = stage.client(timeout=(5.0, patient(0.4)))
     stage.site.configure(rate=len(DATA))
     sent = api.send.createTransfer(stage.destination(api), stage.manifest(api))
     stage.fault(on(WAIT), "reset-before")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
+from busy import patient
 from nrp_stage import DOWNLOAD, ENTRY, LIST, SMALL, Polling, Served, Stage
 from rawserver import RawServer, answering, refused_port
 from stage import noise, waits
@@ -224,7 +225,7 @@ def test_f18_a_download_drips(stage: Served) -> None:
 
 def test_f18_a_download_drips_once(stage: Served) -> None:
     stage.fault(stage.bytes, "drip 1/0.1")
-    result = stage.fetch(stage.small, retry=RetryPolicy(backoff=0, stall_window=0.3))
+    result = stage.fetch(stage.small, retry=RetryPolicy(backoff=0, stall_window=patient(0.3)))
     assert result.retries == 1
     assert (stage.out / "small.bin").read_bytes() == SMALL
 
@@ -232,12 +233,12 @@ def test_f18_a_download_drips_once(stage: Served) -> None:
 @pytest.mark.parametrize("effect", ["stall", "no-answer"])
 def test_f19_headers_never_come(stage: Served, effect: str) -> None:
     fault = stage.fault(stage.bytes, effect)
-    result = stage.fetch(stage.small, timeout=(10, 0.2))
+    result = stage.fetch(stage.small, timeout=(10, patient(0.2)))
     assert (result.retries, fault.fired) == (1, 1)
     stage.fault(stage.bytes, effect, times=2)
     (stage.out / "small.bin").unlink()
     with pytest.raises(ReadTimeout) as caught:
-        stage.fetch(stage.small, timeout=(10, 0.2), retry=RetryPolicy(backoff=0, attempts=2))
+        stage.fetch(stage.small, timeout=(10, patient(0.2)), retry=RetryPolicy(backoff=0, attempts=2))
     assert not isinstance(caught.value, OSError)
 
 

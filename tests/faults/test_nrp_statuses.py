@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 import pytest
+from busy import patient
 from nrp_again import again
 from nrp_stage import COMMIT, CONTENT, CREATE, ENTRY, INIT, MIB, PART, Polling, Stage
 from stage import noise
@@ -264,7 +265,7 @@ def test_f12_a_record_is_never_made_twice(stage: Stage, effect: str) -> None:
 @pytest.mark.parametrize("effect", ["lose-answer", "no-answer"])
 def test_f12_a_lost_publication_is_looked_up(stage: Stage, effect: str) -> None:
     """Broken by a repeat, whose 404 would be taken for a failure."""
-    api = stage.client(timeout=0.5 if effect == "no-answer" else 10.0)
+    api = stage.client(timeout=patient(0.5) if effect == "no-answer" else 10.0)
     draft = api.records.create({**METADATA, "files": {"enabled": False}})
     stage.fault(PUBLISH, effect)
     record = api.records.publish(draft)

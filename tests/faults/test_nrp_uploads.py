@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
+from busy import patient
 from nrp_again import again
 from nrp_stage import COMMIT, CONTENT, ENTRY, INIT, LIST, MIB, Polling, Stage
 from rawserver import refused_port
@@ -162,7 +163,7 @@ def test_f12_silence_or_half_an_answer(stage: Stage, match: str, effect: str) ->
     """F05, F06, F19: broken by half an answer that is read as a whole one, or by a wait for the other half."""
     record = stage.site.create()
     fault = stage.fault(match, effect)
-    api = stage.client(timeout=0.4 if effect == "no-answer" else 10.0)
+    api = stage.client(timeout=patient(0.4) if effect == "no-answer" else 10.0)
     if effect.startswith("no-length"):
         # Nothing but the JSON tells that the answer ended early.
         with pytest.raises(DecodeError):
@@ -290,7 +291,7 @@ def test_f18_a_stalled_upload_is_ended(stage: Stage) -> None:
     record = stage.site.create()
     data = noise(8 * MIB)
     fault = stage.fault(CONTENT, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=0.6)
+    policy = RetryPolicy(backoff=0, stall_window=patient(0.6))
     watch = Stopwatch()
     file = stage.client(retry=policy, timeout=30.0).files.upload(record, "a.bin", None, data)
     assert (fault.fired, file.result.retries, held(stage, record)) == (1, 1, {"a.bin": data})
@@ -312,7 +313,7 @@ def test_f19_headers_never_come(stage: Stage, match: str) -> None:
     record = stage.site.create()
     fault = stage.fault(match, "stall")
     watch = Stopwatch()
-    stage.client(timeout=0.4).files.upload(record, "a.bin", None, DATA[:1000])
+    stage.client(timeout=patient(0.4)).files.upload(record, "a.bin", None, DATA[:1000])
     assert watch.seconds() < 5
     assert (fault.fired, held(stage, record)) == (1, {"a.bin": DATA[:1000]})
     until(lambda: stage.count(match) >= 1)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
+from busy import patient
 from perseus_stage import CREATE, DATA, DELETE, FIND, MIB, PUT, Polling, Stage, again
 from rawserver import refused_port
 from stage import noise, waits
@@ -192,7 +193,7 @@ def test_f07_a_byte_too_many(stage: Stage, match: str) -> None:
 def test_f12_a_lost_answer(stage: Stage, match: str, effect: str, size: int) -> None:
     """Broken by a second record, or by one that is left without its content."""
     fault = stage.fault(match, effect)
-    client = stage.client(timeout=0.3 if effect == "no-answer" else 10.0)
+    client = stage.client(timeout=patient(0.3) if effect == "no-answer" else 10.0)
     file = client.file.upload_file(("a.bin", DATA[:size]), wait=True)
     assert (fault.fired, file.status, file.reused) == (1, "uploaded", False)
     assert [record["id"] for record in stage.site.records()] == [file.id]
@@ -307,7 +308,7 @@ def test_f18_a_stalled_upload_is_ended(stage: Stage) -> None:
     """Broken by a body that hides its attempt: then only the time-out of the socket would end it."""
     data = noise(8 * MIB)
     fault = stage.fault(PUT, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=0.4)
+    policy = RetryPolicy(backoff=0, stall_window=patient(0.4))
     watch = Stopwatch()
     file = stage.client(retry=policy, timeout=30.0).file.upload_file(("a.bin", data))
     assert file.result is not None
@@ -326,7 +327,7 @@ def test_f18_stalled_for_good(stage: Stage) -> None:
 def test_f18_an_answer_in_drops(stage: Stage) -> None:
     """Each byte comes in time, the answer never: broken by a guard that watches what is sent alone."""
     stage.fault(FIND, "drip 1/0.2")
-    policy = RetryPolicy(backoff=0, stall_window=0.3)
+    policy = RetryPolicy(backoff=0, stall_window=patient(0.3))
     watch = Stopwatch()
     file = stage.client(retry=policy, timeout=30.0).file.upload_file(("a.bin", b"1"))
     assert watch.seconds() < 6

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
+from busy import patient
 from rawserver import refused_port
 from smartfile_stage import CHECKSUM, INFO, MIB, TASK, UPLOAD, Polling, Stage, pieces, piped
 from stage import noise, waits
@@ -156,7 +157,7 @@ def test_f12_a_lost_answer_is_looked_up(stage: Stage, size: int, shape: str) -> 
 
 def test_f12_silence_instead_of_an_answer(stage: Stage) -> None:
     stage.fault(UPLOAD, "no-answer")
-    result = stage.client(timeout=0.5).upload(stage.file(DATA[:MIB]))
+    result = stage.client(timeout=patient(0.5)).upload(stage.file(DATA[:MIB]))
     assert (result.retries, stage.count(UPLOAD)) == (1, 1)
     assert stage.stored() == {"/a.bin": DATA[:MIB]}
 
@@ -292,7 +293,7 @@ def test_f08_a_page_in_place_of_json(stage: Stage) -> None:
 def test_f18_a_stalled_upload_is_ended(stage: Stage) -> None:
     """Broken by a body that hides its attempt: then only the time-out of the socket would end it."""
     stage.fault(UPLOAD, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=0.6)
+    policy = RetryPolicy(backoff=0, stall_window=patient(0.6))
     watch = Stopwatch()
     result = stage.client(retry=policy, timeout=30.0).upload(stage.file(DATA))
     assert (result.retries, stage.stored()) == (1, {"/a.bin": DATA})

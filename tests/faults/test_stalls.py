@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from busy import patient
 from stage import CHUNK, DOWNLOAD, INFO, PAGE, PATIENCE, noise
 from stopwatch import Stopwatch
 
@@ -33,7 +34,7 @@ def test_f18_a_download_drips(stage: Any) -> None:
 def test_f18_a_download_drips_once(stage: Any) -> None:
     transfer = stage.published(DATA[:100_000])
     fault = stage.fault(DOWNLOAD, "drip 1/0.2")
-    client = stage.client(retry=RetryPolicy(backoff=0, stall_window=0.5))
+    client = stage.client(retry=RetryPolicy(backoff=0, stall_window=patient(0.5)))
     [result] = client.download_files(transfer.token, stage.out)
     assert fault.fired == 1
     assert result.retries == 1
@@ -56,7 +57,7 @@ def test_f18_an_upload_stalls(make_stage: Any, effect: str) -> None:
 def test_f18_an_upload_stalls_once(make_stage: Any) -> None:
     stage = make_stage(upload_chunk_size=len(DATA))
     stage.fault(CHUNK, "stall-after 64K")
-    client = stage.client(retry=RetryPolicy(backoff=0, stall_window=0.5))
+    client = stage.client(retry=RetryPolicy(backoff=0, stall_window=patient(0.5)))
     transfer = client.upload_workflow([stage.file(DATA)], link=True)
     assert transfer.results[0].retries == 1
     assert stage.stored()["a.bin"] == DATA
