@@ -23,6 +23,7 @@ FLOORS = (
     ("credentials",),
     ("structures",),
     ("transport",),
+    ("local_errors",),
     ("seams", "options", "system_text"),
     ("directories", "workers"),
     ("error_families",),

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Optional, Tuple, Type, Union
 
-from smartxfer.delta.complaints import local_error
 from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fill, is_path, is_text
 from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Entry, nameless_file
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.local_errors import local_error
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import source_path
 from smartxfer.transfer.true_size import Copies, true_state
@@ -59,7 +59,7 @@ class Input:
         try:
             opened = SYSTEM_FILES.open(path, os.O_RDONLY)
         except OSError as error:
-            raise local_error(error, f"read {path}") from None
+            raise local_error(error, path, "read") from None
         self._own(opened)
         if not stat.S_ISREG(os.fstat(opened.number).st_mode):
             opened.close()
@@ -172,7 +172,7 @@ class Input:
         try:
             return self._read_descriptor(self._fd, view, self._start + position)
         except OSError as error:
-            raise local_error(error, f"read {self.what}") from None
+            raise local_error(error, self.what, "read") from None
 
     def _read_descriptor(self, number: int, view: memoryview, offset: int) -> int:
         if _HAS_PREADV:
@@ -236,7 +236,7 @@ def spooled(source: Input) -> BinaryIO:
     try:
         spool = nameless_file()
     except OSError as error:
-        raise local_error(error, "make a temporary file") from None
+        raise local_error(error, "a temporary file", "make") from None
     view = memoryview(bytearray(_BLOCK))
     try:
         while True:
@@ -246,7 +246,7 @@ def spooled(source: Input) -> BinaryIO:
             try:
                 spool.write(view[:count])
             except OSError as error:
-                raise local_error(error, "write a temporary file") from None
+                raise local_error(error, "a temporary file") from None
         spool.seek(0)
     except BaseException:
         spool.close()

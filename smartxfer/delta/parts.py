@@ -10,12 +10,12 @@ from concurrent.futures import Future
 from typing import IO, Deque, Iterator, List, Optional, Tuple
 
 from smartxfer.delta.commands import DELTA_MAGIC, END
-from smartxfer.delta.complaints import local_error
 from smartxfer.delta.crew import Crew
 from smartxfer.delta.headers import HEADER, Signature
 from smartxfer.delta.inputs import Input, Slice
 from smartxfer.delta.librsync import Librsync
 from smartxfer.delta.target import Target
+from smartxfer.local_errors import local_error
 
 __all__ = ["delta_by_parts", "delta_workers", "signature_by_parts", "worth_parts"]
 
@@ -127,7 +127,7 @@ def _spool(out: Target) -> IO[bytes]:
     try:
         return out.nameless()
     except OSError as error:
-        raise local_error(error, "make a temporary file") from None
+        raise local_error(error, "a temporary file", "make") from None
 
 
 def _keep(spool: IO[bytes], data: memoryview) -> None:
@@ -135,7 +135,7 @@ def _keep(spool: IO[bytes], data: memoryview) -> None:
         while data:
             data = data[spool.write(data) :]
     except OSError as error:
-        raise local_error(error, "write a temporary file") from None
+        raise local_error(error, "a temporary file") from None
 
 
 def _append(spool: IO[bytes], out: Target) -> None:

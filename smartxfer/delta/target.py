@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Optional, Tuple, Type, Union
 
-from smartxfer.delta.complaints import local_error
 from smartxfer.delta.inputs import Input
 from smartxfer.delta.streams import AnyFile, descriptor_of, is_path, is_text
 from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Directory, Entry, lstat, nameless_file
 from smartxfer.errors import LocalError, SourceChanged, UsageError
+from smartxfer.local_errors import local_error
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import target_path
 from smartxfer.transfer.locking import AVAILABLE
@@ -108,7 +108,7 @@ class Target:
             self._discard()
             if isinstance(error, LocalError):
                 raise
-            raise local_error(error, f"write {self._path}") from None
+            raise local_error(error, self._path) from None
         return self
 
     def __exit__(
@@ -140,7 +140,7 @@ class Target:
             SYSTEM_FILES.replace(self._part, self._entry)
             self._part = None
         except OSError as failure:
-            raise local_error(failure, f"write {self._path}") from None
+            raise local_error(failure, self._path) from None
         finally:
             self._discard()
 
@@ -185,7 +185,7 @@ class Target:
         try:
             return call(*arguments)
         except OSError as error:
-            raise local_error(error, f"write {self._path or 'the open file'}") from None
+            raise local_error(error, self._path or "the open file") from None
 
     def write(self, data: Union[bytes, memoryview]) -> None:
         """Append all of ``data``."""
@@ -242,7 +242,7 @@ class Target:
                 count = os.copy_file_range(number, self._number, most, offset + done)
             except OSError as error:
                 if error.errno not in _NOT_HERE:
-                    raise local_error(error, f"write {self._path}") from None
+                    raise local_error(error, self._path) from None
                 self._kernel_copies = False
                 break
             if not count:

@@ -11,14 +11,12 @@ from typing import Any, Dict, Optional
 
 import requests
 
-from smartxfer.errors import DecodeError, HTTPError
+from smartxfer.errors import HTTPError
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest, sign_user
-from smartxfer.filesender.replies import classify
+from smartxfer.filesender.replies import ERRORS_OF_SITE
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, Origin, RetryPolicy, redact
 from smartxfer.transport.checks import Decision, RetryContext
-from smartxfer.transport.redact import clean, clean_all
-from smartxfer.transport.status import http_error
 
 __all__ = ["CHUNK_LEAD", "Access"]
 
@@ -94,30 +92,15 @@ class Access:
 
     def error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
         """The exception for an answer, after learning from it what another attempt should do better."""
-        body = _body(answer)
-        said = str(body.get("message") or "")
-        known, code = classify(answer.status, said), clean(said)
-        data: Dict[str, Any] = {}
-        if known is not None:
-            data = {"kind": known[0], "hint": known[1], "retryable": known[2]}
-        if known is None and answer.status == 500 and url.endswith("/download.php"):
-            data["hint"] = _UNREADABLE
+        code = ERRORS_OF_SITE.read(answer).get("code", "")
+        known: Dict[str, Any] = {}
         if code:
             # A gateway may speak JSON too, and does not know what became of the request behind it.
-            data["acted_on"] = answer.status in (502, 504)
-            self._learn(said, answer)
-        return http_error(
-            answer,
-            method,
-            url,
-            policy=self._policy,
-            clock=self._clock,
-            code=code,
-            message=code,
-            request_id=clean(str(body.get("uid") or "")),
-            details=clean_all(body.get("details")),
-            **data,
-        )
+            known["acted_on"] = answer.status in (502, 504)
+            self._learn(code, answer)
+        elif answer.status == 500 and url.endswith("/download.php"):
+            known["hint"] = _UNREADABLE
+        return ERRORS_OF_SITE.error(answer, method, url, policy=self._policy, clock=self._clock, **known)
 
     def _learn(self, code: str, answer: Answer) -> None:
         if isinstance(self.auth, GuestAuth) and code in _SESSION_OVER:
@@ -141,11 +124,3 @@ class Access:
             self.chunks_by_key = False
             return Decision.RETRY_AT_ONCE if isinstance(self.auth, UserAuth) else Decision.FAIL
         return Decision.PASS
-
-
-def _body(answer: Answer) -> Any:
-    """The error's fields; empty for the blank page of a PHP fatal."""
-    try:
-        return answer.json(dict)
-    except DecodeError:
-        return {}

@@ -5,12 +5,14 @@ A site answers 500 for nearly everything, so that its words are classified, not 
 Source: FileSender protocol, section 2.1.
 """
 
-from typing import Dict, Optional, Tuple, Type
+import re
+from typing import Any, Dict, Tuple, Type
 
 from smartxfer.errors import (
     AuthError,
     BadRequest,
     Conflict,
+    DecodeError,
     Forbidden,
     HTTPError,
     LimitExceeded,
@@ -18,10 +20,11 @@ from smartxfer.errors import (
     NotFound,
     ServerError,
 )
+from smartxfer.transport import Answer
+from smartxfer.transport.error_rules import ErrorRule, ErrorTable
+from smartxfer.transport.redact import clean, clean_all
 
-__all__ = ["classify"]
-
-Reply = Tuple[Type[HTTPError], str, bool]
+__all__ = ["ERRORS_OF_SITE"]
 
 _KEY = "check username and api_key; a site that knows itself by another name needs signing_host="
 _GONE = "it was deleted, has expired, or never was"
@@ -31,7 +34,7 @@ _SMALLER = "pass a smaller chunk_size= and run again: the upload continues with 
 _DAILY = "a limit per day on mails or calls is reached: run again tomorrow"
 _RULES = "the site's rules stand against it"
 
-_WORDS: Dict[str, Reply] = {
+_WORDS: Dict[str, Tuple[Type[HTTPError], str, bool]] = {
     "auth_remote_too_late": (AuthError, "the clock or the line is slow: raise UserAuth(delay=)", True),
     "auth_remote_signature_check_failed": (AuthError, _KEY, False),
     "auth_remote_user_rejected": (AuthError, "the user has no API key: make one on the page ?s=user", False),
@@ -77,25 +80,36 @@ _WORDS: Dict[str, Reply] = {
 }
 
 #: Parts of words whose families are open.
-_FAMILIES: Tuple[Tuple[str, Reply], ...] = (
-    ("rate_limit", (LimitExceeded, _DAILY, False)),
-    ("checksum", (BadRequest, "the chunk was damaged on its way", True)),
-    ("transfer_too_many", (LimitExceeded, "send less at once", False)),
-    ("_extension_not_allowed", (LimitExceeded, _RULES, False)),
-    ("_exceeded", (LimitExceeded, "send less at once", False)),
+_FAMILIES: Dict[str, Tuple[Type[HTTPError], str, bool]] = {
+    "rate_limit": (LimitExceeded, _DAILY, False),
+    "checksum": (BadRequest, "the chunk was damaged on its way", True),
+    "transfer_too_many": (LimitExceeded, "send less at once", False),
+    "_extension_not_allowed": (LimitExceeded, _RULES, False),
+    "_exceeded": (LimitExceeded, "send less at once", False),
+}
+
+
+def _read(answer: Answer) -> Dict[str, Any]:
+    """Return what the site says; nothing for the blank page of a PHP fatal."""
+    try:
+        body = answer.json(dict)
+    except DecodeError:
+        return {}
+    word = clean(str(body.get("message") or ""))
+    return {
+        "code": word,
+        "message": word,
+        "request_id": clean(str(body.get("uid") or "")),
+        "details": clean_all(body.get("details")),
+    }
+
+
+#: A word that is not known is a domain error: it stays as long as the request does.
+ERRORS_OF_SITE = ErrorTable(
+    _read,
+    [
+        *(ErrorRule(None, re.escape(word), None, *means) for word, means in _WORDS.items()),
+        *(ErrorRule(None, f".*{re.escape(part)}.*", None, *means) for part, means in _FAMILIES.items()),
+        ErrorRule(500, ".+", None, ServerError, "", False),
+    ],
 )
-
-
-def classify(status: int, word: str) -> Optional[Reply]:
-    """(exception class, hint, whether another try may help); None for the status to decide.
-
-    A word that is not known is a domain error: it stays as long as the request does.
-    """
-    if word in _WORDS:
-        return _WORDS[word]
-    for part, reply in _FAMILIES:
-        if part in word:
-            return reply
-    if word and status == 500:
-        return ServerError, "", False
-    return None

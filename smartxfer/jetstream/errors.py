@@ -23,6 +23,7 @@ from smartxfer.errors import (
     TLSError,
     Unsupported,
 )
+from smartxfer.transport.error_rules import ErrorRule, ErrorTable
 from smartxfer.transport.redact import clean, clean_all, excerpt
 
 __all__ = [
@@ -109,6 +110,17 @@ _KINDS: Dict[int, Tuple[Type[HTTPError], str, str]] = {
     -32008: (Forbidden, "NotLicensed", "only a licensed server sends and receives"),
 }
 
+#: What a code means; one that is not known is the server's own trouble.
+_TABLE = ErrorTable(
+    rules=[
+        *(
+            ErrorRule(code=str(code), kind=kind, hint=hint, more={"code": name})
+            for code, (kind, name, hint) in _KINDS.items()
+        ),
+        ErrorRule(kind=ServerError, hint=""),
+    ]
+)
+
 
 def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
     """The exception for the ``error`` of an answer.
@@ -119,14 +131,15 @@ def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
     code = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(code, bool) or not isinstance(code, int):
         return JetStreamDecodeError(f"{method} at {url}: an error without a code")
-    kind, name, hint = _KINDS.get(code, (ServerError, "", ""))
+    means = _TABLE.meaning(200, str(code))
     data = error.get("data")
     told = data.get("type") if isinstance(data, Mapping) else None
-    name = clean(told if isinstance(told, str) and told else name or str(code))
+    name = clean(told if isinstance(told, str) and told else means.get("code", str(code)))
     message = excerpt(error.get("message") or "")
-    made = ERRORS.kind(kind)(
+    kind: Type[HTTPError] = ERRORS.kind(means["kind"])
+    return kind(
         f"{method}: {name}{': ' if message else ''}{message}",
-        hint=hint,
+        hint=means["hint"],
         status=200,
         code=name,
         message=message,
@@ -135,7 +148,6 @@ def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
         details=clean_all(dict(error)),
         retryable=False,
     )
-    return made
 
 
 def explained(error: CommunicationError) -> CommunicationError:

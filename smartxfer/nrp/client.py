@@ -17,7 +17,7 @@ from smartxfer.nrp import download_verbs, upload_verbs, verbs
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.config import names_of
 from smartxfer.nrp.discovery import discover
-from smartxfer.nrp.errors import ERRORS, error_of
+from smartxfer.nrp.errors import ERRORS, TABLES
 from smartxfer.nrp.file_work import FileWork
 from smartxfer.nrp.files import FilesClient
 from smartxfer.nrp.hints import SMALLER
@@ -208,7 +208,7 @@ class RepositoryClient(HTTPClient):
 
     def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
         token = self._credentials.get("token") is not None
-        error = error_of(answer, method, url, policy=self._retry, clock=self._clock, token=token)
+        error = TABLES[token].error(answer, method, url, policy=self._retry, clock=self._clock)
         if not self._wire.origin.trusts(Origin.of(url)) and error.hint != SMALLER:
             return evolve(error, hint="")  # the storage behind the repository never sees the token
         unused = [] if token or not isinstance(error, AuthError) else self._credentials.unused("token")

@@ -12,18 +12,17 @@ from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import (
     DecodeError,
     DraftInvalid,
-    HTTPError,
     ReviewRequired,
     TransferRefused,
 )
-from smartxfer.nrp.hints import hint_for
-from smartxfer.seams import Clock
-from smartxfer.transport import Answer, RetryPolicy
+from smartxfer.nrp.hints import hints
+from smartxfer.transport import Answer
+from smartxfer.transport.error_rules import ErrorTable
 from smartxfer.transport.redact import clean, clean_all
-from smartxfer.transport.status import http_error
 
 __all__ = [
     "ERRORS",
+    "TABLES",
     "DraftInvalid",
     "RepositoryAuthError",
     "RepositoryBatchError",
@@ -53,7 +52,6 @@ __all__ = [
     "RepositoryWaitTimeout",
     "ReviewRequired",
     "TransferRefused",
-    "error_of",
     "told",
 ]
 
@@ -94,28 +92,22 @@ class RepositoryBatchError(RepositoryError, errors.BatchError): ...
 ERRORS = ErrorFamily(__name__, RepositoryError, "Repository")
 
 
-def error_of(
-    answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock, token: bool = True
-) -> HTTPError:
-    """Return the exception for an answer of 400 and more; ``errors`` holds what is wrong with which field.
+def _read(answer: Answer) -> Dict[str, Any]:
+    """Return what the repository says; ``errors`` holds what is wrong with which field.
 
     ``Retry-After`` is on every answer, and has a meaning on 429 and 503 only.
-
-    :param token: whether the client sends one.
 
     Source: NRP / Invenio protocol, sections 3 and 9.
     """
     body = _body(answer)
     errors = _entries(clean_all(body.get("errors")))
     words = [clean(str(body.get("message") or "")), told(errors)]
-    data: Dict[str, Any] = {"errors": errors, "details": errors}
-    if answer.status not in (429, 503):
-        data["retry_after"] = None
-    message = "; ".join(word for word in words if word)
-    hint = hint_for(answer.status, message, token=token)
-    if hint is not None:
-        data["hint"] = hint
-    return http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
+    said = {"errors": errors, "details": errors, "message": "; ".join(word for word in words if word)}
+    return said if answer.status in (429, 503) else {**said, "retry_after": None}
+
+
+#: How answers become errors, by whether the client sends a token.
+TABLES = {token: ErrorTable(_read, hints(token)) for token in (True, False)}
 
 
 def told(errors: Any) -> str:

@@ -3,10 +3,11 @@
 Source: NRP / Invenio protocol, sections 3 to 6 and 9.
 """
 
-import re
-from typing import Optional, Sequence, Tuple
+from typing import Sequence, Tuple
 
-__all__ = ["NEW_VERSION", "SMALLER", "hint_for"]
+from smartxfer.transport.error_rules import ErrorRule
+
+__all__ = ["NEW_VERSION", "SMALLER", "hints"]
 
 NEW_VERSION = "records.new_version(record, import_files=True) makes a draft with files that can be changed"
 #: For a server, or a gateway in front of it, that refuses the length of a request.
@@ -36,16 +37,10 @@ _KNOWN: Sequence[Tuple[int, str, str]] = (
 )
 
 
-def hint_for(status: int, message: str, *, token: bool) -> Optional[str]:
-    """Return what to do about a refusal; None where nothing is known.
+def hints(token: bool) -> Sequence[ErrorRule]:
+    """Return what to do about refusals.
 
-    :param message: the repository's words, those about single fields included.
     :param token: whether the client sends one.
     """
-    words = message.lower()
-    for known, pattern, hint in _KNOWN:
-        if status == known and re.search(pattern, words):
-            return hint
-    if status == 403:
-        return _DENIED if token else _ANONYMOUS
-    return None
+    known = [ErrorRule(status, words=pattern, hint=hint) for status, pattern, hint in _KNOWN]
+    return [*known, ErrorRule(403, hint=_DENIED if token else _ANONYMOUS)]

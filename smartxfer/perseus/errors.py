@@ -22,8 +22,8 @@ from smartxfer.errors import (
 )
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, RetryPolicy
+from smartxfer.transport.error_rules import ErrorRule, ErrorTable
 from smartxfer.transport.redact import clean, excerpt
-from smartxfer.transport.status import http_error
 
 __all__ = [
     "ERRORS",
@@ -86,29 +86,13 @@ ERRORS = ErrorFamily(__name__, PerseusException, "Perseus")
 #: Keys of an error body that say it best, in order.
 _TELLING = ("message", "error", "detail", "msg")
 _LIMIT = 64 * 1024
-#: Words of S3 by which an address is dead, whatever the status.
-_EXPIRED = ("ExpiredToken", "RequestTimeTooSkewed")
-#: Words of S3 about what went wrong on the way.
-_TRANSIENT = ("RequestTimeout", "BadDigest", "IncompleteBody")
 _TOO_LARGE = "send smaller files: a file goes up in one request, and the plan or a proxy limits its size"
-#: Words of an AccessDenied that is because of the time: Amazon's, and rclone's.
-_LATE = ("expired", "request time")
 
 
 def error_of(answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock) -> HTTPError:
     """The exception for an answer of 400 and more, of the API or of the storage behind its addresses."""
-    if method == "PUT" or _is_xml(answer):  # the API has no PUT
-        return _storage_error(answer, method, url, policy, clock)
-    data: Dict[str, Any] = {"message": clean(_words(answer))}
-    if answer.status == 401:
-        data["hint"] = "check the API key: PERSEUS_API_KEY, or api_key="
-    if answer.status == 413:
-        data["hint"] = _TOO_LARGE
-    if answer.status == 402:
-        data.update(kind=Forbidden, hint="the plan does not allow it")
-    if answer.status == 409:
-        data["kind"] = Conflict
-    return http_error(answer, method, url, policy=policy, clock=clock, **data)
+    table = _STORAGE if method == "PUT" or _is_xml(answer) else _API  # the API has no PUT
+    return table.error(answer, method, url, policy=policy, clock=clock)
 
 
 def _words(answer: Answer) -> str:
@@ -132,30 +116,19 @@ def _is_xml(answer: Answer) -> bool:
     return start.startswith((b"<?xml", b"<Error"))
 
 
-def _storage_error(answer: Answer, method: str, url: str, policy: RetryPolicy, clock: Clock) -> HTTPError:
+def _read_api(answer: Answer) -> Dict[str, Any]:
+    return {"message": clean(_words(answer))}
+
+
+def _read_storage(answer: Answer) -> Dict[str, Any]:
     """S3's error.  It is read by its three elements, not as a document: no entity of it is expanded."""
     text = answer.text[:_LIMIT]
-    code = _element(text, "Code") or ""
     message = (_element(text, "Message") or "") if _is_xml(answer) else _words(answer)
-    data: Dict[str, Any] = {}
-    if answer.status == 413 or code == "EntityTooLarge":
-        data["hint"] = _TOO_LARGE
-    if answer.status == 501 or code in _TRANSIENT:
-        data["retryable"] = answer.status != 501
-    late = code == "AccessDenied" and any(word in message.lower() for word in _LATE)
-    return http_error(
-        answer,
-        method,
-        url,
-        policy=policy,
-        clock=clock,
-        kind=StorageError,
-        code=clean(code),
-        message=clean(message),
-        request_id=clean(_element(text, "RequestId") or ""),
-        expired=late or code in _EXPIRED,
-        **data,
-    )
+    return {
+        "code": clean(_element(text, "Code") or ""),
+        "message": clean(message),
+        "request_id": clean(_element(text, "RequestId") or ""),
+    }
 
 
 def _element(text: str, name: str) -> Optional[str]:
@@ -163,3 +136,29 @@ def _element(text: str, name: str) -> Optional[str]:
     if match is None:
         return None
     return html.unescape(match[1]).strip()
+
+
+_API = ErrorTable(
+    _read_api,
+    [
+        ErrorRule(401, hint="check the API key: PERSEUS_API_KEY, or api_key="),
+        ErrorRule(402, kind=Forbidden, hint="the plan does not allow it"),
+        ErrorRule(409, kind=Conflict),
+        ErrorRule(413, hint=_TOO_LARGE),
+    ],
+)
+_DEAD = {"expired": True}
+_STORAGE = ErrorTable(
+    _read_storage,
+    [
+        ErrorRule(kind=StorageError),
+        ErrorRule(413, hint=_TOO_LARGE),
+        ErrorRule(code="EntityTooLarge", hint=_TOO_LARGE),
+        ErrorRule(501, retryable=False),
+        # What went wrong on the way.
+        ErrorRule(code="RequestTimeout|BadDigest|IncompleteBody", retryable=True),
+        # An address is dead by these words, whatever the status; those about the time: Amazon, rclone.
+        ErrorRule(code="ExpiredToken|RequestTimeTooSkewed", more=_DEAD),
+        ErrorRule(code="AccessDenied", words="expired|request time", more=_DEAD),
+    ],
+)

@@ -13,9 +13,9 @@ from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import DecodeError, HTTPError, Throttled
 from smartxfer.seams import Clock
 from smartxfer.transport import Answer, RetryPolicy
+from smartxfer.transport.error_rules import ErrorRule, ErrorTable
 from smartxfer.transport.redact import clean, clean_all, excerpt
 from smartxfer.transport.retry import parse_retry_after
-from smartxfer.transport.status import http_error
 
 __all__ = [
     "ERRORS",
@@ -101,22 +101,31 @@ def error_of(
 
     :param throttle_wait: False: a throttled request is not made again.
     """
+    wait = _throttled_for(answer, clock)
+    known: Dict[str, Any] = {}
+    if wait is not None:
+        known = {"kind": Throttled, "retry_after": wait, "acted_on": False, "retryable": throttle_wait}
+    return _TABLE.error(answer, method, url, policy=policy, clock=clock, **known)
+
+
+def _read(answer: Answer) -> Dict[str, Any]:
     detail = _detail(answer)
     # What an error carries may be printed and pickled: nothing secret that the server repeats is in it.
     headers = {name: clean(value) for name, value in answer.headers.items() if name.lower() != "set-cookie"}
     shown = attrs.evolve(answer, headers=headers, content=clean(answer.text).encode("utf-8"), cookies=())
-    data: Dict[str, Any] = {"status_code": answer.status, "detail": detail, "response": shown}
-    wait = _throttled_for(answer, clock)
-    if wait is not None:
-        data.update(kind=Throttled, retry_after=wait, acted_on=False, retryable=throttle_wait)
-    if answer.status == 401:
-        data.setdefault("hint", "check the API key and password, or the tokens")
-    if answer.status == 413:
-        data.setdefault(
-            "hint", "send smaller files: a file goes up in one request, and the site limits its size"
-        )
     message = clean(_words(detail))
-    return http_error(answer, method, url, policy=policy, clock=clock, message=message, **data)
+    return {"message": message, "status_code": answer.status, "detail": detail, "response": shown}
+
+
+_TABLE = ErrorTable(
+    _read,
+    [
+        ErrorRule(401, hint="check the API key and password, or the tokens"),
+        ErrorRule(
+            413, hint="send smaller files: a file goes up in one request, and the site limits its size"
+        ),
+    ],
+)
 
 
 def _throttled_for(answer: Answer, clock: Clock) -> Optional[float]:

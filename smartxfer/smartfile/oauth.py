@@ -3,7 +3,6 @@
 Source: SmartFile protocol, section 2.
 """
 
-import ipaddress
 from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union
 from urllib.parse import parse_qs, urlencode
 
@@ -19,6 +18,7 @@ from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.errors import SmartFileDecodeError
 from smartxfer.smartfile.raw import DEFAULT_URL
 from smartxfer.transport import Body, Call, RetryPolicy, Success, redact
+from smartxfer.transport.origin import is_loopback
 
 __all__ = ["OAuthClient", "OAuthToken"]
 
@@ -211,7 +211,7 @@ class OAuthClient(SmartFileClient):
 
     def _refuse_plain_http(self) -> None:
         origin = self._wire.origin
-        if origin.scheme != "https" and not _is_loopback(origin.host):
+        if origin.scheme != "https" and not is_loopback(origin.host):
             raise UsageError(
                 f"the secrets would go to {origin.host} in the clear", hint="use an https address"
             )
@@ -228,10 +228,3 @@ class OAuthClient(SmartFileClient):
 
 def _stripped(value: Optional[str]) -> Optional[str]:
     return value.strip() if value else None
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

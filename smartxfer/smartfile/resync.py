@@ -23,6 +23,7 @@ from smartxfer.errors import (
     ServerError,
     UnexpectedAnswer,
 )
+from smartxfer.local_errors import local_error
 from smartxfer.smartfile import downloading
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.errors import SmartFileChecksumMismatch, SmartFileSourceChanged
@@ -31,7 +32,6 @@ from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.device import DeviceSink, is_device
 from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.existing import Guard, Kept
 from smartxfer.transfer.operation import Operation

@@ -8,11 +8,11 @@ import stat
 from pathlib import Path
 from typing import Dict, Optional, Sequence, Tuple
 
+from smartxfer.local_errors import is_resource_error, local_error
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.resync import ALGORITHM
 from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.true_size import true_size
 
 __all__ = ["same_content", "size_of"]

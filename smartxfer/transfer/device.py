@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterable, Optional, Union
 
 from smartxfer.descriptors import Descriptor
 from smartxfer.errors import LocalError, SmartxferError
-from smartxfer.transfer.disk import local_error
+from smartxfer.local_errors import local_error
 from smartxfer.transfer.protocols import Extent
 from smartxfer.transport import Attempt
 

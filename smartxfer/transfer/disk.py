@@ -6,48 +6,13 @@ import re
 from pathlib import Path
 from typing import Union
 
-from smartxfer.errors import DiskFull, LocalError
-from smartxfer.system_text import too_long
+from smartxfer.errors import DiskFull
+from smartxfer.local_errors import local_error
 
-__all__ = ["is_resource_error", "local_error", "refuse_mount_point", "refuse_too_large"]
+__all__ = ["refuse_mount_point", "refuse_too_large"]
 
 #: Where Linux lists what is mounted where.
 _MOUNTS = "/proc/self/mountinfo"
-
-_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
-
-
-#: What says nothing about the file itself: the system is short of something, or the disk fails.
-_RESOURCES = {
-    errno.EMFILE: "raise the limit of open files (ulimit -n), or pass a smaller max_workers=",
-    errno.ENFILE: "close other programs: this system has too many open files",
-    errno.ENOMEM: "close other programs: this system is short of memory",
-    errno.EIO: "check the disk, or the connection to the file server; then run again",
-}
-
-
-def is_resource_error(error: OSError) -> bool:
-    """Return True if an error says nothing about the file that was to be opened or read."""
-    return error.errno in _RESOURCES
-
-
-def local_error(error: OSError, what: Union[str, Path], act: str = "write") -> LocalError:
-    """Our exception for a failed write to ``what``; one that is ours already stays.
-
-    :param act: what failed, where that was no write.
-    """
-    if isinstance(error, LocalError):
-        return error
-    kind = DiskFull if error.errno in _FULL else LocalError
-    reason = str(error.strerror or error)
-    if error.errno == errno.ENAMETOOLONG:
-        reason = too_long(str(error.filename or what))
-    if error.errno == errno.EEXIST and error.filename is not None:  # from mkdir
-        reason = f"{error.filename} exists and is not a directory"
-    hint = _RESOURCES.get(error.errno or 0)
-    if error.errno == errno.EBUSY:
-        hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
-    return kind(f"cannot {act} {what}: {reason}", hint=hint, errno=error.errno)
 
 
 def refuse_too_large(path: Union[str, Path], needed: int, free: int) -> None:

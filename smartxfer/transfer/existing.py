@@ -10,9 +10,9 @@ import attrs
 
 from smartxfer.directories import AnyEntry, Entry, arguments_of, lstat
 from smartxfer.errors import SmartxferError, TargetExists, UsageError
+from smartxfer.local_errors import is_resource_error, local_error
 from smartxfer.seams import open_binary
 from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.names import folded, numbered
 from smartxfer.transfer.written import Origin, Sum, Written
 

@@ -9,7 +9,7 @@ import attrs
 
 from smartxfer.directories import Directory, lstat
 from smartxfer.errors import LocalError, UnsafeName
-from smartxfer.transfer.disk import local_error
+from smartxfer.local_errors import local_error
 from smartxfer.transfer.download import Download, DownloadLane
 from smartxfer.transfer.existing import Exists, Guard
 from smartxfer.transfer.journal import Journal

@@ -6,9 +6,9 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional
 
+from smartxfer.local_errors import is_resource_error, local_error
 from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_CLOCK, Clock
-from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.locking import Lock, hashed
 from smartxfer.transfer.private_files import PrivateDirectory, state_directory, write_whole
 from smartxfer.transfer.protocols import Storage

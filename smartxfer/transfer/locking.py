@@ -12,7 +12,7 @@ from typing import Any, Optional, Set, Tuple
 
 from smartxfer.descriptors import Descriptor
 from smartxfer.errors import InProgress
-from smartxfer.transfer.disk import is_resource_error, local_error
+from smartxfer.local_errors import is_resource_error, local_error
 from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory, state_directory
 
 try:

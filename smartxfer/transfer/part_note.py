@@ -13,9 +13,9 @@ from typing import Any, Dict, List, Optional, Set, Union
 
 from smartxfer.directories import Entry, arguments_of, lstat
 from smartxfer.error_values import evolve
+from smartxfer.local_errors import local_error
 from smartxfer.seams import Files, open_binary
 from smartxfer.transfer.digest import quick
-from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.private_files import NotPrivate, objection, read_private, write_whole
 from smartxfer.transport.json import parse_json
 

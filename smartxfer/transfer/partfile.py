@@ -20,10 +20,10 @@ from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Set, Tuple, Un
 from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Entry, SomeEntry, lstat
 from smartxfer.errors import InProgress, LocalError
+from smartxfer.local_errors import is_resource_error
 from smartxfer.seams import Files
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import quick
-from smartxfer.transfer.disk import is_resource_error
 from smartxfer.transfer.locking import Lock
 from smartxfer.transfer.part_modes import OWNER, make_readable, withheld
 from smartxfer.transfer.part_note import PartNote, names, proof_of, stat_of, unlink, was_given_away

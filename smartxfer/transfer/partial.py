@@ -14,12 +14,13 @@ from typing import Any, Dict, List, Optional, Tuple, Union
 
 from smartxfer.directories import Directory, Entry, is_directory, lstat, open_entry
 from smartxfer.errors import LocalError, SmartxferError, TargetExists
+from smartxfer.local_errors import local_error
 from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import target_path
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import CRC32, Check, digest_of
-from smartxfer.transfer.disk import local_error, refuse_mount_point, refuse_too_large
+from smartxfer.transfer.disk import refuse_mount_point, refuse_too_large
 from smartxfer.transfer.existing import Guard, Kept
 from smartxfer.transfer.own_files import is_own
 from smartxfer.transfer.part_note import stat_of

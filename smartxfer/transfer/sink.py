@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterable, Optional, Union
 
 from smartxfer.errors import LocalError, UsageError
+from smartxfer.local_errors import local_error
 from smartxfer.transfer.device import DeviceSink, is_device
 from smartxfer.transfer.digest import digest_of, new_hash
-from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.source import is_text, target_path_of

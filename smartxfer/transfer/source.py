@@ -9,10 +9,10 @@ from typing import Any, BinaryIO, Iterable, Optional, Union
 
 from smartxfer.directories import nameless_file
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.local_errors import local_error
 from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import source_path, target_path, unicode_text
-from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.true_size import Copies, Copy, CopySource, has_true_size, true_state
 

@@ -9,9 +9,9 @@ from typing import Any, Iterable, Iterator, List, Mapping, Optional, Set, Tuple,
 import attrs
 
 from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.local_errors import local_error
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import unicode_text
-from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.own_files import OwnFiles
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.selection import EVERYTHING, Selection

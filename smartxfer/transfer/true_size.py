@@ -15,8 +15,8 @@ from typing import Any, Optional, Union
 from smartxfer.descriptors import Descriptor
 from smartxfer.directories import nameless_file
 from smartxfer.errors import LocalError
+from smartxfer.local_errors import local_error
 from smartxfer.seams import SYSTEM_FILES
-from smartxfer.transfer.disk import local_error
 
 __all__ = ["Copies", "Copy", "CopySource", "ends_at", "has_true_size", "true_size", "true_state"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Tuple, Union
 
 from smartxfer.directories import AnyEntry, Entry, lstat
+from smartxfer.local_errors import is_resource_error, local_error
 from smartxfer.seams import open_binary
-from smartxfer.transfer.disk import is_resource_error, local_error
 from smartxfer.transfer.private_files import PrivateDirectory
 from smartxfer.transport.json import parse_json
 

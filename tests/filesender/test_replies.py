@@ -18,7 +18,7 @@ from smartxfer.errors import (
     NotFound,
     ServerError,
 )
-from smartxfer.filesender.replies import classify
+from smartxfer.filesender.replies import ERRORS_OF_SITE
 
 
 @pytest.mark.parametrize(
@@ -80,26 +80,23 @@ from smartxfer.filesender.replies import classify
     ],
 )
 def test_every_word_of_the_protocol(status: int, word: str, kind: Type[HTTPError], again: bool) -> None:
-    found = classify(status, word)
-    assert found is not None
-    assert found[0] is kind
-    assert found[2] is again
+    found = ERRORS_OF_SITE.meaning(status, word)
+    assert found["kind"] is kind
+    assert found["retryable"] is again
 
 
 @pytest.mark.parametrize("status", [500, 503, 403, 400])
 def test_the_word_counts_and_not_the_status(status: int) -> None:
-    found = classify(status, "transfer_not_found")
-    assert found is not None
-    assert issubclass(found[0], ClientError)
+    assert issubclass(ERRORS_OF_SITE.meaning(status, "transfer_not_found")["kind"], ClientError)
 
 
 def test_an_unknown_word_is_not_said_again() -> None:
-    assert classify(500, "something_new") == (ServerError, "", False)
+    assert ERRORS_OF_SITE.meaning(500, "something_new") == {"kind": ServerError, "hint": "", "retryable": False}
 
 
 @pytest.mark.parametrize(("status", "word"), [(500, ""), (502, ""), (503, "new"), (429, ""), (404, "new"), (413, "")])
 def test_without_a_known_word_the_status_decides(status: int, word: str) -> None:
-    assert classify(status, word) is None
+    assert ERRORS_OF_SITE.meaning(status, word) == {}
 
 
 @pytest.mark.parametrize(
@@ -114,6 +111,4 @@ def test_without_a_known_word_the_status_decides(status: int, word: str) -> None
     ],
 )
 def test_the_remedy_is_named(word: str, remedy: str) -> None:
-    found = classify(500, word)
-    assert found is not None
-    assert remedy in found[1]
+    assert remedy in ERRORS_OF_SITE.meaning(500, word)["hint"]

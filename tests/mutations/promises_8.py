@@ -153,7 +153,7 @@ MUTATIONS = [
         id="oauth-secrets-in-the-clear",
         promise=8,
         file="smartxfer/smartfile/oauth.py",
-        old='if origin.scheme != "https" and not _is_loopback(origin.host):',
+        old='if origin.scheme != "https" and not is_loopback(origin.host):',
         new="if False:",
         tests=("tests/smartfile/test_smartfile_oauth.py::test_secrets_do_not_travel_in_the_clear",),
         why="OAuth secrets are sent over unencrypted http.",

@@ -13,10 +13,10 @@ import pytest
 from smartxfer import FileSenderClient, UserAuth, delta
 from smartxfer.errors import LocalError
 from smartxfer.local import LocalServer
+from smartxfer.local_errors import local_error
 from smartxfer.nrp import get_client
 from smartxfer.perseus import PerseusClient
 from smartxfer.smartfile import BasicClient, SyncClient
-from smartxfer.transfer.disk import local_error
 from smartxfer.transfer.partfile import beside
 from smartxfer.transfer.sink import FileSink
 

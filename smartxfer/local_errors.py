@@ -1,0 +1,45 @@
+"""What the operating system says of local files, as our exceptions."""
+
+import errno
+from typing import Any
+
+from smartxfer.errors import DiskFull, LocalError, LocalNotFound
+from smartxfer.system_text import too_long
+
+__all__ = ["is_resource_error", "local_error"]
+
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+
+#: What says nothing about the file itself: the system is short of something, or the disk fails.
+_RESOURCES = {
+    errno.EMFILE: "raise the limit of open files (ulimit -n), or pass a smaller max_workers=",
+    errno.ENFILE: "close other programs: this system has too many open files",
+    errno.ENOMEM: "close other programs: this system is short of memory",
+    errno.EIO: "check the disk, or the connection to the file server; then run again",
+}
+
+
+def is_resource_error(error: OSError) -> bool:
+    """Return True if an error says nothing about the file that was to be opened or read."""
+    return error.errno in _RESOURCES
+
+
+def local_error(error: OSError, what: Any, act: str = "write") -> LocalError:
+    """Our exception for a failure at a local file; one that is ours already stays.
+
+    :param what: path of the file, or what it is in words.
+    :param act: what failed, where that was no write.
+    """
+    if isinstance(error, LocalError):
+        return error
+    reason = str(error.strerror or error)
+    if error.errno == errno.ENAMETOOLONG:
+        reason = too_long(str(error.filename or what))
+    if error.errno == errno.EEXIST and error.filename is not None:  # from mkdir
+        reason = f"{error.filename} exists and is not a directory"
+    hint = _RESOURCES.get(error.errno or 0)
+    if error.errno == errno.EBUSY:
+        hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
+    missing = LocalNotFound if isinstance(error, FileNotFoundError) else LocalError
+    kind = DiskFull if error.errno in _FULL else missing
+    return kind(f"cannot {act} {what}: {reason}", hint=hint, errno=error.errno)
