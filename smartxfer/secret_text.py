@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeV
 
 __all__ = [
     "HiddenDict", "HiddenList", "Secret", "SecretBytes", "SecretURL", "as_secret", "as_url", "hidden",
-    "hides", "without_query",
+    "hides", "hides_arguments", "without_query",
 ]  # fmt: skip
 
 C = TypeVar("C", bound=type)
@@ -115,13 +115,12 @@ def hides(*names: str, links: Sequence[str] = ()) -> Callable[[C], C]:
     :param names: of arguments and keywords that are secrets.
     :param links: of those that may be an address with a token in its query.
     """
-    change: Dict[str, Callable[[Any], Any]] = dict.fromkeys(links, _as_link)
-    change.update(dict.fromkeys(names, hidden))
+    change = _changes(names, links)
 
     def decorate(kind: C) -> C:
         for name, member in list(vars(kind).items()):
             function = getattr(member, "__func__", member)
-            if isinstance(function, FunctionType) and _takes(function, change):
+            if isinstance(function, FunctionType) and _takes(_original(function), change):
                 wrapped: Any = _hiding(function, change)
                 if isinstance(member, (classmethod, staticmethod)):
                     wrapped = type(member)(wrapped)
@@ -131,6 +130,28 @@ def hides(*names: str, links: Sequence[str] = ()) -> Callable[[C], C]:
     return decorate
 
 
+def hides_arguments(*names: str, links: Sequence[str] = ()) -> Callable[[T], T]:
+    """Return a decorator that does for one function what :func:`hides` does for a class."""
+
+    def decorate(function: T) -> T:
+        return cast("T", _hiding(cast("FunctionType", function), _changes(names, links)))
+
+    return decorate
+
+
+def _changes(names: Sequence[str], links: Sequence[str]) -> Dict[str, Callable[[Any], Any]]:
+    """Return what makes a secret of each argument."""
+    change: Dict[str, Callable[[Any], Any]] = dict.fromkeys(links, _as_link)
+    change.update(dict.fromkeys(names, hidden))
+    return change
+
+
+def _original(function: FunctionType) -> FunctionType:
+    """Return the function beneath one that hides arguments already."""
+    inner = getattr(function, "__wrapped__", None) if hasattr(function, "_hides") else None
+    return function if inner is None else cast("FunctionType", inner)
+
+
 def _takes(function: FunctionType, change: Mapping[str, Any]) -> bool:
     code = function.__code__
     named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -138,6 +159,9 @@ def _takes(function: FunctionType, change: Mapping[str, Any]) -> bool:
 
 
 def _hiding(function: FunctionType, change: Mapping[str, Callable[[Any], Any]]) -> Callable[..., Any]:
+    """Return the function with its arguments changed; of one that hides some already, in the same step."""
+    change = {**getattr(function, "_hides", {}), **change}
+    function = _original(function)
     changes = [change.get(name, _same) for name in function.__code__.co_varnames]
 
     @functools.wraps(function)
@@ -146,6 +170,7 @@ def _hiding(function: FunctionType, change: Mapping[str, Callable[[Any], Any]]) 
         keywords = {name: change.get(name, _same)(value) for name, value in keywords.items()}
         return function(*args, **keywords)
 
+    call._hides = change  # type: ignore[attr-defined]
     return call
 
 

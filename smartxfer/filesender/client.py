@@ -5,30 +5,29 @@ Source: FileSender protocol; each method names its section.
 
 import contextlib
 import unicodedata
-from typing import Any, Collection, List, Literal, Mapping, Optional, Union
+from typing import Collection, List, Literal, Optional, Union
 
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender import checks
+from smartxfer.filesender import checks, download_verbs, upload_verbs, verbs
 from smartxfer.filesender.auth import GuestAuth, UserAuth
-from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.creation import create
 from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
-from smartxfer.filesender.earlier import Earlier
 from smartxfer.filesender.errors import FileSenderEncryptedTransfer, FileSenderSizeMismatch
+from smartxfer.filesender.journals import drop_earlier, journal_of
 from smartxfer.filesender.managing import ManagingClient
 from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
 from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
 from smartxfer.filesender.request_types import FileUpdate, PartialTransfer
 from smartxfer.filesender.request_types import Transfer as TransferRequest
-from smartxfer.filesender.sealing import Password, Sealing, given_password, sealing_for
+from smartxfer.filesender.sealing import Password, given_password, sealing_for
 from smartxfer.filesender.site import SiteConfig
-from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, journal_key, send_files
+from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, send_files
+from smartxfer.options import check_count
 from smartxfer.secret_text import hides
 from smartxfer.system_text import FilePath
 from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, TransferReport, settle
@@ -63,6 +62,19 @@ class FileSenderClient(ManagingClient):
 
     Source: FileSender protocol.
     """
+
+    # -- the verbs that all clients share ---------------------------------------------------------------
+
+    upload = upload_verbs.upload
+    upload_many = upload_verbs.upload_many
+    upload_tree = upload_verbs.upload_tree
+    download = download_verbs.download
+    download_many = download_verbs.download_many
+    download_tree = download_verbs.download_tree
+    list = verbs.list_files
+    info = verbs.info
+    exists = verbs.exists
+    remove = verbs.remove
 
     # -- the site's calls -------------------------------------------------------------------------------
 
@@ -164,6 +176,7 @@ class FileSenderClient(ManagingClient):
         accept_aup: bool = False,
         resume: bool = True,
         follow_symlinks: bool = False,
+        max_workers: Optional[int] = None,
         extra: Extra = None,
         progress: Progress = None,
         cancel: Optional[Cancel] = None,
@@ -183,6 +196,7 @@ class FileSenderClient(ManagingClient):
         :param accept_aup: accept the site's terms of use, which some sites insist on.
         :param resume: False starts anew where an earlier run stopped half-way.
         :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
+        :param max_workers: files at a time; None: ``concurrent_files`` of the client.
         :param extra: fields of ``POST /transfer`` that this version does not know, such as
             ``{"options": {"new_option": True}}``.
         :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
@@ -197,7 +211,9 @@ class FileSenderClient(ManagingClient):
 
         Source: FileSender protocol, section 6.
         """
-        with contextlib.ExitStack() as stack, self._operation(progress, cancel, deadline) as operation:
+        threads = None if max_workers is None else self._threads_for(check_count(max_workers, "max_workers"))
+        operation = self._operation(progress, cancel, deadline, threads)
+        with contextlib.ExitStack() as stack, operation:
             self._need_auth(operation)
             items = [_normalised(item) for item in collect(files, follow_symlinks)]
             sender = self.auth.username if isinstance(self.auth, UserAuth) else None
@@ -208,28 +224,14 @@ class FileSenderClient(ManagingClient):
             sealing = sealing_for(given_password(password), items, config, self._largest_chunk, key_version)
             announced = body if sealing is None else sealing.announced(body)
             checks.check_transfer(announced, config, now=self._clock.wall())
-            journal = self._journal(items, body, sealing)
+            journal = journal_of(self.base_url, self.auth, self._clock, items, body, sealing)
             if journal is not None:
                 stack.enter_context(journal)
                 if not resume:
-                    operation.call(lambda: self._drop_earlier(journal, self._calls.watched(operation)))
-            return Sending(self._calls, operation, items, announced, self._width, journal, sealing).run()
-
-    def _journal(
-        self, items: List[Item], body: Mapping[str, Any], sealing: Optional[Sealing]
-    ) -> Optional[Journal]:
-        """The memory of this very request; None when bytes in memory make it unrecognisable."""
-        if not all(item.resumable for item in items):
-            return None
-        owner = getattr(self.auth, "username", None) or getattr(self.auth, "guest_token", "")
-        key = journal_key(self.base_url, owner, items, body, sealing)
-        return Journal(key, f"this upload to {self.base_url}", clock=self._clock)
-
-    def _drop_earlier(self, journal: Journal, calls: Calls) -> None:
-        earlier = Earlier.of(journal.state)
-        journal.forget()
-        if earlier is not None and isinstance(self.auth, UserAuth):
-            earlier.delete(calls)
+                    calls = self._calls.watched(operation)
+                    operation.call(lambda: drop_earlier(journal, calls, isinstance(self.auth, UserAuth)))
+            width = self._width if max_workers is None else attrs.evolve(self._width, files=max_workers)
+            return Sending(self._calls, operation, items, announced, width, journal, sealing).run()
 
     @property
     def _width(self) -> Width:
@@ -238,8 +240,10 @@ class FileSenderClient(ManagingClient):
 
     @property
     def _threads(self) -> int:
-        width = self._width
-        return max(self._max_workers, min(width.files * width.chunks, 4 * MOST_WORKERS))
+        return self._threads_for(self._width.files)
+
+    def _threads_for(self, files: int) -> int:
+        return max(self._max_workers, min(files * self._width.chunks, 4 * MOST_WORKERS))
 
     # -- downloads --------------------------------------------------------------------------------------
 

@@ -185,11 +185,12 @@ class Fetching:
             explicit=explicit,
         )
 
-    def into(self, file: DownloadFile, sink: Sink) -> FileResult:
+    def into(self, file: DownloadFile, sink: Sink, exists: Exists = None) -> FileResult:
         """Fetch one file into a sink."""
         self._prove([file])
         self._operation.reporter.queue(file.name, file.size)
-        lane = DownloadLane(self._download(file, sink), self._operation, self._width)
+        download = guard(self._download(file, sink), exists, immutable=True)
+        lane = DownloadLane(download, self._operation, self._width)
         self._operation.run([lane], 1)
         return lane.result
 

@@ -4,7 +4,7 @@ Source: FileSender protocol, sections 1, 3 and 4.
 """
 
 import re
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Tuple
 from urllib.parse import parse_qs, urlsplit
 
 import attrs
@@ -87,6 +87,21 @@ def token_of(text: Any) -> str:
             "that is no download token or link", hint="copy the link, or what stands after token= in it"
         )
     return found
+
+
+def split_source(text: str) -> Tuple[str, Optional[str]]:
+    """Return (token or link, name of the file or None) of ``"TOKEN/NAME"``, a token, or a link.
+
+    :raises UsageError: it is not text.
+    """
+    if not isinstance(text, str):
+        raise UsageError(
+            f"a download is named by text, not a {type(text).__name__}", hint='"TOKEN/NAME", or a link'
+        )
+    token, slash, name = str(text).strip().partition("/")
+    if slash and _TOKEN.match(token):
+        return Secret(token), name or None
+    return Secret(text), None
 
 
 def same_site(one: str, other: str) -> bool:

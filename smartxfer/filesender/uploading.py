@@ -5,7 +5,7 @@ Source: FileSender protocol, section 6.
 
 import functools
 import logging
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import attrs
 
@@ -25,7 +25,7 @@ from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import UploadLane
 
-__all__ = ["MOST_WORKERS", "Sending", "Width", "journal_key", "send_files"]
+__all__ = ["MOST_WORKERS", "Sending", "Width", "send_files"]
 
 log = logging.getLogger("smartxfer.filesender")
 
@@ -207,29 +207,6 @@ class Sending:
                 transfer_id,
                 transfer_id,
             )
-
-
-def journal_key(
-    base: str,
-    owner: Optional[str],
-    items: Sequence[Item],
-    body: Mapping[str, Any],
-    sealing: Optional[Sealing],
-) -> Dict[str, Any]:
-    """Return what makes an upload recognisable to a later run.
-
-    :param owner: the user name, or the guest's token.
-    """
-    key: Dict[str, Any] = {
-        "service": "filesender",
-        "base": base,
-        "account": owner,
-        "request": {name: value for name, value in body.items() if name != "files"},
-        "files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in items],
-    }
-    if sealing is not None:
-        key["encryption"] = [sealing.version, sealing.password_version, sealing.rounds]
-    return key
 
 
 def _sent_before(item: Item) -> FileResult:

@@ -12,6 +12,7 @@ from smartxfer.nrp.file_work import Watch
 from smartxfer.nrp.models import File
 from smartxfer.nrp.streams import FileSink
 from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository, file_of, record_only
+from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.names import paths_or_errors
@@ -25,6 +26,7 @@ from smartxfer.transfer.source import target_path_of
 __all__ = ["download", "download_many", "download_tree"]
 
 
+@hides_arguments(links=("source",))
 def download(
     self: Repository,
     source: FileTarget,
@@ -94,6 +96,7 @@ def download_many(
     return self._work.fetch_many(files, target, exists, watch) if wanted else TransferReport()
 
 
+@hides_arguments(links=("source",))
 def download_tree(
     self: Repository,
     source: RecordTarget,

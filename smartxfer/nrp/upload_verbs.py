@@ -16,6 +16,7 @@ from smartxfer.nrp.streams import FilesToSend, RecordSource
 from smartxfer.nrp.syncing import origin_of
 from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository, record_of, record_only
 from smartxfer.nrp.transfers import AUTO, How, how
+from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
 from smartxfer.transfer.existing import UploadExists, check_upload_exists
 from smartxfer.transfer.progress import Progress
@@ -28,6 +29,7 @@ from smartxfer.transfer.tree import files_below
 __all__ = ["upload", "upload_many", "upload_tree"]
 
 
+@hides_arguments(links=("target",))
 def upload(
     self: Repository,
     source: Union[RecordSource, Tuple[str, RecordSource]],
@@ -82,6 +84,7 @@ def upload(
     return _send(self._work, record, pairs, mode, exists, watch)[0]
 
 
+@hides_arguments(links=("target",))
 def upload_many(
     self: Repository,
     sources: FilesToSend,
@@ -117,6 +120,7 @@ def upload_many(
     )
 
 
+@hides_arguments(links=("target",))
 def upload_tree(
     self: Repository,
     directory: FilePath,

@@ -11,6 +11,7 @@ from smartxfer.nrp.file_work import Watch
 from smartxfer.nrp.models import File
 from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository, file_of, record_only
 from smartxfer.nrp.transfers import AUTO, how
+from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -20,6 +21,7 @@ from smartxfer.transfer.selection import Patterns, Selection
 __all__ = ["exists", "info", "list_files", "remove", "sync"]
 
 
+@hides_arguments(links=("target",))
 def list_files(self: Repository, target: RecordTarget) -> List[File]:
     """Every file of a record, pending ones too.
 
@@ -31,6 +33,7 @@ def list_files(self: Repository, target: RecordTarget) -> List[File]:
     return self.files.list(record_only(target))
 
 
+@hides_arguments(links=("source",))
 def info(self: Repository, source: FileTarget) -> File:
     """What the repository knows of a file.
 
@@ -42,6 +45,7 @@ def info(self: Repository, source: FileTarget) -> File:
     return self.files.read(*file_of(source))
 
 
+@hides_arguments(links=("source",))
 def exists(self: Repository, source: FileTarget) -> bool:
     """Whether a record has a file, complete or not; False also where there is no such record.
 
@@ -54,6 +58,7 @@ def exists(self: Repository, source: FileTarget) -> bool:
     return True
 
 
+@hides_arguments(links=("target",))
 def remove(self: Repository, target: FileTarget) -> None:
     """Delete a file of a draft.
 
@@ -66,6 +71,7 @@ def remove(self: Repository, target: FileTarget) -> None:
     self.files.delete(*file_of(target))
 
 
+@hides_arguments(links=("target",))
 def sync(
     self: Repository,
     source: FilePath,

@@ -254,7 +254,7 @@ MUTATIONS = [
     Mutation(
         id="journal-without-account",
         promise=2,
-        file="smartxfer/filesender/uploading.py",
+        file="smartxfer/filesender/journals.py",
         old='"account": owner,',
         new='"account": None,',
         tests=("tests/faults/test_resume.py::test_f22_another_account_does_not",),
@@ -263,7 +263,7 @@ MUTATIONS = [
     Mutation(
         id="journal-without-mtime",
         promise=2,
-        file="smartxfer/filesender/uploading.py",
+        file="smartxfer/filesender/journals.py",
         old='"files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in items],',
         new='"files": [[item.name, str(item.path), item.size] for item in items],',
         tests=("tests/contract/test_resume.py::test_an_upload_of_a_file_that_changed_between_starts_anew[filesender]",),

@@ -1,0 +1,63 @@
+"""The verbs that all clients share, as methods: ``list``, ``info``, ``exists``, ``remove``.
+
+Source: FileSender protocol, sections 7 and 8.1.
+"""
+
+from typing import List, Union
+
+from smartxfer.errors import NotFound
+from smartxfer.filesender.download_verbs import single
+from smartxfer.filesender.managing import ManagingClient
+from smartxfer.filesender.models import DownloadFile, Transfer
+from smartxfer.filesender.site import split_source
+from smartxfer.secret_text import hides_arguments
+
+__all__ = ["exists", "info", "list_files", "remove"]
+
+
+@hides_arguments("target")
+def list_files(self: ManagingClient, target: str) -> List[DownloadFile]:
+    """The files that a download link leads to; ``list_transfers()`` has one's own transfers.
+
+    :param target: token of the link, or the whole link.
+    :raises NotFound: the token is wrong or expired.
+
+    Source: FileSender protocol, section 8.1.
+    """
+    return self._calls.listing(self._token_of(target))
+
+
+@hides_arguments("source")
+def info(self: ManagingClient, source: str) -> DownloadFile:
+    """What the site knows of a file that can be fetched.
+
+    :param source: ``"TOKEN/NAME"``; of a transfer of one file its token or the whole download link.
+    :raises NotFound: the token is wrong or expired, or there is no such file.
+
+    Source: FileSender protocol, section 8.1.
+    """
+    link, name = split_source(source)
+    return single(list_files(self, link), name)
+
+
+@hides_arguments("source")
+def exists(self: ManagingClient, source: str) -> bool:
+    """Whether a file can be fetched.
+
+    :param source: as for :meth:`info`.
+    """
+    try:
+        info(self, source)
+    except NotFound:
+        return False
+    return True
+
+
+def remove(self: ManagingClient, target: Union[int, Transfer]) -> None:
+    """Remove a transfer and its data; one that is gone already is no error.
+
+    :param target: the Transfer, or its id.
+
+    Source: FileSender protocol, section 6.5.
+    """
+    self.delete_transfer(target)
