@@ -68,10 +68,6 @@ ARGUMENTS: Dict[str, Tuple[Callable[[Clients], Any], str]] = {
     "transfer_metadata": (
         lambda c: c.nrp.files.upload("abc", "k", {}, b"1", "multipart", {"partsize": 6 << 20}), "part_size",
     ),
-    "createManifest": (lambda c: c.jetstream.send.createManifest({"/a": "/b"}, userdata={}), "userData"),
-    "createDestination": (lambda c: c.jetstream.send.createDestination("h", 1, sendratemax=1), "sendRateMax"),
-    "createTransfer": (lambda c: c.jetstream.send.createTransfer("1", "2", prioritty=1), "priority"),
-    "createSharedToken": (lambda c: c.jetstream.send.createSharedToken("1", downloadlimit=1), "downloadLimit"),
     "LocalServer": (lambda c: LocalServer(services=["filesender"], filesender={"upload_chunk_sise": 1}), "upload_chunk_size"),
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from smartxfer.client import BaseClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind
 from smartxfer.errors import CommunicationError, SmartxferError
+from smartxfer.jetstream import verbs
 from smartxfer.jetstream.address import Link, parse_link, url_of
 from smartxfer.jetstream.contact import first_contact
 from smartxfer.jetstream.errors import ERRORS
@@ -154,6 +155,9 @@ class API(BaseClient):
                 api.close()
                 raise
         return api
+
+    list = verbs.list_directory
+    remove = verbs.remove
 
     @property
     def server(self) -> ServerInterface:

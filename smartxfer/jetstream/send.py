@@ -6,7 +6,7 @@ further ones.  Wherever an id is wanted the structure will do.
 Source: JetStream protocol, section 5.2.
 """
 
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional
 
 from smartxfer.errors import UsageError
 from smartxfer.jetstream.address import DEFAULT_PORT
@@ -15,7 +15,7 @@ from smartxfer.jetstream.login import keep_secret
 from smartxfer.jetstream.models import Connection, Destination, Manifest, Token, Transfer, listing
 from smartxfer.jetstream.requests import Request
 from smartxfer.jetstream.waiting import wait
-from smartxfer.options import DELIBERATE, check_keys, with_extra
+from smartxfer.options import with_extra
 from smartxfer.secret_text import hides
 from smartxfer.transfer.progress import Progress, Reporter
 
@@ -40,16 +40,21 @@ class SendInterface(Interface):
     # -- manifests --------------------------------------------------------------------------------------
 
     def createManifest(
-        self, mappings: Mapping[Any, Any], *, extra: Optional[Mapping[str, Any]] = None, **keywords: Any
+        self,
+        mappings: Mapping[Any, Any],
+        *,
+        userData: Optional[Mapping[str, Any]] = None,
+        extra: Optional[Mapping[str, Any]] = None,
     ) -> Manifest:
         """Begin to gather files; nothing is sent yet.
 
         :param mappings: destination path -> source path on the server.
+        :param userData: anything of one's own, by name.
         :param extra: parameters that this version does not know.
-        :raises UsageError: an unknown keyword.
         """
-        further = _further(keywords, extra, _MANIFEST, "createManifest")
-        return self._made(Manifest, "createManifest", mappings=checked_mappings(mappings), **further)
+        further = with_extra({}, extra, _MANIFEST)
+        checked = checked_mappings(mappings)
+        return self._made(Manifest, "createManifest", mappings=checked, userData=userData, **further)
 
     def getManifest(self, manifestId: Any) -> Manifest:
         """A manifest as it is now."""
@@ -88,15 +93,15 @@ class SendInterface(Interface):
         destinationPort: int = DEFAULT_PORT,
         sendRateMax: Optional[int] = None,
         *,
+        userData: Optional[Mapping[str, Any]] = None,
         extra: Optional[Mapping[str, Any]] = None,
-        **keywords: Any,
     ) -> Destination:
         """A far server to send to: the one that is known, where everything matches.
 
+        :param userData: anything of one's own, by name.
         :param extra: parameters that this version does not know.
-        :raises UsageError: an unknown keyword.
         """
-        further = _further(keywords, extra, _DESTINATION, "createDestination")
+        further = with_extra({}, extra, _DESTINATION)
         return self._made(
             Destination,
             "createDestination",
@@ -104,6 +109,7 @@ class SendInterface(Interface):
             destinationAddress=text_of(destinationAddress, "destinationAddress"),
             destinationPort=destinationPort,
             sendRateMax=sendRateMax,
+            userData=userData,
             **further,
         )
 
@@ -139,18 +145,18 @@ class SendInterface(Interface):
         destinationPath: Optional[str] = None,
         checkpointFrequencySeconds: Optional[float] = None,
         *,
+        userData: Optional[Mapping[str, Any]] = None,
         extra: Optional[Mapping[str, Any]] = None,
-        **keywords: Any,
     ) -> Transfer:
         """Begin to send the files of a manifest, which has to be complete.
 
         :param priority: lower is sent first.
         :param destinationPath: a directory of the far server that the manifest's paths are below.
         :raises Conflict: the manifest is not complete.
+        :param userData: anything of one's own, by name.
         :param extra: parameters that this version does not know.
-        :raises UsageError: an unknown keyword.
         """
-        further = _further(keywords, extra, _TRANSFER, "createTransfer")
+        further = with_extra({}, extra, _TRANSFER)
         return self._made(
             Transfer,
             "createTransfer",
@@ -160,6 +166,7 @@ class SendInterface(Interface):
             priority=priority,
             destinationPath=destinationPath,
             checkpointFrequencySeconds=checkpointFrequencySeconds,
+            userData=userData,
             **further,
         )
 
@@ -225,17 +232,17 @@ class SendInterface(Interface):
         expiryTime: Moment = None,
         password: Optional[str] = None,
         *,
+        userData: Optional[Mapping[str, Any]] = None,
         extra: Optional[Mapping[str, Any]] = None,
-        **keywords: Any,
     ) -> Token:
         """Make a token by which somebody without an account fetches the files of a manifest.
 
         :param downloadLimit: transfers that may be made with it.
         :param expiryTime: microseconds since 1970, a datetime, or a timedelta from now.
+        :param userData: anything of one's own, by name.
         :param extra: parameters that this version does not know.
-        :raises UsageError: an unknown keyword: a token without its limit would be made.
         """
-        further = _further(keywords, extra, _SHARED_TOKEN, "createSharedToken")
+        further = with_extra({}, extra, _SHARED_TOKEN)
         check_token(downloadLimit, password, description)
         keep_secret({"password": password or ""})
         return self._made(
@@ -247,6 +254,7 @@ class SendInterface(Interface):
             downloadLimit=downloadLimit,
             expiryTime=microseconds(expiryTime, self._rpc().clock.wall),
             password=password,
+            userData=userData,
             **further,
         )
 
@@ -307,14 +315,3 @@ def checked_mappings(mappings: Any) -> Dict[str, str]:
         text_of(destination, "a destination path"): text_of(source, "a source path")
         for destination, source in mappings.items()
     }
-
-
-def _further(
-    keywords: Mapping[str, Any], extra: Optional[Mapping[str, Any]], known: Sequence[str], method: str
-) -> Dict[str, Any]:
-    """Return the parameters to send besides those of the signature: ``userData``, and those of ``extra``.
-
-    :raises UsageError: an unknown keyword, or a known parameter in ``extra``.
-    """
-    check_keys(keywords, known, method, hint=DELIBERATE)
-    return with_extra(keywords, extra, known)

@@ -135,21 +135,21 @@ class TestMisspeltKeywords:
     @pytest.mark.parametrize("word", ["sendRateMaxx", "sendratemax", "destinationport"])
     def test_of_a_destination(self, api: API, word: str) -> None:
         before = len(api.send.getDestinations())
-        with pytest.raises(UsageError, match="createDestination has no"):
+        with pytest.raises(TypeError, match="unexpected keyword"):
             api.send.createDestination("localhost", 4711, **{word: 1000})
         assert len(api.send.getDestinations()) == before
 
     @pytest.mark.parametrize("word", ["passwrd", "downloadlimit", "expiryTme"])
     def test_of_a_shared_token(self, stand: Stand, api: API, word: str) -> None:
         manifest, before = stand.manifest(api), len(api.send.getSharedTokens())
-        with pytest.raises(UsageError, match="createSharedToken has no"):
+        with pytest.raises(TypeError, match="unexpected keyword"):
             api.send.createSharedToken(manifest, **{word: 1})
         assert len(api.send.getSharedTokens()) == before
 
     def test_of_a_transfer(self, stand: Stand, api: API) -> None:
         destination, manifest = stand.destination(api), stand.manifest(api)
         before = len(api.send.getTransfers())
-        with pytest.raises(UsageError, match="write 'priority'"):
+        with pytest.raises(TypeError, match="unexpected keyword"):
             api.send.createTransfer(destination, manifest, prioritty=7)
         with pytest.raises(UsageError, match="'priority', which is known here"):
             api.send.createTransfer(destination, manifest, extra={"priority": 7})
@@ -158,7 +158,7 @@ class TestMisspeltKeywords:
     @pytest.mark.parametrize("word", ["relay", "mapping"])
     def test_of_a_manifest(self, api: API, word: str) -> None:
         before = len(api.send.getManifests())
-        with pytest.raises(UsageError, match=f"createManifest has no key '{word}'.*extra="):
+        with pytest.raises(TypeError, match="unexpected keyword"):
             api.send.createManifest({"/in/a.txt": "/out/a.txt"}, **{word: 1})
         assert len(api.send.getManifests()) == before
 

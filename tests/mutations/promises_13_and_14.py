@@ -33,13 +33,13 @@ MUTATIONS = [
         why="A link is made without the limit that was given.",
     ),
     Mutation(
-        id="jetstream-limit-misspelt",
+        id="jetstream-limit-dropped",
         promise=13,
         file="smartxfer/jetstream/send.py",
-        old="check_keys(keywords, known, method, hint=DELIBERATE)",
-        new="pass",
-        tests=("tests/jetstream/test_jetstream_send_calls.py::TestMisspeltKeywords::test_of_a_shared_token",),
-        why="A misspelt limit makes a shared token without it.",
+        old="downloadLimit=downloadLimit,",
+        new="downloadLimit=None,",
+        tests=("tests/jetstream/test_jetstream_tokens_calls.py",),
+        why="A shared token is made without the limit that was given.",
     ),
     Mutation(
         id="metadata-overwritten",

@@ -17,7 +17,7 @@ from smartxfer.jetstream.server import ServerInterface
 _API, _ENTRY = jetstream.API, jetstream.JetStream
 _SERVER, _SEND, _RECV = ServerInterface, SendInterface, RecvInterface
 _ANY = ("**keywords",)
-_FURTHER = ("extra", *_ANY)
+_FURTHER = ("userData", "extra")
 _WAIT = ("timeout", "progress")
 
 
@@ -187,6 +187,7 @@ ADDED = {
         "explain_credentials",
         "from_environment",
         "from_uri",
+        "list",
         "login_token",
         "ls",
         "ls_roots",
@@ -195,6 +196,7 @@ ADDED = {
         "mv",
         "receiving",
         "recv",
+        "remove",
         "rm",
         "send",
         "send_files",

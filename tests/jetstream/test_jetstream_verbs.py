@@ -1,0 +1,30 @@
+"""The verbs that all clients share, with JetStream: its client moves no bytes of its own."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+import pytest
+from jetstream_stand import Stand
+
+from smartxfer.errors import UsageError
+from smartxfer.jetstream import API
+
+
+def test_list_and_remove(stand: Stand, api: API) -> None:
+    api.mkfile("/docs/a.txt")
+    api.mkdir("/docs/inner")
+    assert sorted(entry["name"] for entry in api.list("/docs")) == ["a.txt", "inner"]
+    assert api.list(PurePosixPath("/docs")) == api.ls("/docs")
+    assert [entry["name"] for entry in api.list()] == [entry["name"] for entry in api.ls()]
+    assert api.remove("/docs/a.txt") is None
+    assert [entry["name"] for entry in api.list("/docs")] == ["inner"]
+    api.remove("/docs")
+    assert "docs" not in [entry["name"] for entry in api.list("/")]
+
+
+@pytest.mark.parametrize("wrong", ["", 5, b"/docs", ["/docs"]])
+def test_one_path_is_meant(api: API, wrong: object) -> None:
+    for call in (api.list, api.remove):
+        with pytest.raises(UsageError, match="target is text"):
+            call(wrong)  # type: ignore[operator]
