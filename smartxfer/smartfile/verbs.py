@@ -121,7 +121,10 @@ def info(self: RawClient, source: Remote) -> Info:
 
 
 def exists(self: RawClient, source: Remote) -> bool:
-    """Whether there is a file or directory of that path on the server."""
+    """Whether there is a file or directory.
+
+    :param source: path on the server.
+    """
     return self._calls.find(normal(source)) is not None
 
 

@@ -18,6 +18,7 @@ from smartxfer import (
     RepositoryClient,
     RetryPolicy,
     SyncClient,
+    SyncReport,
     TransferReport,
     UserAuth,
     get_client,
@@ -113,6 +114,42 @@ def others(basic: BasicClient, repository: RepositoryClient, perseus: PerseusCli
     perseus.file.sync_dir("directory")
     api.send_files("/data/a.bin", "far")
     api.send_files(["/data/a.bin", ("/data/b.bin", "c.bin"), Path("/data/d")], ("far", 8886))
+
+
+# -- the verbs that all clients share ------------------------------------------------------------------
+
+
+def verbs(
+    filesender: FileSenderClient, basic: BasicClient, repository: RepositoryClient, perseus: PerseusClient, api: API
+) -> None:
+    one: FileResult = filesender.upload("a.txt")
+    one = filesender.upload(("a.txt", b"bytes"), ["ann@example.org"], subject="s", progress=True, deadline=60)
+    one = basic.upload(Path("a.txt"), "/d/", exists="skip", checksum="md5")
+    one = repository.upload("a.txt", "id/key", exists="replace", metadata={"title": "t"})
+    one = perseus.upload(io.BytesIO(b""), "name.txt", wait=True)
+    one = filesender.download("token/name", io.BytesIO(), password="p")
+    one = basic.download(one.item, "d", exists="newer")
+    one = repository.download("id/key")
+    several: TransferReport = filesender.upload_many(["a.txt", Path("b")], max_workers=2)
+    several = basic.upload_many("a.txt", "/d")
+    several = repository.upload_many([("c", b"bytes"), ("d", "path", {"title": "t"})], "id")
+    several = perseus.upload_many(["a.txt"], wait=True)
+    for client in (basic, repository):
+        several = client.upload_tree("d", "target", include="*.csv", exclude=["tmp"], dry_run=True)
+        several = client.download_tree("source", Path("d"), include=["*.csv"], dry_run=True)
+        report: SyncReport = client.sync("d", "target", delete=True, max_delete=0.1)
+    several = filesender.upload_tree("d", None, follow_symlinks=True)
+    several = filesender.download_many(["token/name"], "d")
+    report = perseus.sync(Path("d"), dry_run=True)
+    names: List[str] = [file.name for file in filesender.list("token")] + [info.path for info in basic.list("/")]
+    names += [file.key for file in repository.list("id")] + [file.id for file in perseus.list()]
+    names += [basic.info("/a").name, repository.info("id/key").key, perseus.info("id").name]
+    there: bool = basic.exists("/a") and repository.exists("id/key") and filesender.exists("token/name")
+    basic.remove("/a")
+    repository.remove("id/key")
+    perseus.remove("id")
+    api.remove("/a")
+    print(one.url, several.failed, report.deleted, names, there, api.list("/"))
 
 
 # -- waits ---------------------------------------------------------------------------------------------

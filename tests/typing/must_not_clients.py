@@ -65,7 +65,23 @@ with JetStream().api() as api:
     api.sned  # type: ignore[attr-defined]  # noqa: B018
     api.send_files([5], "far")  # type: ignore[list-item]
 
+client.upload("a", exists="skip")  # type: ignore[call-arg]
+client.upload("a", 5)  # type: ignore[arg-type]
+client.download("token", pasword="p")  # type: ignore[call-arg]
+client.sync("d", "x")  # type: ignore[attr-defined]
+repository.upload("a")  # type: ignore[call-arg]
+repository.upload("a", "id", exists="rename")  # type: ignore[arg-type]
+repository.upload_tree("d", "id", exlude="tmp")  # type: ignore[call-arg]
+perseus.download("id")  # type: ignore[attr-defined]
+perseus.upload_tree("d", "/folder")  # type: ignore[arg-type]
+api.upload("a")  # type: ignore[attr-defined]
+
 with BasicClient() as basic, SyncClient(basic) as sync:
+    basic.upload("a", "/a", checksum=5)  # type: ignore[arg-type]
+    basic.upload_many(["a"], "/", max_worker=3)  # type: ignore[call-arg]
+    basic.upload_tree("d", "/d", include=5)  # type: ignore[arg-type]
+    basic.create_link("/a", usage_limt=1)  # type: ignore[call-arg]
+    basic.remove("/a").outcome  # type: ignore[attr-defined]  # noqa: B018
     sync.uplaod("a", "/a")  # type: ignore[attr-defined]
 
 
