@@ -18,7 +18,7 @@ FLOORS = (
     ("demo", "jetstream_bridge"),
     ("smartxfer",),  # the face: smartxfer/__init__.py and __main__.py
     ("filesender", "jetstream", "nrp", "smartfile", "perseus"),
-    ("client", "delta"),
+    ("client", "delta", "service_api"),
     ("client_options", "transfer"),
     ("credentials",),
     ("structures",),

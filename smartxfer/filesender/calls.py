@@ -3,7 +3,6 @@
 Source: FileSender protocol, sections 4 to 8 and 10.
 """
 
-import copy
 import hashlib
 import threading
 import uuid
@@ -17,11 +16,12 @@ from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderUnexpectedAnswer
 from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, Transfer
 from smartxfer.filesender.page import parse_download_page
+from smartxfer.service_api import ServiceApi
 from smartxfer.structures import Structure, to_wire
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.upload import Body
-from smartxfer.transport import Answer, Call, Success, Wire
+from smartxfer.transport import Answer, Call, Success
 from smartxfer.transport import Body as Kind
 from smartxfer.transport.deleting import delete
 from smartxfer.transport.json import json_body
@@ -42,27 +42,20 @@ Params = Sequence[Tuple[str, str]]
 _LARGEST_RECEIPT = 1 << 20
 
 
-class Calls:
+@attrs.frozen
+class Calls(ServiceApi):
     """What can be asked of a site.
 
     With an ``operation`` a call is made in one of its threads, by its policy and under its watch.
 
+    :param access: signs the calls.
     :param base: the site's base URL, without a trailing slash.
     """
 
-    def __init__(self, wire: Wire, access: Access, base: str) -> None:
-        self.access = access
-        self.wire = wire
-        self.base = base
-        self._round_trips: Dict[int, str] = {}
-        self._lock = threading.Lock()
-        self._operation: Optional[Operation] = None
-
-    def watched(self, operation: Operation) -> "Calls":
-        """The same calls, made in an operation's threads, by its policy and under its watch."""
-        made = copy.copy(self)
-        made._operation = operation
-        return made
+    access: Access
+    base: str
+    _round_trips: Dict[int, str] = attrs.field(factory=dict, repr=False)
+    _lock: Any = attrs.field(factory=threading.Lock, repr=False)
 
     # -- sending ----------------------------------------------------------------------------------------
 
@@ -106,10 +99,7 @@ class Calls:
         return self._fetch(call, operation)
 
     def _fetch(self, call: Call, operation: Optional[Operation] = None) -> Answer:
-        operation = operation or self._operation
-        if operation is None:
-            return self.wire.fetch(call)
-        return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
+        return (self if operation is None else self.watched(operation)).make(call)
 
     # -- the site ---------------------------------------------------------------------------------------
 

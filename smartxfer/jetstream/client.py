@@ -381,14 +381,7 @@ class API(BaseClient):
     @property
     def _rpc(self) -> Rpc:
         if self._known_rpc is None:
-            self._known_rpc = Rpc(
-                self._wire,
-                f"{self.base_url}/jsonrpc",
-                self._login,
-                self._clock,
-                make=self._wire.fetch,
-                pause=self._clock.sleep,
-            )
+            self._known_rpc = Rpc(self._wire, f"{self.base_url}/jsonrpc", self._login)
         return self._known_rpc
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:

@@ -10,17 +10,16 @@ import itertools
 import json
 import re
 import secrets
-from typing import Any, Callable, Iterator, Mapping, Optional, Tuple
+from typing import Any, Iterator, Mapping, Optional, Tuple
 
 import attrs
 
 from smartxfer.errors import AuthError, NotFound, OutcomeUnknown, UsageError
 from smartxfer.jetstream.errors import JetStreamDecodeError, JetStreamOutcomeUnknown, rpc_error
 from smartxfer.jetstream.login import Login, Signer
-from smartxfer.seams import Clock
+from smartxfer.service_api import ServiceApi
 from smartxfer.structures import to_wire
-from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Body, Call, Success, Wire
+from smartxfer.transport import Body, Call, Success
 from smartxfer.transport.json import json_body
 
 __all__ = ["Rpc"]
@@ -46,32 +45,18 @@ def _ids() -> Iterator[str]:
 
 
 @attrs.frozen
-class Rpc:
+class Rpc(ServiceApi):
     """Makes calls.
 
     :param url: address that calls are posted to.
     :param login: the session's login.
-    :param make: makes one HTTP call, tried in whatever way.
-    :param pause: waits for some seconds.
     :param renewing: whether the calls are those of a new login, for which none is renewed.
     """
 
-    wire: Wire
     url: str
     login: Login
-    clock: Clock
-    make: Callable[[Call], Answer]
-    pause: Callable[[float], Any]
     ids: Iterator[str] = attrs.field(factory=_ids)
     renewing: bool = False
-
-    def watched(self, operation: Operation) -> "Rpc":
-        """The same, in an operation's threads, by its policy and under its watch."""
-
-        def make(call: Call) -> Answer:
-            return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
-
-        return attrs.evolve(self, make=make, pause=operation.pause)
 
     def call(
         self, method: str, params: Optional[Mapping[str, Any]] = None, within: Optional[int] = None

@@ -14,9 +14,8 @@ from smartxfer.nrp.errors import ERRORS, RepositoryRedirectRefused
 from smartxfer.nrp.limits import window_left
 from smartxfer.nrp.share import ShareTokens
 from smartxfer.nrp.statuses import of_method
-from smartxfer.seams import Clock
-from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Call, Origin, Wire
+from smartxfer.service_api import ServiceApi
+from smartxfer.transport import Answer, Call, Origin
 from smartxfer.transport.answer import MAX_ANSWER
 from smartxfer.transport.call import Sign
 from smartxfer.transport.origin import quoted, without_query
@@ -31,39 +30,21 @@ _LARGEST_LIST = 24 << 20
 
 
 @attrs.frozen
-class Calls:
+class Calls(ServiceApi):
     """What can be asked of a repository.
 
     :param find_api: finds the address of the API, without a slash at its end.
-    :param make: makes a call, tried in whatever way.
-    :param pause: waits for some seconds.
     :param shared: tokens of share links.
     """
 
-    wire: Wire
     find_api: Callable[[], str]
     sign: Optional[Sign]
-    clock: Clock
-    make: Callable[[Call], Answer]
-    pause: Callable[[float], Any]
     shared: ShareTokens = attrs.field(factory=ShareTokens)
 
     @property
     def api(self) -> str:
         """Address of the API, without a slash at its end."""
         return self.find_api()
-
-    def watched(self, operation: Operation) -> "Calls":
-        """The same calls, made in an operation's threads, by its policy and under its watch."""
-
-        def make(call: Call) -> Answer:
-            return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
-
-        return attrs.evolve(self, make=make, pause=operation.pause)
-
-    def untried(self, operation: Operation) -> "Calls":
-        """The same calls, each tried once."""
-        return attrs.evolve(self, make=self.wire.once, pause=operation.pause)
 
     def url(self, *words: str) -> str:
         """An address below the API, of words that are not encoded yet."""

@@ -197,9 +197,6 @@ class RepositoryClient(HTTPClient):
             self._wire,
             lambda: str(self.repository.links.api).rstrip("/"),
             bearer(token) if token else None,
-            self._clock,
-            make=self._wire.fetch,
-            pause=self._clock.sleep,
             shared=self._shared,
         )
 

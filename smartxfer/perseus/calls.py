@@ -3,17 +3,16 @@
 Source: Perseus protocol, section A.4.
 """
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
 from smartxfer.errors import UsageError
 from smartxfer.perseus.errors import PerseusDecodeError
 from smartxfer.perseus.models import File
-from smartxfer.seams import Clock
 from smartxfer.secret_text import as_url
-from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Body, Call, Success, Wire
+from smartxfer.service_api import ServiceApi
+from smartxfer.transport import Body, Call, Success
 from smartxfer.transport.call import Sign
 from smartxfer.transport.deleting import delete
 from smartxfer.transport.json import json_body
@@ -30,7 +29,7 @@ _DELETED = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
 
 
 @attrs.frozen
-class Calls:
+class Calls(ServiceApi):
     """What can be asked of the service.
 
     :param root: address of the service, without a slash at its end.
@@ -38,24 +37,8 @@ class Calls:
     :param pause: waits for some seconds.
     """
 
-    wire: Wire
     root: str
     sign: Optional[Sign]
-    clock: Clock
-    make: Callable[[Call], Answer]
-    pause: Callable[[float], Any]
-
-    def watched(self, operation: Operation) -> "Calls":
-        """The same calls, made in an operation's threads, by its policy and under its watch."""
-
-        def make(call: Call) -> Answer:
-            return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
-
-        return attrs.evolve(self, make=make, pause=operation.pause)
-
-    def untried(self, operation: Operation) -> "Calls":
-        """The same calls, each tried once."""
-        return attrs.evolve(self, make=self.wire.once, pause=operation.pause)
 
     def describe(self, method: str, path: str, body: Any = None, **options: Any) -> Call:
         """A signed call of an encoded path below ``/api/v0``."""

@@ -158,14 +158,8 @@ class PerseusClient(HTTPClient):
 
     @property
     def _calls(self) -> Calls:
-        return Calls(
-            self._wire,
-            self.base_url,
-            bearer(self._credentials.require("api_key")["api_key"]),
-            self._clock,
-            make=self._wire.fetch,
-            pause=self._clock.sleep,
-        )
+        key = self._credentials.require("api_key")["api_key"]
+        return Calls(self._wire, self.base_url, bearer(key))
 
     def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
         return error_of(answer, method, url, policy=self._retry, clock=self._clock)

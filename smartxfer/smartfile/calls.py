@@ -11,13 +11,12 @@ import attrs
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, UsageError
 from smartxfer.options import check_seconds
-from smartxfer.seams import Clock
+from smartxfer.service_api import ServiceApi
 from smartxfer.smartfile.errors import SmartFileDecodeError, SmartFileTaskFailed, SmartFileWaitTimeout
 from smartxfer.smartfile.forms import FORM, FormBody, Segment, encoded_form, pairs_of
 from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import api_path, encoded, normal, split
-from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Body, Call, Success, Wire
+from smartxfer.transport import Answer, Body, Call, Success
 from smartxfer.transport.call import Sign
 from smartxfer.transport.polling import Pauses, poll
 
@@ -46,32 +45,14 @@ _HEX = re.compile(r"[0-9A-Fa-f]+\Z")
 
 
 @attrs.frozen
-class Calls:
+class Calls(ServiceApi):
     """What can be asked of a site.
 
     :param api: address of the API, with its version and without a slash at its end.
-    :param send: makes a call, tried in whatever way.
-    :param pause: waits for some seconds.
     """
 
-    wire: Wire
     api: str
     sign: Optional[Sign]
-    clock: Clock
-    send: Callable[[Call], Answer]
-    pause: Callable[[float], Any]
-
-    def watched(self, operation: Operation) -> "Calls":
-        """The same calls, made in an operation's threads, by its policy and under its watch."""
-
-        def send(call: Call) -> Answer:
-            return operation.retry(call.what, lambda: self.wire.once(call), idempotent=call.repeatable)
-
-        return attrs.evolve(self, send=send, pause=operation.pause)
-
-    def untried(self, operation: Operation) -> "Calls":
-        """The same calls, each tried once."""
-        return attrs.evolve(self, send=self.wire.once, pause=operation.pause)
 
     def describe(self, method: str, path: str, params: Mapping[str, Any] = {}, **options: Any) -> Call:
         """A signed call of an encoded path; arguments of GET stand in the query, others in the body.
@@ -91,13 +72,13 @@ class Calls:
         )
 
     def _oper(self, name: str, params: Mapping[str, Any], **options: Any) -> Answer:
-        return self.send(self.describe("POST", f"path/oper/{name}/", params, **options))
+        return self.make(self.describe("POST", f"path/oper/{name}/", params, **options))
 
     # -- paths ------------------------------------------------------------------------------------------
 
     def stat(self, path: str) -> Info:
         """A file or directory."""
-        answer = self.send(self.describe("GET", api_path("path/info", path)))
+        answer = self.make(self.describe("GET", api_path("path/info", path)))
         return _about(answer.made(Info), path, answer.what)
 
     def find(self, path: str) -> Optional[Info]:
@@ -113,7 +94,7 @@ class Calls:
         stale = 0
         for page in range(1, _MOST_PAGES):
             call = self.describe("GET", api_path("path/info", path), {"children": True, "page": page})
-            body = self.send(call).json(dict)
+            body = self.make(call).json(dict)
             found = body.get("children")
             if not isinstance(found, list):
                 raise SmartFileDecodeError(f"{call.what}: the answer has no list of children")
@@ -195,13 +176,13 @@ class Calls:
         return Call("POST", f"{self.api}/{path}", headers=headers, body=form, sign=self.sign, **options)
 
     def _post_form(self, path: str, form: FormBody, **options: Any) -> Answer:
-        return self.send(self._form_call(path, form, **options))
+        return self.make(self._form_call(path, form, **options))
 
     # -- tasks ------------------------------------------------------------------------------------------
 
     def task(self, uuid: str) -> Task:
         """A task as it stands."""
-        answer = self.send(self.describe("GET", api_path("task", uuid)))
+        answer = self.make(self.describe("GET", api_path("task", uuid)))
         task = answer.made(Task)
         if task.uuid != uuid:
             raise SmartFileDecodeError(f"{answer.what}: the answer is about another task")
@@ -273,7 +254,7 @@ class Calls:
         """Every link of the account."""
         found: List[Link] = []
         for page in range(1, _MOST_PAGES):
-            answer = self.send(self.describe("GET", "link/", {"page": page}))
+            answer = self.make(self.describe("GET", "link/", {"page": page}))
             body = answer.json((dict, list))
             results = body if isinstance(body, list) else body.get("results") or []
             if not isinstance(results, list):
@@ -285,12 +266,12 @@ class Calls:
 
     def create_link(self, fields: Mapping[str, Any]) -> Link:
         """Make a link; never repeated when its answer was lost."""
-        return self.send(self.describe("POST", "link/", fields)).made(Link)
+        return self.make(self.describe("POST", "link/", fields)).made(Link)
 
     def delete_link(self, uid: str) -> None:
         """Remove a link; one that is gone already is no error."""
         try:
-            self.send(self.describe("DELETE", api_path("link", uid)))
+            self.make(self.describe("DELETE", api_path("link", uid)))
         except NotFound:
             pass
 

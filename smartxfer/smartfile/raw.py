@@ -90,14 +90,7 @@ class RawClient(HTTPClient):
 
     @property
     def _calls(self) -> Calls:
-        return Calls(
-            self._wire,
-            f"{self.base_url}/api/{self.version}",
-            self._sign,
-            self._clock,
-            send=self._wire.fetch,
-            pause=self._clock.sleep,
-        )
+        return Calls(self._wire, f"{self.base_url}/api/{self.version}", self._sign)
 
     def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Add the credentials to one attempt."""

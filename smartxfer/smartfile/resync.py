@@ -127,7 +127,7 @@ class Resync:
         single = self._calls.untried(self._operation)
 
         def send(part: Part, body: Body) -> None:
-            single.send(self._calls.sync("patch", path, "delta", body))
+            single.make(self._calls.sync("patch", path, "delta", body))
 
         lane = UploadLane(
             Upload(

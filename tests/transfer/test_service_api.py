@@ -1,0 +1,87 @@
+"""The requests of a service: by its client's policy, under an operation's watch, or in one try."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Callable, List
+
+import attrs
+import pytest
+from rawserver import RawServer, answering, reset, scripted, status
+
+from smartxfer.errors import Cancelled, NetworkError, OutcomeUnknown
+from smartxfer.service_api import ServiceApi
+from smartxfer.transport import Call
+
+ok = status(200, b"{}", "Content-Type: application/json")
+Make = Callable[..., Any]
+
+
+@attrs.frozen
+class Api(ServiceApi):
+    """A service with one question."""
+
+    url: str
+    seen: List[str] = attrs.field(factory=list)
+
+    def ask(self, method: str = "GET") -> Any:
+        self.seen.append(method)
+        return self.make(Call(method, f"{self.url}/x", body=b"" if method == "POST" else None)).json()
+
+
+def test_by_the_policy_of_the_client(engine: Make) -> None:
+    with RawServer(scripted(reset, reset, ok)) as server:
+        api = Api(engine(server.url).wire, server.url)
+        assert api.ask() == {}
+        assert len(server.requests) == 3
+        assert api.clock is api.wire.clock
+
+
+def test_each_call_in_one_try(engine: Make) -> None:
+    with RawServer(scripted(reset, ok)) as server:
+        made = engine(server.url)
+        with made.operation() as doing:
+            api = Api(made.wire, server.url).untried(doing)
+            with pytest.raises(NetworkError):
+                api.ask()
+            assert len(server.requests) == 1
+
+
+def test_watched_by_the_policy_of_the_operation(engine: Make) -> None:
+    with RawServer(scripted(reset, reset, ok)) as server:
+        made = engine(server.url)
+        with made.operation() as doing:
+            assert doing.call(Api(made.wire, server.url).watched(doing).ask) == {}
+        assert len(server.requests) == 3
+
+
+def test_a_write_is_not_repeated_in_an_operation_either(engine: Make) -> None:
+    with RawServer(scripted(reset, ok)) as server:
+        made = engine(server.url)
+        api = Api(made.wire, server.url)
+        with made.operation() as doing, pytest.raises(OutcomeUnknown):
+            doing.call(lambda: api.watched(doing).ask("POST"))
+        assert len(server.requests) == 1
+
+
+def test_a_pause_ends_with_the_operation(engine: Make) -> None:
+    flag = threading.Event()
+    with RawServer(answering(ok)) as server:
+        made = engine(server.url)
+        with made.operation(cancel=flag) as doing:
+            for api in (Api(made.wire, server.url).watched(doing), Api(made.wire, server.url).untried(doing)):
+                assert api.pause == doing.pause
+            flag.set()
+            with pytest.raises(Cancelled):
+                doing.call(lambda: Api(made.wire, server.url).watched(doing).pause(60.0))
+
+
+def test_what_else_a_service_has_is_shared(engine: Make) -> None:
+    with RawServer(answering(ok)) as server:
+        made = engine(server.url)
+        api = Api(made.wire, server.url)
+        with made.operation() as doing:
+            doing.call(api.watched(doing).ask)
+            api.untried(doing).ask()
+        assert api.seen == ["GET", "GET"]
+        assert api.make == made.wire.fetch
