@@ -67,6 +67,7 @@ _ERRORS = {
         "send.deleteDestination send.getConnection send.getTransfer send.waitForTransfer send.deleteTransfer "
         "send.getSharedToken send.deleteSharedToken send.updateObjectUserData send.deleteObjectUserData "
         "ls:getRequestResult du:getRequestResult mv:getRequestResult rm:getRequestResult "
+        "list:getRequestResult remove:getRequestResult "
         "wait_all:send.waitForTransfer"
     ),
     "InvalidState": (

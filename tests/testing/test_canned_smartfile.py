@@ -51,7 +51,7 @@ SAYS: Dict[str, Callable[[Any], bool]] = {
     "checksum": lambda got: bool(got == FACTS["md5"]),
     "copy": lambda got: bool(got.done and not got.errors),
     "move": lambda got: bool(got.done and not got.errors),
-    "remove": lambda got: bool(got.done and not got.errors),
+    "remove": lambda got: got is None,
     "wait": lambda got: bool(got.uuid == TASK),
     "create_link": lambda got: bool(got.uid == FACTS["link"] and got.uid in got.href),
     "links": lambda got: [link.uid for link in got] == [FACTS["link"]],
