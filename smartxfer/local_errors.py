@@ -1,4 +1,4 @@
-"""What the operating system says of local files, as our exceptions."""
+"""Failures of local files, as our exceptions."""
 
 import errno
 from typing import Any

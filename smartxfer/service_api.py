@@ -17,7 +17,7 @@ __all__ = ["ServiceApi"]
 
 @attrs.frozen
 class ServiceApi:
-    """What can be asked of a service; its own class has a method for each request.
+    """The requests of a service: its own class has a method for each.
 
     A call is made in the calling thread by the client's policy, unless :meth:`watched` or :meth:`untried`
     change that.

@@ -1,4 +1,4 @@
-"""What a thread keeps to itself is read in the engine alone: everything else is handed its context."""
+"""Thread-local state is read in the engine alone: everything else is handed its context."""
 
 from __future__ import annotations
 

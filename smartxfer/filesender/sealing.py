@@ -236,7 +236,7 @@ class Sealing:
             )
 
     def of_file(self, name: str) -> Callable[[Part, Iterable[memoryview]], ContextManager[memoryview]]:
-        """What encrypts the parts of a file, each into a buffer that is lent for it."""
+        """Return a function that encrypts the parts of a file, each into a buffer that is lent for it."""
         assert self._key is not None
         chunks = self.files[name].with_key(self._key)
 

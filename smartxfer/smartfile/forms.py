@@ -104,7 +104,7 @@ class FormBody:
         return 0
 
     def follow(self, attempt: Attempt) -> None:
-        """Be told the try that the next bytes are sent in; it counts those of files."""
+        """Count the bytes of files that are sent from now on for a try."""
         for segment in self._segments:
             if isinstance(segment, PartBody):
                 segment.follow(attempt)

@@ -130,7 +130,7 @@ class PartBody:
         self._attempt: Optional[Attempt] = None
 
     def follow(self, attempt: Attempt) -> None:
-        """Be told the try that the next bytes are sent in; it counts them."""
+        """Count the bytes that are sent from now on for a try."""
         self._attempt = attempt
 
     def __len__(self) -> int:

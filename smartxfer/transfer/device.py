@@ -72,7 +72,7 @@ class DeviceSink:
         self._attempt: Optional[Attempt] = None
 
     def follow(self, attempt: Attempt) -> None:
-        """Be told the try that the next bytes come by: it must not end while they wait for a reader."""
+        """Take the try that the next bytes come by: it is not stalled while they wait for a reader."""
         self._attempt = attempt
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> Iterable[Extent]:

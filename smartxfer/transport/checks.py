@@ -17,7 +17,7 @@ __all__ = ["COMMON", "Check", "Decision", "RetryContext", "decide", "pass_on"]
 
 
 class Decision(enum.Enum):
-    """What becomes of a request whose try has failed."""
+    """A decision about a request whose try has failed."""
 
     #: Make it again, after the policy's wait.
     RETRY = "retry"
@@ -31,7 +31,7 @@ class Decision(enum.Enum):
 
 @attrs.frozen
 class RetryContext:
-    """What is known about a try that failed.
+    """A try that failed, and what is known about it.
 
     :param error: how it failed.
     :param attempt: tries in a row without progress, this one included.
@@ -49,7 +49,7 @@ class RetryContext:
 
     @property
     def acted_on(self) -> bool:
-        """Whether the server may have got the request, and have acted on it."""
+        """True where the server may have got the request, and have acted on it."""
         return self.error.acted_on
 
 

@@ -42,7 +42,7 @@ class ErrorRule:
     more: Mapping[str, Any] = attrs.field(factory=dict)
 
     def fits(self, status: int, code: str, message: str) -> bool:
-        """Whether the rule is about an answer."""
+        """Return True if the rule is about an answer."""
         return (
             (self.status is None or self.status == status)
             and (self.code is None or re.fullmatch(self.code, code, re.DOTALL) is not None)
@@ -51,14 +51,14 @@ class ErrorRule:
 
     @property
     def meaning(self) -> Dict[str, Any]:
-        """What it says about the error, as keywords of ``http_error``."""
+        """The rule's part of the error, as keywords of ``http_error``."""
         said = {"kind": self.kind, "hint": self.hint, "retryable": self.retryable, **self.more}
         return {name: value for name, value in said.items() if value is not None}
 
 
 @attrs.frozen
 class ErrorTable:
-    """How answers of a service become errors.
+    """The reader and the rules of a service, which make errors of its answers.
 
     :param read: returns what an answer says, as keywords of ``http_error``: ``message``, ``code`` and others.
     :param rules: what that means; of several rules that fit, each adds what those before it have not said.
