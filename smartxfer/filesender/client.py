@@ -10,7 +10,9 @@ from typing import Collection, List, Literal, Optional, Union
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender import checks, download_verbs, upload_verbs, verbs
+from smartxfer.filesender import checks, verbs
+from smartxfer.filesender import download_verbs as down
+from smartxfer.filesender import upload_verbs as up
 from smartxfer.filesender.auth import GuestAuth, UserAuth
 from smartxfer.filesender.creation import create
 from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
@@ -65,12 +67,8 @@ class FileSenderClient(ManagingClient):
 
     # -- the verbs that all clients share ---------------------------------------------------------------
 
-    upload = upload_verbs.upload
-    upload_many = upload_verbs.upload_many
-    upload_tree = upload_verbs.upload_tree
-    download = download_verbs.download
-    download_many = download_verbs.download_many
-    download_tree = download_verbs.download_tree
+    upload, upload_many, upload_tree = up.upload, up.upload_many, up.upload_tree
+    download, download_many, download_tree = down.download, down.download_many, down.download_tree
     list = verbs.list_files
     info = verbs.info
     exists = verbs.exists

@@ -13,7 +13,9 @@ from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout
 from smartxfer.credentials import AddressKind
 from smartxfer.error_values import evolve
 from smartxfer.errors import AuthError, HTTPError, UsageError
-from smartxfer.nrp import download_verbs, upload_verbs, verbs
+from smartxfer.nrp import download_verbs as down
+from smartxfer.nrp import upload_verbs as up
+from smartxfer.nrp import verbs
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.config import names_of
 from smartxfer.nrp.discovery import discover
@@ -109,12 +111,8 @@ class RepositoryClient(HTTPClient):
 
     # -- the verbs that all clients share ---------------------------------------------------------------
 
-    upload = upload_verbs.upload
-    upload_many = upload_verbs.upload_many
-    upload_tree = upload_verbs.upload_tree
-    download = download_verbs.download
-    download_many = download_verbs.download_many
-    download_tree = download_verbs.download_tree
+    upload, upload_many, upload_tree = up.upload, up.upload_many, up.upload_tree
+    download, download_many, download_tree = down.download, down.download_many, down.download_tree
     list = verbs.list_files
     info = verbs.info
     exists = verbs.exists

@@ -14,7 +14,9 @@ from smartxfer.errors import UsageError
 from smartxfer.options import check_seconds, with_extra
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
-from smartxfer.smartfile import download_verbs, trees, upload_verbs, verbs
+from smartxfer.smartfile import download_verbs as down
+from smartxfer.smartfile import trees, verbs
+from smartxfer.smartfile import upload_verbs as up
 from smartxfer.smartfile.calls import TASK_TIMEOUT
 from smartxfer.smartfile.models import Info, Link, Remote, Remotes, Task
 from smartxfer.smartfile.paths import all_paths, join, normal, path_text, split
@@ -59,12 +61,8 @@ class SmartFileClient(RawClient):
 
     # -- the verbs that all clients share ---------------------------------------------------------------
 
-    upload = upload_verbs.upload
-    upload_many = upload_verbs.upload_many
-    upload_tree = upload_verbs.upload_tree
-    download = download_verbs.download
-    download_many = download_verbs.download_many
-    download_tree = download_verbs.download_tree
+    upload, upload_many, upload_tree = up.upload, up.upload_many, up.upload_tree
+    download, download_many, download_tree = down.download, down.download_many, down.download_tree
     list = verbs.list_directory
     info = verbs.info
     exists = verbs.exists
