@@ -10,12 +10,18 @@ from smartxfer.jetstream.errors import ERRORS, explained
 from smartxfer.jetstream.models import ServerInfo, made
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.transport import Answer, Call, RetryPolicy, Tries
+from smartxfer.transport.checks import Decision, RetryContext
 from smartxfer.transport.limits import Limits
 
 __all__ = ["first_contact"]
 
 #: Seconds for which the first answer of a server is waited for: what speaks no HTTP may stay silent.
 _FIRST_ANSWER = 10.0
+
+
+def _is_silent(context: RetryContext) -> Decision:
+    """Give up on what accepts a request and does not answer: it speaks another protocol."""
+    return Decision.FAIL if isinstance(context.error, ReadTimeout) else Decision.PASS
 
 
 def first_contact(rpc: Rpc, retry: RetryPolicy, limits: Limits) -> ServerInfo:
@@ -27,13 +33,11 @@ def first_contact(rpc: Rpc, retry: RetryPolicy, limits: Limits) -> ServerInfo:
     """
 
     def fetch(call: Call) -> Answer:
-        tries = Tries(retry, rpc.clock, call.what, limits=limits, errors=ERRORS)
+        tries = Tries(retry, rpc.clock, call.what, limits=limits, errors=ERRORS, checks=[_is_silent])
         patient = attrs.evolve(call, patience=_FIRST_ANSWER)
         while True:
             try:
                 return rpc.wire.once(patient)
-            except ReadTimeout:
-                raise
             except CommunicationError as failure:
                 error = failure
             tries.failed(error)
