@@ -60,6 +60,8 @@ nitpick_ignore_regex = [
     # What a client hands its own parts, and "the same class".
     (r"py:class", r"smartxfer\.((nrp|perseus)\.calls\.Calls|nrp\.file_work\.FileWork|nrp\.records\.R)"),
     (r"py:obj", r"smartxfer\.transfer\.progress\.State"),
+    # As autodoc prints the annotations of overloads.
+    (r"py:class", r"K|FilePath|Exists"),
 ]
 
 autodoc_member_order = "bysource"

@@ -3,7 +3,8 @@
 Source: NRP / Invenio protocol, sections 5 and 6.
 """
 
-from typing import Any, List, Mapping, Optional, Sequence, TypeVar
+from pathlib import Path
+from typing import Any, BinaryIO, List, Mapping, Optional, Sequence, TypeVar, overload
 
 from smartxfer.errors import UsageError
 from smartxfer.nrp import file_metadata, many
@@ -14,7 +15,15 @@ from smartxfer.nrp.file_work import FileWork, Watch, remove_file
 from smartxfer.nrp.keys import checked
 from smartxfer.nrp.models import File
 from smartxfer.nrp.starting import announce, by_url
-from smartxfer.nrp.streams import FileSink, FilesToSend, target_of, unwrapped
+from smartxfer.nrp.streams import (
+    FileSink,
+    FilesToSend,
+    MemorySink,
+    RecordSink,
+    RecordSource,
+    target_of,
+    unwrapped,
+)
 from smartxfer.nrp.transfers import how
 from smartxfer.nrp.waiting import wait_for
 from smartxfer.reprs import Namespace
@@ -22,13 +31,13 @@ from smartxfer.secret_text import hides
 from smartxfer.system_text import FilePath
 from smartxfer.transfer.existing import Exists
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
-from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.protocols import Cancel, Sink
 from smartxfer.transfer.result import SyncReport, TransferReport
 from smartxfer.transfer.tree import collect
 
 __all__ = ["FilesClient"]
 
-T = TypeVar("T")
+K = TypeVar("K", FileSink, MemorySink, BinaryIO, Sink)
 
 
 @hides(links=("record_or_url", "file_or_url", "record_or_file", "record"))
@@ -98,7 +107,7 @@ class FilesClient(Namespace):
         record_or_url: Any,
         key: str,
         metadata: Optional[Mapping[str, Any]],
-        source: Any,
+        source: RecordSource,
         transfer_type: str = "local-file",
         transfer_metadata: Optional[Mapping[str, Any]] = None,
         progress: Progress = None,
@@ -213,12 +222,72 @@ class FilesClient(Namespace):
 
     # -- fetching ---------------------------------------------------------------------------------------
 
+    @overload
+    def download(
+        self,
+        file_or_url: Any,
+        sink: K,
+        *,
+        key: Optional[str] = None,
+        parts: Optional[int] = None,
+        part_size: Optional[int] = None,
+        exists: Exists = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> K: ...
+
+    @overload
+    def download(
+        self,
+        file_or_url: Any,
+        sink: FilePath,
+        *,
+        key: Optional[str] = None,
+        parts: Optional[int] = None,
+        part_size: Optional[int] = None,
+        exists: Exists = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> Path: ...
+
+    @overload
+    def download(
+        self,
+        file_or_url: Any,
+        key: str,
+        sink: K,
+        *,
+        parts: Optional[int] = None,
+        part_size: Optional[int] = None,
+        exists: Exists = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> K: ...
+
+    @overload
+    def download(
+        self,
+        file_or_url: Any,
+        key: str,
+        sink: FilePath,
+        *,
+        parts: Optional[int] = None,
+        part_size: Optional[int] = None,
+        exists: Exists = None,
+        progress: Progress = None,
+        cancel: Optional[Cancel] = None,
+        deadline: Optional[float] = None,
+    ) -> Path: ...
+
     def download(
         self,
         file_or_url: Any,
         *where: Any,
         key: Optional[str] = None,
-        sink: Any = None,
+        sink: Optional[RecordSink] = None,
         parts: Optional[int] = None,
         part_size: Optional[int] = None,
         exists: Exists = None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, TextIO, Tuple, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.transfer.sink import MemorySink
+from smartxfer.transfer.sink import MemorySink, SinkLike
 from smartxfer.transfer.source import SourceLike, path_of, target_path_of
 
 __all__ = [
@@ -86,6 +86,8 @@ RecordSource = Union[SourceLike, MemorySource, StandardInput, TextIO]
 FileToSend = Union[
     RecordSource, Tuple[str, RecordSource], Tuple[str, RecordSource, Optional[Mapping[str, Any]]]
 ]
+RecordSink = Union[SinkLike, FileSink]
+"""Where a file of a record is written: a path, a directory, an open binary file, or a sink."""
 FilesToSend = Union[RecordSource, Iterable[FileToSend]]
 """Sources, ``(key, source)`` and ``(key, source, metadata)``; a directory stands for the files in it."""
 

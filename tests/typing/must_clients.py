@@ -25,6 +25,8 @@ from smartxfer import (
 )
 from smartxfer.filesender import Transfer
 from smartxfer.jetstream import API
+from smartxfer.nrp import File as RecordFile
+from smartxfer.nrp import FileSink, FileSource, MemorySink, MemorySource
 from smartxfer.nrp.files import FilesClient
 from smartxfer.nrp.records import RecordsClient
 from smartxfer.perseus import File
@@ -150,6 +152,19 @@ def verbs(
     perseus.remove("id")
     api.remove("/a")
     print(one.url, several.failed, report.deleted, names, there, api.list("/"))
+
+
+def sinks(repository: RepositoryClient, file: RecordFile) -> List[bytes]:
+    path: Path = repository.files.download(file, "copy")
+    path = repository.files.download("id", "key", Path("copy"))
+    path = repository.files.download("id", key="key", sink="copy")
+    memory: MemorySink = repository.files.download(file, MemorySink())
+    named: FileSink = repository.files.download("id", "key", FileSink("copy"))
+    with open("copy", "wb") as opened:
+        repository.files.download(file, opened).close()
+    repository.files.upload("id", "key", {}, MemorySource(b"bytes"))
+    repository.files.upload("id", "key", None, FileSource("a"))
+    return [path.read_bytes(), memory.data, named.path.read_bytes()]
 
 
 # -- waits ---------------------------------------------------------------------------------------------
