@@ -78,7 +78,7 @@ ABSENT: Dict[Tuple[str, ...], str] = {
         for verb in _UPLOADS
     },
     **{
-        ("perseus", verb, "exists"): "protocols/perseus A.4: contents are told apart, not names: nothing is ever replaced"
+        ("perseus", verb, "exists"): "protocols/perseus A.4: contents are distinguished, not names: nothing is ever replaced"
         for verb in _UPLOADS
     },
     **{("smartfile", verb, "resume"): f"protocols/smartfile 5: {_WHOLE}" for verb in _UPLOADS},

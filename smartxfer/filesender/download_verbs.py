@@ -43,7 +43,7 @@ def download(
     key_version: Optional[int] = None,
     hidden: bool = False,
 ) -> FileResult:
-    """Fetch one file of a transfer; a broken run goes on where it stopped.
+    """Fetch one file of a transfer; a broken run is continued.
 
     :param source: ``"TOKEN/NAME"``; of a transfer of one file its token or the whole download link.
     :param target: a directory, a file name, an open binary file, or a sink.

@@ -36,7 +36,7 @@ class Sender(Protocol):
 
     @property
     def upload_workflow(self) -> Callable[..., Transfer]:
-        """Sends files, and has the recipients told."""
+        """Sends files, and notifies the recipients."""
 
 
 def upload(
@@ -56,7 +56,7 @@ def upload(
     accept_aup: bool = False,
     extra: Extra = None,
 ) -> FileResult:
-    """Send a file in a transfer of its own, and have the recipients told.
+    """Send a file in a transfer of its own, and notify the recipients.
 
     :param source: a path, bytes, an open binary file or a stream; ``(name, thing)`` gives it a name.
     :param target: address of the recipient, or several; None makes a link.
@@ -106,9 +106,9 @@ def upload_many(
     accept_aup: bool = False,
     extra: Extra = None,
 ) -> TransferReport:
-    """Send several files in one transfer, and have the recipients told.
+    """Send several files in one transfer, and notify the recipients.
 
-    :param sources: one source or several, as for :meth:`upload`; a directory stands for the files in it, with
+    :param sources: one source or several, as for :meth:`upload`; a directory means the files in it, with
         its own name before theirs.
     :param max_workers: files at a time; None: ``concurrent_files`` of the client.
     :return: one result per file, in order; all have the same ``.url`` and ``.item``.
@@ -148,7 +148,7 @@ def upload_tree(
     accept_aup: bool = False,
     extra: Extra = None,
 ) -> TransferReport:
-    """Send what is in a directory in one transfer, and have the recipients told.
+    """Send what is in a directory in one transfer, and notify the recipients.
 
     :param directory: local; the names in the transfer are the paths of its files, relative to it.
     :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.

@@ -29,7 +29,7 @@ def list_files(self: ManagingClient, target: str) -> List[DownloadFile]:
 
 @hides_arguments("source")
 def info(self: ManagingClient, source: str) -> DownloadFile:
-    """What the site knows of a file that can be fetched.
+    """Return what the site knows of a file that can be fetched.
 
     :param source: ``"TOKEN/NAME"``; of a transfer of one file its token or the whole download link.
     :raises NotFound: the token is wrong or expired, or there is no such file.
@@ -42,7 +42,7 @@ def info(self: ManagingClient, source: str) -> DownloadFile:
 
 @hides_arguments("source")
 def exists(self: ManagingClient, source: str) -> bool:
-    """Whether a file can be fetched.
+    """Return True if a file can be fetched.
 
     :param source: as for :meth:`info`.
     """

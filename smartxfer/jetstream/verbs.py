@@ -21,14 +21,14 @@ class Server(Protocol):
     """The client, as far as the verbs need it."""
 
     def ls(self, path: Any = "/", timeout: Optional[float] = None) -> Any:
-        """What is in a directory of the server, or in several."""
+        """Return what is in a directory of the server, or in several."""
 
     def rm(self, path: Any, timeout: Optional[float] = None) -> None:
         """Remove a file of the server, or a directory with all that is in it."""
 
 
 def list_directory(self: Server, target: RemotePath = "/") -> List[Any]:
-    """What is in a directory of the server, as the server's own dictionaries.
+    """Return what is in a directory of the server, as the server's own dictionaries.
 
     :param target: its path, as the server sees it.
 

@@ -39,7 +39,7 @@ def download(
     parts: Optional[int] = None,
     part_size: Optional[int] = None,
 ) -> FileResult:
-    """Fetch a file; a broken run goes on where it stopped.
+    """Fetch a file; a broken run is continued.
 
     :param source: ``"RECORD/KEY"``, a File, or its address.
     :param target: a directory, a file name, an open binary file, or a sink.
@@ -77,7 +77,7 @@ def download_many(
     """Fetch several files into a directory, several at a time.
 
     :param sources: one file or several, as for :meth:`download`.  For an empty list nothing is asked.
-    :param target: local directory, made if missing; keys come to stand below it as safe names.
+    :param target: local directory, made if missing; keys come below it as safe names.
     :param max_workers: files at a time; None: as many as the client is set to.
     :return: one result per file, in order.
     :raises BatchError: some of several files failed; ``.results`` tells which.

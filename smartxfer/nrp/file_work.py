@@ -35,11 +35,11 @@ from smartxfer.transfer.tree import Item
 __all__ = ["FileWork", "Watch", "remove_file"]
 
 Pair = Tuple[Item, Optional[Mapping[str, Any]]]
-"""What is sent, and its metadata."""
+"""A file that is sent, and its metadata."""
 
 
 class Watch(NamedTuple):
-    """How a call of the user's is watched, and how many files it moves at a time."""
+    """Options of a call: how it is watched, and how many files it moves at a time."""
 
     progress: Progress = None
     cancel: Optional[Cancel] = None

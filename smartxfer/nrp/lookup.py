@@ -50,7 +50,7 @@ class Lookup:
         return place, found
 
     def described(self, calls: Calls, thing: Any, key: Optional[str]) -> Tuple[File, FileCalls]:
-        """What the repository knows of a file, and the calls about the files of its record."""
+        """Return what the repository knows of a file, and the calls about the files of its record."""
         place, found = self.file(thing, key)
         if isinstance(thing, File):
             return thing, FileCalls(calls, place.files()[0])

@@ -102,7 +102,7 @@ def upload_many(
     """Send several files to a draft, several at a time; all are started by one request.
 
     :param sources: one source or several, as for :meth:`upload`, or ``(key, source, metadata)``; a directory
-        stands for the files in it, with its own name before theirs.  For an empty list nothing is sent.
+        means the files in it, with its own name before theirs.  For an empty list nothing is sent.
     :param target: the draft: its Record, id or address.
     :param max_workers: files at a time; None: as many as the client is set to.
     :param metadata: of the files that have none of their own.

@@ -35,7 +35,7 @@ def list_files(self: Repository, target: RecordTarget) -> List[File]:
 
 @hides_arguments(links=("source",))
 def info(self: Repository, source: FileTarget) -> File:
-    """What the repository knows of a file.
+    """Return what the repository knows of a file.
 
     :param source: ``"RECORD/KEY"``, a File, or its address.
     :raises NotFound: there is no such file.
@@ -47,7 +47,7 @@ def info(self: Repository, source: FileTarget) -> File:
 
 @hides_arguments(links=("source",))
 def exists(self: Repository, source: FileTarget) -> bool:
-    """Whether a record has a file, complete or not; False also where there is no such record.
+    """Return True if a record has a file, complete or not; False also where there is no such record.
 
     :param source: ``"RECORD/KEY"``, a File, or its address.
     """

@@ -87,7 +87,7 @@ def upload_many(
 ) -> TransferReport:
     """Send several files at a time; those of the same content once.
 
-    :param sources: one source or several, as for :meth:`upload`; a directory stands for the files in it.  For
+    :param sources: one source or several, as for :meth:`upload`; a directory means the files in it.  For
         an empty list nothing is sent.
     :param target: None: the service knows no directories.
     :param max_workers: files at a time; None: as many as the client is set to.
@@ -197,7 +197,7 @@ def info(self: Service, source: Id) -> File:
 
 
 def exists(self: Service, source: Id) -> bool:
-    """Whether there is a record.
+    """Return True if there is a record.
 
     ``file.exists(path)`` looks for the content of a local file.
 
@@ -218,7 +218,7 @@ def remove(self: Service, target: Id) -> None:
 
 
 def _results(items: Sequence[Item], files: Sequence[File]) -> List[FileResult]:
-    """What became of each file, with its record."""
+    """Return the result of each file, with its record."""
     return [
         attrs.evolve(file.result, name=item.name, item=file)
         for item, file in zip(items, files)

@@ -38,13 +38,13 @@ def download(
     cancel: Optional[Cancel] = None,
     deadline: Optional[float] = None,
 ) -> FileResult:
-    """Fetch a file; a broken run goes on where it stopped.
+    """Fetch a file; a broken run is continued.
 
     :param source: path on the server, or the Info of it.
     :param target: a directory, a file name, an open binary file, or a sink.
     :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"``,
         ``"rename"`` (save under another name) or ``"newer"`` (replace if the server's file is newer; its time
-        has no zone, so that differences of less than a day cannot be told).  None replaces the file of a path
+        has no zone, so that differences of less than a day are unknown).  None replaces the file of a path
         that you give; in a directory it is an error, unless an earlier run wrote its content.
     :param checksum: ``"md5"``, ``"sha256"``, ...: has the server reckon it first, and compares; without, the
         size is compared.
@@ -130,7 +130,7 @@ def download_tree(
     cancel: Optional[Cancel] = None,
     deadline: Optional[float] = None,
 ) -> TransferReport:
-    """Fetch what is in a directory, several files at a time; a broken run goes on where it stopped.
+    """Fetch what is in a directory, several files at a time; a broken run is continued.
 
     :param source: directory on the server; what is in it, empty directories too, comes below ``target``.
     :param target: local directory, made if missing; names from the server cannot leave it.

@@ -81,7 +81,7 @@ def upload_many(
 ) -> TransferReport:
     """Send several files into a directory, several at a time.
 
-    :param sources: one source or several, as for :meth:`upload`; a directory stands for the files in it, with
+    :param sources: one source or several, as for :meth:`upload`; a directory means the files in it, with
         its own name before theirs.  For an empty list nothing is sent.
     :param target: directory on the server, made if missing.
     :param max_workers: files at a time; None: as many as the client is set to.
@@ -123,9 +123,9 @@ def upload_tree(
     cancel: Optional[Cancel] = None,
     deadline: Optional[float] = None,
 ) -> TransferReport:
-    """Send what is in a directory, several files at a time; a broken run goes on where it stopped.
+    """Send what is in a directory, several files at a time; a broken run is continued.
 
-    :param directory: local; its files and directories, empty ones too, come to stand below ``target``.
+    :param directory: local; its files and directories, empty ones too, come below ``target``.
     :param target: directory on the server, made if missing.
     :param include: glob patterns of the files that are meant, such as ``"*.csv"``; None for all.
     :param exclude: glob patterns of files and directories that are left out.

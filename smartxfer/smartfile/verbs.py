@@ -99,7 +99,7 @@ def _report(
 
 
 def list_directory(self: RawClient, target: Remote = "/") -> List[Info]:
-    """What is in a directory, all pages of it, in the server's order.
+    """Return what is in a directory, all pages of it, in the server's order.
 
     :param target: path on the server.
     :raises NotFound: there is no such directory.
@@ -110,7 +110,7 @@ def list_directory(self: RawClient, target: Remote = "/") -> List[Info]:
 
 
 def info(self: RawClient, source: Remote) -> Info:
-    """What the server knows of a file or directory.
+    """Return what the server knows of a file or directory.
 
     :param source: path on the server.
     :raises NotFound: there is none.
@@ -121,7 +121,7 @@ def info(self: RawClient, source: Remote) -> Info:
 
 
 def exists(self: RawClient, source: Remote) -> bool:
-    """Whether there is a file or directory.
+    """Return True if there is a file or directory.
 
     :param source: path on the server.
     """

@@ -1,4 +1,4 @@
-"""What became of each file, of several, and of two sides that were compared."""
+"""Results of one file, of several files, and of synchronisations."""
 
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Union, overload
@@ -15,7 +15,7 @@ __all__ = ["FileResult", "SyncReport", "TransferReport", "settle"]
 
 @attrs.frozen(repr=False)
 class FileResult:
-    """What became of one file.
+    """The result of one file.
 
     :param name: its name in the transfer.
     :param path: the local file, or None for memory and streams.
@@ -37,8 +37,8 @@ class FileResult:
     :param bytes_received: bytes that it received.
     :param item: what the service has of it: the Transfer of FileSender, the Info of SmartFile, the File of a
         repository or of Perseus; None where nothing is known.  Two results with other items may be equal.
-    :param url: a link for others to fetch it by, where the service made one; not in the repr, for whoever has
-        it has the file.
+    :param url: a link for others to fetch it by, where the service made one; the repr leaves it out, for
+        with it anybody can fetch the file.
     """
 
     name: str
@@ -59,7 +59,7 @@ class FileResult:
 
     @property
     def ok(self) -> bool:
-        """Whether the file is complete and verified."""
+        """True if the file is complete and verified."""
         return self.error is None
 
     @property
@@ -92,7 +92,7 @@ class TransferReport(Sequence[FileResult]):
 
     @property
     def ok(self) -> bool:
-        """Whether every file is complete and verified."""
+        """True if every file is complete and verified."""
         return all(result.ok for result in self._results)
 
     @property
@@ -107,7 +107,7 @@ class TransferReport(Sequence[FileResult]):
 
     @property
     def seconds(self) -> float:
-        """How long the whole call took."""
+        """Seconds that the whole call took."""
         return self._seconds
 
     @overload

@@ -13,7 +13,7 @@ Patterns = Union[None, str, Sequence[str]]
 
 ``*`` and ``?`` match within a name, ``**`` across directories, ``[abc]`` and ``[!abc]`` one character.  A
 pattern with a slash, at its start too, is compared with the whole path relative to the directory, one without
-with every name in it.  A pattern that matches a directory stands for all files in it.
+with every name in it.  A pattern that matches a directory means all files in it.
 """
 
 
