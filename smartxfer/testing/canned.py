@@ -140,4 +140,6 @@ def load(
 
 def _name(replies: Any, method: Callable[..., Any]) -> str:
     """A method's name; where a client has several parts, with the part before it."""
-    return str(replies.name_of(method) if hasattr(replies, "name_of") else method.__name__)
+    name = str(replies.name_of(method) if hasattr(replies, "name_of") else method.__name__)
+    # The function behind ``list`` cannot have the name of the built-in.
+    return "list" if method.__qualname__ in ("list_files", "list_directory") else name

@@ -164,6 +164,7 @@ _TRANSFERS, _ONE = "/rest.php/transfer", "/rest.php/transfer/*"
 _ONE_FILE, _ONE_CHUNK = "/rest.php/file/*", "/rest.php/file/*/chunk/*"
 _LISTED: Reply = ("GET", "/", {"body": _PAGE, "content_type": _HTML})
 _UNLISTED: Reply = ("GET", "/", {"body": _EXPIRED, "content_type": _HTML})
+_CLOSED: Reply = ("GET", "/", {"status": 403, "body": "<html>Forbidden</html>", "content_type": _HTML})
 _TAKEN: List[Reply] = [
     ("POST", _TRANSFERS, _created),
     ("PUT", _ONE_CHUNK, _chunk),
@@ -216,11 +217,20 @@ _METHODS: Dict[str, Tuple[List[Reply], List[Reply], str]] = {
     "upload_file": (_TAKEN, [_FULL], "LimitExceeded"),
     "upload_complete": (_TAKEN, [_FULL], "LimitExceeded"),
     "upload_workflow": (_TAKEN, [_FULL, *_TAKEN], "LimitExceeded"),
+    "upload": (_TAKEN, [_FULL, *_TAKEN], "LimitExceeded"),
+    "upload_many": (_TAKEN, [_FULL, *_TAKEN], "LimitExceeded"),
+    "upload_tree": (_TAKEN, [_FULL, *_TAKEN], "LimitExceeded"),
     "create_guest": (
         [("POST", "/rest.php/guest", {"status": 201, "json": _GUEST})],
         [("POST", "/rest.php/guest", _refusal(500, "bad_email"))],
         "BadRequest",
     ),
+    "list": ([_LISTED], [_UNLISTED], "NotFound"),
+    "info": ([_LISTED], [_UNLISTED], "NotFound"),
+    "exists": ([_LISTED], [_CLOSED], "Forbidden"),
+    "download": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
+    "download_many": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
+    "download_tree": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
     "list_files": ([_LISTED], [_UNLISTED], "NotFound"),
     "download_file": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
     "download_files": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),

@@ -45,6 +45,8 @@ _METHODS: Dict[str, Tuple[List[Reply], List[Reply], str]] = {
     "post": ([_MKDIR, _RENAME, _STORE, _BEGIN], [("POST", "/*", _TAKEN)], "Conflict"),
     "stat": ([_INFO], [_ABSENT], "NotFound"),
     "exists": ([_INFO], [_FORBIDDEN], "Forbidden"),
+    "info": ([_INFO], [_ABSENT], "NotFound"),
+    "list": ([_INFO], [_ABSENT], "NotFound"),
     "listdir": ([_INFO], [_ABSENT], "NotFound"),
     "mkdir": ([_MKDIR], [("POST", "/path/oper/mkdir/", _TAKEN)], "Conflict"),
     "rename": ([_RENAME, _INFO], [("POST", "/path/oper/rename/", _TAKEN)], "Conflict"),
@@ -70,6 +72,9 @@ _METHODS: Dict[str, Tuple[List[Reply], List[Reply], str]] = {
     ),
     "upload": ([_INFO, _STORE, _BEGIN, _END], [_INFO, _WRITE_REFUSED], "Forbidden"),
     "upload_tree": ([_INFO, _STORE, _BEGIN, _END], [_INFO, _WRITE_REFUSED], "Forbidden"),
+    "upload_many": ([_INFO, _STORE, _BEGIN, _END], [_INFO, _WRITE_REFUSED], "Forbidden"),
+    "sync": ([_INFO, _STORE, _BEGIN, _END], [_FORBIDDEN], "Forbidden"),
+    "download_many": ([_INFO, _DATA, _BEGIN, _END], [_ABSENT], "NotFound"),
     "download": ([_INFO, _DATA, _BEGIN, _END], [_ABSENT], "NotFound"),
     "download_tree": ([_INFO, _DATA, _BEGIN, _END], [_ABSENT], "NotFound"),
 }

@@ -53,6 +53,15 @@ CALLS: Dict[str, Callable[[FileSenderClient, Path, Path], Any]] = {
     "upload_file": lambda c, f, d: c.upload_file({**FILE, "size": 19}, f),  # type: ignore[arg-type]
     "upload_complete": lambda c, f, d: c.upload_complete({**FILE, "size": 19}, f),  # type: ignore[arg-type]
     "upload_workflow": lambda c, f, d: c.upload_workflow([f], {"recipients": ["bob@example.net"]}),
+    "upload": lambda c, f, d: c.upload(f, "bob@example.net"),
+    "upload_many": lambda c, f, d: c.upload_many([f], "bob@example.net"),
+    "upload_tree": lambda c, f, d: c.upload_tree(f.parent, "bob@example.net", include=f.name),
+    "list": lambda c, f, d: c.list(TOKEN),
+    "info": lambda c, f, d: c.info(TOKEN),
+    "exists": lambda c, f, d: c.exists(TOKEN),
+    "download": lambda c, f, d: c.download(TOKEN, d / "report.csv"),
+    "download_many": lambda c, f, d: c.download_many([TOKEN], d),
+    "download_tree": lambda c, f, d: c.download_tree(TOKEN, d),
     "create_guest": lambda c, f, d: c.create_guest(GUEST),  # type: ignore[arg-type]
     "list_files": lambda c, f, d: c.list_files(TOKEN),
     "download_file": lambda c, f, d: c.download_file(TOKEN, 107, d),

@@ -30,6 +30,17 @@ FILE = File.from_wire(
 CALLS: Dict[str, Callable[[RepositoryClient, Path, Path], Any]] = {
     "get": lambda c, d, o: c.get("records", ID),
     "whoami": lambda c, d, o: c.whoami(),
+    "upload": lambda c, d, o: c.upload(d / KEY, ID),
+    "upload_many": lambda c, d, o: c.upload_many([d / KEY], ID),
+    "upload_tree": lambda c, d, o: c.upload_tree(_with_another(d), ID),
+    "download": lambda c, d, o: c.download(f"{ID}/{KEY}", o / KEY),
+    "download_many": lambda c, d, o: c.download_many([f"{ID}/{KEY}"], o),
+    "download_tree": lambda c, d, o: c.download_tree(ID, o),
+    "list": lambda c, d, o: c.list(ID),
+    "info": lambda c, d, o: c.info(f"{ID}/{KEY}"),
+    "exists": lambda c, d, o: c.exists(f"{ID}/{KEY}"),
+    "remove": lambda c, d, o: c.remove(f"{ID}/{KEY}"),
+    "sync": lambda c, d, o: c.sync(_with_another(d), ID),
     "files.list": lambda c, d, o: c.files.list(ID),
     "files.read": lambda c, d, o: c.files.read(ID, KEY),
     "files.upload": lambda c, d, o: c.files.upload(ID, KEY, {"description": "new"}, d / KEY),
@@ -57,6 +68,17 @@ CALLS: Dict[str, Callable[[RepositoryClient, Path, Path], Any]] = {
 SAYS: Dict[str, Callable[[Any], bool]] = {
     "get": lambda got: bool(got["id"] == ID and got["revision_id"] == FACTS["revision_id"]),
     "whoami": lambda got: got.authenticated is True,
+    "upload": lambda got: (got.name, got.verified, got.item.checksum) == (KEY, "md5", CHECKSUM),
+    "upload_many": lambda got: [(one.name, one.verified) for one in got] == [(KEY, "md5")],
+    "upload_tree": lambda got: bool(got.ok and KEY in [one.name for one in got]),
+    "download": lambda got: (got.path.read_bytes(), got.verified) == (CONTENT, "md5"),
+    "download_many": lambda got: [one.path.read_bytes() for one in got] == [CONTENT],
+    "download_tree": lambda got: [one.path.read_bytes() for one in got] == [CONTENT],
+    "list": lambda got: [(file.key, file.checksum) for file in got] == [(KEY, CHECKSUM)],
+    "info": lambda got: (got.key, got.size, got.status) == (KEY, len(CONTENT), "completed"),
+    "exists": lambda got: got is True,
+    "remove": lambda got: got is None,
+    "sync": lambda got: KEY in got.skipped and len(got.uploaded) == 1,
     "files.list": lambda got: [(file.key, file.checksum) for file in got] == [(KEY, CHECKSUM)],
     "files.read": lambda got: (got.key, got.size, got.status) == (KEY, len(CONTENT), "completed"),
     "files.upload": lambda got: (got.checksum, got.result.verified) == (CHECKSUM, "md5"),
@@ -111,6 +133,11 @@ def sent(tmp_path: Path) -> Path:
     directory.mkdir()
     (directory / KEY).write_bytes(CONTENT)
     return directory
+
+
+def test_the_verbs_are_known_by_the_methods_themselves(client: RepositoryClient) -> None:
+    for method, name in ((client.list, "list"), (client.upload, "upload"), (client.files.upload, "files.upload")):
+        assert canned.load(method, mock=responses.RequestsMock(), service="nrp").method == name
 
 
 def test_every_case_is_called_here(client: RepositoryClient) -> None:

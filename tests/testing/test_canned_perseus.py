@@ -23,6 +23,14 @@ MANY = [("a.txt", b"a"), ("b.bin", bytes(70_000))]
 CALLS: Dict[str, Callable[[PerseusClient, Path], Any]] = {
     "post": lambda c, d: c.post("file/find", ids=[ID]),
     "delete": lambda c, d: c.delete("file", ID),
+    "upload": lambda c, d: c.upload(d / "new.txt"),
+    "upload_many": lambda c, d: c.upload_many(MANY),
+    "upload_tree": lambda c, d: c.upload_tree(d, include="new.txt"),
+    "list": lambda c, d: c.list(),
+    "info": lambda c, d: c.info(ID),
+    "exists": lambda c, d: c.exists(ID),
+    "remove": lambda c, d: c.remove(ID),
+    "sync": lambda c, d: c.sync(d),
     "file.upload_file": lambda c, d: c.file.upload_file(d / "new.txt"),
     "file.upload_many": lambda c, d: c.file.upload_many(MANY),
     "file.create_file": lambda c, d: c.file.create_file("new.txt", NEW_HASH),
@@ -39,6 +47,14 @@ CALLS: Dict[str, Callable[[PerseusClient, Path], Any]] = {
 SAYS: Dict[str, Callable[[Any], bool]] = {
     "post": lambda got: [file["id"] for file in got["files"]] == [ID],
     "delete": lambda got: not got,
+    "upload": lambda got: (got.name, got.bytes, got.item.reused) == ("new.txt", 3, False),
+    "upload_many": lambda got: [(one.name, one.bytes) for one in got] == [(name, len(data)) for name, data in MANY],
+    "upload_tree": lambda got: [(one.name, one.bytes) for one in got] == [("new.txt", 3)],
+    "list": lambda got: [(file.id, file.source_hash) for file in got] == [(ID, HASH)],
+    "info": lambda got: (got.name, got.created) == (NAME, FACTS["created"]),
+    "exists": lambda got: got is True,
+    "remove": lambda got: got is None,
+    "sync": lambda got: (got.uploaded, got.skipped) == (["new.txt"], [NAME]),
     "file.upload_file": lambda got: (got.name, got.reused, got.result.bytes) == ("new.txt", False, 3),
     "file.upload_many": lambda got: (
         [(file.name, file.result.bytes) for file in got] == [(name, len(data)) for name, data in MANY]
@@ -87,7 +103,8 @@ def test_every_case_is_called_here(client: PerseusClient) -> None:
     assert set(canned.PERSEUS_CASES) == {(name, case) for name in CALLS for case in ("default", "failure")}
     assert [name for name in CALLS if not callable(_method(client, name))] == []
     methods = {f"file.{name}" for name in dir(client.file) if not name.startswith("_")}
-    assert set(CALLS) - {"post", "delete"} == methods
+    verbs = {"upload", "upload_many", "upload_tree", "list", "info", "exists", "remove", "sync"}
+    assert set(CALLS) - {"post", "delete"} == methods | verbs
     assert set(SAYS) == set(CALLS)
 
 
