@@ -122,7 +122,7 @@ class Bench:
         found = [entry["id"] for entry in self.client.get("/transfer")]
         for transfer_id in {*found, *ids}:
             if transfer_id != self.kept:
-                self.client.delete_transfer(transfer_id)
+                self.client.transfers.delete(transfer_id)
 
 
 def fill(path: Path, size: int) -> None:

@@ -40,7 +40,7 @@ class _Bench:
         finally:
             for entry in self.client.get("/transfer"):
                 if entry["id"] not in self.kept:
-                    self.client.delete_transfer(entry["id"])
+                    self.client.transfers.delete(entry["id"])
 
     def down(self, encrypted: bool) -> Figures:
         """Fetch it into an empty directory."""

@@ -52,7 +52,7 @@ def client_of(server: LocalServer, name: str, **options: Any) -> Any:
 
 #: By service: a request that reads, and the call that makes it.
 READS: Dict[str, Tuple[str, Step]] = {
-    "filesender": ("GET /rest.php/transfer*", lambda client: client.list_transfers()),
+    "filesender": ("GET /rest.php/transfer*", lambda client: client.transfers.list()),
     "smartfile": ("GET /api/2/path/info/*", lambda client: client.stat("/")),
     "nrp": ("GET /api/records/*", lambda client: client.records.read(_draft(client))),
     "perseus": ("POST /api/v0/file/find", lambda client: client.file.find_file("x")),

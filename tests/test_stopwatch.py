@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Tuple
 
 import pytest
 import stopwatch
@@ -74,22 +74,22 @@ print(watch.seconds(), watch.elapsed())
     [("here", 1.0), ("in a thread", 3.0)],
 )
 def test_a_hang_counts_fully_on_a_busy_machine(where: str, hang: float, wait: str, busy: None) -> None:
-    """A thread that is woken may wait for its core then: this is all that is left out.
+    """A thread that is woken may wait for its core then: this is all that is left out."""
+    seconds, elapsed = measured(wait, where, hang)
+    assert 0.95 * hang < seconds <= elapsed
 
-    In a process of its own: threads that other tests keep in this one may wait for a core meanwhile.
-    """
+
+def measured(wait: str, where: str, hang: float) -> Tuple[float, float]:
+    """Run a hang in a process of its own: threads that other tests keep in this one may wait for a core meanwhile."""
     environment = {**os.environ, "PYTHONPATH": os.path.dirname(stopwatch.__file__)}
     command = [sys.executable, "-c", _HANG, wait, where, str(hang)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
     seconds, elapsed = map(float, done.stdout.split())
-    assert 0.95 * hang < seconds <= elapsed
+    return seconds, elapsed
 
 
 def test_almost_nothing_is_left_out_of_a_wait() -> None:
-    watch = Stopwatch()
-    time.sleep(0.5)
-    seconds, elapsed = watch.seconds(), watch.elapsed()
-    print(f"{seconds=:.4f} {elapsed=:.4f}")
+    seconds, _ = measured("asleep", "here", 0.5)
     assert seconds > 0.5 * 0.95
 
 

@@ -18,13 +18,13 @@ from smartxfer.filesender.creation import create
 from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
 from smartxfer.filesender.errors import FileSenderEncryptedTransfer, FileSenderSizeMismatch
 from smartxfer.filesender.journals import drop_earlier, journal_of
-from smartxfer.filesender.managing import ManagingClient
-from smartxfer.filesender.models import DownloadFile, File, ServerInfo, Transfer
+from smartxfer.filesender.models import DownloadFile, File, Transfer
 from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
 from smartxfer.filesender.request_types import FileUpdate, PartialTransfer
 from smartxfer.filesender.request_types import Transfer as TransferRequest
 from smartxfer.filesender.sealing import Password, given_password, sealing_for
 from smartxfer.filesender.site import SiteConfig
+from smartxfer.filesender.site_client import SiteClient
 from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, send_files
 from smartxfer.options import check_count
 from smartxfer.secret_text import hides
@@ -41,7 +41,7 @@ __all__ = ["FileSenderClient"]
 
 
 @hides("password", "token", links=("base_url",))
-class FileSenderClient(ManagingClient):
+class FileSenderClient(SiteClient):
     """Sends files through a FileSender site, and fetches them.
 
     :param base_url: the site's address in any form that people paste, voucher links included; None looks it
@@ -74,11 +74,12 @@ class FileSenderClient(ManagingClient):
     exists = verbs.exists
     remove = verbs.remove
 
-    # -- the site's calls -------------------------------------------------------------------------------
+    # -- shorter names of the namespaces' ----------------------------------------------------------------
 
-    def get_server_info(self) -> ServerInfo:
-        """What the site says of itself (section 4)."""
-        return self._calls.info()
+    update_transfer = verbs.update_transfer
+    create_guest = verbs.create_guest
+
+    # -- the site's calls -------------------------------------------------------------------------------
 
     def create_transfer(self, body: TransferRequest, *, extra: Extra = None) -> Transfer:
         """Announce a transfer; :meth:`upload_workflow` does this and all that follows.

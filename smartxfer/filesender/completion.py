@@ -112,5 +112,5 @@ def _unknown(transfer_id: int) -> str:
     """Return the hint for a complete transfer whose recipients may have no mail."""
     return (
         f"transfer {transfer_id} is complete, but its recipients may have no mail: run the same call again, "
-        f"or call remind_transfer({transfer_id})"
+        f"or call transfers.remind({transfer_id})"
     )

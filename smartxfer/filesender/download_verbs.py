@@ -9,10 +9,10 @@ import attrs
 
 from smartxfer.errors import UnsafeName, UsageError
 from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
-from smartxfer.filesender.managing import ManagingClient
 from smartxfer.filesender.models import DownloadFile
 from smartxfer.filesender.sealing import Password
 from smartxfer.filesender.site import split_source
+from smartxfer.filesender.site_client import SiteClient
 from smartxfer.filesender.uploading import MOST_WORKERS
 from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
@@ -31,7 +31,7 @@ __all__ = ["download", "download_many", "download_tree", "single"]
 
 @hides_arguments("source", "sources", "password")
 def download(
-    self: ManagingClient,
+    self: SiteClient,
     source: str,
     target: SinkLike = ".",
     *,
@@ -82,7 +82,7 @@ def download(
 
 @hides_arguments("source", "sources", "password")
 def download_many(
-    self: ManagingClient,
+    self: SiteClient,
     sources: Union[str, Sequence[str]],
     target: FilePath = ".",
     *,
@@ -125,7 +125,7 @@ def download_many(
 
 @hides_arguments("source", "sources", "password")
 def download_tree(
-    self: ManagingClient,
+    self: SiteClient,
     source: str,
     target: FilePath = ".",
     *,
@@ -185,7 +185,7 @@ def single(files: Sequence[DownloadFile], name: Optional[str]) -> DownloadFile:
 class _Fetch:
     """Fetches files of one transfer."""
 
-    client: ManagingClient
+    client: SiteClient
     operation: Operation
     token: str = attrs.field(repr=False)
     exists: Exists

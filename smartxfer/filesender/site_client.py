@@ -15,7 +15,8 @@ from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.errors import ERRORS
-from smartxfer.filesender.models import DownloadFile, ServerInfo
+from smartxfer.filesender.guests import GuestsClient
+from smartxfer.filesender.models import DownloadFile, Quota, ServerInfo
 from smartxfer.filesender.page import parse_guest_page
 from smartxfer.filesender.site import (
     SiteConfig,
@@ -26,6 +27,8 @@ from smartxfer.filesender.site import (
     same_site,
     token_of,
 )
+from smartxfer.filesender.transfers import TransfersClient
+from smartxfer.reprs import with_address
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.transfer.operation import Operation
@@ -110,6 +113,9 @@ class SiteClient(HTTPClient):
         #: The site's own chunk size, where no other was given.
         self._site_chunk_size: Optional[int] = None
         self._known_calls: Optional[Calls] = None
+        transfers = TransfersClient(self._user_calls, self._token_of)
+        self._transfers = with_address(transfers, lambda: self._shown_url)
+        self._guests = with_address(GuestsClient(self._user_calls), lambda: self._shown_url)
         self._info: Optional[ServerInfo] = None
         self._config: Optional[SiteConfig] = None
 
@@ -146,6 +152,27 @@ class SiteClient(HTTPClient):
             None, chunk_size, auth, concurrent_files, concurrent_chunks,
             signing_host=signing_host, **options.keywords(),
         )  # fmt: skip
+
+    # -- namespaces, and what the site says ------------------------------------------------------------
+
+    @property
+    def transfers(self) -> TransfersClient:
+        """The user's transfers: list, find, get, extend, remind, close, delete, their recipients, ..."""
+        return self._transfers
+
+    @property
+    def guests(self) -> GuestsClient:
+        """Vouchers, which invite guests: create, list, get, remind, extend, delete, ..."""
+        return self._guests
+
+    def get_server_info(self) -> ServerInfo:
+        """Return what the site says of itself (section 4)."""
+        return self._calls.info()
+
+    def quota(self) -> Optional[Quota]:
+        """Return what the user may store, and stores; None where the site sets no limit."""
+        found = self._user_calls().ask("GET", "user/@me/quota").json((dict, type(None)))
+        return None if found is None else Quota.from_wire(found)
 
     # -- getting ready ----------------------------------------------------------------------------------
 
@@ -231,6 +258,14 @@ class SiteClient(HTTPClient):
             operation.call(lambda: self._ready(operation))
         if type(self.auth) is Auth:
             self._credentials.require("username", "api_key")
+
+    def _user_calls(self) -> Calls:
+        """Return the calls once there are credentials of a user or a guest.
+
+        :raises CredentialError: there are none.
+        """
+        self._need_auth()
+        return self._calls
 
     def _listed(self, token: str, operation: Operation) -> List[DownloadFile]:
         """Return the files that a token leads to, asked for under the watch of an operation."""

@@ -203,7 +203,7 @@ class Sending:
         """Tell the caller which transfer is left half-way."""
         if self._journal is not None:
             log.warning(
-                "transfer %s is not complete: the same call goes on with it, delete_transfer(%s) drops it",
+                "transfer %s is not complete: the same call goes on with it, transfers.delete(%s) drops it",
                 transfer_id,
                 transfer_id,
             )

@@ -139,7 +139,9 @@ def load(
 
 
 def _name(replies: Any, method: Callable[..., Any]) -> str:
-    """A method's name; where a client has several parts, with the part before it."""
-    name = str(replies.name_of(method) if hasattr(replies, "name_of") else method.__name__)
-    # The function behind ``list`` cannot have the name of the built-in.
-    return "list" if method.__qualname__ in ("list_files", "list_directory") else name
+    """Return a method's name, after that of its namespace: ``files.read`` of ``client.files.read``."""
+    owner, _, name = method.__qualname__.rpartition(".")
+    if name in ("list_files", "list_directory") and not owner:
+        name = "list"  # the function behind it cannot have the name of the built-in
+    prefixes: Dict[str, str] = getattr(replies, "PREFIXES", {})
+    return prefixes.get(owner, "") + str(name)

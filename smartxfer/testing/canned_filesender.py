@@ -7,9 +7,11 @@ import json
 import re
 from typing import Any, Callable, Dict, List, Mapping, Pattern, Tuple, Union
 
-__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "Reply", "matcher"]
+__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "Reply", "matcher"]
 
 BASE_URL = "https://filesender.example.org"
+#: Prefix of a case, by the class of its method.
+PREFIXES = {"TransfersClient": "transfers.", "GuestsClient": "guests."}
 
 Answer = Union[Dict[str, Any], Callable[[Any], Tuple[int, Dict[str, str], str]]]
 Reply = Tuple[str, str, Answer]
@@ -194,7 +196,7 @@ _METHODS: Dict[str, Tuple[List[Reply], List[Reply], str]] = {
         [("POST", _TRANSFERS, _refusal(500, "transfer_user_quota_exceeded"))],
         "LimitExceeded",
     ),
-    "get_transfer": (
+    "transfers.get": (
         [("GET", _ONE, {"json": _TRANSFER})],
         [("GET", _ONE, _refusal(500, "transfer_not_found"))],
         "NotFound",
@@ -204,7 +206,7 @@ _METHODS: Dict[str, Tuple[List[Reply], List[Reply], str]] = {
         [("PUT", _ONE, _refusal(500, "transfer_files_incomplete"))],
         "Conflict",
     ),
-    "delete_transfer": (
+    "transfers.delete": (
         [("DELETE", _ONE, {"body": "null", "content_type": "application/json"})],
         [("DELETE", _ONE, _refusal(403, "rest_ownership_required"))],
         "Forbidden",

@@ -8,25 +8,19 @@ from typing import Any, Dict, List, Pattern, Tuple, Union
 
 from smartxfer.testing import canned_jetstream_account as account
 
-__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "Reply", "matcher", "name_of"]
+__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "Reply", "matcher"]
 
 BASE_URL = account.BASE_URL
 FACTS = account.FACTS
 
 Reply = Tuple[str, str, Union[Dict[str, Any], account.Replier]]
 
-_PREFIXES = {"ServerInterface": "server.", "SendInterface": "send.", "RecvInterface": "recv."}
+PREFIXES = {"ServerInterface": "server.", "SendInterface": "send.", "RecvInterface": "recv."}
 
 
 def matcher(base_url: str, path: str) -> Pattern[str]:
     """Matches the one address of all calls."""
     return re.compile(re.escape(base_url.rstrip("/") + path) + "$")
-
-
-def name_of(method: Any) -> str:
-    """The name of a case, of the method itself: ``send.createManifest`` of ``api.send.createManifest``."""
-    owner, _, name = method.__qualname__.rpartition(".")
-    return _PREFIXES.get(owner, "") + str(name)
 
 
 #: What a client asks before its first call: nothing.

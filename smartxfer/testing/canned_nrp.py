@@ -4,11 +4,11 @@ Source: NRP / Invenio protocol, sections 1 to 5.
 """
 
 import re
-from typing import Any, Dict, List, Pattern, Tuple
+from typing import Dict, List, Pattern, Tuple
 
 from smartxfer.testing import canned_nrp_account as account
 
-__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "Reply", "matcher", "name_of"]
+__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "Reply", "matcher"]
 
 BASE_URL = account.BASE_URL
 FACTS = account.FACTS
@@ -22,11 +22,8 @@ def matcher(base_url: str, path: str) -> Pattern[str]:
     return re.compile(re.escape(base_url.rstrip("/")) + inner + r"(\?.*)?$")
 
 
-def name_of(method: Any) -> str:
-    """The name of a case, of the method itself: ``files.read`` of ``client.files.read``."""
-    owner, _, name = method.__qualname__.rpartition(".")
-    return {"FilesClient": "files.", "RecordsClient": "records."}.get(owner, "") + str(name)
-
+#: Prefix of a case, by the class of its method.
+PREFIXES = {"FilesClient": "files.", "RecordsClient": "records."}
 
 #: What a client asks before its first call: what the repository is.
 FIRST_USE: List[Reply] = [("GET", "/.well-known/repository/", account.about)]

@@ -4,11 +4,11 @@ Source: Perseus protocol, sections A.3 to A.8.
 """
 
 import re
-from typing import Any, Dict, List, Pattern, Tuple
+from typing import Dict, List, Pattern, Tuple
 
 from smartxfer.testing import canned_perseus_account as account
 
-__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "Reply", "matcher", "name_of"]
+__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "Reply", "matcher"]
 
 BASE_URL = account.BASE_URL
 FACTS = account.FACTS
@@ -23,11 +23,8 @@ def matcher(base_url: str, path: str) -> Pattern[str]:
     return re.compile(before + inner + r"(\?.*)?$")
 
 
-def name_of(method: Any) -> str:
-    """The name of a case, of the method itself: ``file.upload_file`` of ``client.file.upload_file``."""
-    owner, _, name = method.__qualname__.rpartition(".")
-    return ("file." if owner == "FileService" else "") + str(name)
-
+#: Prefix of a case, by the class of its method.
+PREFIXES = {"FileService": "file."}
 
 #: What a client asks before its first call: nothing.
 FIRST_USE: List[Reply] = []

@@ -38,11 +38,11 @@ def test_an_error_of_ours_or_a_result(stage: Stage, method: str) -> None:
 
 #: (the call, the request whose answer is changed, where in it, by what).
 REFUSED = [
-    ("get_transfer", "GET /rest.php/transfer/42", ("id",), 43),
-    ("get_transfer", "GET /rest.php/transfer/42", ("id",), True),
-    ("get_transfer", "GET /rest.php/transfer/42", ("files",), "text"),
-    ("get_transfer", "GET /rest.php/transfer/42", ("files", 0, "size"), -1),
-    ("get_transfer", "GET /rest.php/transfer/42", ("files", 0, "size"), 1 << 63),
+    ("transfers.get", "GET /rest.php/transfer/42", ("id",), 43),
+    ("transfers.get", "GET /rest.php/transfer/42", ("id",), True),
+    ("transfers.get", "GET /rest.php/transfer/42", ("files",), "text"),
+    ("transfers.get", "GET /rest.php/transfer/42", ("files", 0, "size"), -1),
+    ("transfers.get", "GET /rest.php/transfer/42", ("files", 0, "size"), 1 << 63),
     ("update_transfer", "PUT /rest.php/transfer/42", ("id",), 43),
     ("create_transfer", "POST /rest.php/transfer", (), []),
     ("create_transfer", "POST /rest.php/transfer", ("id",), "4_2"),

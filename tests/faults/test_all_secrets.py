@@ -44,9 +44,9 @@ def _filesender(url: str, **options: Any) -> Steps:
     guest = FileSenderClient(url, auth=GuestAuth(SECRET), **options)
     bare = FileSenderClient(url, **options)
     return [
-        user.list_transfers,
+        user.transfers.list,
         lambda: user.upload_workflow([("a.bin", b"1")], password=OTHER),
-        lambda: user.find_transfers(link=f"{url}/?s=download&token={TOKEN}"),
+        lambda: user.transfers.find(link=f"{url}/?s=download&token={TOKEN}"),
         lambda: user.post("transfer", token=SECRET),
         lambda: guest.upload_workflow([("a.bin", b"1")]),
         lambda: bare.download_files(TOKEN, Path("out"), password=OTHER),

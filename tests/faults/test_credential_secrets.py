@@ -33,7 +33,7 @@ def _netrc(home: Path, text: str) -> Callable[[], Any]:
 def _profile(home: Path, text: str) -> Callable[[], Any]:
     config_file().parent.mkdir(parents=True, exist_ok=True)
     config_file().write_text(text, encoding="utf-8")
-    return lambda: FileSenderClient(URL, profile="work").list_transfers()
+    return lambda: FileSenderClient(URL, profile="work").transfers.list()
 
 
 def _nrp(home: Path, text: str) -> Callable[[], Any]:

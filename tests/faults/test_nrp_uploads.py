@@ -291,7 +291,7 @@ def test_f18_a_stalled_upload_is_ended(stage: Stage) -> None:
     record = stage.site.create()
     data = noise(8 * MIB)
     fault = stage.fault(CONTENT, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=patient(0.6))
+    policy = RetryPolicy(backoff=0, stall_window=0.6)
     watch = Stopwatch()
     file = stage.client(retry=policy, timeout=30.0).files.upload(record, "a.bin", None, data)
     assert (fault.fired, file.result.retries, held(stage, record)) == (1, 1, {"a.bin": data})

@@ -308,7 +308,7 @@ def test_f18_a_stalled_upload_is_ended(stage: Stage) -> None:
     """Broken by a body that hides its attempt: then only the time-out of the socket would end it."""
     data = noise(8 * MIB)
     fault = stage.fault(PUT, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=patient(0.4))
+    policy = RetryPolicy(backoff=0, stall_window=0.4)
     watch = Stopwatch()
     file = stage.client(retry=policy, timeout=30.0).file.upload_file(("a.bin", data))
     assert file.result is not None
@@ -327,7 +327,7 @@ def test_f18_stalled_for_good(stage: Stage) -> None:
 def test_f18_an_answer_in_drops(stage: Stage) -> None:
     """Each byte comes in time, the answer never: broken by a guard that watches what is sent alone."""
     stage.fault(FIND, "drip 1/0.2")
-    policy = RetryPolicy(backoff=0, stall_window=patient(0.3))
+    policy = RetryPolicy(backoff=0, stall_window=0.3)
     watch = Stopwatch()
     file = stage.client(retry=policy, timeout=30.0).file.upload_file(("a.bin", b"1"))
     assert watch.seconds() < 6

@@ -47,7 +47,7 @@ def test_f31_a_signed_get_goes_on_without_its_signature(stage: Any, thief: RawSe
     client.prepare()
     client.session.cookies.set("PHPSESSID", "crumb")  # without a domain: for anyone
     with pytest.raises(SmartxferError):
-        client.get_transfer(transfer.id)
+        client.transfers.get(transfer.id)
     assert [request.target for request in thief.requests] == ["/other"]
     assert _stolen(thief, stage.auth.api_key, "crumb") == []
 

@@ -83,7 +83,7 @@ def test_f22_what_a_lost_transfer_had_is_sent_again(stage: Any) -> None:
     """The server has dropped the transfer: what it acknowledged of it is gone too."""
     path = stage.file(DATA)
     _broken(stage, path, TO_BOB)
-    stage.client().delete_transfer(stage.site.transfers()[-1]["id"])
+    stage.client().transfers.delete(stage.site.transfers()[-1]["id"])
     transfer = stage.client().upload_workflow([path], TO_BOB)
     assert transfer.results[0].resumed == 0
     assert stage.stored()["a.bin"] == DATA

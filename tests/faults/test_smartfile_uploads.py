@@ -293,7 +293,7 @@ def test_f08_a_page_in_place_of_json(stage: Stage) -> None:
 def test_f18_a_stalled_upload_is_ended(stage: Stage) -> None:
     """Broken by a body that hides its attempt: then only the time-out of the socket would end it."""
     stage.fault(UPLOAD, "stall-after 64K")
-    policy = RetryPolicy(backoff=0, stall_window=patient(0.6))
+    policy = RetryPolicy(backoff=0, stall_window=0.6)
     watch = Stopwatch()
     result = stage.client(retry=policy, timeout=30.0).upload(stage.file(DATA))
     assert (result.retries, stage.stored()) == (1, {"/a.bin": DATA})

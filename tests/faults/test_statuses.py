@@ -182,7 +182,7 @@ def test_f12_what_may_be_repeated_is(stage: Any, match: str) -> None:
 def test_f12_a_lost_answer_to_the_deletion(stage: Any) -> None:
     transfer = stage.published(DATA)
     stage.fault("DELETE /rest.php/transfer/*", "lose-answer")
-    stage.client().delete_transfer(transfer.id)
+    stage.client().transfers.delete(transfer.id)
     assert stage.site.transfers() == []
 
 

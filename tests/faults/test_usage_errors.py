@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterator
 import pytest
 
 from smartxfer.errors import DeadlineExceeded, UsageError
-from smartxfer.filesender.managing import id_of
+from smartxfer.filesender.ids import id_of
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.nrp.models import File as RemoteFile

@@ -180,7 +180,7 @@ def test_the_round_trip_token_is_sent_where_it_is_checked(site_with: Callable[..
 
 def test_an_error_carries_the_sites_words(stand: Any) -> None:
     with pytest.raises(NotFound) as caught:
-        stand.client().get_transfer(4711)
+        stand.client().transfers.get(4711)
     error = caught.value
     assert (error.status, error.code, error.method) == (500, "transfer_not_found", "GET")
     assert error.url == f"{stand.url}/rest.php/transfer/4711"

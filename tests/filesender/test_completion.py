@@ -79,7 +79,7 @@ def test_a_reminder_that_fails_is_no_success(site: RawSite, path: Path) -> None:
     site.watch = refuse_the_reminder
     with pytest.raises(SmartxferError) as caught:
         send(site, path)
-    assert "remind_transfer(7)" in caught.value.hint
+    assert "transfers.remind(7)" in caught.value.hint
     assert site.reminders == 0
     site.watch = lambda request: None
     send(site, path)
@@ -167,7 +167,7 @@ def test_an_audit_log_that_cannot_be_read_has_a_remedy(site: RawSite, path: Path
     site.refuse("GET", "/rest.php/transfer/7/auditlog", status, "auditlog_not_available")
     with pytest.raises(SmartxferError, match="auditlog_not_available") as caught:
         send(site, path)
-    assert "remind_transfer(7)" in str(caught.value.hint)
+    assert "transfers.remind(7)" in str(caught.value.hint)
     assert site.reminders == 0
     send(site, path)
     assert site.reminders == 1

@@ -20,7 +20,7 @@ USES: Dict[str, Callable[[FileSenderClient, Any, Any], Any]] = {
     "download_files": lambda client, link, path: client.download_files(link, path),
     "download_file": lambda client, link, path: client.download_file(link, 1, path),
     "download_archive": lambda client, link, path: client.download_archive(link, path / "a.zip"),
-    "find_transfers": lambda client, link, path: client.find_transfers(link=link),
+    "transfers.find": lambda client, link, path: client.transfers.find(link=link),
 }
 
 

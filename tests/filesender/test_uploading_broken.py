@@ -148,7 +148,7 @@ def test_another_request_is_not_gone_on_with(stand: Any, make: Any, other: Any) 
 def test_a_transfer_that_is_gone_is_started_anew(stand: Any, make: Any) -> None:
     path = make("a.bin", 6 * stand.chunk)
     error: Any = half_way(stand, path)
-    stand.client().delete_transfer(error.transfer_id)
+    stand.client().transfers.delete(error.transfer_id)
     [result] = stand.client().upload_workflow([path], BOB).results
     assert result.resumed == 0
     assert stand.stored() == {"a.bin": path.read_bytes()}
@@ -158,11 +158,11 @@ def test_a_failed_upload_is_dropped_with_one_call(
     stand: Any, make: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     error: Any = half_way(stand, make("a.bin", 6 * stand.chunk))
-    assert f"delete_transfer({error.transfer_id})" in caplog.text
+    assert f"transfers.delete({error.transfer_id})" in caplog.text
     client = stand.client()
-    client.delete_transfer(error.transfer_id)
+    client.transfers.delete(error.transfer_id)
     assert stand.site.transfers() == []
-    client.delete_transfer(error.transfer_id)  # gone already is no error
+    client.transfers.delete(error.transfer_id)  # gone already is no error
 
 
 def test_no_secret_of_the_account_stands_in_the_journal(stand: Any, make: Any) -> None:

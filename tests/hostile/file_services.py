@@ -106,7 +106,7 @@ def _send(client: Any, work: Work) -> Any:
 
 
 def _is_sent(client: Any, work: Work, result: Any) -> bool:
-    found = client.get_transfer(result.id)
+    found = client.transfers.get(result.id)
     return bool(found.files[0].size == work.size and result.results[0].bytes == work.size)
 
 
@@ -140,14 +140,14 @@ FILESENDER = {
     "upload": Phase(r"PUT /rest.php/file/\d+/chunk", _send, True, _is_sent),
     "file completion": Phase(r"PUT /rest.php/file/\d+(\?|$)", _send, True, _is_sent),
     "completion": Phase(r"PUT /rest.php/transfer", _send, True, _is_sent),
-    "listing": Phase(r"GET /rest.php/transfer", lambda client, work: client.list_transfers()),
+    "listing": Phase(r"GET /rest.php/transfer", lambda client, work: client.transfers.list()),
     "page": Phase(r"GET /(index.php)?\?s=download", _fetch, True, _is_fetched),
     "download": Phase(r"GET /download.php", _fetch, True, _is_fetched),
     # One that is gone already is no error.
     "delete": Phase(
         r"DELETE /rest.php/transfer",
-        lambda client, work: client.delete_transfer(10**6),
-        looks=lambda client, work, found: 10**6 not in [transfer.id for transfer in client.list_transfers()],
+        lambda client, work: client.transfers.delete(10**6),
+        looks=lambda client, work, found: 10**6 not in [transfer.id for transfer in client.transfers.list()],
     ),
     "zip": Phase(r"(GET|POST) /download.php", _fetch_archive("zip"), True),
     "tar": Phase(r"(GET|POST) /download.php", _fetch_archive("tar"), True),

@@ -18,7 +18,7 @@ from smartxfer.local import LocalServer
 
 README = b"Dear all,\n" * 109 + b"\n"
 #: Bytes a second at which the page's states of a transfer follow each other slowly enough to be seen.
-SLOW = 4000
+SLOW = 2000
 BOUND = 20
 
 

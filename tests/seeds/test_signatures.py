@@ -99,13 +99,8 @@ FILESENDER = [
     Row("Auth", filesender.Auth),
 ]
 
-#: Care of transfers and vouchers, which the page leaves to raw calls.
-_CARE = [
-    "add_recipient", "audit_log", "close_transfer", "delete_guest", "delete_transfer", "extend_guest",
-    "extend_transfer", "find_transfers", "get_guest", "get_recipient", "get_transfer", "guest_transfers",
-    "list_guests", "list_transfers", "mail_audit_log", "quota", "remind_guest", "remind_recipient",
-    "remind_transfer", "remove_recipient", "transfer_options",
-]  # fmt: skip
+#: What the page leaves to raw calls.
+_CARE = ["quota"]
 
 _BASIC, _OAUTH, _SYNC = smartfile.BasicClient, smartfile.OAuthClient, smartfile.SyncClient
 _CALL = [("endpoint", REQUIRED), ("id", None)]

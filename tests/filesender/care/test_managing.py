@@ -49,7 +49,7 @@ def test_available_transfers_newest_first(stand: CareSite, ann: FileSenderClient
     ann.create_transfer(
         {"from": "ann@example.org", "recipients": TWO, "files": [{"name": "c", "size": 1}], "options": {}}
     )
-    listed = ann.list_transfers()
+    listed = ann.transfers.list()
     assert [transfer.id for transfer in listed] == [second.id, first.id]
     assert all(isinstance(transfer, Transfer) for transfer in listed)
     assert [person.email for person in listed[1].recipients] == TWO
@@ -62,56 +62,56 @@ def test_those_of_everybody_are_for_administrators(new: CareSite) -> None:
     client = new.client()
     made = sent(client, *TWO)
     with pytest.raises(Forbidden, match="administrator") as caught:
-        client.list_transfers(everybody=True)
+        client.transfers.list(everybody=True)
     assert caught.value.code == "rest_admin_required"
     root = new.client("root@example.org")
-    assert [transfer.id for transfer in root.list_transfers(everybody=True)] == [made.id]
-    assert root.list_transfers() == []
+    assert [transfer.id for transfer in root.transfers.list(everybody=True)] == [made.id]
+    assert root.transfers.list() == []
 
 
 def test_found_by_what_is_known_of_it(stand: CareSite, ann: FileSenderClient) -> None:
     reads = sent(ann, "bob@example.net", subject="Reads of run 1")
     other = ann.upload_workflow([("notes.txt", b"1")], {"subject": "notes"}, link=True)
     searches: List[Any] = [
-        (ann.find_transfers("READS"), [reads]),
-        (ann.find_transfers("nothing"), []),
-        (ann.find_transfers(recipient="Bob@Example.net"), [reads]),
-        (ann.find_transfers(file="run1/a.txt"), [reads]),
-        (ann.find_transfers(file="a.txt"), []),
-        (ann.find_transfers(link=other.download_url), [other]),
-        (ann.find_transfers(link=reads.token), [reads]),
-        (ann.find_transfers("notes", recipient="bob@example.net"), []),
-        (ann.find_transfers("", file="notes.txt"), [other]),
+        (ann.transfers.find("READS"), [reads]),
+        (ann.transfers.find("nothing"), []),
+        (ann.transfers.find(recipient="Bob@Example.net"), [reads]),
+        (ann.transfers.find(file="run1/a.txt"), [reads]),
+        (ann.transfers.find(file="a.txt"), []),
+        (ann.transfers.find(link=other.download_url), [other]),
+        (ann.transfers.find(link=reads.token), [reads]),
+        (ann.transfers.find("notes", recipient="bob@example.net"), []),
+        (ann.transfers.find("", file="notes.txt"), [other]),
     ]
     for found, expected in searches:
         assert [transfer.id for transfer in found] == [transfer.id for transfer in expected]
     with pytest.raises(UsageError, match="what to look for"):
-        ann.find_transfers()
+        ann.transfers.find()
     with pytest.raises(UsageError, match="link"):
-        ann.find_transfers(link="no link")
+        ann.transfers.find(link="no link")
 
 
 def test_one_by_its_id_or_itself(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     for known_as in (made.id, str(made.id), made):
-        shown = ann.get_transfer(known_as)
+        shown = ann.transfers.get(known_as)
         assert (shown.id, [file.name for file in shown.files]) == (made.id, ["run1/a.txt"])
     for wrong in ("x", None, object()):
         with pytest.raises(UsageError, match="no id"):
-            ann.get_transfer(wrong)
+            ann.transfers.get(wrong)
 
 
 def test_options_by_name(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO, options={"email_daily_statistics": True})
-    options = ann.transfer_options(made)
+    options = ann.transfers.options(made)
     assert options["email_daily_statistics"] is True
     assert options["get_a_link"] is False
 
 
 def test_what_has_happened_to_it(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
-    ann.close_transfer(made)
-    log = ann.audit_log(made)
+    ann.transfers.close(made)
+    log = ann.transfers.audit_log(made)
     assert all(isinstance(entry, AuditEntry) for entry in log)
     events = [entry.event for entry in log]
     assert events[0] == "transfer_started"
@@ -128,7 +128,7 @@ def test_what_has_happened_to_it(stand: CareSite, ann: FileSenderClient) -> None
 
 def test_the_log_by_mail(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
-    ann.mail_audit_log(made)
+    ann.transfers.mail_audit_log(made)
     assert kinds(stand)[-1] == "report"
     assert stand.site.mails[-1]["to"] == "ann@example.org"
 
@@ -140,11 +140,11 @@ def test_a_site_without_quotas(stand: CareSite, ann: FileSenderClient) -> None:
 def test_nobody_is_asked_before_there_are_credentials(stand: CareSite) -> None:
     nobody = FileSenderClient(stand.url)
     calls: List[Callable[[], Any]] = [
-        nobody.list_transfers,
+        nobody.transfers.list,
         nobody.quota,
-        lambda: nobody.get_transfer(1),
-        lambda: nobody.delete_transfer(1),
-        lambda: nobody.add_recipient(1, TWO[0]),
+        lambda: nobody.transfers.get(1),
+        lambda: nobody.transfers.delete(1),
+        lambda: nobody.transfers.add_recipient(1, TWO[0]),
     ]
     with nobody:
         for call in calls:
@@ -159,20 +159,20 @@ def test_nobody_is_asked_before_there_are_credentials(stand: CareSite) -> None:
 def test_a_stock_site_extends_nothing(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     with pytest.raises(LimitExceeded, match="transfer_expiry_extension_not_allowed"):
-        ann.extend_transfer(made)
-    assert ann.get_transfer(made).expires.raw == made.expires.raw
+        ann.transfers.extend(made)
+    assert ann.transfers.get(made).expires.raw == made.expires.raw
 
 
 def test_extended_by_the_sites_days(stand: CareSite, ann: FileSenderClient) -> None:
     stand.site.configure(expiry_extension_days=5)
     made = sent(ann, *TWO)
     assert made.expiry_date_extension == 1
-    extended = ann.extend_transfer(made)
+    extended = ann.transfers.extend(made)
     # A string on the wire just after the change.
     assert extended.expires.raw == made.expires.raw + 5 * DAY
     assert extended.expiry_date_extension == 0
     with pytest.raises(LimitExceeded):
-        ann.extend_transfer(made)
+        ann.transfers.extend(made)
 
 
 @pytest.mark.parametrize("form", ["seconds", "datetime"])
@@ -181,9 +181,9 @@ def test_extended_to_a_moment(new: CareSite, form: str) -> None:
     made = sent(client, *TWO)
     until = int(time.time()) + 15 * DAY
     given: Any = until if form == "seconds" else dt.datetime.fromtimestamp(until, dt.timezone.utc)
-    assert client.extend_transfer(made, given).expires.raw == until
+    assert client.transfers.extend(made, given).expires.raw == until
     with pytest.raises(LimitExceeded, match="bad_expire"):
-        client.extend_transfer(made, until + 100 * DAY)
+        client.transfers.extend(made, until + 100 * DAY)
 
 
 def test_an_older_site_knows_no_moments(new: CareSite) -> None:
@@ -191,36 +191,36 @@ def test_an_older_site_knows_no_moments(new: CareSite) -> None:
     client = new.client()
     made = sent(client, *TWO)
     with pytest.raises(LimitExceeded):
-        client.extend_transfer(made, int(time.time()) + 15 * DAY)
+        client.transfers.extend(made, int(time.time()) + 15 * DAY)
 
 
 @pytest.mark.parametrize("wrong", [True, "soon", 1.5, dt.datetime(2030, 1, 1)])  # noqa: DTZ001
 def test_what_is_no_moment(new: CareSite, wrong: Any) -> None:
     with pytest.raises(UsageError):
-        new.client().extend_transfer(1, wrong)
+        new.client().transfers.extend(1, wrong)
     assert new.site.count(f"PUT {ONE}") == 0
 
 
 def test_everybody_is_reminded(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
-    reminded = ann.remind_transfer(made)
+    reminded = ann.transfers.remind(made)
     assert isinstance(reminded, Transfer)
     assert [mail["to"] for mail in stand.site.mails if mail["kind"] == "transfer_reminder"] == TWO
 
 
 def test_a_link_has_nobody_to_remind(stand: CareSite, ann: FileSenderClient) -> None:
     made = ann.upload_workflow([("a.txt", b"1")], link=True)
-    ann.remind_transfer(made)
+    ann.transfers.remind(made)
     assert "transfer_reminder" not in kinds(stand)
 
 
 def test_closed(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
-    assert ann.close_transfer(made).id == made.id
+    assert ann.transfers.close(made).id == made.id
     assert kinds(stand)[-2:] == ["transfer_closed"] * 2
-    assert ann.list_transfers() == []
+    assert ann.transfers.list() == []
     # It is still shown, and its link leads nowhere.
-    assert ann.get_transfer(made).id == made.id
+    assert ann.transfers.get(made).id == made.id
     with pytest.raises(NotFound):
         ann.list_files(made.token or "")
 
@@ -228,12 +228,12 @@ def test_closed(stand: CareSite, ann: FileSenderClient) -> None:
 @pytest.mark.parametrize(
     ("change", "error", "code"),
     [
-        (lambda client, made: client.close_transfer(made), None, ""),
-        (lambda client, made: client.remind_transfer(made), None, ""),
-        (lambda client, made: client.remind_recipient(made.recipients[0]), None, ""),
-        (lambda client, made: client.extend_transfer(made), LimitExceeded, "extension_not_allowed"),
-        (lambda client, made: client.add_recipient(made, "kim@example.net"), Conflict, "closed_transfer"),
-        (lambda client, made: client.remove_recipient(made.recipients[0]), Conflict, "closed_transfer"),
+        (lambda client, made: client.transfers.close(made), None, ""),
+        (lambda client, made: client.transfers.remind(made), None, ""),
+        (lambda client, made: client.transfers.remind_recipient(made.recipients[0]), None, ""),
+        (lambda client, made: client.transfers.extend(made), LimitExceeded, "extension_not_allowed"),
+        (lambda client, made: client.transfers.add_recipient(made, "kim@example.net"), Conflict, "closed_transfer"),
+        (lambda client, made: client.transfers.remove_recipient(made.recipients[0]), Conflict, "closed_transfer"),
     ],
     ids=["close", "remind", "remind one", "extend", "add", "remove"],
 )
@@ -242,7 +242,7 @@ def test_what_is_closed_is_not_changed(
 ) -> None:
     """Closing and reminding are answered as if they had worked, and no mail is sent."""
     made = sent(ann, *TWO)
-    ann.close_transfer(made)
+    ann.transfers.close(made)
     mails = list(stand.site.mails)
     if error is None:
         assert change(ann, made) is not False
@@ -254,30 +254,30 @@ def test_what_is_closed_is_not_changed(
 
 def test_deleted(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
-    ann.delete_transfer(made)
+    ann.transfers.delete(made)
     assert stand.site.transfers() == []
     with pytest.raises(NotFound) as caught:
-        ann.get_transfer(made)
+        ann.transfers.get(made)
     assert (caught.value.status, caught.value.code) == (500, "transfer_not_found")
-    ann.delete_transfer(made)
+    ann.transfers.delete(made)
 
 
 def test_what_belongs_to_somebody_else(new: CareSite) -> None:
     made = sent(new.client(), *TWO)
     bob = new.client("bob@example.net")
     calls: List[Callable[[], Any]] = [
-        lambda: bob.get_transfer(made),
-        lambda: bob.transfer_options(made),
-        lambda: bob.audit_log(made),
-        lambda: bob.mail_audit_log(made),
-        lambda: bob.extend_transfer(made),
-        lambda: bob.remind_transfer(made),
-        lambda: bob.close_transfer(made),
-        lambda: bob.delete_transfer(made),
-        lambda: bob.add_recipient(made, "kim@example.net"),
-        lambda: bob.get_recipient(made.recipients[0]),
-        lambda: bob.remind_recipient(made.recipients[0]),
-        lambda: bob.remove_recipient(made.recipients[0]),
+        lambda: bob.transfers.get(made),
+        lambda: bob.transfers.options(made),
+        lambda: bob.transfers.audit_log(made),
+        lambda: bob.transfers.mail_audit_log(made),
+        lambda: bob.transfers.extend(made),
+        lambda: bob.transfers.remind(made),
+        lambda: bob.transfers.close(made),
+        lambda: bob.transfers.delete(made),
+        lambda: bob.transfers.add_recipient(made, "kim@example.net"),
+        lambda: bob.transfers.get_recipient(made.recipients[0]),
+        lambda: bob.transfers.remind_recipient(made.recipients[0]),
+        lambda: bob.transfers.remove_recipient(made.recipients[0]),
     ]
     for call in calls:
         with pytest.raises(Forbidden, match="belongs to another user") as caught:
@@ -291,56 +291,56 @@ def test_what_belongs_to_somebody_else(new: CareSite) -> None:
 
 def test_somebody_else_may_have_it_too(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, "bob@example.net")
-    added = ann.add_recipient(made, "kim@example.net")
+    added = ann.transfers.add_recipient(made, "kim@example.net")
     assert isinstance(added, Recipient)
     assert (added.email, added.transfer_id) == ("kim@example.net", made.id)
     assert stand.site.mails[-1]["to"] == "kim@example.net"
     assert [file.name for file in ann.list_files(added.download_url)] == ["run1/a.txt"]
     assert added.token not in repr(added)
     # The site does not merge doubles, and neither do we.
-    assert ann.add_recipient(made, "kim@example.net").id != added.id
+    assert ann.transfers.add_recipient(made, "kim@example.net").id != added.id
 
 
 @pytest.mark.parametrize("wrong", ["", "nobody", "a b@example.org"])
 def test_an_address_is_looked_at_here(stand: CareSite, ann: FileSenderClient, wrong: str) -> None:
     with pytest.raises(UsageError, match="e-mail address"):
-        ann.add_recipient(1, wrong)
+        ann.transfers.add_recipient(1, wrong)
     assert stand.site.count("POST *") == 0
 
 
 def test_one_recipient(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
-    shown = ann.get_recipient(made.recipients[1].id)
+    shown = ann.transfers.get_recipient(made.recipients[1].id)
     assert (shown.email, shown.errors, shown.token) == (TWO[1], [], made.recipients[1].token)
-    assert isinstance(ann.remind_recipient(shown), Recipient)
+    assert isinstance(ann.transfers.remind_recipient(shown), Recipient)
     assert [mail["to"] for mail in stand.site.mails if mail["kind"] == "transfer_reminder"] == [TWO[1]]
 
 
 def test_the_last_one_closes_it(stand: CareSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
-    ann.remove_recipient(made.recipients[0])
+    ann.transfers.remove_recipient(made.recipients[0])
     with pytest.raises(NotFound):
         ann.list_files(made.recipients[0].token)
     assert stand.site.transfers()[0]["status"] == "available"
-    ann.remove_recipient(made.recipients[1])
+    ann.transfers.remove_recipient(made.recipients[1])
     assert stand.site.transfers()[0]["status"] == "closed"
     with pytest.raises(NotFound) as caught:
-        ann.get_recipient(made.recipients[0])
+        ann.transfers.get_recipient(made.recipients[0])
     assert caught.value.code == "recipient_not_found"
 
 
 # -- answers that are lost ---------------------------------------------------------------------------------
 
 CHANGES: Dict[str, Any] = {
-    "extend": (f"PUT {ONE}", lambda client, made: client.extend_transfer(made)),
-    "remind": (f"PUT {ONE}", lambda client, made: client.remind_transfer(made)),
-    "close": (f"PUT {ONE}", lambda client, made: client.close_transfer(made)),
-    "add": (f"POST {ONE}/recipient", lambda client, made: client.add_recipient(made, "kim@example.net")),
+    "extend": (f"PUT {ONE}", lambda client, made: client.transfers.extend(made)),
+    "remind": (f"PUT {ONE}", lambda client, made: client.transfers.remind(made)),
+    "close": (f"PUT {ONE}", lambda client, made: client.transfers.close(made)),
+    "add": (f"POST {ONE}/recipient", lambda client, made: client.transfers.add_recipient(made, "kim@example.net")),
     "remind one": (
         "PUT /rest.php/recipient/*",
-        lambda client, made: client.remind_recipient(made.recipients[0]),
+        lambda client, made: client.transfers.remind_recipient(made.recipients[0]),
     ),
-    "mail the log": (f"GET {ONE}/auditlog/mail", lambda client, made: client.mail_audit_log(made)),
+    "mail the log": (f"GET {ONE}/auditlog/mail", lambda client, made: client.transfers.mail_audit_log(made)),
 }
 
 
@@ -359,7 +359,7 @@ def test_a_lost_answer_is_not_asked_for_again(new: CareSite, name: str) -> None:
     assert new.site.count(match) == before + 1
     assert len(new.site.mails) == mails + (name != "extend")
     if name == "extend":
-        assert client.get_transfer(made).expires.raw == made.expires.raw + 5 * DAY
+        assert client.transfers.get(made).expires.raw == made.expires.raw + 5 * DAY
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -379,10 +379,10 @@ def test_deletions_forgive(new: CareSite) -> None:
     client = new.client()
     made = sent(client, *TWO)
     new.fault("DELETE /rest.php/recipient/*", "lose-answer")
-    client.remove_recipient(made.recipients[0])
+    client.transfers.remove_recipient(made.recipients[0])
     new.fault(f"DELETE {ONE}", "lose-answer")
-    client.delete_transfer(made)
+    client.transfers.delete(made)
     assert new.site.transfers() == []
     # What nobody has removed just now was never there.
     with pytest.raises(NotFound):
-        client.remove_recipient(made.recipients[0])
+        client.transfers.remove_recipient(made.recipients[0])

@@ -32,46 +32,46 @@ _GUEST = ["guest_not_found", "rest_ownership_required", "rest_bad_parameter"]
 _NOT_LONGER = ["rest_admin_required", "guest_expiry_extension_not_allowed"]
 _MAIL = ["cannot_alter_closed_transfer", "user_daily_reminder_rate_limit"]
 CALLS: Dict[str, Any] = {
-    "get": ("GET", "transfer/7", ANSWER, lambda c: c.get_transfer(7), _ANY),
-    "list": ("GET", "transfer", [ANSWER], lambda c: c.list_transfers(), ["auth_remote_signature_check_failed"]),
-    "list all": ("GET", "transfer/@all", [ANSWER], lambda c: c.list_transfers(True), ["rest_admin_required"]),
-    "options": ("GET", "transfer/7/options", {"a": 1}, lambda c: c.transfer_options(7), _ANY),
-    "audit": ("GET", "transfer/7/auditlog", [{"event": "x"}], lambda c: c.audit_log(7), _ANY),
-    "audit mail": ("GET", "transfer/7/auditlog/mail", True, lambda c: c.mail_audit_log(7), [*_ANY, *_MAIL[1:]]),
+    "get": ("GET", "transfer/7", ANSWER, lambda c: c.transfers.get(7), _ANY),
+    "list": ("GET", "transfer", [ANSWER], lambda c: c.transfers.list(), ["auth_remote_signature_check_failed"]),
+    "list all": ("GET", "transfer/@all", [ANSWER], lambda c: c.transfers.list(True), ["rest_admin_required"]),
+    "options": ("GET", "transfer/7/options", {"a": 1}, lambda c: c.transfers.options(7), _ANY),
+    "audit": ("GET", "transfer/7/auditlog", [{"event": "x"}], lambda c: c.transfers.audit_log(7), _ANY),
+    "audit mail": ("GET", "transfer/7/auditlog/mail", True, lambda c: c.transfers.mail_audit_log(7), [*_ANY, *_MAIL[1:]]),
     "extend": (
-        "PUT", "transfer/7", ANSWER, lambda c: c.extend_transfer(7),
+        "PUT", "transfer/7", ANSWER, lambda c: c.transfers.extend(7),
         [*_ANY, "transfer_expiry_extension_not_allowed", "bad_expire", *_MAIL[:1]],
     ),
-    "remind": ("PUT", "transfer/7", ANSWER, lambda c: c.remind_transfer(7), [*_ANY, *_MAIL]),
-    "close": ("PUT", "transfer/7", ANSWER, lambda c: c.close_transfer(7), [*_ANY, *_MAIL[:1]]),
+    "remind": ("PUT", "transfer/7", ANSWER, lambda c: c.transfers.remind(7), [*_ANY, *_MAIL]),
+    "close": ("PUT", "transfer/7", ANSWER, lambda c: c.transfers.close(7), [*_ANY, *_MAIL[:1]]),
     "complete": (
         "PUT", "transfer/7", ANSWER, lambda c: c.update_transfer(7, {"complete": True}),
         [*_ANY, "transfer_files_incomplete"],
     ),
-    "delete": ("DELETE", "transfer/7", None, lambda c: c.delete_transfer(7), _ANY[1:]),
+    "delete": ("DELETE", "transfer/7", None, lambda c: c.transfers.delete(7), _ANY[1:]),
     "quota": ("GET", "user/@me/quota", None, lambda c: c.quota(), ["rest_authentication_required"]),
     "add": (
-        "POST", "transfer/7/recipient", PERSON, lambda c: c.add_recipient(7, "bob@example.net"),
+        "POST", "transfer/7/recipient", PERSON, lambda c: c.transfers.add_recipient(7, "bob@example.net"),
         [*_ANY, *_MAIL, "bad_email", "transfer_too_many_recipients"],
     ),
-    "recipient": ("GET", "recipient/9", PERSON, lambda c: c.get_recipient(9), ["recipient_not_found"]),
+    "recipient": ("GET", "recipient/9", PERSON, lambda c: c.transfers.get_recipient(9), ["recipient_not_found"]),
     "remind one": (
-        "PUT", "recipient/9", PERSON, lambda c: c.remind_recipient(9), ["recipient_not_found", *_MAIL]
+        "PUT", "recipient/9", PERSON, lambda c: c.transfers.remind_recipient(9), ["recipient_not_found", *_MAIL]
     ),
     "remove": (
-        "DELETE", "recipient/9", None, lambda c: c.remove_recipient(9),
+        "DELETE", "recipient/9", None, lambda c: c.transfers.remove_recipient(9),
         ["recipient_not_found", "rest_ownership_required", *_MAIL[:1]],
     ),
-    "guests": ("GET", "guest", [PERSON], lambda c: c.list_guests(), ["rest_authentication_required"]),
-    "guest": ("GET", "guest/9", PERSON, lambda c: c.get_guest(9), _GUEST),
-    "guest's": ("GET", "guest/9/transfers", {"7": ANSWER}, lambda c: c.guest_transfers(9), _GUEST),
+    "guests": ("GET", "guest", [PERSON], lambda c: c.guests.list(), ["rest_authentication_required"]),
+    "guest": ("GET", "guest/9", PERSON, lambda c: c.guests.get(9), _GUEST),
+    "guest's": ("GET", "guest/9/transfers", {"7": ANSWER}, lambda c: c.guests.transfers(9), _GUEST),
     "invite": (
         "POST", "guest", PERSON, lambda c: c.create_guest(INVITATION),
         ["bad_email", "bad_expire", "guest_invite_rate_limit", "rest_authentication_required"],
     ),
-    "remind guest": ("PUT", "guest/9", True, lambda c: c.remind_guest(9), [*_GUEST, "guest_remind_rate_limit"]),
-    "extend guest": ("PUT", "guest/9", PERSON, lambda c: c.extend_guest(9), [*_GUEST, *_NOT_LONGER]),
-    "withdraw": ("DELETE", "guest/9", None, lambda c: c.delete_guest(9), _GUEST),
+    "remind guest": ("PUT", "guest/9", True, lambda c: c.guests.remind(9), [*_GUEST, "guest_remind_rate_limit"]),
+    "extend guest": ("PUT", "guest/9", PERSON, lambda c: c.guests.extend(9), [*_GUEST, *_NOT_LONGER]),
+    "withdraw": ("DELETE", "guest/9", None, lambda c: c.guests.delete(9), _GUEST),
 }  # fmt: skip
 
 #: word -> (status, our exception)
@@ -171,7 +171,7 @@ def test_a_mail_that_could_not_be_delivered(canned: Any, client: FileSenderClien
     date = {"raw": "1700000000", "formatted": "20 Nov 2026"}
     wrong = {"type": "bounce", "date": date, "details": "mailbox full"}
     canned.get(f"{BASE}/rest.php/recipient/9", json={**PERSON, "errors": [wrong]})
-    [error] = client.get_recipient(9).errors
+    [error] = client.transfers.get_recipient(9).errors
     assert (error.type, error.date.raw, error.details) == ("bounce", 1700000000, "mailbox full")
 
 

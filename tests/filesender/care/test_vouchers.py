@@ -55,29 +55,29 @@ def test_an_invitation(stand: CareSite, ann: FileSenderClient) -> None:
 
 
 def test_all_of_them_and_one(stand: CareSite, ann: FileSenderClient) -> None:
-    assert ann.list_guests() == []
+    assert ann.guests.list() == []
     first = ann.create_guest(INVITATION)
     second = ann.create_guest({**INVITATION, "recipient": "kim@example.net"})
-    listed = ann.list_guests()
+    listed = ann.guests.list()
     assert [guest.id for guest in listed] == [second.id, first.id]
     assert all(isinstance(guest, Guest) for guest in listed)
     for known_as in (first.id, first, str(first.id)):
-        shown = ann.get_guest(known_as)
+        shown = ann.guests.get(known_as)
         assert (shown.email, shown.token) == ("gus@example.net", first.token)
 
 
 def test_what_was_sent_with_it(stand: CareSite, ann: FileSenderClient) -> None:
     voucher = ann.create_guest(INVITATION)
     # An empty map is a list on the wire.
-    assert ann.guest_transfers(voucher) == []
+    assert ann.guests.transfers(voucher) == []
     sent = [used(stand, voucher), used(stand, voucher)]
-    found = ann.guest_transfers(voucher)
+    found = ann.guests.transfers(voucher)
     assert all(isinstance(transfer, Transfer) for transfer in found)
     assert sorted(transfer.id for transfer in found) == sorted(transfer.id for transfer in sent)
     assert found[0].files[0].name == "a.txt"
-    assert ann.get_guest(voucher).transfer_count == 2
+    assert ann.guests.get(voucher).transfer_count == 2
     # They are the inviter's.
-    assert {transfer.id for transfer in ann.list_transfers()} == {transfer.id for transfer in sent}
+    assert {transfer.id for transfer in ann.transfers.list()} == {transfer.id for transfer in sent}
 
 
 def test_one_time_only(stand: CareSite, ann: FileSenderClient) -> None:
@@ -93,7 +93,7 @@ def test_one_time_only(stand: CareSite, ann: FileSenderClient) -> None:
 
 def test_reminded(stand: CareSite, ann: FileSenderClient) -> None:
     voucher = ann.create_guest(INVITATION)
-    ann.remind_guest(voucher)
+    ann.guests.remind(voucher)
     assert [(mail["to"], mail["token"]) for mail in stand.site.mails] == [
         ("gus@example.net", voucher.token)
     ] * 2
@@ -105,7 +105,7 @@ def test_extended_where_the_site_allows_it(stand: CareSite, ann: FileSenderClien
     soon = int(time.time()) + DAY
     voucher = ann.create_guest({**INVITATION, "expires": soon})
     assert (voucher.expires.raw, voucher.expiry_date_extension) == (soon, 1)
-    extended = ann.extend_guest(voucher)
+    extended = ann.guests.extend(voucher)
     assert (extended.id, extended.expires.raw) == (voucher.id, soon + 5 * DAY)
     assert extended.expiry_date_extension == 0
 
@@ -113,14 +113,14 @@ def test_extended_where_the_site_allows_it(stand: CareSite, ann: FileSenderClien
 def test_a_stock_site_extends_no_voucher(stand: CareSite, ann: FileSenderClient) -> None:
     voucher = ann.create_guest(INVITATION)
     with pytest.raises(Forbidden):
-        ann.extend_guest(voucher)
-    assert ann.get_guest(voucher).expires.raw == voucher.expires.raw
+        ann.guests.extend(voucher)
+    assert ann.guests.get(voucher).expires.raw == voucher.expires.raw
 
 
 def test_withdrawn(stand: CareSite, ann: FileSenderClient) -> None:
     voucher = ann.create_guest(INVITATION)
-    ann.delete_guest(voucher)
-    assert ann.list_guests() == []
+    ann.guests.delete(voucher)
+    assert ann.guests.list() == []
     with pytest.raises((AuthError, NotFound)):
         used(stand, voucher)
     assert stand.site.transfers() == []
@@ -128,41 +128,41 @@ def test_withdrawn(stand: CareSite, ann: FileSenderClient) -> None:
 
 def test_what_there_is_not(stand: CareSite, ann: FileSenderClient) -> None:
     calls: List[Callable[[], Any]] = [
-        lambda: ann.get_guest(999),
-        lambda: ann.guest_transfers(999),
-        lambda: ann.remind_guest(999),
-        lambda: ann.extend_guest(999),
-        lambda: ann.delete_guest(999),
+        lambda: ann.guests.get(999),
+        lambda: ann.guests.transfers(999),
+        lambda: ann.guests.remind(999),
+        lambda: ann.guests.extend(999),
+        lambda: ann.guests.delete(999),
     ]
     for call in calls:
         with pytest.raises(NotFound) as caught:
             call()
         assert caught.value.code == "guest_not_found"
     with pytest.raises(UsageError, match="no id"):
-        ann.get_guest("the first")
+        ann.guests.get("the first")
 
 
 def test_somebody_elses_voucher(new: CareSite) -> None:
     voucher = new.client().create_guest(INVITATION)
     bob = new.client("bob@example.net")
     calls: List[Callable[[], Any]] = [
-        lambda: bob.get_guest(voucher),
-        lambda: bob.guest_transfers(voucher),
-        lambda: bob.remind_guest(voucher),
-        lambda: bob.extend_guest(voucher),
-        lambda: bob.delete_guest(voucher),
+        lambda: bob.guests.get(voucher),
+        lambda: bob.guests.transfers(voucher),
+        lambda: bob.guests.remind(voucher),
+        lambda: bob.guests.extend(voucher),
+        lambda: bob.guests.delete(voucher),
     ]
     for call in calls:
         with pytest.raises(Forbidden) as caught:
             call()
         assert caught.value.code == "rest_ownership_required"
-    assert bob.list_guests() == []
+    assert bob.guests.list() == []
     assert len(new.site.mails) == 1
 
 
 def test_no_credentials_no_request(new: CareSite) -> None:
     with FileSenderClient(new.url) as nobody:
-        for call in (nobody.list_guests, lambda: nobody.get_guest(1), lambda: nobody.delete_guest(1)):
+        for call in (nobody.guests.list, lambda: nobody.guests.get(1), lambda: nobody.guests.delete(1)):
             with pytest.raises(CredentialError):
                 call()
     assert new.site.count("* /rest.php/guest*") == 0
@@ -172,8 +172,8 @@ def test_no_credentials_no_request(new: CareSite) -> None:
 
 CHANGES: Dict[str, Any] = {
     "invite": ("POST /rest.php/guest", lambda client, voucher: client.create_guest(INVITATION)),
-    "remind": (f"PUT {ONE}", lambda client, voucher: client.remind_guest(voucher)),
-    "extend": (f"PUT {ONE}", lambda client, voucher: client.extend_guest(voucher)),
+    "remind": (f"PUT {ONE}", lambda client, voucher: client.guests.remind(voucher)),
+    "extend": (f"PUT {ONE}", lambda client, voucher: client.guests.extend(voucher)),
 }
 
 
@@ -190,15 +190,15 @@ def test_a_lost_answer_is_not_asked_for_again(new: CareSite, name: str) -> None:
         change(client, voucher)
     assert new.site.count(match) == before + 1
     assert len(new.site.mails) == (1 if name == "extend" else 2)
-    assert client.get_guest(voucher).expires.raw == soon + (5 * DAY if name == "extend" else 0)
+    assert client.guests.get(voucher).expires.raw == soon + (5 * DAY if name == "extend" else 0)
 
 
 def test_a_withdrawal_forgives(new: CareSite) -> None:
     client = new.client()
     voucher = client.create_guest(INVITATION)
     new.fault(f"DELETE {ONE}", "lose-answer")
-    client.delete_guest(voucher)
-    assert client.list_guests() == []
+    client.guests.delete(voucher)
+    assert client.guests.list() == []
 
 
 # -- terms of use ------------------------------------------------------------------------------------------

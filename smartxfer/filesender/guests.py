@@ -1,0 +1,75 @@
+"""``client.guests``: vouchers, which invite somebody to send files.
+
+Source: FileSender protocol, sections 7 and 10.
+"""
+
+from typing import Callable, List
+
+from smartxfer.filesender import checks
+from smartxfer.filesender.calls import Calls, about
+from smartxfer.filesender.ids import GuestId, id_of
+from smartxfer.filesender.models import Guest, Transfer
+from smartxfer.filesender.request_body import Extra, guest_body
+from smartxfer.filesender.request_types import Guest as GuestRequest
+from smartxfer.reprs import Namespace
+
+__all__ = ["GuestsClient"]
+
+
+class GuestsClient(Namespace):
+    """Invites guests, and lists, reminds and removes them.
+
+    Wherever a guest is wanted, its structure or its id is accepted.
+
+    :param calls: returns the calls of a user whose credentials are known.
+    """
+
+    def __init__(self, calls: Callable[[], Calls]) -> None:
+        self._calls = calls
+
+    def create(self, body: GuestRequest, *, extra: Extra = None) -> Guest:
+        """Send a voucher, which invites somebody to send files.
+
+        :param body: ``recipient``, ``from``, ``subject``, ``message``, ``options``, ``expires``.
+        :param extra: fields of the request that this version does not know.
+        :raises UsageError: ``body`` has an unknown key or option, or a malformed address; nothing was sent.
+        :raises OutcomeUnknown: the answer was lost: the voucher may have been sent.
+        """
+        made = guest_body(body, extra)
+        checks.check_guest(made)
+        return self._calls().create_guest(made)
+
+    def list(self) -> List[Guest]:
+        """The user's vouchers."""
+        return self._calls().ask("GET", "guest").several(Guest)
+
+    def get(self, guest_id: GuestId) -> Guest:
+        """One of the user's vouchers."""
+        return about(self._calls().ask("GET", f"guest/{id_of(guest_id)}"), Guest, id_of(guest_id))
+
+    def transfers(self, guest_id: GuestId) -> List[Transfer]:
+        """The available transfers that were made with a voucher."""
+        found = self._calls().ask("GET", f"guest/{id_of(guest_id)}/transfers").json((dict, list))
+        several = found.values() if isinstance(found, dict) else found
+        return [Transfer.from_wire(one) for one in several]
+
+    def remind(self, guest_id: GuestId) -> None:
+        """Send a voucher's mail once more.
+
+        :raises OutcomeUnknown: the answer was lost: it may have been sent.
+        """
+        self._calls().command("PUT", f"guest/{id_of(guest_id)}", {"remind": True}, idempotent=False)
+
+    def extend(self, guest_id: GuestId) -> Guest:
+        """Let a voucher expire later, by as many days as the site's setting says.
+
+        :raises Forbidden: the site leaves it to administrators.
+        :raises LimitExceeded: the site does not allow it any more.
+        """
+        path = f"guest/{id_of(guest_id)}"
+        self._calls().ask("PUT", path, {"extend_expiry_date": True}, idempotent=False)
+        return self.get(guest_id)
+
+    def delete(self, guest_id: GuestId) -> None:
+        """Withdraw a voucher."""
+        self._calls().delete(f"guest/{id_of(guest_id)}")
