@@ -40,15 +40,15 @@ class GuestsClient(Namespace):
         return self._calls().create_guest(made)
 
     def list(self) -> List[Guest]:
-        """The user's vouchers."""
+        """Return the user's vouchers."""
         return self._calls().ask("GET", "guest").several(Guest)
 
     def get(self, guest_id: GuestId) -> Guest:
-        """One of the user's vouchers."""
+        """Return one of the user's vouchers."""
         return about(self._calls().ask("GET", f"guest/{id_of(guest_id)}"), Guest, id_of(guest_id))
 
     def transfers(self, guest_id: GuestId) -> List[Transfer]:
-        """The available transfers that were made with a voucher."""
+        """Return the available transfers that were made with a voucher."""
         found = self._calls().ask("GET", f"guest/{id_of(guest_id)}/transfers").json((dict, list))
         several = found.values() if isinstance(found, dict) else found
         return [Transfer.from_wire(one) for one in several]

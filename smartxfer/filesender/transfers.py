@@ -35,7 +35,7 @@ class TransfersClient(Namespace):
         self._token_of = token_of
 
     def list(self, everybody: bool = False) -> List[Transfer]:
-        """The user's available transfers, newest first, those of his guests included.
+        """Return the user's available transfers, newest first, with those of the user's guests.
 
         :param everybody: those of all users; for administrators.
         """
@@ -50,7 +50,7 @@ class TransfersClient(Namespace):
         file: Optional[str] = None,
         link: Optional[str] = None,
     ) -> List[Transfer]:
-        """Those of the user's available transfers that match, newest first; compared here, the site cannot.
+        """Return the available transfers that match, newest first; they are compared on this side.
 
         :param subject: text in the subject, in any case of letters.
         :param recipient: address of a recipient.
@@ -74,7 +74,7 @@ class TransfersClient(Namespace):
         return [transfer for transfer in self.list() if matches(transfer)]
 
     def get(self, transfer_id: TransferId) -> Transfer:
-        """One of the user's own transfers, also a closed one."""
+        """Return one of the user's own transfers, also a closed one."""
         return self._calls().get_transfer(id_of(transfer_id))
 
     def update(
@@ -94,7 +94,7 @@ class TransfersClient(Namespace):
         return self._calls().update_transfer(id_of(transfer_id), change)
 
     def options(self, transfer_id: TransferId) -> Mapping[str, Any]:
-        """A transfer's options by name."""
+        """Return a transfer's options by name."""
         return dict(self._calls().ask("GET", f"transfer/{id_of(transfer_id)}/options").json(dict))
 
     def extend(self, transfer_id: TransferId, expires: Moment = None) -> Transfer:
@@ -129,7 +129,7 @@ class TransfersClient(Namespace):
         self._calls().delete_transfer(id_of(transfer_id))
 
     def audit_log(self, transfer_id: TransferId) -> List[AuditEntry]:
-        """What has happened to a transfer, oldest first."""
+        """Return what has happened to a transfer, oldest first."""
         found = self._calls().ask("GET", f"transfer/{id_of(transfer_id)}/auditlog").json(list)
         return [AuditEntry.from_wire(one) for one in found]
 
@@ -140,7 +140,7 @@ class TransfersClient(Namespace):
     # -- recipients -------------------------------------------------------------------------------------
 
     def add_recipient(self, transfer_id: TransferId, address: str) -> Recipient:
-        """Let somebody else have the files, too; the site mails the link.
+        """Add a recipient; the site mails the link.
 
         :raises OutcomeUnknown: the answer was lost: the mail may have gone; the site does not merge doubles.
         """
@@ -149,7 +149,7 @@ class TransfersClient(Namespace):
         return self._calls().ask("POST", path, {"recipient": address}).made(Recipient)
 
     def get_recipient(self, recipient_id: RecipientId) -> Recipient:
-        """A recipient, with the mails that could not be delivered in ``errors``."""
+        """Return a recipient, with the mails that could not be delivered in ``errors``."""
         return about(
             self._calls().ask("GET", f"recipient/{id_of(recipient_id)}"), Recipient, id_of(recipient_id)
         )
@@ -164,7 +164,7 @@ class TransfersClient(Namespace):
         return answer.made(Recipient)
 
     def remove_recipient(self, recipient_id: RecipientId) -> None:
-        """Take somebody's link away; with the last one the transfer is closed."""
+        """Remove a recipient and the link; with the last one the transfer is closed."""
         self._calls().delete(f"recipient/{id_of(recipient_id)}")
 
 
