@@ -54,7 +54,7 @@ def test_services_share_no_logic_by_copying_it() -> None:
 def test_the_way_of_a_transfer() -> None:
     [up, down] = measure(contract_services(ROOT)[1])
     assert (up.service, up.verb, down.verb) == ("smartfile", "upload", "download")
-    assert up.frames[0] == "smartfile/client.py:upload"
+    assert up.frames[0] == "smartfile/upload_verbs.py:upload"
     assert "transfer/upload.py" in up.modules
     assert "transfer/download.py" not in up.modules
     assert not [name for name in up.modules + down.modules if name.startswith("local/")]

@@ -69,10 +69,7 @@ class FileSenderClient(SiteClient):
 
     upload, upload_many, upload_tree = up.upload, up.upload_many, up.upload_tree
     download, download_many, download_tree = down.download, down.download_many, down.download_tree
-    list = verbs.list_files
-    info = verbs.info
-    exists = verbs.exists
-    remove = verbs.remove
+    list, info, exists, remove = verbs.list_files, verbs.info, verbs.exists, verbs.remove
 
     # -- shorter names of the namespaces' ----------------------------------------------------------------
 
