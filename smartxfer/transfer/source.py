@@ -243,7 +243,9 @@ def _spooled(pieces: Iterable[bytes], name: str) -> Source:
         for piece in pieces:
             if not isinstance(piece, (bytes, bytearray, memoryview)):
                 raise UsageError(f"the stream {name!r} gives {type(piece).__name__}, not bytes")
-            spool = _with(spool, piece)
+            if isinstance(spool, io.BytesIO) and spool.tell() + memoryview(piece).nbytes > SPOOL_LIMIT:
+                spool = _on_disk(spool)
+            _keep(spool, piece)
         spool.seek(0)
     except BaseException:
         spool.close()
@@ -251,17 +253,26 @@ def _spooled(pieces: Iterable[bytes], name: str) -> Source:
     return OpenFileSource(spool, name, owned=True)
 
 
-def _with(spool: BinaryIO, piece: Union[bytes, bytearray, memoryview]) -> BinaryIO:
-    """Append to what is kept of a stream; returns the file that it is kept in from now on."""
+def _on_disk(memory: io.BytesIO) -> BinaryIO:
+    """Move what is kept in memory to a temporary file without a name; return the file."""
     try:
-        if isinstance(spool, io.BytesIO) and spool.tell() + memoryview(piece).nbytes > SPOOL_LIMIT:
-            with spool as kept:
-                spool = nameless_file()
-                spool.write(kept.getbuffer())
+        file = nameless_file()
+    except OSError as error:
+        raise local_error(error, "the temporary file for a stream") from None
+    try:
+        _keep(file, memory.getvalue())
+    except BaseException:
+        file.close()
+        raise
+    memory.close()
+    return file
+
+
+def _keep(spool: BinaryIO, piece: Union[bytes, bytearray, memoryview]) -> None:
+    try:
         spool.write(piece)
     except OSError as error:
         raise local_error(error, "the temporary file for a stream") from None
-    return spool
 
 
 def _name_of(file: Any) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import io
 import os
 import tempfile
@@ -9,7 +10,7 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.transfer import source as source_module
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.source import OpenFileSource, PathSource, open_source
@@ -145,6 +146,27 @@ def test_past_eight_mebibytes_a_stream_goes_to_the_disk(monkeypatch: pytest.Monk
     assert len(spools) == (size > 8 * 1024 * 1024)
     source.close()
     assert all(spool.closed for spool in spools)
+
+
+@pytest.mark.parametrize("good", [0, 1])
+def test_a_full_disk_leaves_no_temporary_file_open(monkeypatch: pytest.MonkeyPatch, good: int) -> None:
+    """Though the error is kept: the write that fails is of what was in memory, or of the next piece."""
+    spools: List[Any] = []
+
+    class Full(io.BytesIO):
+        writes = 0
+
+        def write(self, data: Any) -> int:
+            self.writes += 1
+            if self.writes > good:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return super().write(data)
+
+    monkeypatch.setattr(source_module, "SPOOL_LIMIT", 10)
+    monkeypatch.setattr(source_module, "nameless_file", lambda: spools.append(Full()) or spools[-1])
+    with pytest.raises(LocalError, match="the temporary file for a stream"):
+        open_source(iter([bytes(8), bytes(8)]))
+    assert [spool.closed for spool in spools] == [True]
 
 
 def test_a_stream_that_breaks_is_never_sent_half(monkeypatch: pytest.MonkeyPatch) -> None:
