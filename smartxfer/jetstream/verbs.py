@@ -7,12 +7,18 @@ Source: JetStream protocol, sections 2, 5.1 and 6.
 """
 
 import os
+import posixpath
+import re
 from typing import Any, List, Optional, Protocol, Union
 
+from smartxfer.errors import UsageError
 from smartxfer.jetstream.interface import text_of
 from smartxfer.jetstream.models import listed
 
 __all__ = ["list_directory", "remove"]
+
+#: What ``normpath`` returns for a root of any system, and for what is above the working directory.
+_ROOT = re.compile(r"//?|\.{1,2}(/\.\.)*|[A-Za-z]:/?")
 
 RemotePath = Union[str, "os.PathLike[str]"]
 
@@ -41,7 +47,11 @@ def remove(self: Server, target: RemotePath) -> None:
     """Remove a file of the server, or a directory with all that is in it.
 
     :param target: its path, as the server sees it.
+    :raises UsageError: it is a root of the server; ``rm()`` takes one.
 
     Source: JetStream protocol, section 5.1.
     """
-    self.rm(text_of(target, "target"))
+    path = text_of(target, "target")
+    if _ROOT.fullmatch(posixpath.normpath(path.replace("\\", "/"))):
+        raise UsageError(f"{path!r:.80} is a root of the server", hint="remove what is in it")
+    self.rm(path)

@@ -28,3 +28,11 @@ def test_one_path_is_meant(api: API, wrong: object) -> None:
     for call in (api.list, api.remove):
         with pytest.raises(UsageError, match="target is text"):
             call(wrong)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("root", ["/", "//", "/docs/..", ".", "..", "../..", "C:", "C:\\", "c:/"])
+def test_a_root_is_not_removed(stand: Stand, api: API, root: str) -> None:
+    before = len(stand.calls)
+    with pytest.raises(UsageError, match="root of the server"):
+        api.remove(root)
+    assert len(stand.calls) == before
