@@ -16,21 +16,28 @@
 ==== ==========================================================================================
 """
 
+import functools
 import signal
+import sys
 import threading
 import traceback
 from types import FrameType
-from typing import Optional, Tuple, Type
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple, Type
 
 import click
 
 from smartxfer import errors
 from smartxfer.cli.output import say
 
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+
 __all__ = ["DIFFERS", "EXITS", "Terminated", "code_of", "report", "watch_for_termination"]
 
 #: Exit code where a comparison found a difference.
 DIFFERS = 6
+#: Seconds until the exception of a signal that Python dropped is raised again.
+_MOMENT = 0.05
 
 
 class Terminated(BaseException):
@@ -104,7 +111,8 @@ def _words(error: BaseException) -> Tuple[str, str]:
 def watch_for_termination() -> None:
     """Have SIGTERM and SIGHUP raise :class:`Terminated`, so that what was begun is put in order.
 
-    A signal that is ignored (``nohup``) stays ignored.
+    A signal that is ignored (``nohup``) stays ignored.  Python drops the exception of a signal, or of Ctrl-C,
+    if it is raised in a finalizer: it is raised again a moment later.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -112,7 +120,30 @@ def watch_for_termination() -> None:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, _terminate)
+    alarm = getattr(signal, "SIGALRM", None)  # Windows has none
+    if alarm is not None and signal.getsignal(alarm) is signal.SIG_DFL:
+        signal.signal(alarm, _raise_dropped)
+        sys.unraisablehook = functools.partial(_raise_later, sys.unraisablehook)
 
 
 def _terminate(number: int, frame: Optional[FrameType]) -> None:
     raise Terminated
+
+
+#: Classes of the exceptions of signals that Python dropped.
+_dropped: List[Type[BaseException]] = []
+
+
+def _raise_later(report_it: Callable[["UnraisableHookArgs"], Any], dropped: "UnraisableHookArgs") -> None:
+    """Have the exception of a signal raised again; report other exceptions that Python dropped as usual."""
+    if dropped.exc_type in (Terminated, KeyboardInterrupt):
+        _dropped.append(dropped.exc_type)
+        # What is raised here would be dropped, too.  A timer takes no lock that this thread may hold.
+        signal.setitimer(signal.ITIMER_REAL, _MOMENT)
+    else:
+        report_it(dropped)
+
+
+def _raise_dropped(number: int, frame: Optional[FrameType]) -> None:
+    if _dropped:
+        raise _dropped.pop()

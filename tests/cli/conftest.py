@@ -41,8 +41,15 @@ def run() -> Iterator[Callable[..., Done]]:
         result = runner.invoke(app, list(words), prog_name="smartxfer")
         return Done(result.exit_code, result.stdout, result.stderr)
 
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    names = ("SIGTERM", "SIGHUP", "SIGALRM")  # Windows has not all of them
+    handlers = {
+        number: signal.getsignal(number)
+        for number in (getattr(signal, name, None) for name in names)
+        if number is not None
+    }
+    hook = sys.unraisablehook
     yield invoke
+    sys.unraisablehook = hook
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

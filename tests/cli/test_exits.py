@@ -108,3 +108,43 @@ def test_termination_that_is_ignored_stays_ignored() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     assert signal.getsignal(signal.SIGTERM) is not exits._terminate
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the exception is raised again by a timer")
+@pytest.mark.parametrize(("name", "kind"), [("SIGTERM", "Terminated"), ("SIGINT", "KeyboardInterrupt")])
+def test_a_signal_that_falls_into_a_finalizer_ends_the_command_all_the_same(name: str, kind: str) -> None:
+    code = (
+        "import signal, sys, threading\n"
+        "from smartxfer.cli.exits import Terminated, watch_for_termination\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
+        "watch_for_termination()\n"
+        "class Finalized:\n"
+        "    def __del__(self):\n"
+        f"        signal.raise_signal(signal.{name})\n"
+        "        sys.exit('the handler did not run in the finalizer')\n"
+        "Finalized()\n"
+        "try:\n"
+        "    threading.Event().wait(60)\n"
+        f"except {kind}:\n"
+        "    print('raised again')\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == ("raised again\n", "", 0)
+
+
+def test_other_exceptions_of_finalizers_are_reported_as_usual() -> None:
+    code = (
+        "import signal\n"
+        "from smartxfer.cli.exits import watch_for_termination\n"
+        "watch_for_termination()\n"
+        "class Finalized:\n"
+        "    def __del__(self):\n"
+        "        raise ValueError('dropped')\n"
+        "Finalized()\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0
+    assert "ValueError: dropped" in done.stderr
