@@ -54,7 +54,9 @@ def test_services_share_no_logic_by_copying_it() -> None:
 def test_the_way_of_a_transfer() -> None:
     [up, down] = measure(contract_services(ROOT)[1])
     assert (up.service, up.verb, down.verb) == ("smartfile", "upload", "download")
-    assert up.frames[0] == "smartfile/upload_verbs.py:upload"
+    assert up.waiting[0] == "smartfile/upload_verbs.py:upload"
+    assert (up.sending[0], up.sending[-1].split(":")[0]) == ("workers.py:_work", "transport/wire.py")
+    assert up.frames == up.waiting + up.sending
     assert "transfer/upload.py" in up.modules
     assert "transfer/download.py" not in up.modules
     assert not [name for name in up.modules + down.modules if name.startswith("local/")]

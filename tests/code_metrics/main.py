@@ -61,14 +61,18 @@ def main(root: Path) -> None:
 def _print_ways(root: Path, verbose: bool) -> None:
     from code_metrics.ways import contract_services, measure
 
-    print("one file of 100 kB: modules entered, frames between the public call and Session.send")
+    print("one file of 100 kB: modules entered; frames between the public call and Session.send: all of them,")
+    print("of these in the thread that waits, and in the one that sends")
     for service in contract_services(root):
         for way in measure(service):
-            print(f"  {way.service:<12}{way.verb:<10}{len(way.modules):>4} modules{len(way.frames):>4} frames")
+            frames = f"{len(way.frames):>4} frames ({len(way.waiting)} + {len(way.sending)})"
+            print(f"  {way.service:<12}{way.verb:<10}{len(way.modules):>4} modules{frames}")
             for room, names in groupby(way.modules, lambda name: name.split("/")[0]) if verbose else ():
                 print(f"      {room}: {' '.join(name.split('/')[-1][:-3] for name in names)}")
-            for frame in way.frames if verbose else ():
-                print(f"      > {frame}")
+            for thread, frames_of in (("waiting", way.waiting), ("sending", way.sending)) if verbose else ():
+                print(f"      {thread}")
+                for frame in frames_of:
+                    print(f"      > {frame}")
 
 
 def _shown(place: Place, root: Path) -> str:

@@ -21,14 +21,21 @@ class Way(NamedTuple):
     """One transfer.
 
     :param modules: of the client that a function of was called in.
-    :param frames: of the client between the public call and ``Session.send``, both threads together, at the
+    :param waiting: frames of the client in the calling thread, while another one sends: from the public call on.
+    :param sending: frames of the client in the thread that sends, up to ``Session.send``.  Both are those of the
         request with the longest way.
     """
 
     service: str
     verb: str
     modules: List[str]
-    frames: List[str]
+    waiting: List[str]
+    sending: List[str]
+
+    @property
+    def frames(self) -> List[str]:
+        """The frames of both threads, from the public call to ``Session.send``."""
+        return self.waiting + self.sending
 
 
 class _Record:
@@ -39,7 +46,8 @@ class _Record:
         self._local = str(package / "local") + "/"
         self._caller: Optional[FrameType] = None
         self.modules: Set[str] = set()
-        self.frames: List[str] = []
+        self.waiting: List[str] = []
+        self.sending: List[str] = []
 
     def profile(self, frame: FrameType, event: str, argument: Any) -> None:
         """Note the module of a call; for ``sys.setprofile``."""
@@ -51,15 +59,15 @@ class _Record:
         return name.startswith(self._package) and not name.startswith(self._local)
 
     def sent(self) -> None:
-        """Note the frames above a request, those of the thread that waits for it first."""
-        here = self._stack(sys._getframe())
-        if not here:
+        """Note the frames above a request, and those of the thread that waits for it."""
+        sending, waiting = self._stack(sys._getframe()), []
+        if not sending:
             return  # the local server's own requests
         main = threading.main_thread().ident
         if main != threading.get_ident():
-            here = self._stack(sys._current_frames()[main]) + here  # type: ignore[index]
-        if len(here) > len(self.frames):
-            self.frames = here
+            waiting = self._stack(sys._current_frames()[main])  # type: ignore[index]
+        if len(waiting) + len(sending) > len(self.waiting) + len(self.sending):
+            self.waiting, self.sending = waiting, sending
 
     def _stack(self, frame: Optional[FrameType]) -> List[str]:
         found: List[str] = []
@@ -125,4 +133,4 @@ def _watched(site: Any, verb: str, call: Callable[[], Any]) -> Way:
         sys.setprofile(None)
         threading.setprofile(None)  # type: ignore[arg-type]
         requests.Session.send = send  # type: ignore[method-assign]
-    return Way(site.name, verb, sorted(record.modules), record.frames)
+    return Way(site.name, verb, sorted(record.modules), record.waiting, record.sending)
