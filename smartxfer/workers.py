@@ -1,8 +1,8 @@
-"""Threads for the jobs of one call; where none can be started, the calling thread does the jobs.
+"""Threads for the work of one call; where none can be started, the calling thread does it.
 
 Python refuses new threads once its main thread has ended (3.9 and newer), and the system refuses them at its
-limits.  The jobs wait in a queue of our own, so that neither loses one: the threads that there are take them,
-or :meth:`Workers.help` does.
+limits.  The work waits in a queue of our own, so that neither loses any of it: the threads that there are
+take it, or :meth:`Workers.help` does.
 """
 
 import collections
@@ -14,7 +14,7 @@ import threading
 import time
 from typing import Any, Callable, Deque, Dict, Optional, Protocol, TypeVar
 
-__all__ = ["Job", "Workers", "aside"]
+__all__ = ["WorkItem", "Workers", "aside"]
 
 log = logging.getLogger("smartxfer.workers")
 
@@ -23,7 +23,7 @@ _TICK = 0.1
 T = TypeVar("T")
 
 
-class Job(Protocol):
+class WorkItem(Protocol):
     """One piece of work."""
 
     #: Set by the workers once a thread does it.
@@ -37,7 +37,7 @@ class Job(Protocol):
 
 
 class Workers:
-    """A thread pool that has no job without a thread, or tells the caller to do it.
+    """A thread pool that has no item without a thread, or tells the caller to do it.
 
     :param most: threads at a time.
     :param name: start of their names.
@@ -50,54 +50,54 @@ class Workers:
         #: Only used in single steps (``with``): where Ctrl-C falls between two, a lock is never free again.
         self._lock = threading.RLock()
         self._ready: Deque[Any] = collections.deque()
-        #: Threads that take jobs, or are about to; True while one does a job.
+        #: Threads that take items, or are about to; True while one does an item.
         self._loops: Dict[object, bool] = {}
-        #: The calling thread, while it does a job.
+        #: The calling thread, while it does an item.
         self._helper: Optional[int] = None
         self._warned = False
         self._ended: queue.SimpleQueue[None] = queue.SimpleQueue()
 
     @property
     def here(self) -> bool:
-        """Whether this is the calling thread, at work on a job because no worker can be started."""
+        """Whether this is the calling thread, at work on an item because no worker can be started."""
         return self._helper == threading.get_ident()
 
-    def add(self, job: Job) -> None:
-        """Queue a job, and start a thread for it if one more is needed and can be had."""
+    def add(self, item: WorkItem) -> None:
+        """Queue an item, and start a thread for it if one more is needed and can be had."""
         with self._lock:
-            self._ready.append(job)
+            self._ready.append(item)
             free = sum(not busy for busy in self._loops.values())
             if len(self._ready) > free and len(self._loops) < self._most:
                 self._start()
 
     def help(self) -> Optional[Any]:
-        """Do one job in the calling thread if there is no worker to do it.
+        """Do one item in the calling thread if there is no worker to do it.
 
-        :return: the job, or None.
+        :return: the item, or None.
         """
         with self._lock:
             if self._loops or not self._ready:
                 return None
-            job = self._ready.popleft()
+            item = self._ready.popleft()
         try:
             self._helper = threading.get_ident()
-            job.taken = True
-            job.do()
-            job.end()
+            item.taken = True
+            item.do()
+            item.end()
         except BaseException:
-            job.taken = False  # Ctrl-C broke it off
+            item.taken = False  # Ctrl-C broke it off
             raise
         finally:
             self._helper = None
-        return job
+        return item
 
     def clear(self) -> None:
-        """Forget the jobs that no thread has taken."""
+        """Forget the items that no thread has taken."""
         with self._lock:
             self._ready.clear()
 
     def close(self, patience: Optional[float] = None) -> None:
-        """Take no more jobs, and wait for the threads.
+        """Take no more items, and wait for the threads.
 
         :param patience: most seconds to wait; None: until all have ended.
         """
@@ -134,13 +134,13 @@ class Workers:
                     if loop not in self._loops or not self._ready:
                         self._loops.pop(loop, None)  # in one step with the look: add() counts on it
                         return
-                    job = self._ready.popleft()
-                    job.taken = self._loops[loop] = True
-                job.do()
+                    item = self._ready.popleft()
+                    item.taken = self._loops[loop] = True
+                item.do()
                 with self._lock:
-                    self._loops[loop] = False  # free for what the end of this job adds
-                job.end()
-                del job
+                    self._loops[loop] = False  # free for what the end of this item adds
+                item.end()
+                del item
         finally:
             self._loops.pop(loop, None)
             self._ended.put(None)

@@ -23,7 +23,7 @@ from smartxfer.filesender.models import DownloadFile
 from smartxfer.filesender.opening import Fetch, Opening
 from smartxfer.filesender.sealing import Password, given_password
 from smartxfer.transfer.digest import CRC32
-from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.download import Download, DownloadJob
 from smartxfer.transfer.existing import Exists
 from smartxfer.transfer.into import Wanted, fetch_into, guard
 from smartxfer.transfer.operation import Operation
@@ -190,9 +190,9 @@ class Fetching:
         self._prove([file])
         self._operation.reporter.queue(file.name, file.size)
         download = guard(self._download(file, sink), exists, immutable=True)
-        lane = DownloadLane(download, self._operation, self._width)
-        self._operation.run([lane], 1)
-        return lane.result
+        job = DownloadJob(download, self._operation, self._width)
+        self._operation.run([job], 1)
+        return job.result
 
     def archive(self, files: Sequence[DownloadFile], sink: Sink, form: str, exists: Exists) -> FileResult:
         """Fetch several files as one archive, which the server packs; a broken one begins again.
@@ -212,9 +212,9 @@ class Fetching:
             archive=lambda: new_check(form, name, [file.size for file in files]),
         )
         self._operation.reporter.queue(name, None)
-        lane = DownloadLane(guard(download, exists), self._operation, 1)
-        self._operation.run([lane], 1)
-        return lane.result
+        job = DownloadJob(guard(download, exists), self._operation, 1)
+        self._operation.run([job], 1)
+        return job.result
 
     def _download(self, file: DownloadFile, sink: Sink) -> Download:
         chunk = file.chunk_size or 0

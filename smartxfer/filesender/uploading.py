@@ -23,7 +23,7 @@ from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.tree import Item
-from smartxfer.transfer.upload import UploadLane
+from smartxfer.transfer.upload import UploadJob
 
 __all__ = ["MOST_WORKERS", "Sending", "Width", "send_files"]
 
@@ -62,7 +62,7 @@ def send_files(
     :param complete: False leaves out the completion of each file.
     :param sealing: what encrypts them.
     """
-    lanes = []
+    jobs = []
     for item, file in pairs:
         operation.reporter.queue(item.name, item.size)
         upload = FileUpload(
@@ -75,9 +75,9 @@ def send_files(
             complete=complete,
             sealing=sealing,
         )
-        lanes.append(UploadLane(upload.spec, operation, width.chunks))
-    operation.run(lanes, width.files)
-    return [lane.result for lane in lanes]
+        jobs.append(UploadJob(upload.spec, operation, width.chunks))
+    operation.run(jobs, width.files)
+    return [job.result for job in jobs]
 
 
 class Sending:

@@ -8,7 +8,7 @@ from smartxfer.jetstream.models import Manifest, Transfer
 from smartxfer.jetstream.requests import Request, result_of
 from smartxfer.jetstream.rpc import Rpc
 from smartxfer.jetstream.waiting import Patience, wait
-from smartxfer.transfer.lane import Single
+from smartxfer.transfer.job import Single
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Reporter
 
@@ -72,14 +72,14 @@ def wait_for_all(operation: Operation, tasks: Sequence[Any], waited: Waited, at_
 
     :raises WaitTimeout: some are not done in time; ``last`` holds what is known of each.
     """
-    lanes = [_Wait(task, waited) for task in tasks]
-    operation.run(lanes, at_once)
-    late = [lane.error for lane in lanes if isinstance(lane.error, WaitTimeout)]
-    for lane in lanes:
-        if lane.error is not None and not isinstance(lane.error, WaitTimeout):
-            raise lane.error
+    jobs = [_Wait(task, waited) for task in tasks]
+    operation.run(jobs, at_once)
+    late = [job.error for job in jobs if isinstance(job.error, WaitTimeout)]
+    for job in jobs:
+        if job.error is not None and not isinstance(job.error, WaitTimeout):
+            raise job.error
     if late:
-        states = [lane.error.last if isinstance(lane.error, WaitTimeout) else lane.result for lane in lanes]
-        said = f"{len(late)} of {len(lanes)} are not done"
+        states = [job.error.last if isinstance(job.error, WaitTimeout) else job.result for job in jobs]
+        said = f"{len(late)} of {len(jobs)} are not done"
         raise JetStreamWaitTimeout(said, hint="they go on", last=states)
-    return [lane.result for lane in lanes]
+    return [job.result for job in jobs]

@@ -21,7 +21,7 @@ from smartxfer.nrp.syncing import sync
 from smartxfer.nrp.transfers import How
 from smartxfer.nrp.uploading import send_files
 from smartxfer.transfer.deletion import check_deletion
-from smartxfer.transfer.download import DownloadLane
+from smartxfer.transfer.download import DownloadJob
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.operation import Operation
@@ -117,9 +117,9 @@ class FileWork:
             operation.reporter.queue(file.key, file.size)
             download = downloading.describe(files, file, target, operation, step)
             download = downloading.guarded(download, exists, files.calls, file)
-            lane = DownloadLane(download, operation, parts or self._workers)
-            operation.run([lane], 1)
-            return settle([attrs.evolve(lane.result, item=file)], operation)[0]
+            job = DownloadJob(download, operation, parts or self._workers)
+            operation.run([job], 1)
+            return settle([attrs.evolve(job.result, item=file)], operation)[0]
 
     def fetch_many(
         self, files: Callable[[Calls], Sequence[File]], directory: Any, exists: Exists, watch: Watch

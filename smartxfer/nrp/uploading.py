@@ -39,7 +39,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part, cut
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
-from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transfer.upload import Body, Upload, UploadJob
 from smartxfer.transport.checks import Decision, RetryContext
 
 __all__ = ["send_files"]
@@ -72,19 +72,19 @@ def send_files(
         operation.reporter.queue(plan.key, item.size)
     entries = operation.call(lambda: announce(watched, [plan for _, plan in pairs], replace))
     sendings = [_Sending(files, operation, item, plan, entries[plan.key]) for item, plan in pairs]
-    lanes = [
-        UploadLane(sending.describe(), operation, at_once if sending.plan.how.letter == "M" else 1)
+    jobs = [
+        UploadJob(sending.describe(), operation, at_once if sending.plan.how.letter == "M" else 1)
         for sending in sendings
     ]
     try:
-        operation.run(lanes, at_once)
-        refused = [sending for sending, lane in zip(sendings, lanes) if sending.refused(lane.result.error)]
+        operation.run(jobs, at_once)
+        refused = [sending for sending, job in zip(sendings, jobs) if sending.refused(job.result.error)]
         if refused:
             operation.call(lambda: _withdraw(refused))
     finally:
         for sending in sendings:
             sending.close()
-    return [(sending.told(lane.result), sending.stored) for sending, lane in zip(sendings, lanes)]
+    return [(sending.told(job.result), sending.stored) for sending, job in zip(sendings, jobs)]
 
 
 def _withdraw(sendings: Sequence["_Sending"]) -> None:

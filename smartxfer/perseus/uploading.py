@@ -30,7 +30,7 @@ from smartxfer.transfer.plan import Part
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
-from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transfer.upload import Body, Upload, UploadJob
 from smartxfer.transport import Answer
 from smartxfer.transport.checks import Decision, RetryContext
 from smartxfer.transport.polling import Pauses, poll
@@ -53,11 +53,11 @@ def send_files(sendings: Sequence["Sending"], operation: Operation, at_once: int
     """
     for sending in sendings:
         operation.reporter.queue(sending.item.name, sending.item.size)
-    lanes = [UploadLane(sending.describe(), operation, 1) for sending in sendings]
+    jobs = [UploadJob(sending.describe(), operation, 1) for sending in sendings]
     try:
-        operation.run(lanes, at_once)
+        operation.run(jobs, at_once)
         # Records are deleted before other processes are let at their contents.
-        results = {sending: _settled(sending, lane.result) for sending, lane in zip(sendings, lanes)}
+        results = {sending: _settled(sending, job.result) for sending, job in zip(sendings, jobs)}
     except Exception as error:
         for sending in sendings:
             sending.give_up(error)

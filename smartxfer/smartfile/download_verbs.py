@@ -13,7 +13,7 @@ from smartxfer.smartfile.models import Remote
 from smartxfer.smartfile.paths import all_paths, normal, path_text, split
 from smartxfer.smartfile.raw import RawClient
 from smartxfer.transfer.digest import new_hash
-from smartxfer.transfer.download import DownloadLane
+from smartxfer.transfer.download import DownloadJob
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.into import guard, renamed_from
 from smartxfer.transfer.names import safe_path
@@ -69,9 +69,9 @@ def download(
         wanted = downloading.describe(calls, info, sink, digest)
         origin = renamed_from(sink, (trees.origin_of(calls), normal(info.path)))
         guarded = guard(wanted, exists, changed=downloading.changed(info), origin=origin)
-        lane = DownloadLane(guarded, operation, self._max_workers)
-        operation.run([lane], 1)
-        return settle(trees.with_items([lane.result], [info]), operation)[0]
+        job = DownloadJob(guarded, operation, self._max_workers)
+        operation.run([job], 1)
+        return settle(trees.with_items([job.result], [info]), operation)[0]
 
 
 def download_many(

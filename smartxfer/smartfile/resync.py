@@ -32,7 +32,7 @@ from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.device import DeviceSink, is_device
 from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.download import Download, DownloadJob
 from smartxfer.transfer.existing import Guard, Kept
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
@@ -41,7 +41,7 @@ from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import FileSink, StreamSink
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.tree import Item
-from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transfer.upload import Body, Upload, UploadJob
 from smartxfer.transport import Call
 
 __all__ = ["ALGORITHM", "Resync", "kept_result"]
@@ -129,7 +129,7 @@ class Resync:
         def send(part: Part, body: Body) -> None:
             single.make(self._calls.sync("patch", path, "delta", body))
 
-        lane = UploadLane(
+        job = UploadJob(
             Upload(
                 name=f"{path} (delta)",
                 open_source=lambda: open_source(change),
@@ -142,10 +142,10 @@ class Resync:
             1,
         )
         self._operation.reporter.queue(f"{path} (delta)", size)
-        self._operation.run([lane], 1)
+        self._operation.run([job], 1)
         moved.sent += size
         try:
-            settle([lane.result], self._operation)
+            settle([job.result], self._operation)
         except CommunicationError as error:
             # Whether the patch went in, the checksum tells.
             log.info("%s: %s", path, error)
@@ -198,9 +198,9 @@ class Resync:
         digest = self._operation.call(lambda: self._watched.checksums([there.path], ALGORITHM))[there.path]
         wanted = downloading.describe(self._watched, there, sink, (ALGORITHM, digest))
         self._operation.reporter.queue(there.path, there.size)
-        lane = DownloadLane(wanted, self._operation, self._width)
-        self._operation.run([lane], 1)
-        [result] = settle([lane.result], self._operation)
+        job = DownloadJob(wanted, self._operation, self._width)
+        self._operation.run([job], 1)
+        [result] = settle([job.result], self._operation)
         return moved.result(result, "plain", received=result.bytes)
 
     def _down_by_delta(
@@ -290,9 +290,9 @@ class Resync:
 
         self._operation.reporter.queue(name, None)
         wanted = Download(name=name, sink=StreamSink(into), identity={"call": call.what}, open_range=source)
-        lane = DownloadLane(wanted, self._operation, 1)
-        self._operation.run([lane], 1)
-        moved.received += settle([lane.result], self._operation)[0].bytes
+        job = DownloadJob(wanted, self._operation, 1)
+        self._operation.run([job], 1)
+        moved.received += settle([job.result], self._operation)[0].bytes
 
 
 class _Moved:

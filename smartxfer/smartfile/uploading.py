@@ -25,7 +25,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
-from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transfer.upload import Body, Upload, UploadJob
 from smartxfer.transport.polling import Pauses, poll
 from smartxfer.transport.redact import excerpt
 
@@ -57,9 +57,9 @@ def send_files(
     sendings = [_Sending(calls, operation, item, path, checksum, journal) for item, path in pairs]
     for item, path in pairs:
         operation.reporter.queue(path, item.size)
-    lanes = [UploadLane(sending.describe(), operation, 1) for sending in sendings]
-    operation.run(lanes, at_once)
-    return [attrs.evolve(lane.result, item=sending.stored) for lane, sending in zip(lanes, sendings)]
+    jobs = [UploadJob(sending.describe(), operation, 1) for sending in sendings]
+    operation.run(jobs, at_once)
+    return [attrs.evolve(job.result, item=sending.stored) for job, sending in zip(jobs, sendings)]
 
 
 class _Sending:

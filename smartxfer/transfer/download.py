@@ -15,7 +15,7 @@ from smartxfer.errors import (
 )
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.extents import gaps
-from smartxfer.transfer.lane import Lane, Task
+from smartxfer.transfer.job import Job, Task
 from smartxfer.transfer.milestones import log_begun, log_ended
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Extent, Sink
@@ -27,7 +27,7 @@ from smartxfer.transport.archive import ArchiveCheck
 from smartxfer.transport.attempt import Within
 from smartxfer.transport.checks import Check, pass_on
 
-__all__ = ["Download", "DownloadLane"]
+__all__ = ["Download", "DownloadJob"]
 
 
 @attrs.frozen
@@ -88,7 +88,7 @@ class _Piece:
         self.ranged = ranged
 
 
-class DownloadLane(Lane):
+class DownloadJob(Job):
     """One file's way down: begin, pieces, finish; from the start again where it must be."""
 
     def __init__(self, download: Download, operation: Operation, at_once: int) -> None:
@@ -143,11 +143,11 @@ class DownloadLane(Lane):
         if not self.open:
             self._end()
 
-    def abandon(self, verdict: BaseException) -> None:
+    def abandon(self, reason: BaseException) -> None:
         """Start nothing more, and leave the sink to a later run."""
         self._waiting.clear()
         self._flying = 0
-        self._failure = self._failure or verdict
+        self._failure = self._failure or reason
         self._end()
 
     @property

@@ -10,7 +10,7 @@ import attrs
 from smartxfer.directories import Directory, lstat
 from smartxfer.errors import LocalError, UnsafeName
 from smartxfer.local_errors import local_error
-from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.download import Download, DownloadJob
 from smartxfer.transfer.existing import Exists, Guard
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.name_rules import Rules, rules_of
@@ -138,7 +138,7 @@ def fetch_into(
                 origin=file.origin if changed else None,
             )
             earlier = _completed(journal, file, download.name, root, relative)
-            return earlier or _lane(file, download, journal, operation, width, root, relative.parent)
+            return earlier or _job(file, download, journal, operation, width, root, relative.parent)
 
         entries: List[Any] = []
         for file, relative in zip(files, paths):
@@ -146,8 +146,8 @@ def fetch_into(
                 entries.append(entry_of(file, relative))
             except LocalError as failure:
                 entries.append(FileResult(file.name, error=failure))
-        operation.run([entry for entry in entries if isinstance(entry, DownloadLane)], at_once)
-        results = [entry.result if isinstance(entry, DownloadLane) else entry for entry in entries]
+        operation.run([entry for entry in entries if isinstance(entry, DownloadJob)], at_once)
+        results = [entry.result if isinstance(entry, DownloadJob) else entry for entry in entries]
         failed = [file.name for file, result in zip(files, results) if not result.ok]
         rules = rules_of(directory, folders)
         for name in folders:
@@ -187,7 +187,7 @@ def _make_folder(root: Directory, name: str, rules: Rules) -> Optional[LocalErro
     return None
 
 
-def _lane(
+def _job(
     file: Wanted,
     download: Download,
     journal: Journal,
@@ -195,7 +195,7 @@ def _lane(
     width: int,
     root: Directory,
     folder: PurePosixPath,
-) -> DownloadLane:
+) -> DownloadJob:
     def note() -> None:
         sink: Any = download.sink
         if sink.kept is not None and sink.kept.skipped != "identical":
@@ -206,7 +206,7 @@ def _lane(
         journal.note_soon(**{file.key: [str(path), found.st_size, found.st_mtime_ns]})
 
     operation.reporter.queue(download.name, file.size)
-    return DownloadLane(attrs.evolve(download, note=note), operation, width)
+    return DownloadJob(attrs.evolve(download, note=note), operation, width)
 
 
 def _completed(

@@ -1,6 +1,6 @@
 """One call of the user's: its threads, its cancel flag, its deadline, its stall guard.
 
-Lanes (one per file) offer tasks; worker threads do them, and the one that ends a task hands out those that
+Jobs (one per file) offer tasks; worker threads do them, and the one that ends a task hands out those that
 come after it.  The calling thread watches, so that it can be interrupted, and so that one place sees every
 attempt that is under way.  Where no worker can be started it does the tasks itself, and watches between two
 blocks of a file.
@@ -20,7 +20,7 @@ from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.error_values import caused
 from smartxfer.errors import Cancelled, CommunicationError, DeadlineExceeded, SmartxferError
 from smartxfer.seams import SYSTEM_CLOCK, Clock, pausing
-from smartxfer.transfer.lane import Lane, Single, Task, Work
+from smartxfer.transfer.job import Job, Single, Task, Work
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.stall import Attempts, stall_of
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Operation:
-    """Runs lanes, and ends them all on Ctrl-C, cancel, deadline or a failing progress callback.
+    """Runs jobs, and ends them all on Ctrl-C, cancel, deadline or a failing progress callback.
 
     :param workers: most threads at a time.
     :param deadline: seconds from now.
@@ -74,17 +74,17 @@ class Operation:
         #: Guards small counts that several threads add to.
         self.lock = threading.Lock()
         self._workers = Workers(workers, "smartxfer")
-        #: Guards what follows; no lane is settled or abandoned under it, which may take long.  It and the
+        #: Guards what follows; no job is settled or abandoned under it, which may take long.  It and the
         #: bell are used in single steps: where Ctrl-C falls between two, a lock is never free again.
         self._turn = threading.RLock()
-        #: Rung when a lane has ended, or is not to go on.
+        #: Rung when a job has ended, or is not to go on.
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         #: Tasks that wait for a worker, are under way, or have not been settled.
-        self._running: Dict[Work, Lane] = {}
-        #: Lanes that a thread settles or abandons, with the outcomes that are still to be settled.
-        self._settling: Dict[Lane, Deque[Work]] = {}
-        self._active: List[Lane] = []
-        #: A lane's own failure, which is a bug.
+        self._running: Dict[Work, Job] = {}
+        #: Jobs that a thread settles or abandons, with the outcomes that are still to be settled.
+        self._settling: Dict[Job, Deque[Work]] = {}
+        self._active: List[Job] = []
+        #: A job's own failure, which is a bug.
         self._broken: Optional[BaseException] = None
 
     def __repr__(self) -> str:
@@ -113,9 +113,9 @@ class Operation:
     def call(self, step: Callable[[], T]) -> T:
         """Do one step in a worker, under the same watch as everything else."""
         outcome: List[T] = []
-        lane = Single(lambda: outcome.append(step()))
-        self.run([lane], 1)
-        error, lane.error = lane.error, None
+        job = Single(lambda: outcome.append(step()))
+        self.run([job], 1)
+        error, job.error = job.error, None
         try:
             if error is not None:
                 raise error
@@ -123,30 +123,30 @@ class Operation:
         finally:
             del error  # it and this frame would keep each other
 
-    def run(self, lanes: Iterable[Lane], at_once: int) -> None:
-        """Run the lanes, ``at_once`` of them at a time, until none has anything left to do.
+    def run(self, jobs: Iterable[Job], at_once: int) -> None:
+        """Run the jobs, ``at_once`` of them at a time, until none has anything left to do.
 
         :raises Cancelled: the call was cancelled, or its progress callback raised.
         :raises DeadlineExceeded: the deadline passed.
         """
         try:
-            self._run(iter(lanes), at_once)
+            self._run(iter(jobs), at_once)
         except BaseException:
             # Nothing begins any more, whatever the caller does before it leaves the operation.
             self._end_all(Cancelled("the transfer was interrupted"))
             raise
 
-    def _run(self, waiting: Iterator[Lane], at_once: int) -> None:
+    def _run(self, waiting: Iterator[Job], at_once: int) -> None:
         self._active = []
         exhausted = False
         while True:
             while not exhausted and self._open() < at_once:
-                lane = next(waiting, None)
-                exhausted = lane is None
-                if lane is not None:
+                job = next(waiting, None)
+                exhausted = job is None
+                if job is not None:
                     with self._turn:
-                        self._active.append(lane)
-                        self._hand_out(lane)
+                        self._active.append(job)
+                        self._hand_out(job)
             if self._broken is not None:
                 raise self._broken
             if not self._running:
@@ -170,19 +170,19 @@ class Operation:
             self._bell.get(timeout=seconds)
 
     def _open(self) -> int:
-        """Return how many lanes have not come to their end."""
+        """Return how many jobs have not come to their end."""
         with self._turn:
-            self._active = [lane for lane in self._active if lane.open or lane in self._running.values()]
+            self._active = [job for job in self._active if job.open or job in self._running.values()]
             return len(self._active)
 
-    def _hand_out(self, lane: Lane) -> None:
-        """Have the workers do what a lane has ready; the turn is ours."""
+    def _hand_out(self, job: Job) -> None:
+        """Have the workers do what a job has ready; the turn is ours."""
         while not self._ending():
-            task = lane.next_task()
+            task = job.next_task()
             if task is None:
                 return
-            work = Work(lane, functools.partial(self._do, task), self._ended)
-            self._running[work] = lane
+            work = Work(job, functools.partial(self._do, task), self._ended)
+            self._running[work] = job
             self._workers.add(work)
 
     def _do(self, task: Task) -> None:
@@ -207,27 +207,27 @@ class Operation:
     def _ended(self, work: Work) -> None:
         """Settle a task, in the thread that did it or took it back, and hand out what comes after it.
 
-        Outcomes of one lane are settled one after the other: those that come meanwhile, by the thread that is
+        Outcomes of one job are settled one after the other: those that come meanwhile, by the thread that is
         at it.
         """
         with self._turn:
             if work not in self._running or work.reported:
                 return
             work.reported = True  # _end_all() takes back twice what another thread has not settled yet
-            if work.lane in self._settling:
-                self._settling[work.lane].append(work)
+            if work.job in self._settling:
+                self._settling[work.job].append(work)
                 return
-            outcomes = self._settling[work.lane] = collections.deque([work])
+            outcomes = self._settling[work.job] = collections.deque([work])
         while True:
             with self._turn:
                 if not outcomes:
-                    last = self._life.left and work.lane.open and work.lane not in self._running.values()
+                    last = self._life.left and work.job.open and work.job not in self._running.values()
                     if not last:
-                        del self._settling[work.lane]
+                        del self._settling[work.job]
                         return
                 ended = outcomes.popleft() if outcomes else None
-            if ended is None:  # the call is over, and the lane still has files open and locked
-                self._abandon(work.lane)
+            if ended is None:  # the call is over, and the job still has files open and locked
+                self._abandon(work.job)
                 return
             self._settle(ended)
 
@@ -235,7 +235,7 @@ class Operation:
         broken: Optional[BaseException] = None
         try:
             if not self._life.left:  # else it is too late for the outcome
-                work.lane.settle(None if work.error is None else self.errors.of(work.error))
+                work.job.settle(None if work.error is None else self.errors.of(work.error))
         except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
             broken = bug
         if isinstance(work.error, Exception):
@@ -244,11 +244,11 @@ class Operation:
             self._running.pop(work, None)
             try:
                 if broken is None and not self._life.left:
-                    self._hand_out(work.lane)
+                    self._hand_out(work.job)
             except BaseException as bug:  # noqa: BLE001
                 broken = bug
             self._broken = self._broken or broken
-            ring = not work.lane.open or not self._running or self._ending()
+            ring = not work.job.open or not self._running or self._ending()
         if ring:
             self._bell.put(None)
 
@@ -293,24 +293,24 @@ class Operation:
         self._abandon_idle()
 
     def _abandon_idle(self) -> None:
-        """Once the operation is ending: have lanes that nothing runs for close files and release locks."""
+        """Once the operation is ending: have jobs that nothing runs for close files and release locks."""
         if self._life.reason is None:
             return
         with self._turn:
             busy = {*self._running.values(), *self._settling}
-            idle = [lane for lane in self._active if lane.open and lane not in busy]
-            self._settling.update((lane, collections.deque()) for lane in idle)
-            self._active = [lane for lane in self._active if lane not in idle]
-        for lane in idle:
-            self._abandon(lane)
+            idle = [job for job in self._active if job.open and job not in busy]
+            self._settling.update((job, collections.deque()) for job in idle)
+            self._active = [job for job in self._active if job not in idle]
+        for job in idle:
+            self._abandon(job)
 
-    def _abandon(self, lane: Lane) -> None:
-        """Abandon a lane that no thread is at but this one."""
+    def _abandon(self, job: Job) -> None:
+        """Abandon a job that no thread is at but this one."""
         try:
-            lane.abandon(self._life.reason or Cancelled("the transfer was interrupted"))
+            job.abandon(self._life.reason or Cancelled("the transfer was interrupted"))
         finally:
             with self._turn:
-                self._settling.pop(lane, None)
+                self._settling.pop(job, None)
 
     # -- for worker threads -----------------------------------------------------------------------------
 

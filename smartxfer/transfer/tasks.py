@@ -4,7 +4,7 @@ import collections
 import itertools
 from typing import Deque, Iterable, Iterator
 
-from smartxfer.transfer.lane import Task
+from smartxfer.transfer.job import Task
 
 __all__ = ["Tasks"]
 

@@ -7,7 +7,7 @@ from typing import Any, Callable, Collection, ContextManager, Iterable, Optional
 import attrs
 
 from smartxfer.transfer.body import PartBody, Scaled
-from smartxfer.transfer.lane import Lane, Task
+from smartxfer.transfer.job import Job, Task
 from smartxfer.transfer.milestones import log_begun, log_ended
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Missing, Part, Parts
@@ -18,7 +18,7 @@ from smartxfer.transfer.tasks import Tasks
 from smartxfer.transport.attempt import Within
 from smartxfer.transport.checks import Decision, RetryContext, pass_on
 
-__all__ = ["Upload", "UploadLane"]
+__all__ = ["Upload", "UploadJob"]
 
 Body = Union[bytes, PartBody]
 
@@ -54,7 +54,7 @@ class Upload:
     within: Within = contextlib.nullcontext
 
 
-class UploadLane(Lane):
+class UploadJob(Job):
     """One file's way up: open, parts, finish."""
 
     def __init__(self, upload: Upload, operation: Operation, at_once: int) -> None:
@@ -97,11 +97,11 @@ class UploadLane(Lane):
         if not self.open:
             self._end()
 
-    def abandon(self, verdict: BaseException) -> None:
+    def abandon(self, reason: BaseException) -> None:
         """Start nothing more, and close the source."""
         self._waiting.clear()
         self._flying = 0
-        self._failure = self._failure or verdict
+        self._failure = self._failure or reason
         self._end()
 
     @property

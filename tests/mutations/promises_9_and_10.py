@@ -92,9 +92,9 @@ MUTATIONS = [
         id="files-stay-open-after-the-call",
         promise=9,
         file="smartxfer/transfer/operation.py",
-        old="self._abandon(work.lane)",
+        old="self._abandon(work.job)",
         new="pass",
-        tests=("tests/transfer/test_operation_ends.py::test_a_thread_that_ends_after_the_call_leaves_its_lane",),
+        tests=("tests/transfer/test_operation_ends.py::test_a_thread_that_ends_after_the_call_leaves_its_job",),
         why="After a cancel the partial file stays locked, and the next run is refused.",
     ),
     Mutation(

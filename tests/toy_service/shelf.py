@@ -26,7 +26,7 @@ from smartxfer.error_families import ErrorFamily
 from smartxfer.secret_text import hides
 from smartxfer.structures import Structure
 from smartxfer.transfer.digest import digest_of_source
-from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.download import Download, DownloadJob
 from smartxfer.transfer.names import safe_path
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Missing, Part
@@ -36,7 +36,7 @@ from smartxfer.transfer.ranges import open_range
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.sink import SinkLike, directory_of, open_sink
 from smartxfer.transfer.tree import FileLike, collect
-from smartxfer.transfer.upload import Body, Upload, UploadLane
+from smartxfer.transfer.upload import Body, Upload, UploadJob
 from smartxfer.transport import Answer, Call, RetryPolicy, Success
 from smartxfer.transport import Body as AnswerBody
 from smartxfer.transport.bearer import bearer
@@ -120,9 +120,9 @@ class ShelfClient(HTTPClient):
                 send_part=sending.send_part,
                 finish=sending.complete,
             )
-            lane = UploadLane(upload, operation, self._max_workers)
-            operation.run([lane], 1)
-            return settle([attrs.evolve(lane.result, item=sending.stored)], operation)[0]
+            job = UploadJob(upload, operation, self._max_workers)
+            operation.run([job], 1)
+            return settle([attrs.evolve(job.result, item=sending.stored)], operation)[0]
 
     def download(
         self,
@@ -147,9 +147,9 @@ class ShelfClient(HTTPClient):
                 step=PART,
                 digest=("sha256", source.sha256),
             )
-            lane = DownloadLane(download, operation, self._max_workers)
-            operation.run([lane], 1)
-            return settle([lane.result], operation)[0]
+            job = DownloadJob(download, operation, self._max_workers)
+            operation.run([job], 1)
+            return settle([job.result], operation)[0]
 
     # -- requests ---------------------------------------------------------------------------------------
 

@@ -14,14 +14,14 @@ from fakeclock import FakeClock
 
 from smartxfer.errors import Truncated
 from smartxfer.transfer.body import PartBody
-from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.download import Download, DownloadJob
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part, cut
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transfer.result import FileResult, settle
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.upload import Upload, UploadLane
+from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import Call, Origin, RetryPolicy, Wire
 from smartxfer.transport.status import http_error
 from smartxfer.transport.stored import STORED
@@ -76,26 +76,26 @@ class Engine:
         )
         with contextlib.ExitStack() as stack:
             doing = operation or stack.enter_context(self.operation(**settings))
-            lane = UploadLane(upload, doing, 4)
-            doing.run([lane], 1)
-        return settle([lane.result])[0] if check else lane.result
+            job = UploadJob(upload, doing, 4)
+            doing.run([job], 1)
+        return settle([job.result])[0] if check else job.result
 
-    def lane(
+    def job(
         self, sink: Sink, operation: Operation, path: str = "/x", at_once: int = 4, **described: Any
-    ) -> DownloadLane:
+    ) -> DownloadJob:
         call, size = Call("GET", self.url + path), described.get("size")
         described.setdefault("name", "file")
         described.setdefault("identity", {"object": path})
         described.setdefault("open_range", lambda start, stop: open_range(self.wire, call, start, stop, size))
         described.setdefault("note", lambda: self.notes.append("done"))
-        return DownloadLane(Download(sink=sink, **described), operation, at_once)
+        return DownloadJob(Download(sink=sink, **described), operation, at_once)
 
     def download(self, sink: Sink, check: bool = True, operation: Any = None, **described: Any) -> FileResult:
         """GET ``/x``."""
         with self.operation(**(operation or {})) as doing:
-            lane = self.lane(sink, doing, **described)
-            doing.run([lane], 1)
-        return settle([lane.result])[0] if check else lane.result
+            job = self.job(sink, doing, **described)
+            doing.run([job], 1)
+        return settle([job.result])[0] if check else job.result
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from engine_model import DiskState, Killed, Model, Step, counts
 from engine_seams_down import NAME, Disk, FakeWire, Response, Shape, Sink
 
 from smartxfer.errors import InProgress
-from smartxfer.transfer.download import Download, DownloadLane
+from smartxfer.transfer.download import Download, DownloadJob
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transfer.result import settle
@@ -180,9 +180,9 @@ class DownloadModel(Model):
                 doubt=self._doubt if shape.digest == "doubt" else None,
                 mismatch=same.mismatch,
             )  # fmt: skip
-            lane = DownloadLane(download, doing, 2)
-            doing.run([lane], 1)
-            self.result = settle([lane.result])[0]
+            job = DownloadJob(download, doing, 2)
+            doing.run([job], 1)
+            self.result = settle([job.result])[0]
 
     def md5(self) -> str:
         return hashlib.md5(self.data).hexdigest()

@@ -15,7 +15,7 @@ from smartxfer.transfer.journal import Journal, state_directory
 from smartxfer.transfer.plan import Missing, Part
 from smartxfer.transfer.result import settle
 from smartxfer.transfer.tree import Item
-from smartxfer.transfer.upload import Upload, UploadLane
+from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import attempt
 
 KINDS = (
@@ -191,9 +191,9 @@ class UploadModel(Model):
             finish=finish,
             note=lambda part: journal.append("acknowledged", _NAME, [part.start, part.stop]),
         )
-        lane = UploadLane(upload, doing, 2)
-        doing.run([lane], 1)
-        self.result = settle([lane.result])[0]
+        job = UploadJob(upload, doing, 2)
+        doing.run([job], 1)
+        self.result = settle([job.result])[0]
         journal.forget()
 
     def _find_or_create(self, journal: Journal) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import pytest
-from lanes import operation
+from jobs import operation
 
 from smartxfer.errors import IntegrityError, NetworkError, TargetExists
 from smartxfer.seams import Files

@@ -7,7 +7,7 @@ import threading
 from typing import Any, Callable
 
 import pytest
-from lanes import Tasks, operation
+from jobs import Tasks, operation
 from rawserver import PATIENCE, RawServer
 
 from smartxfer.nrp import limit_connections

@@ -15,7 +15,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Missing, Part, Parts, cut
 from smartxfer.transfer.sink import FileSink, MemorySink
 from smartxfer.transfer.tasks import Tasks
-from smartxfer.transfer.upload import Upload, UploadLane
+from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import RetryPolicy
 
 PETABYTE = 10**15
@@ -119,10 +119,10 @@ def test_an_upload_of_a_petabyte_in_parts_of_a_byte(memory: Callable[[], int]) -
         "big", Endless, lambda size: cut(size, 1), forbidden, lambda: ("size", None), acknowledged=range(1000)
     )
     with Operation(policy=RetryPolicy(attempts=1), workers=2) as operation:
-        lane = UploadLane(described, operation, 2)
-        operation.run([lane], 1)
-    assert isinstance(lane.result.error, Forbidden)
-    assert lane.result.resumed == 1000
+        job = UploadJob(described, operation, 2)
+        operation.run([job], 1)
+    assert isinstance(job.result.error, Forbidden)
+    assert job.result.resumed == 1000
     assert memory() < MOST
 
 
@@ -142,7 +142,7 @@ def test_a_plan_without_end_ends_in_time(way: str) -> None:
         policy=RetryPolicy(), workers=2, deadline=0.3 if way == "deadline" else None, cancel=Flag()
     )
     with pytest.raises(DeadlineExceeded if way == "deadline" else Cancelled), operation:
-        operation.run([UploadLane(described, operation, 2)], 1)
+        operation.run([UploadJob(described, operation, 2)], 1)
     assert sent
 
 

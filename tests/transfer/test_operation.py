@@ -14,7 +14,7 @@ from typing import Any, List
 import pytest
 import stopwatch
 from fakeclock import FakeClock
-from lanes import Tasks, engine_threads, operation
+from jobs import Tasks, engine_threads, operation
 from rawserver import PATIENCE, Peer, RawServer
 from stopwatch import Stopwatch
 
@@ -24,7 +24,7 @@ from smartxfer.transport import RetryPolicy
 from smartxfer.transport.attempt import Attempt, current
 
 
-def test_at_most_so_many_lanes_and_threads_at_once() -> None:
+def test_at_most_so_many_jobs_and_threads_at_once() -> None:
     lock = threading.Lock()
     now = most = 0
 
@@ -37,14 +37,14 @@ def test_at_most_so_many_lanes_and_threads_at_once() -> None:
         with lock:
             now -= 1
 
-    lanes = [Tasks(task, task) for _ in range(20)]
+    jobs = [Tasks(task, task) for _ in range(20)]
     with operation(workers=8) as doing:
-        doing.run(lanes, 3)
+        doing.run(jobs, 3)
     assert 1 <= most <= 3
-    assert all(lane.errors == [None, None] for lane in lanes)
+    assert all(job.errors == [None, None] for job in jobs)
 
 
-def test_no_lanes_at_all() -> None:
+def test_no_jobs_at_all() -> None:
     with operation() as doing:
         doing.run([], 3)
 
@@ -101,7 +101,7 @@ def test_cancel_ends_a_blocked_read_within_a_second_and_the_client_lives_on(engi
         assert watches[0].seconds() < 1
         thread.join(PATIENCE)
         assert engine_threads() == []
-        assert all(isinstance(lane.errors[0], Cancelled) for lane in fetch)
+        assert all(isinstance(job.errors[0], Cancelled) for job in fetch)
         server.handler = lambda peer: (peer.request(), peer.answer(200, b"again"))
         call = Call("GET", server.url, success=Success({200}, Body.ANY))
         assert made.wire.fetch(call).text == "again"
@@ -167,7 +167,7 @@ def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             import _thread, socket, sys, threading
-            from smartxfer.transfer.lane import Single
+            from smartxfer.transfer.job import Single
             from smartxfer.transfer.operation import Operation
             from smartxfer.transport import Call, Origin, RetryPolicy, Wire
 

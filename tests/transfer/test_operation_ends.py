@@ -9,12 +9,12 @@ import time
 from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
-from lanes import Tasks, engine_threads, operation
+from jobs import Tasks, engine_threads, operation
 from rawserver import PATIENCE
 from stopwatch import Stopwatch
 
 from smartxfer.errors import Cancelled, UsageError
-from smartxfer.transfer.lane import Lane, Task
+from smartxfer.transfer.job import Job, Task
 
 
 def test_call_hands_back_what_the_step_gave_or_raised() -> None:
@@ -50,7 +50,7 @@ def test_a_call_that_never_began_is_cancelled() -> None:
         doing.call(lambda: pytest.fail("it has begun"))
 
 
-def test_a_lane_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
+def test_a_job_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
     cancel = threading.Event()
     with operation(cancel=cancel) as doing:
         blocked = Tasks(lambda: (cancel.set(), doing._life.stopped.wait(PATIENCE)))
@@ -72,9 +72,9 @@ def test_a_worker_hands_out_what_comes_next_while_the_calling_thread_is_busy() -
             real()
 
         doing._watch = watch  # type: ignore[method-assign]
-        lane = Tasks(lambda: None, lambda: None, third.set)
-        doing.run([lane], 1)
-    assert lane.errors == [None, None, None]
+        job = Tasks(lambda: None, lambda: None, third.set)
+        doing.run([job], 1)
+    assert job.errors == [None, None, None]
 
 
 def test_nothing_begins_after_a_cancel_that_the_calling_thread_has_not_seen() -> None:
@@ -87,13 +87,13 @@ def test_nothing_begins_after_a_cancel_that_the_calling_thread_has_not_seen() ->
                 real()
 
         doing._watch = watch  # type: ignore[method-assign]
-        lane = Tasks(lambda: (cancel.set(), None), lambda: pytest.fail("it has begun"))
+        job = Tasks(lambda: (cancel.set(), None), lambda: pytest.fail("it has begun"))
         other = Tasks(lambda: doing._life.stopped.wait(PATIENCE))
         threading.Timer(0.2, first.set).start()
         with pytest.raises(Cancelled):
-            doing.run([lane, other], 2)
-    assert lane.errors == [None]
-    assert isinstance(lane.abandoned, Cancelled)
+            doing.run([job, other], 2)
+    assert job.errors == [None]
+    assert isinstance(job.abandoned, Cancelled)
 
 
 def test_a_cancel_during_the_last_task_is_too_late() -> None:
@@ -101,13 +101,13 @@ def test_a_cancel_during_the_last_task_is_too_late() -> None:
     with operation(cancel=cancel) as doing:
         real = doing._watch
         doing._watch = lambda: (real(), watched.set())[0]  # type: ignore[method-assign]
-        lane = Tasks(lambda: watched.wait(PATIENCE), cancel.set)
-        doing.run([lane], 1)
-    assert lane.errors == [None, None]
+        job = Tasks(lambda: watched.wait(PATIENCE), cancel.set)
+        doing.run([job], 1)
+    assert job.errors == [None, None]
 
 
 @pytest.mark.parametrize("where", ["settle", "next_task"])
-def test_a_lane_that_breaks_is_told_to_the_caller(where: str) -> None:
+def test_a_job_that_breaks_is_told_to_the_caller(where: str) -> None:
     class Broken(Tasks):
         def settle(self, error: Optional[BaseException]) -> None:
             super().settle(error)
@@ -158,18 +158,18 @@ def test_nothing_begins_once_an_exception_has_left_run() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        lane = Tasks(first, lambda: pytest.fail("it has begun"))
+        job = Tasks(first, lambda: pytest.fail("it has begun"))
         doing._watch = watch  # type: ignore[method-assign]
         try:
-            doing.run([lane], 1)
+            doing.run([job], 1)
         finally:
             assert doing._life.stopped.is_set()
-    assert lane.errors == [None]
-    assert isinstance(lane.abandoned, Cancelled)
+    assert job.errors == [None]
+    assert isinstance(job.abandoned, Cancelled)
 
 
-def test_a_lane_is_abandoned_in_its_turn() -> None:
-    """A worker that outlasts our patience may end its task at that very moment: one thread settles a lane."""
+def test_a_job_is_abandoned_in_its_turn() -> None:
+    """A worker that outlasts our patience may end its task at that very moment: one thread settles a job."""
     begun, inside = threading.Event(), threading.Lock()
     overlaps: List[str] = []
 
@@ -197,10 +197,10 @@ def test_a_lane_is_abandoned_in_its_turn() -> None:
 
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         doing._watch = watch  # type: ignore[method-assign]
-        lane = Watched(first, lambda: None)
-        doing.run([lane], 1)
+        job = Watched(first, lambda: None)
+        doing.run([job], 1)
     assert overlaps == []
-    assert isinstance(lane.abandoned, Cancelled)
+    assert isinstance(job.abandoned, Cancelled)
 
 
 @contextlib.contextmanager
@@ -214,16 +214,16 @@ def inside_released(lock: threading.Lock) -> Iterator[None]:
 
 def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
     class Interrupting(Dict[Any, Any]):
-        def __setitem__(self, future: Any, lane: Any) -> None:
-            super().__setitem__(future, lane)
+        def __setitem__(self, future: Any, job: Any) -> None:
+            super().__setitem__(future, job)
             raise KeyboardInterrupt
 
     watch = Stopwatch()
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         doing._running = Interrupting()
-        lane = Tasks(lambda: None)
-        doing.run([lane], 1)
-    [error] = lane.errors
+        job = Tasks(lambda: None)
+        doing.run([job], 1)
+    [error] = job.errors
     assert isinstance(error, Cancelled)
     assert watch.seconds() < 1
     assert engine_threads() == []
@@ -254,9 +254,9 @@ def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
 
         doing._workers.clear = cleared  # type: ignore[method-assign]
         doing._watch = watch  # type: ignore[method-assign]
-        lane = Slow(lambda: None, lambda: pytest.fail("it has begun"))
-        doing.run([lane], 1)
-    first, second = lane.errors
+        job = Slow(lambda: None, lambda: pytest.fail("it has begun"))
+        doing.run([job], 1)
+    first, second = job.errors
     assert first is None
     assert isinstance(second, Cancelled)
 
@@ -277,10 +277,10 @@ def test_ctrl_c_at_the_end_of_a_call_leaves_no_thread(step: str) -> None:
 
 
 def test_a_task_that_is_taken_back_is_settled_once() -> None:
-    """The end of run() takes it back, and so does the end of the operation, while a worker is at its lane."""
+    """The end of run() takes it back, and so does the end of the operation, while a worker is at its job."""
     settling, ended = threading.Event(), threading.Event()
 
-    class Slow(Lane):
+    class Slow(Job):
         def __init__(self) -> None:
             self.left, self.errors = 2, []  # type: ignore[var-annotated]
 
@@ -308,13 +308,13 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
         end_all, drain = doing._end_all, doing._drain
         doing._watch = watch  # type: ignore[method-assign]
         doing._drain = lambda: (ended.set(), drain())  # type: ignore[method-assign, assignment, func-returns-value]
-        lane = Slow()
+        job = Slow()
         try:
-            doing.run([lane], 1)
+            doing.run([job], 1)
         finally:
             assert doing._life.reason is not None
             end_all(doing._life.reason)
-    first, second = lane.errors
+    first, second = job.errors
     assert first is None
     assert isinstance(second, Cancelled)
 
@@ -329,21 +329,21 @@ def test_what_asks_for_a_cancel_and_raises() -> None:
     assert engine_threads() == []
 
 
-def test_a_thread_that_ends_after_the_call_leaves_its_lane() -> None:
+def test_a_thread_that_ends_after_the_call_leaves_its_job() -> None:
     """Ctrl-C does not wait for it; its files and locks are not held until the process ends."""
     over = threading.Event()
     events: List[Any] = []
     with pytest.raises(KeyboardInterrupt), operation(progress=events.append) as doing:
         doing.reporter.queue("x", None)
         # The second task is handed out when the calling thread only waits.
-        lane = Tasks(lambda: None, lambda: (_thread.interrupt_main(), over.wait(PATIENCE)))
-        doing.run([lane], 1)
-    assert lane.abandoned is None
+        job = Tasks(lambda: None, lambda: (_thread.interrupt_main(), over.wait(PATIENCE)))
+        doing.run([job], 1)
+    assert job.abandoned is None
     seen = len(events)
     threads = engine_threads()
     over.set()
     for thread in threads:
         thread.join(PATIENCE)
-    assert isinstance(lane.abandoned, Cancelled)
+    assert isinstance(job.abandoned, Cancelled)
     doing.reporter.end("x", "failed")
     assert len(events) == seen  # the call is over for its callback, too

@@ -16,7 +16,7 @@ from smartxfer.errors import LocalError, NetworkError, SourceChanged
 from smartxfer.transfer.body import LARGEST_BLOCK, PartBody, Rooms, Scaled
 from smartxfer.transfer.plan import Part, cut
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.upload import Upload, UploadLane
+from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import Call
 from smartxfer.transport.stored import STORED
 
@@ -140,9 +140,9 @@ def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
         **described,
     )
     with made.operation(progress=progress) as doing:
-        lane = UploadLane(upload, doing, 4)
-        doing.run([lane], 1)
-    return lane.result
+        job = UploadJob(upload, doing, 4)
+        doing.run([job], 1)
+    return job.result
 
 
 def test_what_is_sent_is_sealed_once_whatever_the_tries(engine: Callable[..., Any]) -> None:

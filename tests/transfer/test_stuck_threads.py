@@ -7,7 +7,7 @@ import threading
 from typing import Any, Dict, Iterator
 
 import pytest
-from lanes import Tasks, engine_threads, operation
+from jobs import Tasks, engine_threads, operation
 from rawserver import PATIENCE
 from stopwatch import Stopwatch
 
@@ -44,18 +44,18 @@ def stuck() -> Iterator[_Stuck]:
 def test_the_end_of_a_call_does_not_wait_for_a_task_that_is_stuck(stuck: _Stuck, how: str, most: float) -> None:
     cancel = threading.Event()
     settings: Dict[str, Any] = {"deadline": 0.3} if how == "deadline" else {"cancel": cancel}
-    lane, idle = Tasks(stuck, lambda: pytest.fail("it has begun")), Tasks(stuck)
+    job, idle = Tasks(stuck, lambda: pytest.fail("it has begun")), Tasks(stuck)
     watch = Stopwatch()
     with pytest.raises((Cancelled, DeadlineExceeded)), operation(workers=1, **settings) as doing:
         threading.Thread(target=lambda: (stuck.inside.wait(PATIENCE), cancel.set())).start()
-        doing.run([lane, idle], 2)
+        doing.run([job, idle], 2)
     assert watch.seconds() < most
     assert idle.errors != []  # its files and locks are free at once
-    assert lane.abandoned is None  # those of the other one while a thread uses them
+    assert job.abandoned is None  # those of the other one while a thread uses them
     stuck.over.set()
     for thread in engine_threads():
         thread.join(PATIENCE)
-    assert lane.abandoned is not None
+    assert job.abandoned is not None
 
 
 def test_a_call_that_gave_up_begins_nothing_any_more(stuck: _Stuck) -> None:

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from lanes import Tasks, engine_threads, operation
+from jobs import Tasks, engine_threads, operation
 from rawserver import RawServer
 from stopwatch import Stopwatch
 
 from smartxfer.delta.crew import Crew
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, NetworkError
 from smartxfer.transfer.hashed import HashedSource
-from smartxfer.transfer.lane import Single, Work
+from smartxfer.transfer.job import Single, Work
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transport import RetryPolicy
 from smartxfer.workers import Workers, aside
@@ -103,11 +103,11 @@ def test_without_threads_a_cancel_is_seen_between_two_blocks(few_threads: Any) -
                 cancel.set()
             doing.reporter.move("x", 1)
 
-    lane, other = Tasks(task, lambda: pytest.fail("it has begun")), Tasks(lambda: pytest.fail("it has begun"))
+    job, other = Tasks(task, lambda: pytest.fail("it has begun")), Tasks(lambda: pytest.fail("it has begun"))
     with operation(cancel=cancel) as doing, pytest.raises(Cancelled):
-        doing.run([lane, other], 2)
+        doing.run([job, other], 2)
     assert moved == [0, 1, 2, 3]
-    assert [type(error) for error in lane.errors + other.errors] == [Cancelled, Cancelled]
+    assert [type(error) for error in job.errors + other.errors] == [Cancelled, Cancelled]
 
 
 def test_without_threads_a_read_of_a_dead_line_ends_with_the_deadline(few_threads: Any, engine: Any) -> None:
@@ -129,10 +129,10 @@ def test_without_threads_ctrl_c_in_a_task_is_raised(few_threads: Any) -> None:
     def task() -> None:
         raise KeyboardInterrupt
 
-    lane = Tasks(task, lambda: None)
+    job = Tasks(task, lambda: None)
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        doing.run([lane], 1)
-    assert [type(error) for error in lane.errors] == [KeyboardInterrupt]
+        doing.run([job], 1)
+    assert [type(error) for error in job.errors] == [KeyboardInterrupt]
 
 
 def test_aside_digest_and_delta_without_threads(few_threads: Any) -> None:
@@ -192,7 +192,7 @@ def test_ctrl_c_while_a_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("at", range(11))
 def test_ctrl_c_at_each_step_of_handing_out(at: int) -> None:
     """Interrupt the n-th line of queueing a task, and of starting its thread: no task is lost, none is left."""
-    lane = Tasks(lambda: None, lambda: None)
+    job = Tasks(lambda: None, lambda: None)
     lines: List[int] = []
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
@@ -208,11 +208,11 @@ def test_ctrl_c_at_each_step_of_handing_out(at: int) -> None:
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         sys.settrace(trace)
         try:
-            doing.run([lane], 1)
+            doing.run([job], 1)
         finally:
             sys.settrace(None)
     assert watch.seconds() < 1
-    assert not lane.open or isinstance(lane.abandoned, Cancelled)
+    assert not job.open or isinstance(job.abandoned, Cancelled)
     assert engine_threads() == []
 
 
@@ -229,7 +229,7 @@ if sys.argv[2] == "used":
 def work():
     if sys.argv[1] == "thread":
         threading.main_thread().join()
-    from smartxfer.transfer.lane import Single
+    from smartxfer.transfer.job import Single
     done = []
     with Operation(policy=RetryPolicy(), workers=2) as doing:
         doing.run([Single(lambda: done.append(1)) for _ in range(10)], 4)
@@ -256,14 +256,14 @@ def test_a_call_that_the_main_thread_leaves_in_the_middle() -> None:
     """Its workers finish what there is, and no new ones are needed."""
     program = """
 import threading
-from smartxfer.transfer.lane import Lane
+from smartxfer.transfer.job import Job
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import RetryPolicy
 begun = threading.Event()
 def step():
     begun.set()
     threading.main_thread().join(0.05)
-class Steps(Lane):
+class Steps(Job):
     left, flying = 20, 0
     @property
     def open(self): return bool(self.left or self.flying)
@@ -284,8 +284,8 @@ begun.wait()
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
-def test_workers_start_no_more_threads_than_jobs() -> None:
-    class Job:
+def test_workers_start_no_more_threads_than_they_need() -> None:
+    class Item:
         taken = False
 
         def do(self) -> None:
@@ -293,11 +293,11 @@ def test_workers_start_no_more_threads_than_jobs() -> None:
 
         def end(self) -> None:
             if len(names) < 20:
-                workers.add(Job())
+                workers.add(Item())
 
     names: List[str] = []
     workers = Workers(8, "smartxfer-test")
-    workers.add(Job())
+    workers.add(Item())
     workers.close()
     assert len(names) == 20
     assert len(set(names)) == 1

@@ -190,7 +190,7 @@ def test_a_file_that_changes_is_no_success(engine: Any, tmp_path: Path) -> None:
 def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
     from smartxfer.transfer.plan import cut
     from smartxfer.transfer.source import open_source
-    from smartxfer.transfer.upload import Upload, UploadLane
+    from smartxfer.transfer.upload import Upload, UploadJob
     from smartxfer.transport import Call
     from smartxfer.transport.stored import STORED
 
@@ -200,8 +200,8 @@ def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
     with RawServer(answering(lambda request, peer: peer.answer(200))) as server:
         made = engine(server.url)
         with made.operation() as doing:
-            lanes = [
-                UploadLane(
+            jobs = [
+                UploadJob(
                     Upload(
                         name=path.name,
                         open_source=lambda path=path: open_source(path),
@@ -216,8 +216,8 @@ def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
                 )
                 for path in paths
             ]
-            doing.run(lanes, 3)
-    results = [lane.result for lane in lanes]
+            doing.run(jobs, 3)
+    results = [job.result for job in jobs]
     assert [result.ok for result in results] == [True] * 19 + [False]
     assert isinstance(results[-1].error, FileNotFoundError)
 
@@ -271,9 +271,9 @@ def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any
         with made.operation(cancel=cancel) as doing:
             real = doing.run
 
-            def run(lanes: Any, at_once: int) -> None:
-                opened.extend(lanes)
-                real(lanes, at_once)
+            def run(jobs: Any, at_once: int) -> None:
+                opened.extend(jobs)
+                real(jobs, at_once)
 
             doing.run = run  # type: ignore[method-assign]
             watch = Stopwatch()

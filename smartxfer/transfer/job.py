@@ -1,16 +1,16 @@
-"""What an operation runs: lanes, which say what to do next."""
+"""What an operation runs: jobs, which say what to do next."""
 
 import abc
 from typing import Callable, Optional
 
 from smartxfer.transport.failures import out_of_memory
 
-__all__ = ["Lane", "Single", "Task", "Work"]
+__all__ = ["Job", "Single", "Task", "Work"]
 
 Task = Callable[[], None]
 
 
-class Lane(abc.ABC):
+class Job(abc.ABC):
     """One file's way through the engine: tasks in order, as many at once as it likes.
 
     Its methods are called by one thread at a time.
@@ -30,12 +30,12 @@ class Lane(abc.ABC):
         """A task ended, well or not."""
 
     @abc.abstractmethod
-    def abandon(self, verdict: BaseException) -> None:
+    def abandon(self, reason: BaseException) -> None:
         """The call is over while tasks are left and none is under way: give up what is open."""
 
 
-class Single(Lane):
-    """A lane of one task.
+class Single(Job):
+    """A job of one task.
 
     ``error`` is what it ended with, if not well.
     """
@@ -58,21 +58,21 @@ class Single(Lane):
         """It is done."""
         self.error = error
 
-    def abandon(self, verdict: BaseException) -> None:
+    def abandon(self, reason: BaseException) -> None:
         """It is not to be done any more."""
-        self._task, self.error = None, verdict
+        self._task, self.error = None, reason
 
 
 class Work:
-    """One task of a lane, on its way through the workers.
+    """One task of a job, on its way through the workers.
 
     :param ended: called with this once the task is done.
     """
 
-    __slots__ = ("_ended", "_task", "error", "lane", "reported", "taken")
+    __slots__ = ("_ended", "_task", "error", "job", "reported", "taken")
 
-    def __init__(self, lane: Lane, task: Task, ended: "Callable[[Work], None]") -> None:
-        self.lane = lane
+    def __init__(self, job: Job, task: Task, ended: "Callable[[Work], None]") -> None:
+        self.job = job
         #: What the task raised.
         self.error: Optional[BaseException] = None
         self.taken = False
@@ -87,7 +87,7 @@ class Work:
             self._task()
         except MemoryError:
             self.error = out_of_memory()
-        except BaseException as error:  # noqa: BLE001 - the lane is told of it
+        except BaseException as error:  # noqa: BLE001 - the job is told of it
             self.error = error
 
     def end(self) -> None:

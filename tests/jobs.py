@@ -1,11 +1,11 @@
-"""Operations over lanes of given tasks."""
+"""Operations over jobs of given tasks."""
 
 from __future__ import annotations
 
 import threading
 from typing import Any, Callable, List, Optional
 
-from smartxfer.transfer.lane import Lane
+from smartxfer.transfer.job import Job
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import RetryPolicy
 
@@ -22,8 +22,8 @@ def engine_threads() -> List[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
 
 
-class Tasks(Lane):
-    """A lane of given tasks, one after the other."""
+class Tasks(Job):
+    """A job of given tasks, one after the other."""
 
     def __init__(self, *tasks: Callable[[], Any]) -> None:
         self.waiting = list(tasks)
