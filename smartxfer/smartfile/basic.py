@@ -6,15 +6,14 @@ Source: SmartFile protocol, section 2.
 from typing import Mapping, Optional, Sequence
 
 import requests
-from requests.auth import HTTPBasicAuth
 
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
-from smartxfer.smartfile.client import SmartFileClient
-from smartxfer.smartfile.raw import DEFAULT_URL
-from smartxfer.transport import RetryPolicy, redact
+from smartxfer.smartfile.auth import KeyAuth
+from smartxfer.smartfile.client import DEFAULT_URL, SmartFileClient
+from smartxfer.transport import RetryPolicy
 
 __all__ = ["BasicClient"]
 
@@ -76,23 +75,5 @@ class BasicClient(SmartFileClient):
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        super().__init__(url, options, version=version, throttle_wait=throttle_wait)
-        self._key = key.strip() if key else None
-        self._password = password.strip() if password else None
-
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
-        return {"base_url": self._given_url, "key": self._key, "password": self._password}
-
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._credentials.get("key") is None and (request.url or "").endswith("/ping/"):
-            return request  # the one call that needs nobody
-        pair = self._credentials.require("key", "password")
-        auth = HTTPBasicAuth(pair["key"].encode("utf-8"), pair["password"].encode("utf-8"))
-        signed: requests.PreparedRequest = auth(request)
-        # As it travels the pair looks different, and a server may repeat it.
-        self._sent = redact.remember_secret(str(signed.headers["Authorization"]).partition(" ")[2])
-        return signed
-
-    @property
-    def _account(self) -> str:
-        return self._credentials.require("key")["key"]
+        auth = KeyAuth(key, password)
+        super().__init__(url, options, auth, version=version, throttle_wait=throttle_wait)

@@ -146,17 +146,17 @@ class Calls(ServiceApi):
         """The call for a file's bytes."""
         return self.describe("GET", api_path("path/data", path), decode=False, success=_FILE)
 
-    def store(self, path: str, content: Segment) -> Any:
-        """One upload of a file's bytes; whatever has that name is overwritten, so that it may be repeated."""
+    def store(self, path: str, content: Segment) -> Call:
+        """The call for sending a file's bytes; whatever has that name is overwritten."""
         directory, name = split(path)
         form = FormBody([], [("file", name, content)])
-        return self._post_form(api_path("path/data", directory), form, idempotent=True).json()
+        return self._form(api_path("path/data", directory), form, idempotent=True, success=SUCCESS["POST"])
 
     def sync(self, step: str, path: str, field: str, content: Segment) -> Call:
         """The call for a step of the sync API that sends a file: ``delta`` or ``patch``."""
         form = FormBody([], [(field, field, content)])
         success = _SYNC if step == "delta" else SUCCESS["POST"]
-        return self._form_call(
+        return self._form(
             f"path/sync/{step}/{encoded(path)}/", form, idempotent=step == "delta", success=success
         )
 
@@ -170,13 +170,9 @@ class Calls(ServiceApi):
             success=_SYNC,
         )
 
-    def _form_call(self, path: str, form: FormBody, **options: Any) -> Call:
+    def _form(self, path: str, form: FormBody, **options: Any) -> Call:
         headers = {"Content-Type": form.content_type}
-        options.setdefault("success", SUCCESS["POST"])
         return Call("POST", f"{self.api}/{path}", headers=headers, body=form, sign=self.sign, **options)
-
-    def _post_form(self, path: str, form: FormBody, **options: Any) -> Answer:
-        return self.make(self._form_call(path, form, **options))
 
     # -- tasks ------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What both clients can do: files, directories, links, tasks.
+"""The client: raw calls, files, directories, links, tasks.
 
 Source: SmartFile protocol; each method names its section.
 """
@@ -9,30 +9,60 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, Option
 
 import requests
 
+from smartxfer.client import HTTPClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
-from smartxfer.errors import UsageError
+from smartxfer.errors import HTTPError, UsageError
 from smartxfer.options import check_seconds, with_extra
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.smartfile import download_verbs as down
 from smartxfer.smartfile import trees, verbs
 from smartxfer.smartfile import upload_verbs as up
-from smartxfer.smartfile.calls import TASK_TIMEOUT
+from smartxfer.smartfile.auth import Auth
+from smartxfer.smartfile.calls import TASK_TIMEOUT, Calls
+from smartxfer.smartfile.errors import ERRORS, error_of
 from smartxfer.smartfile.models import Info, Link, Remote, Remotes, Task
-from smartxfer.smartfile.paths import all_paths, join, normal, path_text, split
-from smartxfer.smartfile.raw import RawClient
+from smartxfer.smartfile.paths import all_paths, api_path, join, normal, path_text, split
+from smartxfer.smartfile.raw import raw_call, refusal_in
 from smartxfer.transfer.progress import WaitProgress
-from smartxfer.transport import RetryPolicy
+from smartxfer.transport import Answer, RetryPolicy, without_query
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["SmartFileClient"]
+__all__ = ["DEFAULT_URL", "SmartFileClient"]
+
+DEFAULT_URL = "https://app.smartfile.com"
 
 
 @hides("password", "proxies")
-class SmartFileClient(RawClient):
-    """The calls and workflows that do not depend on how one logs in."""
+class SmartFileClient(HTTPClient):
+    """Sends files to SmartFile and fetches them; BasicClient and OAuthClient say by which credentials.
+
+    :param url: address of the API; by default SMARTFILE_API_URL, else the vendor's.
+    :param options: the settings that every client takes.
+    :param auth: signs the requests.
+    :param version: of the API.
+    :param throttle_wait: False raises at once where the API asks to come back later.
+    """
+
+    _errors = ERRORS
+
+    def __init__(
+        self,
+        url: Optional[str],
+        options: ClientOptions,
+        auth: Auth,
+        *,
+        version: str = "2",
+        throttle_wait: bool = True,
+    ) -> None:
+        super().__init__(url, options)
+        if not str(version).replace(".", "").isalnum():
+            raise UsageError(f"{version!r} is an invalid version of the API", hint='leave it out, or say "2"')
+        self.version = str(version)
+        self._auth = auth
+        self._throttle_wait = throttle_wait
 
     @classmethod
     def from_environment(
@@ -57,7 +87,7 @@ class SmartFileClient(RawClient):
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        return cls(None, version=version, throttle_wait=throttle_wait, **options.keywords())
+        return cls(version=version, throttle_wait=throttle_wait, **options.keywords())
 
     # -- the verbs that all clients share ---------------------------------------------------------------
 
@@ -246,6 +276,41 @@ class SmartFileClient(RawClient):
         :param link: the structure, or its uid.
         """
         self._calls.delete_link(path_text(link, hint="delete_link(link), with one of links() or its uid"))
+
+    # -- the way to the server --------------------------------------------------------------------------
+
+    @property
+    def _calls(self) -> Calls:
+        return Calls(self._wire, f"{self.base_url}/api/{self.version}", self._sign)
+
+    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
+        path = api_path(endpoint, getattr(id, "key", id))
+        with raw_call(self._calls, method, path, params) as call:
+            found = self._wire.exchange(call)
+            refusal = refusal_in(found, call)
+            if refusal is not None:
+                raise self._error_of(refusal, call.method, without_query(call.url))
+            return found
+
+    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return self._auth.sign(request, self._credentials)
+
+    @property
+    def _account(self) -> str:
+        return self._auth.account(self._credentials)
+
+    def _given_credentials(self) -> Mapping[str, Optional[str]]:
+        return {"base_url": self._given_url, **self._auth.given}
+
+    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+        return error_of(
+            answer,
+            method,
+            url,
+            policy=self._retry,
+            clock=self._clock,
+            throttle_wait=self._throttle_wait,
+        )
 
 
 def _lifetime(expires: Any, now: Callable[[], float]) -> int:

@@ -9,9 +9,9 @@ from typing import Any, Optional, Sequence, Union
 from smartxfer.client_options import FilePath
 from smartxfer.errors import UsageError
 from smartxfer.smartfile import downloading, trees
+from smartxfer.smartfile.account import Account
 from smartxfer.smartfile.models import Remote
 from smartxfer.smartfile.paths import all_paths, normal, path_text, split
-from smartxfer.smartfile.raw import RawClient
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.download import DownloadJob
 from smartxfer.transfer.existing import Exists, check_exists
@@ -28,7 +28,7 @@ __all__ = ["download", "download_many", "download_tree"]
 
 
 def download(
-    self: RawClient,
+    self: Account,
     source: Remote,
     target: SinkLike = ".",
     *,
@@ -63,19 +63,19 @@ def download(
         info = operation.call(lambda: calls.stat(normal(source)))
         if info.isdir and not info.isfile:
             raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
-        digest = operation.call(lambda: trees.digest_of(calls, info.path, checksum))
+        digest = operation.call(lambda: downloading.digest_of(calls, info.path, checksum))
         sink = open_sink(target, safe_path(split(info.path)[1], directory_of(target)).name)
         operation.reporter.queue(info.path, info.size)
         wanted = downloading.describe(calls, info, sink, digest)
-        origin = renamed_from(sink, (trees.origin_of(calls), normal(info.path)))
+        origin = renamed_from(sink, (downloading.origin_of(calls), normal(info.path)))
         guarded = guard(wanted, exists, changed=downloading.changed(info), origin=origin)
         job = DownloadJob(guarded, operation, self._max_workers)
         operation.run([job], 1)
-        return settle(trees.with_items([job.result], [info]), operation)[0]
+        return settle(downloading.with_items([job.result], [info]), operation)[0]
 
 
 def download_many(
-    self: RawClient,
+    self: Account,
     sources: Union[Remote, Sequence[Remote]],
     target: FilePath = ".",
     *,
@@ -109,14 +109,14 @@ def download_many(
                 raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
         files = [(split(info.path)[1], info) for info in infos]
         at_once = max_workers or self._max_workers
-        got = trees.fetch_files(
+        got = downloading.fetch_files(
             self._calls, operation, files, directory, at_once, checksum, exists, paths
         )
         return settle(got, operation)
 
 
 def download_tree(
-    self: RawClient,
+    self: Account,
     source: Remote,
     target: FilePath = ".",
     *,
@@ -148,9 +148,9 @@ def download_tree(
         calls = self._calls.watched(operation)
         files, folders = operation.call(lambda: trees.below(calls, path, selection))
         if dry_run:
-            return settle(trees.plan_of(directory, files), operation)
+            return settle(downloading.plan_of(directory, files), operation)
         at_once = max_workers or self._max_workers
-        got = trees.fetch_files(
+        got = downloading.fetch_files(
             self._calls, operation, files, directory, at_once, checksum, exists, path, folders
         )
         return settle(got, operation)

@@ -3,7 +3,7 @@
 Source: SmartFile protocol, section 2.
 """
 
-from typing import Any, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Any, Mapping, Optional, Sequence, Union
 from urllib.parse import parse_qs, urlencode
 
 import attrs
@@ -14,11 +14,10 @@ from smartxfer.credentials import ServiceNames
 from smartxfer.errors import UsageError
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden, hides
-from smartxfer.smartfile.client import SmartFileClient
+from smartxfer.smartfile.auth import OAuth1Auth, OAuthToken
+from smartxfer.smartfile.client import DEFAULT_URL, SmartFileClient
 from smartxfer.smartfile.errors import SmartFileDecodeError
-from smartxfer.smartfile.raw import DEFAULT_URL
 from smartxfer.transport import Body, Call, RetryPolicy, Success, redact
-from smartxfer.transport.origin import is_loopback
 
 __all__ = ["OAuthClient", "OAuthToken"]
 
@@ -26,16 +25,6 @@ __all__ = ["OAuthClient", "OAuthToken"]
 _TOKEN = Success({200}, Body.NO_PAGE)
 #: What an entry of a netrc file holds that was made for this client.
 _NETRC = {"access_token": "login", "access_secret": "password"}
-
-
-class OAuthToken(NamedTuple):
-    """A token with its secret; ``token, secret = ...`` takes it apart."""
-
-    token: str
-    secret: str
-
-    def __repr__(self) -> str:
-        return "OAuthToken(***)"
 
 
 @hides(
@@ -104,17 +93,11 @@ class OAuthClient(SmartFileClient):
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        super().__init__(url, options, version=version, throttle_wait=throttle_wait)
+        self._oauth = OAuth1Auth(client_token, client_secret, access_token, access_secret)
+        super().__init__(url, options, self._oauth, version=version, throttle_wait=throttle_wait)
         if netrcfile is not None:  # the default netrc file has the key and password of BasicClient
             self.names = attrs.evolve(self.names, netrc=_NETRC)
-        self._given = {
-            "client_token": _stripped(client_token),
-            "client_secret": _stripped(client_secret),
-            "access_token": _stripped(access_token),
-            "access_secret": _stripped(access_secret),
-        }
         self._request: Optional[OAuthToken] = None
-        self._access: Optional[OAuthToken] = None
 
     def get_request_token(self, callback: Optional[str] = None) -> OAuthToken:
         """The first step: a token for one login.
@@ -143,9 +126,9 @@ class OAuthClient(SmartFileClient):
         :raises Forbidden: the verifier is wrong, or the user has not let the application in.
         """
         verifier = redact.remember_secret(verifier) if verifier else verifier
-        self._access = self._token("access_token", self._requested(request), verifier=verifier)
-        self._request = None
-        return self._access
+        access = self._token("access_token", self._requested(request), verifier=verifier)
+        self._oauth.access, self._request = access, None
+        return access
 
     def _requested(self, request: Any) -> OAuthToken:
         if request is None:
@@ -161,7 +144,7 @@ class OAuthClient(SmartFileClient):
 
     def _token(self, step: str, owner: Optional[OAuthToken], **options: Any) -> OAuthToken:
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            return self._signed(request, owner, **options)
+            return self._oauth.signed(request, self._credentials, owner, **options)
 
         call = Call("POST", f"{self.base_url}/oauth/{step}/", sign=sign, idempotent=False, success=_TOKEN)
         found = hidden(parse_qs(self._wire.fetch(call).text.strip(), strict_parsing=False))
@@ -169,62 +152,3 @@ class OAuthClient(SmartFileClient):
         if not token or not secret:
             raise SmartFileDecodeError(f"{call.what}: the answer has no token")
         return OAuthToken(redact.remember_secret(token), redact.remember_secret(secret))
-
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        if self._access is None:
-            found = self._credentials
-            if found.get("access_token") is None and (request.url or "").endswith("/ping/"):
-                return request  # the one call that needs nobody
-            pair = found.require("access_token", "access_secret")
-            self._access = OAuthToken(pair["access_token"], pair["access_secret"])
-        return self._signed(request, self._access)
-
-    def _signed(
-        self, request: requests.PreparedRequest, owner: Optional[OAuthToken], **options: Any
-    ) -> requests.PreparedRequest:
-        try:
-            from requests_oauthlib import OAuth1
-        except ImportError:
-            raise UsageError(
-                "OAuth needs the package requests-oauthlib", hint='pip install "smartxfer[oauth]"'
-            ) from None
-        self._refuse_plain_http()
-        pair = self._credentials.require("client_token", "client_secret")
-        auth = OAuth1(
-            pair["client_token"],
-            pair["client_secret"],
-            resource_owner_key=owner.token if owner else None,
-            resource_owner_secret=owner.secret if owner else None,
-            signature_method="PLAINTEXT",
-            **options,
-        )
-        # The body is none of the signature's business: it may be a file.
-        body, request.body = request.body, None
-        kind = request.headers.pop("Content-Type", None)
-        signed: requests.PreparedRequest = auth(request)
-        signed.body = body
-        if kind is not None:
-            signed.headers["Content-Type"] = kind
-        else:
-            signed.headers.pop("Content-Type", None)
-        return signed
-
-    def _refuse_plain_http(self) -> None:
-        origin = self._wire.origin
-        if origin.scheme != "https" and not is_loopback(origin.host):
-            raise UsageError(
-                f"the secrets would go to {origin.host} in the clear", hint="use an https address"
-            )
-
-    @property
-    def _account(self) -> str:
-        if self._access is not None:
-            return self._access.token
-        return self._credentials.require("access_token")["access_token"]
-
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
-        return {"base_url": self._given_url, **self._given}
-
-
-def _stripped(value: Optional[str]) -> Optional[str]:
-    return value.strip() if value else None

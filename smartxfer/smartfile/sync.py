@@ -17,7 +17,7 @@ from smartxfer.directories import Directory
 from smartxfer.errors import UnsafeName, UsageError
 from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden
-from smartxfer.smartfile import downloading, trees
+from smartxfer.smartfile import downloading, trees, uploading
 from smartxfer.smartfile.basic import BasicClient
 from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
@@ -137,7 +137,7 @@ class SyncClient:
         [item] = items
         with self._operation(progress, cancel, deadline) as operation:
             calls = self._calls.watched(operation)
-            path = operation.call(lambda: trees.target(calls, remote, item.name))
+            path = operation.call(lambda: uploading.target(calls, remote, item.name))
             there = operation.call(lambda: _file(calls.find(path)))
             return self._resync(operation).up(item, path, there)
 
@@ -179,7 +179,7 @@ class SyncClient:
                 name = safe_path(split(there.path)[1], target)
                 target = target / name.name
                 if is_changed(split(there.path)[1], name):
-                    origin = trees.origin_of(calls), normal(there.path)
+                    origin = downloading.origin_of(calls), normal(there.path)
             resync = self._resync(operation)
             if not inside and exists is None:
                 return resync.down(target, there)
@@ -268,7 +268,7 @@ class SyncClient:
                     continue
                 path, size = directory / name, info.size or 0
                 written = written_in(known, full / name.parent)
-                origin = (trees.origin_of(calls), normal(info.path)) if is_changed(own, name) else None
+                origin = (downloading.origin_of(calls), normal(info.path)) if is_changed(own, name) else None
                 guard = _guard(calls, exists, written, info, taken, origin)
                 if info.path in same and exists != "skip":
                     if not dry_run:

@@ -1,25 +1,20 @@
-"""Directories: where a file goes, what is below a directory, and whole directories up and down.
+"""Directories: what is below one, which ones are made, and whole ones on their way up.
 
 Source: SmartFile protocol, section 5.
 """
 
 import logging
-from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
-import attrs
-
-from smartxfer.errors import ClientError, UnsafeName, UsageError
-from smartxfer.smartfile import downloading
+from smartxfer.errors import ClientError, UsageError
 from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.downloading import origin_of
 from smartxfer.smartfile.errors import SmartFileNotFound
 from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import encoded, join, normal, split, storable
-from smartxfer.smartfile.uploading import send_files
-from smartxfer.transfer.existing import Exists, UploadExists
-from smartxfer.transfer.into import Wanted, fetch_into
+from smartxfer.smartfile.uploading import kept_files, send_files
+from smartxfer.transfer.existing import UploadExists
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.names import paths_or_errors
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.renamed import Renamed
 from smartxfer.transfer.result import FileResult
@@ -27,32 +22,9 @@ from smartxfer.transfer.selection import EVERYTHING, Selection
 from smartxfer.transfer.source import path_of
 from smartxfer.transfer.tree import Item, directories, files_below
 
-__all__ = [
-    "TreeUp",
-    "below",
-    "digest_of",
-    "fetch_files",
-    "kept_files",
-    "make_directories",
-    "origin_of",
-    "plan_of",
-    "target",
-    "walk",
-    "with_items",
-]
+__all__ = ["TreeUp", "below", "make_directories", "walk"]
 
 log = logging.getLogger("smartxfer.smartfile")
-
-
-def target(calls: Calls, path: str, name: str) -> str:
-    """The path in full of a file that goes to ``path``: into it where it is a directory."""
-    if path.endswith("/"):
-        return join(path, name)
-    full = normal(path)
-    found = calls.find(full)
-    if found is not None and found.isdir and not found.isfile:
-        return join(full, name)
-    return full
 
 
 def walk(calls: Calls, path: str) -> Iterator[Tuple[str, List[Info], List[Info]]]:
@@ -67,16 +39,6 @@ def walk(calls: Calls, path: str) -> Iterator[Tuple[str, List[Info], List[Info]]
             (files if child.isfile else inner).append(child)
         yield here, inner, files
         waiting += [child.path for child in reversed(inner)]
-
-
-def origin_of(calls: Calls) -> str:
-    """The service, as downloads note where a file came from."""
-    return f"smartfile {calls.api}"
-
-
-def digest_of(calls: Calls, path: str, algorithm: Optional[str]) -> Optional[Tuple[str, str]]:
-    """(algorithm, hex) as the server reckons it; None without an algorithm."""
-    return None if algorithm is None else (algorithm, calls.checksums([path], algorithm)[path])
 
 
 class TreeUp:
@@ -199,18 +161,6 @@ class TreeUp:
         }
 
 
-def kept_files(
-    calls: Calls, pairs: Sequence[Tuple[Item, str]], exists: UploadExists
-) -> Dict[str, FileResult]:
-    """Results, by path, of files that are not sent because the server has one of their path."""
-    kept: Dict[str, FileResult] = {}
-    for item, path in pairs if exists == "skip" else ():
-        info = calls.find(path)
-        if info is not None and info.isfile:
-            kept[path] = FileResult(path, item.path, info.size or 0, skipped="exists", item=info)
-    return kept
-
-
 def _above(paths: Iterable[str]) -> Set[str]:
     """The directories that lead to paths."""
     return {step for path in paths for step in _steps(split(path)[0])}
@@ -274,64 +224,6 @@ def below(
     return files, meant
 
 
-def plan_of(directory: Path, files: Sequence[Tuple[str, Info]]) -> List[FileResult]:
-    """Return what a download of files would do, and fetch nothing."""
-    names = paths_or_errors([name for name, _ in files], directory=directory)
-    return [
-        FileResult(info.path, error=path)
-        if isinstance(path, UnsafeName)
-        else FileResult(info.path, directory / path, info.size or 0, item=info)
-        for path, (_, info) in zip(names, files)
-    ]
-
-
-def fetch_files(
-    calls: Calls,
-    operation: Operation,
-    files: Sequence[Tuple[str, Info]],
-    directory: Path,
-    at_once: int,
-    checksum: Optional[str],
-    exists: Exists,
-    identity: Any,
-    folders: Sequence[str] = (),
-) -> List[FileResult]:
-    """Fetch files from the server; the results, failed ones included.
-
-    :param files: the name of each below the directory, and what the server knows of it.
-    :param identity: what tells this set of files from any other of the service.
-    :param folders: directories that are made, whether there are files in them or not.
-    """
-    watched = calls.watched(operation)
-    digests: Dict[str, str] = {}
-    if checksum is not None and files:
-        paths = [info.path for _, info in files]
-        digests = operation.call(lambda: watched.checksums(paths, checksum))
-
-    def wanted(name: str, info: Info) -> Wanted:
-        digest = (checksum, digests[info.path]) if checksum is not None else None
-        return Wanted(
-            key=f"{info.path} {info.size} {info.time}",
-            name=name,
-            size=info.size,
-            describe=lambda sink: downloading.describe(watched, info, sink, digest),
-            changed=downloading.changed(info),
-            origin=(origin_of(calls), normal(info.path)),
-        )
-
-    key = {"service": "smartfile", "api": calls.api, "path": identity}
-    each = [wanted(name, info) for name, info in files]
-    results = fetch_into(
-        directory, each, key, operation, at_once, at_once, exists=exists, folders=folders
-    )
-    return with_items(results, [info for _, info in files] + [None] * len(folders))
-
-
-def with_items(results: Sequence[FileResult], infos: Sequence[Optional[Info]]) -> List[FileResult]:
-    """The results, with what the server knows of each file."""
-    return [attrs.evolve(result, item=info) for result, info in zip(results, infos)]
-
-
 def _below(path: str, root: str) -> str:
     """A path relative to a directory above it.
 
@@ -342,4 +234,3 @@ def _below(path: str, root: str) -> str:
     if not full.startswith(prefix):
         raise SmartFileNotFound(f"{full} does not lie below {root}")
     return full[len(prefix) :]
-

@@ -7,10 +7,9 @@ from typing import Optional
 
 from smartxfer.client_options import FilePath
 from smartxfer.errors import UsageError
-from smartxfer.smartfile import trees
+from smartxfer.smartfile import trees, uploading
+from smartxfer.smartfile.account import Account
 from smartxfer.smartfile.paths import join, normal, split, target_text
-from smartxfer.smartfile.raw import RawClient
-from smartxfer.smartfile.uploading import send_files
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.existing import UploadExists, check_upload_exists
 from smartxfer.transfer.progress import Progress
@@ -23,7 +22,7 @@ __all__ = ["upload", "upload_many", "upload_tree"]
 
 
 def upload(
-    self: RawClient,
+    self: Account,
     source: FileLike,
     target: str = "/",
     *,
@@ -60,15 +59,15 @@ def upload(
     [item] = items
     with self._operation(progress, cancel, deadline) as operation:
         calls = self._calls.watched(operation)
-        full = operation.call(lambda: trees.target(calls, path, item.name))
-        kept = operation.call(lambda: trees.kept_files(calls, [(item, full)], exists))
+        full = operation.call(lambda: uploading.target(calls, path, item.name))
+        kept = operation.call(lambda: uploading.kept_files(calls, [(item, full)], exists))
         if kept:
             return kept[full]
-        return settle(send_files(self._calls, operation, [(item, full)], 1, checksum), operation)[0]
+        return settle(uploading.send_files(self._calls, operation, [(item, full)], 1, checksum), operation)[0]
 
 
 def upload_many(
-    self: RawClient,
+    self: Account,
     sources: FilesLike,
     target: str = "/",
     *,
@@ -98,17 +97,17 @@ def upload_many(
         if not pairs:
             return TransferReport()
         calls = self._calls.watched(operation)
-        kept = operation.call(lambda: trees.kept_files(calls, pairs, exists))
+        kept = operation.call(lambda: uploading.kept_files(calls, pairs, exists))
         missing = [(item, path) for item, path in pairs if path not in kept]
         folders = [split(path)[0] for _, path in missing]
         operation.call(lambda: trees.make_directories(calls, folders))
         at_once = max_workers or self._max_workers
-        sent = iter(send_files(self._calls, operation, missing, at_once, checksum))
+        sent = iter(uploading.send_files(self._calls, operation, missing, at_once, checksum))
         return settle([kept.get(path) or next(sent) for _, path in pairs], operation)
 
 
 def upload_tree(
-    self: RawClient,
+    self: Account,
     directory: FilePath,
     target: str = "/",
     *,

@@ -5,7 +5,7 @@ Source: SmartFile protocol, sections 5 and 7.
 
 import contextlib
 import logging
-from typing import Any, List, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import attrs
 
@@ -18,8 +18,9 @@ from smartxfer.smartfile.errors import (
     SmartFileUnexpectedAnswer,
 )
 from smartxfer.smartfile.models import Info
-from smartxfer.smartfile.paths import normal, storable
+from smartxfer.smartfile.paths import join, normal, storable
 from smartxfer.transfer.digest import digest_of_source
+from smartxfer.transfer.existing import UploadExists
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
@@ -29,7 +30,7 @@ from smartxfer.transfer.upload import Body, Upload, UploadJob
 from smartxfer.transport.polling import Pauses, poll
 from smartxfer.transport.redact import excerpt
 
-__all__ = ["send_files"]
+__all__ = ["kept_files", "send_files", "target"]
 
 log = logging.getLogger("smartxfer.smartfile")
 
@@ -60,6 +61,29 @@ def send_files(
     jobs = [UploadJob(sending.describe(), operation, 1) for sending in sendings]
     operation.run(jobs, at_once)
     return [attrs.evolve(job.result, item=sending.stored) for job, sending in zip(jobs, sendings)]
+
+
+def target(calls: Calls, path: str, name: str) -> str:
+    """The path in full of a file that goes to ``path``: into it where it is a directory."""
+    if path.endswith("/"):
+        return join(path, name)
+    full = normal(path)
+    found = calls.find(full)
+    if found is not None and found.isdir and not found.isfile:
+        return join(full, name)
+    return full
+
+
+def kept_files(
+    calls: Calls, pairs: Sequence[Tuple[Item, str]], exists: UploadExists
+) -> Dict[str, FileResult]:
+    """Results, by path, of files that are not sent because the server has one of their path."""
+    kept: Dict[str, FileResult] = {}
+    for item, path in pairs if exists == "skip" else ():
+        info = calls.find(path)
+        if info is not None and info.isfile:
+            kept[path] = FileResult(path, item.path, info.size or 0, skipped="exists", item=info)
+    return kept
 
 
 class _Sending:
@@ -101,7 +125,7 @@ class _Sending:
             return
         began = self._clock.monotonic()
         try:
-            answer = self._single.store(self._path, body)
+            answer = self._single.make(self._single.store(self._path, body)).json()
         except (NetworkError, ServerError) as error:
             if isinstance(error, Throttled) or not error.acted_on:
                 raise
@@ -198,4 +222,3 @@ class _Sending:
             if self._item.path is not None:
                 stack.callback(source.close)
             return digest_of_source(source, algorithm)
-

@@ -10,11 +10,11 @@ from smartxfer.client_options import FilePath
 from smartxfer.errors import UsageError
 from smartxfer.options import check_seconds
 from smartxfer.smartfile import trees
+from smartxfer.smartfile.account import Account
 from smartxfer.smartfile.calls import TASK_TIMEOUT
 from smartxfer.smartfile.directory_sync import files_on_server, log_summary, send_tree
 from smartxfer.smartfile.models import Info, Remote, Remotes, Task
 from smartxfer.smartfile.paths import all_paths, join, normal
-from smartxfer.smartfile.raw import RawClient
 from smartxfer.smartfile.resync import Resync
 from smartxfer.transfer.deletion import check_deletion
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
@@ -26,7 +26,7 @@ __all__ = ["done", "exists", "info", "list_directory", "remove", "sync", "task_r
 
 
 def sync(
-    self: RawClient,
+    self: Account,
     source: FilePath,
     target: str,
     *,
@@ -98,7 +98,7 @@ def _report(
     )
 
 
-def list_directory(self: RawClient, target: Remote = "/") -> List[Info]:
+def list_directory(self: Account, target: Remote = "/") -> List[Info]:
     """Return what is in a directory, all pages of it, in the server's order.
 
     :param target: path on the server.
@@ -109,7 +109,7 @@ def list_directory(self: RawClient, target: Remote = "/") -> List[Info]:
     return list(self._calls.children(normal(target)))
 
 
-def info(self: RawClient, source: Remote) -> Info:
+def info(self: Account, source: Remote) -> Info:
     """Return what the server knows of a file or directory.
 
     :param source: path on the server.
@@ -120,7 +120,7 @@ def info(self: RawClient, source: Remote) -> Info:
     return self._calls.stat(normal(source))
 
 
-def exists(self: RawClient, source: Remote) -> bool:
+def exists(self: Account, source: Remote) -> bool:
     """Return True if there is a file or directory.
 
     :param source: path on the server.
@@ -129,7 +129,7 @@ def exists(self: RawClient, source: Remote) -> bool:
 
 
 def remove(
-    self: RawClient,
+    self: Account,
     target: Remotes,
     *,
     timeout: float = TASK_TIMEOUT,
@@ -150,7 +150,7 @@ def remove(
 
 
 def done(
-    client: RawClient, operation: str, timeout: float, progress: WaitProgress[Task], **fields: Any
+    client: Account, operation: str, timeout: float, progress: WaitProgress[Task], **fields: Any
 ) -> Task:
     """Start an operation, and wait until it is done."""
     check_seconds(timeout, "timeout")

@@ -26,7 +26,7 @@ MUTATIONS = [
     Mutation(
         id="oauth-nonce-repeated",
         promise=3,
-        file="smartxfer/smartfile/oauth.py",
+        file="smartxfer/smartfile/auth.py",
         old='signature_method="PLAINTEXT",',
         new='signature_method="PLAINTEXT", nonce="1",',
         tests=("tests/smartfile/test_smartfile_oauth.py::test_each_attempt_has_its_own_nonce",),

@@ -152,7 +152,7 @@ MUTATIONS = [
     Mutation(
         id="oauth-secrets-in-the-clear",
         promise=8,
-        file="smartxfer/smartfile/oauth.py",
+        file="smartxfer/smartfile/auth.py",
         old='if origin.scheme != "https" and not is_loopback(origin.host):',
         new="if False:",
         tests=("tests/smartfile/test_smartfile_oauth.py::test_secrets_do_not_travel_in_the_clear",),
@@ -161,7 +161,7 @@ MUTATIONS = [
     Mutation(
         id="basic-auth-pair-not-masked",
         promise=8,
-        file="smartxfer/smartfile/basic.py",
+        file="smartxfer/smartfile/auth.py",
         old='self._sent = redact.remember_secret(str(signed.headers["Authorization"]).partition(" ")[2])',
         new="pass",
         tests=("tests/faults/test_smartfile_secrets.py::test_f44_the_answer_that_an_error_carries",),

@@ -1,0 +1,154 @@
+"""Who asks, and how requests are signed: an API key and password, or OAuth 1.0a.
+
+Source: SmartFile protocol, section 2.
+"""
+
+from typing import Any, Mapping, NamedTuple, Optional, Protocol
+
+import requests
+from requests.auth import HTTPBasicAuth
+
+from smartxfer.credentials import Credentials
+from smartxfer.errors import UsageError
+from smartxfer.secret_text import hides
+from smartxfer.transport import Origin, redact
+from smartxfer.transport.origin import is_loopback
+
+__all__ = ["Auth", "KeyAuth", "OAuth1Auth", "OAuthToken"]
+
+
+class Auth(Protocol):
+    """Signs the requests of a client."""
+
+    @property
+    def given(self) -> Mapping[str, Optional[str]]:
+        """The credentials that came as arguments, by name; None for those that did not."""
+
+    def sign(self, request: requests.PreparedRequest, found: Credentials) -> requests.PreparedRequest:
+        """Add the credentials to one attempt.
+
+        :param found: the credentials that count, wherever they come from.
+        """
+
+    def account(self, found: Credentials) -> str:
+        """Return who it is, for the journals; no secret."""
+
+
+@hides("key", "password")
+class KeyAuth:
+    """Signs with an API key and password."""
+
+    def __init__(self, key: Optional[str], password: Optional[str]) -> None:
+        self.given = {"key": _stripped(key), "password": _stripped(password)}
+
+    def sign(self, request: requests.PreparedRequest, found: Credentials) -> requests.PreparedRequest:
+        """Add the Authorization header of HTTP Basic."""
+        if found.get("key") is None and _is_public(request):
+            return request
+        pair = found.require("key", "password")
+        auth = HTTPBasicAuth(pair["key"].encode("utf-8"), pair["password"].encode("utf-8"))
+        signed: requests.PreparedRequest = auth(request)
+        # As it travels the pair looks different, and a server may repeat it.
+        self._sent = redact.remember_secret(str(signed.headers["Authorization"]).partition(" ")[2])
+        return signed
+
+    def account(self, found: Credentials) -> str:
+        """Return the key."""
+        return found.require("key")["key"]
+
+
+class OAuthToken(NamedTuple):
+    """A token with its secret; ``token, secret = ...`` takes it apart."""
+
+    token: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return "OAuthToken(***)"
+
+
+@hides("client_token", "client_secret", "access_token", "access_secret")
+class OAuth1Auth:
+    """Signs with the tokens of an application and of a user who has let it in."""
+
+    def __init__(
+        self,
+        client_token: Optional[str],
+        client_secret: Optional[str],
+        access_token: Optional[str],
+        access_secret: Optional[str],
+    ) -> None:
+        self.given = {
+            "client_token": _stripped(client_token),
+            "client_secret": _stripped(client_secret),
+            "access_token": _stripped(access_token),
+            "access_secret": _stripped(access_secret),
+        }
+        #: The user's token, once it is used or a login has brought it.
+        self.access: Optional[OAuthToken] = None
+
+    def sign(self, request: requests.PreparedRequest, found: Credentials) -> requests.PreparedRequest:
+        """Add the Authorization header of OAuth, in the user's name."""
+        if self.access is None:
+            if found.get("access_token") is None and _is_public(request):
+                return request
+            pair = found.require("access_token", "access_secret")
+            self.access = OAuthToken(pair["access_token"], pair["access_secret"])
+        return self.signed(request, found, self.access)
+
+    def signed(
+        self,
+        request: requests.PreparedRequest,
+        found: Credentials,
+        owner: Optional[OAuthToken],
+        **options: Any,
+    ) -> requests.PreparedRequest:
+        """Add the Authorization header of OAuth.
+
+        :param owner: the token that goes with the application's; None for the first step of a login.
+        :param options: of the login: ``callback_uri``, ``verifier``.
+        :raises UsageError: the secrets would travel unencrypted, or requests-oauthlib is missing.
+        """
+        try:
+            from requests_oauthlib import OAuth1
+        except ImportError:
+            raise UsageError(
+                "OAuth needs the package requests-oauthlib", hint='pip install "smartxfer[oauth]"'
+            ) from None
+        origin = Origin.of(request.url or "")
+        if origin.scheme != "https" and not is_loopback(origin.host):
+            raise UsageError(
+                f"the secrets would go to {origin.host} in the clear", hint="use an https address"
+            )
+        pair = found.require("client_token", "client_secret")
+        auth = OAuth1(
+            pair["client_token"],
+            pair["client_secret"],
+            resource_owner_key=owner.token if owner else None,
+            resource_owner_secret=owner.secret if owner else None,
+            signature_method="PLAINTEXT",
+            **options,
+        )
+        # The body is none of the signature's business: it may be a file.
+        body, request.body = request.body, None
+        kind = request.headers.pop("Content-Type", None)
+        signed: requests.PreparedRequest = auth(request)
+        signed.body = body
+        if kind is not None:
+            signed.headers["Content-Type"] = kind
+        else:
+            signed.headers.pop("Content-Type", None)
+        return signed
+
+    def account(self, found: Credentials) -> str:
+        """Return the user's token."""
+        return found.require("access_token")["access_token"] if self.access is None else self.access.token
+
+
+def _is_public(request: requests.PreparedRequest) -> bool:
+    """Return True for ``ping``, the one call that needs no account."""
+    return (request.url or "").endswith("/ping/")
+
+
+def _stripped(value: Optional[str]) -> Optional[str]:
+    return value.strip() if value else None
