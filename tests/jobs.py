@@ -41,7 +41,7 @@ class Tasks(Job):
         self.flying += 1
         return self.waiting.pop(0)
 
-    def settle(self, error: Optional[BaseException]) -> None:
+    def settle(self, error: Optional[BaseException], value: Any) -> None:
         self.flying -= 1
         self.errors.append(error)
         if error is not None:

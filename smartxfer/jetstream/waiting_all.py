@@ -1,5 +1,6 @@
 """Several waits at once."""
 
+import functools
 from typing import Any, Iterable, List, Mapping, Optional, Sequence
 
 from smartxfer.errors import UsageError, WaitTimeout
@@ -57,29 +58,19 @@ class Waited:
         return wait(self._rpc, method, id, left, self._reporter, self._patience)
 
 
-class _Wait(Single):
-    def __init__(self, task: Any, waited: Waited) -> None:
-        super().__init__(self._step)
-        self.result: Any = None
-        self._of, self._waited = task, waited
-
-    def _step(self) -> None:
-        self.result = self._waited(self._of)
-
-
 def wait_for_all(operation: Operation, tasks: Sequence[Any], waited: Waited, at_once: int) -> List[Any]:
     """Wait for each; the results in order.
 
     :raises WaitTimeout: some are not done in time; ``last`` holds what is known of each.
     """
-    jobs = [_Wait(task, waited) for task in tasks]
+    jobs = [Single(functools.partial(waited, task)) for task in tasks]
     operation.run(jobs, at_once)
     late = [job.error for job in jobs if isinstance(job.error, WaitTimeout)]
     for job in jobs:
         if job.error is not None and not isinstance(job.error, WaitTimeout):
             raise job.error
     if late:
-        states = [job.error.last if isinstance(job.error, WaitTimeout) else job.result for job in jobs]
+        states = [job.error.last if isinstance(job.error, WaitTimeout) else job.value for job in jobs]
         said = f"{len(late)} of {len(jobs)} are not done"
         raise JetStreamWaitTimeout(said, hint="they go on", last=states)
-    return [job.result for job in jobs]
+    return [job.value for job in jobs]

@@ -14,9 +14,8 @@ from smartxfer.nrp.keys import checked
 from smartxfer.nrp.memory import forget_completed
 from smartxfer.nrp.models import File, FileStatus
 from smartxfer.transfer.digest import digest_of_source
-from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.renamed import Renamed
-from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
+from smartxfer.transfer.result import FileResult, SyncReport, TransferReport, log_sync
 from smartxfer.transfer.selection import EVERYTHING, Selection
 from smartxfer.transfer.tree import Item, files_below
 

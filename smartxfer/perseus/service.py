@@ -16,11 +16,10 @@ from smartxfer.perseus.uploading import Sending, best, hashed, send_files
 from smartxfer.perseus.waiting import wait_for
 from smartxfer.reprs import Namespace
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, SyncReport, settle
+from smartxfer.transfer.result import FileResult, SyncReport, log_sync, settle
 from smartxfer.transfer.selection import EVERYTHING, Selection
 from smartxfer.transfer.tree import FileLike, FilesLike, Item, collect, listed
 

@@ -17,9 +17,8 @@ from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import join, normal
 from smartxfer.smartfile.resync import ALGORITHM, Resync
 from smartxfer.smartfile.same_content import same_content
-from smartxfer.transfer.milestones import log_sync
 from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.result import FileResult, log_sync
 from smartxfer.transfer.tree import Item
 
 __all__ = ["files_on_server", "log_summary", "planned", "send_tree", "tried", "unchanged"]

@@ -1,6 +1,7 @@
 """The download loop: pieces of a file, in parallel, verified before they get their final name."""
 
 import contextlib
+import functools
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Dict, Iterable, Optional, Tuple
 
@@ -15,13 +16,11 @@ from smartxfer.errors import (
 )
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.extents import gaps
-from smartxfer.transfer.job import Job, Task
-from smartxfer.transfer.milestones import log_begun, log_ended
+from smartxfer.transfer.file_job import FileJob
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Extent, Sink
 from smartxfer.transfer.ranges import Incoming
 from smartxfer.transfer.result import FileResult
-from smartxfer.transfer.tasks import Tasks
 from smartxfer.transport import Attempt
 from smartxfer.transport.archive import ArchiveCheck
 from smartxfer.transport.attempt import Within
@@ -88,67 +87,22 @@ class _Piece:
         self.ranged = ranged
 
 
-class DownloadJob(Job):
+class DownloadJob(FileJob):
     """One file's way down: begin, pieces, finish; from the start again where it must be."""
 
     def __init__(self, download: Download, operation: Operation, at_once: int) -> None:
+        super().__init__("download", download.name, operation, 1 if download.sink.sequential else at_once)
         self._download = download
-        self._operation = operation
-        self._at_once = 1 if download.sink.sequential else at_once
         #: Tells the sink the attempt that its bytes come by, where it wants to know.
         self._follow: Optional[Callable[[Attempt], None]] = getattr(download.sink, "follow", None)
         self._ranged = download.step is not None and download.size is not None
-        self._waiting = Tasks(self._begin)
-        self._flying = 0
-        self._again = self._finishing = self._fetched_twice = False
-        self._failure: Optional[BaseException] = None
+        self._again = self._fetched_twice = False
         self._size = download.size
-        self._done = self._resumed = self._retries = 0
+        self._done = 0
         self._digest: Optional[str] = None
         #: The promised digest, reckoned as bytes come in order: not every stream can be read back.
         self._running: Any = None
         self._archive: Optional[ArchiveCheck] = None
-        self._started = operation.clock.monotonic()
-        self._seconds = 0.0
-
-    @property
-    def open(self) -> bool:
-        """Whether tasks are waiting or under way."""
-        return bool(self._waiting or self._flying)
-
-    def next_task(self) -> Optional[Task]:
-        """The next piece, or the finish when all are there."""
-        if self._flying >= self._at_once or not self._waiting:
-            return None
-        self._flying += 1
-        return self._waiting.pop()
-
-    def settle(self, error: Optional[BaseException]) -> None:
-        """Go on to the finish after the last piece, or start again; after a failure, start nothing more."""
-        self._flying -= 1
-        if isinstance(error, _Again):
-            self._again = True
-            self._ranged = self._ranged and error.ranged
-        elif error is not None and self._failure is None:
-            self._failure = error
-        if self._failure is not None or self._again:
-            self._waiting.clear()
-        if not self.open and self._failure is None:
-            if self._again:
-                self._again = self._finishing = False
-                self._waiting.append(self._restart)
-            elif not self._finishing:
-                self._finishing = True
-                self._waiting.append(self._finish)
-        if not self.open:
-            self._end()
-
-    def abandon(self, reason: BaseException) -> None:
-        """Start nothing more, and leave the sink to a later run."""
-        self._waiting.clear()
-        self._flying = 0
-        self._failure = self._failure or reason
-        self._end()
 
     @property
     def result(self) -> FileResult:
@@ -161,17 +115,12 @@ class DownloadJob(Job):
             verified = "size" if kept.skipped == "identical" else None
         if digest:
             verified = digest.partition(":")[0]
-        return FileResult(
-            name=self._download.name,
+        return self._result(
             path=path,
             bytes=self._done,
             digest=digest,
             skipped=None if kept is None else kept.skipped,
             verified=verified if self._failure is None else None,
-            resumed=self._resumed,
-            retries=self._retries,
-            seconds=self._seconds,
-            error=self._failure,
         )
 
     # -- tasks, in worker threads -----------------------------------------------------------------------
@@ -182,17 +131,16 @@ class DownloadJob(Job):
         kept = getattr(self._download.sink, "kept", None)
         if kept is not None:  # nothing has to be fetched
             self._finishing, self._done = True, kept.size
-            self._operation.reporter.begin(self._download.name, kept.size, kept.size)
-            self._operation.reporter.end(self._download.name, "done")
+            self._operation.reporter.begin(self._name, kept.size, kept.size)
+            self._report_done()
             return
         self._ranged = self._ranged and self._knows_ranges(bool(have))
         if have and not self._ranged:
             self._download.sink.restart()
             have = []
-        self._resumed = self._done = sum(stop - start for start, stop in have)
+        self._done = sum(stop - start for start, stop in have)
         self._hash_anew()
-        log_begun("download", self._download.name, self._download.size, self._done)
-        self._operation.reporter.begin(self._download.name, self._download.size, self._done)
+        self._report_begin(self._download.size, self._done)
         self._cut(have)
 
     def _knows_ranges(self, begun: bool) -> bool:
@@ -216,7 +164,7 @@ class DownloadJob(Job):
         """Forget all bytes, and count none of them."""
         self._download.sink.restart()
         done, self._done, self._resumed = self._done, 0, 0
-        self._operation.reporter.move(self._download.name, -done, state)
+        self._operation.reporter.move(self._name, -done, state)
 
     def _cut(self, have: Iterable[Extent]) -> None:
         if self._ranged and self._size is not None and self._download.step is not None:
@@ -225,13 +173,10 @@ class DownloadJob(Job):
             )
         else:
             pieces = [_Piece(0, self._size, False)] if self._size != 0 else []
-        self._waiting.follow(self._fetching(piece) for piece in pieces)
-
-    def _fetching(self, piece: _Piece) -> Task:
-        return lambda: self._fetch(piece)
+        self._waiting.follow(functools.partial(self._fetch, piece) for piece in pieces)
 
     def _fetch(self, piece: _Piece) -> None:
-        what = f"{self._download.name}, from byte {piece.at}"
+        what = f"{self._name}, from byte {piece.at}"
         tries = self._operation.tries(what, checks=[self._download.check])
         farthest = piece.at  # without ranges the bytes come again from 0: only new ones are progress
         while True:
@@ -250,8 +195,7 @@ class DownloadJob(Job):
                 farthest = piece.at
                 tries.progressed()
             tries.failed(error)
-            self._retries += 1
-            self._operation.reporter.move(self._download.name, 0, "retrying")
+            self._report_retry()
             if not piece.ranged and piece.at:
                 self._download.sink.restart()
                 self._hash_anew()
@@ -277,7 +221,7 @@ class DownloadJob(Job):
                 if ours is not None:
                     data = data[: ours - piece.at]
                 if stop is not None and piece.at + len(data) > stop:
-                    raise SizeMismatch(f"{self._download.name}: more than the promised bytes", expected=stop)
+                    raise SizeMismatch(f"{self._name}: more than the promised bytes", expected=stop)
                 self._download.sink.write_at(data, piece.at)
                 if self._running is not None:
                     self._running.update(data)
@@ -286,7 +230,7 @@ class DownloadJob(Job):
                 self._moved(piece, len(data))
             if stop is not None and piece.at < stop:
                 raise Truncated(
-                    f"{self._download.name}: the body ended at byte {piece.at} of {stop}",
+                    f"{self._name}: the body ended at byte {piece.at} of {stop}",
                     got=piece.at,
                     expected=stop,
                 )
@@ -295,7 +239,7 @@ class DownloadJob(Job):
         piece.at += count
         with self._operation.lock:
             self._done += count
-        self._operation.reporter.move(self._download.name, count)
+        self._operation.reporter.move(self._name, count)
 
     def _finish(self) -> None:
         if self._archive is not None:
@@ -309,7 +253,7 @@ class DownloadJob(Job):
             if actual != expected.lower():
                 self._fetch_twice()
                 wrong = ChecksumMismatch(
-                    f"{self._download.name}: {algorithm} is {actual}, the server promised {expected}",
+                    f"{self._name}: {algorithm} is {actual}, the server promised {expected}",
                     algorithm=algorithm,
                     expected=expected,
                     actual=actual,
@@ -319,7 +263,7 @@ class DownloadJob(Job):
         self._operation.check()  # of a call that is over nothing is put in place
         self._download.sink.commit()
         self._download.note()
-        self._operation.reporter.end(self._download.name, "done")
+        self._report_done()
 
     def _checked(self, step: Callable[..., None], *args: Any) -> None:
         """Do one step of an archive's check.
@@ -346,9 +290,21 @@ class DownloadJob(Job):
             return str(self._running.hexdigest())
         return self._download.sink.digest(algorithm)
 
-    def _end(self) -> None:
-        self._seconds = self._operation.clock.monotonic() - self._started
-        if self._failure is not None:
+    def _failed(self, error: BaseException) -> None:
+        if not isinstance(error, _Again):
+            super()._failed(error)
+            return
+        self._again = True
+        self._ranged = self._ranged and error.ranged
+        self._waiting.clear()
+
+    def _go_on(self) -> None:
+        if not self._again:
+            super()._go_on()
+            return
+        self._again = self._finishing = False
+        self._waiting.append(self._restart)
+
+    def _close(self) -> None:
+        if self._failure is not None:  # else it has its final name
             self._download.sink.leave()
-            self._operation.reporter.end(self._download.name, "failed")
-        log_ended("download", self.result)

@@ -1,13 +1,13 @@
 """What an operation runs: jobs, which say what to do next."""
 
 import abc
-from typing import Callable, Optional
+from typing import Any, Callable, ContextManager, Optional
 
 from smartxfer.transport.failures import out_of_memory
 
 __all__ = ["Job", "Single", "Task", "Work"]
 
-Task = Callable[[], None]
+Task = Callable[[], Any]
 
 
 class Job(abc.ABC):
@@ -26,8 +26,11 @@ class Job(abc.ABC):
         """Something to do now in a worker thread, or None."""
 
     @abc.abstractmethod
-    def settle(self, error: Optional[BaseException]) -> None:
-        """A task ended, well or not."""
+    def settle(self, error: Optional[BaseException], value: Any) -> None:
+        """A task ended, well or not.
+
+        :param value: what it returned.
+        """
 
     @abc.abstractmethod
     def abandon(self, reason: BaseException) -> None:
@@ -37,11 +40,12 @@ class Job(abc.ABC):
 class Single(Job):
     """A job of one task.
 
-    ``error`` is what it ended with, if not well.
+    ``value`` is what the task returned, ``error`` what it ended with, if not well.
     """
 
     def __init__(self, task: Task) -> None:
         self._task: Optional[Task] = task
+        self.value: Any = None
         self.error: Optional[BaseException] = None
 
     @property
@@ -54,37 +58,57 @@ class Single(Job):
         task, self._task = self._task, None
         return task
 
-    def settle(self, error: Optional[BaseException]) -> None:
+    def settle(self, error: Optional[BaseException], value: Any) -> None:
         """It is done."""
-        self.error = error
+        self.error, self.value = error, value
 
     def abandon(self, reason: BaseException) -> None:
         """It is not to be done any more."""
         self._task, self.error = None, reason
 
+    def outcome(self) -> Any:
+        """Return what the task returned, or raise what it raised."""
+        error, self.error = self.error, None
+        try:
+            if error is not None:
+                raise error
+            return self.value
+        finally:
+            del error  # it and this frame would keep each other
+
 
 class Work:
     """One task of a job, on its way through the workers.
 
+    :param within: makes what the task is done within.
     :param ended: called with this once the task is done.
     """
 
-    __slots__ = ("_ended", "_task", "error", "job", "reported", "taken")
+    __slots__ = ("_ended", "_task", "_within", "error", "job", "reported", "taken", "value")
 
-    def __init__(self, job: Job, task: Task, ended: "Callable[[Work], None]") -> None:
+    def __init__(
+        self,
+        job: Job,
+        task: Task,
+        within: Callable[[], ContextManager[None]],
+        ended: "Callable[[Work], None]",
+    ) -> None:
         self.job = job
-        #: What the task raised.
+        #: What the task returned, or raised.
+        self.value: Any = None
         self.error: Optional[BaseException] = None
         self.taken = False
         #: Whether its end was reported: that is settled once.
         self.reported = False
         self._task = task
+        self._within = within
         self._ended = ended
 
     def do(self) -> None:
         """Do the task; its exception is kept."""
         try:
-            self._task()
+            with self._within():
+                self.value = self._task()
         except MemoryError:
             self.error = out_of_memory()
         except BaseException as error:  # noqa: BLE001 - the job is told of it

@@ -10,17 +10,16 @@ An operation is running, ending or left: see :mod:`smartxfer.transfer.state`.
 
 import collections
 import contextlib
-import functools
 import queue
 import threading
 import time
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, TypeVar
+from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, TypeVar, cast
 
 from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.error_values import caused
 from smartxfer.errors import Cancelled, CommunicationError, DeadlineExceeded, SmartxferError
 from smartxfer.seams import SYSTEM_CLOCK, Clock, pausing
-from smartxfer.transfer.job import Job, Single, Task, Work
+from smartxfer.transfer.job import Job, Single, Work
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.stall import Attempts, stall_of
@@ -112,16 +111,9 @@ class Operation:
 
     def call(self, step: Callable[[], T]) -> T:
         """Do one step in a worker, under the same watch as everything else."""
-        outcome: List[T] = []
-        job = Single(lambda: outcome.append(step()))
+        job = Single(step)
         self.run([job], 1)
-        error, job.error = job.error, None
-        try:
-            if error is not None:
-                raise error
-            return outcome[0]
-        finally:
-            del error  # it and this frame would keep each other
+        return cast("T", job.outcome())
 
     def run(self, jobs: Iterable[Job], at_once: int) -> None:
         """Run the jobs, ``at_once`` of them at a time, until none has anything left to do.
@@ -130,44 +122,46 @@ class Operation:
         :raises DeadlineExceeded: the deadline passed.
         """
         try:
-            self._run(iter(jobs), at_once)
+            waiting, self._active = iter(jobs), []
+            while self._goes_on(waiting, at_once):
+                done = self._workers.help()
+                if done is not None and done.error is not None:
+                    raise done.error  # Ctrl-C, which fell into the task
+                if done is None and self._running:
+                    with contextlib.suppress(queue.Empty):
+                        self._bell.get(timeout=_TICK)
         except BaseException:
             # Nothing begins any more, whatever the caller does before it leaves the operation.
             self._end_all(Cancelled("the transfer was interrupted"))
             raise
 
-    def _run(self, waiting: Iterator[Job], at_once: int) -> None:
-        self._active = []
-        exhausted = False
-        while True:
-            while not exhausted and self._open() < at_once:
-                job = next(waiting, None)
-                exhausted = job is None
-                if job is not None:
-                    with self._turn:
-                        self._active.append(job)
-                        self._hand_out(job)
-            if self._broken is not None:
-                raise self._broken
-            if not self._running:
-                self._heed_callback()
-                self._abandon_idle()
-                self.check()
-                if exhausted and not self._open():
-                    return
-            self._watch()
-            if time.monotonic() >= self._life.leave_at:
-                self._leave()
-                self._life.check()
-            done = self._workers.help()
-            if done is not None and done.error is not None:
-                raise done.error  # Ctrl-C, which fell into the task
-            if done is None and self._running:
-                self._listen(_TICK)
+    def _goes_on(self, waiting: Iterator[Job], at_once: int) -> bool:
+        """Begin jobs, and look at what may end the call; return False once all jobs are done."""
+        exhausted = self._begin(waiting, at_once)
+        if self._broken is not None:
+            raise self._broken
+        if not self._running:
+            self._heed_callback()
+            self._abandon_idle()
+            self.check()
+            if exhausted and not self._open():
+                return False
+        self._watch()
+        if time.monotonic() >= self._life.leave_at:
+            self._leave()
+            self._life.check()
+        return True
 
-    def _listen(self, seconds: float) -> None:
-        with contextlib.suppress(queue.Empty):
-            self._bell.get(timeout=seconds)
+    def _begin(self, waiting: Iterator[Job], at_once: int) -> bool:
+        """Begin jobs until so many are open; return True if none are waiting any more."""
+        while self._open() < at_once:
+            job = next(waiting, None)
+            if job is None:
+                return True
+            with self._turn:
+                self._active.append(job)
+                self._hand_out(job)
+        return False
 
     def _open(self) -> int:
         """Return how many jobs have not come to their end."""
@@ -181,15 +175,17 @@ class Operation:
             task = job.next_task()
             if task is None:
                 return
-            work = Work(job, functools.partial(self._do, task), self._ended)
+            work = Work(job, task, self._at_work, self._ended)
             self._running[work] = job
             self._workers.add(work)
 
-    def _do(self, task: Task) -> None:
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Let a task be done, in the thread that took it, with waits that end when the call does."""
         self._life.check()  # a thread took it just before the tasks were taken back
         self.reporter.announce()
         with pausing(self.pause, self.clock.monotonic):
-            task()
+            yield
 
     def _ending(self) -> bool:
         """Whether nothing more is to begin, even if the calling thread has not seen it yet."""
@@ -235,7 +231,7 @@ class Operation:
         broken: Optional[BaseException] = None
         try:
             if not self._life.left:  # else it is too late for the outcome
-                work.job.settle(None if work.error is None else self.errors.of(work.error))
+                work.job.settle(None if work.error is None else self.errors.of(work.error), work.value)
         except BaseException as bug:  # noqa: BLE001 - it is raised where the caller sees it
             broken = bug
         if isinstance(work.error, Exception):
@@ -284,7 +280,8 @@ class Operation:
     def _drain(self) -> None:
         """Wait for tasks under way, within bounds: their sockets are shut, so that they end soon."""
         while self._running and time.monotonic() < self._life.leave_at:
-            self._listen(min(_TICK, max(0.0, self._life.leave_at - time.monotonic())))
+            with contextlib.suppress(queue.Empty):
+                self._bell.get(timeout=min(_TICK, max(0.0, self._life.leave_at - time.monotonic())))
 
     def _leave(self) -> None:
         """Go from running or ending to left: tasks still under way clean up after themselves."""

@@ -1,5 +1,6 @@
 """Results of one file, of several files, and of synchronisations."""
 
+import logging
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Union, overload
 
@@ -10,7 +11,9 @@ from smartxfer.errors import BatchError
 from smartxfer.reprs import attrs_repr, short_repr
 from smartxfer.seams import Clock
 
-__all__ = ["FileResult", "SyncReport", "TransferReport", "settle"]
+__all__ = ["FileResult", "SyncReport", "TransferReport", "log_sync", "settle"]
+
+log = logging.getLogger("smartxfer.transfer")
 
 
 @attrs.frozen(repr=False)
@@ -189,3 +192,13 @@ def settle(results: Iterable[FileResult], call: Optional[_Call] = None) -> Trans
         hint="see .results; a re-run goes on with what is missing",
         results=report,
     ) from first
+
+
+def log_sync(what: object, **counts: int) -> None:
+    """Log the summary of a synchronisation.
+
+    :param what: the directory or file.
+    :param counts: number of files by what became of them; zeros are left out.
+    """
+    found = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    log.info("sync of %s is done: %s", what, found or "no files")

@@ -7,14 +7,12 @@ from typing import Any, Callable, Collection, ContextManager, Iterable, Optional
 import attrs
 
 from smartxfer.transfer.body import PartBody, Scaled
-from smartxfer.transfer.job import Job, Task
-from smartxfer.transfer.milestones import log_begun, log_ended
+from smartxfer.transfer.file_job import FileJob
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Missing, Part, Parts
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.source import BytesSource
-from smartxfer.transfer.tasks import Tasks
 from smartxfer.transport.attempt import Within
 from smartxfer.transport.checks import Decision, RetryContext, pass_on
 
@@ -54,70 +52,24 @@ class Upload:
     within: Within = contextlib.nullcontext
 
 
-class UploadJob(Job):
+class UploadJob(FileJob):
     """One file's way up: open, parts, finish."""
 
     def __init__(self, upload: Upload, operation: Operation, at_once: int) -> None:
+        super().__init__("upload", upload.name, operation, at_once)
         self._upload = upload
-        self._operation = operation
-        self._at_once = at_once
-        self._waiting = Tasks(self._begin)
-        self._flying = 0
-        self._finishing = False
-        self._failure: Optional[BaseException] = None
         self._source: Optional[Source] = None
-        self._retries = 0
-        self._resumed = 0
         self._verified: Tuple[Optional[str], Optional[str]] = (None, None)
-        self._started = operation.clock.monotonic()
-        self._seconds = 0.0
-
-    @property
-    def open(self) -> bool:
-        """Whether tasks are waiting or under way."""
-        return bool(self._waiting or self._flying)
-
-    def next_task(self) -> Optional[Task]:
-        """The next part, or the finish when all are acknowledged."""
-        if self._flying >= self._at_once or not self._waiting:
-            return None
-        self._flying += 1
-        return self._waiting.pop()
-
-    def settle(self, error: Optional[BaseException]) -> None:
-        """Go on to the finish after the last part; after a failure, start nothing more."""
-        self._flying -= 1
-        if error is not None and self._failure is None:
-            self._failure = error
-        if self._failure is not None:
-            self._waiting.clear()
-        elif not self._waiting and not self._flying and not self._finishing:
-            self._finishing = True
-            self._waiting.append(self._finish)
-        if not self.open:
-            self._end()
-
-    def abandon(self, reason: BaseException) -> None:
-        """Start nothing more, and close the source."""
-        self._waiting.clear()
-        self._flying = 0
-        self._failure = self._failure or reason
-        self._end()
 
     @property
     def result(self) -> FileResult:
         """What became of the file."""
         verified, digest = self._verified
-        return FileResult(
-            name=self._upload.name,
+        return self._result(
             path=getattr(self._source, "path", None),
             bytes=self._source.size if self._source is not None else 0,
             digest=digest,
             verified=verified,
-            resumed=self._resumed,
-            retries=self._retries,
-            seconds=self._seconds,
-            error=self._failure,
         )
 
     # -- tasks, in worker threads -----------------------------------------------------------------------
@@ -131,34 +83,29 @@ class UploadJob(Job):
             left = parts.left(done)
         else:
             left = sum(part.size for part in parts if part.number not in done)
-        self._resumed = self._source.size - left
-        log_begun("upload", self._upload.name, self._source.size, self._resumed)
-        self._operation.reporter.begin(self._upload.name, self._source.size, self._resumed)
-        self._waiting.follow(self._sending(part) for part in parts if part.number not in done)
-
-    def _sending(self, part: Part) -> Task:
-        return lambda: self._send(part)
+        self._report_begin(self._source.size, self._source.size - left)
+        self._waiting.follow(
+            functools.partial(self._send, part) for part in parts if part.number not in done
+        )
 
     def _send(self, part: Part) -> None:
         assert self._source is not None
         with contextlib.ExitStack() as lent:
-            self._send_body(part, self._body(self._source, part, lent))
+            body = self._body(self._source, part, lent)
+            payload: Body = body if part.size else b""
+            try:
+                self._operation.retry(
+                    f"{self._name}, bytes {part.start} to {part.stop}",
+                    functools.partial(self._upload.send_part, part, payload),
+                    idempotent=self._upload.repeatable,
+                    failed=self._report_retry,
+                    checks=[functools.partial(self._upload.check, part)],
+                    within=self._upload.within,
+                )
+            except BaseException:
+                body.unsend()
+                raise
         self._upload.note(part)
-
-    def _send_body(self, part: Part, body: PartBody) -> None:
-        payload: Body = body if part.size else b""
-        try:
-            self._operation.retry(
-                f"{self._upload.name}, bytes {part.start} to {part.stop}",
-                lambda: self._upload.send_part(part, payload),
-                idempotent=self._upload.repeatable,
-                failed=self._retrying,
-                checks=[functools.partial(self._upload.check, part)],
-                within=self._upload.within,
-            )
-        except BaseException:
-            body.unsend()
-            raise
 
     def _body(self, source: Source, part: Part, lent: contextlib.ExitStack) -> PartBody:
         plain = PartBody(source, part, self._moved)
@@ -168,24 +115,16 @@ class UploadJob(Job):
         moved = Scaled(sealed.size, part.size, self._moved)
         return PartBody(sealed, Part(part.number, 0, sealed.size), moved)
 
+    def _moved(self, count: int) -> None:
+        self._operation.reporter.move(self._name, count)
+
     def _finish(self) -> None:
         assert self._source is not None
         self._source.check_unchanged()
         self._operation.check()
         self._verified = self._upload.finish()
-        self._operation.reporter.end(self._upload.name, "done")
+        self._report_done()
 
-    def _moved(self, count: int) -> None:
-        self._operation.reporter.move(self._upload.name, count)
-
-    def _retrying(self) -> None:
-        self._retries += 1
-        self._operation.reporter.move(self._upload.name, 0, "retrying")
-
-    def _end(self) -> None:
-        self._seconds = self._operation.clock.monotonic() - self._started
+    def _close(self) -> None:
         if self._source is not None:
             self._source.close()
-        if self._failure is not None:
-            self._operation.reporter.end(self._upload.name, "failed")
-        log_ended("upload", self.result)

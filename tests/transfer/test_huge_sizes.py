@@ -11,10 +11,10 @@ from smartxfer.errors import Cancelled, DeadlineExceeded, DiskFull, Forbidden, L
 from smartxfer.seams import Files
 from smartxfer.transfer import sink as sinks
 from smartxfer.transfer.extents import gaps
+from smartxfer.transfer.file_job import Tasks
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Missing, Part, Parts, cut
 from smartxfer.transfer.sink import FileSink, MemorySink
-from smartxfer.transfer.tasks import Tasks
 from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import RetryPolicy
 

@@ -109,11 +109,11 @@ def test_a_cancel_during_the_last_task_is_too_late() -> None:
 @pytest.mark.parametrize("where", ["settle", "next_task"])
 def test_a_job_that_breaks_is_told_to_the_caller(where: str) -> None:
     class Broken(Tasks):
-        def settle(self, error: Optional[BaseException]) -> None:
-            super().settle(error)
+        def settle(self, error: Optional[BaseException], value: Any) -> None:
+            super().settle(error, value)
             setattr(self, where, lambda *given: 1 / 0)
             if where == "settle":
-                self.settle(None)
+                self.settle(None, None)
 
     with operation() as doing, pytest.raises(ZeroDivisionError):
         doing.run([Broken(lambda: None, lambda: None)], 1)
@@ -174,18 +174,18 @@ def test_a_job_is_abandoned_in_its_turn() -> None:
     overlaps: List[str] = []
 
     class Watched(Tasks):
-        def settle(self, error: Optional[BaseException]) -> None:
-            self.alone("settle", super().settle, error)
+        def settle(self, error: Optional[BaseException], value: Any) -> None:
+            self.alone("settle", super().settle, error, value)
 
         def abandon(self, verdict: BaseException) -> None:
             self.alone("abandon", super().abandon, verdict)
 
-        def alone(self, name: str, method: Any, argument: Any) -> None:
+        def alone(self, name: str, method: Any, *given: Any) -> None:
             if not inside.acquire(blocking=False):
                 overlaps.append(name)
                 return
             with inside_released(inside):
-                method(argument)
+                method(*given)
 
     def first() -> None:
         begun.set()
@@ -292,7 +292,7 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
             self.left -= 1
             return (lambda: None) if self.left >= 0 else None
 
-        def settle(self, error: Optional[BaseException]) -> None:
+        def settle(self, error: Optional[BaseException], value: Any) -> None:
             settling.set()
             assert ended.wait(PATIENCE)
             self.errors.append(error)

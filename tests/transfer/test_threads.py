@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import subprocess
 import sys
 import threading
@@ -184,7 +185,7 @@ def test_ctrl_c_while_a_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> No
     with monkeypatch.context() as patched:
         patched.setattr(concurrent.futures.ThreadPoolExecutor, "submit", submit)
         with pytest.raises(KeyboardInterrupt):
-            workers.add(Work(Single(lambda: None), lambda: None, lambda work: None))
+            workers.add(Work(Single(lambda: None), lambda: None, contextlib.nullcontext, lambda work: None))
     assert not workers._loops  # which close() waits for
     workers.close()
 
@@ -271,7 +272,7 @@ class Steps(Job):
         if not self.left or self.flying >= 3: return None
         self.left -= 1; self.flying += 1
         return step
-    def settle(self, error): self.flying -= 1; assert error is None
+    def settle(self, error, value): self.flying -= 1; assert error is None
     def abandon(self, verdict): raise verdict
 def work():
     with Operation(policy=RetryPolicy(), workers=3) as doing:
