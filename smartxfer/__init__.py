@@ -13,11 +13,19 @@ if TYPE_CHECKING:
     from smartxfer.jetstream import JetStream, JetStreamClient
     from smartxfer.nrp import RepositoryClient, get_client
     from smartxfer.perseus import PerseusClient
-    from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
+    from smartxfer.smartfile import (
+        APIError,
+        BasicClient,
+        OAuthClient,
+        RequestError,
+        ResponseError,
+        SyncClient,
+    )
     from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
     from smartxfer.transport import RetryPolicy
 
 __all__ = [
+    "APIError",
     "Auth",
     "BasicClient",
     "FileResult",
@@ -28,6 +36,8 @@ __all__ = [
     "OAuthClient",
     "PerseusClient",
     "RepositoryClient",
+    "RequestError",
+    "ResponseError",
     "RetryPolicy",
     "SmartxferError",
     "SyncClient",
@@ -44,6 +54,7 @@ __version__ = "0.1.0"
 logging.getLogger("smartxfer").addHandler(logging.NullHandler())
 
 _HOMES = {
+    "APIError": "smartxfer.smartfile",
     "Auth": "smartxfer.filesender",
     "BasicClient": "smartxfer.smartfile",
     "FileResult": "smartxfer.transfer.result",
@@ -54,6 +65,8 @@ _HOMES = {
     "OAuthClient": "smartxfer.smartfile",
     "PerseusClient": "smartxfer.perseus",
     "RepositoryClient": "smartxfer.nrp",
+    "RequestError": "smartxfer.smartfile",
+    "ResponseError": "smartxfer.smartfile",
     "RetryPolicy": "smartxfer.transport",
     "SmartxferError": "smartxfer.errors",
     "SyncClient": "smartxfer.smartfile",

@@ -108,6 +108,11 @@ class Structure(Mapping[str, Any]):
         known = {wire_name(field) for field in _fields(type(self))}
         return {name: value for name, value in self._wire.items() if name not in known}
 
+    def to_dict(self) -> Dict[str, Any]:
+        """Return what was on the wire as plain dicts and lists, fit for ``json.dumps``."""
+        found: Dict[str, Any] = to_wire(self)
+        return found
+
     def but(self: S, **values: Any) -> S:
         """A copy with other attributes; what was on the wire stays as it was."""
         made = copy.copy(self)

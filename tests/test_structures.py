@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import doctest
+import json
 import pickle
 from typing import Any
 
@@ -47,6 +48,15 @@ def test_attributes_are_converted_and_items_are_as_on_the_wire() -> None:
     assert parcel.manifest_id == parcel["manifestId"] == 12
     assert [label.text for label in parcel.labels] == ["fragile", "this side up"]
     assert isinstance(parcel.main, Label)
+
+
+def test_it_is_json_by_a_dict_of_it() -> None:
+    parcel = Parcel.from_wire(WIRE)
+    assert json.loads(json.dumps(dict(parcel))) == json.loads(json.dumps(parcel.to_dict())) == WIRE
+    crate = parcel.but()
+    assert type(crate.to_dict()["labels"][0]) is dict
+    by_hand = Parcel(id=7, labels=[Label(text="fragile")])
+    assert json.loads(json.dumps(by_hand.to_dict()))["labels"] == [{"text": "fragile"}]
 
 
 def test_it_is_a_whole_mapping() -> None:

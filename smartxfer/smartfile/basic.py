@@ -77,3 +77,11 @@ class BasicClient(SmartFileClient):
         )  # fmt: skip
         auth = KeyAuth(key, password)
         super().__init__(url, options, auth, version=version, throttle_wait=throttle_wait)
+
+    @property
+    def key(self) -> str:
+        """The API key, or user name, that is used.
+
+        :raises CredentialError: there is none.
+        """
+        return self._credentials.require("key")["key"]

@@ -13,7 +13,7 @@ from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, UsageError
 from smartxfer.options import check_seconds
 from smartxfer.service_api import ServiceApi
 from smartxfer.smartfile.errors import SmartFileDecodeError, SmartFileTaskFailed, SmartFileWaitTimeout
-from smartxfer.smartfile.forms import FORM, FormBody, Segment, encoded_form, pairs_of
+from smartxfer.smartfile.forms import FORM, FormBody, FormFile, Segment, encoded_form, pairs_of
 from smartxfer.smartfile.models import Info, Link, Task
 from smartxfer.smartfile.paths import api_path, encoded, normal, split
 from smartxfer.transport import Answer, Body, Call, Success
@@ -149,12 +149,12 @@ class Calls(ServiceApi):
     def store(self, path: str, content: Segment) -> Call:
         """The call for sending a file's bytes; whatever has that name is overwritten."""
         directory, name = split(path)
-        form = FormBody([], [("file", name, content)])
+        form = FormBody([], [FormFile("file", name, content)])
         return self._form(api_path("path/data", directory), form, idempotent=True, success=SUCCESS["POST"])
 
     def sync(self, step: str, path: str, field: str, content: Segment) -> Call:
         """The call for a step of the sync API that sends a file: ``delta`` or ``patch``."""
-        form = FormBody([], [(field, field, content)])
+        form = FormBody([], [FormFile(field, field, content)])
         success = _SYNC if step == "delta" else SUCCESS["POST"]
         return self._form(
             f"path/sync/{step}/{encoded(path)}/", form, idempotent=step == "delta", success=success

@@ -62,7 +62,8 @@ class SmartFileClient(HTTPClient):
             raise UsageError(f"{version!r} is an invalid version of the API", hint='leave it out, or say "2"')
         self.version = str(version)
         self._auth = auth
-        self._throttle_wait = throttle_wait
+        #: False raises at once where the API asks to come back later.
+        self.throttle_wait = throttle_wait
 
     @classmethod
     def from_environment(
@@ -88,6 +89,11 @@ class SmartFileClient(HTTPClient):
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
         return cls(version=version, throttle_wait=throttle_wait, **options.keywords())
+
+    @property
+    def url(self) -> str:
+        """Address of the API with a slash at its end, as the vendor's client has it."""
+        return f"{self.base_url}/"
 
     # -- the verbs that all clients share ---------------------------------------------------------------
 
@@ -309,7 +315,7 @@ class SmartFileClient(HTTPClient):
             url,
             policy=self._retry,
             clock=self._clock,
-            throttle_wait=self._throttle_wait,
+            throttle_wait=self.throttle_wait,
         )
 
 

@@ -6,12 +6,11 @@ Source: SmartFile protocol, section 4.
 import re
 from typing import Any, Dict, Optional
 
-import attrs
-
 from smartxfer import errors
 from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import DecodeError, HTTPError, Throttled
 from smartxfer.seams import Clock
+from smartxfer.smartfile.error_response import ErrorResponse
 from smartxfer.transport import Answer, RetryPolicy
 from smartxfer.transport.error_rules import ErrorRule, ErrorTable
 from smartxfer.transport.redact import clean, clean_all, excerpt
@@ -52,7 +51,18 @@ class APIError(errors.SmartxferError):
 # fmt: off
 class SmartFileCredentialError(APIError, errors.CredentialError): ...
 class SmartFileCommunicationError(APIError, errors.CommunicationError): ...
-class RequestError(SmartFileCommunicationError, errors.NetworkError): ...
+class RequestError(SmartFileCommunicationError, errors.NetworkError):
+    """No usable answer: no connection, or it broke, or all tries are used up."""
+
+    @property
+    def detail(self) -> Any:
+        """The message; of a throttled request, what the body of the answer says."""
+        return self.__dict__.get("detail", self.summary)
+
+    @property
+    def exc(self) -> "RequestError":
+        """The error itself: the one of the HTTP library is not kept, for its text may have secrets."""
+        return self
 class SmartFileTruncated(RequestError, errors.Truncated): ...
 class SmartFileDecodeError(SmartFileCommunicationError, errors.DecodeError): ...
 class SmartFileOutcomeUnknown(SmartFileCommunicationError, errors.OutcomeUnknown): ...
@@ -61,12 +71,12 @@ class ResponseError(SmartFileCommunicationError, errors.HTTPError):
 
     :param status_code: its HTTP status.
     :param detail: what its body says, decoded.
-    :param response: the answer, without secrets.
+    :param response: the answer, without secrets, as requests shows one.
     """
 
     status_code: int
     detail: Any
-    response: Answer
+    response: ErrorResponse
 class SmartFileUnexpectedAnswer(ResponseError, SmartFileDecodeError, errors.UnexpectedAnswer): ...
 class SmartFileClientError(ResponseError, errors.ClientError): ...
 class SmartFileAuthError(SmartFileClientError, errors.AuthError): ...
@@ -97,7 +107,8 @@ def error_of(
     """The exception for an answer of 400 and more.
 
     Besides what every HTTPError has it carries ``status_code``, ``detail`` (the body's own words, decoded)
-    and ``response`` (status, headers, text and JSON of the answer).
+    and ``response`` (status, headers, text and JSON of the answer).  The first words about ``src`` or
+    ``path`` are the detail of a faulty operation.
 
     :param throttle_wait: False: a throttled request is not made again.
     """
@@ -105,16 +116,13 @@ def error_of(
     known: Dict[str, Any] = {}
     if wait is not None:
         known = {"kind": Throttled, "retry_after": wait, "acted_on": False, "retryable": throttle_wait}
+    known["response"] = ErrorResponse.of(answer, url)
     return _TABLE.error(answer, method, url, policy=policy, clock=clock, **known)
 
 
 def _read(answer: Answer) -> Dict[str, Any]:
     detail = _detail(answer)
-    # What an error carries may be printed and pickled: nothing secret that the server repeats is in it.
-    headers = {name: clean(value) for name, value in answer.headers.items() if name.lower() != "set-cookie"}
-    shown = attrs.evolve(answer, headers=headers, content=clean(answer.text).encode("utf-8"), cookies=())
-    message = clean(_words(detail))
-    return {"message": message, "status_code": answer.status, "detail": detail, "response": shown}
+    return {"message": clean(_words(detail)), "status_code": answer.status, "detail": detail}
 
 
 _TABLE = ErrorTable(
@@ -154,7 +162,8 @@ def _detail(answer: Answer) -> Any:
     if isinstance(body, dict):
         for key in _TELLING:
             if body.get(key):
-                return clean_all(body[key])
+                several = key in ("src", "path") and isinstance(body[key], list)
+                return clean_all(body[key][0] if several else body[key])
     return clean_all(body)
 
 

@@ -4,10 +4,9 @@ Source: SmartFile protocol, sections 1 and 5.
 """
 
 import contextlib
-import io
 import os
 import secrets
-from typing import Any, Iterator, List, Mapping, Sequence, Tuple, Union
+from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
 from urllib.parse import urlencode
 
 from urllib3.fields import RequestField
@@ -16,10 +15,10 @@ from smartxfer.errors import UsageError
 from smartxfer.secret_text import as_secret
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.plan import Part
-from smartxfer.transfer.source import open_source
+from smartxfer.transfer.source import is_text, open_source
 from smartxfer.transport import Attempt
 
-__all__ = ["FORM", "FormBody", "body_of", "encoded_form", "pairs_of"]
+__all__ = ["FORM", "FormBody", "FormFile", "body_of", "encoded_form", "pairs_of"]
 
 FORM = "application/x-www-form-urlencoded"
 
@@ -62,22 +61,33 @@ def encoded_form(params: Mapping[str, Any]) -> bytes:
         raise UsageError(f"not valid Unicode: {error.object[:80]!r}", hint="give it another name") from None
 
 
+class FormFile(NamedTuple):
+    """A file in a form: field and file name, bytes or part of a source, headers of its own."""
+
+    field: str
+    name: str
+    content: Segment
+    kind: Optional[str] = None
+    headers: Optional[Dict[str, str]] = None
+
+
 class FormBody:
     """A multipart form: a length, ``read`` in blocks, and ``seek(0)``; files in it are never held in memory.
 
     :param fields: (name, value) of the plain fields.
-    :param files: (field name, file name, bytes or part of a source).
+    :param files: the files, after the fields.
     """
 
-    def __init__(self, fields: Pairs, files: Sequence[Tuple[str, str, Segment]]) -> None:
+    def __init__(self, fields: Pairs, files: Sequence[FormFile]) -> None:
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         self._segments: List[Segment] = []
         opening = b"--%s\r\n" % boundary.encode("ascii")
         for name, value in fields:
             self._segments += [opening, _head(name), value.encode("utf-8"), b"\r\n"]
-        for name, filename, content in files:
-            self._segments += [opening, _head(name, filename), content, b"\r\n"]
+        for file in files:
+            head = _head(file.field, file.name, file.kind, file.headers)
+            self._segments += [opening, head, file.content, b"\r\n"]
         self._segments.append(b"--%s--\r\n" % boundary.encode("ascii"))
         self._next = 0
         self._read = 0
@@ -124,9 +134,11 @@ class FormBody:
         return b""
 
 
-def _head(name: str, filename: str = "") -> bytes:
-    field = RequestField(name, b"", filename or None)
-    field.make_multipart()
+def _head(
+    name: str, filename: str = "", kind: Optional[str] = None, headers: Optional[Dict[str, str]] = None
+) -> bytes:
+    field = RequestField(name, b"", filename or None, headers)
+    field.make_multipart(content_type=kind)
     try:
         return field.render_headers().encode("utf-8")
     except UnicodeEncodeError:
@@ -134,12 +146,15 @@ def _head(name: str, filename: str = "") -> bytes:
 
 
 @contextlib.contextmanager
-def body_of(params: Mapping[str, Any]) -> Iterator[Encoded]:
+def body_of(params: Mapping[str, Any], *, texts: bool = False) -> Iterator[Encoded]:
     """The content type and body that carry ``params``; open while the block runs.
 
-    A value that can be read, or a pair of a name and such a value, is a file, and makes the form multipart.
+    A value that can be read is a file, and makes the form multipart.  So is a tuple, as requests takes it: a
+    name, such a value or bytes, and if need be a content type and headers.  A text in it is sent as UTF-8.
+
+    :param texts: a name and a text are a file, too; elsewhere a pair of texts is a list of two.
     """
-    files = {name: value for name, value in params.items() if _is_file(value)}
+    files = {name: value for name, value in params.items() if _is_file(value, texts)}
     fields = {name: value for name, value in params.items() if name not in files}
     if not files:
         yield FORM, encoded_form(fields)
@@ -147,23 +162,25 @@ def body_of(params: Mapping[str, Any]) -> Iterator[Encoded]:
     with contextlib.ExitStack() as stack:
         parts, sources = [], []
         for field, value in files.items():
-            name, thing = value if isinstance(value, tuple) else (None, value)
-            if isinstance(thing, io.StringIO):
-                thing = thing.read().encode("utf-8")
-            source = open_source(thing, name or _name_of(thing) or field)
+            name, thing, *rest = value if isinstance(value, tuple) else (None, value)
+            name = name or _name_of(thing) or field
+            thing = thing.read() if is_text(thing) else thing
+            source = open_source(thing.encode("utf-8") if isinstance(thing, str) else thing, name)
             stack.callback(source.close)
             sources.append(source)
             whole: Segment = PartBody(source, Part(0, 0, source.size), _nobody) if source.size else b""
-            parts.append((field, source.name, whole))
+            parts.append(FormFile(field, source.name, whole, *rest))
         form = FormBody(pairs_of(fields), parts)
         yield form.content_type, form
         for source in sources:
             source.check_unchanged()
 
 
-def _is_file(value: Any) -> bool:
+def _is_file(value: Any, texts: bool) -> bool:
     if isinstance(value, tuple):
-        return len(value) == 2 and isinstance(value[0], str) and _is_content(value[1])
+        if not 2 <= len(value) <= 4 or not isinstance(value[0], str):
+            return False
+        return _is_content(value[1]) or (texts and isinstance(value[1], str))
     return _is_content(value) and not isinstance(value, (bytes, bytearray, memoryview))
 
 

@@ -13,6 +13,8 @@ from smartxfer.transport import Answer, Body, Call, Success
 
 __all__ = ["raw_call", "refusal_in"]
 
+#: Endpoints that take files: sections 5 and 7.
+_FILES = ("path/data/", "path/sync/")
 #: Endpoints that answer JSON: sections 2 and 5.
 _JSON = (
     *("ping/", "whoami/", "session/", "right/", "user/", "group/", "role/", "pref/", "activity/"),
@@ -29,7 +31,7 @@ def raw_call(calls: Calls, method: str, path: str, params: Mapping[str, Any]) ->
     if method == "GET":
         yield calls.describe("GET", path, params, decode=not of_file, success=success)
         return
-    with body_of(params) as (content_type, body):
+    with body_of(params, texts=path.startswith(_FILES)) as (content_type, body):
         yield Call(
             method,
             f"{calls.api}/{path}",

@@ -2,7 +2,7 @@
 
 import io
 import re
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Iterator, Mapping, Optional
 
 import requests
 
@@ -20,6 +20,7 @@ class StreamedAnswer(io.RawIOBase):
     :param check: of an archive, whose end is checked when all bytes have been read.
     """
 
+    _data: Optional[bytes] = None
     _response: Any = None  # Python closes the object also where Ctrl-C came within its constructor
 
     def __init__(
@@ -27,7 +28,7 @@ class StreamedAnswer(io.RawIOBase):
     ) -> None:
         super().__init__()
         self._response = response
-        self.status = response.status_code
+        self.status, self.reason = response.status_code, response.reason
         self.headers = response.headers
         #: Bytes that the server promises, or None.
         self.length = _length(response)
@@ -54,6 +55,39 @@ class StreamedAnswer(io.RawIOBase):
             else:
                 self._guarded(self._what, self._check.finish)
         return len(data)
+
+    # -- names that urllib3's and requests' answers have ------------------------------------------------
+
+    @property
+    def data(self) -> bytes:
+        """All that was not read before the first look, in memory."""
+        if self._data is None:
+            self._data = self.read()
+        return self._data
+
+    def stream(self, amt: int = 65536, decode_content: Optional[bool] = None) -> Iterator[bytes]:
+        """Yield blocks of ``amt`` bytes, the last one shorter; then let the connection go.
+
+        :param decode_content: is always done, whatever is said here.
+        """
+        with self, io.BufferedReader(self, max(amt, 1)) as blocks:
+            yield from iter(lambda: blocks.read(max(amt, 1)), b"")
+
+    def iter_content(self, chunk_size: int = 65536) -> Iterator[bytes]:
+        """Yield blocks of ``chunk_size`` bytes; another name of :meth:`stream`."""
+        return self.stream(chunk_size)
+
+    def getheader(self, name: str, default: Optional[str] = None) -> Optional[str]:
+        """Return a header, whatever the case of its name."""
+        return self.headers.get(name, default)
+
+    def getheaders(self) -> Mapping[str, str]:
+        """Return all headers."""
+        return self.headers
+
+    def release_conn(self) -> None:
+        """Let the connection go; another name of :meth:`close`."""
+        self.close()
 
     def close(self) -> None:
         """Let the connection go."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -18,6 +19,7 @@ from smartxfer.smartfile import APIError, BasicClient, RequestError, ResponseErr
 from smartxfer.transport import RetryPolicy
 
 API = "https://files.example.com/api/2/"
+KEY = "k" * 30
 
 
 def test_calling_the_client_is_get(web: responses.RequestsMock, api: BasicClient) -> None:
@@ -90,13 +92,73 @@ def test_files_make_a_multipart_form(web: responses.RequestsMock, api: BasicClie
     ]
 
 
-def test_a_file_opened_as_text_is_refused(api: BasicClient, tmp_path: Path) -> None:
+def heads_and_contents(request: Any) -> list[tuple[bytes, bytes]]:
+    boundary = request.headers["Content-Type"].partition("boundary=")[2].encode()
+    parts = [part[2:-2].partition(b"\r\n\r\n") for part in body_of(request).split(b"--" + boundary)[1:-1]]
+    return [(head, content) for head, _, content in parts]
+
+
+def test_tuples_make_files_as_requests_takes_them(
+    web: responses.RequestsMock, api: BasicClient, tmp_path: Path
+) -> None:
+    seen: list[tuple[bytes, bytes]] = []
+
+    def look(request: Any) -> Any:
+        seen.extend(heads_and_contents(request))
+        return 200, {"Content-Type": "application/json"}, "[]"
+
+    web.add_callback("POST", API + "path/data/", look)
     path = tmp_path / "a.txt"
-    path.write_text("x")
-    with open(path) as file, pytest.raises(UsageError, match="'rb'"):
-        api.post("/path/data/", file=file)
+    path.write_bytes("ü".encode("latin-1"))
+    with open(path, encoding="latin-1") as file:
+        api.post("/path/data/", text=("n.txt", "ß"), typed=("t.csv", b"1,2", "text/csv", {"X-Rows": "1"}), file=file)
+    assert [(b"text/csv" in head, b"X-Rows: 1" in head) for head, _ in seen] == [(False, False), (True, True), (False, False)]
+    assert [content for _, content in seen] == ["ß".encode(), b"1,2", "ü".encode()]
+    assert b'filename="a.txt"' in seen[2][0]
+
+
+def test_a_pair_of_texts_is_a_list_where_no_file_is_taken(web: responses.RequestsMock, api: BasicClient) -> None:
+    web.post(API + "path/oper/copy/", json={"uuid": "u"})
+    api.post("/path/oper/copy/", src=("/a", "/b"), dst="/c")
+    assert parse_qs(web.calls[0].request.body.decode()) == {"src": ["/a", "/b"], "dst": ["/c"]}  # type: ignore[union-attr]
+
+
+def test_bytes_without_a_name_are_no_file(api: BasicClient) -> None:
     with pytest.raises(UsageError, match="name, bytes"):
         api.post("/path/data/", file=b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("use", "seen"),
+    [
+        (lambda f: (f.data, f.data, f.read()), (b"0123456789", b"0123456789", b"")),
+        (lambda f: (f.read(3), f.data), (b"012", b"3456789")),
+        (lambda f: list(f.stream(4)), [b"0123", b"4567", b"89"]),
+        (lambda f: list(f.iter_content(10)), [b"0123456789"]),
+        (lambda f: (f.getheader("CONTENT-LENGTH"), f.getheader("X", "no"), f.reason), ("10", "no", "OK")),
+        (lambda f: (f.release_conn(), f.closed), (None, True)),
+    ],
+)
+def test_a_file_answer_has_the_names_of_urllib3(
+    web: responses.RequestsMock, api: BasicClient, use: Any, seen: Any
+) -> None:
+    web.get(API + "path/data/a/", body=b"0123456789", content_type="text/plain", headers={"Content-Length": "10"})
+    with api.get("/path/data/", "a") as answer:
+        assert use(answer) == seen
+
+
+def test_the_response_of_an_error_survives_pickling_and_shows_no_secret(
+    web: responses.RequestsMock, api: BasicClient
+) -> None:
+    web.get(API + "user/", status=403, json={"detail": f"not with {KEY}"}, headers={"Set-Cookie": "a=b", "X-A": "1"})
+    with pytest.raises(ResponseError) as caught:
+        api.get("/user")
+    response = pickle.loads(pickle.dumps(caught.value)).response
+    assert (response.status_code, response.reason, response.ok, response.headers["x-a"]) == (403, "Forbidden", False, "1")
+    assert "Set-Cookie" not in response.headers
+    assert KEY not in response.text
+    assert response.json()["detail"].startswith("not with")
+    assert response.url == API + "user/"
 
 
 @pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON", "application/hal+json"])
@@ -134,7 +196,7 @@ def test_broken_json_is_an_error(web: responses.RequestsMock, api: BasicClient) 
     [
         (b'{"field_errors": {"username": ["taken"]}}', "application/json", {"username": ["taken"]}),
         (b'{"detail": "no such path"}', "application/json; charset=utf-8", "no such path"),
-        (b'{"src": ["missing"]}', "application/json", ["missing"]),
+        (b'{"src": ["missing"]}', "application/json", "missing"),
         (b'["one", "two"]', "application/json", ["one", "two"]),
         (b'"text"', "application/json", "text"),
         (b"null", "application/json", None),

@@ -1,0 +1,71 @@
+"""The answer that an error carries, with the names that answers of requests have.
+
+Source: SmartFile protocol, section 4.
+"""
+
+import http
+import json
+from typing import Any, Dict
+
+import requests
+from requests.structures import CaseInsensitiveDict
+
+from smartxfer.transport import Answer
+from smartxfer.transport.redact import clean
+
+__all__ = ["ErrorResponse"]
+
+
+class ErrorResponse:
+    """Status, headers and body of an answer that is an error; secrets that the server repeats are masked.
+
+    :param status_code: the HTTP status.
+    :param headers: found whatever the case of the name.
+    :param content: the body.
+    :param url: the address, without its query.
+    """
+
+    def __init__(self, status_code: int, headers: Dict[str, str], content: bytes, url: str) -> None:
+        self.status_code = self.status = status_code
+        self.headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(headers)
+        self.content = content
+        self.url = url
+
+    @classmethod
+    def of(cls, answer: Answer, url: str) -> "ErrorResponse":
+        """Return what may be shown of an answer: an error may be printed and pickled."""
+        shown = {name: clean(value) for name, value in answer.headers.items() if name.lower() != "set-cookie"}
+        return cls(answer.status, shown, clean(answer.text).encode("utf-8"), url)
+
+    @property
+    def reason(self) -> str:
+        """The standard words for the status; "" where there are none."""
+        try:
+            return http.HTTPStatus(self.status_code).phrase
+        except ValueError:
+            return ""
+
+    @property
+    def ok(self) -> bool:
+        """False: an error."""
+        return self.status_code < 400
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.content.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the decoded body.
+
+        :raises ValueError: it is not JSON; as in requests, a JSONDecodeError.
+        """
+        try:
+            return json.loads(self.text)
+        except json.JSONDecodeError as error:
+            raise requests.exceptions.JSONDecodeError(error.msg, error.doc, error.pos) from None
+        except RecursionError:
+            raise requests.exceptions.JSONDecodeError("nested too deeply", self.text[:100], 0) from None
+
+    def __repr__(self) -> str:
+        return f"<Response [{self.status_code}]>"
