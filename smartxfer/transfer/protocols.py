@@ -30,7 +30,8 @@ class Cancel(Protocol):
 class Source(Protocol):
     """Bytes of known size that can be read at any offset, from several threads.
 
-    One that holds them in memory may also have ``view_at(offset, count)``, which gives a memoryview of them.
+    One that holds them in memory may also have ``view_at(offset, count)``, which gives a memoryview of them;
+    one that reads a file, ``place(offset)``: its descriptor and the offset in it, or None.
     """
 
     name: str

@@ -5,9 +5,9 @@ import os
 import stat
 import threading
 from pathlib import Path
-from typing import Any, BinaryIO, Iterable, Optional, Union
+from typing import Any, BinaryIO, Iterable, Optional, Tuple, Union
 
-from smartxfer.directories import nameless_file
+from smartxfer.directories import AnyEntry, Entry, arguments_of, nameless_file
 from smartxfer.errors import SourceChanged, UsageError
 from smartxfer.local_errors import local_error
 from smartxfer.reprs import short_repr
@@ -21,7 +21,10 @@ __all__ = [
     "OpenFileSource",
     "PathSource",
     "SourceLike",
+    "can_seek",
+    "descriptor_of",
     "is_text",
+    "open_seekable",
     "open_source",
     "path_of",
     "target_path_of",
@@ -38,11 +41,15 @@ _HAS_PREAD = hasattr(os, "preadv")
 
 
 class PathSource:
-    """A regular file whose size is true, opened now and read at any offset by any thread."""
+    """A regular file whose size is true, opened now and read at any offset by any thread.
 
-    def __init__(self, path: Path, name: Optional[str] = None) -> None:
-        self.path = path
+    :param path: where it is, or its name in an open directory.
+    """
+
+    def __init__(self, path: AnyEntry, name: Optional[str] = None) -> None:
+        self.path = path.path if isinstance(path, Entry) else path
         self.name = name if name is not None else unicode_text(path.name)
+        self._named = path
         self._opened = SYSTEM_FILES.open(path, os.O_RDONLY)
         self._lock = threading.Lock()
         self._before = os.fstat(self._opened.number)
@@ -78,19 +85,24 @@ class PathSource:
         buffer[: len(data)] = data
         return len(data)
 
+    def place(self, offset: int) -> Tuple[int, int]:
+        """Return the descriptor of the file, and the offset in it."""
+        return self._opened.number, offset
+
     def check_unchanged(self) -> None:
         """Raise SourceChanged when size, modification time or the file itself is another.
 
         So it is where there are bytes behind the last one: they came after the size was looked at.
         """
+        named, where = arguments_of(self._named)
         try:
-            now, there = os.fstat(self._opened.number), os.stat(str(self.path))
+            now, there = os.fstat(self._opened.number), os.stat(named, **where)
         except FileNotFoundError:
-            raise SourceChanged(f"{self.path} was removed while it was sent") from None
+            raise SourceChanged(f"{self.path} was removed while it was read") from None
         before = (self._before.st_size, self._before.st_mtime_ns)
         same_file = (there.st_dev, there.st_ino) == (self._before.st_dev, self._before.st_ino)
         if (now.st_size, now.st_mtime_ns) != before or not same_file:
-            raise SourceChanged(f"{self.path} changed while it was sent")
+            raise SourceChanged(f"{self.path} changed while it was read")
         if self.read_at(memoryview(bytearray(1)), self.size):
             raise SourceChanged(f"{self.path} has more than the {self.size} bytes that its size says")
 
@@ -131,7 +143,11 @@ class BytesSource:
 
 
 class OpenFileSource:
-    """An open seekable binary file, from where it stands to its end; it is not closed."""
+    """An open seekable binary file, from where it stands to its end; it is not closed.
+
+    Threads read a regular file side by side, through its descriptor; any other takes one thread at a time,
+    for it has one file position.
+    """
 
     path = None
 
@@ -140,34 +156,52 @@ class OpenFileSource:
         self._owned = owned
         self._lock = threading.Lock()
         self._start = file.tell()
-        self.size = max(0, file.seek(0, io.SEEK_END) - self._start)
+        self.size = self._size_now()
         file.seek(self._start)
         self.name = name if name is not None else _name_of(file)
+        #: Its descriptor is asked for each time: once the caller has closed it, that is another file's.
+        self._regular = _HAS_PREAD and descriptor_of(file) is not None
+        self._before = self._changed_at()
 
     def __repr__(self) -> str:
         return short_repr("OpenFileSource", self.name, size=self.size)
 
     def read_at(self, buffer: memoryview, offset: int) -> int:
-        """Fill ``buffer`` from ``offset``; one thread at a time, for there is one file position."""
+        """Fill ``buffer`` from ``offset``."""
+        if self._regular:
+            return os.preadv(self._file.fileno(), [buffer], self._start + offset)
         with self._lock:
             self._file.seek(self._start + offset)
             data = self._file.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
+    def place(self, offset: int) -> Optional[Tuple[int, int]]:
+        """Return the descriptor of a regular file, and the offset in it; None for any other."""
+        return (self._file.fileno(), self._start + offset) if self._regular else None
+
     def check_unchanged(self) -> None:
-        """Raise SourceChanged when the file's length is another."""
+        """Raise SourceChanged when the file's length, or a regular file's modification time, is another."""
         with self._lock:
-            size = max(0, self._file.seek(0, io.SEEK_END) - self._start)
+            size = self._size_now()
             self._file.seek(self._start + self.size)
             longer = bool(self._file.read(1))
         if size != self.size or longer:
-            raise SourceChanged(f"{self.name} changed its length while it was sent")
+            raise SourceChanged(f"{self.name} changed its length while it was read")
+        if self._changed_at() != self._before:
+            raise SourceChanged(f"{self.name} changed while it was read")
 
     def close(self) -> None:
         """Close the file if it is a spool of ours, else leave it at its end."""
         if self._owned:
             self._file.close()
+
+    def _size_now(self) -> int:
+        self._file.seek(0, io.SEEK_END)
+        return max(0, self._file.tell() - self._start)
+
+    def _changed_at(self) -> Optional[int]:
+        return os.fstat(self._file.fileno()).st_mtime_ns if self._regular else None
 
 
 def path_of(thing: Any) -> Optional[Path]:
@@ -186,27 +220,27 @@ def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
     A stream that cannot seek is read to its end first: up to 8 MiB into memory, past that into a temporary
     file.  So is a file whose size is not the number of bytes in it.
 
+    :param thing: as :data:`SourceLike` says, or a name in an open directory.
     :param name: the name to go by; by default the file's own.
-    :raises UsageError: text instead of bytes, a directory, a device.
+    :raises UsageError: text instead of bytes, a directory, a device, a file that is open for writing alone.
     :raises FileNotFoundError: no such local file.
     """
-    path = path_of(thing)
+    path = thing if isinstance(thing, Entry) else path_of(thing)
     if path is not None:
         return _open_path(path, name)
     if isinstance(thing, (bytes, bytearray, memoryview)):
         return BytesSource(thing, name or "data")
-    if is_text(thing):
-        raise UsageError("a file opened as text cannot be sent", hint="open it in binary mode: 'rb'")
+    source = open_seekable(thing, name)
+    if source is not None:
+        return source
     if hasattr(thing, "read"):
-        if _seekable(thing) and has_true_size(thing):
-            return OpenFileSource(thing, name)  # type: ignore[arg-type]
-        return _spooled(iter(lambda: thing.read(_BLOCK), b""), name or _name_of(thing))
+        return _spooled_file(thing, name)
     if isinstance(thing, Iterable) and not isinstance(thing, str):
         return _spooled(thing, name or "data")
     raise UsageError(f"cannot send a {type(thing).__name__}: give a path, bytes or an open file")
 
 
-def _open_path(path: Path, name: Optional[str]) -> Source:
+def _open_path(path: AnyEntry, name: Optional[str]) -> Source:
     source = PathSource(path, name)
     try:
         copy = source.copy()
@@ -224,9 +258,25 @@ def is_text(file: Any) -> bool:
     return isinstance(file, io.TextIOBase) or (hasattr(file, "read") and hasattr(file, "encoding"))
 
 
-def _seekable(file: Any) -> bool:
+def open_seekable(thing: Any, name: Optional[str] = None) -> Optional[Source]:
+    """Open a file that can seek, from where it stands; None for a stream, and for what is no file.
+
+    :raises UsageError: it was opened as text, or for writing alone.
+    """
+    if is_text(thing):
+        raise UsageError("a file opened as text gives no bytes", hint="open it in binary mode: 'rb'")
+    if getattr(thing, "readable", lambda: True)() is False:
+        raise UsageError("the open file is not open for reading", hint="open it with 'rb'")
+    if not (hasattr(thing, "read") and can_seek(thing)):
+        return None
+    return OpenFileSource(thing, name) if has_true_size(thing) else _spooled_file(thing, name)
+
+
+def can_seek(file: Any) -> bool:
+    """Return True where an open file can go to any place in it."""
     try:
-        if not file.seekable():
+        # Some wrappers of older Pythons can seek and have no `seekable`: SpooledTemporaryFile.
+        if not getattr(file, "seekable", lambda: True)():
             return False
         here = file.tell()
         file.seek(0, io.SEEK_END)
@@ -234,6 +284,24 @@ def _seekable(file: Any) -> bool:
     except (AttributeError, OSError, ValueError):
         return False
     return True
+
+
+def descriptor_of(file: Any) -> Optional[int]:
+    """Return the descriptor of an open regular file that is just that; None for all else.
+
+    A ``GzipFile`` and many a wrapper have a ``fileno``, too, but its bytes are others.
+    """
+    if type(file) in (io.BufferedReader, io.BufferedRandom, io.BufferedWriter):
+        file = file.raw
+    if type(file) is not io.FileIO:
+        return None
+    number = file.fileno()
+    return number if stat.S_ISREG(os.fstat(number).st_mode) else None
+
+
+def _spooled_file(file: Any, name: Optional[str]) -> Source:
+    """Return a source of all that is left of an open file or stream."""
+    return _spooled(iter(lambda: file.read(_BLOCK), b""), name or _name_of(file))
 
 
 def _spooled(pieces: Iterable[bytes], name: str) -> Source:

@@ -10,6 +10,7 @@ from typing import Any, Iterator, List
 
 import pytest
 
+from smartxfer.directories import Directory
 from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.transfer import source as source_module
 from smartxfer.transfer.protocols import Source
@@ -186,6 +187,7 @@ def test_a_stream_that_breaks_is_never_sent_half(monkeypatch: pytest.MonkeyPatch
         lambda tmp: io.StringIO("text"),
         lambda tmp: (tmp / "file").open("w+"),
         lambda tmp: tempfile.NamedTemporaryFile("w+"),
+        lambda tmp: (tmp / "file").open("wb"),
         lambda tmp: ["text"],
         lambda tmp: [1],
         lambda tmp: 5,
@@ -193,7 +195,10 @@ def test_a_stream_that_breaks_is_never_sent_half(monkeypatch: pytest.MonkeyPatch
         lambda tmp: tmp,
         lambda tmp: Path("/dev/null"),
     ],
-    ids=["StringIO", "text file", "text wrapper", "strings", "ints", "int", "None", "directory", "device"],
+    ids=[
+        *("StringIO", "text file", "text wrapper", "for writing", "strings", "ints", "int", "None"),
+        *("directory", "device"),
+    ],
 )
 def test_what_cannot_be_sent(tmp_path: Path, make: Any) -> None:
     thing = make(tmp_path)
@@ -244,6 +249,89 @@ def test_a_change_is_noticed(path: Path, change: Any) -> None:
     assert "run again" in caught.value.hint
     source.close()
     source.close()  # twice does no harm
+
+
+def test_an_open_file_that_is_overwritten_is_noticed(path: Path) -> None:
+    with path.open("rb") as file:
+        source = OpenFileSource(file)
+        before = path.stat()
+        path.write_bytes(DATA[::-1])
+        os.utime(str(path), ns=(before.st_atime_ns, before.st_mtime_ns + 1))
+        with pytest.raises(SourceChanged, match="changed while it was read"):
+            source.check_unchanged()
+
+
+def test_two_threads_are_in_one_open_file_at_once(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(os, "preadv"):
+        pytest.skip("this system reads at one place at a time")
+    met = threading.Barrier(2)
+    real = os.preadv
+
+    def preadv(*given: Any) -> int:
+        met.wait(30)
+        return real(*given)
+
+    with path.open("rb") as file:
+        file.seek(100)
+        source = OpenFileSource(file)
+        monkeypatch.setattr(os, "preadv", preadv)
+        rooms = [bytearray(50), bytearray(50)]
+        threads = [
+            threading.Thread(target=source.read_at, args=(memoryview(room), 1000 * number))
+            for number, room in enumerate(rooms)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [bytes(room) for room in rooms] == [DATA[100:150], DATA[1100:1150]]
+        assert source.place(7) == (file.fileno(), 107)
+
+
+def test_an_open_file_that_was_closed_gives_no_other_files_bytes(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"other" * 1000)
+    file = path.open("rb")
+    source = OpenFileSource(file)
+    number = file.fileno()
+    file.close()
+    with (tmp_path / "other").open("rb") as other:
+        assert other.fileno() == number
+        with pytest.raises(ValueError, match="closed"):
+            source.read_at(memoryview(bytearray(10)), 0)
+
+
+def test_a_wrapper_without_seekable_is_not_copied() -> None:
+    with tempfile.SpooledTemporaryFile() as file:
+        file.write(DATA)
+        file.seek(56)
+        bare = _Bare(file)
+        source = open_source(bare)  # type: ignore[arg-type]
+        assert whole(source) == DATA[56:]
+        assert source.place(0) is None  # type: ignore[attr-defined]
+        source.close()
+        assert not file.closed
+
+
+class _Bare:
+    """As ``SpooledTemporaryFile`` is before Python 3.11: ``seek`` returns nothing, ``seekable`` is missing."""
+
+    def __init__(self, file: Any) -> None:
+        self.read, self.tell, self._file = file.read, file.tell, file
+
+    def seek(self, *given: int) -> None:
+        self._file.seek(*given)
+
+
+def test_a_name_in_an_open_directory(path: Path) -> None:
+    with Directory(path.parent) as directory:
+        source = open_source(directory.at(path.name))
+        assert (source.name, whole(source)) == (path.name, DATA)
+        path.parent.rename(path.parent.with_name("moved"))
+        source.check_unchanged()
+        (path.parent.with_name("moved") / path.name).unlink()
+        with pytest.raises(SourceChanged, match="removed"):
+            source.check_unchanged()
+        source.close()
 
 
 def test_an_open_file_that_grows_is_noticed(path: Path) -> None:
