@@ -37,10 +37,10 @@ def refuse_mount_point(path: Path) -> None:
     """
     try:
         with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
-            points = {_decoded(line.split(" ")[4]) for line in file}
+            fields = [line.split(" ", 5)[4] for line in file]
     except (OSError, IndexError):
         return  # not Linux: the replacement itself tells
-    if os.path.realpath(str(path)) in points:
+    if os.path.realpath(str(path)) in {_decoded(field) if "\\" in field else field for field in fields}:
         raise local_error(OSError(errno.EBUSY, "it is a mount point and cannot be replaced"), path)
 
 

@@ -3,11 +3,12 @@
 import contextlib
 import os
 import stat
+from typing import Optional
 
 from smartxfer.descriptors import Descriptor
 from smartxfer.directories import Entry, arguments_of
 
-__all__ = ["OWNER", "make_readable", "withheld"]
+__all__ = ["OWNER", "make_readable", "publish", "withheld", "withhold"]
 
 #: The owner reads and writes.
 OWNER = stat.S_IRUSR | stat.S_IWUSR
@@ -21,6 +22,28 @@ def withheld(mode: int) -> int:
     Others cannot write to it.  Its owner can read and write it, whatever the mode: a later run has to.
     """
     return mode & ~_OTHERS_WRITE if mode & OWNER == OWNER else OWNER
+
+
+def withhold(fd: int) -> int:
+    """Keep others from writing to an open file until it is published, and keep it open to its owner.
+
+    :return: the mode that it is published with.
+    """
+    mode = stat.S_IMODE(os.fstat(fd).st_mode)
+    if mode != withheld(mode) and hasattr(os, "fchmod"):
+        with contextlib.suppress(OSError):  # a file system without modes
+            os.fchmod(fd, withheld(mode))
+    return mode
+
+
+def publish(fd: int, mode: Optional[int]) -> None:
+    """Give an open file, which has its final name, the mode that it had before it was withheld.
+
+    :param fd: negative where it had to be closed.
+    """
+    if fd >= 0 and mode is not None and mode != withheld(mode):
+        with contextlib.suppress(OSError, AttributeError):  # Windows has no fchmod before Python 3.13
+            os.fchmod(fd, mode)
 
 
 def make_readable(entry: Entry, there: os.stat_result) -> None:

@@ -25,7 +25,7 @@ from smartxfer.seams import Files
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import quick
 from smartxfer.transfer.locking import Lock
-from smartxfer.transfer.part_modes import OWNER, make_readable, withheld
+from smartxfer.transfer.part_modes import OWNER, make_readable, publish, withheld, withhold
 from smartxfer.transfer.part_note import PartNote, names, proof_of, stat_of, unlink, was_given_away
 from smartxfer.transfer.private_files import objection_to_open, state_directory
 
@@ -137,16 +137,11 @@ class PartFile:
 
     def withhold(self) -> None:
         """Keep others from writing to the open file until it is published, and keep it open to its owner."""
-        self._mode = stat.S_IMODE(os.fstat(self.fd).st_mode)
-        if self._mode != withheld(self._mode) and hasattr(os, "fchmod"):
-            with contextlib.suppress(OSError):  # a file system without modes
-                os.fchmod(self.fd, withheld(self._mode))
+        self._mode = withhold(self.fd)
 
     def publish(self) -> None:
         """Give the open file, which has its final name, the mode that it was made with."""
-        if self.fd >= 0 and self._mode is not None and self._mode != withheld(self._mode):
-            with contextlib.suppress(OSError, AttributeError):  # Windows has no fchmod before Python 3.13
-                os.fchmod(self.fd, self._mode)
+        publish(self.fd, self._mode)
 
     def reclaim(self) -> None:
         """Make the open file, which could not get its final name, one of this user alone again."""

@@ -7,12 +7,11 @@ before anything is built upon, so that a tail lost in a crash is fetched again.
 import contextlib
 import logging
 import os
-import stat
 import threading
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple, Union
 
-from smartxfer.directories import Directory, Entry, is_directory, lstat, open_entry
+from smartxfer.directories import Directory, Entry, is_directory, open_entry
 from smartxfer.errors import LocalError, SmartxferError, TargetExists
 from smartxfer.local_errors import local_error
 from smartxfer.reprs import short_repr
@@ -20,12 +19,12 @@ from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import target_path
 from smartxfer.transfer import locking
 from smartxfer.transfer.digest import CRC32, Check, digest_of
-from smartxfer.transfer.disk import refuse_mount_point, refuse_too_large
+from smartxfer.transfer.disk import refuse_too_large
 from smartxfer.transfer.existing import Guard, Kept
-from smartxfer.transfer.own_files import is_own
 from smartxfer.transfer.part_note import stat_of
 from smartxfer.transfer.partfile import PartFile, beside
 from smartxfer.transfer.protocols import Extent
+from smartxfer.transfer.replaced import replaced_file
 from smartxfer.transfer.runs import MOST_RUNS, Runs, joined
 from smartxfer.transfer.written import sums_of
 
@@ -279,25 +278,7 @@ class FileSink:
         file.close()
 
     def _look(self, target: Entry) -> Optional[os.stat_result]:
-        """The file that will be replaced; None where the name is free, or a link is to be replaced.
-
-        :raises LocalError: something else has the name, or the file is a mount point.
-        """
-        try:
-            found = lstat(target)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        if stat.S_ISLNK(found.st_mode) and not self._follow:
-            return None
-        if not stat.S_ISREG(found.st_mode):
-            raise LocalError(f"{self.path} is not a regular file", hint="pass an open file: open(path, 'wb')")
-        if is_own(target.path):
-            raise LocalError(
-                f"{self.path} belongs to an unfinished download",
-                hint="finish that download first, or choose another name or directory",
-            )
-        refuse_mount_point(target.path)
-        return found
+        return replaced_file(target, self.path, follow=self._follow)
 
     # -- the partial file -------------------------------------------------------------------------------
 

@@ -157,12 +157,15 @@ class StreamSink:
         return found
 
     def commit(self) -> None:
-        """Flush."""
-        self._file.flush()
+        """Flush, where the file can."""
+        try:
+            getattr(self._file, "flush", lambda: None)()
+        except OSError as error:
+            raise local_error(error, "the open file") from None
 
     def leave(self) -> None:
         """Flush; what is there stays."""
-        self._file.flush()
+        self.commit()
 
 
 def names_directory(thing: Any, path: Path) -> bool:

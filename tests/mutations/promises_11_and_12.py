@@ -215,7 +215,7 @@ MUTATIONS = [
     Mutation(
         id="device-replaced",
         promise=12,
-        file="smartxfer/transfer/partial.py",
+        file="smartxfer/transfer/replaced.py",
         old="if not stat.S_ISREG(found.st_mode):",
         new="if False:",
         tests=("tests/transfer/test_replaced_targets.py::test_a_device_in_the_way_is_refused_and_not_replaced",),
@@ -248,7 +248,7 @@ MUTATIONS = [
     Mutation(
         id="mounted-file-not-refused",
         promise=12,
-        file="smartxfer/transfer/partial.py",
+        file="smartxfer/transfer/replaced.py",
         old="refuse_mount_point(target.path)",
         new="pass",
         tests=("tests/transfer/test_replaced_targets.py::test_a_mounted_file_is_refused_before_anything_is_fetched",),

@@ -371,7 +371,7 @@ MUTATIONS = [
     Mutation(
         id="own-file-replaced",
         promise=7,
-        file="smartxfer/transfer/partial.py",
+        file="smartxfer/transfer/replaced.py",
         old="if is_own(target.path):",
         new="if False:",
         tests=("tests/transfer/test_own_files.py::test_a_server_file_named_like_ours",),
