@@ -37,6 +37,7 @@ from smartxfer.nrp.statuses import DONE
 from smartxfer.transfer.hashed import HashedSource
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part, cut
+from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload, UploadJob
@@ -128,7 +129,8 @@ class _Sending:
         """The file as the engine wants it."""
         return Upload(
             name=self.plan.key,
-            open_source=self._open,
+            open_source=lambda: HashedSource(self._item.open_unchanged(), "md5"),
+            prepare=self._prepare,
             plan=self._cut,
             send_part=self._send,
             finish=self._finish,
@@ -178,7 +180,10 @@ class _Sending:
         if self._memory is not None:
             self._memory.forget()
 
-    def _open(self) -> HashedSource:
+    def _prepare(self, source: Source) -> None:
+        """Find out what an earlier run has sent; start the entry again where that was something else."""
+        assert isinstance(source, HashedSource)
+        self._source = source
         memory = Memory(self._single.base, self.plan.key)
         with self._operation.lock:
             self._memory, closed = memory, self._closed
@@ -187,8 +192,9 @@ class _Sending:
             raise Cancelled("the transfer was interrupted")
         if not self._there:
             self._begin()
-        self._source = HashedSource(self._item.open_unchanged(), "md5")
-        return self._source
+        elif not self._same() and memory.began(self._entry):
+            log.info("%s was left by a broken run, with other bytes; it is sent anew", self.plan.key)
+            self._restart()
 
     def _begin(self) -> None:
         assert self._memory is not None
@@ -200,10 +206,6 @@ class _Sending:
             self._memory.begin(self._entry)
 
     def _cut(self, size: int) -> Sequence[Part]:
-        assert self._memory is not None
-        if self._there and not self._same() and self._memory.began(self._entry):
-            log.info("%s was left by a broken run, with other bytes; it is sent anew", self.plan.key)
-            self._restart()
         if self._there:
             return []
         if self._parts is None or not size:

@@ -110,7 +110,6 @@ class Sending:
         self._watched = calls.watched(operation)
         self._operation = operation
         self._claims = claims
-        self._source: Optional[Source] = None
         self._repair = repair
         self._grace = grace
         self._url = ""
@@ -129,8 +128,9 @@ class Sending:
         """The file as the engine wants it: in one part, or in none where its content is known."""
         return Upload(
             name=self.item.name,
-            open_source=self._open,
-            plan=self._plan,
+            open_source=self.item.open_unchanged,
+            prepare=self._prepare,
+            plan=lambda size: [Part(0, 0, size)] if self._url else [],
             send_part=self._send,
             finish=self._finish,
             check=self._check,
@@ -170,23 +170,16 @@ class Sending:
 
     # -- the record -------------------------------------------------------------------------------------
 
-    def _open(self) -> Source:
-        self._source = self.item.open_unchanged()
-        return self._source
-
-    def _plan(self, size: int) -> List[Part]:
-        assert self._source is not None
-        self.digest, self._md5 = digests_of_source(
-            self._source, ["sha256", "md5"], self._operation.check
-        )
-        self._source.check_unchanged()
+    def _prepare(self, content: Source) -> None:
+        """Have a record to which the content goes, or which has it; there is one of each content."""
+        self.digest, self._md5 = digests_of_source(content, ["sha256", "md5"], self._operation.check)
+        content.check_unchanged()
         with self._operation.lock:
             leader = self._claims.setdefault(self.digest, self)
         if leader is not self:
-            return []
+            return
         self._take(Journal(_journal_key(self._calls, self.digest), self.item.name))
         self._obtain(self._watched, best(self._watched.find(sourceHashes=[self.digest])))
-        return [Part(0, 0, size)] if self._url else []
 
     def _take(self, journal: Journal) -> None:
         """Keep a journal.

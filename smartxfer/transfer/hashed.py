@@ -18,6 +18,7 @@ _PATIENCE = 0.5
 class HashedSource:
     """Another source's bytes, and their digest; closing it closes the other and ends the thread.
 
+    The thread starts when the first bytes are read, not before: until then somebody else may have the file.
     Where no thread can be started the digest is computed when it is asked for.
 
     :param algorithm: ``"md5"``, ``"sha256"``, ...
@@ -32,17 +33,13 @@ class HashedSource:
         self._failure: Optional[BaseException] = None
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._closed = self._done = False
-        self._thread: Optional[threading.Thread] = threading.Thread(
-            target=self._work, name="smartxfer-digest", daemon=True
-        )
-        try:
-            self._thread.start()
-        except (RuntimeError, MemoryError):  # the interpreter is ending, or too many threads run
-            self._thread = None
+        self._begun = self._closed = self._done = False
+        self._thread: Optional[threading.Thread] = None
 
     def read_at(self, buffer: memoryview, offset: int) -> int:
         """Fill ``buffer`` from ``offset``."""
+        if not self._begun:
+            self._begin()
         return self._source.read_at(buffer, offset)
 
     def check_unchanged(self) -> None:
@@ -54,6 +51,7 @@ class HashedSource:
 
         :raises SourceChanged: there were fewer than at first.
         """
+        self._begin()
         if self._thread is not None:
             self._thread.join()
         elif not self._done:
@@ -72,6 +70,19 @@ class HashedSource:
             busy = self._thread is not None and not self._done
         if not busy:
             self._source.close()
+
+    def _begin(self) -> None:
+        """Start the thread, unless that was done."""
+        with self._lock:
+            if self._begun or self._closed:
+                return
+            self._begun = True
+            thread = threading.Thread(target=self._work, name="smartxfer-digest", daemon=True)
+            try:
+                thread.start()
+            except (RuntimeError, MemoryError):  # the interpreter is ending, or too many threads run
+                return
+            self._thread = thread
 
     def _work(self) -> None:
         try:

@@ -26,6 +26,7 @@ class Upload:
     """One file to send, as a service describes it to the engine.
 
     :param open_source: opens the bytes; called when the file's turn comes.
+    :param prepare: called once they are open: finds on the server what they go to, or makes it.
     :param plan: the parts, given the size; it may leave out bytes that an earlier run has sent.  A list
         is for few of them: the others compute each part when it is due.
     :param send_part: one try of one part; returns only when the server acknowledged it.
@@ -45,6 +46,7 @@ class Upload:
     send_part: Callable[[Part, Body], Any]
     finish: Callable[[], Tuple[str, Optional[str]]]
     acknowledged: Collection[int] = ()
+    prepare: Callable[[Source], None] = lambda source: None
     note: Callable[[Part], None] = lambda part: None
     seal: Optional[Callable[[Part, Iterable[memoryview]], ContextManager[memoryview]]] = None
     repeatable: bool = True
@@ -77,6 +79,7 @@ class UploadJob(FileJob):
     def _begin(self) -> None:
         self._started = self._operation.clock.monotonic()
         self._source = self._upload.open_source()
+        self._upload.prepare(self._source)
         parts = self._upload.plan(self._source.size)
         done = self._upload.acknowledged
         if isinstance(parts, (Parts, Missing)):

@@ -27,6 +27,8 @@ def test_closing_ends_the_thread_before_its_end(tmp_path: Path) -> None:
     with open(path, "wb") as file:
         file.truncate(4 << 30)
     source = HashedSource(PathSource(path), "md5")
+    assert not any(thread.name == "smartxfer-digest" for thread in threading.enumerate())
+    assert source.read_at(memoryview(bytearray(1)), 0) == 1  # the thread starts with the first read
     assert any(thread.name == "smartxfer-digest" for thread in threading.enumerate())
     source.close()
     assert not any(thread.name == "smartxfer-digest" for thread in threading.enumerate())

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
+from jobs import operation
 from rawserver import PATIENCE, Peer, RawServer, Request, answering
 from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     BadRequest,
     Cancelled,
+    Forbidden,
     NetworkError,
     ServerError,
     SourceChanged,
@@ -21,6 +23,9 @@ from smartxfer.errors import (
     Truncated,
     UsageError,
 )
+from smartxfer.transfer.plan import cut
+from smartxfer.transfer.source import BytesSource
+from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import RetryPolicy
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
@@ -188,9 +193,7 @@ def test_a_file_that_changes_is_no_success(engine: Any, tmp_path: Path) -> None:
 
 
 def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
-    from smartxfer.transfer.plan import cut
     from smartxfer.transfer.source import open_source
-    from smartxfer.transfer.upload import Upload, UploadJob
     from smartxfer.transport import Call
     from smartxfer.transport.stored import STORED
 
@@ -282,3 +285,33 @@ def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any
             assert watch.seconds() < 2
     assert opened[0]._source._opened.number == -1
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
+
+
+@pytest.mark.parametrize("refusal", [None, Forbidden("no", status=403)])
+def test_what_is_prepared_comes_between_the_source_and_the_plan(refusal: Any) -> None:
+    """Nothing is planned where it fails, and the source is closed all the same."""
+    done: List[str] = []
+
+    class Noting(BytesSource):
+        def close(self) -> None:
+            done.append("close")
+
+    def prepare(source: Any) -> None:
+        done.append(f"prepare {source.size}")
+        if refusal is not None:
+            raise refusal
+
+    upload = Upload(
+        name="x",
+        open_source=lambda: Noting(b"abc"),
+        prepare=prepare,
+        plan=lambda size: (done.append(f"plan {size}"), cut(size, 2))[1],
+        send_part=lambda part, body: done.append(f"send {part.start}"),
+        finish=lambda: (done.append("finish"), ("size", None))[1],
+    )
+    with operation() as doing:
+        job = UploadJob(upload, doing, 1)
+        doing.run([job], 1)
+    rest = [] if refusal else ["plan 3", "send 0", "send 2", "finish"]
+    assert done == ["prepare 3", *rest, "close"]
+    assert job.result.error is refusal
