@@ -64,6 +64,12 @@ class GuestAuth(Auth):
     security_token: Optional[str] = attrs.field(default=None, repr=_secret, converter=_key_or_none)
     csrf_token: Optional[str] = attrs.field(default=None, repr=_secret, converter=_key_or_none)
 
+    def prepare(self, client: Any = None) -> None:
+        """Do nothing: the client opens the guest's session with its first request.
+
+        :param client: as filesender-client has it; not used.
+        """
+
 
 def sign_user(
     request: requests.PreparedRequest, auth: UserAuth, *, host: str, timestamp: int

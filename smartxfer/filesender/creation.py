@@ -41,7 +41,8 @@ def create(calls: Calls, body: Mapping[str, Any], operation: Optional[Operation]
         discard(calls, transfer.id)
         raise FileSenderLimitExceeded(
             f"the site took the transfer, but not its recipient {untold[0]}",
-            hint="a voucher may turn every transfer into a link: leave out the recipients",
+            hint="the voucher turns every transfer into a link: leave out the recipients, or ask for one "
+            "that was made with the options {'transfer': {'get_a_link': False}}",
         )
     options = transfer.options if isinstance(transfer.options, Mapping) else {}
     if not transfer.recipients and not options.get("get_a_link", True):

@@ -30,6 +30,9 @@ class GuestsClient(Namespace):
     def create(self, body: GuestRequest, *, extra: Extra = None) -> Guest:
         """Send a voucher, which invites somebody to send files.
 
+        Unless ``options`` has ``{"transfer": {"get_a_link": False}}`` the guest's files become a link, and
+        the guest cannot name recipients.
+
         :param body: ``recipient``, ``from``, ``subject``, ``message``, ``options``, ``expires``.
         :param extra: fields of the request that this version does not know.
         :raises UsageError: ``body`` has an unknown key or option, or a malformed address; nothing was sent.

@@ -64,8 +64,8 @@ def transfer_body(
     )
     body = {name: value for name, value in transfer_args.items() if value is not None}
     recipients = _recipients(transfer_args["recipients"]) if "recipients" in transfer_args else []
-    if "recipients" in transfer_args and not recipients:
-        raise _empty_recipients()
+    if "recipients" in transfer_args and not recipients and sender is not None:
+        raise _empty_recipients()  # what a guest's files become is for the voucher to say
     options = _options(body.get("options", {}), "options")
     wants_link = bool(options.get("get_a_link", link or not recipients))
     if wants_link and recipients:
@@ -121,7 +121,10 @@ def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None
 
 
 def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
-    """Return the body of ``POST /guest``.
+    """Return the body of ``POST /guest``, with ``get_a_link`` made explicit as in transfers.
+
+    It is what a site takes by itself: the guest's files become links, which have no recipients.  Where the
+    guest can send to the inviter only, the site turns it off.
 
     :raises UsageError: an unknown key or option.
 
@@ -133,7 +136,14 @@ def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
     check_keys(options, _keys(types.GuestAllOptions), "options", hint=DELIBERATE)
     for name, known in (("guest", _keys(types.GuestOptions)), ("transfer", _OPTIONS)):
         check_keys((options or {}).get(name), known, f"options[{name!r}]", hint=DELIBERATE)
-    return with_extra(_dated(dict(given)), extra)
+    body = _dated(dict(given))
+    asked = dict(options or {})
+    of_guest, of_transfers = asked.get("guest") or {}, asked.get("transfer") or {}
+    if isinstance(of_transfers, Mapping) and not (
+        isinstance(of_guest, Mapping) and of_guest.get("can_only_send_to_me")
+    ):
+        body["options"] = {**asked, "guest": of_guest, "transfer": {"get_a_link": True, **of_transfers}}
+    return with_extra(body, extra)
 
 
 def _check_body(given: Any, hint: str, what: str = "body") -> None:

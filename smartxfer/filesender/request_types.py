@@ -109,13 +109,16 @@ class FileUpdate(TypedDict, total=False):
 
 
 class GuestOptions(TypedDict, total=False):
-    """What a guest may do, and who is told of it."""
+    """What a guest may do, and who is told of it; the last three are the site's to set."""
 
     valid_only_one_time: bool
     can_only_send_to_me: bool
     does_not_expire: bool
     email_upload_started: bool
     email_upload_page_access: bool
+    email_guest_created: bool
+    email_guest_created_receipt: bool
+    email_guest_expired: bool
 
 
 class GuestAllOptions(TypedDict, total=False):
@@ -129,7 +132,11 @@ _InvitedGuest = TypedDict("_InvitedGuest", {"from": str, "recipient": str})
 
 
 class Guest(_InvitedGuest, total=False):
-    """A voucher to send."""
+    """A voucher to send.
+
+    Unless ``options`` has ``{"transfer": {"get_a_link": False}}`` the guest's transfers become links: the
+    guest cannot name recipients.
+    """
 
     subject: str
     message: str

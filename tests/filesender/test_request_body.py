@@ -138,6 +138,8 @@ def test_by_hand_a_link_is_asked_for_or_declined(given: Any, link: bool) -> None
 
 
 def test_a_guest_may_say_that_there_are_no_recipients() -> None:
+    made = transfer_body(collect([("a.txt", b"12")]), {"recipients": []}, None, False)
+    assert (made["recipients"], made["options"]["get_a_link"]) == ([], True)
     assert raw_transfer_body({"files": FILES, "recipients": []}, guest=True)["recipients"] == []
 
 
@@ -160,10 +162,30 @@ def test_vouchers(site: RawSite, client: FileSenderClient, wrong: Any, remedy: s
     assert site.requests == []
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ({}, {"guest": {}, "transfer": {"get_a_link": True}}),
+        ({"options": {"transfer": {"get_a_link": False}}}, {"guest": {}, "transfer": {"get_a_link": False}}),
+        (
+            {"options": {"guest": {"can_only_send_to_me": False}, "transfer": {"collection": True}}},
+            {"guest": {"can_only_send_to_me": False}, "transfer": {"get_a_link": True, "collection": True}},
+        ),
+        # The site turns links off by itself.
+        ({"options": {"guest": {"can_only_send_to_me": True}}}, {"guest": {"can_only_send_to_me": True}}),
+    ],
+)
+def test_a_voucher_says_whether_it_makes_links(given: Any, sent: Any) -> None:
+    assert guest_body({**INVITATION, **given})["options"] == sent
+
+
 def test_a_voucher_with_a_field_that_is_not_known_here() -> None:
     given = {**INVITATION, "options": {"guest": {"does_not_expire": True}}}
     made = guest_body(given, {"options": {"guest": {"brand_new": True}}, "lang": "en"})
-    assert made["options"] == {"guest": {"does_not_expire": True, "brand_new": True}}
+    assert made["options"] == {
+        "guest": {"does_not_expire": True, "brand_new": True},
+        "transfer": {"get_a_link": True},
+    }
     assert made["lang"] == "en"
 
 

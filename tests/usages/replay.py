@@ -4,6 +4,7 @@
 
     === what the program does
     ~ a line that changes => what it becomes
+    ! why the original cannot run it
     the program
     ---
     what it prints
@@ -24,7 +25,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("smartfile",)
+SERVICES = ("smartfile", "filesender")
 
 _ROW = re.compile(r"^   \* - (?P<old>.*(?:\n     (?! *- ).*)*)\n     - (?P<new>.*(?:\n       .*)*)", re.MULTILINE)
 _DIFF = re.compile(
@@ -33,6 +34,8 @@ _DIFF = re.compile(
 _LITERAL = re.compile(r"``(.+?)``", re.DOTALL)
 #: What disappears with the event loop.
 _ASYNC = [
+    (re.compile(r"^(?:import asyncio|from asyncio import run)\n", re.MULTILINE), ""),
+    (re.compile(r"^import asyncio, ", re.MULTILINE), "import "),
     (re.compile(r"\basync (?=def|with|for)"), ""),
     (re.compile(r"\bawait "), ""),
     (re.compile(r"\basyncio\.run\((.*)\)$", re.MULTILINE), r"\1"),
@@ -57,6 +60,7 @@ class Usage(NamedTuple):
     text: str
     printed: str
     as_shown: str = ""
+    ours_only: str = ""
 
     @property
     def ours(self) -> str:
@@ -72,9 +76,11 @@ def usages(service: str) -> List[Usage]:
         name, _, rest = block.partition("\n")
         text, _, printed = rest.partition("\n---\n")
         lines = text.split("\n")
-        changes = [tuple(line[2:].split(" => ")) for line in lines if line.startswith("~ ")]
-        program = "\n".join(line for line in lines if not line.startswith("~ "))
-        found.append(Usage(service, name, changes, program + "\n", printed.rstrip("\n") + "\n"))  # type: ignore[arg-type]
+        changes = [(old, new) for line in lines if line[:2] == "~ " for old, _, new in [line[2:].partition(" => ")]]
+        ours_only = "; ".join(line[2:] for line in lines if line.startswith("! "))
+        program = "\n".join(line for line in lines if not line.startswith(("~ ", "! ")))
+        seen = printed.rstrip("\n") + "\n"
+        found.append(Usage(service, name, changes, program + "\n", seen, ours_only=ours_only))
     return found
 
 
