@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict
 
 from rawserver import Peer, Request
 
-from smartxfer.transport.interim import MOST
+from smartxfer.transport.reading import MOST
 
 Reply = Callable[[Request, Peer], None]
 

@@ -22,8 +22,7 @@ from smartxfer.seams import SYSTEM_CLOCK, Clock, pausing
 from smartxfer.transfer.job import Job, Single, Work
 from smartxfer.transfer.progress import Progress, Reporter
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.stall import Attempts, stall_of
-from smartxfer.transfer.state import Lifecycle
+from smartxfer.transfer.state import Attempts, Lifecycle, stall_of
 from smartxfer.transport.attempt import Attempt, Within
 from smartxfer.transport.checks import Check
 from smartxfer.transport.limits import Limits

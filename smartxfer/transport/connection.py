@@ -18,7 +18,7 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import allowed_gai_family
 
 from smartxfer.transport import attempt
-from smartxfer.transport.interim import FinalResponse
+from smartxfer.transport.reading import FinalResponse
 from smartxfer.transport.time_limits import Flow, Overdue, TimeLimits
 from smartxfer.workers import aside
 

@@ -32,8 +32,7 @@ from smartxfer.transport.certificates import CertFiles, Verify
 from smartxfer.transport.checks import Check
 from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.limits import Limits
-from smartxfer.transport.origin import Origin, without_query
-from smartxfer.transport.redirect import next_url
+from smartxfer.transport.origin import Origin, next_url, without_query
 from smartxfer.transport.request_log import RequestLines, log
 from smartxfer.transport.retry import RetryPolicy, Tries
 from smartxfer.transport.session import Route, make_session, show_redirect, watch_given

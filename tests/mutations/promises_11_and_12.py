@@ -44,7 +44,7 @@ MUTATIONS = [
     Mutation(
         id="interim-flood-unbounded",
         promise=11,
-        file="smartxfer/transport/interim.py",
+        file="smartxfer/transport/reading.py",
         old="for _ in range(MOST + 1):",
         new="for _ in range(1_000_000):",
         tests=("tests/transport/test_interim.py::test_a_flood_ends",),
@@ -53,7 +53,7 @@ MUTATIONS = [
     Mutation(
         id="interim-answer-is-final",
         promise=11,
-        file="smartxfer/transport/interim.py",
+        file="smartxfer/transport/reading.py",
         old="if not 100 <= found[1] < 200 or found[1] == 101:",
         new="if found[1] != 100:",
         tests=("tests/transport/test_interim.py::test_the_final_answer_counts",),
@@ -62,7 +62,7 @@ MUTATIONS = [
     Mutation(
         id="several-lengths-accepted",
         promise=11,
-        file="smartxfer/transport/interim.py",
+        file="smartxfer/transport/reading.py",
         old="if len(set(lengths)) > 1:",
         new="if False:",
         tests=("tests/transport/test_framing.py::test_differing_lengths_are_the_servers_fault",),

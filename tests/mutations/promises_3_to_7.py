@@ -216,7 +216,7 @@ MUTATIONS = [
     Mutation(
         id="stall-of-upload-ignored",
         promise=5,
-        file="smartxfer/transfer/stall.py",
+        file="smartxfer/transfer/state.py",
         old="if moved >= policy.stall_speed * window:",
         new="if True:",
         tests=("tests/faults/test_stalls.py::test_f18_an_upload_stalls",),

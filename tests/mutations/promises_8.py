@@ -26,7 +26,7 @@ MUTATIONS = [
     Mutation(
         id="redirect-from-https-to-http",
         promise=8,
-        file="smartxfer/transport/redirect.py",
+        file="smartxfer/transport/origin.py",
         old='if Origin.of(url).scheme == "https" and onward.scheme == "http":',
         new="if False:",
         tests=("tests/transport/test_redirect.py::test_https_never_falls_back",),
@@ -224,7 +224,7 @@ MUTATIONS = [
     Mutation(
         id="write-follows-a-redirect",
         promise=8,
-        file="smartxfer/transport/redirect.py",
+        file="smartxfer/transport/origin.py",
         old="if not (method in _SAFE_METHODS or (body and response.status_code in (307, 308))):",
         new="if False:",
         tests=("tests/transport/test_redirect.py::test_a_write_is_never_redirected",),

@@ -10,7 +10,7 @@ from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import Forbidden, NetworkError, SmartxferError, UnexpectedAnswer
 from smartxfer.transport import Call, RetryPolicy, Wire
-from smartxfer.transport.interim import MOST
+from smartxfer.transport.reading import MOST
 from smartxfer.transport.stored import STORED
 
 MakeWire = Callable[..., Wire]

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 import smartxfer
-from smartxfer.transport.interim import FinalResponse
+from smartxfer.transport.reading import FinalResponse
 from smartxfer.transport.streamed import StreamedAnswer
 
 _OURS = (str(Path(smartxfer.__file__).parent), http.client.__file__)

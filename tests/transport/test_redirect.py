@@ -9,7 +9,7 @@ from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import RedirectRefused
 from smartxfer.transport import Body, Call, Success, Wire
-from smartxfer.transport.redirect import MAX_HOPS, next_url
+from smartxfer.transport.origin import MAX_HOPS, next_url
 
 MakeWire = Callable[..., Wire]
 #: The body does not matter here.
