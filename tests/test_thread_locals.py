@@ -16,7 +16,7 @@ ENGINE = {"transport", "transfer"}
 #: Each module with something of a thread's own, and why.
 HOLDERS = {
     "transport/attempt.py": "the try under way: connections tell it their socket",
-    "transfer/body.py": "the block that bytes are moved by",
+    "transfer/buffers.py": "the block that bytes are moved by",
     "seams.py": "the clock of an operation, by which a wait for a lease of a file can be ended",
 }
 #: What anything may call, though it looks at the clock of the operation.
@@ -111,7 +111,7 @@ def test_nothing_outside_the_engine_reads_it() -> None:
 def test_the_readers_are_known() -> None:
     every = modules()
     assert {"current", "pause", "limited"} <= readers(every["transport/attempt.py"])
-    assert {"buffer", "fast_block", "remember_block"} <= readers(every["transfer/body.py"])
+    assert {"buffer", "fast_block", "remember_block"} <= readers(every["transfer/buffers.py"])
     assert {"pausing", "open_waiting"} <= readers(every["seams.py"])
 
 

@@ -22,7 +22,7 @@ from smartxfer.filesender.errors import (
 )
 from smartxfer.filesender.models import DownloadFile
 from smartxfer.filesender.sealing import need_cryptography
-from smartxfer.transfer.body import Rooms, memory
+from smartxfer.transfer.buffers import Rooms, memory
 from smartxfer.transfer.ranges import Incoming
 
 __all__ = ["Fetch", "Opened", "Opening", "Vouching"]

@@ -29,7 +29,7 @@ from smartxfer.filesender.encryption import Chunks, Key, is_generated
 from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderWrongPassword
 from smartxfer.filesender.site import SiteConfig
 from smartxfer.secret_text import as_secret
-from smartxfer.transfer.body import Rooms
+from smartxfer.transfer.buffers import Rooms
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.tree import Item
 from smartxfer.transport import redact

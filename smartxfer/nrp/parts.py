@@ -16,10 +16,10 @@ from smartxfer.nrp.errors import (
     RepositoryChecksumMismatch,
     RepositoryDecodeError,
     RepositoryRedirectRefused,
-    RepositorySourceChanged,
 )
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.models import File, taken
+from smartxfer.transfer.buffers import blocks_of
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.protocols import Source
@@ -33,7 +33,6 @@ __all__ = ["PartSender", "digests_of", "equal", "etag_of"]
 
 log = logging.getLogger("smartxfer.nrp")
 
-_BLOCK = 1024 * 1024
 
 
 def etag_of(digests: Iterable[str]) -> str:
@@ -54,14 +53,8 @@ def digests_of(source: Source, part_size: int) -> Iterator[str]:
     for start in range(0, source.size, part_size):
         running = new_hash("md5")
         stop = min(start + part_size, source.size)
-        view = memoryview(bytearray(min(_BLOCK, stop - start)))
-        at = start
-        while at < stop:
-            count = source.read_at(view[: stop - at], at)
-            if not count:
-                raise RepositorySourceChanged(f"{source.name} became shorter while it was read")
-            running.update(view[:count])
-            at += count
+        for block in blocks_of(source, start, stop):
+            running.update(block)
         yield str(running.hexdigest())
 
 

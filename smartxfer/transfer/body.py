@@ -1,101 +1,14 @@
 """The body of one request: a part of a source, read as it is sent."""
 
-import contextlib
-import mmap
-import threading
-from typing import Callable, Iterator, List, Optional, Union
+from typing import Callable, Iterator, Optional, Union
 
 from smartxfer.errors import LocalError, SourceChanged
-from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transfer.buffers import BLOCK, Pace, buffer
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.protocols import Source
 from smartxfer.transport import Attempt
 
-__all__ = ["LARGEST_BLOCK", "Pace", "PartBody", "Rooms", "Scaled", "buffer", "memory"]
-
-SMALLEST_BLOCK = 64 * 1024
-LARGEST_BLOCK = 1024 * 1024
-_FAST, _SLOW = 0.02, 0.5
-#: Bytes of a large page.
-_PAGE = 2 * 1024 * 1024
-
-_local = threading.local()
-
-
-def buffer() -> memoryview:
-    """The calling thread's own buffer of :data:`LARGEST_BLOCK` bytes."""
-    if not hasattr(_local, "buffer"):
-        _local.buffer = memoryview(bytearray(LARGEST_BLOCK))
-    view: memoryview = _local.buffer
-    return view
-
-
-class Rooms:
-    """Buffers for parts that have to be held whole; each is lent to one part at a time, and used again."""
-
-    def __init__(self) -> None:
-        self._free: List[memoryview] = []
-
-    @contextlib.contextmanager
-    def lend(self, size: int) -> Iterator[memoryview]:
-        """A buffer of ``size`` bytes, while the block lasts."""
-        try:
-            held = self._free.pop()
-        except IndexError:
-            held = memory(size)
-        if len(held) < size:
-            held = memory(size)
-        try:
-            yield held[:size]
-        finally:
-            self._free.append(held)
-
-
-def memory(size: int) -> memoryview:
-    """A buffer of at least ``size`` bytes, in large pages where the system has them.
-
-    The faults of thousands of small pages cost more than what fills the buffer.
-    """
-    if not hasattr(mmap, "MADV_HUGEPAGE"):  # elsewhere than on Linux
-        return memoryview(bytearray(size))
-    held = mmap.mmap(-1, -(-size // _PAGE) * _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    held.madvise(mmap.MADV_HUGEPAGE)
-    return memoryview(held)
-
-
-def fast_block() -> int:
-    """The block that the calling thread's last body ended with; small after one that broke."""
-    block: int = getattr(_local, "block", SMALLEST_BLOCK)
-    _local.block = SMALLEST_BLOCK
-    return block
-
-
-def remember_block(size: int) -> None:
-    """Have the calling thread's next body begin with a block of that size."""
-    _local.block = size
-
-
-class Pace:
-    """The size of the next block: small on a slow line, so that the stall guard sees bytes move."""
-
-    def __init__(
-        self, clock: Clock = SYSTEM_CLOCK, *, most: int = LARGEST_BLOCK, begin: int = SMALLEST_BLOCK
-    ) -> None:
-        self.block = begin
-        self._most = most
-        self._clock = clock
-        self._at = clock.monotonic()
-
-    def step(self) -> int:
-        """One block went: how large the next may be, in bytes."""
-        now = self._clock.monotonic()
-        took, self._at = now - self._at, now
-        if took < _FAST:
-            self.block = min(self.block * 2, self._most)
-        elif took > _SLOW:
-            self.block = SMALLEST_BLOCK
-        return self.block
-
+__all__ = ["PartBody", "Scaled"]
 
 class Scaled:
     """Tells of bytes in another measure: of ``size`` bytes that stand for ``meant``."""
@@ -140,7 +53,7 @@ class PartBody:
         """The blocks, for a look at the bytes before they are sent (a signature, a checksum)."""
         at = 0
         while at < self.part.size:
-            block = self._block(at, LARGEST_BLOCK)
+            block = self._block(at, BLOCK)
             at += len(block)
             yield block
 
@@ -168,7 +81,7 @@ class PartBody:
         Without a ``size`` all that is left, as a file gives it; nothing that sends for us asks so.
         """
         if size < 0:
-            return b"".join(bytes(block) for block in iter(lambda: self.read(LARGEST_BLOCK), b""))
+            return b"".join(bytes(block) for block in iter(lambda: self.read(BLOCK), b""))
         self._tell_sent()
         wanted = self._pace.step()
         if self._attempt is not None:
@@ -186,7 +99,7 @@ class PartBody:
             self._moved(count)
 
     def _block(self, at: int, wanted: int) -> memoryview:
-        wanted = min(wanted, self.part.size - at, LARGEST_BLOCK)
+        wanted = min(wanted, self.part.size - at, BLOCK)
         view = buffer()[:wanted]
         if not wanted:
             return view

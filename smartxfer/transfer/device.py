@@ -13,6 +13,7 @@ from typing import Any, Dict, Iterable, Optional, Union
 from smartxfer.descriptors import Descriptor
 from smartxfer.errors import LocalError, SmartxferError
 from smartxfer.local_errors import local_error
+from smartxfer.transfer.buffers import BLOCK
 from smartxfer.transfer.protocols import Extent
 from smartxfer.transport import Attempt
 
@@ -29,7 +30,6 @@ _STANDARD = {"/dev/stdout": 1, "/dev/stderr": 2}
 #: Seconds to wait for the reader of a named pipe.
 _READER_WAIT = 1.0
 _TICK = 0.1
-_BLOCK = 1024 * 1024
 #: Bytes that a pipe with any room takes at once.
 _PIPE_BLOCK = getattr(select, "PIPE_BUF", 512)
 
@@ -66,7 +66,7 @@ class DeviceSink:
         self.rewindable = False
         self._opened: Optional[Descriptor] = None
         self._at = self._start = 0
-        self._block = _BLOCK
+        self._block = BLOCK
         self._regular = False
         #: The try that the bytes come by.
         self._attempt: Optional[Attempt] = None
@@ -90,7 +90,7 @@ class DeviceSink:
             at_end = self._start == found.st_size and not _appends(self._fd)
             self.rewindable = at_end if self._regular else seekable
             # After a longer write a blocking descriptor blocks, and Ctrl-C cannot end it.
-            self._block = _PIPE_BLOCK if not seekable and os.get_blocking(self._fd) else _BLOCK
+            self._block = _PIPE_BLOCK if not seekable and os.get_blocking(self._fd) else BLOCK
         except OSError as error:
             self.leave()
             raise local_error(error, self.path) from None

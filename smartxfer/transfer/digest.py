@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, List, Protocol, Sequence, Union
 
 from smartxfer.directories import Entry
-from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.errors import UsageError
 from smartxfer.seams import open_binary
+from smartxfer.transfer.buffers import BLOCK, blocks_of
 from smartxfer.transfer.crc import joined_crc32
 from smartxfer.transfer.protocols import Source
 
 __all__ = ["CRC32", "Check", "digest_of", "digest_of_source", "digests_of_source", "new_hash", "quick"]
 
-_BLOCK = 1024 * 1024
 
 
 def new_hash(algorithm: str) -> Any:
@@ -39,7 +39,7 @@ def digest_of(
         with open_binary(source) as file:
             return digest_of(file, algorithm)
     running = new_hash(algorithm)
-    buffer = bytearray(_BLOCK)
+    buffer = bytearray(BLOCK)
     view = memoryview(buffer)
     while True:
         count = source.readinto(buffer)  # type: ignore[attr-defined]  # BinaryIO lacks it
@@ -66,16 +66,9 @@ def digests_of_source(
     :param check: called before each block; raises when the call is over.
     """
     running = [new_hash(algorithm) for algorithm in algorithms]
-    view = memoryview(bytearray(_BLOCK))
-    at = 0
-    while at < source.size:
-        check()
-        count = source.read_at(view[: min(_BLOCK, source.size - at)], at)
-        if not count:
-            raise SourceChanged(f"{source.name} became shorter while it was read")
+    for block in blocks_of(source, check=check):
         for one in running:
-            one.update(view[:count])
-        at += count
+            one.update(block)
     return [str(one.hexdigest()) for one in running]
 
 

@@ -12,6 +12,7 @@ from smartxfer.directories import AnyEntry, Entry, arguments_of, lstat
 from smartxfer.errors import SmartxferError, TargetExists, UsageError
 from smartxfer.local_errors import is_resource_error, local_error
 from smartxfer.seams import open_binary
+from smartxfer.transfer.buffers import BLOCK
 from smartxfer.transfer.digest import digest_of
 from smartxfer.transfer.names import folded, numbered
 from smartxfer.transfer.written import Origin, Sum, Written
@@ -25,7 +26,6 @@ UploadExists = Optional[Literal["replace", "skip"]]
 """What to do about a file of that name at the service: None is the service's own way."""
 
 _WORDS = ("replace", "skip", "rename", "newer")
-_BLOCK = 1024 * 1024
 #: The highest number that a name gets.
 _MOST = 9999
 
@@ -250,8 +250,8 @@ def _same_bytes(one: Entry, other: Entry) -> bool:
             return False
         with open_binary(one) as left, open_binary(other) as right:
             while True:
-                data = left.read(_BLOCK)
-                if data != right.read(_BLOCK):
+                data = left.read(BLOCK)
+                if data != right.read(BLOCK):
                     return False
                 if not data:
                     return True

@@ -4,13 +4,13 @@ import threading
 from pathlib import Path
 from typing import Optional
 
-from smartxfer.errors import SmartxferError, SourceChanged
+from smartxfer.errors import SmartxferError
+from smartxfer.transfer.buffers import blocks_of
 from smartxfer.transfer.digest import new_hash
 from smartxfer.transfer.protocols import Source
 
 __all__ = ["HashedSource"]
 
-_BLOCK = 1024 * 1024
 #: Seconds that closing waits for a read of the thread.
 _PATIENCE = 0.5
 
@@ -94,14 +94,10 @@ class HashedSource:
                 self._source.close()
 
     def _reckon(self) -> None:
-        view = memoryview(bytearray(min(_BLOCK, max(1, self.size))))
-        at = 0
         try:
-            while at < self.size and not self._closing.is_set():
-                count = self._source.read_at(view[: min(_BLOCK, self.size - at)], at)
-                if not count:
-                    raise SourceChanged(f"{self.name} became shorter while it was sent")
-                self._running.update(view[:count])
-                at += count
+            for block in blocks_of(self._source):
+                self._running.update(block)
+                if self._closing.is_set():
+                    return
         except (OSError, SmartxferError) as error:
             self._failure = error

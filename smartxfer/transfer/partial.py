@@ -18,6 +18,7 @@ from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_CLOCK, SYSTEM_FILES, Clock, Files
 from smartxfer.system_text import target_path
 from smartxfer.transfer import locking
+from smartxfer.transfer.buffers import BLOCK
 from smartxfer.transfer.digest import CRC32, Check, digest_of
 from smartxfer.transfer.disk import refuse_too_large
 from smartxfer.transfer.existing import Guard, Kept
@@ -35,7 +36,6 @@ log = logging.getLogger("smartxfer.transfer")
 _SAVE_EVERY = 1.0
 #: Checksums of extents that are remembered of a finished file; of one in more extents the whole is summed.
 _MOST_SUMS = 64
-_BLOCK = 1024 * 1024
 #: Bytes that a side file may need on a full disk.
 _NOTE_ROOM = 64 * 1024
 
@@ -130,7 +130,7 @@ class FileSink:
         view, at = memoryview(data), offset
         try:
             while view:
-                count = self._files.pwrite(self._file.fd, view[:_BLOCK], at)
+                count = self._files.pwrite(self._file.fd, view[:BLOCK], at)
                 view, at = view[count:], at + count
         except OSError as error:
             raise local_error(error, self.path) from None
@@ -348,7 +348,7 @@ class FileSink:
         """
         at = start
         os.lseek(self._file.fd, start, os.SEEK_SET)
-        step = max(_BLOCK // self.check.grain, 1) * self.check.grain
+        step = max(BLOCK // self.check.grain, 1) * self.check.grain
         while at < stop:
             wanted, data = min(step, stop - at), b""
             while len(data) < wanted:

@@ -9,7 +9,7 @@ import attrs
 import requests
 
 from smartxfer.errors import DecodeError, RangeMismatch, SizeMismatch
-from smartxfer.transfer.body import Pace, buffer, fast_block, remember_block
+from smartxfer.transfer.buffers import Pace, buffer, fast_block, remember_block
 from smartxfer.transport import Attempt, Call, Wire
 from smartxfer.transport.answer import is_plain
 

@@ -13,6 +13,7 @@ from smartxfer.local_errors import local_error
 from smartxfer.reprs import short_repr
 from smartxfer.seams import SYSTEM_FILES
 from smartxfer.system_text import source_path, target_path, unicode_text
+from smartxfer.transfer.buffers import BLOCK
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.true_size import Copies, Copy, CopySource, has_true_size, true_state
 
@@ -32,7 +33,6 @@ __all__ = [
 
 #: Up to this many bytes an unseekable stream is held in memory; past it, it is spooled to disk.
 SPOOL_LIMIT = 8 * 1024 * 1024
-_BLOCK = 1024 * 1024
 
 SourceLike = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, BinaryIO, Iterable[bytes]]
 """What a caller may give: a path, bytes in memory, an open binary file or stream, or an iterable of bytes."""
@@ -301,7 +301,7 @@ def descriptor_of(file: Any) -> Optional[int]:
 
 def _spooled_file(file: Any, name: Optional[str]) -> Source:
     """Return a source of all that is left of an open file or stream."""
-    return _spooled(iter(lambda: file.read(_BLOCK), b""), name or _name_of(file))
+    return _spooled(iter(lambda: file.read(BLOCK), b""), name or _name_of(file))
 
 
 def _spooled(pieces: Iterable[bytes], name: str) -> Source:

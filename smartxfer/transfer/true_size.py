@@ -17,10 +17,10 @@ from smartxfer.directories import nameless_file
 from smartxfer.errors import LocalError
 from smartxfer.local_errors import local_error
 from smartxfer.seams import SYSTEM_FILES
+from smartxfer.transfer.buffers import BLOCK
 
 __all__ = ["Copies", "Copy", "CopySource", "ends_at", "has_true_size", "true_size", "true_state"]
 
-_BLOCK = 1024 * 1024
 #: How often a file is looked at that grows or shrinks meanwhile.
 _LOOKS = 3
 
@@ -101,7 +101,7 @@ def true_size(path: Path) -> int:
             return state.st_size
         size = 0
         while True:
-            count = len(_read_at(opened.number, _BLOCK, size, path))
+            count = len(_read_at(opened.number, BLOCK, size, path))
             if not count:
                 return size
             size += count
@@ -150,7 +150,7 @@ class Copies:
             self._spool = self._spool or _Spool()
             start = self._spool.end
             while True:
-                data = _read_at(fd, _BLOCK, self._spool.end - start, path)
+                data = _read_at(fd, BLOCK, self._spool.end - start, path)
                 if not data:
                     return Copy(self._spool, start, path)
                 self._spool.append(data)

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Tuple, Union
 from smartxfer.directories import AnyEntry, Entry, lstat
 from smartxfer.local_errors import is_resource_error, local_error
 from smartxfer.seams import open_binary
+from smartxfer.transfer.buffers import BLOCK
 from smartxfer.transfer.private_files import PrivateDirectory
 from smartxfer.transport.json import parse_json
 
@@ -31,7 +32,6 @@ Origin = Tuple[str, str]
 """The service that a file came from, and its name there."""
 
 _VERSION = 1
-_BLOCK = 1024 * 1024
 #: Lines that are superseded before the file is written anew.
 _SLACK = 200
 
@@ -207,7 +207,7 @@ def sums_of(path: Union[AnyEntry, BinaryIO], extents: Sequence[Tuple[int, ...]])
         path.seek(start)
         value, left = 0, stop - start
         while left:
-            data = path.read(min(_BLOCK, left))
+            data = path.read(min(BLOCK, left))
             if not data:
                 break
             value, left = zlib.crc32(data, value), left - len(data)

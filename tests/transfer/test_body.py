@@ -6,7 +6,8 @@ import pytest
 from fakeclock import FakeClock
 
 from smartxfer.errors import LocalError, SourceChanged
-from smartxfer.transfer.body import LARGEST_BLOCK, SMALLEST_BLOCK, Pace, PartBody
+from smartxfer.transfer.body import PartBody
+from smartxfer.transfer.buffers import BLOCK, SMALLEST_BLOCK, Pace
 from smartxfer.transfer.plan import Part
 from smartxfer.transport import Attempt
 
@@ -20,7 +21,7 @@ def read_all(body: PartBody) -> bytes:
         block = body.read(16384)
         if not block:
             return bytes(found)
-        assert len(block) <= LARGEST_BLOCK
+        assert len(block) <= BLOCK
         found += block
 
 
@@ -102,8 +103,8 @@ def test_blocks_grow_on_a_fast_line_and_shrink_on_a_slow_one() -> None:
     clock = FakeClock()
     pace = Pace(clock)
     grown = [pace.step() for _ in range(6)]
-    assert grown == [128 * 1024, 256 * 1024, 512 * 1024, *[LARGEST_BLOCK] * 3]
+    assert grown == [128 * 1024, 256 * 1024, 512 * 1024, *[BLOCK] * 3]
     clock.advance(0.1)
-    assert pace.step() == LARGEST_BLOCK
+    assert pace.step() == BLOCK
     clock.advance(0.6)
     assert pace.step() == SMALLEST_BLOCK

@@ -9,11 +9,11 @@ import pytest
 from rawserver import RawServer, answering
 
 from smartxfer.transfer import ranges
-from smartxfer.transfer.body import LARGEST_BLOCK, SMALLEST_BLOCK, Rooms, fast_block, memory, remember_block
+from smartxfer.transfer.buffers import BLOCK, SMALLEST_BLOCK, Rooms, fast_block, memory, remember_block
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transport import Call
 
-DATA = os.urandom(3 * LARGEST_BLOCK + 5)
+DATA = os.urandom(3 * BLOCK + 5)
 
 
 def served(data: bytes) -> Any:
@@ -58,7 +58,7 @@ def test_a_fast_line_is_remembered_until_it_breaks(
             with open_range(wire, Call("GET", server.url), 0, None, None) as incoming:
                 assert incoming.fill(into) == len(DATA)
     assert asked[0] <= 2 * SMALLEST_BLOCK
-    assert max(asked) > LARGEST_BLOCK
+    assert max(asked) > BLOCK
     # A body that breaks off remembers nothing, so that the one after it begins small.
     assert fast_block() > SMALLEST_BLOCK
     assert fast_block() == SMALLEST_BLOCK
@@ -70,10 +70,10 @@ def test_a_room_grows_and_is_kept() -> None:
         small[:] = b"0123456789"
     with rooms.lend(5) as again:
         assert bytes(again) == b"01234"
-    with rooms.lend(5 * LARGEST_BLOCK) as large:
-        assert len(large) == 5 * LARGEST_BLOCK
+    with rooms.lend(5 * BLOCK) as large:
+        assert len(large) == 5 * BLOCK
         large[-1:] = b"x"
-    with rooms.lend(4 * LARGEST_BLOCK) as again:
+    with rooms.lend(4 * BLOCK) as again:
         again[:1] = b"y"
         assert large[:1] == b"y"
 
@@ -89,4 +89,4 @@ def test_a_room_is_lent_to_one_at_a_time() -> None:
 
 
 def test_memory_is_as_large_as_was_asked_for() -> None:
-    assert len(memory(LARGEST_BLOCK + 1)) > LARGEST_BLOCK
+    assert len(memory(BLOCK + 1)) > BLOCK

@@ -257,7 +257,7 @@ class Grains:
 
 
 def test_bytes_may_be_vouched_for_in_grains(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partial, "_BLOCK", 6)
+    monkeypatch.setattr(partial, "BLOCK", 6)
     monkeypatch.setattr(partial, "_NOTE_ROOM", 1)
     sink = FileSink(target)
     sink.check = Grains()

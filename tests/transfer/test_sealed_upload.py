@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import LocalError, NetworkError, SourceChanged
-from smartxfer.transfer.body import LARGEST_BLOCK, PartBody, Rooms, Scaled
+from smartxfer.transfer.body import PartBody, Scaled
+from smartxfer.transfer.buffers import BLOCK, Rooms
 from smartxfer.transfer.plan import Part, cut
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.upload import Upload, UploadJob
@@ -54,7 +55,7 @@ def test_all_bytes_of_a_part_and_no_others(data: bytes, most: int, start: int, s
 
 
 def test_parts_longer_than_a_block() -> None:
-    data = os.urandom(2 * LARGEST_BLOCK + 12)
+    data = os.urandom(2 * BLOCK + 12)
     assert whole(open_source(data), Part(0, 5, len(data) - 2)) == data[5:-2]
 
 
