@@ -140,6 +140,7 @@ def test_a_file_that_changed_between_the_runs_gets_other_nonces(stage: Any, tap:
 def test_a_file_that_changes_while_it_is_sent(stage: Any, tap: Tap) -> None:
     """What was sent is discarded; the next run begins anew, under nonces of its own."""
     path = stage.file(DATA)
+    stage.fault(part(2), f"rate {8 * CHUNK_SIZE}")  # else all of it may be sent between two calls of change
 
     def change(event: Any) -> None:
         if event.done >= CHUNK_SIZE and path.stat().st_size == len(DATA):
