@@ -18,7 +18,6 @@ from smartxfer.filesender.models import DownloadFile, File, Guest, ServerInfo, T
 from smartxfer.filesender.page import parse_download_page
 from smartxfer.service_api import ServiceApi
 from smartxfer.structures import Structure, to_wire
-from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Part
 from smartxfer.transfer.upload import Body
 from smartxfer.transport import Answer, Call, Success
@@ -26,7 +25,7 @@ from smartxfer.transport import Body as Kind
 from smartxfer.transport.deleting import delete
 from smartxfer.transport.json import json_body
 
-__all__ = ["Calls", "about"]
+__all__ = ["Calls", "about", "written_of"]
 
 _JSON = {"Content-Type": "application/json"}
 _BYTES = "application/octet-stream"
@@ -46,8 +45,6 @@ _LARGEST_RECEIPT = 1 << 20
 class Calls(ServiceApi):
     """What can be asked of a site.
 
-    With an ``operation`` a call is made in one of its threads, by its policy and under its watch.
-
     :param access: signs the calls.
     :param base: the site's base URL, without a trailing slash.
     """
@@ -60,9 +57,13 @@ class Calls(ServiceApi):
     # -- sending ----------------------------------------------------------------------------------------
 
     def describe(
-        self, method: str, path: str, params: Params = (), body: Any = None, idempotent: Optional[bool] = None
+        self, method: str, path: str, params: Params = (), body: Any = None, **options: Any
     ) -> Call:
-        """A signed call with a JSON body, for a path below ``rest.php``."""
+        """A signed call with a JSON body, for a path below ``rest.php``.
+
+        :param options: further fields of the Call; without ``success``, the documented status is one.
+        """
+        options.setdefault("success", _BY_METHOD.get(method, _DONE))
         return Call(
             method,
             f"{self.base}/rest.php/{path}",
@@ -70,7 +71,7 @@ class Calls(ServiceApi):
             headers=_JSON if body is not None else {},
             body=None if body is None else json_body(to_wire(body)),
             sign=self.access.sign,
-            idempotent=idempotent,
+            **options,
         )
 
     def command(self, method: str, path: str, body: Any = None, *, idempotent: Optional[bool] = None) -> None:
@@ -82,56 +83,46 @@ class Calls(ServiceApi):
 
         :param idempotent: False where doing it twice would send a mail twice, though the method allows it.
         """
-        return self.send(self.describe(method, path, body=body, idempotent=idempotent))
+        return self.make(self.describe(method, path, body=body, idempotent=idempotent))
 
     def delete(self, path: str) -> None:
         """Remove an object; what a lost try has removed is no error."""
         delete(self._deleted, self.describe("DELETE", path))
 
-    def _deleted(self, call: Call, operation: Optional[Operation] = None) -> Answer:
+    def _deleted(self, call: Call) -> Answer:
         # `null`; the site's own documentation says `true`.
-        return _expected(self.send(call, operation), None, True)
-
-    def send(self, call: Call, operation: Optional[Operation] = None) -> Answer:
-        """The answer to a call, tried by the policy; its status is the documented one (section 2)."""
-        if call.success is None:
-            call = attrs.evolve(call, success=_BY_METHOD.get(call.method, _DONE))
-        return self._fetch(call, operation)
-
-    def _fetch(self, call: Call, operation: Optional[Operation] = None) -> Answer:
-        return (self if operation is None else self.watched(operation)).make(call)
+        return _expected(self.make(call), None, True)
 
     # -- the site ---------------------------------------------------------------------------------------
 
     def info(self) -> ServerInfo:
         """What the site says of itself; its clock is learnt on the way."""
-        answer = self._fetch(Call("GET", f"{self.base}/rest.php/info"))
+        answer = self.make(Call("GET", f"{self.base}/rest.php/info"))
         self.access.set_clock(answer.headers.get("Date"))
         return answer.made(ServerInfo)
 
     def config_script(self) -> str:
         """The site's public configuration; empty where it has none."""
         try:
-            return self._fetch(Call("GET", f"{self.base}/filesender-config.js.php", success=_PAGE)).text
+            return self.make(Call("GET", f"{self.base}/filesender-config.js.php", success=_PAGE)).text
         except NotFound:
             return ""
 
     def guest_page(self, vid: str) -> Answer:
         """The page on which a guest's session begins."""
-        call = Call("GET", f"{self.base}/", params=[("s", "upload"), ("vid", vid)], success=_PAGE)
-        return self._fetch(call)
+        params = [("s", "upload"), ("vid", vid)]
+        return self.make(Call("GET", f"{self.base}/", params=params, success=_PAGE))
 
-    def user_id(self, operation: Optional[Operation] = None) -> Optional[int]:
+    def user_id(self) -> Optional[int]:
         """The number of the user who signs (section 4); None where the answer lacks it."""
-        found = self.send(self.describe("GET", "user/@me"), operation).json(dict).get("id")
+        found = self.ask("GET", "user/@me").json(dict).get("id")
         return found if type(found) is int else None
 
     # -- transfers --------------------------------------------------------------------------------------
 
-    def create_transfer(self, body: Mapping[str, Any], operation: Optional[Operation] = None) -> Transfer:
+    def create_transfer(self, body: Mapping[str, Any]) -> Transfer:
         """Create a transfer; never repeated when its answer was lost."""
-        answer = self.send(self.describe("POST", "transfer", body=body), operation)
-        transfer = answer.made(Transfer)
+        transfer = self.make(self.describe("POST", "transfer", body=body)).made(Transfer)
         self.remember(transfer)
         return transfer
 
@@ -141,32 +132,27 @@ class Calls(ServiceApi):
             with self._lock:
                 self._round_trips[transfer.id] = transfer.roundtriptoken
 
-    def get_transfer(self, transfer_id: int, operation: Optional[Operation] = None) -> Transfer:
+    def get_transfer(self, transfer_id: int) -> Transfer:
         """One of the user's own transfers."""
-        answer = self.send(self.describe("GET", f"transfer/{transfer_id}"), operation)
-        return about(answer, Transfer, transfer_id)
+        return about(self.ask("GET", f"transfer/{transfer_id}"), Transfer, transfer_id)
 
-    def unfinished_transfer(self, transfer: Transfer, operation: Optional[Operation] = None) -> Transfer:
+    def unfinished_transfer(self, transfer: Transfer) -> Transfer:
         """The same transfer, while the server still takes chunks for it (section 6.6).
 
         :raises ClientError: it is available by now, or gone.
         """
-        puid = transfer.files[0].key
-        call = Call(
-            "GET", f"{self.base}/rest.php/transfer/{transfer.id}", params=[("puid", puid)], headers=_JSON
-        )
-        return about(self.send(call, operation), Transfer, transfer.id)
+        url, params = f"{self.base}/rest.php/transfer/{transfer.id}", [("puid", transfer.files[0].key)]
+        call = Call("GET", url, params=params, headers=_JSON, success=_DONE)
+        return about(self.make(call), Transfer, transfer.id)
 
-    def update_transfer(
-        self, transfer_id: int, body: Mapping[str, Any], operation: Optional[Operation] = None
-    ) -> Transfer:
+    def update_transfer(self, transfer_id: int, body: Mapping[str, Any]) -> Transfer:
         """Change a transfer; ``{"complete": True}`` makes it available.
 
         Every other change sends mails or adds days: it is not made twice.
         """
         again = None if set(body) == {"complete"} else False
-        call = self.describe("PUT", f"transfer/{transfer_id}", body=body, idempotent=again)
-        return about(self.send(call, operation), Transfer, transfer_id)
+        answer = self.ask("PUT", f"transfer/{transfer_id}", body, idempotent=again)
+        return about(answer, Transfer, transfer_id)
 
     def delete_transfer(self, transfer_id: int) -> None:
         """Remove a transfer with all its data; one that is gone already is no error."""
@@ -177,20 +163,19 @@ class Calls(ServiceApi):
 
     def create_guest(self, body: Mapping[str, Any]) -> Guest:
         """Send a voucher."""
-        return self.send(self.describe("POST", "guest", body=body)).made(Guest)
+        return self.ask("POST", "guest", body).made(Guest)
 
     # -- files ------------------------------------------------------------------------------------------
 
-    def update_file(self, file: File, body: Mapping[str, Any], operation: Optional[Operation] = None) -> None:
+    def update_file(self, file: File, body: Mapping[str, Any]) -> None:
         """Change a file; ``{"complete": True}`` has the server compare its size.
 
         :raises IntegrityError: the server holds another size than the one declared.
         """
-        call = self.describe("PUT", f"file/{file.id}", self._keys(file), body)
-        _expected(self.send(call, operation), True)
+        _expected(self.make(self.describe("PUT", f"file/{file.id}", self._keys(file), body)), True)
 
-    def put_chunk(self, file: File, size: int, part: Part, body: Body, sealed: Optional[int] = None) -> int:
-        """One try of one chunk; returns how many bytes the server wrote.
+    def chunk(self, file: File, size: int, part: Part, body: Body, sealed: Optional[int] = None) -> Call:
+        """The call for sending one chunk; :func:`written_of` reads its answer.
 
         The SHA-256 of the bytes as they are sent goes with them: sites with chunked storage check it
         (section 15).
@@ -213,7 +198,7 @@ class Calls(ServiceApi):
         if sealed is not None:
             headers["X-Filesender-Encrypted"] = "1"
             headers["X-Filesender-Chunk-Size-Encrypted"] = str(sealed)
-        call = Call(
+        return Call(
             "PUT",
             f"{self.base}/rest.php/file/{file.id}/chunk/{offset}",
             params=self._keys(file),
@@ -223,13 +208,6 @@ class Calls(ServiceApi):
             success=_DONE,
             most=_LARGEST_RECEIPT,  # several are read at a time
         )
-        written = self.wire.once(call).json(dict).get("written")
-        try:
-            return 0 if isinstance(written, bool) else int(written or 0)
-        except (TypeError, ValueError, OverflowError):
-            raise FileSenderDecodeError(
-                f"{call.what}: {written!r:.40} is no number of bytes written"
-            ) from None
 
     def _keys(self, file: File) -> List[Tuple[str, str]]:
         keys = [("key", file.key)]
@@ -249,8 +227,7 @@ class Calls(ServiceApi):
         :raises AuthError: the page wants a login, and there is no user to ask as.
         """
         params = [("s", "download"), ("token", token)]
-        call = Call("GET", f"{self.base}/", params=params, success=_PAGE)
-        page = self._fetch(call).page
+        page = self.make(Call("GET", f"{self.base}/", params=params, success=_PAGE)).page
         try:
             files = parse_download_page(page)
         except AuthError:
@@ -264,7 +241,7 @@ class Calls(ServiceApi):
 
     def _extended_listing(self, token: str) -> List[DownloadFile]:
         """The same for any user of the site, without chunk sizes."""
-        answer = self.send(self.describe("GET", "transfer/fileidsextended", [("token", token)]))
+        answer = self.make(self.describe("GET", "transfer/fileidsextended", [("token", token)]))
         listed = answer.json(list)
         if not all(isinstance(facts, Mapping) for facts in listed):
             raise FileSenderDecodeError(f"{answer.what}: the list of files holds something else")
@@ -292,6 +269,15 @@ def about(answer: Answer, kind: Type[S], id: int) -> S:
     if made.id != id:  # type: ignore[attr-defined]
         raise FileSenderDecodeError(f"{answer.what}: the answer is about another {kind.__name__.lower()}")
     return made
+
+
+def written_of(answer: Answer) -> int:
+    """Return how many bytes of a chunk the server wrote."""
+    written = answer.json(dict).get("written")
+    try:
+        return 0 if isinstance(written, bool) else int(written or 0)
+    except (TypeError, ValueError, OverflowError):
+        raise FileSenderDecodeError(f"{answer.what}: {written!r:.40} is no number of bytes written") from None
 
 
 def _expected(answer: Answer, *values: Any) -> Answer:

@@ -3,45 +3,47 @@
 Source: FileSender protocol; each method names its section.
 """
 
-import contextlib
-import unicodedata
-from typing import Collection, List, Literal, Optional, Union
+import functools
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
 
-import attrs
+import requests
 
-from smartxfer.errors import UsageError
-from smartxfer.filesender import checks, verbs
+from smartxfer.client import HTTPClient
+from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
+from smartxfer.credentials import AddressKind, ServiceNames
+from smartxfer.errors import HTTPError, UsageError
+from smartxfer.filesender import checks, download_methods, upload_methods, verbs
 from smartxfer.filesender import download_verbs as down
 from smartxfer.filesender import upload_verbs as up
-from smartxfer.filesender.auth import GuestAuth, UserAuth
+from smartxfer.filesender.access import Access
+from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
+from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.creation import create
-from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
-from smartxfer.filesender.errors import FileSenderEncryptedTransfer, FileSenderSizeMismatch
-from smartxfer.filesender.journals import drop_earlier, journal_of
-from smartxfer.filesender.models import DownloadFile, File, Transfer
-from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body, transfer_body
-from smartxfer.filesender.request_types import FileUpdate, PartialTransfer
+from smartxfer.filesender.errors import ERRORS
+from smartxfer.filesender.guests import GuestsClient
+from smartxfer.filesender.models import File, Quota, ServerInfo, Transfer
+from smartxfer.filesender.preparing import Site, open_guest_session
+from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body
+from smartxfer.filesender.request_types import FileUpdate
 from smartxfer.filesender.request_types import Transfer as TransferRequest
-from smartxfer.filesender.sealing import Password, given_password, sealing_for
-from smartxfer.filesender.site import SiteConfig
-from smartxfer.filesender.site_client import SiteClient
-from smartxfer.filesender.uploading import MOST_WORKERS, Sending, Width, send_files
-from smartxfer.options import check_count
+from smartxfer.filesender.site import ini_values, link_base, parse_base_url, parse_config, same_site, token_of
+from smartxfer.filesender.transfers import TransfersClient
+from smartxfer.filesender.uploading import MOST_WORKERS, Width
+from smartxfer.reprs import with_address
+from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
-from smartxfer.system_text import FilePath
-from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, TransferReport, settle
-from smartxfer.transfer.sink import SinkLike, check_sink, open_sink
-from smartxfer.transfer.source import SourceLike
-from smartxfer.transfer.tree import FilesLike, Item, collect
+from smartxfer.transfer.operation import Operation
+from smartxfer.transport import Answer, Call, RetryPolicy, redact
+from smartxfer.transport.checks import Check, Decision, RetryContext
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["FileSenderClient"]
 
 
-@hides("password", "token", links=("base_url",))
-class FileSenderClient(SiteClient):
+@hides("link", "password", "proxies", "token", links=("base_url",))
+class FileSenderClient(HTTPClient):
     """Sends files through a FileSender site, and fetches them.
 
     :param base_url: the site's address in any form that people paste, voucher links included; None looks it
@@ -65,18 +67,152 @@ class FileSenderClient(SiteClient):
     Source: FileSender protocol.
     """
 
+    _errors = ERRORS
+    names = ServiceNames(
+        service="filesender",
+        fields={
+            "base_url": "FILESENDER_BASE_URL",
+            "username": "FILESENDER_USERNAME",
+            "api_key": "FILESENDER_API_KEY",
+        },
+        netrc={"username": "login", "api_key": "password"},
+        secrets=frozenset({"api_key"}),
+        own_file=ini_values,
+        own_place="~/.filesender/filesender.py.ini",
+        clean_url=lambda text: parse_base_url(text).base,
+    )
+
+    def __init__(
+        self,
+        base_url: Optional[str],
+        chunk_size: Optional[int] = None,
+        auth: Auth = Auth(),
+        concurrent_files: Optional[int] = 1,
+        concurrent_chunks: Optional[int] = 2,
+        *,
+        signing_host: Optional[str] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> None:
+        address = parse_base_url(base_url) if base_url is not None else None
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        super().__init__(None if address is None else address.base, options)
+        self._unused_auth: Optional[UserAuth] = None
+        if address is not None and (address.token or address.vid):
+            self._address_kind = AddressKind.TOKEN_LINK
+            if isinstance(auth, UserAuth):  # a link's sender gets nothing signed with an account's key
+                self._unused_auth, auth = auth, Auth()
+        if type(auth) is Auth and address is not None and address.vid is not None:
+            auth = GuestAuth(address.vid)
+        for name, value in (
+            ("chunk_size", chunk_size),
+            ("concurrent_files", concurrent_files),
+            ("concurrent_chunks", concurrent_chunks),
+        ):
+            if value is not None and value < 1:
+                raise UsageError(f"{name} must be at least 1, not {value}")
+        #: Bytes per chunk; the site's own figure once :meth:`prepare` has run.
+        self.chunk_size = chunk_size
+        self.auth = auth
+        self.concurrent_files = concurrent_files
+        self.concurrent_chunks = concurrent_chunks
+        self._signing_host = signing_host
+        #: The site's own chunk size, where no other was given.
+        self._site_chunk_size: Optional[int] = None
+        self._known_calls: Optional[Calls] = None
+        transfers = TransfersClient(self._user_calls, self._token_of)
+        self._transfers = with_address(transfers, lambda: self._shown_url)
+        self._guests = with_address(GuestsClient(self._user_calls), lambda: self._shown_url)
+        #: What the site said of itself; None before :meth:`prepare`.
+        self._site: Optional[Site] = None
+
+    @classmethod
+    def from_environment(
+        cls,
+        *,
+        chunk_size: Optional[int] = None,
+        auth: Auth = Auth(),
+        concurrent_files: Optional[int] = 1,
+        concurrent_chunks: Optional[int] = 2,
+        signing_host: Optional[str] = None,
+        timeout: Timeout = (15.0, 60.0),
+        retry: RetryPolicy = RetryPolicy(),
+        session: Optional[requests.Session] = None,
+        verify: Verify = True,
+        cert: Optional[CertFiles] = None,
+        cert_origins: Sequence[str] = (),
+        proxies: Optional[Mapping[str, str]] = None,
+        max_workers: int = 4,
+        profile: Optional[str] = None,
+        netrcfile: Optional[FilePath] = None,
+        clock: Optional[Clock] = None,
+    ) -> "Self":
+        """Return a client whose address and credentials are looked up.
+
+        The parameters are those of the class, without ``base_url``.
+        """
+        options = ClientOptions(
+            timeout, retry, session, verify, cert, cert_origins,
+            proxies, max_workers, profile, netrcfile, clock,
+        )  # fmt: skip
+        return cls(
+            None, chunk_size, auth, concurrent_files, concurrent_chunks,
+            signing_host=signing_host, **options.keywords(),
+        )  # fmt: skip
+
     # -- the verbs that all clients share ---------------------------------------------------------------
 
     upload, upload_many, upload_tree = up.upload, up.upload_many, up.upload_tree
     download, download_many, download_tree = down.download, down.download_many, down.download_tree
     list, info, exists, remove = verbs.list_files, verbs.info, verbs.exists, verbs.remove
 
-    # -- shorter names of the namespaces' ----------------------------------------------------------------
+    # -- uploads and downloads of transfers -------------------------------------------------------------
+
+    upload_workflow = upload_methods.upload_workflow
+    upload_file = upload_methods.upload_file
+    upload_complete = upload_methods.upload_complete
+    list_files = download_methods.list_files
+    download_files = download_methods.download_files
+    download_file = download_methods.download_file
+    download_archive = download_methods.download_archive
+
+    # -- namespaces, and shorter names of theirs --------------------------------------------------------
+
+    @property
+    def transfers(self) -> TransfersClient:
+        """The user's transfers: list, find, get, extend, remind, close, delete, their recipients, ..."""
+        return self._transfers
+
+    @property
+    def guests(self) -> GuestsClient:
+        """Vouchers, which invite guests: create, list, get, remind, extend, delete, ..."""
+        return self._guests
 
     update_transfer = verbs.update_transfer
     create_guest = verbs.create_guest
 
     # -- the site's calls -------------------------------------------------------------------------------
+
+    def get_server_info(self) -> ServerInfo:
+        """Return what the site says of itself (section 4)."""
+        return self._calls.info()
+
+    def quota(self) -> Optional[Quota]:
+        """Return what the user may store, and stores; None where the site sets no limit."""
+        found = self._user_calls().ask("GET", "user/@me/quota").json((dict, type(None)))
+        return None if found is None else Quota.from_wire(found)
 
     def create_transfer(self, body: TransferRequest, *, extra: Extra = None) -> Transfer:
         """Announce a transfer; :meth:`upload_workflow` does this and all that follows.
@@ -91,9 +227,9 @@ class FileSenderClient(SiteClient):
 
         Source: FileSender protocol, section 6.1.
         """
-        self._need_auth()
+        site = self._ready()
         made = raw_transfer_body(body, isinstance(self.auth, GuestAuth), extra)
-        checks.check_transfer(made, self._config or SiteConfig(), now=self._clock.wall())
+        checks.check_transfer(made, site.config, now=self._clock.wall())
         return create(self._calls, made)
 
     def update_file(self, file_info: File, body: FileUpdate, *, extra: Extra = None) -> None:
@@ -104,130 +240,80 @@ class FileSenderClient(SiteClient):
         :raises UsageError: ``body`` has an unknown key, or none.
         """
         change = check_update(body, FileUpdate, extra)
-        self._need_auth()
-        self._calls.update_file(File.from_wire(file_info), change)
+        self._user_calls().update_file(File.from_wire(file_info), change)
 
-    # -- uploads ----------------------------------------------------------------------------------------
+    def prepare(self) -> None:
+        """Read the site's limits, and open the guest's session; done by itself on first use.
 
-    def upload_file(
-        self,
-        file_info: File,
-        path: SourceLike,
-        *,
-        progress: Progress = None,
-        cancel: Optional[Cancel] = None,
-        deadline: Optional[float] = None,
-    ) -> FileResult:
-        """Send a file's chunks, several at a time, without marking it complete (section 6.2).
+        A guest's session that the site has ended is opened anew.
 
-        :param file_info: one of the ``files`` of a created transfer.
-        :raises SizeMismatch: the file has another size than the one announced.
+        :raises UsageError: ``chunk_size`` is larger than the site allows.
+
+        Source: FileSender protocol, sections 4 and 10.
         """
-        return self._send_one(file_info, path, False, progress, cancel, deadline)
+        self._prepared(anew=True)
 
-    def upload_complete(
-        self,
-        file_info: File,
-        path: SourceLike,
-        *,
-        progress: Progress = None,
-        cancel: Optional[Cancel] = None,
-        deadline: Optional[float] = None,
-    ) -> FileResult:
-        """Send a file's chunks and mark it complete (section 6.3); otherwise like :meth:`upload_file`."""
-        return self._send_one(file_info, path, True, progress, cancel, deadline)
+    # -- inside -----------------------------------------------------------------------------------------
 
-    def _send_one(
-        self,
-        file_info: File,
-        path: SourceLike,
-        complete: bool,
-        progress: Progress,
-        cancel: Optional[Cancel],
-        deadline: Optional[float],
-    ) -> FileResult:
-        with self._operation(progress, cancel, deadline) as operation:
-            self._need_auth(operation)
-            file = File.from_wire(file_info)
-            [item] = collect([(file.name, path)])
-            if item.size != file.size:
-                raise FileSenderSizeMismatch(
-                    f"{file.name} was announced with {file.size} bytes and has {item.size}",
-                    expected=file.size,
-                    actual=item.size,
+    @property
+    def _calls(self) -> Calls:
+        with self._lock:
+            if self._known_calls is None:
+                self._resolve_auth()
+                origin = self._wire.origin
+                access = Access(self.auth, origin, self._clock, self._retry, self._signing_host)
+                self._known_calls = Calls(self._wire, access, self.base_url)
+            return self._known_calls
+
+    def _resolve_auth(self) -> None:
+        """Make a UserAuth of what the environment holds, where no auth was given."""
+        for name in ("api_key", "guest_token", "security_token", "csrf_token"):
+            redact.remember_secret(getattr(self.auth, name, None) or "")
+        if type(self.auth) is Auth:
+            found = self._credentials
+            username, api_key = found.get("username"), found.get("api_key")
+            if username and api_key:
+                self.auth = UserAuth(username, api_key)
+
+    def _user_calls(self) -> Calls:
+        """Return the calls once there are credentials of a user or a guest.
+
+        :raises CredentialError: there are none.
+        """
+        self._ready()
+        return self._calls
+
+    def _ready(self, operation: Optional[Operation] = None) -> Site:
+        """Have credentials of a user or a guest, and the site's limits.
+
+        :param operation: watches the requests that this takes.
+        :raises CredentialError: there are none; it says where they were looked for.
+        """
+        if operation is None:
+            site = self._prepared()
+        else:
+            site = operation.call(functools.partial(self._prepared, operation))
+        if type(self.auth) is Auth:
+            self._credentials.require("username", "api_key")
+        return site
+
+    def _prepared(self, operation: Optional[Operation] = None, anew: bool = False) -> Site:
+        """Return what the site says of itself, asked once; a guest has a session then."""
+        calls = self._calls if operation is None else self._calls.watched(operation)
+        if self._site is not None and not anew and not calls.access.session_over:
+            return self._site
+        with self._lock:
+            site = Site(calls.info(), parse_config(calls.config_script()))
+            if self.chunk_size is None or self.chunk_size == self._site_chunk_size:
+                self.chunk_size = self._site_chunk_size = site.largest_chunk
+            elif self.chunk_size > site.largest_chunk:
+                raise UsageError(
+                    f"chunk_size is {self.chunk_size}, the site takes {site.largest_chunk} bytes at most",
+                    hint="leave chunk_size out to use the site's",
                 )
-            results = send_files(
-                self._calls, operation, [(item, file)], self._width, complete=complete
-            )
-        return settle(results, operation)[0]
-
-    def upload_workflow(
-        self,
-        files: FilesLike,
-        transfer_args: PartialTransfer = {},  # noqa: B006 - the seed's default, never changed
-        *,
-        password: Password = None,
-        key_version: Optional[int] = None,
-        link: bool = False,
-        accept_aup: bool = False,
-        resume: bool = True,
-        follow_symlinks: bool = False,
-        max_workers: Optional[int] = None,
-        extra: Extra = None,
-        progress: Progress = None,
-        cancel: Optional[Cancel] = None,
-        deadline: Optional[float] = None,
-    ) -> Transfer:
-        """Send files and directories, and have the recipients told.
-
-        Everything is checked against the site's limits before anything is created.  When it fails half-way,
-        the same call goes on where it stopped.
-
-        :param files: paths, also of directories; bytes, open binary files, and ``(name, thing)`` pairs.
-        :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since
-            the epoch), ``options``.  Without the key ``recipients`` it makes a link.
-        :param password: encrypt the files with it, as the site's web page does; or a function that asks.
-        :param key_version: of the encryption: 1 (AES-CBC) or 3 (AES-GCM); by default what the site asks for.
-        :param link: make a transfer without recipients; its ``download_url`` is for you to pass on.
-        :param accept_aup: accept the site's terms of use, which some sites insist on.
-        :param resume: False starts anew where an earlier run stopped half-way.
-        :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
-        :param max_workers: files at a time; None: ``concurrent_files`` of the client.
-        :param extra: fields of ``POST /transfer`` that this version does not know, such as
-            ``{"options": {"new_option": True}}``.
-        :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
-        :param cancel: anything with ``is_set()``.
-        :param deadline: seconds after which to stop.
-        :return: the completed transfer; ``.results`` tells of each file.
-        :raises UsageError: something is wrong with the arguments, such as an unknown key or an empty list of
-            recipients; nothing was sent.
-        :raises UploadRejected: the transfer has neither recipients nor a link; it was deleted.
-        :raises BatchError: some of several files failed; ``.results`` tells which.
-        :raises OutcomeUnknown: the answer to the creation was lost; nothing of the files was sent.
-
-        Source: FileSender protocol, section 6.
-        """
-        threads = None if max_workers is None else self._threads_for(check_count(max_workers, "max_workers"))
-        operation = self._operation(progress, cancel, deadline, threads)
-        with contextlib.ExitStack() as stack, operation:
-            self._need_auth(operation)
-            items = [_normalised(item) for item in collect(files, follow_symlinks)]
-            sender = self.auth.username if isinstance(self.auth, UserAuth) else None
-            body = transfer_body(items, transfer_args, sender, link, extra)
-            if accept_aup:
-                body["aup_checked"] = True
-            config = self._config or SiteConfig()
-            sealing = sealing_for(given_password(password), items, config, self._largest_chunk, key_version)
-            announced = body if sealing is None else sealing.announced(body)
-            checks.check_transfer(announced, config, now=self._clock.wall())
-            journal = journal_of(self.base_url, self.auth, self._clock, items, body, sealing)
-            if journal is not None:
-                stack.enter_context(journal)
-                if not resume:
-                    calls = self._calls.watched(operation)
-                    operation.call(lambda: drop_earlier(journal, calls, isinstance(self.auth, UserAuth)))
-            width = self._width if max_workers is None else attrs.evolve(self._width, files=max_workers)
-            return Sending(self._calls, operation, items, announced, width, journal, sealing).run()
+            open_guest_session(calls)
+            self._site = site
+            return site
 
     @property
     def _width(self) -> Width:
@@ -241,154 +327,45 @@ class FileSenderClient(SiteClient):
     def _threads_for(self, files: int) -> int:
         return max(self._max_workers, min(files * self._width.chunks, 4 * MOST_WORKERS))
 
-    # -- downloads --------------------------------------------------------------------------------------
+    def _token_of(self, link: Any) -> str:
+        """Return the token of a link to this client's own site.
 
-    def list_files(self, token: str) -> List[DownloadFile]:
-        """The files that a download link leads to.
-
-        :param token: of the link, or the whole link.
-        :raises NotFound: the token is wrong or expired.
-
-        Source: FileSender protocol, section 8.1.
+        :raises UsageError: neither a token nor a link, or the link of another site.
         """
-        return self._calls.listing(self._token_of(token))
+        token, base = redact.remember_secret(token_of(link)), link_base(link)
+        if base is None or same_site(base, self.base_url):
+            return token
+        # Behind a tunnel or an alias the site's links have the name that it gives itself.
+        own = (self._calls.info() if self._site is None else self._site.info).url
+        if own and same_site(base, parse_base_url(own).base):
+            return token
+        raise UsageError(
+            f"the link belongs to {base}, and this client to {self.base_url}",
+            hint=f"use FileSenderClient({base!r})",
+        )
 
-    def download_files(
-        self,
-        token: str,
-        out_dir: FilePath,
-        *,
-        files: Optional[Collection[Union[int, str]]] = None,
-        password: Password = None,
-        key_version: Optional[int] = None,
-        exists: Exists = None,
-        hidden: bool = False,
-        progress: Progress = None,
-        cancel: Optional[Cancel] = None,
-        deadline: Optional[float] = None,
-    ) -> TransferReport:
-        """Fetch the files of a transfer; a broken run goes on where it stopped.
+    def _given_credentials(self) -> Mapping[str, Optional[str]]:
+        given: Dict[str, Optional[str]] = {"base_url": self._given_url}
+        user = self.auth if isinstance(self.auth, UserAuth) else self._unused_auth
+        if user is not None:
+            given.update(username=user.username, api_key=user.api_key)
+        return given
 
-        :param token: of the download link, or the whole link.
-        :param out_dir: directory, made if missing; names from the server cannot leave it.
-        :param files: ids or names of the files wanted; None for all.
-        :param password: of encrypted files; or a function that asks for it.  Given as text, it has every file
-            that is not encrypted refused.
-        :param key_version: that the files must have been encrypted by: a server may say what it likes.
-        :param exists: what to do about an existing file with other content: ``"replace"``, ``"skip"`` or
-            ``"rename"`` (save under another name); None: an error, unless an earlier run wrote its content.
-        :param hidden: keep the leading dot of names; by default it becomes ``_``.
-        :return: one result per file, in the order of the transfer; of a kept file ``.skipped`` says why.
-        :raises TargetExists: an existing file has other content; of several files, in BatchError.
-        :raises BatchError: some of several files failed; ``.results`` tells which.
-        :raises NotFound: the token is wrong or expired, or there is no such file.
-        :raises EncryptedTransfer: the files are end-to-end encrypted, and there is no password.
-        :raises WrongPassword: they do not open with it; nothing was written.
+    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+        return self._calls.access.error_of(answer, method, url)
 
-        Source: FileSender protocol, section 8.
-        """
-        token, directory = self._token_of(token), directory_of(out_dir)
-        check_exists(exists, newer=False)
-        with self._operation(progress, cancel, deadline) as operation:
-            chosen = choose(self._listed(token, operation), files)
-            opening = opening_of(chosen, password, key_version)
-            fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
-            at_once = self.concurrent_files or MOST_WORKERS
-            found = fetching.into_directory(chosen, directory, at_once, exists=exists, hidden=hidden)
-            return settle(found, operation)
+    @property
+    def _checks(self) -> Sequence[Check]:
+        return (self._signs_otherwise,)
 
-    def download_file(
-        self,
-        token: str,
-        file_id: int,
-        out_dir: SinkLike,
-        file_size: Union[int, float, None] = None,
-        file_name: Optional[str] = None,
-        *,
-        password: Password = None,
-        key_version: Optional[int] = None,
-        exists: Exists = None,
-        hidden: bool = False,
-        progress: Progress = None,
-        cancel: Optional[Cancel] = None,
-        deadline: Optional[float] = None,
-    ) -> FileResult:
-        """Fetch one file of a transfer.
+    def _signs_otherwise(self, context: RetryContext) -> Decision:
+        return self._calls.access.signs_otherwise(context)
 
-        :param token: of the download link, or the whole link.
-        :param out_dir: directory, made if missing; or an open binary file, or a sink.
-        :param file_size: bytes that it must have, if you know.
-        :param file_name: the name to save it under, in place of the server's; an existing file is replaced
-            unless ``exists`` says otherwise.
-        :raises SizeMismatch: it has another size than ``file_size``.
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+        if method in ("GET", "DELETE"):
+            query = [(name, str(value)) for name, value in params.items()]
+            return self._calls.describe(method, path, query, success=None)
+        return self._calls.describe(method, path, body=dict(params), success=None)
 
-        Otherwise like :meth:`download_files`.  Source: FileSender protocol, section 8.
-        """
-        token = self._token_of(token)
-        is_path = check_sink(out_dir) is not None
-        check_exists(exists, newer=False)
-        with self._operation(progress, cancel, deadline) as operation:
-            [file] = choose(self._listed(token, operation), [file_id])
-            if file_size is not None and int(file_size) != file.size:
-                raise FileSenderSizeMismatch(
-                    f"{file.name!r} has {file.size} bytes, not {int(file_size)}",
-                    expected=int(file_size),
-                    actual=file.size,
-                )
-            if file_name is not None:
-                file = file.renamed(file_name)
-            opening = opening_of([file], password, key_version)
-            fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
-            if not is_path:
-                return settle([fetching.into(file, open_sink(out_dir, file.name))], operation)[0]
-            named = file_name is not None
-            found = fetching.into_directory([file], out_dir, 1, exists=exists, hidden=hidden, explicit=named)
-            return settle(found, operation)[0]
-
-    def download_archive(
-        self,
-        token: str,
-        out_file: SinkLike,
-        *,
-        files: Optional[Collection[Union[int, str]]] = None,
-        archive_format: Literal["zip", "tar", None] = None,
-        exists: Exists = None,
-        progress: Progress = None,
-        cancel: Optional[Cancel] = None,
-        deadline: Optional[float] = None,
-    ) -> FileResult:
-        """Fetch a whole transfer as one archive, which the server packs; it is not unpacked here.
-
-        A broken download of an archive begins anew.
-
-        :param token: of the download link, or the whole link.
-        :param out_file: path of the archive, or a directory; or an open binary file, or a sink.
-        :param files: ids or names of the files wanted; None for all.
-        :param archive_format: ``"zip"`` or ``"tar"``; by default what the path's name ends in, else zip.
-        :param exists: what to do about an existing file, as in :meth:`download_files`; None replaces the file
-            of a path that you give.
-        :raises EncryptedTransfer: the server cannot pack what it cannot read.
-
-        Source: FileSender protocol, section 8.2.
-        """
-        path = check_sink(out_file)
-        chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
-        if chosen_format not in ("zip", "tar"):
-            raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")
-        token = self._token_of(token)
-        check_exists(exists, newer=False)
-        with self._operation(progress, cancel, deadline) as operation:
-            chosen = choose(self._listed(token, operation), files)
-            if any(file.encrypted for file in chosen):
-                raise FileSenderEncryptedTransfer(
-                    "an encrypted transfer does not come as an archive",
-                    hint="download_files(password=) fetches it",
-                )
-            sink = open_sink(out_file, f"archive.{chosen_format}")
-            fetching = Fetching(self._calls, operation, token, 1)
-            return settle([fetching.archive(chosen, sink, chosen_format, exists)], operation)[0]
-
-
-def _normalised(item: Item) -> Item:
-    """The item under a name that the site's rules can take: composed accents."""
-    return attrs.evolve(item, name=unicodedata.normalize("NFC", item.name))
+    def __repr__(self) -> str:
+        return f"FileSenderClient({self._shown_url!r}, auth={self.auth!r})"

@@ -18,7 +18,6 @@ from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.errors import FileSenderUnexpectedAnswer
 from smartxfer.filesender.models import AuditEntry, Transfer
-from smartxfer.transfer.operation import Operation
 from smartxfer.transport import Call
 
 __all__ = ["complete"]
@@ -31,7 +30,6 @@ _HINT = "run the same call again: it reminds the recipients where they were not 
 def complete(
     calls: Calls,
     transfer_id: int,
-    operation: Optional[Operation] = None,
     *,
     asked_before: Optional[bool] = False,
 ) -> Transfer:
@@ -45,7 +43,7 @@ def complete(
     """
     call, tries = _counted(calls, transfer_id)
     try:
-        done = Transfer.from_wire(calls.send(call, operation).json(dict))
+        done = Transfer.from_wire(calls.make(call).json(dict))
     except HTTPError as error:
         if error.status < 500 or error.hint:
             raise
@@ -56,7 +54,7 @@ def complete(
         )
     certain = asked_before is True or len(tries) > 1
     if (certain or asked_before is None) and _has_mails(done):
-        _check_mails(calls, done, operation, certain)
+        _check_mails(calls, done, certain)
     return done
 
 
@@ -77,7 +75,7 @@ def _has_mails(transfer: Transfer) -> bool:
     return not options.get("get_a_link") and any(recipient.email for recipient in transfer.recipients)
 
 
-def _check_mails(calls: Calls, transfer: Transfer, operation: Optional[Operation], certain: bool) -> None:
+def _check_mails(calls: Calls, transfer: Transfer, certain: bool) -> None:
     """Remind the recipients of a transfer whose audit log does not say that they were mailed.
 
     :param certain: False leaves a transfer alone of which the site keeps no log.
@@ -90,9 +88,8 @@ def _check_mails(calls: Calls, transfer: Transfer, operation: Optional[Operation
                 transfer.id,
             )
         return
-    call = calls.describe("GET", f"transfer/{transfer.id}/auditlog")
     try:
-        found = calls.send(call, operation).json(list)
+        found = calls.ask("GET", f"transfer/{transfer.id}/auditlog").json(list)
     except HTTPError as error:
         if not certain and not error.retryable:
             log.info("the audit log of transfer %s cannot be read: %s", transfer.id, error)
@@ -103,7 +100,7 @@ def _check_mails(calls: Calls, transfer: Transfer, operation: Optional[Operation
         return
     log.warning("transfer %s was completed without mails: its recipients are reminded now", transfer.id)
     try:
-        calls.update_transfer(transfer.id, {"remind": True}, operation)
+        calls.update_transfer(transfer.id, {"remind": True})
     except SmartxferError as error:
         raise evolve(error, hint=_unknown(transfer.id)) from error.__cause__
 

@@ -4,21 +4,22 @@ Source: FileSender protocol, sections 6.1, 10 and 15.
 """
 
 import logging
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping
+
+import attrs
 
 from smartxfer.error_values import evolve
 from smartxfer.errors import BadRequest, CommunicationError
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.errors import FileSenderLimitExceeded, FileSenderUploadRejected
 from smartxfer.filesender.models import Transfer
-from smartxfer.transfer.operation import Operation
 
 __all__ = ["create", "discard"]
 
 log = logging.getLogger("smartxfer.filesender")
 
 
-def create(calls: Calls, body: Mapping[str, Any], operation: Optional[Operation] = None) -> Transfer:
+def create(calls: Calls, body: Mapping[str, Any]) -> Transfer:
     """Create a transfer; one that would not reach the recipients is deleted again.
 
     :param body: of ``POST /transfer``, checked.
@@ -26,7 +27,7 @@ def create(calls: Calls, body: Mapping[str, Any], operation: Optional[Operation]
     :raises UploadRejected: the transfer has neither recipients nor a link, so that its completion would fail.
     """
     try:
-        transfer = calls.create_transfer(body, operation)
+        transfer = calls.create_transfer(body)
     except BadRequest as error:
         if error.code != "rest_bad_parameter" or body.get("aup_checked"):
             raise
@@ -55,8 +56,11 @@ def create(calls: Calls, body: Mapping[str, Any], operation: Optional[Operation]
 
 
 def discard(calls: Calls, transfer_id: int) -> None:
-    """Delete a transfer that is of no use to anyone; a failure is a warning."""
+    """Delete a transfer that is of no use to anyone, also after the end of its operation.
+
+    A failure is a warning.
+    """
     try:
-        calls.delete_transfer(transfer_id)
+        attrs.evolve(calls, make=calls.wire.fetch).delete_transfer(transfer_id)
     except CommunicationError as error:
         log.warning("transfer %s could not be deleted: %s", transfer_id, error)

@@ -3,22 +3,22 @@
 Source: FileSender protocol, section 8.
 """
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+import functools
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import attrs
 
 from smartxfer.errors import UnsafeName, UsageError
-from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
+from smartxfer.filesender.account import Account
+from smartxfer.filesender.download_methods import fetching_of
+from smartxfer.filesender.downloading import choose, directory_of
 from smartxfer.filesender.models import DownloadFile
 from smartxfer.filesender.sealing import Password
 from smartxfer.filesender.site import split_source
-from smartxfer.filesender.site_client import SiteClient
-from smartxfer.filesender.uploading import MOST_WORKERS
 from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
 from smartxfer.transfer.existing import Exists, check_exists
 from smartxfer.transfer.names import paths_or_errors
-from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.result import FileResult, TransferReport, settle
@@ -31,7 +31,7 @@ __all__ = ["download", "download_many", "download_tree", "single"]
 
 @hides_arguments("source", "sources", "password")
 def download(
-    self: SiteClient,
+    self: Account,
     source: str,
     target: SinkLike = ".",
     *,
@@ -70,19 +70,19 @@ def download(
     check_sink(target)
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline) as operation:
-        file = single(self._listed(token, operation), name)
+        calls = self._calls.watched(operation)
+        file = single(operation.call(lambda: calls.listing(token)), name)
         [path] = paths_or_errors([file.name], hidden, target_directory(target))
         if isinstance(path, UnsafeName):
             raise path
-        opening = opening_of([file], password, key_version)
-        fetching = Fetching(self._calls, operation, token, self._max_workers, opening)
+        fetching = fetching_of(self, operation, token, [file], password, key_version)
         result = fetching.into(file, open_sink(target, path.name), exists)
         return settle([attrs.evolve(result, item=file)], operation)[0]
 
 
 @hides_arguments("source", "sources", "password")
 def download_many(
-    self: SiteClient,
+    self: Account,
     sources: Union[str, Sequence[str]],
     target: FilePath = ".",
     *,
@@ -113,19 +113,22 @@ def download_many(
     with self._operation(progress, cancel, deadline, max_workers) as operation:
         if not pairs:
             return TransferReport()
-        listed = {token: self._listed(token, operation) for token in dict.fromkeys(t for t, _ in pairs)}
+        calls = self._calls.watched(operation)
+        tokens = list(dict.fromkeys(token for token, _ in pairs))
+        listed = {token: operation.call(functools.partial(calls.listing, token)) for token in tokens}
         wanted = [(token, single(listed[token], name)) for token, name in pairs]
         results: Dict[Tuple[str, int], FileResult] = {}
         for token in listed:
             files = list({file.id: file for own, file in wanted if own == token}.values())
-            fetch = _Fetch(self, operation, token, exists, hidden, password, key_version, max_workers)
-            results.update(((token, file.id), one) for file, one in zip(files, fetch.files(files, directory)))
+            fetching = fetching_of(self, operation, token, files, password, key_version, max_workers)
+            found = fetching.into_directory(files, directory, exists=exists, hidden=hidden)
+            results.update(((token, file.id), one) for file, one in zip(files, _with_items(found, files)))
         return settle([results[token, file.id] for token, file in wanted], operation)
 
 
 @hides_arguments("source", "sources", "password")
 def download_tree(
-    self: SiteClient,
+    self: Account,
     source: str,
     target: FilePath = ".",
     *,
@@ -153,7 +156,9 @@ def download_tree(
     token, directory, selection = self._token_of(source), directory_of(target), Selection(include, exclude)
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline, max_workers) as operation:
-        files = [file for file in self._listed(token, operation) if selection.takes(file.name)]
+        calls = self._calls.watched(operation)
+        listed = operation.call(lambda: calls.listing(token))
+        files = [file for file in listed if selection.takes(file.name)]
         if dry_run:
             names = paths_or_errors([file.name for file in files], hidden, directory)
             return TransferReport(
@@ -162,8 +167,11 @@ def download_tree(
                 else FileResult(file.name, directory / path, file.size, item=file)
                 for file, path in zip(files, names)
             )
-        fetch = _Fetch(self, operation, token, exists, hidden, password, key_version, max_workers)
-        return settle(fetch.files(files, directory) if files else [], operation)
+        if not files:
+            return settle([], operation)
+        fetching = fetching_of(self, operation, token, files, password, key_version, max_workers)
+        found = fetching.into_directory(files, directory, exists=exists, hidden=hidden)
+        return settle(_with_items(found, files), operation)
 
 
 def single(files: Sequence[DownloadFile], name: Optional[str]) -> DownloadFile:
@@ -181,25 +189,6 @@ def single(files: Sequence[DownloadFile], name: Optional[str]) -> DownloadFile:
     return files[0]
 
 
-@attrs.frozen
-class _Fetch:
-    """Fetches files of one transfer."""
-
-    client: SiteClient
-    operation: Operation
-    token: str = attrs.field(repr=False)
-    exists: Exists
-    hidden: bool
-    password: Any = attrs.field(repr=False)
-    key_version: Optional[int]
-    max_workers: Optional[int]
-
-    def files(self, files: Sequence[DownloadFile], directory: Any) -> List[FileResult]:
-        """The results, failed ones included."""
-        client = self.client
-        opening = opening_of(files, self.password, self.key_version)
-        width = self.max_workers or client._max_workers
-        fetching = Fetching(client._calls, self.operation, self.token, width, opening)
-        at_once = self.max_workers or client.concurrent_files or MOST_WORKERS
-        found = fetching.into_directory(files, directory, at_once, exists=self.exists, hidden=self.hidden)
-        return [attrs.evolve(result, item=file) for result, file in zip(found, files)]
+def _with_items(results: Sequence[FileResult], files: Sequence[DownloadFile]) -> List[FileResult]:
+    """The results, with what the site knows of each file."""
+    return [attrs.evolve(result, item=file) for result, file in zip(results, files)]

@@ -131,6 +131,7 @@ class Fetching:
 
     :param token: of the download link.
     :param width: pieces of one file at a time.
+    :param at_once: files at a time.
     :param opening: what opens the encrypted files.
     """
 
@@ -140,6 +141,7 @@ class Fetching:
         operation: Operation,
         token: str,
         width: int,
+        at_once: int = 1,
         opening: Optional[Opening] = None,
     ) -> None:
         self._opening = opening
@@ -147,12 +149,12 @@ class Fetching:
         self._operation = operation
         self._token = token
         self._width = width
+        self._at_once = at_once
 
     def into_directory(
         self,
         files: Sequence[DownloadFile],
         directory: Any,
-        at_once: int,
         *,
         exists: Exists,
         hidden: bool,
@@ -178,7 +180,7 @@ class Fetching:
             wanted,
             identity,
             self._operation,
-            at_once,
+            self._at_once,
             self._width,
             exists=exists,
             hidden=hidden,

@@ -14,7 +14,6 @@ from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.errors import FileSenderDecodeError
 from smartxfer.filesender.models import Transfer
 from smartxfer.transfer.extents import merge
-from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.tree import Item
 
 __all__ = ["Earlier", "acknowledged_ranges", "not_own"]
@@ -54,7 +53,7 @@ class Earlier:
             return None
         return cls(transfer, bool(state.get("completing")), sealing)
 
-    def find(self, calls: Calls, operation: Operation) -> Optional[bool]:
+    def find(self, calls: Calls) -> Optional[bool]:
         """Look for the transfer on the site, and check that it is the one that the journal says.
 
         :return: whether the site has made it available; None where it is gone, or is not ours.
@@ -62,7 +61,7 @@ class Earlier:
         """
         id, available = self.transfer.id, False
         try:
-            found = calls.unfinished_transfer(self.transfer, operation)
+            found = calls.unfinished_transfer(self.transfer)
         except ClientError as error:
             if not _is_gone(error, AuthError, Forbidden, NotFound):
                 raise
@@ -70,13 +69,13 @@ class Earlier:
                 log.info("the earlier transfer is gone (%s), starting anew", error.code)
                 return None
             try:
-                found = calls.get_transfer(id, operation)
+                found = calls.get_transfer(id)
             except ClientError as missing:
                 if not _is_gone(missing, Forbidden, NotFound):
                     raise
                 return None
             available = True
-        reason = self._differs(found) or not_own(calls, found, operation)
+        reason = self._differs(found) or not_own(calls, found)
         if reason is not None:
             log.warning("transfer %s of a journal is not continued, starting anew: %s", id, reason)
             return None
@@ -115,7 +114,7 @@ def _is_gone(error: ClientError, *kinds: Type[ClientError]) -> bool:
     return bool(error.code) and isinstance(error, kinds)
 
 
-def not_own(calls: Calls, transfer: Transfer, operation: Optional[Operation] = None) -> Optional[str]:
+def not_own(calls: Calls, transfer: Transfer) -> Optional[str]:
     """Return why a transfer is not the user's own; None where it is, or where the site cannot tell.
 
     A guest cannot ask who owns a transfer.
@@ -123,7 +122,7 @@ def not_own(calls: Calls, transfer: Transfer, operation: Optional[Operation] = N
     if not isinstance(calls.access.auth, UserAuth) or transfer.userid is None:
         return None
     try:
-        own = calls.user_id(operation)
+        own = calls.user_id()
     except ClientError as error:
         log.info("the site does not say which user this is: %s", error)
         return None

@@ -7,13 +7,12 @@ from typing import Optional, Tuple
 
 from smartxfer.error_values import evolve
 from smartxfer.errors import HTTPError, TooLarge
-from smartxfer.filesender.calls import Calls
+from smartxfer.filesender.calls import Calls, written_of
 from smartxfer.filesender.earlier import acknowledged_ranges
 from smartxfer.filesender.errors import FileSenderDecodeError, FileSenderIntegrityError, FileSenderTruncated
 from smartxfer.filesender.models import File
 from smartxfer.filesender.sealing import Sealing
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Missing, Part
 from smartxfer.transfer.tree import Item
 from smartxfer.transfer.upload import Body, Upload
@@ -37,7 +36,6 @@ class FileUpload:
     def __init__(
         self,
         calls: Calls,
-        operation: Operation,
         item: Item,
         file: File,
         *,
@@ -47,7 +45,6 @@ class FileUpload:
         sealing: Optional[Sealing] = None,
     ) -> None:
         self._calls = calls
-        self._operation = operation
         self._item = item
         self._file = file
         self._chunk_size = chunk_size
@@ -85,7 +82,8 @@ class FileUpload:
             sealed = self._sealing.sealed_length(name, part)
         expected = part.size if sealed is None else sealed
         try:
-            written = self._calls.put_chunk(self._file, self._item.size, part, body, sealed)
+            call = self._calls.chunk(self._file, self._item.size, part, body, sealed)
+            written = written_of(self._calls.wire.once(call))
         except HTTPError as error:
             if not isinstance(error, TooLarge) and error.code != "storage_chunk_too_large":
                 raise
@@ -104,7 +102,7 @@ class FileUpload:
     def _finish(self) -> Tuple[str, Optional[str]]:
         try:
             if self._complete:
-                self._calls.update_file(self._file, {"complete": True}, self._operation)
+                self._calls.update_file(self._file, {"complete": True})
         except HTTPError as error:
             if error.code != "file_integrity_check_failed":
                 raise

@@ -5,11 +5,10 @@ Source: FileSender protocol, section 6.6.
 
 from typing import Any, Dict, Mapping, Optional, Sequence
 
-from smartxfer.filesender.auth import Auth
+from smartxfer.filesender.auth import UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.earlier import Earlier
 from smartxfer.filesender.sealing import Sealing
-from smartxfer.seams import Clock
 from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.tree import Item
 
@@ -17,31 +16,21 @@ __all__ = ["drop_earlier", "journal_of"]
 
 
 def journal_of(
-    base: str,
-    auth: Auth,
-    clock: Clock,
-    items: Sequence[Item],
-    body: Mapping[str, Any],
-    sealing: Optional[Sealing],
+    calls: Calls, items: Sequence[Item], body: Mapping[str, Any], sealing: Optional[Sealing]
 ) -> Optional[Journal]:
-    """Return the memory of this very request; None when bytes in memory make it unrecognisable.
-
-    :param base: address of the site.
-    """
+    """Return the memory of this very request; None when bytes in memory make it unrecognisable."""
     if not all(item.resumable for item in items):
         return None
+    base, auth = calls.base, calls.access.auth
     owner = getattr(auth, "username", None) or getattr(auth, "guest_token", "")
-    return Journal(_key(base, owner, items, body, sealing), f"this upload to {base}", clock=clock)
+    return Journal(_key(base, owner, items, body, sealing), f"this upload to {base}", clock=calls.clock)
 
 
-def drop_earlier(journal: Journal, calls: Calls, user: bool) -> None:
-    """Forget what an earlier run left, and delete its transfer.
-
-    :param user: whether it is a user who may delete transfers, and no guest.
-    """
+def drop_earlier(journal: Journal, calls: Calls) -> None:
+    """Forget what an earlier run left, and delete its transfer where the user may, who is no guest."""
     earlier = Earlier.of(journal.state)
     journal.forget()
-    if earlier is not None and user:
+    if earlier is not None and isinstance(calls.access.auth, UserAuth):
         earlier.delete(calls)
 
 

@@ -5,16 +5,17 @@ Each call makes one transfer.
 Source: FileSender protocol, section 6.
 """
 
-from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 import attrs
 
 from smartxfer.errors import UsageError
+from smartxfer.filesender.account import Account
 from smartxfer.filesender.models import Transfer
 from smartxfer.filesender.request_body import Extra
 from smartxfer.filesender.request_types import PartialTransfer
 from smartxfer.filesender.sealing import Password
-from smartxfer.seams import Clock
+from smartxfer.filesender.upload_methods import upload_workflow
 from smartxfer.system_text import FilePath
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
@@ -29,18 +30,8 @@ Recipients = Union[None, str, Sequence[str]]
 """Who gets the files: None makes a link, text is one address, a list has several."""
 
 
-class Sender(Protocol):
-    """The client, as far as the verbs need it."""
-
-    _clock: Clock
-
-    @property
-    def upload_workflow(self) -> Callable[..., Transfer]:
-        """Sends files, and notifies the recipients."""
-
-
 def upload(
-    self: Sender,
+    self: Account,
     source: FileLike,
     target: Recipients = None,
     *,
@@ -81,15 +72,15 @@ def upload(
     if path is not None and path.is_dir():
         raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
     options = _options(target, subject, message, transfer_args)
-    transfer = self.upload_workflow(
-        [source], **options, password=password, key_version=key_version, accept_aup=accept_aup,
+    transfer = upload_workflow(
+        self, [source], **options, password=password, key_version=key_version, accept_aup=accept_aup,
         resume=resume, extra=extra, progress=progress, cancel=cancel, deadline=deadline,
     )  # fmt: skip
     return _results(transfer)[0]
 
 
 def upload_many(
-    self: Sender,
+    self: Account,
     sources: FilesLike,
     target: Recipients = None,
     *,
@@ -118,8 +109,8 @@ def upload_many(
     Otherwise like :meth:`upload`.
     """
     options, began = _options(target, subject, message, transfer_args), self._clock.monotonic()
-    transfer = self.upload_workflow(
-        sources, **options, password=password, key_version=key_version, accept_aup=accept_aup,
+    transfer = upload_workflow(
+        self, sources, **options, password=password, key_version=key_version, accept_aup=accept_aup,
         resume=resume, max_workers=max_workers, extra=extra, progress=progress, cancel=cancel,
         deadline=deadline,
     )  # fmt: skip
@@ -127,7 +118,7 @@ def upload_many(
 
 
 def upload_tree(
-    self: Sender,
+    self: Account,
     directory: FilePath,
     target: Recipients = None,
     *,
@@ -163,8 +154,9 @@ def upload_tree(
     if dry_run:
         return TransferReport([FileResult(item.name, item.path, item.size) for item in items])
     began = self._clock.monotonic()
-    transfer = self.upload_workflow(
-        [(item.name, item.path) for item in items], **options, password=password,
+    named = [(item.name, item.path) for item in items if item.path is not None]
+    transfer = upload_workflow(
+        self, named, **options, password=password,
         key_version=key_version, accept_aup=accept_aup, resume=resume, max_workers=max_workers,
         extra=extra, progress=progress, cancel=cancel, deadline=deadline,
     )  # fmt: skip

@@ -58,6 +58,7 @@ def send_files(
 ) -> List[FileResult]:
     """Send the files of a transfer; the results, failed ones included.
 
+    :param calls: those of the operation.
     :param pairs: what is sent, and what the server calls it.
     :param complete: False leaves out the completion of each file.
     :param sealing: what encrypts them.
@@ -67,7 +68,6 @@ def send_files(
         operation.reporter.queue(item.name, item.size)
         upload = FileUpload(
             calls,
-            operation,
             item,
             file,
             chunk_size=width.chunk_size,
@@ -83,6 +83,7 @@ def send_files(
 class Sending:
     """One run of the upload workflow, and what it leaves for the next.
 
+    :param calls: those of the operation.
     :param body: of ``POST /transfer``, checked.
     :param journal: None where there is nothing to recognise the same request by.
     :param sealing: what encrypts the files, where that is wanted.
@@ -117,12 +118,17 @@ class Sending:
         """
         transfer = self._operation.call(lambda: self._earlier() or self._create())
         try:
-            results = settle(self._send(transfer), self._operation)
+            pairs = self._pairs(transfer)
+            if self._available:
+                sent = [_sent_before(item) for item in self._items]
+            else:
+                sent = send_files(
+                    self._calls, self._operation, pairs, self._width, self._journal, sealing=self._sealing
+                )
+            results = settle(sent, self._operation)
             before = bool(self._journal is not None and self._journal.state.get("completing"))
             self._note(completing=True)
-            done = self._operation.call(
-                lambda: complete(self._calls, transfer.id, self._operation, asked_before=before)
-            )
+            done = self._operation.call(lambda: complete(self._calls, transfer.id, asked_before=before))
         except BaseException as error:
             if any(isinstance(cause, SourceChanged) for cause in (error, *getattr(error, "errors", ()))):
                 self._discard(transfer.id)
@@ -140,7 +146,7 @@ class Sending:
             self._journal.note(**values)
 
     def _create(self) -> Transfer:
-        transfer = create(self._calls, self._body, self._operation)
+        transfer = create(self._calls, self._body)
         if self._journal is not None and self._journal.state:
             self._journal.forget()  # not before: a refused creation must not end what can be continued
         if self._sealing is not None:
@@ -165,7 +171,7 @@ class Sending:
         earlier = Earlier.of(self._journal.state, () if sealing is None else sealing.files)
         if earlier is None:
             return None
-        available = earlier.find(self._calls, self._operation)
+        available = earlier.find(self._calls)
         if available is None:
             return None
         self._available, transfer = available, earlier.transfer
@@ -179,19 +185,17 @@ class Sending:
         self._calls.remember(transfer)
         return transfer
 
-    def _send(self, transfer: Transfer) -> List[FileResult]:
+    def _pairs(self, transfer: Transfer) -> List[Tuple[Item, File]]:
+        """Return what is sent, and what the server calls it.
+
+        :raises IntegrityError: the server did not take a file into the transfer.
+        """
         # By name and size: a folder has an entry of its own, which may have the name of a file.
         files = {(file.name, file.size): file for file in transfer.files}
         missing = [item.name for item in self._items if (item.name, item.size) not in files]
         if missing:
             raise FileSenderIntegrityError(f"the server did not take {missing[0]!r} into the transfer")
-        if self._available:
-            return [_sent_before(item) for item in self._items]
-        pairs = [(item, files[item.name, item.size]) for item in self._items]
-        return send_files(
-            self._calls, self._operation, pairs, self._width, self._journal, sealing=self._sealing
-        )
-
+        return [(item, files[item.name, item.size]) for item in self._items]
 
     def _discard(self, transfer_id: int) -> None:
         """A file changed: what was sent of it is of no use to anyone."""

@@ -140,7 +140,7 @@ def test_an_encrypted_transfer_is_started_anew_where_the_site_cuts_otherwise(
 def test_what_is_planned_is_what_is_missing(size: int, ranges: List[Tuple[int, int]], chunk: int) -> None:
     [item] = collect([("a.bin", b"x" * size)])
     file = File.from_wire({"id": 1, "name": "a.bin", "size": size})
-    upload: Any = FileUpload(None, None, item, file, chunk_size=chunk)  # type: ignore[arg-type]
+    upload: Any = FileUpload(None, item, file, chunk_size=chunk)  # type: ignore[arg-type]
     state = {"acknowledged": {"a.bin": [list(pair) for pair in ranges]}}
     upload._have = acknowledged_ranges(state, item)
     # A range that ends behind the file is damage: what it says is sent again.

@@ -90,6 +90,15 @@ def test_another_body_is_none(site: RawSite, client: FileSenderClient, name: str
         call(client)
 
 
+@pytest.mark.parametrize(("method", "status"), [("get", 200), ("put", 201), ("post", 200), ("delete", 200)])
+def test_a_raw_call_takes_other_successes(
+    site: RawSite, client: FileSenderClient, method: str, status: int
+) -> None:
+    """It may go to an endpoint that the protocol page does not document."""
+    site.refuse(method.upper(), "/rest.php/plugin/5", status, {"done": True})
+    assert getattr(client, method)("plugin", 5) == {"done": True}
+
+
 @pytest.mark.parametrize("written", [True, None, 0, 3, 5, "four"])
 def test_a_chunk_counts_only_with_all_its_bytes(site: RawSite, client: FileSenderClient, written: Any) -> None:
     site.refuse("PUT", "/rest.php/file/20/chunk/0", 200, {"offset": 0, "written": written})

@@ -278,7 +278,7 @@ MUTATIONS = [
     Mutation(
         id="link-of-another-site",
         promise=8,
-        file="smartxfer/filesender/site_client.py",
+        file="smartxfer/filesender/client.py",
         old="if base is None or same_site(base, self.base_url):",
         new="if True:",
         tests=("tests/filesender/test_links.py::test_a_link_of_another_site_is_refused",),

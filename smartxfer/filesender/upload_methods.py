@@ -1,0 +1,158 @@
+"""Uploads as methods of the client: the workflow, and one file of a transfer.
+
+Source: FileSender protocol, section 6.
+"""
+
+import contextlib
+import unicodedata
+from typing import Optional
+
+import attrs
+
+from smartxfer.filesender import checks
+from smartxfer.filesender.account import Account
+from smartxfer.filesender.auth import UserAuth
+from smartxfer.filesender.errors import FileSenderSizeMismatch
+from smartxfer.filesender.journals import drop_earlier, journal_of
+from smartxfer.filesender.models import File, Transfer
+from smartxfer.filesender.request_body import Extra, transfer_body
+from smartxfer.filesender.request_types import PartialTransfer
+from smartxfer.filesender.sealing import Password, given_password, sealing_for
+from smartxfer.filesender.uploading import Sending, send_files
+from smartxfer.options import check_count
+from smartxfer.transfer.progress import Progress
+from smartxfer.transfer.protocols import Cancel
+from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.source import SourceLike
+from smartxfer.transfer.tree import FilesLike, Item, collect
+
+__all__ = ["upload_complete", "upload_file", "upload_workflow"]
+
+
+def upload_file(
+    self: Account,
+    file_info: File,
+    path: SourceLike,
+    *,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> FileResult:
+    """Send a file's chunks, several at a time, without marking it complete (section 6.2).
+
+    :param file_info: one of the ``files`` of a created transfer.
+    :raises SizeMismatch: the file has another size than the one announced.
+    """
+    return _send_one(self, file_info, path, False, progress, cancel, deadline)
+
+
+def upload_complete(
+    self: Account,
+    file_info: File,
+    path: SourceLike,
+    *,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> FileResult:
+    """Send a file's chunks and mark it complete (section 6.3); otherwise like :meth:`upload_file`."""
+    return _send_one(self, file_info, path, True, progress, cancel, deadline)
+
+
+def _send_one(
+    self: Account,
+    file_info: File,
+    path: SourceLike,
+    complete: bool,
+    progress: Progress,
+    cancel: Optional[Cancel],
+    deadline: Optional[float],
+) -> FileResult:
+    with self._operation(progress, cancel, deadline) as operation:
+        self._ready(operation)
+        file = File.from_wire(file_info)
+        [item] = collect([(file.name, path)])
+        if item.size != file.size:
+            raise FileSenderSizeMismatch(
+                f"{file.name} was announced with {file.size} bytes and has {item.size}",
+                expected=file.size,
+                actual=item.size,
+            )
+        calls = self._calls.watched(operation)
+        results = send_files(calls, operation, [(item, file)], self._width, complete=complete)
+    return settle(results, operation)[0]
+
+
+def upload_workflow(
+    self: Account,
+    files: FilesLike,
+    transfer_args: PartialTransfer = {},  # noqa: B006 - the seed's default, never changed
+    *,
+    password: Password = None,
+    key_version: Optional[int] = None,
+    link: bool = False,
+    accept_aup: bool = False,
+    resume: bool = True,
+    follow_symlinks: bool = False,
+    max_workers: Optional[int] = None,
+    extra: Extra = None,
+    progress: Progress = None,
+    cancel: Optional[Cancel] = None,
+    deadline: Optional[float] = None,
+) -> Transfer:
+    """Send files and directories, and have the recipients told.
+
+    Everything is checked against the site's limits before anything is created.  When it fails half-way,
+    the same call goes on where it stopped.
+
+    :param files: paths, also of directories; bytes, open binary files, and ``(name, thing)`` pairs.
+    :param transfer_args: ``recipients``, ``from``, ``subject``, ``message``, ``expires`` (seconds since
+        the epoch), ``options``.  Without the key ``recipients`` it makes a link.
+    :param password: encrypt the files with it, as the site's web page does; or a function that asks.
+    :param key_version: of the encryption: 1 (AES-CBC) or 3 (AES-GCM); by default what the site asks for.
+    :param link: make a transfer without recipients; its ``download_url`` is for you to pass on.
+    :param accept_aup: accept the site's terms of use, which some sites insist on.
+    :param resume: False starts anew where an earlier run stopped half-way.
+    :param follow_symlinks: send what symbolic links in directories lead to; by default they are skipped.
+    :param max_workers: files at a time; None: ``concurrent_files`` of the client.
+    :param extra: fields of ``POST /transfer`` that this version does not know, such as
+        ``{"options": {"new_option": True}}``.
+    :param progress: None, True for a bar, a label, or a callable that takes a ProgressEvent.
+    :param cancel: anything with ``is_set()``.
+    :param deadline: seconds after which to stop.
+    :return: the completed transfer; ``.results`` tells of each file.
+    :raises UsageError: something is wrong with the arguments, such as an unknown key or an empty list of
+        recipients; nothing was sent.
+    :raises UploadRejected: the transfer has neither recipients nor a link; it was deleted.
+    :raises BatchError: some of several files failed; ``.results`` tells which.
+    :raises OutcomeUnknown: the answer to the creation was lost; nothing of the files was sent.
+
+    Source: FileSender protocol, section 6.
+    """
+    threads = None if max_workers is None else self._threads_for(check_count(max_workers, "max_workers"))
+    operation = self._operation(progress, cancel, deadline, threads)
+    with contextlib.ExitStack() as stack, operation:
+        site = self._ready(operation)
+        calls = self._calls.watched(operation)
+        auth = calls.access.auth
+        items = [_normalised(item) for item in collect(files, follow_symlinks)]
+        sender = auth.username if isinstance(auth, UserAuth) else None
+        body = transfer_body(items, transfer_args, sender, link, extra)
+        if accept_aup:
+            body["aup_checked"] = True
+        chunk = site.info.upload_chunk_size
+        sealing = sealing_for(given_password(password), items, site.config, chunk, key_version)
+        announced = body if sealing is None else sealing.announced(body)
+        checks.check_transfer(announced, site.config, now=calls.clock.wall())
+        journal = journal_of(calls, items, body, sealing)
+        if journal is not None:
+            stack.enter_context(journal)
+            if not resume:
+                operation.call(lambda: drop_earlier(journal, calls))
+        width = self._width if max_workers is None else attrs.evolve(self._width, files=max_workers)
+        return Sending(calls, operation, items, announced, width, journal, sealing).run()
+
+
+def _normalised(item: Item) -> Item:
+    """The item under a name that the site's rules can take: composed accents."""
+    return attrs.evolve(item, name=unicodedata.normalize("NFC", item.name))
