@@ -1,6 +1,5 @@
 """The base of the requests of every service: in which way a call is tried."""
 
-import functools
 from typing import TYPE_CHECKING, Any, Callable
 
 import attrs
@@ -44,8 +43,10 @@ class ServiceApi:
         """The same calls, made in an operation's threads, by its policy and under its watch."""
 
         def make(call: Call) -> Answer:
-            once = functools.partial(self.wire.once, call)
-            return operation.retry(call.what, once, idempotent=call.repeatable)
+            attempts = operation.attempts(call.what, call.repeatable)
+            while True:
+                with next(attempts):
+                    return self.wire.once(call)
 
         return attrs.evolve(self, make=make, pause=operation.pause)
 

@@ -35,12 +35,10 @@ def first_contact(rpc: Rpc, retry: RetryPolicy, limits: Limits) -> ServerInfo:
     def fetch(call: Call) -> Answer:
         tries = Tries(retry, rpc.clock, call.what, limits=limits, errors=ERRORS, checks=[_is_silent])
         patient = attrs.evolve(call, patience=_FIRST_ANSWER)
+        attempts = tries.attempts(rpc.wire.attempt)
         while True:
-            try:
+            with next(attempts):
                 return rpc.wire.once(patient)
-            except CommunicationError as failure:
-                error = failure
-            tries.failed(error)
 
     failed: CommunicationError
     try:

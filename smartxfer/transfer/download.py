@@ -9,7 +9,6 @@ import attrs
 
 from smartxfer.errors import (
     ChecksumMismatch,
-    CommunicationError,
     IntegrityError,
     SizeMismatch,
     Truncated,
@@ -176,30 +175,25 @@ class DownloadJob(FileJob):
         self._waiting.follow(functools.partial(self._fetch, piece) for piece in pieces)
 
     def _fetch(self, piece: _Piece) -> None:
-        what = f"{self._name}, from byte {piece.at}"
-        tries = self._operation.tries(what, checks=[self._download.check])
+        doing = self._operation
+        tries = doing.tries(f"{self._name}, from byte {piece.at}", checks=[self._download.check])
+        attempts = tries.attempts(doing.attempt, check=doing.check, again=self._report_retry)
         farthest = piece.at  # without ranges the bytes come again from 0: only new ones are progress
         while True:
-            try:
-                with self._operation.attempt(tries) as attempt, self._download.within(attempt):
-                    if self._follow is not None:
-                        self._follow(attempt)
-                    self._pull(piece)
-                return
-            except CommunicationError as failure:
-                error = failure
-            self._operation.check()
-            if piece.at == piece.stop:
-                return  # it broke after the last byte: nothing is left to request
-            if piece.at > farthest:
-                farthest = piece.at
-                tries.progressed()
-            tries.failed(error)
-            self._report_retry()
+            begun = next(attempts)
             if not piece.ranged and piece.at:
                 self._download.sink.restart()
                 self._hash_anew()
                 self._moved(piece, -piece.at)
+            with begun as attempt, self._download.within(attempt):
+                if self._follow is not None:
+                    self._follow(attempt)
+                self._pull(piece)
+            if not tries.failing or piece.at == piece.stop:
+                return  # where it broke after the last byte, nothing is left to request
+            if piece.at > farthest:
+                farthest = piece.at
+                tries.progressed()
 
     def _pull(self, piece: _Piece) -> None:
         """One try at the rest of a piece."""

@@ -13,11 +13,24 @@ import contextlib
 import queue
 import threading
 import time
-from typing import Any, Callable, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, TypeVar, cast
+from typing import (
+    Any,
+    Callable,
+    ContextManager,
+    Deque,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    TypeVar,
+    cast,
+)
 
 from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.error_values import caused
-from smartxfer.errors import Cancelled, CommunicationError, DeadlineExceeded, SmartxferError
+from smartxfer.errors import Cancelled, DeadlineExceeded, SmartxferError
 from smartxfer.seams import SYSTEM_CLOCK, Clock, pausing
 from smartxfer.transfer.job import Job, Single, Work
 from smartxfer.transfer.progress import Progress, Reporter
@@ -342,6 +355,10 @@ class Operation:
             limits=self._limits, checks=(*checks, *self._checks),
         )  # fmt: skip
 
+    def attempts(self, what: str, idempotent: bool = True) -> Iterator[ContextManager[Attempt]]:
+        """Yield the tries of one request, by the policy and under watch."""
+        return self.tries(what, idempotent).attempts(self.attempt, check=self.check)
+
     def retry(
         self,
         what: str,
@@ -358,15 +375,10 @@ class Operation:
         :param failed: told of each try that failed and will be followed by another.
         """
         tries = self.tries(what, idempotent, checks)
+        attempts = tries.attempts(self.attempt, check=self.check, again=failed)
         while True:
-            try:
-                with self.attempt(tries) as attempt, within(attempt):
-                    return step()
-            except CommunicationError as failure:
-                error = failure
-            self.check()
-            tries.failed(error)
-            failed()
+            with next(attempts) as attempt, within(attempt):
+                return step()
 
     def aside(self, step: Callable[[], T]) -> T:
         """Do what nothing can interrupt in a thread that nobody waits for once the call is over."""

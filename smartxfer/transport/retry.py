@@ -1,14 +1,15 @@
 """When to try again, and how long to wait before it.
 
-One frozen policy and one small counter; every loop in the package that repeats a request goes through
-:meth:`Tries.failed`.
+One frozen policy and one small counter; every loop in the package that repeats a request takes its attempts
+from :meth:`Tries.attempts`.
 """
 
+import contextlib
 import email.utils
 import logging
 import re
 from datetime import timezone
-from typing import Any, Callable, FrozenSet, Iterable, Optional, Protocol, Sequence
+from typing import Any, Callable, ContextManager, FrozenSet, Iterable, Iterator, Optional, Protocol, Sequence
 
 import attrs
 import urllib3
@@ -19,6 +20,7 @@ from smartxfer.error_values import evolve
 from smartxfer.errors import CommunicationError, HTTPError, NetworkError, OutcomeUnknown, UsageError
 from smartxfer.reprs import attrs_repr, short_repr
 from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.checks import COMMON, Check, Decision, RetryContext, decide
 from smartxfer.transport.time_limits import TimeLimits
 
@@ -221,9 +223,53 @@ class Tries:
         self._since = clock.monotonic()
         #: Of the latest try, which has not failed yet.
         self._time_limits: Optional[TimeLimits] = None
+        #: How the latest try failed, until that is heeded.
+        self._failure: Optional[CommunicationError] = None
 
     def __repr__(self) -> str:
         return short_repr("Tries", self._what, failed=self.count)
+
+    def attempts(
+        self,
+        begin: "Callable[[Tries], ContextManager[Attempt]]",
+        *,
+        check: Callable[[], object] = lambda: None,
+        again: Callable[[], object] = lambda: None,
+    ) -> Iterator[ContextManager[Attempt]]:
+        """Yield one attempt after the other; the block of one that fails is left without its error.
+
+        .. code-block:: python
+
+            attempts = tries.attempts(begin)
+            while True:
+                with next(attempts):
+                    return step()
+
+        :param begin: begins an attempt, within the time limits of the next try.
+        :param check: called after a try that failed; raises when the call is over.
+        :param again: called before another try, after the wait.
+        :raises CommunicationError: there is no further try.
+        """
+        while True:
+            yield self._attempt(begin)
+            error, self._failure = self._failure, None
+            if error is not None:
+                check()
+                self.failed(error)
+                again()
+
+    @contextlib.contextmanager
+    def _attempt(self, begin: "Callable[[Tries], ContextManager[Attempt]]") -> Iterator[Attempt]:
+        try:
+            with begin(self) as attempt:
+                yield attempt
+        except CommunicationError as error:
+            self._failure = error
+
+    @property
+    def failing(self) -> bool:
+        """True where the latest attempt failed, and another one has not been asked for."""
+        return self._failure is not None
 
     def time_limits(self) -> TimeLimits:
         """Return the time limits of the next try: what is left of the budget, and the stall rule."""

@@ -12,7 +12,6 @@ import requests
 
 from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import (
-    CommunicationError,
     DecodeError,
     HTTPError,
     NetworkError,
@@ -103,18 +102,14 @@ class Wire:
 
         :raises CommunicationError: no good answer, and no further try allowed.
         """
-        tries = self._tries(call)
+        attempts = self._tries(call).attempts(self.attempt)
         while True:
-            try:
-                with self._attempt(tries):
-                    return self.once(call)
-            except CommunicationError as failure:
-                error = failure
-            tries.failed(error)
+            with next(attempts):
+                return self.once(call)
 
     def once(self, call: Call) -> Answer:
         """The answer to one try of ``call``."""
-        with self._attempt(self._tries(call)):
+        with self.attempt(self._tries(call)):
             with contextlib.closing(self._open(call)) as response:
                 return self._checked(self._read(response, call), response, call)
 
@@ -124,14 +119,10 @@ class Wire:
         Where the call does not say what counts as success, a page for people does not.
         """
         success = call.success or by_method(call.method, Body.NO_PAGE)
-        tries = self._tries(call)
+        attempts = self._tries(call).attempts(self.attempt)
         while True:
-            try:
-                with self._attempt(tries):
-                    return self._exchanged(call, success)
-            except CommunicationError as failure:
-                error = failure
-            tries.failed(error)
+            with next(attempts):
+                return self._exchanged(call, success)
 
     def _exchanged(self, call: Call, success: Success) -> Any:
         response = self._open(call)
@@ -159,7 +150,7 @@ class Wire:
         success = call.success or by_method(call.method, Body.ANY)
         if "Range" in call.headers:
             success = attrs.evolve(success, statuses=success.statuses | {206})
-        with self._attempt(self._tries(call)) as now, contextlib.closing(self._open(call)) as response:
+        with self.attempt(self._tries(call)) as now, contextlib.closing(self._open(call)) as response:
             if response.status_code >= 400:
                 self._checked(self._read(response, call), response, call)
             head = Answer(call.what, response.status_code, response.headers, b"")
@@ -183,7 +174,11 @@ class Wire:
     # -- one try ----------------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _attempt(self, tries: Tries) -> Iterator[Attempt]:
+    def attempt(self, tries: Tries) -> Iterator[Attempt]:
+        """Begin an attempt, unless the calling thread is within one.
+
+        :param tries: those that it is one of.
+        """
         now = attempts.current()
         if now is not None:
             yield now

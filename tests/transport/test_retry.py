@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import logging
-from typing import Any, Optional
+from typing import Any, Iterator, List, Optional
 
 import attrs
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from smartxfer.errors import (
     BadRequest,
+    Cancelled,
     ConnectTimeout,
     NetworkError,
     OutcomeUnknown,
@@ -19,7 +21,8 @@ from smartxfer.errors import (
     ReadTimeout,
     ServerError,
 )
-from smartxfer.transport import RetryPolicy, Tries
+from smartxfer.transport import Attempt, RetryPolicy, Tries
+from smartxfer.transport.attempt import current
 from smartxfer.transport.retry import parse_retry_after
 
 NOW = 1_700_000_000.0
@@ -236,3 +239,39 @@ def test_the_adapters_policy_is_the_same_without_urllib3s_hours() -> None:
     assert retry.respect_retry_after_header is False
     assert retry.raise_on_status is False
     assert "POST" not in (retry.allowed_methods or ())
+
+
+def test_the_attempts_of_a_request_in_their_order() -> None:
+    """A block that fails is left; whether the call is over is asked before the wait, and told after it."""
+    done: List[str] = []
+
+    @contextlib.contextmanager
+    def begin(tries: Tries) -> Iterator[Attempt]:
+        done.append(f"begin {tries.count}")
+        try:
+            yield Attempt()
+        finally:
+            done.append("end")
+
+    tries = Tries(RetryPolicy(attempts=2), FakeClock(), "GET x", pause=lambda seconds: done.append("wait"))
+    attempts = tries.attempts(begin, check=lambda: done.append("check"), again=lambda: done.append("again"))
+    with next(attempts):
+        raise ConnectTimeout("no")
+    assert tries.failing
+    second = next(attempts)
+    assert not tries.failing
+    with second:
+        raise ConnectTimeout("again no")
+    with pytest.raises(ConnectTimeout, match="again no"):
+        next(attempts)
+    assert done == ["begin 0", "end", "check", "wait", "again", "begin 1", "end", "check"]
+
+
+@pytest.mark.parametrize("error", [Cancelled("over"), KeyboardInterrupt()])
+def test_what_is_no_failure_of_a_try_leaves_its_block(error: BaseException) -> None:
+    tries = Tries(RetryPolicy(), FakeClock(), "GET x")
+    with pytest.raises(type(error)), next(tries.attempts(lambda tries: Attempt().entered())):
+        assert current() is not None
+        raise error
+    assert current() is None
+    assert not tries.failing
