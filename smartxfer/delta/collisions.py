@@ -6,8 +6,9 @@ kilobytes of such sums keep it busy for an hour.
 
 from collections import Counter
 from struct import iter_unpack
-from typing import Callable, Iterator, List
+from typing import Iterator, List
 
+from smartxfer.delta.backend import ReadInto
 from smartxfer.delta.headers import Signature
 from smartxfer.errors import DeltaError
 
@@ -20,7 +21,7 @@ _FEW = 4096
 _MOST = 256
 
 
-def check_sums(header: Signature, readinto: Callable[[memoryview], int]) -> None:
+def check_sums(header: Signature, readinto: ReadInto) -> None:
     """Refuse a signature in which very many different blocks have the same weak sum.
 
     :param readinto: gives the blocks.
@@ -43,7 +44,7 @@ def check_sums(header: Signature, readinto: Callable[[memoryview], int]) -> None
             raise DeltaError("the signature has one weak sum for very many blocks: no file has that")
 
 
-def _stretches(readinto: Callable[[memoryview], int], width: int) -> Iterator[memoryview]:
+def _stretches(readinto: ReadInto, width: int) -> Iterator[memoryview]:
     buffer = memoryview(bytearray(_AT_ONCE * width))
     filled = len(buffer)
     while filled == len(buffer):

@@ -4,8 +4,9 @@ Source: SmartFile protocol, section 9.
 """
 
 import struct
-from typing import Callable, Iterable, Iterator, NamedTuple, Optional, Tuple, Union
+from typing import Iterable, Iterator, NamedTuple, Optional, Tuple, Union
 
+from smartxfer.delta.backend import ReadInto
 from smartxfer.errors import DeltaError
 
 __all__ = ["DELTA_MAGIC", "END", "Copy", "joined", "literal", "read_commands"]
@@ -28,8 +29,6 @@ _WIDTHS = {
         for op in range(_LAST_LITERAL + 1, _LAST_COPY + 1)
     },
 }
-
-ReadInto = Callable[[memoryview], int]
 
 
 class Copy(NamedTuple):

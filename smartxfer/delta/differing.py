@@ -1,17 +1,16 @@
 """Deltas: in one go for streams and small files, by parts for big ones."""
 
-from typing import Callable, Optional
+from typing import Optional
 
+from smartxfer.delta.backend import Backend, ReadInto
 from smartxfer.delta.collisions import check_sums
 from smartxfer.delta.commands import DELTA_MAGIC, END, literal
-from smartxfer.delta.crew import count_workers
 from smartxfer.delta.headers import HEADER, Signature
-from smartxfer.delta.inputs import Input, Slice, spooled
-from smartxfer.delta.librsync import Librsync
+from smartxfer.delta.inputs import AnyFile, Input, Slice
 from smartxfer.delta.loading import librsync
 from smartxfer.delta.parts import delta_by_parts, delta_workers, worth_parts
+from smartxfer.delta.side_by_side import count_workers
 from smartxfer.delta.signing import header_of
-from smartxfer.delta.streams import AnyFile
 from smartxfer.delta.target import Target
 
 __all__ = ["delta"]
@@ -36,22 +35,19 @@ def delta(signature: AnyFile, source: AnyFile, target: AnyFile, *, workers: Opti
 
     Source: SmartFile protocol, section 9.
     """
-    crew = count_workers(workers)
+    most = count_workers(workers)
     library = librsync()
-    with Target(target) as out, Input(signature, "signature") as given, Input(source, "source") as new:
-        out.refuse(given)
+    out = Target(target)
+    # Each thread loads the signature for itself, and its length is known before it is believed.
+    with Input(signature, "signature", kept=True) as sums, Input(source, "source") as new, out:
+        out.refuse(sums)
         out.refuse(new)
-        if given.regular:
-            _delta(library, given, new, out, crew)
-        else:
-            # Each thread loads the signature for itself, and its length is known before it is believed.
-            with spooled(given) as spool, Input(spool, "signature") as sums:
-                _delta(library, sums, new, out, crew)
+        _delta(library, sums, new, out, most)
         new.check_unchanged()
     return out.written
 
 
-def _delta(library: Librsync, sums: Input, new: Input, out: Target, workers: int) -> None:
+def _delta(library: Backend, sums: Input, new: Input, out: Target, workers: int) -> None:
     header = header_of(sums)
     workers = delta_workers(header, workers)
     check_sums(header, Slice(sums, HEADER, header.size).readinto)
@@ -66,7 +62,7 @@ def _delta(library: Librsync, sums: Input, new: Input, out: Target, workers: int
     sums.pass_over()
 
 
-def _all_literal(header: Signature, readinto: Callable[[memoryview], int], out: Target) -> None:
+def _all_literal(header: Signature, readinto: ReadInto, out: Target) -> None:
     """The delta to a file that has no old one; in commands of a block, as rdiff cuts it."""
     step = min(header.block_length, _BLOCK)
     buffer = memoryview(bytearray(_BLOCK // step * step))

@@ -1,152 +1,105 @@
-"""What is read: a path, an open file, a stream; in order, or at any place by any thread."""
+"""Files to read: sources of the engine at any place by any thread, and streams in order."""
 
 import os
-import stat
-import threading
-from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Optional, Tuple, Type, Union
 
-from smartxfer.delta.streams import AnyFile, can_seek, descriptor_of, end_of, fill, is_path, is_text
-from smartxfer.descriptors import Descriptor
-from smartxfer.directories import Entry, nameless_file
-from smartxfer.errors import SourceChanged, UsageError
+from smartxfer.errors import LocalError, SourceChanged, UsageError
 from smartxfer.local_errors import local_error
-from smartxfer.seams import SYSTEM_FILES
-from smartxfer.system_text import source_path
-from smartxfer.transfer.true_size import Copies, true_state
+from smartxfer.transfer.protocols import Source
+from smartxfer.transfer.source import can_seek, open_seekable, open_source
 
-__all__ = ["Input", "Slice", "spooled"]
+__all__ = ["AnyFile", "Input", "Slice"]
 
 _BLOCK = 256 * 1024
-_HAS_PREAD = hasattr(os, "pread")
-_HAS_PREADV = hasattr(os, "preadv")
+
+AnyFile = Union[str, "os.PathLike[str]", BinaryIO]
+"""A path or an open binary file."""
 
 
 class Input:
     """One of the files that are read, open until the ``with`` block ends.
 
-    :param thing: a path, or an open binary file, read from where it stands.
+    :param thing: a path, or an open binary file, read from its position.
     :param what: what it is, for messages.
-    :param whole: read an open file from its start, wherever it stands.
+    :param whole: read an open file from its start, whatever its position, which is restored.
+    :param kept: keep the bytes of a stream that cannot seek, so that any thread can read them.
     :raises UsageError: no binary file, or a path that is no regular file.
     """
 
-    def __init__(self, thing: AnyFile, what: str, whole: bool = False) -> None:
+    def __init__(self, thing: AnyFile, what: str, *, whole: bool = False, kept: bool = False) -> None:
         self.what = what
-        self._file: Any = None
-        self._fd: Optional[int] = None
-        #: What is closed at the end; the caller's own descriptor is not.
-        self._owned: Optional[Descriptor] = None
-        self._start = 0
+        #: None for a stream.
+        self._source: Optional[Source] = None
         self._at = 0
-        #: Where the caller's file is to stand in the end; None: behind what was read.
+        #: The caller's open file; its position before it was read, None for one that cannot seek.
+        self._file: Any = None
+        self._start: Optional[int] = None
         self._back_to: Optional[int] = None
-        #: Bytes from the start to the end; None for a stream.
-        self.size: Optional[int] = None
-        self._lock = threading.Lock()
-        #: Whether a copy is read instead of a file whose size is not true.
-        self._copied = False
-        self._one = memoryview(bytearray(1))
-        if is_path(thing):
-            self._open_path(thing if isinstance(thing, Entry) else str(source_path(thing)))
+        if isinstance(thing, (str, os.PathLike)):
+            self.what = str(thing)
+            try:
+                self._source = open_source(thing)
+            except OSError as error:
+                raise local_error(error, thing, "read") from None
+        elif hasattr(thing, "read") or hasattr(thing, "readinto"):
+            self._take(thing, whole, kept)
         else:
-            self._take(thing, whole)
-        self._before = self._state()
+            raise UsageError(f"the {what} is a {type(thing).__name__}: give a path or an open file")
 
-    def _open_path(self, path: Union[str, Entry]) -> None:
-        self.what = str(path)
-        try:
-            opened = SYSTEM_FILES.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise local_error(error, path, "read") from None
-        self._own(opened)
-        if not stat.S_ISREG(os.fstat(opened.number).st_mode):
-            opened.close()
-            raise UsageError(
-                f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
-            )
-        try:
-            self.size = self._measured(opened.number)
-        except BaseException:
-            opened.close()
-            raise
-        if self._copied:
-            opened.close()
-
-    def _own(self, opened: Descriptor) -> None:
-        """Read from a descriptor that is closed at the end."""
-        self._owned, self._fd = opened, opened.number
-
-    def _measured(self, fd: int) -> int:
-        """Return the number of bytes in a file; where its size is another, a copy of it is read."""
-        found = true_state(fd, self.what)
-        if found is not None:
-            return found.st_size
-        copy = Copies().add(fd, Path(self.what))
-        self._own(copy.descriptor())
-        self._copied = True
-        return copy.size
-
-    def _take(self, file: Any, whole: bool) -> None:
-        if not (hasattr(file, "read") or hasattr(file, "readinto")):
-            raise UsageError(f"the {self.what} is a {type(file).__name__}: give a path or an open file")
-        if is_text(file):
-            raise UsageError(f"the {self.what} was opened as text", hint="open it in binary mode: 'rb'")
-        if getattr(file, "readable", lambda: True)() is False:
-            raise UsageError(f"the {self.what} is not open for reading")
+    def _take(self, file: Any, whole: bool, kept: bool) -> None:
         self._file = file
-        if not can_seek(file):
-            return
-        self._fd = descriptor_of(file) if _HAS_PREAD else None
-        if self._fd is not None and hasattr(file, "flush"):
-            file.flush()
-        stood = file.tell()
-        self._start = 0 if whole else stood
-        if self._fd is None:
-            end = end_of(file, self._start)
-        else:
-            end = self._measured(self._fd)
-        self.size = max(0, end - self._start)
-        self._back_to = stood if whole else None
+        if whole and can_seek(file):
+            self._back_to = file.tell()
+            file.seek(0)
+        start = _position_of(file)
+        self._source = open_seekable(file, self.what)
+        if self._source is not None:
+            self._start = start
+        elif kept:
+            self._source = open_source(iter(self._block, b""), self.what)
+
+    def _block(self) -> bytes:
+        view = memoryview(bytearray(_BLOCK))
+        return bytes(view[: _fill(self._file, view, self.what)])
+
+    @property
+    def size(self) -> Optional[int]:
+        """Bytes from the start to the end; None for a stream."""
+        return None if self._source is None else self._source.size
 
     @property
     def identity(self) -> Optional[Tuple[int, int]]:
         """Device and inode; None for what is no file of the system's."""
-        if self._fd is None:
+        place = self.place(0)
+        if place is None:
             return None
-        found = os.fstat(self._fd)
+        found = os.fstat(place[0])
         return found.st_dev, found.st_ino
 
     def is_file(self, file: Any) -> bool:
-        """Whether it reads that very object."""
+        """Return True if it reads that very object."""
         return self._file is not None and self._file is file
 
-    def _state(self) -> Tuple[int, int]:
-        if self._fd is None:
-            return 0, 0
-        found = os.fstat(self._fd)
-        return found.st_size, found.st_mtime_ns
-
     def check_unchanged(self) -> None:
-        """Raise SourceChanged when a regular file has another size or modification time than before."""
-        longer = self._fd is not None and self.size is not None and self.read_at(self._one, self.size)
-        if self._state() != self._before or longer:
-            raise SourceChanged(f"{self.what} changed while it was read")
+        """Raise SourceChanged when the bytes are no longer those that were opened; a stream cannot tell."""
+        if self._source is not None:
+            self._source.check_unchanged()
 
     @property
     def regular(self) -> bool:
-        """Whether any thread may read anywhere in it, without waiting for others."""
-        return self._fd is not None
+        """True where any thread may read anywhere in it, without waiting for others."""
+        return self.place(0) is not None
 
     def place(self, position: int) -> Optional[Tuple[int, int]]:
         """The descriptor, and the place in it, of the byte at ``position``; None without a descriptor."""
-        return None if self._fd is None else (self._fd, self._start + position)
+        found: Any = getattr(self._source, "place", None)
+        return None if found is None else found(position)
 
     def readinto(self, view: memoryview) -> int:
         """Fill ``view`` with the next bytes; 0 at the end."""
-        if self._fd is None:
-            count = fill(self._file, view, self.what)
+        if self._source is None:
+            count = _fill(self._file, view, self.what)
         else:
             count = self.read_at(view, self._at)
         self._at += count
@@ -158,33 +111,26 @@ class Input:
 
     def rewind(self) -> None:
         """Go back to the start, where that is possible."""
-        if self.size is not None:
+        if self._source is not None:
             self._at = 0
-            if self._fd is None:
-                self._file.seek(self._start)
 
     def read_at(self, view: memoryview, position: int) -> int:
         """Fill ``view`` from ``position``, counted from the start; 0 at the end."""
-        if self._fd is None:
-            with self._lock:
-                self._file.seek(self._start + position)
-                return fill(self._file, view, self.what)
+        assert self._source is not None, "a stream is read in order"
         try:
-            return self._read_descriptor(self._fd, view, self._start + position)
+            return self._source.read_at(view, position)
         except OSError as error:
             raise local_error(error, self.what, "read") from None
 
-    def _read_descriptor(self, number: int, view: memoryview, offset: int) -> int:
-        if _HAS_PREADV:
-            return os.preadv(number, [view], offset)
-        if _HAS_PREAD:
-            data = os.pread(number, len(view), offset)
-        else:
-            with self._lock:
-                os.lseek(number, offset, os.SEEK_SET)
-                data = os.read(number, len(view))
-        view[: len(data)] = data
-        return len(data)
+    def close(self) -> None:
+        """Close what was opened; an open file of the caller's is behind what was read of it."""
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
+        if self._back_to is not None:
+            self._file.seek(self._back_to)
+        elif self._start is not None:
+            self._file.seek(self._start + self._at)
 
     def __enter__(self) -> "Input":
         return self
@@ -195,16 +141,7 @@ class Input:
         error: Optional[BaseException],
         trace: Optional[TracebackType],
     ) -> None:
-        if self._owned is not None:
-            self._owned.close()
-        if self._file is None:
-            pass
-        elif self._back_to is not None:
-            self._file.seek(self._back_to)
-        elif self._fd is not None:
-            # Its own position was not used.
-            self._file.seek(self._start + self._at)
-        self._fd = None
+        self.close()
 
 
 class Slice:
@@ -231,24 +168,27 @@ class Slice:
         return count
 
 
-def spooled(source: Input) -> BinaryIO:
-    """A temporary file without a name that holds all that is left of ``source``; the caller closes it."""
+def _position_of(file: Any) -> Optional[int]:
+    """Return the position of a file; None for one that does not know it."""
     try:
-        spool = nameless_file()
-    except OSError as error:
-        raise local_error(error, "a temporary file", "make") from None
-    view = memoryview(bytearray(_BLOCK))
-    try:
-        while True:
-            count = source.readinto(view)
-            if not count:
-                break
-            try:
-                spool.write(view[:count])
-            except OSError as error:
-                raise local_error(error, "a temporary file") from None
-        spool.seek(0)
-    except BaseException:
-        spool.close()
-        raise
-    return spool
+        return int(file.tell())
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _fill(file: Any, view: memoryview, what: str) -> int:
+    """Fill ``view`` from someone's stream; what that raises is the caller's to see."""
+    if hasattr(file, "readinto"):
+        count = file.readinto(view)
+        if count is None:
+            raise LocalError(f"the {what} has no bytes yet", hint="give a stream that waits for them")
+        return int(count)
+    data = file.read(len(view))
+    if data is None:
+        raise LocalError(f"the {what} has no bytes yet", hint="give a stream that waits for them")
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise UsageError(f"the {what} gives {type(data).__name__}, not bytes")
+    if len(data) > len(view):
+        raise LocalError(f"the {what} gives more bytes than it was asked for")
+    view[: len(data)] = data
+    return len(data)

@@ -5,15 +5,13 @@ Source: SmartFile protocol, section 9.
 
 import ctypes
 from types import TracebackType
-from typing import Any, Callable, List, Optional, Tuple, Type
+from typing import Any, List, Optional, Tuple, Type
 
+from smartxfer.delta.backend import ReadInto, Write
 from smartxfer.delta.headers import HEADER, Signature
 from smartxfer.errors import DeltaError, DeltaUnavailable
 
 __all__ = ["Librsync", "LoadedSignature"]
-
-ReadInto = Callable[[memoryview], int]
-Write = Callable[[memoryview], None]
 
 _DONE = 0
 _BLOCKED = 1

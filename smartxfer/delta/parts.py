@@ -5,15 +5,13 @@ Source: SmartFile protocol, section 9.
 
 import functools
 import threading
-from collections import deque
-from concurrent.futures import Future
-from typing import IO, Deque, Iterator, List, Optional, Tuple
+from typing import IO, Iterator, List, Optional, Tuple
 
+from smartxfer.delta.backend import Backend
 from smartxfer.delta.commands import DELTA_MAGIC, END
-from smartxfer.delta.crew import Crew
 from smartxfer.delta.headers import HEADER, Signature
 from smartxfer.delta.inputs import Input, Slice
-from smartxfer.delta.librsync import Librsync
+from smartxfer.delta.side_by_side import Check, in_threads, watched
 from smartxfer.delta.target import Target
 from smartxfer.local_errors import local_error
 
@@ -57,34 +55,26 @@ def _cut(size: int, most: int, block: int) -> Iterator[Extent]:
     return ((at, min(size, at + step)) for at in range(0, size, step))
 
 
-def signature_by_parts(
-    library: Librsync, source: Input, header: Signature, out: Target, workers: int
-) -> None:
+def signature_by_parts(library: Backend, source: Input, header: Signature, out: Target, workers: int) -> None:
     """Write the signature of a regular file: that of each part, without its header."""
     assert source.size is not None
     source.pass_over()
     block, strong = header.block_length, header.strong_length
     most = min(_SIGNED_AT_ONCE, max(1, _SUMS_AT_ONCE // (4 + strong)) * block)
     out.write(header.header())
-    with Crew(workers) as crew:
 
-        def sign(extent: Extent) -> bytearray:
-            made = bytearray()
-            read = crew.watched(Slice(source, *extent).readinto)
-            library.signature(block, strong, header.magic, read, made.extend)
-            return made
+    def sign(extent: Extent, check: Check) -> memoryview:
+        made = bytearray()
+        read = watched(check, Slice(source, *extent).readinto)
+        library.signature(block, strong, header.magic, read, made.extend)
+        return memoryview(made)[HEADER:]
 
-        waiting: Deque[Future[bytearray]] = deque()
-        for extent in _cut(source.size, most, block):
-            waiting.append(crew.start(sign, extent))
-            if len(waiting) > 2 * workers:
-                out.write(memoryview(waiting.popleft().result())[HEADER:])
-        while waiting:
-            out.write(memoryview(waiting.popleft().result())[HEADER:])
+    extents = _cut(source.size, most, block)
+    in_threads((functools.partial(sign, extent) for extent in extents), workers, out.write)
 
 
 def delta_by_parts(
-    library: Librsync, header: Signature, sums: Input, source: Input, out: Target, workers: int
+    library: Backend, header: Signature, sums: Input, source: Input, out: Target, workers: int
 ) -> None:
     """Write the delta to a regular file: that of each part, without its magic and its end.
 
@@ -99,21 +89,20 @@ def delta_by_parts(
     todo = iter(range(len(parts)))
     turn = threading.Lock()
     try:
-        with Crew(workers) as crew:
 
-            def work() -> None:
-                blocks = crew.watched(Slice(sums, HEADER, header.size).readinto)
-                with library.load(header, blocks) as loaded:
-                    while True:
-                        with turn:
-                            number = next(todo, None)
-                        if number is None:
-                            return
-                        spool = made[number] = _spool(out)
-                        read = crew.watched(Slice(source, *parts[number]).readinto)
-                        loaded.delta(read, functools.partial(_keep, spool))
+        def work(check: Check) -> None:
+            blocks = watched(check, Slice(sums, HEADER, header.size).readinto)
+            with library.load(header, blocks) as loaded:
+                while True:
+                    with turn:
+                        number = next(todo, None)
+                    if number is None:
+                        return
+                    spool = made[number] = _spool(out)
+                    read = watched(check, Slice(source, *parts[number]).readinto)
+                    loaded.delta(read, functools.partial(_keep, spool))
 
-            crew.finish([crew.start(work) for _ in range(min(workers, len(parts)))])
+        in_threads([work] * min(workers, len(parts)), workers, lambda done: None)
         out.write(DELTA_MAGIC)
         for spool in made:
             assert spool is not None

@@ -3,8 +3,7 @@
 from typing import Optional
 
 from smartxfer.delta.commands import Copy, joined, read_commands
-from smartxfer.delta.inputs import Input
-from smartxfer.delta.streams import AnyFile
+from smartxfer.delta.inputs import AnyFile, Input
 from smartxfer.delta.target import Target
 from smartxfer.errors import UsageError
 
@@ -31,7 +30,8 @@ def patch(basis: AnyFile, delta: AnyFile, target: AnyFile, *, size: Optional[int
 
     Source: SmartFile protocol, section 9.
     """
-    with Target(target) as out, Input(basis, "basis", whole=True) as old, Input(delta, "delta") as change:
+    out = Target(target)
+    with Input(basis, "basis", whole=True) as old, Input(delta, "delta") as change, out:
         if old.size is None:
             raise UsageError("the basis is a stream that cannot seek", hint="give a path or an open file")
         out.refuse(old, in_place=True)
@@ -42,4 +42,5 @@ def patch(basis: AnyFile, delta: AnyFile, target: AnyFile, *, size: Optional[int
             else:
                 out.write(command)
         old.check_unchanged()
+        old.close()  # Windows replaces no file that is open
     return out.written

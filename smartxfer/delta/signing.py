@@ -2,13 +2,12 @@
 
 from typing import Optional
 
-from smartxfer.delta.crew import count_workers
 from smartxfer.delta.headers import HEADER, MAGICS, Signature, parse_header
-from smartxfer.delta.inputs import Input
+from smartxfer.delta.inputs import AnyFile, Input
 from smartxfer.delta.loading import librsync
 from smartxfer.delta.parts import signature_by_parts, worth_parts
+from smartxfer.delta.side_by_side import count_workers
 from smartxfer.delta.sizes import block_length_for, check_lengths
-from smartxfer.delta.streams import AnyFile
 from smartxfer.delta.target import Target
 
 __all__ = ["header_of", "read_signature", "signature"]
@@ -45,7 +44,8 @@ def signature(
     library = librsync()
     magic = _NUMBERS[hash, "rollsum"]
     workers = count_workers()
-    with Target(target) as out, Input(source, "source") as old:
+    out = Target(target)
+    with Input(source, "source") as old, out:
         out.refuse(old)
         block = block_length_for(old.size) if block_length is None else block_length
         if workers > 1 and worth_parts(old, block):

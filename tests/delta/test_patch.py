@@ -111,10 +111,10 @@ def test_without_the_kernel_the_file_is_the_same(room: Path, monkeypatch: pytest
 def test_a_kernel_that_does_not_copy(how: str, room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: List[int] = []
 
-    def copy(source: int, into: int, count: int, offset: int) -> int:
+    def copy(source: int, into: int, count: int, offset: int, at: int) -> int:
         calls.append(count)
         if how == "stops half way" and len(calls) == 1:
-            return os.write(into, os.pread(source, 1000, offset))
+            return os.pwrite(into, os.pread(source, 1000, offset), at)
         if how == "gives nothing":
             return 0
         raise OSError(errno.EXDEV, "another file system")
@@ -165,10 +165,10 @@ def test_an_interrupted_run_leaves_nothing(failure: Any, room: Path, monkeypatch
 
 def test_a_file_that_changes_meanwhile(room: Path) -> None:
     class Slow(io.BytesIO):
-        def readinto(self, view: Any) -> int:
+        def read(self, most: Any = -1) -> bytes:
             with open(room / "old", "ab") as file:
                 file.write(b"more")
-            return super().readinto(view)
+            return super().read(most)
 
     with pytest.raises(SourceChanged):
         delta.patch(room / "old", Slow(CHANGE), room / "new")
@@ -177,9 +177,9 @@ def test_a_file_that_changes_meanwhile(room: Path) -> None:
 
 def test_a_file_that_shrinks_meanwhile(room: Path) -> None:
     class Slow(io.BytesIO):
-        def readinto(self, view: Any) -> int:
+        def read(self, most: Any = -1) -> bytes:
             os.truncate(room / "old", 300)
-            return super().readinto(view)
+            return super().read(most)
 
     with pytest.raises(SourceChanged, match="shorter"):
         delta.patch(room / "old", Slow(CHANGE), room / "new")
@@ -223,10 +223,8 @@ def test_missing_files(room: Path) -> None:
 
 def test_what_cannot_be(room: Path) -> None:
     (room / "folder").mkdir()
-    with pytest.raises(LocalError, match="not a regular file"):
+    with pytest.raises(LocalError, match="is a directory"):
         delta.patch(room / "old", room / "change", room / "folder")
-    with pytest.raises(LocalError, match="not a regular file"):
-        delta.patch(room / "old", room / "change", "/dev/null")
     with pytest.raises(UsageError, match="not a regular file"):
         delta.patch(room / "folder", room / "change", room / "new")
     with pytest.raises(UsageError, match="at once"):
@@ -241,6 +239,53 @@ def test_what_cannot_be(room: Path) -> None:
         delta.patch(both, room / "change", both)
     assert names(room) == ["change", "folder", "old"]
     assert (room / "old").read_bytes() == OLD
+
+
+def test_a_file_that_is_replaced_meanwhile(room: Path) -> None:
+    class Slow(io.BytesIO):
+        def read(self, most: Any = -1) -> bytes:
+            (room / "other").write_bytes(OLD)
+            (room / "other").replace(room / "old")
+            return super().read(most)
+
+    with pytest.raises(SourceChanged):
+        delta.patch(room / "old", Slow(CHANGE), room / "new")
+    assert names(room) == ["change", "old"]
+
+
+def test_a_device_gets_the_bytes_in_order(room: Path) -> None:
+    assert delta.patch(room / "old", room / "change", "/dev/null") == len(NEW)
+    read_end, write_end = os.pipe()
+    with open(read_end, "rb") as reader:
+        assert delta.patch(room / "old", room / "change", f"/dev/fd/{write_end}") == len(NEW)
+        os.close(write_end)
+        assert reader.read() == NEW
+
+
+def test_a_file_that_is_open_for_reading_is_no_target(room: Path) -> None:
+    with open(room / "old", "rb") as file, pytest.raises(UsageError, match="not open for writing"):
+        delta.patch(room / "old", room / "change", file)
+
+
+def test_a_directory_that_is_missing_is_made(room: Path) -> None:
+    assert delta.patch(room / "old", room / "change", room / "far" / "off" / "new") == len(NEW)
+    assert (room / "far" / "off" / "new").read_bytes() == NEW
+    with pytest.raises(FileNotFoundError):
+        delta.patch(room / "none", room / "change", room / "nowhere" / "new")
+    assert names(room) == ["change", "far", "old"]
+
+
+def test_a_writer_without_flush_is_enough(room: Path) -> None:
+    class Plain:
+        def __init__(self) -> None:
+            self.data = b""
+
+        def write(self, data: Any) -> None:
+            self.data += data
+
+    plain: Any = Plain()
+    assert delta.patch(room / "old", room / "change", plain) == len(NEW)
+    assert plain.data == NEW
 
 
 def test_a_pipe_as_basis_is_refused_and_as_delta_is_read(room: Path) -> None:

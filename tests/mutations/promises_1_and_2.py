@@ -60,6 +60,15 @@ MUTATIONS = [
         why="A file that was put in the place of the part file gets the final name.",
     ),
     Mutation(
+        id="swapped-temporary-file-renamed",
+        promise=1,
+        file="smartxfer/transfer/whole.py",
+        old="if not os.path.samestat(lstat(part), os.fstat(number)):",
+        new="if False:",
+        tests=("tests/transfer/test_whole.py::test_a_file_that_is_put_in_its_place_gets_no_name",),
+        why="A file that was put in the place of the temporary file gets the name of the patched one.",
+    ),
+    Mutation(
         id="lock-not-taken",
         promise=1,
         file="smartxfer/transfer/locking.py",

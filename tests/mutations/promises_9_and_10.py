@@ -251,6 +251,15 @@ MUTATIONS = [
         why="An open file that grew while it was sent counts as sent.",
     ),
     Mutation(
+        id="open-file-that-was-overwritten",
+        promise=10,
+        file="smartxfer/transfer/source.py",
+        old="if self._changed_at() != self._before:",
+        new="if False:",
+        tests=("tests/transfer/test_source.py::test_an_open_file_that_is_overwritten_is_noticed",),
+        why="An open file that was overwritten in place while it was sent counts as sent.",
+    ),
+    Mutation(
         id="nrp-source-not-checked",
         promise=10,
         file="smartxfer/transfer/hashed.py",

@@ -11,7 +11,7 @@ from jobs import Tasks, engine_threads, operation
 from rawserver import PATIENCE
 from stopwatch import Stopwatch
 
-from smartxfer.delta.crew import Crew
+from smartxfer.delta.side_by_side import in_threads
 from smartxfer.errors import Cancelled, DeadlineExceeded, Stalled
 from smartxfer.transfer.hashed import HashedSource
 from smartxfer.transfer.progress import Reporter
@@ -171,8 +171,11 @@ def test_a_resolver_that_hangs_keeps_no_budget(slow_lookup: None, engine: Any) -
 
 def test_a_failed_delta_does_not_wait_for_a_read_that_hangs(stuck: _Stuck) -> None:
     watch = Stopwatch()
-    with pytest.raises(ZeroDivisionError), Crew(2) as crew:
-        crew.start(stuck)
+
+    def failing(check: Any) -> int:
         assert stuck.inside.wait(PATIENCE)
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        in_threads([stuck, failing], 2, lambda result: None)
     assert watch.seconds() < 2

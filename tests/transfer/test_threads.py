@@ -15,7 +15,7 @@ from jobs import Tasks, engine_threads, operation
 from rawserver import RawServer
 from stopwatch import Stopwatch
 
-from smartxfer.delta.crew import Crew
+from smartxfer.delta.side_by_side import in_threads
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, NetworkError
 from smartxfer.transfer.hashed import HashedSource
 from smartxfer.transfer.job import Single, Work
@@ -143,19 +143,17 @@ def test_aside_digest_and_delta_without_threads(few_threads: Any) -> None:
     assert source.digest() == "900150983cd24fb0d6963f7d28e17f72"
     assert source.digest() == "900150983cd24fb0d6963f7d28e17f72"
     source.close()
-    with Crew(4) as crew:
-        results = [crew.start(pow, 2, number) for number in range(5)]
-        crew.finish(results)
-    assert [result.result() for result in results] == [1, 2, 4, 8, 16]
+    results: List[int] = []
+    in_threads([lambda check, number=number: 2**number for number in range(5)], 4, results.append)  # type: ignore[misc]
+    assert results == [1, 2, 4, 8, 16]
 
 
 def test_a_delta_with_one_thread_computes_each_part_once(few_threads: Any) -> None:
     """A pool that cannot start its second thread has queued the work all the same."""
     few_threads(1)
     calls: List[int] = []
-    with Crew(4) as crew:
-        crew.finish([crew.start(calls.append, number) for number in range(8)])
-    assert sorted(calls) == list(range(8))
+    in_threads([lambda check, number=number: number for number in range(8)], 4, calls.append)  # type: ignore[misc]
+    assert calls == list(range(8))
 
 
 def test_too_little_memory_is_an_error_that_says_what_to_do() -> None:
