@@ -14,6 +14,7 @@ Parcel(id=7, from_='ann')
 """
 
 import copy
+import datetime as dt
 import keyword
 import math
 import re
@@ -29,13 +30,14 @@ from smartxfer.reprs import short_repr
 from smartxfer.secret_text import as_secret
 from smartxfer.transport.failures import out_of_memory
 
-__all__ = ["Id", "Structure", "Word", "counted", "secret", "to_wire", "wire"]
+__all__ = ["Id", "Structure", "Word", "counted", "moment_of", "secret", "to_wire", "wire"]
 
 S = TypeVar("S", bound="Structure")
 
 #: Whole numbers are below this one, and those that count something below the other: floats can hold the
 #: first, files and ranges the second.
 _BOUND, _MOST = 10**100, 1 << 63
+_FRACTION = re.compile(r"\.([0-9]+)")
 _DIGITS = re.compile(r"[+-]?[0-9]{1,100}\Z")
 
 
@@ -55,6 +57,20 @@ def counted(name: Optional[str] = None, **options: Any) -> Any:
 def secret(**options: Any) -> Any:
     """A field that is never shown; its text is a ``Secret``."""
     return attrs.field(metadata={"secret": True}, **options)
+
+
+def moment_of(value: Any) -> Optional[dt.datetime]:
+    """Return the moment that a text on the wire stands for, in UTC; None where a calendar knows none."""
+    if isinstance(value, str):
+        # Before Python 3.11 only three or six digits of a second were read.
+        text = _FRACTION.sub(lambda found: f".{found[1][:6]:0<6}", value.replace("Z", "+00:00"), count=1)
+        try:
+            value = dt.datetime.fromisoformat(text)
+        except ValueError:
+            return None
+    if not isinstance(value, dt.datetime):
+        return None
+    return value.astimezone(dt.timezone.utc) if value.tzinfo else value.replace(tzinfo=dt.timezone.utc)
 
 
 class Word(str):
@@ -274,6 +290,7 @@ _converter.register_structure_hook_factory(_is_structure, _structuring)
 _converter.register_structure_hook_factory(_is_list, _listing)
 _converter.register_structure_hook(float, _real)
 _converter.register_structure_hook(str, _text)
+_converter.register_structure_hook(dt.datetime, _text)  # the field's converter makes a moment of it
 _converter.register_structure_hook(Word, lambda value, kind: kind(_text(value, kind)))
 _converter.register_structure_hook(Id, _id)
 _converter.register_structure_hook(int, _number)

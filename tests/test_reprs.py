@@ -75,6 +75,10 @@ def _fs_guest(world: World) -> Any:
     return world.filesender.create_guest({"recipient": "bob@example.org", "from": world.server.filesender.username})
 
 
+def _entry(world: World) -> Any:
+    return nrp.RepositoryConfig(alias="a", url=world.server.nrp.url, token=SECRET)
+
+
 def _old_source(world: World) -> Any:
     (world.directory / "old.bin").write_bytes(b"1")
     return transfer.PathSource(world.directory / "old.bin")
@@ -126,6 +130,7 @@ INSTANCES: Dict[str, Callable[[World], Any]] = {
     "smartxfer.jetstream.Transfer": lambda world: world.sent,
     "smartxfer.local.Fault": lambda world: world.server.fault("filesender", "GET /never/" + LONG, "status 503"),
     "smartxfer.local.LocalServer": lambda world: world.server,
+    "smartxfer.nrp.Config": lambda world: nrp.Config(repositories=[_entry(world)], default_alias="a"),
     "smartxfer.nrp.File": lambda world: world.nrp.files.read(world.record, "a.bin"),
     "smartxfer.nrp.FileLinks": lambda world: world.nrp.files.read(world.record, "a.bin").links,
     "smartxfer.nrp.FileSink": lambda world: nrp.FileSink(world.directory / "sink"),
@@ -135,6 +140,9 @@ INSTANCES: Dict[str, Callable[[World], Any]] = {
     "smartxfer.nrp.MemorySink": lambda world: nrp.MemorySink(),
     "smartxfer.nrp.MemorySource": lambda world: nrp.MemorySource(b"1"),
     "smartxfer.nrp.Record": lambda world: world.record,
+    "smartxfer.nrp.RecordList": lambda world: world.nrp.records.draft_records.search(),
+    "smartxfer.nrp.RecordStatus": lambda world: nrp.RecordStatus.DRAFT,
+    "smartxfer.nrp.RepositoryConfig": lambda world: _entry(world),
     "smartxfer.nrp.RepositoryInfo": lambda world: world.nrp.repository,
     "smartxfer.nrp.StandardInput": lambda world: nrp.StandardInput(),
     "smartxfer.perseus.File": lambda world: world.perseus.file.upload_file(("a.bin", b"1")),
@@ -229,9 +237,11 @@ def test_namespaces_and_searches(world: World) -> None:
         _check(text, world.secrets)
     assert shown["records"] == f"<RecordsClient of {world.server.nrp.url}>"
     assert shown["drafts"] == f"<RecordsClient of {world.server.nrp.url}, model 'documents', draft only>"
-    assert shown["search"] == "<RecordSearch, not asked for yet>"
-    assert search.total == 1
-    assert repr(search) == "<RecordSearch, 1 hits>"
+    assert shown["search"] == "RecordList(hits=1, total=1)"
+    scan = world.nrp.records.draft_records.scan()
+    assert repr(scan) == "<RecordSearch, not asked for yet>"
+    assert scan.total == 1
+    assert repr(scan) == "<RecordSearch, 1 hits>"
 
 
 def test_services_of_the_local_server(world: World) -> None:

@@ -4,20 +4,27 @@ Source: NRP / Invenio protocol.
 """
 
 from smartxfer.nrp.client import RepositoryClient, get_client
+from smartxfer.nrp.configuration import Config, RepositoryConfig
 from smartxfer.nrp.errors import (
+    DoesNotExistError,
     DraftInvalid,
     RepositoryClientError,
     RepositoryCommunicationError,
     RepositoryError,
     ReviewRequired,
+    StructureError,
     TransferRefused,
 )
 from smartxfer.nrp.limits import limit_connections
 from smartxfer.nrp.models import File, FileLinks, FileStatus
+from smartxfer.nrp.pages import RecordList
 from smartxfer.nrp.record_models import DraftWarning, Identity, Record, RepositoryInfo
+from smartxfer.nrp.search_verbs import RecordStatus
 from smartxfer.nrp.streams import FileSink, FileSource, MemorySink, MemorySource, StandardInput
 
 __all__ = [
+    "Config",
+    "DoesNotExistError",
     "DraftInvalid",
     "DraftWarning",
     "File",
@@ -29,13 +36,17 @@ __all__ = [
     "MemorySink",
     "MemorySource",
     "Record",
+    "RecordList",
+    "RecordStatus",
     "RepositoryClient",
     "RepositoryClientError",
     "RepositoryCommunicationError",
+    "RepositoryConfig",
     "RepositoryError",
     "RepositoryInfo",
     "ReviewRequired",
     "StandardInput",
+    "StructureError",
     "TransferRefused",
     "get_client",
     "limit_connections",

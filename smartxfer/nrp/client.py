@@ -18,6 +18,7 @@ from smartxfer.nrp import upload_verbs as up
 from smartxfer.nrp import verbs
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.config import names_of
+from smartxfer.nrp.configuration import Config, RepositoryConfig, repository_of
 from smartxfer.nrp.discovery import discover
 from smartxfer.nrp.errors import ERRORS, TABLES
 from smartxfer.nrp.file_work import FileWork
@@ -169,6 +170,16 @@ class RepositoryClient(HTTPClient):
                 self._found = discover(self._calls, self.base_url)
             return self._found
 
+    def get_repository_info(self, refresh: bool = True) -> RepositoryInfo:
+        """Return what the repository says of itself.
+
+        :param refresh: ask once more.
+        """
+        with self._lock:
+            if refresh:
+                self._found = None
+            return self.repository
+
     def whoami(self) -> Identity:
         """Whom the repository takes the caller for.
 
@@ -219,7 +230,9 @@ def get_client(
     alias: Optional[str] = None,
     *,
     token: Optional[str] = None,
+    config: Optional[Config] = None,
     config_path: Optional[FilePath] = None,
+    refresh: bool = False,
     timeout: Timeout = (15.0, 60.0),
     retry: RetryPolicy = RetryPolicy(),
     session: Optional[requests.Session] = None,
@@ -234,11 +247,17 @@ def get_client(
 ) -> RepositoryClient:
     """Return the client of a repository; nothing is sent before the first call.
 
-    :param url: its address, or its alias in nrp-cmd's configuration.
+    :param url: its address, or its alias in nrp-cmd's configuration; or a RepositoryConfig.
     :param alias: its alias.
+    :param config: the repositories that a script knows, in place of nrp-cmd's configuration.
+    :param refresh: makes no difference: a new client asks the repository what it is.
 
     The other parameters are those of :class:`RepositoryClient`.
     """
+    if config is not None or isinstance(url, RepositoryConfig):
+        chosen = repository_of(url, alias, config)
+        url, alias, token = str(chosen.url), None, token or chosen.token
+        verify = verify if chosen.verify_tls else False
     url, token = as_url(url) if isinstance(url, str) and "?" in url else url, as_secret(token)
     proxies = hidden(proxies)
     options = ClientOptions(

@@ -17,7 +17,7 @@ from smartxfer.system_text import home_directory, source_path
 from smartxfer.transport import Origin
 from smartxfer.transport.json import parse_json
 
-__all__ = ["Entry", "config_path_of", "find_entry", "names_of"]
+__all__ = ["Entry", "config_path_of", "find_entry", "names_of", "read_configuration"]
 
 PathLike = Union[str, "os.PathLike[str]", None]
 
@@ -67,6 +67,19 @@ def find_entry(
     if file is not None and entry is not None and entry.token:
         file.warn_if_shared()
     return entry
+
+
+def read_configuration(path: PathLike = None) -> Tuple[List[Entry], Optional[str]]:
+    """Return all repositories of the configuration, and the alias of the default one.
+
+    :raises ConfigError: it cannot be read, or is malformed.
+    """
+    where = config_path_of(path)
+    found, file = _read(where, named=False)
+    entries, default = _entries(found, where), found.get("default_alias")
+    if file is not None and any(entry.token for entry in entries):
+        file.warn_if_shared()
+    return entries, default if isinstance(default, str) else None
 
 
 def _chosen(

@@ -13,7 +13,7 @@ from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.record_models import Model, ModelLinks, RepositoryInfo, RepositoryLinks
 from smartxfer.transport import Body, Success
 
-__all__ = ["INVENIO_JSON", "discover", "drafts_of", "is_zenodo", "path_of", "records_of"]
+__all__ = ["INVENIO_JSON", "discover", "drafts_of", "has_metadata", "is_zenodo", "path_of", "records_of"]
 
 log = logging.getLogger("smartxfer.nrp")
 
@@ -112,7 +112,7 @@ def is_zenodo(url: str) -> bool:
 
 def _model(info: RepositoryInfo, name: Optional[str]) -> Optional[Model]:
     name = name or info.default_model
-    return info.model(name) if name else None
+    return info.model(name) if name and name != "*" else None
 
 
 def path_of(info: RepositoryInfo, model: Optional[str] = None) -> str:
@@ -121,6 +121,13 @@ def path_of(info: RepositoryInfo, model: Optional[str] = None) -> str:
     link = urlsplit(found.links.records if found is not None else "")
     path, api = link.path.rstrip("/"), urlsplit(info.links.api).path.rstrip("/")
     return path[len(api) + 1 :] if path.startswith(f"{api}/") else "records"
+
+
+def has_metadata(info: RepositoryInfo, model: Optional[str] = None) -> bool:
+    """Return True if the records of a model have their fields below ``metadata``."""
+    found = _model(info, model)
+    models = [found] if found is not None else info.models
+    return bool(models) and all(one.metadata for one in models)
 
 
 def records_of(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from smartxfer.transport.redact import clean, clean_all
 __all__ = [
     "ERRORS",
     "TABLES",
+    "DoesNotExistError",
     "DraftInvalid",
     "RepositoryAuthError",
     "RepositoryBatchError",
@@ -37,6 +38,7 @@ __all__ = [
     "RepositoryForbiddenError",
     "RepositoryHTTPError",
     "RepositoryIntegrityError",
+    "RepositoryJSONError",
     "RepositoryLimitExceeded",
     "RepositoryNetworkError",
     "RepositoryNotFoundError",
@@ -51,6 +53,7 @@ __all__ = [
     "RepositoryUploadRejected",
     "RepositoryWaitTimeout",
     "ReviewRequired",
+    "StructureError",
     "TransferRefused",
     "told",
 ]
@@ -67,7 +70,13 @@ class RepositoryNetworkError(RepositoryCommunicationError, errors.NetworkError):
 class RepositoryDecodeError(RepositoryCommunicationError, errors.DecodeError): ...
 class RepositoryRedirectRefused(RepositoryCommunicationError, errors.RedirectRefused): ...
 class RepositoryOutcomeUnknown(RepositoryCommunicationError, errors.OutcomeUnknown): ...
-class RepositoryHTTPError(RepositoryCommunicationError, errors.HTTPError): ...
+class RepositoryHTTPError(RepositoryCommunicationError, errors.HTTPError):
+    """An answer that is an error.
+
+    :param json: its body, where it is an object of JSON; else empty.
+    """
+
+    json: Mapping[str, Any] = {}
 class RepositoryClientError(RepositoryHTTPError, errors.ClientError): ...
 class RepositoryLimitExceeded(RepositoryClientError, errors.LimitExceeded): ...
 class RepositoryAuthError(RepositoryClientError, errors.AuthError): ...
@@ -103,8 +112,14 @@ def _read(answer: Answer) -> Dict[str, Any]:
     errors = _entries(clean_all(body.get("errors")))
     words = [clean(str(body.get("message") or "")), told(errors)]
     said = {"errors": errors, "details": errors, "message": "; ".join(word for word in words if word)}
+    said["json"] = clean_all(body)
     return said if answer.status in (429, 503) else {**said, "retry_after": None}
 
+
+#: Names of nrp-cmd: an answer that is an error, one of 404, and an answer that is not as the protocol says.
+RepositoryJSONError = RepositoryHTTPError
+DoesNotExistError = RepositoryNotFoundError
+StructureError = RepositoryDecodeError
 
 #: How answers become errors, by whether the client sends a token.
 TABLES = {token: ErrorTable(_read, hints(token)) for token in (True, False)}

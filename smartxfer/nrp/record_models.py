@@ -4,15 +4,17 @@ Source: NRP / Invenio protocol, sections 1, 2 and 4.
 """
 
 import copy
+import datetime as dt
 from typing import Any, ClassVar, Dict, List, Mapping, Optional, Sequence
 
 import attrs
 
 from smartxfer.errors import UsageError
 from smartxfer.nrp.models import RepositoryStructure
-from smartxfer.structures import to_wire, wire
+from smartxfer.structures import moment_of, to_wire, wire
 
 __all__ = [
+    "OF_RECORDS",
     "DraftWarning",
     "Identity",
     "Model",
@@ -29,6 +31,10 @@ _SERVER_ONLY = frozenset(
     {"id", "created", "updated", "revision_id", "links", "errors", "status", "is_draft", "is_published"}
     | {"expires_at", "versions", "parent", "deletion_status", "tombstone", "stats", "expanded", "ui"}
 )
+#: Keys of the document of a record; what has none of them is metadata.
+OF_RECORDS = _SERVER_ONLY | {
+    *("metadata", "files", "media_files", "access", "pids", "custom_fields", "$schema", "workflow")
+}
 #: What one can say of a record's files; keys, sizes and checksums are the files' own.
 _OF_FILES = ("enabled", "order", "default_preview")
 
@@ -74,6 +80,7 @@ class Record(RepositoryStructure):
     is sent back by itself, and ``record["metadata"]`` stays what the repository said.  ``files`` is the
     repository's mapping about the files, by key below ``entries``; ``client.files.list(record)`` has more.
     ``errors`` tells of fields that were dropped: a list of ``{"field": ..., "messages": [...]}``.
+    ``created`` and ``updated`` are datetimes in UTC; ``record["created"]`` is the text.
     """
 
     id: str = attrs.field(converter=str)
@@ -89,8 +96,8 @@ class Record(RepositoryStructure):
     status: Optional[str] = None
     is_draft: Optional[bool] = None
     is_published: Optional[bool] = None
-    created: Optional[str] = None
-    updated: Optional[str] = None
+    created: Optional[dt.datetime] = attrs.field(default=None, converter=moment_of)
+    updated: Optional[dt.datetime] = attrs.field(default=None, converter=moment_of)
     expires_at: Optional[str] = None
     errors: Any = attrs.field(factory=list, converter=_errors)
 

@@ -8,14 +8,16 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
 from smartxfer.error_values import evolve
 from smartxfer.errors import Forbidden, NotFound, OutcomeUnknown, UsageError
+from smartxfer.nrp import search_verbs
 from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.discovery import INVENIO_JSON, drafts_of, is_zenodo, path_of, records_of
+from smartxfer.nrp.discovery import INVENIO_JSON, has_metadata, is_zenodo, path_of
 from smartxfer.nrp.drafts import guard, kept, named, put
 from smartxfer.nrp.errors import RepositoryAuthError
 from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_of
 from smartxfer.nrp.publishing import Publisher
-from smartxfer.nrp.record_models import Identity, Record, RepositoryInfo, document_of
-from smartxfer.nrp.search import SCAN_PAGE, RecordSearch, Searcher, checked_page, search_params
+from smartxfer.nrp.record_models import OF_RECORDS, Identity, Record, RepositoryInfo, document_of
+from smartxfer.nrp.search import Searcher
+from smartxfer.nrp.search_verbs import RecordStatus, Status, status_of
 from smartxfer.nrp.statuses import CREATED, DELETED
 from smartxfer.reprs import Namespace
 from smartxfer.secret_text import hides
@@ -26,7 +28,7 @@ __all__ = ["RecordsClient", "whoami"]
 R = TypeVar("R", bound="RecordsClient")
 T = TypeVar("T")
 
-DRAFT, PUBLISHED = "draft", "published"
+DRAFT, PUBLISHED = RecordStatus.DRAFT.value, RecordStatus.PUBLISHED.value
 
 
 @hides(links=("record",))
@@ -72,6 +74,12 @@ class RecordsClient(Namespace):
         vars(made).update(values)
         return made
 
+    def _narrowed(self: R, model: Optional[str], status: Status) -> R:
+        """Return the view that the arguments of a call mean; what they leave open is as it was."""
+        asked = status_of(status)
+        kinds = {None: self._kind, RecordStatus.ALL: None, RecordStatus.DRAFT: DRAFT}
+        return self._view(_model=model or self._model, _kind=kinds.get(asked, PUBLISHED))
+
     # -- one record -------------------------------------------------------------------------------------
 
     def create(
@@ -82,15 +90,20 @@ class RecordsClient(Namespace):
         community: Optional[str] = None,
         workflow: Optional[str] = None,
         strict: bool = False,
+        idempotent: bool = False,
+        files_enabled: bool = True,
     ) -> Record:
         """Make a draft.
 
         :param data: ``metadata``, and what else there is: ``access``, ``files``, ``custom_fields``, ...
-            Files are enabled unless it says otherwise.
+            Fields alone, without ``metadata`` around them, are the metadata where the model has it.
         :param model: type or name of the record's model, where there are several.
         :param community: id or slug of a community that is to review it.
         :param workflow: that it is to follow (OARepo).
         :param strict: True raises where the repository drops invalid fields.
+        :param idempotent: True repeats the request where its answer is lost: only if a second one makes no
+            second draft, as where the repository takes a record's identifier from its data.
+        :param files_enabled: False makes a record without files; True leaves it to ``data``, by default yes.
         :return: the draft; its ``errors`` name the fields that were dropped, and there is a DraftWarning.
         :raises DraftInvalid: with ``strict``; the draft is there all the same, as ``record``.
         :raises OutcomeUnknown: the answer was lost.
@@ -98,8 +111,10 @@ class RecordsClient(Namespace):
         Source: NRP / Invenio protocol, section 4.
         """
         calls = self._calls()
-        document = document_of(data)
+        document = document_of(self._with_metadata(data, model))
         document.setdefault("files", {"enabled": True})
+        if not files_enabled:
+            document["files"] = {**document["files"], "enabled": False}
         if workflow is not None:
             document["parent"] = {**(data.get("parent") or {}), "workflow": workflow}
         elif isinstance(data.get("parent"), Mapping) and not isinstance(data, Record):
@@ -108,7 +123,10 @@ class RecordsClient(Namespace):
         path = path_of(self._repository(), model or self._model)
         try:
             url = calls.url(*path.split("/"))
-            answer = calls.send("POST", url, json=document, headers=self._headers(), success=CREATED)
+            again = True if idempotent else None
+            answer = calls.send(
+                "POST", url, json=document, headers=self._headers(), success=CREATED, idempotent=again
+            )
         except OutcomeUnknown as error:
             hint = "look at records.draft_records.search(sort='newest') before making another one"
             raise evolve(error, hint=hint) from None
@@ -122,20 +140,23 @@ class RecordsClient(Namespace):
             record = seen.but(errors=record.errors)
         return record
 
-    def read(self, record: Any) -> Record:
+    def read(self, record: Any, *, model: Optional[str] = None, status: Status = None) -> Record:
         """What is published; of a draft Record, or of a draft's address, the draft.
 
         With ``draft_records``: the draft, or what is published where there is no draft.
 
+        :param model: type or name of the record's model, where it is named by its id.
+        :param status: ``"draft"``, ``"published"`` or ``"all"``, in place of the view.
         :raises NotFound: there is none.
 
         Source: NRP / Invenio protocol, section 4.
         """
-        place = self._place(record)
-        publisher = self._publisher(place)
-        if self._kind == DRAFT or (self._kind is None and place.preview):
+        view = self._narrowed(model, status)
+        place = view._place(record)
+        publisher = view._publisher(place)
+        if view._kind == DRAFT or (view._kind is None and place.preview):
             return first_answer([f"{place.base}/draft", place.base], publisher.record)
-        draft = place.draft if self._kind is None else False
+        draft = place.draft if view._kind is None else False
         return publisher.record(f"{place.base}/draft" if draft else place.base)
 
     def update(
@@ -263,7 +284,7 @@ class RecordsClient(Namespace):
 
         def step(place: Place) -> List[Record]:
             searcher = Searcher(self._calls(), f"{place.base}/versions", {}, self._headers())
-            return list(searcher.pages(1, None, None))
+            return list(searcher.page(1, None, None).walk())
 
         found = self._newest(record, step)
         return sorted(found, key=lambda version: version.versions.get("index") or 0, reverse=True)
@@ -279,61 +300,20 @@ class RecordsClient(Namespace):
 
     # -- searching --------------------------------------------------------------------------------------
 
-    def search(
-        self,
-        q: str = "",
-        *,
-        page: int = 1,
-        size: Optional[int] = None,
-        sort: Optional[str] = None,
-        all_versions: bool = False,
-        **facets: Any,
-    ) -> RecordSearch:
-        """What is published (with ``draft_records``: one's own drafts) and found by a query, page after page.
-
-        :param q: in the repository's query language; empty for all.
-        :param page: to begin with, from 1.
-        :param size: records per page; by default the repository's, 10.
-        :param sort: ``bestmatch``, ``newest``, ``oldest``, ``updated-desc``, ``updated-asc``, ...
-        :param all_versions: every version of a record, not only the newest.
-        :param facets: further arguments, a value or a list of them each.
-        :return: an iterator of Records; ``.total`` is the number of hits.
-        :raises BadRequest: while iterating: the repository does not take the query, the sort or the page.
-
-        Searches lag behind what was just written.  Source: NRP / Invenio protocol, section 4, Search page.
-        """
-        checked_page(page, size)
-        return self._searcher(q, all_versions, facets).pages(page, size, sort)
-
-    def scan(
-        self, q: str = "", *, size: int = SCAN_PAGE, all_versions: bool = False, **facets: Any
-    ) -> RecordSearch:
-        """The same for any number of hits, oldest first (one's own: as they were changed, or nearly so).
-
-        :param size: records per page.
-        :raises LimitExceeded: while iterating: too many records were created at the same moment.
-
-        Source: NRP / Invenio protocol, section 4, Search page.
-        """
-        checked_page(1, size)
-        wrong = {"page", "sort"} & set(facets)
-        if wrong:
-            raise UsageError(f"scan() takes no {wrong.pop()}: it gives everything, oldest first")
-        return self._searcher(q, all_versions, facets).everything(size)
-
-    def _searcher(self, q: str, all_versions: bool, facets: Mapping[str, Any]) -> Searcher:
-        drafts = self._kind == DRAFT
-        where = (drafts_of if drafts else records_of)(self._repository(), self._model)
-        narrowed = {"is_published": False} if drafts else {}
-        params = {**where["params"], **narrowed, **search_params(q, all_versions, facets)}
-        calls = self._calls()
-        return Searcher(calls, calls.own(where["url"]), params, self._headers())
+    search, scan = search_verbs.search, search_verbs.scan
+    next_page, previous_page = search_verbs.next_page, search_verbs.previous_page
 
     # -- within -----------------------------------------------------------------------------------------
 
     def _headers(self) -> Dict[str, str]:
         """Asks for the record format of InvenioRDM where plain JSON is another one."""
         return {"Accept": INVENIO_JSON} if is_zenodo(str(self._calls().wire.origin)) else {}
+
+    def _with_metadata(self, data: Any, model: Optional[str]) -> Any:
+        """Return the data of a record, with ``metadata`` around it where it is fields of metadata alone."""
+        if not isinstance(data, Mapping) or not data or not OF_RECORDS.isdisjoint(data):
+            return data
+        return {"metadata": dict(data)} if has_metadata(self._repository(), model or self._model) else data
 
     def _place(self, record: Any) -> Place:
         return place_of(self._calls(), record, lambda: path_of(self._repository(), self._model))

@@ -1,12 +1,13 @@
-"""Searching: an iterator over all pages, and one that goes beyond the search window.
+"""Searching: one page, and an iterator over all hits that goes beyond the search window.
 
 Source: NRP / Invenio protocol, section 4, Search page.
 """
 
 import logging
 import re
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any, Dict, Generator, Iterator, List, Mapping, Optional, Set
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
@@ -14,9 +15,11 @@ from smartxfer.error_values import evolve
 from smartxfer.errors import BadRequest, UsageError
 from smartxfer.nrp.calls import Calls
 from smartxfer.nrp.errors import RepositoryDecodeError, RepositoryLimitExceeded
+from smartxfer.nrp.pages import Page, RecordList
 from smartxfer.nrp.record_models import Record
+from smartxfer.structures import moment_of
 
-__all__ = ["Page", "RecordSearch", "Searcher", "checked_page", "search_params"]
+__all__ = ["RecordSearch", "Searcher", "checked_page", "search_params"]
 
 log = logging.getLogger("smartxfer.nrp")
 
@@ -32,43 +35,11 @@ _DAY = timedelta(days=1)
 _ADVICE = "a repository shows the first hits of a search only: scan() goes beyond them"
 
 
-@attrs.frozen
-class Page:
-    """One page of hits; ``total`` counts all hits of the search, ``following`` is the next page's address."""
-
-    records: List[Record]
-    total: int
-    following: Optional[str]
-    aggregations: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Page":
-        """The page of a decoded answer.
-
-        :raises DecodeError: it has no hits.
-        """
-        hits = body.get("hits")
-        found = hits.get("hits") if isinstance(hits, dict) else None
-        if not isinstance(hits, dict) or not isinstance(found, list):
-            raise RepositoryDecodeError("the answer to a search has no hits")
-        total = hits.get("total", len(found))
-        total = total.get("value") if isinstance(total, dict) else total
-        links = body.get("links") or {}
-        following = links.get("next") if isinstance(links, dict) else None
-        groups = body.get("aggregations") or {}
-        if not isinstance(following, (str, type(None))) or not isinstance(groups, dict):
-            raise RepositoryDecodeError(
-                "the answer to a search has no address of the next page, or no aggregations"
-            )
-        records = [Record.from_wire(hit) for hit in found]
-        count = total if isinstance(total, int) and not isinstance(total, bool) else len(found)
-        return cls(records, max(count, len(found)), following or None, groups)
-
-
 class RecordSearch(Iterator[Record]):
     """Records as they are found, page after page; pages are asked when they are needed.
 
-    ``total`` is the number of all hits, ``aggregations`` what the repository counted by facets.
+    ``total`` is the number of all hits, ``aggregations`` what the repository counted by facets.  In a
+    ``with`` block it ends with the block.
     """
 
     def __init__(self, first: Any, records: Any) -> None:
@@ -96,6 +67,12 @@ class RecordSearch(Iterator[Record]):
         found = "not asked for yet" if self._first is None else f"{self._first.total} hits"
         return f"<{type(self).__name__}, {found}>"
 
+    def __enter__(self) -> "RecordSearch":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._records = iter(())
+
     def __next__(self) -> Record:
         if self._records is None:
             self._records = self._walk(self._page)
@@ -115,10 +92,10 @@ class Searcher:
     params: Mapping[str, Any]
     headers: Mapping[str, str]
 
-    def pages(self, page: int, size: Optional[int], sort: Optional[str]) -> RecordSearch:
-        """Hits from a page on."""
-        asked = {"page": page, "size": size, "sort": sort}
-        return RecordSearch(lambda: self._first(asked), lambda first: self._through(first, page == 1))
+    def page(self, page: int, size: Optional[int], sort: Optional[str]) -> RecordList:
+        """One page of hits, and the way to the others."""
+        first = self._first({"page": page, "size": size, "sort": sort})
+        return RecordList(first, self._linked, lambda start: self._through(start, start.links.prev is None))
 
     def everything(self, size: int) -> RecordSearch:
         """Every hit, oldest first; where there are too many for one search, span of time by span of time."""
@@ -145,6 +122,11 @@ class Searcher:
     def _get(self, url: str, params: Optional[Mapping[str, Any]] = None) -> Page:
         return Page.of(self.calls.get(url, params, headers=self.headers).json(dict))
 
+    def _linked(self, link: str) -> Page:
+        """Return the page at a link of another one; links leave filters out, which are added."""
+        there = dict(parse_qsl(urlsplit(link).query, keep_blank_values=True))
+        return self._get(link, {name: value for name, value in self.params.items() if name not in there})
+
     def _following(self, page: Page, seen: Set[str]) -> Optional[Page]:
         """The next page; a link that leads back ends the search."""
         link = page.following
@@ -153,7 +135,7 @@ class Searcher:
         seen.add(link)
         if len(seen) > _MOST_PAGES:
             raise RepositoryDecodeError("the search does not end: the repository links to ever more pages")
-        return self._get(link)
+        return self._linked(link)
 
     def _through(self, page: Page, whole: bool) -> Iterator[Record]:
         seen: Set[str] = set()
@@ -234,7 +216,7 @@ class Searcher:
         found = []
         for sort in ("oldest", "newest"):
             page = self._first({"page": 1, "size": 1, "sort": sort})
-            found += [_moment(record.created) for record in page.records]
+            found += [_moment(record.get("created")) for record in page.records]
         if not found:
             raise RepositoryDecodeError("a search shows no hits where it had some just now")
         start, end = _whole_tick(min(found)), _whole_tick(max(found)) + _TICK
@@ -305,7 +287,7 @@ class _Span:
 
 
 def checked_page(page: int, size: Optional[int]) -> None:
-    """See that page and size are numbers of at least 1.
+    """Check that page and size are numbers of at least 1.
 
     :raises UsageError: they are not.
     """
@@ -319,12 +301,11 @@ def search_params(q: str, all_versions: bool, facets: Mapping[str, Any]) -> Dict
     return {"q": q or None, "allversions": True if all_versions else None, **facets}
 
 
-def _moment(text: Optional[str]) -> datetime:
-    try:
-        found = datetime.fromisoformat((text or "").replace("Z", "+00:00"))
-    except ValueError:
-        raise RepositoryDecodeError(f"{text!r} is no time at which a record was created") from None
-    return found.replace(tzinfo=timezone.utc) if found.tzinfo is None else found.astimezone(timezone.utc)
+def _moment(created: Optional[str]) -> datetime:
+    found = moment_of(created)
+    if found is None:
+        raise RepositoryDecodeError(f"{created!r} is not a time at which a record was created")
+    return found
 
 
 def _whole_tick(moment: datetime) -> datetime:

@@ -3,10 +3,15 @@
 Source: NRP / Invenio protocol, section 7, Python surface.
 """
 
+import base64
+import hashlib
+import io
+import math
+import mimetypes
 import os
 import sys
 from pathlib import Path
-from typing import Any, Callable, Iterable, Mapping, Optional, Sequence, TextIO, Tuple, Union
+from typing import Any, BinaryIO, Callable, Iterable, List, Mapping, Optional, Sequence, TextIO, Tuple, Union
 
 from smartxfer.errors import UsageError
 from smartxfer.transfer.sink import MemorySink, SinkLike
@@ -22,6 +27,9 @@ __all__ = [
     "target_of",
     "unwrapped",
 ]
+
+
+_BLOCK = 1 << 20
 
 
 class _Named:
@@ -45,11 +53,58 @@ class _Named:
         return f"{type(self).__name__}({str(self.path)!r})"
 
 
-class FileSource(_Named):
+class _Readable:
+    """What can be said of a source before it is sent."""
+
+    def _open(self) -> BinaryIO:
+        """Open what is read."""
+        raise LookupError(f"{type(self).__name__} has nothing to read")
+
+    def size(self) -> int:
+        """Return the number of bytes."""
+        with self._open() as stream:
+            return stream.seek(0, io.SEEK_END)
+
+    def checksum(self, algo: str = "md5", offset: int = 0, count: Optional[int] = None) -> str:
+        """Return the digest of the bytes, or of some of them, in base64 as HTTP headers have it.
+
+        :param algo: a name that :mod:`hashlib` knows.
+        :param offset: where to begin.
+        :param count: bytes; None for all that follow.
+        :raises UsageError: there is no such algorithm.
+        """
+        try:
+            digest = hashlib.new(algo)
+        except ValueError:
+            raise UsageError(f"{algo!r} is an invalid algorithm", hint="one of hashlib's") from None
+        left = math.inf if count is None else count
+        with self._open() as stream:
+            stream.seek(offset)
+            while left > 0:
+                block = stream.read(int(min(left, _BLOCK)))
+                if not block:
+                    break
+                digest.update(block)
+                left -= len(block)
+        return base64.b64encode(digest.digest()).decode("ascii")
+
+    def supported_checksums(self) -> List[str]:
+        """Return the names of the algorithms."""
+        return sorted(hashlib.algorithms_available)
+
+
+class FileSource(_Named, _Readable):
     """Reads a file of the file system, which is opened when its turn comes.
 
     :param path: of the file; ``~/`` is expanded.
     """
+
+    def _open(self) -> BinaryIO:
+        return open(self.path, "rb")
+
+    def content_type(self) -> str:
+        """Return the media type that the file's name stands for."""
+        return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
 
 
 class FileSink(_Named):
@@ -61,14 +116,25 @@ class FileSink(_Named):
     _path_of = staticmethod(target_path_of)
 
 
-class MemorySource:
+class MemorySource(_Readable):
     """Reads bytes in memory.
 
     :param data: bytes, bytearray or memoryview; not copied.
+    :param content_type: what :meth:`content_type` returns; it is not sent, for a repository goes by the key.
     """
 
-    def __init__(self, data: Union[bytes, bytearray, memoryview]) -> None:
+    def __init__(
+        self, data: Union[bytes, bytearray, memoryview], content_type: str = "application/octet-stream"
+    ) -> None:
         self.data = memoryview(data).cast("B")
+        self._content_type = content_type
+
+    def _open(self) -> BinaryIO:
+        return io.BytesIO(self.data)
+
+    def content_type(self) -> str:
+        """Return the media type that was given."""
+        return self._content_type
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({len(self.data)} bytes)"

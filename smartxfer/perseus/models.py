@@ -9,7 +9,7 @@ from typing import Optional
 import attrs
 
 from smartxfer.perseus.errors import ERRORS
-from smartxfer.structures import Structure, Word, wire
+from smartxfer.structures import Structure, Word, moment_of, wire
 from smartxfer.transfer.result import FileResult
 
 __all__ = ["File", "FileStatus"]
@@ -57,13 +57,4 @@ class File(PerseusStructure):
     @property
     def created_at(self) -> Optional[dt.datetime]:
         """When the record was made, in UTC; None where that is not told in a way that a calendar knows."""
-        text = (self.created or "").replace("Z", "+00:00")
-        head, dot, fraction = text.partition(".")
-        if dot:  # before Python 3.11 only three or six digits were read
-            digits = fraction[: len(fraction) - len(fraction.lstrip("0123456789"))]
-            text = f"{head}.{digits[:6].ljust(6, '0')}{fraction[len(digits) :]}"
-        try:
-            moment = dt.datetime.fromisoformat(text)
-        except ValueError:
-            return None
-        return moment.astimezone(dt.timezone.utc) if moment.tzinfo else moment.replace(tzinfo=dt.timezone.utc)
+        return moment_of(self.created)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, Optional, Tuple
@@ -12,7 +13,7 @@ import responses
 from repository_stand import Stand
 
 from smartxfer.errors import BadRequest, DecodeError, LimitExceeded, UsageError
-from smartxfer.nrp import RepositoryClient
+from smartxfer.nrp import RecordStatus, RepositoryClient
 
 SEARCH = f"{canned.API}/records"
 WINDOW_REFUSED = canned.refusal(400, "Invalid querystring parameters.")
@@ -33,8 +34,6 @@ class Repository:
         self.queries: List[Dict[str, Any]] = []
 
     def answer(self, request: Any) -> Tuple[int, Dict[str, str], str]:
-        import json
-
         params = request.params
         self.queries.append(params)
         page, size = int(params.get("page", 1)), int(params.get("size", 10))
@@ -46,7 +45,9 @@ class Repository:
             return 400, {"Content-Type": "application/json"}, json.dumps(WINDOW_REFUSED["json"])
         shown = found[(page - 1) * size : page * size]
         more = page * size < len(found) and not (self.silent and (page + 1) * size > self.window)
-        query = "&".join(f"{name}={value}" for name, value in {**params, "page": page + 1}.items())
+        # Links leave filters out, as those of a real repository do.
+        kept = {name: params[name] for name in ("q", "size", "sort") if name in params}
+        query = "&".join(f"{name}={value}" for name, value in {**kept, "page": page + 1}.items())
         following = f"{SEARCH}?{query.replace(' ', '+')}" if more else None
         body = canned.page(shown, len(found), following)
         return 200, {"Content-Type": "application/json"}, json.dumps(body)
@@ -87,17 +88,19 @@ def test_all_pages_are_gone_through_as_they_are_needed(
 ) -> None:
     repository = served(web, moments(5), 10_000)
     found = api.records.search("title:x", size=2, sort="newest", subjects=["a", "b"])
-    assert repository.queries == []
-    assert found.total == 5
-    assert next(found).id == "r4"
     assert len(repository.queries) == 1
-    assert [record.id for record in found] == ["r3", "r2", "r1", "r0"]
+    assert (found.total, len(found), [record.id for record in found]) == (5, 2, ["r4", "r3"])
+    records = found.walk()
+    assert [next(records).id for _ in range(2)] == ["r4", "r3"]
+    assert len(repository.queries) == 1
+    assert [record.id for record in records] == ["r2", "r1", "r0"]
     assert len(repository.queries) == 3
     first = repository.queries[0]
     assert (first["q"], first["size"], first["sort"], first["page"]) == ("title:x", "2", "newest", "1")
     assert first["subjects"] == ["a", "b"]
     assert "allversions" not in first
-    assert list(found) == []
+    assert all(query["subjects"] == ["a", "b"] for query in repository.queries)
+    assert list(records) == []
 
 
 def test_which_address_is_asked(web: responses.RequestsMock, api: RepositoryClient) -> None:
@@ -139,8 +142,8 @@ def test_pages_and_sizes_begin_at_one(
 def test_a_page_beyond_the_window_is_told_of(web: responses.RequestsMock, api: RepositoryClient) -> None:
     served(web, moments(12), 10)
     with pytest.raises(BadRequest, match="scan"):
-        next(api.records.search(page=3, size=5))
-    found = api.records.search(size=5)
+        api.records.search(page=3, size=5)
+    found = api.records.search(size=5).walk()
     assert [next(found).id for _ in range(10)][::9] == ["r11", "r2"]
     with pytest.raises(BadRequest, match="scan"):
         next(found)
@@ -149,7 +152,7 @@ def test_a_page_beyond_the_window_is_told_of(web: responses.RequestsMock, api: R
 def test_an_unknown_sort_is_no_matter_of_windows(web: responses.RequestsMock, api: RepositoryClient) -> None:
     web.add("GET", SEARCH, **WINDOW_REFUSED)
     with pytest.raises(BadRequest) as caught:
-        next(api.records.search(sort="bogus"))
+        api.records.search(sort="bogus")
     assert "scan" not in str(caught.value)
 
 
@@ -158,7 +161,7 @@ def test_pages_that_end_early_are_told_of(
 ) -> None:
     served(web, moments(12), 10, silent=True)
     with caplog.at_level("WARNING", "smartxfer.nrp"):
-        assert len(list(api.records.search(size=5))) == 10
+        assert len(list(api.records.search(size=5).walk())) == 10
     assert "10 of 12" in caplog.text
 
 
@@ -206,6 +209,59 @@ def test_a_scan_has_its_own_order(
     facets: Dict[str, Any] = {wrong: 1}
     with pytest.raises(UsageError, match=wrong):
         api.records.scan(**facets)
+    with pytest.raises(UsageError, match=wrong):
+        api.records.scan(facets=facets)
+
+
+def test_pages_and_their_neighbours(web: responses.RequestsMock, api: RepositoryClient) -> None:
+    repository = served(web, moments(5), 10_000)
+    first = api.records.search(size=2, sort="oldest", facets={"type": "x"})
+    assert (first.has_next(), first.has_prev(), first.links.prev) == (True, False, None)
+    assert (first[0].id, [record.id for record in first[:2]], first["hits"]["total"]) == ("r0", ["r0", "r1"], 5)
+    assert (first.hits[1].id, first.hits.total, len(first.hits)) == ("r1", 5, 2)
+    last = first.next_page().next_page()
+    assert [record.id for record in last] == ["r4"]
+    assert [query["type"] for query in repository.queries] == ["x", "x", "x"]
+    after = last.next_page()
+    assert (len(after), after.total, list(after.walk())) == (0, 0, [])
+    assert json.loads(json.dumps(last.to_dict()))["hits"]["total"] == 5
+
+
+def test_a_link_keeps_what_it_says_and_gets_what_it_leaves_out(stand: Stand, live: RepositoryClient) -> None:
+    title = "Draft by draft"
+    for number in range(3):
+        stand.site.create(metadata={"title": f"{title} {number}"})
+        stand.site.create(metadata={"title": f"{title} published {number}"}, published=True)
+    drafts = list(live.records.draft_records.search(f'"{title}"', size=2).walk())
+    assert [record.is_published for record in drafts] == [False] * 3
+
+
+def test_statuses_and_models_of_a_call_go_before_those_of_the_view(
+    web: responses.RequestsMock, api: RepositoryClient
+) -> None:
+    web.add("GET", f"{canned.BASE}/.well-known/repository/models", json=[canned.model()])
+    web.add("GET", re.compile(re.escape(f"{canned.API}/")), json=canned.page([], 0))
+    drafts = api.records.draft_records
+    for found in (
+        drafts.search(status="published"),
+        drafts.search(status=RecordStatus.ALL),
+        api.records.search(status="draft"),
+        drafts.search(),
+    ):
+        assert list(found) == []
+    asked = [str(call.request.url).partition("?")[0][len(canned.API) :] for call in web.calls]
+    assert [path for path in asked if path.endswith("records")] == ["/records", "/records", "/user/records", "/user/records"]
+    with pytest.raises(UsageError, match="'all', 'published', 'draft'"):
+        api.records.search(status="drafts")
+    with pytest.raises(UsageError, match="nonesuch"):
+        api.records.search(model="nonesuch")
+
+
+def test_a_scan_ends_with_its_block(web: responses.RequestsMock, api: RepositoryClient) -> None:
+    served(web, moments(3), 10_000)
+    with api.records.scan() as found:
+        assert next(found).id == "r0"
+    assert list(found) == []
 
 
 @pytest.mark.parametrize("body", [{}, {"hits": []}, {"hits": {"total": 1}}])
@@ -214,29 +270,29 @@ def test_an_answer_without_hits(
 ) -> None:
     web.add("GET", SEARCH, json=body)
     with pytest.raises(DecodeError, match="no hits"):
-        next(api.records.search())
+        api.records.search()
 
 
 def test_a_link_that_leads_back_ends_the_search(web: responses.RequestsMock, api: RepositoryClient) -> None:
     again: Optional[str] = f"{SEARCH}?page=2"
     web.add("GET", re.compile(re.escape(SEARCH)), json=canned.page([canned.published()], 9, again))
-    assert len(list(api.records.search())) == 2
+    assert len(list(api.records.search().walk())) == 2
 
 
 def test_a_running_repository_is_searched(stand: Stand, live: RepositoryClient) -> None:
     title = "Found by its pages"
     made = [stand.site.create(metadata={"title": f"{title} {number}"}, published=True) for number in range(5)]
     draft = stand.site.create(metadata={"title": title})
-    everything = [record.id for record in live.records.search(size=2, sort="oldest")]
+    everything = [record.id for record in live.records.search(size=2, sort="oldest").walk()]
     assert [id for id in everything if id in made] == made
     assert draft not in everything
     drafts = [record.id for record in live.records.draft_records.search(size=100)]
     assert draft in drafts
     assert not set(made) & set(drafts)
     with pytest.raises(BadRequest):
-        next(live.records.search(sort="bogus"))
+        live.records.search(sort="bogus")
     with pytest.raises(BadRequest, match="scan"):
-        next(live.records.search(page=101, size=100))
+        live.records.search(page=101, size=100)
 
 
 def test_a_running_repository_is_scanned_beyond_its_window() -> None:

@@ -17,7 +17,7 @@ _CALL = [("endpoint", REQUIRED), ("id", None)]
 _PARAMS = ("**params",)
 
 NRP = [
-    Row("get_client", nrp.get_client, [("url", None), ("alias", None)], ("token", "config_path", *COMMON)),
+    Row("get_client", nrp.get_client, [("url", None), ("alias", None)], ("token", "config", "config_path", "refresh", *COMMON)),
     Row("limit_connections", nrp.limit_connections, [("count", REQUIRED)]),
     Row(
         "RepositoryClient",
@@ -57,13 +57,18 @@ NRP = [
         "records.create",
         _RECORDS.create,
         [("data", REQUIRED)],
-        ("model", "community", "workflow", "strict"),
+        ("model", "community", "workflow", "strict", "idempotent", "files_enabled"),
     ),
-    Row("records.read", _RECORDS.read, [("record", REQUIRED)]),
+    Row("records.read", _RECORDS.read, [("record", REQUIRED)], ("model", "status")),
     Row("records.publish", _RECORDS.publish, [("record", REQUIRED)], ("submit",)),
     Row("streams.FileSource", streams.FileSource, [("path", REQUIRED)]),
     Row("streams.FileSink", streams.FileSink, [("path", REQUIRED)]),
-    Row("streams.MemorySource", streams.MemorySource, [("data", REQUIRED)]),
+    # The page leaves out what the original's constructor has.
+    Row(
+        "streams.MemorySource",
+        streams.MemorySource,
+        [("data", REQUIRED), ("content_type", "application/octet-stream")],
+    ),
     Row("streams.MemorySink", streams.MemorySink),
 ]
 
@@ -150,6 +155,7 @@ ADDED = {
         "explain_credentials",
         "files",
         "from_environment",
+        "get_repository_info",
         "info",
         "list",
         "records",
@@ -169,6 +175,8 @@ ADDED = {
         "import_files",
         "latest",
         "new_version",
+        "next_page",
+        "previous_page",
         "published_records",
         "retract_published",
         "scan",

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Dict, Iterator
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
 
 from smartxfer.local import LocalServer
 
@@ -12,6 +15,7 @@ Names = Dict[str, Any]
 _SETTINGS: Dict[str, Dict[str, Any]] = {
     # filesender-client signs host and port.
     "filesender": {"server_name": "host:port", "upload_chunk_size": 64 * 1024},
+    "nrp": {"page_size": 100},
 }
 
 
@@ -28,7 +32,8 @@ def _filesender(site: Any) -> Names:
 
 
 def _nrp(site: Any) -> Names:
-    return {"URL": site.url, "TOKEN": site.token}
+    # ``from yarl import URL`` is how programs begin: the address has another name, too.
+    return {"URL": site.url, "SITE": site.url, "TOKEN": site.token}
 
 
 def _perseus(site: Any) -> Names:
@@ -38,12 +43,37 @@ def _perseus(site: Any) -> Names:
 _NAMES = {"smartfile": _smartfile, "filesender": _filesender, "nrp": _nrp, "perseus": _perseus}
 
 
+def _queries(site: Any) -> List[str]:
+    """Return a list that every request adds its query to."""
+    found: List[str] = []
+    answer = site.listener.answer
+
+    def noting(exchange: Any) -> Any:
+        found.append(exchange.query)
+        return answer(exchange)
+
+    site.listener.answer = noting
+    return found
+
+
+def _configuration(directory: Path, names: Names) -> str:
+    """Return the path of a configuration of nrp-cmd that knows the site as ``local``."""
+    path = directory / "invenio-config.json"
+    entry = {"alias": "local", "url": names["URL"], "token": names["TOKEN"], "retry_count": 1}
+    path.write_text(json.dumps({"repositories": [entry], "default_alias": "local"}), encoding="utf-8")
+    path.chmod(0o600)
+    return str(path)
+
+
 @contextlib.contextmanager
 def stand(service: str) -> Iterator[Names]:
     """Yield what the programs of a service find defined; ``site`` is the running server's side."""
     settings = {service: _SETTINGS[service]} if service in _SETTINGS else {}
-    with LocalServer(services=[service], **settings) as server:  # type: ignore[arg-type]
+    with tempfile.TemporaryDirectory() as directory, LocalServer(services=[service], **settings) as server:  # type: ignore[arg-type]
         site = getattr(server, service)
         names = _NAMES[service](site)
         environment = {**server.env, _ADDRESSES.get(service, "ADDRESS"): names["URL"]}
-        yield {"site": site, "ENVIRONMENT": environment, **names}
+        if service == "nrp":
+            environment = {"NRP_CMD_CONFIG_PATH": _configuration(Path(directory), names)}
+        asked = _queries(site)
+        yield {"site": site, "asked": asked, "ENVIRONMENT": environment, **names}

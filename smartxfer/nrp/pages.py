@@ -1,0 +1,159 @@
+"""Pages of a search: what a repository answers to one, and how one gets to the others.
+
+Source: NRP / Invenio protocol, section 4, Search page.
+"""
+
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union, overload
+
+import attrs
+
+from smartxfer.nrp.errors import RepositoryDecodeError
+from smartxfer.nrp.record_models import Record
+from smartxfer.reprs import short_repr
+from smartxfer.structures import to_wire
+
+__all__ = ["Page", "PageLinks", "RecordHits", "RecordList"]
+
+
+@attrs.frozen
+class PageLinks:
+    """Addresses of this page, of the next one and of the one before; None where there is none."""
+
+    self_: Optional[str] = None
+    next: Optional[str] = None
+    prev: Optional[str] = None
+
+
+@attrs.frozen
+class Page:
+    """One page of hits; ``total`` counts all hits of the search, ``following`` is the next page's address."""
+
+    records: List[Record]
+    total: int
+    links: PageLinks
+    aggregations: Mapping[str, Any]
+    body: Mapping[str, Any]
+
+    @property
+    def following(self) -> Optional[str]:
+        """The address of the next page."""
+        return self.links.next
+
+    @classmethod
+    def of(cls, body: Mapping[str, Any]) -> "Page":
+        """The page of a decoded answer.
+
+        :raises DecodeError: it has no hits.
+        """
+        hits = body.get("hits")
+        found = hits.get("hits") if isinstance(hits, dict) else None
+        if not isinstance(hits, dict) or not isinstance(found, list):
+            raise RepositoryDecodeError("the answer to a search has no hits")
+        total = hits.get("total", len(found))
+        total = total.get("value") if isinstance(total, dict) else total
+        links = body.get("links") or {}
+        given = [links.get(name) if isinstance(links, dict) else None for name in ("self", "next", "prev")]
+        groups = body.get("aggregations") or {}
+        if not all(isinstance(link, (str, type(None))) for link in given) or not isinstance(groups, dict):
+            raise RepositoryDecodeError(
+                "the answer to a search has no address of the next page, or no aggregations"
+            )
+        records = [Record.from_wire(hit) for hit in found]
+        count = total if isinstance(total, int) and not isinstance(total, bool) else len(found)
+        return cls(
+            records, max(count, len(found)), PageLinks(*(link or None for link in given)), groups, body
+        )
+
+
+class RecordHits:
+    """The records of one page; ``total`` counts those of all pages."""
+
+    def __init__(self, hits: List[Record], total: int) -> None:
+        self.hits, self.total = hits, total
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.hits)
+
+    def __getitem__(self, index: int) -> Record:
+        return self.hits[index]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}, {len(self.hits)} of {self.total}>"
+
+
+class RecordList:
+    """One page of a search: like a list of Records; ``total`` counts the hits of all pages.
+
+    ``links`` has the addresses of this page and its neighbours, ``aggregations`` what the repository counted
+    by facets.  ``page["hits"]`` is what was on the wire.
+
+    :param page: what was answered.
+    :param ask: returns the page at an address.
+    :param walk: yields the records of a page and of all that follow it.
+    """
+
+    def __init__(
+        self, page: Page, ask: Callable[[str], Page], walk: Callable[[Page], Iterator[Record]]
+    ) -> None:
+        self._page, self._ask, self._walk = page, ask, walk
+        self.hits = RecordHits(page.records, page.total)
+        self.links = page.links
+        self.aggregations = page.aggregations
+
+    @property
+    def total(self) -> int:
+        """All hits, on whatever pages."""
+        return self._page.total
+
+    def has_next(self) -> bool:
+        """Return True if there is a page after this one."""
+        return self.links.next is not None
+
+    def has_prev(self) -> bool:
+        """Return True if there is a page before this one."""
+        return self.links.prev is not None
+
+    def next_page(self) -> "RecordList":
+        """Return the next page; after the last one, an empty one."""
+        return self._at(self.links.next)
+
+    def previous_page(self) -> "RecordList":
+        """Return the page before; before the first one, an empty one."""
+        return self._at(self.links.prev)
+
+    def walk(self) -> Iterator[Record]:
+        """Yield the records of this page and of all that follow it; pages are asked when they are needed.
+
+        A repository shows the first hits of a search only: ``scan()`` goes beyond them.
+        """
+        return self._walk(self._page)
+
+    def to_dict(self) -> Dict[str, Any]:
+        """Return what was on the wire as plain dicts and lists, fit for ``json.dumps``."""
+        found: Dict[str, Any] = to_wire(self._page.body)
+        return found
+
+    def _at(self, link: Optional[str]) -> "RecordList":
+        page = Page([], 0, PageLinks(), {}, {}) if link is None else self._ask(link)
+        return RecordList(page, self._ask, self._walk)
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> List[Record]: ...
+    @overload
+    def __getitem__(self, index: str) -> Any: ...
+    def __getitem__(self, index: Union[int, slice, str]) -> Any:
+        return self._page.body[index] if isinstance(index, str) else self.hits.hits[index]
+
+    def __repr__(self) -> str:
+        return short_repr(type(self).__name__, hits=len(self.hits), total=self.total)
