@@ -5,7 +5,7 @@ import io
 import logging
 import os
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar
 
 import attrs
 import requests
@@ -42,6 +42,8 @@ from smartxfer.transport.success import Body, Success, by_method
 __all__ = ["Call", "StreamedAnswer", "Wire"]
 
 T = TypeVar("T")
+#: What a step on the wire fails with: of ours, of the libraries, and Ctrl-C.
+_FAILURES: Tuple[Type[BaseException], ...] = (SmartxferError, KeyboardInterrupt, *WIRE_FAILURES)
 ErrorOf = Callable[[Answer, str, str], HTTPError]
 
 
@@ -188,22 +190,22 @@ class Wire:
 
     def _open(self, call: Call) -> requests.Response:
         self._mind_the_fork()
+        outside = sys.exc_info()[1]
         url, params = call.url, list(call.params)
         for hops in range(100):
             self.limits.wait(url)
             lines = None
             if log.isEnabledFor(logging.DEBUG):
                 lines = RequestLines(call.method, url, call.body, self.clock, self.policy.attempts)
+            error: Optional[BaseException] = None
             try:
-                response = self.guarded(call.what, self._send, call, url, params)
-            except SmartxferError as error:
-                if lines is not None:
+                response = self._send(call, url, params)
+            except _FAILURES as failure:
+                error = self._ours(failure, call.what, outside)
+            if error is not None:
+                if lines is not None and isinstance(error, SmartxferError):
                     lines.failed(error)
-                if not isinstance(error, UsageError) or (not hops and self.origin.trusts(Origin.of(url))):
-                    raise
-                # Only the server can have named an address elsewhere.
-                kind = self.errors.kind(RedirectRefused if hops else DecodeError)
-                raise kind(f"{call.what}: the server names an invalid address: {error.summary}") from None
+                raise self._blamed(error, call, url, hops)
             with contextlib.ExitStack() as closing:
                 closing.callback(response.close)
                 if lines is not None:
@@ -288,14 +290,29 @@ class Wire:
         outside = sys.exc_info()[1]
         try:
             return step(*args)
-        except (SmartxferError, KeyboardInterrupt) as ended:
-            error: BaseException = ended
-        except WIRE_FAILURES as failure:
+        except _FAILURES as failure:
+            error = self._ours(failure, what, outside)
+        raise error  # out here, where no other error is its context
+
+    def _ours(self, failure: BaseException, what: str, outside: Optional[BaseException]) -> BaseException:
+        """Return the error that a failure on the wire means; it is raised once that one is dealt with.
+
+        :param outside: the error that was being dealt with before the step that failed.
+        """
+        error = failure
+        if isinstance(failure, WIRE_FAILURES):
             now = attempts.current()
             error = translate(failure, what, outside)
             if now is not None and now.verdict is not None:
                 error = _ended(now.verdict, what, error)
-        raise self.errors.of(error.with_traceback(None))  # the libraries' frames have headers in the clear
+        return self.errors.of(error.with_traceback(None))  # the libraries' frames have headers in the clear
+
+    def _blamed(self, error: BaseException, call: Call, url: str, hops: int) -> BaseException:
+        """Return the error of a request: the server's fault, where only it can have named the address."""
+        if not isinstance(error, UsageError) or (not hops and self.origin.trusts(Origin.of(url))):
+            return error
+        kind = self.errors.kind(RedirectRefused if hops else DecodeError)
+        return kind(f"{call.what}: the server names an invalid address: {error.summary}")
 
     def _checked(self, answer: Answer, response: requests.Response, call: Call) -> Answer:
         if answer.status >= 400:
