@@ -59,6 +59,7 @@ nitpick_ignore_regex = [
     (r"py:.*", _any_of(f"{_builtins} {_typing}")),
     # What a client hands its own parts, and "the same class".
     (r"py:class", r"smartxfer\.((filesender|nrp|perseus)\.calls\.Calls|nrp\.file_work\.FileWork|nrp\.records\.R)"),
+    (r"py:class", r"smartxfer\.smartfile\.auth\.Auth"),
     (r"py:obj", r"smartxfer\.transfer\.progress\.State"),
     # As autodoc prints the annotations of overloads.
     (r"py:class", r"K|FilePath|Exists"),

@@ -3,6 +3,7 @@
 Source: FileSender protocol, section 8.
 """
 
+import functools
 from typing import Collection, List, Literal, Optional, Sequence, Union
 
 from smartxfer.errors import UsageError
@@ -72,7 +73,7 @@ def download_files(
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline) as operation:
         calls = self._calls.watched(operation)
-        chosen = choose(operation.call(lambda: calls.listing(token)), files)
+        chosen = choose(operation.call(functools.partial(calls.listing, token)), files)
         fetching = fetching_of(self, operation, token, chosen, password, key_version)
         return settle(fetching.into_directory(chosen, directory, exists=exists, hidden=hidden), operation)
 
@@ -109,7 +110,7 @@ def download_file(
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline) as operation:
         calls = self._calls.watched(operation)
-        [file] = choose(operation.call(lambda: calls.listing(token)), [file_id])
+        [file] = choose(operation.call(functools.partial(calls.listing, token)), [file_id])
         if file_size is not None and int(file_size) != file.size:
             raise FileSenderSizeMismatch(
                 f"{file.name!r} has {file.size} bytes, not {int(file_size)}",
@@ -160,7 +161,7 @@ def download_archive(
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline) as operation:
         calls = self._calls.watched(operation)
-        chosen = choose(operation.call(lambda: calls.listing(token)), files)
+        chosen = choose(operation.call(functools.partial(calls.listing, token)), files)
         if any(file.encrypted for file in chosen):
             raise FileSenderEncryptedTransfer(
                 "an encrypted transfer does not come as an archive",

@@ -71,7 +71,7 @@ def download(
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline) as operation:
         calls = self._calls.watched(operation)
-        file = single(operation.call(lambda: calls.listing(token)), name)
+        file = single(operation.call(functools.partial(calls.listing, token)), name)
         [path] = paths_or_errors([file.name], hidden, target_directory(target))
         if isinstance(path, UnsafeName):
             raise path
@@ -157,7 +157,7 @@ def download_tree(
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline, max_workers) as operation:
         calls = self._calls.watched(operation)
-        listed = operation.call(lambda: calls.listing(token))
+        listed = operation.call(functools.partial(calls.listing, token))
         files = [file for file in listed if selection.takes(file.name)]
         if dry_run:
             names = paths_or_errors([file.name for file in files], hidden, directory)

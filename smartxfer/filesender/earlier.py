@@ -1,10 +1,10 @@
-"""An earlier run's transfer, as a journal remembers it: read with care, and checked against the site.
+"""The memory of an upload, and an earlier run's transfer in it: read with care, and checked against the site.
 
 Source: FileSender protocol, sections 4, 5 and 6.6.
 """
 
 import logging
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Type
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Type
 
 import attrs
 
@@ -13,12 +13,48 @@ from smartxfer.filesender.auth import GuestAuth, UserAuth
 from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.errors import FileSenderDecodeError
 from smartxfer.filesender.models import Transfer
+from smartxfer.filesender.sealing import Sealing
 from smartxfer.transfer.extents import merge
+from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.tree import Item
 
-__all__ = ["Earlier", "acknowledged_ranges", "not_own"]
+__all__ = ["Earlier", "acknowledged_ranges", "drop_earlier", "journal_of", "not_own"]
 
 log = logging.getLogger("smartxfer.filesender")
+
+
+def journal_of(
+    calls: Calls, items: Sequence[Item], body: Mapping[str, Any], sealing: Optional[Sealing]
+) -> Optional[Journal]:
+    """Return the memory of this very request; None when bytes in memory make it unrecognisable."""
+    if not all(item.resumable for item in items):
+        return None
+    base, auth = calls.base, calls.access.auth
+    owner = getattr(auth, "username", None) or getattr(auth, "guest_token", "")
+    return Journal(_key(base, owner, items, body, sealing), f"this upload to {base}", clock=calls.clock)
+
+
+def _key(
+    base: str,
+    owner: Optional[str],
+    items: Sequence[Item],
+    body: Mapping[str, Any],
+    sealing: Optional[Sealing],
+) -> Dict[str, Any]:
+    """Return what makes an upload recognisable to a later run.
+
+    :param owner: the user name, or the guest's token.
+    """
+    key: Dict[str, Any] = {
+        "service": "filesender",
+        "base": base,
+        "account": owner,
+        "request": {name: value for name, value in body.items() if name != "files"},
+        "files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in items],
+    }
+    if sealing is not None:
+        key["encryption"] = [sealing.version, sealing.password_version, sealing.rounds]
+    return key
 
 
 @attrs.frozen
@@ -180,3 +216,11 @@ def _is_range(entry: Any, size: int) -> bool:
     if not isinstance(entry, list) or len(entry) != 2:
         return False
     return all(type(value) is int and 0 <= value <= size for value in entry)
+
+
+def drop_earlier(journal: Journal, calls: Calls) -> None:
+    """Forget what an earlier run left, and delete its transfer where the user may, who is no guest."""
+    earlier = Earlier.of(journal.state)
+    journal.forget()
+    if earlier is not None and isinstance(calls.access.auth, UserAuth):
+        earlier.delete(calls)

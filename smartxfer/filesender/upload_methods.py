@@ -12,8 +12,8 @@ import attrs
 from smartxfer.filesender import checks
 from smartxfer.filesender.account import Account
 from smartxfer.filesender.auth import UserAuth
+from smartxfer.filesender.earlier import drop_earlier, journal_of
 from smartxfer.filesender.errors import FileSenderSizeMismatch
-from smartxfer.filesender.journals import drop_earlier, journal_of
 from smartxfer.filesender.models import File, Transfer
 from smartxfer.filesender.request_body import Extra, transfer_body
 from smartxfer.filesender.request_types import PartialTransfer

@@ -3,6 +3,7 @@
 Source: SmartFile protocol, section 5.
 """
 
+import functools
 from pathlib import Path
 from typing import Any, Optional, Sequence, Union
 
@@ -54,13 +55,12 @@ def download(
 
     Otherwise like :meth:`upload`.  Source: SmartFile protocol, section 5.
     """
-    _known(checksum)
-    check_exists(exists)
+    _check(checksum, exists)
     path_text(source, hint="download('/folder/name', 'name')")
     check_sink(target)
     with self._operation(progress, cancel, deadline) as operation:
         calls = self._calls.watched(operation)
-        info = operation.call(lambda: calls.stat(normal(source)))
+        info = operation.call(functools.partial(calls.stat, normal(source)))
         if info.isdir and not info.isfile:
             raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
         digest = operation.call(lambda: downloading.digest_of(calls, info.path, checksum))
@@ -96,8 +96,7 @@ def download_many(
 
     Otherwise like :meth:`download`.
     """
-    _known(checksum)
-    check_exists(exists)
+    _check(checksum, exists)
     paths, directory = all_paths(sources), _local(target)
     with self._operation(progress, cancel, deadline, max_workers) as operation:
         if not paths:
@@ -141,8 +140,7 @@ def download_tree(
 
     Otherwise like :meth:`download_many`.
     """
-    _known(checksum)
-    check_exists(exists)
+    _check(checksum, exists)
     path, directory, selection = normal(source), _local(target), Selection(include, exclude)
     with self._operation(progress, cancel, deadline, max_workers) as operation:
         calls = self._calls.watched(operation)
@@ -156,9 +154,10 @@ def download_tree(
         return settle(got, operation)
 
 
-def _known(checksum: Optional[str]) -> None:
+def _check(checksum: Optional[str], exists: Exists) -> None:
     if checksum is not None:
         new_hash(checksum)
+    check_exists(exists)
 
 
 def _local(target: Any) -> Path:

@@ -135,8 +135,8 @@ class SyncClient:
         if len(items) != 1 or items[0].path is None or "/" in items[0].name:
             raise UsageError("upload() takes the path of one file", hint="upload_tree() takes a directory")
         [item] = items
-        with self._operation(progress, cancel, deadline) as operation:
-            calls = self._calls.watched(operation)
+        with self.api._operation(progress, cancel, deadline) as operation:
+            calls = self.api._calls.watched(operation)
             path = operation.call(lambda: uploading.target(calls, remote, item.name))
             there = operation.call(lambda: _file(calls.find(path)))
             return self._resync(operation).up(item, path, there)
@@ -168,8 +168,8 @@ class SyncClient:
             raise UsageError(f"{local!r} is not a path", hint="download('name', '/folder/name')")
         path_text(remote, hint="download('name', '/folder/name')")
         check_exists(exists)
-        with self._operation(progress, cancel, deadline) as operation:
-            calls = self._calls.watched(operation)
+        with self.api._operation(progress, cancel, deadline) as operation:
+            calls = self.api._calls.watched(operation)
             there = operation.call(lambda: calls.stat(normal(remote)))
             if not there.isfile:
                 raise UsageError(f"{there.path} is a directory", hint="download_tree() takes a directory")
@@ -213,8 +213,8 @@ class SyncClient:
         :raises BatchError: some files failed; ``.results`` tells which.
         """
         tree = trees.TreeUp(local, normal(remote), follow_symlinks)
-        with self._operation(progress, cancel, deadline) as operation:
-            calls = self._calls.watched(operation)
+        with self.api._operation(progress, cancel, deadline) as operation:
+            calls = self.api._calls.watched(operation)
             there = operation.call(lambda: files_on_server(calls, tree.path))
             results = send_tree(calls, operation, tree, there, self._resync(operation), dry_run)
             if not dry_run:
@@ -245,8 +245,8 @@ class SyncClient:
             raise UsageError(f"{local!r} is not a path")
         check_exists(exists)
         full = directory.absolute()  # the working directory may be another one later
-        with self._operation(progress, cancel, deadline) as operation, contextlib.ExitStack() as stack:
-            calls = self._calls.watched(operation)
+        with self.api._operation(progress, cancel, deadline) as operation, contextlib.ExitStack() as stack:
+            calls = self.api._calls.watched(operation)
             top = normal(remote)
             there = operation.call(lambda: files_on_server(calls, top, missing=False))
             given = [path[len(top.rstrip("/")) + 1 :] for path in there]
@@ -290,25 +290,16 @@ class SyncClient:
 
     # -- inside -----------------------------------------------------------------------------------------
 
-    @property
-    def _calls(self) -> Calls:
-        return self.api._calls
-
-    def _operation(
-        self, progress: Progress, cancel: Optional[Cancel], deadline: Optional[float]
-    ) -> Operation:
-        return self.api._operation(progress, cancel, deadline)
-
     def _resync(self, operation: Operation) -> Resync:
         deltas = delta.available()
         if not deltas and not self._told:
             self._told = True
             log.info("there is no librsync on this machine: whole files are moved")
-        return Resync(self._calls, operation, self.api._max_workers, deltas)
+        return Resync(self.api._calls, operation, self.api._max_workers, deltas)
 
     def _clear(self, path: Path, info: Info, root: Optional[Directory]) -> None:
         """Remove what a broken run left of a file that needs nothing any more."""
-        about = {"service": "smartfile", "api": self._calls.api, "path": info.path}
+        about = {"service": "smartfile", "api": self.api._calls.api, "path": info.path}
         FileSink(path, follow=False, root=root).clear(about)
 
     def _planned_down(self, operation: Operation, path: Path, info: Info, guard: Guard) -> FileResult:

@@ -14,8 +14,8 @@ from raw_site import RawSite
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import LimitExceeded, ServerError, TooLarge
 from smartxfer.filesender.earlier import acknowledged_ranges
-from smartxfer.filesender.file_upload import FileUpload
 from smartxfer.filesender.models import File
+from smartxfer.filesender.uploading import FileUpload
 from smartxfer.transfer.tree import collect
 
 ANN = UserAuth("ann@example.org", "k3y")

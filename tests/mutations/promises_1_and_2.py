@@ -110,7 +110,7 @@ MUTATIONS = [
     Mutation(
         id="chunk-length-not-compared",
         promise=1,
-        file="smartxfer/filesender/file_upload.py",
+        file="smartxfer/filesender/uploading.py",
         old="if written != expected:",
         new="if False:",
         tests=("tests/filesender/test_uploading_broken.py::test_a_chunk_that_was_written_in_part_is_not_acknowledged",),
@@ -263,7 +263,7 @@ MUTATIONS = [
     Mutation(
         id="journal-without-account",
         promise=2,
-        file="smartxfer/filesender/journals.py",
+        file="smartxfer/filesender/earlier.py",
         old='"account": owner,',
         new='"account": None,',
         tests=("tests/faults/test_resume.py::test_f22_another_account_does_not",),
@@ -272,7 +272,7 @@ MUTATIONS = [
     Mutation(
         id="journal-without-mtime",
         promise=2,
-        file="smartxfer/filesender/journals.py",
+        file="smartxfer/filesender/earlier.py",
         old='"files": [[item.name, str(item.path), item.size, item.mtime_ns] for item in items],',
         new='"files": [[item.name, str(item.path), item.size] for item in items],',
         tests=("tests/contract/test_resume.py::test_an_upload_of_a_file_that_changed_between_starts_anew[filesender]",),
