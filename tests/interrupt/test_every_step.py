@@ -23,6 +23,7 @@ from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.private_files import PrivateDirectory, write_whole
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.true_size import Copies, true_size
+from smartxfer.transfer.whole import WholeFile
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.retry import RetryPolicy
 
@@ -71,12 +72,23 @@ def _source(path: Path) -> None:
     open_source(path / "file").close()
 
 
+def _whole_file(path: Path) -> None:
+    file = WholeFile(path / "whole")
+    file.begin(None, {})
+    try:
+        file.write_at(b"data", 0)
+        file.commit()
+    finally:
+        file.leave()
+
+
 _CALLS: Dict[str, Callable[[Path], None]] = {
     "directory": _directory,
     "state": _state,
     "lock": _lock,
     "files": _files,
     "source": _source,
+    "whole file": _whole_file,
     "temporary files": _temporary_files,
 }
 
