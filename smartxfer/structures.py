@@ -78,6 +78,11 @@ class Word(str):
 
     __slots__ = ()
 
+    @property
+    def value(self) -> str:
+        """The word as plain text, as enumerations have it."""
+        return str(self)
+
 
 class Id(str):
     """An opaque id: text, also where a service sends a number."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 import attrs
 import requests
 
+from smartxfer.absent import absent
 from smartxfer.client import HTTPClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import AddressKind
@@ -39,6 +40,15 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["RepositoryClient", "get_client"]
+
+
+#: What nrp-cmd's client has besides.
+_ELSEWHERE = {
+    "requests": "publish(draft, submit=True) opens and submits a request; nrp-cmd, which can be installed "
+    "beside, has the others",
+    "config": "client.repository is what the repository says of itself, client.explain_credentials() the "
+    "rest",
+}
 
 
 @hides("token", "proxies", links=("url",))
@@ -208,6 +218,11 @@ class RepositoryClient(HTTPClient):
             bearer(token) if token else None,
             shared=self._shared,
         )
+
+    if not TYPE_CHECKING:  # type checkers are to complain of a name that is not there
+
+        def __getattr__(self, name: str) -> Any:
+            return absent(type(self).__name__, name, _ELSEWHERE)
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, "token": self._token}

@@ -68,7 +68,7 @@ class _Readable:
     def checksum(self, algo: str = "md5", offset: int = 0, count: Optional[int] = None) -> str:
         """Return the digest of the bytes, or of some of them, in base64 as HTTP headers have it.
 
-        :param algo: a name that :mod:`hashlib` knows.
+        :param algo: a name that ``hashlib`` knows.
         :param offset: where to begin.
         :param count: bytes; None for all that follow.
         :raises UsageError: there is no such algorithm.

@@ -6,10 +6,11 @@ Source: Perseus protocol, sections A.1 and A.2.
 import io
 import logging
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
 
 import requests
 
+from smartxfer.absent import absent
 from smartxfer.client import HTTPClient
 from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames, read_secret_file
@@ -33,6 +34,16 @@ _HOST = "PERSEUS_API_HOST"
 _KEYS = ("PERSEUS_API_KEY", "LETTRIA_API_KEY")
 #: Bytes of the largest ``.env`` file: python-dotenv needs seconds for one of a megabyte.
 _DOTENV = 64 * 1024
+_GRAPHS = (
+    "perseus-client has graphs, jobs and ontologies; it can be installed beside, and knows an uploaded file "
+    "by its content"
+)
+#: What the original has besides files.
+_ELSEWHERE = {
+    **dict.fromkeys(["build_graph", "build_graph_async", "interlink", "interlink_async"], _GRAPHS),
+    **dict.fromkeys(["job", "ontology", "graph", "build", "rdflib", "cql", "ttl"], _GRAPHS),
+    **dict.fromkeys(["neo4j", "falkordb"], _GRAPHS),
+}
 #: What raw calls accept: JSON everywhere, or no body where nothing is to be said.
 _READ = Success({200})
 _WRITTEN = Success({200, 201, 202, 204}, Body.JSON_OR_EMPTY)
@@ -142,6 +153,11 @@ class PerseusClient(HTTPClient):
     def file(self) -> FileService:
         """The files: upload_file, upload_many, sync_dir, create_file, find_files, delete_file, ..."""
         return self._file
+
+    if not TYPE_CHECKING:  # type checkers are to complain of a name that is not there
+
+        def __getattr__(self, name: str) -> Any:
+            return absent(type(self).__name__, name, _ELSEWHERE)
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, "api_key": self._api_key}

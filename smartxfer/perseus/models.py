@@ -4,7 +4,7 @@ Source: Perseus protocol, sections A.3 and A.4.
 """
 
 import datetime as dt
-from typing import Optional
+from typing import Any, Dict, Optional
 
 import attrs
 
@@ -53,6 +53,15 @@ class File(PerseusStructure):
     source_hash: Optional[str] = wire("sourceHash", default=None)
     reused: bool = attrs.field(default=False, init=False)
     result: Optional[FileResult] = attrs.field(default=None, init=False)
+
+    def model_dump(self, mode: str = "python") -> Dict[str, Any]:
+        """Return the four fields that perseus-client's File has; :meth:`to_dict` has what was on the wire.
+
+        :param mode: ``"json"`` leaves the time as text, fit for ``json.dumps``.
+        """
+        made = self.created if mode == "json" else self.created_at
+        status = self.status.value if mode == "json" else self.status
+        return {"id": self.id, "name": self.name, "status": status, "created_at": made}
 
     @property
     def created_at(self) -> Optional[dt.datetime]:

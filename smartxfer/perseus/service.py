@@ -3,10 +3,23 @@
 Source: Perseus protocol, section A.
 """
 
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    List,
+    Mapping,
+    Optional,
+    Sequence,
+    Tuple,
+    Union,
+)
 
 import attrs
 
+from smartxfer.absent import absent
 from smartxfer.errors import UsageError
 from smartxfer.options import check_seconds
 from smartxfer.perseus.calls import Calls, segment
@@ -50,6 +63,13 @@ class FileService(Namespace):
         self._calls = calls
         self._operation = operation
         self._workers = workers
+
+    if not TYPE_CHECKING:  # type checkers are to complain of a name that is not there
+
+        def __getattr__(self, name: str) -> Any:
+            bare = name[: -len("_async")] if name.endswith("_async") else ""
+            advice = {name: f"{bare}() without await does it"} if hasattr(type(self), bare) else {}
+            return absent(type(self).__name__, name, advice)
 
     # -- records ----------------------------------------------------------------------------------------
 

@@ -152,3 +152,9 @@ def test_what_the_repository_says_of_itself_is_asked_anew(stand: Stand, live: Re
     before = live.repository
     assert live.get_repository_info() is not before
     assert live.repository.name == before.name
+
+
+def test_what_is_not_here_is_in_nrp_cmd(live: RepositoryClient) -> None:
+    with pytest.raises(AttributeError, match=r"'requests'.*submit=True.*nrp-cmd"):
+        getattr(live, "requests")  # noqa: B009 - type checkers know that it is not there
+    assert not hasattr(live, "no_such_thing")

@@ -366,3 +366,17 @@ def test_raw_calls(mock: responses.RequestsMock, client: PerseusClient, call: An
     answer = call(client)
     assert answer in (found(record()), [record()])
     assert told(asked(mock)[0]) == {"ids": ["f1"]}
+
+
+@pytest.mark.parametrize("name", ["build_graph", "interlink", "job", "ontology"])
+def test_what_is_not_here_is_in_the_original(name: str) -> None:
+    with PerseusClient("http://127.0.0.1:9", api_key="k") as client:
+        assert not hasattr(client, name)
+        with pytest.raises(AttributeError, match=f"'{name}'.*perseus-client"):
+            getattr(client, name)
+        with pytest.raises(AttributeError, match="without await"):
+            getattr(client.file, "upload_file_async")  # noqa: B009 - type checkers know that it is not there
+        for thing in (client, client.file):
+            with pytest.raises(AttributeError) as caught:
+                getattr(thing, "no_such_thing")  # noqa: B009
+            assert "perseus-client" not in str(caught.value)

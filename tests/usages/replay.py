@@ -25,7 +25,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ("smartfile", "filesender", "nrp")
+SERVICES = ("smartfile", "filesender", "nrp", "perseus")
 
 _ROW = re.compile(r"^   \* - (?P<old>.*(?:\n     (?! *- ).*)*)\n     - (?P<new>.*(?:\n       .*)*)", re.MULTILINE)
 _DIFF = re.compile(
