@@ -105,7 +105,8 @@ class Flag:
 class Model:
     """The environment of the engine, and the checks that hold for both directions."""
 
-    guarded = Wire.guarded  # failures of the socket become the SDK's exceptions exactly as in the transport
+    # Failures of the socket become the SDK's exceptions exactly as in the transport.
+    guarded, _ours = Wire.guarded, Wire._ours
     errors = GENERIC
 
     def __init__(self, directory: Path) -> None:
