@@ -1,9 +1,9 @@
-"""A clock that never sleeps: waits are noted and the time moves on by them."""
+"""Clocks: one that never sleeps, and one whose time passes when something happens."""
 
 from __future__ import annotations
 
 import threading
-from typing import List
+from typing import Callable, List
 
 from smartxfer.seams import Clock
 
@@ -39,3 +39,18 @@ class FakeClock(Clock):
 
     def random(self) -> float:
         return self.chance
+
+
+class JumpingClock(Clock):
+    """The system's clock, on which ``seconds`` more have passed once something has happened.
+
+    A deadline that is far away then passes at that moment, however busy the machine is.
+
+    :param happened: returns whether it has.
+    """
+
+    def __init__(self, happened: Callable[[], bool], seconds: float) -> None:
+        self._happened, self._seconds = happened, seconds
+
+    def monotonic(self) -> float:
+        return super().monotonic() + (self._seconds if self._happened() else 0.0)

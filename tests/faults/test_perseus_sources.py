@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
+from fakeclock import JumpingClock
 from perseus_stage import ALL, CREATE, DATA, FIND, MIB, PUT, Stage, again, pieces, piped
 from stage import noise
 from thorough import amount
@@ -231,14 +232,15 @@ def test_f41_an_end_from_without(stage: Stage, how: str, match: str) -> None:
     """A cancel or a deadline while the server is silent: soon, and nothing stays in the way."""
     cancel = threading.Event()
     fault = stage.fault(match, "stall")
-    client = stage.client(retry=RetryPolicy(attempts=1))
+    # The deadline passes once the server is silent.
+    client = stage.client(retry=RetryPolicy(attempts=1), clock=JumpingClock(lambda: fault.fired > 0, 45.0))
     stopper = threading.Thread(target=lambda: (fault.wait(20), cancel.set()))
     stopper.start()
     with pytest.raises(Cancelled if how == "cancel" else DeadlineExceeded):
         if how == "cancel":
             client.file.upload_file(stage.file(DATA), cancel=cancel)
         else:
-            client.file.upload_file(stage.file(DATA), deadline=0.3)
+            client.file.upload_file(stage.file(DATA), deadline=40.0)
     stopper.join()
     assert (fault.fired, _ours()) == (1, [])
     stage.server.clear_faults()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
+from fakeclock import JumpingClock
 
 from smartxfer.errors import Cancelled, DeadlineExceeded, DiskFull, Forbidden, LocalError
 from smartxfer.seams import Files
@@ -139,7 +140,11 @@ def test_a_plan_without_end_ends_in_time(way: str) -> None:
 
     described = Upload("big", Endless, lambda size: cut(size, 1), send, lambda: ("size", None))
     operation = Operation(
-        policy=RetryPolicy(), workers=2, deadline=0.3 if way == "deadline" else None, cancel=Flag()
+        policy=RetryPolicy(),
+        workers=2,
+        clock=JumpingClock(lambda: len(sent) > 50, 45.0),
+        deadline=40.0 if way == "deadline" else None,
+        cancel=Flag(),
     )
     with pytest.raises(DeadlineExceeded if way == "deadline" else Cancelled), operation:
         operation.run([UploadJob(described, operation, 2)], 1)

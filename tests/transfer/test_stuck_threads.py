@@ -7,6 +7,7 @@ import threading
 from typing import Any, Dict, Iterator
 
 import pytest
+from fakeclock import JumpingClock
 from jobs import Tasks, engine_threads, operation
 from rawserver import PATIENCE
 from stopwatch import Stopwatch
@@ -40,10 +41,15 @@ def stuck() -> Iterator[_Stuck]:
         thread.join(PATIENCE)
 
 
+def _deadline(stuck: _Stuck) -> Dict[str, Any]:
+    """Return settings of an operation whose deadline passes once a thread is stuck."""
+    return {"deadline": 40.0, "clock": JumpingClock(stuck.inside.is_set, 45.0)}
+
+
 @pytest.mark.parametrize(("how", "most"), [("deadline", 1.3), ("cancel", 2.0)])
 def test_the_end_of_a_call_does_not_wait_for_a_task_that_is_stuck(stuck: _Stuck, how: str, most: float) -> None:
     cancel = threading.Event()
-    settings: Dict[str, Any] = {"deadline": 0.3} if how == "deadline" else {"cancel": cancel}
+    settings: Dict[str, Any] = _deadline(stuck) if how == "deadline" else {"cancel": cancel}
     job, idle = Tasks(stuck, lambda: pytest.fail("it has begun")), Tasks(stuck)
     watch = Stopwatch()
     with pytest.raises((Cancelled, DeadlineExceeded)), operation(workers=1, **settings) as doing:
@@ -88,7 +94,7 @@ def test_a_callback_is_not_called_by_the_calling_thread(stuck: _Stuck) -> None:
         stuck()
 
     watch = Stopwatch()
-    with operation(progress=tell, deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
+    with operation(progress=tell, **_deadline(stuck)) as doing, pytest.raises(DeadlineExceeded):
         doing.reporter.queue("a", 10)
         doing.run([Tasks(lambda: doing.reporter.begin("a", 10, 0))], 1)
     assert stuck.inside.is_set()
@@ -144,12 +150,12 @@ def slow_lookup(stuck: _Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
 
 
-def test_a_resolver_that_hangs_keeps_no_deadline(slow_lookup: None, engine: Any) -> None:
+def test_a_resolver_that_hangs_keeps_no_deadline(stuck: _Stuck, slow_lookup: None, engine: Any) -> None:
     from smartxfer.transport import Call
 
-    made = engine("http://slow.invalid:9")
+    made = engine("http://slow.invalid:9", policy=RetryPolicy(attempts=1))
     watch = Stopwatch()
-    with made.operation(deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
+    with made.operation(**_deadline(stuck)) as doing, pytest.raises(DeadlineExceeded):
         doing.call(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", "http://slow.invalid:9/"))))
     assert watch.seconds() < 1.3
     # Only a daemon thread is left, for which no process waits at its end.
