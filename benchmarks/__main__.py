@@ -4,7 +4,9 @@ import argparse
 import importlib
 import sys
 
-NAMES = ["delta", "filesender", "jetstream", "nrp", "perseus", "smartfile"]
+NAMES = ["delta", "filesender", "import", "jetstream", "nrp", "perseus", "smartfile"]
+#: Modules whose name is another, because the benchmark's is a word of Python.
+MODULES = {"import": "importing"}
 
 
 def main() -> int:
@@ -17,7 +19,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.encrypted and options.name != "filesender":
         parser.error("--encrypted is for filesender")
-    module = importlib.import_module(f"benchmarks.{options.name}{'_encrypted' * options.encrypted}")
+    name = MODULES.get(options.name, options.name)
+    module = importlib.import_module(f"benchmarks.{name}{'_encrypted' * options.encrypted}")
     return int(module.run(options.runs, options.size * 1024 * 1024))
 
 

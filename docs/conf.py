@@ -1,6 +1,11 @@
 """Sphinx configuration: built with ``-n -W``, without the network."""
 
+import contextlib
+import importlib
+import inspect
 import re
+import sys
+import typing
 from pathlib import Path
 
 from docutils import nodes
@@ -8,6 +13,33 @@ from sphinx import addnodes
 from sphinx.util.docutils import SphinxRole
 
 import smartxfer
+
+# Types that are loaded on first use are text in the signatures. For autodoc the clients are loaded with the names
+# that a type checker finds in them, and the text is replaced with what it means there.
+for _name in ("requests", "attrs", "cattrs", "typing_extensions"):  # as they are
+    importlib.import_module(_name)
+typing.TYPE_CHECKING = True
+for _name in ("filesender", "smartfile", "nrp", "perseus", "jetstream"):
+    importlib.import_module(f"smartxfer.{_name}")
+typing.TYPE_CHECKING = False
+
+
+def _functions(holder):
+    """Yield the functions of a module, and those of its classes."""
+    for thing in list(vars(holder).values()):
+        thing = getattr(thing, "fget", None) or getattr(thing, "__func__", thing)
+        if inspect.isfunction(thing):
+            yield inspect.unwrap(thing)
+        elif inspect.isclass(thing) and inspect.ismodule(holder) and thing.__module__ == holder.__name__:
+            yield from _functions(thing)
+
+
+for _name in [name for name in sys.modules if name.startswith("smartxfer.")]:
+    for _function in _functions(sys.modules[_name]):
+        for _word, _text in _function.__annotations__.items():
+            if isinstance(_text, str) and _function.__module__ == _name:
+                with contextlib.suppress(NameError, TypeError):  # those that were text before
+                    _function.__annotations__[_word] = eval(_text, _function.__globals__)
 
 project = "smartxfer"
 author = "The smartxfer developers"

@@ -7,23 +7,24 @@ from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Sequence, Tuple
 import requests
 
 from smartxfer import __version__
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
-from smartxfer.credentials import AddressKind, Credentials, ServiceNames, look_up
-from smartxfer.error_families import GENERIC, ErrorFamily
+from smartxfer.credentials import ServiceNames
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.options import check_count, check_seconds
-from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.secret_text import hidden
-from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transport import Answer, Call, Origin, RetryPolicy, Wire, redact, without_query
-from smartxfer.transport.checks import Check
-from smartxfer.transport.limits import Limits
-from smartxfer.transport.status import http_error
+from smartxfer.system_text import FilePath
+from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from smartxfer.client_options import CertFiles, ClientOptions, Timeout, Verify
+    from smartxfer.credentials import AddressKind, Credentials
+    from smartxfer.error_families import ErrorFamily
+    from smartxfer.seams import Clock
+    from smartxfer.transfer.operation import Operation
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transport import Answer, Call, Wire
+    from smartxfer.transport.checks import Check
 
 __all__ = ["BaseClient", "HTTPClient"]
 
@@ -40,12 +41,15 @@ class BaseClient:
 
     #: Names of the service's credentials in every place where they may stand.
     names: ServiceNames
-    #: The service's own errors, which its calls raise.
-    _errors: ErrorFamily = GENERIC
-    #: Where the address comes from that was given.
-    _address_kind = AddressKind.EXPLICIT
+    #: Where the address comes from that was given; None: the program.
+    _address_kind: "Optional[AddressKind]" = None
 
-    def __init__(self, base_url: Optional[str], options: ClientOptions) -> None:
+    def __init__(self, base_url: Optional[str], options: "ClientOptions") -> None:
+        from smartxfer.credentials import look_up
+        from smartxfer.seams import SYSTEM_CLOCK
+        from smartxfer.transport import redact
+        from smartxfer.transport.limits import Limits
+
         self._given_url = base_url
         self._options = options
         self._timeout = options.timeout
@@ -54,6 +58,7 @@ class BaseClient:
         self._clock = SYSTEM_CLOCK if options.clock is None else options.clock
         self._known_wire: Optional[Wire] = None
         self._known_credentials: Optional[Credentials] = None
+        self._look_up = look_up
         self._limits = Limits(self._retry, self._clock)
         self._lock = threading.RLock()
         redact.install()
@@ -62,23 +67,25 @@ class BaseClient:
     def from_environment(
         cls,
         *,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> "Self":
         """Return a client whose address and credentials are looked up.
 
         They come from environment variables, the service's own file, a profile, netrc, or the keyring.
         The parameters are those of the class.
         """
+        from smartxfer.client_options import ClientOptions
+
         proxies = hidden(proxies)
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
@@ -87,6 +94,13 @@ class BaseClient:
         return cls(**options.keywords())
 
     # -- the way to the server --------------------------------------------------------------------------
+
+    @property
+    def _errors(self) -> "ErrorFamily":
+        """The service's own errors, which its calls raise."""
+        from smartxfer.error_families import GENERIC
+
+        return GENERIC
 
     @property
     def base_url(self) -> str:
@@ -99,8 +113,10 @@ class BaseClient:
         return self._given_url.rstrip("/")
 
     @property
-    def _wire(self) -> Wire:
+    def _wire(self) -> "Wire":
         if self._known_wire is None:
+            from smartxfer.transport import Origin, Wire
+
             with self._lock:
                 if self._known_wire is None:
                     self._known_wire = Wire(
@@ -127,27 +143,31 @@ class BaseClient:
         """The requests Session that all threads share."""
         return self._wire.session
 
-    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
         """The exception for an answer of 400 and more."""
+        from smartxfer.transport.status import http_error
+
         return http_error(answer, method, url, policy=self._retry, clock=self._clock)
 
     @property
-    def _checks(self) -> Sequence[Check]:
+    def _checks(self) -> "Sequence[Check]":
         """The decisions about another try that this service alone can make."""
         return ()
 
     # -- credentials ------------------------------------------------------------------------------------
 
     @property
-    def _credentials(self) -> Credentials:
+    def _credentials(self) -> "Credentials":
         with self._lock:
             if self._known_credentials is None:
-                self._known_credentials = look_up(
+                from smartxfer.credentials import AddressKind
+
+                self._known_credentials = self._look_up(
                     self.names,
                     self._given_credentials(),
                     profile=self._options.profile,
                     netrcfile=self._options.netrcfile,
-                    kind=self._address_kind,
+                    kind=self._address_kind or AddressKind.EXPLICIT,
                     errors=self._errors,
                 )
             return self._known_credentials
@@ -172,16 +192,19 @@ class BaseClient:
 
     def _operation(
         self,
-        progress: Progress,
-        cancel: Optional[Cancel],
+        progress: "Progress",
+        cancel: "Optional[Cancel]",
         deadline: Optional[float],
         workers: Optional[int] = None,
-    ) -> Operation:
+    ) -> "Operation":
         """Return the operation of the engine that runs one call of the user's.
 
         :param workers: most threads of this call; None: as many as the client has.
         :raises UsageError: the deadline is not a number, or ``workers`` is not one of at least 1.
         """
+        from smartxfer.options import check_count, check_seconds
+        from smartxfer.transfer.operation import Operation
+
         if deadline is not None:  # one in the past is over at once
             deadline = check_seconds(deadline, "deadline", least=-math.inf)
         return Operation(
@@ -218,6 +241,8 @@ class BaseClient:
     @property
     def _shown_url(self) -> Optional[str]:
         """What was given as address, without the password or the token that may stand in it."""
+        from smartxfer.transport import without_query
+
         return None if self._given_url is None else without_query(self._given_url)
 
     def __repr__(self) -> str:
@@ -270,6 +295,6 @@ class HTTPClient(BaseClient):
             raise UsageError(f"an endpoint is text, not {type(endpoint).__name__}", hint="client.get('info')")
         return endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> "Call":
         """The call for a path below the service's API: JSON bodies, unless a service says otherwise."""
         raise LookupError(f"{type(self).__name__} has no raw calls")

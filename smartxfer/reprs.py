@@ -1,11 +1,10 @@
 """Reprs for the prompt: one line of bounded length, whatever a server or a caller put into a value."""
 
+import dataclasses
 import os
 from typing import Any, Callable, Iterable, Optional, Tuple, TypeVar
 
-import attrs
-
-__all__ = ["Namespace", "attrs_repr", "short_repr", "short_value", "with_address"]
+__all__ = ["Namespace", "fields_repr", "short_repr", "short_value", "with_address"]
 
 N = TypeVar("N", bound="Namespace")
 
@@ -24,12 +23,19 @@ def short_repr(name: str, /, *values: Any, **named: Any) -> str:
     return _line(name, shown)
 
 
-def attrs_repr(thing: Any) -> str:
-    """Return the repr of an attrs object: the fields that differ from their defaults."""
+def fields_repr(thing: Any) -> str:
+    """Return the repr of an object of attrs or of dataclasses: the fields that differ from their defaults."""
     return _line(type(thing).__name__, (f"{name}={short_value(value)}" for name, value in _set_fields(thing)))
 
 
 def _set_fields(thing: Any) -> Iterable[Tuple[str, Any]]:
+    if dataclasses.is_dataclass(thing):
+        for known in dataclasses.fields(thing):
+            if getattr(thing, known.name) != known.default:
+                yield known.name, getattr(thing, known.name)
+        return
+    import attrs
+
     for field in attrs.fields(type(thing)):
         value = getattr(thing, field.name)
         default = field.default

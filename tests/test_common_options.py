@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 import requests
+from annotations import signature_of
 from fakeclock import FakeClock
 
 import smartxfer
@@ -56,7 +57,7 @@ EACH = pytest.mark.parametrize(("make", "args"), [pytest.param(*made, id=name) f
 
 
 def _common(thing: Callable[..., Any]) -> List[inspect.Parameter]:
-    return [found for name, found in inspect.signature(thing).parameters.items() if name in NAMES]
+    return [found for name, found in signature_of(thing).parameters.items() if name in NAMES]
 
 
 @EACH

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
+from annotations import signature_of
 
 from smartxfer import BasicClient, FileSenderClient, OAuthClient, PerseusClient, RepositoryClient
 from smartxfer.jetstream import API
@@ -137,7 +138,7 @@ def parameters_of(client: Any, verb: str) -> Dict[str, inspect.Parameter]:
 
 
 def hints_of(client: Any, verb: str) -> Dict[str, Any]:
-    found = inspect.signature(getattr(client, verb))
+    found = signature_of(getattr(client, verb))
     result = type(None) if found.return_annotation is None else found.return_annotation
     return {**{one.name: one.annotation for one in found.parameters.values()}, "return": result}
 

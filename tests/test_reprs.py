@@ -15,7 +15,7 @@ import pytest
 
 import smartxfer
 from smartxfer import credentials, delta, filesender, jetstream, nrp, perseus, smartfile, transfer, transport
-from smartxfer.jetstream.client import NAMES
+from smartxfer.jetstream.login import NAMES
 from smartxfer.local import LocalServer
 from smartxfer.structures import Structure
 
@@ -263,7 +263,7 @@ def test_a_repr_looks_nothing_up(make: Any, monkeypatch: pytest.MonkeyPatch) -> 
     def never(*args: Any, **options: Any) -> None:
         raise AssertionError("credentials are looked up")
 
-    monkeypatch.setattr("smartxfer.client.look_up", never)
+    monkeypatch.setattr("smartxfer.credentials.look_up", never)
     client = make()
     parts = [getattr(client, name) for name in ("records", "files", "file", "server", "send") if hasattr(type(client), name)]
     for thing in [client, *parts]:

@@ -29,7 +29,7 @@ FLOORS = (
     ("error_families",),
     ("error_values",),
     ("errors",),
-    ("absent", "descriptors", "reprs", "screen_text", "secret_text", "weak"),
+    ("absent", "descriptors", "lazy_names", "reprs", "screen_text", "secret_text", "weak"),
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # The local server is the other side of the wire: it stands beside the house, not in it.

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import attrs
 import pytest
 from rawserver import Peer, RawServer, Request, answering
 
@@ -307,7 +306,7 @@ class World:
     def _make_smartfile(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:
         kind = OAuthClient if self.service == "oauth" else BasicClient
         if address == "default":
-            names = attrs.evolve(kind.names, defaults={"base_url": self.url})
+            names = kind.names._replace(defaults={"base_url": self.url})
             self.monkeypatch.setattr(kind, "names", names)
         return kind(url=url, **given, **options)
 
@@ -320,7 +319,7 @@ class World:
 
     def _make_perseus(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:
         if address == "default":
-            names = attrs.evolve(PerseusClient.names, defaults={"base_url": self.url})
+            names = PerseusClient.names._replace(defaults={"base_url": self.url})
             self.monkeypatch.setattr(PerseusClient, "names", names)
         return PerseusClient(url, **given, **options)
 

@@ -5,11 +5,16 @@ value remembers its source.  A source that cannot be read is a warning that name
 that source: then it is a ConfigError.
 """
 
-from smartxfer.credentials.files import SecretFile, Unreadable, parse_ini, read_secret_file
-from smartxfer.credentials.found import Credentials
-from smartxfer.credentials.names import ServiceNames
-from smartxfer.credentials.places import config_file, look_up
-from smartxfer.credentials.rules import AddressKind
+from typing import TYPE_CHECKING
+
+from smartxfer.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from smartxfer.credentials.files import SecretFile, Unreadable, parse_ini, read_secret_file
+    from smartxfer.credentials.found import Credentials
+    from smartxfer.credentials.names import ServiceNames
+    from smartxfer.credentials.places import config_file, look_up
+    from smartxfer.credentials.rules import AddressKind
 
 __all__ = [
     "AddressKind",
@@ -22,3 +27,15 @@ __all__ = [
     "parse_ini",
     "read_secret_file",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "files": "SecretFile Unreadable parse_ini read_secret_file",
+            "found": "Credentials",
+            "names": "ServiceNames",
+            "places": "config_file look_up",
+            "rules": "AddressKind",
+        },
+    )

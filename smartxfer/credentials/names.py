@@ -1,16 +1,17 @@
 """The names of a service's credentials in every place."""
 
-from typing import Callable, FrozenSet, Mapping, Optional, Tuple, Union
+from types import MappingProxyType
+from typing import Any, Callable, FrozenSet, Mapping, NamedTuple, Optional, Tuple, Union
 
-import attrs
-
-from smartxfer.reprs import attrs_repr
+from smartxfer.reprs import short_repr
 
 __all__ = ["ServiceNames"]
 
 
-@attrs.frozen(repr=False)
-class ServiceNames:
+_NONE: Mapping[str, Any] = MappingProxyType({})
+
+
+class ServiceNames(NamedTuple):
     """The names of one service's credentials in every place where they may stand.
 
     :param service: name of the service; profiles are sections ``[service]`` and ``[service:profile]``.
@@ -29,19 +30,21 @@ class ServiceNames:
 
     service: str
     fields: Mapping[str, Union[str, Tuple[str, ...]]]
-    netrc: Mapping[str, str] = attrs.field(factory=dict)
+    netrc: Mapping[str, str] = _NONE
     secrets: FrozenSet[str] = frozenset()
     own_file: Optional[Callable[[], Mapping[str, str]]] = None
     own_place: str = "the service's own file"
     own_named: bool = False
     own_chosen: bool = False
     own_local: bool = False
-    defaults: Mapping[str, str] = attrs.field(factory=dict)
+    defaults: Mapping[str, str] = _NONE
     clean_url: Callable[[str], str] = str
     also_known: FrozenSet[str] = frozenset()
 
     def __repr__(self) -> str:
-        return attrs_repr(self)
+        defaults = type(self)._field_defaults
+        changed = {name: value for name, value in self._asdict().items() if defaults.get(name, self) != value}
+        return short_repr("ServiceNames", **changed)
 
     def variables(self, name: str) -> Tuple[str, ...]:
         """The environment variables of one value."""

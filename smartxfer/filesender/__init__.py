@@ -3,20 +3,25 @@
 Source: FileSender protocol.
 """
 
-from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
-from smartxfer.filesender.client import FileSenderClient
-from smartxfer.filesender.encryption import generate_password
-from smartxfer.filesender.models import (
-    AuditEntry,
-    DownloadFile,
-    File,
-    Guest,
-    Quota,
-    Recipient,
-    ServerInfo,
-    Transfer,
-)
-from smartxfer.filesender.request_types import FileUpdate, PartialTransfer, TransferUpdate
+from typing import TYPE_CHECKING
+
+from smartxfer.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
+    from smartxfer.filesender.client import FileSenderClient
+    from smartxfer.filesender.encryption import generate_password
+    from smartxfer.filesender.models import (
+        AuditEntry,
+        DownloadFile,
+        File,
+        Guest,
+        Quota,
+        Recipient,
+        ServerInfo,
+        Transfer,
+    )
+    from smartxfer.filesender.request_types import FileUpdate, PartialTransfer, TransferUpdate
 
 __all__ = [
     "AuditEntry",
@@ -36,3 +41,15 @@ __all__ = [
     "UserAuth",
     "generate_password",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "auth": "Auth GuestAuth UserAuth",
+            "client": "FileSenderClient",
+            "encryption": "generate_password",
+            "models": "AuditEntry DownloadFile File Guest Quota Recipient ServerInfo Transfer",
+            "request_types": "FileUpdate PartialTransfer TransferUpdate",
+        },
+    )

@@ -5,36 +5,36 @@ Source: FileSender protocol, sections 3 (signed requests) and 10 (guests).
 
 import hashlib
 import hmac
-from typing import Any, Iterable, Optional
+from typing import Any, ClassVar, FrozenSet, Iterable, Optional
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
-import attrs
 import requests
 
-from smartxfer.filesender.errors import FileSenderCredentialError
-from smartxfer.secret_text import as_secret
+from smartxfer.secret_text import as_secret, hides
 
 __all__ = ["Auth", "GuestAuth", "UserAuth", "sign_guest", "sign_user"]
 
 
-def _secret(value: Optional[str]) -> str:
-    return "None" if value is None else "'***'"
-
-
-def _key(value: str) -> str:
-    return as_secret(value)
-
-
-def _key_or_none(value: Optional[str]) -> Optional[str]:
-    return as_secret(value)
-
-
-@attrs.define
 class Auth:
     """No credentials: enough to read what is public and to download with a token."""
 
+    #: Names of the values that are never shown.
+    _secrets: ClassVar[FrozenSet[str]] = frozenset()
+    # The tokens of a guest change.
+    __hash__ = None  # type: ignore[assignment]
 
-@attrs.define
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, as_secret(value) if name in self._secrets else value)
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        return f"{type(self).__name__}({shown})"
+
+
+@hides("api_key")
 class UserAuth(Auth):
     """A user with an API key; every permission of that user.
 
@@ -46,12 +46,15 @@ class UserAuth(Auth):
     UserAuth(username='me@example.org', api_key='***', delay=0)
     """
 
-    username: str
-    api_key: str = attrs.field(repr=_secret, converter=_key)
-    delay: int = 0
+    _secrets = frozenset({"api_key"})
+
+    def __init__(self, username: str, api_key: str, delay: int = 0) -> None:
+        self.username = username
+        self.api_key = api_key
+        self.delay = delay
 
 
-@attrs.define
+@hides("guest_token", "security_token", "csrf_token")
 class GuestAuth(Auth):
     """A guest with a voucher.
 
@@ -60,9 +63,14 @@ class GuestAuth(Auth):
     :param csrf_token: of the guest's session; likewise.
     """
 
-    guest_token: str = attrs.field(repr=_secret, converter=_key)
-    security_token: Optional[str] = attrs.field(default=None, repr=_secret, converter=_key_or_none)
-    csrf_token: Optional[str] = attrs.field(default=None, repr=_secret, converter=_key_or_none)
+    _secrets = frozenset({"guest_token", "security_token", "csrf_token"})
+
+    def __init__(
+        self, guest_token: str, security_token: Optional[str] = None, csrf_token: Optional[str] = None
+    ) -> None:
+        self.guest_token = guest_token
+        self.security_token = security_token
+        self.csrf_token = csrf_token
 
     def prepare(self, client: Any = None) -> None:
         """Do nothing: the client opens the guest's session with its first request.
@@ -102,6 +110,8 @@ def sign_guest(request: requests.PreparedRequest, auth: GuestAuth) -> requests.P
 
     Source: FileSender protocol, section 10.
     """
+    from smartxfer.filesender.errors import FileSenderCredentialError
+
     parts = urlsplit(request.url or "")
     arguments = parse_qsl(parts.query, keep_blank_values=True)
     request.url = parts._replace(

@@ -9,35 +9,35 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
 import requests
 
 from smartxfer.client import HTTPClient
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
-from smartxfer.credentials import AddressKind, ServiceNames
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.filesender import checks, download_methods, upload_methods, verbs
+from smartxfer.filesender import download_methods, upload_methods, verbs
 from smartxfer.filesender import download_verbs as down
 from smartxfer.filesender import upload_verbs as up
-from smartxfer.filesender.access import Access
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
-from smartxfer.filesender.calls import Calls
-from smartxfer.filesender.creation import create
-from smartxfer.filesender.errors import ERRORS
-from smartxfer.filesender.guests import GuestsClient
-from smartxfer.filesender.models import File, Quota, ServerInfo, Transfer
-from smartxfer.filesender.preparing import Site, open_guest_session
-from smartxfer.filesender.request_body import Extra, check_update, raw_transfer_body
-from smartxfer.filesender.request_types import FileUpdate
-from smartxfer.filesender.request_types import Transfer as TransferRequest
-from smartxfer.filesender.site import ini_values, link_base, parse_base_url, parse_config, same_site, token_of
-from smartxfer.filesender.transfers import TransfersClient
-from smartxfer.filesender.uploading import MOST_WORKERS, Width
+from smartxfer.filesender.names import NAMES
 from smartxfer.reprs import with_address
-from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
-from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Call, RetryPolicy, redact
-from smartxfer.transport.checks import Check, Decision, RetryContext
+from smartxfer.system_text import FilePath
+from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from smartxfer.client_options import CertFiles, Timeout, Verify
+    from smartxfer.error_families import ErrorFamily
+    from smartxfer.filesender.calls import Calls
+    from smartxfer.filesender.guests import GuestsClient
+    from smartxfer.filesender.models import File, Quota, ServerInfo, Transfer
+    from smartxfer.filesender.preparing import Site
+    from smartxfer.filesender.request_body import Extra
+    from smartxfer.filesender.request_types import FileUpdate
+    from smartxfer.filesender.request_types import Transfer as TransferRequest
+    from smartxfer.filesender.transfers import TransfersClient
+    from smartxfer.filesender.uploading import Width
+    from smartxfer.seams import Clock
+    from smartxfer.transfer.operation import Operation
+    from smartxfer.transport import Answer, Call
+    from smartxfer.transport.checks import Check, Decision, RetryContext
 
 __all__ = ["FileSenderClient"]
 
@@ -67,20 +67,7 @@ class FileSenderClient(HTTPClient):
     Source: FileSender protocol.
     """
 
-    _errors = ERRORS
-    names = ServiceNames(
-        service="filesender",
-        fields={
-            "base_url": "FILESENDER_BASE_URL",
-            "username": "FILESENDER_USERNAME",
-            "api_key": "FILESENDER_API_KEY",
-        },
-        netrc={"username": "login", "api_key": "password"},
-        secrets=frozenset({"api_key"}),
-        own_file=ini_values,
-        own_place="~/.filesender/filesender.py.ini",
-        clean_url=lambda text: parse_base_url(text).base,
-    )
+    names = NAMES
 
     def __init__(
         self,
@@ -91,18 +78,24 @@ class FileSenderClient(HTTPClient):
         concurrent_chunks: Optional[int] = 2,
         *,
         signing_host: Optional[str] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> None:
+        from smartxfer.client_options import ClientOptions
+        from smartxfer.credentials import AddressKind
+        from smartxfer.filesender.guests import GuestsClient
+        from smartxfer.filesender.site import parse_base_url
+        from smartxfer.filesender.transfers import TransfersClient
+
         address = parse_base_url(base_url) if base_url is not None else None
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
@@ -147,22 +140,24 @@ class FileSenderClient(HTTPClient):
         concurrent_files: Optional[int] = 1,
         concurrent_chunks: Optional[int] = 2,
         signing_host: Optional[str] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> "Self":
         """Return a client whose address and credentials are looked up.
 
         The parameters are those of the class, without ``base_url``.
         """
+        from smartxfer.client_options import ClientOptions
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
@@ -191,12 +186,12 @@ class FileSenderClient(HTTPClient):
     # -- namespaces, and shorter names of theirs --------------------------------------------------------
 
     @property
-    def transfers(self) -> TransfersClient:
+    def transfers(self) -> "TransfersClient":
         """The user's transfers: list, find, get, extend, remind, close, delete, their recipients, ..."""
         return self._transfers
 
     @property
-    def guests(self) -> GuestsClient:
+    def guests(self) -> "GuestsClient":
         """Vouchers, which invite guests: create, list, get, remind, extend, delete, ..."""
         return self._guests
 
@@ -205,16 +200,18 @@ class FileSenderClient(HTTPClient):
 
     # -- the site's calls -------------------------------------------------------------------------------
 
-    def get_server_info(self) -> ServerInfo:
+    def get_server_info(self) -> "ServerInfo":
         """Return what the site says of itself (section 4)."""
         return self._calls.info()
 
-    def quota(self) -> Optional[Quota]:
+    def quota(self) -> "Optional[Quota]":
         """Return what the user may store, and stores; None where the site sets no limit."""
+        from smartxfer.filesender.models import Quota
+
         found = self._user_calls().ask("GET", "user/@me/quota").json((dict, type(None)))
         return None if found is None else Quota.from_wire(found)
 
-    def create_transfer(self, body: TransferRequest, *, extra: Extra = None) -> Transfer:
+    def create_transfer(self, body: "TransferRequest", *, extra: "Extra" = None) -> "Transfer":
         """Announce a transfer; :meth:`upload_workflow` does this and all that follows.
 
         Everything is checked against the site's limits before anything is created.
@@ -227,18 +224,26 @@ class FileSenderClient(HTTPClient):
 
         Source: FileSender protocol, section 6.1.
         """
+        from smartxfer.filesender import checks
+        from smartxfer.filesender.creation import create
+        from smartxfer.filesender.request_body import raw_transfer_body
+
         site = self._ready()
         made = raw_transfer_body(body, isinstance(self.auth, GuestAuth), extra)
         checks.check_transfer(made, site.config, now=self._clock.wall())
         return create(self._calls, made)
 
-    def update_file(self, file_info: File, body: FileUpdate, *, extra: Extra = None) -> None:
+    def update_file(self, file_info: "File", body: "FileUpdate", *, extra: "Extra" = None) -> None:
         """Change a file, such as ``{"complete": True}`` (section 6.3).
 
         :param file_info: one of the ``files`` of a created transfer.
         :param extra: fields of the request that this version does not know.
         :raises UsageError: ``body`` has an unknown key, or none.
         """
+        from smartxfer.filesender.models import File
+        from smartxfer.filesender.request_body import check_update
+        from smartxfer.filesender.request_types import FileUpdate
+
         change = check_update(body, FileUpdate, extra)
         self._user_calls().update_file(File.from_wire(file_info), change)
 
@@ -256,7 +261,16 @@ class FileSenderClient(HTTPClient):
     # -- inside -----------------------------------------------------------------------------------------
 
     @property
-    def _calls(self) -> Calls:
+    def _errors(self) -> "ErrorFamily":
+        from smartxfer.filesender.errors import ERRORS
+
+        return ERRORS
+
+    @property
+    def _calls(self) -> "Calls":
+        from smartxfer.filesender.access import Access
+        from smartxfer.filesender.calls import Calls
+
         with self._lock:
             if self._known_calls is None:
                 self._resolve_auth()
@@ -267,6 +281,8 @@ class FileSenderClient(HTTPClient):
 
     def _resolve_auth(self) -> None:
         """Make a UserAuth of what the environment holds, where no auth was given."""
+        from smartxfer.transport import redact
+
         for name in ("api_key", "guest_token", "security_token", "csrf_token"):
             redact.remember_secret(getattr(self.auth, name, None) or "")
         if type(self.auth) is Auth:
@@ -275,7 +291,7 @@ class FileSenderClient(HTTPClient):
             if username and api_key:
                 self.auth = UserAuth(username, api_key)
 
-    def _user_calls(self) -> Calls:
+    def _user_calls(self) -> "Calls":
         """Return the calls once there are credentials of a user or a guest.
 
         :raises CredentialError: there are none.
@@ -283,12 +299,14 @@ class FileSenderClient(HTTPClient):
         self._ready()
         return self._calls
 
-    def _ready(self, operation: Optional[Operation] = None) -> Site:
+    def _ready(self, operation: "Optional[Operation]" = None) -> "Site":
         """Have credentials of a user or a guest, and the site's limits.
 
         :param operation: watches the requests that this takes.
         :raises CredentialError: there are none; it says where they were looked for.
         """
+        from smartxfer.filesender import preparing  # noqa: F401 - loaded in the caller's thread
+
         if operation is None:
             site = self._prepared()
         else:
@@ -297,8 +315,11 @@ class FileSenderClient(HTTPClient):
             self._credentials.require("username", "api_key")
         return site
 
-    def _prepared(self, operation: Optional[Operation] = None, anew: bool = False) -> Site:
+    def _prepared(self, operation: "Optional[Operation]" = None, anew: bool = False) -> "Site":
         """Return what the site says of itself, asked once; a guest has a session then."""
+        from smartxfer.filesender.preparing import Site, open_guest_session
+        from smartxfer.filesender.site import parse_config
+
         calls = self._calls if operation is None else self._calls.watched(operation)
         if self._site is not None and not anew and not calls.access.session_over:
             return self._site
@@ -316,7 +337,9 @@ class FileSenderClient(HTTPClient):
             return site
 
     @property
-    def _width(self) -> Width:
+    def _width(self) -> "Width":
+        from smartxfer.filesender.uploading import MOST_WORKERS, Width
+
         files = self.concurrent_files or MOST_WORKERS
         return Width(files, self.concurrent_chunks or MOST_WORKERS, self.chunk_size or 1)
 
@@ -325,6 +348,8 @@ class FileSenderClient(HTTPClient):
         return self._threads_for(self._width.files)
 
     def _threads_for(self, files: int) -> int:
+        from smartxfer.filesender.uploading import MOST_WORKERS
+
         return max(self._max_workers, min(files * self._width.chunks, 4 * MOST_WORKERS))
 
     def _token_of(self, link: Any) -> str:
@@ -332,6 +357,9 @@ class FileSenderClient(HTTPClient):
 
         :raises UsageError: neither a token nor a link, or the link of another site.
         """
+        from smartxfer.filesender.site import link_base, parse_base_url, same_site, token_of
+        from smartxfer.transport import redact
+
         token, base = redact.remember_secret(token_of(link)), link_base(link)
         if base is None or same_site(base, self.base_url):
             return token
@@ -351,17 +379,17 @@ class FileSenderClient(HTTPClient):
             given.update(username=user.username, api_key=user.api_key)
         return given
 
-    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
         return self._calls.access.error_of(answer, method, url)
 
     @property
-    def _checks(self) -> Sequence[Check]:
+    def _checks(self) -> "Sequence[Check]":
         return (self._signs_otherwise,)
 
-    def _signs_otherwise(self, context: RetryContext) -> Decision:
+    def _signs_otherwise(self, context: "RetryContext") -> "Decision":
         return self._calls.access.signs_otherwise(context)
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> "Call":
         if method in ("GET", "DELETE"):
             query = [(name, str(value)) for name, value in params.items()]
             return self._calls.describe(method, path, query, success=None)

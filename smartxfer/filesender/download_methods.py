@@ -4,27 +4,27 @@ Source: FileSender protocol, section 8.
 """
 
 import functools
-from typing import Collection, List, Literal, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Collection, List, Literal, Optional, Sequence, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender.account import Account
-from smartxfer.filesender.downloading import Fetching, choose, directory_of, opening_of
-from smartxfer.filesender.errors import FileSenderEncryptedTransfer, FileSenderSizeMismatch
-from smartxfer.filesender.models import DownloadFile
-from smartxfer.filesender.sealing import Password
-from smartxfer.filesender.uploading import MOST_WORKERS
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, TransferReport, settle
-from smartxfer.transfer.sink import SinkLike, check_sink, open_sink
+
+if TYPE_CHECKING:
+    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.downloading import Fetching
+    from smartxfer.filesender.models import DownloadFile
+    from smartxfer.filesender.sealing import Password
+    from smartxfer.transfer.existing import Exists
+    from smartxfer.transfer.operation import Operation
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.sink import SinkLike
 
 __all__ = ["download_archive", "download_file", "download_files", "fetching_of", "list_files"]
 
 
-def list_files(self: Account, token: str) -> List[DownloadFile]:
+def list_files(self: "Account", token: str) -> "List[DownloadFile]":
     """The files that a download link leads to.
 
     :param token: of the link, or the whole link.
@@ -36,19 +36,19 @@ def list_files(self: Account, token: str) -> List[DownloadFile]:
 
 
 def download_files(
-    self: Account,
+    self: "Account",
     token: str,
     out_dir: FilePath,
     *,
     files: Optional[Collection[Union[int, str]]] = None,
-    password: Password = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
-    exists: Exists = None,
+    exists: "Exists" = None,
     hidden: bool = False,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Fetch the files of a transfer; a broken run goes on where it stopped.
 
     :param token: of the download link, or the whole link.
@@ -69,6 +69,10 @@ def download_files(
 
     Source: FileSender protocol, section 8.
     """
+    from smartxfer.filesender.downloading import choose, directory_of
+    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.result import settle
+
     token, directory = self._token_of(token), directory_of(out_dir)
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline) as operation:
@@ -79,21 +83,21 @@ def download_files(
 
 
 def download_file(
-    self: Account,
+    self: "Account",
     token: str,
     file_id: int,
-    out_dir: SinkLike,
+    out_dir: "SinkLike",
     file_size: Union[int, float, None] = None,
     file_name: Optional[str] = None,
     *,
-    password: Password = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
-    exists: Exists = None,
+    exists: "Exists" = None,
     hidden: bool = False,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> FileResult:
+) -> "FileResult":
     """Fetch one file of a transfer.
 
     :param token: of the download link, or the whole link.
@@ -105,6 +109,12 @@ def download_file(
 
     Otherwise like :meth:`download_files`.  Source: FileSender protocol, section 8.
     """
+    from smartxfer.filesender.downloading import choose
+    from smartxfer.filesender.errors import FileSenderSizeMismatch
+    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.sink import check_sink, open_sink
+
     token = self._token_of(token)
     is_path = check_sink(out_dir) is not None
     check_exists(exists, newer=False)
@@ -128,17 +138,17 @@ def download_file(
 
 
 def download_archive(
-    self: Account,
+    self: "Account",
     token: str,
-    out_file: SinkLike,
+    out_file: "SinkLike",
     *,
     files: Optional[Collection[Union[int, str]]] = None,
     archive_format: Literal["zip", "tar", None] = None,
-    exists: Exists = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    exists: "Exists" = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> FileResult:
+) -> "FileResult":
     """Fetch a whole transfer as one archive, which the server packs; it is not unpacked here.
 
     A broken download of an archive begins anew.
@@ -153,6 +163,12 @@ def download_archive(
 
     Source: FileSender protocol, section 8.2.
     """
+    from smartxfer.filesender.downloading import Fetching, choose
+    from smartxfer.filesender.errors import FileSenderEncryptedTransfer
+    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.sink import check_sink, open_sink
+
     path = check_sink(out_file)
     chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
     if chosen_format not in ("zip", "tar"):
@@ -173,18 +189,21 @@ def download_archive(
 
 
 def fetching_of(
-    self: Account,
-    operation: Operation,
+    self: "Account",
+    operation: "Operation",
     token: str,
-    files: Sequence[DownloadFile],
-    password: Password,
+    files: "Sequence[DownloadFile]",
+    password: "Password",
     key_version: Optional[int],
     max_workers: Optional[int] = None,
-) -> Fetching:
+) -> "Fetching":
     """Return what fetches files of a transfer.
 
     :param max_workers: files, and pieces of each, at a time; None: as the client is set to.
     """
+    from smartxfer.filesender.downloading import Fetching, opening_of
+    from smartxfer.filesender.uploading import MOST_WORKERS
+
     return Fetching(
         self._calls,
         operation,

@@ -4,45 +4,41 @@ Source: FileSender protocol, section 8.
 """
 
 import functools
-from typing import Dict, List, Optional, Sequence, Tuple, Union
-
-import attrs
+from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple, Union
 
 from smartxfer.errors import UnsafeName, UsageError
-from smartxfer.filesender.account import Account
 from smartxfer.filesender.download_methods import fetching_of
-from smartxfer.filesender.downloading import choose, directory_of
-from smartxfer.filesender.models import DownloadFile
-from smartxfer.filesender.sealing import Password
-from smartxfer.filesender.site import split_source
 from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.names import paths_or_errors
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, TransferReport, settle
-from smartxfer.transfer.selection import Patterns, Selection
-from smartxfer.transfer.sink import SinkLike, check_sink, open_sink
-from smartxfer.transfer.sink import directory_of as target_directory
+
+if TYPE_CHECKING:
+    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.models import DownloadFile
+    from smartxfer.filesender.sealing import Password
+    from smartxfer.transfer.existing import Exists
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Patterns
+    from smartxfer.transfer.sink import SinkLike
 
 __all__ = ["download", "download_many", "download_tree", "single"]
 
 
 @hides_arguments("source", "sources", "password")
 def download(
-    self: Account,
+    self: "Account",
     source: str,
-    target: SinkLike = ".",
+    target: "SinkLike" = ".",
     *,
-    exists: Exists = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    exists: "Exists" = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-    password: Password = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
     hidden: bool = False,
-) -> FileResult:
+) -> "FileResult":
     """Fetch one file of a transfer; a broken run is continued.
 
     :param source: ``"TOKEN/NAME"``; of a transfer of one file its token or the whole download link.
@@ -65,6 +61,15 @@ def download(
 
     Source: FileSender protocol, section 8.
     """
+    import attrs
+
+    from smartxfer.filesender.site import split_source
+    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.names import paths_or_errors
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.sink import check_sink, open_sink
+    from smartxfer.transfer.sink import directory_of as target_directory
+
     link, name = split_source(source)
     token = self._token_of(link)
     check_sink(target)
@@ -82,19 +87,19 @@ def download(
 
 @hides_arguments("source", "sources", "password")
 def download_many(
-    self: Account,
+    self: "Account",
     sources: Union[str, Sequence[str]],
     target: FilePath = ".",
     *,
-    exists: Exists = None,
+    exists: "Exists" = None,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-    password: Password = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
     hidden: bool = False,
-) -> TransferReport:
+) -> "TransferReport":
     """Fetch several files into a directory, several at a time.
 
     :param sources: one file or several, as for :meth:`download`, of one transfer or several.  For an empty
@@ -106,6 +111,11 @@ def download_many(
 
     Otherwise like :meth:`download`.
     """
+    from smartxfer.filesender.downloading import directory_of
+    from smartxfer.filesender.site import split_source
+    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.result import TransferReport, settle
+
     several = [sources] if isinstance(sources, str) else list(sources)
     pairs = [(self._token_of(link), name) for link, name in map(split_source, several)]
     directory = directory_of(target)
@@ -128,22 +138,22 @@ def download_many(
 
 @hides_arguments("source", "sources", "password")
 def download_tree(
-    self: Account,
+    self: "Account",
     source: str,
     target: FilePath = ".",
     *,
-    exists: Exists = None,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    exists: "Exists" = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-    password: Password = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
     hidden: bool = False,
-) -> TransferReport:
+) -> "TransferReport":
     """Fetch the files of a transfer, several at a time.
 
     :param source: token of the download link, or the whole link.
@@ -153,6 +163,12 @@ def download_tree(
 
     Otherwise like :meth:`download_many`.
     """
+    from smartxfer.filesender.downloading import directory_of
+    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.names import paths_or_errors
+    from smartxfer.transfer.result import FileResult, TransferReport, settle
+    from smartxfer.transfer.selection import Selection
+
     token, directory, selection = self._token_of(source), directory_of(target), Selection(include, exclude)
     check_exists(exists, newer=False)
     with self._operation(progress, cancel, deadline, max_workers) as operation:
@@ -174,12 +190,14 @@ def download_tree(
         return settle(_with_items(found, files), operation)
 
 
-def single(files: Sequence[DownloadFile], name: Optional[str]) -> DownloadFile:
+def single(files: "Sequence[DownloadFile]", name: Optional[str]) -> "DownloadFile":
     """Return the one file that is meant.
 
     :raises NotFound: there is no file of that name.
     :raises UsageError: there are several, and none is named.
     """
+    from smartxfer.filesender.downloading import choose
+
     if name is not None:
         return choose(files, [name])[0]
     if len(files) != 1:
@@ -189,6 +207,8 @@ def single(files: Sequence[DownloadFile], name: Optional[str]) -> DownloadFile:
     return files[0]
 
 
-def _with_items(results: Sequence[FileResult], files: Sequence[DownloadFile]) -> List[FileResult]:
+def _with_items(results: "Sequence[FileResult]", files: "Sequence[DownloadFile]") -> "List[FileResult]":
     """The results, with what the site knows of each file."""
+    import attrs
+
     return [attrs.evolve(result, item=file) for result, file in zip(results, files)]

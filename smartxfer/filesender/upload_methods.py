@@ -4,40 +4,32 @@ Source: FileSender protocol, section 6.
 """
 
 import contextlib
-import unicodedata
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
-import attrs
-
-from smartxfer.filesender import checks
-from smartxfer.filesender.account import Account
-from smartxfer.filesender.auth import UserAuth
-from smartxfer.filesender.earlier import drop_earlier, journal_of
-from smartxfer.filesender.errors import FileSenderSizeMismatch
-from smartxfer.filesender.models import File, Transfer
-from smartxfer.filesender.request_body import Extra, transfer_body
-from smartxfer.filesender.request_types import PartialTransfer
-from smartxfer.filesender.sealing import Password, given_password, sealing_for
-from smartxfer.filesender.uploading import Sending, send_files
-from smartxfer.options import check_count
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.source import SourceLike
-from smartxfer.transfer.tree import FilesLike, Item, collect
+if TYPE_CHECKING:
+    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.models import File, Transfer
+    from smartxfer.filesender.request_body import Extra
+    from smartxfer.filesender.request_types import PartialTransfer
+    from smartxfer.filesender.sealing import Password
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult
+    from smartxfer.transfer.source import SourceLike
+    from smartxfer.transfer.tree import FilesLike
 
 __all__ = ["upload_complete", "upload_file", "upload_workflow"]
 
 
 def upload_file(
-    self: Account,
-    file_info: File,
-    path: SourceLike,
+    self: "Account",
+    file_info: "File",
+    path: "SourceLike",
     *,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> FileResult:
+) -> "FileResult":
     """Send a file's chunks, several at a time, without marking it complete (section 6.2).
 
     :param file_info: one of the ``files`` of a created transfer.
@@ -47,27 +39,33 @@ def upload_file(
 
 
 def upload_complete(
-    self: Account,
-    file_info: File,
-    path: SourceLike,
+    self: "Account",
+    file_info: "File",
+    path: "SourceLike",
     *,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> FileResult:
+) -> "FileResult":
     """Send a file's chunks and mark it complete (section 6.3); otherwise like :meth:`upload_file`."""
     return _send_one(self, file_info, path, True, progress, cancel, deadline)
 
 
 def _send_one(
-    self: Account,
-    file_info: File,
-    path: SourceLike,
+    self: "Account",
+    file_info: "File",
+    path: "SourceLike",
     complete: bool,
-    progress: Progress,
-    cancel: Optional[Cancel],
+    progress: "Progress",
+    cancel: "Optional[Cancel]",
     deadline: Optional[float],
-) -> FileResult:
+) -> "FileResult":
+    from smartxfer.filesender.errors import FileSenderSizeMismatch
+    from smartxfer.filesender.models import File
+    from smartxfer.filesender.uploading import send_files
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.tree import collect
+
     with self._operation(progress, cancel, deadline) as operation:
         self._ready(operation)
         file = File.from_wire(file_info)
@@ -84,22 +82,22 @@ def _send_one(
 
 
 def upload_workflow(
-    self: Account,
-    files: FilesLike,
-    transfer_args: PartialTransfer = {},  # noqa: B006 - the seed's default, never changed
+    self: "Account",
+    files: "FilesLike",
+    transfer_args: "PartialTransfer" = {},  # noqa: B006 - the seed's default, never changed
     *,
-    password: Password = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
     link: bool = False,
     accept_aup: bool = False,
     resume: bool = True,
     follow_symlinks: bool = False,
     max_workers: Optional[int] = None,
-    extra: Extra = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    extra: "Extra" = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> Transfer:
+) -> "Transfer":
     """Send files and directories, and have the recipients told.
 
     Everything is checked against the site's limits before anything is created.  When it fails half-way,
@@ -129,30 +127,27 @@ def upload_workflow(
 
     Source: FileSender protocol, section 6.
     """
+    from smartxfer.filesender import checks, earlier, request_body, sealing, uploading
+    from smartxfer.options import check_count
+
     threads = None if max_workers is None else self._threads_for(check_count(max_workers, "max_workers"))
     operation = self._operation(progress, cancel, deadline, threads)
     with contextlib.ExitStack() as stack, operation:
         site = self._ready(operation)
         calls = self._calls.watched(operation)
-        auth = calls.access.auth
-        items = [_normalised(item) for item in collect(files, follow_symlinks)]
-        sender = auth.username if isinstance(auth, UserAuth) else None
-        body = transfer_body(items, transfer_args, sender, link, extra)
+        items = uploading.collected(files, follow_symlinks)
+        sender = getattr(calls.access.auth, "username", None)
+        body = request_body.transfer_body(items, transfer_args, sender, link, extra)
         if accept_aup:
             body["aup_checked"] = True
-        chunk = site.info.upload_chunk_size
-        sealing = sealing_for(given_password(password), items, site.config, chunk, key_version)
-        announced = body if sealing is None else sealing.announced(body)
+        secret = sealing.given_password(password)
+        cipher = sealing.sealing_for(secret, items, site.config, site.info.upload_chunk_size, key_version)
+        announced = body if cipher is None else cipher.announced(body)
         checks.check_transfer(announced, site.config, now=calls.clock.wall())
-        journal = journal_of(calls, items, body, sealing)
+        journal = earlier.journal_of(calls, items, body, cipher)
         if journal is not None:
             stack.enter_context(journal)
             if not resume:
-                operation.call(lambda: drop_earlier(journal, calls))
-        width = self._width if max_workers is None else attrs.evolve(self._width, files=max_workers)
-        return Sending(calls, operation, items, announced, width, journal, sealing).run()
-
-
-def _normalised(item: Item) -> Item:
-    """The item under a name that the site's rules can take: composed accents."""
-    return attrs.evolve(item, name=unicodedata.normalize("NFC", item.name))
+                operation.call(lambda: earlier.drop_earlier(journal, calls))
+        width = self._width if max_workers is None else self._width.of_files(max_workers)
+        return uploading.Sending(calls, operation, items, announced, width, journal, cipher).run()

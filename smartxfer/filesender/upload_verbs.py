@@ -5,24 +5,23 @@ Each call makes one transfer.
 Source: FileSender protocol, section 6.
 """
 
-from typing import Any, Dict, List, Optional, Sequence, Union
-
-import attrs
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender.account import Account
-from smartxfer.filesender.models import Transfer
-from smartxfer.filesender.request_body import Extra
-from smartxfer.filesender.request_types import PartialTransfer
-from smartxfer.filesender.sealing import Password
 from smartxfer.filesender.upload_methods import upload_workflow
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, TransferReport
-from smartxfer.transfer.selection import Patterns, Selection
-from smartxfer.transfer.source import path_of
-from smartxfer.transfer.tree import FileLike, FilesLike, files_below
+
+if TYPE_CHECKING:
+    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.models import Transfer
+    from smartxfer.filesender.request_body import Extra
+    from smartxfer.filesender.request_types import PartialTransfer
+    from smartxfer.filesender.sealing import Password
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Patterns
+    from smartxfer.transfer.tree import FileLike, FilesLike
 
 __all__ = ["upload", "upload_many", "upload_tree"]
 
@@ -31,22 +30,22 @@ Recipients = Union[None, str, Sequence[str]]
 
 
 def upload(
-    self: Account,
-    source: FileLike,
+    self: "Account",
+    source: "FileLike",
     target: Recipients = None,
     *,
     resume: bool = True,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     subject: Optional[str] = None,
     message: Optional[str] = None,
-    transfer_args: Optional[PartialTransfer] = None,
-    password: Password = None,
+    transfer_args: "Optional[PartialTransfer]" = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
     accept_aup: bool = False,
-    extra: Extra = None,
-) -> FileResult:
+    extra: "Extra" = None,
+) -> "FileResult":
     """Send a file in a transfer of its own, and notify the recipients.
 
     :param source: a path, bytes, an open binary file or a stream; ``(name, thing)`` gives it a name.
@@ -68,6 +67,8 @@ def upload(
 
     Source: FileSender protocol, section 6.
     """
+    from smartxfer.transfer.source import path_of
+
     path = path_of(source[1] if isinstance(source, tuple) and len(source) == 2 else source)
     if path is not None and path.is_dir():
         raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
@@ -80,23 +81,23 @@ def upload(
 
 
 def upload_many(
-    self: Account,
-    sources: FilesLike,
+    self: "Account",
+    sources: "FilesLike",
     target: Recipients = None,
     *,
     resume: bool = True,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     subject: Optional[str] = None,
     message: Optional[str] = None,
-    transfer_args: Optional[PartialTransfer] = None,
-    password: Password = None,
+    transfer_args: "Optional[PartialTransfer]" = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
     accept_aup: bool = False,
-    extra: Extra = None,
-) -> TransferReport:
+    extra: "Extra" = None,
+) -> "TransferReport":
     """Send several files in one transfer, and notify the recipients.
 
     :param sources: one source or several, as for :meth:`upload`; a directory means the files in it, with
@@ -108,6 +109,8 @@ def upload_many(
 
     Otherwise like :meth:`upload`.
     """
+    from smartxfer.transfer.result import TransferReport
+
     options, began = _options(target, subject, message, transfer_args), self._clock.monotonic()
     transfer = upload_workflow(
         self, sources, **options, password=password, key_version=key_version, accept_aup=accept_aup,
@@ -118,27 +121,27 @@ def upload_many(
 
 
 def upload_tree(
-    self: Account,
+    self: "Account",
     directory: FilePath,
     target: Recipients = None,
     *,
     resume: bool = True,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     follow_symlinks: bool = False,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     subject: Optional[str] = None,
     message: Optional[str] = None,
-    transfer_args: Optional[PartialTransfer] = None,
-    password: Password = None,
+    transfer_args: "Optional[PartialTransfer]" = None,
+    password: "Password" = None,
     key_version: Optional[int] = None,
     accept_aup: bool = False,
-    extra: Extra = None,
-) -> TransferReport:
+    extra: "Extra" = None,
+) -> "TransferReport":
     """Send what is in a directory in one transfer, and notify the recipients.
 
     :param directory: local; the names in the transfer are the paths of its files, relative to it.
@@ -149,6 +152,10 @@ def upload_tree(
 
     Otherwise like :meth:`upload_many`.
     """
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Selection
+    from smartxfer.transfer.tree import files_below
+
     items = files_below(directory, follow_symlinks, Selection(include, exclude))
     options = _options(target, subject, message, transfer_args)
     if dry_run:
@@ -167,7 +174,7 @@ def _options(
     target: Recipients,
     subject: Optional[str],
     message: Optional[str],
-    transfer_args: Optional[PartialTransfer],
+    transfer_args: "Optional[PartialTransfer]",
 ) -> Dict[str, Any]:
     """Return what the upload workflow wants to know of a transfer.
 
@@ -186,6 +193,8 @@ def _options(
     return {"transfer_args": {**made, **named}, "link": target is None}
 
 
-def _results(transfer: Transfer) -> List[FileResult]:
+def _results(transfer: "Transfer") -> "List[FileResult]":
     """The results of an upload, with the transfer and its link."""
+    import attrs
+
     return [attrs.evolve(one, item=transfer, url=transfer.download_url) for one in transfer.results]

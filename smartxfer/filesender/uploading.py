@@ -5,6 +5,7 @@ Source: FileSender protocol, section 6.
 
 import functools
 import logging
+import unicodedata
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
 import attrs
@@ -22,10 +23,10 @@ from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.plan import Missing, Part
 from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.tree import Item
+from smartxfer.transfer.tree import FilesLike, Item, collect
 from smartxfer.transfer.upload import Body, Upload, UploadJob
 
-__all__ = ["MOST_WORKERS", "FileUpload", "Sending", "Width", "send_files"]
+__all__ = ["MOST_WORKERS", "FileUpload", "Sending", "Width", "collected", "send_files"]
 
 log = logging.getLogger("smartxfer.filesender")
 
@@ -47,6 +48,18 @@ class Width:
     files: int
     chunks: int
     chunk_size: int
+
+    def of_files(self, files: int) -> "Width":
+        """Return the same for another number of files at a time."""
+        return attrs.evolve(self, files=files)
+
+
+def collected(files: FilesLike, follow_symlinks: bool) -> List[Item]:
+    """Return the files that are meant, under names that the site's rules can take: composed accents."""
+    return [
+        attrs.evolve(item, name=unicodedata.normalize("NFC", item.name))
+        for item in collect(files, follow_symlinks)
+    ]
 
 
 def send_files(

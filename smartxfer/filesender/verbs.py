@@ -3,24 +3,25 @@
 Source: FileSender protocol, sections 7 and 8.1.
 """
 
-from typing import List, Union
+from typing import TYPE_CHECKING, List, Union
 
 from smartxfer.errors import NotFound
-from smartxfer.filesender.account import Account
 from smartxfer.filesender.download_verbs import single
-from smartxfer.filesender.ids import TransferId
-from smartxfer.filesender.models import DownloadFile, Guest, Transfer
-from smartxfer.filesender.request_body import Extra
-from smartxfer.filesender.request_types import Guest as GuestRequest
-from smartxfer.filesender.request_types import TransferUpdate
-from smartxfer.filesender.site import split_source
 from smartxfer.secret_text import hides_arguments
+
+if TYPE_CHECKING:
+    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.ids import TransferId
+    from smartxfer.filesender.models import DownloadFile, Guest, Transfer
+    from smartxfer.filesender.request_body import Extra
+    from smartxfer.filesender.request_types import Guest as GuestRequest
+    from smartxfer.filesender.request_types import TransferUpdate
 
 __all__ = ["create_guest", "exists", "info", "list_files", "remove", "update_transfer"]
 
 
 @hides_arguments("target")
-def list_files(self: Account, target: str) -> List[DownloadFile]:
+def list_files(self: "Account", target: str) -> "List[DownloadFile]":
     """The files that a download link leads to; ``transfers.list()`` has one's own transfers.
 
     :param target: token of the link, or the whole link.
@@ -32,7 +33,7 @@ def list_files(self: Account, target: str) -> List[DownloadFile]:
 
 
 @hides_arguments("source")
-def info(self: Account, source: str) -> DownloadFile:
+def info(self: "Account", source: str) -> "DownloadFile":
     """Return what the site knows of a file that can be fetched.
 
     :param source: ``"TOKEN/NAME"``; of a transfer of one file its token or the whole download link.
@@ -40,12 +41,14 @@ def info(self: Account, source: str) -> DownloadFile:
 
     Source: FileSender protocol, section 8.1.
     """
+    from smartxfer.filesender.site import split_source
+
     link, name = split_source(source)
     return single(list_files(self, link), name)
 
 
 @hides_arguments("source")
-def exists(self: Account, source: str) -> bool:
+def exists(self: "Account", source: str) -> bool:
     """Return True if a file can be fetched.
 
     :param source: as for :meth:`info`.
@@ -57,7 +60,7 @@ def exists(self: Account, source: str) -> bool:
     return True
 
 
-def remove(self: Account, target: Union[int, Transfer]) -> None:
+def remove(self: "Account", target: "Union[int, Transfer]") -> None:
     """Remove a transfer and its data; one that is gone already is no error.
 
     :param target: the Transfer, or its id.
@@ -71,12 +74,12 @@ def remove(self: Account, target: Union[int, Transfer]) -> None:
 
 
 def update_transfer(
-    self: Account, transfer_id: TransferId, body: TransferUpdate, *, extra: Extra = None
-) -> Transfer:
+    self: "Account", transfer_id: "TransferId", body: "TransferUpdate", *, extra: "Extra" = None
+) -> "Transfer":
     """Change a transfer: ``transfers.update()``."""
     return self.transfers.update(transfer_id, body, extra=extra)
 
 
-def create_guest(self: Account, body: GuestRequest, *, extra: Extra = None) -> Guest:
+def create_guest(self: "Account", body: "GuestRequest", *, extra: "Extra" = None) -> "Guest":
     """Send a voucher: ``guests.create()``."""
     return self.guests.create(body, extra=extra)

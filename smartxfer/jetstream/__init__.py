@@ -6,26 +6,28 @@ documented names, to the local server, or to a JetStream server by way of ``smar
 Source: JetStream protocol.
 """
 
-from smartxfer.jetstream.client import API
-from smartxfer.jetstream.factory import JetStream
-from smartxfer.jetstream.models import (
-    Connection,
-    Destination,
-    Event,
-    Manifest,
-    ReceiveTransfer,
-    RequestStatus,
-    ServerInfo,
-    Source,
-    Status,
-    Token,
-    Transfer,
-)
-from smartxfer.jetstream.requests import Request
-from smartxfer.jetstream.sending import Share
+from typing import TYPE_CHECKING
 
-#: Another name of :class:`API`, which is the vendor's.
-JetStreamClient = API
+from smartxfer.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from smartxfer.jetstream.client import API, JetStreamClient
+    from smartxfer.jetstream.factory import JetStream
+    from smartxfer.jetstream.models import (
+        Connection,
+        Destination,
+        Event,
+        Manifest,
+        ReceiveTransfer,
+        RequestStatus,
+        ServerInfo,
+        Source,
+        Status,
+        Token,
+        Transfer,
+    )
+    from smartxfer.jetstream.requests import Request
+    from smartxfer.jetstream.sending import Share
 
 __all__ = [
     "API",
@@ -45,3 +47,16 @@ __all__ = [
     "Token",
     "Transfer",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "client": "API JetStreamClient",
+            "factory": "JetStream",
+            "models": "Connection Destination Event Manifest ReceiveTransfer RequestStatus ServerInfo Source "
+            "Status Token Transfer",
+            "requests": "Request",
+            "sending": "Share",
+        },
+    )

@@ -11,45 +11,32 @@ from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Option
 import requests
 
 from smartxfer.client import BaseClient
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
-from smartxfer.credentials import AddressKind
 from smartxfer.errors import CommunicationError, SmartxferError
 from smartxfer.jetstream import verbs
-from smartxfer.jetstream.address import Link, parse_link, url_of
-from smartxfer.jetstream.contact import first_contact
-from smartxfer.jetstream.errors import ERRORS
-from smartxfer.jetstream.interface import Moment, microseconds, text_of, texts_of
-from smartxfer.jetstream.login import HOST, NAMES, Login, keep_secret
-from smartxfer.jetstream.models import Transfer
-from smartxfer.jetstream.recv import RecvInterface
-from smartxfer.jetstream.requests import Request
-from smartxfer.jetstream.rpc import Rpc
-from smartxfer.jetstream.send import SendInterface, check_token
-from smartxfer.jetstream.sending import (
-    Files,
-    Share,
-    gather,
-    mappings_of,
-    send,
-    share_of,
-    sorted_pairs,
-    target,
-)
-from smartxfer.jetstream.server import ServerInterface
-from smartxfer.jetstream.waiting import check_timeout
-from smartxfer.jetstream.waiting_all import Waited, checked_tasks, wait_for_all
 from smartxfer.reprs import with_address
-from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden, hides
-from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.progress import Progress, Reporter
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transport import Body, Call, RetryPolicy, Success
+from smartxfer.system_text import FilePath
+from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["API"]
+    from smartxfer.client_options import CertFiles, Timeout, Verify
+    from smartxfer.error_families import ErrorFamily
+    from smartxfer.jetstream.address import Link
+    from smartxfer.jetstream.interface import Moment
+    from smartxfer.jetstream.models import Transfer
+    from smartxfer.jetstream.recv import RecvInterface
+    from smartxfer.jetstream.requests import Request
+    from smartxfer.jetstream.rpc import Rpc
+    from smartxfer.jetstream.send import SendInterface
+    from smartxfer.jetstream.sending import Files, Share
+    from smartxfer.jetstream.server import ServerInterface
+    from smartxfer.seams import Clock
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+
+__all__ = ["API", "JetStreamClient"]
 
 log = logging.getLogger("smartxfer.jetstream")
 
@@ -80,18 +67,26 @@ class API(BaseClient):
         *,
         user: Optional[str] = None,
         password: Optional[str] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> None:
+        from smartxfer.client_options import ClientOptions
+        from smartxfer.credentials import AddressKind
+        from smartxfer.jetstream.address import url_of
+        from smartxfer.jetstream.login import HOST, NAMES, Login
+        from smartxfer.jetstream.recv import RecvInterface
+        from smartxfer.jetstream.send import SendInterface
+        from smartxfer.jetstream.server import ServerInterface
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
@@ -101,7 +96,7 @@ class API(BaseClient):
             # The host is the environment's choice: a login without an address is not for it.
             self._address_kind = AddressKind.PLACE if address else AddressKind.EXPLICIT
             address = address or "localhost"
-        self.names, self._errors = NAMES, ERRORS
+        self.names = NAMES
         super().__init__(None if address is None else url_of(address, port), options)
         self._user, self._password = user, password
         self._login = Login(lambda: self._credentials)
@@ -118,17 +113,17 @@ class API(BaseClient):
         *,
         user: Optional[str] = None,
         password: Optional[str] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> "Self":
         """Return the connection that a ``jetstream://`` link means, logged in by its token if it has one.
 
@@ -139,6 +134,10 @@ class API(BaseClient):
         :param password: of the token.
         :raises UsageError: it is no such link.
         """
+        from smartxfer.client_options import ClientOptions
+        from smartxfer.credentials import AddressKind
+        from smartxfer.jetstream.address import parse_link
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
@@ -160,19 +159,25 @@ class API(BaseClient):
     remove = verbs.remove
 
     @property
-    def server(self) -> ServerInterface:
+    def server(self) -> "ServerInterface":
         """Commands to the server itself."""
         return self._server
 
     @property
-    def send(self) -> SendInterface:
+    def send(self) -> "SendInterface":
         """Commands to its sending side: manifests and transfers."""
         return self._send
 
     @property
-    def recv(self) -> RecvInterface:
+    def recv(self) -> "RecvInterface":
         """Commands to its receiving side."""
         return self._recv
+
+    @property
+    def _errors(self) -> "ErrorFamily":
+        from smartxfer.jetstream.errors import ERRORS
+
+        return ERRORS
 
     # -- connection -------------------------------------------------------------------------------------
 
@@ -183,6 +188,9 @@ class API(BaseClient):
         :raises NetworkError: nobody answers.
         :raises AuthError: the credentials are refused.
         """
+        from smartxfer.jetstream.contact import first_contact
+        from smartxfer.jetstream.login import keep_secret
+
         if self._connected:
             return
         info = first_contact(self._rpc, self._retry, self._limits)
@@ -195,6 +203,8 @@ class API(BaseClient):
 
     def disconnect(self) -> None:
         """End the session; a later call opens another."""
+        from smartxfer.transport import Body, Call, Success
+
         if self._login.opened:
             with contextlib.suppress(SmartxferError):  # it ends by itself, too
                 left = Success({204}, Body.EMPTY)
@@ -223,15 +233,15 @@ class API(BaseClient):
 
     def send_files(
         self,
-        files: Files,
+        files: "Files",
         to: Any,
         *,
         into: str = "/",
         timeout: Optional[float] = None,
-        progress: Progress = None,
-        cancel: Optional[Cancel] = None,
+        progress: "Progress" = None,
+        cancel: "Optional[Cancel]" = None,
         deadline: Optional[float] = None,
-    ) -> Transfer:
+    ) -> "Transfer":
         """Have the connected server send files of its own to another server; waits until they have arrived.
 
         The same call after one that was broken off goes on with that one's transfer.
@@ -248,6 +258,11 @@ class API(BaseClient):
         :raises TaskSuspended: somebody suspended it.
         :raises WaitTimeout: it is not done by then; ``last`` is its state.
         """
+        from smartxfer.jetstream.interface import text_of
+        from smartxfer.jetstream.sending import mappings_of, send, sorted_pairs, target
+        from smartxfer.jetstream.waiting import check_timeout
+        from smartxfer.transfer.journal import Journal
+
         mappings, destination = mappings_of(files, text_of(into, "into")), target(to)
         timeout = check_timeout(timeout)
         key = {
@@ -267,14 +282,14 @@ class API(BaseClient):
 
     def share(
         self,
-        files: Files,
+        files: "Files",
         *,
-        expires: Moment = None,
+        expires: "Moment" = None,
         limit: Optional[int] = None,
         password: Optional[str] = None,
         description: Optional[str] = None,
         timeout: Optional[float] = None,
-    ) -> Share:
+    ) -> "Share":
         """Let somebody without an account fetch files of the connected server.
 
         :param files: as in :meth:`send_files`.
@@ -283,6 +298,12 @@ class API(BaseClient):
         :param password: asked for beside the token.
         :return: (token, link).
         """
+        from smartxfer.jetstream.interface import microseconds
+        from smartxfer.jetstream.send import check_token
+        from smartxfer.jetstream.sending import gather, mappings_of, share_of
+        from smartxfer.jetstream.waiting import check_timeout
+        from smartxfer.transfer.progress import Reporter
+
         microseconds(expires, self._clock.wall)
         check_token(limit, password, description)
         timeout = check_timeout(timeout)
@@ -302,44 +323,13 @@ class API(BaseClient):
         """
         self.server.authToken(token, password)
 
-    def ls(self, path: Any = "/", timeout: Optional[float] = None) -> Any:
-        """What is in a directory of the server."""
-        return self._result(timeout, self.server.lsAsync, texts_of(path, "path"))
+    ls, ls_roots, du = verbs.ls, verbs.ls_roots, verbs.du
+    mkdir, mkfile, mv, rm = verbs.mkdir, verbs.mkfile, verbs.mv, verbs.rm
+    sources, receiving = verbs.sources, verbs.receiving
 
-    def ls_roots(self, timeout: Optional[float] = None) -> Any:
-        """The root directories of the server."""
-        return self._result(timeout, self.server.lsRootsAsync)
+    def _result(self, timeout: Optional[float], begin: "Callable[..., Request]", *args: Any) -> Any:
+        from smartxfer.jetstream.waiting import check_timeout
 
-    def du(self, path: Any, timeout: Optional[float] = None) -> int:
-        """Bytes below a path of the server."""
-        found: int = self._result(timeout, self.server.duAsync, path)
-        return found
-
-    def mkdir(self, path: Any, timeout: Optional[float] = None) -> None:
-        """Make a directory on the server, and those above it."""
-        self._result(timeout, self.server.mkdirAsync, path)
-
-    def mkfile(self, path: Any, timeout: Optional[float] = None) -> None:
-        """Make an empty file on the server."""
-        self._result(timeout, self.server.mkFileAsync, path)
-
-    def mv(self, source: Any, destination: Any, timeout: Optional[float] = None) -> None:
-        """Move or rename on the server."""
-        self._result(timeout, self.server.mvAsync, source, destination)
-
-    def rm(self, path: Any, timeout: Optional[float] = None) -> None:
-        """Remove a file of the server, or a directory with all that is in it."""
-        self._result(timeout, self.server.rmAsync, path)
-
-    def sources(self, timeout: Optional[float] = None) -> Any:
-        """The servers that send to this one; for superusers."""
-        return self._result(timeout, self.recv.getSourcesAsync)
-
-    def receiving(self, timeout: Optional[float] = None) -> Any:
-        """The transfers that come in; for superusers."""
-        return self._result(timeout, self.recv.getTransfersAsync)
-
-    def _result(self, timeout: Optional[float], begin: Callable[..., Request], *args: Any) -> Any:
         timeout = check_timeout(timeout, "one path at a time: api.rm(path)")
         return begin(*args).result(timeout)
 
@@ -348,8 +338,8 @@ class API(BaseClient):
         tasks: Iterable[Any],
         *,
         timeout: Optional[float] = None,
-        progress: Progress = None,
-        cancel: Optional[Cancel] = None,
+        progress: "Progress" = None,
+        cancel: "Optional[Cancel]" = None,
     ) -> List[Any]:
         """The last states of manifests and transfers, and the results of requests, in the given order.
 
@@ -359,6 +349,9 @@ class API(BaseClient):
             ``status``.
         :raises WaitTimeout: some are not done by then; ``last`` is the list, with the latest states of these.
         """
+        from smartxfer.jetstream.waiting import check_timeout
+        from smartxfer.jetstream.waiting_all import Waited, checked_tasks, wait_for_all
+
         several, timeout = checked_tasks(tasks), check_timeout(timeout)
         with self._operation(progress, cancel, None) as operation:
             waited = Waited(self._rpc.watched(operation), timeout, operation.reporter)
@@ -376,10 +369,14 @@ class API(BaseClient):
         >>> api.call("send.getManifest", manifestId="2")  # doctest: +SKIP
         {'manifestId': '2', 'status': 'complete', ...}
         """
+        from smartxfer.jetstream.interface import text_of
+
         return self._rpc.call(text_of(method, "method"), hidden(params))
 
     @property
-    def _rpc(self) -> Rpc:
+    def _rpc(self) -> "Rpc":
+        from smartxfer.jetstream.rpc import Rpc
+
         if self._known_rpc is None:
             self._known_rpc = Rpc(self._wire, f"{self.base_url}/jsonrpc", self._login)
         return self._known_rpc
@@ -391,3 +388,7 @@ class API(BaseClient):
         """Who is logged in, for the key of a journal; of a token, nothing that would tell it."""
         known = self._login.known()
         return "" if known is None else known[1].get("user", known[0])
+
+
+#: Another name of :class:`API`, which is the vendor's.
+JetStreamClient = API

@@ -3,15 +3,18 @@
 Source: JetStream protocol, sections 1 and 3.
 """
 
-from typing import Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.jetstream.client import API
-from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
+from smartxfer.system_text import FilePath
 from smartxfer.transport import RetryPolicy
+
+if TYPE_CHECKING:
+    from smartxfer.client_options import CertFiles, Timeout, Verify
+    from smartxfer.seams import Clock
 
 __all__ = ["JetStream"]
 
@@ -38,17 +41,17 @@ class JetStream:
         *,
         user: Optional[str] = None,
         password: Optional[str] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> API:
         """Return a connection that is not open yet.
 
@@ -58,6 +61,8 @@ class JetStream:
 
         The other parameters are those of :class:`API`.
         """
+        from smartxfer.client_options import ClientOptions
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
@@ -70,19 +75,21 @@ class JetStream:
         *,
         user: Optional[str] = None,
         password: Optional[str] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> API:
         """Return the connection that a ``jetstream://`` link means; see :meth:`API.from_uri`."""
+        from smartxfer.client_options import ClientOptions
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,

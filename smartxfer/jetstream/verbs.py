@@ -1,4 +1,4 @@
-"""The verbs that all clients share, as methods: ``list`` and ``remove``.
+"""Methods of a connection: ``list`` and ``remove``, which all clients share, and short commands.
 
 There are no uploads and downloads: bytes go from server to server, and never through this client.  There is
 no look at a single path: the fields of an entry of a directory are not public.
@@ -9,16 +9,21 @@ Source: JetStream protocol, sections 2, 5.1 and 6.
 import os
 import posixpath
 import re
-from typing import Any, List, Optional, Protocol, Union
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Protocol, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.jetstream.interface import text_of
-from smartxfer.jetstream.models import listed
 
-__all__ = ["list_directory", "remove"]
+if TYPE_CHECKING:
+    from smartxfer.jetstream.recv import RecvInterface
+    from smartxfer.jetstream.requests import Request
+    from smartxfer.jetstream.server import ServerInterface
+
+__all__ = [
+    "du", "list_directory", "ls", "ls_roots", "mkdir", "mkfile", "mv", "receiving", "remove", "rm", "sources",
+]  # fmt: skip
 
 #: What ``normpath`` returns for a root of any system, and for what is above the working directory.
-_ROOT = re.compile(r"//?|\.{1,2}(/\.\.)*|[A-Za-z]:/?")
+_ROOT = r"//?|\.{1,2}(/\.\.)*|[A-Za-z]:/?"
 
 RemotePath = Union[str, "os.PathLike[str]"]
 
@@ -26,11 +31,22 @@ RemotePath = Union[str, "os.PathLike[str]"]
 class Server(Protocol):
     """The client, as far as the verbs need it."""
 
+    @property
+    def server(self) -> "ServerInterface":
+        """Commands to the server itself."""
+
+    @property
+    def recv(self) -> "RecvInterface":
+        """Commands to its receiving side."""
+
     def ls(self, path: Any = "/", timeout: Optional[float] = None) -> Any:
         """Return what is in a directory of the server, or in several."""
 
     def rm(self, path: Any, timeout: Optional[float] = None) -> None:
         """Remove a file of the server, or a directory with all that is in it."""
+
+    def _result(self, timeout: Optional[float], begin: "Callable[..., Request]", *args: Any) -> Any:
+        """Return the result of a request."""
 
 
 def list_directory(self: Server, target: RemotePath = "/") -> List[Any]:
@@ -40,6 +56,9 @@ def list_directory(self: Server, target: RemotePath = "/") -> List[Any]:
 
     Source: JetStream protocol, section 5.1.
     """
+    from smartxfer.jetstream.interface import text_of
+    from smartxfer.jetstream.models import listed
+
     return listed("lsAsync", self.ls(text_of(target, "target")))
 
 
@@ -51,7 +70,60 @@ def remove(self: Server, target: RemotePath) -> None:
 
     Source: JetStream protocol, section 5.1.
     """
+    from smartxfer.jetstream.interface import text_of
+
     path = text_of(target, "target")
-    if _ROOT.fullmatch(posixpath.normpath(path.replace("\\", "/"))):
+    if re.fullmatch(_ROOT, posixpath.normpath(path.replace("\\", "/"))):
         raise UsageError(f"{path!r:.80} is a root of the server", hint="remove what is in it")
     self.rm(path)
+
+
+# -- commands, each with its result --------------------------------------------------------------------
+
+
+def ls(self: Server, path: Any = "/", timeout: Optional[float] = None) -> Any:
+    """What is in a directory of the server."""
+    from smartxfer.jetstream.interface import texts_of
+
+    return self._result(timeout, self.server.lsAsync, texts_of(path, "path"))
+
+
+def ls_roots(self: Server, timeout: Optional[float] = None) -> Any:
+    """The root directories of the server."""
+    return self._result(timeout, self.server.lsRootsAsync)
+
+
+def du(self: Server, path: Any, timeout: Optional[float] = None) -> int:
+    """Bytes below a path of the server."""
+    found: int = self._result(timeout, self.server.duAsync, path)
+    return found
+
+
+def mkdir(self: Server, path: Any, timeout: Optional[float] = None) -> None:
+    """Make a directory on the server, and those above it."""
+    self._result(timeout, self.server.mkdirAsync, path)
+
+
+def mkfile(self: Server, path: Any, timeout: Optional[float] = None) -> None:
+    """Make an empty file on the server."""
+    self._result(timeout, self.server.mkFileAsync, path)
+
+
+def mv(self: Server, source: Any, destination: Any, timeout: Optional[float] = None) -> None:
+    """Move or rename on the server."""
+    self._result(timeout, self.server.mvAsync, source, destination)
+
+
+def rm(self: Server, path: Any, timeout: Optional[float] = None) -> None:
+    """Remove a file of the server, or a directory with all that is in it."""
+    self._result(timeout, self.server.rmAsync, path)
+
+
+def sources(self: Server, timeout: Optional[float] = None) -> Any:
+    """The servers that send to this one; for superusers."""
+    return self._result(timeout, self.recv.getSourcesAsync)
+
+
+def receiving(self: Server, timeout: Optional[float] = None) -> Any:
+    """The transfers that come in; for superusers."""
+    return self._result(timeout, self.recv.getTransfersAsync)

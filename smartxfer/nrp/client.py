@@ -5,39 +5,31 @@ Source: NRP / Invenio protocol, sections 1 and 2.
 
 from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
-import attrs
 import requests
 
 from smartxfer.absent import absent
 from smartxfer.client import HTTPClient
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
-from smartxfer.credentials import AddressKind
-from smartxfer.error_values import evolve
 from smartxfer.errors import AuthError, HTTPError, UsageError
 from smartxfer.nrp import download_verbs as down
 from smartxfer.nrp import upload_verbs as up
 from smartxfer.nrp import verbs
-from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.config import names_of
-from smartxfer.nrp.configuration import Config, RepositoryConfig, repository_of
-from smartxfer.nrp.discovery import discover
-from smartxfer.nrp.errors import ERRORS, TABLES
-from smartxfer.nrp.file_work import FileWork
-from smartxfer.nrp.files import FilesClient
-from smartxfer.nrp.hints import SMALLER
-from smartxfer.nrp.places import is_page, is_url
-from smartxfer.nrp.record_models import Identity, RepositoryInfo
-from smartxfer.nrp.records import RecordsClient, whoami
-from smartxfer.nrp.share import ShareTokens
-from smartxfer.nrp.statuses import of_raw
 from smartxfer.reprs import with_address
-from smartxfer.seams import Clock
 from smartxfer.secret_text import as_secret, as_url, hidden, hides
-from smartxfer.transport import Answer, Call, Origin, RetryPolicy
-from smartxfer.transport.bearer import bearer
+from smartxfer.system_text import FilePath
+from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from smartxfer.client_options import CertFiles, Timeout, Verify
+    from smartxfer.error_families import ErrorFamily
+    from smartxfer.nrp.calls import Calls
+    from smartxfer.nrp.configuration import Config
+    from smartxfer.nrp.files import FilesClient
+    from smartxfer.nrp.record_models import Identity, RepositoryInfo
+    from smartxfer.nrp.records import RecordsClient
+    from smartxfer.seams import Clock
+    from smartxfer.transport import Answer, Call
 
 __all__ = ["RepositoryClient", "get_client"]
 
@@ -75,8 +67,6 @@ class RepositoryClient(HTTPClient):
     Source: NRP / Invenio protocol.
     """
 
-    _errors = ERRORS
-
     def __init__(
         self,
         url: Any = None,
@@ -84,18 +74,27 @@ class RepositoryClient(HTTPClient):
         *,
         token: Optional[str] = None,
         config_path: Optional[FilePath] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> None:
+        from smartxfer.client_options import ClientOptions
+        from smartxfer.credentials import AddressKind
+        from smartxfer.nrp.config import names_of
+        from smartxfer.nrp.file_work import FileWork
+        from smartxfer.nrp.files import FilesClient
+        from smartxfer.nrp.places import is_page, is_url
+        from smartxfer.nrp.records import RecordsClient
+        from smartxfer.nrp.share import ShareTokens
+
         given = as_url(str(url).strip()) if url is not None else None
         if given and not is_url(given):
             if alias is not None:
@@ -137,22 +136,24 @@ class RepositoryClient(HTTPClient):
         cls,
         *,
         config_path: Optional[FilePath] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> "Self":
         """Return a client whose address and credentials are looked up.
 
         :param config_path: nrp-cmd's configuration, in place of ``~/.nrp/invenio-config.json``.
         """
+        from smartxfer.client_options import ClientOptions
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
@@ -160,27 +161,29 @@ class RepositoryClient(HTTPClient):
         return cls(config_path=config_path, **options.keywords())
 
     @property
-    def records(self) -> RecordsClient:
+    def records(self) -> "RecordsClient":
         """The records: create, read, update, search, publish, delete, ..."""
         return self._records
 
     @property
-    def files(self) -> FilesClient:
+    def files(self) -> "FilesClient":
         """The files of records: list, read, upload, upload_many, download, download_many, delete, ..."""
         return self._files
 
     @property
-    def repository(self) -> RepositoryInfo:
+    def repository(self) -> "RepositoryInfo":
         """What the repository says of itself; asked once.
 
         Source: NRP / Invenio protocol, section 1.
         """
+        from smartxfer.nrp.discovery import discover
+
         with self._lock:
             if self._found is None:
                 self._found = discover(self._calls, self.base_url)
             return self._found
 
-    def get_repository_info(self, refresh: bool = True) -> RepositoryInfo:
+    def get_repository_info(self, refresh: bool = True) -> "RepositoryInfo":
         """Return what the repository says of itself.
 
         :param refresh: ask once more.
@@ -190,18 +193,24 @@ class RepositoryClient(HTTPClient):
                 self._found = None
             return self.repository
 
-    def whoami(self) -> Identity:
+    def whoami(self) -> "Identity":
         """Whom the repository takes the caller for.
 
         :raises AuthError: there is a token that the repository does not know: silently, one would be a guest.
 
         Source: NRP / Invenio protocol, section 2.
         """
+        from smartxfer.nrp.records import whoami
+
         return whoami(self._calls, self._credentials.get("token") is not None)
 
     # -- the way to the server --------------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> "Call":
+        import attrs
+
+        from smartxfer.nrp.statuses import of_raw
+
         url, success = f"{self._calls.api}/{path}", of_raw(method)
         if method in ("GET", "DELETE"):
             call = self._calls.describe(method, url, params=params, success=success)
@@ -210,7 +219,10 @@ class RepositoryClient(HTTPClient):
         return self._calls.describe(method, url, json=dict(params), success=success)
 
     @property
-    def _calls(self) -> Calls:
+    def _calls(self) -> "Calls":
+        from smartxfer.nrp.calls import Calls
+        from smartxfer.transport.bearer import bearer
+
         token = self._credentials.get("token")
         return Calls(
             self._wire,
@@ -227,7 +239,18 @@ class RepositoryClient(HTTPClient):
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, "token": self._token}
 
-    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+    @property
+    def _errors(self) -> "ErrorFamily":
+        from smartxfer.nrp.errors import ERRORS
+
+        return ERRORS
+
+    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
+        from smartxfer.error_values import evolve
+        from smartxfer.nrp.errors import TABLES
+        from smartxfer.nrp.hints import SMALLER
+        from smartxfer.transport import Origin
+
         token = self._credentials.get("token") is not None
         error = TABLES[token].error(answer, method, url, policy=self._retry, clock=self._clock)
         if not self._wire.origin.trusts(Origin.of(url)) and error.hint != SMALLER:
@@ -245,20 +268,20 @@ def get_client(
     alias: Optional[str] = None,
     *,
     token: Optional[str] = None,
-    config: Optional[Config] = None,
+    config: "Optional[Config]" = None,
     config_path: Optional[FilePath] = None,
     refresh: bool = False,
-    timeout: Timeout = (15.0, 60.0),
+    timeout: "Timeout" = (15.0, 60.0),
     retry: RetryPolicy = RetryPolicy(),
     session: Optional[requests.Session] = None,
-    verify: Verify = True,
-    cert: Optional[CertFiles] = None,
+    verify: "Verify" = True,
+    cert: "Optional[CertFiles]" = None,
     cert_origins: Sequence[str] = (),
     proxies: Optional[Mapping[str, str]] = None,
     max_workers: int = 4,
     profile: Optional[str] = None,
     netrcfile: Optional[FilePath] = None,
-    clock: Optional[Clock] = None,
+    clock: "Optional[Clock]" = None,
 ) -> RepositoryClient:
     """Return the client of a repository; nothing is sent before the first call.
 
@@ -269,6 +292,9 @@ def get_client(
 
     The other parameters are those of :class:`RepositoryClient`.
     """
+    from smartxfer.client_options import ClientOptions
+    from smartxfer.nrp.configuration import RepositoryConfig, repository_of
+
     if config is not None or isinstance(url, RepositoryConfig):
         chosen = repository_of(url, alias, config)
         url, alias, token = str(chosen.url), None, token or chosen.token
@@ -287,6 +313,8 @@ def _site(url: str) -> str:
 
     :raises UsageError: it is none, or names a user.
     """
+    from smartxfer.transport import Origin
+
     origin = Origin.of(url)
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise UsageError("the address of a repository holds no user name or password", hint="pass token=")

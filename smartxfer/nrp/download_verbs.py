@@ -3,42 +3,39 @@
 Source: NRP / Invenio protocol, section 5, Download.
 """
 
-from typing import Any, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
 from smartxfer.errors import UnsafeName, UsageError
-from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.file_calls import FileCalls
-from smartxfer.nrp.file_work import Watch
-from smartxfer.nrp.models import File
-from smartxfer.nrp.streams import FileSink
-from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository, file_of, record_only
 from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.names import paths_or_errors
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, TransferReport
-from smartxfer.transfer.selection import Patterns, Selection
-from smartxfer.transfer.sink import SinkLike
-from smartxfer.transfer.source import target_path_of
+
+if TYPE_CHECKING:
+    from smartxfer.nrp.models import File
+    from smartxfer.nrp.streams import FileSink
+    from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository
+    from smartxfer.transfer.existing import Exists
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Patterns
+    from smartxfer.transfer.sink import SinkLike
 
 __all__ = ["download", "download_many", "download_tree"]
 
 
 @hides_arguments(links=("source",))
 def download(
-    self: Repository,
-    source: FileTarget,
-    target: Union[SinkLike, FileSink] = ".",
+    self: "Repository",
+    source: "FileTarget",
+    target: "Union[SinkLike, FileSink]" = ".",
     *,
-    exists: Exists = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    exists: "Exists" = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     parts: Optional[int] = None,
     part_size: Optional[int] = None,
-) -> FileResult:
+) -> "FileResult":
     """Fetch a file; a broken run is continued.
 
     :param source: ``"RECORD/KEY"``, a File, or its address.
@@ -58,22 +55,25 @@ def download(
 
     Source: NRP / Invenio protocol, section 5, Download.
     """
+    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.targets import file_of
+
     record, key = file_of(source)
     watch = Watch(progress, cancel, deadline)
     return self._work.fetch(record, key, target, parts, part_size, exists, watch)
 
 
 def download_many(
-    self: Repository,
-    sources: Union[FileTarget, Sequence[FileTarget]],
+    self: "Repository",
+    sources: "Union[FileTarget, Sequence[FileTarget]]",
     target: FilePath = ".",
     *,
-    exists: Exists = None,
+    exists: "Exists" = None,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Fetch several files into a directory, several at a time.
 
     :param sources: one file or several, as for :meth:`download`.  For an empty list nothing is asked.
@@ -84,6 +84,13 @@ def download_many(
 
     Otherwise like :meth:`download`.
     """
+    from smartxfer.nrp.calls import Calls
+    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.models import File
+    from smartxfer.nrp.targets import file_of
+    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.result import TransferReport
+
     several = list(sources) if isinstance(sources, (list, tuple)) else [sources]
     wanted = [file_of(source) for source in several]
     lookup = self._work.lookup
@@ -98,19 +105,19 @@ def download_many(
 
 @hides_arguments(links=("source",))
 def download_tree(
-    self: Repository,
-    source: RecordTarget,
+    self: "Repository",
+    source: "RecordTarget",
     target: FilePath = ".",
     *,
-    exists: Exists = None,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    exists: "Exists" = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Fetch the files of a record, several at a time.
 
     :param source: the Record, its id or its address.
@@ -120,6 +127,15 @@ def download_tree(
 
     Otherwise like :meth:`download_many`.
     """
+    from smartxfer.nrp.calls import Calls
+    from smartxfer.nrp.file_calls import FileCalls
+    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.models import File
+    from smartxfer.nrp.targets import record_only
+    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.result import TransferReport
+    from smartxfer.transfer.selection import Selection
+
     check_exists(exists)
     record, selection = record_only(source), Selection(include, exclude)
     lookup = self._work.lookup
@@ -133,8 +149,12 @@ def download_tree(
     return self._work.fetch_many(files, target, exists, Watch(progress, cancel, deadline, max_workers))
 
 
-def _planned(files: Sequence[File], target: Any) -> List[FileResult]:
+def _planned(files: "Sequence[File]", target: Any) -> "List[FileResult]":
     """Return what a download of files would do."""
+    from smartxfer.transfer.names import paths_or_errors
+    from smartxfer.transfer.result import FileResult
+    from smartxfer.transfer.source import target_path_of
+
     directory = target_path_of(target)
     if directory is None:
         raise UsageError(f"{target!r} is not a path")

@@ -9,6 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 from smartxfer.errors import Conflict, SmartxferError, UsageError
 from smartxfer.nrp import downloading
 from smartxfer.nrp.calls import Calls
+from smartxfer.nrp.defaults import AUTO
 from smartxfer.nrp.errors import RepositoryForbiddenError
 from smartxfer.nrp.file_calls import FileCalls
 from smartxfer.nrp.file_metadata import given_metadata
@@ -20,7 +21,7 @@ from smartxfer.nrp.record_models import Record
 from smartxfer.nrp.starting import Plan
 from smartxfer.nrp.streams import unwrapped
 from smartxfer.nrp.syncing import origin_of
-from smartxfer.nrp.transfers import AUTO, AUTO_FROM, How
+from smartxfer.nrp.transfers import AUTO_FROM, How
 from smartxfer.transfer.download import Download
 from smartxfer.transfer.existing import Exists
 from smartxfer.transfer.into import Wanted, fetch_into

@@ -8,9 +8,10 @@ from typing import Any, Dict, Mapping, Optional, Tuple
 import attrs
 
 from smartxfer.errors import UsageError
+from smartxfer.nrp.defaults import AUTO
 from smartxfer.options import DELIBERATE, check_keys, with_extra
 
-__all__ = ["AUTO", "How", "how", "part_size_for"]
+__all__ = ["How", "how", "part_size_for"]
 
 MIB = 1 << 20
 #: Bounds of S3: only the last part may be smaller.
@@ -23,7 +24,6 @@ USUAL_PART = 16 * MIB
 #: ``auto`` sends files in parts from this size on: less is not worth the further requests.
 AUTO_FROM = 64 * MIB
 
-AUTO = "auto"
 _LETTERS = {"local-file": "L", "url-fetch": "F", "multipart": "M", "remote": "R"}
 
 #: Members of ``transfer`` by type; repositories refuse others (section 6).  Size and checksum of a remote

@@ -3,41 +3,37 @@
 Source: NRP / Invenio protocol, sections 5 and 6.
 """
 
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.nrp import many
-from smartxfer.nrp.file_calls import FileCalls
-from smartxfer.nrp.file_metadata import given_metadata
-from smartxfer.nrp.file_work import FileWork, Pair, Watch
-from smartxfer.nrp.keys import checked
-from smartxfer.nrp.models import File, FileStatus
-from smartxfer.nrp.streams import FilesToSend, RecordSource
-from smartxfer.nrp.syncing import origin_of
-from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository, record_of, record_only
-from smartxfer.nrp.transfers import AUTO, How, how
+from smartxfer.nrp.defaults import AUTO
 from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.existing import UploadExists, check_upload_exists
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.renamed import Renamed
-from smartxfer.transfer.result import FileResult, TransferReport
-from smartxfer.transfer.selection import Patterns, Selection
-from smartxfer.transfer.tree import files_below
+
+if TYPE_CHECKING:
+    from smartxfer.nrp.file_work import FileWork, Pair, Watch
+    from smartxfer.nrp.models import File
+    from smartxfer.nrp.streams import FilesToSend, RecordSource
+    from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository
+    from smartxfer.nrp.transfers import How
+    from smartxfer.transfer.existing import UploadExists
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Patterns
 
 __all__ = ["upload", "upload_many", "upload_tree"]
 
 
 @hides_arguments(links=("target",))
 def upload(
-    self: Repository,
-    source: Union[RecordSource, Tuple[str, RecordSource]],
-    target: FileTarget,
+    self: "Repository",
+    source: "Union[RecordSource, Tuple[str, RecordSource]]",
+    target: "FileTarget",
     *,
-    exists: UploadExists = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    exists: "UploadExists" = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     metadata: Optional[Mapping[str, Any]] = None,
     transfer_type: str = AUTO,
@@ -45,7 +41,7 @@ def upload(
     parts: Optional[int] = None,
     part_size: Optional[int] = None,
     extra: Optional[Mapping[str, Any]] = None,
-) -> FileResult:
+) -> "FileResult":
     """Send a file to a draft; the commit is checked for its size and MD5.
 
     :param source: a path, bytes, an open binary file or stream; ``(key, thing)`` gives it a key; for
@@ -69,6 +65,13 @@ def upload(
 
     Source: NRP / Invenio protocol, sections 5 and 6.
     """
+    from smartxfer.nrp import many
+    from smartxfer.nrp.file_metadata import given_metadata
+    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.targets import record_of
+    from smartxfer.nrp.transfers import how
+    from smartxfer.transfer.existing import check_upload_exists
+
     check_upload_exists(exists)
     mode = how(transfer_type, transfer_metadata, parts, part_size, extra)
     record, key = record_of(target)
@@ -86,19 +89,19 @@ def upload(
 
 @hides_arguments(links=("target",))
 def upload_many(
-    self: Repository,
-    sources: FilesToSend,
-    target: RecordTarget,
+    self: "Repository",
+    sources: "FilesToSend",
+    target: "RecordTarget",
     *,
-    exists: UploadExists = None,
+    exists: "UploadExists" = None,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     metadata: Optional[Mapping[str, Any]] = None,
     transfer_type: str = AUTO,
     part_size: Optional[int] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Send several files to a draft, several at a time; all are started by one request.
 
     :param sources: one source or several, as for :meth:`upload`, or ``(key, source, metadata)``; a directory
@@ -112,6 +115,12 @@ def upload_many(
 
     Otherwise like :meth:`upload`.
     """
+    from smartxfer.nrp import many
+    from smartxfer.nrp.file_metadata import given_metadata
+    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.targets import record_only
+    from smartxfer.transfer.existing import check_upload_exists
+
     check_upload_exists(exists)
     mode, record = _of_bytes(transfer_type, part_size), record_only(target)
     pairs = many.pairs_of(sources, given_metadata(metadata))
@@ -122,23 +131,23 @@ def upload_many(
 
 @hides_arguments(links=("target",))
 def upload_tree(
-    self: Repository,
+    self: "Repository",
     directory: FilePath,
-    target: RecordTarget,
+    target: "RecordTarget",
     *,
-    exists: UploadExists = None,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    exists: "UploadExists" = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     follow_symlinks: bool = False,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     metadata: Optional[Mapping[str, Any]] = None,
     transfer_type: str = AUTO,
     part_size: Optional[int] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Send what is in a directory to a draft, several files at a time.
 
     :param directory: local; keys are the paths of its files, relative to it.
@@ -149,6 +158,17 @@ def upload_tree(
 
     Otherwise like :meth:`upload_many`.
     """
+    from smartxfer.nrp.file_metadata import given_metadata
+    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.keys import checked
+    from smartxfer.nrp.syncing import origin_of
+    from smartxfer.nrp.targets import record_only
+    from smartxfer.transfer.existing import check_upload_exists
+    from smartxfer.transfer.renamed import Renamed
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Selection
+    from smartxfer.transfer.tree import files_below
+
     check_upload_exists(exists)
     mode, record = _of_bytes(transfer_type, part_size), record_only(target)
     given = given_metadata(metadata)
@@ -171,11 +191,13 @@ def upload_tree(
     return TransferReport([*sent, *skipped], sent.seconds)
 
 
-def _of_bytes(transfer_type: str, part_size: Optional[int]) -> How:
+def _of_bytes(transfer_type: str, part_size: Optional[int]) -> "How":
     """Return how several files are sent.
 
     :raises UsageError: the repository would fetch them itself.
     """
+    from smartxfer.nrp.transfers import how
+
     mode = how(transfer_type, None, None, part_size)
     if mode.by_url:
         raise UsageError(
@@ -185,15 +207,17 @@ def _of_bytes(transfer_type: str, part_size: Optional[int]) -> How:
 
 
 def _send(
-    work: FileWork,
+    work: "FileWork",
     record: Any,
-    pairs: Sequence[Pair],
-    mode: How,
-    exists: UploadExists,
-    watch: Watch,
-    there: Optional[Callable[[], Dict[str, File]]] = None,
-) -> TransferReport:
+    pairs: "Sequence[Pair]",
+    mode: "How",
+    exists: "UploadExists",
+    watch: "Watch",
+    there: "Optional[Callable[[], Dict[str, File]]]" = None,
+) -> "TransferReport":
     """Send files, but those that are to be kept as they are."""
+    from smartxfer.transfer.result import TransferReport
+
     if exists != "skip" or not pairs:
         return work.send(record, pairs, mode, exists == "replace", watch)
     kept = _kept(pairs, there() if there is not None else _there(work, record), exists)
@@ -202,16 +226,21 @@ def _send(
     return TransferReport([results[item.name] for item, _ in pairs], sent.seconds)
 
 
-def _there(work: FileWork, record: Any) -> Dict[str, File]:
+def _there(work: "FileWork", record: Any) -> "Dict[str, File]":
     """The files of a draft by their keys."""
+    from smartxfer.nrp.file_calls import FileCalls
+
     found: List[File] = work.lookup.changing(work.lookup.place(record), FileCalls.list)
     return {file.key: file for file in found}
 
 
 def _kept(
-    pairs: Sequence[Pair], there: Mapping[str, File], exists: UploadExists
-) -> Dict[str, FileResult]:
+    pairs: "Sequence[Pair]", there: "Mapping[str, File]", exists: "UploadExists"
+) -> "Dict[str, FileResult]":
     """Results, by key, of files that are not sent because the draft has one of their key."""
+    from smartxfer.nrp.models import FileStatus
+    from smartxfer.transfer.result import FileResult
+
     kept = {}
     for item, _ in pairs if exists == "skip" else ():
         file = there.get(item.name)
@@ -223,17 +252,19 @@ def _kept(
 
 
 def _by_url(
-    client: Repository,
+    client: "Repository",
     record: Any,
     key: Optional[str],
     source: Any,
-    exists: UploadExists,
+    exists: "UploadExists",
     metadata: Optional[Mapping[str, Any]],
     transfer_type: str,
     transfer_metadata: Optional[Mapping[str, Any]],
     extra: Optional[Mapping[str, Any]],
-) -> FileResult:
+) -> "FileResult":
     """Have the repository fetch an address, or refer to it."""
+    from smartxfer.transfer.result import FileResult
+
     if key is None:
         raise UsageError("which key does it get?", hint=f"target={'RECORD/KEY'!r}, or source=(key, address)")
     if exists == "skip":

@@ -3,26 +3,26 @@
 Source: NRP / Invenio protocol, section 5.
 """
 
-from typing import Any, List, Mapping, Optional
+from typing import TYPE_CHECKING, Any, List, Mapping, Optional
 
 from smartxfer.errors import NotFound
-from smartxfer.nrp.file_metadata import given_metadata
-from smartxfer.nrp.file_work import Watch
-from smartxfer.nrp.models import File
-from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository, file_of, record_only
-from smartxfer.nrp.transfers import AUTO, how
+from smartxfer.nrp.defaults import AUTO
 from smartxfer.secret_text import hides_arguments
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import SyncReport
-from smartxfer.transfer.selection import Patterns, Selection
+
+if TYPE_CHECKING:
+    from smartxfer.nrp.models import File
+    from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import SyncReport
+    from smartxfer.transfer.selection import Patterns
 
 __all__ = ["exists", "info", "list_files", "remove", "sync"]
 
 
 @hides_arguments(links=("target",))
-def list_files(self: Repository, target: RecordTarget) -> List[File]:
+def list_files(self: "Repository", target: "RecordTarget") -> "List[File]":
     """Every file of a record, pending ones too.
 
     :param target: the Record, its id or its address.
@@ -30,11 +30,13 @@ def list_files(self: Repository, target: RecordTarget) -> List[File]:
 
     Source: NRP / Invenio protocol, section 5.
     """
+    from smartxfer.nrp.targets import record_only
+
     return self.files.list(record_only(target))
 
 
 @hides_arguments(links=("source",))
-def info(self: Repository, source: FileTarget) -> File:
+def info(self: "Repository", source: "FileTarget") -> "File":
     """Return what the repository knows of a file.
 
     :param source: ``"RECORD/KEY"``, a File, or its address.
@@ -42,11 +44,13 @@ def info(self: Repository, source: FileTarget) -> File:
 
     Source: NRP / Invenio protocol, section 5.
     """
+    from smartxfer.nrp.targets import file_of
+
     return self.files.read(*file_of(source))
 
 
 @hides_arguments(links=("source",))
-def exists(self: Repository, source: FileTarget) -> bool:
+def exists(self: "Repository", source: "FileTarget") -> bool:
     """Return True if a record has a file, complete or not; False also where there is no such record.
 
     :param source: ``"RECORD/KEY"``, a File, or its address.
@@ -59,7 +63,7 @@ def exists(self: Repository, source: FileTarget) -> bool:
 
 
 @hides_arguments(links=("target",))
-def remove(self: Repository, target: FileTarget) -> None:
+def remove(self: "Repository", target: "FileTarget") -> None:
     """Delete a file of a draft.
 
     :param target: ``"RECORD/KEY"``, a File, or its address.  ``files.delete_all(draft)`` deletes all files.
@@ -68,28 +72,30 @@ def remove(self: Repository, target: FileTarget) -> None:
 
     Source: NRP / Invenio protocol, section 5.
     """
+    from smartxfer.nrp.targets import file_of
+
     self.files.delete(*file_of(target))
 
 
 @hides_arguments(links=("target",))
 def sync(
-    self: Repository,
+    self: "Repository",
     source: FilePath,
-    target: RecordTarget,
+    target: "RecordTarget",
     *,
     delete: bool = False,
     max_delete: float = 0.5,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     follow_symlinks: bool = False,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     metadata: Optional[Mapping[str, Any]] = None,
     transfer_type: str = AUTO,
-) -> SyncReport:
+) -> "SyncReport":
     """Make the files of a draft those of a directory; what is the same by its MD5 is left alone.
 
     :param source: local directory; keys are the paths of its files, relative to it.
@@ -106,6 +112,12 @@ def sync(
 
     Otherwise like :meth:`upload`.  Source: NRP / Invenio protocol, section 5.
     """
+    from smartxfer.nrp.file_metadata import given_metadata
+    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.targets import record_only
+    from smartxfer.nrp.transfers import how
+    from smartxfer.transfer.selection import Selection
+
     return self._work.sync(
         record_only(target), source, how(transfer_type), given_metadata(metadata),
         Watch(progress, cancel, deadline, max_workers),

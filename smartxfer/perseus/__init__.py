@@ -3,9 +3,14 @@
 Source: Perseus protocol.
 """
 
-from smartxfer.perseus.client import PerseusClient
-from smartxfer.perseus.errors import APIException, ConfigurationException, PerseusException
-from smartxfer.perseus.models import File, FileStatus
+from typing import TYPE_CHECKING
+
+from smartxfer.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from smartxfer.perseus.client import PerseusClient
+    from smartxfer.perseus.errors import APIException, ConfigurationException, PerseusException
+    from smartxfer.perseus.models import File, FileStatus
 
 __all__ = [
     "APIException",
@@ -15,3 +20,13 @@ __all__ = [
     "PerseusClient",
     "PerseusException",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "client": "PerseusClient",
+            "errors": "APIException ConfigurationException PerseusException",
+            "models": "File FileStatus",
+        },
+    )

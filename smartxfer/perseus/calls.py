@@ -18,7 +18,7 @@ from smartxfer.transport.deleting import delete
 from smartxfer.transport.json import json_body
 from smartxfer.transport.origin import quoted
 
-__all__ = ["Calls"]
+__all__ = ["RAW_DELETED", "RAW_READ", "RAW_WRITTEN", "Calls"]
 
 #: Most ids or hashes in one question.
 _MOST = 200
@@ -26,6 +26,10 @@ _MOST = 200
 _MADE = Success({200, 201, 202})
 #: A client accepts each of these for a deleted record, with a body or without.
 _DELETED = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
+#: What raw calls accept: JSON everywhere, or no body where nothing is to be said.
+RAW_READ = Success({200})
+RAW_WRITTEN = Success({200, 201, 202, 204}, Body.JSON_OR_EMPTY)
+RAW_DELETED = _DELETED
 
 
 @attrs.frozen

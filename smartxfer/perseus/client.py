@@ -12,18 +12,21 @@ import requests
 
 from smartxfer.absent import absent
 from smartxfer.client import HTTPClient
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
-from smartxfer.credentials import ServiceNames, read_secret_file
+from smartxfer.credentials import ServiceNames
 from smartxfer.errors import HTTPError
 from smartxfer.perseus import verbs
-from smartxfer.perseus.calls import Calls
-from smartxfer.perseus.errors import ERRORS, error_of
-from smartxfer.perseus.service import FileService
 from smartxfer.reprs import with_address
-from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
-from smartxfer.transport import Answer, Body, Call, RetryPolicy, Success
-from smartxfer.transport.bearer import bearer
+from smartxfer.system_text import FilePath
+from smartxfer.transport import RetryPolicy
+
+if TYPE_CHECKING:
+    from smartxfer.client_options import CertFiles, Timeout, Verify
+    from smartxfer.error_families import ErrorFamily
+    from smartxfer.perseus.calls import Calls
+    from smartxfer.perseus.service import FileService
+    from smartxfer.seams import Clock
+    from smartxfer.transport import Answer, Call
 
 __all__ = ["DEFAULT_HOST", "PerseusClient"]
 
@@ -44,14 +47,12 @@ _ELSEWHERE = {
     **dict.fromkeys(["job", "ontology", "graph", "build", "rdflib", "cql", "ttl"], _GRAPHS),
     **dict.fromkeys(["neo4j", "falkordb"], _GRAPHS),
 }
-#: What raw calls accept: JSON everywhere, or no body where nothing is to be said.
-_READ = Success({200})
-_WRITTEN = Success({200, 201, 202, 204}, Body.JSON_OR_EMPTY)
-_DELETED = Success({200, 202, 204}, Body.JSON_OR_EMPTY)
 
 
 def _dotenv() -> Dict[str, str]:
     """What the ``.env`` file of the working directory says of us."""
+    from smartxfer.credentials import read_secret_file
+
     path = Path(".env")
     if path.is_dir():  # a virtual environment, for one
         return {}
@@ -98,7 +99,6 @@ class PerseusClient(HTTPClient):
     Source: Perseus protocol.
     """
 
-    _errors = ERRORS
     names = ServiceNames(
         service="perseus",
         fields={"base_url": _HOST, "api_key": _KEYS},
@@ -115,18 +115,21 @@ class PerseusClient(HTTPClient):
         api_host: Optional[str] = None,
         *,
         api_key: Optional[str] = None,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> None:
+        from smartxfer.client_options import ClientOptions
+        from smartxfer.perseus.service import FileService
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
@@ -150,7 +153,7 @@ class PerseusClient(HTTPClient):
     # -- namespaces -------------------------------------------------------------------------------------
 
     @property
-    def file(self) -> FileService:
+    def file(self) -> "FileService":
         """The files: upload_file, upload_many, sync_dir, create_file, find_files, delete_file, ..."""
         return self._file
 
@@ -164,18 +167,31 @@ class PerseusClient(HTTPClient):
 
     # -- the way to the server --------------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> "Call":
+        from smartxfer.perseus.calls import RAW_DELETED, RAW_READ, RAW_WRITTEN
+
         if method in ("GET", "DELETE"):
             pairs = [(name, str(value)) for name, value in params.items()]
-            success = _READ if method == "GET" else _DELETED
+            success = RAW_READ if method == "GET" else RAW_DELETED
             return self._calls.describe(method, path, params=pairs, success=success)
         finding = True if path.endswith("/find") else None  # a question, though it is a POST
-        return self._calls.describe(method, path, dict(params), idempotent=finding, success=_WRITTEN)
+        return self._calls.describe(method, path, dict(params), idempotent=finding, success=RAW_WRITTEN)
 
     @property
-    def _calls(self) -> Calls:
+    def _calls(self) -> "Calls":
+        from smartxfer.perseus.calls import Calls
+        from smartxfer.transport.bearer import bearer
+
         key = self._credentials.require("api_key")["api_key"]
         return Calls(self._wire, self.base_url, bearer(key))
 
-    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+    @property
+    def _errors(self) -> "ErrorFamily":
+        from smartxfer.perseus.errors import ERRORS
+
+        return ERRORS
+
+    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
+        from smartxfer.perseus.errors import error_of
+
         return error_of(answer, method, url, policy=self._retry, clock=self._clock)

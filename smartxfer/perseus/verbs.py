@@ -5,21 +5,20 @@ Names are no keys to files here: the service knows contents, by their SHA-256, a
 Source: Perseus protocol, sections A.3 to A.5.
 """
 
-from typing import Any, List, Optional, Protocol, Sequence
-
-import attrs
+from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Sequence
 
 from smartxfer.errors import UsageError
-from smartxfer.perseus.errors import PerseusNotFound
-from smartxfer.perseus.models import File
-from smartxfer.perseus.service import FileService, Id, files_of, one_file
-from smartxfer.seams import Clock
 from smartxfer.system_text import FilePath
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
-from smartxfer.transfer.selection import Patterns, Selection
-from smartxfer.transfer.tree import FileLike, FilesLike, Item, files_below
+
+if TYPE_CHECKING:
+    from smartxfer.perseus.models import File
+    from smartxfer.perseus.service import FileService, Id
+    from smartxfer.seams import Clock
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
+    from smartxfer.transfer.selection import Patterns
+    from smartxfer.transfer.tree import FileLike, FilesLike, Item
 
 __all__ = ["exists", "info", "list_files", "remove", "sync", "upload", "upload_many", "upload_tree"]
 
@@ -27,26 +26,26 @@ __all__ = ["exists", "info", "list_files", "remove", "sync", "upload", "upload_m
 class Service(Protocol):
     """The client, as far as the verbs need it."""
 
-    _clock: Clock
+    _clock: "Clock"
 
     @property
-    def file(self) -> FileService:
+    def file(self) -> "FileService":
         """The file service."""
 
 
 def upload(
     self: Service,
-    source: FileLike,
+    source: "FileLike",
     target: Optional[str] = None,
     *,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     wait: bool = False,
     timeout: float = 3600,
     repair: bool = False,
     grace: float = 5.0,
-) -> FileResult:
+) -> "FileResult":
     """Send a file; where its content is known, its record is used and nothing is sent.
 
     :param source: a path, ``(name, thing)``, bytes, or an open binary file.
@@ -64,6 +63,8 @@ def upload(
 
     Source: Perseus protocol, section A.5.
     """
+    from smartxfer.perseus.service import one_file
+
     thing: Any = source
     if target is not None:
         thing = (target, thing[1] if isinstance(thing, tuple) and len(thing) == 2 else thing)
@@ -73,18 +74,18 @@ def upload(
 
 def upload_many(
     self: Service,
-    sources: FilesLike,
+    sources: "FilesLike",
     target: None = None,
     *,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     wait: bool = False,
     timeout: float = 3600,
     repair: bool = False,
     grace: float = 5.0,
-) -> TransferReport:
+) -> "TransferReport":
     """Send several files at a time; those of the same content once.
 
     :param sources: one source or several, as for :meth:`upload`; a directory means the files in it.  For
@@ -96,6 +97,9 @@ def upload_many(
 
     Otherwise like :meth:`upload`.
     """
+    from smartxfer.perseus.service import files_of
+    from smartxfer.transfer.result import TransferReport
+
     _no_target(target)
     items, began = files_of(sources), self._clock.monotonic()
     watch = (progress, cancel, deadline, max_workers)
@@ -108,19 +112,19 @@ def upload_tree(
     directory: FilePath,
     target: None = None,
     *,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     follow_symlinks: bool = False,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     wait: bool = False,
     timeout: float = 3600,
     repair: bool = False,
     grace: float = 5.0,
-) -> TransferReport:
+) -> "TransferReport":
     """Send what is in a directory, several files at a time, each under its base name.
 
     :param directory: local.
@@ -132,6 +136,10 @@ def upload_tree(
 
     Otherwise like :meth:`upload_many`.
     """
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Selection
+    from smartxfer.transfer.tree import files_below
+
     _no_target(target)
     items = files_below(directory, follow_symlinks, Selection(include, exclude))
     if dry_run:
@@ -146,17 +154,17 @@ def sync(
     source: FilePath,
     target: None = None,
     *,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     follow_symlinks: bool = False,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
     repair: bool = False,
     grace: float = 5.0,
-) -> SyncReport:
+) -> "SyncReport":
     """Upload the files in a directory whose content the service does not have; nothing is deleted there.
 
     :param source: local directory.
@@ -166,12 +174,14 @@ def sync(
 
     Otherwise like :meth:`upload_tree`.  Source: Perseus protocol, section A.4, Find.
     """
+    from smartxfer.transfer.selection import Selection
+
     _no_target(target)
     watch, selection = (progress, cancel, deadline, max_workers), Selection(include, exclude)
     return self.file._sync(source, dry_run, repair, grace, watch, follow_symlinks, selection)
 
 
-def list_files(self: Service, target: None = None) -> List[File]:
+def list_files(self: Service, target: None = None) -> "List[File]":
     """Every record that the service gives.
 
     :param target: None: the service knows no directories.
@@ -182,7 +192,7 @@ def list_files(self: Service, target: None = None) -> List[File]:
     return self.file.find_files()
 
 
-def info(self: Service, source: Id) -> File:
+def info(self: Service, source: "Id") -> "File":
     """The record of a file.
 
     :param source: its id, or a record.
@@ -190,13 +200,15 @@ def info(self: Service, source: Id) -> File:
 
     Source: Perseus protocol, section A.4, Find.
     """
+    from smartxfer.perseus.errors import PerseusNotFound
+
     found = self.file.find_file(source)
     if found is None:
         raise PerseusNotFound(f"there is no file {str(getattr(source, 'id', source))!r}", status=404)
     return found
 
 
-def exists(self: Service, source: Id) -> bool:
+def exists(self: Service, source: "Id") -> bool:
     """Return True if there is a record.
 
     ``file.exists(path)`` looks for the content of a local file.
@@ -206,7 +218,7 @@ def exists(self: Service, source: Id) -> bool:
     return self.file.find_file(source) is not None
 
 
-def remove(self: Service, target: Id) -> None:
+def remove(self: Service, target: "Id") -> None:
     """Delete a record and its content.
 
     :param target: its id, or a record.
@@ -217,8 +229,10 @@ def remove(self: Service, target: Id) -> None:
     self.file.delete_file(target)
 
 
-def _results(items: Sequence[Item], files: Sequence[File]) -> List[FileResult]:
+def _results(items: "Sequence[Item]", files: "Sequence[File]") -> "List[FileResult]":
     """Return the result of each file, with its record."""
+    import attrs
+
     return [
         attrs.evolve(file.result, name=item.name, item=file)
         for item, file in zip(items, files)

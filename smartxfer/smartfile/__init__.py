@@ -3,11 +3,17 @@
 Source: SmartFile protocol.
 """
 
-from smartxfer.smartfile.basic import BasicClient
-from smartxfer.smartfile.errors import APIError, RequestError, ResponseError
-from smartxfer.smartfile.models import Info, Link, Task
-from smartxfer.smartfile.oauth import OAuthClient, OAuthToken
-from smartxfer.smartfile.sync import SyncClient
+from typing import TYPE_CHECKING
+
+from smartxfer.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from smartxfer.smartfile.auth import OAuthToken
+    from smartxfer.smartfile.basic import BasicClient
+    from smartxfer.smartfile.errors import APIError, RequestError, ResponseError
+    from smartxfer.smartfile.models import Info, Link, Task
+    from smartxfer.smartfile.oauth import OAuthClient
+    from smartxfer.smartfile.sync import SyncClient
 
 __all__ = [
     "APIError",
@@ -21,3 +27,16 @@ __all__ = [
     "SyncClient",
     "Task",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "auth": "OAuthToken",
+            "basic": "BasicClient",
+            "errors": "APIError RequestError ResponseError",
+            "models": "Info Link Task",
+            "oauth": "OAuthClient",
+            "sync": "SyncClient",
+        },
+    )

@@ -3,16 +3,16 @@
 Source: SmartFile protocol, section 2.
 """
 
-from typing import Any, Mapping, NamedTuple, Optional, Protocol
+from typing import TYPE_CHECKING, Any, Mapping, NamedTuple, Optional, Protocol
 
 import requests
 from requests.auth import HTTPBasicAuth
 
-from smartxfer.credentials import Credentials
 from smartxfer.errors import UsageError
 from smartxfer.secret_text import hides
-from smartxfer.transport import Origin, redact
-from smartxfer.transport.origin import is_loopback
+
+if TYPE_CHECKING:
+    from smartxfer.credentials import Credentials
 
 __all__ = ["Auth", "KeyAuth", "OAuth1Auth", "OAuthToken"]
 
@@ -24,13 +24,13 @@ class Auth(Protocol):
     def given(self) -> Mapping[str, Optional[str]]:
         """The credentials that came as arguments, by name; None for those that did not."""
 
-    def sign(self, request: requests.PreparedRequest, found: Credentials) -> requests.PreparedRequest:
+    def sign(self, request: requests.PreparedRequest, found: "Credentials") -> requests.PreparedRequest:
         """Add the credentials to one attempt.
 
         :param found: the credentials that count, wherever they come from.
         """
 
-    def account(self, found: Credentials) -> str:
+    def account(self, found: "Credentials") -> str:
         """Return who it is, for the journals; no secret."""
 
 
@@ -41,8 +41,10 @@ class KeyAuth:
     def __init__(self, key: Optional[str], password: Optional[str]) -> None:
         self.given = {"key": _stripped(key), "password": _stripped(password)}
 
-    def sign(self, request: requests.PreparedRequest, found: Credentials) -> requests.PreparedRequest:
+    def sign(self, request: requests.PreparedRequest, found: "Credentials") -> requests.PreparedRequest:
         """Add the Authorization header of HTTP Basic."""
+        from smartxfer.transport import redact
+
         if found.get("key") is None and _is_public(request):
             return request
         pair = found.require("key", "password")
@@ -52,7 +54,7 @@ class KeyAuth:
         self._sent = redact.remember_secret(str(signed.headers["Authorization"]).partition(" ")[2])
         return signed
 
-    def account(self, found: Credentials) -> str:
+    def account(self, found: "Credentials") -> str:
         """Return the key."""
         return found.require("key")["key"]
 
@@ -87,7 +89,7 @@ class OAuth1Auth:
         #: The user's token, once it is used or a login has brought it.
         self.access: Optional[OAuthToken] = None
 
-    def sign(self, request: requests.PreparedRequest, found: Credentials) -> requests.PreparedRequest:
+    def sign(self, request: requests.PreparedRequest, found: "Credentials") -> requests.PreparedRequest:
         """Add the Authorization header of OAuth, in the user's name."""
         if self.access is None:
             if found.get("access_token") is None and _is_public(request):
@@ -99,7 +101,7 @@ class OAuth1Auth:
     def signed(
         self,
         request: requests.PreparedRequest,
-        found: Credentials,
+        found: "Credentials",
         owner: Optional[OAuthToken],
         **options: Any,
     ) -> requests.PreparedRequest:
@@ -109,6 +111,9 @@ class OAuth1Auth:
         :param options: of the login: ``callback_uri``, ``verifier``.
         :raises UsageError: the secrets would travel unencrypted, or requests-oauthlib is missing.
         """
+        from smartxfer.transport import Origin
+        from smartxfer.transport.origin import is_loopback
+
         try:
             from requests_oauthlib import OAuth1
         except ImportError:
@@ -140,7 +145,7 @@ class OAuth1Auth:
             signed.headers.pop("Content-Type", None)
         return signed
 
-    def account(self, found: Credentials) -> str:
+    def account(self, found: "Credentials") -> str:
         """Return the user's token."""
         return found.require("access_token")["access_token"] if self.access is None else self.access.token
 

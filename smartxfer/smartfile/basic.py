@@ -3,17 +3,21 @@
 Source: SmartFile protocol, section 2.
 """
 
-from typing import Mapping, Optional, Sequence
+from typing import TYPE_CHECKING, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames
-from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.smartfile.auth import KeyAuth
-from smartxfer.smartfile.client import DEFAULT_URL, SmartFileClient
+from smartxfer.smartfile.client import SmartFileClient
+from smartxfer.smartfile.defaults import DEFAULT_URL
+from smartxfer.system_text import FilePath
 from smartxfer.transport import RetryPolicy
+
+if TYPE_CHECKING:
+    from smartxfer.client_options import CertFiles, Timeout, Verify
+    from smartxfer.seams import Clock
 
 __all__ = ["BasicClient"]
 
@@ -59,18 +63,20 @@ class BasicClient(SmartFileClient):
         url: Optional[str] = None,
         version: str = "2",
         throttle_wait: bool = True,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> None:
+        from smartxfer.client_options import ClientOptions
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,

@@ -12,6 +12,7 @@ import attrs
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, UsageError
 from smartxfer.options import check_seconds
 from smartxfer.service_api import ServiceApi
+from smartxfer.smartfile.defaults import TASK_TIMEOUT
 from smartxfer.smartfile.errors import SmartFileDecodeError, SmartFileTaskFailed, SmartFileWaitTimeout
 from smartxfer.smartfile.forms import FORM, FormBody, FormFile, Segment, encoded_form, pairs_of
 from smartxfer.smartfile.models import Info, Link, Task
@@ -20,7 +21,7 @@ from smartxfer.transport import Answer, Body, Call, Success
 from smartxfer.transport.call import Sign
 from smartxfer.transport.polling import Pauses, poll
 
-__all__ = ["SUCCESS", "TASK_TIMEOUT", "Calls"]
+__all__ = ["SUCCESS", "Calls"]
 
 #: What each method answers when it worked (section 3); the body is JSON, and a 204 has none.
 SUCCESS = {
@@ -37,8 +38,6 @@ _SYNC = Success({200, 201}, Body.NO_PAGE)
 
 #: Pauses between two requests for the state of a task.
 _PAUSES = Pauses(first=0.192, longest=6.144)
-#: Seconds after which a wait for a task is given up.
-TASK_TIMEOUT = 393.0
 #: Pages of a list: all of them, and those in a row that show nothing new.
 _MOST_PAGES, _MOST_STALE = 100_000, 10
 _HEX = re.compile(r"[0-9A-Fa-f]+\Z")

@@ -10,29 +10,28 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator, List, Mapping, Option
 import requests
 
 from smartxfer.client import HTTPClient
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.options import check_seconds, with_extra
-from smartxfer.seams import Clock
 from smartxfer.secret_text import hides
 from smartxfer.smartfile import download_verbs as down
-from smartxfer.smartfile import trees, verbs
 from smartxfer.smartfile import upload_verbs as up
+from smartxfer.smartfile import verbs
 from smartxfer.smartfile.auth import Auth
-from smartxfer.smartfile.calls import TASK_TIMEOUT, Calls
-from smartxfer.smartfile.errors import ERRORS, error_of
-from smartxfer.smartfile.models import Info, Link, Remote, Remotes, Task
-from smartxfer.smartfile.paths import all_paths, api_path, join, normal, path_text, split
-from smartxfer.smartfile.raw import raw_call, refusal_in
-from smartxfer.transfer.progress import WaitProgress
-from smartxfer.transport import Answer, RetryPolicy, without_query
+from smartxfer.smartfile.defaults import TASK_TIMEOUT
+from smartxfer.system_text import FilePath
+from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["DEFAULT_URL", "SmartFileClient"]
+    from smartxfer.client_options import CertFiles, ClientOptions, Timeout, Verify
+    from smartxfer.error_families import ErrorFamily
+    from smartxfer.seams import Clock
+    from smartxfer.smartfile.calls import Calls
+    from smartxfer.smartfile.models import Info, Link, Remote, Remotes, Task
+    from smartxfer.transfer.progress import WaitProgress
+    from smartxfer.transport import Answer
 
-DEFAULT_URL = "https://app.smartfile.com"
+__all__ = ["SmartFileClient"]
 
 
 @hides("password", "proxies")
@@ -46,12 +45,10 @@ class SmartFileClient(HTTPClient):
     :param throttle_wait: False raises at once where the API asks to come back later.
     """
 
-    _errors = ERRORS
-
     def __init__(
         self,
         url: Optional[str],
-        options: ClientOptions,
+        options: "ClientOptions",
         auth: Auth,
         *,
         version: str = "2",
@@ -71,19 +68,21 @@ class SmartFileClient(HTTPClient):
         *,
         version: str = "2",
         throttle_wait: bool = True,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> "Self":
         """Return a client whose address and credentials are looked up."""
+        from smartxfer.client_options import ClientOptions
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
@@ -107,35 +106,42 @@ class SmartFileClient(HTTPClient):
 
     # -- looking ----------------------------------------------------------------------------------------
 
-    def stat(self, path: Remote) -> Info:
+    def stat(self, path: "Remote") -> "Info":
         """What the server knows of a file or directory; another name of :meth:`info`.
 
         :raises NotFound: there is none.
 
         Source: SmartFile protocol, sections 3 and 5.
         """
+        from smartxfer.smartfile.paths import normal
+
         return self._calls.stat(normal(path))
 
-    def listdir(self, path: Remote = "/") -> List[Info]:
+    def listdir(self, path: "Remote" = "/") -> "List[Info]":
         """What is in a directory, all pages of it, in the server's order.
 
         :raises NotFound: there is no such directory.
 
         Source: SmartFile protocol, section 5.
         """
+        from smartxfer.smartfile.paths import normal
+
         return list(self._calls.children(normal(path)))
 
-    def walk(self, path: Remote = "/") -> Iterator[Tuple[str, List[Info], List[Info]]]:
+    def walk(self, path: "Remote" = "/") -> "Iterator[Tuple[str, List[Info], List[Info]]]":
         """A directory and all below it, as ``os.walk`` does: (path, directories, files), parents first."""
+        from smartxfer.smartfile import trees
+        from smartxfer.smartfile.paths import normal
+
         return trees.walk(self._calls, normal(path))
 
     def checksum(
         self,
-        path: Remotes,
+        path: "Remotes",
         algorithm: str = "MD5",
         *,
         timeout: float = TASK_TIMEOUT,
-        progress: WaitProgress[Task] = None,
+        progress: "WaitProgress[Task]" = None,
     ) -> Any:
         """The hex digest of a file, reckoned by the server; of several, a dict by path.
 
@@ -146,6 +152,8 @@ class SmartFileClient(HTTPClient):
 
         Source: SmartFile protocol, section 5.
         """
+        from smartxfer.smartfile.paths import all_paths
+
         several = isinstance(path, (list, tuple))
         paths = all_paths(path)
         with verbs.task_reporter(progress) as seen:
@@ -154,26 +162,30 @@ class SmartFileClient(HTTPClient):
 
     # -- changing ---------------------------------------------------------------------------------------
 
-    def mkdir(self, path: Remote) -> Info:
+    def mkdir(self, path: "Remote") -> "Info":
         """Make a directory (section 5)."""
+        from smartxfer.smartfile.paths import normal
+
         return self._calls.mkdir(normal(path))
 
-    def rename(self, src: Remote, dst: str) -> Info:
+    def rename(self, src: "Remote", dst: str) -> "Info":
         """Give a file or directory another path, at once (section 5).
 
         :param dst: the new path in full.
         :raises Conflict: there is something of that path.
         """
+        from smartxfer.smartfile.paths import normal
+
         return self._calls.rename(normal(src), normal(dst))
 
     def copy(
         self,
-        src: Remotes,
-        dst: Remote,
+        src: "Remotes",
+        dst: "Remote",
         *,
         timeout: float = TASK_TIMEOUT,
-        progress: WaitProgress[Task] = None,
-    ) -> Task:
+        progress: "WaitProgress[Task]" = None,
+    ) -> "Task":
         """Copy files or directories into a directory, and wait until it is done (section 5).
 
         :param dst: a directory.
@@ -181,16 +193,18 @@ class SmartFileClient(HTTPClient):
         :param progress: as in :meth:`wait`.
         :raises TaskFailed: some could not be copied.
         """
+        from smartxfer.smartfile.paths import all_paths, normal
+
         return verbs.done(self, "copy", timeout, progress, src=all_paths(src), dst=normal(dst))
 
     def move(
         self,
-        src: Remotes,
+        src: "Remotes",
         dst: str,
         *,
         timeout: float = TASK_TIMEOUT,
-        progress: WaitProgress[Task] = None,
-    ) -> Task:
+        progress: "WaitProgress[Task]" = None,
+    ) -> "Task":
         """Move files or directories, and wait until it is done (section 5).
 
         :param dst: the new path in full, or a directory to move into; then end it with a slash.
@@ -199,18 +213,22 @@ class SmartFileClient(HTTPClient):
         :raises TaskFailed: some could not be moved.
         :raises Conflict: there is something of that path: some servers want the new path in full.
         """
+        from smartxfer.smartfile.paths import all_paths, normal
+
         slash = "/" if str(dst).endswith("/") and normal(dst) != "/" else ""
         return verbs.done(self, "move", timeout, progress, src=all_paths(src), dst=normal(dst) + slash)
 
     def move_into(
         self,
-        src: Remote,
-        directory: Remote,
+        src: "Remote",
+        directory: "Remote",
         *,
         timeout: float = TASK_TIMEOUT,
-        progress: WaitProgress[Task] = None,
-    ) -> Task:
+        progress: "WaitProgress[Task]" = None,
+    ) -> "Task":
         """Move one file or directory into a directory, on every server: the new path is sent in full."""
+        from smartxfer.smartfile.paths import join, normal, split
+
         target = join(normal(directory), split(normal(src))[1])
         return self.move(src, target, timeout=timeout, progress=progress)
 
@@ -219,8 +237,8 @@ class SmartFileClient(HTTPClient):
         task: Any,
         timeout: float = TASK_TIMEOUT,
         *,
-        progress: WaitProgress[Task] = None,
-    ) -> Task:
+        progress: "WaitProgress[Task]" = None,
+    ) -> "Task":
         """Ask after a task, less and less often, until the server is through with it.
 
         :param task: what a long operation answered, or its uuid.
@@ -239,7 +257,7 @@ class SmartFileClient(HTTPClient):
 
     def create_link(
         self,
-        path: Remote,
+        path: "Remote",
         *,
         name: Optional[str] = None,
         password: Optional[str] = None,
@@ -250,7 +268,7 @@ class SmartFileClient(HTTPClient):
         cache: Any = None,
         usage_limit: Optional[int] = None,
         extra: Optional[Mapping[str, Any]] = None,
-    ) -> Link:
+    ) -> "Link":
         """Make a link by which anybody can fetch a file, or look into a directory; ``.href`` is to pass on.
 
         :param password: what is asked of whoever follows it.
@@ -265,6 +283,9 @@ class SmartFileClient(HTTPClient):
         The vendor does not publish the fields for password and expiry: ``password``, and ``expires`` in
         seconds from now, are assumptions.  Source: SmartFile protocol, section 5.
         """
+        from smartxfer.options import with_extra
+        from smartxfer.smartfile.paths import normal
+
         seconds = None if expires is None else _lifetime(expires, self._clock.wall)
         known = {"path": normal(path), "name": name, "password": password, "expires": seconds}
         limits = {"read": read, "list": list, "recursive": recursive, "cache": cache}
@@ -272,24 +293,32 @@ class SmartFileClient(HTTPClient):
         given = {field: value for field, value in limits.items() if value is not None}
         return self._calls.create_link(with_extra({**known, **given}, extra, limits))
 
-    def links(self) -> List[Link]:
+    def links(self) -> "List[Link]":
         """Every link of the account (section 5)."""
         return self._calls.links()
 
-    def delete_link(self, link: Union[Link, str]) -> None:
+    def delete_link(self, link: "Union[Link, str]") -> None:
         """Remove a link; one that is gone already is no error (section 5).
 
         :param link: the structure, or its uid.
         """
+        from smartxfer.smartfile.paths import path_text
+
         self._calls.delete_link(path_text(link, hint="delete_link(link), with one of links() or its uid"))
 
     # -- the way to the server --------------------------------------------------------------------------
 
     @property
-    def _calls(self) -> Calls:
+    def _calls(self) -> "Calls":
+        from smartxfer.smartfile.calls import Calls
+
         return Calls(self._wire, f"{self.base_url}/api/{self.version}", self._sign)
 
     def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
+        from smartxfer.smartfile.paths import api_path
+        from smartxfer.smartfile.raw import raw_call, refusal_in
+        from smartxfer.transport import without_query
+
         path = api_path(endpoint, getattr(id, "key", id))
         with raw_call(self._calls, method, path, params) as call:
             found = self._wire.exchange(call)
@@ -308,7 +337,15 @@ class SmartFileClient(HTTPClient):
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, **self._auth.given}
 
-    def _error_of(self, answer: Answer, method: str, url: str) -> HTTPError:
+    @property
+    def _errors(self) -> "ErrorFamily":
+        from smartxfer.smartfile.errors import ERRORS
+
+        return ERRORS
+
+    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
+        from smartxfer.smartfile.errors import error_of
+
         return error_of(
             answer,
             method,
@@ -325,6 +362,8 @@ def _lifetime(expires: Any, now: Callable[[], float]) -> int:
     :param now: seconds since the epoch.
     :raises UsageError: not a time, or none that is still to come.
     """
+    from smartxfer.options import check_seconds
+
     if isinstance(expires, dt.datetime):
         expires = expires.timestamp() - now()
     if isinstance(expires, dt.timedelta):

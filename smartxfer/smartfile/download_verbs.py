@@ -5,40 +5,35 @@ Source: SmartFile protocol, section 5.
 
 import functools
 from pathlib import Path
-from typing import Any, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
-from smartxfer.client_options import FilePath
 from smartxfer.errors import UsageError
-from smartxfer.smartfile import downloading, trees
-from smartxfer.smartfile.account import Account
-from smartxfer.smartfile.models import Remote
-from smartxfer.smartfile.paths import all_paths, normal, path_text, split
-from smartxfer.transfer.digest import new_hash
-from smartxfer.transfer.download import DownloadJob
-from smartxfer.transfer.existing import Exists, check_exists
-from smartxfer.transfer.into import guard, renamed_from
-from smartxfer.transfer.names import safe_path
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, TransferReport, settle
-from smartxfer.transfer.selection import Patterns, Selection
-from smartxfer.transfer.sink import SinkLike, check_sink, directory_of, open_sink
-from smartxfer.transfer.source import target_path_of
+from smartxfer.system_text import FilePath
+
+if TYPE_CHECKING:
+    from smartxfer.smartfile.account import Account
+    from smartxfer.smartfile.models import Remote
+    from smartxfer.transfer.existing import Exists
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Patterns
+    from smartxfer.transfer.sink import SinkLike
 
 __all__ = ["download", "download_many", "download_tree"]
 
 
 def download(
-    self: Account,
-    source: Remote,
-    target: SinkLike = ".",
+    self: "Account",
+    source: "Remote",
+    target: "SinkLike" = ".",
     *,
-    exists: Exists = None,
+    exists: "Exists" = None,
     checksum: Optional[str] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> FileResult:
+) -> "FileResult":
     """Fetch a file; a broken run is continued.
 
     :param source: path on the server, or the Info of it.
@@ -55,6 +50,14 @@ def download(
 
     Otherwise like :meth:`upload`.  Source: SmartFile protocol, section 5.
     """
+    from smartxfer.smartfile import downloading
+    from smartxfer.smartfile.paths import normal, path_text, split
+    from smartxfer.transfer.download import DownloadJob
+    from smartxfer.transfer.into import guard, renamed_from
+    from smartxfer.transfer.names import safe_path
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.sink import check_sink, directory_of, open_sink
+
     _check(checksum, exists)
     path_text(source, hint="download('/folder/name', 'name')")
     check_sink(target)
@@ -75,17 +78,17 @@ def download(
 
 
 def download_many(
-    self: Account,
-    sources: Union[Remote, Sequence[Remote]],
+    self: "Account",
+    sources: "Union[Remote, Sequence[Remote]]",
     target: FilePath = ".",
     *,
-    exists: Exists = None,
+    exists: "Exists" = None,
     checksum: Optional[str] = None,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Fetch several files into a directory, several at a time.
 
     :param sources: one path on the server or several, or their Infos.  For an empty list nothing is asked.
@@ -96,6 +99,10 @@ def download_many(
 
     Otherwise like :meth:`download`.
     """
+    from smartxfer.smartfile import downloading
+    from smartxfer.smartfile.paths import all_paths, split
+    from smartxfer.transfer.result import TransferReport, settle
+
     _check(checksum, exists)
     paths, directory = all_paths(sources), _local(target)
     with self._operation(progress, cancel, deadline, max_workers) as operation:
@@ -115,20 +122,20 @@ def download_many(
 
 
 def download_tree(
-    self: Account,
-    source: Remote,
+    self: "Account",
+    source: "Remote",
     target: FilePath = ".",
     *,
-    exists: Exists = None,
+    exists: "Exists" = None,
     checksum: Optional[str] = None,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Fetch what is in a directory, several files at a time; a broken run is continued.
 
     :param source: directory on the server; what is in it, empty directories too, comes below ``target``.
@@ -140,6 +147,11 @@ def download_tree(
 
     Otherwise like :meth:`download_many`.
     """
+    from smartxfer.smartfile import downloading, trees
+    from smartxfer.smartfile.paths import normal
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.selection import Selection
+
     _check(checksum, exists)
     path, directory, selection = normal(source), _local(target), Selection(include, exclude)
     with self._operation(progress, cancel, deadline, max_workers) as operation:
@@ -154,13 +166,18 @@ def download_tree(
         return settle(got, operation)
 
 
-def _check(checksum: Optional[str], exists: Exists) -> None:
+def _check(checksum: Optional[str], exists: "Exists") -> None:
+    from smartxfer.transfer.digest import new_hash
+    from smartxfer.transfer.existing import check_exists
+
     if checksum is not None:
         new_hash(checksum)
     check_exists(exists)
 
 
 def _local(target: Any) -> Path:
+    from smartxfer.transfer.source import target_path_of
+
     path = target_path_of(target)
     if path is None:
         raise UsageError(f"{target!r} is not a path")

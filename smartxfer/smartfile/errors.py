@@ -14,7 +14,7 @@ from smartxfer.smartfile.error_response import ErrorResponse
 from smartxfer.transport import Answer, RetryPolicy
 from smartxfer.transport.error_rules import ErrorRule, ErrorTable
 from smartxfer.transport.redact import clean, clean_all, excerpt
-from smartxfer.transport.retry import parse_retry_after
+from smartxfer.transport.retry_after import parse_retry_after
 
 __all__ = [
     "ERRORS",

@@ -3,26 +3,26 @@
 Source: SmartFile protocol, section 2.
 """
 
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence, Union
 from urllib.parse import parse_qs, urlencode
 
-import attrs
 import requests
 
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
 from smartxfer.credentials import ServiceNames
 from smartxfer.errors import UsageError
-from smartxfer.seams import Clock
 from smartxfer.secret_text import hidden, hides
 from smartxfer.smartfile.auth import OAuth1Auth, OAuthToken
-from smartxfer.smartfile.client import DEFAULT_URL, SmartFileClient
-from smartxfer.smartfile.errors import SmartFileDecodeError
-from smartxfer.transport import Body, Call, RetryPolicy, Success, redact
+from smartxfer.smartfile.client import SmartFileClient
+from smartxfer.smartfile.defaults import DEFAULT_URL
+from smartxfer.system_text import FilePath
+from smartxfer.transport import RetryPolicy
+
+if TYPE_CHECKING:
+    from smartxfer.client_options import CertFiles, Timeout, Verify
+    from smartxfer.seams import Clock
 
 __all__ = ["OAuthClient", "OAuthToken"]
 
-#: A token comes as a form.
-_TOKEN = Success({200}, Body.NO_PAGE)
 #: What an entry of a netrc file holds that was made for this client.
 _NETRC = {"access_token": "login", "access_secret": "password"}
 
@@ -77,18 +77,20 @@ class OAuthClient(SmartFileClient):
         url: Optional[str] = None,
         version: str = "2",
         throttle_wait: bool = True,
-        timeout: Timeout = (15.0, 60.0),
+        timeout: "Timeout" = (15.0, 60.0),
         retry: RetryPolicy = RetryPolicy(),
         session: Optional[requests.Session] = None,
-        verify: Verify = True,
-        cert: Optional[CertFiles] = None,
+        verify: "Verify" = True,
+        cert: "Optional[CertFiles]" = None,
         cert_origins: Sequence[str] = (),
         proxies: Optional[Mapping[str, str]] = None,
         max_workers: int = 4,
         profile: Optional[str] = None,
         netrcfile: Optional[FilePath] = None,
-        clock: Optional[Clock] = None,
+        clock: "Optional[Clock]" = None,
     ) -> None:
+        from smartxfer.client_options import ClientOptions
+
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
@@ -96,7 +98,7 @@ class OAuthClient(SmartFileClient):
         self._oauth = OAuth1Auth(client_token, client_secret, access_token, access_secret)
         super().__init__(url, options, self._oauth, version=version, throttle_wait=throttle_wait)
         if netrcfile is not None:  # the default netrc file has the key and password of BasicClient
-            self.names = attrs.evolve(self.names, netrc=_NETRC)
+            self.names = self.names._replace(netrc=_NETRC)
         self._request: Optional[OAuthToken] = None
 
     def get_request_token(self, callback: Optional[str] = None) -> OAuthToken:
@@ -125,12 +127,16 @@ class OAuthClient(SmartFileClient):
         :param verifier: what the user was shown.
         :raises Forbidden: the verifier is wrong, or the user has not let the application in.
         """
+        from smartxfer.transport import redact
+
         verifier = redact.remember_secret(verifier) if verifier else verifier
         access = self._token("access_token", self._requested(request), verifier=verifier)
         self._oauth.access, self._request = access, None
         return access
 
     def _requested(self, request: Any) -> OAuthToken:
+        from smartxfer.transport import redact
+
         if request is None:
             if self._request is None:
                 raise UsageError("there is no request token", hint="call get_request_token() first")
@@ -143,10 +149,14 @@ class OAuthClient(SmartFileClient):
         return OAuthToken(*map(redact.remember_secret, request))
 
     def _token(self, step: str, owner: Optional[OAuthToken], **options: Any) -> OAuthToken:
+        from smartxfer.smartfile.errors import SmartFileDecodeError
+        from smartxfer.transport import Body, Call, Success, redact
+
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
             return self._oauth.signed(request, self._credentials, owner, **options)
 
-        call = Call("POST", f"{self.base_url}/oauth/{step}/", sign=sign, idempotent=False, success=_TOKEN)
+        form = Success({200}, Body.NO_PAGE)
+        call = Call("POST", f"{self.base_url}/oauth/{step}/", sign=sign, idempotent=False, success=form)
         found = hidden(parse_qs(self._wire.fetch(call).text.strip(), strict_parsing=False))
         token, secret = found.get("oauth_token", [""])[0], found.get("oauth_token_secret", [""])[0]
         if not token or not secret:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Collection, Dict, Mapping, Optional, Sequ
 import requests
 
 from smartxfer import delta
-from smartxfer.client_options import CertFiles, ClientOptions, FilePath, Timeout, Verify
+from smartxfer.client_options import CertFiles, ClientOptions, Timeout, Verify
 from smartxfer.directories import Directory
 from smartxfer.errors import UnsafeName, UsageError
 from smartxfer.seams import Clock
@@ -33,6 +33,7 @@ from smartxfer.smartfile.models import Info
 from smartxfer.smartfile.paths import normal, path_text, split, target_text
 from smartxfer.smartfile.resync import ALGORITHM, Resync, kept_result
 from smartxfer.smartfile.same_content import same_content
+from smartxfer.system_text import FilePath
 from smartxfer.transfer.existing import Exists, Guard, check_exists
 from smartxfer.transfer.into import open_target
 from smartxfer.transfer.names import folded, is_changed, paths_or_errors, safe_path

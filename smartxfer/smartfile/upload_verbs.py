@@ -3,35 +3,34 @@
 Source: SmartFile protocol, section 5.
 """
 
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
-from smartxfer.client_options import FilePath
 from smartxfer.errors import UsageError
-from smartxfer.smartfile import trees, uploading
-from smartxfer.smartfile.account import Account
-from smartxfer.smartfile.paths import join, normal, split, target_text
-from smartxfer.transfer.digest import new_hash
-from smartxfer.transfer.existing import UploadExists, check_upload_exists
-from smartxfer.transfer.progress import Progress
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, TransferReport, settle
-from smartxfer.transfer.selection import Patterns, Selection
-from smartxfer.transfer.tree import FileLike, FilesLike, collect
+from smartxfer.system_text import FilePath
+
+if TYPE_CHECKING:
+    from smartxfer.smartfile.account import Account
+    from smartxfer.transfer.existing import UploadExists
+    from smartxfer.transfer.progress import Progress
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.selection import Patterns
+    from smartxfer.transfer.tree import FileLike, FilesLike
 
 __all__ = ["upload", "upload_many", "upload_tree"]
 
 
 def upload(
-    self: Account,
-    source: FileLike,
+    self: "Account",
+    source: "FileLike",
     target: str = "/",
     *,
-    exists: UploadExists = None,
+    exists: "UploadExists" = None,
     checksum: Optional[str] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> FileResult:
+) -> "FileResult":
     """Send a file.
 
     :param source: a path, bytes, an open binary file or a stream; ``(name, thing)`` gives it a name.
@@ -51,6 +50,11 @@ def upload(
 
     Source: SmartFile protocol, section 5.
     """
+    from smartxfer.smartfile import uploading
+    from smartxfer.smartfile.paths import target_text
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.tree import collect
+
     _check(checksum, exists)
     path = target_text(target, source, "upload")
     items = collect([source])
@@ -67,17 +71,17 @@ def upload(
 
 
 def upload_many(
-    self: Account,
-    sources: FilesLike,
+    self: "Account",
+    sources: "FilesLike",
     target: str = "/",
     *,
-    exists: UploadExists = None,
+    exists: "UploadExists" = None,
     checksum: Optional[str] = None,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Send several files into a directory, several at a time.
 
     :param sources: one source or several, as for :meth:`upload`; a directory means the files in it, with
@@ -89,6 +93,11 @@ def upload_many(
 
     Otherwise like :meth:`upload`.
     """
+    from smartxfer.smartfile import trees, uploading
+    from smartxfer.smartfile.paths import join, normal, split, target_text
+    from smartxfer.transfer.result import TransferReport, settle
+    from smartxfer.transfer.tree import collect
+
     _check(checksum, exists)
     directory = normal(target_text(target, sources, "upload_many"))
     items = collect(sources, none=True)
@@ -107,21 +116,21 @@ def upload_many(
 
 
 def upload_tree(
-    self: Account,
+    self: "Account",
     directory: FilePath,
     target: str = "/",
     *,
-    exists: UploadExists = None,
+    exists: "UploadExists" = None,
     checksum: Optional[str] = None,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     follow_symlinks: bool = False,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> TransferReport:
+) -> "TransferReport":
     """Send what is in a directory, several files at a time; a broken run is continued.
 
     :param directory: local; its files and directories, empty ones too, come below ``target``.
@@ -135,6 +144,11 @@ def upload_tree(
 
     Otherwise like :meth:`upload_many`.
     """
+    from smartxfer.smartfile import trees
+    from smartxfer.smartfile.paths import normal
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.selection import Selection
+
     _check(checksum, exists)
     tree = trees.TreeUp(directory, normal(target), follow_symlinks, Selection(include, exclude))
     with self._operation(progress, cancel, deadline, max_workers) as operation:
@@ -145,7 +159,10 @@ def upload_tree(
         return settle(sent, operation)
 
 
-def _check(checksum: Optional[str], exists: UploadExists) -> None:
+def _check(checksum: Optional[str], exists: "UploadExists") -> None:
+    from smartxfer.transfer.digest import new_hash
+    from smartxfer.transfer.existing import check_upload_exists
+
     if checksum is not None:
         new_hash(checksum)
     check_upload_exists(exists)

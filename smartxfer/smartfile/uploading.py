@@ -10,7 +10,8 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple
 import attrs
 
 from smartxfer.errors import CommunicationError, NetworkError, ServerError, TaskFailed, Throttled, WaitTimeout
-from smartxfer.smartfile.calls import TASK_TIMEOUT, Calls
+from smartxfer.smartfile.calls import Calls
+from smartxfer.smartfile.defaults import TASK_TIMEOUT
 from smartxfer.smartfile.errors import (
     SmartFileChecksumMismatch,
     SmartFileDecodeError,

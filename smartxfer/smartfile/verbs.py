@@ -3,44 +3,39 @@
 Source: SmartFile protocol, sections 5 and 7.
 """
 
-from typing import Any, List, Optional
+from typing import TYPE_CHECKING, Any, List, Optional
 
-from smartxfer import delta
-from smartxfer.client_options import FilePath
 from smartxfer.errors import UsageError
-from smartxfer.options import check_seconds
-from smartxfer.smartfile import trees
-from smartxfer.smartfile.account import Account
-from smartxfer.smartfile.calls import TASK_TIMEOUT
-from smartxfer.smartfile.directory_sync import files_on_server, log_summary, send_tree
-from smartxfer.smartfile.models import Info, Remote, Remotes, Task
-from smartxfer.smartfile.paths import all_paths, join, normal
-from smartxfer.smartfile.resync import Resync
-from smartxfer.transfer.deletion import check_deletion
-from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
-from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import SyncReport, TransferReport, settle
-from smartxfer.transfer.selection import Patterns, Selection
+from smartxfer.smartfile.defaults import TASK_TIMEOUT
+from smartxfer.system_text import FilePath
+
+if TYPE_CHECKING:
+    from smartxfer.smartfile.account import Account
+    from smartxfer.smartfile.models import Info, Remote, Remotes, Task
+    from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
+    from smartxfer.transfer.protocols import Cancel
+    from smartxfer.transfer.result import SyncReport, TransferReport
+    from smartxfer.transfer.selection import Patterns
 
 __all__ = ["done", "exists", "info", "list_directory", "remove", "sync", "task_reporter"]
 
 
 def sync(
-    self: Account,
+    self: "Account",
     source: FilePath,
     target: str,
     *,
     delete: bool = False,
     max_delete: float = 0.5,
-    include: Patterns = None,
-    exclude: Patterns = None,
+    include: "Patterns" = None,
+    exclude: "Patterns" = None,
     follow_symlinks: bool = False,
     dry_run: bool = False,
     max_workers: Optional[int] = None,
-    progress: Progress = None,
-    cancel: Optional[Cancel] = None,
+    progress: "Progress" = None,
+    cancel: "Optional[Cancel]" = None,
     deadline: Optional[float] = None,
-) -> SyncReport:
+) -> "SyncReport":
     """Make a directory on the server like a local one; what is the same by its SHA-256 is left alone.
 
     Of files that differ only the difference is sent, where librsync is installed and that pays.
@@ -59,6 +54,15 @@ def sync(
 
     Otherwise like :meth:`upload`.  Source: SmartFile protocol, sections 5 and 7.
     """
+    from smartxfer import delta
+    from smartxfer.smartfile import trees
+    from smartxfer.smartfile.directory_sync import files_on_server, log_summary, send_tree
+    from smartxfer.smartfile.paths import join, normal
+    from smartxfer.smartfile.resync import Resync
+    from smartxfer.transfer.deletion import check_deletion
+    from smartxfer.transfer.result import settle
+    from smartxfer.transfer.selection import Selection
+
     selection = Selection(include, exclude)
     tree = trees.TreeUp(source, normal(target), follow_symlinks, selection)
     prefix = join(tree.path, "x")[:-1]
@@ -80,12 +84,14 @@ def sync(
 
 
 def _report(
-    done: TransferReport, there: Any, extra: List[str], renamed: List[str], cut: int
-) -> SyncReport:
+    done: "TransferReport", there: Any, extra: List[str], renamed: List[str], cut: int
+) -> "SyncReport":
     """Return the report of a synchronisation.
 
     :param cut: characters of the paths before the names relative to the directory.
     """
+    from smartxfer.transfer.result import SyncReport, TransferReport
+
     sent = [result for result in done if result.skipped is None]
     return SyncReport(
         [result.name[cut:] for result in sent if result.name not in there],
@@ -98,7 +104,7 @@ def _report(
     )
 
 
-def list_directory(self: Account, target: Remote = "/") -> List[Info]:
+def list_directory(self: "Account", target: "Remote" = "/") -> "List[Info]":
     """Return what is in a directory, all pages of it, in the server's order.
 
     :param target: path on the server.
@@ -106,10 +112,12 @@ def list_directory(self: Account, target: Remote = "/") -> List[Info]:
 
     Source: SmartFile protocol, section 5.
     """
+    from smartxfer.smartfile.paths import normal
+
     return list(self._calls.children(normal(target)))
 
 
-def info(self: Account, source: Remote) -> Info:
+def info(self: "Account", source: "Remote") -> "Info":
     """Return what the server knows of a file or directory.
 
     :param source: path on the server.
@@ -117,23 +125,27 @@ def info(self: Account, source: Remote) -> Info:
 
     Source: SmartFile protocol, sections 3 and 5.
     """
+    from smartxfer.smartfile.paths import normal
+
     return self._calls.stat(normal(source))
 
 
-def exists(self: Account, source: Remote) -> bool:
+def exists(self: "Account", source: "Remote") -> bool:
     """Return True if there is a file or directory.
 
     :param source: path on the server.
     """
+    from smartxfer.smartfile.paths import normal
+
     return self._calls.find(normal(source)) is not None
 
 
 def remove(
-    self: Account,
-    target: Remotes,
+    self: "Account",
+    target: "Remotes",
     *,
     timeout: float = TASK_TIMEOUT,
-    progress: WaitProgress[Task] = None,
+    progress: "WaitProgress[Task]" = None,
 ) -> None:
     """Remove a file, or a directory with all that is in it, or several; wait until it is done (section 5).
 
@@ -143,6 +155,8 @@ def remove(
     :raises NotFound: there is no such path.
     :raises TaskFailed: some could not be removed.
     """
+    from smartxfer.smartfile.paths import all_paths
+
     paths = all_paths(target)
     if "/" in paths:
         raise UsageError("the root directory is not removed", hint="remove what is in it")
@@ -150,14 +164,18 @@ def remove(
 
 
 def done(
-    client: Account, operation: str, timeout: float, progress: WaitProgress[Task], **fields: Any
-) -> Task:
+    client: "Account", operation: str, timeout: float, progress: "WaitProgress[Task]", **fields: Any
+) -> "Task":
     """Start an operation, and wait until it is done."""
+    from smartxfer.options import check_seconds
+
     check_seconds(timeout, "timeout")
     with task_reporter(progress) as seen:
         return client._calls.wait(client._calls.start(operation, **fields), timeout, seen)
 
 
-def task_reporter(progress: WaitProgress[Task]) -> WaitReporter:
+def task_reporter(progress: "WaitProgress[Task]") -> "WaitReporter":
     """Return what shows each state of a task."""
+    from smartxfer.transfer.progress import WaitReporter
+
     return WaitReporter(progress, lambda state: (f"task {state.uuid[:8]}", state.status.lower()))

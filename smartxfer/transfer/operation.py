@@ -39,7 +39,8 @@ from smartxfer.transfer.state import Attempts, Lifecycle, stall_of
 from smartxfer.transport.attempt import Attempt, Within
 from smartxfer.transport.checks import Check
 from smartxfer.transport.limits import Limits
-from smartxfer.transport.retry import RetryPolicy, Tries
+from smartxfer.transport.retry import RetryPolicy
+from smartxfer.transport.tries import Tries
 from smartxfer.weak import weak_method
 from smartxfer.workers import Workers, aside
 

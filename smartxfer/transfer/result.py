@@ -8,7 +8,7 @@ import attrs
 
 from smartxfer.error_families import GENERIC, ErrorFamily
 from smartxfer.errors import BatchError
-from smartxfer.reprs import attrs_repr, short_repr
+from smartxfer.reprs import fields_repr, short_repr
 from smartxfer.seams import Clock
 
 __all__ = ["FileResult", "SyncReport", "TransferReport", "log_sync", "settle"]
@@ -71,7 +71,7 @@ class FileResult:
         return 0 if self.method is None else max(0, self.bytes - self.bytes_sent - self.bytes_received)
 
     def __repr__(self) -> str:
-        return attrs_repr(self)
+        return fields_repr(self)
 
 
 class TransferReport(Sequence[FileResult]):
@@ -160,7 +160,7 @@ class SyncReport:
     files: Dict[str, Any] = attrs.field(factory=dict, eq=False, repr=False)
 
     def __repr__(self) -> str:
-        return attrs_repr(self)
+        return fields_repr(self)
 
 
 class _Call(Protocol):

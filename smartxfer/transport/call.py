@@ -5,7 +5,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Tuple
 import attrs
 import requests
 
-from smartxfer.reprs import attrs_repr
+from smartxfer.reprs import fields_repr
 from smartxfer.secret_text import as_url, hidden
 from smartxfer.transport.answer import MAX_ANSWER
 from smartxfer.transport.origin import without_query
@@ -50,7 +50,7 @@ class Call:
     most: int = MAX_ANSWER
 
     def __repr__(self) -> str:
-        return attrs_repr(self)
+        return fields_repr(self)
 
     @property
     def what(self) -> str:

@@ -1,7 +1,7 @@
 """Decisions about another try: small functions of what is known about the one that failed.
 
 A client has one list of them, for what its service alone knows; a file has one for its own state, such as an
-address that has expired.  :class:`~smartxfer.transport.retry.Tries` asks the file's, the client's, and
+address that has expired.  :class:`~smartxfer.transport.tries.Tries` asks the file's, the client's, and
 those of :data:`COMMON`: the first that does not pass decides.  No check has a request repeated that may do
 its thing twice, nor more often than the policy allows.
 """

@@ -12,7 +12,8 @@ from smartxfer.errors import HTTPError
 from smartxfer.seams import Clock
 from smartxfer.transport import attempt as attempts
 from smartxfer.transport.origin import Origin
-from smartxfer.transport.retry import REFUSALS, RetryPolicy
+from smartxfer.transport.retry import RetryPolicy
+from smartxfer.transport.retry_after import REFUSALS
 
 __all__ = ["Limits"]
 

@@ -13,6 +13,7 @@ from requests.utils import get_auth_from_url, get_environ_proxies
 from smartxfer.errors import UsageError
 from smartxfer.secret_text import Secret, hidden
 from smartxfer.transport import attempt, certificates, redact
+from smartxfer.transport.adapter_retry import AdapterRetry
 from smartxfer.transport.certificates import CertFiles, Verify
 from smartxfer.transport.connection import watch, watch_pool
 from smartxfer.transport.cookies import BoundedCookies
@@ -30,7 +31,8 @@ class RetryingAdapter(HTTPAdapter):
     """Repeats idempotent requests by the policy, except within an attempt: tries are never multiplied."""
 
     def __init__(self, policy: RetryPolicy, pool_size: int) -> None:
-        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=policy.for_adapter())
+        tries = AdapterRetry.of(policy)
+        super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=tries)
 
     @property
     def max_retries(self) -> urllib3.Retry:

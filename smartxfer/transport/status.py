@@ -19,7 +19,8 @@ from smartxfer.seams import Clock
 from smartxfer.transport.answer import Answer
 from smartxfer.transport.json import parse_json
 from smartxfer.transport.redact import clean, excerpt
-from smartxfer.transport.retry import RetryPolicy, parse_retry_after
+from smartxfer.transport.retry import RetryPolicy
+from smartxfer.transport.retry_after import parse_retry_after
 
 __all__ = ["error_class", "http_error"]
 

@@ -33,11 +33,12 @@ from smartxfer.transport.failures import WIRE_FAILURES, translate
 from smartxfer.transport.limits import Limits
 from smartxfer.transport.origin import Origin, next_url, without_query
 from smartxfer.transport.request_log import RequestLines, log
-from smartxfer.transport.retry import RetryPolicy, Tries
+from smartxfer.transport.retry import RetryPolicy
 from smartxfer.transport.session import Route, make_session, show_redirect, watch_given
 from smartxfer.transport.status import http_error
 from smartxfer.transport.streamed import StreamedAnswer
 from smartxfer.transport.success import Body, Success, by_method
+from smartxfer.transport.tries import Tries
 
 __all__ = ["Call", "StreamedAnswer", "Wire"]
 

@@ -62,7 +62,7 @@ MUTATIONS = [
     Mutation(
         id="signed-alike-again",
         promise=3,
-        file="smartxfer/transport/retry.py",
+        file="smartxfer/transport/tries.py",
         old="self._checks = (*checks, *COMMON)",
         new="self._checks = COMMON",
         tests=(
@@ -74,7 +74,7 @@ MUTATIONS = [
     Mutation(
         id="lost-answer-repeated",
         promise=4,
-        file="smartxfer/transport/retry.py",
+        file="smartxfer/transport/tries.py",
         old="if not self._idempotent and error.acted_on:",
         new="if False:",
         tests=(
@@ -161,7 +161,7 @@ MUTATIONS = [
     Mutation(
         id="retry-after-cap-dropped",
         promise=5,
-        file="smartxfer/transport/retry.py",
+        file="smartxfer/transport/tries.py",
         old="if asked is not None and status in REFUSALS and not asked <= self.policy.retry_after_cap:",
         new="if False:",
         tests=("tests/transport/test_retry.py::test_retry_after_is_obeyed_up_to_its_cap",),
@@ -179,7 +179,7 @@ MUTATIONS = [
     Mutation(
         id="budget-ignored",
         promise=5,
-        file="smartxfer/transport/retry.py",
+        file="smartxfer/transport/tries.py",
         old="if spent + wait > self.policy.budget:",
         new="if False:",
         tests=("tests/transport/test_retry.py::test_the_budget_ends_it",),
@@ -188,7 +188,7 @@ MUTATIONS = [
     Mutation(
         id="limit-budget-ignored",
         promise=5,
-        file="smartxfer/transport/retry.py",
+        file="smartxfer/transport/tries.py",
         old="if self._limited > self.policy.limit_budget:",
         new="if False:",
         tests=("tests/transport/test_limits.py::test_the_waits_at_a_limit_are_bounded_all_the_same",),
@@ -206,7 +206,7 @@ MUTATIONS = [
     Mutation(
         id="stall-of-answer-ignored",
         promise=5,
-        file="smartxfer/transport/retry.py",
+        file="smartxfer/transport/tries.py",
         old="made = TimeLimits(self._clock, policy.budget, ends_at, policy.stall_speed, policy.stall_window)",
         new="made = TimeLimits(self._clock, policy.budget, ends_at, 0, policy.stall_window)",
         tests=("tests/transport/test_time_limits.py::test_the_stall_rule_holds_in_every_phase",),

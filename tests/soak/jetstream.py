@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
-
-import attrs
 
 from smartxfer.errors import NotFound
 from smartxfer.jetstream import API, JetStream
@@ -66,7 +65,7 @@ class Jetstream(Service):
     def run(self, case: Case) -> int:
         """Make the call, or the calls."""
         facts, top = case.facts, case.facts["top"]
-        retry = attrs.evolve(case.retry, stall_speed=64, stall_window=1.0)
+        retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
         with JetStream().api(
             facts["url"], user=facts["user"], password=facts["password"], retry=retry, timeout=_TIMEOUT
         ) as api:

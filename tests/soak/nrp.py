@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 import re
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 from urllib.parse import unquote
-
-import attrs
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
@@ -125,7 +124,7 @@ class Nrp(Service):
     def run(self, case: Case) -> int:
         """Make the call."""
         transfers.SMALLEST_PART = downloading.SMALLEST_PIECE = downloading.PIECE = PART
-        retry = attrs.evolve(case.retry, stall_speed=64, stall_window=1.0)
+        retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
         with get_client(
             case.facts["url"], token=case.facts["token"], retry=retry, timeout=case.timeout
         ) as client:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
-
-import attrs
 
 from smartxfer.local import LocalServer
 from smartxfer.perseus import PerseusClient
@@ -66,7 +65,7 @@ class Perseus(Service):
 
     def run(self, case: Case) -> int:
         """Make the call; a record that a broken run has left is deleted by it."""
-        retry = attrs.evolve(case.retry, stall_speed=64, stall_window=1.0)
+        retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
         with PerseusClient(
             case.facts["url"], api_key=case.facts["key"], retry=retry, timeout=case.timeout
         ) as client:

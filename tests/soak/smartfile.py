@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import random
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
-
-import attrs
 
 from smartxfer import BasicClient, SyncClient
 from smartxfer.local import LocalServer
@@ -129,7 +128,7 @@ class SmartFile(Service):
         """Make the call."""
         facts, kind = case.facts, case.kind
         downloading.PIECE = PIECE
-        retry = attrs.evolve(case.retry, stall_speed=64, stall_window=1.0)
+        retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
         with BasicClient(
             facts["key"], facts["password"], url=facts["url"], retry=retry, timeout=case.timeout
         ) as client:

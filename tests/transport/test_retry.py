@@ -5,7 +5,6 @@ import email.utils
 import logging
 from typing import Any, Iterator, List, Optional
 
-import attrs
 import pytest
 from fakeclock import FakeClock
 from hypothesis import given
@@ -23,7 +22,7 @@ from smartxfer.errors import (
 )
 from smartxfer.transport import Attempt, RetryPolicy, Tries
 from smartxfer.transport.attempt import current
-from smartxfer.transport.retry import parse_retry_after
+from smartxfer.transport.retry_after import parse_retry_after
 
 NOW = 1_700_000_000.0
 DECADE = 3650 * 86400.0
@@ -35,7 +34,7 @@ def test_the_figures() -> None:
     assert (policy.retry_after_cap, policy.budget) == (120.0, 600.0)
     assert (policy.stall_speed, policy.stall_window) == (1024, 60.0)
     assert policy.statuses == {408, 429, 500, 502, 503, 504}
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         policy.attempts = 1  # type: ignore[misc]
 
 

@@ -45,7 +45,7 @@ def test_the_adapter_asks_once_where_the_wait_is_over_the_cap() -> None:
 def test_the_adapter_waits_before_each_repeat_of_a_refused_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Broken by urllib3's own back-off, which repeats at once the first time."""
     clock = FakeClock()
-    monkeypatch.setattr("smartxfer.transport.retry.SYSTEM_CLOCK", clock)
+    monkeypatch.setattr("smartxfer.transport.adapter_retry.SYSTEM_CLOCK", clock)
     refusals = [status(429, b"", f"Retry-After: {value}") for value in ("0", "-1", "3")]
     with RawServer(scripted(*refusals, status(200))) as server, make_session(RetryPolicy(), 4) as session:
         assert session.get(f"{server.url}/x").status_code == 200
