@@ -4,6 +4,7 @@ Source: JetStream protocol, sections 3, 9 and 10.
 """
 
 import contextlib
+import functools
 import logging
 import os
 from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Mapping, Optional, Sequence
@@ -275,9 +276,9 @@ class API(BaseClient):
         with Journal(key, f"these files to {to}", clock=self._clock) as journal:
             with self._operation(progress, cancel, deadline) as operation:
                 rpc = self._rpc.watched(operation)
-                user = self._login.account
+                reporter, user = operation.reporter, self._login.account
                 return operation.call(
-                    lambda: send(rpc, mappings, destination, journal, operation.reporter, timeout, user)
+                    functools.partial(send, rpc, mappings, destination, journal, reporter, timeout, user)
                 )
 
     def share(

@@ -3,6 +3,7 @@
 Source: NRP / Invenio protocol, sections 5 and 6.
 """
 
+import functools
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 import attrs
@@ -111,7 +112,7 @@ class FileWork:
         step = downloading.step_of(None, parts, part_size)
         with self._operation(*watch) as operation:
             calls = self.calls().watched(operation)
-            file, files = operation.call(lambda: self.lookup.described(calls, thing, key))
+            file, files = operation.call(functools.partial(self.lookup.described, calls, thing, key))
             target = open_sink(sink, safe_path(file.key, directory_of(sink)).name)
             step = downloading.step_of(file.size, parts, part_size)
             operation.reporter.queue(file.key, file.size)
@@ -131,7 +132,7 @@ class FileWork:
         check_exists(exists)
         with self._operation(*watch) as operation:
             calls = self.calls().watched(operation)
-            wanted = operation.call(lambda: files(calls))
+            wanted = operation.call(functools.partial(files, calls))
             got = many.fetch(calls, operation, wanted, directory, watch.workers or self._workers, exists)
             return settle([attrs.evolve(one, item=file) for one, file in zip(got, wanted)], operation)
 

@@ -4,6 +4,7 @@ Source: NRP / Invenio protocol, sections 3, 5 and 6.
 """
 
 import contextlib
+import functools
 import logging
 from typing import Dict, List, Optional, Sequence, Tuple
 
@@ -71,7 +72,7 @@ def send_files(
     watched = attrs.evolve(files, calls=files.calls.watched(operation))
     for item, plan in pairs:
         operation.reporter.queue(plan.key, item.size)
-    entries = operation.call(lambda: announce(watched, [plan for _, plan in pairs], replace))
+    entries = operation.call(functools.partial(announce, watched, [plan for _, plan in pairs], replace))
     sendings = [_Sending(files, operation, item, plan, entries[plan.key]) for item, plan in pairs]
     jobs = [
         UploadJob(sending.describe(), operation, at_once if sending.plan.how.letter == "M" else 1)
@@ -81,7 +82,7 @@ def send_files(
         operation.run(jobs, at_once)
         refused = [sending for sending, job in zip(sendings, jobs) if sending.refused(job.result.error)]
         if refused:
-            operation.call(lambda: _withdraw(refused))
+            operation.call(functools.partial(_withdraw, refused))
     finally:
         for sending in sendings:
             sending.close()
