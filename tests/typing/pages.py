@@ -4,6 +4,7 @@
 
 The command runs in the directory, so that it finds the installed package and not the source.
 The blocks of a page that builds on what stands above are one module; each block of README.rst and of docs/index.rst is one.
+What a ``diff`` block of a page about coming from another package shows as the new program is a module of its own.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ _BLOCK = re.compile(
 )
 
 
+_DIFF = re.compile(r"^\.\. code-block:: diff\n\n(?P<code>(?:   .*\n|\n)+)", re.MULTILINE)
+#: What the tests give to programs on these pages.
+_GIVEN = 'URL, USERNAME, API_KEY = "https://files.example.org", "me", "key"'
+
+
 def pages() -> List[Path]:
     """Return the pages that users read."""
     return [ROOT / "README.rst", *sorted((ROOT / "docs").rglob("*.rst"))]
@@ -61,12 +67,24 @@ def modules(page: Path) -> Iterator[Tuple[str, str]]:
         yield name, "\n".join(lines) + "\n"
 
 
+def programs(page: Path) -> Iterator[Tuple[str, str]]:
+    """Yield name and text of the new side of each change that a page shows; each line has its number there."""
+    text = page.read_text(encoding="utf-8")
+    for found in _DIFF.finditer(text):
+        start = text.count("\n", 0, found.start("code"))
+        lines = [line[3:] for line in found["code"].split("\n")]
+        new = ["" if line.startswith("-") else line[1:] for line in lines]
+        name = f"{page.stem}_{start}".replace("-", "_")
+        yield name, "\n".join([_GIVEN, *[""] * (start - 1), *new]) + "\n"
+
+
 def main(directory: str, command: List[str]) -> int:
     """Write all modules and the programs of this directory; return the exit code of a command that runs there."""
     place = Path(directory)
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     texts = {name: text for page in pages() for name, text in modules(page)}
+    texts.update((name, text) for page in pages() if "migration" in page.stem for name, text in programs(page))
     assert len(texts) > 20, "the blocks were not found"
     texts.update((path.stem, path.read_text(encoding="utf-8")) for path in Path(__file__).parent.glob("must*.py"))
     for name, text in texts.items():
