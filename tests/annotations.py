@@ -13,8 +13,8 @@ def _known(function: Callable[..., Any]) -> Dict[str, Any]:
     module = sys.modules[inspect.unwrap(function).__module__]
     names = dict(vars(module))
     for node in ast.parse(inspect.getsource(module)).body:
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            exec(ast.unparse(ast.Module(node.body, [])), names)
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            exec(compile(ast.Module(node.body, type_ignores=[]), "<imports>", "exec"), names)
     return names
 
 
