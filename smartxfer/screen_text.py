@@ -12,13 +12,13 @@ __all__ = ["visible"]
 
 #: Control characters, format characters (bidirectional marks, zero-width and tag characters), line and
 #: paragraph separators, lone surrogates, and letters that are drawn as nothing.
-_HIDDEN = re.compile(
+_HIDDEN = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
     "\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"
 )
 #: Blanks that would push what follows to another line of the terminal.
-_BLANKS = re.compile("[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]{17,}")
+_BLANKS = "[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000]{17,}"
 #: Most marks on one letter; no script needs more, and they are drawn over the lines above.
 _MOST_MARKS = 4
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -38,10 +38,12 @@ def visible(text: str, longest: int = 4000, keep: str = "") -> str:
     if len(text) > longest:
         text = _shortened(text, longest)
     if not (text.isascii() and text.isprintable()):
-        text = _HIDDEN.sub(lambda found: found.group() if found.group() in keep else _written(found), text)
+        text = re.sub(
+            _HIDDEN, lambda found: found.group() if found.group() in keep else _written(found), text
+        )
         if not text.isascii():
             text = _without_mark_floods(text)
-    text = _BLANKS.sub(lambda found: f" [{len(found.group())} blanks] ", text)
+    text = re.sub(_BLANKS, lambda found: f" [{len(found.group())} blanks] ", text)
     return text if len(text) <= longest else _shortened(text, longest)
 
 
