@@ -1,11 +1,10 @@
 """Sphinx configuration: built with ``-n -W``, without the network."""
 
+import ast
 import contextlib
 import importlib
 import inspect
 import re
-import sys
-import typing
 from pathlib import Path
 
 from docutils import nodes
@@ -13,15 +12,6 @@ from sphinx import addnodes
 from sphinx.util.docutils import SphinxRole
 
 import smartxfer
-
-# Types that are loaded on first use are text in the signatures. For autodoc the clients are loaded with the names
-# that a type checker finds in them, and the text is replaced with what it means there.
-for _name in ("requests", "attrs", "cattrs", "typing_extensions"):  # as they are
-    importlib.import_module(_name)
-typing.TYPE_CHECKING = True
-for _name in ("filesender", "smartfile", "nrp", "perseus", "jetstream"):
-    importlib.import_module(f"smartxfer.{_name}")
-typing.TYPE_CHECKING = False
 
 
 def _functions(holder):
@@ -34,12 +24,23 @@ def _functions(holder):
             yield from _functions(thing)
 
 
-for _name in [name for name in sys.modules if name.startswith("smartxfer.")]:
-    for _function in _functions(sys.modules[_name]):
-        for _word, _text in _function.__annotations__.items():
-            if isinstance(_text, str) and _function.__module__ == _name:
-                with contextlib.suppress(NameError, TypeError):  # those that were text before
-                    _function.__annotations__[_word] = eval(_text, _function.__globals__)
+def _explain_annotations(module):
+    """Replace annotations that are text, for types that are loaded on first use, with what they mean."""
+    names = dict(vars(module))
+    for node in ast.parse(inspect.getsource(module)).body:
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            exec(ast.unparse(ast.Module(node.body, [])), names)
+    for function in _functions(module):
+        for word, text in function.__annotations__.items():
+            if isinstance(text, str) and function.__module__ == module.__name__:
+                with contextlib.suppress(NameError, TypeError):  # what is text for another reason
+                    function.__annotations__[word] = eval(text, names)
+
+
+for _path in Path(smartxfer.__file__).parent.glob("*/[!_]*.py"):
+    if _path.parent.name in ("filesender", "smartfile", "nrp", "perseus", "jetstream"):
+        _explain_annotations(importlib.import_module(f"smartxfer.{_path.parent.name}.{_path.stem}"))
+_explain_annotations(importlib.import_module("smartxfer.client"))
 
 project = "smartxfer"
 author = "The smartxfer developers"
