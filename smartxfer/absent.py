@@ -1,15 +1,26 @@
 """What the original client has and this one does not: the error says where it is."""
 
-from typing import Any, Mapping
+from typing import Any, Callable, Type, TypeVar
 
-__all__ = ["absent"]
+__all__ = ["explains_absent"]
+
+T = TypeVar("T")
 
 
-def absent(kind: str, name: str, elsewhere: Mapping[str, str]) -> Any:
-    """Raise the AttributeError for a name that a class does not have.
+def explains_absent(advise: Callable[[type, str], str]) -> Callable[[Type[T]], Type[T]]:
+    """Return a class decorator that adds advice to the AttributeError of a name that is missing.
 
-    :param kind: name of the class.
-    :param elsewhere: what to do, by the names that the original's class has.
+    :param advise: called with the class and the name; returns what to do, or an empty text.
     """
-    advice = f" ({elsewhere[name]})" if name in elsewhere else ""
-    raise AttributeError(f"{kind!r} object has no attribute {name!r}{advice}")
+
+    def decorate(kind: Type[T]) -> Type[T]:
+        def missing(self: Any, name: str) -> Any:
+            advice = advise(type(self), name)
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(f"{text} ({advice})" if advice else text)
+
+        # Where type checkers do not see it: they would accept every name.
+        setattr(kind, "__getattr__", missing)  # noqa: B010
+        return kind
+
+    return decorate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.absent import absent
+from smartxfer.absent import explains_absent
 from smartxfer.client import HTTPClient
 from smartxfer.errors import AuthError, HTTPError, UsageError
 from smartxfer.nrp import download_verbs as down
@@ -44,6 +44,7 @@ _ELSEWHERE = {
 
 
 @hides("token", "proxies", links=("url",))
+@explains_absent(lambda kind, name: _ELSEWHERE.get(name, ""))
 class RepositoryClient(HTTPClient):
     """Works with the records of an NRP or InvenioRDM repository, and sends and fetches their files.
 
@@ -230,11 +231,6 @@ class RepositoryClient(HTTPClient):
             bearer(token) if token else None,
             shared=self._shared,
         )
-
-    if not TYPE_CHECKING:  # type checkers are to complain of a name that is not there
-
-        def __getattr__(self, name: str) -> Any:
-            return absent(type(self).__name__, name, _ELSEWHERE)
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, "token": self._token}

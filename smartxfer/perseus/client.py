@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.absent import absent
+from smartxfer.absent import explains_absent
 from smartxfer.client import HTTPClient
 from smartxfer.credentials import ServiceNames
 from smartxfer.errors import HTTPError
@@ -81,6 +81,7 @@ def _dotenv() -> Dict[str, str]:
 
 
 @hides("api_key", "proxies")
+@explains_absent(lambda kind, name: _ELSEWHERE.get(name, ""))
 class PerseusClient(HTTPClient):
     """Uploads files to the Perseus service, by presigned addresses.
 
@@ -156,11 +157,6 @@ class PerseusClient(HTTPClient):
     def file(self) -> "FileService":
         """The files: upload_file, upload_many, sync_dir, create_file, find_files, delete_file, ..."""
         return self._file
-
-    if not TYPE_CHECKING:  # type checkers are to complain of a name that is not there
-
-        def __getattr__(self, name: str) -> Any:
-            return absent(type(self).__name__, name, _ELSEWHERE)
 
     def _given_credentials(self) -> Mapping[str, Optional[str]]:
         return {"base_url": self._given_url, "api_key": self._api_key}

@@ -4,7 +4,6 @@ Source: Perseus protocol, section A.
 """
 
 from typing import (
-    TYPE_CHECKING,
     Any,
     Callable,
     Dict,
@@ -19,7 +18,7 @@ from typing import (
 
 import attrs
 
-from smartxfer.absent import absent
+from smartxfer.absent import explains_absent
 from smartxfer.errors import UsageError
 from smartxfer.options import check_seconds
 from smartxfer.perseus.calls import Calls, segment
@@ -46,6 +45,12 @@ Watch = Tuple[Progress, Optional[Cancel], Optional[float], Optional[int]]
 _POLLING = 0.5
 
 
+def _without_await(kind: type, name: str) -> str:
+    bare = name[: -len("_async")] if name.endswith("_async") else ""
+    return f"{bare}() without await does it" if hasattr(kind, bare) else ""
+
+
+@explains_absent(_without_await)
 class FileService(Namespace):
     """Uploads files, and looks after their records.
 
@@ -63,13 +68,6 @@ class FileService(Namespace):
         self._calls = calls
         self._operation = operation
         self._workers = workers
-
-    if not TYPE_CHECKING:  # type checkers are to complain of a name that is not there
-
-        def __getattr__(self, name: str) -> Any:
-            bare = name[: -len("_async")] if name.endswith("_async") else ""
-            advice = {name: f"{bare}() without await does it"} if hasattr(type(self), bare) else {}
-            return absent(type(self).__name__, name, advice)
 
     # -- records ----------------------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import subprocess
+import sys
 from typing import Any, Callable, Dict, Iterator, List, Type
 
 import pytest
@@ -380,3 +382,17 @@ def test_what_is_not_here_is_in_the_original(name: str) -> None:
             with pytest.raises(AttributeError) as caught:
                 getattr(thing, "no_such_thing")  # noqa: B009
             assert "perseus-client" not in str(caught.value)
+
+
+def test_advice_does_not_depend_on_a_flag_of_type_checkers() -> None:
+    """Sphinx imports modules with the flag set, and runs the examples of the pages then."""
+    code = (
+        "import cattrs, importlib, typing, smartxfer.perseus.client as module\n"
+        "typing.TYPE_CHECKING = True\n"
+        "importlib.reload(module)\n"
+        "typing.TYPE_CHECKING = False\n"
+        "try: module.PerseusClient('http://127.0.0.1:9', api_key='k').build_graph\n"
+        "except AttributeError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
+    assert "perseus-client has graphs" in done.stdout
