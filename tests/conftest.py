@@ -14,9 +14,8 @@ from typing import Any, Iterator
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-# importlib mode leaves sys.path alone: rawserver and fakeclock stand here. Appended, so that no directory
-# hides a module of Python's own.
-sys.path.append(str(Path(__file__).parent))
+# For the processes that tests start: they import tests.support, too. Appended, so that the installed package is tested.
+sys.path.append(str(Path(__file__).parent.parent))
 
 # A runner in the background may have these ignored, and what the tests start would inherit that.
 for _signal, _handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):

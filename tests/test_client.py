@@ -8,13 +8,13 @@ from typing import Any, Dict, Iterator, Mapping
 
 import pytest
 import requests
-from rawserver import RawServer, answering, status
 
 from smartxfer.client import HTTPClient
 from smartxfer.client_options import ClientOptions
 from smartxfer.errors import NotFound, UsageError
 from smartxfer.transport import Call, RetryPolicy
 from smartxfer.transport.json import json_body
+from tests.support.raw_server import RawServer, answering, status
 
 
 class Small(HTTPClient):

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from code_metrics.lines import code_lines, shared_stretches
-from code_metrics.main import between_services
-from code_metrics.ways import contract_services, measure
+
+from tests.code_metrics.lines import code_lines, shared_stretches
+from tests.code_metrics.main import between_services
+from tests.code_metrics.ways import contract_services, measure
 
 ROOT = Path(__file__).resolve().parent.parent
 

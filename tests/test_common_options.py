@@ -8,8 +8,6 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 import requests
-from annotations import signature_of
-from fakeclock import FakeClock
 
 import smartxfer
 from smartxfer import (
@@ -26,6 +24,8 @@ from smartxfer.client import BaseClient
 from smartxfer.client_options import ClientOptions
 from smartxfer.jetstream import API
 from smartxfer.nrp import get_client
+from tests.support.annotations import signature_of
+from tests.support.fake_clock import FakeClock
 
 URL = "http://127.0.0.1:9"
 NAMES = [

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
-from annotations import signature_of
 
 from smartxfer import BasicClient, FileSenderClient, OAuthClient, PerseusClient, RepositoryClient
 from smartxfer.jetstream import API
 from smartxfer.transfer import Cancel, FileResult, Progress, SyncReport, TransferReport
 from smartxfer.transfer.existing import Exists, UploadExists
 from smartxfer.transfer.selection import Patterns
+from tests.support.annotations import signature_of
 
 PROTOCOLS = Path(__file__).resolve().parent.parent / "docs" / "protocols"
 CLIENTS: Dict[str, Any] = {

@@ -14,7 +14,6 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stopwatch import Stopwatch
 
 from smartxfer import FileSenderClient, PerseusClient
 from smartxfer.credentials import config_file
@@ -24,6 +23,7 @@ from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.perseus.client import _DOTENV
 from smartxfer.smartfile import BasicClient
+from tests.support.stopwatch import Stopwatch
 
 posix = pytest.mark.skipif(os.name != "posix", reason="a matter of POSIX systems")
 

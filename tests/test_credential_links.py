@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import FileSenderClient, GuestAuth, RetryPolicy, UserAuth
 from smartxfer.credentials import config_file
@@ -16,6 +15,7 @@ from smartxfer.filesender import Auth
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.smartfile import BasicClient
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 TOKEN = "hxvmxx9n-2e5u-br7d-4sf5-ypa3-tq55qw43"
 SECRET = "marked-0123456789abcdef"

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import FileSenderClient, PerseusClient
 from smartxfer.credentials import config_file
@@ -18,6 +17,7 @@ from smartxfer.errors import ConfigError, CredentialError
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.smartfile import BasicClient, OAuthClient
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 pwd = pytest.importorskip("pwd")
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Type
 
 import pytest
-from service_families import FAMILIES, MODULES, NAMES, ROOTS, belongs
 
 import smartxfer
 from smartxfer import errors
 from smartxfer.error_families import GENERIC, SERVICE_ERRORS
 from smartxfer.errors import SmartxferError
 from smartxfer.transfer.result import FileResult
+from tests.support.error_families import FAMILIES, MODULES, NAMES, ROOTS, belongs
 
 EVERY = [pytest.param(name, kind, id=f"{name}-{kind.__name__}") for name in FAMILIES for kind in SERVICE_ERRORS]
 

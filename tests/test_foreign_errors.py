@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import pytest
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import FileSenderClient, PerseusClient, RetryPolicy, UserAuth
 from smartxfer.errors import SmartxferError, UsageError
@@ -13,6 +12,7 @@ from smartxfer.filesender.site import parse_config
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.smartfile import BasicClient
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 ONCE: Dict[str, Any] = {"retry": RetryPolicy(attempts=1), "timeout": 5.0}
 #: Half a surrogate pair, as ``os.listdir`` gives for a byte that is not UTF-8.

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import pytest
-from test_imports import run_python
 
 from smartxfer.local import LocalServer
+from tests.test_imports import run_python
 
 #: How programs begin.
 ENTRIES = [

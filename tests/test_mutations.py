@@ -9,9 +9,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from mutations.all_mutations import MUTATIONS
-from mutations.mutated_copy import StaleMutation, mutated_text
-from mutations.mutation import Mutation
+
+from tests.mutations.all_mutations import MUTATIONS
+from tests.mutations.mutated_copy import StaleMutation, mutated_text
+from tests.mutations.mutation import Mutation
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -19,7 +19,6 @@ from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tup
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import FileSenderClient, PerseusClient, RetryPolicy, UserAuth
 from smartxfer.credentials import config_file
@@ -27,6 +26,7 @@ from smartxfer.errors import SmartxferError
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.smartfile import BasicClient, OAuthClient
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 SECRET = "marked-0123456789abcdef"
 USER = "ann"

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Tuple, Type
 
 import pytest
-from service_families import FAMILIES, belongs
 
 from smartxfer import FileSenderClient, PerseusClient, RetryPolicy, UserAuth, errors
 from smartxfer.errors import SmartxferError
@@ -15,6 +14,7 @@ from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
 from smartxfer.perseus.errors import PerseusNetworkError
 from smartxfer.smartfile import BasicClient
+from tests.support.error_families import FAMILIES, belongs
 
 SERVICES = list(FAMILIES)
 Step = Callable[[Any], Any]

@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from soak.main import GOOD, Table
-from soak.service import BAD
-from soak.worker import SERVICES, Result, plan_of, seeds
+
+from tests.soak.main import GOOD, Table
+from tests.soak.service import BAD
+from tests.soak.worker import SERVICES, Result, plan_of, seeds
 
 ROOT = Path(__file__).resolve().parent.parent
 
 #: Runs the command with an adapter that loses what it downloads.
 _BROKEN = """
 import sys
-sys.path.append("tests")
-from soak import filesender
-from soak.main import main
+from tests.soak import filesender
+from tests.soak.main import main
 
 run = filesender.FileSender.run
 

@@ -10,8 +10,9 @@ import time
 from typing import Any, Iterator, List, Tuple
 
 import pytest
-import stopwatch
-from stopwatch import Spans, Stopwatch, union
+
+from tests.support import stopwatch
+from tests.support.stopwatch import Spans, Stopwatch, union
 
 COUNTED = pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="the system counts no waits")
 #: Competitors for each core, and seconds after which they end by themselves.
@@ -52,7 +53,7 @@ def in_a_thread(work: Any, *arguments: Any) -> None:
 
 _HANG = """
 import sys, threading, time
-from stopwatch import Stopwatch
+from tests.support.stopwatch import Stopwatch
 
 seconds = float(sys.argv[3])
 wait = {"asleep": lambda: time.sleep(seconds), "blocked": lambda: threading.Event().wait(seconds)}[sys.argv[1]]

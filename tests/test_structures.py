@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-# Attrs resolves these annotations at run time, so that they come from a module of its own.
-from parcels import Colour, Crate, Label, Parcel
-
 from smartxfer import structures
 from smartxfer.errors import DecodeError
 from smartxfer.structures import Id, Structure, to_wire
+
+# Attrs resolves these annotations at run time, so that they come from a module of its own.
+from tests.support.sample_models import Colour, Crate, Label, Parcel
 
 WIRE = {
     "id": "7",

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-# importlib mode leaves sys.path alone; the tables of calls are those of the canned answers.
-sys.path.append(str(Path(__file__).parent))
-sys.path.append(str(Path(__file__).parent.parent / "testing"))
-
-from hostile import Stage
+from tests.support.altered_responses import Stage
 
 
 @pytest.fixture

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 import responses
-import test_canned as table
-from hostile import Change, Clock, Stage, every
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import DecodeError
 from smartxfer.testing import canned
+from tests.support.altered_responses import Change, Clock, Stage, every
+from tests.testing import test_canned as table
 
 CALLS = sorted(table.CALLS)
 CONTENT = canned.load("prepare", mock=responses.RequestsMock()).facts["content"]

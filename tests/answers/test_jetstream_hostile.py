@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import test_canned_jetstream as table
-from hostile import Change, Clock, Stage, every
 
 from smartxfer import JetStream, RetryPolicy
 from smartxfer.errors import DecodeError
 from smartxfer.testing import canned
+from tests.support.altered_responses import Change, Clock, Stage, every
+from tests.testing import test_canned_jetstream as table
 
 CALLS = sorted({name for name, _ in canned.JETSTREAM_CASES})
 WAITS = {"send.waitForManifest": table.MANIFEST, "send.waitForTransfer": table.TRANSFER}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import test_canned_perseus as table
-from hostile import Change, Clock, Stage, every
 
 from smartxfer import PerseusClient, RetryPolicy
 from smartxfer.errors import DecodeError, NotFound
 from smartxfer.testing import canned
+from tests.support.altered_responses import Change, Clock, Stage, every
+from tests.testing import test_canned_perseus as table
 
 CALLS = sorted(table.CALLS)
 

@@ -15,7 +15,8 @@ from typing import Any, Callable, Dict, Iterator, List, Tuple
 import attrs
 import pytest
 from click.testing import CliRunner
-from interrupted import seconds_to_end
+
+from tests.support.process_signals import seconds_to_end
 
 
 @attrs.frozen

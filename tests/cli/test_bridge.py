@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator
 import pytest
 import requests
 
-STAND_IN = Path(__file__).resolve().parent.parent / "local" / "stand_in"
+STAND_IN = Path(__file__).resolve().parent.parent / "support" / "stand_in"
 LAST = r"# python: .*\n"
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from thorough import EVERY
 
 from smartxfer.cli.exits import code_of
 from smartxfer.cli.servers import plan_fault
@@ -21,6 +20,7 @@ from smartxfer.demo.perseus import perseus_row
 from smartxfer.demo.table import Row, as_json, as_table
 from smartxfer.errors import SmartxferError
 from smartxfer.local import LocalServer
+from tests.support.amounts import EVERY
 
 
 def rows_of(out: str) -> List[Dict[str, str]]:

@@ -16,11 +16,11 @@ from typing import Any, Callable, Dict, Iterator
 
 import pytest
 from click.testing import CliRunner
-from interrupted import until_asleep
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.filesender.encryption import is_generated
 from smartxfer.local import LocalServer
+from tests.support.process_signals import until_asleep
 
 PASSWORD = "Correct-horse-7"
 UNKNOWN = "00000000-0000-0000-0000-000000000000"

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-from code_metrics.main import main  # noqa: E402
+from tests.code_metrics.main import main  # noqa: E402
 
 if __name__ == "__main__":
     main(ROOT)

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Dict, List
 
-from code_metrics.lines import Place, code_lines, shared_stretches
+from tests.code_metrics.lines import Place, code_lines, shared_stretches
 
 #: Lines of logic that two services may have in common.
 LEAST = 6
@@ -59,7 +59,7 @@ def main(root: Path) -> None:
 
 
 def _print_ways(root: Path, verbose: bool) -> None:
-    from code_metrics.ways import contract_services, measure
+    from tests.code_metrics.ways import contract_services, measure
 
     print("one file of 100 kB: modules entered; frames between the public call and Session.send: all of them,")
     print("of these in the thread that waits, and in the one that sends")

@@ -83,8 +83,7 @@ class _Record:
 
 def contract_services(root: Path) -> List[Any]:
     """Return the classes by which the contract suite reaches each service."""
-    sys.path.append(str(root / "tests" / "contract"))
-    from services import SERVICES
+    from tests.support.contract.services import SERVICES
 
     return SERVICES
 

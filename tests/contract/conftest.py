@@ -1,17 +1,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-
-from services import SERVICES, VARIANTS
-
 from smartxfer.local import LocalServer
+from tests.support.contract.services import SERVICES, VARIANTS
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -13,7 +13,6 @@ from typing import Any, Dict, List
 
 import attrs
 import pytest
-from services import lose_after, matrix, mend
 
 from smartxfer import RetryPolicy, SmartxferError
 from smartxfer.errors import (
@@ -25,6 +24,7 @@ from smartxfer.errors import (
     UsageError,
 )
 from smartxfer.transfer import FileSink, MemorySink, ProgressEvent
+from tests.support.contract.services import lose_after, matrix, mend
 
 QUICK = RetryPolicy(backoff=0)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List
 
 import pytest
-from stopwatch import Stopwatch
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import Cancelled
 from smartxfer.transfer import ProgressEvent
+from tests.support.stopwatch import Stopwatch
 
 QUICK = RetryPolicy(backoff=0)
 Make = Callable[[str, int], Path]

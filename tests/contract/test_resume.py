@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-from services import lose_after, mend
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import BatchError, NetworkError
+from tests.support.contract.services import lose_after, mend
 
 ONCE = RetryPolicy(attempts=1)
 PARTS = 8

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wrong_sizes import WrongSizes
+
+from tests.support.wrong_sizes import WrongSizes
 
 DATA = b"processor : 0\n" * 300
 

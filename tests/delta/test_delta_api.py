@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Callable, List, Type
 
 import pytest
-from thorough import amount
 
 from smartxfer import delta
 from smartxfer.delta import parts, signing, target
@@ -22,6 +21,7 @@ from smartxfer.delta.inputs import Slice
 from smartxfer.delta.side_by_side import count_workers
 from smartxfer.delta.target import Target
 from smartxfer.errors import DeltaError, LocalError, SourceChanged, UsageError
+from tests.support.amounts import amount
 
 MIB = 1024 * 1024
 

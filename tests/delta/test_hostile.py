@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -12,16 +13,12 @@ from typing import Dict
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thorough import amount
-
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-import hostile_worker
-from edits import encode, noise, rdiff
 
 from smartxfer import delta
 from smartxfer.errors import DeltaError
+from tests.support import delta_worker
+from tests.support.amounts import amount
+from tests.support.delta_edits import encode, noise, rdiff
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="bounds memory as Linux does")
 
@@ -29,8 +26,9 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="b
 def work(kind: str, seed: int, count: int, folder: Path, seconds: float) -> Dict[str, int]:
     """What the worker says of so many cases."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", hostile_worker.__file__, kind, str(seed), str(count), str(folder)],
+        [sys.executable, "-W", "error", delta_worker.__file__, kind, str(seed), str(count), str(folder)],
         capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         timeout=seconds,
     )
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")
@@ -63,7 +61,7 @@ def test_no_spoilt_signature_does_harm(seed: int, count: int, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_huge_blocks_are_not_held_in_memory(tmp_path: Path) -> None:
-    work("blocks", 5, len(hostile_worker.HUGE), tmp_path, 100)
+    work("blocks", 5, len(delta_worker.HUGE), tmp_path, 100)
 
 
 @settings(max_examples=30)
@@ -77,7 +75,7 @@ def test_every_spelling_of_a_command_is_read(
     basis = noise(chance, size)
     (room / "basis").write_bytes(basis)
     (room / "delta").write_bytes(encode(chance, basis, count))
-    wanted = hostile_worker.interpret((room / "delta").read_bytes(), basis).content
+    wanted = delta_worker.interpret((room / "delta").read_bytes(), basis).content
     assert wanted is not None
     assert delta.patch(room / "basis", room / "delta", room / "ours") == len(wanted)
     assert (room / "ours").read_bytes() == wanted
@@ -112,7 +110,7 @@ SPOILT = {
 @pytest.mark.parametrize("what", SPOILT)
 @pytest.mark.parametrize("in_place", [False, True])
 def test_a_delta_that_is_none(what: str, in_place: bool, tmp_path: Path) -> None:
-    assert hostile_worker.interpret(SPOILT[what], b"0123456789").content is None
+    assert delta_worker.interpret(SPOILT[what], b"0123456789").content is None
     (tmp_path / "basis").write_bytes(b"0123456789")
     (tmp_path / "delta").write_bytes(SPOILT[what])
     target = tmp_path / ("basis" if in_place else "new")

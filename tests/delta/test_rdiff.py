@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import random
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import BinaryIO, Optional, cast
@@ -16,14 +15,10 @@ from typing import BinaryIO, Optional, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thorough import amount
-
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-from edits import BLOCK_LENGTHS, FORMATS, Pair, large_pair, noise, pairs, rdiff, sizes
 
 from smartxfer import delta
+from tests.support.amounts import amount
+from tests.support.delta_edits import BLOCK_LENGTHS, FORMATS, Pair, large_pair, noise, pairs, rdiff, sizes
 
 #: A process per call of rdiff: few examples each, of many kinds.
 few = settings(max_examples=30)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
 
-# importlib mode leaves sys.path alone; appended, so that no directory here hides a module of Python's own.
-sys.path.extend([str(Path(__file__).parent.parent), str(Path(__file__).parent)])
-
-from stage import Stage
+from tests.support.filesender_harness import Stage
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # on Python 3.8 cryptography announces that it will leave it

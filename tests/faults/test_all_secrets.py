@@ -15,9 +15,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from lookout import captured, kept, logged, told
-from rawserver import Peer, RawServer, Request, answering, refused_port
-from stage import noise
 
 from smartxfer import FileSenderClient, GuestAuth, UserAuth
 from smartxfer.errors import SmartxferError
@@ -26,6 +23,9 @@ from smartxfer.nrp import get_client
 from smartxfer.perseus import PerseusClient
 from smartxfer.smartfile import BasicClient, OAuthClient
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import noise
+from tests.support.raw_server import Peer, RawServer, Request, answering, refused_port
+from tests.support.secret_scan import captured, kept, logged, told
 
 #: Every secret has it; one is long, one has characters that are written otherwise in URLs, headers and JSON.
 MARK = "MARKED"

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import CHUNK, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, noise, until
 
 from smartxfer.errors import CommunicationError, DecodeError, NotFound, SmartxferError, Truncated
+from tests.support.filesender_harness import CHUNK, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, noise, until
 
 DATA = noise(100_000)
 MIB = 1 << 20

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, List
 
 import pytest
-from stage import DOWNLOAD, noise
 
 from smartxfer.errors import RangeMismatch, SizeMismatch, Truncated
+from tests.support.filesender_harness import DOWNLOAD, noise
 
 SMALL = noise(1000)
 DATA = noise(1 << 20)

@@ -6,11 +6,11 @@ import time
 from typing import Any
 
 import pytest
-from stage import AT_ONCE, CHUNK, COMPLETE, noise
 
 from smartxfer.errors import AuthError
 from smartxfer.seams import Clock
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import AT_ONCE, CHUNK, COMPLETE, noise
 
 DATA = noise(256 * 1024)
 TEN_MINUTES = 600.0

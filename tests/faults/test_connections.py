@@ -6,14 +6,14 @@ import time
 from typing import Any, List
 
 import pytest
-from fakeclock import FakeClock
-from rawserver import refused_port
-from stage import CHUNK_SIZE, DOWNLOAD, INFO, digest, noise, waits
 
 from smartxfer import FileSenderClient
 from smartxfer.errors import NetworkError
 from smartxfer.local import LocalServer
 from smartxfer.transport import RetryPolicy
+from tests.support.fake_clock import FakeClock
+from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, INFO, digest, noise, waits
+from tests.support.raw_server import refused_port
 
 DATA = noise(5 * CHUNK_SIZE)
 MIB = 1024 * 1024

@@ -11,13 +11,13 @@ from types import SimpleNamespace
 from typing import Any, Callable, Dict, Tuple
 
 import pytest
-from lookout import kept, logged, told
 
 from smartxfer import BasicClient, FileSenderClient, PerseusClient
 from smartxfer.credentials import config_file
 from smartxfer.errors import SmartxferError
 from smartxfer.nrp import get_client
 from smartxfer.transport import RetryPolicy
+from tests.support.secret_scan import kept, logged, told
 
 MARK = "MARKED-0123456789abcdef"
 URL = "http://127.0.0.1:9"

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stage import CHUNK, CHUNK_SIZE, DOWNLOAD, PATIENCE, noise, until
 
 from smartxfer.errors import DiskFull, InProgress
 from smartxfer.seams import SYSTEM_FILES, Files
 from smartxfer.transfer import FileSink
+from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, DOWNLOAD, PATIENCE, noise, until
 
 MIB = 1 << 20
 DATA = noise(4 * MIB)

@@ -7,10 +7,6 @@ import shutil
 from typing import Any, List
 
 import pytest
-from busy import patient
-from encrypted_stage import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
-from stage import CHUNK_SIZE, DOWNLOAD, noise
-from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     BatchError,
@@ -27,6 +23,10 @@ from smartxfer.errors import (
 )  # fmt: skip
 from smartxfer.transfer import MemorySink
 from smartxfer.transport import RetryPolicy
+from tests.support.encrypted_harness import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
+from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, noise
+from tests.support.stopwatch import Stopwatch
+from tests.support.timeouts import patient
 
 DATA = noise(4 * CHUNK_SIZE + 100)
 SEALED = CHUNK_SIZE + MORE

@@ -10,10 +10,11 @@ import sys
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from encrypted_stage import PASSWORD, Tap, held, same_nonce_same_bytes
-from interrupted import seconds_to_end
-from stage import CHUNK, CREATE, DOWNLOAD, noise, until
-from thorough import amount
+
+from tests.support.amounts import amount
+from tests.support.encrypted_harness import PASSWORD, Tap, held, same_nonce_same_bytes
+from tests.support.filesender_harness import CHUNK, CREATE, DOWNLOAD, noise, until
+from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from encrypted_stage import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
-from stage import CHUNK_SIZE, DOWNLOAD, noise
 
 from smartxfer.errors import (
     DecodeError,
@@ -19,6 +17,8 @@ from smartxfer.errors import (
     WrongPassword,
 )
 from smartxfer.transport import RetryPolicy
+from tests.support.encrypted_harness import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
+from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, noise
 
 DATA = noise(4 * CHUNK_SIZE + 100)
 SEALED = CHUNK_SIZE + MORE

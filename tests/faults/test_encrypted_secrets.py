@@ -9,12 +9,6 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from encrypted_stage import PASSWORD, SITE, Tap, derived, held, published
-from lookout import kept as _kept
-from lookout import logged as _logged
-from lookout import told as _told
-from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, PAGE, noise
-from thorough import spread
 
 from smartxfer.errors import (
     BatchError,
@@ -29,6 +23,12 @@ from smartxfer.filesender.errors import ERRORS
 from smartxfer.filesender.opening import Opening
 from smartxfer.filesender.sealing import Sealing
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import spread
+from tests.support.encrypted_harness import PASSWORD, SITE, Tap, derived, held, published
+from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, PAGE, noise
+from tests.support.secret_scan import kept as _kept
+from tests.support.secret_scan import logged as _logged
+from tests.support.secret_scan import told as _told
 
 DATA = noise(3 * CHUNK_SIZE)
 OTHER = "Another-Passw0rd!"

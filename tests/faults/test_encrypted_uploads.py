@@ -6,8 +6,17 @@ import os
 from typing import Any, Iterator, List
 
 import pytest
-from busy import patient
-from encrypted_stage import (
+
+from smartxfer.errors import (
+    IntegrityError,
+    NetworkError,
+    ServerError,
+    SourceChanged,
+    Stalled,
+    WrongPassword,
+)  # fmt: skip
+from smartxfer.transport import RetryPolicy
+from tests.support.encrypted_harness import (
     MORE,
     PASSWORD,
     SITE,
@@ -20,17 +29,8 @@ from encrypted_stage import (
     published,
     same_nonce_same_bytes,
 )  # fmt: skip
-from stage import CHUNK, CHUNK_SIZE, COMPLETE_FILE, CREATE, noise
-
-from smartxfer.errors import (
-    IntegrityError,
-    NetworkError,
-    ServerError,
-    SourceChanged,
-    Stalled,
-    WrongPassword,
-)  # fmt: skip
-from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE_FILE, CREATE, noise
+from tests.support.timeouts import patient
 
 DATA = noise(3 * CHUNK_SIZE + 100)
 COUNT = 4

@@ -10,13 +10,13 @@ from typing import Any, List
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from stage import noise
-from thorough import amount
 
 from smartxfer.directories import lstat
 from smartxfer.errors import UnsafeName
 from smartxfer.transfer.name_rules import Rules
 from smartxfer.transfer.names import distinct_paths
+from tests.support.amounts import amount
+from tests.support.filesender_harness import noise
 
 DATA = noise(1000)
 

@@ -11,21 +11,21 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Tuple
 
 import pytest
-from nrp_stage import Stage as NrpStage
-from rawserver import Peer, RawServer, Request, answering
-from smartfile_stage import Stage as SmartFileStage
 
 from smartxfer.errors import DecodeError
 from smartxfer.smartfile import BasicClient
 from smartxfer.transport import RetryPolicy
+from tests.support.nrp_harness import Stage as NrpStage
+from tests.support.raw_server import Peer, RawServer, Request, answering
+from tests.support.smartfile_harness import Stage as SmartFileStage
 
 PETABYTE = 10**15
 
 #: Fetches, and prints the error, the seconds and the growth of memory in MiB.
 PROGRAM = """
 import resource, sys
-sys.path.append({tests!r})
-from stopwatch import Stopwatch
+sys.path.append({root!r})
+from tests.support.stopwatch import Stopwatch
 from smartxfer.errors import BatchError, DiskFull
 {setup}
 def rss():
@@ -77,7 +77,7 @@ class Lying(RawServer):
 
 
 def _run(setup: str, *words: Any) -> str:
-    program = PROGRAM.format(setup=setup, tests=str(Path(__file__).parent.parent))
+    program = PROGRAM.format(setup=setup, root=str(Path(__file__).parent.parent.parent))
     done = subprocess.run(
         [sys.executable, "-c", program, *map(str, words)], capture_output=True, text=True, timeout=60, check=False
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from jetstream_stage import DATA, Polling, Stage, Told, again, lying, on, result
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, SmartxferError
 from smartxfer.jetstream import API, JetStream
+from tests.support.jetstream_harness import DATA, Polling, Stage, Told, again, lying, on, result
 
 MAPPINGS = {"/a.bin": "/a.bin"}
 

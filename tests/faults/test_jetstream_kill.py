@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from interrupted import seconds_to_end
-from jetstream_stage import MIB, Stage, again, noise, on, until
-from thorough import EVERY
+
+from tests.support.amounts import EVERY
+from tests.support.jetstream_harness import MIB, Stage, again, noise, on, until
+from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
 

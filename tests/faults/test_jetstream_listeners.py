@@ -13,10 +13,6 @@ from typing import Any, Callable, Dict
 
 import pytest
 import trustme
-from fakeclock import FakeClock
-from jetstream_stage import lying, task
-from rawserver import Peer, RawServer, answering, status
-from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     CommunicationError,
@@ -28,6 +24,10 @@ from smartxfer.errors import (
     TLSError,
 )
 from smartxfer.jetstream import JetStream, contact
+from tests.support.fake_clock import FakeClock
+from tests.support.jetstream_harness import lying, task
+from tests.support.raw_server import Peer, RawServer, answering, status
+from tests.support.stopwatch import Stopwatch
 
 #: What every error of a port that is no JetStream of ours has to name.
 EXPLAINED = r"smartxfer jetstream-bridge"

@@ -11,11 +11,11 @@ from typing import Any, Dict, Iterator, Set
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jetstream_stage import DATA, Stage, again, lying, result, until
 
 from smartxfer.errors import SmartxferError, TaskFailed, UsageError
 from smartxfer.jetstream import JetStream
 from smartxfer.jetstream.sending import mappings_of
+from tests.support.jetstream_harness import DATA, Stage, again, lying, result, until
 
 HOSTILE = [
     "../x",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List
 
 import pytest
-from jetstream_stage import Polling, Told, lying, result, task
 
 from smartxfer.errors import WaitTimeout
 from smartxfer.jetstream import API, JetStream, Transfer
+from tests.support.jetstream_harness import Polling, Told, lying, result, task
 
 MINUTES = "made no progress for 10 minutes"
 WAIT = "send.waitForTransfer"

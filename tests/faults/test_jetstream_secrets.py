@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from jetstream_stage import DATA, INFO, Polling, Stage, again, lying, on, task
-from lookout import kept as _kept
-from lookout import logged as _logged
-from lookout import told as _told
-from rawserver import Peer, RawServer, Request, answering
-from thorough import spread
 
 from smartxfer.errors import RedirectRefused, SmartxferError
 from smartxfer.jetstream import API, JetStream
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import spread
+from tests.support.jetstream_harness import DATA, INFO, Polling, Stage, again, lying, on, task
+from tests.support.raw_server import Peer, RawServer, Request, answering
+from tests.support.secret_scan import kept as _kept
+from tests.support.secret_scan import logged as _logged
+from tests.support.secret_scan import told as _told
 
 PASSWORD = "marked-password of a user & 0123456789"
 TOKEN_PASSWORD = "marked-passphrase=of+a%token"

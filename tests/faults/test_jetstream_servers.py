@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
-from jetstream_stage import MIB, Stage, until
-from stopwatch import Stopwatch
 
 from smartxfer.errors import TaskSuspended
 from smartxfer.jetstream import API, JetStream
+from tests.support.jetstream_harness import MIB, Stage, until
+from tests.support.stopwatch import Stopwatch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

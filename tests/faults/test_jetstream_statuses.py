@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from jetstream_stage import ALL, DATA, ERRORS, INFO, Polling, Stage, Told, again, lying, on
-from rawserver import refused_port
-from stage import waits
 
 from smartxfer.errors import (
     AuthError,
@@ -30,6 +27,9 @@ from smartxfer.jetstream import JetStream
 from smartxfer.jetstream.errors import ERRORS as FAMILY
 from smartxfer.local import LocalServer
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import waits
+from tests.support.jetstream_harness import ALL, DATA, ERRORS, INFO, Polling, Stage, Told, again, lying, on
+from tests.support.raw_server import refused_port
 
 LIST = on("send.getTransfers")
 CREATE = on("send.createManifest")

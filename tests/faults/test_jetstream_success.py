@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from jetstream_stage import AT_ONCE, Stage, again, lying, on, result, task
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import AuthError, DecodeError, SmartxferError, UnexpectedAnswer, WaitTimeout
 from smartxfer.jetstream import API, JetStream
+from tests.support.jetstream_harness import AT_ONCE, Stage, again, lying, on, result, task
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 JSON = "Content-Type: application/json"
 CREATE = on("send.createTransfer")

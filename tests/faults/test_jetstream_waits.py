@@ -7,9 +7,20 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from busy import patient
-from fakeclock import JumpingClock
-from jetstream_stage import (
+
+from smartxfer.errors import (
+    Cancelled,
+    DeadlineExceeded,
+    NotFound,
+    TaskFailed,
+    TaskSuspended,
+    UsageError,
+    WaitTimeout,
+)
+from smartxfer.jetstream import JetStream, Transfer
+from smartxfer.transfer.progress import ProgressEvent
+from tests.support.fake_clock import JumpingClock
+from tests.support.jetstream_harness import (
     DATA,
     ERRORS,
     MIB,
@@ -24,19 +35,8 @@ from jetstream_stage import (
     task,
     until,
 )
-from stopwatch import Stopwatch
-
-from smartxfer.errors import (
-    Cancelled,
-    DeadlineExceeded,
-    NotFound,
-    TaskFailed,
-    TaskSuspended,
-    UsageError,
-    WaitTimeout,
-)
-from smartxfer.jetstream import JetStream, Transfer
-from smartxfer.transfer.progress import ProgressEvent
+from tests.support.stopwatch import Stopwatch
+from tests.support.timeouts import patient
 
 WAIT = "send.waitForTransfer"
 #: The pauses between polls of a server that answers at once.

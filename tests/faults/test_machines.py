@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
-from encrypted_witness import PASSWORD, Witness, encrypted, plain, plaintext
-from front import Front
-from nrp_stage import MIB
-from nrp_stage import Served as Repository
-from rawserver import Request
-from smartfile_stage import Stage as SmartFile
-from stage import noise
 
 from smartxfer import FileSenderClient, RetryPolicy
 from smartxfer.errors import ChecksumMismatch, DecodeError, IntegrityError, NetworkError, SourceChanged
 from smartxfer.nrp import File
 from smartxfer.smartfile import downloading as smartfile_downloading
 from smartxfer.structures import to_wire
+from tests.support.filesender_harness import noise
+from tests.support.minimal_encrypted_filesender import PASSWORD, Witness, encrypted, plain, plaintext
+from tests.support.nrp_harness import MIB
+from tests.support.nrp_harness import Served as Repository
+from tests.support.raw_server import Request
+from tests.support.rewriting_proxy import Front
+from tests.support.smartfile_harness import Stage as SmartFile
 
 CODINGS = ["aws-chunked", "none", "identity", "", "AWS-Chunked", "aws-chunked, identity"]
 ONCE = RetryPolicy(attempts=1)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Callable, Deque, Dict, Tuple
 
 import pytest
-from front import Front
-from nrp_stage import Stage as NrpStage
-from perseus_stage import Stage as PerseusStage
-from rawserver import Peer, Request
-from smartfile_stage import Stage as SmartFileStage
-from stage import Stage as FileSenderStage
 
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import Stage as FileSenderStage
+from tests.support.nrp_harness import Stage as NrpStage
+from tests.support.perseus_harness import Stage as PerseusStage
+from tests.support.raw_server import Peer, Request
+from tests.support.rewriting_proxy import Front
+from tests.support.smartfile_harness import Stage as SmartFileStage
 
 FILES, THREADS = 90, 8
 LIMIT, WINDOW = 40, 0.2

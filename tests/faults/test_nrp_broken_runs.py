@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from nrp_again import again
-from nrp_stage import COMMIT, CONTENT, ENTRY, INIT, MIB, PART, Stage
-from stage import noise
 
 from smartxfer.errors import (
     BadRequest,
@@ -21,6 +18,9 @@ from smartxfer.errors import (
     TooLarge,
 )
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import COMMIT, CONTENT, ENTRY, INIT, MIB, PART, Stage
+from tests.support.nrp_shared_server import again
 
 STEP = 5 * MIB
 DATA = noise(2 * STEP + 1000)

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from nrp_stage import DATA, DOWNLOAD, MIB, SMALL, Served
-from stage import noise
 
 from smartxfer.errors import (
     BatchError,
@@ -25,6 +23,8 @@ from smartxfer.nrp import File
 from smartxfer.nrp.errors import ERRORS
 from smartxfer.structures import to_wire
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import DATA, DOWNLOAD, MIB, SMALL, Served
 
 ONCE = RetryPolicy(attempts=1)
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from interrupted import seconds_to_end
-from nrp_stage import MIB, Served
-from stage import noise, until
-from thorough import amount
+
+from tests.support.amounts import amount
+from tests.support.filesender_harness import noise, until
+from tests.support.nrp_harness import MIB, Served
+from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
 

@@ -11,12 +11,6 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from busy import patient
-from nrp_stage import DOWNLOAD, ENTRY, LIST, SMALL, Polling, Served, Stage
-from rawserver import RawServer, answering, refused_port
-from stage import noise, waits
-from stopwatch import Stopwatch
-from thorough import amount
 
 from smartxfer.errors import (
     AuthError,
@@ -41,6 +35,12 @@ from smartxfer.local import LocalServer
 from smartxfer.nrp import File, get_client
 from smartxfer.nrp.errors import ERRORS
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import amount
+from tests.support.filesender_harness import noise, waits
+from tests.support.nrp_harness import DOWNLOAD, ENTRY, LIST, SMALL, Polling, Served, Stage
+from tests.support.raw_server import RawServer, answering, refused_port
+from tests.support.stopwatch import Stopwatch
+from tests.support.timeouts import patient
 
 WINDOW = 0.5
 SLOW = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=WINDOW)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from nrp_stage import DATA, DOWNLOAD, ENTRY, MIB, SMALL, STORAGE_GET, Served
 
 from smartxfer.errors import InProgress, NetworkError, RangeMismatch, ServerError, SizeMismatch, Truncated
 from smartxfer.transfer import MemorySink
 from smartxfer.transport import RetryPolicy
+from tests.support.nrp_harness import DATA, DOWNLOAD, ENTRY, MIB, SMALL, STORAGE_GET, Served
 
 ONCE = RetryPolicy(attempts=1)
 

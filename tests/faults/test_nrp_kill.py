@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from interrupted import seconds_to_end
-from nrp_stage import COMMIT, CONTENT, MIB, PART, Stage
-from stage import noise, until
-from thorough import amount
+
+from tests.support.amounts import amount
+from tests.support.filesender_harness import noise, until
+from tests.support.nrp_harness import COMMIT, CONTENT, MIB, PART, Stage
+from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
 

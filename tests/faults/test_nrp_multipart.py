@@ -9,10 +9,6 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 import requests
-from nrp_again import again
-from nrp_parts import DATA, STEP, part_of, send
-from nrp_stage import COMMIT, INIT, MIB, PART, Stage
-from stage import noise
 
 from smartxfer.errors import (
     ChecksumMismatch,
@@ -22,6 +18,10 @@ from smartxfer.errors import (
     ServerError,
     SmartxferError,
 )
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import COMMIT, INIT, MIB, PART, Stage
+from tests.support.nrp_multipart import DATA, STEP, part_of, send
+from tests.support.nrp_shared_server import again
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from nrp_stage import DOWNLOAD, ENTRY, LIST, Stage
-from rawserver import RawServer, answering, status
-from stage import noise
 
 from smartxfer.errors import BatchError, NotFound, SmartxferError, UnsafeName, UsageError
 from smartxfer.nrp import get_client
 from smartxfer.transfer.names import safe_path
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import DOWNLOAD, ENTRY, LIST, Stage
+from tests.support.raw_server import RawServer, answering, status
 
 DATA = noise(1000)
 

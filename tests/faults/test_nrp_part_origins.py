@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from nrp_again import again
-from nrp_parts import DATA, STEP, part_of, send
-from nrp_stage import COMMIT, CONTENT, INIT, STORAGE_PART, Stage
-from rawserver import RawServer, answering, status
-from stopwatch import Stopwatch
 
 from smartxfer.errors import DecodeError, NetworkError, RedirectRefused, SmartxferError, UsageError
 from smartxfer.transport import RetryPolicy
+from tests.support.nrp_harness import COMMIT, CONTENT, INIT, STORAGE_PART, Stage
+from tests.support.nrp_multipart import DATA, STEP, part_of, send
+from tests.support.nrp_shared_server import again
+from tests.support.raw_server import RawServer, answering, status
+from tests.support.stopwatch import Stopwatch
 
 
 @pytest.fixture(scope="module")

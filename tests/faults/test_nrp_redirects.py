@@ -10,13 +10,13 @@ from typing import Any, Dict, Iterator, List
 
 import pytest
 import trustme
-from nrp_stage import DATA, DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Served, Stage
-from rawserver import RawServer, answering, ranged, refused_port
-from relay import Proxy, TLSFront
 
 from smartxfer.errors import Forbidden, NetworkError, RedirectRefused, SmartxferError, UsageError
 from smartxfer.nrp import File, get_client
 from smartxfer.structures import to_wire
+from tests.support.nrp_harness import DATA, DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Served, Stage
+from tests.support.proxies import Proxy, TLSFront
+from tests.support.raw_server import RawServer, answering, ranged, refused_port
 
 
 @pytest.fixture

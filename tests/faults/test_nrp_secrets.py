@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from lookout import kept as _kept
-from lookout import logged as _logged
-from lookout import told as _told
-from nrp_stage import DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Stage
-from stage import noise
-from thorough import spread
 
 from smartxfer.errors import ServerError
 from smartxfer.nrp import get_client
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import spread
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Stage
+from tests.support.secret_scan import kept as _kept
+from tests.support.secret_scan import logged as _logged
+from tests.support.secret_scan import told as _told
 
 pytestmark = pytest.mark.slow
 

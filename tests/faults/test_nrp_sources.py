@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from nrp_again import again
-from nrp_stage import COMMIT, CONTENT, INIT, MIB, PART, Stage, pieces, piped
-from stage import noise
-from thorough import amount
 
 from smartxfer.errors import BatchError, Cancelled, SmartxferError, SourceChanged, UsageError
 from smartxfer.nrp import MemorySource
 from smartxfer.nrp.errors import ERRORS
+from tests.support.amounts import amount
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, Stage, pieces, piped
+from tests.support.nrp_shared_server import again
 
 DATA = noise(4 * MIB)
 STEP = 5 * MIB

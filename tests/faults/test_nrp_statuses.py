@@ -9,10 +9,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 import pytest
-from busy import patient
-from nrp_again import again
-from nrp_stage import COMMIT, CONTENT, CREATE, ENTRY, INIT, MIB, PART, Polling, Stage
-from stage import noise
 
 from smartxfer.errors import (
     AuthError,
@@ -31,6 +27,10 @@ from smartxfer.errors import (
 )
 from smartxfer.nrp.errors import ERRORS
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import COMMIT, CONTENT, CREATE, ENTRY, INIT, MIB, PART, Polling, Stage
+from tests.support.nrp_shared_server import again
+from tests.support.timeouts import patient
 
 DATA = noise(2 * MIB)
 PUBLISH = "POST /api/records/*/draft/actions/publish"

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from lookout import kept as _kept
-from lookout import logged as _logged
-from lookout import told as _told
-from nrp_again import again
-from nrp_stage import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, Stage
-from stage import noise
-from thorough import spread
 
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import spread
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, Stage
+from tests.support.nrp_shared_server import again
+from tests.support.secret_scan import kept as _kept
+from tests.support.secret_scan import logged as _logged
+from tests.support.secret_scan import told as _told
 
 pytestmark = pytest.mark.slow
 

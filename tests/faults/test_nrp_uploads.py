@@ -7,12 +7,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from busy import patient
-from nrp_again import again
-from nrp_stage import COMMIT, CONTENT, ENTRY, INIT, LIST, MIB, Polling, Stage
-from rawserver import refused_port
-from stage import noise, until, waits
-from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     Conflict,
@@ -28,6 +22,12 @@ from smartxfer.errors import (
 from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import noise, until, waits
+from tests.support.nrp_harness import COMMIT, CONTENT, ENTRY, INIT, LIST, MIB, Polling, Stage
+from tests.support.nrp_shared_server import again
+from tests.support.raw_server import refused_port
+from tests.support.stopwatch import Stopwatch
+from tests.support.timeouts import patient
 
 DATA = noise(2 * MIB)
 USERS = {"ann": "token-of-ann"}

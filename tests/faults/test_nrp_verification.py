@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 import pytest
-from nrp_again import again
-from nrp_stage import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, Polling, Stage
-from stage import noise
 
 from smartxfer.errors import (
     BadRequest,
@@ -23,6 +20,9 @@ from smartxfer.errors import (
 )
 from smartxfer.nrp.errors import ERRORS
 from smartxfer.seams import SYSTEM_CLOCK
+from tests.support.filesender_harness import noise
+from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, Polling, Stage
+from tests.support.nrp_shared_server import again
 
 STEP = 5 * MIB
 DATA = noise(STEP + 1000)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from interrupted import seconds_to_end
-from perseus_stage import CREATE, MIB, PUT, Stage, again
-from stage import noise, until
-from thorough import amount
+
+from tests.support.amounts import amount
+from tests.support.filesender_harness import noise, until
+from tests.support.perseus_harness import CREATE, MIB, PUT, Stage, again
+from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
 

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from lookout import kept as _kept
-from lookout import logged as _logged
-from lookout import told as _told
-from perseus_stage import CREATE, DATA, DELETE, FIND, MIB, PUT, Polling, Stage, again
-from rawserver import RawServer, answering, refused_port, status
-from thorough import spread
 
 from smartxfer.errors import NetworkError, RedirectRefused, SmartxferError, StorageError
 from smartxfer.perseus import PerseusClient
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import spread
+from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, Polling, Stage, again
+from tests.support.raw_server import RawServer, answering, refused_port, status
+from tests.support.secret_scan import kept as _kept
+from tests.support.secret_scan import logged as _logged
+from tests.support.secret_scan import told as _told
 
 KEY = "sk-marked-0123456789abcdefghijklmnopqrs"
 #: The key, and what makes a presigned address one.

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
-from fakeclock import JumpingClock
-from perseus_stage import ALL, CREATE, DATA, FIND, MIB, PUT, Stage, again, pieces, piped
-from stage import noise
-from thorough import amount
 
 from smartxfer.errors import BatchError, Cancelled, DeadlineExceeded, SourceChanged, StorageError, UsageError
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import amount
+from tests.support.fake_clock import JumpingClock
+from tests.support.filesender_harness import noise
+from tests.support.perseus_harness import ALL, CREATE, DATA, FIND, MIB, PUT, Stage, again, pieces, piped
 
 LARGE = noise(4 * MIB)
 

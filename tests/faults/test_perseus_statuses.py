@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from perseus_stage import ALL, CREATE, DATA, FIND, PUT, Polling, Stage, again
 
 from smartxfer.errors import (
     AuthError,
@@ -31,6 +30,7 @@ from smartxfer.errors import (
 from smartxfer.perseus import File
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
+from tests.support.perseus_harness import ALL, CREATE, DATA, FIND, PUT, Polling, Stage, again
 
 SMALL = DATA[:1000]
 STEPS = pytest.mark.parametrize("match", [FIND, CREATE, PUT], ids=["find", "create", "put"])

@@ -7,11 +7,6 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from busy import patient
-from perseus_stage import CREATE, DATA, DELETE, FIND, MIB, PUT, Polling, Stage, again
-from rawserver import refused_port
-from stage import noise, waits
-from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     DecodeError,
@@ -25,6 +20,11 @@ from smartxfer.errors import (
 from smartxfer.local import LocalServer
 from smartxfer.perseus import PerseusClient
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import noise, waits
+from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, Polling, Stage, again
+from tests.support.raw_server import refused_port
+from tests.support.stopwatch import Stopwatch
+from tests.support.timeouts import patient
 
 KEY = "sk-of-this-module"
 

@@ -14,7 +14,7 @@ import pytest
 
 from smartxfer.local import LocalServer
 
-PROGRAM = Path(__file__).with_name("poor_program.py")
+PROGRAM = Path(__file__).parent.parent / "support" / "low_resource_program.py"
 DATA = bytes(range(256)) * 2400
 STEPS = ("filesender", "smartfile", "nrp", "perseus", "jetstream", "command")
 HOMES = ("HOME", "SMARTXFER_STATE_DIR", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")

@@ -10,11 +10,11 @@ from typing import Any, Callable, Iterator
 
 import pytest
 import trustme
-from rawserver import refused_port
-from relay import Proxy, TLSFront
-from stage import noise
 
 from smartxfer.errors import HTTPError, NetworkError, OutcomeUnknown, ProxyError, TLSError
+from tests.support.filesender_harness import noise
+from tests.support.proxies import Proxy, TLSFront
+from tests.support.raw_server import refused_port
 
 DATA = noise(100_000)
 PASSWORD = "proxypassword"

@@ -7,12 +7,12 @@ from typing import Any, Iterator, List
 
 import pytest
 import trustme
-from rawserver import Peer, RawServer, Request, answering, ranged, refused_port
-from relay import TLSFront
-from stage import CHUNK, COMPLETE, CREATE, DOWNLOAD, noise
 
 from smartxfer import GuestAuth
 from smartxfer.errors import NetworkError, RedirectRefused, SmartxferError, UsageError
+from tests.support.filesender_harness import CHUNK, COMPLETE, CREATE, DOWNLOAD, noise
+from tests.support.proxies import TLSFront
+from tests.support.raw_server import Peer, RawServer, Request, answering, ranged, refused_port
 
 DATA = noise(100_000)
 SECRET_WORDS = ("authorization", "cookie", "csrfptoken", "x-filesender-security-token")

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from stage import AT_ONCE, noise, until
-from thorough import amount
 
 from smartxfer import FileSenderClient
+from tests.support.amounts import amount
+from tests.support.filesender_harness import AT_ONCE, noise, until
 
 pytestmark = pytest.mark.slow
 

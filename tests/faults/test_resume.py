@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from stage import CHUNK_SIZE, noise
 
 from smartxfer.errors import ClientError
+from tests.support.filesender_harness import CHUNK_SIZE, noise
 
 DATA = noise(4 * CHUNK_SIZE)
 TO_BOB: Dict[str, Any] = {"recipients": ["bob@example.net"]}

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from lookout import chain
-from rawserver import Peer, RawServer, Request, answering
-from test_all_secrets import POLICY, SERVICES
 
 from smartxfer.errors import SmartxferError, TaskFailed
 from smartxfer.jetstream import JetStream
 from smartxfer.jetstream.models import Manifest
 from smartxfer.nrp.models import File as RepositoryFile
 from smartxfer.perseus import File as PerseusFile
+from tests.faults.test_all_secrets import POLICY, SERVICES
+from tests.support.raw_server import Peer, RawServer, Request, answering
+from tests.support.secret_scan import chain
 
 #: Ends its line, goes back to its beginning, and says what a user would like to read.
 TEXT = "no\r\x1b[2K\n all 7 files verified\u202e gpj\u2066\u200f\u061c\x9b1m\u2028\u200b\U000e0041" + "\u0301" * 50

@@ -9,15 +9,25 @@ from pathlib import Path
 from typing import Any, List, Optional
 
 import pytest
-from lookout import kept as _kept
-from lookout import logged as _logged
-from lookout import told as _told
-from rawserver import RawServer, answering
-from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, INFO, PAGE, Stage, noise
-from thorough import spread
 
 from smartxfer import GuestAuth
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import spread
+from tests.support.filesender_harness import (
+    CHUNK,
+    CHUNK_SIZE,
+    COMPLETE,
+    CREATE,
+    DOWNLOAD,
+    INFO,
+    PAGE,
+    Stage,
+    noise,
+)
+from tests.support.raw_server import RawServer, answering
+from tests.support.secret_scan import kept as _kept
+from tests.support.secret_scan import logged as _logged
+from tests.support.secret_scan import told as _told
 
 # Every fault with every kind of secret: several minutes' worth on six Pythons.
 pytestmark = pytest.mark.slow
@@ -148,7 +158,7 @@ def test_f44_a_guests_tokens(marked: Stage, log: Any, home: Path, match: str, ef
 
 @pytest.mark.parametrize("effect", ["reset-before", "status 407", "status 500"])
 def test_f44_a_proxys_password(marked: Stage, log: Any, home: Path, effect: str) -> None:
-    from relay import Proxy
+    from tests.support.proxies import Proxy
 
     marked.fault(CREATE, effect)
     with Proxy() as proxy:

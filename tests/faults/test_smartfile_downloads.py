@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from smartfile_stage import DOWNLOAD, INFO, MIB, Stage
-from stage import noise
 
 from smartxfer.errors import (
     BatchError,
@@ -25,6 +23,8 @@ from smartxfer.errors import (
 from smartxfer.smartfile.errors import ERRORS
 from smartxfer.transfer import MemorySink
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import noise
+from tests.support.smartfile_harness import DOWNLOAD, INFO, MIB, Stage
 
 SMALL = noise(1000)
 DATA = noise(3 * MIB)

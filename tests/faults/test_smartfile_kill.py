@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from interrupted import seconds_to_end
-from smartfile_stage import DOWNLOAD, MIB, UPLOAD, Stage
-from stage import noise, until
-from thorough import amount
+
+from tests.support.amounts import amount
+from tests.support.filesender_harness import noise, until
+from tests.support.process_signals import seconds_to_end
+from tests.support.smartfile_harness import DOWNLOAD, MIB, UPLOAD, Stage
 
 pytestmark = pytest.mark.slow
 

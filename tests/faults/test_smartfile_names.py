@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from rawserver import RawServer, answering, ranged, status
-from smartfile_stage import DOWNLOAD, INFO, UPLOAD, Stage
-from stage import noise
 
 from smartxfer.errors import DecodeError, RedirectRefused, UnsafeName, UsageError
 from smartxfer.smartfile import BasicClient
 from smartxfer.transfer.names import safe_path
+from tests.support.filesender_harness import noise
+from tests.support.raw_server import RawServer, answering, ranged, status
+from tests.support.smartfile_harness import DOWNLOAD, INFO, UPLOAD, Stage
 
 DATA = noise(1000)
 

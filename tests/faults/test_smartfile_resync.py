@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from fakeclock import FakeClock
-from smartfile_stage import CHECKSUM, MIB, Stage
-from stage import noise
 
 from smartxfer.errors import ChecksumMismatch, NetworkError, SourceChanged
 from smartxfer.smartfile import SyncClient
+from tests.support.fake_clock import FakeClock
+from tests.support.filesender_harness import noise
+from tests.support.smartfile_harness import CHECKSUM, MIB, Stage
 
 SIGNATURE = "GET /api/2/path/sync/signature/*"
 DELTA = "POST /api/2/path/sync/delta/*"

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-from lookout import chain as _chain
-from lookout import kept as _kept
-from lookout import logged as _logged
-from lookout import told as _told
-from smartfile_stage import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, Stage
-from stage import noise
-from thorough import spread
 
 from smartxfer.errors import ServerError
 from smartxfer.transport import RetryPolicy
+from tests.support.amounts import spread
+from tests.support.filesender_harness import noise
+from tests.support.secret_scan import chain as _chain
+from tests.support.secret_scan import kept as _kept
+from tests.support.secret_scan import logged as _logged
+from tests.support.secret_scan import told as _told
+from tests.support.smartfile_harness import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, Stage
 
 pytestmark = pytest.mark.slow
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
-from smartfile_stage import DOWNLOAD, MIB, UPLOAD, Stage, pieces, piped
-from stage import noise
 
 from smartxfer.errors import BatchError, Cancelled, LocalError, SourceChanged, UsageError
 from smartxfer.smartfile.errors import ERRORS
+from tests.support.filesender_harness import noise
+from tests.support.smartfile_harness import DOWNLOAD, MIB, UPLOAD, Stage, pieces, piped
 
 DATA = noise(4 * MIB)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from smartfile_stage import CHECKSUM, INFO, TASK, UPLOAD, Polling, Stage
 
 from smartxfer.errors import (
     AuthError,
@@ -27,6 +26,7 @@ from smartxfer.errors import (
     WaitTimeout,
 )
 from smartxfer.smartfile.errors import ERRORS
+from tests.support.smartfile_harness import CHECKSUM, INFO, TASK, UPLOAD, Polling, Stage
 
 MOVE = "POST /api/2/path/oper/move/"
 REMOVE = "POST /api/2/path/oper/remove/"

@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from fakeclock import FakeClock
-from rawserver import RawServer, scripted, status
-from smartfile_stage import DOWNLOAD, INFO, MIB, UPLOAD, Stage, pieces, piped
-from stage import noise
 
 from smartxfer.errors import NetworkError, RateLimited, ServerError, Throttled
 from smartxfer.smartfile import BasicClient
 from smartxfer.smartfile.errors import ERRORS
 from smartxfer.transport import RetryPolicy
+from tests.support.fake_clock import FakeClock
+from tests.support.filesender_harness import noise
+from tests.support.raw_server import RawServer, scripted, status
+from tests.support.smartfile_harness import DOWNLOAD, INFO, MIB, UPLOAD, Stage, pieces, piped
 
 DATA = noise(8 * MIB)
 STYLES = ["503", "429"]

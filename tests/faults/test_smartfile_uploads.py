@@ -8,11 +8,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
-from busy import patient
-from rawserver import refused_port
-from smartfile_stage import CHECKSUM, INFO, MIB, TASK, UPLOAD, Polling, Stage, pieces, piped
-from stage import noise, waits
-from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     ChecksumMismatch,
@@ -25,6 +20,11 @@ from smartxfer.errors import (
 from smartxfer.local import LocalServer
 from smartxfer.smartfile import BasicClient
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import noise, waits
+from tests.support.raw_server import refused_port
+from tests.support.smartfile_harness import CHECKSUM, INFO, MIB, TASK, UPLOAD, Polling, Stage, pieces, piped
+from tests.support.stopwatch import Stopwatch
+from tests.support.timeouts import patient
 
 DATA = noise(8 * MIB)
 

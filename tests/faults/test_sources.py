@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
-from stage import CHUNK, CHUNK_SIZE, CREATE, DOWNLOAD, noise
 
 from smartxfer.errors import BatchError, Cancelled, LocalError, SourceChanged, UsageError
 from smartxfer.filesender.errors import ERRORS
+from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, CREATE, DOWNLOAD, noise
 
 DATA = noise(4 * CHUNK_SIZE)
 

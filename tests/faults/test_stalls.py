@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from busy import patient
-from stage import CHUNK, DOWNLOAD, INFO, PAGE, PATIENCE, noise
-from stopwatch import Stopwatch
 
 from smartxfer.errors import Stalled
 from smartxfer.transport import RetryPolicy
+from tests.support.filesender_harness import CHUNK, DOWNLOAD, INFO, PAGE, PATIENCE, noise
+from tests.support.stopwatch import Stopwatch
+from tests.support.timeouts import patient
 
 DATA = noise(8 << 20)
 WINDOW = 1.0

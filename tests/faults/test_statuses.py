@@ -7,8 +7,6 @@ import time
 from typing import Any
 
 import pytest
-from fakeclock import FakeClock
-from stage import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, noise
 
 from smartxfer.errors import (
     AuthError,
@@ -25,6 +23,8 @@ from smartxfer.errors import (
 )
 from smartxfer.filesender.errors import ERRORS
 from smartxfer.transport import RetryPolicy
+from tests.support.fake_clock import FakeClock
+from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, noise
 
 DATA = noise(2 * CHUNK_SIZE + 1)
 PASSING = ["500", "502", "502 body=html", "504"]

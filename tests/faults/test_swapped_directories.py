@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Tuple
 
 import pytest
-from stage import AT_ONCE, noise
-from thorough import amount
 
 from smartxfer import FileSenderClient, UserAuth, delta
 from smartxfer.local import LocalServer
+from tests.support.amounts import amount
+from tests.support.filesender_harness import AT_ONCE, noise
 
 #: The second file is large enough for a delta.
 OLD = noise(40_000)
@@ -24,7 +24,7 @@ PATIENCE = 400
 
 pytestmark = pytest.mark.timeout(PATIENCE + 20)
 
-PROGRAM = Path(__file__).with_name("swapping.py")
+PROGRAM = str(Path(__file__).parent.parent / "support" / "symlink_swapper.py")
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def swapped(servers: Any, tmp_path: Path, way: str, how: str, number: int) -> Di
     url, words = servers[way]
     old = tmp_path / "old"
     old.write_bytes(OLD)
-    command = [sys.executable, str(PROGRAM), way, url, str(tmp_path / "room"), how, str(number), str(old), *words]
+    command = [sys.executable, PROGRAM, way, url, str(tmp_path / "room"), how, str(number), str(old), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found: Dict[str, int] = json.loads(done.stdout)

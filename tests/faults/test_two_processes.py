@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from smartfile_stage import DOWNLOAD, MIB, Stage
-from thorough import amount
+
+from tests.support.amounts import amount
+from tests.support.smartfile_harness import DOWNLOAD, MIB, Stage
 
 pytestmark = pytest.mark.slow
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from stage import AT_ONCE, noise
 
 from smartxfer import BasicClient, FileSenderClient, PerseusClient, SyncClient, UserAuth
 from smartxfer.errors import BatchError, LocalError, SmartxferError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
 from smartxfer.transfer.partial import FileSink
+from tests.support.filesender_harness import AT_ONCE, noise
 
 FILES = {"a.bin": noise(900_000), "b.bin": noise(200_000, seed=2)}
 PASSWORD = "Correct-Horse-7-Battery"

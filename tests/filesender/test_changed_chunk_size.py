@@ -9,7 +9,6 @@ from typing import Any, Iterator, List, Tuple
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from raw_site import RawSite
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import LimitExceeded, ServerError, TooLarge
@@ -17,6 +16,7 @@ from smartxfer.filesender.earlier import acknowledged_ranges
 from smartxfer.filesender.models import File
 from smartxfer.filesender.uploading import FileUpload
 from smartxfer.transfer.tree import collect
+from tests.support.minimal_filesender import RawSite
 
 ANN = UserAuth("ann@example.org", "k3y")
 ONCE = RetryPolicy(attempts=1)

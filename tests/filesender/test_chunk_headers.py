@@ -9,11 +9,11 @@ from typing import Any, Iterator, List
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-from raw_site import RawSite
-from rawserver import Request
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import AuthError, Truncated
+from tests.support.minimal_filesender import RawSite
+from tests.support.raw_server import Request
 
 ANN = UserAuth("ann@example.org", "k3y")
 QUICK = RetryPolicy(attempts=3, backoff=0)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from raw_site import RawSite
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import DecodeError
+from tests.support.minimal_filesender import RawSite
 
 
 def _client(site: RawSite) -> FileSenderClient:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from raw_site import VID, RawSite
 
 from smartxfer import FileSenderClient, GuestAuth, RetryPolicy, UserAuth
 from smartxfer.errors import OutcomeUnknown, ServerError, SmartxferError
+from tests.support.minimal_filesender import VID, RawSite
 
 ANN = UserAuth("ann@example.org", "k3y")
 QUICK = RetryPolicy(attempts=3, backoff=0)

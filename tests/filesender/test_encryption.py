@@ -11,8 +11,6 @@ from typing import Any, Callable, Dict
 
 import attrs
 import pytest
-import sealed_by_hand as by_hand
-from encrypted import IVS, PASSWORD, SALT, derive, opened, sealed
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -25,6 +23,8 @@ from smartxfer.filesender.encryption import (
     password_bytes,
     sealed_length,
 )
+from tests.support import reference_encryption as by_hand
+from tests.support.encrypted_transfers import IVS, PASSWORD, SALT, derive, opened, sealed
 
 VECTORS = json.loads(
     (Path(__file__).parent.parent / "data" / "filesender-encryption.json").read_text("utf-8")

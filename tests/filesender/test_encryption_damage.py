@@ -7,13 +7,13 @@ from typing import Set
 
 import attrs
 import pytest
-import sealed_by_hand as by_hand
-from encrypted import IVS, derive, opened, sealed
 
 from smartxfer.errors import IntegrityError
 from smartxfer.filesender.encryption import (
     Chunks,
 )
+from tests.support import reference_encryption as by_hand
+from tests.support.encrypted_transfers import IVS, derive, opened, sealed
 
 WRITTEN = (0, 1, 3)
 

@@ -6,14 +6,14 @@ import logging
 from typing import Any, Iterator, List
 
 import pytest
-from raw_site import VID, RawSite
-from rawserver import Request
 
 from smartxfer import FileSenderClient, GuestAuth, RetryPolicy
 from smartxfer.errors import AuthError, Maintenance, UploadRejected
 from smartxfer.filesender.access import Access
 from smartxfer.seams import SYSTEM_CLOCK
 from smartxfer.transport import Origin
+from tests.support.minimal_filesender import VID, RawSite
+from tests.support.raw_server import Request
 
 QUICK = RetryPolicy(attempts=2, backoff=0)
 DATA = bytes(range(256)) * 20

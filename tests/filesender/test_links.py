@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
-from raw_site import TOKEN, RawSite
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.errors import UsageError
 from smartxfer.filesender.models import Recipient
 from smartxfer.filesender.site import link_base, same_site
+from tests.support.minimal_filesender import TOKEN, RawSite
 
 ANN = UserAuth("ann@example.org", "k3y")
 FOREIGN = f"https://other.example.org/?s=download&token={TOKEN}"

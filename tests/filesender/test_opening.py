@@ -11,7 +11,6 @@ import threading
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
-import sealed_by_hand as by_hand
 
 from smartxfer.errors import (
     DecodeError,
@@ -25,6 +24,7 @@ from smartxfer.filesender.encryption import Key
 from smartxfer.filesender.models import DownloadFile
 from smartxfer.filesender.opening import Opening
 from smartxfer.filesender.page import parse_download_page
+from tests.support import reference_encryption as by_hand
 
 PASSWORD = "Correct-Horse-7-Battery"
 SALT = "dD0ca9aAAb3001c68A9CEcDEa1deBdab"

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from raw_site import RawSite
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import ClientError, RateLimited, ServerError
+from tests.support.minimal_filesender import RawSite
 
 ANN = UserAuth("ann@example.org", "k3y")
 ONCE = RetryPolicy(attempts=1)

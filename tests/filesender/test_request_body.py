@@ -6,13 +6,13 @@ import json
 from typing import Any, Dict, Iterator
 
 import pytest
-from raw_site import RawSite
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.errors import UsageError
 from smartxfer.filesender.request_body import guest_body, raw_transfer_body, transfer_body
 from smartxfer.options import with_extra
 from smartxfer.transfer.tree import collect
+from tests.support.minimal_filesender import RawSite
 
 ANN = UserAuth("ann@example.org", "k3y")
 FILES = [{"name": "a", "size": 5}]

@@ -11,7 +11,6 @@ from typing import Any, Dict, List
 
 import attrs
 import pytest
-import sealed_by_hand as by_hand
 
 from smartxfer.errors import DecodeError, SmartxferError, UsageError, WrongPassword
 from smartxfer.filesender.encryption import generate_password
@@ -20,6 +19,7 @@ from smartxfer.filesender.site import SiteConfig
 from smartxfer.transfer.plan import cut
 from smartxfer.transfer.tree import Item, collect
 from smartxfer.transport import redact
+from tests.support import reference_encryption as by_hand
 
 GOOD = "Correct-Horse-7-Battery"
 CONFIG = SiteConfig(encryption_password_hash_iterations_new_files=7)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, Tuple
 
 import pytest
-from raw_site import TOKEN, RawSite
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import CommunicationError, DecodeError, ServerError, SmartxferError
+from tests.support.minimal_filesender import TOKEN, RawSite
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 ANN = UserAuth("ann@example.org", "k3y")
 ONCE = RetryPolicy(attempts=1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 import pytest
-from hostile_services import SERVICES
-from runs import complaints, run
+
+from tests.support.hostile.runs import complaints, run
+from tests.support.hostile.services import SERVICES
 
 
 @pytest.mark.parametrize("service", SERVICES)

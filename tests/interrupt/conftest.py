@@ -9,10 +9,7 @@ from typing import Any, Callable, Iterator, List
 
 import pytest
 
-# importlib mode leaves sys.path alone; appended, so that no directory here hides a module of Python's own.
-sys.path.extend([str(Path(__file__).parent.parent / "faults"), str(Path(__file__).parent.parent)])
-
-from stage import Stage
+from tests.support.filesender_harness import Stage
 
 #: A script as users write it; the exit code of an interrupt is that of the command line.
 _SCRIPT = """

@@ -10,9 +10,10 @@ import signal
 from typing import Any, List
 
 import pytest
-from interrupted import seconds_to_end
-from stage import CHUNK, DOWNLOAD, noise, until
-from thorough import EVERY
+
+from tests.support.amounts import EVERY
+from tests.support.filesender_harness import CHUNK, DOWNLOAD, noise, until
+from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
 

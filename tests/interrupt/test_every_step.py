@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Callable, Dict
 
 import pytest
-from interrupted_steps import broken_at_each_step, open_descriptors
 
 from smartxfer.credentials.files import read_secret_file
 from smartxfer.directories import Directory
@@ -26,6 +25,7 @@ from smartxfer.transfer.true_size import Copies, true_size
 from smartxfer.transfer.whole import WholeFile
 from smartxfer.transport.attempt import Attempt
 from smartxfer.transport.retry import RetryPolicy
+from tests.support.interrupt_each_step import broken_at_each_step, open_descriptors
 
 pytestmark = [
     pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="descriptors are listed in /proc"),

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Callable, Iterator, List
 
 import pytest
-from interrupted import seconds_to_end
-from thorough import amount
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.local import LocalServer
+from tests.support.amounts import amount
+from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-from fakeclock import FakeClock
-from jetstream_stand import Stand
-
 from smartxfer.jetstream import API
+from tests.support.fake_clock import FakeClock
+from tests.support.jetstream_servers import Stand
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from jetstream_stand import USERS, Stand
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import RetryPolicy
 from smartxfer.credentials import config_file
 from smartxfer.errors import CredentialError, SmartxferError
 from smartxfer.jetstream import JetStream
+from tests.support.jetstream_servers import USERS, Stand
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 DEFAULT = "http://localhost:8886"
 

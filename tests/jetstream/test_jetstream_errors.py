@@ -14,8 +14,6 @@ from typing import Any, Dict, Iterator, Type
 import pytest
 import requests
 import responses
-from jetstream_stand import BOUND, USERS, Stand
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import RetryPolicy, errors
 from smartxfer.errors import (
@@ -35,6 +33,8 @@ from smartxfer.errors import (
 )
 from smartxfer.jetstream import API, JetStream
 from smartxfer.jetstream.errors import ERRORS
+from tests.support.jetstream_servers import BOUND, USERS, Stand
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

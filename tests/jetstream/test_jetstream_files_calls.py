@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Callable
 
 import pytest
-from jetstream_stand import BOUND, Stand
 
 from smartxfer.errors import Conflict, Forbidden, NotFound, UsageError
 from smartxfer.jetstream import API, Request
+from tests.support.jetstream_servers import BOUND, Stand
 
 
 @pytest.fixture

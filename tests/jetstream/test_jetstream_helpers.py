@@ -8,7 +8,6 @@ import threading
 from typing import Any, List
 
 import pytest
-from jetstream_stand import BOUND, Stand, until
 
 from smartxfer import BasicClient
 from smartxfer.errors import (
@@ -24,6 +23,7 @@ from smartxfer.errors import (
 )
 from smartxfer.jetstream import API, JetStream, Manifest, Share, Status, Transfer
 from smartxfer.transfer import ProgressEvent
+from tests.support.jetstream_servers import BOUND, Stand, until
 
 
 def there(stand: Stand) -> Any:

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import requests
-from jetstream_stand import BOUND, USERS, Stand
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import AuthError, CredentialError, NetworkError
 from smartxfer.jetstream import API, JetStream
 from smartxfer.local import LocalServer
+from tests.support.jetstream_servers import BOUND, USERS, Stand
 
 
 class TestConnect:

@@ -7,11 +7,11 @@ import os
 from typing import Any
 
 import pytest
-from jetstream_stand import BOUND, Stand
 
 from smartxfer.errors import WaitTimeout
 from smartxfer.jetstream import API, Transfer
 from smartxfer.transfer.journal import state_directory
+from tests.support.jetstream_servers import BOUND, Stand
 
 
 def break_off(stand: Stand, api: API) -> Transfer:

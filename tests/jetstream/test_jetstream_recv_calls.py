@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, Iterator
 
 import pytest
-from jetstream_stand import BOUND, Stand, until
 
 from smartxfer.errors import Forbidden, NotFound, UsageError
 from smartxfer.jetstream import API, Destination, ReceiveTransfer, Request, Source, Status
+from tests.support.jetstream_servers import BOUND, Stand, until
 
 
 @pytest.fixture

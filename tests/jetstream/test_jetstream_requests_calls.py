@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jetstream_stand import BOUND, USERS, Stand
-from stopwatch import Stopwatch
 
 from smartxfer.errors import AuthError, NotFound, UsageError, WaitTimeout
 from smartxfer.jetstream import API, Request, RequestStatus
+from tests.support.jetstream_servers import BOUND, USERS, Stand
+from tests.support.stopwatch import Stopwatch
 
 
 def test_get_request_status(stand: Stand, api: API) -> None:

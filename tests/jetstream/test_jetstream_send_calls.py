@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, List
 
 import pytest
-from jetstream_stand import BOUND, Stand
 
 from smartxfer.errors import NotFound, UsageError, WaitTimeout
 from smartxfer.jetstream import API, Connection, Destination, Manifest, Request, Status, Transfer
 from smartxfer.transfer import Progress
+from tests.support.jetstream_servers import BOUND, Stand
 
 
 class TestManifests:

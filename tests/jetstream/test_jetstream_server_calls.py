@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from jetstream_stand import BOUND, USERS, Stand, until
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import AuthError, Forbidden, NetworkError, UsageError
 from smartxfer.jetstream import API, Event, JetStream, Request, ServerInfo
 from smartxfer.local import LocalServer
+from tests.support.jetstream_servers import BOUND, USERS, Stand, until
 
 
 class TestLogin:

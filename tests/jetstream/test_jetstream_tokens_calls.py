@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from jetstream_stand import BOUND, Stand
 
 from smartxfer.errors import AuthError, Forbidden, NotFound
 from smartxfer.jetstream import API, Status, Token
+from tests.support.jetstream_servers import BOUND, Stand
 
 HOUR = dt.timedelta(hours=1)
 

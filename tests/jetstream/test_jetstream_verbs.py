@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 
 import pytest
-from jetstream_stand import Stand
 
 from smartxfer.errors import UsageError
 from smartxfer.jetstream import API
+from tests.support.jetstream_servers import Stand
 
 
 def test_list_and_remove(stand: Stand, api: API) -> None:

@@ -2,19 +2,13 @@
 
 import functools
 import http.server
-import sys
 import threading
-from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
 
-# importlib mode leaves sys.path alone; the names are told apart from those of other directories.
-sys.path.insert(0, str(Path(__file__).parent))
-
-import local_wire
-
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
 
 
 @pytest.fixture
@@ -27,9 +21,9 @@ def server() -> Iterator[LocalServer]:
 
 
 @pytest.fixture
-def site(server: LocalServer) -> local_wire.Site:
+def site(server: LocalServer) -> bare_client.Site:
     """Calls to its FileSender."""
-    return local_wire.Site(server.filesender)
+    return bare_client.Site(server.filesender)
 
 
 class Files(http.server.SimpleHTTPRequestHandler):

@@ -16,7 +16,7 @@ import pytest
 from smartxfer.jetstream_bridge import Bridge
 from smartxfer.local.jsonrpc import Session, Sessions
 
-STAND_IN = str(Path(__file__).parent / "stand_in")
+STAND_IN = str(Path(__file__).parent.parent / "support" / "stand_in")
 CALL = b'{"jsonrpc": "2.0", "id": 1, "method": "echo", "params": {}}'
 
 

@@ -6,10 +6,10 @@ import tarfile
 import zipfile
 from typing import Tuple
 
-import local_wire as wire
 import pytest
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
 
 DATA = bytes(place % 251 for place in range(2500))
 CREATE = "/rest.php/transfer"

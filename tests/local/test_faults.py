@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, List
 from urllib.parse import urlsplit
 
-import local_wire as wire
 import pytest
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
 
 CHUNK = "PUT /rest.php/file/*/chunk/*"
 DOWNLOAD = "GET /download.php"

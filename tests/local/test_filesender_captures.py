@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
-import local_capture as capture
-import local_wire as wire
 import pytest
-from local_replay import Replay
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
+from tests.support.local import capture
+from tests.support.local.replay import Replay
 
 DATA = Path(__file__).parent.parent / "data"
 

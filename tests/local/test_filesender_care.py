@@ -7,11 +7,11 @@ import time
 import zipfile
 from typing import Any, Dict, Iterator, List
 
-import local_wire as wire
 import pytest
-from local_releases import EVE, RELEASES, ROOT, configured, message, running
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
+from tests.support.local.releases import EVE, RELEASES, ROOT, configured, message, running
 
 TRANSFER = "/rest.php/transfer"
 CONTENTS = {"d/\u00e9.txt": b"abc", "b.bin": bytes(range(250)) * 10}

@@ -6,13 +6,13 @@ import json
 import re
 from typing import Any, Dict, Iterator, List
 
-import local_wire as wire
 import pytest
-from local_releases import RELEASES, C, configured, message, running
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from smartxfer.local.filesender.encryption import blob_size, encrypted_size, stored_offset
+from tests.support.local import bare_client as wire
+from tests.support.local.releases import RELEASES, C, configured, message, running
 
 TRANSFER = "/rest.php/transfer"
 AEAD = base64.b64encode(

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
-import local_wire as wire
 import pytest
-from local_releases import RELEASES, running
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
+from tests.support.local.releases import RELEASES, running
 
 DATA = Path(__file__).parent.parent / "data"
 CAPTURED: List[Dict[str, Any]] = json.loads((DATA / "filesender-encrypted-multichunk.json").read_text("utf-8"))

@@ -8,12 +8,12 @@ import time
 from typing import Any, Dict, Iterator, Tuple
 from urllib.parse import urlencode, urlsplit
 
-import local_wire as wire
 import pytest
-from local_guest import Guest, invite
-from local_releases import RELEASES, configured, message, running
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
+from tests.support.local.guest import Guest, invite
+from tests.support.local.releases import RELEASES, configured, message, running
 
 CREATE = "/rest.php/transfer"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -4,12 +4,12 @@ import re
 from html.parser import HTMLParser
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
-import local_wire as wire
 import pytest
-from local_releases import RELEASES, configured, message, running
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
+from tests.support.local.releases import RELEASES, configured, message, running
 
 TRANSFER = "/rest.php/transfer"
 DATA = b"0123456789"

@@ -4,13 +4,13 @@ import time
 from typing import Any, Dict, Iterator
 from urllib.parse import urlencode
 
-import local_wire as wire
 import pytest
-from local_guest import Guest, invite
-from local_releases import EVE, RELEASES, ROOT, configured, message, running
 
 from smartxfer.local import LocalServer
 from smartxfer.local.filesender.encryption import blob_size
+from tests.support.local import bare_client as wire
+from tests.support.local.guest import Guest, invite
+from tests.support.local.releases import EVE, RELEASES, ROOT, configured, message, running
 
 GUEST = "/rest.php/guest"
 DAY = 86400

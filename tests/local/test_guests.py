@@ -4,12 +4,12 @@ import re
 from typing import Tuple
 from urllib.parse import urlencode
 
-import local_wire as wire
 import pytest
-from local_guest import Guest, invite
 
 from smartxfer.local import LocalServer
 from smartxfer.local.filesender.sessions import Session
+from tests.support.local import bare_client as wire
+from tests.support.local.guest import Guest, invite
 
 DATA = b"0123456789" * 1000
 

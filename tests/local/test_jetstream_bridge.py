@@ -12,13 +12,13 @@ from typing import Any, Dict, Iterator, Optional
 
 import pytest
 import requests
-from stopwatch import Stopwatch
 
 from smartxfer.errors import SmartxferError, UsageError
 from smartxfer.jetstream_bridge import Bridge
 from smartxfer.jetstream_bridge.methods import METHODS
+from tests.support.stopwatch import Stopwatch
 
-STAND_IN = str(Path(__file__).parent / "stand_in")
+STAND_IN = str(Path(__file__).parent.parent / "support" / "stand_in")
 
 
 class Refused(Exception):

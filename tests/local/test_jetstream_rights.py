@@ -5,10 +5,10 @@ import time
 from typing import Iterator
 
 import pytest
-from jetstream_calls import Api, Defaults, Refused, names, two_servers
 
 from smartxfer.local import LocalServer
 from smartxfer.local.jetstream import JetStream
+from tests.support.local.jetstream_calls import Api, Defaults, Refused, names, two_servers
 
 
 @pytest.fixture(scope="module")

@@ -5,14 +5,14 @@ import threading
 import time
 from typing import Any, Iterator
 
-import local_wire as wire
 import pytest
-from jetstream_calls import Api, Defaults, Refused, Users, names, two_servers
-from stopwatch import Stopwatch
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from smartxfer.local.jetstream import JetStream
+from tests.support.local import bare_client as wire
+from tests.support.local.jetstream_calls import Api, Defaults, Refused, Users, names, two_servers
+from tests.support.stopwatch import Stopwatch
 
 
 @pytest.fixture(scope="module")

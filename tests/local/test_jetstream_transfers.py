@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 import pytest
-from jetstream_calls import Api, Refused, Users, send, until
-from stopwatch import Stopwatch
 
 from smartxfer.local import LocalServer
+from tests.support.local.jetstream_calls import Api, Refused, Users, send, until
+from tests.support.stopwatch import Stopwatch
 
 DATA = random.Random(6).getrandbits(8 << 20).to_bytes(1 << 20, "big")
 BOTH = ["jetstream", "jetstream_peer"]

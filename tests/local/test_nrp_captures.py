@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import nrp_capture as capture
-from nrp_replay import Replay, remaining
-
 from smartxfer.local import LocalServer
+from tests.support.local import nrp_capture as capture
+from tests.support.local.nrp_replay import Replay, remaining
 
 DATA = Path(__file__).parent.parent / "data"
 PARTS = sorted(DATA.glob("inveniordm-14-part*.txt"))

@@ -6,12 +6,12 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
-import local_wire
 import pytest
-from nrp_calls import Api
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
+from tests.support.local.nrp_calls import Api
 
 NOT_FOUND = (
     "The requested URL was not found on the server. "
@@ -300,7 +300,7 @@ def test_the_storage_is_another_origin(server: LocalServer) -> None:
     assert site.storage_url.endswith("/storage")
     assert site.storage_url.rpartition("/")[0] != site.url
     before = site.count("GET /storage/*")
-    assert local_wire.request(site.storage_url, "GET", "/repository/x").status == 403
+    assert bare_client.request(site.storage_url, "GET", "/repository/x").status == 403
     assert site.count("GET /storage/*", 403) == before + 1
     assert site.requests[-1] == ("GET", "/storage/repository/x", 403)
 

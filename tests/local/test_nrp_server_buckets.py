@@ -4,12 +4,12 @@ import json
 import os
 from typing import Any, Iterator
 
-import local_wire
 import pytest
-from local_wire import Reply
-from nrp_file_calls import Draft
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
+from tests.support.local.bare_client import Reply
+from tests.support.local.nrp_file_calls import Draft
 
 
 @pytest.fixture(scope="module")
@@ -21,13 +21,13 @@ def repository() -> Iterator[Any]:
 
 def act(repository: Any, method: str, target: str) -> Reply:
     headers = {"Authorization": "Bearer " + repository.token}
-    return local_wire.request(repository.url, method, "/api/records/" + target, None, headers)
+    return bare_client.request(repository.url, method, "/api/records/" + target, None, headers)
 
 
 def test_files_that_are_not_enabled(repository: Any) -> None:
     body = json.dumps({"metadata": {"title": "No files"}, "files": {"enabled": False}}).encode()
     headers = {"Authorization": "Bearer " + repository.token, "Content-Type": "application/json"}
-    made = local_wire.request(repository.url, "POST", "/api/records", body, headers)
+    made = bare_client.request(repository.url, "POST", "/api/records", body, headers)
     draft = Draft(repository, made.json()["id"])
     reply = draft.call("GET")
     assert (reply.status, list(reply.json()), reply.json()["enabled"]) == (200, ["enabled", "links"], False)

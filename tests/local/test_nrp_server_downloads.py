@@ -4,11 +4,11 @@ import io
 import zipfile
 from typing import Any, Iterator
 
-import local_wire
 import pytest
-from nrp_file_calls import Draft, path_of
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
+from tests.support.local.nrp_file_calls import Draft, path_of
 
 HELLO = "5eb63bbbe01eeed093cb22bb8f5acdc3"
 
@@ -118,12 +118,12 @@ def test_the_archive(repository: Any, draft: Draft) -> None:
     draft.sent("dir/č", b"y" * 70000)
     draft.started("pending")
     headers = {"Authorization": "Bearer " + draft.token}
-    reply = local_wire.request(repository.url, "GET", draft.root + "/files-archive", None, headers)
+    reply = bare_client.request(repository.url, "GET", draft.root + "/files-archive", None, headers)
     assert (reply.status, reply.headers["Content-Type"]) == (200, "application/zip")
     assert reply.headers["Content-Disposition"] == f"attachment; filename={draft.id}.zip"
     with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         assert {one.filename: one.compress_type for one in archive.infolist()} == {"a.txt": 0, "dir/č": 0}
         assert archive.read("dir/č") == b"y" * 70000
-    guest = local_wire.request(repository.url, "GET", draft.root + "/files-archive")
+    guest = bare_client.request(repository.url, "GET", draft.root + "/files-archive")
     assert (guest.status, guest.json()["message"]) == (403, "Permission denied.")

@@ -6,9 +6,9 @@ import threading
 from typing import Any, Callable, Iterator, List
 
 import pytest
-from nrp_file_calls import Draft
 
 from smartxfer.local import LocalServer
+from tests.support.local.nrp_file_calls import Draft
 
 BLOB = b"0123456789" * 30_000
 PAGE = b"<html><h1>Error code: 404</h1></html>"

@@ -6,11 +6,11 @@ import socket
 from typing import Any, Iterator
 from urllib.parse import urlsplit
 
-import local_wire
 import pytest
-from nrp_file_calls import Draft, path_of
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
+from tests.support.local.nrp_file_calls import Draft, path_of
 
 HELLO = "5eb63bbbe01eeed093cb22bb8f5acdc3"
 BROKEN = (
@@ -314,7 +314,7 @@ def test_publishing_waits_for_files(repository: Any, draft: Draft) -> None:
     def publish() -> Any:
         headers = {"Authorization": "Bearer " + draft.token}
         target = draft.root + "/actions/publish"
-        return local_wire.request(repository.url, "POST", target, None, headers)
+        return bare_client.request(repository.url, "POST", target, None, headers)
 
     text = "Missing uploaded files. To disable files for this record please mark it as metadata-only."
     assert publish().json() == invalid("files.enabled", text)

@@ -6,11 +6,11 @@ import threading
 from typing import Any, Dict, Iterator
 from urllib.parse import urlsplit
 
-import local_wire
 import pytest
-from nrp_file_calls import Draft, Reply, path_of
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
+from tests.support.local.nrp_file_calls import Draft, Reply, path_of
 
 FAILED = "File upload transfer failed."
 WHOLE = b"A" * 10 + b"B" * 10 + b"C" * 5
@@ -247,7 +247,7 @@ def sent(method: str, url: str, body: Any = None, headers: Any = None) -> Reply:
     """A request to a presigned address, or to any other."""
     parts = urlsplit(url)
     target = parts.path + "?" + parts.query
-    return local_wire.request(f"{parts.scheme}://{parts.netloc}", method, target, body, headers)
+    return bare_client.request(f"{parts.scheme}://{parts.netloc}", method, target, body, headers)
 
 
 def part_urls(draft: Draft, key: str = "m.bin") -> Dict[int, str]:

@@ -5,9 +5,9 @@ import time
 from typing import Any, Dict, Iterator
 
 import pytest
-from nrp_calls import COMPLETE, Api, fields, ids
 
 from smartxfer.local import LocalServer
+from tests.support.local.nrp_calls import COMPLETE, Api, fields, ids
 
 MISSING = ["Missing data for required field."]
 NO_FILES = "Missing uploaded files. To disable files for this record please mark it as metadata-only."

@@ -3,9 +3,9 @@
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from nrp_calls import Api, fields
 
 from smartxfer.local import LocalServer
+from tests.support.local.nrp_calls import Api, fields
 
 
 @pytest.fixture(scope="module")

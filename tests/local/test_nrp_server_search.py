@@ -3,9 +3,9 @@
 from typing import Any, Iterator, List
 
 import pytest
-from nrp_calls import COMPLETE, Api, fields, ids
 
 from smartxfer.local import LocalServer
+from tests.support.local.nrp_calls import COMPLETE, Api, fields, ids
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,11 @@ import zipfile
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import pytest
-from nrp_calls import COMPLETE, Api
-from nrp_file_calls import Draft
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.local.nrp_calls import COMPLETE, Api
+from tests.support.local.nrp_file_calls import Draft
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import nrp_wire
 import pytest
-from nrp_replay import remaining
 
 from smartxfer.local import LocalServer
+from tests.support.local import nrp_exchanges
+from tests.support.local.nrp_replay import remaining
 
 HERE = Path(__file__).parent
 DATA = HERE.parent / "data"
@@ -27,8 +27,8 @@ def test_a_real_14_is_answered_alike(origin: str, name: str) -> None:
         "remote_hosts": [origin],
     }
     with LocalServer(services=["nrp"], nrp=options) as server:
-        replay = nrp_wire.WireReplay(server, origin)
-        for exchange in nrp_wire.read(DATA / f"inveniordm-14-{name}.txt"):
+        replay = nrp_exchanges.WireReplay(server, origin)
+        for exchange in nrp_exchanges.read(DATA / f"inveniordm-14-{name}.txt"):
             replay.play(exchange)
         assert server.nrp.listener.crashes == []
     unexpected, stale = remaining(replay.found, f"nrp_{name}_differences.txt")
@@ -39,7 +39,7 @@ def test_a_real_14_is_answered_alike(origin: str, name: str) -> None:
 @pytest.mark.parametrize("name", CAPTURES)
 def test_the_reader_sees_every_exchange(name: str) -> None:
     count, characters = CAPTURES[name]
-    found = nrp_wire.read(DATA / f"inveniordm-14-{name}.txt")
+    found = nrp_exchanges.read(DATA / f"inveniordm-14-{name}.txt")
     assert len(found) == len({exchange.name for exchange in found}) == count
     assert all(exchange.status and exchange.target.startswith("/") for exchange in found)
     assert sum(len(exchange.text) for exchange in found) > characters

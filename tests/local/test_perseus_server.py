@@ -11,12 +11,12 @@ import xml.etree.ElementTree as ET
 from typing import Any, Iterator
 from urllib.parse import parse_qs, urlsplit
 
-import local_wire as wire
 import pytest
-from perseus_calls import Api, code, put, sha256
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
+from tests.support.local.perseus_calls import Api, code, put, sha256
 
 
 @pytest.fixture(scope="module")

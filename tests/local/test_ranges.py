@@ -3,11 +3,11 @@
 import http.client
 from typing import Any, Dict, Iterator, Tuple
 
-import local_wire as wire
 import pytest
 
 from smartxfer.local import LocalServer
 from smartxfer.local.filesender.ranges import encrypted_spans
+from tests.support.local import bare_client as wire
 
 C = 1000
 SIZE = 3500

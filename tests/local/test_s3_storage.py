@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 from urllib.parse import unquote, urlsplit
 
-import local_wire as wire
 import pytest
 
 from smartxfer.local.body import Body
@@ -20,6 +19,7 @@ from smartxfer.local.exchange import Span
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.objects import Objects, pour, write_all
 from smartxfer.local.s3 import Keys, Problem, Storage, Stored, presign
+from tests.support.local import bare_client as wire
 
 DATA = bytes(range(256)) * 40
 

@@ -11,11 +11,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
-import local_wire as wire
 import pytest
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
 
 DATA = bytes(place % 251 for place in range(300_000))
 

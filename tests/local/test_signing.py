@@ -2,10 +2,10 @@
 
 from typing import Any, Tuple
 
-import local_wire as wire
 import pytest
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
 
 FAILED = (500, "auth_remote_signature_check_failed")
 LATE = (500, "auth_remote_too_late")

@@ -4,9 +4,9 @@ import json
 from typing import Any, Dict, List
 
 import pytest
-import smartfile_calls as wire
 
 from smartxfer.local import LocalServer
+from tests.support.local import smartfile_calls as wire
 
 BOB = {"username": "bob", "name": "Bob", "email": "bob@example.net", "password": "s3cret"}
 

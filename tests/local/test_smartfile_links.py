@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, Optional
 from urllib.parse import quote, urlsplit
 
-import local_wire
 import pytest
-import smartfile_calls as wire
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
+from tests.support.local import smartfile_calls as wire
 
 DATA = bytes(place % 253 for place in range(100_000))
 NAME = "a b#ü.txt"
@@ -37,7 +37,7 @@ def visit(
 ) -> wire.Reply:
     target = urlsplit(link["href"])
     assert target.path == "/link/" + link["uid"] + "/"
-    return local_wire.request(
+    return bare_client.request(
         f"http://{target.netloc}", method, target.path + quote(path), None, headers or {}
     )
 
@@ -223,7 +223,7 @@ def exchange(api: wire.Api, **fields: str) -> wire.Reply:
 
 def fetch(url: str) -> wire.Reply:
     target = urlsplit(url)
-    return local_wire.request(f"http://{target.netloc}", "GET", target.path)
+    return bare_client.request(f"http://{target.netloc}", "GET", target.path)
 
 
 def test_a_direct_url_opens_one_file_for_a_while(api: wire.Api) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Callable, Dict, Tuple
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
-import local_wire as wire
 import pytest
 from requests_oauthlib import OAuth1Session
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
 
 _NONCES = itertools.count(1)
 Pair = Tuple[str, str]

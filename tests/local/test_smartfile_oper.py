@@ -7,9 +7,9 @@ import zlib
 from typing import Any, Dict
 
 import pytest
-import smartfile_calls as wire
 
 from smartxfer.local import LocalServer
+from tests.support.local import smartfile_calls as wire
 
 DATA = bytes(place % 251 for place in range(100_000))
 

@@ -4,12 +4,12 @@ import re
 import urllib.parse
 from typing import Any, Dict, Optional
 
-import local_wire
 import pytest
-import smartfile_calls as wire
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
+from tests.support.local import smartfile_calls as wire
 
 DATA = bytes(place % 251 for place in range(100_000))
 
@@ -66,20 +66,20 @@ def test_names_travel_by_segment(server: LocalServer, api: wire.Api, name: str) 
     info = api.get("path/info", f"/d/{name}").json()
     assert (info["name"], info["path"]) == (name, f"/d/{name}")
     target = info["url"][len(api.url) :]
-    assert local_wire.request(api.url, "GET", target, None, api.headers).json()["id"] == info["id"]
+    assert bare_client.request(api.url, "GET", target, None, api.headers).json()["id"] == info["id"]
 
 
 @pytest.mark.parametrize("target", ["/path/info/d/a", "/path/info/d/a/", "//path/info//d//a/"])
 def test_slashes_mean_nothing(server: LocalServer, api: wire.Api, target: str) -> None:
     server.smartfile.write("/d/a")
-    reply = local_wire.request(api.url, "GET", "/api/2" + target, None, api.headers)
+    reply = bare_client.request(api.url, "GET", "/api/2" + target, None, api.headers)
     assert reply.json()["path"] == "/d/a"
 
 
 @pytest.mark.parametrize("path", ["../d", "d/../d", "d/.", "d/%2e%2E", "d%2Fa", "d/%00", "d/%ff"])
 def test_segments_that_are_no_names(server: LocalServer, api: wire.Api, path: str) -> None:
     server.smartfile.write("/d/a")
-    reply = local_wire.request(api.url, "GET", "/api/2/path/info/" + path, None, api.headers)
+    reply = bare_client.request(api.url, "GET", "/api/2/path/info/" + path, None, api.headers)
     assert reply.status == 400
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict
 
-import local_wire
 import pytest
-import smartfile_calls as wire
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client
+from tests.support.local import smartfile_calls as wire
 
 DATA = bytes(place % 251 for place in range(300_000))
 
@@ -39,7 +39,7 @@ def test_what_it_shows_of_itself(server: LocalServer) -> None:
 
 def test_nobody_gets_in_without_credentials(server: LocalServer) -> None:
     url = server.smartfile.url
-    ping = local_wire.request(url, "GET", "/api/2/ping/")
+    ping = bare_client.request(url, "GET", "/api/2/ping/")
     assert (ping.status, ping.json()) == (200, {"ping": "pong"})
     for headers in (
         {},
@@ -49,9 +49,9 @@ def test_nobody_gets_in_without_credentials(server: LocalServer) -> None:
         {"Authorization": "Bearer " + server.smartfile.key},
     ):
         for target in ("/api/2/path/info/", "/api/3/path/data/x", "/api/2/task", "/api/2/nothing"):
-            reply = local_wire.request(url, "GET", target, None, headers)
+            reply = bare_client.request(url, "GET", target, None, headers)
             assert (reply.status, reply.body) == (401, b"")
-    assert local_wire.request(url, "GET", "/elsewhere").status == 404
+    assert bare_client.request(url, "GET", "/elsewhere").status == 404
 
 
 def test_users_have_passwords_of_their_own() -> None:
@@ -63,7 +63,7 @@ def test_users_have_passwords_of_their_own() -> None:
             ("bob", "b pass:word", 200), ("K" * 30, "P" * 30, 200), ("eve", "", 401), ("eve", "None", 401),
         ):  # fmt: skip
             headers = wire.basic(user, password)
-            assert local_wire.request(site.url, "GET", "/api/2/path/info", None, headers).status == status
+            assert bare_client.request(site.url, "GET", "/api/2/path/info", None, headers).status == status
 
 
 def test_methods_that_a_route_does_not_have(server: LocalServer, api: wire.Api) -> None:

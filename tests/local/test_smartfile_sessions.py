@@ -4,9 +4,9 @@ from http.cookies import SimpleCookie
 from typing import Dict, Optional
 
 import pytest
-import smartfile_calls as wire
 
 from smartxfer.local import LocalServer
+from tests.support.local import smartfile_calls as wire
 
 OTHER = "http://elsewhere.example/"
 

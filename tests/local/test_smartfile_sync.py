@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-import smartfile_calls as wire
 
 from smartxfer import delta
 from smartxfer.errors import DeltaUnavailable
 from smartxfer.local import LocalServer
+from tests.support.local import smartfile_calls as wire
 
 
 def some_bytes(count: int, seed: int = 1) -> bytes:

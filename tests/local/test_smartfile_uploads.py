@@ -7,11 +7,11 @@ import tracemalloc
 from typing import Any, Iterator, List, Tuple, cast
 
 import pytest
-import smartfile_calls as wire
 
 from smartxfer.local import LocalServer
 from smartxfer.local.body import Body
 from smartxfer.local.smartfile.multipart import BadMultipart, Multipart, parameters
+from tests.support.local import smartfile_calls as wire
 
 DATA = bytes(place % 251 for place in range(300_000))
 

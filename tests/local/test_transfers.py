@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Tuple
 
-import local_wire as wire
 import pytest
 
 from smartxfer.local import LocalServer
+from tests.support.local import bare_client as wire
 
 DATA = bytes(place % 251 for place in range(2500))
 CREATE = "/rest.php/transfer"

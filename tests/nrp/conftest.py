@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Iterator
 
 import pytest
-
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-import canned_records as canned
 import responses
-from fakeclock import FakeClock
-from repository_stand import Stand
 
 from smartxfer.nrp import RepositoryClient, get_client
+from tests.support import canned_records as canned
+from tests.support.fake_clock import FakeClock
+from tests.support.nrp_server import Stand
 
 
 @pytest.fixture

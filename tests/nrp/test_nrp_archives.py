@@ -10,12 +10,12 @@ import json
 import zipfile
 from typing import Any
 
-import canned_records as canned
 import pytest
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import Truncated
 from smartxfer.nrp import get_client
+from tests.support import canned_records as canned
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 FILES = {"a.txt": b"ACGT" * 25, "d/b.bin": bytes(range(256)) * 400, "empty": b""}
 PLACES = ["records/9xrg8-d2364/files-archive", "records/9xrg8-d2364/draft/files-archive"]

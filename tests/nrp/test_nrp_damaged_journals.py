@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
-from repository_stand import Stand
 
 from smartxfer.errors import NetworkError
 from smartxfer.transfer.journal import state_directory
+from tests.support.nrp_server import Stand
 
 STEP = 5 << 20
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, List
 
-import canned_records as canned
 import pytest
 import requests
 import responses
@@ -12,6 +11,7 @@ import responses
 from smartxfer.errors import AuthError, NetworkError, RedirectRefused, ServerError, UsageError
 from smartxfer.nrp import RepositoryClient, get_client
 from smartxfer.nrp.discovery import is_zenodo
+from tests.support import canned_records as canned
 
 WELL_KNOWN = f"{canned.BASE}/.well-known/repository/"
 HOME = f"{canned.BASE}/"

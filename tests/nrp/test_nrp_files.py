@@ -7,7 +7,6 @@ from typing import Any, Iterator, List, Tuple
 from unittest import mock
 
 import pytest
-from wrong_sizes import WrongSizes
 
 from smartxfer import RetryPolicy, SyncReport
 from smartxfer.errors import BatchError, Conflict, Forbidden, NotFound, TaskFailed, UsageError, WaitTimeout
@@ -23,6 +22,7 @@ from smartxfer.nrp import (
     limit_connections,
 )
 from smartxfer.transfer.journal import Journal, state_directory
+from tests.support.wrong_sizes import WrongSizes
 
 MIB = 1 << 20
 Site = Tuple[Any, RepositoryClient]

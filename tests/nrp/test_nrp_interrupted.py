@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from repository_stand import Stand
 
 from smartxfer.nrp import uploading
+from tests.support.nrp_server import Stand
 
 
 def test_a_journal_that_is_still_being_opened_is_released(

@@ -7,11 +7,11 @@ import pytest
 import requests
 from hypothesis import given
 from hypothesis import strategies as st
-from repository_stand import Stand
 
 from smartxfer.errors import UsageError
 from smartxfer.nrp import RepositoryClient
 from smartxfer.nrp.keys import addressable, checked, encoded, followable
+from tests.support.nrp_server import Stand
 
 
 @pytest.mark.parametrize(

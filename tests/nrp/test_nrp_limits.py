@@ -3,15 +3,15 @@
 import threading
 from typing import Any, List, Optional
 
-import canned_records as canned
 import pytest
 import responses
-from fakeclock import FakeClock
 
 from smartxfer.errors import Cancelled, UsageError
 from smartxfer.nrp import get_client
 from smartxfer.nrp.limits import connection, limit_connections, window_left
 from smartxfer.transport.attempt import Attempt
+from tests.support import canned_records as canned
+from tests.support.fake_clock import FakeClock
 
 NOW = 1_700_000_000
 

@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 from typing import Any, Callable, Dict
 
-import canned_records as canned
 import pytest
 import requests
 import responses
-from repository_stand import Stand
 
 from smartxfer.errors import Conflict, Forbidden, NotFound, UsageError
 from smartxfer.nrp import MemorySink, RepositoryClient
 from smartxfer.nrp.share import ShareTokens
+from tests.support import canned_records as canned
+from tests.support.nrp_server import Stand
 
 CONCEPT = "ncrhs-mj285"
 CONCEPT_URL = f"{canned.API}/records/{CONCEPT}"

@@ -9,10 +9,8 @@ import json
 from pathlib import Path
 from typing import Any, Dict
 
-import canned_records as canned
 import pytest
 import responses
-from repository_stand import Stand
 
 from smartxfer.errors import ConfigError, NotFound, UsageError
 from smartxfer.nrp import (
@@ -31,6 +29,8 @@ from smartxfer.nrp.errors import (
     RepositoryJSONError,
     StructureError,
 )
+from tests.support import canned_records as canned
+from tests.support.nrp_server import Stand
 
 A = RepositoryConfig(alias="a", url="https://a.example.org/api", token="t" * 40)
 B = RepositoryConfig(alias="b", url="https://b.example.org", enabled=False)

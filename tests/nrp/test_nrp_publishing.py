@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Dict, List
 
-import canned_records as canned
 import pytest
 import requests
 import responses
-from repository_stand import Stand
 
 from smartxfer.errors import (
     BadRequest,
@@ -19,6 +17,8 @@ from smartxfer.errors import (
     ServerError,
 )
 from smartxfer.nrp import Record, RepositoryClient
+from tests.support import canned_records as canned
+from tests.support.nrp_server import Stand
 
 PUBLISH = f"{canned.DRAFT_URL}/actions/publish"
 REVIEW = f"{canned.DRAFT_URL}/review"

@@ -6,11 +6,9 @@ import json
 import warnings
 from typing import Any, Dict, List
 
-import canned_records as canned
 import pytest
 import requests
 import responses
-from repository_stand import Stand
 
 from smartxfer.errors import (
     BadRequest,
@@ -23,6 +21,8 @@ from smartxfer.errors import (
 )
 from smartxfer.nrp import Record, RepositoryClient
 from smartxfer.nrp.record_models import DraftWarning, document_of
+from tests.support import canned_records as canned
+from tests.support.nrp_server import Stand
 
 RECORDS = f"{canned.API}/records"
 PROBLEM = {"field": "metadata.title", "messages": ["Shorter than minimum length 3."]}

@@ -7,13 +7,13 @@ import re
 from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, Optional, Tuple
 
-import canned_records as canned
 import pytest
 import responses
-from repository_stand import Stand
 
 from smartxfer.errors import BadRequest, DecodeError, LimitExceeded, UsageError
 from smartxfer.nrp import RecordStatus, RepositoryClient
+from tests.support import canned_records as canned
+from tests.support.nrp_server import Stand
 
 SEARCH = f"{canned.API}/records"
 WINDOW_REFUSED = canned.refusal(400, "Invalid querystring parameters.")

@@ -8,12 +8,9 @@ import zipfile
 from pathlib import Path
 from typing import Any, Dict, List
 
-import canned_records as canned
 import pytest
 import requests
 import responses
-from fakeclock import FakeClock
-from repository_stand import Stand
 
 from smartxfer.errors import (
     BadRequest,
@@ -31,6 +28,9 @@ from smartxfer.nrp import DraftWarning, MemorySink, RepositoryClient, get_client
 from smartxfer.nrp.errors import ERRORS
 from smartxfer.nrp.models import File
 from smartxfer.nrp.transfers import how
+from tests.support import canned_records as canned
+from tests.support.fake_clock import FakeClock
+from tests.support.nrp_server import Stand
 
 FILES = f"{canned.DRAFT_URL}/files"
 DATA = b"0123456789" * 30

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-from repository_stand import Stand
 
 from smartxfer.errors import BadRequest
+from tests.support.nrp_server import Stand
 
 DATA = os.urandom(70_000)
 

@@ -1,15 +1,10 @@
 """Makes the tools of these tests importable, and gives a running S3 server of another project."""
 
-import sys
-from pathlib import Path
 from typing import Iterator
 
 import pytest
 
-# importlib mode leaves sys.path alone; the names are told apart from those of other directories.
-sys.path.insert(0, str(Path(__file__).parent))
-
-from rclone_s3 import RcloneS3, find_rclone
+from tests.support.rclone_s3 import RcloneS3, find_rclone
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
-from rawserver import Peer, RawServer
-from rclone_s3 import BUCKET, KEY, SECRET, RcloneS3
 
 from smartxfer.errors import CommunicationError, NotFound, StorageError
 from smartxfer.local import LocalServer
 from smartxfer.perseus import FileStatus, PerseusClient
 from smartxfer.transport import RetryPolicy
+from tests.support.raw_server import Peer, RawServer
+from tests.support.rclone_s3 import BUCKET, KEY, SECRET, RcloneS3
 
 pytestmark = pytest.mark.peers
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Dict
 
 import pytest
-from perseus_stand import Stand
-from rawserver import RawServer, Request, answering
 
 from smartxfer import RetryPolicy
 from smartxfer.credentials import config_file
 from smartxfer.errors import AuthError, CredentialError
 from smartxfer.perseus import ConfigurationException, PerseusClient
+from tests.support.perseus_server import Stand
+from tests.support.raw_server import RawServer, Request, answering
 
 DEFAULT = "https://oath.perseus.lettria.net"
 

@@ -9,13 +9,13 @@ from typing import Any, Callable
 from unittest import mock
 
 import pytest
-from perseus_stand import Stand
-from wrong_sizes import WrongSizes
 
 from smartxfer import SyncReport
 from smartxfer.errors import NotFound, UsageError
 from smartxfer.perseus import FileStatus, PerseusClient
 from smartxfer.transfer.journal import Journal, state_directory
+from tests.support.perseus_server import Stand
+from tests.support.wrong_sizes import WrongSizes
 
 
 def sha256(data: bytes) -> str:

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from perseus_stand import Stand
 
 from smartxfer.perseus import PerseusClient, uploading
+from tests.support.perseus_server import Stand
 
 
 def test_a_journal_that_is_still_being_opened_is_released(

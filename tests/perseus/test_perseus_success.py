@@ -9,8 +9,6 @@ import time
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from bad_answers import BAD, Planned
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import (
     CommunicationError,
@@ -24,6 +22,8 @@ from smartxfer.errors import (
 from smartxfer.perseus import PerseusClient
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
+from tests.support.bad_responses import BAD, Planned
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 DATA = b"fourteen bytes"
 MD5 = hashlib.md5(DATA).hexdigest()

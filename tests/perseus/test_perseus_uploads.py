@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from fakeclock import FakeClock
-from perseus_stand import Stand
 
 from smartxfer.errors import (
     AuthError,
@@ -24,6 +22,8 @@ from smartxfer.perseus import FileStatus, PerseusClient
 from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transfer.journal import Journal, state_directory
+from tests.support.fake_clock import FakeClock
+from tests.support.perseus_server import Stand
 
 DATA = bytes(range(256)) * 300
 EMPTY_ANSWER = b'{"files": []}'

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, List
 
 import pytest
-from fakeclock import FakeClock
-from perseus_stand import Stand
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import AuthError, NotFound, UploadFailed, WaitTimeout
 from smartxfer.perseus import File, FileStatus, PerseusClient
+from tests.support.fake_clock import FakeClock
+from tests.support.perseus_server import Stand
 
 
 class Moving(FakeClock):

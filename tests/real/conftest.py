@@ -9,14 +9,9 @@ from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
-# importlib mode leaves sys.path alone; the blocks of the page are those of tests/seeds.
-sys.path.append(str(Path(__file__).parent))
-sys.path.append(str(Path(__file__).parent.parent / "seeds"))
-
-from real_repository import Gateway, RealRepository
-
 from smartxfer import RetryPolicy
 from smartxfer.nrp import Record, RepositoryClient, get_client
+from tests.support.real_repository import Gateway, RealRepository
 
 # Read here: the environment of a test has no credentials.
 _URL = os.environ.get("REAL_NRP_URL", "")

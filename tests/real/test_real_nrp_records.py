@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import requests
-from real_repository import METADATA, RealRepository
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import (
@@ -24,6 +23,7 @@ from smartxfer.errors import (
     UsageError,
 )
 from smartxfer.nrp import DraftWarning, MemorySink, RepositoryClient, get_client
+from tests.support.real_repository import METADATA, RealRepository
 
 RESTRICTED = {"record": "public", "files": "restricted"}
 CLOSED = {"record": "restricted", "files": "restricted"}

@@ -8,14 +8,13 @@ import pytest
 
 pytest.register_assert_rewrite("test_nrp_seed", "test_nrp_seed_entries", "test_nrp_seed_workflows")
 
-from test_nrp_seed import *  # noqa: E402, F403
-from test_nrp_seed_entries import *  # noqa: E402, F403
-from test_nrp_seed_entries import TestUpdating as _TestUpdating  # noqa: E402
-from test_nrp_seed_workflows import *  # noqa: E402, F403
-from test_nrp_seed_workflows import test_upload_multiple_files_and_publish as _publishing  # noqa: E402
-
 from smartxfer.errors import BadRequest  # noqa: E402
 from smartxfer.nrp import DraftWarning  # noqa: E402
+from tests.seeds.test_nrp_seed import *  # noqa: E402, F403
+from tests.seeds.test_nrp_seed_entries import *  # noqa: E402, F403
+from tests.seeds.test_nrp_seed_entries import TestUpdating as _TestUpdating  # noqa: E402
+from tests.seeds.test_nrp_seed_workflows import *  # noqa: E402, F403
+from tests.seeds.test_nrp_seed_workflows import test_upload_multiple_files_and_publish as _publishing  # noqa: E402
 
 
 def test_upload_multiple_files_and_publish(repository: Any, client: Any, root: str, local: Any) -> None:

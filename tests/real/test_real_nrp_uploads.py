@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from real_repository import OCTETS, RealRepository
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import Conflict, Forbidden, NetworkError, TooLarge, UsageError
 from smartxfer.nrp import RepositoryClient
+from tests.support.real_repository import OCTETS, RealRepository
 
 STEP = 5 << 20
 DATA = bytes(range(256)) * 400

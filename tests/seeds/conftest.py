@@ -10,9 +10,6 @@ from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
 from smartxfer.local import LocalServer
 from smartxfer.nrp import Record, RepositoryClient, get_client
 

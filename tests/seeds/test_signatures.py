@@ -8,15 +8,13 @@ from __future__ import annotations
 import inspect
 from typing import Any, Callable, Dict, List, Tuple
 
-import jetstream_rows
-import nrp_rows
-import perseus_rows
 import pytest
-from signature_row import COMMON, REQUIRED, Row
 
 import smartxfer
 from smartxfer import filesender, nrp, perseus, smartfile
 from smartxfer.smartfile import sync
+from tests.support.signatures import jetstream_rows, nrp_rows, perseus_rows
+from tests.support.signatures.signature_row import COMMON, REQUIRED, Row
 
 _WATCHED = ("progress", "cancel", "deadline")
 _CLIENT = filesender.FileSenderClient

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
 import pytest
-
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
 import responses
-from fakeclock import FakeClock
 
 from smartxfer import RetryPolicy
 from smartxfer.local import LocalServer
 from smartxfer.local.faults import Fault
 from smartxfer.smartfile import BasicClient
+from tests.support.fake_clock import FakeClock
 
 
 @pytest.fixture

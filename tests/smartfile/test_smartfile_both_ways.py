@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Set
 
 import pytest
-from thorough import amount
 
 from smartxfer.smartfile import BasicClient, SyncClient
+from tests.support.amounts import amount
 
 LONG = "x" * 251 + ".txt"
 #: Names that some system changes, refuses, hides or takes for another.

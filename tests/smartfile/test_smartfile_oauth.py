@@ -11,11 +11,11 @@ from urllib.parse import unquote
 
 import pytest
 import responses
-from canned_bodies import body_of
-from fakeclock import FakeClock
 
 from smartxfer.errors import CredentialError, DecodeError, Forbidden, UsageError
 from smartxfer.smartfile import OAuthClient, OAuthToken
+from tests.support.fake_clock import FakeClock
+from tests.support.request_bodies import body_of
 
 SITE = "https://files.example.com"
 CLIENT = ("c" * 30, "s&cret %" + "s" * 22)

@@ -11,12 +11,12 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 import responses
-from canned_bodies import body_of
-from fakeclock import FakeClock
 
 from smartxfer.errors import CredentialError, DecodeError, NotFound, RateLimited, Throttled, UsageError
 from smartxfer.smartfile import APIError, BasicClient, RequestError, ResponseError
 from smartxfer.transport import RetryPolicy
+from tests.support.fake_clock import FakeClock
+from tests.support.request_bodies import body_of
 
 API = "https://files.example.com/api/2/"
 KEY = "k" * 30

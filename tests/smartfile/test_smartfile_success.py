@@ -10,8 +10,6 @@ from typing import Any, Callable, Dict, Iterator, List
 from urllib.parse import parse_qs
 
 import pytest
-from bad_answers import BAD, Planned
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import delta
 from smartxfer.errors import (
@@ -25,6 +23,8 @@ from smartxfer.errors import (
 from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
 from smartxfer.smartfile.errors import ERRORS
 from smartxfer.transport import RetryPolicy
+from tests.support.bad_responses import BAD, Planned
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 DATA = b"fourteen bytes"
 MD5 = hashlib.md5(DATA).hexdigest()

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wrong_sizes import WrongSizes
 
 from smartxfer import delta
 from smartxfer.errors import BatchError, LocalError, NotFound, SourceChanged, TargetExists, UsageError
 from smartxfer.smartfile import BasicClient, SyncClient, resync
 from smartxfer.transfer.written import Written
+from tests.support.wrong_sizes import WrongSizes
 
 SIZE = 2_000_000
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 import responses
-from fakeclock import FakeClock
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, TaskFailed, UsageError, WaitTimeout
 from smartxfer.smartfile import BasicClient, Task
+from tests.support.fake_clock import FakeClock
 
 API = "https://files.example.com/api/2/"
 TASK = API + "task/u-1/"

@@ -7,10 +7,9 @@ among what is installed.
 import sys
 from pathlib import Path
 
-# As in conftest.py: appended, so that no directory hides a module of Python's own.
-sys.path.append(str(Path(__file__).resolve().parent.parent))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from soak.main import main
+from tests.soak.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

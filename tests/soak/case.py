@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, TypeVar
 
 from smartxfer import RetryPolicy
-from soak.disturbance import Disturbance
-from soak.server import Server
-from soak.service import Item
+from tests.soak.disturbance import Disturbance
+from tests.soak.server import Server
+from tests.soak.service import Item
 
 T = TypeVar("T")
 

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, NoRetur
 
 from smartxfer.cli.exits import Terminated
 from smartxfer.errors import BatchError, SmartxferError
-from soak.server import close_others, die_with_parent
+from tests.soak.server import close_others, die_with_parent
 
 if TYPE_CHECKING:
-    from soak.case import Case
-    from soak.service import Service
+    from tests.soak.case import Case
+    from tests.soak.service import Service
 
 #: Seconds that threads have to end once the call has returned.
 _THREADS_END = 2.0

@@ -10,8 +10,8 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.local import LocalServer
-from soak.case import Case
-from soak.service import (
+from tests.soak.case import Case
+from tests.soak.service import (
     CALL,
     DOWN,
     FLIP_DOWN,

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Dict, List, Sequence, Tuple
 from smartxfer.errors import NotFound
 from smartxfer.jetstream import API, JetStream
 from smartxfer.local import LocalServer
-from soak.service import CALL, KIB, Findings, Item, Service, one_file, safe, some_tree
+from tests.soak.service import CALL, KIB, Findings, Item, Service, one_file, safe, some_tree
 
 if TYPE_CHECKING:
-    from soak.case import Case
+    from tests.soak.case import Case
 
 #: What sizes are drawn around, and the largest: nothing passes through the client.
 _BORDER, _MOST = 64 * KIB, 4 << 20

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Counter as CounterType
 from typing import Dict, Iterator, List, NoReturn, Optional, Sequence
 
-from soak.server import die_with_parent
-from soak.service import BAD
-from soak.worker import SERVICES, Result, Worker, seeds, work
+from tests.soak.server import die_with_parent
+from tests.soak.service import BAD
+from tests.soak.worker import SERVICES, Result, Worker, seeds, work
 
 #: The good columns and their headings.
 GOOD = ("transfers", "runs", "kills", "server kills", "faults", "resumed")

@@ -13,7 +13,7 @@ from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import RepositoryClient, downloading, get_client, transfers
 from smartxfer.transfer import FileResult
-from soak.service import (
+from tests.soak.service import (
     CALL,
     DOWN,
     FLIP_DOWN,
@@ -29,7 +29,7 @@ from soak.service import (
 )
 
 if TYPE_CHECKING:
-    from soak.case import Case
+    from tests.soak.case import Case
 
 #: Bytes of a part or a piece: small files have several. S3 wants more, the local storage does not mind.
 PART = 64 * KIB

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Sequenc
 
 from smartxfer.local import LocalServer
 from smartxfer.perseus import PerseusClient
-from soak.service import CALL, FLIP_UP, KIB, UP, Findings, Item, Service, one_file, some_tree
+from tests.soak.service import CALL, FLIP_UP, KIB, UP, Findings, Item, Service, one_file, some_tree
 
 if TYPE_CHECKING:
-    from soak.case import Case
+    from tests.soak.case import Case
 
 #: What sizes are drawn around; a file is one request.
 _BORDER = 64 * KIB

@@ -16,12 +16,12 @@ from typing import Any, Dict, List, Tuple
 from typing import Counter as CounterType
 from urllib.parse import quote
 
-from soak.case import Case
-from soak.child import Order
-from soak.disturbance import Disturbance
-from soak.runs import ALLOWANCE, LONGEST, SIGNAL_SECONDS, Run
-from soak.server import Server
-from soak.service import Findings, Service, digests_in
+from tests.soak.case import Case
+from tests.soak.child import Order
+from tests.soak.disturbance import Disturbance
+from tests.soak.runs import ALLOWANCE, LONGEST, SIGNAL_SECONDS, Run
+from tests.soak.server import Server
+from tests.soak.service import Findings, Service, digests_in
 
 #: Runs with faults that are left of the plan, before all faults are removed; runs without any.
 _FAULTY, _CLEAN = 2, 3

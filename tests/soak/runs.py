@@ -12,13 +12,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
-from interrupted import seconds_to_end
-
-from soak.child import FORGOTTEN, Order, run_and_exit
+from tests.soak.child import FORGOTTEN, Order, run_and_exit
+from tests.support.process_signals import seconds_to_end
 
 if TYPE_CHECKING:
-    from soak.case import Case
-    from soak.service import Service
+    from tests.soak.case import Case
+    from tests.soak.service import Service
 
 #: Seconds after which a run is a hang; time for which the soak has stopped it is left out.
 LONGEST = 60.0

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 if TYPE_CHECKING:
-    from soak.case import Case
+    from tests.soak.case import Case
 
 KIB, MIB = 1024, 1 << 20
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 from smartxfer import BasicClient, SyncClient
 from smartxfer.local import LocalServer
 from smartxfer.smartfile import downloading
-from soak.service import (
+from tests.soak.service import (
     CALL,
     DOWN,
     FLIP_DOWN,
@@ -28,7 +28,7 @@ from soak.service import (
 )
 
 if TYPE_CHECKING:
-    from soak.case import Case
+    from tests.soak.case import Case
 
 #: Bytes of a piece of a download, so that small files have several.
 PIECE = 64 * KIB

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
-from soak.case import Case, Plan, PlannedFault
-from soak.disturbance import some_disturbances
-from soak.runner import Runner
-from soak.server import Server
-from soak.service import Service
+from tests.soak.case import Case, Plan, PlannedFault
+from tests.soak.disturbance import some_disturbances
+from tests.soak.runner import Runner
+from tests.soak.server import Server
+from tests.soak.service import Service
 
 #: Every service, in the order of the report.
 SERVICES = ("filesender", "smartfile", "nrp", "perseus", "jetstream")
@@ -37,7 +37,7 @@ class Result(NamedTuple):
 
 def load(name: str) -> Service:
     """Return the adapter of a service."""
-    found: Service = importlib.import_module(f"soak.{name}").SERVICE()
+    found: Service = importlib.import_module(f"tests.soak.{name}").SERVICE()
     return found
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-import shelf as shelf_module
-from shelf import PART, ShelfClient, ShelfError, ShelfFile
-from shelf_server import KEY, Shelf
 
 from smartxfer import errors
 from smartxfer.transfer import FileResult, ProgressEvent
 from smartxfer.transport.retry import RetryPolicy
+from tests.toy_service import shelf as shelf_module
+from tests.toy_service.shelf import PART, ShelfClient, ShelfError, ShelfFile
+from tests.toy_service.shelf_server import KEY, Shelf
 
 DATA = os.urandom(3 * PART + 5)
 MOST_LINES = 250

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import tracemalloc
-from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import attrs
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer.errors import Truncated
 from smartxfer.transfer.body import PartBody
@@ -25,9 +22,7 @@ from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import Call, Origin, RetryPolicy, Wire
 from smartxfer.transport.status import http_error
 from smartxfer.transport.stored import STORED
-
-# importlib mode leaves sys.path alone; appended, so that no directory hides a module of Python's own.
-sys.path.append(str(Path(__file__).parent))
+from tests.support.fake_clock import FakeClock
 
 #: Quick, so that real waits cost nothing.
 POLICY = RetryPolicy(backoff=0.001)

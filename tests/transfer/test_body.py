@@ -3,13 +3,13 @@ from __future__ import annotations
 from typing import Any, Callable, List
 
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer.errors import LocalError, SourceChanged
 from smartxfer.transfer.body import PartBody
 from smartxfer.transfer.buffers import BLOCK, SMALLEST_BLOCK, Pace
 from smartxfer.transfer.plan import Part
 from smartxfer.transport import Attempt
+from tests.support.fake_clock import FakeClock
 
 DATA = bytes(range(256)) * 20_000  # 5 MB
 BodyOf = Callable[..., PartBody]

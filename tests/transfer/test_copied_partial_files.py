@@ -6,16 +6,10 @@ import errno
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-from planted import AS_ROOT, STRANGER
 
 from smartxfer.errors import InProgress, LocalError
 from smartxfer.seams import Files
@@ -25,6 +19,7 @@ from smartxfer.transfer.journal import Journal
 from smartxfer.transfer.locking import Lock
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.written import Written
+from tests.support.planted_state import AS_ROOT, STRANGER
 
 ID = {"object": 1}
 DATA = b"0123456789"

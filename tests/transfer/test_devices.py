@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-from rawserver import RawServer, answering, ranged
 
 from smartxfer.descriptors import Descriptor
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError
 from smartxfer.transfer import device
 from smartxfer.transfer.sink import open_sink
 from smartxfer.transport.attempt import Attempt
+from tests.support.raw_server import RawServer, answering, ranged
 
 ID = {"object": 1}
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-from rawserver import Peer, RawServer, Request, answering, ranged
 
 from smartxfer.errors import (
     ChecksumMismatch,
@@ -20,6 +19,7 @@ from smartxfer.errors import (
 )
 from smartxfer.transfer.sink import FileSink, MemorySink
 from smartxfer.transport import RetryPolicy
+from tests.support.raw_server import Peer, RawServer, Request, answering, ranged
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 STEP = 200_000

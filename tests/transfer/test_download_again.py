@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-from rawserver import PATIENCE, Peer, RawServer, Request, answering, ranged
-from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     Cancelled,
@@ -22,6 +20,8 @@ from smartxfer.errors import (
 )
 from smartxfer.transfer.sink import FileSink, StreamSink
 from smartxfer.transport import RetryPolicy
+from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering, ranged
+from tests.support.stopwatch import Stopwatch
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 STEP = 200_000

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from engine_model import Machine, Step, run_machine, scripts
-from engine_model_down import DownloadModel
-from engine_seams_down import KINDS, Shape
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from smartxfer.errors import ChecksumMismatch, InProgress, LocalError, RangeMismatch, SourceChanged
+from tests.support.engine_faults_down import KINDS, Shape
+from tests.support.engine_model import Machine, Step, run_machine, scripts
+from tests.support.engine_model_down import DownloadModel
 
 pytest.importorskip("fcntl")
 

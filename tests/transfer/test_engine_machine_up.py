@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from engine_model import Machine, Step, run_machine, scripts
-from engine_model_up import KINDS, UploadModel
 from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
 from smartxfer.errors import Cancelled, InProgress, IntegrityError
+from tests.support.engine_model import Machine, Step, run_machine, scripts
+from tests.support.engine_model_up import KINDS, UploadModel
 
 pytest.importorskip("fcntl")
 

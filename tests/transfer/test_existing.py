@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
 import pytest
 
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-from existing_services import SERVICES, FileSender, SmartFile
-
 from smartxfer.errors import BatchError, LocalError, TargetExists, UsageError
 from smartxfer.local import LocalServer
+from tests.support.existing_services import SERVICES, FileSender, SmartFile
 
 
 @pytest.fixture(params=SERVICES)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import pytest
-from jobs import operation
 
 from smartxfer.errors import IntegrityError, NetworkError, TargetExists
 from smartxfer.seams import Files
@@ -21,6 +20,7 @@ from smartxfer.transfer.into import Wanted, fetch_into
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.result import FileResult
 from smartxfer.transfer.written import Written
+from tests.support.jobs import operation
 
 ID = {"object": 1}
 DATA = b"same"

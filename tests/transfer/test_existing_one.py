@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
 import pytest
-
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-from existing_services import NRP, FileSender, SmartFile, Synchronised
 
 from smartxfer.errors import TargetExists
 from smartxfer.local import LocalServer
 from smartxfer.smartfile import SyncClient
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.written import Written, sums_of
+from tests.support.existing_services import NRP, FileSender, SmartFile, Synchronised
 
 # -- one file ------------------------------------------------------------------------------------------
 

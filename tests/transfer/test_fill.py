@@ -6,12 +6,12 @@ import os
 from typing import Any, Callable, List
 
 import pytest
-from rawserver import RawServer, answering
 
 from smartxfer.transfer import ranges
 from smartxfer.transfer.buffers import BLOCK, SMALLEST_BLOCK, Rooms, fast_block, memory, remember_block
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transport import Call
+from tests.support.raw_server import RawServer, answering
 
 DATA = os.urandom(3 * BLOCK + 5)
 

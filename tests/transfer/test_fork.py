@@ -7,12 +7,12 @@ import threading
 from typing import Any, Callable
 
 import pytest
-from jobs import Tasks, operation
-from rawserver import PATIENCE, RawServer
 
 from smartxfer.nrp import limit_connections
 from smartxfer.nrp.limits import connection
 from smartxfer.transport import Attempt
+from tests.support.jobs import Tasks, operation
+from tests.support.raw_server import PATIENCE, RawServer
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
-from fakeclock import JumpingClock
 
 from smartxfer.errors import Cancelled, DeadlineExceeded, DiskFull, Forbidden, LocalError
 from smartxfer.seams import Files
@@ -18,6 +17,7 @@ from smartxfer.transfer.plan import Missing, Part, Parts, cut
 from smartxfer.transfer.sink import FileSink, MemorySink
 from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import RetryPolicy
+from tests.support.fake_clock import JumpingClock
 
 PETABYTE = 10**15
 MOST = 1 << 20

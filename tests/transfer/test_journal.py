@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional
 
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer.errors import InProgress
 from smartxfer.seams import Files
 from smartxfer.transfer.journal import DirectoryStorage, Journal, Lock, state_directory, write_whole
+from tests.support.fake_clock import FakeClock
 
 KEY = {"service": "s", "origin": "http://h", "account": "me", "recipients": ["a"]}
 

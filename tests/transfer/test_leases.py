@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Callable, List
 
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer import seams
 from smartxfer.credentials.files import Unreadable, read_secret_file
@@ -26,6 +25,7 @@ from smartxfer.transfer.private_files import read_private
 from smartxfer.transfer.tree import collect
 from smartxfer.transfer.written import sums_of
 from smartxfer.transport.retry import RetryPolicy
+from tests.support.fake_clock import FakeClock
 
 _HOLDER = """
 import fcntl, os, signal, sys

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable
 
-from rawserver import Peer, RawServer
+from tests.support.raw_server import Peer, RawServer
 
 MIB = 1 << 20
 SIZE = 64 * MIB

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-import stopwatch
-from fakeclock import FakeClock
-from jobs import Tasks, engine_threads, operation
-from rawserver import PATIENCE, Peer, RawServer
-from stopwatch import Stopwatch
 
 from smartxfer.errors import Cancelled, DeadlineExceeded, NetworkError, Stalled
 from smartxfer.transfer.operation import Operation
 from smartxfer.transport import RetryPolicy
 from smartxfer.transport.attempt import Attempt, current
+from tests.support.fake_clock import FakeClock
+from tests.support.jobs import Tasks, engine_threads, operation
+from tests.support.raw_server import PATIENCE, Peer, RawServer
+from tests.support.stopwatch import Stopwatch
 
 
 def test_at_most_so_many_jobs_and_threads_at_once() -> None:
@@ -172,7 +171,7 @@ def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
             from smartxfer.transport import Call, Origin, RetryPolicy, Wire
 
             sys.path.append(sys.argv[1])
-            from stopwatch import Stopwatch
+            from tests.support.stopwatch import Stopwatch
 
             listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(50)
             url = "http://127.0.0.1:%d" % listener.getsockname()[1]
@@ -197,7 +196,7 @@ def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
             """
         )
     )
-    words = [sys.executable, str(script), stopwatch.__file__.rpartition(os.sep)[0]]
+    words = [sys.executable, str(script), str(Path(__file__).resolve().parent.parent.parent)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=_env()) as process:
         watch = Stopwatch(process.pid)
         try:

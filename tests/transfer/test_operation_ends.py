@@ -9,12 +9,12 @@ import time
 from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
-from jobs import Tasks, engine_threads, operation
-from rawserver import PATIENCE
-from stopwatch import Stopwatch
 
 from smartxfer.errors import Cancelled, UsageError
 from smartxfer.transfer.job import Job, Task
+from tests.support.jobs import Tasks, engine_threads, operation
+from tests.support.raw_server import PATIENCE
+from tests.support.stopwatch import Stopwatch
 
 
 def test_call_hands_back_what_the_step_gave_or_raised() -> None:

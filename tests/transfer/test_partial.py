@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer.errors import InProgress, LocalError
 from smartxfer.transfer.partfile import beside
 from smartxfer.transfer.partial import FileSink
+from tests.support.fake_clock import FakeClock
 
 ID = {"object": 1}
 

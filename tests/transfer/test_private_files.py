@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-from planted import (
+from smartxfer.transfer import locking, private_files
+from smartxfer.transfer.journal import DirectoryStorage, Journal, Lock, state_directory, write_whole
+from smartxfer.transfer.written import Written, sums_of
+from tests.support.planted_state import (
     AS_ROOT,
     DATA,
     ID,
@@ -26,10 +25,6 @@ from planted import (
     to_stranger,
     writable_by_all,
 )
-
-from smartxfer.transfer import locking, private_files
-from smartxfer.transfer.journal import DirectoryStorage, Journal, Lock, state_directory, write_whole
-from smartxfer.transfer.written import Written, sums_of
 
 
 @pytest.fixture(params=PLANTED)

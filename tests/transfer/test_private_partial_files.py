@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
 
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-from planted import (
+from smartxfer.seams import Files
+from smartxfer.transfer.partial import FileSink
+from tests.support.planted_state import (
     AS_ROOT,
     DATA,
     ID,
@@ -25,9 +23,6 @@ from planted import (
     hard_link,
     symbolic_link,
 )
-
-from smartxfer.seams import Files
-from smartxfer.transfer.partial import FileSink
 
 
 @pytest.fixture(params=PLANTED)

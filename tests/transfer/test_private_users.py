@@ -13,17 +13,13 @@ from typing import Any, List, Optional
 
 import pytest
 
-# importlib mode leaves sys.path alone.
-sys.path.append(str(Path(__file__).parent))
-
-from planted import AS_ROOT, KEY, STRANGER, only, remembered, to_stranger, writable_by_all
-
 from smartxfer import directories
 from smartxfer.errors import InProgress
 from smartxfer.transfer import locking
 from smartxfer.transfer.journal import Journal, Lock, state_directory
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory
+from tests.support.planted_state import AS_ROOT, KEY, STRANGER, only, remembered, to_stranger, writable_by_all
 
 
 class Msvcrt:

@@ -7,11 +7,11 @@ from typing import Any, List, Tuple
 
 import attrs
 import pytest
-from fakeclock import FakeClock
 from tqdm import tqdm
 
 from smartxfer.errors import Cancelled, UsageError
 from smartxfer.transfer.progress import ProgressEvent, Reporter
+from tests.support.fake_clock import FakeClock
 
 
 def told(events: List[ProgressEvent]) -> List[Tuple[str, int, Any, str]]:

@@ -4,11 +4,11 @@ from typing import Any, List, Optional
 
 import pytest
 import requests
-from rawserver import Peer, RawServer, Request, answering, ranged
 
 from smartxfer.errors import DecodeError, NotFound, RangeMismatch, SizeMismatch, UnexpectedAnswer
 from smartxfer.transfer.ranges import open_range
 from smartxfer.transport import Call
+from tests.support.raw_server import Peer, RawServer, Request, answering, ranged
 
 DATA = bytes(range(256)) * 1000
 

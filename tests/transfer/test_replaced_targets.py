@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Callable, List, Tuple
 
 import pytest
-from rawserver import RawServer, answering, ranged
 
 from smartxfer import delta
 from smartxfer.errors import LocalError
 from smartxfer.seams import SYSTEM_FILES, Files
 from smartxfer.transfer.partial import FileSink
 from smartxfer.transfer.sink import open_sink
+from tests.support.raw_server import RawServer, answering, ranged
 
 DATA = b"0123456789"
 ID = {"object": 1}

@@ -10,7 +10,6 @@ from typing import Any, Callable, ContextManager, Dict, Iterator, List
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import LocalError, NetworkError, SourceChanged
 from smartxfer.transfer.body import PartBody, Scaled
@@ -20,6 +19,7 @@ from smartxfer.transfer.source import open_source
 from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import Call
 from smartxfer.transport.stored import STORED
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 # -- all bytes of a part -----------------------------------------------------------------------------------------
 

@@ -7,11 +7,11 @@ from typing import Any, Callable, List
 
 import attrs
 import pytest
-from rawserver import RawServer, answering, reset, scripted, status
 
 from smartxfer.errors import Cancelled, NetworkError, OutcomeUnknown
 from smartxfer.service_api import ServiceApi
 from smartxfer.transport import Call
+from tests.support.raw_server import RawServer, answering, reset, scripted, status
 
 ok = status(200, b"{}", "Content-Type: application/json")
 Make = Callable[..., Any]

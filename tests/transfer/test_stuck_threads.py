@@ -7,10 +7,6 @@ import threading
 from typing import Any, Dict, Iterator
 
 import pytest
-from fakeclock import JumpingClock
-from jobs import Tasks, engine_threads, operation
-from rawserver import PATIENCE
-from stopwatch import Stopwatch
 
 from smartxfer.delta.side_by_side import in_threads
 from smartxfer.errors import Cancelled, DeadlineExceeded, Stalled
@@ -18,6 +14,10 @@ from smartxfer.transfer.hashed import HashedSource
 from smartxfer.transfer.progress import Reporter
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transport import RetryPolicy
+from tests.support.fake_clock import JumpingClock
+from tests.support.jobs import Tasks, engine_threads, operation
+from tests.support.raw_server import PATIENCE
+from tests.support.stopwatch import Stopwatch
 
 
 class _Stuck:

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Any, List
 
 import pytest
-from jobs import Tasks, engine_threads, operation
-from rawserver import RawServer
-from stopwatch import Stopwatch
 
 from smartxfer.delta.side_by_side import in_threads
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, NetworkError
@@ -22,6 +19,9 @@ from smartxfer.transfer.job import Single, Work
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transport import RetryPolicy
 from smartxfer.workers import Workers, aside
+from tests.support.jobs import Tasks, engine_threads, operation
+from tests.support.raw_server import RawServer
+from tests.support.stopwatch import Stopwatch
 
 
 @pytest.fixture

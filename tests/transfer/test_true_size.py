@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stopwatch import Stopwatch
-from wrong_sizes import WrongSizes
 
 from smartxfer.delta.inputs import Input
 from smartxfer.errors import LocalError, SourceChanged
@@ -20,6 +18,8 @@ from smartxfer.transfer import true_size as module
 from smartxfer.transfer.digest import digest_of_source
 from smartxfer.transfer.source import open_source
 from smartxfer.transfer.tree import collect
+from tests.support.stopwatch import Stopwatch
+from tests.support.wrong_sizes import WrongSizes
 
 DATA = bytes(range(251)) * 20  # 5,020 bytes
 #: What ``stat`` may say of them.

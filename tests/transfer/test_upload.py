@@ -8,9 +8,6 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-from jobs import operation
-from rawserver import PATIENCE, Peer, RawServer, Request, answering
-from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     BadRequest,
@@ -27,6 +24,9 @@ from smartxfer.transfer.plan import cut
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transfer.upload import Upload, UploadJob
 from smartxfer.transport import RetryPolicy
+from tests.support.jobs import operation
+from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering
+from tests.support.stopwatch import Stopwatch
 
 DATA = bytes(range(256)) * 4096  # 1 MiB
 CHUNK = 200_000

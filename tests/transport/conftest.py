@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import ssl
-import sys
 import warnings
 from pathlib import Path
 from typing import Any, Callable, Iterator, List
 
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer.seams import SYSTEM_CLOCK
 from smartxfer.transport import Origin, RetryPolicy, Wire
 from smartxfer.transport.status import http_error
+from tests.support.fake_clock import FakeClock
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
     import trustme
 
 
-sys.path.insert(0, str(Path(__file__).parent))  # for drips.py
 
 @pytest.fixture
 def clock() -> FakeClock:

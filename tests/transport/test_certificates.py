@@ -9,10 +9,10 @@ from typing import Any, Callable, Dict, Iterator
 
 import pytest
 import requests
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import ConfigError
 from smartxfer.transport import Body, Call, Success, Wire
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported

@@ -6,7 +6,6 @@ import logging
 from typing import Any, List
 
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer.errors import (
     BadRequest,
@@ -18,6 +17,7 @@ from smartxfer.errors import (
 )
 from smartxfer.transport import RetryPolicy, Tries
 from smartxfer.transport.checks import COMMON, Check, Decision, RetryContext, decide, pass_on
+from tests.support.fake_clock import FakeClock
 
 
 def answering(decision: Decision, seen: List[RetryContext]) -> Check:

@@ -11,12 +11,12 @@ from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 import requests
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer import PerseusClient, RetryPolicy
 from smartxfer.errors import UsageError
 from smartxfer.transport import Body, Call, Origin, Success, Wire
 from smartxfer.transport.session import Route
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported

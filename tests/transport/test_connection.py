@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any, Callable, Iterator, List, Tuple
 
 import pytest
-from rawserver import PATIENCE, Peer, RawServer, Request, answering, refused_port
-from stopwatch import Stopwatch
 
 from smartxfer.errors import Cancelled, ClientError, ConnectTimeout, NetworkError, ProxyError, TLSError
 from smartxfer.transport import Attempt, Body, Call, RetryPolicy, Success, Wire
+from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering, refused_port
+from tests.support.stopwatch import Stopwatch
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported

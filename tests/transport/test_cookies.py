@@ -6,11 +6,11 @@ import http.cookiejar
 from typing import Any
 
 import requests
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.transport import RetryPolicy
 from smartxfer.transport.cookies import BoundedCookies
 from smartxfer.transport.session import make_session
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 
 def _size(jar: Any) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Dict
 
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer.errors import BadRequest, Conflict, Forbidden, NotFound, ServerError
 from smartxfer.transport import Answer, RetryPolicy
 from smartxfer.transport.error_rules import ErrorRule, ErrorTable
+from tests.support.fake_clock import FakeClock
 
 WHERE = "http://h/x"
 

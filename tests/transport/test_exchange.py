@@ -7,8 +7,6 @@ from typing import Any, Callable, Dict
 import pytest
 import requests
 import responses
-from fakeclock import FakeClock
-from rawserver import Peer, RawServer, Request, answering, status
 
 from smartxfer.errors import (
     NotFound,
@@ -16,6 +14,8 @@ from smartxfer.errors import (
     UnexpectedAnswer,
 )
 from smartxfer.transport import Body, Call, Success, Wire
+from tests.support.fake_clock import FakeClock
+from tests.support.raw_server import Peer, RawServer, Request, answering, status
 
 JSON = "Content-Type: application/json"
 MakeWire = Callable[..., Wire]

@@ -11,7 +11,6 @@ from typing import Any, Callable
 import pytest
 import requests
 import urllib3.exceptions as urllib3_errors
-from rawserver import Peer, RawServer
 
 from smartxfer.errors import (
     Cancelled,
@@ -28,6 +27,7 @@ from smartxfer.errors import (
 )
 from smartxfer.transport import Call, Wire
 from smartxfer.transport.failures import WIRE_FAILURES, translate
+from tests.support.raw_server import Peer, RawServer
 
 MakeWire = Callable[..., Wire]
 URL = "http://h/x?signature=SECRET"

@@ -7,11 +7,11 @@ from typing import Any, Callable, Iterator
 
 import pytest
 import requests
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import CommunicationError, DecodeError, NetworkError, SmartxferError, UsageError
 from smartxfer.perseus.storage import put
 from smartxfer.transport import Body, Call, RetryPolicy, Success, Wire
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 MakeWire = Callable[..., Wire]
 ONCE = RetryPolicy(attempts=1)

@@ -6,12 +6,12 @@ from typing import Any, Callable, List
 
 import pytest
 import requests
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import Forbidden, NetworkError, SmartxferError, UnexpectedAnswer
 from smartxfer.transport import Call, RetryPolicy, Wire
 from smartxfer.transport.reading import MOST
 from smartxfer.transport.stored import STORED
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 MakeWire = Callable[..., Wire]
 ONCE = RetryPolicy(attempts=1)

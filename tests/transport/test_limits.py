@@ -6,13 +6,13 @@ import threading
 from typing import Any, Callable
 
 import pytest
-from fakeclock import FakeClock
-from rawserver import RawServer, answering, scripted, status
 
 from smartxfer.errors import Cancelled, NetworkError, RateLimited, ServerError
 from smartxfer.seams import Clock
 from smartxfer.transport import Attempt, Call, RetryPolicy, Tries, Wire
 from smartxfer.transport.limits import Limits
+from tests.support.fake_clock import FakeClock
+from tests.support.raw_server import RawServer, answering, scripted, status
 
 MakeWire = Callable[..., Wire]
 HERE, THERE = "http://h/a", "http://other/a"

@@ -6,10 +6,10 @@ from typing import Any, Callable, List
 
 import pytest
 import requests
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import ReadTimeout
 from smartxfer.transport import Call, Wire
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 MakeWire = Callable[..., Wire]
 

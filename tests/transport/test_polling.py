@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import List
 
 import pytest
-from fakeclock import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.transport.polling import Pauses, poll
+from tests.support.fake_clock import FakeClock
 
 
 def polled(clock: FakeClock, done_at: float, seconds: float, pauses: Pauses) -> List[float]:

@@ -5,11 +5,11 @@ from typing import Any, Callable, List
 
 import pytest
 import requests
-from rawserver import Peer, RawServer, Request, answering
 
 from smartxfer.errors import RedirectRefused
 from smartxfer.transport import Body, Call, Success, Wire
 from smartxfer.transport.origin import MAX_HOPS, next_url
+from tests.support.raw_server import Peer, RawServer, Request, answering
 
 MakeWire = Callable[..., Wire]
 #: The body does not matter here.

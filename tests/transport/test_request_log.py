@@ -7,13 +7,22 @@ import re
 from typing import Any, Callable, List
 
 import pytest
-from fakeclock import FakeClock
-from rawserver import Peer, RawServer, Request, answering, refused_port, reset, scripted, status
 
 from smartxfer.errors import NetworkError, NotFound
 from smartxfer.transport import Call, RetryPolicy, Wire
 from smartxfer.transport import wire as wire_module
 from smartxfer.transport.request_log import RequestLines
+from tests.support.fake_clock import FakeClock
+from tests.support.raw_server import (
+    Peer,
+    RawServer,
+    Request,
+    answering,
+    refused_port,
+    reset,
+    scripted,
+    status,
+)
 
 MakeWire = Callable[..., Wire]
 JSON = "Content-Type: application/json"

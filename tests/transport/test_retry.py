@@ -6,7 +6,6 @@ import logging
 from typing import Any, Iterator, List, Optional
 
 import pytest
-from fakeclock import FakeClock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,6 +22,7 @@ from smartxfer.errors import (
 from smartxfer.transport import Attempt, RetryPolicy, Tries
 from smartxfer.transport.attempt import current
 from smartxfer.transport.retry_after import parse_retry_after
+from tests.support.fake_clock import FakeClock
 
 NOW = 1_700_000_000.0
 DECADE = 3650 * 86400.0

@@ -5,12 +5,12 @@ import warnings
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
-from fakeclock import FakeClock
-from rawserver import Peer, RawServer, Request, answering, scripted, status
 
 from smartxfer.errors import ServerError
 from smartxfer.transport import Attempt, Call, Origin, RetryPolicy, Wire
 from smartxfer.transport.session import Route, make_session
+from tests.support.fake_clock import FakeClock
+from tests.support.raw_server import Peer, RawServer, Request, answering, scripted, status
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported

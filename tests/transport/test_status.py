@@ -5,7 +5,6 @@ import pickle
 from typing import Any, Dict
 
 import pytest
-from fakeclock import FakeClock
 
 from smartxfer.errors import (
     AuthError,
@@ -21,6 +20,7 @@ from smartxfer.errors import (
 )
 from smartxfer.transport import Answer, RetryPolicy
 from smartxfer.transport.status import error_class, http_error
+from tests.support.fake_clock import FakeClock
 
 
 def made(status: int, body: bytes = b"", headers: Any = None, **data: Any) -> HTTPError:

@@ -6,13 +6,13 @@ import pickle
 from typing import Any, Callable, Dict, Tuple
 
 import pytest
-from rawserver import RawServer, answering, status
 
 from smartxfer.errors import DecodeError, HTTPError, RedirectRefused, SmartxferError, UnexpectedAnswer
 from smartxfer.transport import Body, Call, Success, Wire
 from smartxfer.transport.answer import Answer
 from smartxfer.transport.stored import STORED, md5_of_stored
 from smartxfer.transport.success import by_method
+from tests.support.raw_server import RawServer, answering, status
 
 JSON = "Content-Type: application/json"
 HTML = "Content-Type: text/html; charset=utf-8"

@@ -11,7 +11,6 @@ import warnings
 from typing import Iterator
 
 import pytest
-from rawserver import Peer, RawServer
 
 from smartxfer.errors import (
     DecodeError,
@@ -19,11 +18,24 @@ from smartxfer.errors import (
     Stalled,
 )
 from smartxfer.transport import Call, RetryPolicy
+from tests.support.raw_server import Peer, RawServer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
 
-from drips import ANY, CHUNKED, DRIPS, FLOODS, OK, SHORT, STALL, MakeWire, bounded, dripping, slowly
+from tests.support.slow_servers import (
+    ANY,
+    CHUNKED,
+    DRIPS,
+    FLOODS,
+    OK,
+    SHORT,
+    STALL,
+    MakeWire,
+    bounded,
+    dripping,
+    slowly,
+)
 
 
 @pytest.mark.parametrize("phase", DRIPS)

@@ -11,18 +11,18 @@ from typing import Any, List, Optional
 import pytest
 import requests
 import urllib3
-from rawserver import Peer, RawServer
 
 from smartxfer.errors import (
     ProxyError,
     Stalled,
 )
 from smartxfer.transport import Call, RetryPolicy
+from tests.support.raw_server import Peer, RawServer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
 
-from drips import DRIPS, FLOODS, OK, SHORT, MakeWire, bounded, dripping, slowly
+from tests.support.slow_servers import DRIPS, FLOODS, OK, SHORT, MakeWire, bounded, dripping, slowly
 
 #: Before Python 3.11 http.client leaves the answer to a failed CONNECT open; collected within the test.
 OLD_TUNNELS = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

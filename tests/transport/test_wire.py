@@ -10,9 +10,6 @@ from typing import Any, Callable
 
 import pytest
 import requests
-from fakeclock import FakeClock
-from rawserver import PATIENCE, Peer, RawServer, Request, answering, refused_port, reset, scripted, status
-from stopwatch import Stopwatch
 
 from smartxfer.errors import (
     AuthError,
@@ -35,6 +32,19 @@ from smartxfer.errors import (
 from smartxfer.transport import Attempt, Call, RetryPolicy, Wire
 from smartxfer.transport.answer import MAX_ANSWER
 from smartxfer.transport.json import json_body
+from tests.support.fake_clock import FakeClock
+from tests.support.raw_server import (
+    PATIENCE,
+    Peer,
+    RawServer,
+    Request,
+    answering,
+    refused_port,
+    reset,
+    scripted,
+    status,
+)
+from tests.support.stopwatch import Stopwatch
 
 JSON = "Content-Type: application/json"
 MakeWire = Callable[..., Wire]

@@ -1,13 +1,8 @@
 """Makes the tools of these tests importable, and keeps waits short."""
 
-import sys
 import threading
-from pathlib import Path
 
 import pytest
-
-# importlib mode leaves sys.path alone; the names are told apart from those of other directories.
-sys.path.insert(0, str(Path(__file__).parent))
 
 from smartxfer.seams import Clock
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Dict, Iterator
 
 import pytest
-from originals import missing
-from replay import SERVICES, Usage, documented, replay, rewrites, shown, usages
-from stands import stand
+
+from tests.support.usages.originals import missing
+from tests.support.usages.replay import SERVICES, Usage, documented, replay, rewrites, shown, usages
+from tests.support.usages.servers import stand
 
 pytestmark = [
     # The programs leave files and connections to the garbage collector, as users' scripts do.

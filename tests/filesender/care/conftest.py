@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Iterator
 
 import pytest
-from care_site import CareSite
+
+from tests.support.management_site import CareSite
 
 
 @pytest.fixture(scope="module")

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
-from encrypted_witness import Witness, plain
-from rawserver import Peer, Request
 
 from smartxfer import FileSenderClient, RetryPolicy
 from smartxfer.errors import IntegrityError, NetworkError, SmartxferError, Truncated
 from smartxfer.transfer import MemorySink
+from tests.support.minimal_encrypted_filesender import Witness, plain
+from tests.support.raw_server import Peer, Request
 
 FILES = {"a.txt": b"ACGT" * 25, "d/b.bin": bytes(range(256)) * 400, "0": b"z"}
 KINDS = {"zip": "application/x-zip", "tar": "application/x-tar"}

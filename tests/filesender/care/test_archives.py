@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
 import pytest
-from care_site import CareSite
 
 from smartxfer import FileSenderClient, RetryPolicy
 from smartxfer.errors import (
@@ -24,6 +23,7 @@ from smartxfer.errors import (
 )
 from smartxfer.filesender import Transfer
 from smartxfer.transfer import MemorySink
+from tests.support.management_site import CareSite
 
 FETCH = "GET /download.php"
 FILES = {"notes.txt": b"ACGT" * 25, "run1/a.bin": os.urandom(200_000), "run1/Žluť.txt": b"y", "z.txt": b"z"}

@@ -7,7 +7,6 @@ import time
 from typing import Any, Callable, Dict, List
 
 import pytest
-from care_site import CareSite
 
 from smartxfer import FileSenderClient
 from smartxfer.errors import (
@@ -20,6 +19,7 @@ from smartxfer.errors import (
     UsageError,
 )
 from smartxfer.filesender import AuditEntry, Recipient, Transfer
+from tests.support.management_site import CareSite
 
 DAY = 86400
 TWO = ["bob@example.net", "eve@example.net"]

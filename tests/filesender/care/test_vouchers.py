@@ -6,7 +6,6 @@ import time
 from typing import Any, Callable, Dict, List
 
 import pytest
-from care_site import CareSite
 
 from smartxfer import FileSenderClient, GuestAuth
 from smartxfer.errors import (
@@ -19,6 +18,7 @@ from smartxfer.errors import (
     UsageError,
 )
 from smartxfer.filesender import Guest, Transfer
+from tests.support.management_site import CareSite
 
 DAY = 86400
 ONE = "/rest.php/guest/*"

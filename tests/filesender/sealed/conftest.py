@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
 import pytest
-from encrypted import RELEASES, SMALL, lent, running
+
+from tests.support.encrypted_transfers import RELEASES, SMALL, lent, running
 
 
 @pytest.fixture(scope="module")

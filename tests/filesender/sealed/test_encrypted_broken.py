@@ -10,19 +10,6 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
-import sealed_by_hand as by_hand
-from encrypted import (
-    CHUNK,
-    CHUNKS,
-    CREATE,
-    FETCH,
-    PASSWORD,
-    RELEASES,
-    anyone,
-    by_another_reading,
-    content,
-    latest,
-)
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import (
@@ -39,6 +26,19 @@ from smartxfer.errors import (
 from smartxfer.filesender.encryption import generate_password
 from smartxfer.transfer import MemorySink
 from smartxfer.transport import redact
+from tests.support import reference_encryption as by_hand
+from tests.support.encrypted_transfers import (
+    CHUNK,
+    CHUNKS,
+    CREATE,
+    FETCH,
+    PASSWORD,
+    RELEASES,
+    anyone,
+    by_another_reading,
+    content,
+    latest,
+)
 
 ONCE = RetryPolicy(attempts=1)
 

@@ -10,7 +10,6 @@ from typing import Any, Callable, List
 
 import attrs
 import pytest
-from encrypted import CHUNK, PASSWORD, anyone, content
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +18,7 @@ from smartxfer.filesender.opening import Opening, Vouching
 from smartxfer.seams import Files
 from smartxfer.transfer import FileSink
 from smartxfer.transfer.digest import CRC32
+from tests.support.encrypted_transfers import CHUNK, PASSWORD, anyone, content
 
 DATA = os.urandom(3 * CHUNK + 1)
 SECRET = bytes(range(32))

@@ -9,8 +9,18 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
-import sealed_by_hand as by_hand
-from encrypted import (
+
+from smartxfer import GuestAuth, RetryPolicy
+from smartxfer.errors import (
+    EncryptedTransfer,
+    IntegrityError,
+    SmartxferError,
+    UsageError,
+)
+from smartxfer.filesender.encryption import generate_password
+from smartxfer.transfer import MemorySink
+from tests.support import reference_encryption as by_hand
+from tests.support.encrypted_transfers import (
     CHUNK,
     CHUNKS,
     CREATE,
@@ -22,16 +32,6 @@ from encrypted import (
     content,
     latest,
 )
-
-from smartxfer import GuestAuth, RetryPolicy
-from smartxfer.errors import (
-    EncryptedTransfer,
-    IntegrityError,
-    SmartxferError,
-    UsageError,
-)
-from smartxfer.filesender.encryption import generate_password
-from smartxfer.transfer import MemorySink
 
 ONCE = RetryPolicy(attempts=1)
 SIZES = {

@@ -15,11 +15,20 @@ from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set
 
 import pytest
-from encrypted_witness import CHUNK, PASSWORD, Witness, capture, captured, encrypted, plain, plaintext
-from thorough import EVERY
 
 from smartxfer import FileSenderClient, RetryPolicy
 from smartxfer.errors import RangeMismatch
+from tests.support.amounts import EVERY
+from tests.support.minimal_encrypted_filesender import (
+    CHUNK,
+    PASSWORD,
+    Witness,
+    capture,
+    captured,
+    encrypted,
+    plain,
+    plaintext,
+)
 
 SIZES = [1, 16, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 1]
 VERSIONS = [0, 1, 3]

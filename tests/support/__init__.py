@@ -1,0 +1,1 @@
+"""Servers, clients, clocks and tables that several test modules share."""

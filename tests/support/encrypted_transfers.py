@@ -1,0 +1,93 @@
+"""What the tests of encrypted transfers share: a key, chunks, sites of both releases, and who reads from them."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+from smartxfer import FileSenderClient
+from smartxfer.errors import IntegrityError
+from smartxfer.filesender.encryption import Chunks, Key
+from tests.support import reference_encryption as by_hand
+
+PASSWORD = "Correct-Horse-7-Battery"
+SALT = "a4cbbAB7a2E26A4B8D3a9c28C15cCEB4"
+CHUNK = 4096
+#: Key version that each release asks for.
+RELEASES = {"3.8": 3, "2.67": 1}
+SMALL = {"upload_chunk_size": CHUNK, "encryption_iterations": 7}
+FETCH = "GET /download.php"
+CREATE = "POST /rest.php/transfer"
+CHUNKS = "PUT /rest.php/file/*/chunk/*"
+#: An IV for the files of each key version.
+IVS = {version: base64.b64encode(bytes(range(12 if version > 1 else 16))).decode() for version in range(4)}
+
+
+def derive(password: str = PASSWORD, version: int = 3, salt: str = SALT, rounds: int = 5) -> Key:
+    return Key.derive(password, version=version, password_version=1, salt=salt, iterations=rounds)
+
+
+def opened(chunks: Chunks, index: int, blob: bytes) -> Optional[bytes]:
+    """The bytes of a chunk; None where it is refused, in whichever way."""
+    try:
+        data = chunks.open(index, memoryview(blob))
+    except IntegrityError:
+        return None
+    return None if data is None else bytes(data)
+
+
+def sealed(chunks: Chunks, data: bytes) -> List[bytes]:
+    size = chunks.chunk_size
+    return [
+        bytes(chunks.seal(index, memoryview(data)[index * size : (index + 1) * size]))
+        for index in range(chunks.count)
+    ]
+
+
+def running(stand: Any) -> Iterator[Dict[str, Any]]:
+    """A site of each release.
+
+    :param stand: the class of the sites.
+    """
+    sites = {release: stand(version=release, **SMALL) for release in RELEASES}
+    yield sites
+    for one in sites.values():
+        one.close()
+
+
+def lent(stand: Any) -> Iterator[Any]:
+    """A shared site, for one test: what it did for others is not counted."""
+    stand.site.listener.forget()
+    yield stand
+    unfired = stand.server.unfired()
+    stand.server.clear_faults()
+    stand.site.configure(encryption_mandatory=False)
+    assert unfired == []
+
+
+def latest(site: Any) -> Dict[str, Any]:
+    """The transfer that was made last, as the site has it."""
+    found: Dict[str, Any] = site.site.transfers()[-1]
+    return found
+
+
+def content(out: Path) -> Dict[str, bytes]:
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in out.rglob("*") if path.is_file()}
+
+
+def anyone(site: Any, **options: Any) -> FileSenderClient:
+    """Somebody without credentials."""
+    client: FileSenderClient = site.client(auth=FileSenderClient(site.url).auth, **options)
+    return client
+
+
+def by_another_reading(site: Any, transfer: Any, password: str = PASSWORD) -> Dict[str, bytes]:
+    """What lies on the site, opened by other code than the client's."""
+    found, stored = {}, site.stored()
+    for file in anyone(site).list_files(transfer.token):
+        assert file.encrypted
+        assert file.encrypted_size == len(stored[file.name])
+        facts = {field.name: getattr(file, field.name) for field in type(file).__attrs_attrs__}
+        found[file.name] = by_hand.unseal_stored(facts, stored[file.name], password)
+    return found

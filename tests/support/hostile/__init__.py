@@ -1,0 +1,1 @@
+"""Servers that do harm on purpose, and the clients before them."""

@@ -1,0 +1,236 @@
+"""Clients of JetStream, two local servers, and servers that lie: what the tests of its faults stand on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional
+
+import attrs
+
+from smartxfer.jetstream import API, JetStream
+from smartxfer.local import LocalServer
+from smartxfer.local.faults import Fault
+from smartxfer.local.jetstream import JetStream as JetStreamSite
+from tests.support.filesender_harness import PATIENCE, noise, until
+from tests.support.nrp_harness import Stage as _Stage
+from tests.support.nrp_harness import _listening_in
+from tests.support.raw_server import Peer, RawServer, Request, answering
+from tests.support.smartfile_harness import AT_ONCE, MIB, Polling
+
+__all__ = [
+    "ALL",
+    "AT_ONCE",
+    "DATA",
+    "ERRORS",
+    "INFO",
+    "MIB",
+    "PATIENCE",
+    "Polling",
+    "Stage",
+    "Told",
+    "again",
+    "lying",
+    "noise",
+    "on",
+    "result",
+    "task",
+    "until",
+]  # fmt: skip
+
+ALL = "* *"
+DATA = noise(1000)
+
+
+def on(method: str) -> str:
+    """What a fault matches: one method, ``*`` for all."""
+    return f"POST /jsonrpc/{method}"
+
+
+INFO = on("getServerInfo")
+
+#: The code of each error of the binding.
+ERRORS = {
+    "ParseError": -32700,
+    "InvalidRequest": -32600,
+    "MethodNotFound": -32601,
+    "InvalidParams": -32602,
+    "InternalError": -32603,
+    "NotAuthenticated": -32001,
+    "AuthenticationFailed": -32002,
+    "PermissionDenied": -32003,
+    "NotFound": -32004,
+    "InvalidState": -32005,
+    "StillProcessing": -32006,
+    "ApiVersion": -32007,
+    "NotLicensed": -32008,
+}
+
+
+class Stage(_Stage):
+    """Two servers, and clients of the first; as a context manager it asks in the end whether all that was planned came.
+
+    :param peer: options of the second.
+    :param site: options of the first.
+    """
+
+    site: JetStreamSite  # type: ignore[assignment]
+
+    def __init__(self, directory: Path, peer: Optional[Dict[str, Any]] = None, **site: Any) -> None:
+        self.directory = directory
+        self.server = LocalServer(
+            services=["jetstream", "jetstream_peer"], jetstream=site, jetstream_peer=peer
+        ).start()
+        self.site = self.server.jetstream
+        self.peer = self.server.jetstream_peer
+        self.url = self.site.url
+        self._clients: List[Any] = []
+        self._heads: List[Any] = []
+        for listener in self.listeners():
+            listener._server.RequestHandlerClass = _listening_in(listener._server.RequestHandlerClass, self._heads)
+
+    def listeners(self) -> List[Any]:
+        """Of both servers."""
+        return [self.site.listener, self.peer.listener]
+
+    @property
+    def to(self) -> str:
+        """The second server, as a destination."""
+        return f"127.0.0.1:{self.peer.port}"
+
+    def api(self, url: Optional[str] = None, **options: Any) -> API:
+        """A client of the first server that is not connected, and retries without waits."""
+        settings = {
+            "user": self.site.user,
+            "password": self.site.password,
+            "retry": AT_ONCE,
+            "timeout": 10.0,
+            **options,
+        }
+        self._clients.append(JetStream().api(url or self.url, **settings))
+        made: API = self._clients[-1]
+        return made
+
+    def client(self, url: Optional[str] = None, **options: Any) -> API:
+        """The same, connected and logged in."""
+        api = self.api(url, **options)
+        api.connect()
+        return api
+
+    def held(self, table: str) -> List[int]:
+        """The ids of the objects that the first server keeps: of manifests, destinations, transfers or tokens."""
+        rows = self.site.backend.database.rows(f"SELECT * FROM {table} WHERE NOT deleted ORDER BY id")
+        return [row["id"] for row in rows]
+
+    def fault(self, match: str, effect: str, times: Optional[int] = 1, after: int = 0) -> Fault:
+        """Plan a fault; the test fails when it does not fire."""
+        return self.server.fault("jetstream", match, effect, times=times, after=after)
+
+    def count(self, match: str, status: Optional[int] = None) -> int:
+        """How many such requests came to the first server."""
+        return int(self.site.count(match, status))
+
+    def calls(self) -> List[str]:
+        """The methods that were called, in order."""
+        return [seen.path.rpartition("/")[2] for seen in self.site.requests if seen.method == "POST"]
+
+    def lose_sessions(self) -> None:
+        """Forget every session, as a server does that starts again."""
+        self.site.sessions.clear()
+
+    def manifest(self, api: API, data: bytes = DATA, name: str = "a.bin") -> Any:
+        """A complete manifest of one file."""
+        self.site.write(f"/{name}", data)
+        return api.send.waitForManifest(api.send.createManifest({f"/{name}": f"/{name}"}))
+
+    def destination(self, api: API) -> Any:
+        """The second server."""
+        return api.send.createDestination("127.0.0.1", self.peer.port)
+
+    def suspended(self, api: API, data: bytes = DATA) -> Any:
+        """A transfer that is suspended before anything of it was sent."""
+        self.site.configure(rate=1)
+        transfer = api.send.createTransfer(self.destination(api), self.manifest(api, data))
+        api.send.suspendTransfer(transfer)
+        self.site.configure(rate=0)
+        return api.send.getTransfer(transfer)
+
+
+@contextlib.contextmanager
+def again(stage: Stage, directory: Path) -> Iterator[Stage]:
+    """The running servers for one more test, which makes objects of its own; in the end as a stage of its own asks.
+
+    :param directory: of the test.
+    """
+    stage.directory = directory
+    stage.forget()
+    failed = True
+    try:
+        yield stage
+        failed = False
+    finally:
+        unfired = stage.server.unfired()
+        crashes = [crash for listener in stage.listeners() for crash in listener.crashes]
+        stage.server.clear_faults()
+        while stage._clients:
+            stage._clients.pop().close()
+        for listener in stage.listeners():
+            listener.crashes.clear()
+    if not failed:
+        assert not unfired, f"planned, but never seen: {unfired}"
+        assert not crashes, f"the server has a bug: {crashes}"
+
+
+# -- servers that say what a real one does not ----------------------------------------------------------------
+
+
+@attrs.define
+class Told:
+    """One call, as a lying server gets it."""
+
+    method: str
+    params: Dict[str, Any]
+    id: Any
+    headers: Dict[str, str]
+
+
+def result(value: Any) -> Callable[[Told], Any]:
+    """A script's step: this result."""
+    return lambda told: {"jsonrpc": "2.0", "id": told.id, "result": value}
+
+
+def task(id: str, status: str, processing: bool, **more: Any) -> Dict[str, Any]:
+    """A transfer, such as a server shows it."""
+    return {"transferId": id, "status": status, "processing": processing, "errorMessage": None, **more}
+
+
+@contextlib.contextmanager
+def lying(answers: Dict[str, Any], told: Optional[List[Told]] = None, tls: Any = None) -> Iterator[RawServer]:
+    """A server that answers each method as it is told.
+
+    :param answers: by method (``*`` for any other) a result, a function of the call that makes the whole answer, or
+        a list of these, of which the last one stays.  An answer of bytes goes as it is.
+    :param told: gets every call.
+    """
+    standard = {"getServerInfo": {"authRequired": False, "serverName": "lying"}, "*": None}
+    plans = {**standard, **answers}
+
+    def reply(request: Request, peer: Peer) -> None:
+        if request.method != "POST":
+            peer.answer(204)
+            return
+        call = json.loads(request.body)
+        one = Told(call["method"], call.get("params", {}), call["id"], request.headers)
+        if told is not None:
+            told.append(one)
+        name = one.method if one.method in plans else "*"
+        plan = plans[name]
+        if isinstance(plan, list) and plan and callable(plan[0]):
+            plan = plan.pop(0) if len(plan) > 1 else plan[0]
+        said = plan(one) if callable(plan) else result(plan)(one)
+        body = said if isinstance(said, bytes) else json.dumps(said).encode()
+        peer.answer(200, body, "Content-Type: application/json", "Set-Cookie: JSSESSION=told; Path=/; HttpOnly")
+
+    with RawServer(answering(reply), tls) as server:
+        yield server

@@ -1,0 +1,1 @@
+"""Bare clients of the local servers, and replays of captured exchanges."""

@@ -1,0 +1,1 @@
+"""Programs of the original clients' users, and the servers that they find."""
