@@ -11,9 +11,9 @@ from smartxfer.jetstream_bridge.connection import Connection
 from smartxfer.jetstream_bridge.methods import METHODS
 from smartxfer.jetstream_bridge.package import api_maker
 from smartxfer.jetstream_bridge.waiting import WAITS, wait
-from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.handler import Handler
+from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.jsonrpc import Front, RpcError, Session, Sessions, method_of
 from smartxfer.local.listener import Listener
 from smartxfer.local.loopback import is_loopback
@@ -109,16 +109,16 @@ class Bridge:
     ) -> None:
         self.stop()
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one HTTP request."""
-        if "origin" in exchange.headers:
+        if "origin" in request.headers:
             # A page in a browser, perhaps by a name that it had resolved to this machine.
             return self.error(403, "no calls from web pages")
-        return self._front.answer(exchange)
+        return self._front.answer(request)
 
-    def error(self, status: int, message: str) -> Answer:
+    def error(self, status: int, message: str) -> Response:
         """An error of HTTP."""
-        return text_answer(status, message + "\n", "text/plain; charset=utf-8")
+        return text_response(status, message + "\n", "text/plain; charset=utf-8")
 
     def now(self) -> float:
         """Seconds since 1970."""

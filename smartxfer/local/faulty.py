@@ -1,6 +1,5 @@
 """Faults that change what is answered, before a byte of it is sent."""
 
-import email.utils
 import html
 import os
 import re
@@ -8,22 +7,23 @@ from itertools import chain
 from typing import Optional
 
 import attrs
+from werkzeug.http import http_date
 
-from smartxfer.local.exchange import Answer, Exchange, Span, text_answer
 from smartxfer.local.fault_plan import Held, Plan, Reset, Shot
+from smartxfer.local.http_messages import FileSlice, Request, Response, text_response
 from smartxfer.local.listener import Listener
 
 __all__ = ["bend", "early_answer"]
 
 
-def early_answer(exchange: Exchange, plan: Plan, listener: Listener) -> Optional[Answer]:
+def early_answer(request: Request, plan: Plan, listener: Listener) -> Optional[Response]:
     """The answer of a fault that comes before the service; None where the service is to act.
 
     :raises Reset: the connection is to be reset now.
     :raises Held: nothing is to be read or answered.
     """
     ignored = plan.find("ignore-range")
-    if ignored is not None and exchange.headers.pop("range", None) is not None:
+    if ignored is not None and request.headers.pop("range", None) is not None:
         ignored.fire()
     shot = plan.find("reset-before", "stall", "status", "redirect")
     if shot is None:
@@ -34,35 +34,35 @@ def early_answer(exchange: Exchange, plan: Plan, listener: Listener) -> Optional
     if shot.effect.kind == "stall":
         raise Held(shot.cleared)
     # A front end takes the whole request before it turns it down.
-    exchange.body.drain()
+    request.body.drain()
     if shot.effect.kind == "redirect":
-        url = shot.effect.detail.replace("{target}", exchange.target)
-        return Answer(shot.effect.status, [("Location", url)], (b"",))
+        url = shot.effect.detail.replace("{target}", request.target)
+        return Response(shot.effect.status, [("Location", url)], (b"",))
     return _status_answer(shot, listener)
 
 
-def _status_answer(shot: Shot, listener: Listener) -> Answer:
+def _status_answer(shot: Shot, listener: Listener) -> Response:
     effect = shot.effect
     if effect.detail.startswith("json:"):
         answer = listener.error(effect.status, effect.detail[5:])
     elif effect.detail.startswith("file:"):
         path = effect.detail[5:]
-        part = Span(path, 0, os.stat(path).st_size)
-        answer = Answer(effect.status, [("Content-Type", "application/json")], (part,))
+        part = FileSlice(path, 0, os.stat(path).st_size)
+        answer = Response(effect.status, [("Content-Type", "application/json")], (part,))
     elif effect.detail == "html":
         text = f"<html><body><h1>{html.escape(str(effect.status))}</h1></body></html>"
-        answer = text_answer(effect.status, text)
+        answer = text_response(effect.status, text)
     else:
-        answer = text_answer(effect.status, "")
+        answer = text_response(effect.status, "")
     if effect.retry_after:
         value = effect.retry_after
         if value.startswith("date"):
-            value = email.utils.formatdate(listener.now() + int(value[4:]), usegmt=True)
+            value = http_date(listener.now() + int(value[4:]))
         answer.headers.append(("Retry-After", value))
     return answer
 
 
-def bend(exchange: Exchange, answer: Answer, plan: Plan, listener: Listener) -> Answer:
+def bend(request: Request, answer: Response, plan: Plan, listener: Listener) -> Response:
     """Apply the faults that the head of an answer shows.
 
     :raises Reset: the answer is lost.
@@ -70,14 +70,14 @@ def bend(exchange: Exchange, answer: Answer, plan: Plan, listener: Listener) -> 
     """
     shot = plan.find("lose-answer", "no-answer")
     if shot is not None:
-        exchange.body.drain()
+        request.body.drain()
         shot.fire()
         if shot.effect.kind == "lose-answer":
             raise Reset
         raise Held(shot.cleared)
     shot = plan.find("replace")
     if shot is not None:
-        exchange.body.drain()
+        request.body.drain()
         shot.fire()
         return _status_answer(shot, listener)
     wrong = plan.find("wrong-range")
@@ -85,13 +85,13 @@ def bend(exchange: Exchange, answer: Answer, plan: Plan, listener: Listener) -> 
         answer = _wrong_range(answer, wrong)
     extra = plan.find("extra-byte")
     if extra is not None:
-        length = answer.promised() + 1
+        length = answer.content_length() + 1
         answer = attrs.evolve(answer, parts=chain(answer.parts, [b"\0"]), length=length)
         extra.fire()
     return answer
 
 
-def _wrong_range(answer: Answer, shot: Shot) -> Answer:
+def _wrong_range(answer: Response, shot: Shot) -> Response:
     headers = []
     for name, value in answer.headers:
         found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", value)

@@ -1,23 +1,23 @@
 """One connection: requests are read, given to the service, and answered, faults included."""
 
-import email.utils
+import functools
 import http
 import io
 import logging
 import select
 import socket
 import struct
-import time
 from typing import BinaryIO, Dict, Optional, cast
 from urllib.parse import unquote
 
+from werkzeug.http import http_date
 from werkzeug.serving import WSGIRequestHandler
 
 from smartxfer.local.body import Body, ClientGone
-from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.fault_plan import Held, Plan, Reset
 from smartxfer.local.faulty import bend, early_answer
 from smartxfer.local.head import BadRequest, Framing, framing, read_head
+from smartxfer.local.http_messages import Request, Response
 from smartxfer.local.listener import Listener, Record
 from smartxfer.local.sending import Sender
 
@@ -84,8 +84,8 @@ class Handler(WSGIRequestHandler):
         body: Optional[Body] = None
         try:
             body = self._body(headers, frame, plan)
-            exchange = Exchange(method, path, script, target, query, headers, body, self.client_address[0])
-            answer = self._answer(listener, exchange, plan)
+            request = Request(method, path, script, target, query, headers, body, self.client_address[0])
+            answer = self._answer(listener, request, plan)
             try:
                 drained = body.drain()
             except ClientGone:
@@ -93,10 +93,10 @@ class Handler(WSGIRequestHandler):
             keep = drained and headers.get("connection", "").lower() != "close"
             keep = keep and version == "HTTP/1.1" and not listener.stopping.is_set()
             if plan is not None:
-                plan.before_sending(answer.promised())
+                plan.before_sending(answer.content_length())
             # Before the answer goes, so that who has the answer finds the request in the account.
             record = listener.account(method, inner, answer.status, body.received)
-            return self._send(listener, exchange, answer, plan, keep)
+            return self._send(listener, request, answer, plan, keep)
         finally:
             if plan is not None:
                 plan.settle()
@@ -121,38 +121,38 @@ class Handler(WSGIRequestHandler):
             plan=plan,
         )
 
-    def _answer(self, listener: Listener, exchange: Exchange, plan: Optional[Plan]) -> Answer:
+    def _answer(self, listener: Listener, request: Request, plan: Optional[Plan]) -> Response:
         if plan is not None:
-            early = early_answer(exchange, plan, listener)
+            early = early_answer(request, plan, listener)
             if early is not None:
                 return early
         try:
-            answer = listener.answer(exchange)
+            answer = listener.answer(request)
         except (OSError, Reset, Held):
             raise
         except Exception as error:
-            log.exception("%s %r crashed", exchange.method, exchange.path)
+            log.exception("%s %r crashed", request.method, request.path)
             listener.crashes.append(error)
             answer = listener.broken()
-        return answer if plan is None else bend(exchange, answer, plan, listener)
+        return answer if plan is None else bend(request, answer, plan, listener)
 
     def _send(
         self,
         listener: Listener,
-        exchange: Exchange,
-        answer: Answer,
+        request: Request,
+        answer: Response,
         plan: Optional[Plan],
         keep: bool,
     ) -> bool:
         bare = plan.find("no-length") if plan is not None else None
         lines = [
             "HTTP/1.1 {} {}".format(answer.status, _REASONS.get(answer.status, "Unknown")),
-            "Date: " + _date(listener.now()),
+            "Date: " + _date(int(listener.now())),
             "Server: smartxfer-local",
         ]
         lines += [f"{name}: {value}" for name, value in answer.headers]
         if bare is None:
-            lines.append(f"Content-Length: {answer.promised()}")
+            lines.append(f"Content-Length: {answer.content_length()}")
         elif bare.effect.detail == "chunked":
             lines.append("Transfer-Encoding: chunked")
         else:
@@ -164,9 +164,9 @@ class Handler(WSGIRequestHandler):
         if interim is not None:
             head = f"HTTP/1.1 {interim.effect.status} Interim\r\n\r\n".encode() * interim.effect.amount + head
             interim.fire()
-        if plan is not None and exchange.method != "HEAD":
+        if plan is not None and request.method != "HEAD":
             return self._sender.send_bent(head, answer, plan, listener.stopping) and keep
-        whole = self._sender.send(head, answer, bodiless=exchange.method == "HEAD")
+        whole = self._sender.send(head, answer, bodiless=request.method == "HEAD")
         return whole and keep
 
     def _hold(self, held: Held, listener: Listener) -> None:
@@ -188,12 +188,6 @@ def _sends_body(headers: Dict[str, str], frame: Framing) -> bool:
     return frame.length > 0 and "expect" not in headers
 
 
-_dates: Dict[int, str] = {}
-
-
-def _date(now: float) -> str:
-    second = int(now)
-    if second not in _dates:
-        _dates.clear()
-        _dates[second] = email.utils.formatdate(second, usegmt=True)
-    return _dates.get(second) or email.utils.formatdate(time.time(), usegmt=True)
+@functools.lru_cache(maxsize=8)
+def _date(second: int) -> str:
+    return http_date(second)

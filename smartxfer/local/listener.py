@@ -10,9 +10,9 @@ import attrs
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from smartxfer.errors import UsageError
-from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.fault_plan import Plan
 from smartxfer.local.faults import FaultBook, compile_match
+from smartxfer.local.http_messages import Request, Response, text_response
 
 __all__ = ["Listener", "Record", "Seen", "Service"]
 
@@ -23,10 +23,10 @@ ACCOUNT_LENGTH = 50_000
 class Service(Protocol):
     """What a listener needs of the service behind it."""
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one request."""
 
-    def error(self, status: int, message: str) -> Answer:
+    def error(self, status: int, message: str) -> Response:
         """An error in the manner of the service."""
 
     def now(self) -> float:
@@ -86,8 +86,8 @@ class Listener:
     ) -> None:
         self.name = name
         self.base_path = base_path
-        self.answer: Callable[[Exchange], Answer] = service.answer
-        self.error: Callable[[int, str], Answer] = service.error
+        self.answer: Callable[[Request], Response] = service.answer
+        self.error: Callable[[int, str], Response] = service.error
         self.strict = strict
         self.named = named
         self.now: Callable[[], float] = service.now
@@ -175,9 +175,9 @@ class Listener:
         """What is to go wrong with a request."""
         return self._faults.claim(self.name, method, target)
 
-    def broken(self) -> Answer:
+    def broken(self) -> Response:
         """What is said when the service itself has a bug."""
-        return text_answer(500, "")
+        return text_response(500, "")
 
     def account(self, method: str, path: str, status: int, received: int) -> Record:
         """Write a request into the account.

@@ -7,9 +7,9 @@ import json
 import time
 from typing import Any
 
-from smartxfer.local.exchange import Answer, text_answer
+from smartxfer.local.http_messages import Response, text_response
 
-__all__ = ["encode", "fatal", "json_answer", "uniqid"]
+__all__ = ["encode", "fatal", "json_response", "uniqid"]
 
 
 def encode(value: Any) -> bytes:
@@ -22,7 +22,7 @@ def encode(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":")).replace("/", "\\/").encode("ascii")
 
 
-def json_answer(value: Any, status: int = 200, location: str = "") -> Answer:
+def json_response(value: Any, status: int = 200, location: str = "") -> Response:
     """An answer whose body is ``value`` as JSON.
 
     :param value: what to say.
@@ -32,15 +32,15 @@ def json_answer(value: Any, status: int = 200, location: str = "") -> Answer:
     headers = [("Content-Type", "application/json")]
     if location:
         headers.append(("Location", location))
-    return Answer(status, headers, (encode(value),))
+    return Response(status, headers, (encode(value),))
 
 
-def fatal() -> Answer:
+def fatal() -> Response:
     """What a PHP fatal error shows: ``500``, ``text/html``, empty body.
 
     Source: FileSender protocol, section 2.1.
     """
-    return text_answer(500, "")
+    return text_response(500, "")
 
 
 def uniqid() -> str:

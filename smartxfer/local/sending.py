@@ -7,8 +7,8 @@ import threading
 import time
 from typing import Iterable, Iterator, Optional
 
-from smartxfer.local.exchange import Answer, Part, Span
 from smartxfer.local.fault_plan import Plan, Reset, Shot
+from smartxfer.local.http_messages import FileSlice, Part, Response
 
 __all__ = ["Sender"]
 
@@ -28,14 +28,14 @@ class Sender:
         #: Bytes of bodies sent.
         self.sent = 0
 
-    def send(self, head: bytes, answer: Answer, *, bodiless: bool) -> bool:
+    def send(self, head: bytes, answer: Response, *, bodiless: bool) -> bool:
         """Send an answer as it is.
 
         :param head: status line and headers, empty line included.
         :param bodiless: send no body, as for HEAD.
         :return: whether the body was exactly as long as promised, so that the connection can go on.
         """
-        promised = answer.promised()
+        promised = answer.content_length()
         if bodiless:
             self._socket.sendall(head)
             return True
@@ -59,7 +59,7 @@ class Sender:
                 break
         return gone == promised
 
-    def _send_span(self, span: Span) -> int:
+    def _send_span(self, span: FileSlice) -> int:
         if not hasattr(os, "sendfile"):
             gone = 0
             for piece in span.pieces(_PIECE):
@@ -78,7 +78,7 @@ class Sender:
         finally:
             os.close(descriptor)
 
-    def send_bent(self, head: bytes, answer: Answer, plan: Plan, stop: threading.Event) -> bool:
+    def send_bent(self, head: bytes, answer: Response, plan: Plan, stop: threading.Event) -> bool:
         """Send an answer with the faults of a plan.
 
         :param head: status line and headers, as :meth:`send` takes it; ``Content-Length`` already
@@ -87,7 +87,7 @@ class Sender:
         :return: whether the connection can go on.
         :raises Reset: the connection is to be reset now.
         """
-        promised = answer.promised()
+        promised = answer.content_length()
         bare = plan.find("no-length")
         cut = plan.find("truncate") or (bare if bare and bare.effect.amount >= 0 else None)
         hard = plan.find("reset-after-sent")

@@ -13,9 +13,9 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 
-from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.handler import Handler
+from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.jsonrpc import Front, RpcError, Session, Sessions, method_of
 from smartxfer.local.listener import Listener
 
@@ -48,11 +48,11 @@ class Counting:
     def named(self, path: str, peek: Any) -> str:
         return f"{path}/{method_of(peek())}"
 
-    def answer(self, exchange: Exchange) -> Answer:
-        return self.front.answer(exchange)
+    def answer(self, request: Request) -> Response:
+        return self.front.answer(request)
 
-    def error(self, status: int, message: str) -> Answer:
-        return text_answer(status, message)
+    def error(self, status: int, message: str) -> Response:
+        return text_response(status, message)
 
     def now(self) -> float:
         return time.time()

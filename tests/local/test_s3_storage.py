@@ -15,8 +15,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from smartxfer.local.body import Body
-from smartxfer.local.exchange import Span
 from smartxfer.local.faults import FaultBook
+from smartxfer.local.http_messages import FileSlice
 from smartxfer.local.objects import Objects, pour, write_all
 from smartxfer.local.s3 import Keys, Problem, Storage, Stored, presign
 from tests.support.local import bare_client as wire
@@ -55,10 +55,10 @@ class Shelf:
         if "partNumber" in query:
             self.parts[int(query["partNumber"])] = Path(path).read_bytes()
         else:
-            self.put(key, Span(path, 0, size))
+            self.put(key, FileSlice(path, 0, size))
         return running.hexdigest()
 
-    def put(self, key: str, *spans: Span) -> None:
+    def put(self, key: str, *spans: FileSlice) -> None:
         data = b"".join(Path(span.path).read_bytes()[span.start :][: span.count] for span in spans)
         tag = hashlib.md5(data).hexdigest()
         self.held[key] = Stored(spans, len(data), tag, "text/x-odd", modified=1_700_000_000.0)
@@ -101,7 +101,7 @@ def bench(running: Bench) -> Bench:
     running.clock = 1_790_000_000.0
     running.shelf.held.clear()
     running.shelf.parts.clear()
-    running.shelf.put("k", Span(str(root / "1"), 0, 1000), Span(str(root / "2"), 8, len(DATA) - 1000))
+    running.shelf.put("k", FileSlice(str(root / "1"), 0, 1000), FileSlice(str(root / "2"), 8, len(DATA) - 1000))
     return running
 
 

@@ -4,13 +4,12 @@ import random
 import socket
 import threading
 import tracemalloc
-from typing import Any, Iterator, List, Tuple, cast
+from typing import Any, Callable, Iterator, List, Tuple
 
 import pytest
 
 from smartxfer.local import LocalServer
-from smartxfer.local.body import Body
-from smartxfer.local.smartfile.multipart import BadMultipart, Multipart, parameters
+from smartxfer.local.multipart import BadMultipart, read_form
 from tests.support.local import smartfile_calls as wire
 
 DATA = bytes(place % 251 for place in range(300_000))
@@ -183,13 +182,16 @@ class Pieces:
 
 
 def parts_of(data: bytes, size: int, boundary: str = "b1") -> List[Tuple[str, Any, bytes]]:
-    form = Multipart(cast("Body", Pieces(data, size)), f"multipart/form-data; boundary={boundary}")
-    found = []
-    for head in form.parts():
-        held = bytearray()
-        form.pour(held.extend)
-        found.append((head.name, head.filename, bytes(held)))
-    return found
+    found: List[Tuple[str, str, bytearray]] = []
+
+    def open_file(name: str, filename: str) -> Callable[[memoryview], None]:
+        found.append((name, filename, bytearray()))
+        return found[-1][2].extend
+
+    fields = read_form(Pieces(data, size), f"multipart/form-data; boundary={boundary}", open_file)
+    return [(name, filename, bytes(held)) for name, filename, held in found] + [
+        (name, None, value.encode()) for name, value in fields
+    ]
 
 
 def nasty(seed: int) -> bytes:
@@ -223,10 +225,9 @@ def test_a_form_that_ends_too_early(end: int) -> None:
         parts_of(body[: -2 - end], 5)
 
 
-def test_parts_that_nobody_reads_are_passed_over() -> None:
-    body, _ = wire.multipart(("f", "n", DATA), ("g", "m", b"x"))
-    form = Multipart(cast("Body", Pieces(body, 999)), "multipart/form-data; boundary=b1")
-    assert [head.filename for head in form.parts()] == ["n", "m"]
+def test_files_without_a_name_are_passed_over() -> None:
+    body, _ = wire.multipart(("f", "n", DATA), ("e", "", DATA), ("g", "m", b"x"))
+    assert [part[:2] for part in parts_of(body, 999)] == [("f", "n"), ("g", "m")]
 
 
 @pytest.mark.parametrize(
@@ -244,10 +245,10 @@ def test_names_of_files(line: str, filename: str) -> None:
 
 
 def test_boundaries_in_quotes() -> None:
-    assert parameters('multipart/form-data; Boundary="a b; c"; charset=utf-8') == {
-        "boundary": "a b; c",
-        "charset": "utf-8",
-    }
+    body = b'--a b; c\r\nContent-Disposition: form-data; name="f"; filename="n"\r\n\r\nx\r\n--a b; c--'
+    kind, held = 'multipart/form-data; Boundary="a b; c"; charset=utf-8', bytearray()
+    read_form(Pieces(body, 9), kind, lambda name, filename: held.extend)
+    assert held == b"x"
 
 
 def test_put(server: LocalServer, api3: wire.Api) -> None:

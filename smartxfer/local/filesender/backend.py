@@ -9,14 +9,14 @@ import time
 from typing import Any, DefaultDict, Deque, Dict, Optional, Sequence
 from urllib.parse import urlsplit
 
-from smartxfer.local.database import Database, Row
+from smartxfer.local import service
+from smartxfer.local.database import Row
 from smartxfer.local.filesender.records import Records
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.schema import SCHEMA
 from smartxfer.local.filesender.sessions import Sessions
 from smartxfer.local.filesender.site import Site
 from smartxfer.local.filesender.views import Views
-from smartxfer.local.objects import Objects, private_directory
 
 __all__ = ["Backend"]
 
@@ -24,22 +24,15 @@ __all__ = ["Backend"]
 _MAILS = 10_000
 
 
-class Backend:
-    """What every call works on.
+class Backend(service.Backend):
+    """What every call works on."""
 
-    :param site: the configuration.
-    :param data: directory of the data; made where missing.
-    :param url: address of the site, without a slash at its end.
-    """
+    site: Site
+    schema = SCHEMA
 
-    def __init__(self, site: Site, data: str, url: str) -> None:
-        #: The configuration; replaced as a whole when it changes.
-        self.site = site
-        #: Address of the site, without a slash at its end.
-        self.url = url
-        root = private_directory(data)
-        database = Database(root + "/metadata.sqlite", SCHEMA)
-        self.records = Records(database, Objects(root + "/objects"))
+    def set_up(self) -> None:
+        """Prepare records, sessions and mails, and the users of the configuration."""
+        self.records = Records(self.database, self.object_store())
         self.sessions = Sessions()
         #: When the first chunk of a file came, by file id.
         self.begun: Dict[int, float] = {}
@@ -47,16 +40,8 @@ class Backend:
         self.mails: Deque[Dict[str, Any]] = collections.deque(maxlen=_MAILS)
         #: When mails went out that are limited, by kind.
         self.sent: DefaultDict[str, Deque[float]] = collections.defaultdict(collections.deque)
-        self._host_port = urlsplit(url).netloc
-        try:
-            self._add_users()
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        """Close the files."""
-        self.records.db.close()
+        self._host_port = urlsplit(self.url).netloc
+        self._add_users()
 
     @property
     def server_name(self) -> str:
@@ -69,10 +54,6 @@ class Backend:
     def views(self) -> Views:
         """How the site shows things."""
         return Views(self.url, self.site.is_2x)
-
-    def now(self) -> float:
-        """The server's clock, seconds since 1970."""
-        return time.time() + self.site.clock_offset
 
     def open_transfer(self, token: str) -> Optional[Row]:
         """The available transfer behind a recipient's token; None for a bad or expired one."""
@@ -108,7 +89,7 @@ class Backend:
     def remind(self, recipients: Sequence[Row], transfer: Row) -> None:
         """Mail reminders of a transfer to those of its recipients who have an address.
 
-        :raises Refusal: ``rate_limit_exceeded``: too many reminders within a day.
+        :raises ApiError: ``rate_limit_exceeded``: too many reminders within a day.
         """
         for row in recipients:
             if row["email"]:
@@ -120,13 +101,13 @@ class Backend:
         while moments and moments[0] <= now - 86400:
             moments.popleft()
         if len(moments) >= most:
-            raise Refusal("rate_limit_exceeded")
+            raise ApiError("rate_limit_exceeded")
         moments.append(now)
 
     def mail_guest(self, guest: Row, kind: str) -> None:
         """Keep a mail to a guest.
 
-        :raises Refusal: ``rate_limit_exceeded``: too many invitations within a day.
+        :raises ApiError: ``rate_limit_exceeded``: too many invitations within a day.
         """
         if kind == "guest_created":
             self._count(kind, self.site.max_guests_per_day)
@@ -143,7 +124,7 @@ class Backend:
         )
 
     def _add_users(self) -> None:
-        now, db = int(time.time()), self.records.db
+        now, db = int(time.time()), self.database
         with db.transaction():
             for username, key in self.site.users.items():
                 db.run(

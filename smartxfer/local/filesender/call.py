@@ -9,11 +9,11 @@ from typing import Any, Dict, List, Optional
 import attrs
 
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Exchange
 from smartxfer.local.filesender.arguments import Arguments
 from smartxfer.local.filesender.backend import Backend
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.views import author_view
+from smartxfer.local.http_messages import Request
 
 __all__ = ["TOKEN", "Call", "Identity"]
 
@@ -43,7 +43,7 @@ class Call:
     """A call of ``rest.php``.
 
     :param backend: what the site knows and keeps.
-    :param exchange: the HTTP request.
+    :param request: the HTTP request.
     :param arguments: its query arguments.
     :param endpoint: first word after ``rest.php``.
     :param words: the words after it.
@@ -52,7 +52,7 @@ class Call:
     """
 
     backend: Backend
-    exchange: Exchange
+    request: Request
     arguments: Arguments
     endpoint: str
     words: List[str]
@@ -66,22 +66,22 @@ class Call:
     def number(self, place: int = 0) -> int:
         """The id at a place after the endpoint.
 
-        :raises Refusal: ``rest_missing_parameter`` or ``rest_bad_parameter``.
+        :raises ApiError: ``rest_missing_parameter`` or ``rest_bad_parameter``.
         """
         word = self.word(place)
         if not word:
-            raise Refusal("rest_missing_parameter")
+            raise ApiError("rest_missing_parameter")
         if not re.fullmatch(r"-?\d{1,19}", word, re.ASCII):
-            raise Refusal("rest_bad_parameter")
+            raise ApiError("rest_bad_parameter")
         return int(word)
 
     def user(self) -> Row:
         """The user who asks; the inviter for a guest.
 
-        :raises Refusal: ``rest_authentication_required``.
+        :raises ApiError: ``rest_authentication_required``.
         """
         if self.identity.user is None:
-            raise Refusal("rest_authentication_required")
+            raise ApiError("rest_authentication_required")
         return self.identity.user
 
     def fields(self) -> Dict[str, Any]:
@@ -98,13 +98,13 @@ class Call:
     def may_change(self, transfer: Row) -> None:
         """Check that a transfer belongs to who asks.
 
-        :raises Refusal: ``rest_authentication_required``, ``rest_ownership_required``, or for
+        :raises ApiError: ``rest_authentication_required``, ``rest_ownership_required``, or for
             another guest ``rest_unknown_principal``.
         """
         user = self.user()
         guest = self.identity.guest
         if guest is not None:
             if transfer["guest_id"] != guest["id"]:
-                raise Refusal("rest_unknown_principal")
+                raise ApiError("rest_unknown_principal")
         elif transfer["userid"] != user["id"] and not self.is_admin():
-            raise Refusal("rest_ownership_required")
+            raise ApiError("rest_ownership_required")

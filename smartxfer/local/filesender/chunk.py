@@ -10,7 +10,6 @@ from typing import IO, Callable, Optional, Tuple
 
 from smartxfer.local.body import BodyTooLong
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import Call, Identity
 from smartxfer.local.filesender.encryption import OVERHEAD, blob_size, stored_offset
 from smartxfer.local.filesender.identify import (
@@ -21,9 +20,10 @@ from smartxfer.local.filesender.identify import (
     signer,
 )
 from smartxfer.local.filesender.records import OPEN
-from smartxfer.local.filesender.refusals import Fatal, Refusal
+from smartxfer.local.filesender.refusals import ApiError, Fatal
+from smartxfer.local.http_messages import Response
 from smartxfer.local.objects import spool_hashed
-from smartxfer.local.php import json_answer
+from smartxfer.local.php import json_response
 
 __all__ = ["check_roundtrip", "put"]
 
@@ -36,13 +36,13 @@ _FIND = (
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-def put(call: Call) -> Answer:
+def put(call: Call) -> Response:
     """Write a chunk."""
     # The front end turns down what is far beyond any chunk.
-    length = call.exchange.body.length
+    length = call.request.body.length
     if length is not None and length > max(32 << 20, 2 * call.backend.site.upload_chunk_size):
         raise BodyTooLong(str(length))
-    signature = begin_signature(call.backend, call.exchange, call.arguments)
+    signature = begin_signature(call.backend, call.request, call.arguments)
     if signature is None:
         return _unsigned(call)
     # What is not verified yet must not show as data: it waits in a nameless file.
@@ -56,7 +56,7 @@ def put(call: Call) -> Answer:
         return _keep(call, file, spool, count)
 
 
-def _unsigned(call: Call) -> Answer:
+def _unsigned(call: Call) -> Response:
     if "vid" in call.arguments:
         call.identity = guest_identity(call.backend, call.arguments.get("vid"))
     if call.identity.guest is not None or not key_call(call):
@@ -65,8 +65,8 @@ def _unsigned(call: Call) -> Answer:
     if call.identity.guest is not None:
         call.may_change(call.backend.records.transfer(file["transfer_id"]))
     elif call.arguments.get("key") != file["puid"]:
-        raise Refusal("rest_authentication_required")
-    body, objects = call.exchange.body, call.backend.records.objects
+        raise ApiError("rest_authentication_required")
+    body, objects = call.request.body, call.backend.records.objects
     announced = _announced(call, file)
     plain = announced in (None, -1, body.length) and not call.backend.site.chunk_digests
     if body.length is None or _is_text(call, file) or not plain:
@@ -92,28 +92,28 @@ def _receive(
 ) -> Tuple[int, str]:
     """Write a body into a spool; return its bytes in number and, where the site wants it, their SHA-256."""
     if not call.backend.site.chunk_digests:
-        return spool_hashed(call.exchange.body, spool, update), ""
+        return spool_hashed(call.request.body, spool, update), ""
     digest = hashlib.sha256()
 
     def show(piece: memoryview) -> None:
         update(piece)
         digest.update(piece)
 
-    return spool_hashed(call.exchange.body, spool, show), digest.hexdigest()
+    return spool_hashed(call.request.body, spool, show), digest.hexdigest()
 
 
 def _check_digest(call: Call, digest: str) -> None:
     """Check the SHA-256 of a body as it came, where the site wants it.
 
-    :raises Refusal: ``checksum validation failed``.
+    :raises ApiError: ``checksum validation failed``.
     """
     site = call.backend.site
-    given = call.exchange.headers.get("x-filesender-digest-sha256", "")
+    given = call.request.headers.get("x-filesender-digest-sha256", "")
     if site.chunk_digests and not site.is_2x and given.lower() != digest:
-        raise Refusal("checksum validation failed")
+        raise ApiError("checksum validation failed")
 
 
-def _keep(call: Call, file: Row, spool: IO[bytes], came: int, announced: Optional[int] = None) -> Answer:
+def _keep(call: Call, file: Row, spool: IO[bytes], came: int, announced: Optional[int] = None) -> Response:
     """Store a chunk that waits in a spool.
 
     :param came: bytes of the body.
@@ -123,7 +123,7 @@ def _keep(call: Call, file: Row, spool: IO[bytes], came: int, announced: Optiona
     if _is_text(call, file):
         if not call.backend.site.is_2x:
             # Whatever the size header counts. The message is a guess.
-            raise Refusal("rest_sanity_check_failed")
+            raise ApiError("rest_sanity_check_failed")
         count = _decode(spool, came)
     elif announced is not None and announced > came:
         raise Fatal
@@ -151,7 +151,7 @@ def _decode(spool: IO[bytes], count: int) -> int:
     try:
         data = base64.b64decode(spool.read(count), validate=True)
     except ValueError:
-        raise Refusal("rest_sanity_check_failed") from None
+        raise ApiError("rest_sanity_check_failed") from None
     spool.seek(0)
     spool.write(data)
     return len(data)
@@ -164,7 +164,7 @@ def _announced(call: Call, file: Row) -> Optional[int]:
     """
     if call.backend.site.is_2x:
         return None
-    headers = call.exchange.headers
+    headers = call.request.headers
     name = "x-filesender-chunk-size"
     if file["encrypted"] and headers.get("x-filesender-encrypted") == "1":
         name += "-encrypted"
@@ -176,7 +176,7 @@ def _file(call: Call) -> Row:
     number = call.number()
     row = call.backend.records.db.row(_FIND, number) if number < 1 << 62 else None
     if row is None:
-        raise Refusal("file_not_found")
+        raise ApiError("file_not_found")
     return row
 
 
@@ -186,37 +186,37 @@ def _place(call: Call, file: Row, count: int, came: int) -> int:
     :param count: bytes to store.
     :param came: bytes of the body.
     :return: where its first byte goes in the stored file.
-    :raises Refusal: see section 2.1.
+    :raises ApiError: see section 2.1.
     """
-    site, headers = call.backend.site, call.exchange.headers
+    site, headers = call.backend.site, call.request.headers
     offset = _offset(call)
     check_roundtrip(call, file["roundtriptoken"])
     if file["status"] not in OPEN:
-        raise Refusal("cannot_add_data_to_complete_transfer")
+        raise ApiError("cannot_add_data_to_complete_transfer")
     encrypted = bool(file["encrypted"])
     if _header_number(headers.get("x-filesender-file-size")) not in (None, file["size"]):
-        raise Refusal("rest_sanity_check_failed")
+        raise ApiError("rest_sanity_check_failed")
     if _header_number(headers.get("x-filesender-chunk-offset")) not in (None, offset):
-        raise Refusal("rest_sanity_check_failed")
+        raise ApiError("rest_sanity_check_failed")
     _check_counts(call, file, count, came)
     # The order of the next two is unknown.
     if count > site.upload_chunk_size + (OVERHEAD if encrypted else 0):
-        raise Refusal("storage_chunk_too_large")
+        raise ApiError("storage_chunk_too_large")
     limit = file["size"]
     if encrypted:
         offset = stored_offset(offset, file["chunk_size"])
         limit = file["encrypted_size"]
     if offset + count > limit:
-        raise Refusal("file_chunk_out_of_bounds")
+        raise ApiError("file_chunk_out_of_bounds")
     return offset
 
 
 def _check_counts(call: Call, file: Row, count: int, came: int) -> None:
     """Check what the headers of a chunk say of its size, before and after encryption.
 
-    :raises Refusal: ``rest_sanity_check_failed``.
+    :raises ApiError: ``rest_sanity_check_failed``.
     """
-    headers = call.exchange.headers
+    headers = call.request.headers
     plain = _header_number(headers.get("x-filesender-chunk-size"))
     right = plain in (None, count)
     if file["encrypted"]:
@@ -225,13 +225,13 @@ def _check_counts(call: Call, file: Row, count: int, came: int) -> None:
         right = right and blob in (None, count, came)
         right = right and headers.get("x-filesender-encrypted") in (None, "1")
     if not right:
-        raise Refusal("rest_sanity_check_failed")
+        raise ApiError("rest_sanity_check_failed")
 
 
 def _offset(call: Call) -> int:
     word = call.word(2)
     if not _NUMBER.fullmatch(word):
-        raise Refusal("rest_bad_parameter")
+        raise ApiError("rest_bad_parameter")
     return int(word)
 
 
@@ -244,11 +244,11 @@ def _header_number(text: Optional[str]) -> Optional[int]:
 def check_roundtrip(call: Call, token: str) -> None:
     """Check the round-trip token, always for guests, for users where the site wants it.
 
-    :raises Refusal: ``rest_roundtrip_token_invalid``.
+    :raises ApiError: ``rest_roundtrip_token_invalid``.
     """
     wanted = call.identity.guest is not None or call.backend.site.roundtrip_check
     if wanted and call.arguments.get("roundtriptoken") != token:
-        raise Refusal("rest_roundtrip_token_invalid")
+        raise ApiError("rest_roundtrip_token_invalid")
 
 
 def _begin(call: Call, file: Row) -> None:
@@ -267,10 +267,10 @@ def _begin(call: Call, file: Row) -> None:
             records.log(file["transfer_id"], "upload_started", now, author)
 
 
-def _written(call: Call, file: Row, offset: int, written: int) -> Answer:
+def _written(call: Call, file: Row, offset: int, written: int) -> Response:
     shown: int | str = offset
     signed = call.identity.user is not None and call.identity.guest is None
     if offset and not file["encrypted"] and not call.backend.site.is_2x and not signed:
         # A 3.x repeats the word of the URL: only 0 and computed offsets are numbers.
         shown = call.word(2)
-    return json_answer({"offset": shown, "written": written})
+    return json_response({"offset": shown, "written": written})

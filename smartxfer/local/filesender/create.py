@@ -11,34 +11,34 @@ import uuid
 from typing import Any, Dict, List
 
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import Call
 from smartxfer.local.filesender.encryption import encrypted_size, parameters
 from smartxfer.local.filesender.fields import expiry, text, whole
 from smartxfer.local.filesender.names import check_names, valid_address
 from smartxfer.local.filesender.options import transfer_options
-from smartxfer.local.filesender.refusals import Fatal, Refusal
+from smartxfer.local.filesender.refusals import ApiError, Fatal
 from smartxfer.local.filesender.views import file_view
-from smartxfer.local.php import json_answer
+from smartxfer.local.http_messages import Response
+from smartxfer.local.php import json_response
 
 __all__ = ["post"]
 
 _CID = re.compile(r"file_\d+_\d+_\d+_\d+")
 
 
-def post(call: Call) -> Answer:
+def post(call: Call) -> Response:
     """Create a transfer."""
     user, given, site = call.user(), call.fields(), call.backend.site
     guest = call.identity.guest
     if site.aup_required and given.get("aup_checked") is not True:
-        raise Refusal("rest_bad_parameter")
+        raise ApiError("rest_bad_parameter")
     files = _files(call, given)
     encryption = parameters(given)
     if site.encryption_mandatory and not encryption["encryption"]:
-        raise Refusal("transfer_must_be_encrypted")
+        raise ApiError("transfer_must_be_encrypted")
     sender: Any = guest["email"] if guest is not None else given.get("from")
     if not valid_address(sender):
-        raise Refusal("bad_email")
+        raise ApiError("bad_email")
     options = (
         json.loads(guest["transfer_options"]) if guest is not None else transfer_options(given["options"])
     )
@@ -92,7 +92,7 @@ def _insert(
     )
 
 
-def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[str]) -> Answer:
+def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[str]) -> Response:
     records, now = call.backend.records, int(call.backend.now())
     views: List[Dict[str, Any]] = []
     with records.db.transaction():
@@ -122,7 +122,7 @@ def _fill(call: Call, number: int, files: List[Dict[str, Any]], addresses: List[
         text=True,
     )
     location = f"{call.backend.url}/rest.php/transfer/{number}"
-    return json_answer(view, 201, location)
+    return json_response(view, 201, location)
 
 
 def _insert_file(call: Call, number: int, file: Dict[str, Any], *, folder: bool = False) -> Row:
@@ -160,9 +160,9 @@ def _files(call: Call, given: Dict[str, Any]) -> List[Dict[str, Any]]:
     if "options" not in given:
         raise Fatal
     if not listed:
-        raise Refusal("transfer_no_files")
+        raise ApiError("transfer_no_files")
     if len(listed) > call.backend.site.max_transfer_files:
-        raise Refusal("transfer_too_many_files")
+        raise ApiError("transfer_too_many_files")
     files: Dict[Any, Dict[str, Any]] = {}
     for entry in listed:
         if not isinstance(entry, dict):
@@ -178,30 +178,30 @@ def _files(call: Call, given: Dict[str, Any]) -> List[Dict[str, Any]]:
 def _check_entries(call: Call, files: List[Dict[str, Any]], encryption: Dict[str, Any]) -> None:
     """Check what a real server finds only when the transfer has its row.
 
-    :raises Refusal: a name or an extension that is not allowed, a name or a size that does not fit its
+    :raises ApiError: a name or an extension that is not allowed, a name or a size that does not fit its
         column, a key version that does not exist.
     """
     site = call.backend.site
     if encryption["encryption"] and not 0 <= encryption["key_version"] <= 3:
-        raise Refusal("rest_bad_parameter")
+        raise ApiError("rest_bad_parameter")
     if not site.any_name:
         check_names(site, [file["name"] for file in files])
     for file in files:
         too_long = len(file["name"]) > 255 and not site.any_name
         if not 0 <= file["size"] < 1 << 62 or too_long:
-            raise Refusal("database_access_failure")
+            raise ApiError("database_access_failure")
 
 
 def _check_sizes(call: Call, files: List[Dict[str, Any]], *, encrypted: bool) -> None:
     site = call.backend.site
     if sum(file["size"] for file in files) > site.max_transfer_size:
-        raise Refusal("transfer_maximum_size_exceeded")
+        raise ApiError("transfer_maximum_size_exceeded")
     largest = max(file["size"] for file in files)
     # Each kind has a limit of its own, and both look at the plain size.
     limit = site.max_transfer_encrypted_file_size if encrypted else site.max_transfer_file_size
     if limit and largest > limit:
         kind = "encrypted_file" if encrypted else "file"
-        raise Refusal(f"transfer_maximum_{kind}_size_exceeded")
+        raise ApiError(f"transfer_maximum_{kind}_size_exceeded")
 
 
 def _recipients(call: Call, given: Any, options: Dict[str, Any], sender: str) -> List[str]:
@@ -210,7 +210,7 @@ def _recipients(call: Call, given: Any, options: Dict[str, Any], sender: str) ->
     addresses = given if isinstance(given, list) else []
     if guest is not None and json.loads(guest["options"]).get("can_only_send_to_me"):
         if addresses:
-            raise Refusal("transfer_too_many_recipients")
+            raise ApiError("transfer_too_many_recipients")
         return [guest["user_email"]]
     # One that is malformed drops all of them.
     if not all(valid_address(address) for address in addresses):
@@ -222,9 +222,9 @@ def _recipients(call: Call, given: Any, options: Dict[str, Any], sender: str) ->
         addresses = [*addresses, sender]
     if not addresses and guest is None:
         # A guest's transfer without recipients takes every byte, and fails at its completion.
-        raise Refusal("transfer_no_recipients")
+        raise ApiError("transfer_no_recipients")
     if len(addresses) > call.backend.site.max_transfer_recipients:
-        raise Refusal("transfer_too_many_recipients")
+        raise ApiError("transfer_too_many_recipients")
     return list(addresses)
 
 

@@ -6,15 +6,15 @@ Source: FileSender protocol, sections 4 and 13.
 import re
 from typing import Any, Dict
 
-from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import Call
-from smartxfer.local.filesender.refusals import Refusal
-from smartxfer.local.php import json_answer
+from smartxfer.local.filesender.refusals import ApiError
+from smartxfer.local.http_messages import Response
+from smartxfer.local.php import json_response
 
 __all__ = ["echo", "info", "progress", "user"]
 
 
-def info(call: Call) -> Answer:
+def info(call: Call) -> Response:
     """GET /info."""
     url = call.backend.url
     view: Dict[str, Any] = {
@@ -27,29 +27,29 @@ def info(call: Call) -> Answer:
         view["forward_capabilities"] = [{"method": "REST"}]
     if call.backend.site.disclose_version:
         view["version"] = call.backend.site.version
-    return json_answer(view)
+    return json_response(view)
 
 
-def user(call: Call) -> Answer:
+def user(call: Call) -> Response:
     """GET /user/@me and /user/@me/quota; other users are for administrators."""
     row = call.user()
     if call.word(0) not in ("", "@me", str(row["id"])):
         if not call.is_admin():
-            raise Refusal("rest_admin_required")
+            raise ApiError("rest_admin_required")
         row = call.backend.records.user(call.number())
     if call.word(1) == "quota":
-        return json_answer(None)
-    return json_answer(call.backend.views.user(row))
+        return json_response(None)
+    return json_response(call.backend.views.user(row))
 
 
-def echo(call: Call) -> Answer:
+def echo(call: Call) -> Response:
     """GET /echo: arguments and authentication. What it shows of a caller unknown to it is a guess."""
     user, number, attributes = call.identity.user, None, None
     if user is not None:
         number = user["id"]
         attributes = {"uid": user["username"], "additional": {"name": user["username"]}}
     request: Dict[str, Any] = {
-        "properties": {"type": call.exchange.headers.get("content-type", "")},
+        "properties": {"type": call.request.headers.get("content-type", "")},
         "count": None,
         "startIndex": None,
         "format": None,
@@ -59,14 +59,14 @@ def echo(call: Call) -> Answer:
     }
     # `remote` is as unreliable as on a real server.
     auth = {"remote": False, "attr": attributes}
-    return json_answer({"args": call.words, "request": request, "user": number, "auth": auth})
+    return json_response({"args": call.words, "request": request, "user": number, "auth": auth})
 
 
-def progress(call: Call) -> Answer:
+def progress(call: Call) -> Response:
     """GET /legacyuploadprogress/KEY of a 2.x: progress of an upload by a form.
 
     There are no such uploads here, so that every key is unknown and shows null.
     """
     if not re.fullmatch("[a-z0-9]{13}", call.word(0)):
-        raise Refusal("rest_bad_parameter" if call.word(0) else "rest_missing_parameter")
-    return json_answer(None)
+        raise ApiError("rest_bad_parameter" if call.word(0) else "rest_missing_parameter")
+    return json_response(None)

@@ -6,7 +6,7 @@ Source: FileSender protocol, section 6.1.
 import re
 from typing import Any, Optional
 
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 
 __all__ = ["expiry", "text", "whole"]
 
@@ -36,11 +36,11 @@ def expiry(given: Any, now: float, default_days: int, most_days: int) -> int:
     :param now: the server's clock.
     :param default_days: days from now where nothing is given.
     :param most_days: days from now that the site allows.
-    :raises Refusal: ``bad_expire``: negative, or later than the site allows.
+    :raises ApiError: ``bad_expire``: negative, or later than the site allows.
     """
     if given is None or (isinstance(given, str) and not re.fullmatch(r"-?\d{1,19}", given, re.ASCII)):
         return int(now) + default_days * 86400
     moment = whole(given, -1)
     if moment < 0 or moment > int(now) + most_days * 86400:
-        raise Refusal("bad_expire")
+        raise ApiError("bad_expire")
     return moment

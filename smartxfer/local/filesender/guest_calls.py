@@ -8,13 +8,13 @@ import uuid
 from typing import Any, Dict
 
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import Call
 from smartxfer.local.filesender.fields import expiry, text
 from smartxfer.local.filesender.names import valid_address
 from smartxfer.local.filesender.options import guest_transfer_options
-from smartxfer.local.filesender.refusals import Refusal
-from smartxfer.local.php import json_answer
+from smartxfer.local.filesender.refusals import ApiError
+from smartxfer.local.http_messages import Response
+from smartxfer.local.php import json_response
 
 __all__ = ["delete", "get", "post", "put"]
 
@@ -33,16 +33,16 @@ _FIXED = ("email_guest_created", "email_guest_created_receipt", "email_guest_exp
 def _inviter(call: Call) -> Row:
     user = call.user()
     if call.identity.guest is not None:
-        raise Refusal("rest_authentication_required")
+        raise ApiError("rest_authentication_required")
     return user
 
 
-def post(call: Call) -> Answer:
+def post(call: Call) -> Response:
     """Create a voucher; the mail goes out at once."""
     user, given, backend = _inviter(call), call.fields(), call.backend
     sender, address = given.get("from") or user["username"], given.get("recipient")
     if not valid_address(sender) or not valid_address(address):
-        raise Refusal("bad_email")
+        raise ApiError("bad_email")
     asked = given.get("options")
     asked = asked if isinstance(asked, dict) else {}
     options = _guest_options(asked.get("guest"))
@@ -72,7 +72,7 @@ def post(call: Call) -> Answer:
     row = backend.records.guest(number)
     backend.mail_guest(row, "guest_created")
     location = f"{backend.url}/rest.php/guest/{number}"
-    return json_answer(_show(call, row, text=True), 201, location)
+    return json_response(_show(call, row, text=True), 201, location)
 
 
 def _guest_options(given: Any) -> Dict[str, bool]:
@@ -96,62 +96,62 @@ def _own(call: Call) -> Row:
     user = _inviter(call)
     guest = call.backend.records.guest(call.number())
     if guest["userid"] != user["id"] and not call.is_admin():
-        raise Refusal("rest_ownership_required")
+        raise ApiError("rest_ownership_required")
     return guest
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """List vouchers, show one, or list the transfers of one."""
     backend, everybody = call.backend, call.word(0) == "@all"
     if call.word(0) in ("", "@me", "@all"):
         user = _inviter(call)
         if everybody and not call.is_admin():
-            raise Refusal("rest_admin_required")
+            raise ApiError("rest_admin_required")
         rows = backend.records.db.rows(
             "SELECT * FROM guests WHERE (userid=? OR ?) AND status='available' ORDER BY id DESC",
             user["id"],
             everybody,
         )
-        return json_answer([_show(call, row) for row in rows])
+        return json_response([_show(call, row) for row in rows])
     guest = _own(call)
     if not call.word(1):
-        return json_answer(_show(call, guest))
+        return json_response(_show(call, guest))
     if call.word(1) != "transfers":
-        raise Refusal("rest_bad_parameter")
+        raise ApiError("rest_bad_parameter")
     rows = backend.records.db.rows(
         "SELECT id FROM transfers WHERE guest_id=? AND status='available' ORDER BY id", guest["id"]
     )
     found = {str(row["id"]): backend.records.show(row["id"], backend.views) for row in rows}
     # PHP shows an empty map as a list.
-    return json_answer(found or [])
+    return json_response(found or [])
 
 
-def put(call: Call) -> Answer:
+def put(call: Call) -> Response:
     """Remind a guest, or extend a voucher; a stock site leaves extensions to administrators."""
     guest, given = _own(call), call.fields()
     if given.get("remind"):
         call.backend.mail_guest(guest, "guest_reminder")
     if given.get("extend_expiry_date"):
         return _extend(call, guest)
-    return json_answer(True)
+    return json_response(True)
 
 
-def _extend(call: Call, guest: Row) -> Answer:
+def _extend(call: Call, guest: Row) -> Response:
     backend, days = call.backend, call.backend.site.guest_extension_days
     if not days and not call.is_admin():
-        raise Refusal("rest_admin_required")
+        raise ApiError("rest_admin_required")
     if not _extensions(call, guest):
-        raise Refusal("guest_expiry_extension_not_allowed")
+        raise ApiError("guest_expiry_extension_not_allowed")
     with backend.records.db.transaction():
         backend.records.db.run(
             "INSERT INTO guest_extensions (guest_id, date) VALUES (?,?)", guest["id"], int(backend.now())
         )
         backend.records.db.run("UPDATE guests SET expires=expires+? WHERE id=?", days * 86400, guest["id"])
-    return json_answer(_show(call, backend.records.guest(guest["id"]), text=True))
+    return json_response(_show(call, backend.records.guest(guest["id"]), text=True))
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Withdraw a voucher."""
     guest = _own(call)
     call.backend.records.db.run("UPDATE guests SET status='closed' WHERE id=?", guest["id"])
-    return json_answer(None)
+    return json_response(None)

@@ -8,12 +8,12 @@ import json
 from typing import Optional
 
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Exchange
 from smartxfer.local.filesender.arguments import Arguments
 from smartxfer.local.filesender.backend import Backend
 from smartxfer.local.filesender.call import TOKEN, Call, Identity
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.signing import Signature
+from smartxfer.local.http_messages import Request
 
 __all__ = ["begin_signature", "check_tokens", "guest_by_token", "key_call", "signer"]
 
@@ -21,16 +21,16 @@ __all__ = ["begin_signature", "check_tokens", "guest_by_token", "key_call", "sig
 def guest_by_token(backend: Backend, token: str) -> Row:
     """A voucher that can still be used.
 
-    :raises Refusal: ``token_has_bad_format``, ``guest_not_found`` or ``guest_expired``.
+    :raises ApiError: ``token_has_bad_format``, ``guest_not_found`` or ``guest_expired``.
     """
     if not TOKEN.fullmatch(token):
-        raise Refusal("token_has_bad_format")
+        raise ApiError("token_has_bad_format")
     guest = backend.records.db.row("SELECT * FROM guests WHERE token=?", token)
     if guest is None:
-        raise Refusal("guest_not_found")
+        raise ApiError("guest_not_found")
     forever = json.loads(guest["options"]).get("does_not_expire", False)
     if guest["status"] != "available" or (guest["expires"] < backend.now() and not forever):
-        raise Refusal("guest_expired")
+        raise ApiError("guest_expired")
     return guest
 
 
@@ -40,13 +40,13 @@ def guest_identity(backend: Backend, token: str) -> Identity:
     return Identity(backend.records.user(guest["userid"]), guest)
 
 
-def begin_signature(backend: Backend, exchange: Exchange, arguments: Arguments) -> Optional[Signature]:
+def begin_signature(backend: Backend, request: Request, arguments: Arguments) -> Optional[Signature]:
     """The check of the request's signature, None where it has none or a ``vid`` wins over it."""
     if "vid" in arguments or "signature" not in arguments or "remote_user" not in arguments:
         return None
     user = signer(backend, arguments)
     key = user["api_key"] if user is not None else ""
-    return Signature(exchange.method, backend.server_name + exchange.script, arguments, key)
+    return Signature(request.method, backend.server_name + request.script, arguments, key)
 
 
 def signer(backend: Backend, arguments: Arguments) -> Optional[Row]:
@@ -60,7 +60,7 @@ def signer(backend: Backend, arguments: Arguments) -> Optional[Row]:
 
 def key_call(call: Call) -> bool:
     """Whether a file's key may stand in for signature and security token (section 6.2)."""
-    if call.backend.site.chunk_security != "key" or call.exchange.method != "PUT":
+    if call.backend.site.chunk_security != "key" or call.request.method != "PUT":
         return False
     if "key" not in call.arguments:
         return False
@@ -70,19 +70,19 @@ def key_call(call: Call) -> bool:
 def check_tokens(call: Call) -> None:
     """Check what guards a changing call that is not signed: csrf first, then the security token.
 
-    :raises Refusal: ``rest_xsrf_token_did_not_match`` or ``rest_security_token_did_not_match``.
+    :raises ApiError: ``rest_xsrf_token_did_not_match`` or ``rest_security_token_did_not_match``.
     """
-    headers = call.exchange.headers
+    headers = call.request.headers
     session = call.backend.sessions.find(headers.get("cookie", ""))
     if call.identity.guest is not None and call.backend.site.csrf:
         if session is None or not session.use_csrf(headers.get("csrfptoken", "")):
-            raise Refusal("rest_xsrf_token_did_not_match")
-        call.exchange.notes["csrf"] = session.issue_csrf()
+            raise ApiError("rest_xsrf_token_did_not_match")
+        call.request.context["csrf"] = session.issue_csrf()
     given = headers.get("x-filesender-security-token", "")
     if not key_call(call) and (session is None or not session.allows(given, call.backend.now())):
-        raise Refusal("rest_security_token_did_not_match")
+        raise ApiError("rest_security_token_did_not_match")
     if session is None:
         return
     renewed = session.renew(call.backend.now())
     if renewed:
-        call.exchange.notes["security_token"] = renewed
+        call.request.context["security_token"] = renewed

@@ -6,7 +6,7 @@ Source: FileSender protocol, sections 6.1 and 15.
 import re
 from typing import Any, List
 
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.site import Site, python_rule
 
 __all__ = ["check_names", "valid_address"]
@@ -28,15 +28,15 @@ def check_names(site: Site, names: List[str]) -> None:
     The published rule is matched against the whole name here, whether or not it ends in ``$``. An
     extension is banned as written: ``EXE`` passes where ``exe`` is banned.
 
-    :raises Refusal: ``transfer_file_name_invalid`` or ``file_extension_not_allowed``.
+    :raises ApiError: ``transfer_file_name_invalid`` or ``file_extension_not_allowed``.
     """
     rule = python_rule(site.valid_filename_regex)
     allowed = python_rule(site.extension_whitelist_regex)
     banned = [word.strip() for word in site.ban_extension.split(",") if word.strip()]
     for name in names:
         if not rule.fullmatch(name) or name.startswith("/"):
-            raise Refusal("transfer_file_name_invalid")
+            raise ApiError("transfer_file_name_invalid")
         base = name.rsplit("/", 1)[-1]
         extension = base.rsplit(".", 1)[1] if "." in base else ""
         if extension in banned or not allowed.search(extension):
-            raise Refusal("file_extension_not_allowed")
+            raise ApiError("file_extension_not_allowed")

@@ -9,13 +9,13 @@ import uuid
 from typing import Any, Dict, List, Tuple
 
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.filesender.arguments import Arguments
 from smartxfer.local.filesender.backend import Backend
 from smartxfer.local.filesender.call import TOKEN
 from smartxfer.local.filesender.identify import guest_by_token
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.views import file_facts
+from smartxfer.local.http_messages import Request, Response, text_response
 
 __all__ = ["answer", "config_script"]
 
@@ -46,7 +46,7 @@ _ARCHIVE = '<div class="archive" data-id="{}"><a class="button" data-id="" href=
 _BODY = ' data-security-token="{}" data-auth-type="{}"'
 
 
-def answer(backend: Backend, exchange: Exchange) -> Answer:
+def answer(backend: Backend, request: Request) -> Response:
     """Answer a request for a page (``/?s=...``)."""
     if backend.site.maintenance:
         # The wording is a guess; it answers 200, as on real servers.
@@ -54,7 +54,7 @@ def answer(backend: Backend, exchange: Exchange) -> Answer:
         return _page(backend, f'<div class="maintenance">{text}</div>')
     if backend.site.database_down:
         return _error(backend, "failed_to_connect_to_database")
-    arguments = Arguments(exchange.query)
+    arguments = Arguments(request.query)
     page = arguments.get("s")
     if page == "download":
         return _download(backend, arguments)
@@ -65,12 +65,12 @@ def answer(backend: Backend, exchange: Exchange) -> Answer:
     return _page(backend, '<h1>FileSender</h1><p class="splash">Log on to send files.</p>')
 
 
-def _page(backend: Backend, content: str, body: str = "") -> Answer:
+def _page(backend: Backend, content: str, body: str = "") -> Response:
     body = body or _BODY.format(uuid.uuid4(), "")
-    return text_answer(200, _PAGE.format(base=html.escape(backend.url), content=content, body=body))
+    return text_response(200, _PAGE.format(base=html.escape(backend.url), content=content, body=body))
 
 
-def _error(backend: Backend, message: str) -> Answer:
+def _error(backend: Backend, message: str) -> Response:
     """Return an error page: status 200, no file elements, a security token, as on real servers."""
     return _page(
         backend,
@@ -78,7 +78,7 @@ def _error(backend: Backend, message: str) -> Answer:
     )
 
 
-def _download(backend: Backend, arguments: Arguments) -> Answer:
+def _download(backend: Backend, arguments: Arguments) -> Response:
     token = arguments.get("token")
     if not TOKEN.fullmatch(token):
         return _error(backend, "token_has_bad_format")
@@ -132,11 +132,11 @@ def _shown(value: Any) -> str:
     return "" if value in (0, "0", None, False) else html.escape(str(value))
 
 
-def _guest_upload(backend: Backend, arguments: Arguments) -> Answer:
+def _guest_upload(backend: Backend, arguments: Arguments) -> Response:
     """The page that a voucher opens: security token, session cookie, csrf cookie."""
     try:
         guest = guest_by_token(backend, arguments.get("vid"))
-    except Refusal as refusal:
+    except ApiError as refusal:
         return _error(backend, refusal.message)
     session = backend.sessions.begin(backend.now())
     body = _BODY.format(session.security_token, "guest")
@@ -150,7 +150,7 @@ def _guest_upload(backend: Backend, arguments: Arguments) -> Answer:
     return page
 
 
-def config_script(backend: Backend) -> Answer:
+def config_script(backend: Backend) -> Response:
     """The script that lists the site's limits; some values are quoted, some bare."""
     site = backend.site
     values: Dict[str, str] = {
@@ -185,7 +185,7 @@ def config_script(backend: Backend) -> Answer:
     lines: List[str] = ["window.filesender = {};", "window.filesender.config = {"]
     lines += [f"    {name}: {value}," for name, value in values.items()]
     lines.append("};")
-    return text_answer(200, "\n".join(lines), "application/javascript; charset=UTF-8")
+    return text_response(200, "\n".join(lines), "application/javascript; charset=UTF-8")
 
 
 def _switch(on: bool) -> str:

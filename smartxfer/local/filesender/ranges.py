@@ -6,6 +6,8 @@ Source: FileSender protocol, section 8.3; section 9 for encrypted files.
 import re
 from typing import List, NamedTuple, Optional, Tuple
 
+from smartxfer.local.http_ranges import satisfied
+
 __all__ = ["Range", "encrypted_spans", "read_ranges", "spans"]
 
 Stretch = Tuple[int, int]
@@ -60,11 +62,8 @@ def _faulty(first: str, last: str, size: int) -> Optional[Range]:
 
 
 def _correct(first: str, last: str, size: int) -> Optional[Range]:
-    if not first:
-        start, end = max(0, size - int(last)), size - 1
-    else:
-        start, end = int(first), min(int(last or size - 1), size - 1)
-    return None if start > end or start >= size else Range(start, end, end)
+    found = satisfied(first, last, size)
+    return None if found is None else Range(*found, found[1])
 
 
 def spans(start: int, last: int, size: int, step: int) -> List[Stretch]:

@@ -8,7 +8,7 @@ import uuid
 from typing import Any, Dict, List, Optional
 
 from smartxfer.local.database import Database, Row
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.views import Views, author_view, file_view
 from smartxfer.local.objects import Objects
 
@@ -37,35 +37,35 @@ class Records:
     def transfer(self, number: int) -> Row:
         """A transfer by id.
 
-        :raises Refusal: ``transfer_not_found``.
+        :raises ApiError: ``transfer_not_found``.
         """
         return self._one("transfer", "SELECT * FROM transfers WHERE id=?", number)
 
     def file(self, number: int) -> Row:
         """A file by id.
 
-        :raises Refusal: ``file_not_found``.
+        :raises ApiError: ``file_not_found``.
         """
         return self._one("file", "SELECT * FROM files WHERE id=? AND folder=0", number)
 
     def recipient(self, number: int) -> Row:
         """A recipient by id.
 
-        :raises Refusal: ``recipient_not_found``.
+        :raises ApiError: ``recipient_not_found``.
         """
         return self._one("recipient", "SELECT * FROM recipients WHERE id=?", number)
 
     def guest(self, number: int) -> Row:
         """A voucher by id.
 
-        :raises Refusal: ``guest_not_found``.
+        :raises ApiError: ``guest_not_found``.
         """
         return self._one("guest", "SELECT * FROM guests WHERE id=?", number)
 
     def user(self, number: int) -> Row:
         """A user by id.
 
-        :raises Refusal: ``user_not_found``.
+        :raises ApiError: ``user_not_found``.
         """
         return self._one("user", "SELECT * FROM users WHERE id=?", number)
 
@@ -77,7 +77,7 @@ class Records:
         # What does not fit a column cannot be there.
         row = self.db.row(sql, number) if number < 1 << 62 else None
         if row is None:
-            raise Refusal(kind + "_not_found")
+            raise ApiError(kind + "_not_found")
         return row
 
     def files(self, transfer: int) -> List[Row]:

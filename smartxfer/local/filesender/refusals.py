@@ -5,10 +5,10 @@ Source: FileSender protocol, section 2.1.
 
 from typing import Any
 
-from smartxfer.local.exchange import Answer
-from smartxfer.local.php import json_answer, uniqid
+from smartxfer.local.http_messages import Response
+from smartxfer.local.php import json_response, uniqid
 
-__all__ = ["Fatal", "Refusal", "refusal_answer"]
+__all__ = ["ApiError", "Fatal", "error_response"]
 
 #: Only these have a status of their own; every other message is a 500.
 _STATUS = {
@@ -33,7 +33,7 @@ _STATUS = {
 }
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """The site turns a request down with a message.
 
     :param message: machine id of the error.
@@ -49,11 +49,11 @@ class Fatal(Exception):
     """PHP dies: status 500, ``text/html``, empty body."""
 
 
-def refusal_answer(message: str, status: int, details: Any = None) -> Answer:
+def error_response(message: str, status: int, details: Any = None) -> Response:
     """An error body: message, log reference, details.
 
     :param message: machine id of the error.
     :param status: HTTP status.
     :param details: an object, a string or None.
     """
-    return json_answer({"message": message, "uid": uniqid(), "details": details}, status)
+    return json_response({"message": message, "uid": uniqid(), "details": details}, status)

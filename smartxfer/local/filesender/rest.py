@@ -7,7 +7,6 @@ import json
 from typing import Any, Callable, Dict, List, Tuple
 
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.filesender import (
     chunk,
     create,
@@ -27,7 +26,8 @@ from smartxfer.local.filesender.identify import (
     key_call,
     signer,
 )
-from smartxfer.local.filesender.refusals import Fatal, Refusal, refusal_answer
+from smartxfer.local.filesender.refusals import ApiError, Fatal, error_response
+from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.php import fatal
 
 __all__ = ["answer"]
@@ -35,7 +35,7 @@ __all__ = ["answer"]
 #: Largest JSON body that the front end lets through, bytes.
 _JSON_LIMIT = 32 << 20
 
-_CALLS: Dict[Tuple[str, str], Callable[[Call], Answer]] = {
+_CALLS: Dict[Tuple[str, str], Callable[[Call], Response]] = {
     ("GET", "info"): facts.info,
     ("GET", "user"): facts.user,
     ("GET", "echo"): facts.echo,
@@ -56,7 +56,7 @@ _CALLS: Dict[Tuple[str, str], Callable[[Call], Answer]] = {
 }
 _ENDPOINTS = {endpoint for _, endpoint in _CALLS}
 #: What only a 2.x has (section 13).
-_CALLS_2X: Dict[Tuple[str, str], Callable[[Call], Answer]] = {
+_CALLS_2X: Dict[Tuple[str, str], Callable[[Call], Response]] = {
     ("GET", "legacyuploadprogress"): facts.progress,
 }
 _ENDPOINTS_2X = {endpoint for _, endpoint in _CALLS_2X}
@@ -64,49 +64,49 @@ _ENDPOINTS_2X = {endpoint for _, endpoint in _CALLS_2X}
 _BEFORE_ENDPOINT = ("rest_endpoint_missing", "rest_method_not_allowed")
 
 
-def answer(backend: Backend, exchange: Exchange) -> Answer:
+def answer(backend: Backend, request: Request) -> Response:
     """Answer a request below ``/rest.php``."""
-    words = [word for word in exchange.path[len("/rest.php") :].split("/") if word]
+    words = [word for word in request.path[len("/rest.php") :].split("/") if word]
     endpoint = words[0] if words else ""
     try:
-        reply = _dispatch(backend, exchange, endpoint, words[1:])
-    except Refusal as refusal:
+        reply = _dispatch(backend, request, endpoint, words[1:])
+    except ApiError as refusal:
         details = None
         if refusal.status != 500:
-            details = {"method": exchange.method.lower()}
+            details = {"method": request.method.lower()}
             if refusal.message not in _BEFORE_ENDPOINT:
                 details["endpoint"] = endpoint
-        reply = refusal_answer(refusal.message, refusal.status, details)
+        reply = error_response(refusal.message, refusal.status, details)
     except Fatal:
         reply = fatal()
     except BodyTooLong:
-        reply = text_answer(413, "<html><h1>413 Request Entity Too Large</h1></html>", "text/html")
-    _add_tokens(backend, exchange, reply)
+        reply = text_response(413, "<html><h1>413 Request Entity Too Large</h1></html>", "text/html")
+    _add_tokens(backend, request, reply)
     return reply
 
 
-def _dispatch(backend: Backend, exchange: Exchange, endpoint: str, words: List[str]) -> Answer:
+def _dispatch(backend: Backend, request: Request, endpoint: str, words: List[str]) -> Response:
     if backend.site.database_down:
-        raise Refusal("failed_to_connect_to_database")
+        raise ApiError("failed_to_connect_to_database")
     if backend.site.maintenance:
-        raise Refusal("undergoing_maintenance")
-    if exchange.method not in ("GET", "POST", "PUT", "DELETE"):
-        raise Refusal("rest_method_not_allowed")
+        raise ApiError("undergoing_maintenance")
+    if request.method not in ("GET", "POST", "PUT", "DELETE"):
+        raise ApiError("rest_method_not_allowed")
     if not endpoint:
-        raise Refusal("rest_endpoint_missing")
+        raise ApiError("rest_endpoint_missing")
     old = backend.site.is_2x and endpoint in _ENDPOINTS_2X
     if endpoint not in _ENDPOINTS and not old:
-        raise Refusal("rest_endpoint_not_implemented")
-    act = (_CALLS_2X if old else _CALLS).get((exchange.method, endpoint))
+        raise ApiError("rest_endpoint_not_implemented")
+    act = (_CALLS_2X if old else _CALLS).get((request.method, endpoint))
     if act is None:
-        raise Refusal("rest_method_not_implemented")
-    if (exchange.method, endpoint) == ("POST", "transfer") and words:
+        raise ApiError("rest_method_not_implemented")
+    if (request.method, endpoint) == ("POST", "transfer") and words:
         # `/transfer/ID/recipient`
         act = recipient_calls.add
-    call = Call(backend, exchange, Arguments(exchange.query), endpoint, words)
-    if exchange.method == "PUT" and endpoint == "file" and call.word(1) == "chunk":
+    call = Call(backend, request, Arguments(request.query), endpoint, words)
+    if request.method == "PUT" and endpoint == "file" and call.word(1) == "chunk":
         return chunk.put(call)
-    raw = exchange.body.read(_JSON_LIMIT)
+    raw = request.body.read(_JSON_LIMIT)
     authenticate(call, raw)
     if raw:
         call.body = _decode(raw)
@@ -117,10 +117,10 @@ def authenticate(call: Call, raw: bytes) -> None:
     """Find out who asks, and check the tokens of a call that is not signed.
 
     :param raw: the whole body.
-    :raises Refusal: see sections 2.1 and 10.
+    :raises ApiError: see sections 2.1 and 10.
     """
     backend = call.backend
-    signature = begin_signature(backend, call.exchange, call.arguments)
+    signature = begin_signature(backend, call.request, call.arguments)
     if signature is not None:
         signature.update(raw)
         signature.verify(backend.now())
@@ -128,7 +128,7 @@ def authenticate(call: Call, raw: bytes) -> None:
         return
     if "vid" in call.arguments:
         call.identity = guest_identity(backend, call.arguments.get("vid"))
-    if call.exchange.method == "GET":
+    if call.request.method == "GET":
         return
     if call.identity.guest is None and key_call(call):
         return
@@ -146,13 +146,13 @@ def _decode(raw: bytes) -> Any:
     return value
 
 
-def _add_tokens(backend: Backend, exchange: Exchange, reply: Answer) -> None:
+def _add_tokens(backend: Backend, request: Request, reply: Response) -> None:
     """New csrf cookies, twice with different paths, and a renewed security token (section 10)."""
-    token = exchange.notes.get("csrf")
+    token = request.context.get("csrf")
     if token:
         for path in ("/", "/rest.php"):
             cookie = "csrfptoken={}; path={}{}; Secure; SameSite=Strict"
             reply.headers.append(("Set-Cookie", cookie.format(token, backend.site.base_path, path)))
-    renewed = exchange.notes.get("security_token")
+    renewed = request.context.get("security_token")
     if renewed:
         reply.headers.append(("X-Filesender-Security-Token", renewed))

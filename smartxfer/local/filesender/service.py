@@ -7,11 +7,11 @@ from typing import Any, Dict, List
 
 from smartxfer.errors import UsageError
 from smartxfer.local.arguments import member_of
-from smartxfer.local.exchange import Answer, Exchange, text_answer
 from smartxfer.local.filesender import download, pages, rest
 from smartxfer.local.filesender.backend import Backend
-from smartxfer.local.filesender.refusals import refusal_answer
+from smartxfer.local.filesender.refusals import error_response
 from smartxfer.local.filesender.site import Site
+from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.service import Service
 
 __all__ = ["FileSender"]
@@ -23,35 +23,34 @@ class FileSender(Service):
     name = "filesender"
     options = Site
     backend: Backend
+    _backend_type = Backend
 
-    def open(self, site: Site, data: str) -> Backend:
-        """The backend, and the first user with their key."""
-        backend = Backend(site, data, self.url)
+    def _opened(self) -> None:
+        """Set the first user and their key."""
         #: The first user.
-        self.username = next(iter(site.users))
-        user = backend.records.user_named(self.username)
+        self.username = next(iter(self.backend.site.users))
+        user = self.backend.records.user_named(self.username)
         assert user is not None
         self.api_key: str = user["api_key"]
-        return backend
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one request."""
-        path = exchange.path
-        outside = bool(self.backend.site.base_path) and exchange.script == path
+        path = request.path
+        outside = bool(self.backend.site.base_path) and request.script == path
         if not outside:
             if path == "/rest.php" or path.startswith("/rest.php/"):
-                return rest.answer(self.backend, exchange)
+                return rest.answer(self.backend, request)
             if path == "/download.php":
-                return download.answer(self.backend, exchange)
+                return download.answer(self.backend, request)
             if path in ("/", "/index.php", ""):
-                return pages.answer(self.backend, exchange)
+                return pages.answer(self.backend, request)
             if path == "/filesender-config.js.php":
                 return pages.config_script(self.backend)
-        return text_answer(404, "<html><h1>404 Not Found</h1></html>", "text/html")
+        return text_response(404, "<html><h1>404 Not Found</h1></html>", "text/html")
 
-    def error(self, status: int, message: str) -> Answer:
+    def error(self, status: int, message: str) -> Response:
         """An error in the manner of the API, for planned faults."""
-        return refusal_answer(message, status)
+        return error_response(message, status)
 
     # What users of the local server look at.
 

@@ -7,7 +7,7 @@ import hashlib
 import hmac
 
 from smartxfer.local.filesender.arguments import Arguments
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 
 __all__ = ["SIGNED_FOR", "Signature"]
 
@@ -53,14 +53,14 @@ class Signature:
         """Compare, once the whole body has come.
 
         :param now: the server's clock; the window is measured at the end of the body (section 3).
-        :raises Refusal: ``auth_remote_too_late`` or ``auth_remote_signature_check_failed``.
+        :raises ApiError: ``auth_remote_too_late`` or ``auth_remote_signature_check_failed``.
         """
         try:
             stamp = int(self._arguments.get("timestamp", "0"))
         except ValueError:
             stamp = 0
         if int(now) - stamp > SIGNED_FOR:
-            raise Refusal("auth_remote_too_late")
+            raise ApiError("auth_remote_too_late")
         given = self._arguments.get("signature").encode("utf-8", "surrogateescape")
         if not hmac.compare_digest(self.mac.hexdigest().encode("ascii"), given) or not self._known:
-            raise Refusal("auth_remote_signature_check_failed")
+            raise ApiError("auth_remote_signature_check_failed")

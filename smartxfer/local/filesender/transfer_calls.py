@@ -7,41 +7,41 @@ import json
 from typing import Any, Callable, Dict, Optional
 
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Answer
 from smartxfer.local.filesender.call import TOKEN, Call
 from smartxfer.local.filesender.fields import expiry
 from smartxfer.local.filesender.identify import key_call
 from smartxfer.local.filesender.records import OPEN
-from smartxfer.local.filesender.refusals import Refusal
+from smartxfer.local.filesender.refusals import ApiError
 from smartxfer.local.filesender.views import file_facts
-from smartxfer.local.php import json_answer
+from smartxfer.local.http_messages import Response
+from smartxfer.local.php import json_response
 
 __all__ = ["close_transfer", "delete", "get", "put"]
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """List or show transfers."""
     word = call.word(0)
     if word in ("fileids", "fileidsextended"):
         return _file_ids(call, extended=word == "fileidsextended")
     if word in ("", "@me", "0"):
         # PHP takes `0` for nothing.
-        return json_answer(_listed(call, call.user()["id"]))
+        return json_response(_listed(call, call.user()["id"]))
     if word == "@all":
         user = call.user()
         if not call.is_admin():
-            raise Refusal("rest_admin_required")
-        return json_answer(_listed(call, user["id"], everybody=True))
+            raise ApiError("rest_admin_required")
+        return json_response(_listed(call, user["id"], everybody=True))
     transfer = _readable(call)
     part = call.word(1)
     if part == "options":
-        return json_answer(json.loads(transfer["options"]))
+        return json_response(json.loads(transfer["options"]))
     if part == "salt":
-        return json_answer(transfer["salt"])
+        return json_response(transfer["salt"])
     if part == "auditlog":
         return _audit(call, transfer)
     # `file` and `recipient` are not implemented and show the whole, as on real servers.
-    return json_answer(call.backend.records.show(transfer["id"], call.backend.views))
+    return json_response(call.backend.records.show(transfer["id"], call.backend.views))
 
 
 def _listed(call: Call, owner: int, *, everybody: bool = False) -> Any:
@@ -68,37 +68,37 @@ def _readable(call: Call) -> Row:
             puid,
         )
         if file is None or file["status"] not in OPEN:
-            raise Refusal("rest_authentication_required")
+            raise ApiError("rest_authentication_required")
         return call.backend.records.transfer(number)
     transfer = call.backend.records.transfer(number)
     call.may_change(transfer)
     return transfer
 
 
-def _audit(call: Call, transfer: Row) -> Answer:
+def _audit(call: Call, transfer: Row) -> Response:
     if call.word(2) == "mail":
         call.backend.mail(transfer["user_email"], "report", transfer)
-        return json_answer(True)
+        return json_response(True)
     views = call.backend.views
-    return json_answer([views.audit(row) for row in call.backend.records.audit(transfer["id"])])
+    return json_response([views.audit(row) for row in call.backend.records.audit(transfer["id"])])
 
 
-def _file_ids(call: Call, *, extended: bool) -> Answer:
+def _file_ids(call: Call, *, extended: bool) -> Response:
     if extended or call.backend.site.is_2x:
         call.user()
     token = call.arguments.get("token")
     if not TOKEN.fullmatch(token):
-        raise Refusal("rest_bad_parameter")
+        raise ApiError("rest_bad_parameter")
     transfer = call.backend.open_transfer(token)
     if transfer is None:
-        raise Refusal("recipient_not_found")
+        raise ApiError("recipient_not_found")
     files = call.backend.records.files(transfer["id"])
     if not extended:
-        return json_answer([file["id"] for file in files])
-    return json_answer([file_facts(transfer, file) for file in files])
+        return json_response([file["id"] for file in files])
+    return json_response([file_facts(transfer, file) for file in files])
 
 
-def put(call: Call) -> Answer:
+def put(call: Call) -> Response:
     """Complete, close, remind or extend a transfer."""
     transfer = call.backend.records.transfer(call.number())
     if call.identity.user is not None:
@@ -110,18 +110,18 @@ def put(call: Call) -> Answer:
         # Noted, and nothing else.
         author = call.identity.author
         records.log(transfer["id"], "transfer_decrypt_failed", call.backend.now(), author)
-        return json_answer([])
+        return json_response([])
     if given.get("closed") and transfer["status"] in OPEN:
         # Closing removes it; it is shown as it was.
         shown = records.show(transfer["id"], call.backend.views)
         close_transfer(call, transfer)
-        return json_answer(shown)
+        return json_response(shown)
     text = False
     for name, act in _CHANGES.items():
         if given.get(name):
             text = act(call, transfer, given[name]) is True
             break
-    return json_answer(records.show(transfer["id"], call.backend.views, text=text))
+    return json_response(records.show(transfer["id"], call.backend.views, text=text))
 
 
 def _check_key(call: Call, transfer: Row) -> None:
@@ -130,13 +130,13 @@ def _check_key(call: Call, transfer: Row) -> None:
     known = [file["puid"] for file in call.backend.records.files(transfer["id"])]
     completes = call.fields().get("complete") is True
     if not (key_call(call) and completes and key in known and puid in known):
-        raise Refusal("rest_authentication_required")
+        raise ApiError("rest_authentication_required")
 
 
 def _complete(call: Call, transfer: Row, value: Any) -> None:
     backend, records = call.backend, call.backend.records
     if transfer["status"] == "closed":
-        raise Refusal("cannot_alter_closed_transfer")
+        raise ApiError("cannot_alter_closed_transfer")
     if transfer["status"] == "available":
         return
     author, now = call.identity.author, backend.now()
@@ -144,10 +144,10 @@ def _complete(call: Call, transfer: Row, value: Any) -> None:
     # Also where the completion then fails.
     records.log(transfer["id"], "upload_ended", now, author, None, taken)
     if not all(file["complete"] for file in records.files(transfer["id"])):
-        raise Refusal("transfer_files_incomplete")
+        raise ApiError("transfer_files_incomplete")
     recipients = records.recipients(transfer["id"])
     if not recipients:
-        raise Refusal("transfer_no_recipients")
+        raise ApiError("transfer_no_recipients")
     mailed = [row for row in recipients if row["email"]]
     with records.db.transaction():
         moved = records.db.change(
@@ -163,7 +163,7 @@ def _complete(call: Call, transfer: Row, value: Any) -> None:
             records.log(transfer["id"], "transfer_sent", now, author)
     if mailed and backend.site.mail_fails:
         # The message is a guess. The transfer is available all the same.
-        raise Refusal("mail_sending_failed")
+        raise ApiError("mail_sending_failed")
     for row in mailed:
         backend.mail(row["email"], "transfer_available", transfer, row["token"])
     options = json.loads(transfer["options"])
@@ -204,12 +204,12 @@ def _remind(call: Call, transfer: Row, value: Any) -> None:
 def _extend(call: Call, transfer: Row, value: Any) -> bool:
     site, records = call.backend.site, call.backend.records
     if transfer["status"] == "closed":
-        raise Refusal("transfer_expiry_extension_not_allowed")
+        raise ApiError("transfer_expiry_extension_not_allowed")
     if value is not True and not site.is_2x:
         # An absolute time works even where extensions are off. A 2.x only looks whether there is one.
         moment = expiry(value, call.backend.now(), 0, site.max_transfer_days_valid)
     elif not transfer["extensions"]:
-        raise Refusal("transfer_expiry_extension_not_allowed")
+        raise ApiError("transfer_expiry_extension_not_allowed")
     else:
         moment = transfer["expires"] + site.expiry_extension_days * 86400
         records.db.run("UPDATE transfers SET extensions=extensions-1 WHERE id=?", transfer["id"])
@@ -225,9 +225,9 @@ _CHANGES: Dict[str, Callable[[Call, Row, Any], Optional[bool]]] = {
 }
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Remove a transfer with its data."""
     transfer = call.backend.records.transfer(call.number())
     call.may_change(transfer)
     call.backend.records.delete_transfer(transfer["id"])
-    return json_answer(None)
+    return json_response(None)

@@ -11,7 +11,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional
 
 from smartxfer.errors import UsageError
-from smartxfer.local.database import Database
+from smartxfer.local import service
 from smartxfer.local.jetstream.arrivals import Arrivals
 from smartxfer.local.jetstream.pool import Pool
 from smartxfer.local.jetstream.progress import Live
@@ -25,7 +25,7 @@ __all__ = ["Backend"]
 EVENTS = 2000
 
 
-class Backend:
+class Backend(service.Backend):
     """What every call works on.
 
     :param site: the configuration.
@@ -35,11 +35,15 @@ class Backend:
     :param port: port that it is bound to.
     """
 
+    site: Site
+    schema = SCHEMA
+
     def __init__(self, site: Site, data: str, title: str, host: str, port: int) -> None:
-        #: The configuration; replaced as a whole when it changes.
-        self.site = site
         self.title, self.host, self.port = title, host, port
-        self.lock = threading.RLock()
+        super().__init__(site, data, "")
+
+    def set_up(self) -> None:
+        """Prepare folders, ids, passwords, and the threads for jobs."""
         #: Notified whenever a state changes that somebody may wait for. It is the lock that is entered: a
         #: signal cannot come between its being taken and the block, as it can in a condition.
         self.changed = threading.Condition(self.lock)
@@ -48,17 +52,15 @@ class Backend:
         #: Stops the whole service; there once the service has set it.
         self.terminate: Callable[[], None] = self.stopping.set
         self._began = time.time() - time.monotonic()
-        self.data = private_directory(data)
         #: Files on their way in.
         self.staging = private_directory(os.path.join(self.data, "staging"))
-        folder = site.root or os.path.join(self.data, "root")
+        folder = self.site.root or os.path.join(self.data, "root")
         try:
             os.makedirs(folder, exist_ok=True)
         except OSError as error:
             raise UsageError(f"root: {folder}: {error.strerror}") from error
         #: Folder on disk that ``/`` means.
         self.root = os.path.realpath(folder)
-        self.database = Database(os.path.join(self.data, "metadata.sqlite"), SCHEMA)
         #: New at each start.
         self.server_id = secrets.token_hex(16)
         #: The same at each start.
@@ -67,9 +69,9 @@ class Backend:
         #: Password of each user.
         self.passwords: Dict[str, str] = {
             name: given or str(self.kept("password:" + name, lambda: secrets.token_urlsafe(12)))
-            for name, given in site.users.items()
+            for name, given in self.site.users.items()
         }
-        self.pool = Pool("local-" + title)
+        self.pool = Pool("local-" + self.title)
         #: The transfer that is being copied, by its id.
         self.live: Dict[int, Live] = {}
         self.arrivals = Arrivals()
@@ -81,7 +83,7 @@ class Backend:
         self.halt()
         self.pool.stop()
         with self.lock:
-            self.database.close()
+            super().close()
 
     def halt(self) -> None:
         """End every wait, and tell every thread to end."""
@@ -115,7 +117,7 @@ class Backend:
         return self.database.run("INSERT INTO ids DEFAULT VALUES")
 
     def now(self) -> float:
-        """The server's clock, seconds since 1970."""
+        """Return the server's clock, in seconds since 1970; it never steps back."""
         return self._began + time.monotonic() + self.site.clock_offset
 
     def micros(self) -> int:

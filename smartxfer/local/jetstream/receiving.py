@@ -6,8 +6,7 @@ Source: JetStream protocol, sections 5.3, 6 and 9.6.
 import errno
 import os
 import shutil
-from types import TracebackType
-from typing import Optional, Type
+from typing import Optional
 
 from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jetstream.paths import joined, place, segments
@@ -126,12 +125,7 @@ class Incoming:
     def __enter__(self) -> "Incoming":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

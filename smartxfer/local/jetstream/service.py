@@ -6,12 +6,11 @@ Source: JetStream protocol, section 9.
 import os
 import threading
 import time
-from typing import Any, Callable, Dict, Mapping, Optional
+from typing import Any, Callable, Dict, Optional
 
 from smartxfer.errors import UsageError
 from smartxfer.local.arguments import bytes_of, member_of, text_of
-from smartxfer.local.exchange import Answer, Exchange, text_answer
-from smartxfer.local.faults import FaultBook
+from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.jetstream import manifests, registry, routes, transfers
 from smartxfer.local.jetstream.backend import Backend
 from smartxfer.local.jetstream.copying import Copier
@@ -31,19 +30,16 @@ class JetStream(Service):
     options = Site
     backend: Backend
 
-    def __init__(
-        self, options: Optional[Mapping[str, Any]], *, host: str, data: str, faults: FaultBook
-    ) -> None:
-        #: Address that it is bound to.
-        self.host = host
+    def _make_backend(self, site: Site, data: str) -> Backend:
+        """Make the backend for a configuration."""
         self._stopped = threading.Lock()
         self._ended = False
         self._ending: Optional[threading.Thread] = None
-        super().__init__(options, host=host, data=data, faults=faults)
+        return Backend(site, data, self.name, self.host, self.listener.port)
 
-    def open(self, site: Site, data: str) -> Backend:
-        """The backend, and the thread that sends."""
-        backend = Backend(site, data, self.name, self.host, self.listener.port)
+    def _opened(self) -> None:
+        """Prepare the sessions and the thread that sends."""
+        backend = self.backend
         backend.terminate = self._terminate
         self.port = backend.port
         #: The first user, and the password.
@@ -60,7 +56,6 @@ class JetStream(Service):
             lambda: backend.site.session_idle,
         )
         self._copier = Copier(backend)
-        return backend
 
     def start(self) -> None:
         """Begin to answer, and go on with what was under way."""
@@ -111,14 +106,14 @@ class JetStream(Service):
         method = method_of(peek()) if path == "/jsonrpc" else None
         return path if method is None else f"{path}/{method}"
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one request."""
-        return self.front.answer(exchange)
+        return self.front.answer(request)
 
-    def error(self, status: int, message: str) -> Answer:
+    def error(self, status: int, message: str) -> Response:
         """An error of HTTP, for planned faults."""
         text = message or "the server has a problem"
-        return text_answer(status, text + "\n", "text/plain; charset=utf-8")
+        return text_response(status, text + "\n", "text/plain; charset=utf-8")
 
     # What users of the local server look at.
 

@@ -4,13 +4,12 @@ Source: JetStream protocol, sections 9.1 to 9.3.
 """
 
 import hashlib
-import http.cookies
 import json
 import re
-from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.exchange import Answer, Exchange, text_answer
+from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.jsonrpc.errors import RpcError
 from smartxfer.local.jsonrpc.sessions import Session, Sessions
 
@@ -46,34 +45,33 @@ class Front:
         self._sessions = sessions
         self._idle = idle
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one HTTP request."""
-        if exchange.path != PATH:
-            return text_answer(404, "there is nothing but /jsonrpc\n", "text/plain; charset=utf-8")
-        if exchange.method == "DELETE":
-            self._sessions.end(_cookie(exchange.headers))
-            return Answer(204, [("Set-Cookie", _set_cookie("", gone=True))], (b"",))
-        if exchange.method != "POST":
-            refused = text_answer(405, "POST calls here\n", "text/plain; charset=utf-8")
+        if request.path != PATH:
+            return text_response(404, "there is nothing but /jsonrpc\n", "text/plain; charset=utf-8")
+        if request.method == "DELETE":
+            self._sessions.end(request.cookies.get(COOKIE, ""))
+            return Response(204, [("Set-Cookie", _set_cookie("", gone=True))])
+        if request.method != "POST":
+            refused = text_response(405, "POST calls here\n", "text/plain; charset=utf-8")
             refused.headers.append(("Allow", "POST, DELETE"))
             return refused
-        kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            return text_answer(415, "calls are application/json\n", "text/plain; charset=utf-8")
+        if request.media_type != "application/json":
+            return text_response(415, "calls are application/json\n", "text/plain; charset=utf-8")
         try:
-            text = exchange.body.read(LIMIT)
+            text = request.body.read(LIMIT)
         except BodyTooLong:
-            return text_answer(413, "the call is too large\n", "text/plain; charset=utf-8")
-        return self._called(exchange, text)
+            return text_response(413, "the call is too large\n", "text/plain; charset=utf-8")
+        return self._called(request, text)
 
-    def _called(self, exchange: Exchange, text: bytes) -> Answer:
+    def _called(self, request: Request, text: bytes) -> Response:
         id: Any = None
         opened: List[Tuple[str, str]] = []
         try:
             parsed = _json(text)
             id = parsed["id"]
             method, params = _method_and_params(parsed)
-            session, fresh = self._session(exchange, method)
+            session, fresh = self._session(request, method)
             if fresh:
                 opened.append(("Set-Cookie", _set_cookie(session.id)))
             same = hashlib.sha256(text).digest()  # a repeat is the same, byte by byte
@@ -81,18 +79,18 @@ class Front:
         except RpcError as error:
             reply = {"jsonrpc": "2.0", "id": id, "error": error.shown()}
         body = json.dumps(reply).encode("ascii")
-        return Answer(200, [("Content-Type", "application/json; charset=utf-8"), *opened], (body,))
+        return Response(200, [("Content-Type", "application/json; charset=utf-8"), *opened], (body,))
 
-    def _session(self, exchange: Exchange, method: str) -> Tuple[Session, bool]:
+    def _session(self, request: Request, method: str) -> Tuple[Session, bool]:
         """The session of a call, and whether it was opened by it."""
-        cookie = _cookie(exchange.headers)
+        cookie = request.cookies.get(COOKIE, "")
         session = self._sessions.find(cookie, self._idle()) if cookie else None
         if session is not None:
             return session, False
         if cookie and method not in OPENING:
             raise RpcError("NotAuthenticated", "the session is gone: log in again")
         self._sessions.sweep(self._idle())
-        return self._sessions.new(exchange.peer), True
+        return self._sessions.new(request.peer), True
 
     def _reply(self, session: Session, id: Any, method: str, params: Dict[str, Any]) -> Dict[str, Any]:
         try:
@@ -125,15 +123,6 @@ def _method_and_params(call: Dict[str, Any]) -> Tuple[str, Dict[str, Any]]:
     if not isinstance(params, dict):
         raise RpcError("InvalidParams", "params go by name")
     return method, params
-
-
-def _cookie(headers: Mapping[str, str]) -> str:
-    jar: http.cookies.SimpleCookie = http.cookies.SimpleCookie()
-    try:
-        jar.load(headers.get("cookie", ""))
-    except http.cookies.CookieError:
-        return ""
-    return jar[COOKIE].value if COOKIE in jar else ""
 
 
 def _set_cookie(value: str, *, gone: bool = False) -> str:

@@ -5,11 +5,11 @@ Source: NRP protocol, section 9 (share links).
 
 from typing import List
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import sharing
-from smartxfer.local.nrp.answers import framework
+from smartxfer.local.nrp.answers import denied, framework, framework_json
 from smartxfer.local.nrp.call import Call
-from smartxfer.local.nrp.looking import denied, the_draft, the_item, viewed
+from smartxfer.local.nrp.looking import the_draft, the_item, viewed
 from smartxfer.local.nrp.negotiation import acceptable, json_only
 from smartxfer.local.nrp.views import Shown
 
@@ -19,13 +19,13 @@ __all__ = ["grants", "links", "request", "reserve"]
 def _view(call: Call, id: str) -> Shown:
     """The record or draft of an id.
 
-    :raises Refusal: 404, no such id; 410, it was deleted.
+    :raises ApiError: 404, no such id; 410, it was deleted.
     """
     item = the_item(call, id)
     return viewed(call, item, item.draft is not None)
 
 
-def links(call: Call, id: str, words: List[str]) -> Answer:
+def links(call: Call, id: str, words: List[str]) -> Response:
     """Answer a call at or below the secret links of a record, which are its owner's matter."""
     acceptable(call)
     if call.method in ("POST", "PATCH"):
@@ -36,31 +36,30 @@ def links(call: Call, id: str, words: List[str]) -> Answer:
     return sharing.answer(call, view.parent, words)
 
 
-def grants(call: Call, id: str) -> Answer:
+def grants(call: Call, id: str) -> Response:
     """List the users that have a right of their own to a record: none can be added here."""
     if not _view(call, id).mine:
         raise denied()
     return call.json({"hits": {"hits": [], "total": 0}})
 
 
-def request(call: Call, id: str) -> Answer:
+def request(call: Call, id: str) -> Response:
     """Take a request for access; its sender would get a mail with a link to confirm it.
 
-    :raises Refusal: 500, an address or a name is missing.
+    :raises ApiError: 500, an address or a name is missing.
     """
-    if call.method != "POST":
-        raise framework(405)
+    call.only("POST")
     body = call.json_body()
     _view(call, id)
     if not isinstance(body, dict) or not body.get("email") or not body.get("full_name"):
         raise framework(500)
-    return call.compact({"message": "Verification link sent out, please check your e-mail inbox"})
+    return framework_json({"message": "Verification link sent out, please check your e-mail inbox"})
 
 
-def reserve(call: Call, id: str) -> Answer:
+def reserve(call: Call, id: str) -> Response:
     """Reserve a DOI for a draft.
 
-    :raises Refusal: 404, the id has no draft; 500, no provider of DOIs is configured, which is so here.
+    :raises ApiError: 404, the id has no draft; 500, no provider of DOIs is configured, which is so here.
     """
     if not the_draft(call, id).editable:
         raise denied()

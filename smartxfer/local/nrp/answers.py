@@ -3,14 +3,14 @@
 Source: NRP protocol, section 3 (errors).
 """
 
-import json
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
-from smartxfer.local.exchange import Answer, text_answer
+from smartxfer.local import http_messages
+from smartxfer.local.http_messages import Response, json_response, text_response
 
 __all__ = [
-    "BROKEN", "NOT_ALLOWED", "NOT_FOUND", "Broken", "Moved", "Refusal", "error_answer", "framework",
-    "invalid", "json_answer", "page", "refusal_answer",
+    "BROKEN", "NOT_ALLOWED", "NOT_FOUND", "ApiError", "Broken", "Moved", "denied", "error_answer",
+    "error_response", "framework", "framework_json", "invalid", "page",
 ]  # fmt: skip
 
 #: What the framework says of a path that nothing answers.
@@ -29,8 +29,8 @@ BROKEN = (
 Errors = List[Dict[str, Any]]
 
 
-class Refusal(Exception):
-    """The repository turns a request down.
+class ApiError(http_messages.ApiError):
+    """The repository refuses a request.
 
     :param status: HTTP status.
     :param message: what is said.
@@ -45,14 +45,11 @@ class Refusal(Exception):
         message: str,
         errors: Optional[Errors] = None,
         *,
-        headers: Optional[List[Tuple[str, str]]] = None,
+        headers: Sequence[Tuple[str, str]] = (),
         front: bool = False,
     ) -> None:
-        super().__init__(status, message, errors)
-        self.status = status
-        self.message = message
+        super().__init__(status, message, headers)
         self.errors = errors
-        self.headers = headers or []
         self.front = front
 
     @property
@@ -61,7 +58,7 @@ class Refusal(Exception):
         return self.front or self.status == 405 or (self.status == 404 and self.message == NOT_FOUND)
 
 
-class Moved(Refusal):
+class Moved(ApiError):
     """The framework sends the caller to another address.
 
     :param place: the address.
@@ -73,54 +70,56 @@ class Moved(Refusal):
         super().__init__(status, "Redirecting...", headers=[("Location", place)], front=front)
 
 
-def framework(status: int) -> Refusal:
+def framework(status: int) -> ApiError:
     """A refusal that the framework beneath the API makes: 404, 405 or 500."""
-    return Refusal(status, {404: NOT_FOUND, 405: NOT_ALLOWED}.get(status, BROKEN))
+    return ApiError(status, {404: NOT_FOUND, 405: NOT_ALLOWED}.get(status, BROKEN))
 
 
-class Broken(Refusal):
+class Broken(ApiError):
     """The application broke so late that its server answers, with a page."""
 
     def __init__(self) -> None:
         super().__init__(500, "Internal Server Error", front=True)
 
 
-def invalid(field: str, message: str) -> Refusal:
+def invalid(field: str, message: str) -> ApiError:
     """A refusal about one field."""
-    return Refusal(400, "A validation error occurred.", [{"field": field, "messages": [message]}])
+    return ApiError(400, "A validation error occurred.", [{"field": field, "messages": [message]}])
 
 
-def json_answer(value: Any, status: int = 200, *, pretty: bool = False) -> Answer:
-    """An answer whose body is ``value`` as JSON.
-
-    :param pretty: with line breaks.
-    """
-    text = json.dumps(value, indent=2 if pretty else None)
-    return Answer(status, [("Content-Type", "application/json")], (text.encode("ascii"),))
+def denied() -> ApiError:
+    """A refusal of what is not the caller's to do."""
+    return ApiError(403, "Permission denied.")
 
 
-def page(status: int, title: str, kind: str = "text/html; charset=utf-8") -> Answer:
+def framework_json(value: Any, status: int = 200) -> Response:
+    """Return JSON as the framework beneath the API writes it: without blanks, with a line end."""
+    response = json_response(value, status, separators=(",", ":"))
+    response.parts = (*response.parts, b"\n")
+    return response
+
+
+def page(status: int, title: str, kind: str = "text/html; charset=utf-8") -> Response:
     """Return a page for browsers.
 
     :param title: its text.
     :param kind: media type.
     """
     head, body = f"<head><title>{title}</title></head>", f"<body><h1>{title}</h1></body>"
-    return text_answer(status, f"<html>{head}{body}</html>\n", kind)
+    return text_response(status, f"<html>{head}{body}</html>\n", kind)
 
 
-def error_answer(status: int, message: str, errors: Optional[Errors] = None) -> Answer:
+def error_answer(status: int, message: str, errors: Optional[Errors] = None) -> Response:
     """An error; those of the framework have the message first, and no blanks."""
     if message in (NOT_FOUND, NOT_ALLOWED, BROKEN) or status in (405, 429, 502, 503, 504):
-        text = json.dumps({"message": message, "status": status}, separators=(",", ":")) + "\n"
-        return Answer(status, [("Content-Type", "application/json")], (text.encode("ascii"),))
+        return framework_json({"message": message, "status": status}, status)
     body: Dict[str, Any] = {"status": status, "message": message}
     if errors:
         body["errors"] = errors
-    return json_answer(body, status)
+    return json_response(body, status)
 
 
-def refusal_answer(refusal: Refusal) -> Answer:
+def error_response(refusal: ApiError) -> Response:
     """A refusal as it goes out."""
     if isinstance(refusal, Moved):
         answer = page(refusal.status, refusal.message)

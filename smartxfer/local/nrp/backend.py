@@ -3,44 +3,34 @@
 Source: NRP protocol, sections 2, 4 and 5.
 """
 
-import os
-import threading
-import time
 from typing import Any, Dict, Optional
 
-from smartxfer.local.database import Database
+from smartxfer.local import service
 from smartxfer.local.nrp import entries, items, people, requests
 from smartxfer.local.nrp.entries import moment
+from smartxfer.local.nrp.jobs import Jobs
 from smartxfer.local.nrp.limits import Limits
 from smartxfer.local.nrp.site import Site
-from smartxfer.local.objects import Objects, private_directory
+from smartxfer.local.nrp.sums import PartSum
 
 __all__ = ["Backend"]
 
 
-class Backend:
-    """What every call works on.
+class Backend(service.Backend):
+    """What every call works on."""
 
-    :param site: the configuration.
-    :param data: directory of the data; made where missing.
-    :param url: address of the site, without a slash at its end.
-    """
+    site: Site
+    schema = people.SCHEMA + items.SCHEMA + requests.SCHEMA + entries.SCHEMA
 
-    def __init__(self, site: Site, data: str, url: str) -> None:
-        #: The configuration; replaced as a whole when it changes.
-        self.site = site
-        #: Address of the site, without a slash at its end.
-        self.url = url
+    def set_up(self) -> None:
+        """Prepare contents, limits and users."""
         #: Address of the API.
-        self.api = url + "/api"
-        root = private_directory(data)
-        self.objects = Objects(os.path.join(root, "objects"))
-        schema = people.SCHEMA + items.SCHEMA + requests.SCHEMA + entries.SCHEMA
-        self.database = Database(os.path.join(root, "metadata.sqlite"), schema)
-        #: Held by what must not happen twice at a time.
-        self.lock = threading.RLock()
-        #: State that need not outlive the process, by the name of what has it.
-        self.memory: Dict[str, Any] = {}
+        self.api = self.url + "/api"
+        self.objects = self.object_store()
+        #: Work in the background.
+        self.jobs = Jobs()
+        #: The running md5 of files that come in parts, by file id.
+        self.part_sums: Dict[str, PartSum] = {}
         #: The storage at the second origin; the service makes it.
         self.storage: Any = None
         #: How many requests are left to whom.
@@ -48,19 +38,12 @@ class Backend:
         #: When the server began, seconds since 1970.
         self.started = self.now()
         self._latest = 0.0
-        try:
-            self.people = people.People(self.database, site)
-        except BaseException:
-            self.database.close()
-            raise
+        self.people = people.People(self.database, self.site)
 
     def close(self) -> None:
-        """Close the files."""
-        self.database.close()
-
-    def now(self) -> float:
-        """The server's clock, seconds since 1970."""
-        return time.time()
+        """End the work in the background, and close the files."""
+        self.jobs.stop()
+        super().close()
 
     def stamp(self, seconds: Optional[float] = None) -> str:
         """A time as the API shows it, in UTC with its offset; no two of now are the same.

@@ -3,15 +3,15 @@
 Source: NRP protocol, sections 2 and 3.
 """
 
-import json
-from typing import Any, Dict, List
-from urllib.parse import parse_qsl
+from functools import cached_property
+from typing import Any, Dict
 
 import attrs
 
+from smartxfer.local import http_messages
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.exchange import Answer, Exchange
-from smartxfer.local.nrp.answers import Refusal, json_answer
+from smartxfer.local.http_messages import Response, json_response, text_response
+from smartxfer.local.nrp.answers import ApiError, framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.people import GUEST, User
 
@@ -47,30 +47,19 @@ class Owner:
     preview: str = ""
 
 
-@attrs.define(eq=False)
-class Call:
+@attrs.define(eq=False, slots=False)
+class Call(http_messages.Call[Backend]):
     """One call.
 
-    :param backend: what the repository knows and keeps.
-    :param exchange: the request.
     :param words: decoded segments of the path behind ``/api``; empty ones are kept.
     :param who: who asks; a guest where nobody known does.
     :param model: name of the model whose records the call is about; empty where it is about none.
     """
 
-    backend: Backend
-    exchange: Exchange
-    words: List[str]
     who: User = GUEST
     model: str = ""
     #: Media type that was asked for.
     kind: str = "application/json"
-    _query: Any = None
-
-    @property
-    def method(self) -> str:
-        """HTTP method, upper case; HEAD counts as GET."""
-        return "GET" if self.exchange.method == "HEAD" else self.exchange.method
 
     @property
     def user(self) -> str:
@@ -82,43 +71,36 @@ class Call:
         """Whether the caller may everything."""
         return self.who.superuser
 
-    @property
+    @cached_property
     def query(self) -> Dict[str, str]:
         """Arguments of the query string; the last one of each name."""
-        if self._query is None:
-            self._query = dict(parse_qsl(self.exchange.query, keep_blank_values=True))
-        found: Dict[str, str] = self._query
-        return found
-
-    def header(self, name: str, default: str = "") -> str:
-        """Value of a request header; ``name`` in any case."""
-        return self.exchange.headers.get(name.lower(), default)
+        return self.request.arguments
 
     def json_body(self) -> Any:
         """The body as JSON; None where it is empty.
 
-        :raises Refusal: 400, it is not JSON.
+        :raises ApiError: 400, it is not JSON.
         """
         try:
-            raw = self.exchange.body.read(JSON_LIMIT)
+            return self.request.json(JSON_LIMIT)
         except BodyTooLong:
-            raise Refusal(413, "The data value transmitted exceeds the capacity limit.") from None
-        if not raw:
-            return None
-        try:
-            return json.loads(raw.decode("utf-8"))
-        except (ValueError, RecursionError):
-            raise Refusal(400, "Unable to decode JSON data in request body.") from None
+            raise ApiError(413, "The data value transmitted exceeds the capacity limit.") from None
+        except ValueError:
+            raise ApiError(400, "Unable to decode JSON data in request body.") from None
 
-    def json(self, value: Any, status: int = 200) -> Answer:
-        """An answer whose body is ``value`` as JSON."""
-        return json_answer(value, status, pretty=self.query.get("prettyprint", "0") not in ("", "0"))
+    def json(self, value: Any, status: int = 200) -> Response:
+        """An answer whose body is ``value`` as JSON, with line breaks if ``prettyprint`` asks for them."""
+        pretty = self.query.get("prettyprint", "0") not in ("", "0")
+        return json_response(value, status, indent=2 if pretty else None)
 
-    def compact(self, value: Any) -> Answer:
-        """An answer of the framework's: JSON without blanks."""
-        text = json.dumps(value, separators=(",", ":")) + "\n"
-        return Answer(200, [("Content-Type", "application/json")], (text.encode("ascii"),))
-
-    def empty(self, status: int = 204) -> Answer:
+    def empty(self, status: int = 204) -> Response:
         """An answer without a body."""
-        return Answer(status, [("Content-Type", "text/html; charset=utf-8")], (b"",))
+        return text_response(status, "", "text/html; charset=utf-8")
+
+    def only(self, *methods: str) -> None:
+        """Check the method of the request.
+
+        :raises ApiError: 405, the path has only these methods.
+        """
+        if self.method not in methods:
+            raise framework(405)

@@ -5,10 +5,10 @@ Source: NRP protocol, sections 1 and 9.
 
 from typing import Any, Dict
 
-from smartxfer.local.exchange import Answer
-from smartxfer.local.nrp.answers import Moved, Refusal, framework
+from smartxfer.local.http_messages import Response
+from smartxfer.local.nrp.answers import ApiError, Moved, denied, framework
 from smartxfer.local.nrp.call import Call
-from smartxfer.local.nrp.looking import NOT_KNOWN, denied
+from smartxfer.local.nrp.looking import NOT_KNOWN
 from smartxfer.local.nrp.search import page
 from smartxfer.local.nrp.vocabularies import APART, PROPS, VOCABULARIES
 
@@ -18,13 +18,12 @@ __all__ = ["users", "vocabulary"]
 _SIZE = 25
 
 
-def users(call: Call) -> Answer:
+def users(call: Call) -> Response:
     """Answer a call for the list of users; the server shows no one in it who did not agree to that.
 
-    :raises Refusal: 403, the caller is a guest.
+    :raises ApiError: 403, the caller is a guest.
     """
-    if call.method != "GET":
-        raise framework(405)
+    call.only("GET")
     if not call.user:
         raise denied()
     if call.words[1:]:
@@ -32,18 +31,17 @@ def users(call: Call) -> Answer:
     return page(call, f"{call.backend.api}/users", [], "newest", show=dict, numbered=False)
 
 
-def vocabulary(call: Call) -> Answer:
+def vocabulary(call: Call) -> Response:
     """Answer a call for a vocabulary, all of them, or one entry.
 
-    :raises Refusal: 404, no such vocabulary or entry.
+    :raises ApiError: 404, no such vocabulary or entry.
     """
-    if call.method != "GET":
-        raise framework(405)
+    call.only("GET")
     api, words = call.backend.api, call.words
     if words[0] in APART:
         if len(words) == 1:
             return page(call, f"{api}/{words[0]}", [], APART[words[0]], size=_SIZE, show=dict)
-        raise Refusal(404, NOT_KNOWN)
+        raise ApiError(404, NOT_KNOWN)
     if words[1:] == []:
         raise Moved(f"{api}/vocabularies/")
     if words[1:] == [""]:
@@ -53,7 +51,7 @@ def vocabulary(call: Call) -> Answer:
         ]
         return call.json({"hits": {"hits": hits, "total": len(hits)}})
     if words[1] not in VOCABULARIES or words[1] in APART:
-        raise Refusal(404, "Not found.")
+        raise ApiError(404, "Not found.")
     listed = [_shown(call, words[1], id) for id in VOCABULARIES[words[1]]]
     if len(words) == 2:
         return page(call, f"{api}/vocabularies/{words[1]}", listed, "title", size=_SIZE, show=dict)
@@ -62,7 +60,7 @@ def vocabulary(call: Call) -> Answer:
             found = call.json(one)
             found.headers.append(("ETag", '"1"'))
             return found
-    raise Refusal(404, NOT_KNOWN)
+    raise ApiError(404, NOT_KNOWN)
 
 
 def _shown(call: Call, name: str, id: str) -> Dict[str, Any]:

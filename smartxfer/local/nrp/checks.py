@@ -6,7 +6,7 @@ Source: NRP protocol, section 3 (errors).
 import json
 from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.answers import ApiError
 
 __all__ = ["Errors", "number", "object_of", "storable", "text", "truth", "unknown"]
 
@@ -28,10 +28,10 @@ class Errors:
     def check(self) -> None:
         """Go on only if there is no complaint.
 
-        :raises Refusal: 400 with all of them.
+        :raises ApiError: 400 with all of them.
         """
         if self._found:
-            raise Refusal(400, "A validation error occurred.", self._found)
+            raise ApiError(400, "A validation error occurred.", self._found)
 
 
 def text(value: Any) -> Optional[str]:

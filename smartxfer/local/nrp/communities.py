@@ -6,8 +6,8 @@ Source: NRP protocol, section 4 (community review).
 import uuid
 from typing import Any, Dict, Optional, Sequence
 
-from smartxfer.local.exchange import Answer
-from smartxfer.local.nrp.answers import Refusal, framework
+from smartxfer.local.http_messages import Response
+from smartxfer.local.nrp.answers import ApiError, framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.search import page
@@ -80,10 +80,9 @@ def _facets(slugs: Sequence[str]) -> Dict[str, Any]:
     }
 
 
-def answer(call: Call) -> Answer:
+def answer(call: Call) -> Response:
     """Answer a call below ``communities``: all of them, or one by its id or name."""
-    if call.method != "GET":
-        raise framework(405)
+    call.only("GET")
     backend, words = call.backend, call.words[1:]
     if not words:
         shown = [_shown(backend, slug) for slug in backend.site.communities]
@@ -94,4 +93,4 @@ def answer(call: Call) -> Answer:
     for slug in backend.site.communities:
         if words[0] in (slug, community_id(slug)):
             return call.json(_shown(backend, slug))
-    raise Refusal(404, "The persistent identifier does not exist.")
+    raise ApiError(404, "The persistent identifier does not exist.")

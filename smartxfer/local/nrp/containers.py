@@ -7,13 +7,12 @@ import contextlib
 import zipfile
 from typing import Any, Dict, Iterator, List
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries, stored
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.answers import ApiError, denied
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.finding import denied
 from smartxfer.local.nrp.keys import encoded, extension, guessed
 from smartxfer.local.objects import PIECE
 
@@ -54,12 +53,12 @@ def noted(backend: Backend, entry: Entry) -> Dict[str, Any]:
         return {"error": _NOT_ZIP}
 
 
-def answer(call: Call, owner: Owner, key: str, member: str) -> Answer:
+def answer(call: Call, owner: Owner, key: str, member: str) -> Response:
     """Answer a call for an archive's list, or for one member.
 
     :param key: key of the archive.
     :param member: path of the member; empty for the list.
-    :raises Refusal: 404, no such file, not completed, or no such member; 400, not an archive by its name;
+    :raises ApiError: 404, no such file, not completed, or no such member; 400, not an archive by its name;
         999, not one by its content.
     """
     backend = call.backend
@@ -69,16 +68,16 @@ def answer(call: Call, owner: Owner, key: str, member: str) -> Answer:
     if not owner.readable:
         raise denied()
     if not is_container(key) or entry.spans is None:
-        raise Refusal(400, f"No extractor found for the file '{key}'.")
+        raise ApiError(400, f"No extractor found for the file '{key}'.")
     try:
         with _opened(backend, entry) as found:
             return _member(found, owner, member) if member else call.json(_listed(found, owner, key))
     except zipfile.BadZipFile:
-        raise Refusal(_NO_ARCHIVE, f"Invalid file content for file '{key}': {_NOT_ZIP}.") from None
+        raise ApiError(_NO_ARCHIVE, f"Invalid file content for file '{key}': {_NOT_ZIP}.") from None
 
 
-def _missing(owner: Owner, key: str) -> Refusal:
-    return Refusal(404, f"Record '{owner.id}' has no file '{key}'.")
+def _missing(owner: Owner, key: str) -> ApiError:
+    return ApiError(404, f"Record '{owner.id}' has no file '{key}'.")
 
 
 def _listed(found: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str, Any]:
@@ -105,7 +104,7 @@ def _listed(found: zipfile.ZipFile, owner: Owner, key: str) -> Dict[str, Any]:
     return {"entries": files, "truncated": False, "total": len(files), "directories": directories}
 
 
-def _member(found: zipfile.ZipFile, owner: Owner, member: str) -> Answer:
+def _member(found: zipfile.ZipFile, owner: Owner, member: str) -> Response:
     try:
         one = found.getinfo(member)
     except KeyError:
@@ -118,4 +117,4 @@ def _member(found: zipfile.ZipFile, owner: Owner, member: str) -> Answer:
     headers = [("Content-Disposition", f'attachment; filename="{name}"'), ("Content-Type", kind)]
     with found.open(one) as stream:
         pieces = tuple(iter(lambda: stream.read(PIECE), b""))
-    return Answer(200, headers, pieces or (b"",))
+    return Response(200, headers, pieces or (b"",))

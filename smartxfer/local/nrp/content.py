@@ -8,9 +8,9 @@ from typing import Optional, Tuple
 import attrs
 
 from smartxfer.local.body import ClientGone
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import containers, entries, parts, stored
-from smartxfer.local.nrp.answers import Refusal, framework
+from smartxfer.local.nrp.answers import ApiError, framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
@@ -25,14 +25,14 @@ __all__ = ["adopt", "commit", "limit", "media_type", "put"]
 def media_type(call: Call) -> None:
     """Go on only with a body of bytes.
 
-    :raises Refusal: 415, it says that it is something else.
+    :raises ApiError: 415, it says that it is something else.
     """
-    kind = call.exchange.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = call.request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind not in ("", OCTETS):
-        raise Refusal(415, f"Invalid 'Content-Type' header. Expected one of: {OCTETS}")
+        raise ApiError(415, f"Invalid 'Content-Type' header. Expected one of: {OCTETS}")
 
 
-def put(call: Call, owner: Owner, key: str) -> Answer:
+def put(call: Call, owner: Owner, key: str) -> Response:
     """Take the content of a file; the md5 is reckoned while it comes.
 
     Content for a file that is completed, or whose bytes come in another way, fails with a 200 and ends
@@ -43,18 +43,18 @@ def put(call: Call, owner: Owner, key: str) -> Answer:
     unlocked(call, owner)
     if not _takes(entry):
         return _refused(call, owner, entry)
-    backend, body = call.backend, call.exchange.body
+    backend, body = call.backend, call.request.body
     if longer_than_allowed(key):
-        raise Refusal(400, TOO_LONG)
+        raise ApiError(400, TOO_LONG)
     most, reason = limit(backend, entry)
     if most is not None and body.length is not None and body.length > most:
-        raise Refusal(400, reason)
+        raise ApiError(400, reason)
     try:
         received = stored.receive(backend.database, backend.objects, body, length=body.length, most=most)
     except TooMuch:
-        raise Refusal(400, reason) from None
+        raise ApiError(400, reason) from None
     except ClientGone:
-        raise Refusal(400, "File is smaller than expected.") from None
+        raise ApiError(400, "File is smaller than expected.") from None
     with backend.database.transaction():
         now = entries.find(backend.database, owner.bucket, key)
         if now is None or not _takes(now):
@@ -69,9 +69,9 @@ def _takes(entry: Entry) -> bool:
     return entry.type == "L" and entry.status == "pending"
 
 
-def _refused(call: Call, owner: Owner, entry: Entry) -> Answer:
+def _refused(call: Call, owner: Owner, entry: Entry) -> Response:
     if not call.backend.site.reput_deletes:
-        raise Refusal(400, FAILED)
+        raise ApiError(400, FAILED)
     return fail(call, owner, entry, keep=False)
 
 
@@ -99,7 +99,7 @@ def adopt(backend: Backend, entry: Entry, received: Received) -> None:
     stored.free(backend.database, backend.objects, before)
 
 
-def commit(call: Call, owner: Owner, key: str) -> Answer:
+def commit(call: Call, owner: Owner, key: str) -> Response:
     """Complete a file. A repeated commit gets the entry again."""
     backend = call.backend
     entry = changeable(call, owner, key)

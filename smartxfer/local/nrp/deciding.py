@@ -7,11 +7,11 @@ import uuid
 from typing import Any
 
 from smartxfer.local.nrp import items, publishing, records, requests
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.answers import ApiError, denied
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.items import Item
-from smartxfer.local.nrp.looking import denied, viewed
+from smartxfer.local.nrp.looking import viewed
 from smartxfer.local.nrp.request_views import actions
 from smartxfer.local.nrp.requests import Request
 
@@ -52,20 +52,20 @@ def act(call: Call, request: Request, name: str, payload: Any = None) -> None:
 
     :param name: submit, accept, decline or cancel.
     :param payload: what is said with it.
-    :raises Refusal: 403, it is not the caller's to do; 400, the request is past it, or the draft is not
+    :raises ApiError: 403, it is not the caller's to do; 400, the request is past it, or the draft is not
         complete.
     """
     backend = call.backend
     with backend.database.transaction():
         if name not in ("submit", *_ENDS):
-            raise Refusal(404, f"Action {name} is not available for this request.")
+            raise ApiError(404, f"Action {name} is not available for this request.")
         if request.status not in (("created",) if name == "submit" else ("submitted",)):
-            raise Refusal(400, f"Could not execute the action {name} as the request is {request.status}.")
+            raise ApiError(400, f"Could not execute the action {name} as the request is {request.status}.")
         if name not in actions(backend, request, call.who):
             raise denied()
         item = items.find(backend.database, request.topic)
         if item is None or item.deleted is not None:
-            raise Refusal(404, "The persistent identifier does not exist.")
+            raise ApiError(404, "The persistent identifier does not exist.")
         if name == "submit":
             request.payload = payload
             _complete(call, request, item)
@@ -79,7 +79,7 @@ def act(call: Call, request: Request, name: str, payload: Any = None) -> None:
 def _complete(call: Call, request: Request, item: Item) -> None:
     if request.type in PUBLISHES:
         if item.draft is None:
-            raise Refusal(404, "The persistent identifier does not exist.")
+            raise ApiError(404, "The persistent identifier does not exist.")
         publishing.publishable(viewed(call, item, True))
 
 

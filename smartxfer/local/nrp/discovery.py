@@ -6,7 +6,7 @@ Source: NRP protocol, section 1.
 import html
 from typing import Any, Dict, List
 
-from smartxfer.local.exchange import Answer, text_answer
+from smartxfer.local.http_messages import Response, text_response
 from smartxfer.local.nrp.answers import Moved, framework
 from smartxfer.local.nrp.call import Call
 
@@ -15,29 +15,24 @@ __all__ = ["answer"]
 _PATH = ".well-known/repository"
 
 
-def answer(call: Call) -> Answer:
+def answer(call: Call) -> Response:
     """Answer a call outside the API.
 
-    :raises Refusal: 404, there is nothing.
+    :raises ApiError: 404, there is nothing.
     """
     words = call.words
     if words[:2] == [".well-known", "repository"]:
         if not call.backend.site.well_known:
             raise framework(404)
-        _read_only(call)
+        call.only("GET")
         return _told(call, words[2:])
     if words == [""] or (len(words) == 2 and words[0] in ("uploads", *call.backend.site.models)):
-        _read_only(call)
+        call.only("GET")
         return _page(call)
     raise framework(404)
 
 
-def _read_only(call: Call) -> None:
-    if call.method != "GET":
-        raise framework(405)
-
-
-def _told(call: Call, words: List[str]) -> Answer:
+def _told(call: Call, words: List[str]) -> Response:
     if not words:
         raise Moved(f"{call.backend.url}/{_PATH}/")
     if words == [""]:
@@ -52,7 +47,7 @@ def _told(call: Call, words: List[str]) -> Answer:
     raise framework(404)
 
 
-def _page(call: Call) -> Answer:
+def _page(call: Call) -> Response:
     """A page for browsers; its generator is what a plain InvenioRDM is known by."""
     mark = html.escape(f"InvenioRDM {call.backend.site.version}")
     text = (
@@ -60,7 +55,7 @@ def _page(call: Call) -> Answer:
         f'<meta name="generator" content="{mark}">\n'
         "<title>Local repository</title></head><body><h1>Local repository</h1></body></html>\n"
     )
-    return text_answer(200, text, "text/html; charset=utf-8")
+    return text_response(200, text, "text/html; charset=utf-8")
 
 
 def _info(call: Call) -> Dict[str, Any]:

@@ -5,13 +5,13 @@ Source: NRP protocol, section 4.
 
 from typing import Any, Dict, List, Optional
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import exports, files, items, requests
-from smartxfer.local.nrp.answers import framework
+from smartxfer.local.nrp.answers import denied, framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.items import Half, Item, Parent
-from smartxfer.local.nrp.looking import NOT_KNOWN, denied, guarded, the_draft, viewed
+from smartxfer.local.nrp.looking import NOT_KNOWN, guarded, the_draft, viewed
 from smartxfer.local.nrp.people import User
 from smartxfer.local.nrp.validation import accepted
 from smartxfer.local.nrp.views import Shown, access_status, owner_of, shown
@@ -31,7 +31,7 @@ def record_answer(
     errors: Optional[List[Dict[str, Any]]] = None,
     *,
     linked: bool = False,
-) -> Answer:
+) -> Response:
     """An answer that shows a record or draft, with its revision as ETag.
 
     :param errors: fields that were dropped, field by field.
@@ -55,7 +55,7 @@ def record_answer(
 def document(call: Call) -> Dict[str, Any]:
     """The body of a call that sends a draft.
 
-    :raises Refusal: 500, it is not an object.
+    :raises ApiError: 500, it is not an object.
     """
     body = call.json_body()
     if body is None:
@@ -98,7 +98,7 @@ def made(backend: Backend, who: User, model: str, body: Dict[str, Any], values: 
     return item
 
 
-def create(call: Call) -> Answer:
+def create(call: Call) -> Response:
     """Make a draft; fields that are wrong are dropped and told."""
     if not call.user:
         raise denied()
@@ -108,7 +108,7 @@ def create(call: Call) -> Answer:
     return record_answer(call, viewed(call, item, True), 201, errors)
 
 
-def read(call: Call, id: str) -> Answer:
+def read(call: Call, id: str) -> Response:
     """Show a draft."""
     view = the_draft(call, id, NOT_KNOWN)
     if not view.readable:
@@ -116,7 +116,7 @@ def read(call: Call, id: str) -> Answer:
     return record_answer(call, view)
 
 
-def replace(call: Call, id: str) -> Answer:
+def replace(call: Call, id: str) -> Response:
     """Replace a draft as a whole; what is left out is lost."""
     backend = call.backend
     body = document(call)
@@ -163,7 +163,7 @@ def _files(view: Shown, values: Dict[str, Any], body: Dict[str, Any]) -> List[Di
     return errors
 
 
-def delete(call: Call, id: str) -> Answer:
+def delete(call: Call, id: str) -> Response:
     """Give a draft up; one that was never published is gone with its id."""
     backend = call.backend
     with backend.database.transaction():

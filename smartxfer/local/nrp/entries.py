@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import attrs
 
 from smartxfer.local.database import Database, Row
-from smartxfer.local.exchange import Span
+from smartxfer.local.http_messages import FileSlice
 from smartxfer.local.nrp.keys import encoded, extension, guessed
 from smartxfer.local.objects import Objects
 
@@ -104,18 +104,20 @@ class Entry:
         """Bytes that lie here."""
         return sum(count for _, count in self.spans or ())
 
-    def stretches(self, objects: Objects, start: int = 0, count: Optional[int] = None) -> Tuple[Span, ...]:
+    def stretches(
+        self, objects: Objects, start: int = 0, count: Optional[int] = None
+    ) -> Tuple[FileSlice, ...]:
         """Where some of its bytes lie.
 
         :param start: offset of the first.
         :param count: how many; None: all from there on.
         """
         left = self.held - start if count is None else count
-        found: List[Span] = []
+        found: List[FileSlice] = []
         for number, size in self.spans or ():
             taken = min(size - start, left)
             if taken > 0:
-                found.append(Span(objects.path(number), start, taken))
+                found.append(FileSlice(objects.path(number), start, taken))
                 left -= taken
             start = max(0, start - size)
         return tuple(found)

@@ -7,7 +7,7 @@ import json
 from typing import Any, Callable, Dict, List, Optional
 from xml.sax.saxutils import escape
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 
 __all__ = ["KINDS", "WITHOUT_TAG", "made"]
 
@@ -181,7 +181,7 @@ KINDS = tuple(_MAKERS)
 WITHOUT_TAG = ("application/ld+json", "application/linkset+json")
 
 
-def made(kind: str, record: Record, url: str) -> Optional[Answer]:
+def made(kind: str, record: Record, url: str) -> Optional[Response]:
     """Return a record in another format, None where the format is not an export.
 
     :param kind: its media type.
@@ -194,4 +194,4 @@ def made(kind: str, record: Record, url: str) -> Optional[Answer]:
     found = maker(record, url)
     text = found if isinstance(found, str) else json.dumps(found)
     label = "text/plain" if kind == "text/x-bibliography" else kind
-    return Answer(200, [("Content-Type", label)], (text.encode("utf-8"),))
+    return Response(200, [("Content-Type", label)], (text.encode("utf-8"),))

@@ -50,7 +50,7 @@ class _SameHosts(urllib.request.HTTPRedirectHandler):
 
 def begin(backend: Backend, entry: Entry) -> None:
     """Fetch a pending file by and by; in the end it is completed or failed."""
-    jobs: Jobs = backend.memory["jobs"]
+    jobs = backend.jobs
     jobs.start("local-nrp-fetch", lambda: _fetch(backend, jobs, entry), backend.site.fetch_delay)
 
 

@@ -6,21 +6,20 @@ Source: NRP protocol, sections 5 and 6.
 import uuid
 from typing import Any, Dict, List, Optional
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import containers, content, entries, fetching, parts, serving, starting, stored
-from smartxfer.local.nrp.answers import Refusal, framework
+from smartxfer.local.nrp.answers import ApiError, denied, framework
 from smartxfer.local.nrp.archive import archive
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.checks import Errors, object_of, storable, truth, unknown
 from smartxfer.local.nrp.entries import SCHEMA, Entry
-from smartxfer.local.nrp.finding import changeable, denied, readable, removed, unlocked
-from smartxfer.local.nrp.jobs import Jobs
+from smartxfer.local.nrp.finding import changeable, readable, removed, unlocked
 from smartxfer.local.nrp.showing import linked, listing, shown, summary
 
 __all__ = [
     "MISSING", "SCHEMA", "answer", "archive", "completed", "copy", "count", "drop", "keys", "linked",
-    "listed", "listing", "lock", "new_bucket", "plant", "problems", "read", "start", "stop", "stored_path",
+    "listed", "listing", "lock", "new_bucket", "plant", "problems", "read", "start", "stored_path",
     "summary", "write",
 ]  # fmt: skip
 
@@ -29,14 +28,14 @@ __all__ = [
 MISSING = "Missing uploaded files. To disable files for this record please mark it as metadata-only."
 
 
-def answer(call: Call, owner: Owner, words: List[str]) -> Answer:
+def answer(call: Call, owner: Owner, words: List[str]) -> Response:
     """Answer a call at or below a file list.
 
     A key may span several segments; what follows it is told by the last ones and the method.
 
     :param words: decoded segments behind ``files``, empty ones included.
     """
-    method = "GET" if call.exchange.method == "HEAD" else call.exchange.method
+    method = "GET" if call.request.method == "HEAD" else call.request.method
     if not words:
         return _list_call(call, owner, method)
     if not words[0]:
@@ -65,14 +64,14 @@ def answer(call: Call, owner: Owner, words: List[str]) -> Answer:
     raise framework(405)
 
 
-def _container(call: Call, owner: Owner, words: List[str], method: str) -> Answer:
+def _container(call: Call, owner: Owner, words: List[str], method: str) -> Response:
     if method != "GET":
         raise framework(405)
     at = words.index("container", 1)
     return containers.answer(call, owner, "/".join(words[:at]), "/".join(words[at + 1 :]))
 
 
-def _list_call(call: Call, owner: Owner, method: str) -> Answer:
+def _list_call(call: Call, owner: Owner, method: str) -> Response:
     if method == "GET":
         if not owner.readable:
             raise denied()
@@ -82,7 +81,7 @@ def _list_call(call: Call, owner: Owner, method: str) -> Answer:
     if not owner.writable:
         raise denied()
     if not owner.enabled:
-        raise Refusal(403, "Files are not enabled.")
+        raise ApiError(403, "Files are not enabled.")
     if method == "POST":
         return starting.start(call, owner)
     unlocked(call, owner)
@@ -91,7 +90,7 @@ def _list_call(call: Call, owner: Owner, method: str) -> Answer:
     return call.empty(204)
 
 
-def _change(call: Call, owner: Owner, key: str) -> Answer:
+def _change(call: Call, owner: Owner, key: str) -> Response:
     """Replace the metadata of a file, or who sees it."""
     backend = call.backend
     changeable(call, owner, key)
@@ -123,7 +122,7 @@ def _change(call: Call, owner: Owner, key: str) -> Answer:
     return call.json(shown(backend, owner, entry))
 
 
-def _delete(call: Call, owner: Owner, key: str) -> Answer:
+def _delete(call: Call, owner: Owner, key: str) -> Response:
     entry = changeable(call, owner, key)
     if entry.known:
         # What has no file yet can go even where the files are locked.
@@ -267,16 +266,9 @@ def stored_path(backend: Backend, bucket: str, key: str) -> str:
 
 def start(backend: Backend) -> None:
     """Begin the work in the background, with what the last process left undone."""
-    backend.memory["jobs"] = Jobs()
     stored.sweep(backend.database, backend.objects)
     for entry in entries.everything(backend.database):
         if entry.type == "F" and entry.status == "pending":
             fetching.begin(backend, entry)
         parts.check_later(backend, entry)
 
-
-def stop(backend: Backend) -> None:
-    """End the work in the background."""
-    jobs: Optional[Jobs] = backend.memory.get("jobs")
-    if jobs is not None:
-        jobs.stop()

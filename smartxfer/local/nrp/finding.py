@@ -3,19 +3,18 @@
 Source: NRP protocol, sections 3 (errors) and 5.
 """
 
-from typing import Dict, List, Optional
+from typing import List, Optional
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries, stored
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.answers import ApiError, denied
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
 from smartxfer.local.nrp.showing import shown
-from smartxfer.local.nrp.sums import PartSum
 
 __all__ = [
-    "FAILED", "changeable", "denied", "fail", "part_sums", "readable", "removed", "sizes", "the_file",
+    "FAILED", "changeable", "denied", "fail", "readable", "removed", "sizes", "the_file",
     "unlocked",
 ]  # fmt: skip
 
@@ -23,26 +22,21 @@ __all__ = [
 FAILED = "File upload transfer failed."
 
 
-def denied() -> Refusal:
-    """The refusal of a call that is not the caller's to make."""
-    return Refusal(403, "Permission denied.")
-
-
 def the_file(call: Call, owner: Owner, key: str) -> Entry:
     """The entry of a key.
 
-    :raises Refusal: 404, there is none.
+    :raises ApiError: 404, there is none.
     """
     entry = entries.find(call.backend.database, owner.bucket, key)
     if entry is None:
-        raise Refusal(404, f"Record '{owner.id}' has no file '{key}'.")
+        raise ApiError(404, f"Record '{owner.id}' has no file '{key}'.")
     return entry
 
 
 def readable(call: Call, owner: Owner, key: str) -> Entry:
     """The entry of a key, for a call that reads it.
 
-    :raises Refusal: 404, there is none; only then 403, it is not the caller's to read.
+    :raises ApiError: 404, there is none; only then 403, it is not the caller's to read.
     """
     entry = the_file(call, owner, key)
     if not owner.readable:
@@ -53,7 +47,7 @@ def readable(call: Call, owner: Owner, key: str) -> Entry:
 def changeable(call: Call, owner: Owner, key: str) -> Entry:
     """The entry of a key, for a call that changes it.
 
-    :raises Refusal: 404, there is none; only then 403, it is not the caller's to change.
+    :raises ApiError: 404, there is none; only then 403, it is not the caller's to change.
     """
     entry = the_file(call, owner, key)
     if not owner.writable:
@@ -63,24 +57,18 @@ def changeable(call: Call, owner: Owner, key: str) -> Entry:
 
 def _enabled(owner: Owner, entry: Entry) -> Entry:
     if not owner.enabled:
-        raise Refusal(403, "Files are not enabled.")
+        raise ApiError(403, "Files are not enabled.")
     return entry
 
 
 def unlocked(call: Call, owner: Owner) -> None:
     """Go on only where the files may change.
 
-    :raises Refusal: 403, the bucket is that of a published record.
+    :raises ApiError: 403, the bucket is that of a published record.
     """
     row = call.backend.database.row("SELECT locked FROM buckets WHERE id=?", owner.bucket)
     if owner.locked or (row is not None and row["locked"]):
-        raise Refusal(403, "Bucket is locked for modifications.")
-
-
-def part_sums(backend: Backend) -> Dict[str, PartSum]:
-    """The running md5 of files that come in parts, by file id."""
-    found: Dict[str, PartSum] = backend.memory.setdefault("part_sums", {})
-    return found
+        raise ApiError(403, "Bucket is locked for modifications.")
 
 
 def removed(backend: Backend, entry: Entry) -> None:
@@ -88,10 +76,10 @@ def removed(backend: Backend, entry: Entry) -> None:
     with backend.database.transaction():
         backend.database.run("DELETE FROM entries WHERE number=?", entry.number)
         stored.free(backend.database, backend.objects, entry)
-    part_sums(backend).pop(entry.file_id, None)
+    backend.part_sums.pop(entry.file_id, None)
 
 
-def fail(call: Call, owner: Owner, entry: Entry, *, keep: bool) -> Answer:
+def fail(call: Call, owner: Owner, entry: Entry, *, keep: bool) -> Response:
     """The answer to content that the transfer does not take: a success by its status, with ``errors``.
 
     :param keep: whether the entry survives it.

@@ -11,8 +11,7 @@ __all__ = ["identify"]
 
 def identify(call: Call) -> User:
     """The user who makes a call; a guest where there is no token, or one that is not known."""
-    scheme, _, token = call.header("authorization").partition(" ")
-    if scheme.lower() != "bearer":
-        token = call.query.get("access_token", "")
+    scheme = call.header("authorization").partition(" ")[0].lower()
+    token = call.request.bearer_token if scheme == "bearer" else call.query.get("access_token", "")
     user = call.backend.people.by_token(token.strip())
     return GUEST if user is None or user.name in call.backend.site.without_scope else user

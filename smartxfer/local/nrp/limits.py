@@ -8,7 +8,7 @@ import math
 import threading
 from typing import Deque, Dict, List, Tuple
 
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.answers import ApiError
 from smartxfer.local.nrp.site import Site
 
 __all__ = ["Limits"]
@@ -35,7 +35,7 @@ class Limits:
         :param user: name of the user who makes it, empty for a guest.
         :param now: seconds since 1970.
         :return: the headers of its answer.
-        :raises Refusal: 429, there are too many in the window.
+        :raises ApiError: 429, there are too many in the window.
         """
         limit = _limit(site, user)
         if not limit:
@@ -48,7 +48,7 @@ class Limits:
             headers = _headers(site, limit, times, now)
         if not site.retry_after_always:
             headers.append(("Retry-After", str(_left(site, times, now))))
-        raise Refusal(429, f"{limit} per {_told(site.rate_window)}", headers=headers)
+        raise ApiError(429, f"{limit} per {_told(site.rate_window)}", headers=headers)
 
     def headers(self, site: Site, user: str, now: float) -> Headers:
         """The headers of an answer to a request that was not counted."""

@@ -4,7 +4,7 @@ Source: NRP protocol, sections 2, 3 (errors) and 4.
 """
 
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import Refusal, invalid
+from smartxfer.local.nrp.answers import ApiError, denied, invalid
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.items import Half, Item
 from smartxfer.local.nrp.sharing import permission
@@ -20,23 +20,18 @@ NOT_REGISTERED = "The persistent identifier is not registered."
 _NOT_FOUND = "Not found."
 
 
-def denied() -> Refusal:
-    """The refusal of what is not the caller's to do."""
-    return Refusal(403, "Permission denied.")
-
-
 def the_item(call: Call, id: str, missing: str = _NOT_FOUND) -> Item:
     """What an id stands for.
 
     :param missing: what is said of an id that only versions share.
-    :raises Refusal: 404, nothing; 410, it was deleted.
+    :raises ApiError: 404, nothing; 410, it was deleted.
     """
     item = items.find(call.backend.database, id)
     if item is None or item.model != call.model:
         shared = items.parent_of(call.backend.database, id) is not None
-        raise Refusal(404, missing if shared else NOT_KNOWN)
+        raise ApiError(404, missing if shared else NOT_KNOWN)
     if item.deleted is not None:
-        raise Refusal(410, "The record has been deleted.")
+        raise ApiError(410, "The record has been deleted.")
     return item
 
 
@@ -53,11 +48,11 @@ def the_draft(call: Call, id: str, missing: str = _NOT_FOUND) -> Shown:
     """The draft of an id, whoever asks.
 
     :param missing: what is said where there is none.
-    :raises Refusal: 404, there is none.
+    :raises ApiError: 404, there is none.
     """
     item = the_item(call, id, missing)
     if item.draft is None:
-        raise Refusal(404, missing)
+        raise ApiError(404, missing)
     return viewed(call, item, True)
 
 
@@ -65,18 +60,18 @@ def the_record(call: Call, id: str, missing: str = _NOT_FOUND) -> Shown:
     """The published record of an id, whoever asks.
 
     :param missing: what is said of an id that was never published.
-    :raises Refusal: 404, it was never published.
+    :raises ApiError: 404, it was never published.
     """
     item = the_item(call, id, missing)
     if item.record is None:
-        raise Refusal(404, missing)
+        raise ApiError(404, missing)
     return viewed(call, item, False)
 
 
 def guarded(call: Call, half: Half) -> None:
     """Go on only where ``If-Match`` names the revision as it is.
 
-    :raises Refusal: 412, it names another; 400, it is no bare number.
+    :raises ApiError: 412, it names another; 400, it is no bare number.
     """
     text = call.header("if-match").strip()
     if not text:
@@ -89,4 +84,4 @@ def guarded(call: Call, half: Half) -> None:
         raise invalid("if_match", "Not a valid integer.") from None
     if revision != half.revision:
         message = f"Revision id provided({revision}) doesn't match record's one({half.revision})"
-        raise Refusal(412, message)
+        raise ApiError(412, message)

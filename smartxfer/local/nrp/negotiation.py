@@ -5,8 +5,8 @@ Source: NRP protocol, section 3.
 
 from typing import Sequence, Tuple
 
-from smartxfer.local.exchange import Answer
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.http_messages import Response
+from smartxfer.local.nrp.answers import ApiError
 from smartxfer.local.nrp.call import Call
 
 __all__ = ["FILES", "RECORDS", "acceptable", "json_only", "labelled"]
@@ -33,7 +33,7 @@ def acceptable(call: Call, kinds: Sequence[str] = (JSON,), made: Sequence[str] =
 
     :param kinds: those that are told when none will do.
     :param made: those that can be made besides the two kinds of JSON.
-    :raises Refusal: 406, the caller wants something else.
+    :raises ApiError: 406, the caller wants something else.
     """
     asked = [_ranked(one) for one in call.header("accept", "*/*").split(",")]
     for _, kind in sorted((one for one in asked if one[0] > 0), key=lambda one: -one[0]):
@@ -43,7 +43,7 @@ def acceptable(call: Call, kinds: Sequence[str] = (JSON,), made: Sequence[str] =
             return RDM
         if kind in made:
             return kind
-    raise Refusal(406, "Invalid 'Accept' header. Expected one of: " + ", ".join(kinds))
+    raise ApiError(406, "Invalid 'Accept' header. Expected one of: " + ", ".join(kinds))
 
 
 def _ranked(text: str) -> Tuple[float, str]:
@@ -61,15 +61,15 @@ def json_only(call: Call, *, crate: bool = False) -> None:
     """Go on only with a JSON body, or one that does not say what it is.
 
     :param crate: whether a crate would do on the real server; it is told so.
-    :raises Refusal: 415, it is something else.
+    :raises ApiError: 415, it is something else.
     """
     kind = call.header("content-type").split(";")[0].strip().lower()
     if kind not in ("", JSON):
         kinds = [JSON, _CRATE] if crate else [JSON]
-        raise Refusal(415, "Invalid 'Content-Type' header. Expected one of: " + ", ".join(kinds))
+        raise ApiError(415, "Invalid 'Content-Type' header. Expected one of: " + ", ".join(kinds))
 
 
-def labelled(answer: Answer, kind: str) -> Answer:
+def labelled(answer: Response, kind: str) -> Response:
     """An answer under the media type that was asked for; refusals are plain JSON."""
     if kind != JSON and answer.status < 300:
         answer.headers = [

@@ -10,14 +10,13 @@ from typing import List
 
 from smartxfer.local.body import ClientGone
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries, stored
-from smartxfer.local.nrp.answers import Refusal, framework
+from smartxfer.local.nrp.answers import ApiError, framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.finding import FAILED, changeable, fail, part_sums, unlocked
-from smartxfer.local.nrp.jobs import Jobs
+from smartxfer.local.nrp.finding import FAILED, changeable, fail, unlocked
 from smartxfer.local.nrp.keys import TOO_LONG, longer_than_allowed
 from smartxfer.local.nrp.showing import shown
 from smartxfer.local.nrp.sums import PartSum
@@ -30,31 +29,31 @@ def begin(backend: Backend, entry: Entry) -> None:
 
     On local storage that is a file of the announced size, all zeros.
 
-    :raises Refusal: 400, a value is missing, or the key is too long.
+    :raises ApiError: 400, a value is missing, or the key is too long.
     """
     if not entry.size:
-        raise Refusal(400, "Multipart file transfer requires file size.")
+        raise ApiError(400, "Multipart file transfer requires file size.")
     if longer_than_allowed(entry.key):
-        raise Refusal(400, TOO_LONG)
+        raise ApiError(400, TOO_LONG)
     if backend.site.storage == "s3":
         entry.upload = secrets.token_hex(16)
         # Assumption: without a part size the parts are equal.
         entry.part_size = entry.part_size or -(-max(entry.size, 1) // entry.parts)
         return
     if not entry.part_size:
-        raise Refusal(400, "Multipart file transfer to local storage requires part_size.")
+        raise ApiError(400, "Multipart file transfer to local storage requires part_size.")
     number, descriptor = stored.new_object(backend.database, backend.objects)
     try:
         os.ftruncate(descriptor, max(entry.size, 0))
     except OSError:
-        raise Refusal(400, "Bucket quota exceeded.") from None
+        raise ApiError(400, "Bucket quota exceeded.") from None
     finally:
         os.close(descriptor)
     entry.spans = [(number, max(entry.size, 0))]
     entry.modified = backend.now()
 
 
-def put(call: Call, owner: Owner, key: str, part: int) -> Answer:
+def put(call: Call, owner: Owner, key: str, part: int) -> Response:
     """Take a part at its place.
 
     What is wrong with a part is told in a 200; the entry survives it. The last part's length is not
@@ -65,8 +64,8 @@ def put(call: Call, owner: Owner, key: str, part: int) -> Answer:
     entry = changeable(call, owner, key)
     unlocked(call, owner)
     if entry.type != "M":
-        raise Refusal(400, f'Transfer type "{entry.type}" does not support multipart uploads.')
-    backend, body = call.backend, call.exchange.body
+        raise ApiError(400, f'Transfer type "{entry.type}" does not support multipart uploads.')
+    backend, body = call.backend, call.request.body
     if entry.upload:
         # Assumption: parts whose place is at the storage are not taken here.
         return _refused(call, owner, entry)
@@ -76,17 +75,17 @@ def put(call: Call, owner: Owner, key: str, part: int) -> Answer:
     if part < 1:
         raise framework(500)
     number = (entry.spans or [(0, 0)])[0][0]
-    running = part_sums(backend).setdefault(
+    running = backend.part_sums.setdefault(
         entry.file_id, PartSum(backend.objects.path(number), entry.part_size)
     )
     running.begins(part)
     try:
         backend.objects.receive(number, (part - 1) * entry.part_size, body)
     except ClientGone:
-        raise Refusal(400, "File is smaller than expected.") from None
+        raise ApiError(400, "File is smaller than expected.") from None
     _note(backend, entry, part, number, body.received)
     if part < entry.parts:
-        running.arrived(part, _jobs(backend))
+        running.arrived(part, backend.jobs)
     return call.json(shown(backend, owner, entry))
 
 
@@ -97,22 +96,17 @@ def _note(backend: Backend, entry: Entry, part: int, number: int, size: int) -> 
     )  # fmt: skip
 
 
-def _refused(call: Call, owner: Owner, entry: Entry) -> Answer:
+def _refused(call: Call, owner: Owner, entry: Entry) -> Response:
     if not call.backend.site.wrong_part_is_200:
-        raise Refusal(400, FAILED)
+        raise ApiError(400, FAILED)
     return fail(call, owner, entry, keep=True)
-
-
-def _jobs(backend: Backend) -> Jobs:
-    jobs: Jobs = backend.memory["jobs"]
-    return jobs
 
 
 def digest(backend: Backend, entry: Entry) -> str:
     """The md5 of a file whose parts came here, hex; empty where it comes later or was given."""
     if entry.upload or entry.checksum is not None or backend.site.checksum_delay:
         return ""
-    running = part_sums(backend).get(entry.file_id)
+    running = backend.part_sums.get(entry.file_id)
     if running is None:
         # No part came since the server started.
         number = (entry.spans or [(0, 0)])[0][0]
@@ -130,7 +124,7 @@ def complete(backend: Backend, entry: Entry, md5: str) -> None:
     compares the number of parts.
 
     :param md5: what :func:`digest` found.
-    :raises Refusal: 500, parts are missing at the storage; 400, they are missing here and gaps are not
+    :raises ApiError: 500, parts are missing at the storage; 400, they are missing here and gaps are not
         allowed.
     """
     rows = backend.database.rows("SELECT * FROM parts WHERE file_id=? ORDER BY part", entry.file_id)
@@ -139,12 +133,12 @@ def complete(backend: Backend, entry: Entry, md5: str) -> None:
             raise framework(500)
         _join(backend, entry, rows)
     elif len(rows) != entry.parts and not backend.site.commit_with_gaps:
-        raise Refusal(400, "Multipart upload is not complete.")
+        raise ApiError(400, "Multipart upload is not complete.")
     elif entry.checksum is None and md5:
         entry.md5 = md5
         entry.checksum = f"md5:{md5}"
     backend.database.run("DELETE FROM parts WHERE file_id=?", entry.file_id)
-    part_sums(backend).pop(entry.file_id, None)
+    backend.part_sums.pop(entry.file_id, None)
 
 
 def _join(backend: Backend, entry: Entry, rows: List[Row]) -> None:
@@ -182,7 +176,7 @@ def check_later(backend: Backend, entry: Entry) -> None:
                 sharer.checksum = f"md5:{md5}"
                 entries.save(backend.database, sharer)
 
-    _jobs(backend).start("local-nrp-checksum", work, backend.site.checksum_delay)
+    backend.jobs.start("local-nrp-checksum", work, backend.site.checksum_delay)
 
 
 def _whole(backend: Backend, entry: Entry) -> str:

@@ -6,9 +6,9 @@ Source: NRP protocol, section 4.
 import copy
 from typing import Any, Dict, List, Optional
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import files, items, requests
-from smartxfer.local.nrp.answers import Refusal, invalid
+from smartxfer.local.nrp.answers import ApiError, denied, invalid
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.drafts import FIRST, new_draft, record_answer
@@ -16,7 +16,6 @@ from smartxfer.local.nrp.items import Half, Item
 from smartxfer.local.nrp.looking import (
     NOT_KNOWN,
     NOT_REGISTERED,
-    denied,
     the_draft,
     the_record,
     viewed,
@@ -41,7 +40,7 @@ _FIRST, _LATER = 5, 4
 _COUNTED_ON = 5
 
 
-def publish(call: Call, id: str) -> Answer:
+def publish(call: Call, id: str) -> Response:
     """Publish a draft; no body is needed."""
     backend = call.backend
     with backend.database.transaction():
@@ -57,32 +56,32 @@ def publish(call: Call, id: str) -> Answer:
 def _agreed(view: Shown) -> None:
     """Go on only where nobody else has a say.
 
-    :raises Refusal: 400, a community has.
+    :raises ApiError: 400, a community has.
     """
     if view.parent.review:
         request = requests.find(view.backend.database, view.parent.review)
         if request is not None and request.open:
-            raise Refusal(
+            raise ApiError(
                 400,
                 "You cannot publish a draft with an open review request. "
                 "Please cancel the review request first.",
             )
     if view.backend.site.review == "community" and not view.parent.communities:
         # Assumption: the wording; the protocol names only that of an open review.
-        raise Refusal(400, "Cannot publish without selecting a community.")
+        raise ApiError(400, "Cannot publish without selecting a community.")
 
 
 def publishable(view: Shown) -> None:
     """Go on only with a draft that is complete.
 
-    :raises Refusal: 400, with an error for each field.
+    :raises ApiError: 400, with an error for each field.
     """
     errors: List[Dict[str, Any]] = missing(
         view.half.values, open_schema=view.backend.site.open_schema(view.item.model)
     )
     errors += files.problems(view.backend, owner_of(view))
     if errors:
-        raise Refusal(400, "A validation error occurred.", errors)
+        raise ApiError(400, "A validation error occurred.", errors)
 
 
 def published(backend: Backend, item: Item) -> None:
@@ -124,7 +123,7 @@ def _superseded(backend: Backend, item: Item, stamp: str) -> None:
         items.save(backend.database, before)
 
 
-def edit(call: Call, id: str) -> Answer:
+def edit(call: Call, id: str) -> Response:
     """Begin to edit a published record; while an edit goes on, its draft is shown again."""
     backend = call.backend
     with backend.database.transaction():
@@ -140,11 +139,11 @@ def edit(call: Call, id: str) -> Answer:
 def the_record_or_draft(call: Call, id: str) -> Item:
     """What an id stands for, published or not.
 
-    :raises Refusal: 404, nothing; 410, it was deleted.
+    :raises ApiError: 404, nothing; 410, it was deleted.
     """
     try:
         return the_record(call, id).item
-    except Refusal as refusal:
+    except ApiError as refusal:
         if refusal.status != 404:
             raise
         return the_draft(call, id).item
@@ -161,7 +160,7 @@ def edited(backend: Backend, item: Item) -> None:
         items.save(backend.database, item)
 
 
-def new_version(call: Call, id: str) -> Answer:
+def new_version(call: Call, id: str) -> Response:
     """Begin a new version; while there is one that is not published, that one is shown again."""
     backend = call.backend
     with backend.database.transaction():
@@ -176,10 +175,10 @@ def new_version(call: Call, id: str) -> Answer:
 def the_item_published(call: Call, id: str) -> Item:
     """The item of a published record.
 
-    :raises Refusal: 404, it is not published or not known.
+    :raises ApiError: 404, it is not published or not known.
     """
     if items.find(call.backend.database, id) is None:
-        raise Refusal(404, "Not found." if items.parent_of(call.backend.database, id) else NOT_KNOWN)
+        raise ApiError(404, "Not found." if items.parent_of(call.backend.database, id) else NOT_KNOWN)
     return the_record(call, id, NOT_REGISTERED).item
 
 
@@ -209,10 +208,10 @@ def _latest(there: List[Item]) -> Optional[Item]:
     return found[-1] if found else None
 
 
-def import_files(call: Call, id: str) -> Answer:
+def import_files(call: Call, id: str) -> Response:
     """Give the draft of a new version the files of the version before.
 
-    :raises Refusal: 400, it has files already.
+    :raises ApiError: 400, it has files already.
     """
     backend = call.backend
     with backend.database.transaction():
@@ -221,10 +220,10 @@ def import_files(call: Call, id: str) -> Answer:
             raise denied()
         owner = owner_of(view)
         if not owner.enabled:
-            raise Refusal(403, "Files are not enabled.")
+            raise ApiError(403, "Files are not enabled.")
         latest = _latest(items.versions(backend.database, view.item.parent))
         if latest is None or latest.record is None:
-            raise Refusal(404, "Not found.")
+            raise ApiError(404, "Not found.")
         if files.count(backend, owner.bucket):
             raise invalid("files.enabled", "Please remove all files first.")
         files.copy(backend, latest.record.bucket, owner.bucket)

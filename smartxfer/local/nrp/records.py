@@ -5,20 +5,20 @@ Source: NRP protocol, sections 3 and 4.
 
 from typing import Optional
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response, json_response
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import Moved, Refusal, json_answer
+from smartxfer.local.nrp.answers import ApiError, Moved, denied
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.drafts import discard, record_answer
 from smartxfer.local.nrp.items import Item
-from smartxfer.local.nrp.looking import NOT_REGISTERED, denied, guarded, the_item, the_record, viewed
+from smartxfer.local.nrp.looking import NOT_REGISTERED, guarded, the_item, the_record, viewed
 from smartxfer.local.nrp.search import page
 
 __all__ = ["delete", "latest", "latest_of", "read", "retract", "versions"]
 
 
-def read(call: Call, id: str) -> Answer:
+def read(call: Call, id: str) -> Response:
     """Show a published record; the id that its versions share leads to the latest one."""
     if items.find(call.backend.database, id) is None:
         found = latest_of(call.backend, id)
@@ -34,7 +34,7 @@ def read(call: Call, id: str) -> Answer:
     return answer
 
 
-def delete(call: Call, id: str) -> Answer:
+def delete(call: Call, id: str) -> Response:
     """Delete a published record, as only a superuser may; what is left says that it was there."""
     backend = call.backend
     body = call.json_body()
@@ -65,10 +65,10 @@ def latest_of(backend: Backend, parent: str) -> Optional[Item]:
     return found[-1] if found else None
 
 
-def latest(call: Call, id: str) -> Answer:
+def latest(call: Call, id: str) -> Response:
     """Lead from a published record, or from the id that versions share, to the latest version.
 
-    :raises Refusal: 404, the id itself was never published.
+    :raises ApiError: 404, the id itself was never published.
     """
     database = call.backend.database
     parent = id
@@ -76,16 +76,16 @@ def latest(call: Call, id: str) -> Answer:
         parent = the_record(call, id, NOT_REGISTERED).parent.id
     found = latest_of(call.backend, parent)
     if found is None:
-        raise Refusal(404, NOT_REGISTERED)
+        raise ApiError(404, NOT_REGISTERED)
     if not viewed(call, found, False).readable:
         raise denied()
     place = f"{call.backend.api}/{found.model}/{found.id}"
-    answer = json_answer({"status": 301, "message": "Redirecting...", "location": place}, 301)
+    answer = json_response({"status": 301, "message": "Redirecting...", "location": place}, 301)
     answer.headers.append(("Location", place))
     return answer
 
 
-def versions(call: Call, id: str) -> Answer:
+def versions(call: Call, id: str) -> Response:
     """The published versions, newest first."""
     item = the_item(call, id)
     half = item.record or item.draft

@@ -6,7 +6,7 @@ Source: NRP protocol, sections 1, 3, 4 and 5.
 from typing import Callable, Dict, List, Tuple
 from urllib.parse import quote, unquote
 
-from smartxfer.local.exchange import Answer, Exchange
+from smartxfer.local.http_messages import Request, Response
 from smartxfer.local.nrp import (
     access,
     catalogue,
@@ -21,7 +21,7 @@ from smartxfer.local.nrp import (
     search,
     workflows,
 )
-from smartxfer.local.nrp.answers import Moved, Refusal, framework, refusal_answer
+from smartxfer.local.nrp.answers import ApiError, Moved, error_response, framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.identify import identify
@@ -33,7 +33,7 @@ from smartxfer.local.nrp.vocabularies import APART
 __all__ = ["answer"]
 
 #: A function that answers a call about the record of an id.
-Handler = Callable[[Call, str], Answer]
+Handler = Callable[[Call, str], Response]
 Methods = Dict[str, Handler]
 
 #: What can be done to a record, by the path behind its id.
@@ -57,33 +57,33 @@ OF_RECORD: Dict[Tuple[str, ...], Methods] = {
 }
 
 
-def answer(backend: Backend, exchange: Exchange) -> Answer:
+def answer(backend: Backend, request: Request) -> Response:
     """Answer one request."""
-    call = Call(backend, exchange, _words(exchange))
+    call = Call(backend, request, _words(request))
     call.who = identify(call)
     try:
         headers = backend.limits.take(backend.site, call.user, backend.now())
-    except Refusal as refusal:
-        return refusal_answer(refusal)
+    except ApiError as refusal:
+        return error_response(refusal)
     try:
         found = _dispatch(call)
-    except Refusal as refusal:
-        found = refusal_answer(refusal)
+    except ApiError as refusal:
+        found = error_response(refusal)
         if refusal.unrouted:
             return found
     if call.user:
         found.headers.append(("X-User-ID", call.who.id))
-    if call.exchange.path.startswith("/api"):
+    if call.request.path.startswith("/api"):
         found.headers += headers
     return found
 
 
-def _words(exchange: Exchange) -> List[str]:
+def _words(request: Request) -> List[str]:
     """The decoded segments of a path, empty ones included."""
-    return unquote(exchange.target.partition("?")[0]).split("/")[1:]
+    return unquote(request.target.partition("?")[0]).split("/")[1:]
 
 
-def _dispatch(call: Call) -> Answer:
+def _dispatch(call: Call) -> Response:
     if call.words[0] != "api":
         return discovery.answer(call)
     words = call.words = call.words[1:]
@@ -109,7 +109,7 @@ def _dispatch(call: Call) -> Answer:
 def _lines(call: Call) -> None:
     """Refuse a path that no route has, or that a route has only with fewer slashes.
 
-    :raises Refusal: 404, a line break in it; 308, to the address without empty segments.
+    :raises ApiError: 404, a line break in it; 308, to the address without empty segments.
     """
     words = call.words
     if not call.backend.site.any_key and any("\n" in word for word in words):
@@ -124,11 +124,11 @@ def _lines(call: Call) -> None:
             while key[:1] == [""]:
                 del key[0]
             path = "/".join([word for word in plain if word] + key)
-            query = "?" + call.exchange.query if call.exchange.query else ""
+            query = "?" + call.request.query if call.request.query else ""
             raise Moved(f"{call.backend.api}/{quote(path, safe='/:@!$&()*+,;=~')}{query}")
 
 
-def _only(call: Call, methods: Dict[str, Callable[[Call], Answer]], kinds: Tuple[str, ...]) -> Answer:
+def _only(call: Call, methods: Dict[str, Callable[[Call], Response]], kinds: Tuple[str, ...]) -> Response:
     handler = methods.get(call.method)
     if handler is None:
         raise framework(405)
@@ -138,7 +138,7 @@ def _only(call: Call, methods: Dict[str, Callable[[Call], Answer]], kinds: Tuple
     return labelled(handler(call), kind)
 
 
-def _records(call: Call, words: List[str]) -> Answer:
+def _records(call: Call, words: List[str]) -> Response:
     if not words:
         return _only(call, {"GET": search.published, "POST": drafts.create}, RECORDS)
     id, rest = words[0], words[1:]
@@ -153,8 +153,7 @@ def _records(call: Call, words: List[str]) -> Answer:
         if rest[count] == "files":
             return _files(call, id, bool(behind), rest[count + 1 :])
         if rest[count:] == ["files-archive"]:
-            if call.method != "GET":
-                raise framework(405)
+            call.only("GET")
             view = the_draft(call, id) if behind else the_record(call, id)
             return files.archive(call, owner_of(view))
         if rest[count] == "requests" and len(rest) > count + 1:
@@ -165,11 +164,11 @@ def _records(call: Call, words: List[str]) -> Answer:
     return _only(call, {name: _bound(handler, id) for name, handler in methods.items()}, RECORDS)
 
 
-def _bound(handler: Handler, id: str) -> Callable[[Call], Answer]:
+def _bound(handler: Handler, id: str) -> Callable[[Call], Response]:
     return lambda call: handler(call, id)
 
 
-def _files(call: Call, id: str, draft: bool, words: List[str]) -> Answer:
+def _files(call: Call, id: str, draft: bool, words: List[str]) -> Response:
     if not draft and call.method != "GET":
         # Nothing is published at this address that could be written to, whatever the id.
         raise framework(405)

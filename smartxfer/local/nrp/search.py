@@ -6,12 +6,12 @@ Source: NRP protocol, section 4 (search page).
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 from urllib.parse import urlencode
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import Refusal, invalid
+from smartxfer.local.nrp.answers import ApiError, denied, invalid
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.items import Half
-from smartxfer.local.nrp.looking import denied, viewed
+from smartxfer.local.nrp.looking import viewed
 from smartxfer.local.nrp.queries import BadQuery, Matcher, matcher
 from smartxfer.local.nrp.views import Shown, shown
 
@@ -48,7 +48,7 @@ _ORDERS: Dict[str, Order] = {
 }
 
 
-def published(call: Call) -> Answer:
+def published(call: Call) -> Response:
     """Search the published records that the caller may read; of each the latest version, or all."""
     sort = _sort(call, "newest")
     matches, every = _matcher(call), call.query.get("allversions", "false") in ("true", "1")
@@ -68,7 +68,7 @@ def published(call: Call) -> Answer:
     return page(call, f"{call.backend.api}/{call.model}", _ordered(views, sort), sort, facets=_facets())
 
 
-def user_records(call: Call) -> Answer:
+def user_records(call: Call) -> Response:
     """Search one's own records; of an id that has both, the draft is shown."""
     if not call.user:
         raise denied()
@@ -92,7 +92,7 @@ def _matcher(call: Call) -> Matcher:
     try:
         return matcher(call.query.get("q", ""))
     except BadQuery:
-        raise Refusal(400, "The syntax of the search query is invalid.") from None
+        raise ApiError(400, "The syntax of the search query is invalid.") from None
 
 
 def _sort(call: Call, default: str) -> str:
@@ -145,7 +145,7 @@ def page(
     show: Optional[Callable[[Any], Dict[str, Any]]] = None,
     size: int = _SIZE,
     numbered: bool = True,
-) -> Answer:
+) -> Response:
     """An answer with one page of what was found.
 
     :param place: URL of the search.
@@ -155,7 +155,7 @@ def page(
     :param show: how a hit is shown; None: as a record.
     :param size: hits of a page where the caller does not say how many.
     :param numbered: whether the page's number is shown.
-    :raises Refusal: 400, there is no such page, or it lies behind the window.
+    :raises ApiError: 400, there is no such page, or it lies behind the window.
     """
     number, size = _number(call, "page", 1), _number(call, "size", size)
     site = call.backend.site
@@ -163,7 +163,7 @@ def page(
     if most and size > most:
         raise invalid("size", f"Page size cannot be greater than {most}.")
     if number * size > site.search_window:
-        raise Refusal(400, "Invalid querystring parameters.")
+        raise ApiError(400, "Invalid querystring parameters.")
     hits = [(show or _hit)(one) for one in found[(number - 1) * size : number * size]]
     body: Dict[str, Any] = {"hits": {"hits": hits, "total": len(found)}}
     if facets is not None:

@@ -9,9 +9,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple, TypeVar
 
 from smartxfer.errors import UsageError
 from smartxfer.local.arguments import bytes_of, mapping_of, member_of, text_of
-from smartxfer.local.exchange import Answer, Exchange
-from smartxfer.local.faults import FaultBook
-from smartxfer.local.listener import Record, Seen
+from smartxfer.local.http_messages import Request, Response
 from smartxfer.local.nrp import drafts, files, items, publishing, routes, sharing
 from smartxfer.local.nrp.answers import BROKEN, error_answer
 from smartxfer.local.nrp.backend import Backend
@@ -19,7 +17,6 @@ from smartxfer.local.nrp.items import Half, Item
 from smartxfer.local.nrp.shelf import FileShelf
 from smartxfer.local.nrp.site import Site
 from smartxfer.local.nrp.validation import accepted
-from smartxfer.local.s3 import Storage
 from smartxfer.local.service import Service
 
 __all__ = ["NRP"]
@@ -42,44 +39,16 @@ class NRP(Service):
     name = "nrp"
     options = Site
     backend: Backend
+    _backend_type = Backend
+    _shelf_type = FileShelf
 
-    def __init__(
-        self, options: Optional[Mapping[str, Any]], *, host: str, data: str, faults: FaultBook
-    ) -> None:
-        self._host, self._faults = host, faults
-        super().__init__(options, host=host, data=data, faults=faults)
-
-    def open(self, site: Site, data: str) -> Backend:
-        """The backend with its storage, and the tokens that it has or made."""
-        backend = Backend(site, data, self.url)
-        try:
-            backend.storage = self.storage = Storage(
-                self.name, FileShelf(backend), faults=self._faults, now=backend.now, host=self._host
-            )
-        except BaseException:
-            backend.close()
-            raise
-        files.start(backend)
+    def _opened(self) -> None:
+        """Take up the work in the background, and set the tokens."""
+        files.start(self.backend)
         #: Bearer token of the first user.
-        self.token = backend.people.first.token
+        self.token = self.backend.people.first.token
         #: Bearer token of the user who may everything.
-        self.superuser_token = backend.people.superuser.token
-        return backend
-
-    def start(self) -> None:
-        """Begin to answer, at both origins."""
-        self.storage.start()
-        super().start()
-
-    def stop(self, *, running: bool = True) -> None:
-        """Stop answering, end connections and threads, close files.
-
-        :param running: whether :meth:`start` was called.
-        """
-        self.listener.stop(running=running)
-        self.storage.stop(running=running)
-        files.stop(self.backend)
-        self.backend.close()
+        self.superuser_token = self.backend.people.superuser.token
 
     def configure(self, **options: Any) -> None:
         """Change the configuration; counting of requests begins anew where their limits change."""
@@ -87,11 +56,11 @@ class NRP(Service):
         if any(name.startswith("rate_") for name in options):
             self.backend.limits.begin_anew()
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one request."""
-        return routes.answer(self.backend, exchange)
+        return routes.answer(self.backend, request)
 
-    def error(self, status: int, message: str) -> Answer:
+    def error(self, status: int, message: str) -> Response:
         """An error in the manner of the API, for planned faults.
 
         What comes from the application has the headers that every answer has; 429, 502, 503 and 504 are
@@ -108,26 +77,7 @@ class NRP(Service):
     @property
     def storage_url(self) -> str:
         """Address of the storage, which is an origin of its own; its paths are below ``/storage/``."""
-        return self.storage.url
-
-    @property
-    def account(self) -> List[Record]:
-        """The latest requests, oldest first, those to the storage included, with the bytes moved."""
-        both = self.listener.records + self.storage.listener.records
-        return sorted(both, key=lambda record: record.time)
-
-    @property
-    def requests(self) -> List[Seen]:
-        """The latest requests, those to the storage included, oldest first: (method, path, status)."""
-        return [record.seen for record in self.account]
-
-    def count(self, match: str = "* *", status: Optional[int] = None) -> int:
-        """How many of the latest requests match, those to the storage included.
-
-        :param match: method and path pattern, as faults have it.
-        :param status: count only those with this status; 0 for those without an answer.
-        """
-        return self.listener.count(match, status) + self.storage.listener.count(match, status)
+        return str(self.storage.url)
 
     @property
     def env(self) -> Dict[str, str]:

@@ -3,30 +3,28 @@
 Source: NRP protocol, sections 5 (download) and 6 (remote).
 """
 
-import email.utils
 import re
-from typing import List, Tuple
 
-from smartxfer.local.exchange import Answer
-from smartxfer.local.nrp.answers import Broken, Refusal, framework
+from werkzeug.http import http_date, parse_etags
+
+from smartxfer.local.http_messages import Headers, Response
+from smartxfer.local.http_ranges import RangeNotSatisfiable, requested_range
+from smartxfer.local.nrp.answers import ApiError, Broken, denied, framework
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.entries import Entry
-from smartxfer.local.nrp.finding import denied, readable
+from smartxfer.local.nrp.finding import readable
 from smartxfer.local.nrp.keys import disposition, guessed, shown_type, unfit_for_header, without_controls
-from smartxfer.local.nrp.ranges import NotSatisfiable, wanted
 from smartxfer.local.nrp.showing import STORAGE_BUCKET, storage_key
 
 __all__ = ["download"]
 
-Headers = List[Tuple[str, str]]
-
 _TAG = re.compile(r"[!#-~]+")
 
 
-def download(call: Call, owner: Owner, key: str) -> Answer:
+def download(call: Call, owner: Owner, key: str) -> Response:
     """The content of a file.
 
-    :raises Refusal: 500, there is nothing to send yet, or a header has no place for the key; 403, the file
+    :raises ApiError: 500, there is nothing to send yet, or a header has no place for the key; 403, the file
         is not stored here, or not wholly, and the caller is not a superuser.
     """
     entry = readable(call, owner, key)
@@ -42,7 +40,7 @@ def download(call: Call, owner: Owner, key: str) -> Answer:
     if site.any_key:
         naming = without_controls(naming)
     if "\r" in naming:
-        raise Refusal(500, "Could not send file: Header values must not contain newline characters.")
+        raise ApiError(500, "Could not send file: Header values must not contain newline characters.")
     if unfit_for_header(naming):
         raise Broken
     if site.storage == "s3":
@@ -53,8 +51,8 @@ def download(call: Call, owner: Owner, key: str) -> Answer:
     return _sent(call, entry, kind, naming, ranges=site.storage == "proxy")
 
 
-def _redirect(url: str) -> Answer:
-    return Answer(302, [("Location", url), ("Content-Type", "text/html; charset=utf-8")], (b"",))
+def _redirect(url: str) -> Response:
+    return Response(302, [("Location", url), ("Content-Type", "text/html; charset=utf-8")], (b"",))
 
 
 def _guard(naming: str) -> Headers:
@@ -70,38 +68,33 @@ def _guard(naming: str) -> Headers:
     ]
 
 
-def _sent(call: Call, entry: Entry, kind: str, naming: str, *, ranges: bool) -> Answer:
+def _sent(call: Call, entry: Entry, kind: str, naming: str, *, ranges: bool) -> Response:
     headers = _guard(naming)
-    asked = call.exchange.headers
+    asked = call.request.headers
     # A checksum that was given is believed, but a header has no place for everything.
     known = entry.checksum if entry.checksum and _TAG.fullmatch(entry.checksum) else ""
     tag = f'"{known}"' if known else ""
     tags: Headers = [("ETag", tag)] if tag else []
-    if tag and _same(asked.get("if-none-match", ""), tag):
-        return Answer(304, [*headers, *tags, ("Cache-Control", "no-cache")], (b"",))
-    modified = email.utils.formatdate(int(entry.modified), usegmt=True)
+    if tag and parse_etags(asked.get("if-none-match")).contains_weak(known):
+        return Response(304, [*headers, *tags, ("Cache-Control", "no-cache")], (b"",))
+    modified = http_date(int(entry.modified))
     text = kind + "; charset=utf-8" if kind.startswith("text/") else kind
     headers += [("Content-Type", text), *tags, ("Last-Modified", modified), ("Cache-Control", "no-cache")]
     size = entry.held
     if ranges:
         headers.append(("Accept-Ranges", "bytes"))
         try:
-            found = wanted(asked, size, tag, modified)
-        except NotSatisfiable:
-            return Answer(416, [*headers, ("Content-Range", f"bytes */{size}")], (b"",))
-        if found is not None and call.exchange.method == "GET":
+            found = requested_range(asked, size, tag, modified)
+        except RangeNotSatisfiable:
+            return Response(416, [*headers, ("Content-Range", f"bytes */{size}")], (b"",))
+        if found is not None and call.request.method == "GET":
             start, end = found
             headers.append(("Content-Range", f"bytes {start}-{end}/{size}"))
             stretches = entry.stretches(call.backend.objects, start, end - start + 1)
-            return Answer(206, headers, stretches, end - start + 1)
+            return Response(206, headers, stretches, end - start + 1)
     if known:
         # Hexadecimal, as the real one sends it.
         headers.insert(0, ("Content-MD5", known.partition(":")[2]))
     # Something to send, be it nothing: a bare head would wait in the kernel for what follows.
-    return Answer(200, headers, entry.stretches(call.backend.objects) or (b"",), size)
+    return Response(200, headers, entry.stretches(call.backend.objects) or (b"",), size)
 
-
-def _same(header: str, tag: str) -> bool:
-    """Whether ``If-None-Match`` names the file as it is."""
-    listed = [one.strip() for one in header.split(",")]
-    return "*" in listed or tag in [one[2:] if one.startswith("W/") else one for one in listed]

@@ -12,9 +12,9 @@ import secrets
 import uuid
 from typing import Any, Callable, Dict, List, Optional
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import items
-from smartxfer.local.nrp.answers import Refusal, framework
+from smartxfer.local.nrp.answers import ApiError, framework
 from smartxfer.local.nrp.backend import Backend
 from smartxfer.local.nrp.call import Call
 from smartxfer.local.nrp.checks import Errors, text, unknown
@@ -69,17 +69,17 @@ def make(backend: Backend, parent: Parent, values: Dict[str, Any]) -> Dict[str, 
     return link
 
 
-def answer(call: Call, parent: Parent, words: List[str]) -> Answer:
+def answer(call: Call, parent: Parent, words: List[str]) -> Response:
     """Answer a call of the owner's at or below ``access/links``.
 
     :param words: segments behind ``links``.
-    :raises Refusal: 404, no such link; 400, values that are not possible.
+    :raises ApiError: 404, no such link; 400, values that are not possible.
     """
     if len(words) > 1:
         raise framework(404)
     with call.backend.database.transaction():
         if not words:
-            handlers: Dict[str, Callable[[], Answer]] = {
+            handlers: Dict[str, Callable[[], Response]] = {
                 "GET": lambda: call.json({"hits": {"hits": parent.links, "total": len(parent.links)}}),
                 "POST": lambda: _create(call, parent),
             }
@@ -98,23 +98,23 @@ def _link(parent: Parent, id: str) -> Dict[str, Any]:
     for link in parent.links:
         if link["id"] == id:
             return link
-    raise Refusal(404, "No secret link found with the given ID.")
+    raise ApiError(404, "No secret link found with the given ID.")
 
 
-def _create(call: Call, parent: Parent) -> Answer:
+def _create(call: Call, parent: Parent) -> Response:
     link = make(call.backend, parent, _values(call, whole=True))
     items.save_parent(call.backend.database, parent)
     return call.json(link, 201)
 
 
-def _change(call: Call, parent: Parent, id: str) -> Answer:
+def _change(call: Call, parent: Parent, id: str) -> Response:
     link = _link(parent, id)
     link.update(_values(call, whole=False))
     items.save_parent(call.backend.database, parent)
     return call.json(link)
 
 
-def _delete(call: Call, parent: Parent, id: str) -> Answer:
+def _delete(call: Call, parent: Parent, id: str) -> Response:
     parent.links.remove(_link(parent, id))
     items.save_parent(call.backend.database, parent)
     return call.empty(204)

@@ -7,9 +7,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from urllib.parse import urlsplit
 
 from smartxfer.local.database import Database
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.nrp import entries, fetching, parts
-from smartxfer.local.nrp.answers import Refusal, framework
+from smartxfer.local.nrp.answers import ApiError, framework
 from smartxfer.local.nrp.call import Call, Owner
 from smartxfer.local.nrp.checks import Errors, number, object_of, storable, text, truth, unknown
 from smartxfer.local.nrp.entries import Entry
@@ -31,22 +31,22 @@ _OF_TRANSFER = {
 }
 
 
-def start(call: Call, owner: Owner) -> Answer:
+def start(call: Call, owner: Owner) -> Response:
     """Announce files; all of them or none."""
     backend = call.backend
     announced = _announced(call)
     if any(values["transfer"]["type"] in "FR" for values in announced) and not call.superuser:
-        raise Refusal(403, "Permission denied.")
+        raise ApiError(403, "Permission denied.")
     database, site = backend.database, backend.site
     fetched: List[Entry] = []
     with database.transaction():
         there = {entry.key for entry in entries.in_bucket(database, owner.bucket)}
         if site.max_files and len(there) + len(announced) > site.max_files:
             text = "Uploading selected files will result in exceeding the max amount per record."
-            raise Refusal(400, text)
+            raise ApiError(400, text)
         for values in announced:
             if values["key"] in there:
-                raise Refusal(400, "File with key {} already exists.".format(values["key"]))
+                raise ApiError(400, "File with key {} already exists.".format(values["key"]))
             there.add(values["key"])
             entry = _entry(backend.stamp(), owner.bucket, values)
             if entry.type == "M":
@@ -67,7 +67,7 @@ def start(call: Call, owner: Owner) -> Answer:
 def _remote(database: Database, entry: Entry) -> None:
     """Complete a file that lies elsewhere; all entries of one URL share what the first one said of it."""
     if longer_than_allowed(entry.key):
-        raise Refusal(400, TOO_LONG)
+        raise ApiError(400, TOO_LONG)
     size, checksum = entry.size or 0, entry.checksum
     entry.file_id, entry.size, entry.checksum = entries.remote(
         database, entry.url, (entry.file_id, size, checksum)
@@ -97,7 +97,7 @@ def _entry(stamp: str, bucket: str, values: Dict[str, Any]) -> Entry:
 def _announced(call: Call) -> List[Dict[str, Any]]:
     """The files of the call, checked.
 
-    :raises Refusal: 400, with an error for each field.
+    :raises ApiError: 400, with an error for each field.
     """
     body = call.json_body()
     errors = Errors()

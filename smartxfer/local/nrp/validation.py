@@ -6,7 +6,7 @@ Source: NRP protocol, section 4.
 import re
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-from smartxfer.local.nrp.answers import Refusal
+from smartxfer.local.nrp.answers import ApiError
 from smartxfer.local.nrp.vocabularies import unknown_id
 
 __all__ = ["Errors", "accepted", "missing"]
@@ -34,7 +34,7 @@ def accepted(body: Dict[str, Any], *, open_schema: bool) -> Tuple[Dict[str, Any]
 
     :param body: the document as it came.
     :param open_schema: whether any metadata will do.
-    :raises Refusal: 400, the metadata names an entry that its vocabulary does not have.
+    :raises ApiError: 400, the metadata names an entry that its vocabulary does not have.
     """
     errors: Errors = []
     given = body.get("metadata")
@@ -46,7 +46,7 @@ def accepted(body: Dict[str, Any], *, open_schema: bool) -> Tuple[Dict[str, Any]
         _add(errors, "metadata._schema", _WRONG_TYPE)
     id = None if open_schema else unknown_id(metadata)
     if id is not None:
-        raise Refusal(400, f"Invalid value {id}.")
+        raise ApiError(400, f"Invalid value {id}.")
     errors.sort(key=lambda error: str(error["field"]))
     return {
         "metadata": metadata,

@@ -3,15 +3,12 @@
 Source: Perseus protocol, sections A.3 and A.11.
 """
 
-import os
 import secrets
-import threading
-import time
 from typing import Any, List, Optional, Sequence
 from urllib.parse import quote
 
-from smartxfer.local.database import Database, Row
-from smartxfer.local.objects import Objects, private_directory
+from smartxfer.local import service
+from smartxfer.local.database import Row
 from smartxfer.local.perseus.foreign import Foreign
 from smartxfer.local.perseus.records import SCHEMA, Records
 from smartxfer.local.perseus.site import Site
@@ -22,39 +19,23 @@ __all__ = ["BUCKET", "Backend"]
 BUCKET = "perseus-files"
 
 
-class Backend:
-    """What every call works on.
+class Backend(service.Backend):
+    """What every call works on."""
 
-    :param site: the configuration.
-    :param data: directory of the data; made where missing.
-    :param url: address of the service, without a slash at its end.
-    """
-
+    site: Site
+    schema = SCHEMA
     #: Presigned storage beside the service; there once the service has made it.
     storage: Any
 
-    def __init__(self, site: Site, data: str, url: str) -> None:
-        #: The configuration; replaced as a whole when it changes.
-        self.site = site
-        self.url = url
-        self.lock = threading.RLock()
-        root = private_directory(data)
-        self.objects = Objects(os.path.join(root, "objects"))
-        self.database = Database(os.path.join(root, "metadata.sqlite"), SCHEMA)
+    def set_up(self) -> None:
+        """Prepare records and contents, and the API key."""
+        self.objects = self.object_store()
         self.records = Records(self.database)
-        known = site.api_key or self.records.setting("api_key")
+        known = self.site.api_key or self.records.setting("api_key")
         #: The API key.
         self.api_key = self.records.setting("api_key", known or "sk-perseus-" + secrets.token_hex(20)) or ""
         #: The S3 server that stands behind the addresses, where one was named.
-        self.foreign: Optional[Foreign] = Foreign(site) if site.s3_endpoint else None
-
-    def close(self) -> None:
-        """Close the files."""
-        self.database.close()
-
-    def now(self) -> float:
-        """The server's clock, seconds since 1970."""
-        return time.time() + self.site.clock_offset
+        self.foreign: Optional[Foreign] = Foreign(self.site) if self.site.s3_endpoint else None
 
     # -- addresses --------------------------------------------------------------------------------------
 

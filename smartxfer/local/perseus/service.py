@@ -4,20 +4,17 @@ Source: Perseus protocol, section A.
 """
 
 import hashlib
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Dict, List
 
 from smartxfer.errors import UsageError
 from smartxfer.local.arguments import bytes_of, member_of, text_of
-from smartxfer.local.exchange import Answer, Exchange
-from smartxfer.local.faults import FaultBook
-from smartxfer.local.listener import Record, Seen
+from smartxfer.local.http_messages import Request, Response
 from smartxfer.local.objects import write_all
 from smartxfer.local.perseus import routes
 from smartxfer.local.perseus.backend import Backend
 from smartxfer.local.perseus.records import shown
 from smartxfer.local.perseus.shelf import FileShelf
 from smartxfer.local.perseus.site import Site
-from smartxfer.local.s3 import Storage
 from smartxfer.local.service import Service
 
 __all__ = ["Perseus"]
@@ -29,46 +26,23 @@ class Perseus(Service):
     name = "perseus"
     options = Site
     backend: Backend
+    _backend_type = Backend
+    _shelf_type = FileShelf
 
-    def __init__(
-        self, options: Optional[Mapping[str, Any]], *, host: str, data: str, faults: FaultBook
-    ) -> None:
-        self._host, self._faults = host, faults
-        super().__init__(options, host=host, data=data, faults=faults)
-
-    def open(self, site: Site, data: str) -> Backend:
-        """The backend with its storage, and the key that it has or made."""
-        backend = Backend(site, data, self.url)
-        try:
-            backend.storage = self.storage = Storage(
-                self.name, FileShelf(backend), faults=self._faults, now=backend.now, host=self._host
-            )
-        except BaseException:
-            backend.close()
-            raise
+    def _opened(self) -> None:
+        """Set the API key, and the address of the storage."""
         #: The API key.
-        self.api_key = backend.api_key
+        self.api_key = self.backend.api_key
         #: Address of the storage, whose origin is another.
         self.storage_url = self.storage.url
-        return backend
 
-    def start(self) -> None:
-        """Begin to answer, at both origins."""
-        super().start()
-        self.storage.start()
-
-    def stop(self, *, running: bool = True) -> None:
-        """Stop answering, end connections and threads, close files."""
-        self.storage.stop(running=running)
-        super().stop(running=running)
-
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one request to the API."""
-        return routes.answer(self.backend, exchange)
+        return routes.answer(self.backend, request)
 
-    def error(self, status: int, message: str) -> Answer:
+    def error(self, status: int, message: str) -> Response:
         """An error in the manner of the API, for planned faults."""
-        return routes.refusal_answer(status, message or "Internal server error")
+        return routes.error_response(status, message or "Internal server error")
 
     # What users of the local server look at.
 
@@ -76,21 +50,6 @@ class Perseus(Service):
     def env(self) -> Dict[str, str]:
         """Environment variables that point a client at the service."""
         return {"PERSEUS_API_HOST": self.url, "PERSEUS_API_KEY": self.api_key}
-
-    @property
-    def account(self) -> List[Record]:
-        """The latest requests at both origins, oldest first, with the bytes that they moved."""
-        both = self.listener.records + self.storage.listener.records
-        return sorted(both, key=lambda record: record.time)
-
-    @property
-    def requests(self) -> List[Seen]:
-        """The latest requests at both origins, oldest first: (method, path, status)."""
-        return [record.seen for record in self.account]
-
-    def count(self, match: str = "* *", status: Optional[int] = None) -> int:
-        """How many of the latest requests match, at both origins."""
-        return self.listener.count(match, status) + self.storage.listener.count(match, status)
 
     def records(self) -> List[Dict[str, Any]]:
         """Every record as the API shows it, oldest first."""

@@ -8,7 +8,7 @@ import os
 from typing import Dict, Optional
 
 from smartxfer.local.database import Row
-from smartxfer.local.exchange import Span
+from smartxfer.local.http_messages import FileSlice
 from smartxfer.local.objects import pour, write_all
 from smartxfer.local.perseus.backend import BUCKET, Backend
 from smartxfer.local.s3 import Content, Problem, Stored
@@ -43,7 +43,7 @@ class FileShelf:
         if row["arrived"] is None:
             return None
         path = self._backend.objects.path(row["number"])
-        span = Span(path, 0, row["size"])
+        span = FileSlice(path, 0, row["size"])
         return Stored((span,), row["size"], row["md5"], modified=row["arrived"])
 
     def receive(self, bucket: str, key: str, query: Dict[str, str], body: Content) -> str:

@@ -7,7 +7,7 @@ import secrets
 from typing import Mapping, Optional, Tuple
 from xml.sax.saxutils import escape
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 
 __all__ = ["Problem", "document", "planned", "request_id"]
 
@@ -85,7 +85,7 @@ def planned(status: int, text: str) -> Problem:
     return Problem(code, status, message)
 
 
-def document(problem: Problem) -> Answer:
+def document(problem: Problem) -> Response:
     """The answer that tells of a problem."""
     id = request_id()
     fields = {"Code": problem.code, "Message": problem.message, **problem.fields}
@@ -93,7 +93,7 @@ def document(problem: Problem) -> Answer:
     elements = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items())
     text = f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{elements}</Error>'
     headers = [("x-amz-request-id", id), ("Content-Type", "application/xml"), *problem.headers]
-    return Answer(problem.status, headers, (text.encode("utf-8"),))
+    return Response(problem.status, headers, (text.encode("utf-8"),))
 
 
 def request_id() -> str:

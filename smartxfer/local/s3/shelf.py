@@ -8,7 +8,7 @@ from typing import Dict, Iterator, Optional, Protocol, Tuple
 import attrs
 
 from smartxfer.local.body import Body
-from smartxfer.local.exchange import Span
+from smartxfer.local.http_messages import FileSlice
 
 __all__ = ["Content", "Shelf", "Stored"]
 
@@ -24,18 +24,18 @@ class Stored:
     :param modified: when it came, seconds since 1970.
     """
 
-    spans: Tuple[Span, ...]
+    spans: Tuple[FileSlice, ...]
     size: int
     etag: str
     mime: str = "binary/octet-stream"
     modified: float = 0.0
 
-    def cut(self, start: int, count: int) -> Iterator[Span]:
+    def cut(self, start: int, count: int) -> Iterator[FileSlice]:
         """The stretches that hold ``count`` bytes from ``start`` on."""
         for span in self.spans:
             if start < span.count and count:
                 taken = min(count, span.count - start)
-                yield Span(span.path, span.start + start, taken)
+                yield FileSlice(span.path, span.start + start, taken)
                 count -= taken
             start = max(0, start - span.count)
 

@@ -8,9 +8,9 @@ from typing import Callable, Dict, Mapping, Optional, Tuple
 from urllib.parse import quote, unquote
 
 from smartxfer.local.body import ClientGone
-from smartxfer.local.exchange import Answer, Exchange
 from smartxfer.local.faults import FaultBook
 from smartxfer.local.handler import Handler
+from smartxfer.local.http_messages import Request, Response
 from smartxfer.local.listener import Listener
 from smartxfer.local.s3.checking import check
 from smartxfer.local.s3.giving import give
@@ -90,14 +90,14 @@ class Storage:
         url = f"{self.url}/{quote(bucket, safe='')}/{encode_path(key)}"
         return presign(self.keys, method, url, seconds, self.now(), query=query, headers=headers)
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one request."""
         try:
-            return self._answer(exchange)
+            return self._answer(request)
         except Problem as problem:
             return document(problem)
 
-    def error(self, status: int, message: str) -> Answer:
+    def error(self, status: int, message: str) -> Response:
         """An error in the manner of S3, for planned faults.
 
         :param message: a code such as ``ExpiredToken``, with ``: `` and a message if wanted; or a
@@ -105,21 +105,21 @@ class Storage:
         """
         return document(planned(status, message))
 
-    def _answer(self, exchange: Exchange) -> Answer:
-        query = check(self.keys, exchange.method, exchange.target, exchange.headers, self.now())
-        bucket, key = _place(exchange.target)
-        if exchange.method == "PUT":
-            return self._put(exchange, bucket, key, query)
-        if exchange.method not in ("GET", "HEAD"):
+    def _answer(self, request: Request) -> Response:
+        query = check(self.keys, request.method, request.target, request.headers, self.now())
+        bucket, key = _place(request.target)
+        if request.method == "PUT":
+            return self._put(request, bucket, key, query)
+        if request.method not in ("GET", "HEAD"):
             raise Problem("MethodNotAllowed", 405, headers=(("Allow", "GET, HEAD, PUT"),))
         found = self._shelf.find(bucket, key)
         if found is None:
             raise Problem("NoSuchKey", 404, fields={"Key": key})
-        return give(found, exchange.headers, query)
+        return give(found, request.headers, query)
 
-    def _put(self, exchange: Exchange, bucket: str, key: str, query: Dict[str, str]) -> Answer:
-        body = announced(exchange, query)
-        condition = exchange.headers.get("if-none-match")
+    def _put(self, request: Request, bucket: str, key: str, query: Dict[str, str]) -> Response:
+        body = announced(request, query)
+        condition = request.headers.get("if-none-match")
         if condition is not None and "partNumber" not in query:
             if condition.strip() != "*":
                 raise Problem("NotImplemented", 501, fields={"Header": "If-None-Match"})
@@ -129,7 +129,7 @@ class Storage:
             etag = self._shelf.receive(bucket, key, query, body)
         except ClientGone:
             raise Problem("IncompleteBody", 400) from None
-        return Answer(200, [("x-amz-request-id", request_id()), ("ETag", f'"{etag}"')], (b"",))
+        return Response(200, [("x-amz-request-id", request_id()), ("ETag", f'"{etag}"')], (b"",))
 
 
 def _place(target: str) -> Tuple[str, str]:

@@ -9,7 +9,7 @@ import hashlib
 from typing import Mapping, Optional
 
 from smartxfer.local.body import Body
-from smartxfer.local.exchange import Exchange
+from smartxfer.local.http_messages import Request
 from smartxfer.local.s3.problems import Problem
 
 __all__ = ["announced"]
@@ -20,13 +20,13 @@ LARGEST = 5 << 30
 PARTS = 10_000
 
 
-def announced(exchange: Exchange, query: Mapping[str, str]) -> Body:
+def announced(request: Request, query: Mapping[str, str]) -> Body:
     """The body of a PUT, which raises a Problem before its end where it is not what was announced.
 
     :param query: arguments of the address.
     :raises Problem: it is announced in a way that S3 does not take.
     """
-    headers, body = exchange.headers, exchange.body
+    headers, body = request.headers, request.body
     if "transfer-encoding" in headers:
         raise Problem("NotImplemented", 501, fields={"Header": "Transfer-Encoding"})
     if "content-length" not in headers:

@@ -7,7 +7,7 @@ written down and shown, and bind nobody.
 
 from typing import List
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.answers import field_error
 from smartxfer.local.smartfile.call import Call, Methods, Routes
 from smartxfer.local.smartfile.paging import envelope
@@ -18,7 +18,7 @@ __all__ = ["ROUTES"]
 _ACL = ("list", "read", "remove", "write")
 
 
-def access_path(call: Call) -> Answer:
+def access_path(call: Call) -> Response:
     """Tell who may do what with a path."""
     node = call.backend.tree.find(call.path)
     everything = dict.fromkeys(_ACL, True)
@@ -31,13 +31,13 @@ def access_path(call: Call) -> Answer:
 def _access_methods(who: str) -> Methods:
     """Access of users or of groups: one entry for each name and path; the path's id is the name."""
 
-    def get(call: Call) -> Answer:
+    def get(call: Call) -> Response:
         items = _grants(call, who)
         if call.words:
             items = [item for item in items if item[who] == call.words[0]]
         return call.json([{**_grant_view(item, who), "path": item["path"]} for item in items])
 
-    def post(call: Call) -> Answer:
+    def post(call: Call) -> Response:
         name = call.required(who)
         if call.backend.kept.get(who, name) is None:
             raise field_error(who, f"No such {who}: {name}")
@@ -60,10 +60,10 @@ def _watch_methods(what: str) -> Methods:
     """What is watched: paths, users or groups; ``path``, ``user`` and ``group`` are kept as sent."""
     kind, needed = "watch-" + what, what[:-1]
 
-    def get(call: Call) -> Answer:
+    def get(call: Call) -> Response:
         return envelope(call, call.backend.kept.all(kind))
 
-    def post(call: Call) -> Answer:
+    def post(call: Call) -> Response:
         if needed == "path":
             _existing(call)
         else:

@@ -7,7 +7,7 @@ activity is listed latest first.
 
 from typing import List
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile import access, people, searching, ssh_keys
 from smartxfer.local.smartfile.call import Call, Methods, Routes
 from smartxfer.local.smartfile.paging import envelope
@@ -25,39 +25,39 @@ _RIGHTS = (
 )
 
 
-def whoami(call: Call) -> Answer:
+def whoami(call: Call) -> Response:
     """Tell who asks: the nested answer, and the flat ``username`` of another source beside it."""
     user = call.backend.kept.get("user", call.user) or {"username": call.user}
     site = {"name": "local", "url": call.backend.url + "/"}
     return call.json({"address": "127.0.0.1", "user": shown(user), "site": site, "username": call.user})
 
 
-def right(call: Call) -> Answer:
+def right(call: Call) -> Response:
     """List what a user may be allowed to do, as an array."""
     return call.json([{"name": name, "description": text} for name, text in _RIGHTS])
 
 
-def role(call: Call) -> Answer:
+def role(call: Call) -> Response:
     """List the roles of users, as an array."""
     return call.json([{"name": name} for name in _ROLES])
 
 
-def activity(call: Call) -> Answer:
+def activity(call: Call) -> Response:
     """List what was done, latest first."""
     return envelope(call, call.backend.kept.all("activity")[::-1])
 
 
-def all_prefs(call: Call) -> Answer:
+def all_prefs(call: Call) -> Response:
     """List the preferences that hold for who asks: their own before the site's."""
     found = {item["name"]: item for item in _prefs(call, "site") + _prefs(call, "user")}
     return call.json(list(found.values()))
 
 
 def _pref_methods(scope: str) -> Methods:
-    def get(call: Call) -> Answer:
+    def get(call: Call) -> Response:
         return call.json(_prefs(call, scope))
 
-    def post(call: Call) -> Answer:
+    def post(call: Call) -> Response:
         name = call.required("name")
         item = {"name": name, "value": call.fields.get("value"), "of": _of(call, scope)}
         call.backend.kept.put("pref", "{}/{}".format(item["of"], name), item)

@@ -3,62 +3,59 @@
 Source: SmartFile protocol, sections 3 and 4.
 """
 
-import json
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Tuple
 
-from smartxfer.local.exchange import Answer, text_answer
+from smartxfer.local import http_messages
+from smartxfer.local.http_messages import Response, text_response
 from smartxfer.local.smartfile.site import Site
 
-__all__ = ["Refusal", "detail", "field_error", "json_answer", "refusal_answer"]
+__all__ = ["ApiError", "detail", "error_response", "field_error", "json_response", "required"]
 
 _HTML_404 = "<!DOCTYPE html><html><head><title>Not Found</title></head><body><h1>Not Found</h1></body></html>"
+_HTML = "text/html; charset=utf-8"
 
 
-class Refusal(Exception):
-    """The site turns a request down.
+class ApiError(http_messages.ApiError):
+    """The site refuses a request; ``message`` is what goes out as JSON, None for an empty body."""
 
-    :param status: HTTP status.
-    :param body: what goes out as JSON; None for an empty body.
-    :param headers: further headers.
-    """
-
-    def __init__(self, status: int, body: Any = None, headers: Optional[Dict[str, str]] = None) -> None:
-        super().__init__(status, body)
-        self.status = status
-        self.body = body
-        self.headers = headers or {}
+    @property
+    def text(self) -> str:
+        """What is wrong, in words."""
+        first = next(iter(self.message.values()), "Failed.") if isinstance(self.message, dict) else "Failed."
+        return first[0] if isinstance(first, list) else str(first)
 
 
-def detail(status: int, text: str) -> Refusal:
-    """A refusal whose body is ``{"detail": text}``."""
-    return Refusal(status, {"detail": text})
+def detail(status: int, text: str, *headers: Tuple[str, str]) -> ApiError:
+    """A refusal whose body is ``{"detail": text}``, with further headers."""
+    return ApiError(status, {"detail": text}, headers)
 
 
-def field_error(name: str, text: str, status: int = 400) -> Refusal:
+def field_error(name: str, text: str, status: int = 400) -> ApiError:
     """A refusal about one field, such as ``{"src": ["..."]}``."""
-    return Refusal(status, {name: [text]})
+    return ApiError(status, {name: [text]})
 
 
-def json_answer(site: Site, value: Any, status: int = 200) -> Answer:
+def required(*names: str) -> ApiError:
+    """A refusal of a call that lacks arguments."""
+    return ApiError(400, {"field_errors": {name: ["This field is required."] for name in names}})
+
+
+def json_response(site: Site, value: Any, status: int = 200) -> Response:
     """An answer whose body is ``value`` as JSON.
 
     :param site: says whether the media type carries a charset.
-    :param value: anything that JSON can say.
-    :param status: HTTP status.
     """
     kind = "application/json; charset=utf-8" if site.json_charset else "application/json"
-    return Answer(status, [("Content-Type", kind)], (json.dumps(value).encode("ascii"),))
+    return http_messages.json_response(value, status, kind)
 
 
-def refusal_answer(site: Site, refusal: Refusal) -> Answer:
+def error_response(site: Site, error: ApiError) -> Response:
     """A refusal as it goes out: an object, or, where the site is set so, an array or HTML."""
-    headers: List[Tuple[str, str]] = list(refusal.headers.items())
-    if refusal.status == 404 and site.html_404:
-        answer = text_answer(404, _HTML_404, "text/html; charset=utf-8")
-    elif refusal.body is None:
-        answer = Answer(refusal.status, [("Content-Type", "text/html; charset=utf-8")], (b"",))
+    if error.status == 404 and site.html_404:
+        answer = text_response(404, _HTML_404, _HTML)
+    elif error.message is None:
+        answer = text_response(error.status, "", _HTML)
     else:
-        body = [refusal.body] if site.error_as_array else refusal.body
-        answer = json_answer(site, body, refusal.status)
-    answer.headers += headers
+        answer = json_response(site, [error.message] if site.error_as_array else error.message, error.status)
+    answer.headers += error.headers
     return answer

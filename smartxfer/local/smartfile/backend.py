@@ -8,14 +8,11 @@ import mimetypes
 import os
 import secrets
 import string
-import threading
-import time
 from typing import Any, Dict, Optional, Union
 from urllib.parse import quote
 
+from smartxfer.local import service
 from smartxfer.local.body import Body
-from smartxfer.local.database import Database
-from smartxfer.local.objects import private_directory
 from smartxfer.local.smartfile import kept, nodes
 from smartxfer.local.smartfile.nodes import Node, segments
 from smartxfer.local.smartfile.oauth import OAuth
@@ -32,23 +29,15 @@ _ALPHABET, _LENGTH = string.ascii_letters + string.digits, 30
 _UPLOADS = 1000
 
 
-class Backend:
-    """What every call works on.
+class Backend(service.Backend):
+    """What every call works on."""
 
-    :param site: the configuration.
-    :param data: directory of the data; made where missing.
-    :param url: address of the site, without a slash at its end.
-    """
+    site: Site
+    schema = kept.SCHEMA + nodes.SCHEMA
 
-    def __init__(self, site: Site, data: str, url: str) -> None:
-        #: The configuration; replaced as a whole when it changes.
-        self.site = site
-        #: Address of the site, without a slash at its end.
-        self.url = url
-        root = private_directory(data)
-        self.database = Database(os.path.join(root, "metadata.sqlite"), kept.SCHEMA + nodes.SCHEMA)
-        #: Held while a task is advanced; free for others that need one at a time.
-        self.lock = threading.RLock()
+    def set_up(self) -> None:
+        """Prepare the file tree, credentials and users."""
+        site = self.site
         #: Which calls are turned away next.
         self.throttle = Throttle(site.throttle, site.throttle_style, site.throttle_next)
         #: State that need not outlive the process, by the name of the module that has it.
@@ -56,25 +45,21 @@ class Backend:
         #: Bodies of uploads by the id that their client chose.
         self.uploads: Dict[str, Body] = {}
         self._types = mimetypes.MimeTypes()
-        try:
-            self.kept = kept.Kept(self.database)
-            self.tree = Tree(self.database, root, self.now)
-            self.username = next(iter(site.users))
-            made = {name: self._secret(name) for name in site.secrets()}
-            self.key, self.password = made["api_key"], made["password"]
-            self.client_token, self.client_secret = made["client_token"], made["client_secret"]
-            self._add_users()
-            clients = {self.client_token: self.client_secret}
-            self.oauth = OAuth(self.database, clients, self.username, site.verifier)
-            self.sessions = Sessions(self.now)
-        except BaseException:
-            self.database.close()
-            raise
+        self.kept = kept.Kept(self.database)
+        self.tree = Tree(self.database, self.data, self.now)
+        self.username = next(iter(site.users))
+        made = {name: self._secret(name) for name in site.secrets()}
+        self.key, self.password = made["api_key"], made["password"]
+        self.client_token, self.client_secret = made["client_token"], made["client_secret"]
+        self._add_users()
+        clients = {self.client_token: self.client_secret}
+        self.oauth = OAuth(self.database, clients, self.username, site.verifier)
+        self.sessions = Sessions(self.now)
 
     def close(self) -> None:
         """Close the files."""
         self.tree.close()
-        self.database.close()
+        super().close()
 
     def _secret(self, name: str) -> str:
         """A credential: as configured, as made before, or made now."""
@@ -96,10 +81,6 @@ class Backend:
                 "role": "User",
             }
             self.kept.put("user", name, {**known, "password": password})
-
-    def now(self) -> float:
-        """The server's clock, seconds since 1970."""
-        return time.time() + self.site.clock_offset
 
     def stamp(self, seconds: Optional[float] = None) -> str:
         """A time as answers have it: local time of the site's zone, which is not named.

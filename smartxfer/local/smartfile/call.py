@@ -3,13 +3,15 @@
 Source: SmartFile protocol, sections 1 and 2.
 """
 
-from typing import Any, Callable, Dict, List, Mapping, Optional
+from functools import cached_property
+from typing import Any, Callable, Dict, Mapping
 
 import attrs
 
+from smartxfer.local import http_messages
 from smartxfer.local.body import BodyTooLong
-from smartxfer.local.exchange import Answer, Exchange
-from smartxfer.local.smartfile.answers import Refusal, detail, json_answer
+from smartxfer.local.http_messages import Response
+from smartxfer.local.smartfile.answers import detail, json_response, required
 from smartxfer.local.smartfile.backend import Backend
 from smartxfer.local.smartfile.fields import Fields, Pairs, form_pairs, json_pairs
 
@@ -19,85 +21,52 @@ __all__ = ["Call", "Handler", "Methods", "Routes"]
 FORM_LIMIT = 4 << 20
 
 
-@attrs.define(eq=False)
-class Call:
+@attrs.define(eq=False, slots=False)
+class Call(http_messages.Call[Backend]):
     """One call.
 
-    :param backend: what the site knows and keeps.
-    :param exchange: the request.
     :param version: ``"2"``, ``"2.1"`` or ``"3"``; ``""`` for routes outside ``api/``.
     :param user: name of the user who asks; ``""`` on routes that are open.
-    :param words: decoded segments of the path after the route.
-    :param slash: whether the path ended in a slash.
     """
 
-    backend: Backend
-    exchange: Exchange
-    version: str
-    user: str
-    words: List[str]
-    slash: bool = False
-    _query: Optional[Fields] = None
-    _form: Optional[Pairs] = None
-    _fields: Optional[Fields] = None
-
-    @property
-    def method(self) -> str:
-        """HTTP method, upper case."""
-        return self.exchange.method
+    version: str = ""
+    user: str = ""
 
     @property
     def path(self) -> str:
         """The path that stands as id: ``/`` and the segments, without a slash at its end."""
         return "/" + "/".join(self.words)
 
-    @property
-    def media_type(self) -> str:
-        """Media type of the body, lower case, without parameters."""
-        return self.exchange.headers.get("content-type", "").split(";")[0].strip().lower()
-
-    def header(self, name: str, default: str = "") -> str:
-        """Value of a request header; ``name`` in any case."""
-        return self.exchange.headers.get(name.lower(), default)
-
-    @property
+    @cached_property
     def query(self) -> Fields:
         """The arguments of the query string."""
-        if self._query is None:
-            self._query = Fields(form_pairs(self.exchange.query))
-        return self._query
+        return Fields(form_pairs(self.request.query))
 
-    @property
+    @cached_property
     def fields(self) -> Fields:
         """The arguments of query string and body together; reads the body unless it is multipart.
 
-        :raises Refusal: the body is too long, or not what its media type says.
+        :raises ApiError: the body is too long, or not what its media type says.
         """
-        if self._fields is None:
-            self._fields = Fields(form_pairs(self.exchange.query) + self.form)
-        return self._fields
+        return Fields(form_pairs(self.request.query) + self.form)
 
-    @property
+    @cached_property
     def form(self) -> Pairs:
         """The pairs of a form or JSON body; reads it unless it is multipart.
 
-        :raises Refusal: the body is too long, or not what its media type says.
+        :raises ApiError: the body is too long, or not what its media type says.
         """
-        if self._form is None:
-            self._form = self._read_form()
-        return self._form
-
-    def _read_form(self) -> Pairs:
-        if self.media_type == "multipart/form-data":
+        media_type = self.request.media_type
+        if media_type == "multipart/form-data":
             return []
         try:
-            raw = self.exchange.body.read(FORM_LIMIT)
+            raw = self.request.body.read(FORM_LIMIT)
         except BodyTooLong:
             raise detail(413, "Request entity too large.") from None
         if not raw:
             return []
         try:
-            if self.media_type == "application/json" or self.media_type.endswith("+json"):
+            if media_type == "application/json" or media_type.endswith("+json"):
                 return json_pairs(raw)
             return form_pairs(raw.decode("utf-8"))
         except (ValueError, RecursionError) as error:
@@ -106,24 +75,24 @@ class Call:
     def required(self, name: str) -> str:
         """The last value of an argument.
 
-        :raises Refusal: 400, there is none or it is empty.
+        :raises ApiError: 400, there is none or it is empty.
         """
         value = self.fields.get(name)
         if not value:
-            raise Refusal(400, {"field_errors": {name: ["This field is required."]}})
+            raise required(name)
         return value
 
-    def json(self, value: Any, status: int = 200) -> Answer:
+    def json(self, value: Any, status: int = 200) -> Response:
         """An answer whose body is ``value`` as JSON."""
-        return json_answer(self.backend.site, value, status)
+        return json_response(self.backend.site, value, status)
 
-    def empty(self, status: int = 204) -> Answer:
+    def empty(self, status: int = 204) -> Response:
         """An answer without a body."""
-        return Answer(status, [], (b"",))
+        return Response(status, [])
 
 
 #: A function behind a route.
-Handler = Callable[[Call], Answer]
+Handler = Callable[[Call], Response]
 #: The functions of one route by HTTP method; HEAD is answered by GET's.
 Methods = Mapping[str, Handler]
 #: Routes without slashes at their ends.

@@ -3,39 +3,40 @@
 Source: SmartFile protocol, sections 5 (paths, upload by form) and 6 (API 3).
 """
 
-import email.utils
 import os
 import re
 from typing import List
 
-from smartxfer.local.exchange import Answer
+from werkzeug.http import parse_date
+
+from smartxfer.local.http_messages import Response
 from smartxfer.local.objects import PIECE, pour, write_all
-from smartxfer.local.smartfile import uploads
-from smartxfer.local.smartfile.answers import Refusal, detail, json_answer
+from smartxfer.local.smartfile.answers import ApiError, detail, json_response, required
 from smartxfer.local.smartfile.call import Call
 from smartxfer.local.smartfile.nodes import Node, joined
 from smartxfer.local.smartfile.paths import remote
+from smartxfer.local.smartfile.uploads import receive
 
 __all__ = ["append", "delete", "put", "upload"]
 
 _FROM = re.compile(r"bytes\s*=\s*(\d{1,18})-", re.ASCII)
 
 
-def upload(call: Call) -> Answer:
+def upload(call: Call) -> Response:
     """Files by form into the directory that is the path; existing ones are overwritten.
 
     Assumption: a missing directory is a 404, whether it stands in the path or in a file's name.
     """
     backend = call.backend
     _directory(call, call.path)
-    with uploads.receive(call) as received:
-        if not received.files:
-            raise Refusal(400, {"field_errors": {"file": ["This field is required."]}})
-        targets = [remote(joined(call.path, part.filename), part.field) for part in received.files]
+    with receive(call) as files:
+        if not files:
+            raise required("file")
+        targets = [remote(joined(call.path, part.filename), part.field) for part in files]
         for target in targets:
             _directory(call, os.path.dirname(target))
         nodes: List[Node] = []
-        for part, target in zip(received.files, targets):
+        for part, target in zip(files, targets):
             nodes.append(backend.tree.replace(target, part.draft))
             backend.record("upload", target, call.user)
     infos = [backend.info(node) for node in nodes]
@@ -54,25 +55,25 @@ def _directory(call: Call, path: str) -> None:
 # API 3. Errors of PUT and PATCH are told in an answer with status 200.
 
 
-def put(call: Call) -> Answer:
+def put(call: Call) -> Response:
     """A whole file as raw body; the name is the last segment of the path."""
     try:
         return _put(call)
-    except Refusal as refusal:
+    except ApiError as refusal:
         return _told(call, refusal)
 
 
-def _put(call: Call) -> Answer:
+def _put(call: Call) -> Response:
     backend = call.backend
     _directory(call, os.path.dirname(call.path))
     with backend.tree.draft() as draft:
-        pour(call.exchange.body, lambda piece, _at: draft.stream.write(piece))
+        pour(call.request.body, lambda piece, _at: draft.stream.write(piece))
         node = backend.tree.replace(call.path, draft)
     backend.record("upload", node.path, call.user)
     return call.json(backend.info(node))
 
 
-def append(call: Call) -> Answer:
+def append(call: Call) -> Response:
     """Bytes from the offset in the ``Range`` header on; what came before a broken connection stays.
 
     Assumption: the offset is where the file ends, anything else is told as 416; a file that changed
@@ -80,11 +81,11 @@ def append(call: Call) -> Answer:
     """
     try:
         return _append(call)
-    except Refusal as refusal:
+    except ApiError as refusal:
         return _told(call, refusal)
 
 
-def _append(call: Call) -> Answer:
+def _append(call: Call) -> Response:
     backend = call.backend
     node = backend.tree.find_file(call.path)
     found = _FROM.fullmatch(call.header("range"))
@@ -92,8 +93,8 @@ def _append(call: Call) -> Answer:
         raise detail(400, "A header such as Range: bytes=1000- says where to append.")
     if int(found.group(1)) != node.size:
         raise detail(416, f"The file ends at {node.size}.")
-    since = email.utils.parsedate_tz(call.header("if-unmodified-since"))
-    if since is not None and int(node.changed) > email.utils.mktime_tz(since):
+    since = parse_date(call.header("if-unmodified-since"))
+    if since is not None and int(node.changed) > since.timestamp():
         raise detail(412, "The file has changed.")
     descriptor = os.open(backend.tree.object_path(node), os.O_RDWR | getattr(os, "O_BINARY", 0))
     end = node.size
@@ -102,7 +103,7 @@ def _append(call: Call) -> Answer:
         os.ftruncate(descriptor, end)
         buffer = memoryview(bytearray(PIECE))
         while True:
-            count = call.exchange.body.readinto(buffer)
+            count = call.request.body.readinto(buffer)
             if not count:
                 break
             write_all(descriptor, buffer[:count], end)
@@ -114,7 +115,7 @@ def _append(call: Call) -> Answer:
     return call.json(backend.info(backend.tree.find(call.path)))
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """Remove one file at once."""
     node = call.backend.tree.find_file(call.path)
     call.backend.tree.remove(node)
@@ -122,8 +123,5 @@ def delete(call: Call) -> Answer:
     return call.empty()
 
 
-def _told(call: Call, refusal: Refusal) -> Answer:
-    body = refusal.body if isinstance(refusal.body, dict) else {}
-    first = next(iter(body.values()), "Failed.")
-    text = first[0] if isinstance(first, list) else str(first)
-    return json_answer(call.backend.site, {"detail": text, "status": refusal.status})
+def _told(call: Call, error: ApiError) -> Response:
+    return json_response(call.backend.site, {"detail": error.text, "status": error.status})

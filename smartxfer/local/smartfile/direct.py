@@ -8,7 +8,7 @@ import secrets
 from typing import Optional
 from urllib.parse import quote
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.answers import detail, field_error
 from smartxfer.local.smartfile.call import Call
 from smartxfer.local.smartfile.paths import file_answer
@@ -21,7 +21,7 @@ _LIFE = 3600
 _MOST = 10 * 366 * 86400
 
 
-def exchange(call: Call) -> Answer:
+def exchange(call: Call) -> Response:
     """Give a temporary URL that opens one file without credentials."""
     path, mode = call.required("path"), call.fields.get("mode") or "r"
     if mode != "r":
@@ -41,7 +41,7 @@ def exchange(call: Call) -> Answer:
     return call.json({"url": f"{call.backend.url}/direct/{token}{quote(node.path)}"})
 
 
-def direct(call: Call) -> Answer:
+def direct(call: Call) -> Response:
     """Send the file of a temporary URL."""
     token, path = (call.words[0] if call.words else ""), "/" + "/".join(call.words[1:])
     with call.backend.lock:
@@ -56,7 +56,7 @@ def whole_number(call: Call, name: str) -> Optional[int]:
 
     :param name: name of the argument.
     :return: the number; None where it is not given.
-    :raises Refusal: 400, it is something else, or beyond all reason.
+    :raises ApiError: 400, it is something else, or beyond all reason.
     """
     text = call.fields.get(name)
     if not text:

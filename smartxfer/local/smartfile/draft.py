@@ -2,8 +2,7 @@
 
 import os
 import secrets
-from types import TracebackType
-from typing import BinaryIO, Optional, Type, cast
+from typing import BinaryIO, cast
 
 __all__ = ["Draft"]
 
@@ -49,10 +48,5 @@ class Draft:
     def __enter__(self) -> "Draft":
         return self
 
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.discard()

@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from typing import Any, Callable, Dict, List
 
-from smartxfer.local.smartfile.answers import Refusal
+from smartxfer.local.smartfile.answers import ApiError, field_error
 from smartxfer.local.smartfile.backend import Backend
 from smartxfer.local.smartfile.nodes import Node, joined
 
@@ -39,9 +39,8 @@ def _each(backend: Backend, paths: List[str], act: Callable[[Node], None]) -> Re
                 errors[path] = backend.site.task_errors[path]
             else:
                 act(backend.tree.find(path))
-        except Refusal as refusal:
-            first = next(iter(refusal.body.values()))
-            errors[path] = first[0] if isinstance(first, list) else first
+        except ApiError as refusal:
+            errors[path] = refusal.text
     return {"errors": errors} if errors else {}
 
 
@@ -67,7 +66,7 @@ def _target(arguments: Arguments, node: Node) -> str:
 def _remove(backend: Backend, arguments: Arguments) -> Result:
     def act(node: Node) -> None:
         if node.isdir and node.items and backend.site.refuse_nonempty:
-            raise Refusal(400, {"path": ["Directory is not empty"]})
+            raise field_error("path", "Directory is not empty")
         backend.tree.remove(node)
 
     return _each(backend, arguments["path"], act)

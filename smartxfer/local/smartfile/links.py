@@ -8,7 +8,7 @@ Source: SmartFile protocol, section 5 (``link/``).  Assumptions, for which no so
 import secrets
 from typing import Any, Dict, Union
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.answers import detail, field_error
 from smartxfer.local.smartfile.call import Call, Routes
 from smartxfer.local.smartfile.direct import direct, exchange, whole_number
@@ -22,7 +22,7 @@ Link = Dict[str, Any]
 _KIND = "link"
 
 
-def get(call: Call) -> Answer:
+def get(call: Call) -> Response:
     """List the links of who asks, or show one."""
     if call.words:
         return call.json(_view(call, _own(call)))
@@ -30,7 +30,7 @@ def get(call: Call) -> Answer:
     return envelope(call, [_view(call, link) for link in links])
 
 
-def post(call: Call) -> Answer:
+def post(call: Call) -> Response:
     """Make a link to ``path``."""
     if call.words:
         raise detail(405, "A link is made by a POST to the list.")
@@ -62,7 +62,7 @@ def post(call: Call) -> Answer:
     return call.json(_view(call, link), 201)
 
 
-def delete(call: Call) -> Answer:
+def delete(call: Call) -> Response:
     """End a link."""
     call.backend.kept.delete(_KIND, _own(call)["uid"])
     return call.empty(204)

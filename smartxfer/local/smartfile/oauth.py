@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from smartxfer.local.body import BodyTooLong
 from smartxfer.local.database import Database, Row
-from smartxfer.local.exchange import Answer, Exchange, text_answer
+from smartxfer.local.http_messages import Request, Response, text_response
 from smartxfer.local.smartfile.oauth_parameters import Pairs, Unverified, form_pairs, oauth_parameters
 
 __all__ = ["OAuth", "Unverified"]
@@ -57,32 +57,32 @@ class OAuth:
         database.run(_REQUESTS)
         database.run(_ACCESS)
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer a request below ``/oauth/``, with or without a slash at the end."""
-        step = exchange.path.strip("/").partition("/")[2]
+        step = request.path.strip("/").partition("/")[2]
         steps = {
             "request_token": self._request_token,
             "authorize": self._authorize,
             "access_token": self._access_token,
         }
         if step not in steps:
-            return text_answer(404, "<html><h1>404 Not Found</h1></html>", "text/html")
-        if exchange.method not in ("GET", "POST"):
-            return Answer(405, [("Allow", "GET, POST")])
+            return text_response(404, "<html><h1>404 Not Found</h1></html>", "text/html")
+        if request.method not in ("GET", "POST"):
+            return Response(405, [("Allow", "GET, POST")])
         try:
-            return steps[step](exchange, form_pairs(exchange))
+            return steps[step](request, form_pairs(request))
         except (Unverified, BodyTooLong) as error:
-            return text_answer(403, f"The OAuth request could not be verified: {error}.", "text/plain")
+            return text_response(403, f"The OAuth request could not be verified: {error}.", "text/plain")
 
-    def identify(self, exchange: Exchange, form: Pairs = ()) -> Optional[str]:
+    def identify(self, request: Request, form: Pairs = ()) -> Optional[str]:
         """The user on whose behalf an API call is signed.  A nonce is spent by this: ask once.
 
-        :param exchange: the call.
+        :param request: the call.
         :param form: fields of its form body, where it has one.
         :return: the user's name; None for a call without OAuth parameters.
         :raises Unverified: it has some, and they do not hold; the API says 401 to that.
         """
-        parameters = oauth_parameters(exchange, form)
+        parameters = oauth_parameters(request, form)
         if not parameters:
             return None
         row = self._row("oauth_access", parameters)
@@ -100,8 +100,8 @@ class OAuth:
         self._db.run("INSERT INTO oauth_access VALUES (?,?,?,?)", token, secret, client, self.username)
         return token, secret
 
-    def _request_token(self, exchange: Exchange, form: Pairs) -> Answer:
-        parameters = oauth_parameters(exchange, form)
+    def _request_token(self, request: Request, form: Pairs) -> Response:
+        parameters = oauth_parameters(request, form)
         if parameters.get("oauth_token"):
             raise Unverified("a request token is asked for without a token")
         callback = parameters.get("oauth_callback") or "oob"
@@ -118,9 +118,9 @@ class OAuth:
         )
         return _tokens(token, secret)
 
-    def _authorize(self, exchange: Exchange, form: Pairs) -> Answer:
+    def _authorize(self, request: Request, form: Pairs) -> Response:
         """The page on which a user approves; everybody is approved here."""
-        pairs = [*parse_qsl(exchange.query, keep_blank_values=True), *form]
+        pairs = [*parse_qsl(request.query, keep_blank_values=True), *form]
         token = dict(pairs).get("oauth_token", "")
         with self._db.transaction():
             row = self._db.row("SELECT * FROM oauth_requests WHERE token=?", token)
@@ -131,14 +131,14 @@ class OAuth:
             self._db.run("UPDATE oauth_requests SET verifier=? WHERE token=?", verifier, token)
         if row["callback"] == "oob":
             page = "<html><title>Access granted</title><p>Your verifier is <code>{}</code></p></html>"
-            return text_answer(200, page.format(html.escape(verifier)), "text/html; charset=utf-8")
+            return text_response(200, page.format(html.escape(verifier)), "text/html; charset=utf-8")
         target = urlsplit(row["callback"])
         added = urlencode({"oauth_token": token, "oauth_verifier": verifier})
         place = target._replace(query=f"{target.query}&{added}" if target.query else added)
-        return Answer(302, [("Location", place.geturl())], (b"",))
+        return Response(302, [("Location", place.geturl())], (b"",))
 
-    def _access_token(self, exchange: Exchange, form: Pairs) -> Answer:
-        parameters = oauth_parameters(exchange, form)
+    def _access_token(self, request: Request, form: Pairs) -> Response:
+        parameters = oauth_parameters(request, form)
         row = self._row("oauth_requests", parameters)
         self._verify(parameters, row["secret"])
         if not row["verifier"]:
@@ -204,7 +204,7 @@ def _is_address(text: str) -> bool:
     return bool(parts.scheme and parts.netloc) and text.isprintable()
 
 
-def _tokens(token: str, secret: str) -> Answer:
+def _tokens(token: str, secret: str) -> Response:
     """A token pair as the provider sends it."""
     text = urlencode({"oauth_token": token, "oauth_token_secret": secret})
-    return text_answer(200, text, "application/x-www-form-urlencoded")
+    return text_response(200, text, "application/x-www-form-urlencoded")

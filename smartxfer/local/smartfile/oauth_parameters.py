@@ -7,7 +7,7 @@ import re
 from typing import Dict, List, Sequence, Tuple
 from urllib.parse import parse_qsl, unquote
 
-from smartxfer.local.exchange import Exchange
+from smartxfer.local.http_messages import Request
 
 __all__ = ["Pairs", "Unverified", "form_pairs", "oauth_parameters"]
 
@@ -22,28 +22,28 @@ class Unverified(Exception):
     """A request whose OAuth parameters do not hold; says why in a few words."""
 
 
-def form_pairs(exchange: Exchange) -> List[Tuple[str, str]]:
+def form_pairs(request: Request) -> List[Tuple[str, str]]:
     """Fields of a form body; empty where the body is something else.
 
     :raises BodyTooLong: it is too long for a form.
     """
-    kind = exchange.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return []
-    return parse_qsl(exchange.body.read(_FORM_LIMIT).decode("utf-8", "replace"), keep_blank_values=True)
+    return parse_qsl(request.body.read(_FORM_LIMIT).decode("utf-8", "replace"), keep_blank_values=True)
 
 
-def oauth_parameters(exchange: Exchange, form: Pairs) -> Dict[str, str]:
+def oauth_parameters(request: Request, form: Pairs) -> Dict[str, str]:
     """Every ``oauth_`` parameter by name.
 
     :param form: fields of the form body.
     :raises Unverified: the header is malformed, or a parameter comes twice.
     """
     pairs: List[Tuple[str, str]] = []
-    scheme, _, text = exchange.headers.get("authorization", "").partition(" ")
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "oauth":
         pairs += _header_pairs(text)
-    pairs += parse_qsl(exchange.query, keep_blank_values=True)
+    pairs += parse_qsl(request.query, keep_blank_values=True)
     pairs += form
     found: Dict[str, str] = {}
     for name, value in pairs:

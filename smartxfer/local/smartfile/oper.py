@@ -5,7 +5,7 @@ Source: SmartFile protocol, sections 4 and 5 (operations).
 
 from typing import List
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.answers import detail, field_error
 from smartxfer.local.smartfile.call import Call
 from smartxfer.local.smartfile.jobs import ALGORITHMS
@@ -16,7 +16,7 @@ from smartxfer.local.smartfile.tasks import start
 __all__ = ["checksum", "compress", "copy", "mkdir", "move", "remove", "rename"]
 
 
-def mkdir(call: Call) -> Answer:
+def mkdir(call: Call) -> Response:
     """Make a directory, named by ``path`` or, with PUT, by the path of the call.
 
     Assumption: a directory that exists is answered like a new one; a missing one above it is a 404.
@@ -30,7 +30,7 @@ def mkdir(call: Call) -> Answer:
     return call.json(call.backend.info(node))
 
 
-def rename(call: Call) -> Answer:
+def rename(call: Call) -> Response:
     """Give ``src`` the full path ``dst``. Assumption: a name that exists is a 409."""
     node = existing(call, call.required("src"), "src", 400)
     path = remote(call.required("dst"), "dst")
@@ -39,7 +39,7 @@ def rename(call: Call) -> Answer:
     return call.json(call.backend.info(moved))
 
 
-def move(call: Call) -> Answer:
+def move(call: Call) -> Response:
     """Move every ``src`` into the directory ``dst``, or one to the new name ``dst``.
 
     Assumption: a missing ``src`` is a 400 about that field.
@@ -57,7 +57,7 @@ def move(call: Call) -> Answer:
     return start(call, "move", {"src": [node.path for node in sources], "dst": dst, "into": into})
 
 
-def copy(call: Call) -> Answer:
+def copy(call: Call) -> Response:
     """Copy every ``src`` into the directory ``dst``.
 
     Assumption: a name that exists there is a 409; a ``dst`` that is no directory is a 400.
@@ -89,7 +89,7 @@ def _refuse_clashes(call: Call, sources: List[Node], dst: str, into: bool) -> No
             raise detail(409, "Destination exists:" + path)
 
 
-def remove(call: Call) -> Answer:
+def remove(call: Call) -> Response:
     """Remove every ``path``, directories with their contents; one that is missing is a 404 at once."""
     paths = [call.path] if call.words else [remote(text, "path") for text in _paths(call)]
     for path in paths:
@@ -103,7 +103,7 @@ def _paths(call: Call) -> List[str]:
     return call.fields.all("path")
 
 
-def checksum(call: Call) -> Answer:
+def checksum(call: Call) -> Response:
     """Checksums of every ``path`` by ``algorithm``. Assumption: a missing path is a 404 at once."""
     paths = [call.backend.tree.find(remote(text, "path")).path for text in _paths(call)]
     algorithm = call.required("algorithm").upper()
@@ -112,7 +112,7 @@ def checksum(call: Call) -> Answer:
     return start(call, "checksum", {"path": paths, "algorithm": algorithm})
 
 
-def compress(call: Call) -> Answer:
+def compress(call: Call) -> Response:
     """Put every ``path`` into the ZIP archive ``name`` in the directory ``dst``.
 
     Assumption: an archive of that name is overwritten, as an upload would do.

@@ -7,7 +7,7 @@ from typing import Any, Dict, Sequence
 
 import attrs
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.answers import detail, field_error
 from smartxfer.local.smartfile.call import Call
 
@@ -45,7 +45,7 @@ def page_of(call: Call, total: int) -> Page:
     Assumption: a page beyond the last is a 404, a figure that is none a 400.
 
     :param total: entries of the whole list.
-    :raises Refusal: see above.
+    :raises ApiError: see above.
     """
     site = call.backend.site
     size = min(_figure(call, "limit", site.page_size), site.page_limit)
@@ -64,13 +64,13 @@ def _figure(call: Call, name: str, default: int) -> int:
     return int(text)
 
 
-def envelope(call: Call, results: Sequence[Any]) -> Answer:
+def envelope(call: Call, results: Sequence[Any]) -> Response:
     """A page of a list in its envelope.
 
     :param results: the whole list.
     """
     page = page_of(call, len(results))
-    address = call.backend.url + call.exchange.target.partition("?")[0]
+    address = call.backend.url + call.request.encoded_path
 
     def link(number: int) -> str:
         return f"{address}?page={number}&limit={page.size}"

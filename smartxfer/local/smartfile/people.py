@@ -9,8 +9,8 @@ from typing import Any, Dict, Sequence
 
 import attrs
 
-from smartxfer.local.exchange import Answer
-from smartxfer.local.smartfile.answers import Refusal, detail
+from smartxfer.local.http_messages import Response
+from smartxfer.local.smartfile.answers import ApiError, detail
 from smartxfer.local.smartfile.call import Call, Methods, Routes
 from smartxfer.local.smartfile.paging import envelope
 
@@ -55,13 +55,13 @@ class Collection:
         """What its route answers."""
         return {"GET": self.get, "POST": self.post, "PUT": self.put, "DELETE": self.delete}
 
-    def get(self, call: Call) -> Answer:
+    def get(self, call: Call) -> Response:
         """List the items, or show the one that the path names."""
         if call.words:
             return call.json(shown(self.find(call)))
         return envelope(call, [shown(item) for item in call.backend.kept.all(self.kind)])
 
-    def post(self, call: Call) -> Answer:
+    def post(self, call: Call) -> Response:
         """Make an item."""
         if call.words:
             raise detail(405, "An item is made by a POST to the list.")
@@ -73,14 +73,14 @@ class Collection:
             if "/" in name or name in (".", ".."):
                 errors[self.id] = ["This name has characters that no name may have."]
             if errors:
-                raise Refusal(400, {"field_errors": errors})
+                raise ApiError(400, {"field_errors": errors})
             item: Item = {field: [] for field in self.repeated}
             item.update((field, value) for field, value in self.start)
             item.update(sent(call, self.repeated))
             call.backend.kept.put(self.kind, name, item)
         return call.json(shown(item), 201)
 
-    def put(self, call: Call) -> Answer:
+    def put(self, call: Call) -> Response:
         """Change fields of an item; its name stays."""
         with call.backend.lock:
             item = self.find(call)
@@ -88,7 +88,7 @@ class Collection:
             call.backend.kept.put(self.kind, item[self.id], item)
         return call.json(shown(item))
 
-    def delete(self, call: Call) -> Answer:
+    def delete(self, call: Call) -> Response:
         """Delete an item."""
         item = self.find(call)
         if self.kind == "user" and item[self.id] == call.backend.username:
@@ -99,7 +99,7 @@ class Collection:
     def find(self, call: Call) -> Item:
         """The item that the path names.
 
-        :raises Refusal: 404, there is none.
+        :raises ApiError: 404, there is none.
         """
         item = call.backend.kept.get(self.kind, call.words[0]) if len(call.words) == 1 else None
         if item is None:

@@ -3,29 +3,29 @@
 Source: SmartFile protocol, sections 1, 5, 6 and 7.
 """
 
-from typing import Dict, List, Tuple
+from typing import Dict, List
 from urllib.parse import unquote
 
-from smartxfer.local.exchange import Answer, Exchange
+from smartxfer.local.http_messages import Request, Response
 from smartxfer.local.smartfile import account, data, links, oper, paths, sync, tasks
-from smartxfer.local.smartfile.answers import Refusal, detail, refusal_answer
+from smartxfer.local.smartfile.answers import ApiError, detail, error_response
 from smartxfer.local.smartfile.backend import Backend
-from smartxfer.local.smartfile.call import Call, Handler, Methods, Routes
+from smartxfer.local.smartfile.call import Call, Routes
 from smartxfer.local.smartfile.identify import basic, identify
 
 __all__ = ["answer"]
 
 
-def _ping(call: Call) -> Answer:
+def _ping(call: Call) -> Response:
     return call.json({"ping": "pong"})
 
 
-def _session(call: Call) -> Answer:
-    return call.backend.sessions.answer(call.exchange, basic(call.backend, call.exchange))
+def _session(call: Call) -> Response:
+    return call.backend.sessions.answer(call.request, basic(call.backend, call.request))
 
 
-def _oauth(call: Call) -> Answer:
-    return call.backend.oauth.answer(call.exchange)
+def _oauth(call: Call) -> Response:
+    return call.backend.oauth.answer(call.request)
 
 
 #: Routes of ``/api/2/``.
@@ -66,59 +66,52 @@ ROOT: Routes = {
 }
 
 
-def answer(backend: Backend, exchange: Exchange) -> Answer:
+def answer(backend: Backend, request: Request) -> Response:
     """Answer one request."""
     try:
-        return _dispatch(backend, exchange)
-    except Refusal as refusal:
-        return refusal_answer(backend.site, refusal)
+        return _dispatch(backend, request)
+    except ApiError as refusal:
+        return error_response(backend.site, refusal)
 
 
-def _dispatch(backend: Backend, exchange: Exchange) -> Answer:
-    words, slash = _words(exchange)
-    call = Call(backend, exchange, "", "", words, slash)
-    if words[:1] != ["api"]:
-        methods, call.words = _route(ROOT, words)
-        return _handler(methods, exchange.method)(call)
-    refusal = backend.throttle.refusal(exchange)
+def _dispatch(backend: Backend, request: Request) -> Response:
+    call = Call(backend, request, _words(request))
+    if call.words[:1] != ["api"]:
+        return _handled(ROOT, call)
+    refusal = backend.throttle.refusal(request)
     if refusal is not None:
         raise refusal
-    call.version, words = "".join(words[1:2]), words[2:]
-    if call.version in VERSIONS and words[:1] and words[0] in OPEN:
-        methods, call.words = _route(OPEN, words)
-        return _handler(methods, exchange.method)(call)
+    call.version, call.words = "".join(call.words[1:2]), call.words[2:]
+    if call.version in VERSIONS and call.word(0) in OPEN:
+        return _handled(OPEN, call)
     call.user = identify(call)
-    methods, call.words = _route(VERSIONS.get(call.version, {}), words)
-    return _handler(methods, exchange.method)(call)
+    return _handled(VERSIONS.get(call.version, {}), call)
 
 
-def _words(exchange: Exchange) -> Tuple[List[str], bool]:
-    """The decoded segments of a path, and whether it ends in a slash; runs of slashes count as one.
+def _words(request: Request) -> List[str]:
+    """The decoded segments of a path; runs of slashes count as one.
 
-    :raises Refusal: 400, a segment is no name: ``.``, ``..``, one with an encoded slash, or not UTF-8.
+    :raises ApiError: 400, a segment is no name: ``.``, ``..``, one with an encoded slash, or not UTF-8.
     """
-    path = exchange.target.partition("?")[0]
     try:
-        words = [unquote(word, errors="strict") for word in path.split("/") if word]
+        words = [unquote(word, errors="strict") for word in request.encoded_path.split("/") if word]
     except UnicodeDecodeError:
         raise detail(400, "The path is not UTF-8.") from None
     if any(word in (".", "..") or "/" in word or "\0" in word for word in words):
         raise detail(400, "Not a path.")
-    return words, path.endswith("/")
+    return words
 
 
-def _route(routes: Routes, words: List[str]) -> Tuple[Methods, List[str]]:
-    """The functions of the longest route that a path begins with, and the words after it."""
-    for count in range(min(len(words), 3), 0, -1):
-        methods = routes.get("/".join(words[:count]))
+def _handled(routes: Routes, call: Call) -> Response:
+    """Answer by the longest route that the path begins with."""
+    for count in range(min(len(call.words), 3), 0, -1):
+        methods = routes.get("/".join(call.words[:count]))
         if methods is not None:
-            return methods, words[count:]
-    raise detail(404, "Not found.")
-
-
-def _handler(methods: Methods, method: str) -> Handler:
-    handler = methods.get("GET" if method == "HEAD" else method)
-    if handler is None:
-        text = f'Method "{method}" not allowed.'
-        raise Refusal(405, {"detail": text}, {"Allow": ", ".join(methods)})
-    return handler
+            call.words = call.words[count:]
+            break
+    else:
+        raise detail(404, "Not found.")
+    if call.method not in methods:
+        text = f'Method "{call.request.method}" not allowed.'
+        raise detail(405, text, ("Allow", ", ".join(methods)))
+    return methods[call.method](call)

@@ -6,7 +6,7 @@ envelope; that every keyword must stand somewhere in the name, in any case.
 
 from typing import Callable, List
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.call import Call, Methods, Routes
 from smartxfer.local.smartfile.paging import envelope
 from smartxfer.local.smartfile.people import Item, shown
@@ -17,7 +17,7 @@ __all__ = ["ROUTES"]
 def _search_methods(candidates: Callable[[Call], List[Item]]) -> Methods:
     """Search by ``keywords``: each must stand somewhere in the name, in any case."""
 
-    def get(call: Call) -> Answer:
+    def get(call: Call) -> Response:
         words = call.required("keywords").casefold().split()
         found = []
         for item in candidates(call):

@@ -7,10 +7,10 @@ from typing import Any, Dict, List
 
 from smartxfer.errors import UsageError
 from smartxfer.local.arguments import bytes_of, member_of, text_of
-from smartxfer.local.exchange import Answer, Exchange
+from smartxfer.local.http_messages import Request, Response
 from smartxfer.local.service import Service
 from smartxfer.local.smartfile import routes
-from smartxfer.local.smartfile.answers import Refusal, json_answer
+from smartxfer.local.smartfile.answers import ApiError, json_response
 from smartxfer.local.smartfile.backend import Backend
 from smartxfer.local.smartfile.nodes import segments
 from smartxfer.local.smartfile.site import Site
@@ -18,16 +18,18 @@ from smartxfer.local.smartfile.throttle import Throttle
 
 __all__ = ["SmartFile"]
 
+
 class SmartFile(Service):
     """A SmartFile on loopback, with the options of :class:`~smartxfer.local.smartfile.site.Site`."""
 
     name = "smartfile"
     options = Site
     backend: Backend
+    _backend_type = Backend
 
-    def open(self, site: Site, data: str) -> Backend:
-        """The backend, and the credentials that it has or made."""
-        backend = Backend(site, data, self.url)
+    def _opened(self) -> None:
+        """Set the credentials that the backend has or made."""
+        backend = self.backend
         #: The first user, whose API key it is.
         self.username = backend.username
         self.key = backend.key
@@ -35,7 +37,6 @@ class SmartFile(Service):
         #: Token and secret of the OAuth client.
         self.client_token = backend.client_token
         self.client_secret = backend.client_secret
-        return backend
 
     def configure(self, **options: Any) -> None:
         """Change the configuration; ``throttle`` turns the next calls away."""
@@ -60,13 +61,13 @@ class SmartFile(Service):
         self.backend.throttle = Throttle(times, style, seconds, match)
         return self.backend.throttle
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, request: Request) -> Response:
         """Answer one request."""
-        return routes.answer(self.backend, exchange)
+        return routes.answer(self.backend, request)
 
-    def error(self, status: int, message: str) -> Answer:
+    def error(self, status: int, message: str) -> Response:
         """An error in the manner of the API, for planned faults."""
-        return json_answer(self.backend.site, {"detail": message}, status)
+        return json_response(self.backend.site, {"detail": message}, status)
 
     # What users of the local server look at.
 
@@ -110,8 +111,8 @@ class SmartFile(Service):
             with self.backend.tree.draft() as draft:
                 draft.stream.write(data)
                 self.backend.tree.replace(path, draft)
-        except Refusal as refusal:
-            raise UsageError(f"{path}: {refusal.body}") from None
+        except ApiError as refusal:
+            raise UsageError(f"{path}: {refusal.message}") from None
 
     def mkdir(self, path: str) -> None:
         """Make a directory and those above it.
@@ -120,8 +121,8 @@ class SmartFile(Service):
         """
         try:
             self.backend.tree.make(text_of(path, "path"), parents=True)
-        except Refusal as refusal:
-            raise UsageError(f"{path}: {refusal.body}") from None
+        except ApiError as refusal:
+            raise UsageError(f"{path}: {refusal.message}") from None
 
     def plant(self, directory: str, name: str, data: bytes = b"") -> None:
         """Put a file under a name that no client could send, ``"../x"`` for one."""
@@ -140,8 +141,8 @@ class SmartFile(Service):
         path = text_of(member_of(path, "path"), "path")
         try:
             return self.backend.tree.stored_path(path)
-        except Refusal as refusal:
-            raise UsageError(f"{path}: {refusal.body}", hint="files() lists the paths") from None
+        except ApiError as refusal:
+            raise UsageError(f"{path}: {refusal.message}", hint="files() lists the paths") from None
 
     def tasks(self) -> List[Dict[str, Any]]:
         """Every task, oldest first: uuid, operation, arguments, user, status, result."""

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from smartxfer.local.exchange import Answer, Exchange
+from smartxfer.local.http_messages import Request, Response
 
 __all__ = ["Forged", "Sessions"]
 
@@ -52,44 +52,44 @@ class Sessions:
         self._known: collections.OrderedDict[str, _Session] = collections.OrderedDict()
         self._lock = threading.Lock()
 
-    def identify(self, exchange: Exchange) -> Optional[str]:
+    def identify(self, request: Request) -> Optional[str]:
         """The user whose session a request belongs to.
 
         :return: the user's name; None where the request has no live session.
         :raises Forged: it changes something, and token or ``Referer`` are missing or wrong.
         """
-        session = self._find(exchange)
+        session = self._find(request)
         if session is None:
             return None
-        if exchange.method not in _SAFE:
-            self._check(exchange, session)
+        if request.method not in _SAFE:
+            self._check(request, session)
         return session.username
 
-    def answer(self, exchange: Exchange, basic: Optional[str]) -> Answer:
+    def answer(self, request: Request, basic: Optional[str]) -> Response:
         """Answer ``session/``.
 
-        :param exchange: the request.
+        :param request: the request.
         :param basic: the user whom its Basic credentials name, None where they are missing or wrong.
         """
-        if exchange.method == "POST":
-            return Answer(401, []) if basic is None else self._begin(basic)
-        if exchange.method not in ("GET", "HEAD", "DELETE"):
-            return Answer(405, [("Allow", "GET, POST, DELETE")])
-        session = self._find(exchange)
+        if request.method == "POST":
+            return Response(401, []) if basic is None else self._begin(basic)
+        if request.method not in ("GET", "HEAD", "DELETE"):
+            return Response(405, [("Allow", "GET, POST, DELETE")])
+        session = self._find(request)
         if session is None:
-            return Answer(401, [])
-        if exchange.method == "DELETE":
+            return Response(401, [])
+        if request.method == "DELETE":
             try:
-                self._check(exchange, session)
+                self._check(request, session)
             except Forged as error:
                 return _json(403, {"detail": str(error)})
             with self._lock:
                 self._known.pop(session.id, None)
             gone = "{}=; Path=/; Max-Age=0"
-            return Answer(204, [("Set-Cookie", gone.format(name)) for name in ("sessionid", "csrftoken")])
+            return Response(204, [("Set-Cookie", gone.format(name)) for name in ("sessionid", "csrftoken")])
         return _json(200, {"expires": int(session.expires - self._now())})
 
-    def _begin(self, username: str) -> Answer:
+    def _begin(self, username: str) -> Response:
         session = _Session(secrets.token_hex(16), secrets.token_hex(16), username, self._now() + _LIFE)
         with self._lock:
             self._known[session.id] = session
@@ -102,8 +102,8 @@ class Sessions:
         ]
         return reply
 
-    def _find(self, exchange: Exchange) -> Optional[_Session]:
-        name = _cookies(exchange).get("sessionid", "")
+    def _find(self, request: Request) -> Optional[_Session]:
+        name = _cookies(request).get("sessionid", "")
         with self._lock:
             session = self._known.get(name)
             if session is not None and session.expires <= self._now():
@@ -111,28 +111,28 @@ class Sessions:
                 session = None
         return session
 
-    def _check(self, exchange: Exchange, session: _Session) -> None:
+    def _check(self, request: Request, session: _Session) -> None:
         right = session.csrf.encode("ascii")
-        header = exchange.headers.get("x-csrftoken", "")
-        for given in (header, _cookies(exchange).get("csrftoken", "")):
+        header = request.headers.get("x-csrftoken", "")
+        for given in (header, _cookies(request).get("csrftoken", "")):
             if not hmac.compare_digest(given.encode("utf-8", "replace"), right):
                 raise Forged("The CSRF token is missing or wrong.")
-        referer = exchange.headers.get("referer", "")
+        referer = request.headers.get("referer", "")
         try:
             host = urlsplit(referer).netloc.lower()
         except ValueError:
             host = ""
-        if not host or host != exchange.headers.get("host", "").lower():
+        if not host or host != request.headers.get("host", "").lower():
             raise Forged("The Referer is missing or of another host.")
 
 
-def _cookies(exchange: Exchange) -> Dict[str, str]:
+def _cookies(request: Request) -> Dict[str, str]:
     try:
-        jar = SimpleCookie(exchange.headers.get("cookie", ""))
+        jar = SimpleCookie(request.headers.get("cookie", ""))
     except CookieError:
         return {}
     return {name: crumb.value for name, crumb in jar.items()}
 
 
-def _json(status: int, value: object) -> Answer:
-    return Answer(status, [("Content-Type", "application/json")], (json.dumps(value).encode("utf-8"),))
+def _json(status: int, value: object) -> Response:
+    return Response(status, [("Content-Type", "application/json")], (json.dumps(value).encode("utf-8"),))

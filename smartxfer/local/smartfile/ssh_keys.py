@@ -4,7 +4,7 @@ Source: SmartFile protocol, section 6.  Assumptions, for which no source was fou
 and shown as they were sent, with ``user`` and ``name``; 200 for a new key.
 """
 
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.answers import detail
 from smartxfer.local.smartfile.call import Call, Routes
 from smartxfer.local.smartfile.people import Item, sent
@@ -18,7 +18,7 @@ def _key_place(call: Call) -> str:
     return "/".join(call.words)
 
 
-def get_keys(call: Call) -> Answer:
+def get_keys(call: Call) -> Response:
     """List the SSH keys of a user as an array, or show one."""
     if len(call.words) == 1:
         return call.json([key for key in call.backend.kept.all("sshkey") if key["user"] == call.words[0]])
@@ -28,7 +28,7 @@ def get_keys(call: Call) -> Answer:
     return call.json(key)
 
 
-def put_key(call: Call) -> Answer:
+def put_key(call: Call) -> Response:
     """Keep an SSH key (PUT), or change fields of one (PATCH)."""
     place = _key_place(call)
     user, name = call.words
@@ -36,15 +36,15 @@ def put_key(call: Call) -> Answer:
         raise detail(404, "No such user.")
     with call.backend.lock:
         known = call.backend.kept.get("sshkey", place)
-        if known is None and call.method == "PATCH":
+        if known is None and call.request.method == "PATCH":
             raise detail(404, "No such key.")
-        before = known if known is not None and call.method == "PATCH" else {}
+        before = known if known is not None and call.request.method == "PATCH" else {}
         key: Item = {**before, **sent(call), "user": user, "name": name}
         call.backend.kept.put("sshkey", place, key)
     return call.json(key)
 
 
-def delete_key(call: Call) -> Answer:
+def delete_key(call: Call) -> Response:
     """Delete an SSH key."""
     if not call.backend.kept.delete("sshkey", _key_place(call)):
         raise detail(404, "No such key.")

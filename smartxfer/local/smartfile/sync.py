@@ -12,11 +12,11 @@ import tempfile
 from typing import BinaryIO, Callable, Iterator
 
 from smartxfer.errors import DeltaError, DeltaUnavailable
-from smartxfer.local.exchange import Answer
+from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.answers import detail, field_error
 from smartxfer.local.smartfile.call import Call, Routes
 from smartxfer.local.smartfile.draft import Draft
-from smartxfer.local.smartfile.uploads import receive
+from smartxfer.local.smartfile.uploads import file_of, receive
 
 __all__ = ["ROUTES"]
 
@@ -49,7 +49,7 @@ class _Spool:
         self.stream.close()
 
 
-def signature(call: Call) -> Answer:
+def signature(call: Call) -> Response:
     """Send the signature of a file, with ``block_size`` where one is asked for."""
     from smartxfer import delta
 
@@ -67,13 +67,13 @@ def signature(call: Call) -> Answer:
         )
 
 
-def make_delta(call: Call) -> Answer:
+def make_delta(call: Call) -> Response:
     """Send the delta from the uploaded signature's file to the stored one."""
     from smartxfer import delta
 
     node = call.backend.tree.find_file(call.path)
-    with receive(call) as upload:
-        part = upload.file("signature")
+    with receive(call) as files:
+        part = file_of(files, "signature")
         try:
             with call.backend.tree.open(node.path) as source:
                 given = _written(part.draft)
@@ -82,14 +82,14 @@ def make_delta(call: Call) -> Answer:
             raise field_error("signature", str(error)) from None
 
 
-def patch(call: Call) -> Answer:
+def patch(call: Call) -> Response:
     """Apply the uploaded delta to a file, which is replaced whole or stays as it is."""
     from smartxfer import delta
 
     tree = call.backend.tree
     node = tree.find_file(call.path)
-    with receive(call) as upload, tree.draft() as draft:
-        part = upload.file("delta")
+    with receive(call) as files, tree.draft() as draft:
+        part = file_of(files, "delta")
         try:
             with tree.open(node.path) as basis:
                 delta.patch(basis, _written(part.draft), draft.stream)
@@ -113,7 +113,7 @@ def _written(draft: Draft) -> str:
     return draft.path
 
 
-def _made(call: Call, make: Callable[[BinaryIO], int]) -> Answer:
+def _made(call: Call, make: Callable[[BinaryIO], int]) -> Response:
     """An answer with the bytes that ``make`` writes, held in a file until they are sent."""
     spool = _Spool(call.backend.tree.incoming)
     try:
@@ -121,4 +121,4 @@ def _made(call: Call, make: Callable[[BinaryIO], int]) -> Answer:
     except DeltaUnavailable as error:
         raise detail(501, str(error)) from None
     length = spool.stream.seek(0, os.SEEK_END)
-    return Answer(200, [("Content-Type", "application/octet-stream")], spool, length)
+    return Response(200, [("Content-Type", "application/octet-stream")], spool, length)

@@ -9,8 +9,8 @@ Source: SmartFile protocol, section 5 (tasks).
 import uuid
 from typing import Any, Dict
 
-from smartxfer.local.exchange import Answer
-from smartxfer.local.smartfile.answers import Refusal
+from smartxfer.local.http_messages import Response
+from smartxfer.local.smartfile.answers import ApiError, detail
 from smartxfer.local.smartfile.backend import Backend
 from smartxfer.local.smartfile.call import Call
 from smartxfer.local.smartfile.jobs import JOBS
@@ -21,7 +21,7 @@ __all__ = ["poll", "start"]
 Task = Dict[str, Any]
 
 
-def start(call: Call, operation: str, arguments: Dict[str, Any]) -> Answer:
+def start(call: Call, operation: str, arguments: Dict[str, Any]) -> Response:
     """Begin a task.
 
     :param operation: a name among :data:`~smartxfer.local.smartfile.jobs.JOBS`.
@@ -48,9 +48,9 @@ def _finish(backend: Backend, task: Task) -> None:
     with backend.lock:
         try:
             result = JOBS[task["operation"]](backend, task["arguments"])
-        except Refusal as refusal:
+        except ApiError as refusal:
             # The job as a whole could not be done, such as an archive in a directory that is gone.
-            result = {"errors": {"": str(refusal.body)}}
+            result = {"errors": {"": str(refusal.message)}}
             task["status"] = "FAILURE"
         else:
             failed = bool(result.get("errors")) and backend.site.task_failure
@@ -61,7 +61,7 @@ def _finish(backend: Backend, task: Task) -> None:
         backend.record(task["operation"], path, task["user"])
 
 
-def poll(call: Call) -> Answer:
+def poll(call: Call) -> Response:
     """``task/`` lists tasks, ``task/<uuid>/`` tells how one is, which brings it on."""
     backend = call.backend
     if not call.words:
@@ -70,7 +70,7 @@ def poll(call: Call) -> Answer:
     with backend.lock:
         task = backend.kept.get("task", call.words[0]) if len(call.words) == 1 else None
         if task is None:
-            raise Refusal(404, {"detail": "Not found."})
+            raise detail(404, "Not found.")
         if task["status"] in ("PENDING", "PROGRESS"):
             _advance(backend, task)
             backend.kept.put("task", task["uuid"], task)

@@ -6,13 +6,13 @@ Source: SmartFile protocol, section 4.
 import threading
 from typing import Optional
 
-from smartxfer.local.exchange import Exchange
 from smartxfer.local.faults import compile_match
-from smartxfer.local.smartfile.answers import Refusal
+from smartxfer.local.http_messages import Request
+from smartxfer.local.smartfile.answers import ApiError, detail
 
 __all__ = ["Throttle"]
 
-_BODY = {"detail": "Request was throttled."}
+_TEXT = "Request was throttled."
 
 
 class Throttle:
@@ -32,14 +32,14 @@ class Throttle:
         self._pattern = compile_match(match)
         self._lock = threading.Lock()
 
-    def refusal(self, exchange: Exchange) -> Optional[Refusal]:
+    def refusal(self, request: Request) -> Optional[ApiError]:
         """What to say instead of an answer; None where the call may go on."""
-        if not self.left or not self._pattern.fullmatch(exchange.method + " " + exchange.path):
+        if not self.left or not self._pattern.fullmatch(request.method + " " + request.path):
             return None
         with self._lock:
             if not self.left:
                 return None
             self.left -= 1
         if self._style == "429":
-            return Refusal(429, _BODY, {"Retry-After": f"{self._seconds:g}"})
-        return Refusal(503, _BODY, {"X-Throttle": f"throttled; next={self._seconds:g} sec"})
+            return detail(429, _TEXT, ("Retry-After", f"{self._seconds:g}"))
+        return detail(503, _TEXT, ("X-Throttle", f"throttled; next={self._seconds:g} sec"))

@@ -12,7 +12,7 @@ import time
 from typing import BinaryIO, Callable, Deque, Iterator, List, Optional, Tuple
 
 from smartxfer.local.database import Database
-from smartxfer.local.exchange import Span
+from smartxfer.local.http_messages import FileSlice
 from smartxfer.local.objects import private_directory
 from smartxfer.local.smartfile.answers import detail, field_error
 from smartxfer.local.smartfile.draft import Draft
@@ -63,7 +63,7 @@ class Tree:
     def find(self, path: str) -> Node:
         """The entry at a path.
 
-        :raises Refusal: 404, there is none.
+        :raises ApiError: 404, there is none.
         """
         node = self.nodes.at(path)
         if node is None:
@@ -73,7 +73,7 @@ class Tree:
     def find_file(self, path: str) -> Node:
         """The file at a path.
 
-        :raises Refusal: 404, there is nothing; 400, it is a directory.
+        :raises ApiError: 404, there is nothing; 400, it is a directory.
         """
         node = self.find(path)
         if node.isdir:
@@ -83,7 +83,7 @@ class Tree:
     def find_directory(self, path: str) -> Node:
         """The directory at a path.
 
-        :raises Refusal: 404, there is nothing; 400, it is a file.
+        :raises ApiError: 404, there is nothing; 400, it is a file.
         """
         node = self.find(path)
         if not node.isdir:
@@ -105,24 +105,24 @@ class Tree:
     def stored_path(self, path: str) -> str:
         """Where the bytes of the file at a path lie.
 
-        :raises Refusal: there is no such file.
+        :raises ApiError: there is no such file.
         """
         return self.object_path(self.find_file(path))
 
     def open(self, path: str) -> BinaryIO:
         """The file at a path, open for reading; a later replacement does not disturb it.
 
-        :raises Refusal: there is no such file.
+        :raises ApiError: there is no such file.
         """
         return open(self.stored_path(path), "rb")
 
-    def span(self, node: Node, start: int = 0, count: Optional[int] = None) -> Span:
+    def span(self, node: Node, start: int = 0, count: Optional[int] = None) -> FileSlice:
         """A stretch of a file for an answer.
 
         :param start: offset of the first byte.
         :param count: bytes; None: all that follow.
         """
-        return Span(self.object_path(node), start, node.size - start if count is None else count)
+        return FileSlice(self.object_path(node), start, node.size - start if count is None else count)
 
     # Changing.
 
@@ -135,7 +135,7 @@ class Tree:
 
         :param path: where; its directory exists.
         :param draft: what; it is taken over.
-        :raises Refusal: 404, the directory is missing; 400, the place is a directory.
+        :raises ApiError: 404, the directory is missing; 400, the place is a directory.
         """
         directory, name = self._place(path)
         size = draft.size()
@@ -184,7 +184,7 @@ class Tree:
         """Make a directory; one that is there already is left as it is.
 
         :param parents: make missing directories above it too.
-        :raises Refusal: 404, the directory above is missing; 409, a file has the name.
+        :raises ApiError: 404, the directory above is missing; 409, a file has the name.
         """
         names = segments(path)
         with self._database.transaction():
@@ -210,7 +210,7 @@ class Tree:
     def move(self, node: Node, path: str) -> Node:
         """Give an entry another path; what is below moves along.
 
-        :raises Refusal: 404, the new directory is missing; 409, the new path exists; 400, it lies
+        :raises ApiError: 404, the new directory is missing; 409, the new path exists; 400, it lies
             inside the entry, or the entry is the root.
         """
         with self._database.transaction():
@@ -221,7 +221,7 @@ class Tree:
     def copy(self, node: Node, path: str) -> Node:
         """Copy an entry with everything below.
 
-        :raises Refusal: as :meth:`move`.
+        :raises ApiError: as :meth:`move`.
         """
         with self._database.transaction():
             parent, name = self._free_place(node, path)

@@ -3,21 +3,17 @@
 Source: SmartFile protocol, section 5 (upload by form) and section 7.
 """
 
-from types import TracebackType
-from typing import List, Optional, Type
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, List
 
 import attrs
 
-from smartxfer.local.smartfile.answers import Refusal, detail
+from smartxfer.local.multipart import BadMultipart, FieldTooLong, read_form
+from smartxfer.local.smartfile.answers import detail, required
 from smartxfer.local.smartfile.call import Call
 from smartxfer.local.smartfile.draft import Draft
-from smartxfer.local.smartfile.fields import Fields, Pairs, form_pairs
-from smartxfer.local.smartfile.multipart import BadMultipart, Multipart
 
-__all__ = ["Part", "Upload", "receive"]
-
-#: Longest value of an ordinary field, bytes.
-_VALUE_LIMIT = 1 << 20
+__all__ = ["Part", "file_of", "receive"]
 
 
 @attrs.frozen(eq=False)
@@ -34,87 +30,43 @@ class Part:
     draft: Draft
 
 
-class Upload:
-    """What came in a form. As a context manager it removes what the tree did not take over.
+def file_of(files: List[Part], field: str) -> Part:
+    """The file of a field.
 
-    :param files: its files in order.
-    :param fields: the query's arguments and its ordinary fields.
+    :raises ApiError: 400, there is none.
     """
-
-    def __init__(self, files: List[Part], fields: Fields) -> None:
-        self.files = files
-        self.fields = fields
-
-    def file(self, field: str) -> Part:
-        """The file of a field.
-
-        :raises Refusal: 400, there is none.
-        """
-        for part in self.files:
-            if part.field == field:
-                return part
-        raise Refusal(400, {"field_errors": {field: ["This field is required."]}})
-
-    def discard(self) -> None:
-        """Remove what was not taken over."""
-        for part in self.files:
-            part.draft.discard()
-
-    def __enter__(self) -> "Upload":
-        return self
-
-    def __exit__(
-        self,
-        kind: Optional[Type[BaseException]],
-        error: Optional[BaseException],
-        trace: Optional[TracebackType],
-    ) -> None:
-        self.discard()
+    for part in files:
+        if part.field == field:
+            return part
+    raise required(field)
 
 
-def receive(call: Call) -> Upload:
-    """Read a form with files to its end.
+@contextmanager
+def receive(call: Call) -> Iterator[List[Part]]:
+    """Read a form to its end, and yield its files in order; what the tree did not take over is removed.
 
-    :raises Refusal: 400, it is no such form, or a broken one; 415, it is of another media type.
+    :raises ApiError: 400, it is no such form, or a broken one; 415, it is of another media type.
     """
-    if call.media_type != "multipart/form-data":
-        raise detail(415, f"Unsupported media type: {call.media_type or 'none'}")
+    media_type = call.request.media_type
+    if media_type != "multipart/form-data":
+        raise detail(415, f"Unsupported media type: {media_type or 'none'}")
     id = call.header("x-upload-uuid")
     if id:
-        call.backend.upload_begins(id, call.exchange.body)
-    upload = Upload([], Fields([]))
+        call.backend.upload_begins(id, call.request.body)
+    files: List[Part] = []
+
+    def open_file(field: str, filename: str) -> Callable[[memoryview], Any]:
+        files.append(Part(field, filename, call.backend.tree.draft()))
+        return files[-1].draft.stream.write
+
     try:
-        upload.fields = Fields(form_pairs(call.exchange.query) + _take(call, upload.files))
-    except BadMultipart as error:
-        upload.discard()
-        raise detail(400, str(error)) from None
-    except BaseException:
-        upload.discard()
-        raise
-    return upload
-
-
-def _take(call: Call, files: List[Part]) -> Pairs:
-    """Put the files of a form on disk.
-
-    :param files: gets each as soon as it has begun.
-    :return: its ordinary fields.
-    """
-    pairs: Pairs = []
-    form = Multipart(call.exchange.body, call.header("content-type"))
-    for head in form.parts():
-        if head.filename is None:
-            value = bytearray()
-            form.pour(lambda piece, value=value: _extend(value, piece))  # type: ignore[misc]
-            pairs.append((head.name, value.decode("utf-8", "replace")))
-        elif head.filename:
-            draft = call.backend.tree.draft()
-            files.append(Part(head.name, head.filename, draft))
-            form.pour(draft.stream.write)
-    return pairs
-
-
-def _extend(value: bytearray, piece: memoryview) -> None:
-    if len(value) + len(piece) > _VALUE_LIMIT:
-        raise detail(413, "A field of the form is too long.")
-    value += piece
+        try:
+            read_form(call.request.body, call.header("content-type"), open_file)
+        except BadMultipart as error:
+            raise detail(400, str(error)) from None
+        except FieldTooLong:
+            raise detail(413, "A field of the form is too long.") from None
+        yield files
+    finally:
+        for part in files:
+            part.draft.discard()

@@ -5,14 +5,13 @@ credentials as the way to give a link's password; 404 for what a link does not o
 not allow, 410 for one that is over.
 """
 
-import base64
 import hmac
 import html
 from typing import Any, Dict, List, Optional
 from urllib.parse import quote
 
-from smartxfer.local.exchange import Answer, text_answer
-from smartxfer.local.smartfile.answers import Refusal, detail
+from smartxfer.local.http_messages import Response, text_response
+from smartxfer.local.smartfile.answers import ApiError, detail
 from smartxfer.local.smartfile.call import Call
 from smartxfer.local.smartfile.nodes import Node
 from smartxfer.local.smartfile.paths import file_answer
@@ -22,7 +21,7 @@ __all__ = ["visit"]
 Link = Dict[str, Any]
 
 
-def visit(call: Call) -> Answer:
+def visit(call: Call) -> Response:
     """Open a link without an account: the file, a file below the directory, or the directory's page."""
     link = call.backend.kept.get("link", call.words[0]) if call.words else None
     if link is None:
@@ -37,7 +36,7 @@ def visit(call: Call) -> Answer:
         return _page(call, link, node)
     if not link["read"]:
         raise detail(403, "The link does not allow to read.")
-    if call.method != "HEAD":
+    if call.request.method != "HEAD":
         _use(call, link["uid"])
     return file_answer(call, node)
 
@@ -62,7 +61,7 @@ def _target(call: Call, link: Link, words: List[str]) -> Node:
     return node
 
 
-def _page(call: Call, link: Link, node: Node) -> Answer:
+def _page(call: Call, link: Link, node: Node) -> Response:
     items = []
     for child in call.backend.tree.children(node):
         if child.isdir and not link["recursive"]:
@@ -71,20 +70,17 @@ def _page(call: Call, link: Link, node: Node) -> Answer:
         items.append(f'<li><a href="{quote(child.name)}{mark}">{html.escape(child.name)}{mark}</a></li>')
     title = html.escape(link["name"] or "/")
     page = "<html><title>{}</title><ul>{}</ul></html>".format(title, "".join(items))
-    return text_answer(200, page, "text/html; charset=utf-8")
+    return text_response(200, page, "text/html; charset=utf-8")
 
 
 def _check_password(call: Call, link: Link) -> None:
     """The password travels as that of Basic credentials, whatever the user name (an assumption)."""
     if not link["password"]:
         return
-    scheme, _, text = call.header("authorization").partition(" ")
-    try:
-        given = base64.b64decode(text).partition(b":")[2] if scheme.lower() == "basic" else b""
-    except ValueError:
-        given = b""
-    if not hmac.compare_digest(given, link["password"].encode("utf-8")):
-        raise Refusal(401, None, {"WWW-Authenticate": 'Basic realm="link"'})
+    given = call.request.authorization
+    password = given.password if given is not None and given.password else ""
+    if not hmac.compare_digest(password.encode("utf-8"), link["password"].encode("utf-8")):
+        raise ApiError(401, None, [("WWW-Authenticate", 'Basic realm="link"')])
 
 
 def _use(call: Call, uid: str) -> None:
