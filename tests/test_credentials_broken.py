@@ -101,7 +101,7 @@ def test_the_keyring_is_asked(service: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_keyring_with_errors_of_its_own(
     service: str, error: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Broken by an error that leaves the client as it is, or as a failure of the site's connection."""
+    """Fails if an error leaves the client as it is, or as a failure of the site's connection."""
     monkeypatch.setitem(sys.modules, "keyring", Ring(error))
     assert secret_of(service) == (None, "not found")
     [said] = warnings_of(caplog)
@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_read(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Broken by one bad file that hides the values of every other place."""
+    """Fails if one bad file hides the values of every other place."""
     if place == "own" and service in ("smartfile", "jetstream"):
         return  # they have none
     path = {"profile": config_file(), "netrc": home / ".netrc"}.get(place) or _own_file(service, home)

@@ -123,7 +123,7 @@ def test_a_family_is_pickled_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_module_of_a_service_makes_a_generic_error(name: str) -> None:
-    """Broken by ``raise NotFound(...)`` in a service: nothing on its way out makes it the service's."""
+    """Detect ``raise NotFound(...)`` in a service: nothing on its way out makes it the service's."""
     generic = {kind.__name__ for kind in SERVICE_ERRORS}
     found = [
         f"{path.name}:{call.lineno} {call.func.id}"

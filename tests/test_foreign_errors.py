@@ -84,7 +84,7 @@ def server() -> Iterator[RawServer]:
 @pytest.mark.parametrize(("service", "number"), CASES)
 @pytest.mark.parametrize("text", HALVES)
 def test_text_that_is_not_unicode(server: RawServer, service: str, number: int, text: str) -> None:
-    """Broken by the UnicodeEncodeError, TypeError or ValueError of a library beneath."""
+    """Detect the UnicodeEncodeError, TypeError or ValueError of a library beneath."""
     client = CLIENTS[service](server.url)
     try:
         with pytest.raises(SmartxferError) as caught:
@@ -123,7 +123,7 @@ NUMBERS = ["\u00b2", "9" * 5000]
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_a_length_that_is_no_number(number: str) -> None:
-    """Broken by a ValueError that leaves a raw call."""
+    """Fails if a ValueError leaves a raw call."""
     text = number.encode("utf-8").decode("latin-1")
 
     def answer(request: Request, peer: Peer) -> None:

@@ -112,7 +112,7 @@ def files_below(directory: Path) -> List[str]:
 
 @pytest.mark.parametrize("service", ["filesender", "smartfile", "nrp", "perseus", "jetstream"])
 def test_a_program_under_posix(server: LocalServer, source: Path, tmp_path: Path, service: str) -> None:
-    """Broken by UnicodeEncodeError where a file is opened, and by half characters that are sent as names."""
+    """Detect UnicodeEncodeError where a file is opened, and half characters that are sent as names."""
     out = tmp_path / "out"
     server.jetstream.write(f"/{NAME}", DATA)
     done = subprocess.run(

@@ -56,7 +56,7 @@ def test_lines_of_a_traceback_are_kept() -> None:
 
 @pytest.mark.parametrize("kind", [SmartxferError, UsageError, LocalError])
 def test_an_error_is_one_line_that_a_terminal_shows_as_it_is(kind: type) -> None:
-    """Broken by a name in a message as it came; the exact text is in ``args``."""
+    """Detect a name in a message as it came; the exact text is in ``args``."""
     error = kind(f"{NAME} failed", hint=f"delete {NAME}")
     for shown in (str(error), error.summary, repr(error)):
         assert shown.isprintable()

@@ -117,7 +117,7 @@ _SECRETS = {"password", "token", "api_key", "client_secret", "client_token", "ac
 
 @pytest.mark.parametrize("package", ["filesender", "smartfile", "nrp", "perseus", "jetstream"])
 def test_every_method_that_takes_a_secret_hides_it(package: str) -> None:
-    """Broken by a new method of a client, whose frame would show the password that it is given."""
+    """Detect a new method of a client, whose frame would show the password that it is given."""
     module = importlib.import_module(f"smartxfer.{package}")
     exported = [getattr(module, name) for name in module.__all__]
     if package == "jetstream":

@@ -7,11 +7,11 @@ from typing import Iterator
 
 import pytest
 
-from tests.support.altered_responses import Stage
+from tests.support.altered_responses import AlteredResponses
 
 
 @pytest.fixture
-def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AlteredResponses]:
     """Canned answers, one value of which is replaced."""
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "state"))
-    return Stage(tmp_path)
+    return AlteredResponses(tmp_path)

@@ -10,7 +10,7 @@ import responses
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import DecodeError
 from smartxfer.testing import canned
-from tests.support.altered_responses import Change, Clock, Stage, every
+from tests.support.altered_responses import AlteredResponses, Change, Clock, every
 from tests.testing import test_canned as table
 
 CALLS = sorted(table.CALLS)
@@ -20,20 +20,20 @@ CONTENT = canned.load("prepare", mock=responses.RequestsMock()).facts["content"]
 def make(method: str) -> Any:
     """Makes the call with a client of its own."""
 
-    def run(stage: Stage) -> Any:
-        report = stage.directory / "report.csv"
+    def run(harness: AlteredResponses) -> Any:
+        report = harness.directory / "report.csv"
         report.write_bytes(CONTENT)
         auth = UserAuth("ann@example.org", table.KEY)
         options = {"auth": auth, "retry": RetryPolicy(attempts=1), "clock": Clock()}
         with FileSenderClient(canned.BASE_URL, **options) as client:
-            return table.CALLS[method](client, report, stage.directory / "out")
+            return table.CALLS[method](client, report, harness.directory / "out")
 
     return run
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_an_error_of_ours_or_a_result(stage: Stage, method: str) -> None:
-    assert stage.run("filesender", method, make(method), every(19)) == []
+def test_an_error_of_ours_or_a_result(harness: AlteredResponses, method: str) -> None:
+    assert harness.run("filesender", method, make(method), every(19)) == []
 
 
 #: (the call, the request whose answer is changed, where in it, by what).
@@ -58,7 +58,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     "row", REFUSED, ids=lambda row: f"{row[0]} {'.'.join(map(str, row[2]))} {row[3]!r:.12}"
 )
-def test_refused(stage: Stage, row: Any) -> None:
+def test_refused(harness: AlteredResponses, row: Any) -> None:
     method, label, path, value = row
     with pytest.raises(DecodeError, match=label.split(" ")[1]):
-        stage.call("filesender", method, make(method), Change(label, path, value))
+        harness.call("filesender", method, make(method), Change(label, path, value))

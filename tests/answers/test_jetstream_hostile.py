@@ -9,7 +9,7 @@ import pytest
 from smartxfer import JetStream, RetryPolicy
 from smartxfer.errors import DecodeError
 from smartxfer.testing import canned
-from tests.support.altered_responses import Change, Clock, Stage, every
+from tests.support.altered_responses import AlteredResponses, Change, Clock, every
 from tests.testing import test_canned_jetstream as table
 
 CALLS = sorted({name for name, _ in canned.JETSTREAM_CASES})
@@ -19,7 +19,7 @@ WAITS = {"send.waitForManifest": table.MANIFEST, "send.waitForTransfer": table.T
 def make(method: str) -> Any:
     """Makes the call with a client of its own; the vendor's waits get an end."""
 
-    def run(stage: Stage) -> Any:
+    def run(harness: AlteredResponses) -> Any:
         api = JetStream().api(canned.JETSTREAM_URL, retry=RetryPolicy(attempts=1), clock=Clock())
         try:
             if method in WAITS:
@@ -34,8 +34,8 @@ def make(method: str) -> Any:
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_an_error_of_ours_or_a_result(stage: Stage, method: str) -> None:
-    assert stage.run("jetstream", method, make(method), every(41)) == []
+def test_an_error_of_ours_or_a_result(harness: AlteredResponses, method: str) -> None:
+    assert harness.run("jetstream", method, make(method), every(41)) == []
 
 
 # -- what is refused, and by which words ----------------------------------------------------------------------
@@ -91,22 +91,22 @@ REFUSED = [
 @pytest.mark.parametrize(
     "row", REFUSED, ids=lambda row: f"{row[0]} {'.'.join(map(str, row[2]))} {row[3]!r:.12}"
 )
-def test_refused(stage: Stage, row: Any) -> None:
+def test_refused(harness: AlteredResponses, row: Any) -> None:
     method, label, path, value, says = row
     with pytest.raises(DecodeError, match=says):
-        stage.call("jetstream", method, make(method), Change(label, path, value))
+        harness.call("jetstream", method, make(method), Change(label, path, value))
 
 
 @pytest.mark.parametrize("value", ["../../x", "\ud800", "a b", "x:99999999", "a@b"], ids=ascii)
-def test_an_external_address_that_is_none(stage: Stage, value: str) -> None:
+def test_an_external_address_that_is_none(harness: AlteredResponses, value: str) -> None:
     """The link names the server by the address of this connection."""
     change = Change("getServerInfo", ("serverExternalAddress",), value)
-    shared, _ = stage.call("jetstream", "share", make("share"), change)
+    shared, _ = harness.call("jetstream", "share", make("share"), change)
     assert shared.link == f"jetstream://jetstream.example.org/download?token={table.TOKEN}"
 
 
 @pytest.mark.parametrize("value", [10**30, -(10**30), 1 << 63, 10**99])
-def test_a_time_that_no_calendar_has_is_none(stage: Stage, value: int) -> None:
+def test_a_time_that_no_calendar_has_is_none(harness: AlteredResponses, value: int) -> None:
     change = Change("send.getTransfer", ("endTime",), value)
-    transfer, _ = stage.call("jetstream", "send.getTransfer", make("send.getTransfer"), change)
+    transfer, _ = harness.call("jetstream", "send.getTransfer", make("send.getTransfer"), change)
     assert (transfer.ended_at, transfer.end_time) == (None, value)

@@ -9,7 +9,7 @@ import pytest
 from smartxfer import RepositoryClient, RetryPolicy
 from smartxfer.errors import DecodeError
 from smartxfer.testing import canned
-from tests.support.altered_responses import Change, Clock, Stage, every
+from tests.support.altered_responses import AlteredResponses, Change, Clock, every
 from tests.testing import test_canned_nrp as table
 
 CALLS = sorted(table.CALLS)
@@ -18,26 +18,26 @@ CALLS = sorted(table.CALLS)
 def make(method: str) -> Any:
     """Makes the call with a client of its own."""
 
-    def run(stage: Stage) -> Any:
-        sent = stage.directory / "sent"
+    def run(harness: AlteredResponses) -> Any:
+        sent = harness.directory / "sent"
         sent.mkdir()
         (sent / table.KEY).write_bytes(table.CONTENT)
         options = {"token": "t" * 40, "retry": RetryPolicy(attempts=1), "clock": Clock()}
         with RepositoryClient(canned.NRP_URL, **options) as client:
-            return table.CALLS[method](client, sent, stage.directory / "out")
+            return table.CALLS[method](client, sent, harness.directory / "out")
 
     return run
 
 
 @pytest.mark.parametrize("method", CALLS)
 @pytest.mark.filterwarnings("ignore::smartxfer.nrp.DraftWarning")
-def test_an_error_of_ours_or_a_result(stage: Stage, method: str) -> None:
-    assert stage.run("nrp", method, make(method), every(61)) == []
+def test_an_error_of_ours_or_a_result(harness: AlteredResponses, method: str) -> None:
+    assert harness.run("nrp", method, make(method), every(61)) == []
 
 
-def _label(stage: Stage, method: str, ends: str) -> str:
+def _label(harness: AlteredResponses, method: str, ends: str) -> str:
     """The request of a call that ends so, as the stage names it."""
-    _, seen = stage.call("nrp", method, make(method))
+    _, seen = harness.call("nrp", method, make(method))
     return [label for label in seen if label.endswith(ends)][-1]
 
 
@@ -66,7 +66,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     "row", REFUSED, ids=lambda row: f"{row[0]} {'.'.join(map(str, row[2]))} {row[3]!r:.12}"
 )
-def test_refused(stage: Stage, row: Any) -> None:
+def test_refused(harness: AlteredResponses, row: Any) -> None:
     method, ends, path, value = row
     with pytest.raises(DecodeError):
-        stage.call("nrp", method, make(method), Change(_label(stage, method, ends), path, value))
+        harness.call("nrp", method, make(method), Change(_label(harness, method, ends), path, value))

@@ -9,7 +9,7 @@ import pytest
 from smartxfer import PerseusClient, RetryPolicy
 from smartxfer.errors import DecodeError, NotFound
 from smartxfer.testing import canned
-from tests.support.altered_responses import Change, Clock, Stage, every
+from tests.support.altered_responses import AlteredResponses, Change, Clock, every
 from tests.testing import test_canned_perseus as table
 
 CALLS = sorted(table.CALLS)
@@ -18,19 +18,19 @@ CALLS = sorted(table.CALLS)
 def make(method: str) -> Any:
     """Makes the call with a client of its own."""
 
-    def run(stage: Stage) -> Any:
-        (stage.directory / table.NAME).write_bytes(table.CONTENT)
-        (stage.directory / "new.txt").write_bytes(b"new")
+    def run(harness: AlteredResponses) -> Any:
+        (harness.directory / table.NAME).write_bytes(table.CONTENT)
+        (harness.directory / "new.txt").write_bytes(b"new")
         options = {"api_key": "k" * 40, "retry": RetryPolicy(attempts=1), "clock": Clock()}
         with PerseusClient(canned.PERSEUS_URL, **options) as client:
-            return table.CALLS[method](client, stage.directory)
+            return table.CALLS[method](client, harness.directory)
 
     return run
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_an_error_of_ours_or_a_result(stage: Stage, method: str) -> None:
-    assert stage.run("perseus", method, make(method), every(7)) == []
+def test_an_error_of_ours_or_a_result(harness: AlteredResponses, method: str) -> None:
+    assert harness.run("perseus", method, make(method), every(7)) == []
 
 
 CREATE, FIND = "POST /api/v0/file", "POST /api/v0/file/find"
@@ -54,14 +54,14 @@ REFUSED = [
 @pytest.mark.parametrize(
     "row", REFUSED, ids=lambda row: f"{row[0]} {'.'.join(map(str, row[2]))} {row[3]!r:.12}"
 )
-def test_refused(stage: Stage, row: Any) -> None:
+def test_refused(harness: AlteredResponses, row: Any) -> None:
     method, label, path, value = row
     with pytest.raises(DecodeError, match=label.split(" ")[1]):
-        stage.call("perseus", method, make(method), Change(label, path, value))
+        harness.call("perseus", method, make(method), Change(label, path, value))
 
 
-def test_a_record_of_another_id_is_not_the_one_that_was_asked_for(stage: Stage) -> None:
+def test_a_record_of_another_id_is_not_the_one_that_was_asked_for(harness: AlteredResponses) -> None:
     change = Change(FIND, ("files", 0, "id"), "another")
-    assert stage.call("perseus", "file.find_file", make("file.find_file"), change)[0] is None
+    assert harness.call("perseus", "file.find_file", make("file.find_file"), change)[0] is None
     with pytest.raises(NotFound):
-        stage.call("perseus", "file.wait_for_file_upload", make("file.wait_for_file_upload"), change)
+        harness.call("perseus", "file.wait_for_file_upload", make("file.wait_for_file_upload"), change)

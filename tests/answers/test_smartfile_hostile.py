@@ -9,7 +9,7 @@ import pytest
 from smartxfer import BasicClient, RetryPolicy
 from smartxfer.errors import DecodeError
 from smartxfer.testing import canned
-from tests.support.altered_responses import Change, Clock, Stage, every
+from tests.support.altered_responses import AlteredResponses, Change, Clock, every
 from tests.testing import test_canned_smartfile as table
 
 CALLS = sorted(table.CALLS)
@@ -18,25 +18,25 @@ CALLS = sorted(table.CALLS)
 def make(method: str) -> Any:
     """Makes the call with a client of its own."""
 
-    def run(stage: Stage) -> Any:
-        sent = stage.directory / "sent"
+    def run(harness: AlteredResponses) -> Any:
+        sent = harness.directory / "sent"
         sent.mkdir()
         (sent / "report.csv").write_bytes(table.CONTENT)
         options = {"url": canned.SMARTFILE_URL, "retry": RetryPolicy(attempts=1), "clock": Clock()}
         with BasicClient("k" * 30, "p" * 30, **options) as client:
-            return table.CALLS[method](client, sent, stage.directory / "out")
+            return table.CALLS[method](client, sent, harness.directory / "out")
 
     return run
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_an_error_of_ours_or_a_result(stage: Stage, method: str) -> None:
-    assert stage.run("smartfile", method, make(method), every(29)) == []
+def test_an_error_of_ours_or_a_result(harness: AlteredResponses, method: str) -> None:
+    assert harness.run("smartfile", method, make(method), every(29)) == []
 
 
-def _label(stage: Stage, method: str, begins: str, number: int = 0) -> str:
+def _label(harness: AlteredResponses, method: str, begins: str, number: int = 0) -> str:
     """The request of a call that begins so, as the stage names it."""
-    _, seen = stage.call("smartfile", method, make(method))
+    _, seen = harness.call("smartfile", method, make(method))
     return [label for label in seen if label.startswith(begins)][number]
 
 
@@ -71,7 +71,7 @@ REFUSED = [
 @pytest.mark.parametrize(
     "row", REFUSED, ids=lambda row: f"{row[0]} {'.'.join(map(str, row[2]))} {row[3]!r:.20}"
 )
-def test_refused(stage: Stage, row: Any) -> None:
+def test_refused(harness: AlteredResponses, row: Any) -> None:
     method, begins, path, value = row
     with pytest.raises(DecodeError):
-        stage.call("smartfile", method, make(method), Change(_label(stage, method, begins), path, value))
+        harness.call("smartfile", method, make(method), Change(_label(harness, method, begins), path, value))

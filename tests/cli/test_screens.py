@@ -28,7 +28,7 @@ class Terminal(io.TextIOWrapper):
 
 
 def test_a_path_on_a_terminal_and_in_a_pipe(monkeypatch: pytest.MonkeyPatch, capfdbinary: Any) -> None:
-    """Broken by a name that writes its own line; a pipe gets the exact name."""
+    """Fails if a name writes its own line; a pipe gets the exact name."""
     output.print_path(Path(f"out/{NAME}"))
     assert capfdbinary.readouterr().out == os.fsencode(f"out/{NAME}\n")
     held = io.BytesIO()
@@ -51,7 +51,7 @@ def test_a_path_on_a_terminal_and_in_a_pipe(monkeypatch: pytest.MonkeyPatch, cap
 )
 @pytest.mark.parametrize("debug", [False, True])
 def test_a_failure(capsys: Any, error: Exception, debug: bool) -> None:
-    """Broken by a message that is printed as it came, or by a traceback."""
+    """Detect a message that is printed as it came, or a traceback."""
     context = click.Context(click.Command("smartxfer"))
     context.params = {"debug": debug}
     with context:
@@ -84,7 +84,7 @@ def _one_by_one(shown: str) -> None:
 
 
 def test_no_password_is_asked_for_without_a_terminal(tmp_path: Path) -> None:
-    """Broken by a password that is shown while it is typed, below a warning of getpass."""
+    """Fails if a password is shown while it is typed, below a warning of getpass."""
     program = (
         "from smartxfer.cli.transfers import _known_password\n"
         "from smartxfer.errors import UsageError\n"

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator, List
 
 import pytest
 
-from tests.support.filesender_harness import Stage
+from tests.support.filesender_harness import FileSenderHarness
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # on Python 3.8 cryptography announces that it will leave it
@@ -17,29 +17,29 @@ with warnings.catch_warnings():
 
 
 @pytest.fixture
-def make_stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+def make_harness(tmp_path: Path) -> Iterator[Callable[..., FileSenderHarness]]:
     """``make_stage(**site)``: a server with that configuration, and clients of it."""
-    stages: List[Stage] = []
+    harnesses: List[FileSenderHarness] = []
 
-    def make(**site: Any) -> Stage:
-        directory = tmp_path / f"stage{len(stages)}" if stages else tmp_path
+    def make(**site: Any) -> FileSenderHarness:
+        directory = tmp_path / f"stage{len(harnesses)}" if harnesses else tmp_path
         directory.mkdir(exist_ok=True)
-        stages.append(Stage(directory, **site))
-        return stages[-1]
+        harnesses.append(FileSenderHarness(directory, **site))
+        return harnesses[-1]
 
     yield make
-    unfired = [fault for stage in stages for fault in stage.server.unfired()]
-    crashes = [crash for stage in stages for crash in stage.site.listener.crashes]
-    for stage in stages:
-        stage.close()
+    unfired = [fault for harness in harnesses for fault in harness.server.unfired()]
+    crashes = [crash for harness in harnesses for crash in harness.site.listener.crashes]
+    for harness in harnesses:
+        harness.close()
     assert not unfired, f"planned, but never seen: {unfired}"
     assert not crashes, f"the server has a bug: {crashes}"
 
 
 @pytest.fixture
-def stage(make_stage: Callable[..., Stage]) -> Stage:
+def harness(make_harness: Callable[..., FileSenderHarness]) -> FileSenderHarness:
     """A stock site, but for small chunks."""
-    return make_stage()
+    return make_harness()
 
 
 @pytest.fixture

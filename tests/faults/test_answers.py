@@ -15,53 +15,53 @@ DATA = noise(100_000)
 MIB = 1 << 20
 
 
-def _answer(stage: Any, content: bytes, name: str = "answer") -> str:
+def _answer(harness: Any, content: bytes, name: str = "answer") -> str:
     """The fault that answers with these bytes as JSON."""
-    path = Path(stage.directory) / name
+    path = Path(harness.directory) / name
     path.write_bytes(content)
     return f"status 200 'body=file:{path}'"
 
 
-def _huge(stage: Any) -> str:
-    path = Path(stage.directory) / "huge"
+def _huge(harness: Any) -> str:
+    path = Path(harness.directory) / "huge"
     with open(path, "wb") as file:
         file.truncate(100 * MIB)
     return f"status 200 'body=file:{path}'"
 
 
 @pytest.mark.parametrize("match", [INFO, CREATE, PAGE], ids=["info", "create", "page"])
-def test_f35_a_huge_answer(stage: Any, match: str) -> None:
-    token = stage.published(DATA).token
-    client = stage.client()
+def test_f35_a_huge_answer(harness: Any, match: str) -> None:
+    token = harness.published(DATA).token
+    client = harness.client()
     client.prepare()
-    stage.server.filesender.listener.forget()
-    stage.fault(match, _huge(stage))
+    harness.server.filesender.listener.forget()
+    harness.fault(match, _huge(harness))
     with pytest.raises(DecodeError, match="over 8388608 bytes"):
         if match == PAGE:
-            client.download_files(token, stage.out)
+            client.download_files(token, harness.out)
         elif match == CREATE:
             client.upload_workflow([("a.bin", DATA)], link=True)
         else:
             client.get_server_info()
     client.close()
-    record = until(lambda: [one for one in stage.site.account if one.sent], "the end of the answer")[0]
+    record = until(lambda: [one for one in harness.site.account if one.sent], "the end of the answer")[0]
     assert record.sent < 32 * MIB, "the rest was not read"
 
 
-def test_f35_a_deep_answer(stage: Any) -> None:
-    stage.fault(INFO, _answer(stage, b"[" * 100_000 + b"]" * 100_000))
+def test_f35_a_deep_answer(harness: Any) -> None:
+    harness.fault(INFO, _answer(harness, b"[" * 100_000 + b"]" * 100_000))
     with pytest.raises(DecodeError, match="cannot be decoded"):
-        stage.client().get_server_info()
+        harness.client().get_server_info()
 
 
 @pytest.mark.parametrize("content", [b"[]", b'"text"', b"null", b"3", b"", b"{", b"\xff\xfe", b'{"a": NaN'])
 @pytest.mark.parametrize("match", [INFO, CREATE, CHUNK, COMPLETE], ids=["info", "create", "chunk", "complete"])
-def test_f35_an_answer_of_another_kind(stage: Any, match: str, content: bytes) -> None:
-    stage.fault(match, _answer(stage, content))
+def test_f35_an_answer_of_another_kind(harness: Any, match: str, content: bytes) -> None:
+    harness.fault(match, _answer(harness, content))
     with pytest.raises(DecodeError):
-        stage.client(concurrent_chunks=1).upload_workflow([stage.file(DATA[:10])], link=True)
+        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA[:10])], link=True)
     if match == CREATE:
-        assert stage.site.count(CREATE) == 1
+        assert harness.site.count(CREATE) == 1
 
 
 WRONG = [None, "text", "x" * 1000, -1, 1.5, True, [], [1], {}, {"a": 1}]
@@ -84,84 +84,84 @@ WRONG = [None, "text", "x" * 1000, -1, 1.5, True, [], [1], {}, {"a": 1}]
         (COMPLETE, "id"),
     ],
 )
-def test_f35_a_field_of_another_kind(stage: Any, match: str, field: str, value: Any) -> None:
+def test_f35_a_field_of_another_kind(harness: Any, match: str, field: str, value: Any) -> None:
     """Either it does not matter, or the error is ours; never a TypeError from somewhere inside."""
     good = {
-        INFO: {"url": stage.url, "name": "x", "upload_chunk_size": 5000},
+        INFO: {"url": harness.url, "name": "x", "upload_chunk_size": 5000},
         CREATE: {"id": 1, "files": [], "recipients": [], "roundtriptoken": "a" * 32, "options": {}},
         CHUNK: {"offset": 0, "written": 10},
         COMPLETE: {"id": 1, "files": [], "recipients": []},
     }[match]
-    stage.fault(match, _answer(stage, json.dumps({**good, field: value}).encode()), times=None)
+    harness.fault(match, _answer(harness, json.dumps({**good, field: value}).encode()), times=None)
     try:
-        stage.client(concurrent_chunks=1).upload_workflow([stage.file(DATA[:10])], link=True)
+        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA[:10])], link=True)
     except SmartxferError as error:
         assert str(error)
     else:
-        assert stage.stored()["a.bin"] == DATA[:10]
+        assert harness.stored()["a.bin"] == DATA[:10]
 
 
 @pytest.mark.parametrize("written", [0, 9, 11])
-def test_f35_a_chunk_of_which_less_was_written(stage: Any, written: int) -> None:
+def test_f35_a_chunk_of_which_less_was_written(harness: Any, written: int) -> None:
     """Nobody but the client would ever notice the hole."""
-    answer = _answer(stage, json.dumps({"offset": 0, "written": written}).encode())
-    path = stage.file(DATA[:10])
-    stage.fault("PUT /rest.php/file/*/chunk/0", answer, times=6)
+    answer = _answer(harness, json.dumps({"offset": 0, "written": written}).encode())
+    path = harness.file(DATA[:10])
+    harness.fault("PUT /rest.php/file/*/chunk/0", answer, times=6)
     with pytest.raises(Truncated) as caught:
-        stage.client().upload_workflow([path], link=True)
+        harness.client().upload_workflow([path], link=True)
     assert (caught.value.got, caught.value.expected) == (written, 10)
-    assert stage.site.count(COMPLETE) == 0
-    stage.fault("PUT /rest.php/file/*/chunk/0", answer, times=5)
-    transfer = stage.client().upload_workflow([path], link=True)
+    assert harness.site.count(COMPLETE) == 0
+    harness.fault("PUT /rest.php/file/*/chunk/0", answer, times=5)
+    transfer = harness.client().upload_workflow([path], link=True)
     assert transfer.results[0].retries == 5
-    assert stage.stored()["a.bin"] == DATA[:10]
+    assert harness.stored()["a.bin"] == DATA[:10]
 
 
 @pytest.mark.parametrize("match", [INFO, CREATE, CHUNK, COMPLETE], ids=["info", "create", "chunk", "complete"])
-def test_f35_a_page_in_place_of_json(stage: Any, match: str) -> None:
-    fault = stage.fault(match, "status 200 body=html")
+def test_f35_a_page_in_place_of_json(harness: Any, match: str) -> None:
+    fault = harness.fault(match, "status 200 body=html")
     with pytest.raises(DecodeError, match="<html><body><h1>200</h1>") as caught:
-        stage.client(concurrent_chunks=1).upload_workflow([stage.file(DATA[:10])], link=True)
+        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA[:10])], link=True)
     assert "login page" in caught.value.hint
     assert fault.fired == 1
 
 
-def test_f35_only_the_start_of_it_is_shown(stage: Any) -> None:
-    stage.fault(INFO, _answer(stage, b"start" + b"-" * 1000 + b"end"))
+def test_f35_only_the_start_of_it_is_shown(harness: Any) -> None:
+    harness.fault(INFO, _answer(harness, b"start" + b"-" * 1000 + b"end"))
     with pytest.raises(DecodeError, match="start") as caught:
-        stage.client().get_server_info()
+        harness.client().get_server_info()
     assert "-" * 195 in str(caught.value)
     assert "-" * 196 not in str(caught.value)
 
 
-def test_f35_a_page_in_place_of_the_file(stage: Any) -> None:
-    token = stage.published(DATA).token
-    stage.fault(DOWNLOAD, "status 200 body=html")
+def test_f35_a_page_in_place_of_the_file(harness: Any) -> None:
+    token = harness.published(DATA).token
+    harness.fault(DOWNLOAD, "status 200 body=html")
     with pytest.raises((DecodeError, CommunicationError)):
-        stage.client().download_files(token, stage.out)
-    assert list(stage.out.iterdir()) == []
+        harness.client().download_files(token, harness.out)
+    assert list(harness.out.iterdir()) == []
 
 
-def test_f35_a_page_as_large_as_the_file(stage: Any) -> None:
+def test_f35_a_page_as_large_as_the_file(harness: Any) -> None:
     """Length alone would not tell it from the file."""
     page = b"<html><body><h1>200</h1></body></html>"
-    token = stage.published(DATA[: len(page)]).token
-    stage.fault(DOWNLOAD, "status 200 body=html")
+    token = harness.published(DATA[: len(page)]).token
+    harness.fault(DOWNLOAD, "status 200 body=html")
     with pytest.raises(DecodeError, match="a page in place of the file"):
-        stage.client().download_files(token, stage.out)
-    assert list(stage.out.iterdir()) == []
+        harness.client().download_files(token, harness.out)
+    assert list(harness.out.iterdir()) == []
 
 
-def test_f35_a_redirect_to_an_error_page(stage: Any) -> None:
-    token = stage.published(DATA).token
-    stage.fault(DOWNLOAD, "redirect /?s=exception")
+def test_f35_a_redirect_to_an_error_page(harness: Any) -> None:
+    token = harness.published(DATA).token
+    harness.fault(DOWNLOAD, "redirect /?s=exception")
     with pytest.raises(CommunicationError):
-        stage.client().download_files(token, stage.out)
-    assert list(stage.out.iterdir()) == []
+        harness.client().download_files(token, harness.out)
+    assert list(harness.out.iterdir()) == []
 
 
 @pytest.mark.parametrize("token", ["0" * 8 + "-0000-0000-0000-" + "0" * 12])
-def test_f35_an_error_page_for_a_bad_token(stage: Any, token: str) -> None:
+def test_f35_an_error_page_for_a_bad_token(harness: Any, token: str) -> None:
     with pytest.raises(NotFound, match="does not know this download link"):
-        stage.client().download_files(token, stage.out)
-    assert not stage.out.exists()
+        harness.client().download_files(token, harness.out)
+    assert not harness.out.exists()

@@ -59,42 +59,42 @@ def test_f01_refused_for_good() -> None:
     assert len(clock.waits) == 5
 
 
-def _chunk_requests(stage: Any) -> List[int]:
-    return [stage.site.count(f"PUT /rest.php/file/*/chunk/{at}") for at in range(0, len(DATA), CHUNK_SIZE)]
+def _chunk_requests(harness: Any) -> List[int]:
+    return [harness.site.count(f"PUT /rest.php/file/*/chunk/{at}") for at in range(0, len(DATA), CHUNK_SIZE)]
 
 
-def test_f02_reset_before_an_answer_once(stage: Any) -> None:
-    fault = stage.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "reset-before")
-    transfer = stage.client().upload_workflow([stage.file(DATA)], link=True)
+def test_f02_reset_before_an_answer_once(harness: Any) -> None:
+    fault = harness.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "reset-before")
+    transfer = harness.client().upload_workflow([harness.file(DATA)], link=True)
     assert fault.fired == 1
-    assert digest(stage.stored()["a.bin"]) == digest(DATA)
-    assert _chunk_requests(stage) == [1, 2, 1, 1, 1]
+    assert digest(harness.stored()["a.bin"]) == digest(DATA)
+    assert _chunk_requests(harness) == [1, 2, 1, 1, 1]
     assert transfer.results[0].retries == 1
-    assert stage.status == "available"
+    assert harness.status == "available"
 
 
-def test_f02_reset_before_an_answer_always(stage: Any) -> None:
+def test_f02_reset_before_an_answer_always(harness: Any) -> None:
     where = f"/rest.php/file/*/chunk/{CHUNK_SIZE}"
-    fault = stage.fault(f"PUT {where}", "reset-before", times=None)
+    fault = harness.fault(f"PUT {where}", "reset-before", times=None)
     with pytest.raises(NetworkError) as caught:
-        stage.client().upload_workflow([stage.file(DATA)], link=True)
+        harness.client().upload_workflow([harness.file(DATA)], link=True)
     assert fault.fired == 6
-    assert f"PUT {stage.url}/rest.php/file/" in str(caught.value)
+    assert f"PUT {harness.url}/rest.php/file/" in str(caught.value)
     assert f"/chunk/{CHUNK_SIZE}" in str(caught.value)
-    assert stage.status != "available"
+    assert harness.status != "available"
 
 
 @pytest.mark.parametrize("concurrent_chunks", [1, 3])
-def test_f03_reset_in_mid_chunk(make_stage: Any, concurrent_chunks: int) -> None:
-    stage = make_stage(upload_chunk_size=5 * MIB)
+def test_f03_reset_in_mid_chunk(make_harness: Any, concurrent_chunks: int) -> None:
+    harness = make_harness(upload_chunk_size=5 * MIB)
     data = noise(12 * MIB + 1)
-    fault = stage.fault(f"PUT /rest.php/file/*/chunk/{5 * MIB}", "reset-after 256K", times=2)
+    fault = harness.fault(f"PUT /rest.php/file/*/chunk/{5 * MIB}", "reset-after 256K", times=2)
     seen: List[Any] = []
-    client = stage.client(concurrent_chunks=concurrent_chunks)
-    transfer = client.upload_workflow([stage.file(data)], link=True, progress=seen.append)
+    client = harness.client(concurrent_chunks=concurrent_chunks)
+    transfer = client.upload_workflow([harness.file(data)], link=True, progress=seen.append)
     assert fault.fired == 2
-    assert digest(stage.stored()["a.bin"]) == digest(data)
-    assert stage.site.count(f"PUT /rest.php/file/*/chunk/{5 * MIB}", status=200) == 1
+    assert digest(harness.stored()["a.bin"]) == digest(data)
+    assert harness.site.count(f"PUT /rest.php/file/*/chunk/{5 * MIB}", status=200) == 1
     steps = [event.done for event in seen]
     assert max(steps) == len(data), "no more than all of it, ever"
     assert steps[-1] == len(data)
@@ -103,26 +103,26 @@ def test_f03_reset_in_mid_chunk(make_stage: Any, concurrent_chunks: int) -> None
 
 
 @pytest.mark.parametrize("place", [1, 256 * 1024, 3 * MIB - 1], ids=["first", "middle", "last"])
-def test_f04_reset_in_mid_download(stage: Any, place: int) -> None:
+def test_f04_reset_in_mid_download(harness: Any, place: int) -> None:
     data = noise(3 * MIB)
-    transfer = stage.published(data)
-    fault = stage.fault(DOWNLOAD, f"reset-after-sent {place}")
-    [result] = stage.client().download_files(transfer.token, stage.out)
+    transfer = harness.published(data)
+    fault = harness.fault(DOWNLOAD, f"reset-after-sent {place}")
+    [result] = harness.client().download_files(transfer.token, harness.out)
     assert fault.fired == 1
-    assert digest((stage.out / "a.bin").read_bytes()) == digest(data)
+    assert digest((harness.out / "a.bin").read_bytes()) == digest(data)
     assert result.retries == 1
-    assert stage.site.count(DOWNLOAD) == 2
-    stage.server.stop()  # its account is complete now
-    assert sum(stage.sent(DOWNLOAD)) - len(data) <= MIB, "no more than one block came twice"
-    assert sorted(path.name for path in stage.out.iterdir()) == ["a.bin"]
+    assert harness.site.count(DOWNLOAD) == 2
+    harness.server.stop()  # its account is complete now
+    assert sum(harness.sent(DOWNLOAD)) - len(data) <= MIB, "no more than one block came twice"
+    assert sorted(path.name for path in harness.out.iterdir()) == ["a.bin"]
 
 
-def test_f04_what_came_is_not_fetched_again(stage: Any) -> None:
+def test_f04_what_came_is_not_fetched_again(harness: Any) -> None:
     data = noise(3 * MIB)
-    transfer = stage.published(data)
-    stage.fault(DOWNLOAD, "truncate 2M")
-    stage.client().download_files(transfer.token, stage.out)
-    assert digest((stage.out / "a.bin").read_bytes()) == digest(data)
-    assert stage.site.count(DOWNLOAD, status=206) == 1
-    stage.server.stop()
-    assert sum(stage.sent(DOWNLOAD)) <= len(data) + 1, "a range may begin one byte early"
+    transfer = harness.published(data)
+    harness.fault(DOWNLOAD, "truncate 2M")
+    harness.client().download_files(transfer.token, harness.out)
+    assert digest((harness.out / "a.bin").read_bytes()) == digest(data)
+    assert harness.site.count(DOWNLOAD, status=206) == 1
+    harness.server.stop()
+    assert sum(harness.sent(DOWNLOAD)) <= len(data) + 1, "a range may begin one byte early"

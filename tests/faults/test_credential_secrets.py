@@ -71,7 +71,7 @@ CASES: Dict[str, Tuple[Callable[[Path, str], Callable[[], Any]], str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_a_file_that_cannot_be_used(case: str, log: Any, home: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    """Broken by a parser's own error, which is the context of ours, with its variables."""
+    """Detect a parser's own error, which is the context of ours, with its variables."""
     monkeypatch.chdir(tmp_path)
     make, text = CASES[case]
     step = make(tmp_path, text)

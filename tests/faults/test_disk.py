@@ -32,29 +32,29 @@ class _SmallDisk(Files):
         return super().pwrite(fd, data[: self.room - offset], offset)
 
 
-def test_f20_the_disk_fills_up(stage: Any) -> None:
-    transfer = stage.published(DATA)
-    client = stage.client()
+def test_f20_the_disk_fills_up(harness: Any) -> None:
+    transfer = harness.published(DATA)
+    client = harness.client()
     [file] = client.list_files(transfer.token)
-    target = stage.out / "a.bin"
+    target = harness.out / "a.bin"
     with pytest.raises(DiskFull, match="No space left") as caught:
         client.download_file(transfer.token, file.id, FileSink(target, files=_SmallDisk(MIB)))
     assert caught.value.errno == errno.ENOSPC
     assert "free some space" in caught.value.hint
-    assert stage.site.count(DOWNLOAD) == 1, "another try would not help"
+    assert harness.site.count(DOWNLOAD) == 1, "another try would not help"
     assert not target.exists()
     result = client.download_file(transfer.token, file.id, FileSink(target))
     assert target.read_bytes() == DATA
     assert 0 < result.resumed <= MIB
 
 
-def test_f20_what_the_disk_cannot_hold_is_not_fetched(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    transfer = stage.published(DATA)
+def test_f20_what_the_disk_cannot_hold_is_not_fetched(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    transfer = harness.published(DATA)
     monkeypatch.setattr(SYSTEM_FILES, "free_space", lambda directory: MIB, raising=False)
     with pytest.raises(DiskFull, match=f"needs {len(DATA)} bytes more, and its disk has {MIB} bytes free"):
-        stage.client().download_files(transfer.token, stage.out)
-    assert stage.site.count(DOWNLOAD) == 0
-    assert list(stage.out.iterdir()) == []
+        harness.client().download_files(transfer.token, harness.out)
+    assert harness.site.count(DOWNLOAD) == 0
+    assert list(harness.out.iterdir()) == []
 
 
 _FILL = """
@@ -78,22 +78,22 @@ print("right")
 """
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs a mount of its own")
-def test_f20_a_real_small_disk(stage: Any, tmp_path: Path) -> None:
+def test_f20_a_real_small_disk(harness: Any, tmp_path: Path) -> None:
     data = DATA[: 3 * MIB // 2]
-    transfer = stage.published(data)
-    expected = stage.file(data, "expected")
-    stage.out.mkdir()
+    transfer = harness.published(data)
+    expected = harness.file(data, "expected")
+    harness.out.mkdir()
     script = tmp_path / "fill.py"
     script.write_text(_FILL, encoding="utf-8")
     mount = tmp_path / "mount.sh"
     mount.write_text(
-        f'mount -t tmpfs -o size=2m tmpfs "{stage.out}" || exit 77\n'
-        f'head -c 1200K /dev/zero > "{stage.out}/ballast"\n'
+        f'mount -t tmpfs -o size=2m tmpfs "{harness.out}" || exit 77\n'
+        f'head -c 1200K /dev/zero > "{harness.out}/ballast"\n'
         'exec "$@"\n',
         encoding="utf-8",
     )
     unshare = ["unshare", "--mount", "--map-root-user", "sh", str(mount)]
-    command = [sys.executable, str(script), stage.url, transfer.token, str(stage.out), str(expected)]
+    command = [sys.executable, str(script), harness.url, transfer.token, str(harness.out), str(expected)]
     done = subprocess.run([*unshare, *command], capture_output=True, text=True, timeout=60)
     if done.returncode in (1, 77) and "full" not in done.stdout and "Traceback" not in done.stderr:
         pytest.skip(f"no mount of its own here: {done.stderr.strip()}")
@@ -123,43 +123,43 @@ def _end(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, said
 
 
-def test_f25_two_processes_fetch_the_same_file(stage: Any) -> None:
-    transfer = stage.published(DATA)
-    fault = stage.fault(DOWNLOAD, "rate 64K")
-    process = _process(_DOWNLOAD, stage.url, transfer.token, stage.out)
+def test_f25_two_processes_fetch_the_same_file(harness: Any) -> None:
+    transfer = harness.published(DATA)
+    fault = harness.fault(DOWNLOAD, "rate 64K")
+    process = _process(_DOWNLOAD, harness.url, transfer.token, harness.out)
     try:
         assert fault.wait(PATIENCE)
-        until(lambda: (stage.out / "a.bin.part").exists(), "the partial file")
-        client = stage.client()
+        until(lambda: (harness.out / "a.bin.part").exists(), "the partial file")
+        client = harness.client()
         with pytest.raises(InProgress, match="another process"):
-            client.download_files(transfer.token, stage.out)
+            client.download_files(transfer.token, harness.out)
         [file] = client.list_files(transfer.token)
         with pytest.raises(InProgress, match="another process"):
-            client.download_file(transfer.token, file.id, FileSink(stage.out / "a.bin"))
-        stage.server.clear_faults()
+            client.download_file(transfer.token, file.id, FileSink(harness.out / "a.bin"))
+        harness.server.clear_faults()
         _end(process)
     finally:
         process.kill()
         process.wait()
-    assert (stage.out / "a.bin").read_bytes() == DATA
-    assert stage.site.count(DOWNLOAD) == 1
-    [result] = client.download_files(transfer.token, stage.out)
+    assert (harness.out / "a.bin").read_bytes() == DATA
+    assert harness.site.count(DOWNLOAD) == 1
+    [result] = client.download_files(transfer.token, harness.out)
     assert result.ok, "the lock went with the process"
 
 
-def test_f25_two_processes_send_the_same_file(stage: Any) -> None:
-    path = stage.file(DATA)
-    fault = stage.fault(CHUNK, "rate 64K", times=None)
-    process = _process(_UPLOAD, stage.url, stage.auth.username, stage.auth.api_key, path)
+def test_f25_two_processes_send_the_same_file(harness: Any) -> None:
+    path = harness.file(DATA)
+    fault = harness.fault(CHUNK, "rate 64K", times=None)
+    process = _process(_UPLOAD, harness.url, harness.auth.username, harness.auth.api_key, path)
     try:
         assert fault.wait(PATIENCE)
         with pytest.raises(InProgress, match="another process"):
-            stage.client().upload_workflow([path], link=True)
-        stage.server.clear_faults()
+            harness.client().upload_workflow([path], link=True)
+        harness.server.clear_faults()
         _end(process)
     finally:
         process.kill()
         process.wait()
-    assert len(stage.site.transfers()) == 1
-    assert stage.stored()["a.bin"] == DATA
-    assert stage.site.count(CHUNK) == len(DATA) // CHUNK_SIZE
+    assert len(harness.site.transfers()) == 1
+    assert harness.stored()["a.bin"] == DATA
+    assert harness.site.count(CHUNK) == len(DATA) // CHUNK_SIZE

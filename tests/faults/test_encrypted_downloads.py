@@ -34,13 +34,13 @@ ONCE = RetryPolicy(attempts=1, backoff=0)
 
 
 @pytest.fixture
-def stage(make_stage: Any) -> Any:
-    return make_stage(**SITE)
+def harness(make_harness: Any) -> Any:
+    return make_harness(**SITE)
 
 
-def _down(stage: Any, transfer: Any, password: Any = PASSWORD, **options: Any) -> Any:
-    with stage.client(**options) as client:
-        [result] = client.download_files(transfer.token, stage.out, password=password)
+def _down(harness: Any, transfer: Any, password: Any = PASSWORD, **options: Any) -> Any:
+    with harness.client(**options) as client:
+        [result] = client.download_files(transfer.token, harness.out, password=password)
     return result
 
 
@@ -53,36 +53,36 @@ def _down(stage: Any, transfer: Any, password: Any = PASSWORD, **options: Any) -
     ["reset-before", "reset-after-sent 1", "reset-after-sent 20K", f"truncate {SEALED - 1}", "truncate 0",
      "no-length close truncate 20K", "status 503 retry-after=0"],
 )  # fmt: skip
-def test_f04_a_line_that_breaks(stage: Any, effect: str, first: int) -> None:
+def test_f04_a_line_that_breaks(harness: Any, effect: str, first: int) -> None:
     """The chunk comes again whole: half a chunk cannot be opened, and none of it is output."""
-    transfer = published(stage, DATA)
-    fault = stage.fault(DOWNLOAD, effect, times=2, after=first)
-    result = _down(stage, transfer, max_workers=1)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    transfer = published(harness, DATA)
+    fault = harness.fault(DOWNLOAD, effect, times=2, after=first)
+    result = _down(harness, transfer, max_workers=1)
+    assert (harness.out / "a.bin").read_bytes() == DATA
     assert fault.fired == 2
     assert result.retries == (0 if first == 0 else 2), "the proof of the password is no try of the file's"
-    assert stage.site.count(DOWNLOAD) == 5 + 2
+    assert harness.site.count(DOWNLOAD) == 5 + 2
 
 
-def test_f05_truncated_for_good(stage: Any) -> None:
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, "truncate 20K", times=None, after=3)
+def test_f05_truncated_for_good(harness: Any) -> None:
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, "truncate 20K", times=None, after=3)
     with pytest.raises(Truncated) as caught:
-        _down(stage, transfer, retry=ONCE, max_workers=1)
+        _down(harness, transfer, retry=ONCE, max_workers=1)
     assert (caught.value.got, caught.value.expected) == (20 * 1024, SEALED)
-    assert (stage.out / "a.bin.part").read_bytes() == DATA[: 3 * CHUNK_SIZE]
-    nothing_wrong_left(stage, DATA)
-    stage.server.clear_faults()
-    stage.site.listener.forget()
-    result = _down(stage, transfer, max_workers=1)
-    assert (result.resumed, (stage.out / "a.bin").read_bytes()) == (3 * CHUNK_SIZE, DATA)
-    assert stage.site.count(DOWNLOAD) == 3, "the password is proved by one chunk; two were missing"
+    assert (harness.out / "a.bin.part").read_bytes() == DATA[: 3 * CHUNK_SIZE]
+    nothing_wrong_left(harness, DATA)
+    harness.server.clear_faults()
+    harness.site.listener.forget()
+    result = _down(harness, transfer, max_workers=1)
+    assert (result.resumed, (harness.out / "a.bin").read_bytes()) == (3 * CHUNK_SIZE, DATA)
+    assert harness.site.count(DOWNLOAD) == 3, "the password is proved by one chunk; two were missing"
 
 
-def test_f04_a_kept_part_that_ends_within_a_chunk(stage: Any) -> None:
+def test_f04_a_kept_part_that_ends_within_a_chunk(harness: Any) -> None:
     """What an unlucky crash leaves: the chunk is fetched whole, and only what is missing of it is written."""
-    transfer = published(stage, DATA)
-    with stage.client(max_workers=1) as client:
+    transfer = published(harness, DATA)
+    with harness.client(max_workers=1) as client:
         [file] = client.list_files(transfer.token)
         sink = _Begun(CHUNK_SIZE + 1000)
         client.download_file(transfer.token, file.id, sink, password=PASSWORD)
@@ -117,30 +117,30 @@ class _Begun(MemorySink):
 )  # fmt: skip
 @pytest.mark.parametrize("first", [0, 2], ids=["the first chunk", "a later one"])
 def test_f07_f15_f16_another_answer_than_was_asked_for(
-    stage: Any, effect: str, kind: Any, first: int
+    harness: Any, effect: str, kind: Any, first: int
 ) -> None:
     """A whole file in place of a range is damaged on real servers: not a byte of it is used."""
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, effect, after=first)
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, effect, after=first)
     with pytest.raises(kind) as caught:
-        _down(stage, transfer, retry=ONCE, max_workers=1)
+        _down(harness, transfer, retry=ONCE, max_workers=1)
     assert not isinstance(caught.value, WrongPassword)
-    nothing_wrong_left(stage, DATA)
-    assert stage.out.exists() == (first > 0), "nothing was written before the password was proved"
-    _down(stage, transfer)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    nothing_wrong_left(harness, DATA)
+    assert harness.out.exists() == (first > 0), "nothing was written before the password was proved"
+    _down(harness, transfer)
+    assert (harness.out / "a.bin").read_bytes() == DATA
 
 
-def test_f15_a_site_without_ranges(make_stage: Any) -> None:
+def test_f15_a_site_without_ranges(make_harness: Any) -> None:
     """One chunk comes whole, and is right; several cannot come at all."""
-    stage = make_stage(**SITE, plain_ranges=True)
-    transfer = published(stage, DATA[:1000])
-    _down(stage, transfer)
-    assert (stage.out / "a.bin").read_bytes() == DATA[:1000]
-    transfer = published(stage, DATA)
+    harness = make_harness(**SITE, plain_ranges=True)
+    transfer = published(harness, DATA[:1000])
+    _down(harness, transfer)
+    assert (harness.out / "a.bin").read_bytes() == DATA[:1000]
+    transfer = published(harness, DATA)
     with pytest.raises(IntegrityError):
-        _down(stage, transfer)
-    assert (stage.out / "a.bin").read_bytes() == DATA[:1000]
+        _down(harness, transfer)
+    assert (harness.out / "a.bin").read_bytes() == DATA[:1000]
 
 
 # -- flipped bits -------------------------------------------------------------------------------------------
@@ -149,173 +149,173 @@ _PLACES = {"IV": 0, "counter": 12, "text": 16, "text's middle": 40_000, "tag": S
 
 
 @pytest.mark.parametrize("place", _PLACES)
-def test_f13_a_flipped_bit(stage: Any, place: str) -> None:
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, f"flip {_PLACES[place]}", after=2, times=None)
+def test_f13_a_flipped_bit(harness: Any, place: str) -> None:
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, f"flip {_PLACES[place]}", after=2, times=None)
     with pytest.raises(IntegrityError) as caught:
-        _down(stage, transfer, max_workers=1)
+        _down(harness, transfer, max_workers=1)
     assert not isinstance(caught.value, WrongPassword), "the password has been proved"
-    nothing_wrong_left(stage, DATA)
-    stage.server.clear_faults()
-    _down(stage, transfer)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    nothing_wrong_left(harness, DATA)
+    harness.server.clear_faults()
+    _down(harness, transfer)
+    assert (harness.out / "a.bin").read_bytes() == DATA
 
 
 @pytest.mark.parametrize("place", ["text", "tag"])
-def test_f13_a_bit_that_flips_once_costs_one_chunk(stage: Any, place: str) -> None:
-    transfer = published(stage, DATA)
-    _down(stage, transfer)
-    asked = stage.site.count(DOWNLOAD)
-    shutil.rmtree(stage.out)
-    flip = stage.fault(DOWNLOAD, f"flip {_PLACES[place]}", after=2)
-    _down(stage, transfer, max_workers=1)
+def test_f13_a_bit_that_flips_once_costs_one_chunk(harness: Any, place: str) -> None:
+    transfer = published(harness, DATA)
+    _down(harness, transfer)
+    asked = harness.site.count(DOWNLOAD)
+    shutil.rmtree(harness.out)
+    flip = harness.fault(DOWNLOAD, f"flip {_PLACES[place]}", after=2)
+    _down(harness, transfer, max_workers=1)
     assert flip.fired == 1
-    assert (stage.out / "a.bin").read_bytes() == DATA
-    assert stage.site.count(DOWNLOAD) == 2 * asked + 1
+    assert (harness.out / "a.bin").read_bytes() == DATA
+    assert harness.site.count(DOWNLOAD) == 2 * asked + 1
 
 
 @pytest.mark.parametrize("place", _PLACES)
-def test_f13_a_flipped_bit_in_the_first_chunk(stage: Any, place: str) -> None:
+def test_f13_a_flipped_bit_in_the_first_chunk(harness: Any, place: str) -> None:
     """It may be the password as well: in any case nothing is written, not even a directory."""
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, f"flip {_PLACES[place]}", times=None)
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, f"flip {_PLACES[place]}", times=None)
     with pytest.raises(IntegrityError):
-        _down(stage, transfer)
-    assert not stage.out.exists()
+        _down(harness, transfer)
+    assert not harness.out.exists()
 
 
-def test_f13_a_flipped_bit_reaches_no_sink(stage: Any) -> None:
+def test_f13_a_flipped_bit_reaches_no_sink(harness: Any) -> None:
     """A stream cannot be taken back: of a damaged chunk it gets no byte."""
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, "flip 40000", after=2, times=None)
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, "flip 40000", after=2, times=None)
     stream = io.BytesIO()
-    with stage.client(max_workers=1) as client, pytest.raises(IntegrityError):
+    with harness.client(max_workers=1) as client, pytest.raises(IntegrityError):
         [file] = client.list_files(transfer.token)
         client.download_file(transfer.token, file.id, stream, password=PASSWORD)
     assert stream.getvalue() == DATA[: 2 * CHUNK_SIZE]
 
 
-def test_f13_bits_of_cbc(make_stage: Any) -> None:
+def test_f13_bits_of_cbc(make_harness: Any) -> None:
     """AES-CBC has no tag: what its padding and its length can show is shown, the rest cannot be known."""
-    stage = make_stage(**SITE, version="2.67")
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, f"flip {CHUNK_SIZE + 16}", after=2, times=None)  # of the block before the padding's
+    harness = make_harness(**SITE, version="2.67")
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, f"flip {CHUNK_SIZE + 16}", after=2, times=None)  # of the block before the padding's
     with pytest.raises(IntegrityError):
-        _down(stage, transfer, max_workers=1)
-    nothing_wrong_left(stage, DATA)
+        _down(harness, transfer, max_workers=1)
+    nothing_wrong_left(harness, DATA)
 
 
-def test_f14_a_kept_part_that_was_damaged(stage: Any) -> None:
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, "truncate 20K", times=None, after=3)
+def test_f14_a_kept_part_that_was_damaged(harness: Any) -> None:
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, "truncate 20K", times=None, after=3)
     with pytest.raises(Truncated):
-        _down(stage, transfer, retry=ONCE, max_workers=1)
-    stage.server.clear_faults()
-    with open(stage.out / "a.bin.part", "r+b") as part:
+        _down(harness, transfer, retry=ONCE, max_workers=1)
+    harness.server.clear_faults()
+    with open(harness.out / "a.bin.part", "r+b") as part:
         part.seek(1000)
         part.write(b"damaged")
-    result = _down(stage, transfer)
+    result = _down(harness, transfer)
     assert result.resumed < 3 * CHUNK_SIZE
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert (harness.out / "a.bin").read_bytes() == DATA
 
 
 # -- lines that stand still ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("effect", ["drip 1/0.1", "stall"])
-def test_f18_a_line_that_stands_still_once(stage: Any, effect: str) -> None:
-    transfer = published(stage, DATA)
-    fault = stage.fault(DOWNLOAD, effect, after=2)
+def test_f18_a_line_that_stands_still_once(harness: Any, effect: str) -> None:
+    transfer = published(harness, DATA)
+    fault = harness.fault(DOWNLOAD, effect, after=2)
     result = _down(
-        stage, transfer, retry=RetryPolicy(backoff=0, stall_window=patient(0.3)), timeout=patient(0.5), max_workers=1
+        harness, transfer, retry=RetryPolicy(backoff=0, stall_window=patient(0.3)), timeout=patient(0.5), max_workers=1
     )
     assert (fault.fired, result.retries) == (1, 1)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert (harness.out / "a.bin").read_bytes() == DATA
 
 
 @pytest.mark.slow
-def test_f18_a_line_that_stands_still_for_good(stage: Any) -> None:
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, "drip 1/0.1", times=None)
+def test_f18_a_line_that_stands_still_for_good(harness: Any) -> None:
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, "drip 1/0.1", times=None)
     watch = Stopwatch()
     with pytest.raises(Stalled):
-        _down(stage, transfer, retry=RetryPolicy(attempts=1, stall_window=0.5))
+        _down(harness, transfer, retry=RetryPolicy(attempts=1, stall_window=0.5))
     assert watch.seconds() < 2
-    assert not stage.out.exists()
+    assert not harness.out.exists()
 
 
 # -- passwords ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", [1, 3])
-def test_a_wrong_password(stage: Any, version: int) -> None:
-    transfer = published(stage, DATA, key_version=version)
+def test_a_wrong_password(harness: Any, version: int) -> None:
+    transfer = published(harness, DATA, key_version=version)
     for wrong in ("another", PASSWORD + " ", PASSWORD.lower()):
         with pytest.raises(WrongPassword) as caught:
-            _down(stage, transfer, wrong)
+            _down(harness, transfer, wrong)
         assert wrong not in str(caught.value)
     for missing, kind in ((None, EncryptedTransfer), ("", UsageError), (b"bytes", UsageError)):
         with pytest.raises(kind):
-            _down(stage, transfer, missing)
-    assert not stage.out.exists()
+            _down(harness, transfer, missing)
+    assert not harness.out.exists()
 
 
-def test_a_wrong_password_over_an_older_file(stage: Any) -> None:
-    transfer = published(stage, DATA)
-    stage.out.mkdir()
-    (stage.out / "a.bin").write_bytes(b"older")
+def test_a_wrong_password_over_an_older_file(harness: Any) -> None:
+    transfer = published(harness, DATA)
+    harness.out.mkdir()
+    (harness.out / "a.bin").write_bytes(b"older")
     with pytest.raises(WrongPassword):
-        _down(stage, transfer, "another")
-    assert left(stage.out) == ["a.bin"]
-    assert (stage.out / "a.bin").read_bytes() == b"older"
+        _down(harness, transfer, "another")
+    assert left(harness.out) == ["a.bin"]
+    assert (harness.out / "a.bin").read_bytes() == b"older"
 
 
-def test_a_wrong_password_does_not_spoil_what_was_begun(stage: Any) -> None:
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, "truncate 20K", times=None, after=3)
+def test_a_wrong_password_does_not_spoil_what_was_begun(harness: Any) -> None:
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, "truncate 20K", times=None, after=3)
     with pytest.raises(Truncated):
-        _down(stage, transfer, retry=ONCE, max_workers=1)
-    stage.server.clear_faults()
+        _down(harness, transfer, retry=ONCE, max_workers=1)
+    harness.server.clear_faults()
     with pytest.raises(WrongPassword):
-        _down(stage, transfer, "another")
-    assert _down(stage, transfer).resumed == 3 * CHUNK_SIZE
-    assert (stage.out / "a.bin").read_bytes() == DATA
+        _down(harness, transfer, "another")
+    assert _down(harness, transfer).resumed == 3 * CHUNK_SIZE
+    assert (harness.out / "a.bin").read_bytes() == DATA
 
 
-def test_f49_one_file_of_three_is_damaged(stage: Any) -> None:
+def test_f49_one_file_of_three_is_damaged(harness: Any) -> None:
     """The others come; the damaged one is told by name."""
     files = {f"{number}.bin": noise(2 * CHUNK_SIZE, number) for number in range(3)}
-    with stage.client() as client:
+    with harness.client() as client:
         transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
-    bad = next(file for file in stage.site.transfers()[-1]["files"] if file["name"] == "1.bin")
-    with open(stage.site.stored(bad["id"]), "r+b") as stored:
+    bad = next(file for file in harness.site.transfers()[-1]["files"] if file["name"] == "1.bin")
+    with open(harness.site.stored(bad["id"]), "r+b") as stored:
         stored.seek(SEALED + 500)
         stored.write(b"damaged")
-    with stage.client() as client, pytest.raises(BatchError) as caught:
-        client.download_files(transfer.token, stage.out, password=PASSWORD)
+    with harness.client() as client, pytest.raises(BatchError) as caught:
+        client.download_files(transfer.token, harness.out, password=PASSWORD)
     [error] = caught.value.errors
     assert isinstance(error, IntegrityError)
     assert "'1.bin'" in str(error)
-    assert {name for name in left(stage.out) if name in files} == {"0.bin", "2.bin"}
+    assert {name for name in left(harness.out) if name in files} == {"0.bin", "2.bin"}
     for name in ("0.bin", "2.bin"):
-        assert (stage.out / name).read_bytes() == files[name]
+        assert (harness.out / name).read_bytes() == files[name]
 
 
-def test_a_size_that_the_caller_knows(stage: Any) -> None:
+def test_a_size_that_the_caller_knows(harness: Any) -> None:
     """That of the file, not of what is stored of it."""
-    transfer = published(stage, DATA)
-    with stage.client() as client:
+    transfer = published(harness, DATA)
+    with harness.client() as client:
         [file] = client.list_files(transfer.token)
-        client.download_file(transfer.token, file.id, stage.out, len(DATA), password=PASSWORD)
+        client.download_file(transfer.token, file.id, harness.out, len(DATA), password=PASSWORD)
         with pytest.raises(SizeMismatch):
-            client.download_file(transfer.token, file.id, stage.out, len(DATA) + 5 * MORE, password=PASSWORD)
+            client.download_file(transfer.token, file.id, harness.out, len(DATA) + 5 * MORE, password=PASSWORD)
 
 
-def test_a_server_that_is_gone(stage: Any) -> None:
-    transfer = published(stage, DATA)
-    client = stage.client(retry=ONCE)
+def test_a_server_that_is_gone(harness: Any) -> None:
+    transfer = published(harness, DATA)
+    client = harness.client(retry=ONCE)
     client.list_files(transfer.token)
-    stage.fault(DOWNLOAD, "reset-before", times=None)
+    harness.fault(DOWNLOAD, "reset-before", times=None)
     with pytest.raises(NetworkError):
-        client.download_files(transfer.token, stage.out, password=PASSWORD)
-    assert not stage.out.exists()
+        client.download_files(transfer.token, harness.out, password=PASSWORD)
+    assert not harness.out.exists()

@@ -49,8 +49,8 @@ Process = Any
 
 
 @pytest.fixture
-def stage(make_stage: Any) -> Any:
-    return make_stage(encryption_iterations=7)
+def harness(make_harness: Any) -> Any:
+    return make_harness(encryption_iterations=7)
 
 
 @pytest.fixture
@@ -58,9 +58,9 @@ def program() -> Iterator[Callable[..., Process]]:
     """``program(stage, way, what, url=)``: a client at work in a process of its own."""
     running: List[Process] = []
 
-    def start(stage: Any, way: str, what: Any, url: str = "") -> Process:
-        command = [sys.executable, "-c", _PROGRAM, way, str(what), str(stage.out)]
-        environment: Dict[str, str] = {**os.environ, **stage.site.env, "THE_PASSWORD": PASSWORD}
+    def start(harness: Any, way: str, what: Any, url: str = "") -> Process:
+        command = [sys.executable, "-c", _PROGRAM, way, str(what), str(harness.out)]
+        environment: Dict[str, str] = {**os.environ, **harness.site.env, "THE_PASSWORD": PASSWORD}
         if url:
             environment["FILESENDER_BASE_URL"] = url
         running.append(
@@ -105,105 +105,105 @@ def _kill(process: Process) -> None:
     process.communicate(timeout=20)
 
 
-def _quiet(stage: Any) -> None:
+def _quiet(harness: Any) -> None:
     """Nothing slows the server any more, and nothing of the ended client is under way."""
-    stage.server.clear_faults()
-    until(lambda: not stage.site.listener._open, "the end of the connections")
+    harness.server.clear_faults()
+    until(lambda: not harness.site.listener._open, "the end of the connections")
 
 
-def _ended_upload(stage: Any, program: Any, path: Any, point: int, end: Any) -> int:
+def _ended_upload(harness: Any, program: Any, path: Any, point: int, end: Any) -> int:
     """An upload that ends after ``point`` chunks and a run that goes on; how many chunks went twice."""
     os.utime(path)  # another request: it does not go on with the one before
-    stage.site.listener.forget()
-    with Tap(stage.site.listener.port) as tap:
-        rate = stage.fault(CHUNK, f"rate {RATE * 64}K", times=None)
+    harness.site.listener.forget()
+    with Tap(harness.site.listener.port) as tap:
+        rate = harness.fault(CHUNK, f"rate {RATE * 64}K", times=None)
         # The last chunks are not taken: the upload cannot be complete before it is ended.
-        stage.fault(CHUNK, "stall", times=None, after=CHUNKS - 8)
-        process = program(stage, "up", path, tap.url)
-        _reached(lambda: stage.site.count(CHUNK, status=200) >= point, process)
+        harness.fault(CHUNK, "stall", times=None, after=CHUNKS - 8)
+        process = program(harness, "up", path, tap.url)
+        _reached(lambda: harness.site.count(CHUNK, status=200) >= point, process)
         end(process)
         assert rate.fired
-        _quiet(stage)
-        acknowledged = stage.site.count(CHUNK, status=200)
+        _quiet(harness)
+        acknowledged = harness.site.count(CHUNK, status=200)
         assert acknowledged < CHUNKS
-        resumed = _finish(program(stage, "up", path, tap.url)) // 65536
-        again = stage.site.count(CHUNK, status=200) - CHUNKS
+        resumed = _finish(program(harness, "up", path, tap.url)) // 65536
+        again = harness.site.count(CHUNK, status=200) - CHUNKS
         assert resumed == acknowledged - again, "what is not known to have arrived goes again, and no more"
-        assert stage.site.count(CREATE) == 1
+        assert harness.site.count(CREATE) == 1
         assert same_nonce_same_bytes(tap.chunks()) == CHUNKS
     return int(again)
 
 
-def test_f23_random_points_of_an_upload(stage: Any, program: Any) -> None:
-    """Broken by a re-run under other nonces or another key, or by chunks that are taken for sent."""
+def test_f23_random_points_of_an_upload(harness: Any, program: Any) -> None:
+    """Detect a re-run under other nonces or another key, or chunks that are taken for sent."""
     data = noise(SIZE)
-    path = stage.file(data)
+    path = harness.file(data)
     chance = random.Random(29)
     for _ in range(amount(1, 10)):
-        again = _ended_upload(stage, program, path, chance.randrange(2, CHUNKS - 40), _kill)
+        again = _ended_upload(harness, program, path, chance.randrange(2, CHUNKS - 40), _kill)
         assert again <= UNNOTED_UP + SLACK
-        assert held(stage) == data
+        assert held(harness) == data
 
 
-def test_f22_an_upload(stage: Any, program: Any) -> None:
+def test_f22_an_upload(harness: Any, program: Any) -> None:
     """An interrupted run notes all that was acknowledged before it goes."""
     data = noise(SIZE)
-    again = _ended_upload(stage, program, stage.file(data), CHUNKS // 2, _interrupt)
+    again = _ended_upload(harness, program, harness.file(data), CHUNKS // 2, _interrupt)
     assert again <= 2, "what was under way may have arrived unknown to anybody"
-    assert held(stage) == data
+    assert held(harness) == data
 
 
-def _ended_download(stage: Any, program: Any, token: str, point: int, end: Any) -> bytes:
+def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any) -> bytes:
     """A download that ends after ``point`` chunks and a run that goes on; what it has fetched."""
-    part, target = stage.out / "a.bin.part", stage.out / "a.bin"
-    stage.site.listener.forget()
-    rate = stage.fault(DOWNLOAD, f"rate {RATE * 64}K", times=None)
-    process = program(stage, "down", token)
+    part, target = harness.out / "a.bin.part", harness.out / "a.bin"
+    harness.site.listener.forget()
+    rate = harness.fault(DOWNLOAD, f"rate {RATE * 64}K", times=None)
+    process = program(harness, "down", token)
     _reached(lambda: part.exists() and part.stat().st_blocks * 512 >= point * 65536, process)
     end(process)
     assert rate.fired
-    _quiet(stage)
+    _quiet(harness)
     assert not target.exists()
-    stage.site.listener.forget()
-    resumed = _finish(program(stage, "down", token)) // 65536
+    harness.site.listener.forget()
+    resumed = _finish(program(harness, "down", token)) // 65536
     lost = SLACK + (UNNOTED_DOWN if end is _kill else 0)
     assert resumed >= point - lost
     # One more proves the password; one may have been there in part.
-    assert CHUNKS - resumed <= stage.site.count(DOWNLOAD) <= CHUNKS - resumed + 1 + 8
-    assert [path.name for path in stage.out.iterdir()] == ["a.bin"]
+    assert CHUNKS - resumed <= harness.site.count(DOWNLOAD) <= CHUNKS - resumed + 1 + 8
+    assert [path.name for path in harness.out.iterdir()] == ["a.bin"]
     fetched = target.read_bytes()
     target.unlink()
     return fetched
 
 
-def test_f23_random_points_of_a_download(stage: Any, program: Any) -> None:
+def test_f23_random_points_of_a_download(harness: Any, program: Any) -> None:
     """A full name never stands over a wrong file, wherever the end came."""
     data = noise(SIZE)
-    with stage.client() as client:
+    with harness.client() as client:
         token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
     chance = random.Random(31)
     for _ in range(amount(1, 10)):
         point = chance.randrange(2, CHUNKS - LEFT)
-        assert _ended_download(stage, program, token, point, _kill) == data
+        assert _ended_download(harness, program, token, point, _kill) == data
 
 
-def test_f22_a_download(stage: Any, program: Any) -> None:
+def test_f22_a_download(harness: Any, program: Any) -> None:
     data = noise(SIZE)
-    with stage.client() as client:
+    with harness.client() as client:
         token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
-    assert _ended_download(stage, program, token, CHUNKS // 2, _interrupt) == data
+    assert _ended_download(harness, program, token, CHUNKS // 2, _interrupt) == data
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_f22_while_the_key_is_derived(make_stage: Any, program: Any, way: str) -> None:
+def test_f22_while_the_key_is_derived(make_harness: Any, program: Any, way: str) -> None:
     """With the rounds of a stock site, which nothing interrupts: nobody waits for them."""
-    stage = make_stage()
-    path = stage.file(noise(1000))
-    with stage.client() as client:
+    harness = make_harness()
+    path = harness.file(noise(1000))
+    with harness.client() as client:
         token = client.upload_workflow([path], link=True, password=PASSWORD).token if way == "down" else ""
-    stage.site.listener.forget()
+    harness.site.listener.forget()
     last = CREATE if way == "up" else "GET /"
-    process = program(stage, way, token or path)
-    _reached(lambda: stage.site.count(last), process)
+    process = program(harness, way, token or path)
+    _reached(lambda: harness.site.count(last), process)
     _interrupt(process)
-    assert not (stage.out / "a.bin").exists()
+    assert not (harness.out / "a.bin").exists()

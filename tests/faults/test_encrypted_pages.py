@@ -26,17 +26,17 @@ ONCE = RetryPolicy(attempts=1, backoff=0)
 
 
 @pytest.fixture
-def stage(make_stage: Any) -> Any:
-    return make_stage(**SITE)
+def harness(make_harness: Any) -> Any:
+    return make_harness(**SITE)
 
 
-def _down(stage: Any, transfer: Any, files: Any = None, **options: Any) -> None:
-    with stage.client(**options) as client:
-        client.download_files(transfer.token, stage.out, files=files, password=PASSWORD)
+def _down(harness: Any, transfer: Any, files: Any = None, **options: Any) -> None:
+    with harness.client(**options) as client:
+        client.download_files(transfer.token, harness.out, files=files, password=PASSWORD)
 
 
-def _change(stage: Any, table: str, what: str, *values: Any) -> None:
-    records = stage.site.backend.records
+def _change(harness: Any, table: str, what: str, *values: Any) -> None:
+    records = harness.site.backend.records
     with records.db.transaction():
         records.db.change(f"UPDATE {table} SET {what}", *values)
 
@@ -67,76 +67,76 @@ _AEAD = base64.b64encode(
     ],
     ids=lambda value: value.replace("encryption=json_set(encryption, ", "")[:40] if isinstance(value, str) else "",
 )  # fmt: skip
-def test_a_page_that_contradicts_the_file(stage: Any, table: str, what: str, kind: Any) -> None:
+def test_a_page_that_contradicts_the_file(harness: Any, table: str, what: str, kind: Any) -> None:
     """Whatever the page says, an error of ours ends it before anything is written."""
-    transfer = published(stage, DATA)
-    _change(stage, table, what)
+    transfer = published(harness, DATA)
+    _change(harness, table, what)
     with pytest.raises(kind) as caught:
-        _down(stage, transfer)
+        _down(harness, transfer)
     if kind is IntegrityError:
         assert not isinstance(caught.value, WrongPassword), "the page is at fault, not the password"
-    assert not stage.out.exists()
+    assert not harness.out.exists()
 
 
-def test_a_chunk_larger_than_memory_is_an_error_of_the_sites(stage: Any) -> None:
+def test_a_chunk_larger_than_memory_is_an_error_of_the_sites(harness: Any) -> None:
     """All parameters agree with each other; but a chunk is held in memory, and this one will not fit."""
-    transfer = published(stage, DATA)
+    transfer = published(harness, DATA)
     huge = 10**13
-    [row] = stage.site.transfers()[-1]["files"]
+    [row] = harness.site.transfers()[-1]["files"]
     aead = f'{{"aeadversion":1,"chunkcount":1,"chunksize":{huge},"iv":"{row["iv"]}","aeadterminator":1}}'
-    _change(stage, "transfers", "chunk_size=?", huge)
+    _change(harness, "transfers", "chunk_size=?", huge)
     told = base64.b64encode(aead.encode()).decode()
-    _change(stage, "files", "size=?, encrypted_size=?, aead=?", huge, huge + MORE, told)
+    _change(harness, "files", "size=?, encrypted_size=?, aead=?", huge, huge + MORE, told)
     with pytest.raises(SmartxferError):
-        _down(stage, transfer)
-    assert not stage.out.exists()
+        _down(harness, transfer)
+    assert not harness.out.exists()
 
 
-def test_f17_chunks_of_another_file_under_the_same_key(stage: Any) -> None:
+def test_f17_chunks_of_another_file_under_the_same_key(harness: Any) -> None:
     """A server that puts one file of a transfer in the place of another is found out by the IV."""
     files = {"a.bin": noise(3 * CHUNK_SIZE, 1), "b.bin": noise(3 * CHUNK_SIZE, 2)}
-    with stage.client() as client:
+    with harness.client() as client:
         transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
-    one, other = (Path(stage.site.stored(file["id"])) for file in stage.site.transfers()[-1]["files"])
+    one, other = (Path(harness.site.stored(file["id"])) for file in harness.site.transfers()[-1]["files"])
     blob = bytearray(one.read_bytes())
     blob[SEALED : 2 * SEALED] = other.read_bytes()[SEALED : 2 * SEALED]
     one.write_bytes(blob)
-    with stage.client() as client, pytest.raises(IntegrityError, match="another chunk"):
-        client.download_files(transfer.token, stage.out, files=["a.bin"], password=PASSWORD)
-    nothing_wrong_left(stage, files["a.bin"])
+    with harness.client() as client, pytest.raises(IntegrityError, match="another chunk"):
+        client.download_files(transfer.token, harness.out, files=["a.bin"], password=PASSWORD)
+    nothing_wrong_left(harness, files["a.bin"])
 
 
-def test_f17_chunks_in_another_order(stage: Any) -> None:
-    transfer = published(stage, DATA)
-    path = Path(stage.site.stored(stage.site.transfers()[-1]["files"][0]["id"]))
+def test_f17_chunks_in_another_order(harness: Any) -> None:
+    transfer = published(harness, DATA)
+    path = Path(harness.site.stored(harness.site.transfers()[-1]["files"][0]["id"]))
     blob = path.read_bytes()
     path.write_bytes(
         blob[:SEALED] + blob[2 * SEALED : 3 * SEALED] + blob[SEALED : 2 * SEALED] + blob[3 * SEALED :]
     )
     with pytest.raises(IntegrityError, match="another chunk"):
-        _down(stage, transfer)
-    nothing_wrong_left(stage, DATA)
+        _down(harness, transfer)
+    nothing_wrong_left(harness, DATA)
 
 
-def test_f17_another_file_between_two_runs(stage: Any) -> None:
+def test_f17_another_file_between_two_runs(harness: Any) -> None:
     """What was begun of one file is not gone on with by chunks of another, genuine as they are."""
     files = {"a.bin": noise(4 * CHUNK_SIZE, 1), "b.bin": noise(4 * CHUNK_SIZE, 2)}
-    with stage.client() as client:
+    with harness.client() as client:
         transfer = client.upload_workflow(list(files.items()), link=True, password=PASSWORD)
-    rows = [file for file in stage.site.transfers()[-1]["files"] if file["size"]]
-    stage.fault(DOWNLOAD, "truncate 20K", times=None, after=2)
-    with stage.client(retry=ONCE, max_workers=1) as client, pytest.raises(Truncated):
-        client.download_files(transfer.token, stage.out, files=["a.bin"], password=PASSWORD)
-    stage.server.clear_faults()
-    paths = [Path(stage.site.stored(row["id"])) for row in rows]
+    rows = [file for file in harness.site.transfers()[-1]["files"] if file["size"]]
+    harness.fault(DOWNLOAD, "truncate 20K", times=None, after=2)
+    with harness.client(retry=ONCE, max_workers=1) as client, pytest.raises(Truncated):
+        client.download_files(transfer.token, harness.out, files=["a.bin"], password=PASSWORD)
+    harness.server.clear_faults()
+    paths = [Path(harness.site.stored(row["id"])) for row in rows]
     blobs = [path.read_bytes() for path in paths]
     for path, blob in zip(paths, reversed(blobs)):
         path.write_bytes(blob)
     for row, other in zip(rows, reversed(rows)):
-        _change(stage, "files", "iv=?, aead=? WHERE id=?", other["iv"], other["aead"], row["id"])
-    with stage.client() as client:
-        client.download_files(transfer.token, stage.out, files=["a.bin"], password=PASSWORD)
-    assert (stage.out / "a.bin").read_bytes() in files.values(), "one or the other, and not half of each"
+        _change(harness, "files", "iv=?, aead=? WHERE id=?", other["iv"], other["aead"], row["id"])
+    with harness.client() as client:
+        client.download_files(transfer.token, harness.out, files=["a.bin"], password=PASSWORD)
+    assert (harness.out / "a.bin").read_bytes() in files.values(), "one or the other, and not half of each"
 
 
 # -- names and archives -------------------------------------------------------------------------------------
@@ -147,32 +147,32 @@ _NAMES: Dict[str, str] = {
 }  # fmt: skip
 
 
-def test_f28_hostile_names(make_stage: Any, tmp_path: Path) -> None:
+def test_f28_hostile_names(make_harness: Any, tmp_path: Path) -> None:
     """The names are the server's to tell, encrypted or not; all at once, each file under its own."""
-    stage = make_stage(**SITE)
+    harness = make_harness(**SITE)
     contents = [noise(CHUNK_SIZE + number, number) for number in range(len(_NAMES))]
-    with stage.client() as client:
+    with harness.client() as client:
         given = [(f"{number}.bin", data) for number, data in enumerate(contents)]
         transfer = client.upload_workflow(given, link=True, password=PASSWORD)
     for number, name in enumerate(_NAMES):
-        _change(stage, "files", "name=? WHERE name=?", name, f"{number}.bin")
+        _change(harness, "files", "name=? WHERE name=?", name, f"{number}.bin")
     before = set(left(tmp_path))
-    with stage.client() as client:
-        results = client.download_files(transfer.token, stage.out, password=PASSWORD)
+    with harness.client() as client:
+        results = client.download_files(transfer.token, harness.out, password=PASSWORD)
     found = {result.name: result.path for result in results}
     for name, data in zip(_NAMES, contents):
-        where = found[name].relative_to(stage.out).as_posix()
+        where = found[name].relative_to(harness.out).as_posix()
         assert where == _NAMES[name] or (name == "../x" and " (2)" in where) or " (2)" in where
         assert found[name].read_bytes() == data
-    assert set(left(tmp_path)) == before | {f"{stage.out.name}/{name}" for name in left(stage.out)}
+    assert set(left(tmp_path)) == before | {f"{harness.out.name}/{name}" for name in left(harness.out)}
 
 
-def test_f30_an_archive_of_it(stage: Any) -> None:
+def test_f30_an_archive_of_it(harness: Any) -> None:
     """The server would pack what nobody can open; it is not even asked."""
-    transfer = published(stage, DATA)
-    stage.site.listener.forget()
+    transfer = published(harness, DATA)
+    harness.site.listener.forget()
     for form in ("zip", "tar"):
-        with stage.client() as client, pytest.raises(EncryptedTransfer):
-            client.download_archive(transfer.token, stage.out / f"all.{form}", archive_format=form)
-    assert stage.site.count(DOWNLOAD) == 0
-    assert not stage.out.exists()
+        with harness.client() as client, pytest.raises(EncryptedTransfer):
+            client.download_archive(transfer.token, harness.out / f"all.{form}", archive_format=form)
+    assert harness.site.count(DOWNLOAD) == 0
+    assert not harness.out.exists()

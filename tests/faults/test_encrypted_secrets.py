@@ -61,17 +61,17 @@ CASES = [
 
 
 @pytest.fixture
-def stage(make_stage: Any) -> Any:
-    return make_stage(**SITE)
+def harness(make_harness: Any) -> Any:
+    return make_harness(**SITE)
 
 
-def _spellings(stage: Any, *passwords: str) -> List[str]:
+def _spellings(harness: Any, *passwords: str) -> List[str]:
     """A password and the key that it gives, in every way in which they may be written."""
     found = []
     for password in passwords:
         encoded = base64.b64encode(password.encode()).decode()
         found += [password, password.encode().hex(), encoded.rstrip("=")]
-        key = derived(stage, password)
+        key = derived(harness, password)
         found += [key.hex(), base64.b64encode(key).decode(), key.decode("latin-1"), repr(key)[2:-1]]
     return found
 
@@ -95,39 +95,39 @@ def _errors(*steps: Any) -> List[BaseException]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("match", "effect"), spread(CASES))
-def test_f44_a_password(stage: Any, log: Any, home: Path, match: str, effect: str) -> None:
-    path = stage.file(DATA)
-    token = published(stage, DATA).token
-    secrets = _spellings(stage, PASSWORD)
-    fault = stage.fault(match, effect, times=2)
-    client = stage.client(retry=POLICY, timeout=0.4)
+def test_f44_a_password(harness: Any, log: Any, home: Path, match: str, effect: str) -> None:
+    path = harness.file(DATA)
+    token = published(harness, DATA).token
+    secrets = _spellings(harness, PASSWORD)
+    fault = harness.fault(match, effect, times=2)
+    client = harness.client(retry=POLICY, timeout=0.4)
     seen: List[Any] = []
     errors = _errors(
         lambda: client.upload_workflow([path], link=True, password=PASSWORD, progress=seen.append),
-        lambda: client.download_files(token, stage.out, password=PASSWORD, progress=seen.append),
+        lambda: client.download_files(token, harness.out, password=PASSWORD, progress=seen.append),
     )
     assert fault.fired
     fault.times = fault.fired
     path.unlink()
-    if len(stage.site.transfers()) > 1:
-        secrets += _spellings(stage, PASSWORD)
+    if len(harness.site.transfers()) > 1:
+        secrets += _spellings(harness, PASSWORD)
     _check(
         secrets,
         errors="\n".join(map(_told, errors)),
         log=_logged(log.records),
-        files=_kept(home, *([stage.out] if stage.out.exists() else [])),
+        files=_kept(home, *([harness.out] if harness.out.exists() else [])),
         repr=repr([client, client.session, vars(client), seen]),
     )
 
 
-def test_f44_a_password_is_not_sent(stage: Any) -> None:
+def test_f44_a_password_is_not_sent(harness: Any) -> None:
     """Neither it, nor the key, nor a byte of the file: all that goes out was looked through."""
-    with Tap(stage.site.listener.port) as tap:
-        with stage.client(tap.url) as client:
+    with Tap(harness.site.listener.port) as tap:
+        with harness.client(tap.url) as client:
             transfer = client.upload_workflow([("a.bin", DATA)], link=True, password=PASSWORD)
-            client.download_files(transfer.token, stage.out, password=PASSWORD)
+            client.download_files(transfer.token, harness.out, password=PASSWORD)
             secrets = [
-                *_spellings(stage, PASSWORD),
+                *_spellings(harness, PASSWORD),
                 DATA[:40].decode("latin-1"),
                 DATA[-40:].decode("latin-1"),
             ]
@@ -136,68 +136,68 @@ def test_f44_a_password_is_not_sent(stage: Any) -> None:
 
 
 @pytest.mark.parametrize("key_version", [1, 3])
-def test_f44_the_journal_and_its_end(stage: Any, home: Path, log: Any, key_version: int) -> None:
+def test_f44_the_journal_and_its_end(harness: Any, home: Path, log: Any, key_version: int) -> None:
     """Half-way it holds IVs and a mark of eight digits, and neither password nor key."""
-    path = stage.file(DATA)
+    path = harness.file(DATA)
     options: Dict[str, Any] = {"link": True, "password": PASSWORD, "key_version": key_version}
-    stage.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "status 400")
-    client = stage.client(retry=POLICY)
+    harness.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "status 400")
+    client = harness.client(retry=POLICY)
     with pytest.raises(ClientError):
         client.upload_workflow([path], **options)
     [journal] = (home / "state/journals").glob("*.json")
     sealing = json.loads(journal.read_text("utf-8"))["state"]["sealing"]
     assert sealing["ivs"].keys() == {"a.bin"}
     assert len(sealing["check"]) == 8, "too short to try passwords against, were the rounds few"
-    _check(_spellings(stage, PASSWORD), journal=_kept(home), log=_logged(log.records))
+    _check(_spellings(harness, PASSWORD), journal=_kept(home), log=_logged(log.records))
     with pytest.raises(WrongPassword) as caught:
         client.upload_workflow([path], **{**options, "password": OTHER})
-    _check(_spellings(stage, PASSWORD, OTHER), error=_told(caught.value), journal=_kept(home))
+    _check(_spellings(harness, PASSWORD, OTHER), error=_told(caught.value), journal=_kept(home))
     client.upload_workflow([path], **options)
     assert list((home / "state/journals").iterdir()) == []
-    assert held(stage) == DATA
+    assert held(harness) == DATA
 
 
-def test_f44_the_side_file_of_a_download(stage: Any, home: Path, log: Any) -> None:
-    transfer = published(stage, DATA)
-    stage.fault(DOWNLOAD, "flip 500", after=1, times=None)
-    with stage.client(max_workers=1) as client, pytest.raises(IntegrityError) as caught:
-        client.download_files(transfer.token, stage.out, password=PASSWORD)
-    assert (stage.out / "a.bin.part.json").exists()
+def test_f44_the_side_file_of_a_download(harness: Any, home: Path, log: Any) -> None:
+    transfer = published(harness, DATA)
+    harness.fault(DOWNLOAD, "flip 500", after=1, times=None)
+    with harness.client(max_workers=1) as client, pytest.raises(IntegrityError) as caught:
+        client.download_files(transfer.token, harness.out, password=PASSWORD)
+    assert (harness.out / "a.bin.part.json").exists()
     _check(
-        [*_spellings(stage, PASSWORD), transfer.token],
-        files=_kept(home, stage.out),
+        [*_spellings(harness, PASSWORD), transfer.token],
+        files=_kept(home, harness.out),
         error=_told(caught.value),
         log=_logged(log.records),
     )
 
 
-def test_f44_words_about_passwords(stage: Any, log: Any) -> None:
+def test_f44_words_about_passwords(harness: Any, log: Any) -> None:
     """A password that is too weak, wrong, or no text: the error does not repeat it."""
-    transfer = published(stage, DATA)
-    client = stage.client(retry=POLICY)
+    transfer = published(harness, DATA)
+    client = harness.client(retry=POLICY)
     weak, wrong = "marked-weak", "marked-wrong-one"
     errors = _errors(
         lambda: client.upload_workflow([("b.bin", DATA)], link=True, password=weak),
-        lambda: client.download_files(transfer.token, stage.out, password=wrong),
-        lambda: client.download_files(transfer.token, stage.out, password=lambda: wrong),
-        lambda: client.download_files(transfer.token, stage.out, password=wrong.encode()),
+        lambda: client.download_files(transfer.token, harness.out, password=wrong),
+        lambda: client.download_files(transfer.token, harness.out, password=lambda: wrong),
+        lambda: client.download_files(transfer.token, harness.out, password=wrong.encode()),
     )
     assert [type(error) for error in errors] == [UsageError, ERRORS.kind(WrongPassword), ERRORS.kind(WrongPassword), UsageError]
     _check([weak, wrong], errors="\n".join(map(_told, errors)), log=_logged(log.records))
 
 
-def test_f44_several_damaged_files(stage: Any, log: Any) -> None:
-    with stage.client() as client:
+def test_f44_several_damaged_files(harness: Any, log: Any) -> None:
+    with harness.client() as client:
         given = [(f"{number}.bin", DATA) for number in range(3)]
         transfer = client.upload_workflow(given, link=True, password=PASSWORD)
-        for file in stage.site.transfers()[-1]["files"]:
-            with open(stage.site.stored(file["id"]), "r+b") as stored:
+        for file in harness.site.transfers()[-1]["files"]:
+            with open(harness.site.stored(file["id"]), "r+b") as stored:
                 stored.seek(CHUNK_SIZE + 500)
                 stored.write(b"damaged")
         with pytest.raises(BatchError) as caught:
-            client.download_files(transfer.token, stage.out, password=PASSWORD)
+            client.download_files(transfer.token, harness.out, password=PASSWORD)
     assert len(caught.value.errors) == 3
-    _check(_spellings(stage, PASSWORD), errors=_told(caught.value), log=_logged(log.records))
+    _check(_spellings(harness, PASSWORD), errors=_told(caught.value), log=_logged(log.records))
 
 
 def test_f44_what_holds_them_does_not_show_them() -> None:
@@ -212,11 +212,11 @@ def test_f44_what_holds_them_does_not_show_them() -> None:
             assert secret not in shown
 
 
-def test_f44_the_marks_would_be_seen(stage: Any, log: Any) -> None:
+def test_f44_the_marks_would_be_seen(harness: Any, log: Any) -> None:
     """The look-out itself: what is not masked, it finds."""
-    published(stage, DATA)
-    secrets = _spellings(stage, PASSWORD)
-    logging.getLogger("somebody.else").debug("key %s", derived(stage).hex())
+    published(harness, DATA)
+    secrets = _spellings(harness, PASSWORD)
+    logging.getLogger("somebody.else").debug("key %s", derived(harness).hex())
     with pytest.raises(AssertionError, match="a secret in log"):
         _check(secrets, log=_logged(log.records))
     with pytest.raises(AssertionError, match="a secret in error"):

@@ -38,19 +38,19 @@ ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.fixture
-def stage(make_stage: Any) -> Any:
-    return make_stage(**SITE)
+def harness(make_harness: Any) -> Any:
+    return make_harness(**SITE)
 
 
 @pytest.fixture
-def tap(stage: Any) -> Iterator[Tap]:
-    with Tap(stage.site.listener.port) as tap:
+def tap(harness: Any) -> Iterator[Tap]:
+    with Tap(harness.site.listener.port) as tap:
         yield tap
 
 
-def _up(stage: Any, tap: Tap, thing: Any, password: str = PASSWORD, **options: Any) -> Any:
+def _up(harness: Any, tap: Tap, thing: Any, password: str = PASSWORD, **options: Any) -> Any:
     """Encrypt and send, by way of the tap."""
-    with stage.client(tap.url, **options) as client:
+    with harness.client(tap.url, **options) as client:
         return client.upload_workflow([thing], link=True, password=password)
 
 
@@ -65,16 +65,16 @@ def _up(stage: Any, tap: Tap, thing: Any, password: str = PASSWORD, **options: A
         "status 502",
     ],
 )
-def test_f03_a_broken_chunk_goes_again_byte_for_byte(stage: Any, tap: Tap, effect: str) -> None:
-    """Broken by a chunk that is encrypted anew for each try."""
-    fault = stage.fault(part(1), effect, times=2)
+def test_f03_a_broken_chunk_goes_again_byte_for_byte(harness: Any, tap: Tap, effect: str) -> None:
+    """Fails if a chunk is encrypted anew for each try."""
+    fault = harness.fault(part(1), effect, times=2)
     seen: List[Any] = []
-    with stage.client(tap.url) as client:
+    with harness.client(tap.url) as client:
         transfer = client.upload_workflow(
             [("a.bin", DATA)], link=True, password=PASSWORD, progress=seen.append
         )
     assert (fault.fired, transfer.results[0].retries) == (2, 2)
-    assert held(stage) == DATA
+    assert held(harness) == DATA
     tries = tap.bodies()[CHUNK_SIZE]
     assert len(tries) == 3
     assert same_nonce_same_bytes(tap.chunks()) == COUNT
@@ -84,7 +84,7 @@ def test_f03_a_broken_chunk_goes_again_byte_for_byte(stage: Any, tap: Tap, effec
     for number, (offset, plain) in enumerate(pairs(DATA)):
         bodies = tap.bodies()[offset]
         assert len(bodies) == (3 if number == 1 else 1)
-        assert opened(stage, bodies[-1], number) == plain
+        assert opened(harness, bodies[-1], number) == plain
 
 
 @pytest.mark.parametrize(
@@ -95,143 +95,143 @@ def test_f03_a_broken_chunk_goes_again_byte_for_byte(stage: Any, tap: Tap, effec
     ],
     ids=["base64", "2.67"],
 )
-def test_f03_in_other_manners(make_stage: Any, options: Any, width: int) -> None:
+def test_f03_in_other_manners(make_harness: Any, options: Any, width: int) -> None:
     """Base64 on the line, and AES-CBC, whose IV is random: the very same bytes again there too."""
-    stage = make_stage(**SITE, **options)
-    fault = stage.fault(part(1), "reset-after 20K", times=2)
-    with Tap(stage.site.listener.port) as tap:
-        _up(stage, tap, ("a.bin", DATA))
+    harness = make_harness(**SITE, **options)
+    fault = harness.fault(part(1), "reset-after 20K", times=2)
+    with Tap(harness.site.listener.port) as tap:
+        _up(harness, tap, ("a.bin", DATA))
         assert fault.fired == 2
-        assert held(stage) == DATA
+        assert held(harness) == DATA
         assert len(tap.bodies()[CHUNK_SIZE]) == 3
         assert same_nonce_same_bytes(tap.chunks(), width) == COUNT
 
 
-def test_f03_broken_for_good_and_run_again(stage: Any, tap: Tap) -> None:
+def test_f03_broken_for_good_and_run_again(harness: Any, tap: Tap) -> None:
     """A re-run seals the chunk under the nonce it had: of the same bytes, so that nothing is given away."""
-    path = stage.file(DATA)
-    stage.fault(part(2), "reset-after 20K", times=1)
+    path = harness.file(DATA)
+    harness.fault(part(2), "reset-after 20K", times=1)
     with pytest.raises(NetworkError):
-        _up(stage, tap, path, retry=ONCE, concurrent_chunks=1)
+        _up(harness, tap, path, retry=ONCE, concurrent_chunks=1)
     before = {chunk.offset for chunk in tap.chunks() if len(chunk.body) == chunk.wanted} - {2 * CHUNK_SIZE}
-    transfer = _up(stage, tap, path)
+    transfer = _up(harness, tap, path)
     assert transfer.results[0].resumed == CHUNK_SIZE * len(before) == 2 * CHUNK_SIZE
     assert [len(tap.bodies()[offset]) for offset, _ in pairs(DATA)] == [1, 1, 2, 1]
     assert same_nonce_same_bytes(tap.chunks()) == COUNT
-    assert held(stage) == DATA
-    assert stage.site.count(CREATE) == 1
+    assert held(harness) == DATA
+    assert harness.site.count(CREATE) == 1
 
 
-def test_a_file_that_changed_between_the_runs_gets_other_nonces(stage: Any, tap: Tap) -> None:
-    path = stage.file(DATA)
-    stage.fault(part(2), "reset-after 20K", times=1)
+def test_a_file_that_changed_between_the_runs_gets_other_nonces(harness: Any, tap: Tap) -> None:
+    path = harness.file(DATA)
+    harness.fault(part(2), "reset-after 20K", times=1)
     with pytest.raises(NetworkError):
-        _up(stage, tap, path, retry=ONCE, concurrent_chunks=1)
+        _up(harness, tap, path, retry=ONCE, concurrent_chunks=1)
     early = len(tap.chunks())
     other = noise(len(DATA), 2)
     path.write_bytes(other)
     os.utime(path, ns=(0, 0))
-    transfer = _up(stage, tap, path)
+    transfer = _up(harness, tap, path)
     assert transfer.results[0].resumed == 0
-    assert held(stage) == other
+    assert held(harness) == other
     assert same_nonce_same_bytes(tap.chunks()) == early + COUNT
 
 
-def test_a_file_that_changes_while_it_is_sent(stage: Any, tap: Tap) -> None:
+def test_a_file_that_changes_while_it_is_sent(harness: Any, tap: Tap) -> None:
     """What was sent is discarded; the next run begins anew, under nonces of its own."""
-    path = stage.file(DATA)
-    stage.fault(part(2), f"rate {8 * CHUNK_SIZE}")  # else all of it may be sent between two calls of change
+    path = harness.file(DATA)
+    harness.fault(part(2), f"rate {8 * CHUNK_SIZE}")  # else all of it may be sent between two calls of change
 
     def change(event: Any) -> None:
         if event.done >= CHUNK_SIZE and path.stat().st_size == len(DATA):
             path.write_bytes(b"x" * len(DATA) + b"more")
 
-    with stage.client(tap.url, concurrent_chunks=1) as client:
+    with harness.client(tap.url, concurrent_chunks=1) as client:
         with pytest.raises(SourceChanged):
             client.upload_workflow([path], link=True, password=PASSWORD, progress=change)
-        assert stage.site.transfers() == []
+        assert harness.site.transfers() == []
         client.upload_workflow([path], link=True, password=PASSWORD)
     assert same_nonce_same_bytes(tap.chunks()) >= COUNT + 1
-    assert held(stage) == b"x" * len(DATA) + b"more"
+    assert held(harness) == b"x" * len(DATA) + b"more"
 
 
-def test_a_rerun_with_another_password(stage: Any, tap: Tap) -> None:
+def test_a_rerun_with_another_password(harness: Any, tap: Tap) -> None:
     """Half under one password, half under another: never."""
-    path = stage.file(DATA)
-    stage.fault(part(2), "status 400")
+    path = harness.file(DATA)
+    harness.fault(part(2), "status 400")
     with pytest.raises(Exception, match="400"):
-        _up(stage, tap, path, concurrent_chunks=1)
+        _up(harness, tap, path, concurrent_chunks=1)
     sent = len(tap.chunks())
     with pytest.raises(WrongPassword):
-        _up(stage, tap, path, "Another-Passw0rd!")
+        _up(harness, tap, path, "Another-Passw0rd!")
     assert len(tap.chunks()) == sent
-    _up(stage, tap, path)
-    assert held(stage) == DATA
+    _up(harness, tap, path)
+    assert held(harness) == DATA
 
 
-def test_two_transfers_of_one_file_share_no_nonce(stage: Any, tap: Tap) -> None:
+def test_two_transfers_of_one_file_share_no_nonce(harness: Any, tap: Tap) -> None:
     for _ in range(2):
-        _up(stage, tap, ("a.bin", DATA))
+        _up(harness, tap, ("a.bin", DATA))
     bodies = [chunk.body for chunk in tap.chunks()]
     assert same_nonce_same_bytes(tap.chunks()) == len(bodies) == 2 * COUNT
     assert len({body[16:] for body in bodies}) == 2 * COUNT
 
 
-def test_f13_a_bit_that_flips_on_the_way_up(stage: Any, tap: Tap) -> None:
+def test_f13_a_bit_that_flips_on_the_way_up(harness: Any, tap: Tap) -> None:
     """Nobody can tell while it goes up; whoever fetches it is told, and gets no byte of that chunk."""
-    stage.fault(part(1), "flip-in 5000")
-    transfer = _up(stage, tap, ("a.bin", DATA))
-    with stage.client() as client, pytest.raises(IntegrityError, match="chunk 1"):
-        client.download_files(transfer.token, stage.out, password=PASSWORD)
-    assert "a.bin" not in left(stage.out)
-    for path in stage.out.glob("*.part"):
+    harness.fault(part(1), "flip-in 5000")
+    transfer = _up(harness, tap, ("a.bin", DATA))
+    with harness.client() as client, pytest.raises(IntegrityError, match="chunk 1"):
+        client.download_files(transfer.token, harness.out, password=PASSWORD)
+    assert "a.bin" not in left(harness.out)
+    for path in harness.out.glob("*.part"):
         assert path.read_bytes()[CHUNK_SIZE : 2 * CHUNK_SIZE].strip(b"\0") == b""
 
 
-def test_f18_an_upload_stalls_once(stage: Any, tap: Tap) -> None:
-    fault = stage.fault(part(1), "stall-after 1")
+def test_f18_an_upload_stalls_once(harness: Any, tap: Tap) -> None:
+    fault = harness.fault(part(1), "stall-after 1")
     policy = RetryPolicy(backoff=0, stall_window=patient(0.3))
-    transfer = _up(stage, tap, ("a.bin", DATA), retry=policy, timeout=patient(0.5))
+    transfer = _up(harness, tap, ("a.bin", DATA), retry=policy, timeout=patient(0.5))
     assert (fault.fired, transfer.results[0].retries) == (1, 1)
-    assert held(stage) == DATA
+    assert held(harness) == DATA
     assert same_nonce_same_bytes(tap.chunks()) == COUNT
 
 
-def test_f18_an_upload_stalls_for_good(stage: Any, tap: Tap) -> None:
-    stage.fault(part(1), "stall")
+def test_f18_an_upload_stalls_for_good(harness: Any, tap: Tap) -> None:
+    harness.fault(part(1), "stall")
     with pytest.raises((Stalled, NetworkError)):
-        _up(stage, tap, ("a.bin", DATA), retry=RetryPolicy(attempts=1, stall_window=0.3), timeout=0.6)
-    assert stage.status != "available"
+        _up(harness, tap, ("a.bin", DATA), retry=RetryPolicy(attempts=1, stall_window=0.3), timeout=0.6)
+    assert harness.status != "available"
 
 
 @pytest.mark.parametrize("match", [CREATE, COMPLETE_FILE])
-def test_a_lost_word_around_the_chunks(stage: Any, tap: Tap, match: str) -> None:
+def test_a_lost_word_around_the_chunks(harness: Any, tap: Tap, match: str) -> None:
     """A creation that is made again has another salt: what is sealed is sealed for that one."""
-    path = stage.file(DATA)
-    stage.fault(match, "status 500 body=json:database_unavailable", times=1)
+    path = harness.file(DATA)
+    harness.fault(match, "status 500 body=json:database_unavailable", times=1)
     try:
-        _up(stage, tap, path, retry=ONCE)
+        _up(harness, tap, path, retry=ONCE)
     except ServerError:
-        _up(stage, tap, path)
-    assert held(stage) == DATA
+        _up(harness, tap, path)
+    assert held(harness) == DATA
     assert same_nonce_same_bytes(tap.chunks()) == COUNT
 
 
-def test_a_server_that_writes_less(stage: Any, tap: Tap) -> None:
+def test_a_server_that_writes_less(harness: Any, tap: Tap) -> None:
     """Acknowledged is the sealed length; the size of the plain chunk is too little."""
-    answer = stage.file(b'{"offset": 0, "written": %d}' % CHUNK_SIZE, "answer")
-    stage.fault(part(0), f"status 200 'body=file:{answer}'")
-    transfer = _up(stage, tap, ("a.bin", DATA))
+    answer = harness.file(b'{"offset": 0, "written": %d}' % CHUNK_SIZE, "answer")
+    harness.fault(part(0), f"status 200 'body=file:{answer}'")
+    transfer = _up(harness, tap, ("a.bin", DATA))
     assert transfer.results[0].retries == 1
-    assert held(stage) == DATA
+    assert held(harness) == DATA
 
 
-def test_what_the_site_holds(stage: Any) -> None:
+def test_what_the_site_holds(harness: Any) -> None:
     """No byte of the file in clear, and the size that its page will ask for."""
     data = b"in clear " * 20_000
-    published(stage, data)
-    blob = stage.stored()["a.bin"]
+    published(harness, data)
+    blob = harness.stored()["a.bin"]
     assert b"in clear" not in blob
     assert len(blob) == len(data) + MORE * -(-len(data) // CHUNK_SIZE)
-    assert held(stage) == data
-    assert stage.site.count(CHUNK, status=200) == -(-len(data) // CHUNK_SIZE)
+    assert held(harness) == data
+    assert harness.site.count(CHUNK, status=200) == -(-len(data) // CHUNK_SIZE)

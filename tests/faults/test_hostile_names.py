@@ -47,11 +47,11 @@ HOSTILE = {
 }
 
 
-def _publish(stage: Any, names: List[str]) -> str:
+def _publish(harness: Any, names: List[str]) -> str:
     """A transfer whose files have these names, whatever a site thinks of them; its token."""
-    client = stage.client()
+    client = harness.client()
     files = [{"name": name, "size": len(DATA), "cid": f"file_{at}_0_0_0"} for at, name in enumerate(names)]
-    body = {"from": stage.auth.username, "recipients": [], "options": {"get_a_link": True}, "files": files}
+    body = {"from": harness.auth.username, "recipients": [], "options": {"get_a_link": True}, "files": files}
     client.prepare()
     transfer = client._calls.create_transfer(body)
     for file in transfer.files:
@@ -66,9 +66,9 @@ def _below(directory: Path) -> List[str]:
 
 
 @pytest.fixture
-def liberal(make_stage: Any) -> Any:
+def liberal(make_harness: Any) -> Any:
     """A site that takes any name."""
-    return make_stage(any_name=True, ban_extension="", max_transfer_files=100)
+    return make_harness(any_name=True, ban_extension="", max_transfer_files=100)
 
 
 @pytest.mark.parametrize("name", list(HOSTILE), ids=lambda name: ascii(name[:20]))
@@ -152,76 +152,76 @@ def test_f28_whatever_the_names(names: List[str], windows: bool) -> None:
             assert not part.startswith("~")
 
 
-def _elsewhere(stage: Any) -> Path:
-    elsewhere = Path(stage.directory) / "elsewhere"
+def _elsewhere(harness: Any) -> Path:
+    elsewhere = Path(harness.directory) / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "x").write_bytes(b"theirs")
-    stage.out.mkdir()
+    harness.out.mkdir()
     return elsewhere
 
 
 @pytest.mark.parametrize("name", ["link/x", "link/deeper/x"])
-def test_f29_a_link_on_the_way(stage: Any, name: str) -> None:
-    transfer = stage.published(DATA, name)
-    elsewhere = _elsewhere(stage)
-    (stage.out / "link").symlink_to(elsewhere)
+def test_f29_a_link_on_the_way(harness: Any, name: str) -> None:
+    transfer = harness.published(DATA, name)
+    elsewhere = _elsewhere(harness)
+    (harness.out / "link").symlink_to(elsewhere)
     with pytest.raises(UnsafeName, match="not a directory of its own"):
-        stage.client().download_files(transfer.token, stage.out)
+        harness.client().download_files(transfer.token, harness.out)
     assert [path.name for path in elsewhere.iterdir()] == ["x"]
     assert (elsewhere / "x").read_bytes() == b"theirs"
 
 
-def test_f29_a_link_in_the_place_of_the_file(stage: Any) -> None:
+def test_f29_a_link_in_the_place_of_the_file(harness: Any) -> None:
     """The link itself is replaced; what it leads to stays what it is."""
-    transfer = stage.published(DATA, "x")
-    elsewhere = _elsewhere(stage)
-    (stage.out / "x").symlink_to(elsewhere / "x")
-    stage.client().download_files(transfer.token, stage.out, exists="replace")
-    assert not (stage.out / "x").is_symlink()
-    assert (stage.out / "x").read_bytes() == DATA
+    transfer = harness.published(DATA, "x")
+    elsewhere = _elsewhere(harness)
+    (harness.out / "x").symlink_to(elsewhere / "x")
+    harness.client().download_files(transfer.token, harness.out, exists="replace")
+    assert not (harness.out / "x").is_symlink()
+    assert (harness.out / "x").read_bytes() == DATA
     assert (elsewhere / "x").read_bytes() == b"theirs"
 
 
 @pytest.mark.parametrize("owned", [False, True], ids=["alone", "with a side file"])
-def test_f29_a_link_in_the_place_of_the_partial_file(stage: Any, owned: bool) -> None:
-    transfer = stage.published(DATA, "x")
-    elsewhere = _elsewhere(stage)
-    (stage.out / "x.part").symlink_to(elsewhere / "x")
+def test_f29_a_link_in_the_place_of_the_partial_file(harness: Any, owned: bool) -> None:
+    transfer = harness.published(DATA, "x")
+    elsewhere = _elsewhere(harness)
+    (harness.out / "x.part").symlink_to(elsewhere / "x")
     if owned:
         found = (elsewhere / "x").stat()
         note = {"version": 1, "inode": [found.st_dev, found.st_ino], "identity": {}, "size": 1000, "runs": []}
-        (stage.out / "x.part.json").write_text(json.dumps(note), encoding="utf-8")
-    stage.client().download_files(transfer.token, stage.out)
-    assert (stage.out / "x").read_bytes() == DATA
+        (harness.out / "x.part.json").write_text(json.dumps(note), encoding="utf-8")
+    harness.client().download_files(transfer.token, harness.out)
+    assert (harness.out / "x").read_bytes() == DATA
     assert (elsewhere / "x").read_bytes() == b"theirs"
-    assert (stage.out / "x.part").is_symlink()
+    assert (harness.out / "x.part").is_symlink()
 
 
-def test_f29_a_link_put_there_between_look_and_open(stage: Any) -> None:
+def test_f29_a_link_put_there_between_look_and_open(harness: Any) -> None:
     """O_NOFOLLOW and O_EXCL, not the look beforehand, are what keeps us out."""
-    transfer = stage.published(DATA, "x")
-    elsewhere = _elsewhere(stage)
+    transfer = harness.published(DATA, "x")
+    elsewhere = _elsewhere(harness)
     put: List[None] = []
 
     def look(entry: Any) -> Any:
-        if str(entry) == str(stage.out / "x.part") and not put:
+        if str(entry) == str(harness.out / "x.part") and not put:
             put.append(os.symlink(elsewhere / "x", entry))
             raise FileNotFoundError(entry)
         return lstat(entry)
 
     with pytest.MonkeyPatch.context() as race:
         race.setattr("smartxfer.transfer.part_note.lstat", look)
-        [result] = stage.client().download_files(transfer.token, stage.out)
+        [result] = harness.client().download_files(transfer.token, harness.out)
     assert put
-    assert (stage.out / "x.part").is_symlink(), "another name was taken for the partial file"
+    assert (harness.out / "x.part").is_symlink(), "another name was taken for the partial file"
     assert (result.path.read_bytes(), result.path.is_symlink()) == (DATA, False)
     assert (elsewhere / "x").read_bytes() == b"theirs"
 
 
-def test_f29_folders_are_made_inside(stage: Any) -> None:
-    transfer = stage.published(DATA, "a/b/c.bin")
-    elsewhere = _elsewhere(stage)
-    os.symlink(elsewhere, stage.directory / "way")
-    [result] = stage.client().download_files(transfer.token, stage.directory / "way")
+def test_f29_folders_are_made_inside(harness: Any) -> None:
+    transfer = harness.published(DATA, "a/b/c.bin")
+    elsewhere = _elsewhere(harness)
+    os.symlink(elsewhere, harness.directory / "way")
+    [result] = harness.client().download_files(transfer.token, harness.directory / "way")
     assert (elsewhere / "a/b/c.bin").read_bytes() == DATA, "a target that is a link is the caller's choice"
     assert result.ok

@@ -15,9 +15,9 @@ import pytest
 from smartxfer.errors import DecodeError
 from smartxfer.smartfile import BasicClient
 from smartxfer.transport import RetryPolicy
-from tests.support.nrp_harness import Stage as NrpStage
+from tests.support.nrp_harness import NRPHarness
 from tests.support.raw_server import Peer, RawServer, Request, answering
-from tests.support.smartfile_harness import Stage as SmartFileStage
+from tests.support.smartfile_harness import SmartFileHarness
 
 PETABYTE = 10**15
 
@@ -86,17 +86,17 @@ def _run(setup: str, *words: Any) -> str:
 
 
 def _smartfile(tmp_path: Path) -> Tuple[str, int]:
-    with SmartFileStage(tmp_path) as stage:
-        stage.site.write("/a.bin", b"x" * 12345)
-        with Lying(stage.url, 12345, "path/data") as server:
-            setup = SMARTFILE.replace('"key", "password"', f"{stage.site.key!r}, {stage.site.password!r}")
+    with SmartFileHarness(tmp_path) as harness:
+        harness.site.write("/a.bin", b"x" * 12345)
+        with Lying(harness.url, 12345, "path/data") as server:
+            setup = SMARTFILE.replace('"key", "password"', f"{harness.site.key!r}, {harness.site.password!r}")
             return _run(setup, server.url, tmp_path), server.contents
 
 
 def _nrp(tmp_path: Path) -> Tuple[str, int]:
-    with NrpStage(tmp_path) as stage:
-        record = stage.record(b"x" * 12345, published=True)
-        with Lying(stage.url, 12345, "/content") as server:
+    with NRPHarness(tmp_path) as harness:
+        record = harness.record(b"x" * 12345, published=True)
+        with Lying(harness.url, 12345, "/content") as server:
             return _run(NRP, server.url, tmp_path, record), server.contents
 
 
@@ -106,16 +106,16 @@ SERVICES: Dict[str, Callable[[Path], Tuple[str, int]]] = {"smartfile": _smartfil
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_petabyte_is_refused_before_anything_is_fetched(tmp_path: Path, service: str) -> None:
-    """Broken by a plan of all pieces: 2.7 GiB, and a process that does not end."""
+    """Detect a plan of all pieces: 2.7 GiB, and a process that does not end."""
     said, contents = SERVICES[service](tmp_path)
     assert said.split() == ["DiskFull", "True", "True", "True"]
     assert contents == 0
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is read from /proc")
-def test_a_petabyte_of_a_transfer(stage: Any, tmp_path: Path) -> None:
-    transfer = stage.published(b"x" * 12345)
-    with Lying(stage.url, 12345, "download.php") as server:
+def test_a_petabyte_of_a_transfer(harness: Any, tmp_path: Path) -> None:
+    transfer = harness.published(b"x" * 12345)
+    with Lying(harness.url, 12345, "download.php") as server:
         said = _run(FILESENDER, server.url, tmp_path, transfer.recipients[0].token)
     assert said.split() == ["DiskFull", "True", "True", "True"]
     assert server.contents == 0
@@ -123,7 +123,7 @@ def test_a_petabyte_of_a_transfer(stage: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("call", ["children", "links"])
 def test_a_list_of_a_billion_pages_ends(call: str) -> None:
-    """Broken by a loop over pages that show nothing new."""
+    """Detect a loop over pages that show nothing new."""
 
     def page(request: Request, peer: Peer) -> None:
         entry = {"path": "/d/a", "name": "a", "size": 1, "isfile": True, "isdir": False}

@@ -12,46 +12,46 @@ import pytest
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, SmartxferError
 from smartxfer.jetstream import API, JetStream
-from tests.support.jetstream_harness import DATA, Polling, Stage, Told, again, lying, on, result
+from tests.support.jetstream_harness import DATA, JetStreamHarness, Polling, Told, again, lying, on, result
 
 MAPPINGS = {"/a.bin": "/a.bin"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        stage.site.write("/a.bin", DATA)
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
+    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
+        harness.site.write("/a.bin", DATA)
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 # -- F12: the answer to what would do its thing twice ---------------------------------------------------------
 
 #: By method: what is prepared (its result is handed on), what is called.
 Row = Any
-_NOTHING: Callable[[Stage, API], Any] = lambda stage, api: None  # noqa: E731
+_NOTHING: Callable[[JetStreamHarness, API], Any] = lambda harness, api: None  # noqa: E731
 
 
-def _row(call: Callable[[API, Any], Any], prepare: Callable[[Stage, API], Any] = _NOTHING) -> Row:
+def _row(call: Callable[[API, Any], Any], prepare: Callable[[JetStreamHarness, API], Any] = _NOTHING) -> Row:
     return prepare, call
 
 
-def _ready(stage: Stage, api: API) -> Any:
-    return stage.destination(api), stage.manifest(api)
+def _ready(harness: JetStreamHarness, api: API) -> Any:
+    return harness.destination(api), harness.manifest(api)
 
 
-def _sending(stage: Stage, api: API) -> Any:
+def _sending(harness: JetStreamHarness, api: API) -> Any:
     """A transfer that does not come to its end."""
     nowhere = api.send.createDestination("127.0.0.1", 1)
-    return api.send.createTransfer(nowhere, stage.manifest(api))
+    return api.send.createTransfer(nowhere, harness.manifest(api))
 
 
-def _superuser(stage: Stage, api: API) -> None:
+def _superuser(harness: JetStreamHarness, api: API) -> None:
     api.server.superuser()
 
 
@@ -79,125 +79,125 @@ CALLS: Dict[str, Row] = {
 TABLES = ("manifests", "destinations", "transfers", "tokens")
 
 
-def _away(stage: Stage, path: str) -> None:
+def _away(harness: JetStreamHarness, path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
-        Path(stage.site.stored_path(path)).unlink()
+        Path(harness.site.stored_path(path)).unlink()
 
 
-def _moving(stage: Stage) -> None:
-    _away(stage, "/to.bin")
-    stage.site.write("/from.bin", b"1")
+def _moving(harness: JetStreamHarness) -> None:
+    _away(harness, "/to.bin")
+    harness.site.write("/from.bin", b"1")
 
 
-def _held(stage: Stage) -> Dict[str, int]:
-    return {table: len(stage.held(table)) for table in TABLES}
+def _held(harness: JetStreamHarness) -> Dict[str, int]:
+    return {table: len(harness.held(table)) for table in TABLES}
 
 
-def _more(stage: Stage, before: Dict[str, int]) -> int:
+def _more(harness: JetStreamHarness, before: Dict[str, int]) -> int:
     """How many objects came to those that there were."""
-    return sum(_held(stage).values()) - sum(before.values())
+    return sum(_held(harness).values()) - sum(before.values())
 
 
 @pytest.mark.parametrize("method", CALLS)
-def test_f12_once_lost_once_done(stage: Stage, method: str) -> None:
-    """Broken by a repeat with an id of its own: two objects, or a second removal of what is gone."""
+def test_f12_once_lost_once_done(harness: JetStreamHarness, method: str) -> None:
+    """Detect a repeat with an id of its own: two objects, or a second removal of what is gone."""
     prepare, call = CALLS[method]
-    api = stage.client(clock=Polling())
-    ready = prepare(stage, api)
-    before = _held(stage)
-    fault = stage.fault(on(method), "lose-answer")
+    api = harness.client(clock=Polling())
+    ready = prepare(harness, api)
+    before = _held(harness)
+    fault = harness.fault(on(method), "lose-answer")
     call(api, ready)
-    assert (fault.fired, stage.count(on(method)), stage.count(on(method), 200)) == (1, 2, 1)
-    assert _more(stage, before) == (1 if "create" in method else 0)
+    assert (fault.fired, harness.count(on(method)), harness.count(on(method), 200)) == (1, 2, 1)
+    assert _more(harness, before) == (1 if "create" in method else 0)
 
 
 @pytest.mark.parametrize("method", ["mkdirAsync", "rmAsync", "addWranglerAsync"])
-def test_f12_a_request_is_one_request(stage: Stage, method: str) -> None:
-    """Broken by a command that is queued twice: the next number shows it."""
+def test_f12_a_request_is_one_request(harness: JetStreamHarness, method: str) -> None:
+    """Fails if a command is queued twice: the next number shows it."""
     prepare, call = CALLS[method]
-    api = stage.client(clock=Polling())
-    ready = prepare(stage, api)
-    stage.fault(on(method), "lose-answer")
+    api = harness.client(clock=Polling())
+    ready = prepare(harness, api)
+    harness.fault(on(method), "lose-answer")
     call(api, ready)
     assert api.server.lsRootsAsync().request_id == 2
 
 
-def test_f12_a_download_is_counted_once(stage: Stage) -> None:
+def test_f12_a_download_is_counted_once(harness: JetStreamHarness) -> None:
     """A token that is good for one transfer: broken by a second one, which uses it up."""
-    owner = stage.client()
-    manifest = stage.manifest(owner)
+    owner = harness.client()
+    manifest = harness.manifest(owner)
     token = owner.send.createSharedToken(manifest, downloadLimit=1)
-    guest = stage.api(user=None, password=None, clock=Polling())
+    guest = harness.api(user=None, password=None, clock=Polling())
     guest.login_token(token)
-    fault = stage.fault(on("send.createTransfer"), "lose-answer")
-    sent = guest.send.createTransfer(stage.destination(guest), manifest)
+    fault = harness.fault(on("send.createTransfer"), "lose-answer")
+    sent = guest.send.createTransfer(harness.destination(guest), manifest)
     assert guest.send.waitForTransfer(sent, timeout=20).status == "complete"
     assert (fault.fired, owner.send.getSharedToken(token).download_count) == (1, 1)
 
 
 @pytest.mark.parametrize("method", [name for name in CALLS if "create" in name or "resume" in name or name == "mvAsync"])
-def test_f12_lost_twice(stage: Stage, method: str) -> None:
-    """Broken by a third try, or by a failure that does not say that it may be done."""
+def test_f12_lost_twice(harness: JetStreamHarness, method: str) -> None:
+    """Detect a third try, or a failure that does not say that it may be done."""
     prepare, call = CALLS[method]
-    api = stage.client(clock=Polling())
-    ready = prepare(stage, api)
-    before = _held(stage)
-    fault = stage.fault(on(method), "lose-answer", times=2)
+    api = harness.client(clock=Polling())
+    ready = prepare(harness, api)
+    before = _held(harness)
+    fault = harness.fault(on(method), "lose-answer", times=2)
     with pytest.raises(OutcomeUnknown, match="may exist") as caught:
         call(api, ready)
-    assert (fault.fired, stage.count(on(method))) == (2, 2)
-    assert _more(stage, before) == (1 if "create" in method else 0)
+    assert (fault.fired, harness.count(on(method))) == (2, 2)
+    assert _more(harness, before) == (1 if "create" in method else 0)
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), OutcomeUnknown)
     api.send.getTransfers()
 
 
 @pytest.mark.parametrize("method", ["send.createManifest", "send.createTransfer", "createAPIToken"])
-def test_f12_lost_and_then_the_session(stage: Stage, method: str) -> None:
+def test_f12_lost_and_then_the_session(harness: JetStreamHarness, method: str) -> None:
     """Who remembered the id is gone: broken by a repeat in the next session."""
     prepare, call = CALLS[method]
-    clock = Polling(wait1=stage.lose_sessions)
-    api = stage.client(clock=clock)
-    ready = prepare(stage, api)
-    before = _held(stage)
-    fault = stage.fault(on(method), "lose-answer")
+    clock = Polling(wait1=harness.lose_sessions)
+    api = harness.client(clock=clock)
+    ready = prepare(harness, api)
+    before = _held(harness)
+    fault = harness.fault(on(method), "lose-answer")
     with pytest.raises(OutcomeUnknown):
         call(api, ready)
-    assert (fault.fired, stage.count(on(method)), _more(stage, before), len(clock.waits)) == (1, 2, 1, 1)
+    assert (fault.fired, harness.count(on(method)), _more(harness, before), len(clock.waits)) == (1, 2, 1, 1)
     call(api, ready)
-    assert _more(stage, before) == 2, "the next call is at work again"
+    assert _more(harness, before) == 2, "the next call is at work again"
 
 
 @pytest.mark.parametrize("method", ["send.createManifest", "send.createTransfer", "createAPIToken"])
-def test_f12_lost_and_another_thread_has_opened_the_next_session(stage: Stage, method: str) -> None:
-    """Broken by a repeat in a session that has never seen the id: it would be done there once more."""
+def test_f12_lost_and_another_thread_has_opened_the_next_session(harness: JetStreamHarness, method: str) -> None:
+    """Detect a repeat in a session that has never seen the id: it would be done there once more."""
     prepare, call = CALLS[method]
     api: Any = None
 
     def meanwhile() -> None:
-        stage.lose_sessions()
+        harness.lose_sessions()
         api.send.getTransfers()
 
-    api = stage.client(clock=Polling(wait1=meanwhile))
-    ready = prepare(stage, api)
-    before = _held(stage)
-    fault = stage.fault(on(method), "lose-answer")
+    api = harness.client(clock=Polling(wait1=meanwhile))
+    ready = prepare(harness, api)
+    before = _held(harness)
+    fault = harness.fault(on(method), "lose-answer")
     with pytest.raises(OutcomeUnknown):
         call(api, ready)
-    assert (fault.fired, _more(stage, before)) == (1, 1)
+    assert (fault.fired, _more(harness, before)) == (1, 1)
 
 
 def test_f12_the_first_call_of_all(tmp_path: Path) -> None:
     """Without a session nobody would remember the id: broken by a call that opens one by itself."""
-    with Stage(tmp_path, auth_required=False) as stage:
-        stage.site.write("/a.bin", DATA)
-        fault = stage.fault(on("send.createManifest"), "lose-answer")
-        stage.api(user=None, password=None).send.createManifest(MAPPINGS)
-        assert (fault.fired, len(stage.held("manifests"))) == (1, 1)
-        api = stage.client(user=None, password=None)
+    with JetStreamHarness(tmp_path, auth_required=False) as harness:
+        harness.site.write("/a.bin", DATA)
+        fault = harness.fault(on("send.createManifest"), "lose-answer")
+        harness.api(user=None, password=None).send.createManifest(MAPPINGS)
+        assert (fault.fired, len(harness.held("manifests"))) == (1, 1)
+        api = harness.client(user=None, password=None)
         api.disconnect()
-        fault = stage.fault(on("send.createManifest"), "lose-answer")
+        fault = harness.fault(on("send.createManifest"), "lose-answer")
         api.send.createManifest(MAPPINGS)
-        assert (fault.fired, len(stage.held("manifests"))) == (1, 2)
+        assert (fault.fired, len(harness.held("manifests"))) == (1, 2)
 
 
 STEPS = ["getServerInfo", "auth", "send.createDestination", "send.createManifest", "send.waitForManifest",
@@ -206,22 +206,22 @@ STEPS = ["getServerInfo", "auth", "send.createDestination", "send.createManifest
 
 @pytest.mark.parametrize("effect", ["lose-answer", "reset-before", "status 503 retry-after=0"])
 @pytest.mark.parametrize("method", STEPS)
-def test_f12_send_files_whatever_is_lost(stage: Stage, method: str, effect: str) -> None:
-    before = _held(stage)
-    fault = stage.fault(on(method), effect)
-    api = stage.client()
-    assert api.send_files([("/a.bin", f"/{method}.bin")], stage.to, timeout=20).status == "complete"
-    assert (fault.fired, stage.peer.read(f"/{method}.bin")) == (1, DATA)
-    after = _held(stage)
+def test_f12_send_files_whatever_is_lost(harness: JetStreamHarness, method: str, effect: str) -> None:
+    before = _held(harness)
+    fault = harness.fault(on(method), effect)
+    api = harness.client()
+    assert api.send_files([("/a.bin", f"/{method}.bin")], harness.to, timeout=20).status == "complete"
+    assert (fault.fired, harness.peer.read(f"/{method}.bin")) == (1, DATA)
+    after = _held(harness)
     assert [after[table] - before[table] for table in ("manifests", "transfers", "tokens")] == [1, 1, 0]
     assert after["destinations"] - before["destinations"] <= 1
 
 
-def test_f12_a_request_of_a_session_that_is_gone(stage: Stage) -> None:
+def test_f12_a_request_of_a_session_that_is_gone(harness: JetStreamHarness) -> None:
     """Numbers begin anew in each session: broken by the result of another request that has the same number."""
-    api = stage.client()
+    api = harness.client()
     mine = api.server.mkdirAsync("/of-the-first")
-    stage.lose_sessions()
+    harness.lose_sessions()
     other = api.server.duAsync("/a.bin")
     assert (other.request_id, other.result(20)) == (mine.request_id, len(DATA))
     for ask in (lambda: mine.result(1), lambda: api.server.getRequestResult(mine, timeout=1), mine.status):
@@ -248,36 +248,36 @@ DELETES: Dict[str, Row] = {
 
 @pytest.mark.parametrize("method", DELETES)
 @pytest.mark.parametrize("times", [1, 3])
-def test_f12_a_deletion_whose_answer_is_lost(stage: Stage, method: str, times: int) -> None:
+def test_f12_a_deletion_whose_answer_is_lost(harness: JetStreamHarness, method: str, times: int) -> None:
     prepare, call = DELETES[method]
-    api = stage.client()
-    made = prepare(stage, api)
-    before = _held(stage)
-    fault = stage.fault(on(method), "lose-answer", times=times)
+    api = harness.client()
+    made = prepare(harness, api)
+    before = _held(harness)
+    fault = harness.fault(on(method), "lose-answer", times=times)
     call(api, made)
-    assert (fault.fired, stage.count(on(method)), _more(stage, before)) == (times, times + 1, -1)
+    assert (fault.fired, harness.count(on(method)), _more(harness, before)) == (times, times + 1, -1)
     with pytest.raises(NotFound):
         call(api, made)
 
 
 @pytest.mark.parametrize("method", DELETES)
-def test_f12_a_deletion_and_then_the_session(stage: Stage, method: str) -> None:
+def test_f12_a_deletion_and_then_the_session(harness: JetStreamHarness, method: str) -> None:
     """What the first try has removed, the next session does not find; and that is no error."""
     prepare, call = DELETES[method]
-    api = stage.client(clock=Polling(wait1=stage.lose_sessions))
-    made = prepare(stage, api)
-    before = _held(stage)
-    fault = stage.fault(on(method), "lose-answer")
+    api = harness.client(clock=Polling(wait1=harness.lose_sessions))
+    made = prepare(harness, api)
+    before = _held(harness)
+    fault = harness.fault(on(method), "lose-answer")
     call(api, made)
-    assert (fault.fired, _more(stage, before)) == (1, -1)
+    assert (fault.fired, _more(harness, before)) == (1, -1)
 
 
-def test_f12_a_deletion_of_what_never_was(stage: Stage) -> None:
+def test_f12_a_deletion_of_what_never_was(harness: JetStreamHarness) -> None:
     """Also after a new login, which is no repeat of it."""
-    api = stage.client()
+    api = harness.client()
     with pytest.raises(NotFound):
         api.send.deleteManifest("999999")
-    stage.lose_sessions()
+    harness.lose_sessions()
     with pytest.raises(NotFound):
         api.send.deleteManifest("999999")
 
@@ -306,7 +306,7 @@ NONSENSE: Dict[str, Any] = {
 @pytest.mark.parametrize("method", ["send.getTransfers", "send.createManifest", "getServerInfo"])
 @pytest.mark.parametrize("name", NONSENSE)
 def test_what_is_no_answer(name: str, method: str) -> None:
-    """Broken by an error that is not ours, by another call's result, or by a repeat of what creates."""
+    """Detect an error that is not ours, another call's result, or a repeat of what creates."""
     said = NONSENSE[name]
     answer: Callable[[Told], Any] = said if callable(said) else lambda told: said
     told: List[Told] = []
@@ -348,7 +348,7 @@ def test_a_request_that_is_none() -> None:
             api.ls("/")
 
 
-def test_what_was_said_is_json(stage: Stage) -> None:
+def test_what_was_said_is_json(harness: JetStreamHarness) -> None:
     """Bytes on the wire: one id a call, by name, nothing that is not ASCII."""
     told: List[Told] = []
     with lying({"send.createManifest": [result({"manifestId": "1"})]}, told) as server:

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List
 import pytest
 
 from tests.support.amounts import EVERY
-from tests.support.jetstream_harness import MIB, Stage, again, noise, on, until
+from tests.support.jetstream_harness import MIB, JetStreamHarness, again, noise, on, until
 from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
@@ -40,30 +40,30 @@ Process = Any
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
+    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
         for path, data in FILES.items():
-            stage.site.write(path, data)
-        yield stage
+            harness.site.write(path, data)
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
     server.site.configure(rate=SLOW)
-    with again(server, tmp_path) as stage:
-        yield stage
+    with again(server, tmp_path) as harness:
+        yield harness
     server.site.configure(rate=0)
 
 
 @pytest.fixture
-def program(stage: Stage) -> Iterator[Callable[..., Process]]:
+def program(harness: JetStreamHarness) -> Iterator[Callable[..., Process]]:
     """``program(*paths)``: a client at work in a process of its own."""
     running: List[Process] = []
 
     def start(*paths: str) -> Process:
-        command = [sys.executable, "-c", _PROGRAM, stage.to, *paths]
+        command = [sys.executable, "-c", _PROGRAM, harness.to, *paths]
         search = os.pathsep.join(filter(None, sys.path))
-        environment: Dict[str, str] = {**os.environ, **stage.site.env, "PYTHONPATH": search}
+        environment: Dict[str, str] = {**os.environ, **harness.site.env, "PYTHONPATH": search}
         running.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -96,65 +96,65 @@ def _kill(process: Process) -> None:
 _ENDS = pytest.mark.parametrize("end", [_interrupt, _kill], ids=["SIGINT", "SIGKILL"])
 
 
-def _empty(stage: Stage) -> None:
+def _empty(harness: JetStreamHarness) -> None:
     """Nothing has arrived yet."""
-    for path in stage.peer.files():
-        os.unlink(stage.peer.stored_path(path))
+    for path in harness.peer.files():
+        os.unlink(harness.peer.stored_path(path))
 
 
 @_ENDS
-def test_f23_while_it_waits(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+def test_f23_while_it_waits(harness: JetStreamHarness, program: Callable[..., Process], end: Any) -> None:
     """The transfer continues alone, and a re-run waits for that one: broken by a second transfer.
 
     The transfer is under way until the re-run has found it: one that is complete by then is sent again.
     """
-    _empty(stage)
-    before = len(stage.held("transfers")), len(stage.held("manifests"))
+    _empty(harness)
+    before = len(harness.held("transfers")), len(harness.held("manifests"))
     process = program("/run")
-    until(lambda: stage.peer.files() or process.poll() is not None, "the first file")
+    until(lambda: harness.peer.files() or process.poll() is not None, "the first file")
     end(process)
-    assert 0 < len(stage.peer.files()) < len(FILES)
+    assert 0 < len(harness.peer.files()) < len(FILES)
     again = program("/run")
     # Only a re-run asks for a transfer by its id.
-    until(lambda: stage.count(on("send.getTransfer")) or again.poll() is not None, "the look at the transfer")
-    stage.site.configure(rate=0)
+    until(lambda: harness.count(on("send.getTransfer")) or again.poll() is not None, "the look at the transfer")
+    harness.site.configure(rate=0)
     id = _finish(again)
-    assert [int(id)] == stage.held("transfers")[before[0] :]
-    assert len(stage.held("manifests")) == before[1] + 1
-    assert {path: stage.peer.read(path) for path in stage.peer.files()} == FILES
-    assert stage.count(on("send.createTransfer")) == 1
+    assert [int(id)] == harness.held("transfers")[before[0] :]
+    assert len(harness.held("manifests")) == before[1] + 1
+    assert {path: harness.peer.read(path) for path in harness.peer.files()} == FILES
+    assert harness.count(on("send.createTransfer")) == 1
 
 
 @_ENDS
-def test_f23_then_suspended(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+def test_f23_then_suspended(harness: JetStreamHarness, program: Callable[..., Process], end: Any) -> None:
     """Somebody suspended it meanwhile: the re-run resumes it."""
-    _empty(stage)
-    before = len(stage.held("transfers"))
+    _empty(harness)
+    before = len(harness.held("transfers"))
     process = program("/run")
-    until(lambda: stage.peer.files() or process.poll() is not None, "the first file")
+    until(lambda: harness.peer.files() or process.poll() is not None, "the first file")
     end(process)
-    with stage.client() as other:
+    with harness.client() as other:
         [transfer] = other.send.getTransfers()[before:]
         other.send.suspendTransfer(transfer)
-    stage.site.configure(rate=0)
+    harness.site.configure(rate=0)
     assert _finish(program("/run")) == transfer.transfer_id
-    assert {path: stage.peer.read(path) for path in stage.peer.files()} == FILES
+    assert {path: harness.peer.read(path) for path in harness.peer.files()} == FILES
 
 
-def test_f23_over_meanwhile(stage: Stage, program: Callable[..., Process]) -> None:
+def test_f23_over_meanwhile(harness: JetStreamHarness, program: Callable[..., Process]) -> None:
     """It was done when the re-run came: that one looks at the files anew."""
-    _empty(stage)
+    _empty(harness)
     process = program("/run")
-    until(lambda: stage.peer.files() or process.poll() is not None, "the first file")
+    until(lambda: harness.peer.files() or process.poll() is not None, "the first file")
     _kill(process)
-    stage.site.configure(rate=0)
-    until(lambda: len(stage.peer.files()) == len(FILES), "the end")
-    stage.site.write("/run/0.bin", b"changed since")
+    harness.site.configure(rate=0)
+    until(lambda: len(harness.peer.files()) == len(FILES), "the end")
+    harness.site.write("/run/0.bin", b"changed since")
     try:
         _finish(program("/run"))
-        assert stage.peer.read("/run/0.bin") == b"changed since"
+        assert harness.peer.read("/run/0.bin") == b"changed since"
     finally:
-        stage.site.write("/run/0.bin", FILES["/run/0.bin"])
+        harness.site.write("/run/0.bin", FILES["/run/0.bin"])
 
 
 STEPS = ["auth", "send.createDestination", "send.createManifest", "send.waitForManifest", "send.waitForTransfer"]
@@ -169,19 +169,19 @@ POINTS += [("send.createTransfer", "no-answer", _kill), ("auth", "stall", _inter
 
 @pytest.mark.parametrize(("method", "effect", "end"), POINTS)
 def test_f23_beside_every_answer(
-    stage: Stage, program: Callable[..., Process], method: str, effect: str, end: Any
+    harness: JetStreamHarness, program: Callable[..., Process], method: str, effect: str, end: Any
 ) -> None:
     """Wherever the end comes: the re-run is right, and there is one transfer."""
-    stage.site.configure(rate=0)
-    _empty(stage)
-    before = len(stage.held("transfers"))
-    held = stage.fault(on(method), effect)
+    harness.site.configure(rate=0)
+    _empty(harness)
+    before = len(harness.held("transfers"))
+    held = harness.fault(on(method), effect)
     process = program("/run/1.bin")
     assert held.wait(20)
     end(process)
-    stage.server.clear_faults()
+    harness.server.clear_faults()
     _finish(program("/run/1.bin"))
-    assert stage.peer.files() == {"/1.bin": MIB}
+    assert harness.peer.files() == {"/1.bin": MIB}
     # Done meanwhile, and sent anew; or begun, and nobody was told of it.
     ended = 2 if method in ("send.waitForTransfer", "send.createTransfer") else 1
-    assert 1 <= len(stage.held("transfers")) - before <= ended
+    assert 1 <= len(harness.held("transfers")) - before <= ended

@@ -76,7 +76,7 @@ LISTENERS: Dict[str, Any] = {
 
 @pytest.mark.parametrize("name", LISTENERS)
 def test_a_port_that_is_none_of_ours(name: str) -> None:
-    """Broken by an error that leaves the user alone, by a stack of others, or by tries without end at a silent port."""
+    """Detect an error that leaves the user alone, a stack of others, or tries without end at a silent port."""
     handler, kind = LISTENERS[name]
     with RawServer(handler) as server:
         api = JetStream().api("127.0.0.1", server.port, clock=FakeClock(chance=0.0))
@@ -123,7 +123,7 @@ def test_the_usual_patience_is_ten_seconds() -> None:
 
 
 def test_a_server_that_thinks_is_waited_for_after_the_first_contact(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken by the short patience of the first contact where it does not belong."""
+    """Detect the short patience of the first contact where it does not belong."""
     def slowly(request: Any, peer: Peer) -> None:
         call = json.loads(request.body or b'{"method": ""}')
         if call["method"] == "echo":
@@ -169,7 +169,7 @@ def _name_that_does_not_resolve(host: str) -> Callable[[], None]:
 
 @pytest.mark.parametrize("address", ["files.invalid", "files.invalid:8886", "https://files.invalid/base"])
 def test_f43_a_name_that_does_not_resolve(address: str) -> None:
-    """Broken by a time-out, or by a message that has no host in it."""
+    """Detect a time-out, or a message that has no host in it."""
     with pytest.raises(NetworkError, match="files.invalid") as caught:
         _name_that_does_not_resolve(address)()
     assert not isinstance(caught.value, ConnectTimeout)

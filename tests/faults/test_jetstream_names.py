@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smartxfer.errors import SmartxferError, TaskFailed, UsageError
 from smartxfer.jetstream import JetStream
 from smartxfer.jetstream.sending import mappings_of
-from tests.support.jetstream_harness import DATA, Stage, again, lying, result, until
+from tests.support.jetstream_harness import DATA, JetStreamHarness, again, lying, result, until
 
 HOSTILE = [
     "../x",
@@ -56,7 +56,7 @@ HOSTILE = [
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
     """A receiver whose root lies deep, beside what is not its own."""
     home = tmp_path_factory.mktemp("receiver")
     root, other = home / "a" / "b" / "root", home / "other"
@@ -66,89 +66,89 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     (root / "link").symlink_to(other)
     (root / "linked.txt").symlink_to(other / "mine.txt")
     (root / "loop").symlink_to(root / "loop")
-    with Stage(tmp_path_factory.mktemp("server"), peer={"root": str(root)}) as stage:
-        stage.site.write("/a.bin", DATA)
+    with JetStreamHarness(tmp_path_factory.mktemp("server"), peer={"root": str(root)}) as harness:
+        harness.site.write("/a.bin", DATA)
         for name, target in (("link", other), ("linked.txt", other / "mine.txt")):
-            (Path(stage.site.root) / name).symlink_to(target)
-        stage.home = home  # type: ignore[attr-defined]
-        yield stage
+            (Path(harness.site.root) / name).symlink_to(target)
+        harness.home = home  # type: ignore[attr-defined]
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
-def _outside(stage: Any) -> Dict[str, bytes]:
+def _outside(harness: Any) -> Dict[str, bytes]:
     """Everything beside the receiver's root, and what it holds."""
     found = {}
-    for folder, _, names in os.walk(stage.home):
-        if "/root" not in folder[len(str(stage.home)) :]:
+    for folder, _, names in os.walk(harness.home):
+        if "/root" not in folder[len(str(harness.home)) :]:
             for name in names:
                 path = Path(folder) / name
                 found[str(path)] = path.read_bytes()
-    above = [path for path in Path(stage.home).parent.iterdir() if path.name != "receiver0"]
+    above = [path for path in Path(harness.home).parent.iterdir() if path.name != "receiver0"]
     for path in above:
         found[str(path)] = b""
     return found
 
 
-def _inside(stage: Any) -> Set[str]:
+def _inside(harness: Any) -> Set[str]:
     """The files below the receiver's root; what a link leads to is none."""
-    return {str(path) for path in Path(stage.peer.root).rglob("*") if path.is_file() and not path.is_symlink()}
+    return {str(path) for path in Path(harness.peer.root).rglob("*") if path.is_file() and not path.is_symlink()}
 
 
-def _data(stage: Stage) -> Set[str]:
+def _data(harness: JetStreamHarness) -> Set[str]:
     """The names beside the root that either server keeps its data in."""
-    return {path.name for path in Path(stage.server.data).rglob("*") if "root" not in path.parts}
+    return {path.name for path in Path(harness.server.data).rglob("*") if "root" not in path.parts}
 
 
 @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: repr(name)[:20])
 @pytest.mark.parametrize("where", ["mapping", "folder"])
-def test_f28_a_destination(stage: Stage, name: str, where: str) -> None:
+def test_f28_a_destination(harness: JetStreamHarness, name: str, where: str) -> None:
     """It arrives below the receiver's root, or it is said why not; the next transfer is at work again."""
-    outside, data = _outside(stage), _data(stage)
-    api = stage.client()
+    outside, data = _outside(harness), _data(harness)
+    api = harness.client()
     mappings = {name: "/a.bin"} if where == "mapping" else {"/a.bin": "/a.bin"}
     folder = name if where == "folder" else None
-    before = _inside(stage)
+    before = _inside(harness)
     try:
         manifest = api.send.waitForManifest(api.send.createManifest(mappings), timeout=20)
         ended = manifest
         if manifest.status == "complete":
-            sent = api.send.createTransfer(stage.destination(api), manifest, destinationPath=folder)
+            sent = api.send.createTransfer(harness.destination(api), manifest, destinationPath=folder)
             ended = api.send.waitForTransfer(sent, timeout=20)
     except SmartxferError as error:
         assert not isinstance(error, TaskFailed)
-        assert _inside(stage) == before
+        assert _inside(harness) == before
     else:
         assert ended.status in ("complete", "error")
         assert (ended.status == "error") == bool(ended.error_message)
         if ended.status == "error":
-            assert _inside(stage) == before
-    until(lambda: _data(stage) == data, "the end of what was staged")
-    assert _outside(stage) == outside
-    assert stage.client().send_files([("/a.bin", "/good.bin")], stage.to, timeout=20).status == "complete"
+            assert _inside(harness) == before
+    until(lambda: _data(harness) == data, "the end of what was staged")
+    assert _outside(harness) == outside
+    assert harness.client().send_files([("/a.bin", "/good.bin")], harness.to, timeout=20).status == "complete"
 
 
 @pytest.mark.parametrize(
     "source", ["/../a.bin", "../../etc/passwd", "/..", "/link/mine.txt", "/linked.txt", "/missing", "/\nx", "C:\\x"]
 )
-def test_f28_a_source(stage: Any, source: str) -> None:
+def test_f28_a_source(harness: Any, source: str) -> None:
     """What lies outside of the sender's root is not sent."""
-    before, manifests = _inside(stage), stage.held("manifests")
+    before, manifests = _inside(harness), harness.held("manifests")
     with pytest.raises(TaskFailed) as caught:
-        stage.client().send_files([(source, "/stolen.txt")], stage.to, timeout=20)
+        harness.client().send_files([(source, "/stolen.txt")], harness.to, timeout=20)
     assert caught.value.task.error_message
-    assert _inside(stage) == before
-    assert stage.held("manifests") == manifests, "cleared away"
+    assert _inside(harness) == before
+    assert harness.held("manifests") == manifests, "cleared away"
 
 
 @pytest.mark.parametrize("path", ["/..", "/../..", "..", "/link", "/link/mine.txt", "/a.bin/.."])
-def test_f28_what_is_listed_and_removed(stage: Any, path: str) -> None:
-    api = stage.client()
-    outside = _outside(stage)
+def test_f28_what_is_listed_and_removed(harness: Any, path: str) -> None:
+    api = harness.client()
+    outside = _outside(harness)
     for step in (api.ls, api.du, api.mkfile, lambda path: api.mv("/a.bin", path + "/x")):
         with pytest.raises(SmartxferError):
             step(path)
@@ -157,8 +157,8 @@ def test_f28_what_is_listed_and_removed(stage: Any, path: str) -> None:
     if not path.startswith("/link"):
         with pytest.raises(SmartxferError):
             api.rm(path)
-    assert _outside(stage) == outside
-    assert stage.site.read("/a.bin") == DATA
+    assert _outside(harness) == outside
+    assert harness.site.read("/a.bin") == DATA
 
 
 # -- what a server lists --------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ def _stays(name: str, into: str = "/into") -> None:
 
 @pytest.mark.parametrize("name", LISTED, ids=repr)
 def test_f28_what_a_server_lists_is_sent_into_the_folder(name: str) -> None:
-    """Broken by a last name that leads upwards."""
+    """Fails if a last name leads upwards."""
     _stays(name)
 
 

@@ -15,7 +15,7 @@ from smartxfer.errors import RedirectRefused, SmartxferError
 from smartxfer.jetstream import API, JetStream
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
-from tests.support.jetstream_harness import DATA, INFO, Polling, Stage, again, lying, on, task
+from tests.support.jetstream_harness import DATA, INFO, JetStreamHarness, Polling, again, lying, on, task
 from tests.support.raw_server import Peer, RawServer, Request, answering
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
@@ -31,16 +31,16 @@ POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server"), users={"ann": PASSWORD}) as stage:
-        stage.site.write("/a.bin", DATA)
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
+    with JetStreamHarness(tmp_path_factory.mktemp("server"), users={"ann": PASSWORD}) as harness:
+        harness.site.write("/a.bin", DATA)
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 def _check(where: str, text: str, secrets: List[str]) -> None:
@@ -72,12 +72,12 @@ STEPS = ["getServerInfo", "auth", "send.getTransfers", "send.createManifest", "a
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("method", STEPS)
-def test_f31_no_call_goes_elsewhere(stage: Stage, thief: RawServer, method: str, code: int) -> None:
-    """Broken by a POST that turns into a GET, by a cookie, a password or a token that another origin sees."""
-    owner = stage.client()
-    token = owner.send.createSharedToken(stage.manifest(owner), password=TOKEN_PASSWORD)
-    fault = stage.fault(on(method), f"redirect {thief.url}/jsonrpc {code}")
-    api = stage.api()
+def test_f31_no_call_goes_elsewhere(harness: JetStreamHarness, thief: RawServer, method: str, code: int) -> None:
+    """Fails if a POST turns into a GET, or if another origin sees a cookie, a password or a token."""
+    owner = harness.client()
+    token = owner.send.createSharedToken(harness.manifest(owner), password=TOKEN_PASSWORD)
+    fault = harness.fault(on(method), f"redirect {thief.url}/jsonrpc {code}")
+    api = harness.api()
     with pytest.raises(RedirectRefused, match=re.escape(thief.url)) as caught:
         api.connect()
         api.send.getTransfers()
@@ -87,24 +87,24 @@ def test_f31_no_call_goes_elsewhere(stage: Stage, thief: RawServer, method: str,
     _check("the error", _told(caught.value), [*SECRETS, token.token])
 
 
-def test_f31_leaving_is_not_redirected_either(stage: Stage, thief: RawServer) -> None:
-    fault = stage.fault("DELETE /jsonrpc", f"redirect {thief.url}/jsonrpc 307")
-    stage.client().close()
+def test_f31_leaving_is_not_redirected_either(harness: JetStreamHarness, thief: RawServer) -> None:
+    fault = harness.fault("DELETE /jsonrpc", f"redirect {thief.url}/jsonrpc 307")
+    harness.client().close()
     assert (fault.fired, thief.requests) == (1, [])
 
 
-def test_f31_within_the_server(stage: Stage) -> None:
+def test_f31_within_the_server(harness: JetStreamHarness) -> None:
     """Not even there: what is called is another address."""
-    fault = stage.fault(INFO, f"redirect {stage.url}/jsonrpc/ 308")
+    fault = harness.fault(INFO, f"redirect {harness.url}/jsonrpc/ 308")
     with pytest.raises(RedirectRefused):
-        stage.client()
+        harness.client()
     assert fault.fired == 1
 
 
-def test_f31_two_servers_on_one_host(stage: Stage) -> None:
+def test_f31_two_servers_on_one_host(harness: JetStreamHarness) -> None:
     """A jar tells no ports apart: broken by the session of one that is shown to the other."""
     told: Any = []
-    api = stage.client()
+    api = harness.client()
     api.send.getTransfers()
     with lying({}, told) as other:
         with JetStream().api(other.url, session=api.session) as second:
@@ -113,25 +113,25 @@ def test_f31_two_servers_on_one_host(stage: Stage) -> None:
         third.connect()
         third.close()
     cookies = [one.headers.get("cookie", "") for one in told]
-    mine = [head.get("cookie", "") for head in stage.heads("POST /jsonrpc")]
+    mine = [head.get("cookie", "") for head in harness.heads("POST /jsonrpc")]
     assert len({cookie for cookie in mine if cookie}) == 1
     assert not set(cookies) & {cookie for cookie in mine if cookie}
     assert PASSWORD not in "".join(request.body.decode() for request in other.requests)
 
 
-def test_f31_nothing_in_headers_or_addresses(stage: Stage, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f31_nothing_in_headers_or_addresses(harness: JetStreamHarness, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Passwords and tokens go in the body, once; netrc's go nowhere by themselves."""
     netrc = home / ".netrc"
     netrc.write_text("machine 127.0.0.1 login bob password of-another-service\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    api = stage.client()
-    token = api.send.createSharedToken(stage.manifest(api), password=TOKEN_PASSWORD)
-    stage.api(user=None, password=None).login_token(token, TOKEN_PASSWORD)
-    shown = repr(stage.heads("* *")) + repr(stage.targets("* *"))
+    api = harness.client()
+    token = api.send.createSharedToken(harness.manifest(api), password=TOKEN_PASSWORD)
+    harness.api(user=None, password=None).login_token(token, TOKEN_PASSWORD)
+    shown = repr(harness.heads("* *")) + repr(harness.targets("* *"))
     _check("a header", shown, [*SECRETS, token.token, "of-another-service"])
     assert "authorization" not in shown.lower()
-    assert set(stage.targets("POST *")) == {"/jsonrpc"}
+    assert set(harness.targets("POST *")) == {"/jsonrpc"}
 
 
 # -- F44: every fault, every logger at DEBUG ------------------------------------------------------------------
@@ -164,7 +164,7 @@ ALWAYS = [
 CALLS = ["auth", "authToken", "send.createSharedToken", "createAPIToken", "send.createTransfer"]
 
 
-def _run(api: API, stage: Stage, tokens: List[str]) -> List[BaseException]:
+def _run(api: API, harness: JetStreamHarness, tokens: List[str]) -> List[BaseException]:
     """Log in, share, log in by what was shared, send; the errors.
 
     :param tokens: gets every token that was made.
@@ -180,7 +180,7 @@ def _run(api: API, stage: Stage, tokens: List[str]) -> List[BaseException]:
         api.connect,
         share,
         token,
-        lambda: api.send_files(["/a.bin"], stage.to, timeout=5),
+        lambda: api.send_files(["/a.bin"], harness.to, timeout=5),
         lambda: api.send.getSharedTokens(),
         lambda: api.login_token(tokens[0] if tokens else "NO.SUCH.TOKEN", TOKEN_PASSWORD),
         lambda: api.send.getManifests(),
@@ -197,12 +197,12 @@ def _run(api: API, stage: Stage, tokens: List[str]) -> List[BaseException]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("method", "effect"), spread([(method, effect) for method in CALLS for effect in ALWAYS]))
-def test_f44_whatever_goes_wrong(stage: Stage, log: Any, home: Path, method: str, effect: str) -> None:
-    """Broken by a body, an answer or a link that is shown as it is."""
-    fault = stage.fault(on(method), effect)
-    api = stage.api(retry=POLICY, timeout=0.3, clock=Polling())
+def test_f44_whatever_goes_wrong(harness: JetStreamHarness, log: Any, home: Path, method: str, effect: str) -> None:
+    """Detect a body, an answer or a link that is shown as it is."""
+    fault = harness.fault(on(method), effect)
+    api = harness.api(retry=POLICY, timeout=0.3, clock=Polling())
     tokens: List[str] = []
-    errors = _run(api, stage, tokens)
+    errors = _run(api, harness, tokens)
     secrets = SECRETS + tokens
     assert (fault.fired, len(tokens) > 0, errors != []) == (1, True, True)
     assert [error for error in errors if not isinstance(error, SmartxferError)] == []
@@ -215,9 +215,9 @@ def test_f44_whatever_goes_wrong(stage: Stage, log: Any, home: Path, method: str
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600
 
 
-def test_f44_what_a_prompt_shows(stage: Stage, log: Any) -> None:
+def test_f44_what_a_prompt_shows(harness: JetStreamHarness, log: Any) -> None:
     """Tokens and links are handed out, not shown in passing."""
-    api = stage.client()
+    api = harness.client()
     share = api.share(["/a.bin"], password=TOKEN_PASSWORD)
     token = api.server.createAPIToken(password=TOKEN_PASSWORD)
     secrets = [*SECRETS, share.token.token, token.token]
@@ -235,7 +235,7 @@ def test_f44_what_a_prompt_shows(stage: Stage, log: Any) -> None:
 @pytest.mark.parametrize("link", ["jetstream://127.0.0.1/upload?token={}", "http://127.0.0.1/?token={}",
                                   "jetstream:///download?token={}", "jetstream://127.0.0.1:x/download?token={}"])  # fmt: skip
 def test_f44_a_link_that_is_none(link: str) -> None:
-    """Broken by a message that quotes it whole."""
+    """Fails if a message quotes it whole."""
     token = "MARKED.TOKEN.OFALINK"
     with pytest.raises(SmartxferError) as caught:
         JetStream.from_uri(link.format(token))
@@ -271,7 +271,7 @@ def test_f44_a_server_that_repeats_what_it_was_told(log: Any) -> None:
 
 @pytest.mark.parametrize("before", range(270, 301, 5))
 def test_f44_a_message_that_is_cut(before: int) -> None:
-    """Broken by a cut that leaves the first half of a password."""
+    """Fails if a cut leaves the first half of a password."""
     error = {"code": -32002, "message": "x" * before + PASSWORD}
     with lying({"auth": [lambda told: {"jsonrpc": "2.0", "id": told.id, "error": error}]}) as server:
         with JetStream().api(server.url) as api, pytest.raises(SmartxferError) as caught:
@@ -280,7 +280,7 @@ def test_f44_a_message_that_is_cut(before: int) -> None:
 
 
 def test_f44_an_answer_that_is_no_json(log: Any) -> None:
-    """Broken by an excerpt of it that begins with the token."""
+    """Fails if an excerpt of it begins with the token."""
     said = b'{"token": "MARKED.TOKEN.CUT", "result": '
     with lying({"send.createSharedToken": [lambda told: said]}) as server, JetStream().api(server.url) as api:
         with pytest.raises(SmartxferError) as caught:

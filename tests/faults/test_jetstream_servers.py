@@ -16,7 +16,7 @@ import pytest
 
 from smartxfer.errors import TaskSuspended
 from smartxfer.jetstream import API, JetStream
-from tests.support.jetstream_harness import MIB, Stage, until
+from tests.support.jetstream_harness import MIB, JetStreamHarness, until
 from tests.support.stopwatch import Stopwatch
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -198,12 +198,12 @@ def _counted() -> Tuple[int, List[str]]:
 
 def test_64_who_wait(tmp_path: Path) -> None:
     """No error, one answer for each as soon as there is one, and every thread gone, of client and server."""
-    with Stage(tmp_path, wait_ceiling=3.0) as stage:
-        stage.site.write("/a.bin", b"1")
+    with JetStreamHarness(tmp_path, wait_ceiling=3.0) as harness:
+        harness.site.write("/a.bin", b"1")
         before = _counted()
-        with stage.api(max_workers=64) as api, stage.api(max_workers=64) as crowd:
+        with harness.api(max_workers=64) as api, harness.api(max_workers=64) as crowd:
             nowhere = api.send.createDestination("127.0.0.1", 1)
-            stuck = api.send.createTransfer(nowhere, stage.manifest(api))
+            stuck = api.send.createTransfer(nowhere, harness.manifest(api))
             results: List[Any] = []
 
             def wait() -> None:
@@ -220,7 +220,7 @@ def test_64_who_wait(tmp_path: Path) -> None:
                 thread.start()
             time.sleep(WAITING)  # this long nothing is to happen
             assert results == []
-            assert stage.count("POST /jsonrpc/send.waitForTransfer") >= 64 * 2
+            assert harness.count("POST /jsonrpc/send.waitForTransfer") >= 64 * 2
             watch = Stopwatch()
             api.send.failTransfer(stuck, "enough")
             for thread in waiting:
@@ -228,4 +228,4 @@ def test_64_who_wait(tmp_path: Path) -> None:
             assert watch.seconds() < 3
         assert results == ["error"] * 64
         until(lambda: _counted()[0] <= before[0], f"the end of the threads: {_counted()}, before {before}")
-        assert [seen for seen in stage.site.requests if seen.status >= 400] == []
+        assert [seen for seen in harness.site.requests if seen.status >= 400] == []

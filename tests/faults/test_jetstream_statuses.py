@@ -28,7 +28,18 @@ from smartxfer.jetstream.errors import ERRORS as FAMILY
 from smartxfer.local import LocalServer
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import waits
-from tests.support.jetstream_harness import ALL, DATA, ERRORS, INFO, Polling, Stage, Told, again, lying, on
+from tests.support.jetstream_harness import (
+    ALL,
+    DATA,
+    ERRORS,
+    INFO,
+    JetStreamHarness,
+    Polling,
+    Told,
+    again,
+    lying,
+    on,
+)
 from tests.support.raw_server import refused_port
 
 LIST = on("send.getTransfers")
@@ -37,21 +48,21 @@ MAPPINGS = {"/a.bin": "/a.bin"}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        stage.site.write("/a.bin", DATA)
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
+    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
+        harness.site.write("/a.bin", DATA)
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
-def made(stage: Stage) -> int:
+def made(harness: JetStreamHarness) -> int:
     """How many manifests there are."""
-    return len(stage.held("manifests"))
+    return len(harness.held("manifests"))
 
 
 # -- F01, F02: no connection, or a broken one -----------------------------------------------------------------
@@ -91,7 +102,7 @@ def test_f01_refused_then_up(log: Any) -> None:
 
 @pytest.mark.parametrize("first", ["connect", "getTransfers", "createManifest", "send_files"])
 def test_f01_refused_for_good(first: str) -> None:
-    """Broken by a seventh try, or by an OutcomeUnknown of what was never sent."""
+    """Detect a seventh try, or an OutcomeUnknown of what was never sent."""
     clock = Polling()
     with refused_port() as port:
         api = JetStream().api("127.0.0.1", port, clock=clock, retry=RetryPolicy(backoff=0.01))
@@ -111,33 +122,33 @@ def test_f01_refused_for_good(first: str) -> None:
 
 
 @pytest.mark.parametrize("match", [INFO, on("auth"), LIST, on("send.waitForManifest"), on("lsAsync")])
-def test_f02_reset_before_the_answer_once(stage: Stage, match: str) -> None:
-    fault = stage.fault(match, "reset-before")
-    api = stage.client()
-    manifest = stage.manifest(api)
+def test_f02_reset_before_the_answer_once(harness: JetStreamHarness, match: str) -> None:
+    fault = harness.fault(match, "reset-before")
+    api = harness.client()
+    manifest = harness.manifest(api)
     api.send.getTransfers()
     api.ls("/")
-    assert (fault.fired, manifest.status, stage.count(match)) == (1, "complete", 2)
+    assert (fault.fired, manifest.status, harness.count(match)) == (1, "complete", 2)
 
 
-def test_f02_reset_always(stage: Stage) -> None:
-    api = stage.client()
-    fault = stage.fault(LIST, "reset-before", times=6)
-    with pytest.raises(NetworkError, match=f"POST {stage.url}/jsonrpc") as caught:
+def test_f02_reset_always(harness: JetStreamHarness) -> None:
+    api = harness.client()
+    fault = harness.fault(LIST, "reset-before", times=6)
+    with pytest.raises(NetworkError, match=f"POST {harness.url}/jsonrpc") as caught:
         api.send.getTransfers()
     assert fault.fired == 6
     assert pickle.loads(pickle.dumps(caught.value)).args == caught.value.args
     assert api.send.getTransfers() is not None, "the client can be used again"
 
 
-def test_f02_what_creates_is_not_tried_for_ever(stage: Stage) -> None:
+def test_f02_what_creates_is_not_tried_for_ever(harness: JetStreamHarness) -> None:
     """Reset before it acted, each time: the client cannot know, and says so."""
-    before = made(stage)
-    api = stage.client()
-    fault = stage.fault(CREATE, "reset-before", times=2)
+    before = made(harness)
+    api = harness.client()
+    fault = harness.fault(CREATE, "reset-before", times=2)
     with pytest.raises(OutcomeUnknown, match="may exist"):
         api.send.createManifest(MAPPINGS)
-    assert (fault.fired, stage.count(CREATE), made(stage)) == (2, 2, before)
+    assert (fault.fired, harness.count(CREATE), made(harness)) == (2, 2, before)
 
 
 # -- F08: failures that pass ----------------------------------------------------------------------------------
@@ -145,44 +156,44 @@ def test_f02_what_creates_is_not_tried_for_ever(stage: Stage) -> None:
 
 @pytest.mark.parametrize("code", [500, 502, 504])
 @pytest.mark.parametrize("times", [1, 5])
-def test_f08_passing_failures(stage: Stage, code: int, times: int) -> None:
-    api = stage.client()
-    fault = stage.fault(LIST, f"status {code}", times=times)
+def test_f08_passing_failures(harness: JetStreamHarness, code: int, times: int) -> None:
+    api = harness.client()
+    fault = harness.fault(LIST, f"status {code}", times=times)
     api.send.getTransfers()
-    assert (fault.fired, stage.count(LIST, 200)) == (times, 1)
+    assert (fault.fired, harness.count(LIST, 200)) == (times, 1)
 
 
-def test_f08_six_times(stage: Stage) -> None:
-    """Broken by a seventh try, or by an error that does not say what the server said."""
-    api = stage.client()
-    fault = stage.fault(LIST, "status 500 body=json:disk_is_gone", times=6)
+def test_f08_six_times(harness: JetStreamHarness) -> None:
+    """Detect a seventh try, or an error that does not say what the server said."""
+    api = harness.client()
+    fault = harness.fault(LIST, "status 500 body=json:disk_is_gone", times=6)
     with pytest.raises(ServerError, match="disk_is_gone") as caught:
         api.send.getTransfers()
     assert (fault.fired, caught.value.status, caught.value.method) == (6, 500, "POST")
-    assert caught.value.url == f"{stage.url}/jsonrpc"
+    assert caught.value.url == f"{harness.url}/jsonrpc"
 
 
-def test_f08_a_failure_of_its_own_is_not_repeated(stage: Stage) -> None:
-    before = made(stage)
-    api = stage.client()
-    fault = stage.fault(CREATE, "status 500 body=json:disk_is_gone")
+def test_f08_a_failure_of_its_own_is_not_repeated(harness: JetStreamHarness) -> None:
+    before = made(harness)
+    api = harness.client()
+    fault = harness.fault(CREATE, "status 500 body=json:disk_is_gone")
     with pytest.raises(ServerError, match="disk_is_gone"):
         api.send.createManifest(MAPPINGS)
-    assert (fault.fired, stage.count(CREATE), made(stage)) == (1, 1, before)
+    assert (fault.fired, harness.count(CREATE), made(harness)) == (1, 1, before)
 
 
 @pytest.mark.parametrize("code", [502, 504])
-def test_f08_a_gateway_that_does_not_know(stage: Stage, code: int) -> None:
+def test_f08_a_gateway_that_does_not_know(harness: JetStreamHarness, code: int) -> None:
     """Once: the same id again.  Twice: nobody knows."""
-    before = made(stage)
-    api = stage.client()
-    fault = stage.fault(CREATE, f"status {code}")
+    before = made(harness)
+    api = harness.client()
+    fault = harness.fault(CREATE, f"status {code}")
     api.send.createManifest(MAPPINGS)
-    assert (fault.fired, stage.count(CREATE), made(stage)) == (1, 2, before + 1)
-    stage.fault(CREATE, f"status {code}", times=2)
+    assert (fault.fired, harness.count(CREATE), made(harness)) == (1, 2, before + 1)
+    harness.fault(CREATE, f"status {code}", times=2)
     with pytest.raises(OutcomeUnknown):
         api.send.createManifest(MAPPINGS)
-    assert (stage.count(CREATE), made(stage)) == (4, before + 1)
+    assert (harness.count(CREATE), made(harness)) == (4, before + 1)
 
 
 # -- F09, F10: later ------------------------------------------------------------------------------------------
@@ -190,21 +201,21 @@ def test_f08_a_gateway_that_does_not_know(stage: Stage, code: int) -> None:
 
 @pytest.mark.parametrize("match", [LIST, CREATE], ids=["list", "create"])
 @pytest.mark.parametrize("code", [429, 503])
-def test_f09_turned_away_twice(stage: Stage, match: str, code: int) -> None:
-    """Broken by an own measure, or by a call that is not repeated though the server did not act on it."""
-    before = made(stage)
+def test_f09_turned_away_twice(harness: JetStreamHarness, match: str, code: int) -> None:
+    """Detect an own measure, or a call that is not repeated though the server did not act on it."""
+    before = made(harness)
     clock = Polling()
-    api = stage.client(clock=clock, retry=RetryPolicy())
-    fault = stage.fault(match, f"status {code} retry-after=7", times=2)
+    api = harness.client(clock=clock, retry=RetryPolicy())
+    fault = harness.fault(match, f"status {code} retry-after=7", times=2)
     api.send.getTransfers()
     api.send.createManifest(MAPPINGS)
-    assert (clock.waits, fault.fired, made(stage)) == ([7.0, 7.0], 2, before + 1)
+    assert (clock.waits, fault.fired, made(harness)) == ([7.0, 7.0], 2, before + 1)
 
 
-def test_f09_at_the_first_contact(stage: Stage) -> None:
+def test_f09_at_the_first_contact(harness: JetStreamHarness) -> None:
     clock = Polling()
-    fault = stage.fault(INFO, "status 503 retry-after=2", times=3)
-    stage.client(clock=clock, retry=RetryPolicy())
+    fault = harness.fault(INFO, "status 503 retry-after=2", times=3)
+    harness.client(clock=clock, retry=RetryPolicy())
     assert (clock.waits, fault.fired) == ([2.0, 2.0, 2.0], 3)
 
 
@@ -220,11 +231,11 @@ ASKED = {
 
 @pytest.mark.parametrize("value", ASKED)
 @pytest.mark.parametrize("match", [LIST, CREATE], ids=["list", "create"])
-def test_f10_every_way_of_saying_so(stage: Stage, value: str, match: str) -> None:
+def test_f10_every_way_of_saying_so(harness: JetStreamHarness, value: str, match: str) -> None:
     """A date, a past one, garbage, a fraction."""
     clock = Polling()
-    api = stage.client(clock=clock, retry=RetryPolicy())
-    stage.fault(match, f"status 429 retry-after={value}")
+    api = harness.client(clock=clock, retry=RetryPolicy())
+    harness.fault(match, f"status 429 retry-after={value}")
     api.send.getTransfers()
     api.send.createManifest(MAPPINGS)
     [wait] = clock.waits
@@ -234,11 +245,11 @@ def test_f10_every_way_of_saying_so(stage: Stage, value: str, match: str) -> Non
 
 @pytest.mark.parametrize("match", [LIST, CREATE], ids=["list", "create"])
 @pytest.mark.parametrize(("code", "kind"), [(429, RateLimited), (503, ServerError)])
-def test_f10_a_day(stage: Stage, match: str, code: int, kind: Any) -> None:
-    """Broken by a wait without a cap: the clock would have slept a day."""
+def test_f10_a_day(harness: JetStreamHarness, match: str, code: int, kind: Any) -> None:
+    """Detect a wait without a cap: the clock would have slept a day."""
     clock = Polling()
-    api = stage.client(clock=clock, retry=RetryPolicy())
-    stage.fault(match, f"status {code} retry-after=86400")
+    api = harness.client(clock=clock, retry=RetryPolicy())
+    harness.fault(match, f"status {code} retry-after=86400")
     with pytest.raises(kind, match="86400") as caught:
         api.send.getTransfers() if match == LIST else api.send.createManifest(MAPPINGS)
     error: Any = caught.value
@@ -263,15 +274,15 @@ SAYS_NO = [
 
 @pytest.mark.parametrize(("code", "kind"), SAYS_NO)
 @pytest.mark.parametrize("match", [LIST, CREATE], ids=["list", "create"])
-def test_f11_no_of_http(stage: Stage, match: str, code: int, kind: Any) -> None:
-    """Broken by a repeat."""
-    before = made(stage)
-    api = stage.client()
-    fault = stage.fault(match, f"status {code}", times=1)
+def test_f11_no_of_http(harness: JetStreamHarness, match: str, code: int, kind: Any) -> None:
+    """Detect a repeat."""
+    before = made(harness)
+    api = harness.client()
+    fault = harness.fault(match, f"status {code}", times=1)
     with pytest.raises(kind) as caught:
         api.send.getTransfers() if match == LIST else api.send.createManifest(MAPPINGS)
-    assert (fault.fired, caught.value.status, stage.count(match)) == (1, code, 1)
-    assert (made(stage), stage.count(on("auth"))) == (before, 1)
+    assert (fault.fired, caught.value.status, harness.count(match)) == (1, code, 1)
+    assert (made(harness), harness.count(on("auth"))) == (before, 1)
     assert isinstance(pickle.loads(pickle.dumps(caught.value)), kind)
 
 
@@ -322,17 +333,17 @@ def test_f11_a_code_of_a_later_release(code: int) -> None:
     assert caught.value.code == "TooShy"
 
 
-def test_f11_a_session_that_is_gone_is_opened_once_more(stage: Stage) -> None:
-    before = made(stage)
-    api = stage.client()
-    stage.lose_sessions()
+def test_f11_a_session_that_is_gone_is_opened_once_more(harness: JetStreamHarness) -> None:
+    before = made(harness)
+    api = harness.client()
+    harness.lose_sessions()
     api.send.createManifest(MAPPINGS)
-    assert (stage.count(on("auth")), stage.count(CREATE)) == (2, 2)
-    assert made(stage) == before + 1
+    assert (harness.count(on("auth")), harness.count(CREATE)) == (2, 2)
+    assert made(harness) == before + 1
 
 
-def test_f11_a_login_that_is_refused_is_not_repeated(stage: Stage) -> None:
+def test_f11_a_login_that_is_refused_is_not_repeated(harness: JetStreamHarness) -> None:
     with pytest.raises(AuthError) as caught:
-        stage.client(password="not-the-password")
-    assert (caught.value.code, stage.count(on("auth"))) == ("AuthenticationFailed", 1)
-    assert stage.count(ALL) == 2
+        harness.client(password="not-the-password")
+    assert (caught.value.code, harness.count(on("auth"))) == ("AuthenticationFailed", 1)
+    assert harness.count(ALL) == 2

@@ -10,7 +10,7 @@ import pytest
 
 from smartxfer.errors import AuthError, DecodeError, SmartxferError, UnexpectedAnswer, WaitTimeout
 from smartxfer.jetstream import API, JetStream
-from tests.support.jetstream_harness import AT_ONCE, Stage, again, lying, on, result, task
+from tests.support.jetstream_harness import AT_ONCE, JetStreamHarness, again, lying, on, result, task
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 JSON = "Content-Type: application/json"
@@ -18,16 +18,16 @@ CREATE = on("send.createTransfer")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        stage.site.write("/a.bin", b"some data")
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
+    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
+        harness.site.write("/a.bin", b"some data")
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 def _answering(status: int, body: bytes, *headers: str) -> Callable[[Request, Peer], None]:
@@ -83,7 +83,7 @@ CALLS: Dict[str, Callable[[API], Any]] = {
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("other", OTHERS)
 def test_another_answer_is_no_success(other: str, name: str) -> None:
-    """Broken by any 2xx, by a 3xx without a place, or by a body that nobody looked at."""
+    """Detect that any 2xx counts, a 3xx without a place, or a body that nobody looked at."""
     with RawServer(answering(_answering(*OTHERS[other]))) as server:
         with JetStream().api(server.url, retry=AT_ONCE) as api:
             with pytest.raises(DecodeError):
@@ -139,7 +139,7 @@ OTHER_ONES: Dict[str, Any] = {
 
 @pytest.mark.parametrize("method", OTHER_ONES)
 def test_an_answer_about_another_object(method: str) -> None:
-    """Broken by a transfer of somebody else that is taken for the one that is waited for."""
+    """Fails if a transfer of somebody else is taken for the one that is waited for."""
     step, found = OTHER_ONES[method]
     with lying({method: found}) as server, JetStream().api(server.url) as api:
         with pytest.raises(DecodeError, match="another") as caught:
@@ -162,7 +162,7 @@ def test_send_files_is_not_done_by_the_transfer_of_another_manifest() -> None:
 
 @pytest.mark.parametrize("time", [10**30, -(10**30), 2**63])
 def test_a_time_that_no_calendar_has(time: int) -> None:
-    """Broken by the OverflowError of datetime."""
+    """Detect the OverflowError of datetime."""
     with lying({"send.getTransfer": {**task("1", "complete", False), "endTime": time}}) as server:
         with JetStream().api(server.url) as api:
             found = api.send.getTransfer("1")
@@ -173,25 +173,25 @@ def test_a_time_that_no_calendar_has(time: int) -> None:
 
 
 @pytest.mark.parametrize("effect", ["status 202", "status 204", "status 304", "status 200 body=html", "status 500"])
-def test_a_transfer_whose_creation_was_not_confirmed(stage: Stage, effect: str) -> None:
+def test_a_transfer_whose_creation_was_not_confirmed(harness: JetStreamHarness, effect: str) -> None:
     """The next call finds nothing and sends; the manifest of the first is not taken away as if refused."""
-    api = stage.client()
-    fault = stage.fault(CREATE, effect)
-    before = stage.held("transfers"), stage.held("manifests")
+    api = harness.client()
+    fault = harness.fault(CREATE, effect)
+    before = harness.held("transfers"), harness.held("manifests")
     with pytest.raises(SmartxferError) as caught:
-        api.send_files(["/a.bin"], stage.to, timeout=30)
+        api.send_files(["/a.bin"], harness.to, timeout=30)
     assert isinstance(caught.value, UnexpectedAnswer) or effect == "status 500"
-    assert (stage.held("transfers"), len(stage.held("manifests"))) == (before[0], len(before[1]) + 1)
-    done = api.send_files(["/a.bin"], stage.to, timeout=30)
+    assert (harness.held("transfers"), len(harness.held("manifests"))) == (before[0], len(before[1]) + 1)
+    done = api.send_files(["/a.bin"], harness.to, timeout=30)
     assert (fault.fired, done.status) == (1, "complete")
-    assert len(stage.held("transfers")) == len(before[0]) + 1
+    assert len(harness.held("transfers")) == len(before[0]) + 1
 
 
-def test_a_transfer_that_was_made_behind_a_page(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_transfer_that_was_made_behind_a_page(harness: JetStreamHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy answers in the server's place although the call arrived: the next call waits for that transfer."""
-    api = stage.client()
-    known = len(stage.held("transfers"))
-    stage.site.configure(rate=1)
+    api = harness.client()
+    known = len(harness.held("transfers"))
+    harness.site.configure(rate=1)
     real, seen = api._wire.once, []  # type: ignore[var-annotated]
 
     def behind_a_proxy(call: Any) -> Any:
@@ -203,16 +203,16 @@ def test_a_transfer_that_was_made_behind_a_page(stage: Stage, monkeypatch: pytes
 
     monkeypatch.setattr(api._wire, "once", behind_a_proxy)
     with pytest.raises(UnexpectedAnswer):
-        api.send_files(["/a.bin"], stage.to, timeout=30)
-    [made] = stage.held("transfers")[known:]
+        api.send_files(["/a.bin"], harness.to, timeout=30)
+    [made] = harness.held("transfers")[known:]
     with pytest.raises(WaitTimeout) as late:
-        api.send_files(["/a.bin"], stage.to, timeout=0.5)
+        api.send_files(["/a.bin"], harness.to, timeout=0.5)
     assert late.value.last.transfer_id == str(made)
-    assert stage.held("transfers")[known:] == [made]
-    stage.site.configure(rate=0)
+    assert harness.held("transfers")[known:] == [made]
+    harness.site.configure(rate=0)
 
 
-def test_a_refusal_of_the_server_takes_the_manifest_away(stage: Stage) -> None:
+def test_a_refusal_of_the_server_takes_the_manifest_away(harness: JetStreamHarness) -> None:
     refused: List[Any] = [
         lambda told: {"jsonrpc": "2.0", "id": told.id, "error": {"code": -32003, "message": "no"}}
     ]

@@ -24,8 +24,8 @@ from tests.support.jetstream_harness import (
     DATA,
     ERRORS,
     MIB,
+    JetStreamHarness,
     Polling,
-    Stage,
     Told,
     again,
     lying,
@@ -44,16 +44,16 @@ BACKING_OFF = [0.2, 0.3, 0.45, 0.675, 1.0125, 1.51875, 2.278125, 3.4171875, 5.0,
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        stage.site.write("/a.bin", DATA)
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
+    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
+        harness.site.write("/a.bin", DATA)
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
     server.site.configure(rate=0, long_polls=True)
 
 
@@ -72,7 +72,7 @@ def _waits(told: List[Told], method: str = WAIT) -> List[float]:
 @pytest.mark.parametrize("status", ["sending", "pending", "hovering"])
 @pytest.mark.parametrize("method", ["waitForTransfer", "waitForManifest"])
 def test_f48_never_ends(method: str, status: str) -> None:
-    """Broken by a wait without a bound, by polls without pauses, or by an error that forgets the last state."""
+    """Detect a wait without a bound, polls without pauses, or an error that forgets the last state."""
     id = "transferId" if method == "waitForTransfer" else "manifestId"
     clock, told = Polling(), []  # type: ignore[var-annotated]
     with lying({f"send.{method}": [result({id: "7", "status": status, "processing": True})]}, told) as server:
@@ -89,11 +89,11 @@ def test_f48_never_ends(method: str, status: str) -> None:
     assert asked[-1] <= 5.0, "not past the end"
 
 
-def test_f48_a_server_without_long_polls(stage: Stage) -> None:
-    stage.site.configure(long_polls=False)
+def test_f48_a_server_without_long_polls(harness: JetStreamHarness) -> None:
+    harness.site.configure(long_polls=False)
     clock = Polling()
-    api = stage.client(clock=clock)
-    stuck = api.send.createTransfer(api.send.createDestination("127.0.0.1", 1), stage.manifest(api))
+    api = harness.client(clock=clock)
+    stuck = api.send.createTransfer(api.send.createDestination("127.0.0.1", 1), harness.manifest(api))
     clock.waits.clear()
     with pytest.raises(WaitTimeout) as caught:
         api.send.waitForTransfer(stuck, timeout=30)
@@ -137,11 +137,11 @@ def test_f48_no_time_at_all() -> None:
 
 
 @pytest.mark.parametrize("timeout", [-1, float("nan"), "5", [1]], ids=repr)
-def test_f48_a_time_that_is_none(stage: Stage, timeout: Any) -> None:
-    api = stage.client()
+def test_f48_a_time_that_is_none(harness: JetStreamHarness, timeout: Any) -> None:
+    api = harness.client()
     with pytest.raises(UsageError, match="timeout"):
         api.send.waitForTransfer("7", timeout=timeout)
-    assert stage.count(on(WAIT)) == 0
+    assert harness.count(on(WAIT)) == 0
 
 
 # -- F48: otherwise than it should ----------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_f48_gone_while_it_is_waited_for() -> None:
 
 
 def test_f48_gone_after_success() -> None:
-    """Broken by another look at what has ended."""
+    """Detect another look at what has ended."""
     told: List[Told] = []
     with lying({WAIT: [result(task("7", "complete", False)), refused("NotFound")]}, told) as server:
         with JetStream().api(server.url) as api:
@@ -217,9 +217,9 @@ def test_f48_gone_after_success() -> None:
     assert len(_waits(told)) == 1
 
 
-def test_f48_suspended_is_no_success(stage: Stage) -> None:
-    api = stage.client()
-    suspended = stage.suspended(api)
+def test_f48_suspended_is_no_success(harness: JetStreamHarness) -> None:
+    api = harness.client()
+    suspended = harness.suspended(api)
     assert api.send.waitForTransfer(suspended).status == "suspended"
     answers: Dict[str, Any] = {
         "send.createDestination": {"destinationId": "1"},
@@ -264,14 +264,14 @@ def test_f48_several_of_which_one_does_not_end() -> None:
 
 
 @pytest.mark.slow
-def test_f48_polls_that_break(stage: Stage) -> None:
+def test_f48_polls_that_break(harness: JetStreamHarness) -> None:
     """A connection that breaks under a long poll, and one that stays silent, end nothing."""
-    api = stage.client(timeout=(5.0, patient(0.4)))
-    stage.site.configure(rate=len(DATA))
-    sent = api.send.createTransfer(stage.destination(api), stage.manifest(api))
-    stage.fault(on(WAIT), "reset-before")
-    stage.fault(on(WAIT), "stall", after=1)
-    stage.fault(on(WAIT), "status 503 retry-after=0", after=2)
+    api = harness.client(timeout=(5.0, patient(0.4)))
+    harness.site.configure(rate=len(DATA))
+    sent = api.send.createTransfer(harness.destination(api), harness.manifest(api))
+    harness.fault(on(WAIT), "reset-before")
+    harness.fault(on(WAIT), "stall", after=1)
+    harness.fault(on(WAIT), "status 503 retry-after=0", after=2)
     assert api.send.waitForTransfer(sent, timeout=20).status == "complete"
 
 
@@ -291,14 +291,14 @@ def _threads() -> List[str]:
 
 
 @pytest.fixture
-def slow(stage: Stage) -> Stage:
+def slow(harness: JetStreamHarness) -> JetStreamHarness:
     """A sender that needs 16 s, so that no transfer is over before the call after it on a busy machine."""
-    stage.site.write("/large.bin", noise(MIB))
-    stage.site.configure(rate=MIB // 16)
-    return stage
+    harness.site.write("/large.bin", noise(MIB))
+    harness.site.configure(rate=MIB // 16)
+    return harness
 
 
-def test_f41_in_send_files(slow: Stage) -> None:
+def test_f41_in_send_files(slow: JetStreamHarness) -> None:
     """It ends the waiting, not the transfer; the same call again goes on with it."""
     before = len(slow.held("transfers"))
     api = slow.client()
@@ -319,7 +319,7 @@ def test_f41_in_send_files(slow: Stage) -> None:
 
 
 @pytest.mark.parametrize("way", ["waitForTransfer", "waitForManifest", "wait_all"])
-def test_f41_in_a_wait(slow: Stage, way: str) -> None:
+def test_f41_in_a_wait(slow: JetStreamHarness, way: str) -> None:
     api = slow.client()
     manifest = slow.manifest(api)
     sent = api.send.createTransfer(slow.destination(api), manifest, destinationPath=way)
@@ -337,8 +337,8 @@ def test_f41_in_a_wait(slow: Stage, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["cancel", "deadline"])
-def test_a_long_poll_is_left_at_once(slow: Stage, way: str) -> None:
-    """Broken by a wait for the answer that the server holds back."""
+def test_a_long_poll_is_left_at_once(slow: JetStreamHarness, way: str) -> None:
+    """Detect a wait for the answer that the server holds back."""
     slow.site.configure(rate=1)
     stop = threading.Event()
     options: Any = {"cancel": stop} if way == "cancel" else {"deadline": 40.0}

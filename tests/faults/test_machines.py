@@ -21,7 +21,7 @@ from tests.support.nrp_harness import MIB
 from tests.support.nrp_harness import Served as Repository
 from tests.support.raw_server import Request
 from tests.support.rewriting_proxy import Front
-from tests.support.smartfile_harness import Stage as SmartFile
+from tests.support.smartfile_harness import SmartFileHarness as SmartFile
 
 CODINGS = ["aws-chunked", "none", "identity", "", "AWS-Chunked", "aws-chunked, identity"]
 ONCE = RetryPolicy(attempts=1)

@@ -12,12 +12,12 @@ from typing import Any, Callable, Deque, Dict, Tuple
 import pytest
 
 from smartxfer.transport import RetryPolicy
-from tests.support.filesender_harness import Stage as FileSenderStage
-from tests.support.nrp_harness import Stage as NrpStage
-from tests.support.perseus_harness import Stage as PerseusStage
+from tests.support.filesender_harness import FileSenderHarness
+from tests.support.nrp_harness import NRPHarness
+from tests.support.perseus_harness import PerseusHarness
 from tests.support.raw_server import Peer, Request
 from tests.support.rewriting_proxy import Front
-from tests.support.smartfile_harness import Stage as SmartFileStage
+from tests.support.smartfile_harness import SmartFileHarness
 
 FILES, THREADS = 90, 8
 LIMIT, WINDOW = 40, 0.2
@@ -57,32 +57,32 @@ class Window(Front):
 
 
 def _filesender(directory: Path, sources: Path, retry_after: str) -> Tuple[Window, Any]:
-    site = FileSenderStage(directory, max_transfer_files=FILES)
-    with contextlib.closing(site) as stage, Window(stage.url, retry_after) as window:
-        client = stage.client(window.url, retry=POLICY, concurrent_files=THREADS)
+    site = FileSenderHarness(directory, max_transfer_files=FILES)
+    with contextlib.closing(site) as harness, Window(harness.url, retry_after) as window:
+        client = harness.client(window.url, retry=POLICY, concurrent_files=THREADS)
         client.upload_workflow(sorted(sources.iterdir()), link=True)
-        return window, stage.stored()
+        return window, harness.stored()
 
 
 def _smartfile(directory: Path, sources: Path, retry_after: str) -> Tuple[Window, Any]:
-    with SmartFileStage(directory) as stage, Window(stage.url, retry_after) as window:
-        stage.client(window.url, retry=POLICY, max_workers=THREADS).upload_tree(sources, "/t")
-        return window, {path[3:]: data for path, data in stage.stored().items()}
+    with SmartFileHarness(directory) as harness, Window(harness.url, retry_after) as window:
+        harness.client(window.url, retry=POLICY, max_workers=THREADS).upload_tree(sources, "/t")
+        return window, {path[3:]: data for path, data in harness.stored().items()}
 
 
 def _nrp(directory: Path, sources: Path, retry_after: str) -> Tuple[Window, Any]:
-    with NrpStage(directory) as stage, Window(stage.url, retry_after) as window:
-        record = stage.site.create()
-        client = stage.client(window.url, retry=POLICY, max_workers=THREADS)
+    with NRPHarness(directory) as harness, Window(harness.url, retry_after) as window:
+        record = harness.site.create()
+        client = harness.client(window.url, retry=POLICY, max_workers=THREADS)
         client.files.upload_many(record, sorted(sources.iterdir()))
-        return window, {key: stage.site.read(record, key) for key in stage.site.files(record)}
+        return window, {key: harness.site.read(record, key) for key in harness.site.files(record)}
 
 
 def _perseus(directory: Path, sources: Path, retry_after: str) -> Tuple[Window, Any]:
-    with PerseusStage(directory) as stage, Window(stage.url, retry_after) as window:
-        client = stage.client(window.url, retry=POLICY, max_workers=THREADS)
+    with PerseusHarness(directory) as harness, Window(harness.url, retry_after) as window:
+        client = harness.client(window.url, retry=POLICY, max_workers=THREADS)
         client.file.upload_many(sorted(sources.iterdir()))
-        return window, stage.held()
+        return window, harness.held()
 
 
 SERVICES: Dict[str, Callable[..., Any]] = {
@@ -92,7 +92,7 @@ SERVICES: Dict[str, Callable[..., Any]] = {
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_small_file_arrives(tmp_path: Path, service: str) -> None:
-    """Broken by threads that use up their tries at a limit that takes other requests meanwhile."""
+    """Detect threads that use up their tries at a limit that takes other requests meanwhile."""
     sources = tmp_path / "sources"
     sources.mkdir()
     for name, data in CONTENT.items():

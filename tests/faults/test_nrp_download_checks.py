@@ -30,119 +30,119 @@ ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.fixture(params=["local", "proxy", "s3"])
-def stage(request: Any, tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, request.param) as stage:
-        yield stage
+def harness(request: Any, tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, request.param) as harness:
+        yield harness
 
 
 @pytest.fixture(params=["proxy", "s3"])
 def ranged(request: Any, tmp_path: Path) -> Iterator[Served]:
     """Those that know ranges."""
-    with Served(tmp_path, request.param) as stage:
-        yield stage
+    with Served(tmp_path, request.param) as harness:
+        yield harness
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "local") as stage:
-        yield stage
+    with Served(tmp_path, "local") as harness:
+        yield harness
 
 
 # -- a file that changes ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [len(DATA), len(DATA) + 5, 2 * MIB], ids=["same size", "longer", "shorter"])
-def test_f17_the_file_changes_between_two_parts(stage: Served, size: int) -> None:
-    """Broken by a file that is half of one state and half of another."""
+def test_f17_the_file_changes_between_two_parts(harness: Served, size: int) -> None:
+    """Fails if a file is half of one state and half of another."""
     other = noise(size, seed=2)
-    change = stage.other(other)
-    stage.fault(stage.bytes, "truncate 1M")
+    change = harness.other(other)
+    harness.fault(harness.bytes, "truncate 1M")
     with pytest.raises((SourceChanged, RangeMismatch, SizeMismatch)) as caught:
-        stage.fetch(stage.id, progress=change)
+        harness.fetch(harness.id, progress=change)
     if size == len(DATA):
         assert type(caught.value) is ERRORS.kind(SourceChanged)
-    assert "a.bin" not in stage.left()
-    assert stage.fetch(stage.id).resumed == 0
-    assert (stage.out / "a.bin").read_bytes() == other
+    assert "a.bin" not in harness.left()
+    assert harness.fetch(harness.id).resumed == 0
+    assert (harness.out / "a.bin").read_bytes() == other
 
 
-def test_f17_the_file_changes_between_two_runs(stage: Served) -> None:
-    """Broken by a rest of the old state that the next run builds upon."""
+def test_f17_the_file_changes_between_two_runs(harness: Served) -> None:
+    """Detect a rest of the old state that the next run builds upon."""
     other = noise(len(DATA), seed=2)
-    stage.other(other)
-    stage.fault(stage.bytes, "truncate 1M")
+    harness.other(other)
+    harness.fault(harness.bytes, "truncate 1M")
     with pytest.raises(NetworkError):
-        stage.fetch(stage.id, retry=ONCE)
-    stage.put(other)
-    stage.forget()
-    assert stage.fetch(stage.id).resumed == 0
-    assert stage.count(stage.bytes) == 1, "nothing is asked for behind what an older state left"
-    assert (stage.out / "a.bin").read_bytes() == other
+        harness.fetch(harness.id, retry=ONCE)
+    harness.put(other)
+    harness.forget()
+    assert harness.fetch(harness.id).resumed == 0
+    assert harness.count(harness.bytes) == 1, "nothing is asked for behind what an older state left"
+    assert (harness.out / "a.bin").read_bytes() == other
 
 
-def test_f17_the_file_is_gone(stage: Served) -> None:
-    stage.other(DATA)
-    stage.fault(stage.bytes, "truncate 1M")
+def test_f17_the_file_is_gone(harness: Served) -> None:
+    harness.other(DATA)
+    harness.fault(harness.bytes, "truncate 1M")
 
     def remove(event: Any) -> None:
         if event.state == "retrying":
-            stage.client().files.delete(stage.id, "a.bin")
+            harness.client().files.delete(harness.id, "a.bin")
 
     with pytest.raises(NotFound, match="404"):
-        stage.fetch(stage.id, progress=remove)
-    assert "a.bin" not in stage.left()
+        harness.fetch(harness.id, progress=remove)
+    assert "a.bin" not in harness.left()
 
 
 # -- other bytes --------------------------------------------------------------------------------------------
 
 
-def test_f13_a_bit_is_flipped(stage: Served) -> None:
+def test_f13_a_bit_is_flipped(harness: Served) -> None:
     """Once: it comes again, whole.  For good: an error, and nothing of it stays."""
-    stage.fault(stage.bytes, "flip 5000")
-    assert stage.fetch(stage.id).verified == "md5"
-    assert (stage.out / "a.bin").read_bytes() == DATA
-    (stage.out / "a.bin").write_bytes(b"older")
-    stage.fault(stage.bytes, "flip 5000", times=2)
+    harness.fault(harness.bytes, "flip 5000")
+    assert harness.fetch(harness.id).verified == "md5"
+    assert (harness.out / "a.bin").read_bytes() == DATA
+    (harness.out / "a.bin").write_bytes(b"older")
+    harness.fault(harness.bytes, "flip 5000", times=2)
     with pytest.raises(ChecksumMismatch) as caught:
-        stage.client().files.download(stage.id, "a.bin", stage.out, exists="replace")
+        harness.client().files.download(harness.id, "a.bin", harness.out, exists="replace")
     assert caught.value.algorithm == "md5"
-    assert (stage.left(), (stage.out / "a.bin").read_bytes()) == (["a.bin"], b"older")
+    assert (harness.left(), (harness.out / "a.bin").read_bytes()) == (["a.bin"], b"older")
 
 
-def _told(stage: Served, **other: Any) -> File:
+def _told(harness: Served, **other: Any) -> File:
     """What the repository says of the file, with some of it changed."""
-    entry = to_wire(stage.client().files.read(stage.id, "a.bin"))
+    entry = to_wire(harness.client().files.read(harness.id, "a.bin"))
     return File.from_wire(json.loads(json.dumps({**entry, **other})))
 
 
-def test_f13_a_wrong_md5_from_the_server(stage: Served) -> None:
-    """Broken by a checksum that is not compared, or by one more try for each."""
-    wrong = _told(stage, checksum=f"md5:{'0' * 32}")
+def test_f13_a_wrong_md5_from_the_server(harness: Served) -> None:
+    """Detect a checksum that is not compared, or one more try for each."""
+    wrong = _told(harness, checksum=f"md5:{'0' * 32}")
     with pytest.raises(IntegrityError):
-        stage.client().files.download(wrong, stage.out)
-    assert stage.left() == []
-    assert stage.count(stage.bytes) <= 2
+        harness.client().files.download(wrong, harness.out)
+    assert harness.left() == []
+    assert harness.count(harness.bytes) <= 2
 
 
 @pytest.mark.parametrize("checksum", [None, "", "md5:", "sha999:00", "multipart:0123-2", "plain words"])
-def test_f13_no_checksum_to_compare_with(stage: Served, checksum: Any) -> None:
-    """Broken by a result that claims more than was looked at."""
-    [result] = stage.client().files.download_many([_told(stage, checksum=checksum)], stage.out)
+def test_f13_no_checksum_to_compare_with(harness: Served, checksum: Any) -> None:
+    """Fails if a result claims more than was looked at."""
+    [result] = harness.client().files.download_many([_told(harness, checksum=checksum)], harness.out)
     assert (result.verified, result.digest) == ("size", None)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert (harness.out / "a.bin").read_bytes() == DATA
 
 
 @pytest.mark.parametrize("size", [len(DATA) - 1, len(DATA) + 1, 0])
-def test_f05_a_wrong_size_from_the_server(stage: Served, size: int) -> None:
+def test_f05_a_wrong_size_from_the_server(harness: Served, size: int) -> None:
     """F05, F07: broken by the bytes that come being taken for those that were promised."""
     with pytest.raises(IntegrityError):
-        stage.client().files.download(_told(stage, size=size), stage.out)
-    assert "a.bin" not in stage.left()
+        harness.client().files.download(_told(harness, size=size), harness.out)
+    assert "a.bin" not in harness.left()
 
 
 @pytest.mark.parametrize("state", ["pending", "failed"])
 def test_f13_a_file_that_is_not_complete(local: Served, state: str) -> None:
-    """Broken by zeros: of a pending multipart upload the repository gives them with 200."""
+    """Detect zeros: of a pending multipart upload the repository gives them with 200."""
     with pytest.raises(Conflict, match=f"is {state}"):
         local.client().files.download(_told(local, status=state), local.out)
     assert (local.left(), local.count(DOWNLOAD)) == ([], 0)

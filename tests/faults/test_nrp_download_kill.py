@@ -43,14 +43,14 @@ Process = Any
 
 @pytest.fixture
 def proxied(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "proxy") as stage:
-        yield stage
+    with Served(tmp_path, "proxy") as harness:
+        yield harness
 
 
 @pytest.fixture(params=["local", "s3"])
-def stage(request: Any, tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, request.param) as stage:
-        yield stage
+def harness(request: Any, tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, request.param) as harness:
+        yield harness
 
 
 class Programs:
@@ -59,8 +59,8 @@ class Programs:
     def __init__(self) -> None:
         self.running: List[Process] = []
 
-    def start(self, stage: Served, *words: Any, program: str = _PROGRAM) -> Process:
-        environment: Dict[str, str] = {**os.environ, **stage.site.env}
+    def start(self, harness: Served, *words: Any, program: str = _PROGRAM) -> Process:
+        environment: Dict[str, str] = {**os.environ, **harness.site.env}
         command = [sys.executable, "-c", program, *map(str, words)]
         pipe = subprocess.PIPE
         self.running.append(subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True))
@@ -112,44 +112,44 @@ def _has(part: Path, size: int) -> bool:
 
 
 @_ENDS
-def test_f23_a_download(stage: Served, programs: Programs, end: Any) -> None:
+def test_f23_a_download(harness: Served, programs: Programs, end: Any) -> None:
     """F22, F23: broken by half a file at the final name, or by a re-run that begins anew though ranges are known."""
     data = noise(SIZE)
-    record = stage.record(data, published=True)
-    stage.fault(stage.bytes, "rate 20M", times=None)
-    process = programs.start(stage, record, stage.out)
-    _reached(lambda: _has(stage.out / "a.bin.part", SIZE // 3), process)
+    record = harness.record(data, published=True)
+    harness.fault(harness.bytes, "rate 20M", times=None)
+    process = programs.start(harness, record, harness.out)
+    _reached(lambda: _has(harness.out / "a.bin.part", SIZE // 3), process)
     end(process)
-    stage.server.clear_faults()
-    assert "a.bin" not in stage.left()
-    resumed = _finish(programs.start(stage, record, stage.out))
-    if not stage.ranges:
+    harness.server.clear_faults()
+    assert "a.bin" not in harness.left()
+    resumed = _finish(programs.start(harness, record, harness.out))
+    if not harness.ranges:
         assert resumed == 0
     elif end is _interrupt:
         assert resumed >= SIZE / 3 - 4 * MIB
-    assert stage.left() == ["a.bin"]
-    assert (stage.out / "a.bin").read_bytes() == data
+    assert harness.left() == ["a.bin"]
+    assert (harness.out / "a.bin").read_bytes() == data
 
 
 @_ENDS
-def test_f23_many_files(stage: Served, programs: Programs, end: Any) -> None:
+def test_f23_many_files(harness: Served, programs: Programs, end: Any) -> None:
     """F22, F23: broken by a re-run that fetches again what has arrived, or takes half a file for one."""
     files = {f"{number:02}.bin": noise(MIB, number) for number in range(FILES)}
-    record = stage.site.create(files=files, published=True)
-    stage.fault(stage.bytes, "rate 8M", times=None)
-    process = programs.start(stage, record, stage.out)
-    _reached(lambda: sum(not name.endswith((".part", ".json", ".tmp")) for name in stage.left()) >= FILES // 3, process)
+    record = harness.site.create(files=files, published=True)
+    harness.fault(harness.bytes, "rate 8M", times=None)
+    process = programs.start(harness, record, harness.out)
+    _reached(lambda: sum(not name.endswith((".part", ".json", ".tmp")) for name in harness.left()) >= FILES // 3, process)
     end(process)
-    stage.server.clear_faults()
-    arrived = [name for name in stage.left() if not name.endswith((".part", ".json", ".tmp"))]
+    harness.server.clear_faults()
+    arrived = [name for name in harness.left() if not name.endswith((".part", ".json", ".tmp"))]
     assert len(arrived) < FILES
-    assert all((stage.out / name).read_bytes() == files[name] for name in arrived)
-    until(lambda: not any(listener._open for listener in stage.listeners()), "the end of the connections")
-    stage.forget()
-    noted = _finish(programs.start(stage, record, stage.out))
+    assert all((harness.out / name).read_bytes() == files[name] for name in arrived)
+    until(lambda: not any(listener._open for listener in harness.listeners()), "the end of the connections")
+    harness.forget()
+    noted = _finish(programs.start(harness, record, harness.out))
     assert noted >= (len(arrived) - 8 if end is _interrupt else 1)
-    assert {name: (stage.out / name).read_bytes() for name in stage.left()} == files
-    assert stage.count("GET *.bin/content", 302 if stage.storage == "s3" else 200) < FILES
+    assert {name: (harness.out / name).read_bytes() for name in harness.left()} == files
+    assert harness.count("GET *.bin/content", 302 if harness.storage == "s3" else 200) < FILES
 
 
 def test_f23_random_points(proxied: Served, programs: Programs) -> None:
@@ -214,7 +214,7 @@ print(peak() - before)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("threads", [1, 8])
 def test_f45_memory_does_not_grow_with_the_file(proxied: Served, programs: Programs, threads: int) -> None:
-    """Broken by a body that is held, or pieces that wait for each other in memory."""
+    """Detect a body that is held, or pieces that wait for each other in memory."""
     large = proxied.directory / "large.src"
     with open(large, "wb") as file:
         file.write(b"start")

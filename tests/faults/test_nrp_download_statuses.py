@@ -37,7 +37,7 @@ from smartxfer.nrp.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise, waits
-from tests.support.nrp_harness import DOWNLOAD, ENTRY, LIST, SMALL, Polling, Served, Stage
+from tests.support.nrp_harness import DOWNLOAD, ENTRY, LIST, SMALL, NRPHarness, Polling, Served
 from tests.support.raw_server import RawServer, answering, refused_port
 from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
@@ -48,22 +48,22 @@ USERS = {"ann": "token-of-ann"}
 
 
 @pytest.fixture(params=["local", "s3"])
-def stage(request: Any, tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, request.param) as stage:
-        yield stage
+def harness(request: Any, tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, request.param) as harness:
+        yield harness
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "local") as stage:
-        yield stage
+    with Served(tmp_path, "local") as harness:
+        yield harness
 
 
 # -- no connection ------------------------------------------------------------------------------------------
 
 
 def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
-    """Broken by an error at the first refusal, or by a wait over the cap."""
+    """Detect an error at the first refusal, or a wait over the cap."""
     with refused_port() as port:
         pass
     site = {"port": port, "users": USERS}
@@ -94,24 +94,24 @@ def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
 
 @pytest.mark.parametrize("code", [429, 503])
 @pytest.mark.parametrize("match", [LIST, "bytes"])
-def test_f09_turned_away_twice(stage: Served, match: str, code: int) -> None:
+def test_f09_turned_away_twice(harness: Served, match: str, code: int) -> None:
     clock = Polling()
-    fault = stage.fault(stage.bytes if match == "bytes" else match, f"status {code} retry-after=7", times=2)
-    stage.client(clock=clock, retry=RetryPolicy()).files.download_many(stage.small, stage.out)
+    fault = harness.fault(harness.bytes if match == "bytes" else match, f"status {code} retry-after=7", times=2)
+    harness.client(clock=clock, retry=RetryPolicy()).files.download_many(harness.small, harness.out)
     assert (clock.waits, fault.fired) == ([7.0, 7.0], 2)
-    assert (stage.out / "small.bin").read_bytes() == SMALL
+    assert (harness.out / "small.bin").read_bytes() == SMALL
 
 
 @pytest.mark.parametrize("code", [500, 502, 504])
 @pytest.mark.parametrize("match", [LIST, "bytes"])
-def test_f10_retry_after_means_nothing_elsewhere(stage: Served, match: str, code: int) -> None:
-    """Broken by a wait for the rest of the window: the header stands on every answer of a real server."""
+def test_f10_retry_after_means_nothing_elsewhere(harness: Served, match: str, code: int) -> None:
+    """Detect a wait for the rest of the window: the header stands on every answer of a real server."""
     clock = Polling()
     clock.chance = 1.0
-    stage.fault(stage.bytes if match == "bytes" else match, f"status {code} retry-after=50")
-    stage.client(clock=clock, retry=RetryPolicy()).files.download_many(stage.small, stage.out)
+    harness.fault(harness.bytes if match == "bytes" else match, f"status {code} retry-after=50")
+    harness.client(clock=clock, retry=RetryPolicy()).files.download_many(harness.small, harness.out)
     assert clock.waits == [0.5]
-    assert (stage.out / "small.bin").read_bytes() == SMALL
+    assert (harness.out / "small.bin").read_bytes() == SMALL
 
 
 @pytest.mark.parametrize(("value", "least", "most"), [("date+3", 2, 4), ("date-60", 0.5, 1), ("0", 0.5, 1), ("soon", 0.5, 1), ("-5", 0.5, 1)])
@@ -124,17 +124,17 @@ def test_f10_every_way_of_saying_so(local: Served, value: str, least: float, mos
 
 
 @pytest.mark.parametrize("code", [429, 503])
-def test_f10_a_day(stage: Served, code: int) -> None:
-    """Broken by a wait without a cap: the clock would have slept a day."""
+def test_f10_a_day(harness: Served, code: int) -> None:
+    """Detect a wait without a cap: the clock would have slept a day."""
     clock = Polling()
-    stage.fault(stage.bytes, f"status {code} retry-after=86400")
+    harness.fault(harness.bytes, f"status {code} retry-after=86400")
     with pytest.raises(RateLimited if code == 429 else ServerError, match="86400"):
-        stage.client(clock=clock, retry=RetryPolicy()).files.download_many(stage.small, stage.out)
-    assert (clock.waits, stage.left()) == ([], [])
+        harness.client(clock=clock, retry=RetryPolicy()).files.download_many(harness.small, harness.out)
+    assert (clock.waits, harness.left()) == ([], [])
 
 
 def test_f10_a_window_that_is_used_up(tmp_path: Path) -> None:
-    """Broken by a pace that is kept only once the server refuses: a 429 costs a request of the next window."""
+    """Fails if a pace is kept only once the server refuses: a 429 costs a request of the next window."""
     links = {"self": "/api/records/abcde-12345/files/a.bin"}
     info = b'{"invenio_version": "14", "name": "n", "transfers": ["L"], "links": {}}'
     used_up = ["X-RateLimit-Remaining: 0", "Retry-After: 9"]
@@ -182,20 +182,20 @@ def test_f11_what_another_try_does_not_mend(local: Served, code: int, kind: Any)
 
 
 @pytest.mark.parametrize("code", [204, 206, 304])
-def test_f11_answers_that_are_no_file(stage: Served, code: int) -> None:
-    """Broken by a success that has no bytes."""
-    stage.fault(stage.bytes, f"status {code}", times=None)
+def test_f11_answers_that_are_no_file(harness: Served, code: int) -> None:
+    """Fails if a success without bytes counts."""
+    harness.fault(harness.bytes, f"status {code}", times=None)
     with pytest.raises(UnexpectedAnswer, match=f"{code} this status is not documented as success"):
-        stage.fetch(stage.small)
-    assert stage.left() == []
+        harness.fetch(harness.small)
+    assert harness.left() == []
 
 
-def test_f11_a_page_in_place_of_a_file(stage: Served) -> None:
+def test_f11_a_page_in_place_of_a_file(harness: Served) -> None:
     """F35: broken by a page of a proxy that is kept under the file's name."""
-    stage.fault(stage.bytes, "status 200 body=html", times=None)
+    harness.fault(harness.bytes, "status 200 body=html", times=None)
     with pytest.raises(IntegrityError, match="38 bytes where 1000 were promised"):
-        stage.fetch(stage.small)
-    assert stage.left() == []
+        harness.fetch(harness.small)
+    assert harness.left() == []
 
 
 def test_f11_a_stranger_is_told_so(local: Served) -> None:
@@ -211,41 +211,41 @@ def test_f11_a_stranger_is_told_so(local: Served) -> None:
 
 
 @pytest.mark.slow
-def test_f18_a_download_drips(stage: Served) -> None:
-    """Broken by each byte that comes within the time-out."""
-    stage.fault(stage.bytes, "drip 1/0.2")
-    api = stage.client(retry=SLOW)
+def test_f18_a_download_drips(harness: Served) -> None:
+    """Detect each byte that comes within the time-out."""
+    harness.fault(harness.bytes, "drip 1/0.2")
+    api = harness.client(retry=SLOW)
     watch = Stopwatch()
     with pytest.raises(Stalled, match="less than 1024 bytes/s"):
-        api.files.download_many(stage.small, stage.out)
+        api.files.download_many(harness.small, harness.out)
     assert watch.elapsed() >= WINDOW
     assert watch.seconds() < WINDOW + 1
-    assert "small.bin" not in stage.left()
+    assert "small.bin" not in harness.left()
 
 
-def test_f18_a_download_drips_once(stage: Served) -> None:
-    stage.fault(stage.bytes, "drip 1/0.1")
-    result = stage.fetch(stage.small, retry=RetryPolicy(backoff=0, stall_window=patient(0.3)))
+def test_f18_a_download_drips_once(harness: Served) -> None:
+    harness.fault(harness.bytes, "drip 1/0.1")
+    result = harness.fetch(harness.small, retry=RetryPolicy(backoff=0, stall_window=patient(0.3)))
     assert result.retries == 1
-    assert (stage.out / "small.bin").read_bytes() == SMALL
+    assert (harness.out / "small.bin").read_bytes() == SMALL
 
 
 @pytest.mark.parametrize("effect", ["stall", "no-answer"])
-def test_f19_headers_never_come(stage: Served, effect: str) -> None:
-    fault = stage.fault(stage.bytes, effect)
-    result = stage.fetch(stage.small, timeout=(10, patient(0.2)))
+def test_f19_headers_never_come(harness: Served, effect: str) -> None:
+    fault = harness.fault(harness.bytes, effect)
+    result = harness.fetch(harness.small, timeout=(10, patient(0.2)))
     assert (result.retries, fault.fired) == (1, 1)
-    stage.fault(stage.bytes, effect, times=2)
-    (stage.out / "small.bin").unlink()
+    harness.fault(harness.bytes, effect, times=2)
+    (harness.out / "small.bin").unlink()
     with pytest.raises(ReadTimeout) as caught:
-        stage.fetch(stage.small, timeout=(10, patient(0.2)), retry=RetryPolicy(backoff=0, attempts=2))
+        harness.fetch(harness.small, timeout=(10, patient(0.2)), retry=RetryPolicy(backoff=0, attempts=2))
     assert not isinstance(caught.value, OSError)
 
 
 @pytest.mark.parametrize("effect", ["stall", "drip 1/0.05"])
-def test_f22_a_cancel_ends_it(stage: Served, effect: str) -> None:
+def test_f22_a_cancel_ends_it(harness: Served, effect: str) -> None:
     """F22: within 2 s, and a second run goes on."""
-    fault = stage.fault(stage.bytes, effect)
+    fault = harness.fault(harness.bytes, effect)
     cancel = threading.Event()
     watches: List[Stopwatch] = []
 
@@ -257,25 +257,25 @@ def test_f22_a_cancel_ends_it(stage: Served, effect: str) -> None:
     stopper = threading.Thread(target=stop)
     stopper.start()
     with pytest.raises(Cancelled):
-        stage.fetch(stage.small, cancel=cancel)
+        harness.fetch(harness.small, cancel=cancel)
     assert watches[0].seconds() < 2
     stopper.join()
-    stage.server.clear_faults()
-    stage.fetch(stage.small)
-    assert (stage.out / "small.bin").read_bytes() == SMALL
+    harness.server.clear_faults()
+    harness.fetch(harness.small)
+    assert (harness.out / "small.bin").read_bytes() == SMALL
 
 
-def test_f19_a_deadline(stage: Served) -> None:
-    stage.fault(stage.bytes, "stall")
+def test_f19_a_deadline(harness: Served) -> None:
+    harness.fault(harness.bytes, "stall")
     watch = Stopwatch()
     with pytest.raises(DeadlineExceeded):
-        stage.fetch(stage.small, deadline=0.3)
+        harness.fetch(harness.small, deadline=0.3)
     assert watch.seconds() < 2
-    assert "small.bin" not in stage.left()
+    assert "small.bin" not in harness.left()
 
 
-def test_f41_the_callback_raises(stage: Served) -> None:
-    """Broken by a callback that is asked again, or by its error that is lost."""
+def test_f41_the_callback_raises(harness: Served) -> None:
+    """Detect a callback that is asked again, or its error that is lost."""
 
     class Enough(Exception):
         pass
@@ -288,52 +288,52 @@ def test_f41_the_callback_raises(stage: Served) -> None:
             raise Enough("stop here")
 
     with pytest.raises(Cancelled) as caught:
-        stage.client().files.download(stage.id, "a.bin", stage.out, progress=refuse)
+        harness.client().files.download(harness.id, "a.bin", harness.out, progress=refuse)
     assert isinstance(caught.value.__cause__, Enough)
     assert len(told) == 1
-    assert "a.bin" not in stage.left()
+    assert "a.bin" not in harness.left()
 
 
 # -- many ---------------------------------------------------------------------------------------------------
 
 
-def test_f39_one_of_a_hundred(stage: Served) -> None:
+def test_f39_one_of_a_hundred(harness: Served) -> None:
     """The others come; the error tells which did not; a second run fetches that one."""
     files = {f"{number:02}.bin": noise(100 + number, number) for number in range(100)}
-    record = stage.site.create(files=files, published=True)
-    stage.fault("GET *17.bin/content", "status 404", times=None)
-    api = stage.client()
+    record = harness.site.create(files=files, published=True)
+    harness.fault("GET *17.bin/content", "status 404", times=None)
+    api = harness.client()
     with pytest.raises(BatchError, match="1 of 100 files failed") as caught:
-        api.files.download_many(record, stage.out)
+        api.files.download_many(record, harness.out)
     assert [result.name for result in caught.value.results if not result.ok] == ["17.bin"]
     assert [type(error) for error in caught.value.errors] == [ERRORS.kind(NotFound)]
-    assert len(stage.left()) == 99
-    stage.server.clear_faults()
-    stage.forget()
-    results = api.files.download_many(record, stage.out)
-    assert stage.count(DOWNLOAD) == 1
+    assert len(harness.left()) == 99
+    harness.server.clear_faults()
+    harness.forget()
+    results = api.files.download_many(record, harness.out)
+    assert harness.count(DOWNLOAD) == 1
     assert [result.ok for result in results] == [True] * 100
-    assert {name: (stage.out / name).read_bytes() for name in files} == files
+    assert {name: (harness.out / name).read_bytes() for name in files} == files
 
 
 @pytest.mark.slow
 def test_f49_a_thousand_of_which_one_in_twenty_fails(tmp_path: Path) -> None:
-    """Broken by a batch that ends at its first failure, or begins anew after it."""
+    """Fails if a batch ends at its first failure, or begins anew after it."""
     count = amount(300, 1000)
     files = {f"{number:04}": noise(20, number) for number in range(count)}
-    with Stage(tmp_path, max_files=count) as stage:
-        record = stage.site.create(files=files, published=True)
-        fault = stage.fault("GET *5/content", "status 500", times=count // 20)
-        api = stage.client(retry=RetryPolicy(attempts=1), max_workers=8)
+    with NRPHarness(tmp_path, max_files=count) as harness:
+        record = harness.site.create(files=files, published=True)
+        fault = harness.fault("GET *5/content", "status 500", times=count // 20)
+        api = harness.client(retry=RetryPolicy(attempts=1), max_workers=8)
         with pytest.raises(BatchError, match=f"{count // 20} of {count} files failed") as caught:
-            api.files.download_many(record, stage.out)
+            api.files.download_many(record, harness.out)
         assert fault.fired == count // 20
         assert {type(error) for error in caught.value.errors} == {ERRORS.kind(ServerError)}
-        stage.forget()
-        results = api.files.download_many(record, stage.out)
-        assert stage.count(DOWNLOAD) == count // 20, "only what had failed"
+        harness.forget()
+        results = api.files.download_many(record, harness.out)
+        assert harness.count(DOWNLOAD) == count // 20, "only what had failed"
         assert sum(result.resumed > 0 for result in results) == count - count // 20
-        assert {name: (stage.out / name).read_bytes() for name in files} == files
+        assert {name: (harness.out / name).read_bytes() for name in files} == files
 
 
 def test_f48_a_file_that_is_fetched_meanwhile(local: Served) -> None:

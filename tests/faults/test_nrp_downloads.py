@@ -17,74 +17,74 @@ ONCE = RetryPolicy(attempts=1)
 
 
 @pytest.fixture(params=["local", "proxy", "s3"])
-def stage(request: Any, tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, request.param) as stage:
-        yield stage
+def harness(request: Any, tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, request.param) as harness:
+        yield harness
 
 
 @pytest.fixture(params=["proxy", "s3"])
 def ranged(request: Any, tmp_path: Path) -> Iterator[Served]:
     """Those that know ranges."""
-    with Served(tmp_path, request.param) as stage:
-        yield stage
+    with Served(tmp_path, request.param) as harness:
+        yield harness
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "local") as stage:
-        yield stage
+    with Served(tmp_path, "local") as harness:
+        yield harness
 
 
 # -- broken bodies ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("place", [1, 256 * 1024, len(DATA) - 1], ids=["first", "middle", "last"])
-def test_f04_reset_in_mid_download(stage: Served, place: int) -> None:
-    """Broken by a second try that does not begin where the first one ended, or by one that takes a whole for a rest."""
-    fault = stage.fault(stage.bytes, f"reset-after-sent {place}")
-    result = stage.fetch(stage.id)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+def test_f04_reset_in_mid_download(harness: Served, place: int) -> None:
+    """Detect a second try that does not begin where the first one ended, or one that takes a whole for a rest."""
+    fault = harness.fault(harness.bytes, f"reset-after-sent {place}")
+    result = harness.fetch(harness.id)
+    assert (harness.out / "a.bin").read_bytes() == DATA
     assert (fault.fired, result.retries, result.verified) == (1, 1, "md5")
-    assert stage.left() == ["a.bin"]
-    stage.server.stop()  # its account is complete now
-    came_twice = sum(stage.sent(stage.bytes)) - len(DATA)
-    if stage.ranges:
+    assert harness.left() == ["a.bin"]
+    harness.server.stop()  # its account is complete now
+    came_twice = sum(harness.sent(harness.bytes)) - len(DATA)
+    if harness.ranges:
         assert came_twice <= MIB, "no more than one block"
-    assert stage.count(stage.bytes, 206) <= stage.ranges
+    assert harness.count(harness.bytes, 206) <= harness.ranges
 
 
 def test_f04_the_link_is_asked_for_again(tmp_path: Path) -> None:
     """F32: broken by a signed address that is kept: it lives a minute."""
-    with Served(tmp_path, "s3") as stage:
-        stage.fault(STORAGE_GET, "truncate 1M", times=2)
-        stage.fetch(stage.id)
-        assert (stage.count(DOWNLOAD, 302), stage.count(STORAGE_GET)) == (3, 3)
-        assert (stage.out / "a.bin").read_bytes() == DATA
+    with Served(tmp_path, "s3") as harness:
+        harness.fault(STORAGE_GET, "truncate 1M", times=2)
+        harness.fetch(harness.id)
+        assert (harness.count(DOWNLOAD, 302), harness.count(STORAGE_GET)) == (3, 3)
+        assert (harness.out / "a.bin").read_bytes() == DATA
 
 
-def test_f04_into_memory(stage: Served) -> None:
+def test_f04_into_memory(harness: Served) -> None:
     sink = MemorySink()
     # A range that is ignored is not read to where the fault is.
-    stage.fault(stage.bytes, "reset-after-sent 1M", times=2 if stage.ranges else 1)
-    stage.fault(ENTRY, "reset-before")
-    assert stage.client().files.download(stage.id, "a.bin", sink) is sink
+    harness.fault(harness.bytes, "reset-after-sent 1M", times=2 if harness.ranges else 1)
+    harness.fault(ENTRY, "reset-before")
+    assert harness.client().files.download(harness.id, "a.bin", sink) is sink
     assert sink.data == DATA
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "reset-after-sent 0"])
-def test_f02_reset_before_the_first_byte(stage: Served, effect: str) -> None:
+def test_f02_reset_before_the_first_byte(harness: Served, effect: str) -> None:
     """F02: six times is an error that names the file and where it stopped; five times is none."""
-    stage.fault(stage.bytes, effect, times=5)
-    assert stage.fetch(stage.id).retries == 5
-    (stage.out / "a.bin").unlink()
-    stage.fault(stage.bytes, effect, times=6)
+    harness.fault(harness.bytes, effect, times=5)
+    assert harness.fetch(harness.id).retries == 5
+    (harness.out / "a.bin").unlink()
+    harness.fault(harness.bytes, effect, times=6)
     with pytest.raises(NetworkError, match=r"a\.bin|/content"):
-        stage.fetch(stage.id)
-    assert stage.left() == []
+        harness.fetch(harness.id)
+    assert harness.left() == []
 
 
 def test_f05_truncated_for_good(ranged: Served) -> None:
-    """Broken by a short body that is taken for the file."""
+    """Fails if a short body is taken for the file."""
     ranged.fault(ranged.bytes, "truncate 400")
     rest = ranged.fault(ranged.bytes, "truncate 0", times=None, after=1)
     with pytest.raises(Truncated) as caught:
@@ -98,7 +98,7 @@ def test_f05_truncated_for_good(ranged: Served) -> None:
 
 
 def test_f05_truncated_where_no_ranges_are(local: Served) -> None:
-    """Broken by rests of several tries that are put together."""
+    """Detect rests of several tries that are put together."""
     fault = local.fault(DOWNLOAD, "truncate 400", times=None)
     with pytest.raises(Truncated) as caught:
         local.fetch(local.small)
@@ -111,71 +111,71 @@ def test_f05_truncated_where_no_ranges_are(local: Served) -> None:
 
 
 @pytest.mark.parametrize("effect", ["truncate 400", "no-length chunked truncate 400", "no-length close truncate 400"])
-def test_f06_an_early_close_once(stage: Served, effect: str) -> None:
-    stage.fault(stage.bytes, effect)
-    result = stage.fetch(stage.small)
-    assert (stage.out / "small.bin").read_bytes() == SMALL
+def test_f06_an_early_close_once(harness: Served, effect: str) -> None:
+    harness.fault(harness.bytes, effect)
+    result = harness.fetch(harness.small)
+    assert (harness.out / "small.bin").read_bytes() == SMALL
     assert (result.verified, result.retries) == ("md5", 1)
 
 
 @pytest.mark.parametrize("mode", ["chunked", "close"])
-def test_f06_no_length_and_an_early_close_for_good(stage: Served, mode: str) -> None:
-    fault = stage.fault(stage.bytes, f"no-length {mode} truncate 0", times=None)
+def test_f06_no_length_and_an_early_close_for_good(harness: Served, mode: str) -> None:
+    fault = harness.fault(harness.bytes, f"no-length {mode} truncate 0", times=None)
     with pytest.raises(Truncated):
-        stage.fetch(stage.small)
+        harness.fetch(harness.small)
     assert fault.fired == 6
-    assert stage.left() == []
+    assert harness.left() == []
 
 
 @pytest.mark.parametrize("length", ["", "no-length chunked", "no-length close"])
-def test_f07_a_byte_too_many(stage: Served, length: str) -> None:
-    """Broken by bytes past the promised size, at the target name or anywhere."""
-    (stage.out / "small.bin").write_bytes(b"mine")
-    stage.fault(stage.bytes, "extra-byte")
+def test_f07_a_byte_too_many(harness: Served, length: str) -> None:
+    """Detect bytes past the promised size, at the target name or anywhere."""
+    (harness.out / "small.bin").write_bytes(b"mine")
+    harness.fault(harness.bytes, "extra-byte")
     if length:
-        stage.fault(stage.bytes, length)
+        harness.fault(harness.bytes, length)
     with pytest.raises(SizeMismatch) as caught:
-        stage.fetch(stage.small, exists="replace")
+        harness.fetch(harness.small, exists="replace")
     assert caught.value.expected == 1000
-    assert (stage.out / "small.bin").read_bytes() == b"mine"
-    assert stage.count(stage.bytes) == 1, "another try would bring the same"
+    assert (harness.out / "small.bin").read_bytes() == b"mine"
+    assert harness.count(harness.bytes) == 1, "another try would bring the same"
 
 
 @pytest.mark.parametrize("effect", ["status 500", "status 502", "status 503", "status 504"])
-def test_f08_five_times(stage: Served, effect: str) -> None:
-    fault = stage.fault(stage.bytes, effect, times=5)
-    result = stage.fetch(stage.small)
+def test_f08_five_times(harness: Served, effect: str) -> None:
+    fault = harness.fault(harness.bytes, effect, times=5)
+    result = harness.fetch(harness.small)
     assert (result.retries, fault.fired) == (5, 5)
-    assert (stage.out / "small.bin").read_bytes() == SMALL
+    assert (harness.out / "small.bin").read_bytes() == SMALL
 
 
-def test_f08_six_times(stage: Served) -> None:
-    stage.fault(stage.bytes, "status 502 body=html", times=6)
+def test_f08_six_times(harness: Served) -> None:
+    harness.fault(harness.bytes, "status 502 body=html", times=6)
     with pytest.raises(ServerError, match="502"):
-        stage.fetch(stage.id)
-    assert stage.left() == []
+        harness.fetch(harness.id)
+    assert harness.left() == []
 
 
 # -- ranges -------------------------------------------------------------------------------------------------
 
 
-def test_f15_a_range_is_used_only_after_proof(stage: Served) -> None:
-    """Broken by pieces that are each the whole file."""
+def test_f15_a_range_is_used_only_after_proof(harness: Served) -> None:
+    """Detect pieces that are each the whole file."""
     seen: List[Any] = []
-    stage.client().files.download(stage.id, "a.bin", stage.out, part_size=MIB, progress=seen.append)
-    assert (stage.out / "a.bin").read_bytes() == DATA
-    asked = [head.get("range") for head in stage.heads(stage.bytes)]
-    if stage.ranges:
+    harness.client().files.download(harness.id, "a.bin", harness.out, part_size=MIB, progress=seen.append)
+    assert (harness.out / "a.bin").read_bytes() == DATA
+    asked = [head.get("range") for head in harness.heads(harness.bytes)]
+    if harness.ranges:
         assert asked[0] == "bytes=0-0", "the proof comes first"
         assert sorted(asked[1:]) == [f"bytes={at * MIB}-{(at + 1) * MIB - 1}" for at in range(3)]
     else:
         assert asked == ["bytes=0-0", None], "and where it fails, the file comes in one"
     assert [event.done for event in seen] == sorted(event.done for event in seen)
-    assert stage.count("HEAD *") == 0, "what is signed for GET is refused to HEAD"
+    assert harness.count("HEAD *") == 0, "what is signed for GET is refused to HEAD"
 
 
 def test_f15_a_range_is_ignored_later(ranged: Served) -> None:
-    """Broken by a whole file that is written behind its own beginning."""
+    """Fails if a whole file is written behind its own beginning."""
     ranged.fault(ranged.bytes, "truncate 256K")
     ranged.fault(ranged.bytes, "ignore-range")
     seen: List[Any] = []
@@ -219,7 +219,7 @@ def test_f16_a_wrong_proof(ranged: Served) -> None:
 
 
 def test_f25_two_downloads_to_one_target(local: Served) -> None:
-    """Broken by two that write into one partial file."""
+    """Detect two that write into one partial file."""
     held = local.fault(DOWNLOAD, "stall", times=1)
     failures: List[BaseException] = []
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise, until
-from tests.support.nrp_harness import COMMIT, CONTENT, MIB, PART, Stage
+from tests.support.nrp_harness import COMMIT, CONTENT, MIB, PART, NRPHarness
 from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
@@ -46,19 +46,19 @@ Process = Any
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path) as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[NRPHarness]:
+    with NRPHarness(tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture
-def program(stage: Stage) -> Iterator[Callable[..., Process]]:
+def program(harness: NRPHarness) -> Iterator[Callable[..., Process]]:
     """``program(way, record, *paths)``: a client at work in a process of its own."""
     running: List[Process] = []
 
     def start(*words: Any) -> Process:
         command = [sys.executable, "-c", _PROGRAM, *map(str, words)]
-        environment: Dict[str, str] = {**os.environ, **stage.site.env}
+        environment: Dict[str, str] = {**os.environ, **harness.site.env}
         running.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -101,26 +101,26 @@ def _kill(process: Process) -> None:
 _ENDS = pytest.mark.parametrize("end", [_interrupt, _kill], ids=["SIGINT", "SIGKILL"])
 
 
-def _quiet(stage: Stage) -> None:
+def _quiet(harness: NRPHarness) -> None:
     """Nothing slows the server any more, and nothing of the ended client is under way."""
-    stage.server.clear_faults()
-    until(lambda: not stage.site.listener._open, "the end of the connections")
+    harness.server.clear_faults()
+    until(lambda: not harness.site.listener._open, "the end of the connections")
 
 
 @_ENDS
-def test_f23_one_piece(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+def test_f23_one_piece(harness: NRPHarness, program: Callable[..., Process], end: Any) -> None:
     """F22, F23: broken by half a file that is complete; the whole of it goes again."""
-    record = stage.site.create()
-    path = stage.file(noise(SIZE))
-    held = stage.fault(CONTENT, "stall-after 10M")
+    record = harness.site.create()
+    path = harness.file(noise(SIZE))
+    held = harness.fault(CONTENT, "stall-after 10M")
     process = program("L", record, path)
     assert held.wait(20)
     end(process)
-    _quiet(stage)
-    assert (stage.site.files(record), stage.count(COMMIT)) == ({}, 0)
+    _quiet(harness)
+    assert (harness.site.files(record), harness.count(COMMIT)) == ({}, 0)
     assert _finish(program("L", record, path)) == 0
-    assert stage.site.read(record, "a.bin") == path.read_bytes()
-    assert stage.count(CONTENT, 200) == 1
+    assert harness.site.read(record, "a.bin") == path.read_bytes()
+    assert harness.count(CONTENT, 200) == 1
 
 
 def _noted() -> bool:
@@ -130,86 +130,86 @@ def _noted() -> bool:
 
 
 @_ENDS
-def test_f23_parts(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+def test_f23_parts(harness: NRPHarness, program: Callable[..., Process], end: Any) -> None:
     """F22, F23: broken by parts that are sent again, or by a commit without those that were under way."""
-    record = stage.site.create()
-    path = stage.file(noise(SIZE))
-    rate = stage.fault(PART, "rate 5M", times=None)
+    record = harness.site.create()
+    path = harness.file(noise(SIZE))
+    rate = harness.fault(PART, "rate 5M", times=None)
     process = program("M", record, path)
-    _reached(lambda: stage.count(PART, 200) >= 3 and _noted(), process)
+    _reached(lambda: harness.count(PART, 200) >= 3 and _noted(), process)
     end(process)
     assert rate.fired
-    _quiet(stage)
-    arrived = stage.count(PART, 200)
+    _quiet(harness)
+    arrived = harness.count(PART, 200)
     assert 3 <= arrived < 8
-    assert (stage.site.files(record), stage.count(COMMIT)) == ({}, 0)
-    stage.forget()
+    assert (harness.site.files(record), harness.count(COMMIT)) == ({}, 0)
+    harness.forget()
     resumed = _finish(program("M", record, path)) // STEP
     # Of an interrupted run all is written down but what was under way; of a killed one what was, a moment before.
     assert (arrived - 4 if end is _interrupt else 1) <= resumed <= arrived
-    assert stage.count(PART) == 8 - resumed, "only what was missing"
-    assert stage.site.read(record, "a.bin") == path.read_bytes()
+    assert harness.count(PART) == 8 - resumed, "only what was missing"
+    assert harness.site.read(record, "a.bin") == path.read_bytes()
 
 
 @_ENDS
-def test_f23_many_files(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+def test_f23_many_files(harness: NRPHarness, program: Callable[..., Process], end: Any) -> None:
     """F22, F23: broken by a re-run that sends again what had arrived."""
-    record = stage.site.create()
-    paths = [stage.file(noise(MIB, number), f"{number:02}.bin") for number in range(FILES)]
-    rate = stage.fault(CONTENT, "rate 8M", times=None)
+    record = harness.site.create()
+    paths = [harness.file(noise(MIB, number), f"{number:02}.bin") for number in range(FILES)]
+    rate = harness.fault(CONTENT, "rate 8M", times=None)
     process = program("many", record, *paths)
-    _reached(lambda: stage.count(COMMIT, 200) >= FILES // 3, process)
+    _reached(lambda: harness.count(COMMIT, 200) >= FILES // 3, process)
     end(process)
     assert rate.fired
-    _quiet(stage)
-    arrived = stage.site.files(record)
+    _quiet(harness)
+    arrived = harness.site.files(record)
     assert set(arrived.values()) == {MIB}, "no half files"
     assert len(arrived) < FILES
-    stage.forget()
+    harness.forget()
     assert _finish(program("many", record, *paths)) == len(arrived)
-    assert stage.count(CONTENT) == FILES - len(arrived)
+    assert harness.count(CONTENT) == FILES - len(arrived)
     for path in paths:
-        assert stage.site.read(record, path.name) == path.read_bytes()
+        assert harness.site.read(record, path.name) == path.read_bytes()
 
 
 @pytest.mark.parametrize("way", ["L", "M"])
-def test_f23_random_points(stage: Stage, program: Callable[..., Process], way: str) -> None:
+def test_f23_random_points(harness: NRPHarness, program: Callable[..., Process], way: str) -> None:
     """A file is complete and right, or not complete, wherever the end came."""
-    record = stage.site.create()
-    path = stage.file(noise(4 * STEP))
+    record = harness.site.create()
+    path = harness.file(noise(4 * STEP))
     chance = random.Random(23)
     match = CONTENT if way == "L" else PART
     kills = 0
     for _ in range(amount(2, 4)):
         point = chance.randrange(1, 4 * STEP if way == "L" else STEP)
-        held = stage.fault(match, f"stall-after {point}", after=0 if way == "L" else chance.randrange(0, 2))
+        held = harness.fault(match, f"stall-after {point}", after=0 if way == "L" else chance.randrange(0, 2))
         process = program(way, record, path)
         until(lambda held=held, process=process: held.fired or process.poll() is not None)  # type: ignore[misc]
         _kill(process)
         if not held.fired:
             break  # less was missing than that: it went through
         kills += 1
-        _quiet(stage)
-        assert stage.site.files(record) == {}
+        _quiet(harness)
+        assert harness.site.files(record) == {}
     assert kills
-    stage.server.clear_faults()
+    harness.server.clear_faults()
     _finish(program(way, record, path))
-    assert stage.site.read(record, "a.bin") == path.read_bytes()
+    assert harness.site.read(record, "a.bin") == path.read_bytes()
 
 
 @pytest.mark.parametrize("match", [CONTENT, COMMIT], ids=["content", "commit"])
-def test_f23_killed_beside_the_commit(stage: Stage, program: Callable[..., Process], match: str) -> None:
+def test_f23_killed_beside_the_commit(harness: NRPHarness, program: Callable[..., Process], match: str) -> None:
     """The last word was said, or about to be: broken by a second PUT, which deletes what is complete."""
-    record = stage.site.create()
-    path = stage.file(noise(MIB))
-    held = stage.fault(match, "no-answer")
+    record = harness.site.create()
+    path = harness.file(noise(MIB))
+    held = harness.fault(match, "no-answer")
     process = program("L", record, path)
     assert held.wait(20)
     _kill(process)
-    _quiet(stage)
+    _quiet(harness)
     _finish(program("L", record, path))
-    assert stage.site.read(record, "a.bin") == path.read_bytes()
-    assert stage.count(CONTENT) == (2 if match == CONTENT else 1)
+    assert harness.site.read(record, "a.bin") == path.read_bytes()
+    assert harness.count(CONTENT) == (2 if match == CONTENT else 1)
 
 
 # -- F45 ----------------------------------------------------------------------------------------------------
@@ -235,20 +235,20 @@ print(peak() - before)
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize(("way", "threads"), [("L", 1), ("M", 1), ("M", 8)])
-def test_f45_memory_does_not_grow_with_the_file(stage: Stage, way: str, threads: int) -> None:
-    """Broken by a part, or a file, that is held in memory as a whole."""
-    record = stage.site.create()
-    large = stage.directory / "large.bin"
+def test_f45_memory_does_not_grow_with_the_file(harness: NRPHarness, way: str, threads: int) -> None:
+    """Detect a part, or a file, that is held in memory as a whole."""
+    record = harness.site.create()
+    large = harness.directory / "large.bin"
     with open(large, "wb") as file:
         file.write(b"start")
         file.truncate(amount(48 * MIB, 256 * MIB))
         file.seek(-3, os.SEEK_END)
         file.write(b"end")
     command = [sys.executable, "-c", _MEASURE, way, record, str(large), str(threads)]
-    environment = {**os.environ, **stage.site.env}
+    environment = {**os.environ, **harness.site.env}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=240)
     assert int(done.stdout) <= (threads * MIB + 16 * MIB) // 1024, "KiB while sending"
-    assert _digest(stage.site.stored_path(record, "large.bin")) == _digest(large)
+    assert _digest(harness.site.stored_path(record, "large.bin")) == _digest(large)
 
 
 def _digest(path: Any) -> str:

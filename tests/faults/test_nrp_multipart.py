@@ -19,40 +19,40 @@ from smartxfer.errors import (
     SmartxferError,
 )
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import COMMIT, INIT, MIB, PART, Stage
+from tests.support.nrp_harness import COMMIT, INIT, MIB, PART, NRPHarness
 from tests.support.nrp_multipart import DATA, STEP, part_of, send
 from tests.support.nrp_shared_server import again
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
+    with NRPHarness(tmp_path_factory.mktemp("server")) as harness:
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture(scope="module")
-def storing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def storing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
     """A repository that has a storage at another origin."""
-    with Stage(tmp_path_factory.mktemp("storing"), storage="s3") as stage:
-        yield stage
+    with NRPHarness(tmp_path_factory.mktemp("storing"), storage="s3") as harness:
+        yield harness
 
 
 @pytest.fixture
-def signed(storing: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(storing, tmp_path) as stage:
-        yield stage
+def signed(storing: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
+    with again(storing, tmp_path) as harness:
+        yield harness
 
 
-@pytest.fixture(params=["stage", "signed"])
-def either(request: pytest.FixtureRequest) -> Stage:
+@pytest.fixture(params=["harness", "signed"])
+def either(request: pytest.FixtureRequest) -> NRPHarness:
     """A repository that keeps the parts itself, and one that has a storage at another origin."""
-    made: Stage = request.getfixturevalue(request.param)
+    made: NRPHarness = request.getfixturevalue(request.param)
     return made
 
 
@@ -60,7 +60,7 @@ def either(request: pytest.FixtureRequest) -> Stage:
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "reset-after 256K", f"reset-after {STEP}", "lose-answer"])
-def test_f02_one_part_is_sent_again(either: Stage, effect: str) -> None:
+def test_f02_one_part_is_sent_again(either: NRPHarness, effect: str) -> None:
     """F02, F03, F12: broken by the whole file again, by half a part, or by a part that is there twice."""
     record = either.site.create()
     match = part_of(either)
@@ -76,8 +76,8 @@ def test_f02_one_part_is_sent_again(either: Stage, effect: str) -> None:
     assert file.result.verified in ("md5", "multipart")
 
 
-def test_f02_always_reset(either: Stage) -> None:
-    """Broken by a commit although a part is missing: the repository would fill the gap with zeros."""
+def test_f02_always_reset(either: NRPHarness) -> None:
+    """Detect a commit although a part is missing: the repository would fill the gap with zeros."""
     record = either.site.create()
     match = part_of(either)
     fault = either.fault(match, "reset-before", times=6, after=2)
@@ -94,7 +94,7 @@ def test_f02_always_reset(either: Stage) -> None:
 
 @pytest.mark.parametrize("effect", ["status 500", "status 502", "status 504", "status 503 retry-after=0"])
 @pytest.mark.parametrize("times", [1, 5])
-def test_f08_passing_failures(either: Stage, effect: str, times: int) -> None:
+def test_f08_passing_failures(either: NRPHarness, effect: str, times: int) -> None:
     record = either.site.create()
     fault = either.fault(part_of(either), effect, times=times)
     send(either, record, DATA[: STEP + 1], client=either.client(max_workers=1))
@@ -102,7 +102,7 @@ def test_f08_passing_failures(either: Stage, effect: str, times: int) -> None:
     assert fault.fired == times
 
 
-def test_f08_six_times(either: Stage) -> None:
+def test_f08_six_times(either: NRPHarness) -> None:
     record = either.site.create()
     fault = either.fault(part_of(either), "status 500", times=6)
     with pytest.raises(ServerError):
@@ -112,8 +112,8 @@ def test_f08_six_times(either: Stage) -> None:
 
 @pytest.mark.parametrize("match", [INIT, COMMIT], ids=["init", "commit"])
 @pytest.mark.parametrize("effect", ["lose-answer", "status 502"])
-def test_f12_a_lost_answer(either: Stage, match: str, effect: str) -> None:
-    """Broken by a second start of the same key, or by parts that are sent to a file that is complete."""
+def test_f12_a_lost_answer(either: NRPHarness, match: str, effect: str) -> None:
+    """Detect a second start of the same key, or parts that are sent to a file that is complete."""
     record = either.site.create()
     fault = either.fault(match, effect)
     send(either, record, DATA[: STEP + 1])
@@ -126,15 +126,15 @@ def test_f12_a_lost_answer(either: Stage, match: str, effect: str) -> None:
 # -- what a later run believes ------------------------------------------------------------------------------
 
 
-def _broken_off(stage: Stage, record: str, path: Path) -> None:
+def _broken_off(harness: NRPHarness, record: str, path: Path) -> None:
     """A run whose last part does not arrive."""
-    fault = stage.fault(part_of(stage), "status 400", after=2)
+    fault = harness.fault(part_of(harness), "status 400", after=2)
     with pytest.raises(SmartxferError):
-        send(stage, record, path, client=stage.client(max_workers=1))
+        send(harness, record, path, client=harness.client(max_workers=1))
     assert fault.fired >= 1
-    assert stage.count(COMMIT) == 0
-    stage.server.clear_faults()
-    stage.forget()
+    assert harness.count(COMMIT) == 0
+    harness.server.clear_faults()
+    harness.forget()
 
 
 def _journal(home: Path) -> Path:
@@ -143,11 +143,11 @@ def _journal(home: Path) -> Path:
 
 
 @pytest.mark.parametrize("harm", ["cut", "emptied", "removed", "of another version"])
-def test_f24_a_journal_that_was_torn(stage: Stage, home: Path, harm: str) -> None:
-    """Broken by a crash over it; what it cannot tell any more is sent again."""
-    record = stage.site.create()
-    path = stage.file(DATA)
-    _broken_off(stage, record, path)
+def test_f24_a_journal_that_was_torn(harness: NRPHarness, home: Path, harm: str) -> None:
+    """Detect a crash over it; what it cannot tell any more is sent again."""
+    record = harness.site.create()
+    path = harness.file(DATA)
+    _broken_off(harness, record, path)
     journal = _journal(home)
     text = journal.read_text("utf-8")
     assert set(json.loads(text)["state"]["parts"]) == {"0", "1"}
@@ -157,47 +157,47 @@ def test_f24_a_journal_that_was_torn(stage: Stage, home: Path, harm: str) -> Non
         changed = {"cut": text[: len(text) // 2], "emptied": ""}.get(harm, text.replace('"version": 1', '"version": 99'))
         assert changed != text
         journal.write_text(changed, "utf-8")
-    assert send(stage, record, path).result.resumed == 0
-    assert stage.site.read(record, "a.bin") == DATA
-    assert stage.count(PART, 200) == 3
+    assert send(harness, record, path).result.resumed == 0
+    assert harness.site.read(record, "a.bin") == DATA
+    assert harness.count(PART, 200) == 3
 
 
-def test_f24_a_journal_that_says_too_much(stage: Stage, home: Path) -> None:
+def test_f24_a_journal_that_says_too_much(harness: NRPHarness, home: Path) -> None:
     """A part is noted that the repository has not: it fills the gap, and says so by another checksum."""
-    record = stage.site.create()
-    path = stage.file(DATA)
-    _broken_off(stage, record, path)
+    record = harness.site.create()
+    path = harness.file(DATA)
+    _broken_off(harness, record, path)
     journal = _journal(home)
     state = json.loads(journal.read_text("utf-8"))
     state["state"]["parts"]["2"] = [""]
     journal.write_text(json.dumps(state), "utf-8")
     with pytest.raises(ChecksumMismatch, match="other bytes"):
-        send(stage, record, path)
-    assert stage.site.entries(record) == [], "what is complete in name only is deleted"
-    assert send(stage, record, path).result.resumed == 0
-    assert stage.site.read(record, "a.bin") == DATA
+        send(harness, record, path)
+    assert harness.site.entries(record) == [], "what is complete in name only is deleted"
+    assert send(harness, record, path).result.resumed == 0
+    assert harness.site.read(record, "a.bin") == DATA
 
 
-def test_f24_less_is_remembered_than_was_sent(stage: Stage, home: Path) -> None:
+def test_f24_less_is_remembered_than_was_sent(harness: NRPHarness, home: Path) -> None:
     """The last half second of a journal is lost in a crash: those parts go again, no more."""
-    record = stage.site.create()
-    path = stage.file(DATA)
-    _broken_off(stage, record, path)
+    record = harness.site.create()
+    path = harness.file(DATA)
+    _broken_off(harness, record, path)
     journal = _journal(home)
     state = json.loads(journal.read_text("utf-8"))
     del state["state"]["parts"]["1"]
     journal.write_text(json.dumps(state), "utf-8")
-    assert send(stage, record, path).result.resumed == STEP
-    assert stage.site.read(record, "a.bin") == DATA
-    assert stage.count(PART) == 2
+    assert send(harness, record, path).result.resumed == STEP
+    assert harness.site.read(record, "a.bin") == DATA
+    assert harness.count(PART) == 2
 
 
 @pytest.mark.parametrize("change", ["rewritten", "other parts", "other upload"])
-def test_f17_parts_of_other_bytes_are_not_resumed(stage: Stage, change: str) -> None:
-    """Broken by parts of two files under one key: of one that was rewritten, cut otherwise, or begun anew."""
-    record = stage.site.create()
-    path = stage.file(DATA)
-    _broken_off(stage, record, path)
+def test_f17_parts_of_other_bytes_are_not_resumed(harness: NRPHarness, change: str) -> None:
+    """Detect parts of two files under one key: of one that was rewritten, cut otherwise, or begun anew."""
+    record = harness.site.create()
+    path = harness.file(DATA)
+    _broken_off(harness, record, path)
     data, options = DATA, {}
     if change == "rewritten":
         data = noise(len(DATA), 2)
@@ -205,47 +205,47 @@ def test_f17_parts_of_other_bytes_are_not_resumed(stage: Stage, change: str) -> 
     elif change == "other parts":
         options = {"part_size": 6 * MIB, "replace": True}
     else:
-        stage.client().files.delete(record, "a.bin")
+        harness.client().files.delete(record, "a.bin")
         entry = {"key": "a.bin", "size": len(DATA), "transfer": {"type": "M", "parts": 3, "part_size": STEP}}
-        _start(stage, record, entry)
-    file = send(stage, record, path, **options)
+        _start(harness, record, entry)
+    file = send(harness, record, path, **options)
     assert file.result.resumed == 0
-    assert stage.site.read(record, "a.bin") == data
+    assert harness.site.read(record, "a.bin") == data
 
 
-def _start(stage: Stage, record: str, entry: Dict[str, Any]) -> None:
+def _start(harness: NRPHarness, record: str, entry: Dict[str, Any]) -> None:
     """Somebody begins an upload by hand."""
-    url = f"{stage.url}/api/records/{record}/draft/files"
-    answer = requests.post(url, json=[entry], headers={"Authorization": f"Bearer {stage.site.token}"}, timeout=10)
+    url = f"{harness.url}/api/records/{record}/draft/files"
+    answer = requests.post(url, json=[entry], headers={"Authorization": f"Bearer {harness.site.token}"}, timeout=10)
     assert answer.status_code == 201
 
 
-def test_f17_the_upload_is_aborted_between_two_parts(stage: Stage) -> None:
+def test_f17_the_upload_is_aborted_between_two_parts(harness: NRPHarness) -> None:
     """Somebody deletes the pending file: an error, and no commit of another's."""
-    record = stage.site.create()
-    other = stage.client()
-    fault = stage.fault(PART, "reset-before", after=1)
+    record = harness.site.create()
+    other = harness.client()
+    fault = harness.fault(PART, "reset-before", after=1)
 
     def progress(event: Any) -> None:
         if event.state == "retrying":
             other.files.delete(record, "a.bin")
 
     with pytest.raises(NotFound):
-        send(stage, record, stage.file(DATA), progress=progress, client=stage.client(max_workers=1))
-    assert (fault.fired, stage.count("DELETE *", 204), stage.count(COMMIT)) == (1, 1, 0)
+        send(harness, record, harness.file(DATA), progress=progress, client=harness.client(max_workers=1))
+    assert (fault.fired, harness.count("DELETE *", 204), harness.count(COMMIT)) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("other", [False, True], ids=["the same file", "another file"])
-def test_f25_two_at_one_key(stage: Stage, other: bool) -> None:
-    """Broken by two runs that interleave their parts, or by a second one that commits before the first is through."""
-    record = stage.site.create()
-    path = stage.file(DATA)
-    stalled = stage.fault(PART, "stall-after 64K", after=1)
+def test_f25_two_at_one_key(harness: NRPHarness, other: bool) -> None:
+    """Detect two runs that interleave their parts, or a second one that commits before the first is through."""
+    record = harness.site.create()
+    path = harness.file(DATA)
+    stalled = harness.fault(PART, "stall-after 64K", after=1)
     errors: List[Any] = []
 
     def first() -> None:
         try:
-            send(stage, record, path, client=stage.client(timeout=30.0, max_workers=1))
+            send(harness, record, path, client=harness.client(timeout=30.0, max_workers=1))
         except SmartxferError as error:
             errors.append(error)
 
@@ -254,10 +254,10 @@ def test_f25_two_at_one_key(stage: Stage, other: bool) -> None:
     try:
         assert stalled.wait(20)
         with pytest.raises(InProgress):
-            send(stage, record, stage.file(noise(len(DATA), 2), "other") if other else path)
-        assert stage.count(COMMIT) == 0
+            send(harness, record, harness.file(noise(len(DATA), 2), "other") if other else path)
+        assert harness.count(COMMIT) == 0
     finally:
-        stage.server.clear_faults()
+        harness.server.clear_faults()
         thread.join(20)
     assert (thread.is_alive(), errors) == (False, [])
-    assert stage.site.read(record, "a.bin") == DATA
+    assert harness.site.read(record, "a.bin") == DATA

@@ -11,7 +11,7 @@ import pytest
 
 from smartxfer.errors import DecodeError, NetworkError, RedirectRefused, SmartxferError, UsageError
 from smartxfer.transport import RetryPolicy
-from tests.support.nrp_harness import COMMIT, CONTENT, INIT, STORAGE_PART, Stage
+from tests.support.nrp_harness import COMMIT, CONTENT, INIT, STORAGE_PART, NRPHarness
 from tests.support.nrp_multipart import DATA, STEP, part_of, send
 from tests.support.nrp_shared_server import again
 from tests.support.raw_server import RawServer, answering, status
@@ -19,34 +19,34 @@ from tests.support.stopwatch import Stopwatch
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
+    with NRPHarness(tmp_path_factory.mktemp("server")) as harness:
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture(scope="module")
-def storing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def storing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
     """A repository that has a storage at another origin."""
-    with Stage(tmp_path_factory.mktemp("storing"), storage="s3") as stage:
-        yield stage
+    with NRPHarness(tmp_path_factory.mktemp("storing"), storage="s3") as harness:
+        yield harness
 
 
 @pytest.fixture
-def signed(storing: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(storing, tmp_path) as stage:
-        yield stage
+def signed(storing: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
+    with again(storing, tmp_path) as harness:
+        yield harness
 
 
-@pytest.fixture(params=["stage", "signed"])
-def either(request: pytest.FixtureRequest) -> Stage:
+@pytest.fixture(params=["harness", "signed"])
+def either(request: pytest.FixtureRequest) -> NRPHarness:
     """A repository that keeps the parts itself, and one that has a storage at another origin."""
-    made: Stage = request.getfixturevalue(request.param)
+    made: NRPHarness = request.getfixturevalue(request.param)
     return made
 
 
@@ -57,8 +57,8 @@ def thief() -> Iterator[RawServer]:
         yield server
 
 
-def test_f32_presigned_addresses_never_see_the_token(signed: Stage, log: Any) -> None:
-    """Broken by a header, a cookie or a query argument that goes along; and the signatures are in no log."""
+def test_f32_presigned_addresses_never_see_the_token(signed: NRPHarness, log: Any) -> None:
+    """Detect a header, a cookie or a query argument that goes along; and the signatures are in no log."""
     record = signed.site.create()
     signed.fault(STORAGE_PART, "status 503", times=2)
     api = signed.client()
@@ -78,7 +78,7 @@ def test_f32_presigned_addresses_never_see_the_token(signed: Stage, log: Any) ->
     assert "/storage/" in logged
 
 
-def test_f32_signatures_are_in_no_error(signed: Stage) -> None:
+def test_f32_signatures_are_in_no_error(signed: NRPHarness) -> None:
     record = signed.site.create()
     signed.fault(STORAGE_PART, "reset-before", times=None)
     with pytest.raises(NetworkError) as caught:
@@ -91,8 +91,8 @@ def test_f32_signatures_are_in_no_error(signed: Stage) -> None:
         assert "X-Amz" not in repr(entry), "an address is a secret"
 
 
-def test_f32_an_address_that_expired_is_asked_for_again(signed: Stage) -> None:
-    """Broken by an error although the repository has fresh addresses."""
+def test_f32_an_address_that_expired_is_asked_for_again(signed: NRPHarness) -> None:
+    """Detect an error although the repository has fresh addresses."""
     record = signed.site.create()
     faults = [signed.fault(STORAGE_PART, "status 403"), signed.fault(STORAGE_PART, "status 403", after=2)]
     file = send(signed, record, client=signed.client(max_workers=1))
@@ -100,7 +100,7 @@ def test_f32_an_address_that_expired_is_asked_for_again(signed: Stage) -> None:
     assert signed.site.read(record, "a.bin") == DATA
 
 
-def test_f32_but_not_for_ever(signed: Stage) -> None:
+def test_f32_but_not_for_ever(signed: NRPHarness) -> None:
     record = signed.site.create()
     refused = signed.fault(STORAGE_PART, "status 403", times=2)
     with pytest.raises(SmartxferError, match="403"):
@@ -109,8 +109,8 @@ def test_f32_but_not_for_ever(signed: Stage) -> None:
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_f31_a_part_is_never_redirected(either: Stage, thief: RawServer, code: int) -> None:
-    """Broken by a PUT that turns into a GET, or carries its bytes to another host."""
+def test_f31_a_part_is_never_redirected(either: NRPHarness, thief: RawServer, code: int) -> None:
+    """Fails if a PUT turns into a GET, or carries its bytes to another host."""
     record = either.site.create()
     fault = either.fault(part_of(either), f"redirect {thief.url}{{target}} {code}")
     with pytest.raises(RedirectRefused):
@@ -118,9 +118,9 @@ def test_f31_a_part_is_never_redirected(either: Stage, thief: RawServer, code: i
     assert (fault.fired, thief.requests, either.count(COMMIT)) == (1, [], 0)
 
 
-def _started(stage: Stage, record: str, url: str, size: int) -> None:
+def _started(harness: NRPHarness, record: str, url: str, size: int) -> None:
     """The start is answered with this address for its only part."""
-    base = f"{stage.url}/api/records/{record}/draft/files/a.bin"
+    base = f"{harness.url}/api/records/{record}/draft/files/a.bin"
     entry = {
         "key": "a.bin",
         "status": "pending",
@@ -128,68 +128,68 @@ def _started(stage: Stage, record: str, url: str, size: int) -> None:
         "transfer": {"type": "M", "parts": 1, "part_size": STEP},
         "links": {"self": base, "commit": f"{base}/commit", "parts": [{"part": 1, "url": url}]},
     }
-    stage.answer(INIT, json.dumps({"enabled": True, "entries": [entry]}).encode())
+    harness.answer(INIT, json.dumps({"enabled": True, "entries": [entry]}).encode())
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:1", "", "//127.0.0.1:1/x", "/x"])
-def test_f33_an_address_that_is_none(stage: Stage, url: str) -> None:
-    record = stage.site.create()
-    _started(stage, record, url, 1000)
+def test_f33_an_address_that_is_none(harness: NRPHarness, url: str) -> None:
+    record = harness.site.create()
+    _started(harness, record, url, 1000)
     with pytest.raises((UsageError, RedirectRefused, SmartxferError)):
-        send(stage, record, DATA[:1000])
-    assert stage.count(COMMIT) == 0
+        send(harness, record, DATA[:1000])
+    assert harness.count(COMMIT) == 0
 
 
-def test_f33_a_port_where_nobody_is(stage: Stage) -> None:
-    record = stage.site.create()
-    _started(stage, record, "http://127.0.0.1:1/x?X-Amz-Signature=marked", 1000)
+def test_f33_a_port_where_nobody_is(harness: NRPHarness) -> None:
+    record = harness.site.create()
+    _started(harness, record, "http://127.0.0.1:1/x?X-Amz-Signature=marked", 1000)
     with pytest.raises(NetworkError) as caught:
-        send(stage, record, DATA[:1000], client=stage.client(retry=RetryPolicy(attempts=2, backoff=0)))
+        send(harness, record, DATA[:1000], client=harness.client(retry=RetryPolicy(attempts=2, backoff=0)))
     assert "marked" not in str(caught.value)
-    assert stage.count(COMMIT) == 0
+    assert harness.count(COMMIT) == 0
 
 
-def test_f33_a_storage_elsewhere_gets_the_bytes_and_nothing_else(stage: Stage, thief: RawServer) -> None:
+def test_f33_a_storage_elsewhere_gets_the_bytes_and_nothing_else(harness: NRPHarness, thief: RawServer) -> None:
     """The repository says where its storage is; whoever that is learns no token."""
-    record = stage.site.create()
-    _started(stage, record, f"{thief.url}/put?signature=1", 1000)
+    record = harness.site.create()
+    _started(harness, record, f"{thief.url}/put?signature=1", 1000)
     watch = Stopwatch()
     with pytest.raises(SmartxferError):  # the repository itself knows of no such upload
-        send(stage, record, DATA[:1000])
+        send(harness, record, DATA[:1000])
     assert watch.seconds() < 10
     [request] = thief.requests
     assert (request.method, request.body, request.target) == ("PUT", DATA[:1000], "/put?signature=1")
-    assert stage.site.token not in repr(request.headers)
+    assert harness.site.token not in repr(request.headers)
     assert "authorization" not in request.headers
 
 
 @pytest.mark.parametrize("etag", ['"%s"' % ("0" * 32), "0" * 32])
-def test_f13_an_etag_that_is_another_md5(stage: Stage, etag: str, log: Any) -> None:
+def test_f13_an_etag_that_is_another_md5(harness: NRPHarness, etag: str, log: Any) -> None:
     """An ETag need not be an MD5, and Content-MD5 was sent: a warning, and the repository's own check decides."""
-    record = stage.site.create()
+    record = harness.site.create()
     with RawServer(answering(status(200, b"", f"ETag: {etag}"))) as storage:
-        _started(stage, record, f"{storage.url}/put?signature=1", 1000)
+        _started(harness, record, f"{storage.url}/put?signature=1", 1000)
         with pytest.raises(SmartxferError):  # the repository itself knows of no such upload
-            send(stage, record, DATA[:1000])
+            send(harness, record, DATA[:1000])
         assert len(storage.requests) == 1
         assert "content-md5" in storage.requests[0].headers
-    assert stage.count(COMMIT) > 0
+    assert harness.count(COMMIT) > 0
     assert any("ETag of part 1 is not its MD5" in line.getMessage() for line in log.records)
 
 
 @pytest.mark.parametrize("link", ["content", "commit"])
 @pytest.mark.parametrize("where", ["thief", "http://127.0.0.1:1/x", "file:///etc/passwd", "https://user@127.0.0.1/x"])
 def test_f33_content_and_commit_stay_where_the_token_belongs(
-    stage: Stage, thief: RawServer, link: str, where: str
+    harness: NRPHarness, thief: RawServer, link: str, where: str
 ) -> None:
-    """Broken by a link that is followed wherever it leads, with the token or without."""
-    record = stage.site.create()
+    """Fails if a link is followed wherever it leads, with the token or without."""
+    record = harness.site.create()
     url = f"{thief.url}/x" if where == "thief" else where
     entry = {"key": "a.bin", "status": "pending", "transfer": {"type": "L"}, "links": {link: url}}
-    stage.answer(INIT, json.dumps({"enabled": True, "entries": [entry]}).encode())
+    harness.answer(INIT, json.dumps({"enabled": True, "entries": [entry]}).encode())
     if link == "commit":
-        stage.answer(CONTENT, json.dumps(entry).encode())
+        harness.answer(CONTENT, json.dumps(entry).encode())
     with pytest.raises((RedirectRefused, DecodeError)):
-        stage.client().files.upload(record, "a.bin", None, b"data")
+        harness.client().files.upload(record, "a.bin", None, b"data")
     assert thief.requests == []
-    assert stage.site.files(record) == {}
+    assert harness.site.files(record) == {}

@@ -14,21 +14,21 @@ import trustme
 from smartxfer.errors import Forbidden, NetworkError, RedirectRefused, SmartxferError, UsageError
 from smartxfer.nrp import File, get_client
 from smartxfer.structures import to_wire
-from tests.support.nrp_harness import DATA, DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Served, Stage
+from tests.support.nrp_harness import DATA, DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, NRPHarness, Served
 from tests.support.proxies import Proxy, TLSFront
 from tests.support.raw_server import RawServer, answering, ranged, refused_port
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "local") as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[Served]:
+    with Served(tmp_path, "local") as harness:
+        yield harness
 
 
 @pytest.fixture
 def s3(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "s3") as stage:
-        yield stage
+    with Served(tmp_path, "s3") as harness:
+        yield harness
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def thief() -> Iterator[RawServer]:
         yield server
 
 
-def _stolen(stage: Stage, seen: List[Dict[str, str]], *further: str) -> List[str]:
+def _stolen(harness: NRPHarness, seen: List[Dict[str, str]], *further: str) -> List[str]:
     """What of ours stands in the heads of requests."""
     found = [name for head in seen for name in ("authorization", "cookie", "proxy-authorization") if name in head]
-    return found + [word for word in (stage.site.token, "crumb", *further) if word in repr(seen)]
+    return found + [word for word in (harness.site.token, "crumb", *further) if word in repr(seen)]
 
 
 def _heads(thief: RawServer) -> List[Dict[str, str]]:
@@ -52,7 +52,7 @@ def _heads(thief: RawServer) -> List[Dict[str, str]]:
 
 
 def test_f32_the_storage_never_sees_the_token(s3: Served, log: Any) -> None:
-    """Broken by a header, a cookie or a query argument that goes along; and the signatures are in no log."""
+    """Detect a header, a cookie or a query argument that goes along; and the signatures are in no log."""
     s3.fault(STORAGE_GET, "status 503")
     s3.fault(STORAGE_GET, "truncate 1M")
     api = s3.client()
@@ -83,7 +83,7 @@ def test_f32_the_signature_is_in_no_error(s3: Served) -> None:
 
 
 def test_f32_a_link_that_has_expired_is_asked_for_anew(s3: Served) -> None:
-    """Broken by a 403 that is taken for the repository's word."""
+    """Fails if a 403 is taken for the repository's word."""
     s3.fault(STORAGE_GET, "status 403 'body=json:Request has expired'")
     s3.client().files.download(s3.id, "a.bin", s3.out)
     assert (s3.out / "a.bin").read_bytes() == DATA
@@ -101,7 +101,7 @@ def test_f32_a_storage_that_refuses_for_good(s3: Served) -> None:
 
 
 def test_f32_netrc_of_the_storage_is_not_used(s3: Served, home: Path) -> None:
-    """Broken by a library that looks into netrc by itself: the storage refuses two kinds of authentication."""
+    """Fails if the library looks into netrc by itself: the storage refuses two kinds of authentication."""
     (home / ".netrc").write_text("machine 127.0.0.1 login x password crumb\n", "utf-8")
     (home / ".netrc").chmod(0o600)
     s3.client().files.download(s3.id, "a.bin", s3.out)
@@ -113,69 +113,69 @@ def test_f32_netrc_of_the_storage_is_not_used(s3: Served, home: Path) -> None:
 # -- netrc --------------------------------------------------------------------------------------------------
 
 
-def test_f31_a_token_of_netrc_stays_at_its_port(stage: Served, thief: RawServer, home: Path) -> None:
+def test_f31_a_token_of_netrc_stays_at_its_port(harness: Served, thief: RawServer, home: Path) -> None:
     """Its password is the token, of that host and port; broken by one that goes to another port of the host."""
     netrc = home / "mine.netrc"
-    port = stage.site.listener.port
-    netrc.write_text(f"machine 127.0.0.1:{port} login x password {stage.site.token}\n", "utf-8")
+    port = harness.site.listener.port
+    netrc.write_text(f"machine 127.0.0.1:{port} login x password {harness.site.token}\n", "utf-8")
     netrc.chmod(0o600)
-    draft = stage.record(DATA)
-    with get_client(stage.url, netrcfile=str(netrc)) as api:
-        api.files.download(draft, "a.bin", stage.out)
-        assert (stage.out / "a.bin").read_bytes() == DATA
-        (stage.out / "a.bin").unlink()  # an identical file would not be fetched again
-        stage.fault(DOWNLOAD, f"redirect {thief.url}/bytes")
-        api.files.download(draft, "a.bin", stage.out)
+    draft = harness.record(DATA)
+    with get_client(harness.url, netrcfile=str(netrc)) as api:
+        api.files.download(draft, "a.bin", harness.out)
+        assert (harness.out / "a.bin").read_bytes() == DATA
+        (harness.out / "a.bin").unlink()  # an identical file would not be fetched again
+        harness.fault(DOWNLOAD, f"redirect {thief.url}/bytes")
+        api.files.download(draft, "a.bin", harness.out)
     assert len(thief.requests) == 1
-    assert _stolen(stage, _heads(thief)) == []
+    assert _stolen(harness, _heads(thief)) == []
 
 
-def test_f31_netrc_of_another_port_is_not_ours(stage: Served, home: Path) -> None:
+def test_f31_netrc_of_another_port_is_not_ours(harness: Served, home: Path) -> None:
     netrc = home / ".netrc"
-    netrc.write_text(f"machine 127.0.0.1:1 login x password {stage.site.token}\n", "utf-8")
+    netrc.write_text(f"machine 127.0.0.1:1 login x password {harness.site.token}\n", "utf-8")
     netrc.chmod(0o600)
-    with get_client(stage.url) as api, pytest.raises(SmartxferError):
-        api.files.download(stage.record(DATA), "a.bin", stage.out)
-    assert _stolen(stage, stage.heads("* *")) == []
+    with get_client(harness.url) as api, pytest.raises(SmartxferError):
+        api.files.download(harness.record(DATA), "a.bin", harness.out)
+    assert _stolen(harness, harness.heads("* *")) == []
 
 
 # -- redirects ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_f31_bytes_from_elsewhere_without_the_token(stage: Served, thief: RawServer, code: int) -> None:
+def test_f31_bytes_from_elsewhere_without_the_token(harness: Served, thief: RawServer, code: int) -> None:
     """A remote file, or any other origin: it sees the address it was given, no more."""
-    stage.fault(DOWNLOAD, f"redirect {thief.url}/bytes {code}")
-    api = stage.client()
+    harness.fault(DOWNLOAD, f"redirect {thief.url}/bytes {code}")
+    api = harness.client()
     api.session.cookies.set("session", "crumb")
-    api.files.download(stage.id, "a.bin", stage.out)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    api.files.download(harness.id, "a.bin", harness.out)
+    assert (harness.out / "a.bin").read_bytes() == DATA
     assert [request.target for request in thief.requests] == ["/bytes"]
-    assert _stolen(stage, _heads(thief)) == []
+    assert _stolen(harness, _heads(thief)) == []
 
 
 @pytest.mark.parametrize("match", [DISCOVERY, LIST, ENTRY], ids=["discovery", "list", "entry"])
-def test_f31_answers_from_elsewhere_without_the_token(stage: Served, thief: RawServer, match: str) -> None:
-    stage.fault(match, f"redirect {thief.url}/other")
+def test_f31_answers_from_elsewhere_without_the_token(harness: Served, thief: RawServer, match: str) -> None:
+    harness.fault(match, f"redirect {thief.url}/other")
     # What came from there is no answer; a repository that tells nothing of itself is asked without that.
     with contextlib.suppress(SmartxferError) if match == DISCOVERY else pytest.raises(SmartxferError):
         if match == LIST:
-            stage.client().files.list(stage.id)
+            harness.client().files.list(harness.id)
         else:
-            stage.client().files.read(f"{stage.url}/api/records/{stage.id}/files/a.bin")
+            harness.client().files.read(f"{harness.url}/api/records/{harness.id}/files/a.bin")
     assert [request.target for request in thief.requests] == ["/other"]
-    assert _stolen(stage, _heads(thief)) == []
+    assert _stolen(harness, _heads(thief)) == []
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("way", ["update", "delete", "post"])
-def test_f31_what_writes_is_never_redirected(stage: Served, thief: RawServer, way: str, code: int) -> None:
-    """Broken by a write that turns into a GET, or carries what it says to another host."""
-    api = stage.client()
-    draft = stage.record(DATA)
+def test_f31_what_writes_is_never_redirected(harness: Served, thief: RawServer, way: str, code: int) -> None:
+    """Fails if a write turns into a GET, or carries what it says to another host."""
+    api = harness.client()
+    draft = harness.record(DATA)
     file = api.files.read(draft, "a.bin")
     match = {"update": "PUT *", "delete": "DELETE *", "post": "POST *"}[way]
-    fault = stage.fault(match, f"redirect {thief.url}{{target}} {code}")
+    fault = harness.fault(match, f"redirect {thief.url}{{target}} {code}")
     with pytest.raises(RedirectRefused, match="base URL"):
         if way == "update":
             api.files.update(file)
@@ -184,30 +184,30 @@ def test_f31_what_writes_is_never_redirected(stage: Served, thief: RawServer, wa
         else:
             api.post("records", metadata={})
     assert (fault.fired, thief.requests) == (1, [])
-    assert stage.site.read(draft, "a.bin") == DATA
+    assert harness.site.read(draft, "a.bin") == DATA
 
 
-def test_f31_no_more_than_five_hops(stage: Served) -> None:
-    fault = stage.fault(DOWNLOAD, "redirect {target}", times=6)
+def test_f31_no_more_than_five_hops(harness: Served) -> None:
+    fault = harness.fault(DOWNLOAD, "redirect {target}", times=6)
     with pytest.raises(RedirectRefused, match="more than 5 redirects"):
-        stage.client().files.download(stage.id, "a.bin", stage.out)
-    assert (fault.fired, stage.left()) == (6, [])
-    stage.fault(DOWNLOAD, "redirect {target}", times=5)
-    stage.client().files.download(stage.id, "a.bin", stage.out)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+        harness.client().files.download(harness.id, "a.bin", harness.out)
+    assert (fault.fired, harness.left()) == (6, [])
+    harness.fault(DOWNLOAD, "redirect {target}", times=5)
+    harness.client().files.download(harness.id, "a.bin", harness.out)
+    assert (harness.out / "a.bin").read_bytes() == DATA
 
 
-def test_f31_never_from_https_to_http(stage: Served, thief: RawServer, tmp_path: Path) -> None:
+def test_f31_never_from_https_to_http(harness: Served, thief: RawServer, tmp_path: Path) -> None:
     authority = trustme.CA()
     bundle = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(bundle))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
-    with TLSFront(stage.site.listener.port, context) as front:
-        stage.fault(DISCOVERY, f"redirect {thief.url}/plain")
+    with TLSFront(harness.site.listener.port, context) as front:
+        harness.fault(DISCOVERY, f"redirect {thief.url}/plain")
         with get_client(front.url, token="t", verify=str(bundle)) as api:
             with pytest.raises(RedirectRefused, match="from https to http"):
-                api.files.list(stage.id)
+                api.files.list(harness.id)
     assert thief.requests == []
 
 
@@ -215,60 +215,60 @@ def test_f31_never_from_https_to_http(stage: Served, thief: RawServer, tmp_path:
 
 
 @pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1/x", "javascript:alert(1)", "http://[bad/"])
-def test_f33_what_is_no_http_address(stage: Served, where: str) -> None:
-    stage.fault(DOWNLOAD, f"redirect {where}")
+def test_f33_what_is_no_http_address(harness: Served, where: str) -> None:
+    harness.fault(DOWNLOAD, f"redirect {where}")
     with pytest.raises(RedirectRefused):
-        stage.client().files.download(stage.id, "a.bin", stage.out)
-    assert stage.left() == []
+        harness.client().files.download(harness.id, "a.bin", harness.out)
+    assert harness.left() == []
 
 
-def test_f33_a_port_where_nobody_is(stage: Served) -> None:
+def test_f33_a_port_where_nobody_is(harness: Served) -> None:
     """F01: refused each time, and told so."""
     with refused_port() as port:
-        fault = stage.fault(DOWNLOAD, f"redirect http://127.0.0.1:{port}/x", times=None)
+        fault = harness.fault(DOWNLOAD, f"redirect http://127.0.0.1:{port}/x", times=None)
         with pytest.raises(NetworkError):
-            stage.client().files.download(stage.id, "a.bin", stage.out)
+            harness.client().files.download(harness.id, "a.bin", harness.out)
     assert fault.fired == 6
-    assert stage.left() == []
+    assert harness.left() == []
 
 
 LINKS = ["file:///etc/passwd", "http://127.0.0.1:1/", "javascript:alert(1)", "//127.0.0.1:1/x", "http://[bad/", "", "x"]
 
 
 @pytest.mark.parametrize("link", LINKS)
-def test_f33_a_content_link_that_leads_elsewhere(stage: Served, link: str) -> None:
-    """Broken by a link that is followed, token and all, because an answer named it."""
-    entry = to_wire(stage.client().files.read(stage.id, "a.bin"))
+def test_f33_a_content_link_that_leads_elsewhere(harness: Served, link: str) -> None:
+    """Fails if a link is followed, token and all, because an answer named it."""
+    entry = to_wire(harness.client().files.read(harness.id, "a.bin"))
     file = File.from_wire({**json.loads(json.dumps(entry)), "links": {**entry["links"], "content": link}})
-    stage.forget()
+    harness.forget()
     if link == "":  # none at all: the address is known without it
-        stage.client().files.download(file, stage.out)
+        harness.client().files.download(file, harness.out)
         return
     with pytest.raises(SmartxferError):
-        stage.client().files.download(file, stage.out)
-    assert (stage.left(), stage.count(DOWNLOAD)) == ([], 0)
+        harness.client().files.download(file, harness.out)
+    assert (harness.left(), harness.count(DOWNLOAD)) == ([], 0)
 
 
-def test_f33_links_to_another_origin(stage: Served, thief: RawServer) -> None:
+def test_f33_links_to_another_origin(harness: Served, thief: RawServer) -> None:
     """Of a file, of the API itself, and of what the caller gives."""
-    entry = to_wire(stage.client().files.read(stage.id, "a.bin"))
+    entry = to_wire(harness.client().files.read(harness.id, "a.bin"))
     for name in ("content", "self"):
         file = File.from_wire({**entry, "links": {**entry["links"], name: f"{thief.url}/api/records/x/files/a.bin"}})
         with pytest.raises((RedirectRefused, UsageError)):
-            stage.client().files.download(file, stage.out)
+            harness.client().files.download(file, harness.out)
     info = {"invenio_version": "14", "name": "n", "transfers": ["L"], "links": {"api": f"{thief.url}/api"}}
-    stage.answer("GET /.well-known/repository/", json.dumps(info).encode())
+    harness.answer("GET /.well-known/repository/", json.dumps(info).encode())
     with pytest.raises((RedirectRefused, UsageError)):
-        stage.client().files.list(stage.id)
+        harness.client().files.list(harness.id)
     with pytest.raises(UsageError, match="is not on"):
-        stage.client().files.download(f"{thief.url}/api/records/{stage.id}/files/a.bin", stage.out)
+        harness.client().files.download(f"{thief.url}/api/records/{harness.id}/files/a.bin", harness.out)
     assert thief.requests == []
-    assert stage.left() == []
+    assert harness.left() == []
 
 
-def test_f33_no_user_names_in_addresses(stage: Served) -> None:
+def test_f33_no_user_names_in_addresses(harness: Served) -> None:
     with pytest.raises(UsageError, match="no user name or password"):
-        stage.client("http://ann:secret@127.0.0.1:1/")
+        harness.client("http://ann:secret@127.0.0.1:1/")
 
 
 # -- proxies ------------------------------------------------------------------------------------------------

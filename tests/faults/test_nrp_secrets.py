@@ -14,7 +14,7 @@ from smartxfer.nrp import get_client
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, Stage
+from tests.support.nrp_harness import DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, NRPHarness
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
 from tests.support.secret_scan import told as _told
@@ -50,13 +50,13 @@ CASES += [(STORAGE_GET, effect) for effect in ALWAYS + FETCHING if "{target}" no
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("secrets"), users={"ann": TOKEN}, storage="s3") as stage:
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
+    with NRPHarness(tmp_path_factory.mktemp("secrets"), users={"ann": TOKEN}, storage="s3") as harness:
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
+def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
     """The same server for all; a directory of one's own, and faults that are counted for each test."""
     server.directory, server.out = tmp_path, tmp_path / "out"
     yield server
@@ -71,21 +71,21 @@ def _check(secrets: List[str], where: str, text: str) -> None:
         assert at < 0, f"a secret in {where}: ...{text[max(0, at - 200) : at + 40]}..."
 
 
-def _signatures(stage: Stage) -> List[str]:
+def _signatures(harness: NRPHarness) -> List[str]:
     """What the signed addresses that were given out end with."""
-    found = {target.partition("X-Amz-Signature=")[2][:64] for target in stage.targets("* /storage/*")}
+    found = {target.partition("X-Amz-Signature=")[2][:64] for target in harness.targets("* /storage/*")}
     return sorted(found - {""})
 
 
-def _run(stage: Stage, api: Any, record: str) -> List[BaseException]:
+def _run(harness: NRPHarness, api: Any, record: str) -> List[BaseException]:
     """One file, all of them, a raw answer; the errors."""
     steps: List[Any] = [
-        lambda: api.files.download(record, "a.bin", stage.out / "one"),
-        lambda: api.files.download_many(record, stage.out),
+        lambda: api.files.download(record, "a.bin", harness.out / "one"),
+        lambda: api.files.download_many(record, harness.out),
         lambda: api.get(f"records/{record}/files/a.bin/content").read(),
     ]
     errors: List[BaseException] = []
-    stage.out.mkdir(exist_ok=True)
+    harness.out.mkdir(exist_ok=True)
     for step in steps:
         try:
             step()
@@ -95,45 +95,45 @@ def _run(stage: Stage, api: Any, record: str) -> List[BaseException]:
 
 
 @pytest.mark.parametrize(("match", "effect"), spread(CASES))
-def test_f44_a_token_and_signed_addresses(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
-    """Broken by a URL, a header, a body or an answer that is shown as it is."""
-    record = stage.record(DATA, published=True)
-    stage.fault(match, effect)
-    api = stage.client(retry=POLICY, timeout=0.4)
-    errors = _run(stage, api, record)
-    secrets = [TOKEN, *_signatures(stage)]
+def test_f44_a_token_and_signed_addresses(harness: NRPHarness, log: Any, home: Path, match: str, effect: str) -> None:
+    """Detect a URL, a header, a body or an answer that is shown as it is."""
+    record = harness.record(DATA, published=True)
+    harness.fault(match, effect)
+    api = harness.client(retry=POLICY, timeout=0.4)
+    errors = _run(harness, api, record)
+    secrets = [TOKEN, *_signatures(harness)]
     assert len(secrets) > 1, "the look-out itself"
     _check(secrets, "an error", "\n".join(map(_told, errors)))
     _check(secrets, "the log", _logged(log.records))
-    _check(secrets, "a file", _kept(home, stage.out))
+    _check(secrets, "a file", _kept(home, harness.out))
     _check(secrets, "a repr", repr([api, api.explain_credentials(), api.session, api.files]))
 
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
 @pytest.mark.parametrize("match", [LIST, DOWNLOAD, STORAGE_GET])
-def test_f44_a_server_that_repeats_what_it_was_told(stage: Stage, log: Any, match: str, code: int) -> None:
-    """Broken by an answer that is quoted, or kept in an error, as it came."""
-    record = stage.record(DATA)
+def test_f44_a_server_that_repeats_what_it_was_told(harness: NRPHarness, log: Any, match: str, code: int) -> None:
+    """Fails if an answer is quoted, or kept in an error, as it came."""
+    record = harness.record(DATA)
     body = {"message": f"no Bearer {TOKEN}", "errors": [{"field": TOKEN, "messages": [TOKEN]}], TOKEN: 1}
-    answer = stage.file(json.dumps(body).encode(), "answer")
-    stage.fault(match, f"status {code} 'body=file:{answer}'", times=None)
-    errors = _run(stage, stage.client(retry=POLICY), record)
+    answer = harness.file(json.dumps(body).encode(), "answer")
+    harness.fault(match, f"status {code} 'body=file:{answer}'", times=None)
+    errors = _run(harness, harness.client(retry=POLICY), record)
     assert errors
     _check([TOKEN], "an error", "\n".join(map(_told, errors)))
     _check([TOKEN], "the log", _logged(log.records))
 
 
-def test_f44_a_token_of_nrp_cmds_file(stage: Stage, log: Any, home: Path) -> None:
+def test_f44_a_token_of_nrp_cmds_file(harness: NRPHarness, log: Any, home: Path) -> None:
     """Read, never written, never shown."""
     config = home / "invenio-config.json"
-    entry = {"alias": "local", "url": stage.url, "token": TOKEN, "verify_tls": True, "enabled": True}
+    entry = {"alias": "local", "url": harness.url, "token": TOKEN, "verify_tls": True, "enabled": True}
     config.write_text(json.dumps({"default_alias": "local", "repositories": [entry]}), "utf-8")
     before = (config.read_bytes(), config.stat().st_mode, home.stat().st_mode)
-    record = stage.record(DATA)
-    stage.fault(LIST, "status 500", times=2)
+    record = harness.record(DATA)
+    harness.fault(LIST, "status 500", times=2)
     with get_client(alias="local", config_path=config, retry=POLICY) as api:
         with pytest.raises(ServerError) as caught:
-            api.files.list(f"{stage.url}/api/records/{record}/draft")
+            api.files.list(f"{harness.url}/api/records/{record}/draft")
         assert api.files.list(record)[0].key == "a.bin"
         _check([TOKEN], "a repr", repr([api, api.explain_credentials()]))
     _check([TOKEN], "an error", _told(caught.value))
@@ -141,19 +141,19 @@ def test_f44_a_token_of_nrp_cmds_file(stage: Stage, log: Any, home: Path) -> Non
     assert (config.read_bytes(), config.stat().st_mode, home.stat().st_mode) == before
 
 
-def test_f44_side_files_hold_no_secret(stage: Stage, home: Path) -> None:
-    """Broken by an address, signature and all, that tells the object from others."""
-    record = stage.record(DATA)
-    stage.fault(STORAGE_GET, "truncate 1000")
-    errors = _run(stage, stage.client(retry=RetryPolicy(attempts=1)), record)
+def test_f44_side_files_hold_no_secret(harness: NRPHarness, home: Path) -> None:
+    """Detect an address, signature and all, that tells the object from others."""
+    record = harness.record(DATA)
+    harness.fault(STORAGE_GET, "truncate 1000")
+    errors = _run(harness, harness.client(retry=RetryPolicy(attempts=1)), record)
     assert errors
-    assert [path.name for path in stage.out.rglob("*.part.json")] == ["one.part.json"]
-    _check([TOKEN, "X-Amz-", *_signatures(stage)], "a file", _kept(home, stage.out))
+    assert [path.name for path in harness.out.rglob("*.part.json")] == ["one.part.json"]
+    _check([TOKEN, "X-Amz-", *_signatures(harness)], "a file", _kept(home, harness.out))
 
 
-def test_f44_structures_show_no_address_that_is_signed(stage: Stage) -> None:
-    api = stage.client()
-    file = api.files.read(stage.record(DATA), "a.bin")
+def test_f44_structures_show_no_address_that_is_signed(harness: NRPHarness) -> None:
+    api = harness.client()
+    file = api.files.read(harness.record(DATA), "a.bin")
     _check([TOKEN, "X-Amz-Signature"], "a repr", f"{file!r} {file.links!r} {api.repository!r}")
 
 

@@ -18,7 +18,7 @@ from smartxfer.nrp import MemorySource
 from smartxfer.nrp.errors import ERRORS
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, Stage, pieces, piped
+from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, NRPHarness, pieces, piped
 from tests.support.nrp_shared_server import again
 
 DATA = noise(4 * MIB)
@@ -26,19 +26,19 @@ STEP = 5 * MIB
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server"), max_files=2000) as stage:
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
+    with NRPHarness(tmp_path_factory.mktemp("server"), max_files=2000) as harness:
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
-def held(stage: Stage, record: str) -> Dict[str, bytes]:
-    return {key: stage.site.read(record, key) for key in stage.site.files(record)}
+def held(harness: NRPHarness, record: str) -> Dict[str, bytes]:
+    return {key: harness.site.read(record, key) for key in harness.site.files(record)}
 
 
 # -- F38 ----------------------------------------------------------------------------------------------------
@@ -75,10 +75,10 @@ CHANGES = [_append, _truncate, _replace, _rewrite, _remove]
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("kind", ["L", "M"])
-def test_f38_a_file_changes_while_it_is_sent(stage: Stage, kind: str, change: Callable[[Path], None]) -> None:
-    """Broken by a commit of a file that never was."""
-    record = stage.site.create()
-    path = stage.file(noise(STEP + 1000))
+def test_f38_a_file_changes_while_it_is_sent(harness: NRPHarness, kind: str, change: Callable[[Path], None]) -> None:
+    """Detect a commit of a file that never was."""
+    record = harness.site.create()
+    path = harness.file(noise(STEP + 1000))
     changed: List[int] = []
 
     def progress(event: Any) -> None:
@@ -88,46 +88,46 @@ def test_f38_a_file_changes_while_it_is_sent(stage: Stage, kind: str, change: Ca
 
     options = {"part_size": STEP} if kind == "M" else {}
     with pytest.raises(SourceChanged, match=r"a\.bin"):
-        stage.client(max_workers=1).files.upload(record, "a.bin", None, path, kind, progress=progress, **options)
+        harness.client(max_workers=1).files.upload(record, "a.bin", None, path, kind, progress=progress, **options)
     assert changed
-    assert stage.count(COMMIT) == 0
-    assert held(stage, record) == {}
+    assert harness.count(COMMIT) == 0
+    assert held(harness, record) == {}
 
 
-def test_f38_a_file_changes_between_two_tries(stage: Stage) -> None:
-    """Broken by a second try that sends what the first one did not begin with."""
-    record = stage.site.create()
-    path = stage.file(DATA)
-    stage.fault(CONTENT, "reset-after 1M")
+def test_f38_a_file_changes_between_two_tries(harness: NRPHarness) -> None:
+    """Fails if a second try sends what the first one did not begin with."""
+    record = harness.site.create()
+    path = harness.file(DATA)
+    harness.fault(CONTENT, "reset-after 1M")
 
     def progress(event: Any) -> None:
         if event.state == "retrying":
             _rewrite(path)
 
     with pytest.raises(SourceChanged):
-        stage.client().files.upload(record, "a.bin", None, path, progress=progress)
-    assert stage.count(COMMIT, 200) == 0
+        harness.client().files.upload(record, "a.bin", None, path, progress=progress)
+    assert harness.count(COMMIT, 200) == 0
 
 
-def test_f38_a_file_changes_before_its_turn(stage: Stage) -> None:
-    record = stage.site.create()
-    paths = [stage.file(DATA, "a.bin"), stage.file(DATA, "b.bin")]
+def test_f38_a_file_changes_before_its_turn(harness: NRPHarness) -> None:
+    record = harness.site.create()
+    paths = [harness.file(DATA, "a.bin"), harness.file(DATA, "b.bin")]
 
     def progress(event: Any) -> None:
         if event.name == "a.bin" and event.state == "done":
             _rewrite(paths[1])
 
     with pytest.raises(BatchError) as caught:
-        stage.client(max_workers=1).files.upload_many(record, paths, progress=progress)
+        harness.client(max_workers=1).files.upload_many(record, paths, progress=progress)
     assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
-    assert held(stage, record) == {"a.bin": DATA}
+    assert held(harness, record) == {"a.bin": DATA}
 
 
 # -- F39, F49 -----------------------------------------------------------------------------------------------
 
 
-def _many(stage: Stage, count: int) -> List[Path]:
-    return [stage.file(b"%d" % number, f"many/{number:04}.txt") for number in range(count)]
+def _many(harness: NRPHarness, count: int) -> List[Path]:
+    return [harness.file(b"%d" % number, f"many/{number:04}.txt") for number in range(count)]
 
 
 def _lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,11 +143,11 @@ def _lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("how", ["vanishes", "is locked"])
-def test_f39_one_of_a_hundred(stage: Stage, how: str) -> None:
-    """Broken by one file that takes the others along, or by a re-run that sends all of them again."""
+def test_f39_one_of_a_hundred(harness: NRPHarness, how: str) -> None:
+    """Detect one file that takes the others along, or a re-run that sends all of them again."""
     locking = pytest.MonkeyPatch()
-    record = stage.site.create()
-    paths = _many(stage, 100)
+    record = harness.site.create()
+    paths = _many(harness, 100)
     victim = paths[50]
     found, content = victim.stat(), victim.read_bytes()
 
@@ -160,39 +160,39 @@ def test_f39_one_of_a_hundred(stage: Stage, how: str) -> None:
 
     try:
         with pytest.raises(BatchError, match=r"1 of 100 files failed, first '0050\.txt'") as caught:
-            stage.client(max_workers=2).files.upload_many(record, paths, progress=progress)
+            harness.client(max_workers=2).files.upload_many(record, paths, progress=progress)
     finally:
         locking.undo()
     assert [result.name for result in caught.value.results if not result.ok] == ["0050.txt"]
     assert isinstance(caught.value.errors[0], FileNotFoundError if how == "vanishes" else PermissionError)
-    assert (stage.count(CONTENT), stage.count(INIT)) == (99, 1)
+    assert (harness.count(CONTENT), harness.count(INIT)) == (99, 1)
     if how == "vanishes":
         victim.write_bytes(content)
         os.utime(victim, ns=(found.st_atime_ns, found.st_mtime_ns))
-    stage.forget()
-    stage.client().files.upload_many(record, paths)
-    assert stage.count(CONTENT) == 1, "only what was missing"
-    assert held(stage, record) == {path.name: path.read_bytes() for path in paths}
+    harness.forget()
+    harness.client().files.upload_many(record, paths)
+    assert harness.count(CONTENT) == 1, "only what was missing"
+    assert held(harness, record) == {path.name: path.read_bytes() for path in paths}
 
 
 @pytest.mark.slow
-def test_f49_one_in_twenty_of_many_fails(stage: Stage) -> None:
-    """Broken by results that do not say which, or by a re-run that touches more than the failures."""
-    record = stage.site.create()
+def test_f49_one_in_twenty_of_many_fails(harness: NRPHarness) -> None:
+    """Detect results that do not say which, or a re-run that touches more than the failures."""
+    record = harness.site.create()
     count = amount(100, 1000)
-    paths = _many(stage, count)
-    faults = [stage.fault(f"PUT *{number:04}.txt/content", "status 400 body=json:no") for number in range(0, count, 20)]
+    paths = _many(harness, count)
+    faults = [harness.fault(f"PUT *{number:04}.txt/content", "status 400 body=json:no") for number in range(0, count, 20)]
     with pytest.raises(BatchError, match=f"{count // 20} of {count} files failed") as caught:
-        stage.client().files.upload_many(record, paths)
+        harness.client().files.upload_many(record, paths)
     failed = [result.name for result in caught.value.results if not result.ok]
     assert failed == [f"{number:04}.txt" for number in range(0, count, 20)]
     assert all(fault.fired == 1 for fault in faults)
-    assert len(stage.site.files(record)) == count - count // 20
-    stage.forget()
-    files = stage.client().files.upload_many(record, paths)
-    assert stage.count(CONTENT) == stage.count(COMMIT) == count // 20, "only what was missing"
+    assert len(harness.site.files(record)) == count - count // 20
+    harness.forget()
+    files = harness.client().files.upload_many(record, paths)
+    assert harness.count(CONTENT) == harness.count(COMMIT) == count // 20, "only what was missing"
     assert [file.key for file in files] == [path.name for path in paths]
-    assert held(stage, record) == {path.name: path.read_bytes() for path in paths}
+    assert held(harness, record) == {path.name: path.read_bytes() for path in paths}
 
 
 # -- F40, F41 -----------------------------------------------------------------------------------------------
@@ -200,39 +200,39 @@ def test_f49_one_in_twenty_of_many_fails(stage: Stage) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, MIB, 9 * MIB], ids=["empty", "byte", "small", "spooled"])
 @pytest.mark.parametrize("kind", [piped, pieces])
-def test_f40_a_stream_of_unknown_length(stage: Stage, kind: Any, size: int) -> None:
-    """Broken by a stream that has nothing left for the second try."""
-    record = stage.site.create()
+def test_f40_a_stream_of_unknown_length(harness: NRPHarness, kind: Any, size: int) -> None:
+    """Fails if a stream has nothing left for the second try."""
+    record = harness.site.create()
     data = noise(size)
-    stage.fault(CONTENT, "status 503 retry-after=0")
+    harness.fault(CONTENT, "status 503 retry-after=0")
     if size:
-        stage.fault(CONTENT, "reset-after 1", after=1)
+        harness.fault(CONTENT, "reset-after 1", after=1)
     stream = kind(data)
-    file = stage.client().files.upload(record, "a.bin", None, stream)
-    assert held(stage, record) == {"a.bin": data}
+    file = harness.client().files.upload(record, "a.bin", None, stream)
+    assert held(harness, record) == {"a.bin": data}
     assert (file.result.bytes, file.result.verified) == (size, "md5")
     if kind is piped:
         stream.close()
 
 
 @pytest.mark.parametrize("kind", [piped, pieces, MemorySource])
-def test_f40_a_stream_in_parts(stage: Stage, kind: Any) -> None:
-    record = stage.site.create()
+def test_f40_a_stream_in_parts(harness: NRPHarness, kind: Any) -> None:
+    record = harness.site.create()
     data = noise(STEP + 1)
-    stage.fault(PART, "reset-after 1", times=2)
+    harness.fault(PART, "reset-after 1", times=2)
     stream = kind(data)
-    stage.client().files.upload(record, "a.bin", None, stream, "multipart", part_size=STEP)
-    assert held(stage, record) == {"a.bin": data}
+    harness.client().files.upload(record, "a.bin", None, stream, "multipart", part_size=STEP)
+    assert held(harness, record) == {"a.bin": data}
     if kind is piped:
         stream.close()
 
 
 @pytest.mark.parametrize("make", [lambda path: io.StringIO("text"), lambda path: open(path, encoding="utf-8")])
-def test_f40_text_is_refused(stage: Stage, make: Any) -> None:
-    with make(stage.file(b"text")) as source:
+def test_f40_text_is_refused(harness: NRPHarness, make: Any) -> None:
+    with make(harness.file(b"text")) as source:
         with pytest.raises(UsageError, match="text"):
-            stage.client().files.upload("abcde-12345", "a.bin", None, source)
-    assert stage.count("* *") == 0
+            harness.client().files.upload("abcde-12345", "a.bin", None, source)
+    assert harness.count("* *") == 0
 
 
 class _Mine(Exception):
@@ -244,10 +244,10 @@ def _ours() -> List[str]:
 
 
 @pytest.mark.parametrize("kind", ["L", "M"])
-def test_f41_the_callback_raises(stage: Stage, kind: str) -> None:
-    """Broken by a transfer that goes on, or by threads that stay."""
-    record = stage.site.create()
-    client = stage.client()
+def test_f41_the_callback_raises(harness: NRPHarness, kind: str) -> None:
+    """Detect a transfer that goes on, or threads that stay."""
+    record = harness.site.create()
+    client = harness.client()
     calls: List[Any] = []
 
     def progress(event: Any) -> None:
@@ -255,27 +255,27 @@ def test_f41_the_callback_raises(stage: Stage, kind: str) -> None:
             calls.append(event)
             raise _Mine("enough")
 
-    path = stage.file(noise(STEP + 1000))
+    path = harness.file(noise(STEP + 1000))
     # On a line on which the first blocks are not all of it.
-    stage.fault(CONTENT if kind == "L" else PART, "rate 8M")
+    harness.fault(CONTENT if kind == "L" else PART, "rate 8M")
     options = {"part_size": STEP} if kind == "M" else {}
     with pytest.raises(Cancelled, match="progress callback") as caught:
         client.files.upload(record, "a.bin", None, path, kind, progress=progress, **options)
     assert isinstance(caught.value.__cause__, _Mine)
     assert len(calls) == 1, "called once, not again for every thread"
     assert _ours() == [], "no thread of ours is left"
-    assert (held(stage, record), stage.count(COMMIT)) == ({}, 0)
-    stage.server.clear_faults()
+    assert (held(harness, record), harness.count(COMMIT)) == ({}, 0)
+    harness.server.clear_faults()
     client.files.upload(record, "a.bin", None, path, kind, **options)
-    assert held(stage, record) == {"a.bin": path.read_bytes()}
+    assert held(harness, record) == {"a.bin": path.read_bytes()}
 
 
-def test_f22_an_upload_is_cancelled(stage: Stage) -> None:
-    """Broken by a wait for the line, or by a client that is of no use any more."""
-    record = stage.site.create()
+def test_f22_an_upload_is_cancelled(harness: NRPHarness) -> None:
+    """Detect a wait for the line, or a client that is of no use any more."""
+    record = harness.site.create()
     cancel = threading.Event()
-    client = stage.client(timeout=60.0)
-    stalled = stage.fault(CONTENT, "stall-after 64K")
+    client = harness.client(timeout=60.0)
+    stalled = harness.fault(CONTENT, "stall-after 64K")
 
     def give_up() -> None:
         stalled.wait(20)
@@ -287,9 +287,9 @@ def test_f22_an_upload_is_cancelled(stage: Stage) -> None:
         client.files.upload(record, "a.bin", None, DATA, cancel=cancel)
     thread.join(20)
     assert _ours() == []
-    stage.server.clear_faults()
+    harness.server.clear_faults()
     client.files.upload(record, "a.bin", None, DATA)
-    assert held(stage, record) == {"a.bin": DATA}
+    assert held(harness, record) == {"a.bin": DATA}
 
 
 # -- F28, F36 -----------------------------------------------------------------------------------------------
@@ -333,58 +333,58 @@ TAKEN = [
 
 
 @pytest.mark.parametrize("key", REFUSED, ids=ascii)
-def test_f28_a_key_that_could_not_be_had_back(stage: Stage, key: str) -> None:
-    """Broken by a file that nobody can name afterwards; nothing is sent."""
-    record = stage.site.create()
-    api = stage.client()
+def test_f28_a_key_that_could_not_be_had_back(harness: NRPHarness, key: str) -> None:
+    """Detect a file that nobody can name afterwards; nothing is sent."""
+    record = harness.site.create()
+    api = harness.client()
     with pytest.raises(UsageError):
         api.files.upload(record, key, None, b"data")
     with pytest.raises((UsageError, SmartxferError)):
         api.files.upload_many(record, [("fine", b"1"), (key, b"data")])
-    assert (stage.count(INIT), stage.site.entries(record)) == (0, [])
+    assert (harness.count(INIT), harness.site.entries(record)) == (0, [])
 
 
 @pytest.mark.parametrize("key", TAKEN, ids=ascii)
-def test_f28_a_key_stands_as_it_was_given(stage: Stage, key: str) -> None:
+def test_f28_a_key_stands_as_it_was_given(harness: NRPHarness, key: str) -> None:
     """F36: broken by a key that is put into an address, or a header, as it is."""
-    record = stage.site.create(files={"b": b"theirs"})
-    api = stage.client()
-    draft = f"{stage.url}/api/records/{record}/draft"
+    record = harness.site.create(files={"b": b"theirs"})
+    api = harness.client()
+    draft = f"{harness.url}/api/records/{record}/draft"
     file = api.files.upload(draft, key, {"about": key}, b"data")
     assert (file.key, file.metadata) == (key, {"about": key})
-    assert held(stage, record) == {"b": b"theirs", key: b"data"}
+    assert held(harness, record) == {"b": b"theirs", key: b"data"}
     assert api.files.read(draft, key).size == 4
-    assert all("x-evil" not in head for head in stage.heads("* *"))
-    assert stage.count("* /api/*", 404) == 0
+    assert all("x-evil" not in head for head in harness.heads("* *"))
+    assert harness.count("* /api/*", 404) == 0
     api.files.delete(draft, key)
-    assert held(stage, record) == {"b": b"theirs"}
+    assert held(harness, record) == {"b": b"theirs"}
 
 
-def test_f28_two_keys_that_are_one(stage: Stage) -> None:
-    """Broken by one of two files that takes the other's place."""
-    record = stage.site.create()
+def test_f28_two_keys_that_are_one(harness: NRPHarness) -> None:
+    """Fails if one of two files takes the other's place."""
+    record = harness.site.create()
     with pytest.raises(UsageError, match="a"):
-        stage.client().files.upload_many(record, [("a", b"1"), ("b", b"2"), ("a", b"3")])
-    assert stage.count(INIT) == 0
+        harness.client().files.upload_many(record, [("a", b"1"), ("b", b"2"), ("a", b"3")])
+    assert harness.count(INIT) == 0
     twins = [("caf\u00e9", b"composed"), ("cafe\u0301", b"decomposed")]
-    stage.client().files.upload_many(record, twins)
-    assert held(stage, record) == dict(twins)
+    harness.client().files.upload_many(record, twins)
+    assert held(harness, record) == dict(twins)
 
 
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "\x00", "\u202e", "<script>", '"', "\\"])
-def test_f36_metadata_is_data(stage: Stage, value: str) -> None:
-    record = stage.site.create()
-    file = stage.client().files.upload(record, "a.bin", {"description": value}, b"data")
+def test_f36_metadata_is_data(harness: NRPHarness, value: str) -> None:
+    record = harness.site.create()
+    file = harness.client().files.upload(record, "a.bin", {"description": value}, b"data")
     assert file.metadata == {"description": value}
-    assert all("x-evil" not in head for head in stage.heads("* *"))
+    assert all("x-evil" not in head for head in harness.heads("* *"))
 
 
 @pytest.mark.parametrize("token", ["marked\r\nX-Evil: 1", "marked\nX", "mark\x00ed", "mark\u00e9d\u20ac"])
-def test_f36_a_token_in_a_header(stage: Stage, token: str) -> None:
-    """Broken by a token that ends its header; it is refused, and not shown."""
-    record = stage.site.create()
+def test_f36_a_token_in_a_header(harness: NRPHarness, token: str) -> None:
+    """Fails if a token ends its header; it is refused, and not shown."""
+    record = harness.site.create()
     with pytest.raises(SmartxferError) as caught:
-        stage.client(token=token).files.upload(record, "a.bin", None, b"data")
+        harness.client(token=token).files.upload(record, "a.bin", None, b"data")
     assert "marked" not in str(caught.value)
-    assert all("x-evil" not in head for head in stage.heads("* *"))
-    assert stage.site.entries(record) == []
+    assert all("x-evil" not in head for head in harness.heads("* *"))
+    assert harness.site.entries(record) == []

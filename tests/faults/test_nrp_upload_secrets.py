@@ -14,7 +14,7 @@ import pytest
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, Stage
+from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, NRPHarness
 from tests.support.nrp_shared_server import again
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
@@ -63,17 +63,17 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[str, Stage]]:
-    with Stage(tmp_path_factory.mktemp("local"), users={"ann": TOKEN}) as local:
-        with Stage(tmp_path_factory.mktemp("s3"), users={"ann": TOKEN}, storage="s3") as storing:
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[str, NRPHarness]]:
+    with NRPHarness(tmp_path_factory.mktemp("local"), users={"ann": TOKEN}) as local:
+        with NRPHarness(tmp_path_factory.mktemp("s3"), users={"ann": TOKEN}, storage="s3") as storing:
             yield {"local": local, "s3": storing}
 
 
 @pytest.fixture
-def stage(request: pytest.FixtureRequest, servers: Dict[str, Stage], tmp_path: Path) -> Iterator[Stage]:
+def harness(request: pytest.FixtureRequest, servers: Dict[str, NRPHarness], tmp_path: Path) -> Iterator[NRPHarness]:
     name = request.node.name
-    with again(servers["s3" if STORAGE_PART in name or "signed" in name else "local"], tmp_path) as stage:
-        yield stage
+    with again(servers["s3" if STORAGE_PART in name or "signed" in name else "local"], tmp_path) as harness:
+        yield harness
 
 
 def _check(where: str, text: str, secrets: Any = SECRETS) -> None:
@@ -82,9 +82,9 @@ def _check(where: str, text: str, secrets: Any = SECRETS) -> None:
         assert not found, f"a secret in {where}: ...{text[max(0, found.start() - 200) : found.end() + 20]}..."
 
 
-def _run(stage: Stage, api: Any, record: str) -> List[BaseException]:
+def _run(harness: NRPHarness, api: Any, record: str) -> List[BaseException]:
     """In one piece, in parts, several; the errors."""
-    path = stage.file(DATA)
+    path = harness.file(DATA)
     steps: List[Any] = [
         lambda: api.files.upload(record, "a.bin", {"title": "t"}, path),
         lambda: api.files.upload(record, "b.bin", None, path, "multipart", part_size=STEP),
@@ -100,12 +100,12 @@ def _run(stage: Stage, api: Any, record: str) -> List[BaseException]:
 
 
 @pytest.mark.parametrize(("match", "effect"), spread(CASES))
-def test_f44_a_token(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
-    """Broken by a URL, a header, a body or an answer that is shown as it is."""
-    record = stage.site.create()
-    fault = stage.fault(match, effect, times=1)
-    api = stage.client(retry=POLICY, timeout=0.4, token=TOKEN)
-    errors = _run(stage, api, record)
+def test_f44_a_token(harness: NRPHarness, log: Any, home: Path, match: str, effect: str) -> None:
+    """Detect a URL, a header, a body or an answer that is shown as it is."""
+    record = harness.site.create()
+    fault = harness.fault(match, effect, times=1)
+    api = harness.client(retry=POLICY, timeout=0.4, token=TOKEN)
+    errors = _run(harness, api, record)
     assert fault.fired
     _check("an error", "\n".join(map(_told, errors)))
     _check("the log", _logged(log.records))
@@ -117,26 +117,26 @@ def test_f44_a_token(stage: Stage, log: Any, home: Path, match: str, effect: str
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
 @pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT, PART], ids=["init", "content", "commit", "part"])
-def test_f44_a_server_that_repeats_what_it_was_told(stage: Stage, log: Any, match: str, code: int) -> None:
-    """Broken by an answer that is quoted as it came."""
-    record = stage.site.create()
+def test_f44_a_server_that_repeats_what_it_was_told(harness: NRPHarness, log: Any, match: str, code: int) -> None:
+    """Fails if an answer is quoted as it came."""
+    record = harness.site.create()
     body = {"message": f"no Bearer {TOKEN}", "errors": [{"field": TOKEN, "messages": [TOKEN]}], TOKEN: 1}
-    path = stage.file(json.dumps(body).encode(), "answer")
-    stage.fault(match, f"status {code} 'body=file:{path}'", times=1 if code < 500 else 2)
-    errors = _run(stage, stage.client(retry=POLICY, token=TOKEN, max_workers=1), record)
+    path = harness.file(json.dumps(body).encode(), "answer")
+    harness.fault(match, f"status {code} 'body=file:{path}'", times=1 if code < 500 else 2)
+    errors = _run(harness, harness.client(retry=POLICY, token=TOKEN, max_workers=1), record)
     if (match, code) != (INIT, 502):  # which is looked up
         assert errors
     _check("an error", "\n".join(map(_told, errors)))
     _check("the log", _logged(log.records))
 
 
-def test_f44_signed_addresses_in_errors_of_storage(stage: Stage, log: Any) -> None:
+def test_f44_signed_addresses_in_errors_of_storage(harness: NRPHarness, log: Any) -> None:
     """XML in which the address is repeated."""
-    record = stage.site.create()
+    record = harness.site.create()
     xml = f"<Error><Code>SignatureDoesNotMatch</Code><StringToSign>{TOKEN} X-Amz-Signature=1</StringToSign></Error>"
-    path = stage.file(xml.encode(), "answer")
-    stage.fault(STORAGE_PART, f"status 400 'body=file:{path}'", times=2)
-    errors = _run(stage, stage.client(retry=POLICY, token=TOKEN, max_workers=1), record)
+    path = harness.file(xml.encode(), "answer")
+    harness.fault(STORAGE_PART, f"status 400 'body=file:{path}'", times=2)
+    errors = _run(harness, harness.client(retry=POLICY, token=TOKEN, max_workers=1), record)
     for error in errors:
         _check("an error", _told(error), [TOKEN])
     _check("the log", _logged(log.records), [TOKEN])
@@ -144,13 +144,13 @@ def test_f44_signed_addresses_in_errors_of_storage(stage: Stage, log: Any) -> No
         _check("the address", "http://127.0.0.1/x?X-Amz-Signature=0")
 
 
-def test_f44_what_an_answer_says_is_kept_apart(stage: Stage) -> None:
+def test_f44_what_an_answer_says_is_kept_apart(harness: NRPHarness) -> None:
     """Entries that errors carry show no signed addresses."""
-    record = stage.site.create()
+    record = harness.site.create()
     signed = "http://127.0.0.1:1/x?X-Amz-Signature=marked"
     entry = {"key": "a.bin", "status": "pending", "errors": "no", "links": {"parts": [{"part": 1, "url": signed}]}}
-    stage.answer(CONTENT, json.dumps(entry).encode())
-    [error] = _run(stage, stage.client(retry=POLICY, token=TOKEN), record)
+    harness.answer(CONTENT, json.dumps(entry).encode())
+    [error] = _run(harness, harness.client(retry=POLICY, token=TOKEN), record)
     _check("an error", f"{error} {error!r} {vars(error)!r}")
 
 

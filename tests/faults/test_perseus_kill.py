@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise, until
-from tests.support.perseus_harness import CREATE, MIB, PUT, Stage, again
+from tests.support.perseus_harness import CREATE, MIB, PUT, PerseusHarness, again
 from tests.support.process_signals import seconds_to_end
 
 pytestmark = pytest.mark.slow
@@ -45,25 +45,25 @@ Process = Any
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerseusHarness]:
+    with PerseusHarness(tmp_path_factory.mktemp("server")) as harness:
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: PerseusHarness, tmp_path: Path) -> Iterator[PerseusHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 @pytest.fixture
-def program(stage: Stage) -> Iterator[Callable[..., Process]]:
+def program(harness: PerseusHarness) -> Iterator[Callable[..., Process]]:
     """``program(repair, *paths)``: a client at work in a process of its own."""
     running: List[Process] = []
 
     def start(repair: str, *paths: Path) -> Process:
         command = [sys.executable, "-c", _PROGRAM, repair, *map(str, paths)]
-        environment: Dict[str, str] = {**os.environ, **stage.site.env}
+        environment: Dict[str, str] = {**os.environ, **harness.site.env}
         running.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -96,96 +96,96 @@ def _kill(process: Process) -> None:
 _ENDS = pytest.mark.parametrize("end", [_interrupt, _kill], ids=["SIGINT", "SIGKILL"])
 
 
-def _quiet(stage: Stage) -> None:
+def _quiet(harness: PerseusHarness) -> None:
     """Nothing slows the server any more, and nothing of the ended client is under way."""
-    stage.server.clear_faults()
-    until(lambda: not any(listener._open for listener in stage.listeners()), "the end of the connections")
+    harness.server.clear_faults()
+    until(lambda: not any(listener._open for listener in harness.listeners()), "the end of the connections")
 
 
 @_ENDS
 @pytest.mark.parametrize("effect", ["stall", "stall-after 1", "stall-after 10M"])
-def test_f23_in_the_middle_of_it(stage: Stage, program: Callable[..., Process], end: Any, effect: str) -> None:
+def test_f23_in_the_middle_of_it(harness: PerseusHarness, program: Callable[..., Process], end: Any, effect: str) -> None:
     """F22, F23: broken by a record of our own that a re-run takes for somebody else's, and waits for."""
-    path = stage.file(noise(SIZE))
-    held = stage.fault(PUT, effect)
+    path = harness.file(noise(SIZE))
+    held = harness.fault(PUT, effect)
     process = program("", path)
     assert held.wait(20)
     end(process)
-    _quiet(stage)
-    assert "uploaded" not in stage.statuses()
+    _quiet(harness)
+    assert "uploaded" not in harness.statuses()
     assert _finish(program("", path)) == 0
-    assert stage.held() == {"a.bin": path.read_bytes()}
-    assert (len(stage.site.records()), stage.count(PUT, 200)) == (1, 1)
+    assert harness.held() == {"a.bin": path.read_bytes()}
+    assert (len(harness.site.records()), harness.count(PUT, 200)) == (1, 1)
 
 
 @_ENDS
-def test_f23_beside_the_answer(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+def test_f23_beside_the_answer(harness: PerseusHarness, program: Callable[..., Process], end: Any) -> None:
     """The bytes had arrived: broken by a second PUT, or by the deletion of what is complete."""
-    path = stage.file(noise(SIZE))
-    held = stage.fault(PUT, "no-answer")
+    path = harness.file(noise(SIZE))
+    held = harness.fault(PUT, "no-answer")
     process = program("", path)
     assert held.wait(20)
     end(process)
-    _quiet(stage)
-    sent = stage.count(PUT)
+    _quiet(harness)
+    sent = harness.count(PUT)
     _finish(program("", path))
-    assert stage.held() == {"a.bin": path.read_bytes()}
-    assert stage.statuses() == ["uploaded"]
+    assert harness.held() == {"a.bin": path.read_bytes()}
+    assert harness.statuses() == ["uploaded"]
     if end is _kill:
-        assert stage.count(PUT) == sent == 1
+        assert harness.count(PUT) == sent == 1
 
 
 @_ENDS
-def test_f23_beside_the_record(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+def test_f23_beside_the_record(harness: PerseusHarness, program: Callable[..., Process], end: Any) -> None:
     """Nobody was told of the record: it may be somebody else's, so that only ``repair`` deletes it."""
-    path = stage.file(noise(MIB))
-    held = stage.fault(CREATE, "no-answer")
+    path = harness.file(noise(MIB))
+    held = harness.fault(CREATE, "no-answer")
     process = program("", path)
     assert held.wait(20)
     end(process)
-    _quiet(stage)
-    assert (stage.statuses(), stage.count(PUT)) == (["pending"], 0)
+    _quiet(harness)
+    assert (harness.statuses(), harness.count(PUT)) == (["pending"], 0)
     process = program("", path)
     process.communicate(timeout=60)
     assert process.returncode == 3, "stuck, and it is said"
     _finish(program("repair", path))
-    assert (stage.held(), stage.statuses()) == ({"a.bin": path.read_bytes()}, ["uploaded"])
+    assert (harness.held(), harness.statuses()) == ({"a.bin": path.read_bytes()}, ["uploaded"])
 
 
 @_ENDS
-def test_f23_many_files(stage: Stage, program: Callable[..., Process], end: Any) -> None:
+def test_f23_many_files(harness: PerseusHarness, program: Callable[..., Process], end: Any) -> None:
     """F22, F23: broken by a re-run that sends again what had arrived, or by one half that is called whole."""
-    paths = [stage.file(noise(MIB, number), f"{number:02}.bin") for number in range(FILES)]
+    paths = [harness.file(noise(MIB, number), f"{number:02}.bin") for number in range(FILES)]
     # Once every worker is held up in a PUT no record is being made, of which nobody would be told.
-    held = stage.fault(PUT, "stall", times=None, after=FILES // 3)
+    held = harness.fault(PUT, "stall", times=None, after=FILES // 3)
     process = program("", *paths)
     until(lambda: held.fired >= WORKERS, "the point")
     end(process)
-    _quiet(stage)
-    arrived = stage.held()
+    _quiet(harness)
+    arrived = harness.held()
     assert {len(data) for data in arrived.values()} == {MIB}
     assert len(arrived) == FILES // 3
-    stage.forget()
+    harness.forget()
     assert _finish(program("", *paths)) == len(arrived)
-    assert stage.count(PUT) == FILES - len(arrived), "only what was missing"
-    assert stage.held() == {path.name: path.read_bytes() for path in paths}
-    assert set(stage.statuses()) == {"uploaded"}
+    assert harness.count(PUT) == FILES - len(arrived), "only what was missing"
+    assert harness.held() == {path.name: path.read_bytes() for path in paths}
+    assert set(harness.statuses()) == {"uploaded"}
 
 
-def test_f23_random_points(stage: Stage, program: Callable[..., Process]) -> None:
+def test_f23_random_points(harness: PerseusHarness, program: Callable[..., Process]) -> None:
     """A record is uploaded and right, or not uploaded, wherever the end came."""
-    path = stage.file(noise(SIZE))
+    path = harness.file(noise(SIZE))
     chance = random.Random(23)
     for _ in range(amount(2, 4)):
-        held = stage.fault(PUT, f"stall-after {chance.randrange(1, SIZE)}")
+        held = harness.fault(PUT, f"stall-after {chance.randrange(1, SIZE)}")
         process = program("", path)
         assert held.wait(20)
         _kill(process)
-        _quiet(stage)
-        assert stage.statuses() == ["pending"]
+        _quiet(harness)
+        assert harness.statuses() == ["pending"]
     _finish(program("", path))
-    assert stage.held() == {"a.bin": path.read_bytes()}
-    assert len(stage.site.records()) == 1
+    assert harness.held() == {"a.bin": path.read_bytes()}
+    assert len(harness.site.records()) == 1
 
 
 # -- F45 ----------------------------------------------------------------------------------------------------
@@ -210,21 +210,21 @@ with PerseusClient(max_workers=8, timeout=120) as client:
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("count", [1, 8])
-def test_f45_memory_does_not_grow_with_the_file(stage: Stage, count: int) -> None:
-    """Broken by a file that is held in memory as a whole."""
+def test_f45_memory_does_not_grow_with_the_file(harness: PerseusHarness, count: int) -> None:
+    """Fails if a file is held in memory as a whole."""
     paths = []
     for number in range(count):
-        paths.append(stage.directory / f"large{number}.bin")
+        paths.append(harness.directory / f"large{number}.bin")
         with open(paths[-1], "wb") as file:
             file.write(b"start %d" % number)
             file.truncate(amount(48 * MIB, 256 * MIB) // count)
             file.seek(-3, os.SEEK_END)
             file.write(b"end")
     command = [sys.executable, "-c", _MEASURE, *map(str, paths)]
-    environment = {**os.environ, **stage.site.env}
+    environment = {**os.environ, **harness.site.env}
     done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, timeout=240)
     assert int(done.stdout) <= (count * MIB + 16 * MIB) // 1024, "KiB while sending"
-    uploaded = [record for record in stage.site.records() if record["name"] != "small"]
+    uploaded = [record for record in harness.site.records() if record["name"] != "small"]
     assert [record["status"] for record in uploaded] == ["uploaded"] * count
     # The server compares too, by bytes that it counted itself: the digest of what arrived.
     assert {record["sourceHash"] for record in uploaded} == {_digest(path) for path in paths}

@@ -15,7 +15,7 @@ from smartxfer.errors import NetworkError, RedirectRefused, SmartxferError, Stor
 from smartxfer.perseus import PerseusClient
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
-from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, Polling, Stage, again
+from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, PerseusHarness, Polling, again
 from tests.support.raw_server import RawServer, answering, refused_port, status
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
@@ -31,106 +31,106 @@ FOREIGN = ("authorization", "cookie", "transfer-encoding")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server"), api_key=KEY) as stage:
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerseusHarness]:
+    with PerseusHarness(tmp_path_factory.mktemp("server"), api_key=KEY) as harness:
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: PerseusHarness, tmp_path: Path) -> Iterator[PerseusHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 # -- F32: presigned addresses -------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [0, 1, len(DATA)])
-def test_f32_nothing_but_the_bytes(stage: Stage, home: Path, monkeypatch: Any, size: int) -> None:
-    """Broken by a key, a netrc entry or a cookie that goes to the storage, or by a body without its length."""
+def test_f32_nothing_but_the_bytes(harness: PerseusHarness, home: Path, monkeypatch: Any, size: int) -> None:
+    """Detect a key, a netrc entry or a cookie that goes to the storage, or a body without its length."""
     netrc = home / ".netrc"
     netrc.write_text("machine 127.0.0.1 login ann password of-another-service\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    client = stage.client()
+    client = harness.client()
     client.session.cookies.set("sid", "of-the-service")
-    client.file.upload_file(stage.file(DATA[:size], "naïve name.txt"))
-    [head] = stage.heads(PUT)
+    client.file.upload_file(harness.file(DATA[:size], "naïve name.txt"))
+    [head] = harness.heads(PUT)
     assert [name for name in head if name in FOREIGN or name.startswith("x-amz")] == []
     assert (head["content-type"], head["content-length"]) == ("application/octet-stream", str(size))
-    assert stage.held() == {"naïve name.txt": DATA[:size]}
-    assert {head["authorization"] for head in stage.heads("POST *")} == {f"Bearer {KEY}"}
+    assert harness.held() == {"naïve name.txt": DATA[:size]}
+    assert {head["authorization"] for head in harness.heads("POST *")} == {f"Bearer {KEY}"}
 
 
 @pytest.mark.parametrize("signed_type", ["", "application/octet-stream"])
 def test_f32_whether_or_not_the_type_is_signed(tmp_path: Path, signed_type: str) -> None:
-    with Stage(tmp_path, signed_type=signed_type) as stage:
-        file = stage.client().file.upload_file(stage.file(DATA, "page.html"))
-        assert stage.site.content(file.id) == DATA
+    with PerseusHarness(tmp_path, signed_type=signed_type) as harness:
+        file = harness.client().file.upload_file(harness.file(DATA, "page.html"))
+        assert harness.site.content(file.id) == DATA
 
 
 @pytest.mark.parametrize(
     "effect", [EXPIRED, "status 400 body=json:ExpiredToken", "status 403 body=json:RequestTimeTooSkewed"]
 )
-def test_f32_an_address_that_has_expired_is_replaced(stage: Stage, effect: str) -> None:
-    """Broken by a retry at a dead address, or by the record of it that stays."""
-    fault = stage.fault(PUT, effect, times=2)
-    file = stage.client().file.upload_file(stage.file(DATA))
-    assert (fault.fired, stage.count(CREATE, 200), stage.count(DELETE, 204)) == (2, 3, 2)
-    assert [record["id"] for record in stage.site.records()] == [file.id]
-    assert len(set(stage.targets(PUT))) == 3
-    assert stage.site.content(file.id) == DATA
+def test_f32_an_address_that_has_expired_is_replaced(harness: PerseusHarness, effect: str) -> None:
+    """Detect a retry at a dead address, or the record of it that stays."""
+    fault = harness.fault(PUT, effect, times=2)
+    file = harness.client().file.upload_file(harness.file(DATA))
+    assert (fault.fired, harness.count(CREATE, 200), harness.count(DELETE, 204)) == (2, 3, 2)
+    assert [record["id"] for record in harness.site.records()] == [file.id]
+    assert len(set(harness.targets(PUT))) == 3
+    assert harness.site.content(file.id) == DATA
 
 
-def test_f32_an_address_that_expires_before_it_is_used(stage: Stage) -> None:
+def test_f32_an_address_that_expires_before_it_is_used(harness: PerseusHarness) -> None:
     """The storage's own refusal, after a file that took longer than its address lives."""
     hours: List[Any] = []
 
     def progress(event: Any) -> None:
         if event.state == "retrying" and not hours:
-            hours.append(stage.site.configure(clock_offset=7200.0))
+            hours.append(harness.site.configure(clock_offset=7200.0))
 
-    stage.fault(PUT, "reset-after 64K")
+    harness.fault(PUT, "reset-after 64K")
     try:
-        file = stage.client().file.upload_file(stage.file(DATA), progress=progress)
+        file = harness.client().file.upload_file(harness.file(DATA), progress=progress)
     finally:
-        stage.site.configure(clock_offset=0.0)
-    assert (len(hours), stage.count(PUT, 403), stage.count(PUT, 200)) == (1, 1, 1)
-    assert [record["id"] for record in stage.site.records()] == [file.id]
-    assert stage.site.content(file.id) == DATA
+        harness.site.configure(clock_offset=0.0)
+    assert (len(hours), harness.count(PUT, 403), harness.count(PUT, 200)) == (1, 1, 1)
+    assert [record["id"] for record in harness.site.records()] == [file.id]
+    assert harness.site.content(file.id) == DATA
 
 
 @pytest.mark.parametrize("match", [FIND, CREATE, DELETE], ids=["find", "create", "delete"])
 @pytest.mark.parametrize("effect", ["reset-before", "lose-answer", "status 503 retry-after=0"])
-def test_f32_replacing_it_meets_a_failure(stage: Stage, match: str, effect: str) -> None:
-    """Broken by a retry at the dead address, once its record is deleted."""
-    expired = stage.fault(PUT, EXPIRED)
-    lost = stage.fault(CREATE, "lose-answer", after=1) if match == FIND else None
-    fault = stage.fault(match, effect, after=0 if match == DELETE else 1)
-    file = stage.client(clock=Polling()).file.upload_file(stage.file(DATA))
+def test_f32_replacing_it_meets_a_failure(harness: PerseusHarness, match: str, effect: str) -> None:
+    """Detect a retry at the dead address, once its record is deleted."""
+    expired = harness.fault(PUT, EXPIRED)
+    lost = harness.fault(CREATE, "lose-answer", after=1) if match == FIND else None
+    fault = harness.fault(match, effect, after=0 if match == DELETE else 1)
+    file = harness.client(clock=Polling()).file.upload_file(harness.file(DATA))
     assert (expired.fired, fault.fired, lost is None or lost.fired == 1) == (1, 1, True)
-    assert [record["id"] for record in stage.site.records()] == [file.id]
-    assert stage.site.content(file.id) == DATA
+    assert [record["id"] for record in harness.site.records()] == [file.id]
+    assert harness.site.content(file.id) == DATA
 
 
-def test_f32_expired_for_good(stage: Stage) -> None:
-    stage.fault(PUT, EXPIRED, times=None)
+def test_f32_expired_for_good(harness: PerseusHarness) -> None:
+    harness.fault(PUT, EXPIRED, times=None)
     with pytest.raises(StorageError, match="expired") as caught:
-        stage.client().file.upload_file(stage.file(DATA))
+        harness.client().file.upload_file(harness.file(DATA))
     error = caught.value
     assert (error.status, error.code, error.expired) == (403, "AccessDenied", True)
     assert error.request_id
     assert "X-Amz" not in f"{error} {error.url}"
-    assert 2 <= stage.count(PUT) <= 6
-    assert stage.site.records() == []
+    assert 2 <= harness.count(PUT) <= 6
+    assert harness.site.records() == []
 
 
 @pytest.mark.parametrize("code", [307, 308])
-def test_f32_a_regional_host(stage: Stage, code: int) -> None:
-    """Broken by a refusal of what storage may answer, by content that is not sent anew, or by a key that goes along."""
+def test_f32_a_regional_host(harness: PerseusHarness, code: int) -> None:
+    """Detect a refusal of what storage may answer, content that is not sent anew, or a key that goes along."""
     with RawServer(answering(status(200))) as elsewhere:
-        moved = stage.fault(PUT, f"redirect {elsewhere.url}{{target}} {code}")
-        stage.client().file.upload_file(stage.file(DATA))
+        moved = harness.fault(PUT, f"redirect {elsewhere.url}{{target}} {code}")
+        harness.client().file.upload_file(harness.file(DATA))
         (sent,) = elsewhere.requests
         assert moved.fired == 1
         assert (sent.method, sent.body, "authorization" in sent.headers) == ("PUT", DATA, False)
@@ -138,46 +138,46 @@ def test_f32_a_regional_host(stage: Stage, code: int) -> None:
 
 
 @pytest.mark.parametrize("code", [301, 302, 303])
-def test_f32_a_redirect_of_the_storage(stage: Stage, code: int) -> None:
-    """Broken by a PUT that turns into a GET, by content or a key that goes there, or by a record that stays."""
+def test_f32_a_redirect_of_the_storage(harness: PerseusHarness, code: int) -> None:
+    """Detect a PUT that turns into a GET, content or a key that goes there, or a record that stays."""
     with RawServer(answering(status(200))) as elsewhere:
-        stage.fault(PUT, f"redirect {elsewhere.url}{{target}} {code}")
+        harness.fault(PUT, f"redirect {elsewhere.url}{{target}} {code}")
         with pytest.raises(RedirectRefused) as caught:
-            stage.client().file.upload_file(stage.file(DATA))
+            harness.client().file.upload_file(harness.file(DATA))
         assert elsewhere.requests == []
     _check("an error", _told(caught.value))
-    assert stage.site.records() == []
+    assert harness.site.records() == []
 
 
 def _made(url: str) -> bytes:
     return json.dumps({"file": {"id": "f1", "name": "a.bin", "status": "pending"}, "uploadUrl": url}).encode()
 
 
-def test_f32_a_storage_that_is_not_there(stage: Stage) -> None:
-    """Broken by a record that stays, or by an error that shows the signature."""
+def test_f32_a_storage_that_is_not_there(harness: PerseusHarness) -> None:
+    """Detect a record that stays, or an error that shows the signature."""
     with refused_port() as port:
-        stage.answer(CREATE, _made(f"http://127.0.0.1:{port}/x?X-Amz-Signature=s"))
+        harness.answer(CREATE, _made(f"http://127.0.0.1:{port}/x?X-Amz-Signature=s"))
         with pytest.raises(NetworkError, match=f"PUT http://127.0.0.1:{port}/x") as caught:
-            stage.client().file.upload_file(("a.bin", DATA))
+            harness.client().file.upload_file(("a.bin", DATA))
     _check("an error", _told(caught.value))
-    assert stage.count(DELETE) == 1
+    assert harness.count(DELETE) == 1
 
 
 BAD = ["file:///etc/passwd", "ftp://127.0.0.1/x", "//127.0.0.1/x", "x", "http://", "http://[bad", "http://127.0.0.1:x/"]
 
 
 @pytest.mark.parametrize("url", BAD)
-def test_f32_an_address_that_is_none(stage: Stage, url: str) -> None:
-    """Broken by an error that is not ours, or by a record that stays."""
-    stage.answer(CREATE, _made(url + "?X-Amz-Signature=s"))
+def test_f32_an_address_that_is_none(harness: PerseusHarness, url: str) -> None:
+    """Detect an error that is not ours, or a record that stays."""
+    harness.answer(CREATE, _made(url + "?X-Amz-Signature=s"))
     with pytest.raises(SmartxferError) as caught:
-        stage.client().file.upload_file(("a.bin", DATA))
-    assert (stage.count(PUT), stage.count(DELETE)) == (0, 1)
+        harness.client().file.upload_file(("a.bin", DATA))
+    assert (harness.count(PUT), harness.count(DELETE)) == (0, 1)
     _check("an error", _told(caught.value))
 
 
-def test_f32_from_https_to_http_it_does_not_go(tmp_path: Path, stage: Stage) -> None:
-    """Broken by content that travels in the clear because an answer says so."""
+def test_f32_from_https_to_http_it_does_not_go(tmp_path: Path, harness: PerseusHarness) -> None:
+    """Detect content that travels in the clear because an answer says so."""
     import ssl
 
     import trustme
@@ -188,7 +188,7 @@ def test_f32_from_https_to_http_it_does_not_go(tmp_path: Path, stage: Stage) -> 
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
 
     def reply(request: Any, peer: Any) -> None:
-        found = b'{"files": []}' if request.path.endswith("/find") else _made(f"{stage.site.storage_url}/x")
+        found = b'{"files": []}' if request.path.endswith("/find") else _made(f"{harness.site.storage_url}/x")
         peer.answer(200, found, "Content-Type: application/json")
 
     with RawServer(answering(reply), tls) as front:
@@ -196,7 +196,7 @@ def test_f32_from_https_to_http_it_does_not_go(tmp_path: Path, stage: Stage) -> 
             with pytest.raises(RedirectRefused, match="from https to http"):
                 client.file.upload_file(("a.bin", b"1"))
         assert [request.method for request in front.requests] == ["POST", "POST", "DELETE"]
-    assert stage.count(PUT) == 0
+    assert harness.count(PUT) == 0
 
 
 # -- F44: every fault, every logger at DEBUG ----------------------------------------------------------------
@@ -238,13 +238,13 @@ def _check(where: str, text: str, secrets: Any = SECRETS) -> None:
         assert not found, f"a secret in {where}: ...{text[max(0, found.start() - 200) : found.end() + 20]}..."
 
 
-def _run(stage: Stage, client: PerseusClient) -> List[BaseException]:
+def _run(harness: PerseusHarness, client: PerseusClient) -> List[BaseException]:
     """One file, several, a wait, a deletion; the errors."""
-    path = stage.file(DATA[:MIB])
+    path = harness.file(DATA[:MIB])
     steps: List[Any] = [
         lambda: client.file.upload_file(path, wait=True, timeout=0.2),
         lambda: client.file.upload_many([("c.bin", b"1"), ("d.bin", b"2")]),
-        lambda: client.file.delete_file(stage.site.write("e.bin", b"3")),
+        lambda: client.file.delete_file(harness.site.write("e.bin", b"3")),
     ]
     errors: List[BaseException] = []
     for step in steps:
@@ -257,11 +257,11 @@ def _run(stage: Stage, client: PerseusClient) -> List[BaseException]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("match", "effect"), spread(CASES))
-def test_f44_a_key(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
-    """Broken by a URL, a header, a body or an answer that is shown as it is."""
-    fault = stage.fault(match, effect, times=1)
-    client = stage.client(retry=POLICY, timeout=0.4)
-    errors = _run(stage, client)
+def test_f44_a_key(harness: PerseusHarness, log: Any, home: Path, match: str, effect: str) -> None:
+    """Detect a URL, a header, a body or an answer that is shown as it is."""
+    fault = harness.fault(match, effect, times=1)
+    client = harness.client(retry=POLICY, timeout=0.4)
+    errors = _run(harness, client)
     assert fault.fired
     assert [error for error in errors if not isinstance(error, SmartxferError)] == []
     _check("an error", "\n".join(map(_told, errors)))
@@ -274,51 +274,51 @@ def test_f44_a_key(stage: Stage, log: Any, home: Path, match: str, effect: str) 
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
 @pytest.mark.parametrize("match", [FIND, CREATE, PUT], ids=["find", "create", "put"])
-def test_f44_a_server_that_repeats_what_it_was_told(stage: Stage, log: Any, match: str, code: int) -> None:
-    """Broken by an answer that is quoted as it came."""
+def test_f44_a_server_that_repeats_what_it_was_told(harness: PerseusHarness, log: Any, match: str, code: int) -> None:
+    """Fails if an answer is quoted as it came."""
     body = {"message": [f"no Bearer {KEY}", KEY], "error": KEY, KEY: 1}
-    path = stage.file(json.dumps(body).encode(), "answer")
-    stage.fault(match, f"status {code} 'body=file:{path}'", times=1 if code < 500 else 2)
-    _check("an error", "\n".join(map(_told, _run(stage, stage.client(retry=POLICY, max_workers=1)))))
+    path = harness.file(json.dumps(body).encode(), "answer")
+    harness.fault(match, f"status {code} 'body=file:{path}'", times=1 if code < 500 else 2)
+    _check("an error", "\n".join(map(_told, _run(harness, harness.client(retry=POLICY, max_workers=1)))))
     _check("the log", _logged(log.records))
 
 
-def test_f44_signed_addresses_in_errors_of_the_storage(stage: Stage, log: Any) -> None:
+def test_f44_signed_addresses_in_errors_of_the_storage(harness: PerseusHarness, log: Any) -> None:
     """XML in which the address is repeated, where it belongs and where it does not."""
     signed = "PUT /x?X-Amz-Expires=1&amp;X-Amz-Signature=0123456789abcdef"
     xml = f"<Error><Code>SignatureDoesNotMatch</Code><Message>{signed}</Message><StringToSign>{signed}</StringToSign>"
-    stage.fault(PUT, f"status 403 'body=file:{stage.file(xml.encode(), 'answer')}'")
-    errors = _run(stage, stage.client(retry=POLICY, max_workers=1))
+    harness.fault(PUT, f"status 403 'body=file:{harness.file(xml.encode(), 'answer')}'")
+    errors = _run(harness, harness.client(retry=POLICY, max_workers=1))
     assert isinstance(errors[0], StorageError)
     _check("an error", "\n".join(map(_told, errors)))
     _check("the log", _logged(log.records))
 
 
 @pytest.mark.parametrize("joint", ["&", "\\u0026", "&amp;"])
-def test_f44_an_answer_that_is_no_json(stage: Stage, log: Any, joint: str) -> None:
-    """Broken by an excerpt of it that begins with the address."""
+def test_f44_an_answer_that_is_no_json(harness: PerseusHarness, log: Any, joint: str) -> None:
+    """Fails if an excerpt of it begins with the address."""
     begin = f'{{"uploadUrl": "http://127.0.0.1:1/x?x-id=PutObject{joint}X-Amz-Signature=0123456789abcdef", '
-    stage.answer(CREATE, begin.encode())
+    harness.answer(CREATE, begin.encode())
     with pytest.raises(SmartxferError) as caught:
-        stage.client().file.upload_file(("a.bin", b"1"))
+        harness.client().file.upload_file(("a.bin", b"1"))
     assert "0123456789abcdef" not in f"{caught.value} {caught.value!r} {_logged(log.records)}"
 
 
-def test_f44_what_create_file_returns_is_not_logged(stage: Stage, log: Any) -> None:
+def test_f44_what_create_file_returns_is_not_logged(harness: PerseusHarness, log: Any) -> None:
     """Who asks for an address gets it whole; nobody else does."""
-    made = stage.client().file.create_file("a.bin", "0" * 64)
+    made = harness.client().file.create_file("a.bin", "0" * 64)
     assert "X-Amz-Signature=" in made["upload_url"]
     _check("the log", _logged(log.records))
     _check("a record", repr(made["file"]))
 
 
-def test_f44_a_key_that_no_header_can_carry(stage: Stage) -> None:
-    """Broken by an error of the HTTP library, which shows the header."""
+def test_f44_a_key_that_no_header_can_carry(harness: PerseusHarness) -> None:
+    """Detect an error of the HTTP library, which shows the header."""
     for letter in ("\n", "\u20ac", "\0"):
         with pytest.raises(SmartxferError) as caught:
-            stage.client(api_key=f"{KEY}{letter}x").file.upload_file(("a.bin", b"1"))
+            harness.client(api_key=f"{KEY}{letter}x").file.upload_file(("a.bin", b"1"))
         _check("an error", _told(caught.value))
-    assert stage.count("* *") == 0
+    assert harness.count("* *") == 0
 
 
 def test_f44_the_marks_would_be_seen(log: Any) -> None:

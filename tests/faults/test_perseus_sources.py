@@ -17,21 +17,32 @@ from smartxfer.transport import RetryPolicy
 from tests.support.amounts import amount
 from tests.support.fake_clock import JumpingClock
 from tests.support.filesender_harness import noise
-from tests.support.perseus_harness import ALL, CREATE, DATA, FIND, MIB, PUT, Stage, again, pieces, piped
+from tests.support.perseus_harness import (
+    ALL,
+    CREATE,
+    DATA,
+    FIND,
+    MIB,
+    PUT,
+    PerseusHarness,
+    again,
+    pieces,
+    piped,
+)
 
 LARGE = noise(4 * MIB)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerseusHarness]:
+    with PerseusHarness(tmp_path_factory.mktemp("server")) as harness:
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: PerseusHarness, tmp_path: Path) -> Iterator[PerseusHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 # -- F38 ----------------------------------------------------------------------------------------------------
@@ -67,9 +78,9 @@ CHANGES = [_append, _truncate, _replace, _rewrite, _remove]
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_f38_a_file_changes_while_it_is_sent(stage: Stage, change: Callable[[Path], None]) -> None:
-    """Broken by a success with bytes that are not those of the checksum, or by a record of them that stays."""
-    path = stage.file(LARGE)
+def test_f38_a_file_changes_while_it_is_sent(harness: PerseusHarness, change: Callable[[Path], None]) -> None:
+    """Detect a success with bytes that are not those of the checksum, or a record of them that stays."""
+    path = harness.file(LARGE)
     changed: List[int] = []
 
     def progress(event: Any) -> None:
@@ -78,18 +89,18 @@ def test_f38_a_file_changes_while_it_is_sent(stage: Stage, change: Callable[[Pat
             change(path)
 
     with pytest.raises(SourceChanged, match=r"a\.bin"):
-        stage.client().file.upload_file(path, progress=progress)
+        harness.client().file.upload_file(path, progress=progress)
     assert changed
-    assert stage.site.records() == []
+    assert harness.site.records() == []
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_f38_a_file_changes_between_its_checksum_and_its_sending(
-    stage: Stage, change: Callable[[Path], None]
+    harness: PerseusHarness, change: Callable[[Path], None]
 ) -> None:
     """The two passes: broken by a record of the old content that takes the new one in."""
-    path = stage.file(LARGE)
-    stage.fault(PUT, "reset-before")
+    path = harness.file(LARGE)
+    harness.fault(PUT, "reset-before")
     changed: List[Any] = []
 
     def progress(event: Any) -> None:
@@ -98,14 +109,14 @@ def test_f38_a_file_changes_between_its_checksum_and_its_sending(
             change(path)
 
     with pytest.raises(SourceChanged, match=r"a\.bin"):
-        stage.client().file.upload_file(path, progress=progress)
+        harness.client().file.upload_file(path, progress=progress)
     assert changed
-    assert (stage.site.records(), stage.held()) == ([], {})
+    assert (harness.site.records(), harness.held()) == ([], {})
 
 
-def test_f38_a_file_changes_while_its_checksum_is_taken(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken by a checksum of two halves that never were one file."""
-    path = stage.file(LARGE)
+def test_f38_a_file_changes_while_its_checksum_is_taken(harness: PerseusHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Detect a checksum of two halves that never were one file."""
+    path = harness.file(LARGE)
     from smartxfer.perseus import uploading
 
     real = uploading.digests_of_source
@@ -117,21 +128,21 @@ def test_f38_a_file_changes_while_its_checksum_is_taken(stage: Stage, monkeypatc
 
     monkeypatch.setattr(uploading, "digests_of_source", digest)
     with pytest.raises(SourceChanged):
-        stage.client().file.upload_file(path)
-    assert stage.count(ALL) == 0
+        harness.client().file.upload_file(path)
+    assert harness.count(ALL) == 0
 
 
-def test_f38_a_file_changes_before_its_turn(stage: Stage) -> None:
-    paths = [stage.file(DATA, "a.bin"), stage.file(LARGE, "b.bin")]
+def test_f38_a_file_changes_before_its_turn(harness: PerseusHarness) -> None:
+    paths = [harness.file(DATA, "a.bin"), harness.file(LARGE, "b.bin")]
 
     def progress(event: Any) -> None:
         if event.name == "a.bin" and event.state == "done":
             _rewrite(paths[1])
 
     with pytest.raises(BatchError) as caught:
-        stage.client(max_workers=1).file.upload_many(paths, progress=progress)
+        harness.client(max_workers=1).file.upload_many(paths, progress=progress)
     assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
-    assert stage.held() == {"a.bin": DATA}
+    assert harness.held() == {"a.bin": DATA}
 
 
 # -- F40 ----------------------------------------------------------------------------------------------------
@@ -139,19 +150,19 @@ def test_f38_a_file_changes_before_its_turn(stage: Stage) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, MIB, 9 * MIB], ids=["empty", "byte", "small", "spooled"])
 @pytest.mark.parametrize("kind", [piped, pieces])
-def test_f40_a_stream_of_unknown_length(stage: Stage, kind: Any, size: int) -> None:
-    """Broken by a stream that has nothing left for the second pass, or the second try, or goes in chunks."""
+def test_f40_a_stream_of_unknown_length(harness: PerseusHarness, kind: Any, size: int) -> None:
+    """Fails if a stream has nothing left for the second pass or the second try, or goes in chunks."""
     data = noise(size)
-    stage.fault(PUT, "status 503 retry-after=0")
+    harness.fault(PUT, "status 503 retry-after=0")
     if size:
-        stage.fault(PUT, "reset-after 1", after=1)
+        harness.fault(PUT, "reset-after 1", after=1)
     stream = kind(data)
-    file = stage.client().file.upload_file(("a.bin", stream), wait=True)
-    assert (file.status, stage.held()) == ("uploaded", {"a.bin": data})
+    file = harness.client().file.upload_file(("a.bin", stream), wait=True)
+    assert (file.status, harness.held()) == ("uploaded", {"a.bin": data})
     assert file.result is not None
     assert (file.result.bytes, file.result.digest) == (size, f"sha256:{hashlib.sha256(data).hexdigest()}")
-    assert {head["content-length"] for head in stage.heads(PUT)} == {str(size)}
-    assert all("transfer-encoding" not in head for head in stage.heads(PUT))
+    assert {head["content-length"] for head in harness.heads(PUT)} == {str(size)}
+    assert all("transfer-encoding" not in head for head in harness.heads(PUT))
     if kind is piped:
         stream.close()
 
@@ -168,28 +179,28 @@ KINDS = {
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_f40_every_size_of_every_kind(stage: Stage, kind: str, size: int) -> None:
+def test_f40_every_size_of_every_kind(harness: PerseusHarness, kind: str, size: int) -> None:
     data = noise(size, size)
-    file = stage.client().file.upload_file(KINDS[kind](stage.file(data), data))
+    file = harness.client().file.upload_file(KINDS[kind](harness.file(data), data))
     assert file.result is not None
     assert (file.name, file.result.bytes, file.result.retries, file.result.error) == ("a.bin", size, 0, None)
-    assert stage.held() == {"a.bin": data}
+    assert harness.held() == {"a.bin": data}
 
 
 @pytest.mark.parametrize("make", [lambda path: io.StringIO("text"), lambda path: open(path, encoding="utf-8")])
-def test_f40_text_is_refused(stage: Stage, make: Any) -> None:
-    with make(stage.file(b"text")) as source:
+def test_f40_text_is_refused(harness: PerseusHarness, make: Any) -> None:
+    with make(harness.file(b"text")) as source:
         with pytest.raises(UsageError, match="text"):
-            stage.client().file.upload_file(("a.bin", source))
-    assert stage.count(ALL) == 0
+            harness.client().file.upload_file(("a.bin", source))
+    assert harness.count(ALL) == 0
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "..", "."])
-def test_f40_a_name_that_is_none(stage: Stage, name: str) -> None:
-    """Broken by a record without a name, or by an address that leads elsewhere."""
+def test_f40_a_name_that_is_none(harness: PerseusHarness, name: str) -> None:
+    """Detect a record without a name, or an address that leads elsewhere."""
     with pytest.raises(UsageError):
-        stage.client().file.upload_file((name, b"1"))
-    assert stage.count(ALL) == 0
+        harness.client().file.upload_file((name, b"1"))
+    assert harness.count(ALL) == 0
 
 
 # -- F41 ----------------------------------------------------------------------------------------------------
@@ -204,9 +215,9 @@ def _ours() -> List[str]:
 
 
 @pytest.mark.parametrize("state", ["queued", "moving", "retrying", "done"])
-def test_f41_the_callback_raises(stage: Stage, state: str) -> None:
-    """Broken by a transfer that goes on, by threads that stay, or by a record that nobody can replace."""
-    client = stage.client()
+def test_f41_the_callback_raises(harness: PerseusHarness, state: str) -> None:
+    """Detect a transfer that goes on, threads that stay, or a record that nobody can replace."""
+    client = harness.client()
     told: List[Any] = []
 
     def progress(event: Any) -> None:
@@ -215,86 +226,86 @@ def test_f41_the_callback_raises(stage: Stage, state: str) -> None:
             raise _Mine("enough")
 
     if state == "retrying":
-        stage.fault(PUT, "reset-after 64K")
+        harness.fault(PUT, "reset-after 64K")
     with pytest.raises(Cancelled) as caught:
-        client.file.upload_file(stage.file(LARGE), progress=progress)
+        client.file.upload_file(harness.file(LARGE), progress=progress)
     assert isinstance(caught.value.__cause__, _Mine)
     assert sum(event.state == state for event in told) == 1, "told no more"
     assert _ours() == []
-    assert "pending" not in stage.statuses()
-    file = client.file.upload_file(stage.file(LARGE))
-    assert (stage.site.content(file.id), len(stage.site.records())) == (LARGE, 1)
+    assert "pending" not in harness.statuses()
+    file = client.file.upload_file(harness.file(LARGE))
+    assert (harness.site.content(file.id), len(harness.site.records())) == (LARGE, 1)
 
 
 @pytest.mark.parametrize("how", ["cancel", "deadline"])
 @pytest.mark.parametrize("match", [FIND, CREATE, PUT], ids=["find", "create", "put"])
-def test_f41_an_end_from_without(stage: Stage, how: str, match: str) -> None:
+def test_f41_an_end_from_without(harness: PerseusHarness, how: str, match: str) -> None:
     """A cancel or a deadline while the server is silent: soon, and nothing stays in the way."""
     cancel = threading.Event()
-    fault = stage.fault(match, "stall")
+    fault = harness.fault(match, "stall")
     # The deadline passes once the server is silent.
-    client = stage.client(retry=RetryPolicy(attempts=1), clock=JumpingClock(lambda: fault.fired > 0, 45.0))
+    client = harness.client(retry=RetryPolicy(attempts=1), clock=JumpingClock(lambda: fault.fired > 0, 45.0))
     stopper = threading.Thread(target=lambda: (fault.wait(20), cancel.set()))
     stopper.start()
     with pytest.raises(Cancelled if how == "cancel" else DeadlineExceeded):
         if how == "cancel":
-            client.file.upload_file(stage.file(DATA), cancel=cancel)
+            client.file.upload_file(harness.file(DATA), cancel=cancel)
         else:
-            client.file.upload_file(stage.file(DATA), deadline=40.0)
+            client.file.upload_file(harness.file(DATA), deadline=40.0)
     stopper.join()
     assert (fault.fired, _ours()) == (1, [])
-    stage.server.clear_faults()
-    client.file.upload_file(stage.file(DATA), grace=0.0)
-    assert stage.held() == {"a.bin": DATA}
+    harness.server.clear_faults()
+    client.file.upload_file(harness.file(DATA), grace=0.0)
+    assert harness.held() == {"a.bin": DATA}
 
 
 # -- F49 ----------------------------------------------------------------------------------------------------
 
 
-def _many(stage: Stage, count: int) -> List[Path]:
-    return [stage.file(b"%d" % number, f"many/{number:04}.txt") for number in range(count)]
+def _many(harness: PerseusHarness, count: int) -> List[Path]:
+    return [harness.file(b"%d" % number, f"many/{number:04}.txt") for number in range(count)]
 
 
-def _some_fail(stage: Stage, count: int) -> None:
-    paths = _many(stage, count)
+def _some_fail(harness: PerseusHarness, count: int) -> None:
+    paths = _many(harness, count)
     wrong = range(0, count, 20)
-    faults = [stage.fault(f"PUT *{number:04}.txt", "status 403 body=json:AccessDenied") for number in wrong]
+    faults = [harness.fault(f"PUT *{number:04}.txt", "status 403 body=json:AccessDenied") for number in wrong]
     with pytest.raises(BatchError, match=f"{len(wrong)} of {count} files failed") as caught:
-        stage.client().file.upload_many(paths)
+        harness.client().file.upload_many(paths)
     failed = [result.name for result in caught.value.results if not result.ok]
     assert failed == [f"{number:04}.txt" for number in wrong]
     assert {type(error) for error in caught.value.errors} == {ERRORS.kind(StorageError)}
     assert all(fault.fired == 1 for fault in faults)
-    assert stage.statuses() == ["uploaded"] * (count - len(wrong)), "what was made for the others is deleted"
-    stage.forget()
-    files = stage.client().file.upload_many(paths)
-    assert stage.count(PUT) == stage.count(CREATE) == len(wrong), "only what was missing"
+    assert harness.statuses() == ["uploaded"] * (count - len(wrong)), "what was made for the others is deleted"
+    harness.forget()
+    files = harness.client().file.upload_many(paths)
+    assert harness.count(PUT) == harness.count(CREATE) == len(wrong), "only what was missing"
     assert [file.name for file in files if not file.reused] == failed
     assert [file.name for file in files] == [path.name for path in paths]
-    assert stage.held() == {path.name: path.read_bytes() for path in paths}
+    assert harness.held() == {path.name: path.read_bytes() for path in paths}
 
 
-def test_f49_one_in_twenty_fails(stage: Stage) -> None:
-    """Broken by results that do not say which, or by a re-run that touches more than the failures."""
-    _some_fail(stage, 60)
+def test_f49_one_in_twenty_fails(harness: PerseusHarness) -> None:
+    """Detect results that do not say which, or a re-run that touches more than the failures."""
+    _some_fail(harness, 60)
 
 
 @pytest.mark.slow
-def test_f49_one_in_twenty_of_many_fails(stage: Stage) -> None:
-    _some_fail(stage, amount(80, 400))
+def test_f49_one_in_twenty_of_many_fails(harness: PerseusHarness) -> None:
+    _some_fail(harness, amount(80, 400))
 
 
 @pytest.mark.parametrize("effect", ["status 403 body=json:AccessDenied", "reset-after 10"])
-def test_f49_the_only_sender_of_two_files_fails(stage: Stage, effect: str) -> None:
+def test_f49_the_only_sender_of_two_files_fails(harness: PerseusHarness, effect: str) -> None:
     """Files of one content are sent once: broken by a second one that is called done though nothing arrived."""
-    fault = stage.fault(PUT, effect, times=None)
-    client = stage.client(retry=RetryPolicy(attempts=1))
+    fault = harness.fault(PUT, effect, times=None)
+    client = harness.client(retry=RetryPolicy(attempts=1))
     files = [("a.bin", DATA), ("b.bin", b"other"), ("c.bin", DATA)]
     with pytest.raises(BatchError) as caught:
         client.file.upload_many(files)
     assert not any(result.ok for result in caught.value.results if result.name != "b.bin")
     assert fault.fired
-    stage.server.clear_faults()
+    harness.server.clear_faults()
     sent = client.file.upload_many(files)
-    assert [stage.site.content(file.id) for file in sent] == [DATA, b"other", DATA]
-    assert len(stage.site.records()) == 2
+    assert [harness.site.content(file.id) for file in sent] == [DATA, b"other", DATA]
+    assert len(harness.site.records()) == 2

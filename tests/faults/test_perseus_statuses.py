@@ -30,22 +30,22 @@ from smartxfer.errors import (
 from smartxfer.perseus import File
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
-from tests.support.perseus_harness import ALL, CREATE, DATA, FIND, PUT, Polling, Stage, again
+from tests.support.perseus_harness import ALL, CREATE, DATA, FIND, PUT, PerseusHarness, Polling, again
 
 SMALL = DATA[:1000]
 STEPS = pytest.mark.parametrize("match", [FIND, CREATE, PUT], ids=["find", "create", "put"])
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("server")) as stage:
-        yield stage
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerseusHarness]:
+    with PerseusHarness(tmp_path_factory.mktemp("server")) as harness:
+        yield harness
 
 
 @pytest.fixture
-def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
-    with again(server, tmp_path) as stage:
-        yield stage
+def harness(server: PerseusHarness, tmp_path: Path) -> Iterator[PerseusHarness]:
+    with again(server, tmp_path) as harness:
+        yield harness
 
 
 # -- F08: failures that pass --------------------------------------------------------------------------------
@@ -54,40 +54,40 @@ def stage(server: Stage, tmp_path: Path) -> Iterator[Stage]:
 @pytest.mark.parametrize("code", [500, 502, 504])
 @pytest.mark.parametrize("match", [FIND, PUT], ids=["find", "put"])
 @pytest.mark.parametrize("times", [1, 5])
-def test_f08_passing_failures(stage: Stage, match: str, code: int, times: int) -> None:
-    fault = stage.fault(match, f"status {code}", times=times)
-    stage.client().file.upload_file(("a.bin", SMALL))
-    assert (fault.fired, stage.held()) == (times, {"a.bin": SMALL})
+def test_f08_passing_failures(harness: PerseusHarness, match: str, code: int, times: int) -> None:
+    fault = harness.fault(match, f"status {code}", times=times)
+    harness.client().file.upload_file(("a.bin", SMALL))
+    assert (fault.fired, harness.held()) == (times, {"a.bin": SMALL})
 
 
 @pytest.mark.parametrize(("match", "kind"), [(FIND, ServerError), (PUT, StorageError)], ids=["find", "put"])
-def test_f08_six_times(stage: Stage, match: str, kind: Any) -> None:
-    """Broken by a seventh try, by an error that does not say what the server said, or by a record that stays."""
-    stage.fault(match, "status 500 body=json:disk_is_gone", times=6)
+def test_f08_six_times(harness: PerseusHarness, match: str, kind: Any) -> None:
+    """Detect a seventh try, an error that does not say what the server said, or a record that stays."""
+    harness.fault(match, "status 500 body=json:disk_is_gone", times=6)
     with pytest.raises(kind, match="disk_is_gone") as caught:
-        stage.client().file.upload_file(("a.bin", SMALL))
+        harness.client().file.upload_file(("a.bin", SMALL))
     error: Any = caught.value
     assert error.status == 500
     assert bool(error.request_id) is (match == PUT)
-    assert stage.site.records() == []
-    stage.client().file.upload_file(("a.bin", SMALL))
-    assert stage.held() == {"a.bin": SMALL}
+    assert harness.site.records() == []
+    harness.client().file.upload_file(("a.bin", SMALL))
+    assert harness.held() == {"a.bin": SMALL}
 
 
-def test_f08_create_is_not_repeated_after_a_failure_of_its_own(stage: Stage) -> None:
+def test_f08_create_is_not_repeated_after_a_failure_of_its_own(harness: PerseusHarness) -> None:
     """What came of it is the server's own failure: a repeat could make a second record."""
-    fault = stage.fault(CREATE, "status 500 body=json:disk_is_gone")
+    fault = harness.fault(CREATE, "status 500 body=json:disk_is_gone")
     with pytest.raises(ServerError, match="disk_is_gone"):
-        stage.client().file.upload_file(("a.bin", SMALL))
-    assert (fault.fired, stage.count(CREATE), stage.count(PUT)) == (1, 1, 0)
+        harness.client().file.upload_file(("a.bin", SMALL))
+    assert (fault.fired, harness.count(CREATE), harness.count(PUT)) == (1, 1, 0)
 
 
 @pytest.mark.parametrize("code", ["SlowDown", "InternalError", "RequestTimeout"])
-def test_f08_words_of_the_storage(stage: Stage, code: str) -> None:
+def test_f08_words_of_the_storage(harness: PerseusHarness, code: str) -> None:
     status = {"SlowDown": 503, "InternalError": 500, "RequestTimeout": 400}[code]
-    fault = stage.fault(PUT, f"status {status} body=json:{code}", times=2)
-    stage.client().file.upload_file(("a.bin", SMALL))
-    assert (fault.fired, stage.held()) == (2, {"a.bin": SMALL})
+    fault = harness.fault(PUT, f"status {status} body=json:{code}", times=2)
+    harness.client().file.upload_file(("a.bin", SMALL))
+    assert (fault.fired, harness.held()) == (2, {"a.bin": SMALL})
 
 
 # -- F09, F10: later ----------------------------------------------------------------------------------------
@@ -95,13 +95,13 @@ def test_f08_words_of_the_storage(stage: Stage, code: str) -> None:
 
 @STEPS
 @pytest.mark.parametrize("code", [429, 503])
-def test_f09_turned_away_twice(stage: Stage, match: str, code: int) -> None:
-    """Broken by an own measure, or by a POST that is not repeated though it may."""
+def test_f09_turned_away_twice(harness: PerseusHarness, match: str, code: int) -> None:
+    """Detect an own measure, or a POST that is not repeated though it may."""
     clock = Polling()
-    fault = stage.fault(match, f"status {code} retry-after=7", times=2)
-    stage.client(clock=clock, retry=RetryPolicy()).file.upload_file(("a.bin", SMALL))
+    fault = harness.fault(match, f"status {code} retry-after=7", times=2)
+    harness.client(clock=clock, retry=RetryPolicy()).file.upload_file(("a.bin", SMALL))
     assert (clock.waits, fault.fired) == ([7.0, 7.0], 2)
-    assert stage.held() == {"a.bin": SMALL}
+    assert harness.held() == {"a.bin": SMALL}
 
 
 ASKED = {
@@ -116,37 +116,37 @@ ASKED = {
 
 @pytest.mark.parametrize("value", ASKED)
 @pytest.mark.parametrize("match", [CREATE, PUT], ids=["create", "put"])
-def test_f10_every_way_of_saying_so(stage: Stage, value: str, match: str) -> None:
+def test_f10_every_way_of_saying_so(harness: PerseusHarness, value: str, match: str) -> None:
     """A date, a past one, garbage, a fraction."""
     clock = Polling()
-    stage.fault(match, f"status 429 retry-after={value}")
-    stage.client(clock=clock, retry=RetryPolicy()).file.upload_file(("a.bin", SMALL))
+    harness.fault(match, f"status 429 retry-after={value}")
+    harness.client(clock=clock, retry=RetryPolicy()).file.upload_file(("a.bin", SMALL))
     [wait] = clock.waits
     least, most = ASKED[value]
     assert least <= wait <= most
-    assert stage.held() == {"a.bin": SMALL}
+    assert harness.held() == {"a.bin": SMALL}
 
 
 @STEPS
 @pytest.mark.parametrize("code", [429, 503])
-def test_f10_a_day(stage: Stage, match: str, code: int) -> None:
-    """Broken by a wait without a cap: the clock would have slept a day."""
+def test_f10_a_day(harness: PerseusHarness, match: str, code: int) -> None:
+    """Detect a wait without a cap: the clock would have slept a day."""
     clock = Polling()
     body = " body=json:SlowDown" if match == PUT else ""
-    stage.fault(match, f"status {code} retry-after=86400{body}")
+    harness.fault(match, f"status {code} retry-after=86400{body}")
     kind = StorageError if match == PUT else RateLimited if code == 429 else ServerError
     with pytest.raises(kind, match="86400") as caught:
-        stage.client(clock=clock, retry=RetryPolicy()).file.upload_file(("a.bin", SMALL))
+        harness.client(clock=clock, retry=RetryPolicy()).file.upload_file(("a.bin", SMALL))
     error: Any = caught.value
     assert (error.retry_after, error.status, clock.waits) == (86400, code, [])
-    assert stage.site.records() == []
+    assert harness.site.records() == []
 
 
-def test_f10_again_and_again(stage: Stage) -> None:
+def test_f10_again_and_again(harness: PerseusHarness) -> None:
     clock = Polling()
-    stage.fault(FIND, "status 429 retry-after=2", times=6)
+    harness.fault(FIND, "status 429 retry-after=2", times=6)
     with pytest.raises(RateLimited):
-        stage.client(clock=clock, retry=RetryPolicy()).file.upload_file(("a.bin", SMALL))
+        harness.client(clock=clock, retry=RetryPolicy()).file.upload_file(("a.bin", SMALL))
     assert clock.waits == [2.0] * 5
 
 
@@ -167,14 +167,14 @@ REFUSALS = [
 
 @pytest.mark.parametrize("match", [FIND, CREATE], ids=["find", "create"])
 @pytest.mark.parametrize(("code", "kind"), REFUSALS)
-def test_f11_what_another_try_does_not_mend(stage: Stage, match: str, code: int, kind: Any) -> None:
-    """Broken by a repeat, or by an error of another kind."""
-    fault = stage.fault(match, f"status {code} body=json:because", times=None)
+def test_f11_what_another_try_does_not_mend(harness: PerseusHarness, match: str, code: int, kind: Any) -> None:
+    """Detect a repeat, or an error of another kind."""
+    fault = harness.fault(match, f"status {code} body=json:because", times=None)
     with pytest.raises(kind, match="because") as caught:
-        stage.client().file.upload_file(("a.bin", SMALL))
+        harness.client().file.upload_file(("a.bin", SMALL))
     error: Any = caught.value
     assert (type(error), fault.fired, error.status) == (ERRORS.kind(kind), 1, code)
-    assert (stage.site.records(), stage.count(PUT)) == ([], 0)
+    assert (harness.site.records(), harness.count(PUT)) == ([], 0)
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), str(copy), copy.status) == (type(error), str(error), code)
 
@@ -190,34 +190,34 @@ def test_f11_what_another_try_does_not_mend(stage: Stage, match: str, code: int,
         (501, "NotImplemented"),
     ],
 )
-def test_f11_the_storage_refuses(stage: Stage, status: int, code: str) -> None:
-    """Broken by a repeat, by an error without the word that says why, or by a record that stays."""
-    fault = stage.fault(PUT, f"status {status} body=json:{code}", times=None)
+def test_f11_the_storage_refuses(harness: PerseusHarness, status: int, code: str) -> None:
+    """Detect a repeat, an error without the word that says why, or a record that stays."""
+    fault = harness.fault(PUT, f"status {status} body=json:{code}", times=None)
     with pytest.raises(StorageError, match=f"{status} {code}") as caught:
-        stage.client().file.upload_file(("a.bin", SMALL))
+        harness.client().file.upload_file(("a.bin", SMALL))
     error = caught.value
     assert (fault.fired, error.status, error.code, error.expired) == (1, status, code, False)
     assert error.request_id
-    assert stage.site.records() == []
+    assert harness.site.records() == []
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.code, copy.request_id) == (str(error), code, error.request_id)
 
 
-def test_f11_409_without_a_record(stage: Stage) -> None:
+def test_f11_409_without_a_record(harness: PerseusHarness) -> None:
     """Known, yet not to be found: broken by a loop without an end."""
-    fault = stage.fault(CREATE, "status 409 body=json:known", times=None)
+    fault = harness.fault(CREATE, "status 409 body=json:known", times=None)
     with pytest.raises(Conflict, match="known"):
-        stage.client().file.upload_file(("a.bin", SMALL))
+        harness.client().file.upload_file(("a.bin", SMALL))
     assert 1 <= fault.fired <= 6
-    assert stage.count(PUT) == 0
+    assert harness.count(PUT) == 0
 
 
-def test_f11_a_list_of_what_is_wrong(stage: Stage) -> None:
-    """Broken by an error that says no more than Bad Request."""
+def test_f11_a_list_of_what_is_wrong(harness: PerseusHarness) -> None:
+    """Fails if an error says no more than Bad Request."""
     body = {"message": ["name should not be empty", "sourceHash must be a hash"], "error": "Bad Request"}
-    stage.fault(CREATE, f"status 400 'body=file:{stage.file(json.dumps(body).encode(), 'body')}'")
+    harness.fault(CREATE, f"status 400 'body=file:{harness.file(json.dumps(body).encode(), 'body')}'")
     with pytest.raises(BadRequest, match="name should not be empty; sourceHash must be a hash"):
-        stage.client().file.upload_file(("a.bin", SMALL))
+        harness.client().file.upload_file(("a.bin", SMALL))
 
 
 XML = b"<Error xmlns='x'><Code>AccessDenied</Code>"
@@ -227,20 +227,20 @@ LAUGHS = b'<!DOCTYPE Error [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;">]>' + XML 
 
 @pytest.mark.parametrize("body", [*BODIES, LAUGHS, b"<?xml version='1.0'?>" + LAUGHS], ids=range(len(BODIES) + 2))
 @pytest.mark.parametrize("match", [CREATE, PUT], ids=["create", "put"])
-def test_f11_a_body_of_any_shape(stage: Stage, match: str, body: bytes) -> None:
-    """Broken by a parser that trusts: entities are not expanded, depth and length are bounded."""
-    stage.fault(match, f"status 400 'body=file:{stage.file(body, 'body')}'")
+def test_f11_a_body_of_any_shape(harness: PerseusHarness, match: str, body: bytes) -> None:
+    """Fails if a parser trusts: entities are not expanded, depth and length are bounded."""
+    harness.fault(match, f"status 400 'body=file:{harness.file(body, 'body')}'")
     with pytest.raises(HTTPError, match="400") as caught:
-        stage.client().file.upload_file(("a.bin", SMALL))
+        harness.client().file.upload_file(("a.bin", SMALL))
     assert len(str(caught.value)) < 1000
     assert "aaaaaaaaaaaaaaaa" not in str(caught.value)
-    assert stage.site.records() == []
+    assert harness.site.records() == []
 
 
-def test_f11_a_stranger_is_told_so(stage: Stage) -> None:
+def test_f11_a_stranger_is_told_so(harness: PerseusHarness) -> None:
     with pytest.raises(AuthError, match="PERSEUS_API_KEY"):
-        stage.client(api_key="of-nobody").file.upload_file(("a.bin", SMALL))
-    assert stage.count(ALL) == stage.count(ALL, 401) == 1
+        harness.client(api_key="of-nobody").file.upload_file(("a.bin", SMALL))
+    assert harness.count(ALL) == harness.count(ALL, 401) == 1
 
 
 # -- F48: waits that do not end -----------------------------------------------------------------------------
@@ -250,12 +250,12 @@ def _state(status: str) -> bytes:
     return json.dumps({"files": [{"id": "f1", "name": "a.bin", "status": status}]}).encode()
 
 
-def test_f48_it_never_ends(stage: Stage) -> None:
-    """Broken by a wait without an end, or by one that polls as fast as it can."""
+def test_f48_it_never_ends(harness: PerseusHarness) -> None:
+    """Detect a wait without an end, or one that polls as fast as it can."""
     clock = Polling()
-    fault = stage.fault(FIND, f"status 200 'body=file:{stage.file(_state('pending'), 'state')}'", times=None)
+    fault = harness.fault(FIND, f"status 200 'body=file:{harness.file(_state('pending'), 'state')}'", times=None)
     with pytest.raises(WaitTimeout, match="300 s") as caught:
-        stage.client(clock=clock).file.wait_for_file_upload("f1", timeout=300)
+        harness.client(clock=clock).file.wait_for_file_upload("f1", timeout=300)
     assert caught.value.last.status == "pending"
     assert sum(clock.waits) == pytest.approx(300.0)
     assert clock.waits[0] <= 1.0
@@ -263,31 +263,31 @@ def test_f48_it_never_ends(stage: Stage) -> None:
     assert fault.fired == len(clock.waits) + 1 < 60
 
 
-def test_f48_one_look_is_taken(stage: Stage) -> None:
-    """Broken by a time limit that is over before anything was asked."""
-    id = stage.site.write("a.bin", SMALL)
-    assert stage.client().file.wait_for_file_upload(id, timeout=0).status == "uploaded"
+def test_f48_one_look_is_taken(harness: PerseusHarness) -> None:
+    """Detect a time limit that is over before anything was asked."""
+    id = harness.site.write("a.bin", SMALL)
+    assert harness.client().file.wait_for_file_upload(id, timeout=0).status == "uploaded"
 
 
-def test_f48_unknown_words_and_backward_steps(stage: Stage) -> None:
-    """Broken by a word that was not thought of."""
+def test_f48_unknown_words_and_backward_steps(harness: PerseusHarness) -> None:
+    """Fails for a word that was not thought of."""
     seen = ["pending", "reticulating", "pending"]
     for number, state in enumerate([*seen, "uploaded"]):
-        stage.answer(FIND, _state(state), after=number)
+        harness.answer(FIND, _state(state), after=number)
     told: List[str] = []
 
     def progress(file: File) -> None:
         told.append(str(file.status))
 
-    file = stage.client(clock=Polling()).file.wait_for_file_upload("f1", progress=progress)
+    file = harness.client(clock=Polling()).file.wait_for_file_upload("f1", progress=progress)
     assert (file.status, told) == ("uploaded", [*seen, "uploaded"])
 
 
-def test_f48_it_failed(stage: Stage) -> None:
-    id = stage.site.write("a.bin", SMALL, status="failed")
+def test_f48_it_failed(harness: PerseusHarness) -> None:
+    id = harness.site.write("a.bin", SMALL, status="failed")
     clock = Polling()
     with pytest.raises(UploadFailed, match=r"a\.bin") as caught:
-        stage.client(clock=clock).file.wait_for_file_upload(id)
+        harness.client(clock=clock).file.wait_for_file_upload(id)
     assert (caught.value.file.id, clock.waits) == (id, [])
 
 
@@ -295,67 +295,67 @@ def test_f48_it_failed(stage: Stage) -> None:
     ("effect", "kind"),
     [("status 404", NotFound), ("status 401", AuthError), ("status 200 body=html", DecodeError), (None, NotFound)],
 )
-def test_f48_it_is_gone(stage: Stage, effect: Any, kind: Any) -> None:
-    stage.answer(FIND, _state("pending"))
+def test_f48_it_is_gone(harness: PerseusHarness, effect: Any, kind: Any) -> None:
+    harness.answer(FIND, _state("pending"))
     if effect:
-        stage.fault(FIND, effect, after=1)
+        harness.fault(FIND, effect, after=1)
     with pytest.raises(kind):
-        stage.client(clock=Polling()).file.wait_for_file_upload("f1")
-    assert stage.count(FIND) == 2
+        harness.client(clock=Polling()).file.wait_for_file_upload("f1")
+    assert harness.count(FIND) == 2
 
 
 @pytest.mark.parametrize("effect", ["status 503", "reset-before", "truncate 5"])
-def test_f48_a_passing_failure_does_not_end_the_wait(stage: Stage, effect: str) -> None:
+def test_f48_a_passing_failure_does_not_end_the_wait(harness: PerseusHarness, effect: str) -> None:
     """More of them in a row than one request is tried."""
-    id = stage.site.write("a.bin", SMALL)
-    fault = stage.fault(FIND, effect, times=14)
-    file = stage.client(clock=Polling()).file.wait_for_file_upload(id)
+    id = harness.site.write("a.bin", SMALL)
+    fault = harness.fault(FIND, effect, times=14)
+    file = harness.client(clock=Polling()).file.wait_for_file_upload(id)
     assert (file.status, fault.fired) == ("uploaded", 14)
 
 
-def test_f48_a_failure_that_does_not_pass_ends_with_the_time(stage: Stage) -> None:
-    stage.fault(FIND, "status 503", times=None)
+def test_f48_a_failure_that_does_not_pass_ends_with_the_time(harness: PerseusHarness) -> None:
+    harness.fault(FIND, "status 503", times=None)
     clock = Polling()
     with pytest.raises(WaitTimeout, match="60 s") as caught:
-        stage.client(clock=clock).file.wait_for_file_upload("f1", timeout=60)
+        harness.client(clock=clock).file.wait_for_file_upload("f1", timeout=60)
     assert isinstance(caught.value.__cause__, CommunicationError)
     assert sum(clock.waits) == pytest.approx(60.0)
 
 
-def test_f48_many_in_one_question(stage: Stage) -> None:
-    stage.site.configure(upload_delay=3600.0)
+def test_f48_many_in_one_question(harness: PerseusHarness) -> None:
+    harness.site.configure(upload_delay=3600.0)
     try:
-        client = stage.client(clock=Polling(wait2=lambda: stage.site.configure(upload_delay=0.0)))
+        client = harness.client(clock=Polling(wait2=lambda: harness.site.configure(upload_delay=0.0)))
         files = client.file.upload_many([(f"{number}.bin", b"%d" % number) for number in range(5)])
-        stage.forget()
+        harness.forget()
         done = client.file.wait_for_file_uploads(files)
     finally:
-        stage.site.configure(upload_delay=0.0)
+        harness.site.configure(upload_delay=0.0)
     assert [file.id for file in done] == [file.id for file in files]
     assert {file.status for file in done} == {"uploaded"}
-    assert stage.count(FIND) == 3
+    assert harness.count(FIND) == 3
 
 
 # -- answers that are no success ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("effect", ["replace 204", "replace 304", "replace 301", "replace 200 body=html"])
-def test_a_storage_that_answers_otherwise(stage: Stage, effect: str) -> None:
-    """Broken by content that counts as stored because the status is below 400."""
-    fault = stage.fault(PUT, effect)
+def test_a_storage_that_answers_otherwise(harness: PerseusHarness, effect: str) -> None:
+    """Detect content that counts as stored because the status is below 400."""
+    fault = harness.fault(PUT, effect)
     with pytest.raises(UnexpectedAnswer):
-        stage.client().file.upload_file(("a.bin", SMALL))
-    assert (fault.fired, stage.site.records()) == (1, [])
+        harness.client().file.upload_file(("a.bin", SMALL))
+    assert (fault.fired, harness.site.records()) == (1, [])
 
 
-def test_a_gateway_that_answers_504_to_every_put(stage: Stage) -> None:
-    stage.fault(PUT, "replace 504 body=html")
-    file = stage.client().file.upload_file(("a.bin", SMALL))
-    assert (file.result.retries, stage.count(PUT), stage.held()) == (1, 1, {"a.bin": SMALL})
+def test_a_gateway_that_answers_504_to_every_put(harness: PerseusHarness) -> None:
+    harness.fault(PUT, "replace 504 body=html")
+    file = harness.client().file.upload_file(("a.bin", SMALL))
+    assert (file.result.retries, harness.count(PUT), harness.held()) == (1, 1, {"a.bin": SMALL})
 
 
 @pytest.mark.parametrize("match", [FIND, CREATE, PUT], ids=["find", "create", "put"])
-def test_interim_answers(stage: Stage, match: str) -> None:
-    stage.fault(match, "interim 102 3")
-    stage.client().file.upload_file(("a.bin", SMALL))
-    assert stage.held() == {"a.bin": SMALL}
+def test_interim_answers(harness: PerseusHarness, match: str) -> None:
+    harness.fault(match, "interim 102 3")
+    harness.client().file.upload_file(("a.bin", SMALL))
+    assert harness.held() == {"a.bin": SMALL}

@@ -35,7 +35,7 @@ def bundle(authority: trustme.CA, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def front(stage: Any, authority: trustme.CA) -> Iterator[Callable[..., TLSFront]]:
+def front(harness: Any, authority: trustme.CA) -> Iterator[Callable[..., TLSFront]]:
     """``front(certificate)``: the site behind TLS."""
     fronts = []
 
@@ -45,50 +45,50 @@ def front(stage: Any, authority: trustme.CA) -> Iterator[Callable[..., TLSFront]
         if clients is not None:
             clients.configure_trust(context)
             context.verify_mode = ssl.CERT_REQUIRED
-        fronts.append(TLSFront(stage.site.listener.port, context).__enter__())
+        fronts.append(TLSFront(harness.site.listener.port, context).__enter__())
         return fronts[-1]
 
     yield make
-    stage.close()  # connections that stand open would hold the front up
+    harness.close()  # connections that stand open would hold the front up
     for made in fronts:
         made.__exit__(None, None, None)
 
 
-def _both_ways(stage: Any, client: Any) -> None:
-    transfer = client.upload_workflow([stage.file(DATA)], link=True)
-    client.download_files(transfer.token, stage.out)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+def _both_ways(harness: Any, client: Any) -> None:
+    transfer = client.upload_workflow([harness.file(DATA)], link=True)
+    client.download_files(transfer.token, harness.out)
+    assert (harness.out / "a.bin").read_bytes() == DATA
     client.close()
 
 
-def test_f42_through_a_proxy(stage: Any) -> None:
+def test_f42_through_a_proxy(harness: Any) -> None:
     with Proxy() as proxy:
-        _both_ways(stage, stage.client(proxies={"http": proxy.url}))
+        _both_ways(harness, harness.client(proxies={"http": proxy.url}))
     assert len(proxy.asked) > 5
-    assert all(line.split(" ")[1].startswith(stage.url) for line, _ in proxy.asked)
+    assert all(line.split(" ")[1].startswith(harness.url) for line, _ in proxy.asked)
 
 
-def test_f42_through_a_tunnel(stage: Any, front: Any, bundle: str) -> None:
+def test_f42_through_a_tunnel(harness: Any, front: Any, bundle: str) -> None:
     site = front()
     with Proxy() as proxy:
-        client = stage.client(site.url, proxies={"https": proxy.url}, verify=bundle)
-        _both_ways(stage, client)
+        client = harness.client(site.url, proxies={"https": proxy.url}, verify=bundle)
+        _both_ways(harness, client)
     assert {line.rpartition(" ")[0] for line, _ in proxy.asked} == {f"CONNECT 127.0.0.1:{site.port}"}
 
 
-def test_f42_a_proxy_with_a_password(stage: Any, log: Any) -> None:
+def test_f42_a_proxy_with_a_password(harness: Any, log: Any) -> None:
     with Proxy() as proxy:
         address = proxy.url.replace("://", f"://ann:{PASSWORD}@")
-        _both_ways(stage, stage.client(proxies={"http": address}))
+        _both_ways(harness, harness.client(proxies={"http": address}))
     assert {given for _, given in proxy.asked} == {"Basic YW5uOnByb3h5cGFzc3dvcmQ="}
     assert PASSWORD not in log.text
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_f42_nobody_at_the_proxys_address(stage: Any, log: Any, scheme: str) -> None:
+def test_f42_nobody_at_the_proxys_address(harness: Any, log: Any, scheme: str) -> None:
     with refused_port() as port:
         proxy = f"http://ann:{PASSWORD}@127.0.0.1:{port}"
-        client = stage.client(f"{scheme}://127.0.0.1:9", proxies={scheme: proxy})
+        client = harness.client(f"{scheme}://127.0.0.1:9", proxies={scheme: proxy})
         with pytest.raises(ProxyError) as caught:
             client.get_server_info()
     assert "proxies=" in caught.value.hint
@@ -100,10 +100,10 @@ def test_f42_nobody_at_the_proxys_address(stage: Any, log: Any, scheme: str) -> 
 @pytest.mark.parametrize(
     ("answer", "tries"), [("407 Proxy Authentication Required", 1), ("503 No", 1), ("", 6)]
 )
-def test_f42_the_proxy_refuses_the_tunnel(stage: Any, log: Any, answer: str, tries: int) -> None:
+def test_f42_the_proxy_refuses_the_tunnel(harness: Any, log: Any, answer: str, tries: int) -> None:
     with Proxy(answer) as proxy:
         address = proxy.url.replace("://", f"://ann:{PASSWORD}@")
-        client = stage.client("https://127.0.0.1:9", proxies={"https": address})
+        client = harness.client("https://127.0.0.1:9", proxies={"https": address})
         with pytest.raises(ProxyError) as caught:
             client.get_server_info()
     assert "proxies=" in caught.value.hint
@@ -113,103 +113,103 @@ def test_f42_the_proxy_refuses_the_tunnel(stage: Any, log: Any, answer: str, tri
     gc.collect()
 
 
-def test_f42_the_proxy_wants_a_password(stage: Any) -> None:
+def test_f42_the_proxy_wants_a_password(harness: Any) -> None:
     with Proxy("407 Proxy Authentication Required") as proxy:
         with pytest.raises(HTTPError, match="407") as caught:
-            stage.client(proxies={"http": proxy.url}).get_server_info()
+            harness.client(proxies={"http": proxy.url}).get_server_info()
     assert caught.value.status == 407
     assert "proxies=" in caught.value.hint
 
 
-def test_f42_the_environments_proxy_and_its_exceptions(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f42_the_environments_proxy_and_its_exceptions(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with refused_port() as port:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{port}")
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
         with pytest.raises(ProxyError):
-            stage.client().get_server_info()
+            harness.client().get_server_info()
         monkeypatch.setenv("NO_PROXY", "example.org,127.0.0.1")
         monkeypatch.setenv("no_proxy", "example.org,127.0.0.1")
-        _both_ways(stage, stage.client())
+        _both_ways(harness, harness.client())
 
 
-def test_f42_what_is_given_goes_before_the_environment(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_f42_what_is_given_goes_before_the_environment(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     with refused_port() as port, Proxy() as proxy:
         for name in ("HTTP_PROXY", "http_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
-        assert stage.client(proxies={"http": proxy.url}).get_server_info()
-        assert stage.client(proxies={}).get_server_info()
+        assert harness.client(proxies={"http": proxy.url}).get_server_info()
+        assert harness.client(proxies={}).get_server_info()
     assert len(proxy.asked) == 1
 
 
-def test_f42_an_authority_of_ones_own(stage: Any, front: Any, bundle: str) -> None:
-    _both_ways(stage, stage.client(front().url, verify=bundle))
+def test_f42_an_authority_of_ones_own(harness: Any, front: Any, bundle: str) -> None:
+    _both_ways(harness, harness.client(front().url, verify=bundle))
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
 def test_f42_an_authority_of_the_environments(
-    stage: Any, front: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, name: str
+    harness: Any, front: Any, bundle: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, bundle)
-    _both_ways(stage, stage.client(front().url))
+    _both_ways(harness, harness.client(front().url))
 
 
-def test_f42_an_authority_that_nobody_knows(stage: Any, front: Any) -> None:
+def test_f42_an_authority_that_nobody_knows(harness: Any, front: Any) -> None:
     with pytest.raises(TLSError, match="certificate verify failed") as caught:
-        stage.client(front().url).get_server_info()
+        harness.client(front().url).get_server_info()
     assert "verify=" in caught.value.hint
     assert "REQUESTS_CA_BUNDLE" in caught.value.hint
 
 
-def test_f42_an_expired_certificate(stage: Any, front: Any, authority: trustme.CA, bundle: str) -> None:
+def test_f42_an_expired_certificate(harness: Any, front: Any, authority: trustme.CA, bundle: str) -> None:
     old = authority.issue_cert("127.0.0.1", not_after=dt.datetime(2001, 1, 1, tzinfo=dt.timezone.utc))
     with pytest.raises(TLSError, match="expired"):
-        stage.client(front(old).url, verify=bundle).get_server_info()
+        harness.client(front(old).url, verify=bundle).get_server_info()
 
 
 def test_f42_a_certificate_of_another_host(
-    stage: Any, front: Any, authority: trustme.CA, bundle: str
+    harness: Any, front: Any, authority: trustme.CA, bundle: str
 ) -> None:
     other = authority.issue_cert("filesender.example.org")
     with pytest.raises(TLSError, match="127.0.0.1"):
-        stage.client(front(other).url, verify=bundle).get_server_info()
+        harness.client(front(other).url, verify=bundle).get_server_info()
 
 
 def test_f42_a_site_that_wants_certificates(
-    stage: Any, front: Any, authority: trustme.CA, bundle: str, tmp_path: Path
+    harness: Any, front: Any, authority: trustme.CA, bundle: str, tmp_path: Path
 ) -> None:
     site = front(clients=authority)
     ours = tmp_path / "ours.pem"
     authority.issue_cert("ann@example.org").private_key_and_cert_chain_pem.write_to_path(str(ours))
-    _both_ways(stage, stage.client(site.url, verify=bundle, cert=str(ours)))
+    _both_ways(harness, harness.client(site.url, verify=bundle, cert=str(ours)))
     with pytest.raises(NetworkError) as caught:
-        stage.client(site.url, verify=bundle).get_server_info()
+        harness.client(site.url, verify=bundle).get_server_info()
     # A server may end the connection before its alert is read.
     if isinstance(caught.value, TLSError):
         assert "cert=" in caught.value.hint
 
 
-def test_f42_plain_speech_to_a_tls_port(stage: Any, front: Any) -> None:
+def test_f42_plain_speech_to_a_tls_port(harness: Any, front: Any) -> None:
     site = front()
     with pytest.raises(NetworkError):
-        stage.client(site.url.replace("https", "http")).get_server_info()
+        harness.client(site.url.replace("https", "http")).get_server_info()
 
 
-def test_f42_tls_to_a_plain_port(stage: Any) -> None:
+def test_f42_tls_to_a_plain_port(harness: Any) -> None:
     with pytest.raises(TLSError):
-        stage.client(stage.url.replace("http", "https")).get_server_info()
+        harness.client(harness.url.replace("http", "https")).get_server_info()
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "lose-answer"])
-def test_f42_what_breaks_behind_a_proxy_is_not_the_proxys_fault(stage: Any, effect: str) -> None:
+def test_f42_what_breaks_behind_a_proxy_is_not_the_proxys_fault(harness: Any, effect: str) -> None:
     """A creation that may have passed the proxy is not repeated; a chunk is."""
     with Proxy() as proxy:
-        client = stage.client(proxies={"http": proxy.url})
-        fault = stage.fault("PUT /rest.php/file/*/chunk/*", effect, times=2)
-        client.upload_workflow([stage.file(DATA)], link=True)
+        client = harness.client(proxies={"http": proxy.url})
+        fault = harness.fault("PUT /rest.php/file/*/chunk/*", effect, times=2)
+        client.upload_workflow([harness.file(DATA)], link=True)
         assert fault.fired == 2
-        assert stage.stored()["a.bin"] == DATA
-        stage.fault("POST /rest.php/transfer", effect)
+        assert harness.stored()["a.bin"] == DATA
+        harness.fault("POST /rest.php/transfer", effect)
         with pytest.raises(OutcomeUnknown, match="may exist"):
-            client.upload_workflow([stage.file(DATA)], link=True)
+            client.upload_workflow([harness.file(DATA)], link=True)
         client.close()
     assert len([line for line, _ in proxy.asked if line.startswith("POST ")]) == 2

@@ -57,9 +57,9 @@ def large(tmp_path: Path) -> Path:
     return path
 
 
-def _measured(stage: Any, way: str, threads: int, what: Any) -> Any:
-    auth, out = stage.auth, stage.directory / "fetched"
-    words = [way, stage.url, auth.username, auth.api_key, threads, what, out]
+def _measured(harness: Any, way: str, threads: int, what: Any) -> Any:
+    auth, out = harness.auth, harness.directory / "fetched"
+    words = [way, harness.url, auth.username, auth.api_key, threads, what, out]
     command = [sys.executable, "-c", _MEASURE, *map(str, words)]
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=300).stdout.split()
 
@@ -77,18 +77,18 @@ def _same(one: Path, other: Path) -> bool:
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("threads", [1, 8])
-def test_f45_memory_does_not_grow_with_the_file(make_stage: Any, large: Path, threads: int) -> None:
+def test_f45_memory_does_not_grow_with_the_file(make_harness: Any, large: Path, threads: int) -> None:
     chunk = 5 * MIB
-    stage = make_stage(upload_chunk_size=chunk)
+    harness = make_harness(upload_chunk_size=chunk)
     limit = (threads * chunk + 32 * MIB) // 1024
-    token, grown = _measured(stage, "up", threads, large)
+    token, grown = _measured(harness, "up", threads, large)
     assert int(grown) <= limit, "KiB while sending"
-    [file] = stage.site.transfers()[-1]["files"]
-    assert _same(Path(stage.site.stored(file["id"])), large)
-    [grown] = _measured(stage, "down", threads, token)
+    [file] = harness.site.transfers()[-1]["files"]
+    assert _same(Path(harness.site.stored(file["id"])), large)
+    [grown] = _measured(harness, "down", threads, token)
     assert int(grown) <= limit, "KiB while fetching"
-    assert _same(stage.directory / "fetched/large.bin", large)
-    (stage.directory / "fetched/large.bin").unlink()
+    assert _same(harness.directory / "fetched/large.bin", large)
+    (harness.directory / "fetched/large.bin").unlink()
     large.unlink()
 
 
@@ -97,31 +97,31 @@ def _held() -> Dict[str, int]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
-def test_f46_many_transfers(stage: Any) -> None:
-    client = stage.client()
-    path = stage.file(noise(2000))
+def test_f46_many_transfers(harness: Any) -> None:
+    client = harness.client()
+    path = harness.file(noise(2000))
     at_ten: Dict[str, int] = {}
     count = amount(100, 1000)
     for number in range(1, count + 1):
         transfer = client.upload_workflow([path], link=True)
         if number % 4 == 0:
-            client.download_files(transfer.token, stage.out)
+            client.download_files(transfer.token, harness.out)
         if number == 10:
             at_ten = _held()
-    assert len(stage.site.transfers()) == count
+    assert len(harness.site.transfers()) == count
     until(lambda: all(_held()[name] <= count for name, count in at_ten.items()), "the first ten's measure")
-    assert stage.out.joinpath("a.bin").read_bytes() == noise(2000)
+    assert harness.out.joinpath("a.bin").read_bytes() == noise(2000)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
-def test_f46_a_hundred_clients(stage: Any) -> None:
+def test_f46_a_hundred_clients(harness: Any) -> None:
     """Broken connections included: what broke is closed too."""
-    transfer = stage.published(noise(50_000))
-    stage.fault("GET /download.php", "truncate 20000", times=50)
+    transfer = harness.published(noise(50_000))
+    harness.fault("GET /download.php", "truncate 20000", times=50)
     before: Dict[str, int] = {}
     for number in range(1, 101):
-        with FileSenderClient(stage.url, auth=stage.auth, retry=AT_ONCE) as client:
-            client.download_files(transfer.token, stage.directory / str(number))
+        with FileSenderClient(harness.url, auth=harness.auth, retry=AT_ONCE) as client:
+            client.download_files(transfer.token, harness.directory / str(number))
         if number == 10:
             before = _held()
     until(lambda: all(_held()[name] <= count for name, count in before.items()), "the first ten's measure")

@@ -15,20 +15,20 @@ DATA = noise(4 * CHUNK_SIZE)
 TO_BOB: Dict[str, Any] = {"recipients": ["bob@example.net"]}
 
 
-def _broken(stage: Any, path: Path, args: Dict[str, Any]) -> None:
+def _broken(harness: Any, path: Path, args: Dict[str, Any]) -> None:
     """An upload whose last chunk is refused."""
-    stage.fault(f"PUT /rest.php/file/*/chunk/{3 * CHUNK_SIZE}", "status 400")
+    harness.fault(f"PUT /rest.php/file/*/chunk/{3 * CHUNK_SIZE}", "status 400")
     with pytest.raises(ClientError):
-        stage.client(concurrent_chunks=1).upload_workflow([path], args)
+        harness.client(concurrent_chunks=1).upload_workflow([path], args)
 
 
-def test_f22_the_same_request_goes_on(stage: Any) -> None:
-    path = stage.file(DATA)
-    _broken(stage, path, TO_BOB)
-    transfer = stage.client().upload_workflow([path], TO_BOB)
+def test_f22_the_same_request_goes_on(harness: Any) -> None:
+    path = harness.file(DATA)
+    _broken(harness, path, TO_BOB)
+    transfer = harness.client().upload_workflow([path], TO_BOB)
     assert transfer.results[0].resumed == 3 * CHUNK_SIZE
-    assert len(stage.site.transfers()) == 1
-    assert stage.stored()["a.bin"] == DATA
+    assert len(harness.site.transfers()) == 1
+    assert harness.stored()["a.bin"] == DATA
 
 
 @pytest.mark.parametrize(
@@ -41,83 +41,83 @@ def test_f22_the_same_request_goes_on(stage: Any) -> None:
         {},
     ],
 )
-def test_f22_another_request_does_not(stage: Any, other: Dict[str, Any]) -> None:
-    path = stage.file(DATA)
-    _broken(stage, path, TO_BOB)
-    transfer = stage.client().upload_workflow([path], other)
+def test_f22_another_request_does_not(harness: Any, other: Dict[str, Any]) -> None:
+    path = harness.file(DATA)
+    _broken(harness, path, TO_BOB)
+    transfer = harness.client().upload_workflow([path], other)
     assert transfer.results[0].resumed == 0
-    assert len(stage.site.transfers()) == 2
-    told = {mail["to"] for mail in stage.site.mails if mail["kind"] == "transfer_available"}
+    assert len(harness.site.transfers()) == 2
+    told = {mail["to"] for mail in harness.site.mails if mail["kind"] == "transfer_available"}
     assert told == set(other.get("recipients", []))
-    assert stage.stored()["a.bin"] == DATA
+    assert harness.stored()["a.bin"] == DATA
 
 
-def test_f22_another_account_does_not(make_stage: Any) -> None:
+def test_f22_another_account_does_not(make_harness: Any) -> None:
     from smartxfer import UserAuth
 
-    stage = make_stage(users={"ann@example.org": "a" * 64, "cid@example.org": "c" * 64})
-    path = stage.file(DATA)
+    harness = make_harness(users={"ann@example.org": "a" * 64, "cid@example.org": "c" * 64})
+    path = harness.file(DATA)
     args = {**TO_BOB, "from": "ann@example.org"}
-    _broken(stage, path, args)
-    client = stage.client(auth=UserAuth("cid@example.org", "c" * 64))
+    _broken(harness, path, args)
+    client = harness.client(auth=UserAuth("cid@example.org", "c" * 64))
     assert client.upload_workflow([path], args).results[0].resumed == 0
-    assert len({transfer["userid"] for transfer in stage.site.transfers()}) == 2
-    continued = stage.client().upload_workflow([path], args)
+    assert len({transfer["userid"] for transfer in harness.site.transfers()}) == 2
+    continued = harness.client().upload_workflow([path], args)
     assert continued.results[0].resumed == 3 * CHUNK_SIZE, "the first account's journal was used by another account"
 
 
-def test_f38_a_file_rewritten_in_between_does_not(stage: Any) -> None:
+def test_f38_a_file_rewritten_in_between_does_not(harness: Any) -> None:
     """Same name, same size, other bytes."""
-    path = stage.file(DATA)
-    _broken(stage, path, TO_BOB)
+    path = harness.file(DATA)
+    _broken(harness, path, TO_BOB)
     other = noise(len(DATA), seed=2)
     found = path.stat()
     path.write_bytes(other)
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns + 1))
-    transfer = stage.client().upload_workflow([path], TO_BOB)
+    transfer = harness.client().upload_workflow([path], TO_BOB)
     assert transfer.results[0].resumed == 0
-    assert stage.stored()["a.bin"] == other
+    assert harness.stored()["a.bin"] == other
 
 
-def test_f22_what_a_lost_transfer_had_is_sent_again(stage: Any) -> None:
+def test_f22_what_a_lost_transfer_had_is_sent_again(harness: Any) -> None:
     """The server has dropped the transfer: what it acknowledged of it is gone too."""
-    path = stage.file(DATA)
-    _broken(stage, path, TO_BOB)
-    stage.client().transfers.delete(stage.site.transfers()[-1]["id"])
-    transfer = stage.client().upload_workflow([path], TO_BOB)
+    path = harness.file(DATA)
+    _broken(harness, path, TO_BOB)
+    harness.client().transfers.delete(harness.site.transfers()[-1]["id"])
+    transfer = harness.client().upload_workflow([path], TO_BOB)
     assert transfer.results[0].resumed == 0
-    assert stage.stored()["a.bin"] == DATA
+    assert harness.stored()["a.bin"] == DATA
 
 
-def test_f22_anew_where_asked(stage: Any) -> None:
-    path = stage.file(DATA)
-    _broken(stage, path, TO_BOB)
-    transfer = stage.client().upload_workflow([path], TO_BOB, resume=False)
+def test_f22_anew_where_asked(harness: Any) -> None:
+    path = harness.file(DATA)
+    _broken(harness, path, TO_BOB)
+    transfer = harness.client().upload_workflow([path], TO_BOB, resume=False)
     assert transfer.results[0].resumed == 0
-    assert len(stage.site.transfers()) == 1, "the earlier one is deleted"
-    assert stage.stored()["a.bin"] == DATA
+    assert len(harness.site.transfers()) == 1, "the earlier one is deleted"
+    assert harness.stored()["a.bin"] == DATA
 
 
-def test_f22_smaller_chunks_the_second_time(stage: Any) -> None:
+def test_f22_smaller_chunks_the_second_time(harness: Any) -> None:
     """What was acknowledged was acknowledged in chunks of the earlier size."""
-    path = stage.file(DATA)
-    _broken(stage, path, TO_BOB)
-    client = stage.client(chunk_size=CHUNK_SIZE // 3)
+    path = harness.file(DATA)
+    _broken(harness, path, TO_BOB)
+    client = harness.client(chunk_size=CHUNK_SIZE // 3)
     transfer = client.upload_workflow([path], TO_BOB)
     assert transfer.results[0].resumed == 3 * CHUNK_SIZE
-    assert stage.stored()["a.bin"] == DATA
+    assert harness.stored()["a.bin"] == DATA
 
 
-def test_f22_the_server_lost_bytes_that_it_acknowledged(stage: Any) -> None:
+def test_f22_the_server_lost_bytes_that_it_acknowledged(harness: Any) -> None:
     """It tells so when the file is completed; the run after that sends everything."""
-    path = stage.file(DATA)
-    _broken(stage, path, TO_BOB)
-    [file] = stage.site.transfers()[-1]["files"]
-    os.truncate(stage.site.stored(file["id"]), 10)
-    stage.fault("PUT /rest.php/file/*", "status 500 body=json:file_integrity_check_failed", after=1)
-    client = stage.client()
+    path = harness.file(DATA)
+    _broken(harness, path, TO_BOB)
+    [file] = harness.site.transfers()[-1]["files"]
+    os.truncate(harness.site.stored(file["id"]), 10)
+    harness.fault("PUT /rest.php/file/*", "status 500 body=json:file_integrity_check_failed", after=1)
+    client = harness.client()
     with pytest.raises(Exception, match="run again"):
         client.upload_workflow([path], TO_BOB)
     transfer = client.upload_workflow([path], TO_BOB)
     assert transfer.results[0].resumed == 0
-    assert stage.stored()["a.bin"] == DATA
+    assert harness.stored()["a.bin"] == DATA

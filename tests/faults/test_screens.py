@@ -51,7 +51,7 @@ def _answer(code: int, kind: str) -> Any:
 def test_what_a_server_says(
     service: str, code: int, kind: str, log: Any, home: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    """Broken by a text of the server that goes into a message, a hint or a log line as it came."""
+    """Fails if a text of the server goes into a message, a hint or a log line as it came."""
     monkeypatch.chdir(tmp_path)
     errors: List[BaseException] = []
     with RawServer(answering(_answer(code, kind))) as server:

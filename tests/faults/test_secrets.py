@@ -21,7 +21,7 @@ from tests.support.filesender_harness import (
     DOWNLOAD,
     INFO,
     PAGE,
-    Stage,
+    FileSenderHarness,
     noise,
 )
 from tests.support.raw_server import RawServer, answering
@@ -90,9 +90,9 @@ GUEST_CASES = [
 
 
 @pytest.fixture
-def marked(make_stage: Any) -> Stage:
+def marked(make_harness: Any) -> FileSenderHarness:
     """A site whose user has a key that cannot be overlooked."""
-    return make_stage(users={"ann@example.org": API_KEY}, chunk_security="auth")  # type: ignore[no-any-return]
+    return make_harness(users={"ann@example.org": API_KEY}, chunk_security="auth")  # type: ignore[no-any-return]
 
 
 def _check(secrets: List[str], where: str, text: str) -> None:
@@ -102,13 +102,13 @@ def _check(secrets: List[str], where: str, text: str) -> None:
         assert at < 0, f"a secret in {where}: ...{text[max(0, at - 200) : at + 40]}..."
 
 
-def _run(stage: Stage, client: Any, path: Path, token: Optional[str]) -> List[BaseException]:
+def _run(harness: FileSenderHarness, client: Any, path: Path, token: Optional[str]) -> List[BaseException]:
     """Up and down; the errors."""
     errors: List[BaseException] = []
     seen: List[Any] = []
     steps: List[Any] = [lambda: client.upload_workflow([path], link=True, progress=seen.append)]
     if token is not None:
-        steps.append(lambda: client.download_files(token, stage.out, progress=seen.append))
+        steps.append(lambda: client.download_files(token, harness.out, progress=seen.append))
     for step in steps:
         try:
             step()
@@ -118,7 +118,7 @@ def _run(stage: Stage, client: Any, path: Path, token: Optional[str]) -> List[Ba
 
 
 @pytest.mark.parametrize(("match", "effect"), spread(CASES))
-def test_f44_a_users_key(marked: Stage, log: Any, home: Path, match: str, effect: str) -> None:
+def test_f44_a_users_key(marked: FileSenderHarness, log: Any, home: Path, match: str, effect: str) -> None:
     path = marked.file(DATA)
     token = marked.published(DATA).token
     fault = marked.fault(match, effect, times=1 if effect.startswith("redirect {") else 2)
@@ -139,7 +139,7 @@ def test_f44_a_users_key(marked: Stage, log: Any, home: Path, match: str, effect
 
 
 @pytest.mark.parametrize(("match", "effect"), spread(GUEST_CASES))
-def test_f44_a_guests_tokens(marked: Stage, log: Any, home: Path, match: str, effect: str) -> None:
+def test_f44_a_guests_tokens(marked: FileSenderHarness, log: Any, home: Path, match: str, effect: str) -> None:
     guest = marked.client().create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
     path = marked.file(DATA)
     auth = GuestAuth(guest.token)
@@ -157,7 +157,7 @@ def test_f44_a_guests_tokens(marked: Stage, log: Any, home: Path, match: str, ef
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "status 407", "status 500"])
-def test_f44_a_proxys_password(marked: Stage, log: Any, home: Path, effect: str) -> None:
+def test_f44_a_proxys_password(marked: FileSenderHarness, log: Any, home: Path, effect: str) -> None:
     from tests.support.proxies import Proxy
 
     marked.fault(CREATE, effect)
@@ -173,7 +173,7 @@ def test_f44_a_proxys_password(marked: Stage, log: Any, home: Path, effect: str)
     _check([PASSWORD], "a repr", repr(client))
 
 
-def test_f44_a_proxy_that_repeats_what_it_was_told(marked: Stage, log: Any) -> None:
+def test_f44_a_proxy_that_repeats_what_it_was_told(marked: FileSenderHarness, log: Any) -> None:
     secrets = [PASSWORD, "YW5uOm1hcmtlZHByb3h5cGFzc3dvcmQ="]
     said = " ".join(["no", *secrets]).encode("ascii")
     with RawServer(answering(lambda request, peer: peer.answer(407, said, "Content-Type: text/plain"))) as proxy:
@@ -185,7 +185,7 @@ def test_f44_a_proxy_that_repeats_what_it_was_told(marked: Stage, log: Any) -> N
     _check(secrets, "the log", _logged(log.records))
 
 
-def test_f44_a_key_from_a_file(marked: Stage, log: Any, home: Path) -> None:
+def test_f44_a_key_from_a_file(marked: FileSenderHarness, log: Any, home: Path) -> None:
     """Looked up rather than given: masked from the first look on."""
     ini = home / ".filesender/filesender.py.ini"
     ini.parent.mkdir()
@@ -202,7 +202,7 @@ def test_f44_a_key_from_a_file(marked: Stage, log: Any, home: Path) -> None:
         _check([API_KEY], "a repr", repr([client, client.explain_credentials()]))
 
 
-def test_f44_a_server_that_repeats_what_it_was_told(marked: Stage, log: Any) -> None:
+def test_f44_a_server_that_repeats_what_it_was_told(marked: FileSenderHarness, log: Any) -> None:
     guest = marked.client().create_guest({"recipient": "bob@example.net", "from": "ann@example.org"})
     client = marked.client(auth=GuestAuth(guest.token), retry=POLICY)
     client.prepare()
@@ -216,7 +216,7 @@ def test_f44_a_server_that_repeats_what_it_was_told(marked: Stage, log: Any) -> 
     _check(secrets, "the log", _logged(log.records))
 
 
-def test_f44_the_journal_and_its_end(marked: Stage, home: Path) -> None:
+def test_f44_the_journal_and_its_end(marked: FileSenderHarness, home: Path) -> None:
     """Half-way it holds what a resume needs, for its owner alone; afterwards it is gone."""
     path = marked.file(DATA)
     marked.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", "status 400")
@@ -239,7 +239,7 @@ def test_f44_the_journal_and_its_end(marked: Stage, home: Path) -> None:
     assert sorted(found.name for found in marked.out.iterdir()) == ["a.bin"]
 
 
-def test_f44_the_marks_would_be_seen(marked: Stage, log: Any) -> None:
+def test_f44_the_marks_would_be_seen(marked: FileSenderHarness, log: Any) -> None:
     """The look-out itself: what is not masked, it finds."""
     logging.getLogger("somebody.else").debug("key %s", API_KEY)
     with pytest.raises(AssertionError, match="a secret in the log"):

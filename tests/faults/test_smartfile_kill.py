@@ -16,7 +16,7 @@ import pytest
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise, until
 from tests.support.process_signals import seconds_to_end
-from tests.support.smartfile_harness import DOWNLOAD, MIB, UPLOAD, Stage
+from tests.support.smartfile_harness import DOWNLOAD, MIB, UPLOAD, SmartFileHarness
 
 pytestmark = pytest.mark.slow
 
@@ -39,23 +39,23 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path) as stage:
-        stage.out.mkdir()
-        yield stage
+def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
+    with SmartFileHarness(tmp_path) as harness:
+        harness.out.mkdir()
+        yield harness
 
 
 Process = Any
 
 
 @pytest.fixture
-def program(stage: Stage) -> Iterator[Callable[..., Process]]:
+def program(harness: SmartFileHarness) -> Iterator[Callable[..., Process]]:
     """``program(way, what, where)``: a client at work in a process of its own."""
     running: List[Process] = []
 
     def start(*words: Any) -> Process:
         command = [sys.executable, "-c", _PROGRAM, *map(str, words)]
-        environment: Dict[str, str] = {**os.environ, **stage.site.env}
+        environment: Dict[str, str] = {**os.environ, **harness.site.env}
         running.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -99,69 +99,69 @@ _ENDS = pytest.mark.parametrize("end", [_interrupt, _kill], ids=["SIGINT", "SIGK
 
 
 @_ENDS
-def test_f23_an_upload(stage: Stage, program: Callable[..., Process], end: Any) -> None:
-    """Broken by half a file at the final name, or by an older file that is gone."""
-    path = stage.file(noise(SIZE))
-    stage.site.write("/a.bin", b"older")
-    held = stage.fault(UPLOAD, "stall-after 10M")
+def test_f23_an_upload(harness: SmartFileHarness, program: Callable[..., Process], end: Any) -> None:
+    """Detect half a file at the final name, or an older file that is gone."""
+    path = harness.file(noise(SIZE))
+    harness.site.write("/a.bin", b"older")
+    held = harness.fault(UPLOAD, "stall-after 10M")
     process = program("upload", path, "/a.bin")
     assert held.wait(20)
     end(process)
-    stage.server.clear_faults()
-    assert stage.stored() == {"/a.bin": b"older"}
+    harness.server.clear_faults()
+    assert harness.stored() == {"/a.bin": b"older"}
     assert _finish(program("upload", path, "/a.bin")) == 0
-    assert stage.stored() == {"/a.bin": path.read_bytes()}
+    assert harness.stored() == {"/a.bin": path.read_bytes()}
 
 
 @_ENDS
-def test_f23_a_tree_up(stage: Stage, program: Callable[..., Process], end: Any) -> None:
-    """Broken by a re-run that sends again what had arrived."""
+def test_f23_a_tree_up(harness: SmartFileHarness, program: Callable[..., Process], end: Any) -> None:
+    """Fails if a re-run sends again what had arrived."""
     for number in range(FILES):
-        stage.file(noise(MIB, number), f"tree/{number:02}.bin")
-    rate = stage.fault(UPLOAD, "rate 4M", times=None)
-    process = program("upload_tree", stage.directory / "tree", "/t")
-    _reached(lambda: stage.count(UPLOAD, 200) >= FILES // 3, process)
+        harness.file(noise(MIB, number), f"tree/{number:02}.bin")
+    rate = harness.fault(UPLOAD, "rate 4M", times=None)
+    process = program("upload_tree", harness.directory / "tree", "/t")
+    _reached(lambda: harness.count(UPLOAD, 200) >= FILES // 3, process)
     end(process)
     assert rate.fired
-    stage.server.clear_faults()
-    until(lambda: not stage.site.listener._open, "the end of the connections")
-    arrived = stage.stored()
+    harness.server.clear_faults()
+    until(lambda: not harness.site.listener._open, "the end of the connections")
+    arrived = harness.stored()
     assert {len(data) for data in arrived.values()} == {MIB}, "no half files"
-    stage.site.listener.forget()
-    noted = _finish(program("upload_tree", stage.directory / "tree", "/t"))
+    harness.site.listener.forget()
+    noted = _finish(program("upload_tree", harness.directory / "tree", "/t"))
     # Of an interrupted run all is written down but what was under way; of a killed one what was, a moment before.
     assert (len(arrived) - 8 if end is _interrupt else 1) <= noted <= len(arrived)
-    assert stage.count(UPLOAD) == FILES - noted
-    assert stage.stored() == {f"/t/{number:02}.bin": noise(MIB, number) for number in range(FILES)}
+    assert harness.count(UPLOAD) == FILES - noted
+    assert harness.stored() == {f"/t/{number:02}.bin": noise(MIB, number) for number in range(FILES)}
 
 
 @_ENDS
-def test_f23_a_download(stage: Stage, program: Callable[..., Process], end: Any) -> None:
-    """Broken by half a file at the final name, or by a re-run that begins anew."""
+def test_f23_a_download(harness: SmartFileHarness, program: Callable[..., Process], end: Any) -> None:
+    """Detect half a file at the final name, or a re-run that begins anew."""
     data = noise(SIZE)
-    stage.site.write("/a.bin", data)
-    part = stage.out / "a.bin.part"
-    stage.fault(DOWNLOAD, "rate 20M", times=None)
-    process = program("download", "/a.bin", stage.out)
+    harness.site.write("/a.bin", data)
+    part = harness.out / "a.bin.part"
+    harness.fault(DOWNLOAD, "rate 20M", times=None)
+    process = program("download", "/a.bin", harness.out)
     _reached(lambda: part.exists() and part.stat().st_blocks * 512 >= SIZE / 3, process)
     end(process)
-    stage.server.clear_faults()
-    assert "a.bin" not in stage.left()
-    resumed = _finish(program("download", "/a.bin", stage.out))
+    harness.server.clear_faults()
+    assert "a.bin" not in harness.left()
+    resumed = _finish(program("download", "/a.bin", harness.out))
     if end is _interrupt:
         assert resumed >= SIZE / 3 - 4 * MIB
-    assert stage.left() == ["a.bin"]
-    assert (stage.out / "a.bin").read_bytes() == data
+    assert harness.left() == ["a.bin"]
+    assert (harness.out / "a.bin").read_bytes() == data
 
 
-def test_f23_random_points_of_a_download(stage: Stage, program: Callable[..., Process]) -> None:
+def test_f23_random_points_of_a_download(harness: SmartFileHarness, program: Callable[..., Process]) -> None:
     """A full name never stands over a wrong file, wherever the end came."""
     data = noise(SIZE)
-    stage.site.write("/a.bin", data)
+    harness.site.write("/a.bin", data)
     chance = random.Random(17)
-    stage.fault(DOWNLOAD, "rate 60M", times=None)
+    harness.fault(DOWNLOAD, "rate 60M", times=None)
     for number in range(amount(1, 10)):
-        into = stage.out / str(number)
+        into = harness.out / str(number)
         into.mkdir()
         part = into / "a.bin.part"
         process = program("download", "/a.bin", into)
@@ -175,20 +175,20 @@ def test_f23_random_points_of_a_download(stage: Stage, program: Callable[..., Pr
         (into / "a.bin").unlink()
 
 
-def test_f23_random_points_of_an_upload(stage: Stage, program: Callable[..., Process]) -> None:
-    """Broken by a server, or a form, that makes a file of what came."""
+def test_f23_random_points_of_an_upload(harness: SmartFileHarness, program: Callable[..., Process]) -> None:
+    """Detect a server, or a form, that makes a file of what came."""
     data = noise(SIZE)
-    path = stage.file(data, "b.bin")
+    path = harness.file(data, "b.bin")
     chance = random.Random(19)
     for _ in range(amount(2, 10)):
-        held = stage.fault(UPLOAD, f"stall-after {chance.randrange(1, SIZE)}")
+        held = harness.fault(UPLOAD, f"stall-after {chance.randrange(1, SIZE)}")
         process = program("upload", path, "/b.bin")
         assert held.wait(20)
         _kill(process)
-        stage.server.clear_faults()
-        assert stage.stored() == {}
+        harness.server.clear_faults()
+        assert harness.stored() == {}
     _finish(program("upload", path, "/b.bin"))
-    assert stage.stored() == {"/b.bin": data}
+    assert harness.stored() == {"/b.bin": data}
 
 
 # -- F45 ----------------------------------------------------------------------------------------------------
@@ -218,10 +218,10 @@ print(peak() - before)
 """
 
 
-def _measured(stage: Stage, way: str, what: Any, where: Any, threads: int) -> int:
-    command = [sys.executable, "-c", _MEASURE.replace("/tmp/smartxfer-small", str(stage.out / "small"))]
+def _measured(harness: SmartFileHarness, way: str, what: Any, where: Any, threads: int) -> int:
+    command = [sys.executable, "-c", _MEASURE.replace("/tmp/smartxfer-small", str(harness.out / "small"))]
     words = [way, what, where, threads]
-    environment = {**os.environ, **stage.site.env}
+    environment = {**os.environ, **harness.site.env}
     done = subprocess.run([*command, *map(str, words)], env=environment, check=True, stdout=subprocess.PIPE, timeout=300)
     return int(done.stdout)
 
@@ -237,9 +237,9 @@ def _digest(path: Any) -> str:
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 @pytest.mark.parametrize("threads", [1, 8])
-def test_f45_memory_does_not_grow_with_the_file(stage: Stage, threads: int) -> None:
-    """Broken by a form that is put together in memory: the vendor's own client holds it twice."""
-    large = stage.directory / "large.bin"
+def test_f45_memory_does_not_grow_with_the_file(harness: SmartFileHarness, threads: int) -> None:
+    """Fails if a form is put together in memory: the vendor's own client holds it twice."""
+    large = harness.directory / "large.bin"
     with open(large, "wb") as file:
         file.write(b"start")
         file.truncate(amount(96 * MIB, 2 * GIB))
@@ -248,9 +248,9 @@ def test_f45_memory_does_not_grow_with_the_file(stage: Stage, threads: int) -> N
     expected = _digest(large)
     limit = (threads * MIB + 32 * MIB) // 1024
     for way in ("up", "raw") if threads == 1 else ("up",):
-        assert _measured(stage, way, large, "/large.bin", threads) <= limit, "KiB while sending"
-        assert _digest(stage.site.stored_path("/large.bin")) == expected
+        assert _measured(harness, way, large, "/large.bin", threads) <= limit, "KiB while sending"
+        assert _digest(harness.site.stored_path("/large.bin")) == expected
     large.unlink()
-    assert _measured(stage, "down", "/large.bin", stage.out, threads) <= limit, "KiB while fetching"
-    assert _digest(stage.out / "large.bin") == expected
-    (stage.out / "large.bin").unlink()
+    assert _measured(harness, "down", "/large.bin", harness.out, threads) <= limit, "KiB while fetching"
+    assert _digest(harness.out / "large.bin") == expected
+    (harness.out / "large.bin").unlink()

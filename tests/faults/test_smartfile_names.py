@@ -14,15 +14,15 @@ from smartxfer.smartfile import BasicClient
 from smartxfer.transfer.names import safe_path
 from tests.support.filesender_harness import noise
 from tests.support.raw_server import RawServer, answering, ranged, status
-from tests.support.smartfile_harness import DOWNLOAD, INFO, UPLOAD, Stage
+from tests.support.smartfile_harness import DOWNLOAD, INFO, UPLOAD, SmartFileHarness
 
 DATA = noise(1000)
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path) as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
+    with SmartFileHarness(tmp_path) as harness:
+        yield harness
 
 
 def _below(directory: Path) -> List[str]:
@@ -58,91 +58,91 @@ UNASKABLE = ["..", ".", "../x", "../../../../x", "a/../../b", "./x"]
 
 @pytest.mark.parametrize("name", list(HOSTILE), ids=lambda name: ascii(name[:20]))
 @pytest.mark.parametrize("way", ["tree", "listed"])
-def test_f28_a_hostile_name(stage: Stage, tmp_path: Path, name: str, way: str) -> None:
-    """Broken by a name that leaves the directory, or whose place changes from run to run."""
-    stage.site.plant("/d", name, DATA)
+def test_f28_a_hostile_name(harness: SmartFileHarness, tmp_path: Path, name: str, way: str) -> None:
+    """Fails if a name leaves the directory, or its place changes from run to run."""
+    harness.site.plant("/d", name, DATA)
     before = set(_below(tmp_path))
-    api = stage.client()
+    api = harness.client()
 
     def fetch() -> Any:
         if way == "tree":
-            return api.download_tree("/d", stage.out)[0]
-        stage.out.mkdir(exist_ok=True)
-        return api.download(api.listdir("/d")[0], stage.out)
+            return api.download_tree("/d", harness.out)[0]
+        harness.out.mkdir(exist_ok=True)
+        return api.download(api.listdir("/d")[0], harness.out)
 
     [path] = {fetch().path for _ in range(2)}
-    assert stage.out in path.parents
+    assert harness.out in path.parents
     assert path.read_bytes() == DATA
     expected = HOSTILE[name]
     if expected is None:
         assert len(os.fsencode(path.name)) <= 255
     else:
         place = expected if way == "tree" else expected.rpartition("/")[2]
-        assert path.relative_to(stage.out).as_posix() == place
-    inside = {f"{stage.out.name}/{found}" for found in _below(stage.out)}
+        assert path.relative_to(harness.out).as_posix() == place
+    inside = {f"{harness.out.name}/{found}" for found in _below(harness.out)}
     assert set(_below(tmp_path)) == before | inside, "nothing outside of the target directory"
     assert len(inside) == 1
 
 
 @pytest.mark.parametrize("name", UNASKABLE)
-def test_f28_a_name_that_leads_up(stage: Stage, tmp_path: Path, name: str) -> None:
-    """Broken by a path that is asked for as it stands: the library would make another path of it."""
-    stage.site.plant("/d", name, DATA)
-    stage.site.write("/x", b"another")
+def test_f28_a_name_that_leads_up(harness: SmartFileHarness, tmp_path: Path, name: str) -> None:
+    """Fails if a path is asked for as it stands: the library would make another path of it."""
+    harness.site.plant("/d", name, DATA)
+    harness.site.write("/x", b"another")
     before = _below(tmp_path)
-    api = stage.client()
-    for call in (lambda: api.listdir("/d"), lambda: api.download_tree("/d", stage.out)):
+    api = harness.client()
+    for call in (lambda: api.listdir("/d"), lambda: api.download_tree("/d", harness.out)):
         with pytest.raises(DecodeError, match="which is not in '/d'"):
             call()
     with pytest.raises((UnsafeName, UsageError)):
-        api.download(f"/d/{name}", f"{stage.out}/")
-    assert stage.count(DOWNLOAD) == 0
+        api.download(f"/d/{name}", f"{harness.out}/")
+    assert harness.count(DOWNLOAD) == 0
     assert _below(tmp_path) == before
 
 
 @pytest.mark.parametrize("name", ["\\", "   ", "C:", "...", "..\\.."])
-def test_f28_a_name_of_nothing(stage: Stage, name: str) -> None:
-    stage.site.plant("/d", name, DATA)
+def test_f28_a_name_of_nothing(harness: SmartFileHarness, name: str) -> None:
+    harness.site.plant("/d", name, DATA)
     try:
         safe_path(name)
     except UnsafeName:
         with pytest.raises(UnsafeName, match="is no file name"):
-            stage.client().download_tree("/d", stage.out)
-        assert stage.left() == []
+            harness.client().download_tree("/d", harness.out)
+        assert harness.left() == []
     else:
-        stage.client().download_tree("/d", stage.out)
-        assert len(stage.left()) == 1
+        harness.client().download_tree("/d", harness.out)
+        assert len(harness.left()) == 1
 
 
-def test_f28_a_child_that_lies_elsewhere(stage: Stage) -> None:
-    """Broken by a listing that is believed: what it names does not lie below, though it can be fetched."""
-    stage.site.write("/d-other/secret", b"abc")
+def test_f28_a_child_that_lies_elsewhere(harness: SmartFileHarness) -> None:
+    """Fails if a listing is believed: what it names does not lie below, though it can be fetched."""
+    harness.site.write("/d-other/secret", b"abc")
     child = b'{"path": "/d-other/secret", "name": "secret", "isfile": true, "isdir": false, "size": 3}'
-    stage.answer(INFO, b'{"path": "/d", "isdir": true, "pages": 1, "children": [%s]}' % child)
+    harness.answer(INFO, b'{"path": "/d", "isdir": true, "pages": 1, "children": [%s]}' % child)
     with pytest.raises(DecodeError, match="which is not in"):
-        stage.client().download_tree("/d", stage.out)
-    assert (stage.left(), stage.count(DOWNLOAD)) == ([], 0)
+        harness.client().download_tree("/d", harness.out)
+    assert (harness.left(), harness.count(DOWNLOAD)) == ([], 0)
 
 
-def test_f28_twins_get_suffixes(stage: Stage) -> None:
+def test_f28_twins_get_suffixes(harness: SmartFileHarness) -> None:
     names = ["\u00e9.txt", "e\u0301.txt", "A.txt", "a.txt", "a.txt.part", "b:c", "b?c"]
     for name in names:
-        stage.site.plant("/d", name, name.encode())
-    results = stage.client().download_tree("/d", stage.out)
+        harness.site.plant("/d", name, name.encode())
+    results = harness.client().download_tree("/d", harness.out)
     assert {result.path.read_bytes().decode() for result in results if result.path} == set(names)
     assert len({result.path for result in results}) == len(names)
-    again = stage.client().download_tree("/d", stage.out)
+    again = harness.client().download_tree("/d", harness.out)
     assert [result.path for result in again] == [result.path for result in results]
 
 
-def test_f28_a_link_on_the_way(stage: Stage) -> None:
-    stage.site.write("/d/link/x", DATA)
-    elsewhere = stage.directory / "elsewhere"
+def test_f28_a_link_on_the_way(harness: SmartFileHarness) -> None:
+    harness.site.write("/d/link/x", DATA)
+    elsewhere = harness.directory / "elsewhere"
     elsewhere.mkdir()
-    stage.out.mkdir()
-    (stage.out / "link").symlink_to(elsewhere)
+    harness.out.mkdir()
+    (harness.out / "link").symlink_to(elsewhere)
     with pytest.raises(UnsafeName, match="not a directory of its own"):
-        stage.client().download_tree("/d", stage.out)
+        harness.client().download_tree("/d", harness.out)
     assert list(elsewhere.iterdir()) == []
 
 
@@ -165,10 +165,10 @@ INTO_HEADERS = [
 
 @pytest.mark.parametrize("name", INTO_HEADERS, ids=ascii)
 @pytest.mark.parametrize("raw", [False, True], ids=["helper", "raw"])
-def test_f36_a_name_in_a_header(stage: Stage, name: str, raw: bool) -> None:
-    """Broken by a name that ends its header, or its quotes: another file, or another header, would come of it."""
-    stage.site.write("/b.txt", b"theirs")
-    api = stage.client()
+def test_f36_a_name_in_a_header(harness: SmartFileHarness, name: str, raw: bool) -> None:
+    """Fails if a name ends its header, or its quotes: another file, or another header, would come of it."""
+    harness.site.write("/b.txt", b"theirs")
+    api = harness.client()
     try:
         if raw:
             api.post("/path/data/", file=(name, DATA))
@@ -176,14 +176,14 @@ def test_f36_a_name_in_a_header(stage: Stage, name: str, raw: bool) -> None:
             api.upload((name, DATA))
     except (UsageError, DecodeError):
         # Refused, or told that it is stored under another name; that name is made of this one.
-        assert stage.stored()["/b.txt"] == b"theirs"
+        assert harness.stored()["/b.txt"] == b"theirs"
     else:
-        held = stage.stored()
+        held = harness.stored()
         assert held.pop("/b.txt") == b"theirs"
         assert list(held.values()) == [DATA]
         if not raw:
             assert list(held) == [f"/{name}"]
-    assert stage.count(UPLOAD, 400) == 0
+    assert harness.count(UPLOAD, 400) == 0
 
 
 def _heads(name: str, field: str = "file") -> List[bytes]:
@@ -199,7 +199,7 @@ def _heads(name: str, field: str = "file") -> List[bytes]:
 
 @pytest.mark.parametrize("name", INTO_HEADERS, ids=ascii)
 def test_f36_the_head_of_a_part_is_one_line(name: str) -> None:
-    """Broken by a CR, LF or quote that goes out as it is."""
+    """Detect a CR, LF or quote that goes out as it is."""
     for line in (*_heads(name), *_heads("a", name)):
         assert line.startswith(b"Content-Disposition: form-data; ")
         assert b"\n" not in line
@@ -229,38 +229,38 @@ def thief() -> Iterator[RawServer]:
         yield server
 
 
-def _stolen(stage: Stage, thief: RawServer) -> List[str]:
+def _stolen(harness: SmartFileHarness, thief: RawServer) -> List[str]:
     """What of ours reached the other origin."""
     found = []
     for request in thief.requests:
         found += [name for name in ("authorization", "cookie") if name in request.headers]
         seen = request.target + repr(request.headers) + request.body.decode("latin-1")
-        found += [word for word in (stage.site.key, stage.site.password, "crumb") if word in seen]
+        found += [word for word in (harness.site.key, harness.site.password, "crumb") if word in seen]
     return found
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
-def test_f31_a_get_goes_on_without_its_credentials(stage: Stage, thief: RawServer, code: int) -> None:
-    """Broken by credentials that follow a redirect."""
-    stage.site.write("/a.bin", DATA)
-    stage.fault(DOWNLOAD, f"redirect {thief.url}/bytes {code}", times=2)
-    api = stage.client()
+def test_f31_a_get_goes_on_without_its_credentials(harness: SmartFileHarness, thief: RawServer, code: int) -> None:
+    """Detect credentials that follow a redirect."""
+    harness.site.write("/a.bin", DATA)
+    harness.fault(DOWNLOAD, f"redirect {thief.url}/bytes {code}", times=2)
+    api = harness.client()
     api.session.cookies.set("sessionid", "crumb")  # without a domain: for anyone
-    api.download("/a.bin", f"{stage.out}/")
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    api.download("/a.bin", f"{harness.out}/")
+    assert (harness.out / "a.bin").read_bytes() == DATA
     with api.get("/path/data", "/a.bin") as answer:
         assert answer.read() == DATA
     assert len(thief.requests) == 2
-    assert _stolen(stage, thief) == []
+    assert _stolen(harness, thief) == []
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("way", ["upload", "raw", "oper", "delete"])
-def test_f31_what_writes_is_never_redirected(stage: Stage, thief: RawServer, way: str, code: int) -> None:
-    """Broken by a POST that turns into a GET, or carries its file to another host."""
-    api = stage.client()
+def test_f31_what_writes_is_never_redirected(harness: SmartFileHarness, thief: RawServer, way: str, code: int) -> None:
+    """Fails if a POST turns into a GET, or carries its file to another host."""
+    api = harness.client()
     match = {"upload": UPLOAD, "raw": UPLOAD, "oper": "POST *", "delete": "DELETE *"}[way]
-    fault = stage.fault(match, f"redirect {thief.url}{{target}} {code}")
+    fault = harness.fault(match, f"redirect {thief.url}{{target}} {code}")
     with pytest.raises(RedirectRefused, match="base URL"):
         if way == "upload":
             api.upload(("a", DATA))
@@ -270,13 +270,13 @@ def test_f31_what_writes_is_never_redirected(stage: Stage, thief: RawServer, way
             api.mkdir("/d")
         else:
             api.delete("/link", "x")
-    assert (fault.fired, thief.requests, stage.stored()) == (1, [], {})
+    assert (fault.fired, thief.requests, harness.stored()) == (1, [], {})
 
 
-def test_f31_no_more_than_five_hops(stage: Stage) -> None:
-    fault = stage.fault("GET /api/2/ping/", "redirect {target}", times=6)
+def test_f31_no_more_than_five_hops(harness: SmartFileHarness) -> None:
+    fault = harness.fault("GET /api/2/ping/", "redirect {target}", times=6)
     with pytest.raises(RedirectRefused, match="more than 5 redirects"):
-        stage.client().get("/ping")
+        harness.client().get("/ping")
     assert fault.fired == 6
-    stage.fault("GET /api/2/ping/", "redirect {target}", times=5)
-    assert stage.client().get("/ping") == {"ping": "pong"}
+    harness.fault("GET /api/2/ping/", "redirect {target}", times=5)
+    assert harness.client().get("/ping") == {"ping": "pong"}

@@ -20,7 +20,7 @@ from tests.support.secret_scan import chain as _chain
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
 from tests.support.secret_scan import told as _told
-from tests.support.smartfile_harness import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, Stage
+from tests.support.smartfile_harness import CHECKSUM, DOWNLOAD, INFO, TASK, UPLOAD, SmartFileHarness
 
 pytestmark = pytest.mark.slow
 
@@ -68,9 +68,9 @@ CASES = [
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path, api_key=KEY, password=PASSWORD) as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
+    with SmartFileHarness(tmp_path, api_key=KEY, password=PASSWORD) as harness:
+        yield harness
 
 
 def _check(secrets: List[str], where: str, text: str) -> None:
@@ -82,13 +82,13 @@ def _check(secrets: List[str], where: str, text: str) -> None:
 SECRETS = [KEY, PASSWORD, BASIC, LINK_PASSWORD]
 
 
-def _run(stage: Stage, api: Any) -> List[BaseException]:
+def _run(harness: SmartFileHarness, api: Any) -> List[BaseException]:
     """Up, down, a tree and a link; the errors."""
-    stage.file(DATA, "tree/b.bin")
+    harness.file(DATA, "tree/b.bin")
     steps: List[Any] = [
-        lambda: api.upload(stage.directory / "tree/b.bin", "/b.bin", checksum="md5"),
-        lambda: api.upload_tree(stage.directory / "tree", "/t"),
-        lambda: api.download("/there.bin", f"{stage.out}/"),
+        lambda: api.upload(harness.directory / "tree/b.bin", "/b.bin", checksum="md5"),
+        lambda: api.upload_tree(harness.directory / "tree", "/t"),
+        lambda: api.download("/there.bin", f"{harness.out}/"),
         lambda: api.create_link("/there.bin", password=LINK_PASSWORD),
         lambda: api.post("/user", username="bob", name="b", email="b@x.org", password=LINK_PASSWORD),
     ]
@@ -102,33 +102,33 @@ def _run(stage: Stage, api: Any) -> List[BaseException]:
 
 
 @pytest.mark.parametrize(("match", "effect"), spread(CASES))
-def test_f44_a_key_and_its_password(stage: Stage, log: Any, home: Path, match: str, effect: str) -> None:
-    """Broken by a URL, a header, a body or an answer that is shown as it is."""
-    stage.site.write("/there.bin", DATA)
-    fault = stage.fault(match, effect, times=1)
-    api = stage.client(retry=POLICY, timeout=0.4)
-    errors = _run(stage, api)
+def test_f44_a_key_and_its_password(harness: SmartFileHarness, log: Any, home: Path, match: str, effect: str) -> None:
+    """Detect a URL, a header, a body or an answer that is shown as it is."""
+    harness.site.write("/there.bin", DATA)
+    fault = harness.fault(match, effect, times=1)
+    api = harness.client(retry=POLICY, timeout=0.4)
+    errors = _run(harness, api)
     assert fault.fired
     _check(SECRETS, "an error", "\n".join(map(_told, errors)))
     _check(SECRETS, "the log", _logged(log.records))
-    _check(SECRETS, "a file", _kept(home, stage.out if stage.out.exists() else home))
+    _check(SECRETS, "a file", _kept(home, harness.out if harness.out.exists() else home))
     _check(SECRETS, "a repr", repr([api, api.explain_credentials(), api.session]))
     for journal in (home / "state").rglob("*.json"):
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600
 
 
 @pytest.fixture
-def repeating(stage: Stage) -> Stage:
+def repeating(harness: SmartFileHarness) -> SmartFileHarness:
     """A server that repeats what it was told, wherever an error has room for it."""
     body = f'{{"detail": "no {BASIC}", "src": ["{KEY}"], "{PASSWORD}": 1, "error": {{"x": "{PASSWORD}"}}}}'
-    stage.site.write("/there.bin", DATA)
-    stage.file(body.encode("ascii"), "answer")
-    return stage
+    harness.site.write("/there.bin", DATA)
+    harness.file(body.encode("ascii"), "answer")
+    return harness
 
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
-def test_f44_a_server_that_repeats_what_it_was_told(repeating: Stage, log: Any, code: int) -> None:
-    """Broken by an answer that is quoted as it came."""
+def test_f44_a_server_that_repeats_what_it_was_told(repeating: SmartFileHarness, log: Any, code: int) -> None:
+    """Fails if an answer is quoted as it came."""
     answer = repeating.directory / "answer"
     repeating.fault(UPLOAD, f"status {code} 'body=file:{answer}'", times=1 if code < 500 else 2)
     errors = _run(repeating, repeating.client(retry=POLICY))
@@ -140,8 +140,8 @@ def test_f44_a_server_that_repeats_what_it_was_told(repeating: Stage, log: Any, 
 
 
 @pytest.mark.parametrize("code", [400, 403, 500, 502])
-def test_f44_the_answer_that_an_error_carries(repeating: Stage, log: Any, code: int) -> None:
-    """Broken by a pickle that keeps the answer as it came, or by a pair that is known in clear only."""
+def test_f44_the_answer_that_an_error_carries(repeating: SmartFileHarness, log: Any, code: int) -> None:
+    """Detect a pickle that keeps the answer as it came, or a pair that is known in clear only."""
     answer = repeating.directory / "answer"
     repeating.fault(UPLOAD, f"status {code} 'body=file:{answer}'", times=1 if code < 500 else 2)
     errors = _run(repeating, repeating.client(retry=POLICY))
@@ -154,13 +154,13 @@ def test_f44_the_answer_that_an_error_carries(repeating: Stage, log: Any, code: 
     _check(SECRETS, "the log", _logged(log.records))
 
 
-def test_f44_links_are_secrets(stage: Stage, log: Any) -> None:
+def test_f44_links_are_secrets(harness: SmartFileHarness, log: Any) -> None:
     """Whoever has the uid has the file."""
-    stage.site.write("/there.bin", DATA)
-    api = stage.client()
+    harness.site.write("/there.bin", DATA)
+    api = harness.client()
     link = api.create_link("/there.bin")
     _check([link.uid], "a repr", repr([link, api.links()]))
-    stage.fault("DELETE /api/2/link/*", "status 500", times=6)
+    harness.fault("DELETE /api/2/link/*", "status 500", times=6)
     with pytest.raises(ServerError):
         api.delete_link(link)
     _check([link.href], "the log", _logged(log.records))

@@ -26,7 +26,7 @@ from smartxfer.errors import (
     WaitTimeout,
 )
 from smartxfer.smartfile.errors import ERRORS
-from tests.support.smartfile_harness import CHECKSUM, INFO, TASK, UPLOAD, Polling, Stage
+from tests.support.smartfile_harness import CHECKSUM, INFO, TASK, UPLOAD, Polling, SmartFileHarness
 
 MOVE = "POST /api/2/path/oper/move/"
 REMOVE = "POST /api/2/path/oper/remove/"
@@ -36,10 +36,10 @@ LINK = "POST /api/2/link/"
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path) as stage:
-        stage.site.write("/a", b"data")
-        yield stage
+def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
+    with SmartFileHarness(tmp_path) as harness:
+        harness.site.write("/a", b"data")
+        yield harness
 
 
 # -- F11 ----------------------------------------------------------------------------------------------------
@@ -66,11 +66,11 @@ STEPS: Dict[str, Any] = {
 
 @pytest.mark.parametrize(("code", "kind"), REFUSALS)
 @pytest.mark.parametrize("match", STEPS, ids=lambda match: match.split("/")[-2])
-def test_f11_what_another_try_does_not_mend(stage: Stage, match: str, code: int, kind: Any) -> None:
-    """Broken by a repeat, or by an error of another kind."""
-    fault = stage.fault(match, f"status {code} body=json:because", times=None)
+def test_f11_what_another_try_does_not_mend(harness: SmartFileHarness, match: str, code: int, kind: Any) -> None:
+    """Detect a repeat, or an error of another kind."""
+    fault = harness.fault(match, f"status {code} body=json:because", times=None)
     with pytest.raises(kind, match="because") as caught:
-        STEPS[match](stage.client())
+        STEPS[match](harness.client())
     assert type(caught.value) is ERRORS.kind(kind)
     assert (fault.fired, caught.value.status_code, caught.value.detail) == (1, code, "because")
     copy = pickle.loads(pickle.dumps(caught.value))
@@ -96,20 +96,20 @@ BODIES = [
 
 
 @pytest.mark.parametrize(("body", "said"), BODIES, ids=range(len(BODIES)))
-def test_f11_a_body_of_any_shape(stage: Stage, body: bytes, said: str) -> None:
-    """Broken by a body whose shape was not thought of: the vendor's own client raised a TypeError."""
-    path = stage.file(body, "body")
-    stage.fault(INFO, f"status 400 'body=file:{path}'")
+def test_f11_a_body_of_any_shape(harness: SmartFileHarness, body: bytes, said: str) -> None:
+    """Detect a body whose shape was not thought of: the vendor's own client raised a TypeError."""
+    path = harness.file(body, "body")
+    harness.fault(INFO, f"status 400 'body=file:{path}'")
     with pytest.raises(BadRequest) as caught:
-        stage.client().stat("/a")
+        harness.client().stat("/a")
     assert said in str(caught.value)
     assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize("options", [{"html_404": True}, {"error_as_array": True}])
-def test_f11_a_404_of_any_shape(stage: Stage, options: Dict[str, Any]) -> None:
-    stage.site.configure(**options)
-    api = stage.client()
+def test_f11_a_404_of_any_shape(harness: SmartFileHarness, options: Dict[str, Any]) -> None:
+    harness.site.configure(**options)
+    api = harness.client()
     assert not api.exists("/missing")
     with pytest.raises(NotFound) as caught:
         api.stat("/missing")
@@ -131,30 +131,30 @@ ONCE: Dict[str, Any] = {
 
 @pytest.mark.parametrize("effect", LOST)
 @pytest.mark.parametrize("match", ONCE, ids=lambda match: match.rstrip("/").split("/")[-1])
-def test_f12_what_must_not_be_repeated_is_not(stage: Stage, match: str, effect: str) -> None:
-    """Broken by a second request: two links, two copies, or a 404 for what was removed as asked."""
-    stage.site.mkdir("/d")
-    stage.fault(match, effect)
+def test_f12_what_must_not_be_repeated_is_not(harness: SmartFileHarness, match: str, effect: str) -> None:
+    """Detect a second request: two links, two copies, or a 404 for what was removed as asked."""
+    harness.site.mkdir("/d")
+    harness.fault(match, effect)
     with pytest.raises(OutcomeUnknown, match="may exist"):
-        ONCE[match](stage.client())
-    assert stage.count(match) == 1
+        ONCE[match](harness.client())
+    assert harness.count(match) == 1
     if match == LINK:
-        assert len(stage.site.links()) == (effect == "lose-answer")
+        assert len(harness.site.links()) == (effect == "lose-answer")
 
 
-def test_f12_a_raw_operation_likewise(stage: Stage) -> None:
-    stage.fault(MOVE, "lose-answer")
+def test_f12_a_raw_operation_likewise(harness: SmartFileHarness) -> None:
+    harness.fault(MOVE, "lose-answer")
     with pytest.raises(OutcomeUnknown):
-        stage.client().post("/path/oper/move/", src="/a", dst="/b")
-    assert (stage.count(MOVE), stage.stored()) == (1, {"/b": b"data"})
+        harness.client().post("/path/oper/move/", src="/a", dst="/b")
+    assert (harness.count(MOVE), harness.stored()) == (1, {"/b": b"data"})
 
 
 @pytest.mark.parametrize(("effect", "done"), [("lose-answer", True), ("reset-before", False)])
 @pytest.mark.parametrize("match", [MKDIR, RENAME], ids=["mkdir", "rename"])
-def test_f12_what_can_be_looked_up_is(stage: Stage, match: str, effect: str, done: bool) -> None:
-    """Broken by an error though the thing was done, or by a success though it was not."""
-    stage.fault(match, effect)
-    api = stage.client()
+def test_f12_what_can_be_looked_up_is(harness: SmartFileHarness, match: str, effect: str, done: bool) -> None:
+    """Detect an error though the thing was done, or a success though it was not."""
+    harness.fault(match, effect)
+    api = harness.client()
 
     def act() -> Any:
         return api.mkdir("/d") if match == MKDIR else api.rename("/a", "/d")
@@ -165,37 +165,37 @@ def test_f12_what_can_be_looked_up_is(stage: Stage, match: str, effect: str, don
         with pytest.raises(OutcomeUnknown):
             act()
     assert api.exists("/d") is done
-    assert stage.count(match) == 1
+    assert harness.count(match) == 1
 
 
 @pytest.mark.parametrize("match", [CHECKSUM, TASK, INFO, "GET /api/2/link/", "DELETE /api/2/link/*"])
-def test_f12_what_may_be_repeated_is(stage: Stage, match: str) -> None:
-    api = stage.client()
+def test_f12_what_may_be_repeated_is(harness: SmartFileHarness, match: str) -> None:
+    api = harness.client()
     link = api.create_link("/a")
-    stage.fault(match, "lose-answer", times=2)
+    harness.fault(match, "lose-answer", times=2)
     assert api.checksum("/a", "MD5") == "8d777f385d3dfec8815d20f7496026dc"
     assert api.stat("/a").size == 4
     assert [found.uid for found in api.links()] == [link.uid]
     api.delete_link(link)
-    assert stage.site.links() == []
+    assert harness.site.links() == []
 
 
 # -- F48 ----------------------------------------------------------------------------------------------------
 
 
-def _states(stage: Stage, *states: Any, last: int = 1) -> None:
+def _states(harness: SmartFileHarness, *states: Any, last: int = 1) -> None:
     """What the polls say, one after the other; the last of it ``last`` times."""
     for number, state in enumerate(states):
         result = state if isinstance(state, dict) else {"status": state, "result": {}}
         content = json.dumps({"uuid": "1", "result": result}).encode()
-        stage.answer(TASK, content, times=last if number == len(states) - 1 else 1)
+        harness.answer(TASK, content, times=last if number == len(states) - 1 else 1)
 
 
-def test_f48_a_task_that_never_ends(stage: Stage) -> None:
-    """Broken by a wait without an end, or by polls without a pause."""
-    stage.site.configure(task_polls=10_000)
+def test_f48_a_task_that_never_ends(harness: SmartFileHarness) -> None:
+    """Detect a wait without an end, or polls without a pause."""
+    harness.site.configure(task_polls=10_000)
     clock = Polling()
-    api = stage.client(clock=clock)
+    api = harness.client(clock=clock)
     seen: List[Any] = []
     with pytest.raises(WaitTimeout, match="after 60 s") as caught:
         api.wait(api.post("/path/oper/move/", src="/a", dst="/b"), 60, progress=seen.append)
@@ -203,9 +203,9 @@ def test_f48_a_task_that_never_ends(stage: Stage) -> None:
     assert clock.waits[:7] == [0.192, 0.384, 0.768, 1.536, 3.072, 6.144, 6.144]
     assert max(clock.waits) == 6.144
     assert sum(clock.waits) == pytest.approx(60)
-    assert len(seen) == stage.count(TASK) == len(clock.waits) + 1
+    assert len(seen) == harness.count(TASK) == len(clock.waits) + 1
     pickle.loads(pickle.dumps(caught.value))
-    stage.site.configure(task_polls=0)
+    harness.site.configure(task_polls=0)
 
 
 @pytest.mark.parametrize(
@@ -213,79 +213,79 @@ def test_f48_a_task_that_never_ends(stage: Stage) -> None:
     [["PENDING", "PROGRESS", "PENDING", "SUCCESS"], ["SLEEPING", "", "success"], ["PROGRESS", "RETRY", "SUCCESS"]],
     ids=["backwards", "unknown words", "retried"],
 )
-def test_f48_whatever_comes_before_the_end(stage: Stage, words: List[str]) -> None:
-    """Broken by a word that ends the wait, or the program."""
-    _states(stage, *words)
+def test_f48_whatever_comes_before_the_end(harness: SmartFileHarness, words: List[str]) -> None:
+    """Fails if a word ends the wait, or the program."""
+    _states(harness, *words)
     clock = Polling()
-    assert stage.client(clock=clock).wait("1").status == "SUCCESS"
+    assert harness.client(clock=clock).wait("1").status == "SUCCESS"
     assert len(clock.waits) == len(words) - 1
 
 
 @pytest.mark.parametrize("result", [None, [], "text", 3, {"status": None}, {"status": "PENDING", "result": None}])
-def test_f48_a_state_that_says_nothing(stage: Stage, result: Any) -> None:
-    stage.answer(TASK, json.dumps({"uuid": "1", "result": result}).encode(), times=2)
-    _states(stage, {"status": "SUCCESS", "result": {}})
-    assert stage.client(clock=Polling()).wait("1").done
+def test_f48_a_state_that_says_nothing(harness: SmartFileHarness, result: Any) -> None:
+    harness.answer(TASK, json.dumps({"uuid": "1", "result": result}).encode(), times=2)
+    _states(harness, {"status": "SUCCESS", "result": {}})
+    assert harness.client(clock=Polling()).wait("1").done
 
 
-def test_f48_the_status_stands_at_the_top(stage: Stage) -> None:
-    stage.answer(TASK, b'{"uuid": "1", "status": "PENDING"}')
-    stage.answer(TASK, b'{"uuid": "1", "status": "SUCCESS", "result": null}')
-    assert stage.client(clock=Polling()).wait("1").done
+def test_f48_the_status_stands_at_the_top(harness: SmartFileHarness) -> None:
+    harness.answer(TASK, b'{"uuid": "1", "status": "PENDING"}')
+    harness.answer(TASK, b'{"uuid": "1", "status": "SUCCESS", "result": null}')
+    assert harness.client(clock=Polling()).wait("1").done
 
 
 @pytest.mark.parametrize("failure", [False, True])
-def test_f48_some_paths_fail(stage: Stage, failure: bool) -> None:
-    """Broken by a SUCCESS that is taken at its word."""
-    stage.site.configure(task_errors={"/a": "Directory is not empty"}, task_failure=failure)
-    stage.site.write("/b", b"1")
+def test_f48_some_paths_fail(harness: SmartFileHarness, failure: bool) -> None:
+    """Fails if a SUCCESS is taken at its word."""
+    harness.site.configure(task_errors={"/a": "Directory is not empty"}, task_failure=failure)
+    harness.site.write("/b", b"1")
     with pytest.raises(TaskFailed, match="/a: Directory is not empty") as caught:
-        stage.client().remove(["/a", "/b"])
+        harness.client().remove(["/a", "/b"])
     assert caught.value.failures == {"/a": "Directory is not empty"}
     assert caught.value.task.status == ("FAILURE" if failure else "SUCCESS")
-    assert stage.stored() == {"/a": b"data"}, "the other was done"
+    assert harness.stored() == {"/a": b"data"}, "the other was done"
     assert pickle.loads(pickle.dumps(caught.value)).failures == caught.value.failures
 
 
-def test_f48_gone_after_success(stage: Stage) -> None:
+def test_f48_gone_after_success(harness: SmartFileHarness) -> None:
     """Who has the end does not ask again; who asks later is told that it is gone."""
-    _states(stage, "SUCCESS")
-    stage.fault(TASK, "status 404", after=1)
-    api = stage.client()
+    _states(harness, "SUCCESS")
+    harness.fault(TASK, "status 404", after=1)
+    api = harness.client()
     task = api.wait("1")
-    assert (task.done, stage.count(TASK)) == (True, 1)
+    assert (task.done, harness.count(TASK)) == (True, 1)
     with pytest.raises(NotFound):
         api.wait(task)
 
 
 @pytest.mark.parametrize("effect", ["status 503", "reset-before", "status 429 retry-after=0", "lose-answer"])
-def test_f48_a_poll_that_fails_is_made_again(stage: Stage, effect: str) -> None:
-    stage.site.configure(task_polls=2)
-    stage.fault(TASK, effect, times=3, after=1)
-    stage.client(clock=Polling()).move("/a", "/b")
-    assert stage.stored() == {"/b": b"data"}
+def test_f48_a_poll_that_fails_is_made_again(harness: SmartFileHarness, effect: str) -> None:
+    harness.site.configure(task_polls=2)
+    harness.fault(TASK, effect, times=3, after=1)
+    harness.client(clock=Polling()).move("/a", "/b")
+    assert harness.stored() == {"/b": b"data"}
 
 
-def test_f48_a_checksum_that_says_nothing(stage: Stage) -> None:
-    """Broken by a checksum that is taken for granted."""
-    _states(stage, {"status": "SUCCESS", "result": {"checksums": {}}})
+def test_f48_a_checksum_that_says_nothing(harness: SmartFileHarness) -> None:
+    """Fails if a checksum is taken for granted."""
+    _states(harness, {"status": "SUCCESS", "result": {"checksums": {}}})
     with pytest.raises(DecodeError):
-        stage.client().checksum("/a")
-    _states(stage, {"status": "SUCCESS", "result": {"checksums": {"/other": "00"}}})
+        harness.client().checksum("/a")
+    _states(harness, {"status": "SUCCESS", "result": {"checksums": {"/other": "00"}}})
     with pytest.raises(DecodeError):
-        stage.client().checksum("/a")
+        harness.client().checksum("/a")
 
 
-def test_f48_a_wait_within_a_transfer_ends_with_it(stage: Stage) -> None:
-    """Broken by a pause that nobody can interrupt."""
-    stage.site.configure(task_polls=10_000)
+def test_f48_a_wait_within_a_transfer_ends_with_it(harness: SmartFileHarness) -> None:
+    """Detect a pause that nobody can interrupt."""
+    harness.site.configure(task_polls=10_000)
     cancel = threading.Event()
-    stage.fault(TASK, "status 503", after=2)
-    watcher: Callable[[], Any] = lambda: (stage.server.faults[0].wait(20), cancel.set())  # noqa: E731
+    harness.fault(TASK, "status 503", after=2)
+    watcher: Callable[[], Any] = lambda: (harness.server.faults[0].wait(20), cancel.set())  # noqa: E731
     thread = threading.Thread(target=watcher)
     thread.start()
     with pytest.raises(Cancelled):
-        stage.client().upload(("b", b"1"), checksum="md5", cancel=cancel)
+        harness.client().upload(("b", b"1"), checksum="md5", cancel=cancel)
     thread.join()
 
 
@@ -294,28 +294,28 @@ def test_f48_a_wait_within_a_transfer_ends_with_it(stage: Stage) -> None:
 
 @pytest.mark.parametrize("effect", ["replace 204", "replace 304", "replace 301", "replace 200 body=html"])
 @pytest.mark.parametrize("match", STEPS, ids=lambda match: match.split("/")[-2])
-def test_an_answer_that_is_no_success(stage: Stage, match: str, effect: str) -> None:
-    """Broken by a call that counts as done because the status is below 400."""
-    stage.fault(match, effect)
+def test_an_answer_that_is_no_success(harness: SmartFileHarness, match: str, effect: str) -> None:
+    """Fails if a call counts as done because the status is below 400."""
+    harness.fault(match, effect)
     file = match.startswith("GET /api/2/path/data") and "200" in effect
     if file or (match.startswith("DELETE") and "204" in effect):
-        STEPS[match](stage.client())
+        STEPS[match](harness.client())
         return
     with pytest.raises(UnexpectedAnswer):
-        STEPS[match](stage.client())
+        STEPS[match](harness.client())
 
 
-def test_a_gateway_that_answers_504_to_every_upload(stage: Stage) -> None:
-    stage.fault(UPLOAD, "replace 504 body=html")
-    result = stage.client().upload(("b", b"1"))
-    assert (result.retries, stage.count(UPLOAD), stage.site.read("/b")) == (1, 1, b"1")
+def test_a_gateway_that_answers_504_to_every_upload(harness: SmartFileHarness) -> None:
+    harness.fault(UPLOAD, "replace 504 body=html")
+    result = harness.client().upload(("b", b"1"))
+    assert (result.retries, harness.count(UPLOAD), harness.site.read("/b")) == (1, 1, b"1")
 
 
 @pytest.mark.parametrize("match", STEPS, ids=lambda match: match.split("/")[-2])
-def test_interim_answers(stage: Stage, match: str) -> None:
-    stage.fault(match, "interim 103 3")
-    link = stage.client().create_link("/a")
+def test_interim_answers(harness: SmartFileHarness, match: str) -> None:
+    harness.fault(match, "interim 103 3")
+    link = harness.client().create_link("/a")
     steps = {**STEPS, "DELETE /api/2/link/*": lambda api: api.delete("/link", link.uid)}
     if match == MOVE:
-        stage.site.mkdir("/c")
-    steps[match](stage.client())
+        harness.site.mkdir("/c")
+    steps[match](harness.client())

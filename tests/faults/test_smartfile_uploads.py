@@ -22,7 +22,17 @@ from smartxfer.smartfile import BasicClient
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise, waits
 from tests.support.raw_server import refused_port
-from tests.support.smartfile_harness import CHECKSUM, INFO, MIB, TASK, UPLOAD, Polling, Stage, pieces, piped
+from tests.support.smartfile_harness import (
+    CHECKSUM,
+    INFO,
+    MIB,
+    TASK,
+    UPLOAD,
+    Polling,
+    SmartFileHarness,
+    pieces,
+    piped,
+)
 from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
 
@@ -30,9 +40,9 @@ DATA = noise(8 * MIB)
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path) as stage:
-        yield stage
+def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
+    with SmartFileHarness(tmp_path) as harness:
+        yield harness
 
 
 # -- no connection ------------------------------------------------------------------------------------------
@@ -40,7 +50,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 @pytest.mark.parametrize("raw", [False, True], ids=["helper", "raw"])
 def test_f01_refused_then_up(log: Any, raw: bool) -> None:
-    """Broken by an error at the first refusal; a POST too is repeated where nothing of it was sent."""
+    """Detect an error at the first refusal; a POST too is repeated where nothing of it was sent."""
     with refused_port() as port:
         pass
     servers: List[LocalServer] = []
@@ -78,62 +88,62 @@ def test_f01_refused_for_good() -> None:
 
 @pytest.mark.parametrize("effect", ["reset-before", "reset-after 100", "reset-after 3M", f"reset-after {8 * MIB}"])
 @pytest.mark.parametrize("shape", ["path", "open file", "pipe", "generator"])
-def test_f03_reset_in_mid_upload(stage: Stage, shape: str, effect: str) -> None:
-    """Broken by a second try that begins where the first one ended."""
-    path = stage.file(DATA)
-    fault = stage.fault(UPLOAD, effect, times=2)
+def test_f03_reset_in_mid_upload(harness: SmartFileHarness, shape: str, effect: str) -> None:
+    """Fails if a second try begins where the first one ended."""
+    path = harness.file(DATA)
+    fault = harness.fault(UPLOAD, effect, times=2)
     thing: Any = {"path": path, "open file": io.BytesIO(DATA)}.get(shape)
     if thing is None:
         thing = piped(DATA) if shape == "pipe" else pieces(DATA)
     seen: List[Any] = []
-    result = stage.client().upload(("a.bin", thing), progress=seen.append)
+    result = harness.client().upload(("a.bin", thing), progress=seen.append)
     if shape == "pipe":
         thing.close()
-    assert stage.stored() == {"/a.bin": DATA}
-    assert (fault.fired, result.retries, stage.count(UPLOAD, 200)) == (2, 2, 1)
+    assert harness.stored() == {"/a.bin": DATA}
+    assert (fault.fired, result.retries, harness.count(UPLOAD, 200)) == (2, 2, 1)
     steps = [event.done for event in seen]
     assert max(steps) == steps[-1] == len(DATA), "no more than all of it, ever"
 
 
 @pytest.mark.parametrize("effect", ["reset-before", "reset-after 3M"])
 @pytest.mark.parametrize("shape", ["path", "open file", "pipe"])
-def test_f03_reset_in_mid_raw_upload(stage: Stage, shape: str, effect: str) -> None:
+def test_f03_reset_in_mid_raw_upload(harness: SmartFileHarness, shape: str, effect: str) -> None:
     """Broken likewise."""
-    stage.fault(UPLOAD, effect, times=2)
-    path = stage.file(DATA)
+    harness.fault(UPLOAD, effect, times=2)
+    path = harness.file(DATA)
     thing = piped(DATA) if shape == "pipe" else open(path, "rb") if shape == "open file" else path
-    stage.client().post("/path/data/", file=("a.bin", thing))
+    harness.client().post("/path/data/", file=("a.bin", thing))
     if not isinstance(thing, Path):
         thing.close()
-    assert stage.stored() == {"/a.bin": DATA}
-    assert stage.count(UPLOAD, 200) == 1
+    assert harness.stored() == {"/a.bin": DATA}
+    assert harness.count(UPLOAD, 200) == 1
 
 
-def test_f03_a_broken_upload_leaves_the_older_file(stage: Stage) -> None:
-    """Broken by a server, or a client, that stores what came of a broken form."""
-    stage.site.write("/a.bin", b"older")
-    stage.fault(UPLOAD, "reset-after 3M", times=6)
+def test_f03_a_broken_upload_leaves_the_older_file(harness: SmartFileHarness) -> None:
+    """Detect a server, or a client, that stores what came of a broken form."""
+    harness.site.write("/a.bin", b"older")
+    harness.fault(UPLOAD, "reset-after 3M", times=6)
     with pytest.raises(NetworkError):
-        stage.client().upload(stage.file(DATA))
-    assert stage.stored() == {"/a.bin": b"older"}
+        harness.client().upload(harness.file(DATA))
+    assert harness.stored() == {"/a.bin": b"older"}
 
 
-def test_f02_always_reset(stage: Stage) -> None:
-    fault = stage.fault(UPLOAD, "reset-before", times=None)
-    with pytest.raises(NetworkError, match=f"POST {stage.url}/api/2/path/data/"):
-        stage.client().upload(stage.file(DATA[:1000]))
+def test_f02_always_reset(harness: SmartFileHarness) -> None:
+    fault = harness.fault(UPLOAD, "reset-before", times=None)
+    with pytest.raises(NetworkError, match=f"POST {harness.url}/api/2/path/data/"):
+        harness.client().upload(harness.file(DATA[:1000]))
     assert fault.fired == 6
-    assert stage.stored() == {}
+    assert harness.stored() == {}
 
 
 @pytest.mark.parametrize("older", [b"x" * len(DATA), DATA[:-1] + b"\0", DATA[:100]])
-def test_f03_what_stands_there_is_not_taken_for_the_new_file(stage: Stage, older: bytes) -> None:
-    """Broken by a look at the size alone: an older file of the same length would pass for the new one."""
-    stage.site.write("/a.bin", older)
-    stage.fault(UPLOAD, "reset-after 1M")
-    stage.client().upload(stage.file(DATA))
-    assert stage.stored() == {"/a.bin": DATA}
-    assert stage.count(UPLOAD) == 2
+def test_f03_what_stands_there_is_not_taken_for_the_new_file(harness: SmartFileHarness, older: bytes) -> None:
+    """Detect a look at the size alone: an older file of the same length would pass for the new one."""
+    harness.site.write("/a.bin", older)
+    harness.fault(UPLOAD, "reset-after 1M")
+    harness.client().upload(harness.file(DATA))
+    assert harness.stored() == {"/a.bin": DATA}
+    assert harness.count(UPLOAD) == 2
 
 
 # -- an answer that is lost ---------------------------------------------------------------------------------
@@ -141,74 +151,74 @@ def test_f03_what_stands_there_is_not_taken_for_the_new_file(stage: Stage, older
 
 @pytest.mark.parametrize("shape", ["path", "pipe"])
 @pytest.mark.parametrize("size", [0, 1, len(DATA)])
-def test_f12_a_lost_answer_is_looked_up(stage: Stage, size: int, shape: str) -> None:
-    """Broken by a client that sends the file again without a look, or gives up though it is there."""
+def test_f12_a_lost_answer_is_looked_up(harness: SmartFileHarness, size: int, shape: str) -> None:
+    """Fails if a client sends the file again without a look, or gives up though it is there."""
     data = DATA[:size]
-    stage.fault(UPLOAD, "lose-answer")
-    thing = piped(data) if shape == "pipe" else stage.file(data)
-    result = stage.client().upload(("a.bin", thing))
+    harness.fault(UPLOAD, "lose-answer")
+    thing = piped(data) if shape == "pipe" else harness.file(data)
+    result = harness.client().upload(("a.bin", thing))
     if shape == "pipe":
         thing.close()
     assert (result.ok, result.retries, result.bytes) == (True, 1, size)
-    assert stage.stored() == {"/a.bin": data}
-    assert stage.count(UPLOAD) == 1, "the file went once"
-    assert stage.count(CHECKSUM) == 1, "the length alone would not tell"
+    assert harness.stored() == {"/a.bin": data}
+    assert harness.count(UPLOAD) == 1, "the file went once"
+    assert harness.count(CHECKSUM) == 1, "the length alone would not tell"
 
 
-def test_f12_silence_instead_of_an_answer(stage: Stage) -> None:
-    stage.fault(UPLOAD, "no-answer")
-    result = stage.client(timeout=patient(0.5)).upload(stage.file(DATA[:MIB]))
-    assert (result.retries, stage.count(UPLOAD)) == (1, 1)
-    assert stage.stored() == {"/a.bin": DATA[:MIB]}
+def test_f12_silence_instead_of_an_answer(harness: SmartFileHarness) -> None:
+    harness.fault(UPLOAD, "no-answer")
+    result = harness.client(timeout=patient(0.5)).upload(harness.file(DATA[:MIB]))
+    assert (result.retries, harness.count(UPLOAD)) == (1, 1)
+    assert harness.stored() == {"/a.bin": DATA[:MIB]}
 
 
 @pytest.mark.parametrize(
     ("match", "effect"),
     [(INFO, "reset-before"), (INFO, "status 500"), (CHECKSUM, "status 404"), (CHECKSUM, "reset-before")],
 )
-def test_f12_the_look_fails_too(stage: Stage, match: str, effect: str) -> None:
-    """Broken by a failed look that counts as a yes: it is sent again instead."""
-    stage.fault(UPLOAD, "lose-answer")
-    stage.fault(match, effect, after=1 if match == INFO else 0)
-    stage.client().upload(stage.file(DATA[:MIB]), "/a.bin")
-    assert stage.stored() == {"/a.bin": DATA[:MIB]}
-    assert stage.count(UPLOAD) == 2
+def test_f12_the_look_fails_too(harness: SmartFileHarness, match: str, effect: str) -> None:
+    """Fails if a failed look counts as a yes: it is sent again instead."""
+    harness.fault(UPLOAD, "lose-answer")
+    harness.fault(match, effect, after=1 if match == INFO else 0)
+    harness.client().upload(harness.file(DATA[:MIB]), "/a.bin")
+    assert harness.stored() == {"/a.bin": DATA[:MIB]}
+    assert harness.count(UPLOAD) == 2
 
 
-def test_f12_somebody_else_wrote_meanwhile(stage: Stage) -> None:
+def test_f12_somebody_else_wrote_meanwhile(harness: SmartFileHarness) -> None:
     """The lost upload arrived, but what is there by now is another file: ours goes again."""
-    path = stage.file(DATA[:MIB])
-    stage.fault(UPLOAD, "lose-answer")
+    path = harness.file(DATA[:MIB])
+    harness.fault(UPLOAD, "lose-answer")
 
     def overwrite(event: Any) -> None:
         if event.state == "retrying":
-            stage.site.write("/a.bin", bytes(MIB))
+            harness.site.write("/a.bin", bytes(MIB))
 
-    stage.client().upload(path, "/a.bin", progress=overwrite)
-    assert stage.stored() == {"/a.bin": DATA[:MIB]}
-    assert stage.count(UPLOAD) == 2
+    harness.client().upload(path, "/a.bin", progress=overwrite)
+    assert harness.stored() == {"/a.bin": DATA[:MIB]}
+    assert harness.count(UPLOAD) == 2
 
 
-def test_f12_a_raw_upload_overwrites(stage: Stage) -> None:
+def test_f12_a_raw_upload_overwrites(harness: SmartFileHarness) -> None:
     """A repeat to the same name is an overwrite, by design: one file, whole."""
-    stage.fault(UPLOAD, "lose-answer", times=2)
-    stage.client().post("/path/data/", file=("a.bin", io.BytesIO(DATA)))
-    assert stage.stored() == {"/a.bin": DATA}
-    assert stage.count(UPLOAD) == 3
+    harness.fault(UPLOAD, "lose-answer", times=2)
+    harness.client().post("/path/data/", file=("a.bin", io.BytesIO(DATA)))
+    assert harness.stored() == {"/a.bin": DATA}
+    assert harness.count(UPLOAD) == 3
 
 
 @pytest.mark.parametrize("effect", ["status 502", "status 504", "status 500", "status 408"])
 @pytest.mark.parametrize("times", [1, 5])
-def test_f08_passing_failures(stage: Stage, effect: str, times: int) -> None:
-    stage.fault(UPLOAD, effect, times=times)
-    assert stage.client().upload(stage.file(DATA[:MIB])).retries == times
-    assert stage.stored() == {"/a.bin": DATA[:MIB]}
+def test_f08_passing_failures(harness: SmartFileHarness, effect: str, times: int) -> None:
+    harness.fault(UPLOAD, effect, times=times)
+    assert harness.client().upload(harness.file(DATA[:MIB])).retries == times
+    assert harness.stored() == {"/a.bin": DATA[:MIB]}
 
 
-def test_f08_six_times(stage: Stage) -> None:
-    stage.fault(UPLOAD, "status 500 body=json:disk_is_gone", times=6)
+def test_f08_six_times(harness: SmartFileHarness) -> None:
+    harness.fault(UPLOAD, "status 500 body=json:disk_is_gone", times=6)
     with pytest.raises(ServerError, match="disk_is_gone") as caught:
-        stage.client().upload(stage.file(DATA[:1000]))
+        harness.client().upload(harness.file(DATA[:1000]))
     assert (caught.value.status, caught.value.detail) == (500, "disk_is_gone")
 
 
@@ -221,80 +231,80 @@ def _info(**change: Any) -> Dict[str, Any]:
 
 @pytest.mark.parametrize("size", [0, 999, 1001])
 @pytest.mark.parametrize("shape", ["array", "object"])
-def test_f05_another_size_is_stored(stage: Stage, size: int, shape: str) -> None:
-    """Broken by a 200 that is taken at its word: the vendor's own client lost files so."""
+def test_f05_another_size_is_stored(harness: SmartFileHarness, size: int, shape: str) -> None:
+    """Fails if a 200 is taken at its word: the vendor's own client lost files so."""
     info: Any = _info(size=size)
-    stage.answer(UPLOAD, json.dumps([info] if shape == "array" else info).encode(), times=6)
+    harness.answer(UPLOAD, json.dumps([info] if shape == "array" else info).encode(), times=6)
     with pytest.raises(Truncated, match=f"stored {size} of 1000 bytes") as caught:
-        stage.client().upload(stage.file(DATA[:1000]))
+        harness.client().upload(harness.file(DATA[:1000]))
     assert (caught.value.got, caught.value.expected) == (size, 1000)
 
 
-def test_f05_another_size_is_stored_once(stage: Stage) -> None:
+def test_f05_another_size_is_stored_once(harness: SmartFileHarness) -> None:
     """What was stored short is sent again, and is whole then."""
-    stage.answer(UPLOAD, json.dumps([_info(size=999)]).encode())
-    assert stage.client().upload(stage.file(DATA[:1000])).retries == 1
-    assert stage.stored() == {"/a.bin": DATA[:1000]}
+    harness.answer(UPLOAD, json.dumps([_info(size=999)]).encode())
+    assert harness.client().upload(harness.file(DATA[:1000])).retries == 1
+    assert harness.stored() == {"/a.bin": DATA[:1000]}
 
 
 @pytest.mark.parametrize("content", [b"[]", b"{}", b"null", b"[null]", b'["a.bin"]', b'{"ok": true}'])
 @pytest.mark.parametrize("size", [None, 0, 1000])
-def test_f05_an_answer_that_says_nothing(stage: Stage, content: bytes, size: Optional[int]) -> None:
+def test_f05_an_answer_that_says_nothing(harness: SmartFileHarness, content: bytes, size: Optional[int]) -> None:
     """It is asked what is there; what is there is another file, of that size or not, or nothing."""
     if size is not None:
-        stage.site.write("/a.bin", bytes(size))
-    stage.answer(UPLOAD, content)
+        harness.site.write("/a.bin", bytes(size))
+    harness.answer(UPLOAD, content)
     with pytest.raises(UnexpectedAnswer, match="names no file"):
-        stage.client().upload(stage.file(DATA[:1000]), "/a.bin")
-    assert stage.count(INFO) >= 2
-    stage.answer(UPLOAD, content)
-    stage.site.write("/a.bin", DATA[:1000])
-    assert stage.client().upload(stage.file(DATA[:1000]), "/a.bin").ok
+        harness.client().upload(harness.file(DATA[:1000]), "/a.bin")
+    assert harness.count(INFO) >= 2
+    harness.answer(UPLOAD, content)
+    harness.site.write("/a.bin", DATA[:1000])
+    assert harness.client().upload(harness.file(DATA[:1000]), "/a.bin").ok
 
 
 @pytest.mark.parametrize("path", ["/b.bin", "/a (1).bin", "/d/a.bin"])
-def test_f12_another_name_is_stored(stage: Stage, path: str) -> None:
-    fault = stage.answer(UPLOAD, json.dumps([_info(path=path)]).encode())
+def test_f12_another_name_is_stored(harness: SmartFileHarness, path: str) -> None:
+    fault = harness.answer(UPLOAD, json.dumps([_info(path=path)]).encode())
     with pytest.raises(DecodeError, match="is stored as"):
-        stage.client().upload(stage.file(DATA[:1000]))
+        harness.client().upload(harness.file(DATA[:1000]))
     assert fault.fired == 1
 
 
 @pytest.mark.parametrize("options", [{"upload_answer": "object"}, {"upload_status": 201}, {"json_charset": True}])
-def test_f08_every_good_answer(stage: Stage, options: Dict[str, Any]) -> None:
-    stage.site.configure(**options)
-    assert stage.client().upload(stage.file(DATA[:1000])).ok
-    assert stage.stored() == {"/a.bin": DATA[:1000]}
+def test_f08_every_good_answer(harness: SmartFileHarness, options: Dict[str, Any]) -> None:
+    harness.site.configure(**options)
+    assert harness.client().upload(harness.file(DATA[:1000])).ok
+    assert harness.stored() == {"/a.bin": DATA[:1000]}
 
 
-def test_f13_a_bit_is_flipped_on_the_way(stage: Stage) -> None:
-    """Broken by a comparison of sizes where a checksum was asked for."""
-    stage.fault(UPLOAD, "flip-in 5000")
+def test_f13_a_bit_is_flipped_on_the_way(harness: SmartFileHarness) -> None:
+    """Detect a comparison of sizes where a checksum was asked for."""
+    harness.fault(UPLOAD, "flip-in 5000")
     with pytest.raises(ChecksumMismatch) as caught:
-        stage.client().upload(stage.file(DATA[:10_000]), checksum="sha256")
+        harness.client().upload(harness.file(DATA[:10_000]), checksum="sha256")
     assert caught.value.expected != caught.value.actual
 
 
-def test_f13_and_the_checksum_is_slow(stage: Stage) -> None:
-    stage.site.configure(task_polls=3)
+def test_f13_and_the_checksum_is_slow(harness: SmartFileHarness) -> None:
+    harness.site.configure(task_polls=3)
     clock = Polling()
-    result = stage.client(clock=clock).upload(stage.file(DATA[:10_000]), checksum="md5")
+    result = harness.client(clock=clock).upload(harness.file(DATA[:10_000]), checksum="md5")
     assert result.verified == "md5"
-    assert (clock.waits, stage.count(TASK)) == ([0.192, 0.384, 0.768], 4)
+    assert (clock.waits, harness.count(TASK)) == ([0.192, 0.384, 0.768], 4)
 
 
-def test_f08_a_page_in_place_of_json(stage: Stage) -> None:
+def test_f08_a_page_in_place_of_json(harness: SmartFileHarness) -> None:
     """A login page is no success, whatever its status."""
-    stage.fault(UPLOAD, "status 200 body=html")
+    harness.fault(UPLOAD, "status 200 body=html")
     with pytest.raises(DecodeError, match="<h1>200</h1>"):
-        stage.client().upload(stage.file(DATA[:1000]))
+        harness.client().upload(harness.file(DATA[:1000]))
 
 
-def test_f18_a_stalled_upload_is_ended(stage: Stage) -> None:
-    """Broken by a body that hides its attempt: then only the time-out of the socket would end it."""
-    stage.fault(UPLOAD, "stall-after 64K")
+def test_f18_a_stalled_upload_is_ended(harness: SmartFileHarness) -> None:
+    """Fails if a body hides its attempt: then only the time-out of the socket would end it."""
+    harness.fault(UPLOAD, "stall-after 64K")
     policy = RetryPolicy(backoff=0, stall_window=0.6)
     watch = Stopwatch()
-    result = stage.client(retry=policy, timeout=30.0).upload(stage.file(DATA))
-    assert (result.retries, stage.stored()) == (1, {"/a.bin": DATA})
+    result = harness.client(retry=policy, timeout=30.0).upload(harness.file(DATA))
+    assert (result.retries, harness.stored()) == (1, {"/a.bin": DATA})
     assert watch.seconds() < 6

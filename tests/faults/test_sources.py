@@ -17,12 +17,12 @@ from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, CREATE, DOWNLOAD
 DATA = noise(4 * CHUNK_SIZE)
 
 
-def _tree(stage: Any) -> Path:
-    tree = Path(stage.directory) / "tree"
+def _tree(harness: Any) -> Path:
+    tree = Path(harness.directory) / "tree"
     (tree / "inner").mkdir(parents=True)
     (tree / "good.bin").write_bytes(b"good")
     (tree / "inner/deep.bin").write_bytes(b"deep")
-    outside = Path(stage.directory) / "outside"
+    outside = Path(harness.directory) / "outside"
     outside.mkdir()
     (outside / "theirs.bin").write_bytes(b"theirs")
     (tree / "out.bin").symlink_to(outside / "theirs.bin")
@@ -32,18 +32,18 @@ def _tree(stage: Any) -> Path:
     return tree
 
 
-def test_f37_links_are_skipped_with_a_warning(stage: Any, log: Any) -> None:
-    tree = _tree(stage)
+def test_f37_links_are_skipped_with_a_warning(harness: Any, log: Any) -> None:
+    tree = _tree(harness)
     (tree / "device").symlink_to("/dev/zero")
-    stage.client().upload_workflow([tree], link=True)
-    assert stage.stored() == {"tree/good.bin": b"good", "tree/inner/deep.bin": b"deep"}
+    harness.client().upload_workflow([tree], link=True)
+    assert harness.stored() == {"tree/good.bin": b"good", "tree/inner/deep.bin": b"deep"}
     skipped = {Path(record.args[0]).name for record in log.records if "is skipped" in record.msg}
     assert skipped == {"out.bin", "outdir", "loop", "dangling", "device"}
 
 
-def test_f37_links_are_followed_where_asked(stage: Any, log: Any) -> None:
-    stage.client().upload_workflow([_tree(stage)], link=True, follow_symlinks=True)
-    assert stage.stored() == {
+def test_f37_links_are_followed_where_asked(harness: Any, log: Any) -> None:
+    harness.client().upload_workflow([_tree(harness)], link=True, follow_symlinks=True)
+    assert harness.stored() == {
         "tree/good.bin": b"good",
         "tree/inner/deep.bin": b"deep",
         "tree/out.bin": b"theirs",
@@ -53,21 +53,21 @@ def test_f37_links_are_followed_where_asked(stage: Any, log: Any) -> None:
     assert "leads nowhere" in log.text
 
 
-def test_f37_a_link_to_a_device_is_refused_when_followed(stage: Any) -> None:
-    tree = _tree(stage)
+def test_f37_a_link_to_a_device_is_refused_when_followed(harness: Any) -> None:
+    tree = _tree(harness)
     (tree / "device").symlink_to("/dev/zero")
     with pytest.raises(UsageError, match="not a regular file"):
-        stage.client().upload_workflow([tree], link=True, follow_symlinks=True)
-    assert stage.site.count(CREATE) == 0
+        harness.client().upload_workflow([tree], link=True, follow_symlinks=True)
+    assert harness.site.count(CREATE) == 0
 
 
 @pytest.mark.parametrize("inside", [True, False], ids=["in a directory", "by name"])
-def test_f37_a_fifo_is_refused(stage: Any, inside: bool) -> None:
-    tree = _tree(stage)
+def test_f37_a_fifo_is_refused(harness: Any, inside: bool) -> None:
+    tree = _tree(harness)
     os.mkfifo(str(tree / "fifo"))
     with pytest.raises(UsageError, match="not a regular file"):
-        stage.client().upload_workflow([tree if inside else tree / "fifo"], link=True)
-    assert stage.site.count(CREATE) == 0
+        harness.client().upload_workflow([tree if inside else tree / "fifo"], link=True)
+    assert harness.site.count(CREATE) == 0
 
 
 def _append(path: Path) -> None:
@@ -97,8 +97,8 @@ def _remove(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [_append, _truncate, _replace, _rewrite, _remove])
-def test_f38_a_file_changes_while_it_is_sent(stage: Any, change: Callable[[Path], None]) -> None:
-    path = stage.file(DATA)
+def test_f38_a_file_changes_while_it_is_sent(harness: Any, change: Callable[[Path], None]) -> None:
+    path = harness.file(DATA)
     done: List[int] = []
 
     def progress(event: Any) -> None:
@@ -107,36 +107,36 @@ def test_f38_a_file_changes_while_it_is_sent(stage: Any, change: Callable[[Path]
             change(path)
 
     with pytest.raises(SourceChanged) as caught:
-        stage.client(concurrent_chunks=1).upload_workflow([path], link=True, progress=progress)
+        harness.client(concurrent_chunks=1).upload_workflow([path], link=True, progress=progress)
     assert done
     assert done[0] < len(DATA)
     assert "a.bin" in str(caught.value)
-    assert stage.site.transfers() == [], "what was sent of it is of no use"
+    assert harness.site.transfers() == [], "what was sent of it is of no use"
 
 
-def test_f38_a_file_changes_before_its_turn(stage: Any) -> None:
-    paths = [stage.file(DATA, "a.bin"), stage.file(DATA, "b.bin")]
+def test_f38_a_file_changes_before_its_turn(harness: Any) -> None:
+    paths = [harness.file(DATA, "a.bin"), harness.file(DATA, "b.bin")]
 
     def progress(event: Any) -> None:
         if event.name == "a.bin" and event.state == "done":
             _rewrite(paths[1])
 
     with pytest.raises(BatchError) as caught:
-        stage.client().upload_workflow(paths, link=True, progress=progress)
+        harness.client().upload_workflow(paths, link=True, progress=progress)
     assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
-    assert stage.site.transfers() == []
+    assert harness.site.transfers() == []
 
 
 @pytest.fixture
-def hundred(make_stage: Any) -> Any:
+def hundred(make_harness: Any) -> Any:
     """A site that takes a hundred files at once."""
-    return make_stage(max_transfer_files=200)
+    return make_harness(max_transfer_files=200)
 
 
-def _hundred(stage: Any) -> Path:
+def _hundred(harness: Any) -> Path:
     for number in range(100):
-        stage.file(b"%d" % number, f"many/{number:02}.txt")
-    return Path(stage.directory) / "many"
+        harness.file(b"%d" % number, f"many/{number:02}.txt")
+    return Path(harness.directory) / "many"
 
 
 def _lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,25 +220,25 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("size", [0, len(DATA), (8 << 20) + 1], ids=["empty", "small", "spooled"])
 @pytest.mark.parametrize("kind", [_pipe, _pieces])
-def test_f40_a_stream_of_unknown_length(make_stage: Any, kind: Any, size: int) -> None:
-    stage = make_stage(upload_chunk_size=1 << 20)
+def test_f40_a_stream_of_unknown_length(make_harness: Any, kind: Any, size: int) -> None:
+    harness = make_harness(upload_chunk_size=1 << 20)
     data = noise(size)
     if data:
-        stage.fault(CHUNK, "reset-after 100")
-        stage.fault(CHUNK, "status 503")
+        harness.fault(CHUNK, "reset-after 100")
+        harness.fault(CHUNK, "status 503")
     stream = kind(data)
-    stage.client().upload_workflow([("a.bin", stream)], link=True)
-    assert stage.stored()["a.bin"] == data
+    harness.client().upload_workflow([("a.bin", stream)], link=True)
+    assert harness.stored()["a.bin"] == data
     if kind is _pipe:
         stream.close()
 
 
 @pytest.mark.parametrize("make", [lambda path: io.StringIO("text"), lambda path: open(path, encoding="utf-8")])
-def test_f40_text_is_refused(stage: Any, make: Any) -> None:
-    with make(stage.file(b"text")) as source:
+def test_f40_text_is_refused(harness: Any, make: Any) -> None:
+    with make(harness.file(b"text")) as source:
         with pytest.raises(UsageError, match="text"):
-            stage.client().upload_workflow([("a.bin", source)], link=True)
-    assert stage.site.count(CREATE) == 0
+            harness.client().upload_workflow([("a.bin", source)], link=True)
+    assert harness.site.count(CREATE) == 0
 
 
 class _Mine(Exception):
@@ -246,10 +246,10 @@ class _Mine(Exception):
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_f41_the_callback_raises(stage: Any, way: str) -> None:
+def test_f41_the_callback_raises(harness: Any, way: str) -> None:
     data = noise(64 * CHUNK_SIZE)
-    token = stage.published(data).token
-    client = stage.client()
+    token = harness.published(data).token
+    client = harness.client()
     calls: List[Any] = []
 
     def progress(event: Any) -> None:
@@ -258,22 +258,22 @@ def test_f41_the_callback_raises(stage: Any, way: str) -> None:
             raise _Mine("enough")
 
     threads = threading.active_count()
-    path = stage.file(data)
+    path = harness.file(data)
     with pytest.raises(Cancelled, match="progress callback") as caught:
         if way == "up":
             client.upload_workflow([path], link=True, progress=progress)
         else:
-            client.download_files(token, stage.out, progress=progress)
+            client.download_files(token, harness.out, progress=progress)
     assert isinstance(caught.value.__cause__, _Mine)
     assert len(calls) == 1, "called once, not again for every thread"
     assert _ours() == [], "no thread of ours is left"
     assert threading.active_count() <= threads + 4, "those of the server end with their connections"
     if way == "up":
         client.upload_workflow([path], link=True)
-        assert stage.stored()["a.bin"] == data
+        assert harness.stored()["a.bin"] == data
     else:
-        client.download_files(token, stage.out)
-        assert (stage.out / "a.bin").read_bytes() == data
+        client.download_files(token, harness.out)
+        assert (harness.out / "a.bin").read_bytes() == data
 
 
 def _ours() -> List[str]:

@@ -19,69 +19,69 @@ POLICY = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=WINDO
 SOON = WINDOW + 1.0
 
 
-def test_f18_a_download_drips(stage: Any) -> None:
-    transfer = stage.published(DATA[:100_000])
-    stage.fault(DOWNLOAD, "drip 1/0.2")
-    client = stage.client(retry=POLICY)
+def test_f18_a_download_drips(harness: Any) -> None:
+    transfer = harness.published(DATA[:100_000])
+    harness.fault(DOWNLOAD, "drip 1/0.2")
+    client = harness.client(retry=POLICY)
     files = client.list_files(transfer.token)
     watch = Stopwatch()
     with pytest.raises(Stalled, match="less than 1024 bytes/s"):
-        client.download_file(transfer.token, files[0].id, stage.out)
+        client.download_file(transfer.token, files[0].id, harness.out)
     assert watch.elapsed() >= WINDOW
     assert watch.seconds() < SOON
 
 
-def test_f18_a_download_drips_once(stage: Any) -> None:
-    transfer = stage.published(DATA[:100_000])
-    fault = stage.fault(DOWNLOAD, "drip 1/0.2")
-    client = stage.client(retry=RetryPolicy(backoff=0, stall_window=patient(0.5)))
-    [result] = client.download_files(transfer.token, stage.out)
+def test_f18_a_download_drips_once(harness: Any) -> None:
+    transfer = harness.published(DATA[:100_000])
+    fault = harness.fault(DOWNLOAD, "drip 1/0.2")
+    client = harness.client(retry=RetryPolicy(backoff=0, stall_window=patient(0.5)))
+    [result] = client.download_files(transfer.token, harness.out)
     assert fault.fired == 1
     assert result.retries == 1
-    assert (stage.out / "a.bin").read_bytes() == DATA[:100_000]
+    assert (harness.out / "a.bin").read_bytes() == DATA[:100_000]
 
 
 @pytest.mark.parametrize("effect", ["stall-after 64K", "stall", "rate 500"])
-def test_f18_an_upload_stalls(make_stage: Any, effect: str) -> None:
-    stage = make_stage(upload_chunk_size=len(DATA))
-    stage.fault(CHUNK, effect)
-    client = stage.client(retry=POLICY)
+def test_f18_an_upload_stalls(make_harness: Any, effect: str) -> None:
+    harness = make_harness(upload_chunk_size=len(DATA))
+    harness.fault(CHUNK, effect)
+    client = harness.client(retry=POLICY)
     client.prepare()
     watch = Stopwatch()
     with pytest.raises(Stalled):
-        client.upload_workflow([stage.file(DATA)], link=True)
+        client.upload_workflow([harness.file(DATA)], link=True)
     assert watch.elapsed() >= WINDOW
     assert watch.seconds() < SOON
 
 
-def test_f18_an_upload_stalls_once(make_stage: Any) -> None:
-    stage = make_stage(upload_chunk_size=len(DATA))
-    stage.fault(CHUNK, "stall-after 64K")
-    client = stage.client(retry=RetryPolicy(backoff=0, stall_window=patient(0.5)))
-    transfer = client.upload_workflow([stage.file(DATA)], link=True)
+def test_f18_an_upload_stalls_once(make_harness: Any) -> None:
+    harness = make_harness(upload_chunk_size=len(DATA))
+    harness.fault(CHUNK, "stall-after 64K")
+    client = harness.client(retry=RetryPolicy(backoff=0, stall_window=patient(0.5)))
+    transfer = client.upload_workflow([harness.file(DATA)], link=True)
     assert transfer.results[0].retries == 1
-    assert stage.stored()["a.bin"] == DATA
+    assert harness.stored()["a.bin"] == DATA
 
 
-def test_f18_slow_is_not_stalled(make_stage: Any) -> None:
+def test_f18_slow_is_not_stalled(make_harness: Any) -> None:
     """Well above the least speed for several windows, in both directions."""
-    stage = make_stage(upload_chunk_size=1 << 20)
+    harness = make_harness(upload_chunk_size=1 << 20)
     policy = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=0.6)
-    stage.fault(CHUNK, "rate 512K", times=None)
-    client = stage.client(retry=policy, timeout=PATIENCE)
-    transfer = client.upload_workflow([stage.file(DATA[: 1 << 20])], link=True)
-    stage.fault(DOWNLOAD, "rate 512K", times=None)
-    client.download_files(transfer.token, stage.out)
-    assert (stage.out / "a.bin").read_bytes() == DATA[: 1 << 20]
+    harness.fault(CHUNK, "rate 512K", times=None)
+    client = harness.client(retry=policy, timeout=PATIENCE)
+    transfer = client.upload_workflow([harness.file(DATA[: 1 << 20])], link=True)
+    harness.fault(DOWNLOAD, "rate 512K", times=None)
+    client.download_files(transfer.token, harness.out)
+    assert (harness.out / "a.bin").read_bytes() == DATA[: 1 << 20]
 
 
 @pytest.mark.parametrize("match", [INFO, PAGE], ids=["json", "page"])
-def test_f18_a_small_answer_drips(stage: Any, match: str) -> None:
+def test_f18_a_small_answer_drips(harness: Any, match: str) -> None:
     """Nobody watches such a call from outside, and every byte comes within the read time-out."""
-    token = stage.published(DATA[:10]).token
-    client = stage.client(retry=RetryPolicy(backoff=0, attempts=1, stall_window=WINDOW))
+    token = harness.published(DATA[:10]).token
+    client = harness.client(retry=RetryPolicy(backoff=0, attempts=1, stall_window=WINDOW))
     client.prepare()
-    stage.fault(match, "drip 1/0.2")
+    harness.fault(match, "drip 1/0.2")
     watch = Stopwatch()
     with pytest.raises(Stalled, match="the answer has not ended"):
         client.get_server_info() if match == INFO else client.list_files(token)
@@ -89,8 +89,8 @@ def test_f18_a_small_answer_drips(stage: Any, match: str) -> None:
     assert watch.seconds() < SOON
 
 
-def test_f18_an_answer_that_was_long_in_coming(stage: Any) -> None:
+def test_f18_an_answer_that_was_long_in_coming(harness: Any) -> None:
     """Thinking is not dripping."""
-    client = stage.client(retry=RetryPolicy(backoff=0, attempts=1, stall_window=0.01))
-    stage.fault(INFO, "no-length close")
+    client = harness.client(retry=RetryPolicy(backoff=0, attempts=1, stall_window=0.01))
+    harness.fault(INFO, "no-length close")
     assert client.get_server_info()["name"] == "FileSender"

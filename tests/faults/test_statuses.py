@@ -32,32 +32,32 @@ PASSING = ["500", "502", "502 body=html", "504"]
 
 @pytest.mark.parametrize("times", [1, 5])
 @pytest.mark.parametrize("answer", PASSING)
-def test_f08_passes_within_the_tries(stage: Any, answer: str, times: int) -> None:
-    stage.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", f"status {answer}", times=times)
-    transfer = stage.client().upload_workflow([stage.file(DATA)], link=True)
-    assert stage.stored()["a.bin"] == DATA
+def test_f08_passes_within_the_tries(harness: Any, answer: str, times: int) -> None:
+    harness.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", f"status {answer}", times=times)
+    transfer = harness.client().upload_workflow([harness.file(DATA)], link=True)
+    assert harness.stored()["a.bin"] == DATA
     assert transfer.results[0].retries == times
 
 
 @pytest.mark.parametrize("answer", PASSING)
-def test_f08_six_times(stage: Any, answer: str) -> None:
-    stage.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", f"status {answer}", times=6)
-    path = stage.file(DATA)
+def test_f08_six_times(harness: Any, answer: str) -> None:
+    harness.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", f"status {answer}", times=6)
+    path = harness.file(DATA)
     with pytest.raises(ServerError) as caught:
-        stage.client().upload_workflow([path], link=True)
+        harness.client().upload_workflow([path], link=True)
     error = caught.value
     assert (error.status, error.method) == (int(answer[:3]), "PUT")
     assert error.url.endswith(f"/chunk/{CHUNK_SIZE}")
-    assert stage.status != "available"
-    transfer = stage.client().upload_workflow([path], link=True)
-    assert stage.stored()["a.bin"] == DATA
+    assert harness.status != "available"
+    transfer = harness.client().upload_workflow([path], link=True)
+    assert harness.stored()["a.bin"] == DATA
     assert transfer.results[0].resumed > 0, "the same call goes on"
 
 
-def test_f08_six_times_with_words(stage: Any) -> None:
-    stage.fault(CHUNK, "status 503 body=json:undergoing_maintenance", times=6)
+def test_f08_six_times_with_words(harness: Any) -> None:
+    harness.fault(CHUNK, "status 503 body=json:undergoing_maintenance", times=6)
     with pytest.raises(ServerError, match="undergoing_maintenance") as caught:
-        stage.client(concurrent_chunks=1).upload_workflow([stage.file(DATA)], link=True)
+        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA)], link=True)
     error = pickle.loads(pickle.dumps(caught.value))
     assert (error.status, error.code) == (503, "undergoing_maintenance")
     assert error.request_id
@@ -74,10 +74,10 @@ def test_f08_six_times_with_words(stage: Any) -> None:
         ("a_word_of_a_later_release", ServerError),
     ],
 )
-def test_f08_a_500_with_words_is_not_repeated(stage: Any, word: str, kind: Any) -> None:
-    fault = stage.fault(CHUNK, f"status 500 body=json:{word}", times=None)
+def test_f08_a_500_with_words_is_not_repeated(harness: Any, word: str, kind: Any) -> None:
+    fault = harness.fault(CHUNK, f"status 500 body=json:{word}", times=None)
     with pytest.raises(kind) as caught:
-        stage.client(concurrent_chunks=1).upload_workflow([stage.file(DATA)], link=True)
+        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA)], link=True)
     assert type(caught.value) is ERRORS.kind(kind)
     assert caught.value.code == word
     assert fault.fired == 1
@@ -96,10 +96,10 @@ def test_f08_a_500_with_words_is_not_repeated(stage: Any, word: str, kind: Any) 
         (418, ClientError),
     ],
 )
-def test_f08_what_another_try_does_not_mend(stage: Any, status: int, kind: Any) -> None:
-    fault = stage.fault(CHUNK, f"status {status}", times=None)
+def test_f08_what_another_try_does_not_mend(harness: Any, status: int, kind: Any) -> None:
+    fault = harness.fault(CHUNK, f"status {status}", times=None)
     with pytest.raises(kind) as caught:
-        stage.client(concurrent_chunks=1).upload_workflow([stage.file(DATA)], link=True)
+        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA)], link=True)
     assert type(caught.value) is ERRORS.kind(kind)
     assert fault.fired == 1
 
@@ -108,88 +108,88 @@ def _clock() -> FakeClock:
     return FakeClock(wall=time.time(), chance=0.0)
 
 
-def test_f09_come_back_in_two_seconds(stage: Any) -> None:
-    stage.fault(CHUNK, "status 503 retry-after=2")
+def test_f09_come_back_in_two_seconds(harness: Any) -> None:
+    harness.fault(CHUNK, "status 503 retry-after=2")
     clock = _clock()
-    client = stage.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
-    client.upload_workflow([stage.file(DATA)], link=True)
+    client = harness.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
+    client.upload_workflow([harness.file(DATA)], link=True)
     assert clock.waits == [2.0]
-    assert stage.stored()["a.bin"] == DATA
+    assert harness.stored()["a.bin"] == DATA
 
 
 @pytest.mark.parametrize("match", [CHUNK, COMPLETE, CREATE], ids=["chunk", "complete", "create"])
-def test_f10_a_date_to_come(stage: Any, match: str) -> None:
+def test_f10_a_date_to_come(harness: Any, match: str) -> None:
     """A refused creation may be made again: the server says that it did nothing."""
-    fault = stage.fault(match, "status 429 retry-after=date+3")
+    fault = harness.fault(match, "status 429 retry-after=date+3")
     clock = _clock()
-    client = stage.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
+    client = harness.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
     started = time.monotonic()
-    client.upload_workflow([stage.file(DATA)], link=True)
+    client.upload_workflow([harness.file(DATA)], link=True)
     assert fault.fired == 1
     [wait] = clock.waits
     assert 2.0 <= wait <= 3.0 + time.monotonic() - started, "the fake clock stands still meanwhile"
-    assert stage.site.count(CREATE, status=201) == 1
+    assert harness.site.count(CREATE, status=201) == 1
 
 
 @pytest.mark.parametrize(("value", "wait"), [("date-60", 0.5), ("soon", 0.5)])
-def test_f10_a_past_date_and_garbage(stage: Any, value: str, wait: float) -> None:
-    stage.fault(CHUNK, f"status 429 retry-after={value}")
+def test_f10_a_past_date_and_garbage(harness: Any, value: str, wait: float) -> None:
+    harness.fault(CHUNK, f"status 429 retry-after={value}")
     clock = _clock()
-    client = stage.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
-    client.upload_workflow([stage.file(DATA)], link=True)
+    client = harness.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
+    client.upload_workflow([harness.file(DATA)], link=True)
     assert clock.waits == [wait]
 
 
-def test_f10_a_day(stage: Any) -> None:
-    fault = stage.fault(CHUNK, "status 429 retry-after=86400", times=None)
+def test_f10_a_day(harness: Any) -> None:
+    fault = harness.fault(CHUNK, "status 429 retry-after=86400", times=None)
     clock = _clock()
-    client = stage.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
+    client = harness.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
     with pytest.raises(RateLimited, match="86400 s") as caught:
-        client.upload_workflow([stage.file(DATA)], link=True)
+        client.upload_workflow([harness.file(DATA)], link=True)
     assert caught.value.retry_after == 86400
     assert (fault.fired, clock.waits) == (1, [])
 
 
 @pytest.mark.parametrize("effect", ["lose-answer", "status 502", "status 504", "status 504 body=json:timeout"])
-def test_f12_the_answer_to_the_creation_is_lost(stage: Any, effect: str) -> None:
-    stage.fault(CREATE, effect)
+def test_f12_the_answer_to_the_creation_is_lost(harness: Any, effect: str) -> None:
+    harness.fault(CREATE, effect)
     with pytest.raises(OutcomeUnknown, match="may exist"):
-        stage.client().upload_workflow([stage.file(DATA)], link=True)
-    assert stage.site.count(CREATE) == 1
-    assert stage.site.count(CHUNK) == 0
-    assert len(stage.site.transfers()) == (effect == "lose-answer")
+        harness.client().upload_workflow([harness.file(DATA)], link=True)
+    assert harness.site.count(CREATE) == 1
+    assert harness.site.count(CHUNK) == 0
+    assert len(harness.site.transfers()) == (effect == "lose-answer")
 
 
-def test_f12_the_answer_to_an_invitation_is_lost(stage: Any) -> None:
-    stage.fault("POST /rest.php/guest", "lose-answer")
+def test_f12_the_answer_to_an_invitation_is_lost(harness: Any) -> None:
+    harness.fault("POST /rest.php/guest", "lose-answer")
     body = {"recipient": "bob@example.net", "from": "ann@example.org"}
     with pytest.raises(OutcomeUnknown, match="may exist"):
-        stage.client().create_guest(body)
-    assert len(stage.site.mails) == 1
+        harness.client().create_guest(body)
+    assert len(harness.site.mails) == 1
 
 
 @pytest.mark.parametrize("match", [CHUNK, "PUT /rest.php/file/*", COMPLETE])
-def test_f12_what_may_be_repeated_is(stage: Any, match: str) -> None:
-    fault = stage.fault(match, "lose-answer", times=2)
+def test_f12_what_may_be_repeated_is(harness: Any, match: str) -> None:
+    fault = harness.fault(match, "lose-answer", times=2)
     args = {"recipients": ["bob@example.net"]}
-    transfer = stage.client().upload_workflow([stage.file(DATA)], args)
+    transfer = harness.client().upload_workflow([harness.file(DATA)], args)
     assert fault.fired == 2
-    assert (stage.status, stage.stored()["a.bin"]) == ("available", DATA)
-    assert [mail["kind"] for mail in stage.site.mails].count("transfer_available") == 1
-    assert stage.client().download_files(transfer.recipients[0].token, stage.out)
+    assert (harness.status, harness.stored()["a.bin"]) == ("available", DATA)
+    assert [mail["kind"] for mail in harness.site.mails].count("transfer_available") == 1
+    assert harness.client().download_files(transfer.recipients[0].token, harness.out)
 
 
-def test_f12_a_lost_answer_to_the_deletion(stage: Any) -> None:
-    transfer = stage.published(DATA)
-    stage.fault("DELETE /rest.php/transfer/*", "lose-answer")
-    stage.client().transfers.delete(transfer.id)
-    assert stage.site.transfers() == []
+def test_f12_a_lost_answer_to_the_deletion(harness: Any) -> None:
+    transfer = harness.published(DATA)
+    harness.fault("DELETE /rest.php/transfer/*", "lose-answer")
+    harness.client().transfers.delete(transfer.id)
+    assert harness.site.transfers() == []
 
 
 @pytest.mark.parametrize("effect", ["status 500", "status 502", "status 503", "reset-before"])
-def test_f08_downloads_likewise(stage: Any, effect: str) -> None:
-    transfer = stage.published(DATA)
-    fault = stage.fault(DOWNLOAD, effect, times=5)
-    [result] = stage.client().download_files(transfer.token, stage.out)
+def test_f08_downloads_likewise(harness: Any, effect: str) -> None:
+    transfer = harness.published(DATA)
+    fault = harness.fault(DOWNLOAD, effect, times=5)
+    [result] = harness.client().download_files(transfer.token, harness.out)
     assert (result.retries, fault.fired) == (5, 5)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert (harness.out / "a.bin").read_bytes() == DATA

@@ -15,7 +15,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from tests.support.amounts import amount
-from tests.support.smartfile_harness import DOWNLOAD, MIB, Stage
+from tests.support.smartfile_harness import DOWNLOAD, MIB, SmartFileHarness
 
 pytestmark = pytest.mark.slow
 
@@ -78,21 +78,21 @@ print(json.dumps({"quiet": [[wait(start(which)), held()] for which in (0, 1)]}),
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with Stage(tmp_path) as stage:
-        stage.out.mkdir()
-        yield stage
+def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
+    with SmartFileHarness(tmp_path) as harness:
+        harness.out.mkdir()
+        yield harness
 
 
-def test_two_objects_of_one_size_never_mix(stage: Stage, tmp_path: Path) -> None:
+def test_two_objects_of_one_size_never_mix(harness: SmartFileHarness, tmp_path: Path) -> None:
     objects = [random.Random(which).getrandbits(8 * SIZE).to_bytes(SIZE, "big") for which in (0, 1)]
     for which, data in enumerate(objects):
-        stage.site.write(f"/{which}", data)
-    stage.fault(DOWNLOAD, "rate 16M", times=None)
+        harness.site.write(f"/{which}", data)
+    harness.fault(DOWNLOAD, "rate 16M", times=None)
     digests = [hashlib.sha256(data).hexdigest() for data in objects]
     states = [str(tmp_path / f"state{which}") for which in (0, 1)]
-    command = [sys.executable, "-c", _PROGRAM, str(stage.out / "target"), *states, str(ROUNDS), "13"]
-    environment: Dict[str, str] = {**os.environ, **stage.site.env}
+    command = [sys.executable, "-c", _PROGRAM, str(harness.out / "target"), *states, str(ROUNDS), "13"]
+    environment: Dict[str, str] = {**os.environ, **harness.site.env}
     began = time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=400, check=True)
     *rounds, last = (json.loads(line) for line in done.stdout.splitlines())
@@ -102,7 +102,7 @@ def test_two_objects_of_one_size_never_mix(stage: Stage, tmp_path: Path) -> None
     seen = [end for one in rounds for end in one["became"]]
     assert min(seen.count(end) for end in ("ok", "busy", "killed")) > ROUNDS // 20, (seen, done.stderr)
     assert last == {"quiet": [["ok", digests[0]], ["ok", digests[1]]]}
-    assert os.listdir(stage.out) == ["target"]
+    assert os.listdir(harness.out) == ["target"]
     assert time.monotonic() - began < 400
 
 

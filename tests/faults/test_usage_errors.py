@@ -76,7 +76,7 @@ SECONDS: Dict[str, Callable[[Dict[str, Any], Any], Any]] = {
 @pytest.mark.parametrize("bad", NO_SECONDS, ids=short)
 @pytest.mark.parametrize("call", SECONDS)
 def test_seconds_are_checked_before_anything_is_sent(clients: Dict[str, Any], call: str, bad: Any) -> None:
-    """Broken by ``rm("/a", "/b")``, which removed ``/a`` and then found that "/b" is no time-out."""
+    """Regression: ``rm("/a", "/b")``, which removed ``/a`` and then found that "/b" is no time-out."""
     if bad is None and call.startswith("jetstream"):
         return
     with pytest.raises(UsageError, match="number of seconds"):
@@ -95,7 +95,7 @@ TOKENS: Dict[str, Any] = {
 def test_a_shared_token_is_checked_before_its_manifest_is_made(
     clients: Dict[str, Any], name: str, bad: Any
 ) -> None:
-    """Broken by a manifest that is left on the server."""
+    """Fails if a manifest is left on the server."""
     with pytest.raises(UsageError):
         clients["jetstream"].share("/a", **{name: bad})
 
@@ -129,7 +129,7 @@ def remote() -> RemoteFile:
 @pytest.mark.parametrize("bad", [math.nan, "soon", b"1", True, [], 1j], ids=short)
 @pytest.mark.parametrize("call", UNDER_DEADLINE)
 def test_a_deadline_is_a_number(clients: Dict[str, Any], tmp_path: Path, call: str, bad: Any) -> None:
-    """Broken by NaN, which no moment is later than: the deadline was ignored."""
+    """Detect NaN, which no moment is later than: the deadline was ignored."""
     with pytest.raises(UsageError, match="deadline is a number of seconds"):
         UNDER_DEADLINE[call](clients, tmp_path, bad)
 

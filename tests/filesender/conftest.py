@@ -16,7 +16,7 @@ CHUNK = 64 * 1024
 QUICK = RetryPolicy(backoff=0)
 
 
-class Stand:
+class FileSenderServer:
     """A running site: its clients, its faults, what it holds."""
 
     chunk = CHUNK
@@ -71,21 +71,21 @@ class Stand:
 
 
 @pytest.fixture
-def site_with() -> Iterator[Callable[..., Stand]]:
+def site_with() -> Iterator[Callable[..., FileSenderServer]]:
     """``site_with(chunk_security="auth")``: a running site with options of its own."""
-    stands: List[Stand] = []
+    harnesses: List[FileSenderServer] = []
 
-    def start(**options: Any) -> Stand:
-        stands.append(Stand(**options))
-        return stands[-1]
+    def start(**options: Any) -> FileSenderServer:
+        harnesses.append(FileSenderServer(**options))
+        return harnesses[-1]
 
     yield start
-    for stand in stands:
-        stand.close()
+    for harness in harnesses:
+        harness.close()
 
 
 @pytest.fixture
-def stand(site_with: Callable[..., Stand]) -> Stand:
+def harness(site_with: Callable[..., FileSenderServer]) -> FileSenderServer:
     """A running stock site, but for its small chunks."""
     return site_with()
 

@@ -36,71 +36,71 @@ class Off(Clock):
 # -- the site's own name ----------------------------------------------------------------------------------
 
 
-def test_a_stock_site_is_guessed_at_once(stand: Any) -> None:
-    assert stand.client().get("user/@me")["saml_id"] == stand.site.username
-    assert stand.site.count("GET /rest.php/user/@me") == 1
+def test_a_stock_site_is_guessed_at_once(harness: Any) -> None:
+    assert harness.client().get("user/@me")["saml_id"] == harness.site.username
+    assert harness.site.count("GET /rest.php/user/@me") == 1
 
 
 def test_a_site_with_its_port_is_the_second_guess(site_with: Callable[..., Any]) -> None:
-    stand = site_with(server_name="host:port")
-    client = stand.client()
+    harness = site_with(server_name="host:port")
+    client = harness.client()
     client.get("user/@me")
-    assert [seen.status for seen in stand.site.requests if "@me" in seen.path] == [500, 200]
+    assert [seen.status for seen in harness.site.requests if "@me" in seen.path] == [500, 200]
     client.get("user/@me")
-    assert stand.site.count("GET /rest.php/user/@me") == 3
+    assert harness.site.count("GET /rest.php/user/@me") == 3
 
 
-def test_the_second_guess_is_made_once(stand: Any) -> None:
-    client = stand.client(auth=UserAuth(stand.site.username, "wrong"))
+def test_the_second_guess_is_made_once(harness: Any) -> None:
+    client = harness.client(auth=UserAuth(harness.site.username, "wrong"))
     for tries in (2, 3):
         with pytest.raises(AuthError, match="signing_host") as caught:
             client.get("user/@me")
         assert caught.value.code == "auth_remote_signature_check_failed"
-        assert stand.site.count("GET /rest.php/user/@me") == tries
+        assert harness.site.count("GET /rest.php/user/@me") == tries
 
 
 def test_a_given_name_is_the_only_guess(site_with: Callable[..., Any]) -> None:
-    stand = site_with(server_name="fs.example.org")
-    client = stand.client(signing_host="fs.example.org")
+    harness = site_with(server_name="fs.example.org")
+    client = harness.client(signing_host="fs.example.org")
     client.get("user/@me")
-    assert stand.site.count("GET /rest.php/user/@me") == 1
-    other = stand.client(signing_host="another.example.org")
+    assert harness.site.count("GET /rest.php/user/@me") == 1
+    other = harness.client(signing_host="another.example.org")
     with pytest.raises(AuthError):
         other.get("user/@me")
-    assert stand.site.count("GET /rest.php/user/@me") == 2
+    assert harness.site.count("GET /rest.php/user/@me") == 2
 
 
 def test_a_post_too_gets_the_second_guess(site_with: Callable[..., Any], make: Any) -> None:
     """The refusal says that nothing was done: even a creation is made again."""
-    stand = site_with(server_name="host:port")
-    stand.client().upload_workflow([make("a.bin")], {"recipients": ["bob@example.net"]})
-    assert [seen.status for seen in stand.site.requests if seen.method == "POST"] == [500, 201]
-    assert len(stand.site.transfers()) == 1
+    harness = site_with(server_name="host:port")
+    harness.client().upload_workflow([make("a.bin")], {"recipients": ["bob@example.net"]})
+    assert [seen.status for seen in harness.site.requests if seen.method == "POST"] == [500, 201]
+    assert len(harness.site.transfers()) == 1
 
 
 # -- the site's clock -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("by", [-600.0, 600.0])
-def test_our_clock_may_be_wrong(stand: Any, by: float) -> None:
+def test_our_clock_may_be_wrong(harness: Any, by: float) -> None:
     clock = Off(by)
-    client = stand.client(clock=clock)
+    client = harness.client(clock=clock)
     client.prepare()
     client.get("user/@me")
-    assert stand.site.count("GET /rest.php/user/@me") == 1
+    assert harness.site.count("GET /rest.php/user/@me") == 1
     assert clock.waits == []
 
 
-def test_without_prepare_the_refusal_itself_tells_the_time(stand: Any) -> None:
+def test_without_prepare_the_refusal_itself_tells_the_time(harness: Any) -> None:
     clock = Off(-600.0)
-    client = stand.client(clock=clock)
+    client = harness.client(clock=clock)
     client.get("user/@me")
-    assert [seen.status for seen in stand.site.requests] == [500, 200]
+    assert [seen.status for seen in harness.site.requests] == [500, 200]
 
 
-def test_a_refusal_that_stays_is_an_error_with_a_remedy(stand: Any) -> None:
-    stand.fault("GET /rest.php/user/@me", "status 500 body=json:auth_remote_too_late", times=3)
-    client = stand.client(retry=RetryPolicy(attempts=3, backoff=0))
+def test_a_refusal_that_stays_is_an_error_with_a_remedy(harness: Any) -> None:
+    harness.fault("GET /rest.php/user/@me", "status 500 body=json:auth_remote_too_late", times=3)
+    client = harness.client(retry=RetryPolicy(attempts=3, backoff=0))
     with pytest.raises(AuthError, match="delay"):
         client.get("user/@me")
 
@@ -143,68 +143,68 @@ def test_a_date_that_is_none_changes_nothing(date: Any) -> None:
 # -- how chunks are authorised --------------------------------------------------------------------------------
 
 
-def test_chunks_go_by_key_where_the_site_takes_it(stand: Any, make: Any) -> None:
+def test_chunks_go_by_key_where_the_site_takes_it(harness: Any, make: Any) -> None:
     request = chunk_request()
     assert access().sign_chunk(request).url == "https://fs.example.org/rest.php/file/7/chunk/0"
-    path = make("a.bin", 3 * stand.chunk)
-    stand.client().upload_workflow([path], {"recipients": ["bob@example.net"]})
-    assert stand.site.count(CHUNKS) == 3
+    path = make("a.bin", 3 * harness.chunk)
+    harness.client().upload_workflow([path], {"recipients": ["bob@example.net"]})
+    assert harness.site.count(CHUNKS) == 3
 
 
 def test_chunks_are_signed_where_the_site_wants_it(site_with: Callable[..., Any], make: Any) -> None:
-    stand = site_with(chunk_security="auth")
-    path = make("a.bin", 5 * stand.chunk)
-    client = stand.client(concurrent_chunks=1)
+    harness = site_with(chunk_security="auth")
+    path = make("a.bin", 5 * harness.chunk)
+    client = harness.client(concurrent_chunks=1)
     client.upload_workflow([path], {"recipients": ["bob@example.net"]})
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+    assert harness.stored() == {"a.bin": path.read_bytes()}
     # One refusal teaches it; what follows is signed.
-    assert [seen.status for seen in stand.site.requests if "/chunk/" in seen.path] == [400, *[200] * 5]
-    client.upload_workflow([make("b.bin", 2 * stand.chunk)], {"recipients": ["bob@example.net"]})
-    assert stand.site.count(CHUNKS, status=400) == 1
+    assert [seen.status for seen in harness.site.requests if "/chunk/" in seen.path] == [400, *[200] * 5]
+    client.upload_workflow([make("b.bin", 2 * harness.chunk)], {"recipients": ["bob@example.net"]})
+    assert harness.site.count(CHUNKS, status=400) == 1
 
 
 def test_the_round_trip_token_is_sent_where_it_is_checked(site_with: Callable[..., Any], make: Any) -> None:
-    stand = site_with(roundtrip_check=True)
-    path = make("a.bin", 2 * stand.chunk)
-    client = stand.client()
+    harness = site_with(roundtrip_check=True)
+    path = make("a.bin", 2 * harness.chunk)
+    client = harness.client()
     made = client.create_transfer(
-        {"from": "a@example.org", "files": [{"name": "a.bin", "size": 2 * stand.chunk}], "options": {}}
+        {"from": "a@example.org", "files": [{"name": "a.bin", "size": 2 * harness.chunk}], "options": {}}
     )
     client.upload_complete(made.files[0], path)
     client.update_transfer(made.id, {"complete": True})
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+    assert harness.stored() == {"a.bin": path.read_bytes()}
 
 
 # -- what an error says -----------------------------------------------------------------------------------------
 
 
-def test_an_error_carries_the_sites_words(stand: Any) -> None:
+def test_an_error_carries_the_sites_words(harness: Any) -> None:
     with pytest.raises(NotFound) as caught:
-        stand.client().transfers.get(4711)
+        harness.client().transfers.get(4711)
     error = caught.value
     assert (error.status, error.code, error.method) == (500, "transfer_not_found", "GET")
-    assert error.url == f"{stand.url}/rest.php/transfer/4711"
+    assert error.url == f"{harness.url}/rest.php/transfer/4711"
     assert error.request_id
-    assert stand.site.count("GET /rest.php/transfer/4711") == 1
+    assert harness.site.count("GET /rest.php/transfer/4711") == 1
 
 
-def test_a_blank_500_is_tried_again(stand: Any) -> None:
-    stand.fault("GET /rest.php/user/@me", "status 500 body=empty", times=2)
-    stand.client().get("user/@me")
-    assert stand.site.count("GET /rest.php/user/@me") == 3
+def test_a_blank_500_is_tried_again(harness: Any) -> None:
+    harness.fault("GET /rest.php/user/@me", "status 500 body=empty", times=2)
+    harness.client().get("user/@me")
+    assert harness.site.count("GET /rest.php/user/@me") == 3
 
 
-def test_an_unknown_word_is_tried_once(stand: Any) -> None:
-    stand.fault("GET /rest.php/user/@me", "status 500 body=json:some_new_word")
+def test_an_unknown_word_is_tried_once(harness: Any) -> None:
+    harness.fault("GET /rest.php/user/@me", "status 500 body=json:some_new_word")
     with pytest.raises(HTTPError, match="some_new_word"):
-        stand.client().get("user/@me")
-    assert stand.site.count("GET /rest.php/user/@me") == 1
+        harness.client().get("user/@me")
+    assert harness.site.count("GET /rest.php/user/@me") == 1
 
 
 def test_a_guest_is_not_retried_with_signed_chunks() -> None:
     assert access(GuestAuth("v", "s")).sign_chunk(chunk_request()).headers["X-Filesender-Security-Token"]
 
 
-def test_a_malformed_number_is_the_callers(stand: Any) -> None:
+def test_a_malformed_number_is_the_callers(harness: Any) -> None:
     with pytest.raises(BadRequest):
-        stand.client().get("transfer", "nonsense")
+        harness.client().get("transfer", "nonsense")

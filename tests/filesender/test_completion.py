@@ -175,7 +175,7 @@ def test_an_audit_log_that_cannot_be_read_has_a_remedy(site: RawSite, path: Path
 
 @pytest.mark.parametrize("status", [403, 500])
 def test_a_completion_step_by_step_does_not_depend_on_the_audit_log(site: RawSite, status: int) -> None:
-    """Broken by a first completion that succeeds, and is reported as a failure."""
+    """Fails if a first completion that succeeds is reported as a failure."""
     with ann(site) as client:
         made = client.create_transfer({**TO_BOB, "from": "ann@example.org", "files": [{"name": "a", "size": 4}]})
         client.upload_complete(made.files[0], b"data")

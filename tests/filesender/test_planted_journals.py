@@ -26,10 +26,10 @@ PASSWORD = "Correct-Horse-9-Battery"
 DATA_DIRECTORY = Path(__file__).parent.parent / "data"
 
 
-def break_off(stand: Any, path: Path, **options: Any) -> None:
-    stand.fault(CHUNKS, "reset-before", after=3)
+def break_off(harness: Any, path: Path, **options: Any) -> None:
+    harness.fault(CHUNKS, "reset-before", after=3)
     with pytest.raises(NetworkError):
-        stand.client(retry=ONCE, concurrent_chunks=1).upload_workflow([path], BOB, **options)
+        harness.client(retry=ONCE, concurrent_chunks=1).upload_workflow([path], BOB, **options)
 
 
 def journal() -> Path:
@@ -46,9 +46,9 @@ def changed(**values: Any) -> None:
 USERS = {"ann@example.org": "key-of-ann-000001", "eve@example.org": "key-of-eve-000002"}
 
 
-def strangers(stand: Any, path: Path) -> Tuple[Dict[str, Any], int]:
+def strangers(harness: Any, path: Path) -> Tuple[Dict[str, Any], int]:
     """What a journal says of a transfer that Eve made for the same file, and the transfer's id."""
-    client = stand.client(auth=UserAuth("eve@example.org", USERS["eve@example.org"]))
+    client = harness.client(auth=UserAuth("eve@example.org", USERS["eve@example.org"]))
     made = client._calls.create_transfer(
         {
             "from": "eve@example.org",
@@ -69,20 +69,20 @@ def strangers(stand: Any, path: Path) -> Tuple[Dict[str, Any], int]:
 def test_a_transfer_of_another_user_is_not_continued(
     site_with: Any, make: Any, caplog: pytest.LogCaptureFixture, admins: Any, completing: bool
 ) -> None:
-    stand = site_with(users=USERS, admins=admins)
+    harness = site_with(users=USERS, admins=admins)
     ann = UserAuth("ann@example.org", USERS["ann@example.org"])
-    path = make("a.bin", 6 * stand.chunk)
-    stand.auth = ann
-    break_off(stand, path)
-    planted, number = strangers(stand, path)
+    path = make("a.bin", 6 * harness.chunk)
+    harness.auth = ann
+    break_off(harness, path)
+    planted, number = strangers(harness, path)
     changed(transfer=planted, completing=completing, acknowledged={})
-    before = stand.site.count(CHUNKS)
-    done = stand.client().upload_workflow([path], BOB)
+    before = harness.site.count(CHUNKS)
+    done = harness.client().upload_workflow([path], BOB)
     assert done.id != number
-    assert stand.site.count(CHUNKS) == before + 6
-    [theirs] = [one for one in stand.site.transfers() if one["id"] == number]
+    assert harness.site.count(CHUNKS) == before + 6
+    [theirs] = [one for one in harness.site.transfers() if one["id"] == number]
     assert theirs["status"] in ("created", "started")
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+    assert harness.stored() == {"a.bin": path.read_bytes()}
     assert f"transfer {number} of a journal is not continued" in caplog.text
     assert "belongs to another user (eve@example.org)" in caplog.text
 
@@ -91,47 +91,47 @@ def test_a_transfer_of_another_user_is_not_continued(
 def test_a_transfer_of_another_user_is_not_deleted(
     site_with: Any, make: Any, caplog: pytest.LogCaptureFixture, admins: Any
 ) -> None:
-    stand = site_with(users=USERS, admins=admins)
-    stand.auth = UserAuth("ann@example.org", USERS["ann@example.org"])
-    path = make("a.bin", 6 * stand.chunk)
-    break_off(stand, path)
-    planted, number = strangers(stand, path)
+    harness = site_with(users=USERS, admins=admins)
+    harness.auth = UserAuth("ann@example.org", USERS["ann@example.org"])
+    path = make("a.bin", 6 * harness.chunk)
+    break_off(harness, path)
+    planted, number = strangers(harness, path)
     changed(transfer=planted)
-    stand.client().upload_workflow([path], BOB, resume=False)
-    assert number in [one["id"] for one in stand.site.transfers()]
+    harness.client().upload_workflow([path], BOB, resume=False)
+    assert number in [one["id"] for one in harness.site.transfers()]
     assert f"transfer {number} of a journal is not deleted" in caplog.text
 
 
 @pytest.mark.parametrize("field", ["id", "puid", "size", "name"])
 def test_a_journal_that_differs_from_the_site_is_not_continued(
-    stand: Any, make: Any, field: str, caplog: pytest.LogCaptureFixture
+    harness: Any, make: Any, field: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    paths = [make("a.bin", 6 * stand.chunk), make("b.bin", 10)]
-    stand.fault("PUT /rest.php/file/1/chunk/*", "reset-before", after=3)
+    paths = [make("a.bin", 6 * harness.chunk), make("b.bin", 10)]
+    harness.fault("PUT /rest.php/file/1/chunk/*", "reset-before", after=3)
     with pytest.raises(Exception, match=r"a\.bin"):
-        stand.client(retry=ONCE, concurrent_chunks=1, concurrent_files=1).upload_workflow(paths, BOB)
+        harness.client(retry=ONCE, concurrent_chunks=1, concurrent_files=1).upload_workflow(paths, BOB)
     noted = json.loads(journal().read_text())["state"]["transfer"]
     noted["files"][1][field] = {"id": 77, "puid": "x", "size": 11, "name": "c.bin"}[field]
     changed(transfer=noted)
-    stand.client().upload_workflow(paths, BOB)
+    harness.client().upload_workflow(paths, BOB)
     assert "is another" in caplog.text
-    assert stand.stored() == {path.name: path.read_bytes() for path in paths}
+    assert harness.stored() == {path.name: path.read_bytes() for path in paths}
 
 
-def test_an_own_transfer_is_continued(stand: Any, make: Any) -> None:
-    path = make("a.bin", 6 * stand.chunk)
-    break_off(stand, path)
-    [result] = stand.client().upload_workflow([path], BOB).results
-    assert result.resumed == 3 * stand.chunk
-    assert stand.site.count("GET /rest.php/user/@me") == 1
+def test_an_own_transfer_is_continued(harness: Any, make: Any) -> None:
+    path = make("a.bin", 6 * harness.chunk)
+    break_off(harness, path)
+    [result] = harness.client().upload_workflow([path], BOB).results
+    assert result.resumed == 3 * harness.chunk
+    assert harness.site.count("GET /rest.php/user/@me") == 1
 
 
-def test_a_site_that_does_not_say_who_the_user_is_resumes(stand: Any, make: Any) -> None:
-    path = make("a.bin", 6 * stand.chunk)
-    break_off(stand, path)
-    stand.fault("GET /rest.php/user/@me", "status 403 body=json:rest_ownership_required")
-    [result] = stand.client().upload_workflow([path], BOB).results
-    assert result.resumed == 3 * stand.chunk
+def test_a_site_that_does_not_say_who_the_user_is_resumes(harness: Any, make: Any) -> None:
+    path = make("a.bin", 6 * harness.chunk)
+    break_off(harness, path)
+    harness.fault("GET /rest.php/user/@me", "status 403 body=json:rest_ownership_required")
+    [result] = harness.client().upload_workflow([path], BOB).results
+    assert result.resumed == 3 * harness.chunk
 
 
 def captured(name: str, wanted: str) -> Any:
@@ -179,23 +179,23 @@ DAMAGED: List[Any] = [
 
 @pytest.mark.parametrize("values", DAMAGED, ids=lambda value: json.dumps(value)[:60])
 def test_a_damaged_journal_costs_the_resume_only(
-    stand: Any, make: Any, values: Dict[str, Any], caplog: pytest.LogCaptureFixture
+    harness: Any, make: Any, values: Dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = make("a.bin", 6 * stand.chunk)
-    break_off(stand, path)
+    path = make("a.bin", 6 * harness.chunk)
+    break_off(harness, path)
     changed(**values)
-    stand.client().upload_workflow([path], BOB)
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+    harness.client().upload_workflow([path], BOB)
+    assert harness.stored() == {"a.bin": path.read_bytes()}
     assert "a journal is damaged" in caplog.text
 
 
 @pytest.mark.parametrize("values", [{"transfer": 5}, {"transfer": {"id": []}}], ids=lambda value: json.dumps(value)[:60])
-def test_a_damaged_journal_is_dropped(stand: Any, make: Any, values: Dict[str, Any]) -> None:
-    path = make("a.bin", 6 * stand.chunk)
-    break_off(stand, path)
+def test_a_damaged_journal_is_dropped(harness: Any, make: Any, values: Dict[str, Any]) -> None:
+    path = make("a.bin", 6 * harness.chunk)
+    break_off(harness, path)
     changed(**values)
-    stand.client().upload_workflow([path], BOB, resume=False)
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+    harness.client().upload_workflow([path], BOB, resume=False)
+    assert harness.stored() == {"a.bin": path.read_bytes()}
 
 
 @pytest.mark.parametrize(

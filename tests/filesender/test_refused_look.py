@@ -78,7 +78,7 @@ def test_what_the_site_does_not_know_is_sent_anew(site: RawSite, path: Path) -> 
 
 
 def test_a_creation_that_is_refused_keeps_the_journal(site: RawSite, path: Path) -> None:
-    """Broken by a journal that is emptied first: the site answers well again when the next run looks."""
+    """Fails if a journal is emptied first: the site answers well again when the next run looks."""
     break_off(site, path)
     site.refuse(*LOOK, 403, "rest_authentication_required")
     site.refuse(*CREATE, 500, "rate_limit_exceeded")

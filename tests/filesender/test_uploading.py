@@ -28,11 +28,11 @@ CHUNKS = "PUT /rest.php/file/*/chunk/*"
 # -- who is told ------------------------------------------------------------------------------------------
 
 
-def test_recipients_really_get_a_mail(stand: Any, make: Any) -> None:
+def test_recipients_really_get_a_mail(harness: Any, make: Any) -> None:
     people = ["bob@example.net", "cy@example.net"]
     args = {"recipients": people, "subject": "Reads", "message": "Here they are."}
-    transfer = stand.client().upload_workflow([make("a.bin")], args)
-    mails = {mail["to"]: mail for mail in stand.site.mails if mail["kind"] == "transfer_available"}
+    transfer = harness.client().upload_workflow([make("a.bin")], args)
+    mails = {mail["to"]: mail for mail in harness.site.mails if mail["kind"] == "transfer_available"}
     assert sorted(mails) == people
     assert {mail["subject"] for mail in mails.values()} == {"Reads"}
     assert {recipient.email: recipient.token for recipient in transfer.recipients} == {
@@ -40,18 +40,18 @@ def test_recipients_really_get_a_mail(stand: Any, make: Any) -> None:
     }
 
 
-def test_a_link_is_for_the_caller_to_pass_on(stand: Any, make: Any, tmp_path: Path) -> None:
+def test_a_link_is_for_the_caller_to_pass_on(harness: Any, make: Any, tmp_path: Path) -> None:
     path = make("a.bin", 1000)
-    transfer = stand.client().upload_workflow([path], link=True)
-    assert transfer.download_url.startswith(f"{stand.url}/?s=download&token=")
-    assert stand.site.mails == []
-    with FileSenderClient(stand.url) as anyone:
+    transfer = harness.client().upload_workflow([path], link=True)
+    assert transfer.download_url.startswith(f"{harness.url}/?s=download&token=")
+    assert harness.site.mails == []
+    with FileSenderClient(harness.url) as anyone:
         anyone.download_files(transfer.download_url, tmp_path / "out")
     assert (tmp_path / "out" / "a.bin").read_bytes() == path.read_bytes()
 
 
-def test_nobody_to_tell_makes_a_link(stand: Any, make: Any) -> None:
-    assert stand.client().upload_workflow([make("a.bin")]).download_url
+def test_nobody_to_tell_makes_a_link(harness: Any, make: Any) -> None:
+    assert harness.client().upload_workflow([make("a.bin")]).download_url
 
 
 def body(args: Any = None, link: bool = False, sender: Any = "ann@example.org") -> Dict[str, Any]:
@@ -103,11 +103,11 @@ def test_what_is_announced() -> None:
     assert body({**BOB, "from": "cy@example.org"})["from"] == "cy@example.org"
 
 
-def test_options_reach_the_site(stand: Any, make: Any) -> None:
+def test_options_reach_the_site(harness: Any, make: Any) -> None:
     expires = int(time.time()) + 3 * 86400
     args = {**BOB, "expires": expires, "options": {"email_me_copies": True, "hide_sender_email": True}}
-    transfer = stand.client().upload_workflow([make("a.bin")], args)
-    [held] = stand.site.transfers()
+    transfer = harness.client().upload_workflow([make("a.bin")], args)
+    [held] = harness.site.transfers()
     options = json.loads(held["options"])
     assert (options["email_me_copies"], options["hide_sender_email"]) == (True, True)
     assert options["get_a_link"] is False
@@ -168,48 +168,48 @@ A, B, C = "a@example.org", "b@example.org", "c@example.org"
 def test_what_the_site_would_refuse_is_found_before(
     site_with: Callable[..., Any], files: Any, args: Any
 ) -> None:
-    stand = site_with(**LIMITS)
+    harness = site_with(**LIMITS)
     with pytest.raises(UsageError):
-        stand.client().upload_workflow(files, args)
-    assert stand.site.count("POST *") == 0
-    assert stand.site.transfers() == []
+        harness.client().upload_workflow(files, args)
+    assert harness.site.count("POST *") == 0
+    assert harness.site.transfers() == []
 
 
-def test_a_chunk_size_above_the_sites_is_found_in_prepare(stand: Any) -> None:
-    client = stand.client(chunk_size=stand.chunk + 1)
+def test_a_chunk_size_above_the_sites_is_found_in_prepare(harness: Any) -> None:
+    client = harness.client(chunk_size=harness.chunk + 1)
     with pytest.raises(UsageError, match="chunk_size"):
         client.prepare()
     with pytest.raises(UsageError, match="chunk_size"):
         client.upload_workflow([("a", b"1")], BOB)
-    assert stand.site.count("POST *") == 0
+    assert harness.site.count("POST *") == 0
 
 
-def test_a_smaller_chunk_size_is_used(stand: Any, make: Any) -> None:
+def test_a_smaller_chunk_size_is_used(harness: Any, make: Any) -> None:
     path = make("a.bin", 10_000)
-    client = stand.client(chunk_size=1500)
+    client = harness.client(chunk_size=1500)
     client.upload_workflow([path], BOB)
-    assert stand.site.count(CHUNKS) == 7
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+    assert harness.site.count(CHUNKS) == 7
+    assert harness.stored() == {"a.bin": path.read_bytes()}
 
 
-def test_prepare_takes_the_sites_chunk_size(stand: Any) -> None:
-    client = stand.client()
+def test_prepare_takes_the_sites_chunk_size(harness: Any) -> None:
+    client = harness.client()
     assert client.chunk_size is None
     client.prepare()
-    assert client.chunk_size == stand.chunk
+    assert client.chunk_size == harness.chunk
 
 
 # -- directories ----------------------------------------------------------------------------------------------
 
 
-def test_a_directory_keeps_its_names(stand: Any, make: Any, tmp_path: Path) -> None:
+def test_a_directory_keeps_its_names(harness: Any, make: Any, tmp_path: Path) -> None:
     for name in ("run/a.txt", "run/deep/b.txt", "run/deep/er/c.txt"):
         make(name)
     make("run/empty.txt", 0)
     make("alone.txt")
     folder = tmp_path / "sources"
-    stand.client().upload_workflow([folder / "run", folder / "alone.txt"], BOB)
-    stored = stand.stored()
+    harness.client().upload_workflow([folder / "run", folder / "alone.txt"], BOB)
+    stored = harness.stored()
     assert sorted(stored) == [
         "alone.txt",
         "run/a.txt",
@@ -221,53 +221,53 @@ def test_a_directory_keeps_its_names(stand: Any, make: Any, tmp_path: Path) -> N
 
 
 def test_links_are_skipped_and_said(
-    stand: Any, make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    harness: Any, make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     make("run/a.txt")
     folder = tmp_path / "sources" / "run"
     (folder / "link.txt").symlink_to(make("elsewhere.txt"))
     (folder / "nowhere").symlink_to(folder / "missing")
     (folder / "loop").symlink_to(folder)
-    stand.client().upload_workflow([folder], BOB)
-    assert list(stand.stored()) == ["run/a.txt"]
+    harness.client().upload_workflow([folder], BOB)
+    assert list(harness.stored()) == ["run/a.txt"]
     assert caplog.text.count("is skipped") == 3
 
 
 def test_links_are_followed_when_asked_for(
-    stand: Any, make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    harness: Any, make: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     make("run/a.txt")
     target = make("elsewhere.txt")
     folder = tmp_path / "sources" / "run"
     (folder / "link.txt").symlink_to(target)
     (folder / "loop").symlink_to(folder)
-    stand.client().upload_workflow([folder], BOB, follow_symlinks=True)
-    assert sorted(stand.stored()) == ["run/a.txt", "run/link.txt"]
-    assert stand.stored()["run/link.txt"] == target.read_bytes()
+    harness.client().upload_workflow([folder], BOB, follow_symlinks=True)
+    assert sorted(harness.stored()) == ["run/a.txt", "run/link.txt"]
+    assert harness.stored()["run/link.txt"] == target.read_bytes()
     assert "leads back up" in caplog.text
 
 
-def test_an_empty_directory_is_nothing_to_send(stand: Any, tmp_path: Path) -> None:
+def test_an_empty_directory_is_nothing_to_send(harness: Any, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="no files"):
-        stand.client().upload_workflow([tmp_path / "empty"], BOB)
-    assert stand.site.count("POST *") == 0
+        harness.client().upload_workflow([tmp_path / "empty"], BOB)
+    assert harness.site.count("POST *") == 0
 
 
-def test_a_file_may_be_called_like_a_folder(stand: Any) -> None:
+def test_a_file_may_be_called_like_a_folder(harness: Any) -> None:
     """A folder has an entry of its own in the answer, of the same name."""
-    stand.client().upload_workflow([("dir", b"5"), ("dir/x", b"66")], BOB)
-    assert stand.stored() == {"dir": b"5", "dir/x": b"66"}
+    harness.client().upload_workflow([("dir", b"5"), ("dir/x", b"66")], BOB)
+    assert harness.stored() == {"dir": b"5", "dir/x": b"66"}
 
 
 # -- widths, and the small calls ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("chunks", "most"), [(1, 1), (3, 3), (None, 16)])
-def test_as_many_chunks_at_a_time_as_said(stand: Any, chunks: Any, most: int) -> None:
+def test_as_many_chunks_at_a_time_as_said(harness: Any, chunks: Any, most: int) -> None:
     """All of them wait for the last: as many are on their way as were allowed, and no more."""
     parts = most + 4
-    fault = stand.fault(CHUNKS, "stall", times=None)
+    fault = harness.fault(CHUNKS, "stall", times=None)
     cancel = threading.Event()
     seen: List[int] = []
 
@@ -279,8 +279,8 @@ def test_as_many_chunks_at_a_time_as_said(stand: Any, chunks: Any, most: int) ->
     watcher = threading.Thread(target=watch)
     watcher.start()
     with pytest.raises(SmartxferError):
-        stand.client(concurrent_chunks=chunks).upload_workflow(
-            [("a.bin", bytes(parts * stand.chunk))], BOB, cancel=cancel
+        harness.client(concurrent_chunks=chunks).upload_workflow(
+            [("a.bin", bytes(parts * harness.chunk))], BOB, cancel=cancel
         )
     watcher.join()
     assert seen == [most]
@@ -288,28 +288,28 @@ def test_as_many_chunks_at_a_time_as_said(stand: Any, chunks: Any, most: int) ->
 
 
 @pytest.mark.parametrize("wrong", ["chunk_size", "concurrent_files", "concurrent_chunks"])
-def test_widths_of_nothing_are_refused(stand: Any, wrong: str) -> None:
+def test_widths_of_nothing_are_refused(harness: Any, wrong: str) -> None:
     with pytest.raises(UsageError, match=wrong):
-        stand.client(**{wrong: 0})
+        harness.client(**{wrong: 0})
 
 
-def test_step_by_step(stand: Any, make: Any) -> None:
-    path = make("a.bin", 3 * stand.chunk)
-    client = stand.client()
+def test_step_by_step(harness: Any, make: Any) -> None:
+    path = make("a.bin", 3 * harness.chunk)
+    client = harness.client()
     made = client.create_transfer(
         {
             "from": "ann@example.org",
             "recipients": ["bob@example.net"],
             "options": {"get_a_link": False},
-            "files": [{"name": "a.bin", "size": 3 * stand.chunk}],
+            "files": [{"name": "a.bin", "size": 3 * harness.chunk}],
         }
     )
     [file] = made.files
-    assert client.upload_file(file, path).bytes == 3 * stand.chunk
+    assert client.upload_file(file, path).bytes == 3 * harness.chunk
     client.update_file(file, {"complete": True})
     done = client.update_transfer(made, {"complete": True})
     assert done.id == made.id
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+    assert harness.stored() == {"a.bin": path.read_bytes()}
     # A plain dictionary, as the answer shows it, serves as well.
     again = client.create_transfer(
         {"from": "ann@example.org", "files": [{"name": "b", "size": 3}], "options": {"get_a_link": True}}
@@ -318,10 +318,10 @@ def test_step_by_step(stand: Any, make: Any) -> None:
     assert client.update_transfer(again.id, {"complete": True})["id"] == again.id
 
 
-def test_a_file_of_another_size_than_announced(stand: Any, make: Any) -> None:
-    client = stand.client()
+def test_a_file_of_another_size_than_announced(harness: Any, make: Any) -> None:
+    client = harness.client()
     made = client.create_transfer({"from": "ann@example.org", "files": [{"name": "a", "size": 5}]})
     with pytest.raises(SizeMismatch) as caught:
         client.upload_file(made.files[0], make("a.bin", 6))
     assert (caught.value.expected, caught.value.actual) == (5, 6)
-    assert stand.site.count(CHUNKS) == 0
+    assert harness.site.count(CHUNKS) == 0

@@ -28,44 +28,44 @@ CHUNKS = "PUT /rest.php/file/*/chunk/*"
 # -- never complete, unless it is --------------------------------------------------------------------------------
 
 
-def test_a_chunk_that_was_not_acknowledged_completes_nothing(stand: Any, make: Any) -> None:
-    paths = [make("a.bin", 4 * stand.chunk), make("b.bin", 10)]
-    stand.fault("PUT /rest.php/file/1/chunk/*", "status 502", times=None, after=2)
+def test_a_chunk_that_was_not_acknowledged_completes_nothing(harness: Any, make: Any) -> None:
+    paths = [make("a.bin", 4 * harness.chunk), make("b.bin", 10)]
+    harness.fault("PUT /rest.php/file/1/chunk/*", "status 502", times=None, after=2)
     with pytest.raises(BatchError) as caught:
-        stand.client(retry=ONCE).upload_workflow(paths, BOB)
+        harness.client(retry=ONCE).upload_workflow(paths, BOB)
     assert [result.ok for result in caught.value.results] == [False, True]
-    assert stand.site.count("PUT /rest.php/file/1") == 0
-    assert stand.site.count("PUT /rest.php/transfer/*") == 0
-    assert stand.site.transfers()[0]["status"] == "uploading"
-    assert stand.site.mails == []
+    assert harness.site.count("PUT /rest.php/file/1") == 0
+    assert harness.site.count("PUT /rest.php/transfer/*") == 0
+    assert harness.site.transfers()[0]["status"] == "uploading"
+    assert harness.site.mails == []
 
 
-def test_a_chunk_that_was_written_in_part_is_not_acknowledged(stand: Any, make: Any, tmp_path: Path) -> None:
+def test_a_chunk_that_was_written_in_part_is_not_acknowledged(harness: Any, make: Any, tmp_path: Path) -> None:
     answer = tmp_path / "answer.json"
     answer.write_text('{"offset":0,"written":17}')
-    stand.fault(CHUNKS, f"status 200 body=file:{answer}", times=2)
+    harness.fault(CHUNKS, f"status 200 body=file:{answer}", times=2)
     path = make("a.bin", 1000)
     with pytest.raises(Truncated, match="17 of 1000"):
-        stand.client(retry=RetryPolicy(attempts=2, backoff=0)).upload_workflow([path], BOB)
-    assert stand.site.count("PUT /rest.php/transfer/*") == 0
-    stand.client().upload_workflow([path], BOB)
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+        harness.client(retry=RetryPolicy(attempts=2, backoff=0)).upload_workflow([path], BOB)
+    assert harness.site.count("PUT /rest.php/transfer/*") == 0
+    harness.client().upload_workflow([path], BOB)
+    assert harness.stored() == {"a.bin": path.read_bytes()}
 
 
-def test_a_size_that_the_site_disputes_is_an_error_and_is_sent_anew(stand: Any, make: Any) -> None:
-    path = make("a.bin", 3 * stand.chunk)
-    stand.fault("PUT /rest.php/file/1", "status 500 body=json:file_integrity_check_failed")
+def test_a_size_that_the_site_disputes_is_an_error_and_is_sent_anew(harness: Any, make: Any) -> None:
+    path = make("a.bin", 3 * harness.chunk)
+    harness.fault("PUT /rest.php/file/1", "status 500 body=json:file_integrity_check_failed")
     with pytest.raises(IntegrityError, match="another size"):
-        stand.client().upload_workflow([path], BOB)
-    stand.client().upload_workflow([path], BOB)
-    assert stand.site.count(CHUNKS) == 6
-    assert stand.site.count(CREATE) == 1
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+        harness.client().upload_workflow([path], BOB)
+    harness.client().upload_workflow([path], BOB)
+    assert harness.site.count(CHUNKS) == 6
+    assert harness.site.count(CREATE) == 1
+    assert harness.stored() == {"a.bin": path.read_bytes()}
 
 
 @pytest.mark.parametrize("how", ["appended", "replaced", "removed"])
-def test_a_file_that_changes_discards_the_transfer(stand: Any, make: Any, how: str) -> None:
-    path = make("a.bin", 4 * stand.chunk)
+def test_a_file_that_changes_discards_the_transfer(harness: Any, make: Any, how: str) -> None:
+    path = make("a.bin", 4 * harness.chunk)
 
     def change(event: Any) -> None:
         if not 0 < event.done < event.total:
@@ -75,58 +75,58 @@ def test_a_file_that_changes_discards_the_transfer(stand: Any, make: Any, how: s
                 file.write(b"more")
         elif how == "replaced":
             other = path.with_name("other")
-            other.write_bytes(os.urandom(4 * stand.chunk))
+            other.write_bytes(os.urandom(4 * harness.chunk))
             os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
             other.replace(path)
         elif path.exists():
             path.unlink()
 
     with pytest.raises(SourceChanged):
-        stand.client().upload_workflow([path], BOB, progress=change)
-    assert stand.site.count("DELETE /rest.php/transfer/*", status=200) == 1
-    assert stand.site.transfers() == []
-    assert stand.site.mails == []
+        harness.client().upload_workflow([path], BOB, progress=change)
+    assert harness.site.count("DELETE /rest.php/transfer/*", status=200) == 1
+    assert harness.site.transfers() == []
+    assert harness.site.mails == []
 
 
-def test_a_lost_answer_to_the_creation_is_never_repeated(stand: Any, make: Any) -> None:
-    stand.fault(CREATE, "lose-answer")
+def test_a_lost_answer_to_the_creation_is_never_repeated(harness: Any, make: Any) -> None:
+    harness.fault(CREATE, "lose-answer")
     with pytest.raises(OutcomeUnknown, match="may"):
-        stand.client().upload_workflow([make("a.bin")], BOB)
-    assert stand.site.count(CREATE) == 1
-    assert stand.site.count(CHUNKS) == 0
+        harness.client().upload_workflow([make("a.bin")], BOB)
+    assert harness.site.count(CREATE) == 1
+    assert harness.site.count(CHUNKS) == 0
 
 
-def test_a_lost_answer_to_the_completion_tells_people_once(stand: Any, make: Any) -> None:
-    stand.fault("PUT /rest.php/transfer/*", "lose-answer")
-    stand.client().upload_workflow([make("a.bin")], BOB)
-    assert stand.site.count("PUT /rest.php/transfer/*") == 2
-    assert [mail["to"] for mail in stand.site.mails] == ["bob@example.net"]
+def test_a_lost_answer_to_the_completion_tells_people_once(harness: Any, make: Any) -> None:
+    harness.fault("PUT /rest.php/transfer/*", "lose-answer")
+    harness.client().upload_workflow([make("a.bin")], BOB)
+    assert harness.site.count("PUT /rest.php/transfer/*") == 2
+    assert [mail["to"] for mail in harness.site.mails] == ["bob@example.net"]
 
 
 # -- going on, starting anew, giving up ---------------------------------------------------------------------------
 
 
-def half_way(stand: Any, path: Path, args: Any = BOB, **options: Any) -> SmartxferError:
-    stand.fault(CHUNKS, "reset-before", after=3)
+def half_way(harness: Any, path: Path, args: Any = BOB, **options: Any) -> SmartxferError:
+    harness.fault(CHUNKS, "reset-before", after=3)
     with pytest.raises(NetworkError) as caught:
-        stand.client(retry=ONCE, concurrent_chunks=1).upload_workflow([path], args, **options)
+        harness.client(retry=ONCE, concurrent_chunks=1).upload_workflow([path], args, **options)
     return caught.value
 
 
-def test_it_goes_on_by_itself(stand: Any, make: Any) -> None:
-    path = make("a.bin", 6 * stand.chunk)
-    half_way(stand, path)
-    [result] = stand.client().upload_workflow([path], BOB).results
-    assert result.resumed == 3 * stand.chunk
-    assert len(stand.site.transfers()) == 1
+def test_it_goes_on_by_itself(harness: Any, make: Any) -> None:
+    path = make("a.bin", 6 * harness.chunk)
+    half_way(harness, path)
+    [result] = harness.client().upload_workflow([path], BOB).results
+    assert result.resumed == 3 * harness.chunk
+    assert len(harness.site.transfers()) == 1
 
 
-def test_resume_false_drops_the_earlier_one(stand: Any, make: Any) -> None:
-    path = make("a.bin", 6 * stand.chunk)
-    half_way(stand, path)
-    [result] = stand.client().upload_workflow([path], BOB, resume=False).results
+def test_resume_false_drops_the_earlier_one(harness: Any, make: Any) -> None:
+    path = make("a.bin", 6 * harness.chunk)
+    half_way(harness, path)
+    [result] = harness.client().upload_workflow([path], BOB, resume=False).results
     assert result.resumed == 0
-    assert [transfer["status"] for transfer in stand.site.transfers()] == ["available"]
+    assert [transfer["status"] for transfer in harness.site.transfers()] == ["available"]
 
 
 @pytest.mark.parametrize(
@@ -137,39 +137,39 @@ def test_resume_false_drops_the_earlier_one(stand: Any, make: Any) -> None:
         {**BOB, "options": {"email_me_copies": True}},
     ],
 )
-def test_another_request_is_not_gone_on_with(stand: Any, make: Any, other: Any) -> None:
-    path = make("a.bin", 6 * stand.chunk)
-    half_way(stand, path)
-    [result] = stand.client().upload_workflow([path], other).results
+def test_another_request_is_not_gone_on_with(harness: Any, make: Any, other: Any) -> None:
+    path = make("a.bin", 6 * harness.chunk)
+    half_way(harness, path)
+    [result] = harness.client().upload_workflow([path], other).results
     assert result.resumed == 0
-    assert len(stand.site.transfers()) == 2
+    assert len(harness.site.transfers()) == 2
 
 
-def test_a_transfer_that_is_gone_is_started_anew(stand: Any, make: Any) -> None:
-    path = make("a.bin", 6 * stand.chunk)
-    error: Any = half_way(stand, path)
-    stand.client().transfers.delete(error.transfer_id)
-    [result] = stand.client().upload_workflow([path], BOB).results
+def test_a_transfer_that_is_gone_is_started_anew(harness: Any, make: Any) -> None:
+    path = make("a.bin", 6 * harness.chunk)
+    error: Any = half_way(harness, path)
+    harness.client().transfers.delete(error.transfer_id)
+    [result] = harness.client().upload_workflow([path], BOB).results
     assert result.resumed == 0
-    assert stand.stored() == {"a.bin": path.read_bytes()}
+    assert harness.stored() == {"a.bin": path.read_bytes()}
 
 
 def test_a_failed_upload_is_dropped_with_one_call(
-    stand: Any, make: Any, caplog: pytest.LogCaptureFixture
+    harness: Any, make: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    error: Any = half_way(stand, make("a.bin", 6 * stand.chunk))
+    error: Any = half_way(harness, make("a.bin", 6 * harness.chunk))
     assert f"transfers.delete({error.transfer_id})" in caplog.text
-    client = stand.client()
+    client = harness.client()
     client.transfers.delete(error.transfer_id)
-    assert stand.site.transfers() == []
+    assert harness.site.transfers() == []
     client.transfers.delete(error.transfer_id)  # gone already is no error
 
 
-def test_no_secret_of_the_account_stands_in_the_journal(stand: Any, make: Any) -> None:
-    half_way(stand, make("a.bin", 6 * stand.chunk))
+def test_no_secret_of_the_account_stands_in_the_journal(harness: Any, make: Any) -> None:
+    half_way(harness, make("a.bin", 6 * harness.chunk))
     journals = [path for path in Path(os.environ["SMARTXFER_STATE_DIR"]).rglob("*.json") if path.is_file()]
     assert len(journals) == 1
-    assert stand.site.api_key not in journals[0].read_text("utf-8")
+    assert harness.site.api_key not in journals[0].read_text("utf-8")
     assert journals[0].stat().st_mode & 0o777 == 0o600
-    stand.client().upload_workflow([make("b.bin")], BOB)
+    harness.client().upload_workflow([make("b.bin")], BOB)
     assert journals[0].exists()

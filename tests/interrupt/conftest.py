@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator, List
 
 import pytest
 
-from tests.support.filesender_harness import Stage
+from tests.support.filesender_harness import FileSenderHarness
 
 #: A script as users write it; the exit code of an interrupt is that of the command line.
 _SCRIPT = """
@@ -32,18 +32,18 @@ except KeyboardInterrupt:
 
 
 @pytest.fixture
-def throttled(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+def throttled(tmp_path: Path) -> Iterator[Callable[..., FileSenderHarness]]:
     """``throttled(chunk_size)``: a site on a line that a test makes slow."""
-    stages: List[Stage] = []
+    harnesses: List[FileSenderHarness] = []
 
-    def make(chunk_size: int) -> Stage:
-        stages.append(Stage(tmp_path, upload_chunk_size=chunk_size))
-        return stages[-1]
+    def make(chunk_size: int) -> FileSenderHarness:
+        harnesses.append(FileSenderHarness(tmp_path, upload_chunk_size=chunk_size))
+        return harnesses[-1]
 
     yield make
-    for stage in stages:
-        crashes = stage.site.listener.crashes
-        stage.close()
+    for harness in harnesses:
+        crashes = harness.site.listener.crashes
+        harness.close()
         assert not crashes
 
 
@@ -52,9 +52,9 @@ def process() -> Iterator[Callable[..., Any]]:
     """``process(stage, way, what, workers)``: a client at work; killed at the end if need be."""
     started: List[Any] = []
 
-    def start(stage: Stage, way: str, what: Any, workers: int) -> Any:
-        auth = stage.auth
-        words = [way, stage.url, auth.username, auth.api_key, workers, what, stage.out]
+    def start(harness: FileSenderHarness, way: str, what: Any, workers: int) -> Any:
+        auth = harness.auth
+        words = [way, harness.url, auth.username, auth.api_key, workers, what, harness.out]
         command = [sys.executable, "-c", _SCRIPT, *map(str, words)]
         started.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
         return started[-1]

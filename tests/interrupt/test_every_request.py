@@ -60,67 +60,67 @@ def _moments(requests: int) -> List[Any]:
 
 @pytest.mark.parametrize(("number", "effect", "end"), _moments(REQUESTS_UP))
 def test_f23_an_upload(throttled: Any, process: Any, end: Any, effect: str, number: int) -> None:
-    stage = throttled(CHUNK_SIZE)
-    path = stage.file(DATA)
-    fault = stage.fault("* *", effect, after=number)
-    running = process(stage, "up", path, WORKERS)
+    harness = throttled(CHUNK_SIZE)
+    path = harness.file(DATA)
+    fault = harness.fault("* *", effect, after=number)
+    running = process(harness, "up", path, WORKERS)
     assert fault.wait(20)
     end(running)
     complete = effect == "no-answer" and number == REQUESTS_UP - 1
-    for transfer in stage.site.transfers():
+    for transfer in harness.site.transfers():
         assert (transfer["status"] == "available") == complete
-    stage.server.clear_faults()
-    client = stage.client()
+    harness.server.clear_faults()
+    client = harness.client()
     transfer = client.upload_workflow([path], link=True)
-    assert (stage.status, stage.stored()["a.bin"]) == ("available", DATA)
-    client.download_files(transfer.token, stage.out)
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert (harness.status, harness.stored()["a.bin"]) == ("available", DATA)
+    client.download_files(transfer.token, harness.out)
+    assert (harness.out / "a.bin").read_bytes() == DATA
     orphans = number == 2 and effect == "no-answer"  # created, and nobody knows
-    assert len(stage.site.transfers()) == 1 + orphans
+    assert len(harness.site.transfers()) == 1 + orphans
     acknowledged = max(0, min(number - 3, 4))
-    assert stage.site.count(CHUNK, status=200) <= 4 + (4 if end is _kill else 1)
+    assert harness.site.count(CHUNK, status=200) <= 4 + (4 if end is _kill else 1)
     if end is _interrupt:
         assert transfer.results[0].resumed == min(acknowledged * CHUNK_SIZE, len(DATA))
 
 
 @pytest.mark.parametrize(("number", "effect", "end"), _moments(REQUESTS_DOWN))
 def test_f23_a_download(throttled: Any, process: Any, end: Any, effect: str, number: int) -> None:
-    stage = throttled(CHUNK_SIZE)
-    token = stage.published(DATA).token
-    fault = stage.fault("* *", effect, after=number)
-    running = process(stage, "down", token, WORKERS)
+    harness = throttled(CHUNK_SIZE)
+    token = harness.published(DATA).token
+    fault = harness.fault("* *", effect, after=number)
+    running = process(harness, "down", token, WORKERS)
     assert fault.wait(20)
     end(running)
-    assert not (stage.out / "a.bin").exists()
-    stage.server.clear_faults()
-    stage.client().download_files(token, stage.out)
-    assert [found.name for found in stage.out.iterdir()] == ["a.bin"]
-    assert (stage.out / "a.bin").read_bytes() == DATA
+    assert not (harness.out / "a.bin").exists()
+    harness.server.clear_faults()
+    harness.client().download_files(token, harness.out)
+    assert [found.name for found in harness.out.iterdir()] == ["a.bin"]
+    assert (harness.out / "a.bin").read_bytes() == DATA
 
 
 def test_f22_while_it_waits_to_try_again(throttled: Any, process: Any) -> None:
-    stage = throttled(CHUNK_SIZE)
-    stage.fault(CHUNK, "status 503 retry-after=60", times=None)
-    running = process(stage, "up", stage.file(DATA), WORKERS)
-    until(lambda: stage.site.count(CHUNK, status=503), "the answer")
+    harness = throttled(CHUNK_SIZE)
+    harness.fault(CHUNK, "status 503 retry-after=60", times=None)
+    running = process(harness, "up", harness.file(DATA), WORKERS)
+    until(lambda: harness.site.count(CHUNK, status=503), "the answer")
     _interrupt(running)
 
 
 @pytest.mark.parametrize("match", ["GET /rest.php/info", DOWNLOAD])
 def test_f22_while_an_answer_drips(throttled: Any, process: Any, match: str) -> None:
-    stage = throttled(CHUNK_SIZE)
-    token = stage.published(DATA).token
-    fault = stage.fault(match, "drip 1/0.5", times=None)
+    harness = throttled(CHUNK_SIZE)
+    token = harness.published(DATA).token
+    fault = harness.fault(match, "drip 1/0.5", times=None)
     up = match != DOWNLOAD
-    running = process(stage, "up" if up else "down", stage.file(DATA) if up else token, WORKERS)
+    running = process(harness, "up" if up else "down", harness.file(DATA) if up else token, WORKERS)
     assert fault.wait(20)
     _interrupt(running)
 
 
 @pytest.mark.parametrize("workers", [1, 8])
 def test_f22_while_every_connection_hangs(throttled: Any, process: Any, workers: int) -> None:
-    stage = throttled(CHUNK_SIZE)
-    fault = stage.fault(CHUNK, "stall", times=None)
-    running = process(stage, "up", stage.file(noise(100 * CHUNK_SIZE)), workers)
+    harness = throttled(CHUNK_SIZE)
+    fault = harness.fault(CHUNK, "stall", times=None)
+    running = process(harness, "up", harness.file(noise(100 * CHUNK_SIZE)), workers)
     assert fault.wait(20, times=workers)
     _interrupt(running)

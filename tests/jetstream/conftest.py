@@ -8,21 +8,21 @@ import pytest
 
 from smartxfer.jetstream import API
 from tests.support.fake_clock import FakeClock
-from tests.support.jetstream_servers import Stand
+from tests.support.jetstream_servers import JetStreamServers
 
 
 @pytest.fixture(scope="session")
-def jetstream_shared() -> Iterator[Stand]:
+def jetstream_shared() -> Iterator[JetStreamServers]:
     """Two running servers for all tests here."""
-    stand = Stand()
+    harness = JetStreamServers()
     try:
-        yield stand
+        yield harness
     finally:
-        stand.close()
+        harness.close()
 
 
 @pytest.fixture
-def stand(jetstream_shared: Stand) -> Iterator[Stand]:
+def harness(jetstream_shared: JetStreamServers) -> Iterator[JetStreamServers]:
     """The running servers, empty; a planned fault that did not fire fails the test."""
     jetstream_shared.empty()
     yield jetstream_shared
@@ -31,17 +31,17 @@ def stand(jetstream_shared: Stand) -> Iterator[Stand]:
 
 
 @pytest.fixture
-def api(stand: Stand) -> API:
+def api(harness: JetStreamServers) -> API:
     """An open connection of a user's."""
-    api = stand.api()
+    api = harness.api()
     api.connect()
     return api
 
 
 @pytest.fixture
-def root(stand: Stand) -> API:
+def root(harness: JetStreamServers) -> API:
     """An open connection of a superuser's."""
-    api = stand.api("root")
+    api = harness.api("root")
     api.connect()
     api.server.superuser()
     return api

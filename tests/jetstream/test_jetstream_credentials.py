@@ -12,7 +12,7 @@ from smartxfer import RetryPolicy
 from smartxfer.credentials import config_file
 from smartxfer.errors import CredentialError, SmartxferError
 from smartxfer.jetstream import JetStream
-from tests.support.jetstream_servers import USERS, Stand
+from tests.support.jetstream_servers import USERS, JetStreamServers
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 DEFAULT = "http://localhost:8886"
@@ -154,39 +154,39 @@ class TestBound:
 
 
 class TestAgainstAServer:
-    def test_the_environment_of_the_local_server(self, stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in stand.near.env.items():
+    def test_the_environment_of_the_local_server(self, harness: JetStreamServers, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in harness.near.env.items():
             monkeypatch.setenv(name, value)
         with JetStream().api() as api:
             assert api.ls() == []
-            assert api.base_url == f"http://127.0.0.1:{stand.near.port}"
-        assert stand.calls[:2] == ["getServerInfo", "auth"]
+            assert api.base_url == f"http://127.0.0.1:{harness.near.port}"
+        assert harness.calls[:2] == ["getServerInfo", "auth"]
 
-    def test_netrc(self, stand: Stand, home: Path) -> None:
+    def test_netrc(self, harness: JetStreamServers, home: Path) -> None:
         netrc(home, "127.0.0.1", "bob", USERS["bob"])
-        with stand.nobody() as api:
+        with harness.nobody() as api:
             assert api.server.createAPIToken().owner == "bob"
 
-    def test_a_profile(self, stand: Stand) -> None:
-        profile(f"[jetstream]\nbase_url = {stand.near.url}\nuser = bob\npassword = {USERS['bob']}\n")
+    def test_a_profile(self, harness: JetStreamServers) -> None:
+        profile(f"[jetstream]\nbase_url = {harness.near.url}\nuser = bob\npassword = {USERS['bob']}\n")
         with JetStream().api() as api:
             assert api.server.createAPIToken().owner == "bob"
 
-    def test_netrc_goes_into_no_header(self, stand: Stand, home: Path) -> None:
+    def test_netrc_goes_into_no_header(self, harness: JetStreamServers, home: Path) -> None:
         netrc(home, "127.0.0.1", "bob", USERS["bob"])
-        with stand.nobody() as api:
+        with harness.nobody() as api:
             api.ls()
-        assert all("authorization" not in str(record).lower() for record in stand.near.account)
+        assert all("authorization" not in str(record).lower() for record in harness.near.account)
 
-    def test_half_of_a_login_is_none(self, stand: Stand) -> None:
-        api = stand.nobody(user="ann")
+    def test_half_of_a_login_is_none(self, harness: JetStreamServers) -> None:
+        api = harness.nobody(user="ann")
         api.connect()
         with pytest.raises(CredentialError, match="no password"):
             api.ls()
 
 
-def test_nothing_shows_the_password(stand: Stand) -> None:
-    api = stand.nobody(user="ann", password="sesame-5f2c")
+def test_nothing_shows_the_password(harness: JetStreamServers) -> None:
+    api = harness.nobody(user="ann", password="sesame-5f2c")
     shown = repr(api) + repr(api.explain_credentials()) + repr(api._credentials) + repr(api.server)
     with pytest.raises(SmartxferError) as raised:
         api.ls()

@@ -33,7 +33,7 @@ from smartxfer.errors import (
 )
 from smartxfer.jetstream import API, JetStream
 from smartxfer.jetstream.errors import ERRORS
-from tests.support.jetstream_servers import BOUND, USERS, Stand
+from tests.support.jetstream_servers import BOUND, USERS, JetStreamServers
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 with warnings.catch_warnings():
@@ -75,8 +75,8 @@ def said(result: Any) -> Any:
 class TestDocumented:
     """Section 6.2 of the reference, line by line."""
 
-    def test_wrong_login(self, stand: Stand) -> None:
-        api = stand.nobody()
+    def test_wrong_login(self, harness: JetStreamServers) -> None:
+        api = harness.nobody()
         for user, password in (("ann", "wrong-password"), ("nobody-here", USERS["ann"])):
             with pytest.raises(AuthError) as raised:
                 api.server.auth(user, password)
@@ -84,18 +84,18 @@ class TestDocumented:
             assert not isinstance(raised.value, Forbidden)
             assert password not in str(raised.value)
 
-    def test_a_login_is_needed_and_there_is_none(self, stand: Stand) -> None:
-        api = stand.nobody()
+    def test_a_login_is_needed_and_there_is_none(self, harness: JetStreamServers) -> None:
+        api = harness.nobody()
         api.connect()
         assert api.server.getServerInfo().auth_required is True
         with pytest.raises(CredentialError, match="JETSTREAM_API_USER"):
             api.send.getManifests()
 
-    def test_no_login_is_needed(self, stand: Stand) -> None:
-        stand.near.configure(auth_required=False)
-        with stand.nobody() as api:
+    def test_no_login_is_needed(self, harness: JetStreamServers) -> None:
+        harness.near.configure(auth_required=False)
+        with harness.nobody() as api:
             assert api.server.getServerInfo().auth_required is False
-            assert stand.manifest(api).status == "complete"
+            assert harness.manifest(api).status == "complete"
 
     @pytest.mark.parametrize(
         ("version", "call"),
@@ -107,9 +107,9 @@ class TestDocumented:
         ],
     )
     def test_a_method_newer_than_the_server_s_version(
-        self, stand: Stand, root: API, version: int, call: Any
+        self, harness: JetStreamServers, root: API, version: int, call: Any
     ) -> None:
-        stand.near.configure(api_version=version)
+        harness.near.configure(api_version=version)
         assert root.server.getServerInfo().api_version == version
         with pytest.raises(Unsupported) as raised:
             call(root)
@@ -131,44 +131,44 @@ class TestDocumented:
             assert trusting.server.echo("") == ""
             trusting.close()
 
-    def test_a_failed_manifest_is_data_with_its_reason(self, stand: Stand, api: API) -> None:
+    def test_a_failed_manifest_is_data_with_its_reason(self, harness: JetStreamServers, api: API) -> None:
         made = api.send.createManifest({"/in/a": "/out/missing"})
         ended = api.send.waitForManifest(made, timeout=BOUND)
         assert (ended.status, ended.processing) == ("error", False)
         assert "/out/missing" in (ended.error_message or "")
 
-    def test_a_failed_transfer_is_data_with_its_reason(self, stand: Stand, api: API) -> None:
-        manifest = stand.manifest(api, "/out/a.txt")
-        stand.near.write("/out/a.txt", b"changed meanwhile")
-        made = api.send.createTransfer(stand.destination(api), manifest)
+    def test_a_failed_transfer_is_data_with_its_reason(self, harness: JetStreamServers, api: API) -> None:
+        manifest = harness.manifest(api, "/out/a.txt")
+        harness.near.write("/out/a.txt", b"changed meanwhile")
+        made = api.send.createTransfer(harness.destination(api), manifest)
         ended = api.send.waitForTransfer(made, timeout=BOUND)
         assert (ended.status, ended.processing) == ("error", False)
         assert "/out/a.txt" in (ended.error_message or "")
 
-    def test_a_transfer_of_a_manifest_that_is_not_complete(self, stand: Stand, api: API) -> None:
-        stand.near.configure(manifest_delay=5.0)
-        stand.near.write("/out/a.txt", b"a")
+    def test_a_transfer_of_a_manifest_that_is_not_complete(self, harness: JetStreamServers, api: API) -> None:
+        harness.near.configure(manifest_delay=5.0)
+        harness.near.write("/out/a.txt", b"a")
         pending = api.send.createManifest({"/in/a": "/out/a.txt"})
-        destination = stand.destination(api)
+        destination = harness.destination(api)
         with pytest.raises(Conflict) as raised:
             api.send.createTransfer(destination, pending)
         assert raised.value.code == "InvalidState"
         assert "not complete" in raised.value.message
         api.send.deleteManifest(pending)
 
-    def test_no_licence_no_transfers(self, stand: Stand) -> None:
-        api = stand.api("bob")
-        manifest, destination = stand.manifest(api), stand.destination(api)
-        stand.near.configure(licensed=False)
+    def test_no_licence_no_transfers(self, harness: JetStreamServers) -> None:
+        api = harness.api("bob")
+        manifest, destination = harness.manifest(api), harness.destination(api)
+        harness.near.configure(licensed=False)
         with pytest.raises(Forbidden) as raised:
             api.send.createTransfer(destination, manifest)
         assert raised.value.code == "NotLicensed"
 
-    def test_what_others_own_is_not_there(self, stand: Stand, api: API) -> None:
-        manifest, destination = stand.manifest(api), stand.destination(api)
+    def test_what_others_own_is_not_there(self, harness: JetStreamServers, api: API) -> None:
+        manifest, destination = harness.manifest(api), harness.destination(api)
         transfer = api.send.createTransfer(destination, manifest)
         token = api.send.createSharedToken(manifest)
-        other = stand.api("bob")
+        other = harness.api("bob")
         assert [one for one in other.send.getManifests() if one.owner == "ann"] == []
         send = other.send
         for call, thing in (
@@ -185,29 +185,29 @@ class TestDocumented:
                 call(thing)
             assert raised.value.code == "NotFound"
 
-    def test_an_expired_token(self, stand: Stand, api: API) -> None:
-        token = api.send.createSharedToken(stand.manifest(api), expiryTime=dt.timedelta(hours=1))
-        guest = stand.nobody()
+    def test_an_expired_token(self, harness: JetStreamServers, api: API) -> None:
+        token = api.send.createSharedToken(harness.manifest(api), expiryTime=dt.timedelta(hours=1))
+        guest = harness.nobody()
         guest.login_token(token)
-        stand.near.configure(clock_offset=3700.0)
+        harness.near.configure(clock_offset=3700.0)
         with pytest.raises(AuthError) as raised:
-            stand.nobody().login_token(token)
+            harness.nobody().login_token(token)
         assert (raised.value.code, "expired" in raised.value.message) == ("AuthenticationFailed", True)
         with pytest.raises(AuthError):
             guest.send.getManifests()
 
-    def test_a_token_whose_downloads_are_used_up(self, stand: Stand, api: API) -> None:
-        manifest = stand.manifest(api)
+    def test_a_token_whose_downloads_are_used_up(self, harness: JetStreamServers, api: API) -> None:
+        manifest = harness.manifest(api)
         token = api.send.createSharedToken(manifest, downloadLimit=1)
-        guest = stand.nobody()
+        guest = harness.nobody()
         guest.login_token(token)
-        destination = stand.destination(guest)
+        destination = harness.destination(guest)
         guest.send.createTransfer(destination, manifest)
         with pytest.raises(AuthError) as raised:
             guest.send.createTransfer(destination, manifest)
         assert "used up" in raised.value.message
         with pytest.raises(AuthError, match="used up"):
-            stand.nobody().login_token(token)
+            harness.nobody().login_token(token)
 
     def test_methods_for_superusers(self, api: API) -> None:
         with pytest.raises(Forbidden, match="superuser") as raised:
@@ -216,8 +216,8 @@ class TestDocumented:
 
 
 class TestStates:
-    def test_what_is_not_suspended_is_not_resumed(self, stand: Stand, api: API) -> None:
-        made = api.send.createTransfer(stand.destination(api), stand.manifest(api))
+    def test_what_is_not_suspended_is_not_resumed(self, harness: JetStreamServers, api: API) -> None:
+        made = api.send.createTransfer(harness.destination(api), harness.manifest(api))
         api.send.waitForTransfer(made, timeout=BOUND)
         for call in (
             api.send.resumeTransfer,
@@ -228,7 +228,7 @@ class TestStates:
                 call(made)
             assert raised.value.code == "InvalidState"
 
-    def test_unknown_methods_and_parameters(self, stand: Stand, api: API) -> None:
+    def test_unknown_methods_and_parameters(self, harness: JetStreamServers, api: API) -> None:
         with pytest.raises(Unsupported) as unknown:
             api.call("send.createWormhole")
         assert unknown.value.code == "MethodNotFound"
@@ -374,9 +374,9 @@ class TestBarePort:
             self.refused(server.port, NotFound)
 
 
-def test_a_failure_carries_its_structure(stand: Stand, api: API) -> None:
+def test_a_failure_carries_its_structure(harness: JetStreamServers, api: API) -> None:
     with pytest.raises(TaskFailed) as raised:
-        api.send_files("/nowhere", (stand.far.host, stand.far.port), timeout=BOUND)
+        api.send_files("/nowhere", (harness.far.host, harness.far.port), timeout=BOUND)
     again = pickle.loads(pickle.dumps(raised.value))
     assert (again.task.status, again.task["status"]) == ("error", "error")
     assert "/nowhere" in str(again)

@@ -16,56 +16,56 @@ from smartxfer import RetryPolicy
 from smartxfer.errors import AuthError, CredentialError, NetworkError
 from smartxfer.jetstream import API, JetStream
 from smartxfer.local import LocalServer
-from tests.support.jetstream_servers import BOUND, USERS, Stand
+from tests.support.jetstream_servers import BOUND, USERS, JetStreamServers
 
 
 class TestConnect:
-    def test_it_opens_a_session_and_logs_in(self, stand: Stand) -> None:
-        api = stand.api()
+    def test_it_opens_a_session_and_logs_in(self, harness: JetStreamServers) -> None:
+        api = harness.api()
         api.connect()
         api.connect()
-        assert stand.calls == ["getServerInfo", "auth"]
+        assert harness.calls == ["getServerInfo", "auth"]
         assert api.ls() == []
-        assert stand.calls[2:] == ["lsAsync", "getRequestResult"]
+        assert harness.calls[2:] == ["lsAsync", "getRequestResult"]
 
-    def test_a_with_block_also_after_connect(self, stand: Stand) -> None:
-        api = stand.api()
+    def test_a_with_block_also_after_connect(self, harness: JetStreamServers) -> None:
+        api = harness.api()
         api.connect()
         with api:
             assert api.ls() == []
-        assert stand.calls[-1] == "DELETE"
-        assert stand.calls.count("getServerInfo") == 1
-        with stand.api() as inside:
+        assert harness.calls[-1] == "DELETE"
+        assert harness.calls.count("getServerInfo") == 1
+        with harness.api() as inside:
             assert isinstance(inside, API)
-        assert stand.calls[-3:] == ["getServerInfo", "auth", "DELETE"]
+        assert harness.calls[-3:] == ["getServerInfo", "auth", "DELETE"]
 
-    def test_without_it_the_first_call_logs_in(self, stand: Stand) -> None:
-        api = stand.api()
+    def test_without_it_the_first_call_logs_in(self, harness: JetStreamServers) -> None:
+        api = harness.api()
         assert api.send.getManifests() is not None
-        assert stand.calls == ["auth", "send.getManifests"]
+        assert harness.calls == ["auth", "send.getManifests"]
 
-    def test_a_login_that_is_refused(self, stand: Stand) -> None:
-        api = stand.nobody(user="ann", password="wrong-password")
+    def test_a_login_that_is_refused(self, harness: JetStreamServers) -> None:
+        api = harness.nobody(user="ann", password="wrong-password")
         with pytest.raises(AuthError) as raised:
             api.connect()
         assert raised.value.code == "AuthenticationFailed"
         assert "wrong-password" not in str(raised.value)
         with pytest.raises(AuthError):
             api.mkdir("/made")
-        assert os.listdir(stand.near.root) == []
+        assert os.listdir(harness.near.root) == []
 
     def test_nobody_answers(self) -> None:
         with pytest.raises(NetworkError):
             JetStream().api("127.0.0.1", 1, retry=RetryPolicy(attempts=1)).connect()
 
-    def test_a_server_that_wants_no_login_is_told_none(self, stand: Stand) -> None:
-        stand.near.configure(auth_required=False)
-        api = stand.api()
+    def test_a_server_that_wants_no_login_is_told_none(self, harness: JetStreamServers) -> None:
+        harness.near.configure(auth_required=False)
+        api = harness.api()
         api.connect()
-        assert stand.calls == ["getServerInfo"]
+        assert harness.calls == ["getServerInfo"]
 
-    def test_no_credentials_are_told_with_every_place(self, stand: Stand) -> None:
-        api = stand.nobody()
+    def test_no_credentials_are_told_with_every_place(self, harness: JetStreamServers) -> None:
+        api = harness.nobody()
         api.connect()
         with pytest.raises(CredentialError) as raised:
             api.send.getManifests()
@@ -75,22 +75,22 @@ class TestConnect:
 
 
 class TestDisconnect:
-    def test_it_ends_the_session(self, stand: Stand) -> None:
-        api = stand.api()
+    def test_it_ends_the_session(self, harness: JetStreamServers) -> None:
+        api = harness.api()
         api.connect()
-        sessions = len(stand.near.sessions.all())
+        sessions = len(harness.near.sessions.all())
         api.disconnect()
-        assert len(stand.near.sessions.all()) == sessions - 1
+        assert len(harness.near.sessions.all()) == sessions - 1
         api.disconnect()
-        assert stand.calls.count("DELETE") == 1
+        assert harness.calls.count("DELETE") == 1
         assert api.ls() == []  # a later call opens another
-        assert stand.calls.count("auth") == 2
+        assert harness.calls.count("auth") == 2
 
-    def test_one_that_was_never_open(self, stand: Stand) -> None:
-        api = stand.api()
+    def test_one_that_was_never_open(self, harness: JetStreamServers) -> None:
+        api = harness.api()
         api.disconnect()
         api.close()
-        assert stand.calls == []
+        assert harness.calls == []
 
     def test_a_server_that_has_gone(self) -> None:
         with LocalServer(
@@ -103,109 +103,109 @@ class TestDisconnect:
         api.disconnect()
         api.close()
 
-    def test_a_given_session_is_not_closed_and_keeps_no_cookie(self, stand: Stand) -> None:
+    def test_a_given_session_is_not_closed_and_keeps_no_cookie(self, harness: JetStreamServers) -> None:
         with requests.Session() as session:
-            with stand.api(session=session) as api:
+            with harness.api(session=session) as api:
                 assert api.ls() == []
             assert [cookie.name for cookie in session.cookies] == []
-            url = f"http://127.0.0.1:{stand.near.port}/jsonrpc"
+            url = f"http://127.0.0.1:{harness.near.port}/jsonrpc"
             assert session.post(url, json={}, timeout=5).status_code == 200
 
-    def test_two_servers_of_one_host_in_one_session(self, stand: Stand) -> None:
+    def test_two_servers_of_one_host_in_one_session(self, harness: JetStreamServers) -> None:
         """A cookie jar does not tell ports apart; the clients do."""
         with requests.Session() as session:
-            near = stand.api(session=session)
+            near = harness.api(session=session)
             far = JetStream().api(
-                "127.0.0.1", stand.far.port, user="bob", password=USERS["bob"], session=session
+                "127.0.0.1", harness.far.port, user="bob", password=USERS["bob"], session=session
             )
             for api in (near, far, near, far):
                 assert api.ls() == []
-            assert stand.calls.count("auth") == 1
+            assert harness.calls.count("auth") == 1
             far.close()
 
 
-def lose_every_session(stand: Stand) -> None:
-    stand.near.sessions.clear()
+def lose_every_session(harness: JetStreamServers) -> None:
+    harness.near.sessions.clear()
 
 
 class TestLostSession:
-    def test_one_new_login_and_the_call_is_made_once_more(self, stand: Stand, api: API) -> None:
-        lose_every_session(stand)
-        before = len(stand.calls)
+    def test_one_new_login_and_the_call_is_made_once_more(self, harness: JetStreamServers, api: API) -> None:
+        lose_every_session(harness)
+        before = len(harness.calls)
         api.mkdir("/made")
-        assert stand.calls[before:] == ["mkdirAsync", "auth", "mkdirAsync", "getRequestResult"]
+        assert harness.calls[before:] == ["mkdirAsync", "auth", "mkdirAsync", "getRequestResult"]
         assert [entry["name"] for entry in api.ls()] == ["made"]
 
-    def test_the_rights_are_raised_again(self, stand: Stand, root: API) -> None:
-        lose_every_session(stand)
-        before = len(stand.calls)
+    def test_the_rights_are_raised_again(self, harness: JetStreamServers, root: API) -> None:
+        lose_every_session(harness)
+        before = len(harness.calls)
         assert root.server.getSandboxMappings() == {}
-        assert stand.calls[before:] == ["getSandboxMappings", "auth", "superuser", "getSandboxMappings"]
+        assert harness.calls[before:] == ["getSandboxMappings", "auth", "superuser", "getSandboxMappings"]
 
-    def test_of_both_rights(self, stand: Stand, root: API) -> None:
+    def test_of_both_rights(self, harness: JetStreamServers, root: API) -> None:
         root.server.wrangler()
         root.server.superuser()
-        lose_every_session(stand)
-        before = len(stand.calls)
+        lose_every_session(harness)
+        before = len(harness.calls)
         root.server.getWranglers()
-        assert stand.calls[before:] == ["getWranglers", "auth", "superuser", "wrangler", "getWranglers"]
+        assert harness.calls[before:] == ["getWranglers", "auth", "superuser", "wrangler", "getWranglers"]
 
-    def test_a_login_by_hand_is_made_again(self, stand: Stand) -> None:
-        api = stand.nobody()
+    def test_a_login_by_hand_is_made_again(self, harness: JetStreamServers) -> None:
+        api = harness.nobody()
         api.server.auth("bob", USERS["bob"])
-        lose_every_session(stand)
-        before = len(stand.calls)
+        lose_every_session(harness)
+        before = len(harness.calls)
         made = api.server.createAPIToken()
         assert made.owner == "bob"
-        assert stand.calls[before:] == ["createAPIToken", "auth", "createAPIToken"]
+        assert harness.calls[before:] == ["createAPIToken", "auth", "createAPIToken"]
 
-    def test_an_asynchronous_one_too(self, stand: Stand) -> None:
-        api = stand.nobody()
+    def test_an_asynchronous_one_too(self, harness: JetStreamServers) -> None:
+        api = harness.nobody()
         api.connect()
         api.server.authAsync("bob", USERS["bob"]).result(BOUND)
-        lose_every_session(stand)
+        lose_every_session(harness)
         assert api.server.createAPIToken().owner == "bob"
 
-    def test_a_token_too(self, stand: Stand, api: API) -> None:
-        manifest = stand.manifest(api)
+    def test_a_token_too(self, harness: JetStreamServers, api: API) -> None:
+        manifest = harness.manifest(api)
         token = api.send.createSharedToken(manifest, password="open-sesame")
-        guest = stand.nobody()
+        guest = harness.nobody()
         guest.login_token(token, "open-sesame")
-        lose_every_session(stand)
-        before = len(stand.calls)
+        lose_every_session(harness)
+        before = len(harness.calls)
         assert [one.manifest_id for one in guest.send.getManifests()] == [manifest.manifest_id]
-        assert stand.calls[before:] == ["send.getManifests", "authToken", "send.getManifests"]
+        assert harness.calls[before:] == ["send.getManifests", "authToken", "send.getManifests"]
 
-    def test_a_token_that_has_expired_meanwhile_is_told(self, stand: Stand, api: API) -> None:
-        token = api.send.createSharedToken(stand.manifest(api))
-        guest = stand.nobody()
+    def test_a_token_that_has_expired_meanwhile_is_told(self, harness: JetStreamServers, api: API) -> None:
+        token = api.send.createSharedToken(harness.manifest(api))
+        guest = harness.nobody()
         guest.login_token(token)
         api.send.deleteSharedToken(token)
         with pytest.raises(AuthError) as raised:
             guest.send.getManifests()
         assert raised.value.code == "AuthenticationFailed"
 
-    def test_where_no_login_is_known_nor_wanted(self, stand: Stand) -> None:
-        stand.near.configure(auth_required=False)
-        api = stand.nobody()
+    def test_where_no_login_is_known_nor_wanted(self, harness: JetStreamServers) -> None:
+        harness.near.configure(auth_required=False)
+        api = harness.nobody()
         api.connect()
-        lose_every_session(stand)
-        before = len(stand.calls)
+        lose_every_session(harness)
+        before = len(harness.calls)
         assert api.send.getTransfers() is not None
-        assert stand.calls[before:] == ["send.getTransfers", "getServerInfo", "send.getTransfers"]
+        assert harness.calls[before:] == ["send.getTransfers", "getServerInfo", "send.getTransfers"]
 
-    def test_where_no_login_is_known_but_wanted(self, stand: Stand) -> None:
-        stand.near.configure(auth_required=False)
-        api = stand.nobody()
+    def test_where_no_login_is_known_but_wanted(self, harness: JetStreamServers) -> None:
+        harness.near.configure(auth_required=False)
+        api = harness.nobody()
         api.connect()
-        stand.near.configure(auth_required=True)
-        lose_every_session(stand)
+        harness.near.configure(auth_required=True)
+        lose_every_session(harness)
         with pytest.raises(CredentialError):
             api.send.getTransfers()
 
-    def test_many_threads_log_in_once(self, stand: Stand, api: API) -> None:
-        lose_every_session(stand)
-        before = len(stand.calls)
+    def test_many_threads_log_in_once(self, harness: JetStreamServers, api: API) -> None:
+        lose_every_session(harness)
+        before = len(harness.calls)
         together = threading.Barrier(6)
 
         def look(number: int) -> Any:
@@ -214,15 +214,15 @@ class TestLostSession:
 
         with ThreadPoolExecutor(6) as pool:
             assert list(pool.map(look, range(6))) == [True] * 6
-        assert stand.calls[before:].count("auth") == 1
+        assert harness.calls[before:].count("auth") == 1
 
-    def test_a_session_that_was_idle_too_long(self, stand: Stand, api: API) -> None:
-        stand.near.configure(session_idle=600)
-        for session in stand.near.sessions.all():
+    def test_a_session_that_was_idle_too_long(self, harness: JetStreamServers, api: API) -> None:
+        harness.near.configure(session_idle=600)
+        for session in harness.near.sessions.all():
             session.used -= 601
-        before = len(stand.calls)
+        before = len(harness.calls)
         assert api.ls() == []
-        assert stand.calls[before:] == ["lsAsync", "auth", "lsAsync", "getRequestResult"]
+        assert harness.calls[before:] == ["lsAsync", "auth", "lsAsync", "getRequestResult"]
 
 
 def test_a_restart_of_the_server(tmp_path: Path) -> None:

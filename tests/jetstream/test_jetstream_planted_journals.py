@@ -11,15 +11,15 @@ import pytest
 from smartxfer.errors import WaitTimeout
 from smartxfer.jetstream import API, Transfer
 from smartxfer.transfer.journal import state_directory
-from tests.support.jetstream_servers import BOUND, Stand
+from tests.support.jetstream_servers import BOUND, JetStreamServers
 
 
-def break_off(stand: Stand, api: API) -> Transfer:
+def break_off(harness: JetStreamServers, api: API) -> Transfer:
     """A transfer that goes on while its call has ended."""
-    stand.near.write("/big", os.urandom(200_000))
-    stand.near.configure(rate=10_000)
+    harness.near.write("/big", os.urandom(200_000))
+    harness.near.configure(rate=10_000)
     with pytest.raises(WaitTimeout) as raised:
-        api.send_files("/big", (stand.far.host, stand.far.port), timeout=0.1)
+        api.send_files("/big", (harness.far.host, harness.far.port), timeout=0.1)
     last: Transfer = raised.value.last
     return last
 
@@ -31,87 +31,87 @@ def changed(**values: Any) -> None:
     path.write_text(json.dumps(found))
 
 
-def again(stand: Stand, api: API, own: Transfer) -> Transfer:
+def again(harness: JetStreamServers, api: API, own: Transfer) -> Transfer:
     """The result of the same call, made while every transfer is still on its way."""
     api.send.deleteTransfer(own)
-    return finished(stand, api, (stand.far.host, stand.far.port))
+    return finished(harness, api, (harness.far.host, harness.far.port))
 
 
-def finished(stand: Stand, api: API, to: Any) -> Transfer:
-    full: Any = lambda event: stand.near.configure(rate=0)  # noqa: E731 - once it was taken up
+def finished(harness: JetStreamServers, api: API, to: Any) -> Transfer:
+    full: Any = lambda event: harness.near.configure(rate=0)  # noqa: E731 - once it was taken up
     return api.send_files("/big", to, timeout=BOUND, progress=full)
 
 
-def test_an_own_transfer_is_continued(stand: Stand, api: API) -> None:
-    own = break_off(stand, api)
-    done = finished(stand, api, (stand.far.host, stand.far.port))
+def test_an_own_transfer_is_continued(harness: JetStreamServers, api: API) -> None:
+    own = break_off(harness, api)
+    done = finished(harness, api, (harness.far.host, harness.far.port))
     assert done.transfer_id == own.transfer_id
 
 
 def test_one_to_another_server_is_not_continued(
-    stand: Stand, api: API, caplog: pytest.LogCaptureFixture
+    harness: JetStreamServers, api: API, caplog: pytest.LogCaptureFixture
 ) -> None:
-    own = break_off(stand, api)
+    own = break_off(harness, api)
     elsewhere = api.send.createDestination("127.0.0.1", 9)
     other = api.send.createTransfer(elsewhere, own.manifest_id)
     changed(transfer=other.transfer_id)
-    done = again(stand, api, own)
+    done = again(harness, api, own)
     assert done.transfer_id != other.transfer_id
-    assert stand.far.read("/big") == stand.near.read("/big")
+    assert harness.far.read("/big") == harness.near.read("/big")
     assert "it goes to 127.0.0.1, port 9" in caplog.text
     api.send.deleteTransfer(other)
 
 
 def test_one_of_another_manifest_is_not_continued(
-    stand: Stand, api: API, caplog: pytest.LogCaptureFixture
+    harness: JetStreamServers, api: API, caplog: pytest.LogCaptureFixture
 ) -> None:
-    own = break_off(stand, api)
-    stand.near.write("/secret", b"x" * 100_000)
+    own = break_off(harness, api)
+    harness.near.write("/secret", b"x" * 100_000)
     manifest = api.send.waitForManifest(api.send.createManifest({"/s": "/secret"}), timeout=BOUND)
     other = api.send.createTransfer(own.destination_id, manifest)
     changed(transfer=other.transfer_id)
-    done = again(stand, api, own)
+    done = again(harness, api, own)
     assert done.transfer_id != other.transfer_id
     assert f"it sends manifest {manifest.manifest_id}" in caplog.text
-    assert stand.far.read("/big") == stand.near.read("/big")
+    assert harness.far.read("/big") == harness.near.read("/big")
 
 
-def test_one_of_another_user_is_not_continued(stand: Stand, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_of_another_user_is_not_continued(harness: JetStreamServers, caplog: pytest.LogCaptureFixture) -> None:
     """A superuser sees the transfers of all."""
-    root, bob = stand.api("root"), stand.api("bob")
+    root, bob = harness.api("root"), harness.api("bob")
     root.server.superuser()
-    own = break_off(stand, root)
-    there = bob.send.createDestination(stand.far.host, stand.far.port)
+    own = break_off(harness, root)
+    there = bob.send.createDestination(harness.far.host, harness.far.port)
     manifest = bob.send.waitForManifest(bob.send.createManifest({"/big": "/big"}), timeout=BOUND)
     other = bob.send.createTransfer(there, manifest)
     changed(transfer=other.transfer_id, manifest=manifest.manifest_id)
-    done = again(stand, root, own)
+    done = again(harness, root, own)
     assert done.transfer_id != other.transfer_id
     assert "it belongs to bob" in caplog.text
 
 
 def test_one_to_another_destination_id_is_not_continued(
-    stand: Stand, api: API, caplog: pytest.LogCaptureFixture
+    harness: JetStreamServers, api: API, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stand.near.write("/big", os.urandom(200_000))
-    stand.near.configure(rate=10_000)
-    wanted = stand.destination(api)
+    harness.near.write("/big", os.urandom(200_000))
+    harness.near.configure(rate=10_000)
+    wanted = harness.destination(api)
     with pytest.raises(WaitTimeout) as raised:
         api.send_files("/big", wanted, timeout=0.1)
     own = raised.value.last
     other = api.send.createTransfer(api.send.createDestination("127.0.0.1", 9), own.manifest_id)
     changed(transfer=other.transfer_id)
     api.send.deleteTransfer(own)
-    done = finished(stand, api, wanted)
+    done = finished(harness, api, wanted)
     assert done.destination_id == wanted.destination_id
     assert f"it goes to destination {other.destination_id}" in caplog.text
     api.send.deleteTransfer(other)
 
 
 @pytest.mark.parametrize("value", [5, ["x"], {"a": 1}, True, 1e300])
-def test_a_damaged_journal_is_ignored(stand: Stand, api: API, value: Any) -> None:
-    own = break_off(stand, api)
+def test_a_damaged_journal_is_ignored(harness: JetStreamServers, api: API, value: Any) -> None:
+    own = break_off(harness, api)
     changed(transfer=value, manifest=value)
-    done = again(stand, api, own)
+    done = again(harness, api, own)
     assert done.transfer_id != own.transfer_id
-    assert stand.far.read("/big") == stand.near.read("/big")
+    assert harness.far.read("/big") == harness.near.read("/big")

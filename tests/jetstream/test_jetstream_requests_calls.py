@@ -8,12 +8,12 @@ import pytest
 
 from smartxfer.errors import AuthError, NotFound, UsageError, WaitTimeout
 from smartxfer.jetstream import API, Request, RequestStatus
-from tests.support.jetstream_servers import BOUND, USERS, Stand
+from tests.support.jetstream_servers import BOUND, USERS, JetStreamServers
 from tests.support.stopwatch import Stopwatch
 
 
-def test_get_request_status(stand: Stand, api: API) -> None:
-    stand.near.configure(request_delay=0.2)
+def test_get_request_status(harness: JetStreamServers, api: API) -> None:
+    harness.near.configure(request_delay=0.2)
     request = api.server.lsRootsAsync()
     early = api.server.getRequestStatus(request)
     assert isinstance(early, RequestStatus)
@@ -24,8 +24,8 @@ def test_get_request_status(stand: Stand, api: API) -> None:
         assert (late.processing, late.status, late.error_message) == (False, "complete", "")
 
 
-def test_get_request_status_of_one_that_failed(stand: Stand) -> None:
-    api = stand.nobody()
+def test_get_request_status_of_one_that_failed(harness: JetStreamServers) -> None:
+    api = harness.nobody()
     api.connect()
     request = api.server.authAsync("ann", "wrong-password")
     with pytest.raises(AuthError) as raised:
@@ -36,16 +36,16 @@ def test_get_request_status_of_one_that_failed(stand: Stand) -> None:
     assert "password" in (status.error_message or "")
 
 
-def test_get_request_result(stand: Stand, api: API) -> None:
-    stand.near.configure(request_delay=0.05)
+def test_get_request_result(harness: JetStreamServers, api: API) -> None:
+    harness.near.configure(request_delay=0.05)
     request = api.server.duAsync("/")
     assert api.server.getRequestResult(request) == 0
     assert api.server.getRequestResult(requestId=request.request_id, timeout=BOUND) == 0
     assert request.result() == 0
 
 
-def test_a_time_out_leaves_the_request_going_on(stand: Stand, api: API) -> None:
-    stand.near.configure(request_delay=0.3)
+def test_a_time_out_leaves_the_request_going_on(harness: JetStreamServers, api: API) -> None:
+    harness.near.configure(request_delay=0.3)
     request = api.server.mkdirAsync("/made")
     for call in (lambda: request.result(0.02), lambda: api.server.getRequestResult(request, timeout=0)):
         with pytest.raises(WaitTimeout) as raised:
@@ -65,12 +65,12 @@ def test_one_that_is_not_known(api: API, id: Any) -> None:
 
 
 @pytest.mark.parametrize("id", [None, "", True, 1.5, [], {}])
-def test_what_is_no_request(stand: Stand, id: Any) -> None:
-    api = stand.api()
+def test_what_is_no_request(harness: JetStreamServers, id: Any) -> None:
+    api = harness.api()
     for call in (api.server.getRequestStatus, api.server.getRequestResult):
         with pytest.raises(UsageError):
             call(id)
-    assert stand.calls == []
+    assert harness.calls == []
 
 
 @pytest.mark.parametrize("timeout", [-1, "5", None])
@@ -83,39 +83,39 @@ def test_the_time_out_is_a_number_of_seconds(api: API, timeout: Any) -> None:
         request.result(timeout)
 
 
-def test_requests_are_numbered_from_one_in_each_session(stand: Stand, api: API) -> None:
-    other = stand.api("bob")
+def test_requests_are_numbered_from_one_in_each_session(harness: JetStreamServers, api: API) -> None:
+    other = harness.api("bob")
     assert [api.server.lsRootsAsync().request_id for _ in range(3)] == [1, 2, 3]
     assert other.server.lsRootsAsync()["requestId"] == 1
     with pytest.raises(NotFound):
         other.server.getRequestStatus(3)
 
 
-def test_a_server_without_long_polls_is_asked_with_growing_pauses(stand: Stand, clock: Any) -> None:
-    stand.near.configure(long_polls=False, request_delay=60.0)
-    api = stand.api(clock=clock)
+def test_a_server_without_long_polls_is_asked_with_growing_pauses(harness: JetStreamServers, clock: Any) -> None:
+    harness.near.configure(long_polls=False, request_delay=60.0)
+    api = harness.api(clock=clock)
     api.connect()
-    before = len(stand.calls)
+    before = len(harness.calls)
     with pytest.raises(WaitTimeout):
         api.server.sendDiscoverPacketAsync().result(timeout=30)
     waits = [wait for wait in clock.waits if wait]
     assert waits[:4] == pytest.approx([0.2, 0.3, 0.45, 0.675])
     assert max(waits) == 5.0
     assert sum(waits) == pytest.approx(30)
-    assert stand.calls[before:].count("getRequestResult") == len(waits) + 1
+    assert harness.calls[before:].count("getRequestResult") == len(waits) + 1
 
 
-def test_a_long_poll_answers_as_soon_as_it_is_done(stand: Stand, api: API) -> None:
-    stand.near.configure(request_delay=0.1)
+def test_a_long_poll_answers_as_soon_as_it_is_done(harness: JetStreamServers, api: API) -> None:
+    harness.near.configure(request_delay=0.1)
     watch = Stopwatch()
-    before = len(stand.calls)
+    before = len(harness.calls)
     assert api.server.lsRootsAsync().result() != []
     assert watch.seconds() < 5
-    assert stand.calls[before:] == ["lsRootsAsync", "getRequestResult"]
+    assert harness.calls[before:] == ["lsRootsAsync", "getRequestResult"]
 
 
-def test_an_asynchronous_login_is_one(stand: Stand) -> None:
-    api = stand.nobody()
+def test_an_asynchronous_login_is_one(harness: JetStreamServers) -> None:
+    api = harness.nobody()
     api.connect()
     request = api.server.authAsync("ann", USERS["ann"])
     assert isinstance(request, Request)

@@ -9,29 +9,29 @@ import pytest
 from smartxfer.errors import NotFound, UsageError, WaitTimeout
 from smartxfer.jetstream import API, Connection, Destination, Manifest, Request, Status, Transfer
 from smartxfer.transfer import Progress
-from tests.support.jetstream_servers import BOUND, Stand
+from tests.support.jetstream_servers import BOUND, JetStreamServers
 
 
 class TestManifests:
-    def test_create_manifest(self, stand: Stand, api: API) -> None:
-        stand.near.configure(manifest_delay=0.05)
-        stand.near.write("/out/a.txt", b"a" * 1091)
+    def test_create_manifest(self, harness: JetStreamServers, api: API) -> None:
+        harness.near.configure(manifest_delay=0.05)
+        harness.near.write("/out/a.txt", b"a" * 1091)
         manifest = api.send.createManifest(mappings={"/in/a.txt": "/out/a.txt"})
         assert isinstance(manifest, Manifest)
         assert (manifest["status"], manifest["processing"], manifest["totalFiles"]) == ("pending", True, None)
         assert manifest["manifestId"] == manifest.manifest_id
         assert manifest.owner == "ann"
 
-    def test_create_manifest_passes_keywords_on(self, stand: Stand, api: API) -> None:
-        stand.near.write("/out/a.txt", b"a")
+    def test_create_manifest_passes_keywords_on(self, harness: JetStreamServers, api: API) -> None:
+        harness.near.write("/out/a.txt", b"a")
         manifest = api.send.createManifest({"/in/a.txt": "/out/a.txt"}, userData={"for": "bob"})
         assert manifest.user_data == {"for": "bob"}
 
     @pytest.mark.parametrize(
         "form", [lambda made: made, lambda made: made.manifest_id, lambda made: dict(made)]
     )
-    def test_get_manifest(self, stand: Stand, api: API, form: Any) -> None:
-        made = stand.manifest(api)
+    def test_get_manifest(self, harness: JetStreamServers, api: API, form: Any) -> None:
+        made = harness.manifest(api)
         found = api.send.getManifest(form(made))
         assert (found.manifest_id, found.status, found.processing) == (
             made.manifest_id,
@@ -41,28 +41,28 @@ class TestManifests:
         assert (found.total_files, found.total_size, found.error_message) == (1, 1000, None)
         assert api.send.getManifest(manifestId=made) == found
 
-    def test_get_manifests(self, stand: Stand, api: API) -> None:
-        first, second = stand.manifest(api), stand.manifest(api)
+    def test_get_manifests(self, harness: JetStreamServers, api: API) -> None:
+        first, second = harness.manifest(api), harness.manifest(api)
         found = api.send.getManifests()
         assert [one.manifest_id for one in found][-2:] == [first.manifest_id, second.manifest_id]
         assert all(isinstance(one, Manifest) for one in found)
 
-    def test_get_manifest_files(self, stand: Stand, api: API) -> None:
-        stand.near.write("/out/deep/b", b"b")
-        stand.near.write("/out/a", b"a")
+    def test_get_manifest_files(self, harness: JetStreamServers, api: API) -> None:
+        harness.near.write("/out/deep/b", b"b")
+        harness.near.write("/out/a", b"a")
         made = api.send.waitForManifest(api.send.createManifest({"/in": "/out"}), timeout=BOUND)
         assert api.send.getManifestFiles(made) == {"/in/a": "/out/a", "/in/deep/b": "/out/deep/b"}
 
-    def test_wait_for_manifest(self, stand: Stand, api: API) -> None:
-        stand.near.configure(manifest_delay=0.05)
-        stand.near.write("/out/a.txt", b"a")
+    def test_wait_for_manifest(self, harness: JetStreamServers, api: API) -> None:
+        harness.near.configure(manifest_delay=0.05)
+        harness.near.write("/out/a.txt", b"a")
         made = api.send.createManifest({"/in/a.txt": "/out/a.txt"})
         found = api.send.waitForManifest(manifestId=made, timeout=BOUND)
         assert (found.manifest_id, found.processing, found.status) == (made.manifest_id, False, "complete")
 
-    def test_wait_for_manifest_that_is_late(self, stand: Stand, api: API) -> None:
-        stand.near.configure(manifest_delay=0.3)
-        stand.near.write("/out/a.txt", b"a")
+    def test_wait_for_manifest_that_is_late(self, harness: JetStreamServers, api: API) -> None:
+        harness.near.configure(manifest_delay=0.3)
+        harness.near.write("/out/a.txt", b"a")
         made = api.send.createManifest({"/in/a.txt": "/out/a.txt"})
         with pytest.raises(WaitTimeout) as raised:
             api.send.waitForManifest(made, timeout=0.02)
@@ -70,62 +70,62 @@ class TestManifests:
         assert "it goes on" in str(raised.value)
         assert api.send.waitForManifest(made, timeout=BOUND).status == Status.COMPLETE
 
-    def test_delete_manifest(self, stand: Stand, api: API) -> None:
-        made = stand.manifest(api)
+    def test_delete_manifest(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.manifest(api)
         deleted: Any = api.send.deleteManifest(made)
         assert deleted is None
         with pytest.raises(NotFound):
             api.send.getManifest(made)
 
-    def test_delete_manifest_in_use(self, stand: Stand, api: API) -> None:
-        transfer = stand.slow(api)
+    def test_delete_manifest_in_use(self, harness: JetStreamServers, api: API) -> None:
+        transfer = harness.slow(api)
         api.send.deleteManifest(transfer)
-        stand.near.configure(rate=0)
+        harness.near.configure(rate=0)
         assert api.send.waitForTransfer(transfer, timeout=BOUND).status == Status.COMPLETE
-        assert stand.far.files() == {"/in/a.txt": 1 << 20}
+        assert harness.far.files() == {"/in/a.txt": 1 << 20}
 
 
 class TestDestinations:
-    def test_create_destination(self, stand: Stand, api: API) -> None:
-        found = api.send.createDestination("localhost", destinationPort=stand.far.port)
+    def test_create_destination(self, harness: JetStreamServers, api: API) -> None:
+        found = api.send.createDestination("localhost", destinationPort=harness.far.port)
         assert isinstance(found, Destination)
-        assert (found["destinationAddress"], found["destinationPort"]) == ("localhost", stand.far.port)
+        assert (found["destinationAddress"], found["destinationPort"]) == ("localhost", harness.far.port)
         assert (found["destinationIP"], found.destination_ip) == ("127.0.0.1", "127.0.0.1")
         assert found.destination_id == found["destinationId"] != ""
-        again = api.send.createDestination(destinationAddress="localhost", destinationPort=stand.far.port)
+        again = api.send.createDestination(destinationAddress="localhost", destinationPort=harness.far.port)
         assert again.destination_id == found.destination_id
-        other = api.send.createDestination("localhost", stand.far.port, sendRateMax=1000)
+        other = api.send.createDestination("localhost", harness.far.port, sendRateMax=1000)
         assert other.destination_id != found.destination_id
 
     def test_its_default_port(self, api: API) -> None:
         assert api.send.createDestination("localhost").destination_port == 8886
 
-    def test_get_destination(self, stand: Stand, api: API) -> None:
-        made = stand.destination(api)
+    def test_get_destination(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.destination(api)
         found = api.send.getDestination(made)
         assert (found.destination_id, found.owner) == (made.destination_id, "ann")
         assert (
             api.send.getDestination(destinationId=made.destination_id).destination_id == made.destination_id
         )
 
-    def test_get_destinations(self, stand: Stand, api: API) -> None:
-        made = stand.destination(api)
+    def test_get_destinations(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.destination(api)
         found = api.send.getDestinations()
         assert made.destination_id in [one.destination_id for one in found]
         assert all(isinstance(one, Destination) for one in found)
 
-    def test_delete_destination(self, stand: Stand, api: API) -> None:
+    def test_delete_destination(self, harness: JetStreamServers, api: API) -> None:
         made = api.send.createDestination("localhost", 7)
         deleted: Any = api.send.deleteDestination(made)
         assert deleted is None
         with pytest.raises(NotFound):
             api.send.getDestination(made)
 
-    def test_get_connection_and_get_connections(self, stand: Stand, api: API) -> None:
-        made = stand.destination(api)
+    def test_get_connection_and_get_connections(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.destination(api)
         found = api.send.getConnection(made)
         assert isinstance(found, Connection)
-        assert (found.connection_id, found.destination_port) == (made.connection_id, stand.far.port)
+        assert (found.connection_id, found.destination_port) == (made.connection_id, harness.far.port)
         assert found.connection_id in [one.connection_id for one in api.send.getConnections()]
 
 
@@ -140,14 +140,14 @@ class TestMisspeltKeywords:
         assert len(api.send.getDestinations()) == before
 
     @pytest.mark.parametrize("word", ["passwrd", "downloadlimit", "expiryTme"])
-    def test_of_a_shared_token(self, stand: Stand, api: API, word: str) -> None:
-        manifest, before = stand.manifest(api), len(api.send.getSharedTokens())
+    def test_of_a_shared_token(self, harness: JetStreamServers, api: API, word: str) -> None:
+        manifest, before = harness.manifest(api), len(api.send.getSharedTokens())
         with pytest.raises(TypeError, match="unexpected keyword"):
             api.send.createSharedToken(manifest, **{word: 1})
         assert len(api.send.getSharedTokens()) == before
 
-    def test_of_a_transfer(self, stand: Stand, api: API) -> None:
-        destination, manifest = stand.destination(api), stand.manifest(api)
+    def test_of_a_transfer(self, harness: JetStreamServers, api: API) -> None:
+        destination, manifest = harness.destination(api), harness.manifest(api)
         before = len(api.send.getTransfers())
         with pytest.raises(TypeError, match="unexpected keyword"):
             api.send.createTransfer(destination, manifest, prioritty=7)
@@ -164,8 +164,8 @@ class TestMisspeltKeywords:
 
 
 class TestTransfers:
-    def test_create_transfer(self, stand: Stand, api: API) -> None:
-        destination, manifest = stand.destination(api), stand.manifest(api)
+    def test_create_transfer(self, harness: JetStreamServers, api: API) -> None:
+        destination, manifest = harness.destination(api), harness.manifest(api)
         transfer = api.send.createTransfer(destination, manifest)
         assert isinstance(transfer, Transfer)
         assert (transfer["status"], transfer["processing"]) == ("pending", True)
@@ -175,12 +175,12 @@ class TestTransfers:
         assert transfer.requested_at is not None
         done = api.send.waitForTransfer(transfer, timeout=BOUND)
         assert (done.status, done.fraction, done.bytes_acked) == ("complete", 1.0, 1000)
-        assert stand.far.read("/in/a.txt") == b"a" * 1000
+        assert harness.far.read("/in/a.txt") == b"a" * 1000
 
-    def test_create_transfer_with_all_that_is_documented(self, stand: Stand, api: API) -> None:
+    def test_create_transfer_with_all_that_is_documented(self, harness: JetStreamServers, api: API) -> None:
         made = api.send.createTransfer(
-            destinationId=stand.destination(api).destination_id,
-            manifestId=stand.manifest(api).manifest_id,
+            destinationId=harness.destination(api).destination_id,
+            manifestId=harness.manifest(api).manifest_id,
             priority=7,
             destinationPath="/below",
             checkpointFrequencySeconds=5,
@@ -189,10 +189,10 @@ class TestTransfers:
         assert (made.priority, made.destination_path, made.checkpoint_frequency_seconds) == (7, "/below", 5)
         assert made.user_data == {"a": [1]}
         assert api.send.waitForTransfer(made, timeout=BOUND).status == Status.COMPLETE
-        assert stand.far.files() == {"/below/in/a.txt": 1000}
+        assert harness.far.files() == {"/below/in/a.txt": 1000}
 
-    def test_get_transfer(self, stand: Stand, api: API) -> None:
-        made = stand.slow(api)
+    def test_get_transfer(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.slow(api)
         found = api.send.getTransfer(made)
         assert (found.transfer_id, found.status, found.processing) == (made.transfer_id, "sending", True)
         assert 0 < found.fraction < 1
@@ -200,56 +200,56 @@ class TestTransfers:
         assert (found.total_blocks, found.block_size, found.total_bytes) == (4096, 256, 1 << 20)
         api.send.deleteTransfer(made)
 
-    def test_get_transfers(self, stand: Stand, api: API) -> None:
-        made = api.send.createTransfer(stand.destination(api), stand.manifest(api))
+    def test_get_transfers(self, harness: JetStreamServers, api: API) -> None:
+        made = api.send.createTransfer(harness.destination(api), harness.manifest(api))
         api.send.waitForTransfer(made, timeout=BOUND)
         found = api.send.getTransfers()
         assert found[-1].transfer_id == made.transfer_id
         assert all(isinstance(one, Transfer) for one in found)
 
-    def test_wait_for_transfer(self, stand: Stand, api: API) -> None:
+    def test_wait_for_transfer(self, harness: JetStreamServers, api: API) -> None:
         events: List[Progress] = []
-        made = stand.slow(api)
+        made = harness.slow(api)
         with pytest.raises(WaitTimeout) as raised:
             api.send.waitForTransfer(made, timeout=0.02)
         assert raised.value.last.status == "sending"
-        stand.near.configure(rate=0)
+        harness.near.configure(rate=0)
         done = api.send.waitForTransfer(transferId=made, timeout=BOUND, progress=events.append)
         assert (done.status, done.error_message, done.bytes_acked) == (Status.COMPLETE, None, 1 << 20)
         assert done.ended_at is not None
         assert events
 
-    def test_suspend_transfer_and_resume_transfer(self, stand: Stand, api: API) -> None:
-        made = stand.slow(api)
+    def test_suspend_transfer_and_resume_transfer(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.slow(api)
         assert api.send.suspendTransfer(made) is None
         still = api.send.waitForTransfer(made, timeout=BOUND)
         assert (still.status, still.processing) == (Status.SUSPENDED, False)
         acked = still.blocks_acked or 0
         assert acked > 0
-        assert stand.far.files() == {}
-        stand.near.configure(rate=0)
+        assert harness.far.files() == {}
+        harness.near.configure(rate=0)
         assert api.send.resumeTransfer(made.transfer_id) is None
         done = api.send.waitForTransfer(made, timeout=BOUND)
         assert (done.status, done.blocks_acked) == ("complete", done.total_blocks)
-        assert stand.far.read("/in/a.txt") == stand.near.read("/out/big")
+        assert harness.far.read("/in/a.txt") == harness.near.read("/out/big")
 
-    def test_fail_transfer(self, stand: Stand, api: API) -> None:
-        made = stand.slow(api)
+    def test_fail_transfer(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.slow(api)
         assert api.send.failTransfer(made, errorMessage="no longer wanted") is None
         ended = api.send.waitForTransfer(made, timeout=BOUND)
         assert (ended.status, ended["errorMessage"]) == (Status.ERROR, "no longer wanted")
-        assert stand.far.files() == {}
+        assert harness.far.files() == {}
 
-    def test_delete_transfer(self, stand: Stand, api: API) -> None:
-        made = stand.slow(api)
+    def test_delete_transfer(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.slow(api)
         deleted: Any = api.send.deleteTransfer(made)
         assert deleted is None
         with pytest.raises(NotFound):
             api.send.getTransfer(made)
-        assert stand.far.files() == {}
+        assert harness.far.files() == {}
 
-    def test_set_send_rate_async(self, stand: Stand, api: API) -> None:
-        made = stand.destination(api)
+    def test_set_send_rate_async(self, harness: JetStreamServers, api: API) -> None:
+        made = harness.destination(api)
         request = api.send.setSendRateAsync(destinationId=made.destination_id, sendRateMax=5000)
         assert isinstance(request, Request)
         assert request.result(BOUND) is None
@@ -259,9 +259,9 @@ class TestTransfers:
 class TestUserData:
     @pytest.mark.parametrize("kind", ["manifest", "destination", "transfer", "token"])
     def test_update_object_user_data_and_delete_object_user_data(
-        self, stand: Stand, api: API, kind: str
+        self, harness: JetStreamServers, api: API, kind: str
     ) -> None:
-        manifest, destination = stand.manifest(api), stand.destination(api)
+        manifest, destination = harness.manifest(api), harness.destination(api)
         look: Any
         made, look = {
             "manifest": lambda: (manifest, api.send.getManifest),
@@ -277,8 +277,8 @@ class TestUserData:
 
 
 @pytest.mark.parametrize("id", [None, "", True, 1.5, {}, Destination(destination_id="1")])
-def test_what_is_no_id_is_not_sent(stand: Stand, api: API, id: Any) -> None:
-    before = len(stand.calls)
+def test_what_is_no_id_is_not_sent(harness: JetStreamServers, api: API, id: Any) -> None:
+    before = len(harness.calls)
     send = api.send
     for call in (
         send.getManifest, send.waitForManifest, send.deleteManifest, send.getManifestFiles, send.getTransfer,
@@ -287,4 +287,4 @@ def test_what_is_no_id_is_not_sent(stand: Stand, api: API, id: Any) -> None:
     ):  # fmt: skip
         with pytest.raises(UsageError):
             call(id)
-    assert len(stand.calls) == before
+    assert len(harness.calls) == before

@@ -10,22 +10,22 @@ from smartxfer import RetryPolicy
 from smartxfer.errors import AuthError, Forbidden, NetworkError, UsageError
 from smartxfer.jetstream import API, Event, JetStream, Request, ServerInfo
 from smartxfer.local import LocalServer
-from tests.support.jetstream_servers import BOUND, USERS, Stand, until
+from tests.support.jetstream_servers import BOUND, USERS, JetStreamServers, until
 
 
 class TestLogin:
-    def test_auth(self, stand: Stand) -> None:
-        api = stand.nobody()
+    def test_auth(self, harness: JetStreamServers) -> None:
+        api = harness.nobody()
         assert api.server.auth("ann", USERS["ann"]) is None
         assert api.send.getManifests() is not None
 
-    def test_auth_of_another_user(self, stand: Stand, api: API) -> None:
-        manifest = stand.manifest(api)
+    def test_auth_of_another_user(self, harness: JetStreamServers, api: API) -> None:
+        manifest = harness.manifest(api)
         api.server.auth(user="bob", password=USERS["bob"])
         assert manifest.manifest_id not in [one.manifest_id for one in api.send.getManifests()]
 
-    def test_auth_async(self, stand: Stand) -> None:
-        api = stand.nobody()
+    def test_auth_async(self, harness: JetStreamServers) -> None:
+        api = harness.nobody()
         request = api.server.authAsync("ann", USERS["ann"])
         assert isinstance(request, Request)
         assert dict(request) == {"requestId": 1}
@@ -34,16 +34,16 @@ class TestLogin:
         assert api.send.getDestinations() is not None
 
     @pytest.mark.parametrize(("user", "password"), [("", "x"), ("x", ""), (None, "x"), ("x", 5)])
-    def test_nonsense_is_not_sent(self, stand: Stand, user: Any, password: Any) -> None:
-        for call in (stand.nobody().server.auth, stand.nobody().server.authAsync):
+    def test_nonsense_is_not_sent(self, harness: JetStreamServers, user: Any, password: Any) -> None:
+        for call in (harness.nobody().server.auth, harness.nobody().server.authAsync):
             with pytest.raises(UsageError):
                 call(user, password)
-        assert stand.calls == []
+        assert harness.calls == []
 
 
 class TestRights:
-    def test_superuser(self, stand: Stand) -> None:
-        api = stand.api("root")
+    def test_superuser(self, harness: JetStreamServers) -> None:
+        api = harness.api("root")
         assert api.server.getServerInfo().configuration is None
         raised: Any = api.server.superuser()
         assert raised is None
@@ -53,9 +53,9 @@ class TestRights:
         with pytest.raises(Forbidden, match="superuser"):
             api.server.superuser()
 
-    def test_wrangler(self, stand: Stand, api: API, root: API) -> None:
-        manifest = stand.manifest(api)
-        bob = stand.api("bob")
+    def test_wrangler(self, harness: JetStreamServers, api: API, root: API) -> None:
+        manifest = harness.manifest(api)
+        bob = harness.api("bob")
         with pytest.raises(Forbidden):
             bob.server.wrangler()
         root.server.addWranglerAsync(user="bob").result(BOUND)
@@ -65,11 +65,11 @@ class TestRights:
 
 
 class TestServer:
-    def test_get_server_info(self, stand: Stand) -> None:
-        info = stand.nobody().server.getServerInfo()
+    def test_get_server_info(self, harness: JetStreamServers) -> None:
+        info = harness.nobody().server.getServerInfo()
         assert isinstance(info, ServerInfo)
         assert (info.auth_required, info["authRequired"]) == (True, True)
-        assert (info.api_version, info.api_control_port, info["apiVersion"]) == (44, stand.near.port, 44)
+        assert (info.api_version, info.api_control_port, info["apiVersion"]) == (44, harness.near.port, 44)
         assert "loopback" in (info.version or "")
         assert info.api_tokens_available is True
         assert info.event_log_available is True
@@ -83,15 +83,15 @@ class TestServer:
     def test_echo_of_nothing(self, api: API) -> None:
         assert api.server.echo() == ""
 
-    def test_sleep(self, stand: Stand, api: API) -> None:
+    def test_sleep(self, harness: JetStreamServers, api: API) -> None:
         slept: Any = api.server.sleep(1)
         assert slept is None
         assert api.server.sleep(milliseconds=0) is None
-        assert stand.calls.count("sleep") == 2
+        assert harness.calls.count("sleep") == 2
 
-    def test_get_event_log(self, stand: Stand, api: API) -> None:
-        manifest = stand.manifest(api)
-        transfer = api.send.createTransfer(stand.destination(api), manifest)
+    def test_get_event_log(self, harness: JetStreamServers, api: API) -> None:
+        manifest = harness.manifest(api)
+        transfer = api.send.createTransfer(harness.destination(api), manifest)
         api.send.waitForTransfer(transfer, timeout=BOUND)
         events = api.server.getEventLog()
         assert all(isinstance(event, Event) for event in events)
@@ -110,8 +110,8 @@ class TestServer:
 
 
 class TestAdministration:
-    def test_sandbox_mappings(self, stand: Stand, api: API, root: API) -> None:
-        stand.near.write("/homes/ann/a.txt", b"a")
+    def test_sandbox_mappings(self, harness: JetStreamServers, api: API, root: API) -> None:
+        harness.near.write("/homes/ann/a.txt", b"a")
         assert root.server.setSandboxMapping(user="ann", mapping={"home": "/homes/%u"}) is None
         try:
             assert root.server.getSandboxMappings() == {"ann": {"home": "/homes/%u"}}
@@ -136,24 +136,24 @@ class TestAdministration:
         limits = root.server.getServerInfo().bandwidth_limits
         assert (limits["incoming"], limits["borrow"]) == (1_000_000, "none")
 
-    def test_set_license_key_async(self, stand: Stand) -> None:
-        far = stand.far_api("root")
+    def test_set_license_key_async(self, harness: JetStreamServers) -> None:
+        far = harness.far_api("root")
         far.server.superuser()
-        stand.far.configure(licensed=False)
+        harness.far.configure(licensed=False)
         assert far.server.getServerInfo().license == {"licensed": False}
         assert far.server.setLicenseKeyAsync(key="K-1").result(BOUND) is None
         assert far.server.getServerInfo().license == {"licensed": True}
 
-    def test_discovery_packets(self, stand: Stand, api: API) -> None:
-        far = stand.far_api()
+    def test_discovery_packets(self, harness: JetStreamServers, api: API) -> None:
+        far = harness.far_api()
         waiting = far.server.recvDiscoverPacketAsync()
         assert waiting.status().processing is True
         sent = api.server.sendDiscoverPacketAsync(
-            destinationAddress=stand.far.host, destinationPort=stand.far.port
+            destinationAddress=harness.far.host, destinationPort=harness.far.port
         )
         assert sent.result(BOUND) is None
         packet = waiting.result(BOUND)
-        assert (packet["sourceIP"], packet["sourcePort"]) == ("127.0.0.1", stand.near.port)
+        assert (packet["sourceIP"], packet["sourcePort"]) == ("127.0.0.1", harness.near.port)
 
 
 def test_terminate_ends_the_server() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from smartxfer.errors import AuthError, Forbidden, NotFound
 from smartxfer.jetstream import API, Status, Token
-from tests.support.jetstream_servers import BOUND, Stand
+from tests.support.jetstream_servers import BOUND, JetStreamServers
 
 HOUR = dt.timedelta(hours=1)
 
@@ -19,8 +19,8 @@ def now() -> dt.datetime:
 
 
 class TestShared:
-    def test_create_shared_token(self, stand: Stand, api: API) -> None:
-        manifest = stand.manifest(api)
+    def test_create_shared_token(self, harness: JetStreamServers, api: API) -> None:
+        manifest = harness.manifest(api)
         token = api.send.createSharedToken(manifest)
         assert isinstance(token, Token)
         assert (token["description"], token["downloadCount"], token["downloadLimit"]) == ("", 0, None)
@@ -29,9 +29,9 @@ class TestShared:
         assert len(token.token.split(".")) == 3
         assert abs((token.created_at or now()) - now()) < HOUR
 
-    def test_create_shared_token_with_limits(self, stand: Stand, api: API) -> None:
+    def test_create_shared_token_with_limits(self, harness: JetStreamServers, api: API) -> None:
         token = api.send.createSharedToken(
-            manifestId=stand.manifest(api).manifest_id,
+            manifestId=harness.manifest(api).manifest_id,
             description="for Bob",
             downloadLimit=2,
             expiryTime=HOUR,
@@ -41,36 +41,36 @@ class TestShared:
         assert token.expires_at is not None
         assert HOUR * 0.9 < token.expires_at - now() <= HOUR
 
-    def test_get_shared_token_and_get_shared_tokens(self, stand: Stand, api: API) -> None:
-        made = api.send.createSharedToken(stand.manifest(api), "one")
+    def test_get_shared_token_and_get_shared_tokens(self, harness: JetStreamServers, api: API) -> None:
+        made = api.send.createSharedToken(harness.manifest(api), "one")
         for form in (made, made.token, dict(made)):
             assert api.send.getSharedToken(form) == made
         assert made.token in [one.token for one in api.send.getSharedTokens()]
 
-    def test_delete_shared_token(self, stand: Stand, api: API) -> None:
-        made = api.send.createSharedToken(stand.manifest(api))
+    def test_delete_shared_token(self, harness: JetStreamServers, api: API) -> None:
+        made = api.send.createSharedToken(harness.manifest(api))
         deleted: Any = api.send.deleteSharedToken(made)
         assert deleted is None
         with pytest.raises(NotFound):
             api.send.getSharedToken(made)
         with pytest.raises(AuthError):
-            stand.nobody().server.authToken(made)
+            harness.nobody().server.authToken(made)
 
-    def test_auth_token(self, stand: Stand, api: API) -> None:
-        manifest = stand.manifest(api)
+    def test_auth_token(self, harness: JetStreamServers, api: API) -> None:
+        manifest = harness.manifest(api)
         token = api.send.createSharedToken(manifest)
-        guest = stand.nobody()
+        guest = harness.nobody()
         assert guest.server.authToken(token.token) is None
         [shown] = guest.send.getManifests()
         assert (shown["manifestId"], shown["owner"], shown["totalSize"]) == (manifest["manifestId"], "", 1000)
-        transfer = guest.send.createTransfer(stand.destination(guest), shown)
+        transfer = guest.send.createTransfer(harness.destination(guest), shown)
         assert guest.send.waitForTransfer(transfer, timeout=BOUND).status == Status.COMPLETE
         assert api.send.getSharedToken(token).download_count == 1
-        assert stand.far.files() == {"/in/a.txt": 1000}
+        assert harness.far.files() == {"/in/a.txt": 1000}
 
-    def test_auth_token_with_a_password(self, stand: Stand, api: API) -> None:
-        token = api.send.createSharedToken(stand.manifest(api), password="open-sesame")
-        guest = stand.nobody()
+    def test_auth_token_with_a_password(self, harness: JetStreamServers, api: API) -> None:
+        token = api.send.createSharedToken(harness.manifest(api), password="open-sesame")
+        guest = harness.nobody()
         for wrong in (None, "open-barley"):
             with pytest.raises(AuthError) as raised:
                 guest.server.authToken(token, wrong)
@@ -79,9 +79,9 @@ class TestShared:
         assert guest.server.authToken(token, password="open-sesame") is None
         assert len(guest.send.getManifests()) == 1
 
-    def test_it_permits_nothing_else(self, stand: Stand, api: API) -> None:
-        manifest = stand.manifest(api)
-        guest = stand.nobody()
+    def test_it_permits_nothing_else(self, harness: JetStreamServers, api: API) -> None:
+        manifest = harness.manifest(api)
+        guest = harness.nobody()
         guest.login_token(api.send.createSharedToken(manifest))
         for call in (
             guest.ls,
@@ -97,7 +97,7 @@ class TestShared:
 
 
 class TestAPITokens:
-    def test_create_api_token(self, stand: Stand, api: API) -> None:
+    def test_create_api_token(self, harness: JetStreamServers, api: API) -> None:
         made = api.server.createAPIToken(
             description="robot",
             expiryTime=HOUR,
@@ -122,11 +122,11 @@ class TestAPITokens:
         with pytest.raises(NotFound):
             api.server.getAPIToken(made)
 
-    def test_a_login_as_its_creator_within_limits(self, stand: Stand, api: API) -> None:
-        stand.near.write("/docs/a.txt", b"aaa")
-        stand.near.write("/private/b.txt", b"b")
+    def test_a_login_as_its_creator_within_limits(self, harness: JetStreamServers, api: API) -> None:
+        harness.near.write("/docs/a.txt", b"aaa")
+        harness.near.write("/private/b.txt", b"b")
         made = api.server.createAPIToken(permissions=["download"], path="/docs")
-        robot = stand.nobody()
+        robot = harness.nobody()
         assert robot.server.authToken(made) is None
         assert [entry["path"] for entry in robot.ls("/docs")] == ["/docs/a.txt"]
         with pytest.raises(NotFound):
@@ -134,25 +134,25 @@ class TestAPITokens:
         with pytest.raises(Forbidden):
             robot.mkdir("/docs/new")
         sent = robot.send_files(
-            [("/docs/a.txt", "/in/a.txt")], (stand.far.host, stand.far.port), timeout=BOUND
+            [("/docs/a.txt", "/in/a.txt")], (harness.far.host, harness.far.port), timeout=BOUND
         )
-        assert (sent.owner, stand.far.read("/in/a.txt")) == ("ann", b"aaa")
+        assert (sent.owner, harness.far.read("/in/a.txt")) == ("ann", b"aaa")
 
-    def test_without_limits_it_is_as_good_as_the_login(self, stand: Stand, api: API) -> None:
-        robot = stand.nobody()
+    def test_without_limits_it_is_as_good_as_the_login(self, harness: JetStreamServers, api: API) -> None:
+        robot = harness.nobody()
         robot.login_token(api.server.createAPIToken())
         robot.mkdir("/made")
         assert [entry["name"] for entry in api.ls()] == ["made"]
-        manifest = stand.manifest(api)
+        manifest = harness.manifest(api)
         assert robot.send.getManifest(manifest).owner == "ann"
 
 
 def test_nothing_shows_a_token_or_its_password(
-    stand: Stand, api: API, caplog: pytest.LogCaptureFixture
+    harness: JetStreamServers, api: API, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    token = api.send.createSharedToken(stand.manifest(api), password="open-sesame-7")
-    guest = stand.nobody()
+    token = api.send.createSharedToken(harness.manifest(api), password="open-sesame-7")
+    guest = harness.nobody()
     guest.login_token(token, "open-sesame-7")
     guest.send.getManifests()
     shown = caplog.text + repr(guest) + repr(token) + repr(guest.explain_credentials())

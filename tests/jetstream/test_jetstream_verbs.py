@@ -8,10 +8,10 @@ import pytest
 
 from smartxfer.errors import UsageError
 from smartxfer.jetstream import API
-from tests.support.jetstream_servers import Stand
+from tests.support.jetstream_servers import JetStreamServers
 
 
-def test_list_and_remove(stand: Stand, api: API) -> None:
+def test_list_and_remove(harness: JetStreamServers, api: API) -> None:
     api.mkfile("/docs/a.txt")
     api.mkdir("/docs/inner")
     assert sorted(entry["name"] for entry in api.list("/docs")) == ["a.txt", "inner"]
@@ -31,8 +31,8 @@ def test_one_path_is_meant(api: API, wrong: object) -> None:
 
 
 @pytest.mark.parametrize("root", ["/", "//", "/docs/..", ".", "..", "../..", "C:", "C:\\", "c:/"])
-def test_a_root_is_not_removed(stand: Stand, api: API, root: str) -> None:
-    before = len(stand.calls)
+def test_a_root_is_not_removed(harness: JetStreamServers, api: API, root: str) -> None:
+    before = len(harness.calls)
     with pytest.raises(UsageError, match="root of the server"):
         api.remove(root)
-    assert len(stand.calls) == before
+    assert len(harness.calls) == before

@@ -10,7 +10,7 @@ import responses
 from smartxfer.nrp import RepositoryClient, get_client
 from tests.support import canned_records as canned
 from tests.support.fake_clock import FakeClock
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 
 @pytest.fixture
@@ -41,23 +41,23 @@ def api(clock: FakeClock) -> Iterator[RepositoryClient]:
 
 
 @pytest.fixture(scope="module")
-def shared_stand() -> Iterator[Stand]:
+def shared_harness() -> Iterator[NRPServer]:
     """One running repository for a module: each test has records of its own."""
-    stand = Stand()
+    harness = NRPServer()
     try:
-        yield stand
+        yield harness
     finally:
-        stand.close()
+        harness.close()
 
 
 @pytest.fixture
-def stand(shared_stand: Stand) -> Iterator[Stand]:
+def harness(shared_harness: NRPServer) -> Iterator[NRPServer]:
     """The running repository; a planned fault that did not fire fails the test."""
-    yield shared_stand
-    assert shared_stand.server.unfired() == []
+    yield shared_harness
+    assert shared_harness.server.unfired() == []
 
 
 @pytest.fixture
-def live(stand: Stand) -> RepositoryClient:
+def live(harness: NRPServer) -> RepositoryClient:
     """A client of the running repository."""
-    return stand.client()
+    return harness.client()

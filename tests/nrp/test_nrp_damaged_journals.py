@@ -11,14 +11,14 @@ import pytest
 
 from smartxfer.errors import NetworkError
 from smartxfer.transfer.journal import state_directory
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 STEP = 5 << 20
 
 
 @pytest.fixture
-def stand() -> Iterator[Stand]:
-    made = Stand()
+def harness() -> Iterator[NRPServer]:
+    made = NRPServer()
     yield made
     made.close()
 
@@ -37,19 +37,19 @@ def stand() -> Iterator[Stand]:
     ],
     ids=lambda values: json.dumps(values)[:40],
 )
-def test_a_damaged_journal_costs_a_repeat_only(stand: Stand, tmp_path: Path, values: Any) -> None:
+def test_a_damaged_journal_costs_a_repeat_only(harness: NRPServer, tmp_path: Path, values: Any) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(os.urandom(2 * STEP + 1000))
-    draft = str(stand.site.create())
+    draft = str(harness.site.create())
     options: Any = {"transfer_type": "multipart", "part_size": STEP}
-    fault = stand.fault("PUT /api/records/*/content/*", "reset-before", times=6, after=1)
+    fault = harness.fault("PUT /api/records/*/content/*", "reset-before", times=6, after=1)
     with pytest.raises(NetworkError):
-        stand.client(max_workers=1).files.upload(draft, "k", {}, path, **options)
+        harness.client(max_workers=1).files.upload(draft, "k", {}, path, **options)
     assert fault.fired == 6
     (journal,) = (state_directory() / "journals").glob("*.json")
     found = json.loads(journal.read_text())
     found["state"].update(values)
     journal.write_text(json.dumps(found))
-    file = stand.client().files.upload(draft, "k", {}, path, **options)
+    file = harness.client().files.upload(draft, "k", {}, path, **options)
     assert file.status == "completed"
-    assert stand.site.read(draft, "k") == path.read_bytes()
+    assert harness.site.read(draft, "k") == path.read_bytes()

@@ -235,7 +235,7 @@ def test_a_directory_is_synchronised_by_checksums(
 def test_a_synchronisation_after_a_run_that_was_ended_late_leaves_no_journal(
     server: Any, client: RepositoryClient, draft: str, tmp_path: Path
 ) -> None:
-    """Broken by a journal of a file that is complete: nothing would remove it for weeks."""
+    """Detect a journal of a file that is complete: nothing would remove it for weeks."""
     (tmp_path / "a").write_bytes(b"same")
     with mock.patch.object(Journal, "forget"):  # its last act is missing
         client.files.sync_dir(draft, tmp_path)
@@ -347,7 +347,7 @@ class TestFetch:
     def test_a_caller_without_the_right_is_told_so(
         self, server: Any, root: RepositoryClient, client: RepositoryClient, kind: str
     ) -> None:
-        """Broken by the hint that the token may be expired."""
+        """Detect the hint that the token may be expired."""
         with pytest.raises(Forbidden) as caught:
             client.files.upload(server.create(), "f", None, f"{server.url}/x", kind)
         assert "transfer_type='local-file'" in caught.value.hint
@@ -356,7 +356,7 @@ class TestFetch:
     def test_another_file_of_that_key_is_not_taken_for_it(
         self, server: Any, root: RepositoryClient, kind: str
     ) -> None:
-        """Broken by the older file, which was returned as the one that the repository fetched."""
+        """Detect the older file, which was returned as the one that the repository fetched."""
         server.configure(fetch_delay=0.0)
         url = root.files.read(server.create({"p.txt": b"public"}, published=True), "p.txt").links.content
         draft = server.create(user="root")

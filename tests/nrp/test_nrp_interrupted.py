@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from smartxfer.nrp import uploading
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 
 def test_a_journal_that_is_still_being_opened_is_released(
-    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: NRPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "data.csv"
     path.write_bytes(b"ACGT")
-    draft = str(stand.site.create())
-    client = stand.client()
+    draft = str(harness.site.create())
+    client = harness.client()
     closed = threading.Event()
     memory, close = uploading.Memory, uploading._Sending.close
 
@@ -39,4 +39,4 @@ def test_a_journal_that_is_still_being_opened_is_released(
         with pytest.raises(KeyboardInterrupt):
             client.files.upload(draft, "data.csv", {}, path)
     client.files.upload(draft, "data.csv", {}, path)
-    assert stand.site.read(draft, "data.csv") == b"ACGT", "InProgress where the lock is still held"
+    assert harness.site.read(draft, "data.csv") == b"ACGT", "InProgress where the lock is still held"

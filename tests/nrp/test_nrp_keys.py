@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smartxfer.errors import UsageError
 from smartxfer.nrp import RepositoryClient
 from smartxfer.nrp.keys import addressable, checked, encoded, followable
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 
 @pytest.mark.parametrize(
@@ -29,19 +29,19 @@ def test_a_key_that_could_not_be_fetched_safely_is_refused(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", ["a/content", "../a", "a\x1bb"])
-def test_no_upload_is_started_under_such_a_key(stand: Stand, live: RepositoryClient, key: str) -> None:
-    draft = stand.site.create()
+def test_no_upload_is_started_under_such_a_key(harness: NRPServer, live: RepositoryClient, key: str) -> None:
+    draft = harness.site.create()
     with pytest.raises(UsageError, match="no file can be sent as"):
         live.files.upload(draft, key, None, b"1")
     with pytest.raises(UsageError, match="no file can be sent as"):
         live.files.upload_many(draft, [("b.txt", b"2"), (key, b"1")])
-    assert stand.site.entries(draft) == []
+    assert harness.site.entries(draft) == []
 
 
 def test_no_upload_is_started_from_a_directory_with_such_a_key(
-    stand: Stand, live: RepositoryClient, tmp_path: Path
+    harness: NRPServer, live: RepositoryClient, tmp_path: Path
 ) -> None:
-    draft = stand.site.create()
+    draft = harness.site.create()
     (tmp_path / "a").mkdir()
     for name in ("b.txt", "content"):
         (tmp_path / "a" / name).write_bytes(b"1")
@@ -49,7 +49,7 @@ def test_no_upload_is_started_from_a_directory_with_such_a_key(
         live.files.upload_many(draft, [tmp_path / "a"])
     with pytest.raises(UsageError, match="no file can be sent as 'a/content'"):
         live.files.sync_dir(draft, tmp_path)
-    assert stand.site.entries(draft) == []
+    assert harness.site.entries(draft) == []
 
 
 def test_a_key_is_text() -> None:

@@ -14,7 +14,7 @@ from smartxfer.errors import Conflict, Forbidden, NotFound, UsageError
 from smartxfer.nrp import MemorySink, RepositoryClient
 from smartxfer.nrp.share import ShareTokens
 from tests.support import canned_records as canned
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 CONCEPT = "ncrhs-mj285"
 CONCEPT_URL = f"{canned.API}/records/{CONCEPT}"
@@ -54,7 +54,7 @@ CALLS: Dict[str, Callable[[RepositoryClient], Any]] = {
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_concept_is_its_newest_version(concept: responses.RequestsMock, api: RepositoryClient, call: str) -> None:
-    """Broken by NotFound for everything but records.read()."""
+    """Detect NotFound for everything but records.read()."""
     concept.add("GET", f"{canned.RECORD_URL}/files", json=LIST)
     concept.add("GET", f"{canned.RECORD_URL}/files/a.txt", json=ENTRY)
     concept.add("DELETE", f"{canned.DRAFT_URL}/files/a.txt", status=204)
@@ -86,12 +86,12 @@ def test_a_missing_file_of_a_record_is_not_looked_for_elsewhere(
 # -- versions ----------------------------------------------------------------------------------------------
 
 
-def test_a_second_new_version_with_files(stand: Stand, live: RepositoryClient) -> None:
-    """Broken by the 404 of versions/latest, which a draft has until it is published."""
-    record = stand.site.create({"a.txt": b"1"}, published=True)
+def test_a_second_new_version_with_files(harness: NRPServer, live: RepositoryClient) -> None:
+    """Detect the 404 of versions/latest, which a draft has until it is published."""
+    record = harness.site.create({"a.txt": b"1"}, published=True)
     first = live.records.new_version(record, import_files=True)
     again = live.records.new_version(record, import_files=True)
-    assert (again.id, stand.site.files(again.id)) == (first.id, {"a.txt": 1})
+    assert (again.id, harness.site.files(again.id)) == (first.id, {"a.txt": 1})
     live.files.upload(first, "b.txt", None, b"22")
     with pytest.raises(Conflict, match="delete_all"):
         live.records.new_version(record, import_files=True)
@@ -111,7 +111,7 @@ def test_the_latest_of_a_draft(web: responses.RequestsMock, api: RepositoryClien
 
 
 def test_restricted_files_are_forbidden(web: responses.RequestsMock, api: RepositoryClient) -> None:
-    """Broken by the look at a draft that is not there."""
+    """Detect a look at a draft that is not there."""
     for ending in ("files", "files/a.txt"):
         web.add("GET", f"{canned.RECORD_URL}/{ending}", **DENIED)
         web.add("GET", f"{canned.DRAFT_URL}/{ending}", **NOT_FOUND)
@@ -201,17 +201,17 @@ def test_the_redirect_of_a_shared_concept(web: responses.RequestsMock, api: Repo
     assert api.records.read(f"{canned.BASE}/{page}?token={TOKEN}").id == canned.RECORD
 
 
-def test_an_edit_link(stand: Stand) -> None:
-    draft = stand.site.create({"p.txt": b"prev"})
+def test_an_edit_link(harness: NRPServer) -> None:
+    draft = harness.site.create({"p.txt": b"prev"})
     with pytest.raises(Forbidden):
-        stand.client(token=None).files.list(draft)
-    url = f"{stand.site.url}/api/records/{draft}/access/links"
-    headers = {"Authorization": f"Bearer {stand.site.token}"}
+        harness.client(token=None).files.list(draft)
+    url = f"{harness.site.url}/api/records/{draft}/access/links"
+    headers = {"Authorization": f"Bearer {harness.site.token}"}
     token = requests.post(url, json={"permission": "edit"}, headers=headers, timeout=10).json()["token"]
-    guest = stand.client(token=None)
-    page = f"{stand.site.url}/uploads/{draft}?token={token}"
+    guest = harness.client(token=None)
+    page = f"{harness.site.url}/uploads/{draft}?token={token}"
     guest.files.upload(page, "q.txt", {"d": 1}, b"new")
-    assert stand.site.files(draft) == {"p.txt": 4, "q.txt": 3}
+    assert harness.site.files(draft) == {"p.txt": 4, "q.txt": 3}
 
 
 def test_a_link_of_another_site_is_refused_and_not_repeated(

@@ -30,7 +30,7 @@ from smartxfer.nrp.errors import (
     StructureError,
 )
 from tests.support import canned_records as canned
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 A = RepositoryConfig(alias="a", url="https://a.example.org/api", token="t" * 40)
 B = RepositoryConfig(alias="b", url="https://b.example.org", enabled=False)
@@ -126,11 +126,11 @@ def test_what_a_draft_is_made_of(
     assert json.loads(body or b"") == sent
 
 
-def test_an_idempotent_creation_is_repeated_and_another_is_not(stand: Stand, live: RepositoryClient) -> None:
-    stand.server.fault("nrp", "POST /api/records", "lose-answer")
+def test_an_idempotent_creation_is_repeated_and_another_is_not(harness: NRPServer, live: RepositoryClient) -> None:
+    harness.server.fault("nrp", "POST /api/records", "lose-answer")
     record = live.records.create({"metadata": canned.METADATA}, idempotent=True)
-    assert record.id in stand.site.drafts()
-    assert stand.site.count("POST /api/records") == 2
+    assert record.id in harness.site.drafts()
+    assert harness.site.count("POST /api/records") == 2
 
 
 def test_moments_of_a_record_are_datetimes() -> None:
@@ -147,7 +147,7 @@ def test_errors_have_the_names_and_the_body_of_nrp_cmd(live: RepositoryClient) -
     assert caught.value.json["status"] == 404
 
 
-def test_what_the_repository_says_of_itself_is_asked_anew(stand: Stand, live: RepositoryClient) -> None:
+def test_what_the_repository_says_of_itself_is_asked_anew(harness: NRPServer, live: RepositoryClient) -> None:
     assert live.get_repository_info(refresh=False) is live.repository
     before = live.repository
     assert live.get_repository_info() is not before

@@ -18,7 +18,7 @@ from smartxfer.errors import (
 )
 from smartxfer.nrp import Record, RepositoryClient
 from tests.support import canned_records as canned
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 PUBLISH = f"{canned.DRAFT_URL}/actions/publish"
 REVIEW = f"{canned.DRAFT_URL}/review"
@@ -180,9 +180,9 @@ def a_draft(client: RepositoryClient) -> Record:
     return draft
 
 
-def test_a_whole_life(stand: Stand, live: RepositoryClient) -> None:
+def test_a_whole_life(harness: NRPServer, live: RepositoryClient) -> None:
     record = live.records.publish(a_draft(live))
-    assert (record.is_published, record.is_draft, record.id in stand.site.published()) == (True, False, True)
+    assert (record.is_published, record.is_draft, record.id in harness.site.published()) == (True, False, True)
     assert live.records.draft_records.read(record.id).is_published
 
     edited = live.records.edit_metadata(record)
@@ -193,7 +193,7 @@ def test_a_whole_life(stand: Stand, live: RepositoryClient) -> None:
 
     draft = live.records.new_version(record, import_files=True)
     assert live.records.new_version(record, import_files=True).id == draft.id != record.id
-    assert stand.site.files(draft.id) == {"a.txt": 4}
+    assert harness.site.files(draft.id) == {"a.txt": 4}
     draft.metadata.setdefault("publication_date", "2026-11-21")
     following = live.records.publish(live.records.update(draft))
     assert live.records.latest(record).id == following.id
@@ -211,47 +211,47 @@ def test_what_stands_in_the_way_of_publishing(live: RepositoryClient) -> None:
 
 @pytest.mark.parametrize("edit", [False, True])
 def test_a_publication_whose_answer_is_lost_for_real(
-    stand: Stand, live: RepositoryClient, edit: bool
+    harness: NRPServer, live: RepositoryClient, edit: bool
 ) -> None:
     draft = a_draft(live)
     if edit:
         draft = live.records.edit_metadata(live.records.publish(draft))
-    fault = stand.fault(f"POST /api/records/{draft.id}/draft/actions/publish", "lose-answer")
+    fault = harness.fault(f"POST /api/records/{draft.id}/draft/actions/publish", "lose-answer")
     assert live.records.publish(draft).is_published
-    assert (fault.fired, stand.site.published().count(draft.id)) == (1, 1)
-    assert stand.site.count(f"POST /api/records/{draft.id}/draft/actions/publish") == (2 if edit else 1)
+    assert (fault.fired, harness.site.published().count(draft.id)) == (1, 1)
+    assert harness.site.count(f"POST /api/records/{draft.id}/draft/actions/publish") == (2 if edit else 1)
 
 
-def test_a_publication_that_breaks_before_it_is_done(stand: Stand, live: RepositoryClient) -> None:
+def test_a_publication_that_breaks_before_it_is_done(harness: NRPServer, live: RepositoryClient) -> None:
     draft = a_draft(live)
-    stand.fault(f"POST /api/records/{draft.id}/draft/actions/publish", "reset-before")
+    harness.fault(f"POST /api/records/{draft.id}/draft/actions/publish", "reset-before")
     assert live.records.publish(draft).is_published
 
 
 @pytest.mark.parametrize("step", ["versions", "draft"])
 def test_what_follows_is_begun_once_where_the_answer_is_lost(
-    stand: Stand, live: RepositoryClient, step: str
+    harness: NRPServer, live: RepositoryClient, step: str
 ) -> None:
     record = live.records.publish(a_draft(live))
-    before = set(stand.site.drafts())
-    stand.fault(f"POST /api/records/{record.id}/{step}", "lose-answer")
+    before = set(harness.site.drafts())
+    harness.fault(f"POST /api/records/{record.id}/{step}", "lose-answer")
     begin = live.records.new_version if step == "versions" else live.records.edit_metadata
     draft = begin(record)
-    assert set(stand.site.drafts()) - before == {draft.id}
+    assert set(harness.site.drafts()) - before == {draft.id}
 
 
-def test_an_import_whose_answer_is_lost(stand: Stand, live: RepositoryClient) -> None:
+def test_an_import_whose_answer_is_lost(harness: NRPServer, live: RepositoryClient) -> None:
     record = live.records.publish(a_draft(live))
-    stand.fault("POST /api/records/*/draft/actions/files-import", "lose-answer")
+    harness.fault("POST /api/records/*/draft/actions/files-import", "lose-answer")
     draft = live.records.new_version(record, import_files=True)
-    assert stand.site.read(draft.id, "a.txt") == b"ACGT"
+    assert harness.site.read(draft.id, "a.txt") == b"ACGT"
 
 
-def test_retracting_is_for_administrators(stand: Stand, live: RepositoryClient) -> None:
+def test_retracting_is_for_administrators(harness: NRPServer, live: RepositoryClient) -> None:
     record = live.records.publish(a_draft(live))
     with pytest.raises(Forbidden):
         live.records.retract_published(record, "test-record")
-    administrator = stand.client(token=stand.site.superuser_token)
+    administrator = harness.client(token=harness.site.superuser_token)
     administrator.records.retract_published(record, "test-record")
     with pytest.raises(NotFound) as caught:
         live.records.read(record.id)
@@ -259,9 +259,9 @@ def test_retracting_is_for_administrators(stand: Stand, live: RepositoryClient) 
 
 
 def test_models_of_a_running_repository() -> None:
-    stand = Stand(models=("datasets", "papers"))
+    harness = NRPServer(models=("datasets", "papers"))
     try:
-        client = stand.client()
+        client = harness.client()
         data: Dict[str, Any] = {"metadata": canned.METADATA, "files": {"enabled": False}}
         papers = client.records.with_model("papers")
         record = papers.publish(papers.create(data))
@@ -269,4 +269,4 @@ def test_models_of_a_running_repository() -> None:
         assert papers.read(record.id).id == client.records.read(record).id == record.id
         assert (papers.search().total, client.records.with_model("datasets").search().total) == (1, 0)
     finally:
-        stand.close()
+        harness.close()

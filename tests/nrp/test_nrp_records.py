@@ -22,7 +22,7 @@ from smartxfer.errors import (
 from smartxfer.nrp import Record, RepositoryClient
 from smartxfer.nrp.record_models import DraftWarning, document_of
 from tests.support import canned_records as canned
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 RECORDS = f"{canned.API}/records"
 PROBLEM = {"field": "metadata.title", "messages": ["Shorter than minimum length 3."]}
@@ -294,7 +294,7 @@ def a_draft(client: RepositoryClient, **values: Any) -> Record:
     return client.records.create({"metadata": {**canned.METADATA, **values}, "files": {"enabled": False}})
 
 
-def test_a_draft_is_changed_and_discarded(stand: Stand, live: RepositoryClient) -> None:
+def test_a_draft_is_changed_and_discarded(harness: NRPServer, live: RepositoryClient) -> None:
     record = a_draft(live)
     record.metadata["title"] = "Better"
     changed = live.records.update(record, if_revision=record.revision_id)
@@ -305,7 +305,7 @@ def test_a_draft_is_changed_and_discarded(stand: Stand, live: RepositoryClient) 
     with pytest.raises(Conflict):
         live.records.delete(record, if_revision=record.revision_id)
     live.records.delete(changed, if_revision=changed.revision_id)
-    assert record.id not in stand.site.drafts()
+    assert record.id not in harness.site.drafts()
     with pytest.raises(NotFound):
         live.records.draft_records.read(record.id)
 
@@ -347,26 +347,26 @@ def test_dropped_fields_of_a_running_repository(live: RepositoryClient) -> None:
     assert "title" not in live.records.draft_records.read(record).metadata
 
 
-def test_an_update_whose_answer_is_lost_for_real(stand: Stand, live: RepositoryClient) -> None:
+def test_an_update_whose_answer_is_lost_for_real(harness: NRPServer, live: RepositoryClient) -> None:
     record = a_draft(live)
     record.metadata["title"] = "Better"
-    fault = stand.fault(f"PUT /api/records/{record.id}/draft", "lose-answer")
+    fault = harness.fault(f"PUT /api/records/{record.id}/draft", "lose-answer")
     changed = live.records.update(record, if_revision=record.revision_id)
     assert (fault.fired, changed.metadata["title"]) == (1, "Better")
     assert changed.revision_id != record.revision_id
 
 
-def test_a_creation_whose_answer_is_lost_for_real(stand: Stand, live: RepositoryClient) -> None:
-    before = set(stand.site.drafts())
-    stand.fault("POST /api/records", "lose-answer")
+def test_a_creation_whose_answer_is_lost_for_real(harness: NRPServer, live: RepositoryClient) -> None:
+    before = set(harness.site.drafts())
+    harness.fault("POST /api/records", "lose-answer")
     with pytest.raises(OutcomeUnknown):
         a_draft(live)
-    made: List[str] = sorted(set(stand.site.drafts()) - before)
+    made: List[str] = sorted(set(harness.site.drafts()) - before)
     assert len(made) == 1
 
 
-def test_a_bad_token_is_a_guest(stand: Stand, live: RepositoryClient) -> None:
-    stranger = stand.client(token="wrong" * 8)
+def test_a_bad_token_is_a_guest(harness: NRPServer, live: RepositoryClient) -> None:
+    stranger = harness.client(token="wrong" * 8)
     with pytest.raises(Forbidden, match="whoami"):
         a_draft(stranger)
     record = a_draft(live)

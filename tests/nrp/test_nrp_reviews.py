@@ -10,7 +10,7 @@ import responses
 from smartxfer.errors import Forbidden, ReviewRequired
 from smartxfer.nrp import Record, RepositoryClient
 from tests.support import canned_records as canned
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 PUBLISH = f"{canned.DRAFT_URL}/actions/publish"
 REVIEW = f"{canned.DRAFT_URL}/review"
@@ -145,13 +145,13 @@ def test_an_edit_that_takes_a_request(web: responses.RequestsMock, api: Reposito
 
 @pytest.mark.parametrize("approve", [True, False])
 def test_a_workflow_of_a_running_repository(approve: bool) -> None:
-    stand = Stand(review="workflow", auto_approve=approve)
+    harness = NRPServer(review="workflow", auto_approve=approve)
     try:
-        client = stand.client()
+        client = harness.client()
         draft = client.records.create({"metadata": canned.METADATA, "files": {"enabled": False}})
         with pytest.raises(ReviewRequired):
             client.records.publish(draft)
-        assert stand.site.published() == []
+        assert harness.site.published() == []
         if approve:
             assert client.records.publish(draft, submit=True).is_published
             return
@@ -159,13 +159,13 @@ def test_a_workflow_of_a_running_repository(approve: bool) -> None:
             client.records.publish(draft, submit=True)
         assert caught.value.request["status"] == "submitted"
     finally:
-        stand.close()
+        harness.close()
 
 
 def test_a_community_of_a_running_repository() -> None:
-    stand = Stand(review="community", auto_approve=False)
+    harness = NRPServer(review="community", auto_approve=False)
     try:
-        client = stand.client()
+        client = harness.client()
         data: Dict[str, Any] = {"metadata": canned.METADATA, "files": {"enabled": False}}
         [community] = client.get("communities")["hits"]["hits"]
         with pytest.raises(ReviewRequired, match="community="):
@@ -178,6 +178,6 @@ def test_a_community_of_a_running_repository() -> None:
         assert caught.value.request["status"] == "submitted"
         with pytest.raises(ReviewRequired, match="once that is accepted"):
             client.records.publish(draft)
-        assert stand.site.published() == []
+        assert harness.site.published() == []
     finally:
-        stand.close()
+        harness.close()

@@ -13,7 +13,7 @@ import responses
 from smartxfer.errors import BadRequest, DecodeError, LimitExceeded, UsageError
 from smartxfer.nrp import RecordStatus, RepositoryClient
 from tests.support import canned_records as canned
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 SEARCH = f"{canned.API}/records"
 WINDOW_REFUSED = canned.refusal(400, "Invalid querystring parameters.")
@@ -227,11 +227,11 @@ def test_pages_and_their_neighbours(web: responses.RequestsMock, api: Repository
     assert json.loads(json.dumps(last.to_dict()))["hits"]["total"] == 5
 
 
-def test_a_link_keeps_what_it_says_and_gets_what_it_leaves_out(stand: Stand, live: RepositoryClient) -> None:
+def test_a_link_keeps_what_it_says_and_gets_what_it_leaves_out(harness: NRPServer, live: RepositoryClient) -> None:
     title = "Draft by draft"
     for number in range(3):
-        stand.site.create(metadata={"title": f"{title} {number}"})
-        stand.site.create(metadata={"title": f"{title} published {number}"}, published=True)
+        harness.site.create(metadata={"title": f"{title} {number}"})
+        harness.site.create(metadata={"title": f"{title} published {number}"}, published=True)
     drafts = list(live.records.draft_records.search(f'"{title}"', size=2).walk())
     assert [record.is_published for record in drafts] == [False] * 3
 
@@ -279,10 +279,10 @@ def test_a_link_that_leads_back_ends_the_search(web: responses.RequestsMock, api
     assert len(list(api.records.search().walk())) == 2
 
 
-def test_a_running_repository_is_searched(stand: Stand, live: RepositoryClient) -> None:
+def test_a_running_repository_is_searched(harness: NRPServer, live: RepositoryClient) -> None:
     title = "Found by its pages"
-    made = [stand.site.create(metadata={"title": f"{title} {number}"}, published=True) for number in range(5)]
-    draft = stand.site.create(metadata={"title": title})
+    made = [harness.site.create(metadata={"title": f"{title} {number}"}, published=True) for number in range(5)]
+    draft = harness.site.create(metadata={"title": title})
     everything = [record.id for record in live.records.search(size=2, sort="oldest").walk()]
     assert [id for id in everything if id in made] == made
     assert draft not in everything
@@ -296,14 +296,14 @@ def test_a_running_repository_is_searched(stand: Stand, live: RepositoryClient) 
 
 
 def test_a_running_repository_is_scanned_beyond_its_window() -> None:
-    stand = Stand(search_window=6)
+    harness = NRPServer(search_window=6)
     try:
-        client = stand.client()
+        client = harness.client()
         # One by one over the line: never so many within one tick of the repository's clock.
         made = [client.records.create({"metadata": canned.METADATA}).id for _ in range(15)]
         found = client.records.draft_records.scan(size=2)
         assert sorted(record.id for record in found) == sorted(made)
         assert found.total == 15
-        assert stand.site.count("GET /api/user/records*") > 8
+        assert harness.site.count("GET /api/user/records*") > 8
     finally:
-        stand.close()
+        harness.close()

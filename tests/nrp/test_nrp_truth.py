@@ -30,7 +30,7 @@ from smartxfer.nrp.models import File
 from smartxfer.nrp.transfers import how
 from tests.support import canned_records as canned
 from tests.support.fake_clock import FakeClock
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 FILES = f"{canned.DRAFT_URL}/files"
 DATA = b"0123456789" * 30
@@ -39,16 +39,16 @@ DATA = b"0123456789" * 30
 
 
 @pytest.mark.parametrize("given", [None, {}, {"new": 2}, {"old": 1}, {"old": 3}])
-def test_a_second_upload_merges_metadata(stand: Stand, live: RepositoryClient, given: Any) -> None:
-    """Broken by None and {}, which wiped what was set meanwhile."""
-    draft = stand.site.create()
+def test_a_second_upload_merges_metadata(harness: NRPServer, live: RepositoryClient, given: Any) -> None:
+    """Detect None and {}, which wiped what was set meanwhile."""
+    draft = harness.site.create()
     live.files.upload(draft, "a.txt", {"old": 1}, DATA)
     assert live.files.upload(draft, "a.txt", given, DATA).metadata == {"old": 1, **(given or {})}
     assert live.files.read(draft, "a.txt").metadata == {"old": 1, **(given or {})}
 
 
-def test_an_update_keeps_what_the_repository_knows_of_an_archive(stand: Stand, live: RepositoryClient) -> None:
-    draft = stand.site.create()
+def test_an_update_keeps_what_the_repository_knows_of_an_archive(harness: NRPServer, live: RepositoryClient) -> None:
+    draft = harness.site.create()
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("in/a.txt", "hello")
@@ -63,9 +63,9 @@ def test_an_update_keeps_what_the_repository_knows_of_an_archive(stand: Stand, l
 
 @pytest.mark.parametrize("metadata", [[1], "text", 1, {"x": float("nan")}, {"x": float("inf")}, {"x": b"1"}, {"x": {1}}])
 def test_what_json_or_the_repository_would_lose_is_not_sent(
-    stand: Stand, live: RepositoryClient, tmp_path: Path, metadata: Any
+    harness: NRPServer, live: RepositoryClient, tmp_path: Path, metadata: Any
 ) -> None:
-    draft = stand.site.create()
+    draft = harness.site.create()
     (tmp_path / "a.txt").write_bytes(DATA)
     with pytest.raises(UsageError):
         live.files.upload(draft, "a.txt", metadata, DATA)
@@ -73,11 +73,11 @@ def test_what_json_or_the_repository_would_lose_is_not_sent(
         live.files.upload_many(draft, [("a.txt", DATA, metadata)])
     with pytest.raises(UsageError):
         live.files.sync_dir(draft, tmp_path, metadata=metadata, dry_run=not isinstance(metadata, dict))
-    assert stand.site.entries(draft) == []
-    before = len(stand.site.requests)
+    assert harness.site.entries(draft) == []
+    before = len(harness.site.requests)
     with pytest.raises(UsageError):
         live.records.create({"metadata": metadata})
-    assert len(stand.site.requests) == before
+    assert len(harness.site.requests) == before
 
 
 # -- sizes -------------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ REMOTE: Dict[str, Any] = {
 def test_a_remote_file_of_unknown_size_is_fetched(
     web: responses.RequestsMock, api: RepositoryClient, tmp_path: Path, many: bool
 ) -> None:
-    """Broken by an empty file with success."""
+    """Detect an empty file with success."""
     web.add("GET", f"{FILES}/r1/content", status=302, headers={"Location": "https://data.example/blob"})
     web.add("GET", "https://data.example/blob", body=DATA)
     file = File.from_wire(REMOTE)
@@ -118,12 +118,12 @@ def test_an_empty_file_has_no_parts() -> None:
     assert how("multipart", part_size=5 << 20).settled(0, ()).payload(0) == {"type": "L"}
 
 
-def test_a_pending_file_does_not_stop_the_others(stand: Stand, live: RepositoryClient, tmp_path: Path) -> None:
-    draft = stand.site.create({"a.txt": b"1", "c.txt": b"333"})
+def test_a_pending_file_does_not_stop_the_others(harness: NRPServer, live: RepositoryClient, tmp_path: Path) -> None:
+    draft = harness.site.create({"a.txt": b"1", "c.txt": b"333"})
     requests.post(
-        f"{stand.site.url}/api/records/{draft}/draft/files",
+        f"{harness.site.url}/api/records/{draft}/draft/files",
         json=[{"key": "b.txt"}],
-        headers={"Authorization": f"Bearer {stand.site.token}"},
+        headers={"Authorization": f"Bearer {harness.site.token}"},
         timeout=10,
     ).raise_for_status()
     with pytest.raises(BatchError) as caught:
@@ -145,7 +145,7 @@ NO_FILES_YET = [
 
 
 def test_an_update_before_the_first_upload_drops_nothing(web: responses.RequestsMock, api: RepositoryClient) -> None:
-    """Broken by a warning, or DraftInvalid, of fields that were kept."""
+    """Detect a warning, or DraftInvalid, of fields that were kept."""
     web.add("PUT", canned.DRAFT_URL, json=canned.draft(NO_FILES_YET))
     document = {"id": canned.RECORD, "metadata": canned.METADATA, "files": {"enabled": True}}
     assert api.records.update(document, strict=True).errors == NO_FILES_YET
@@ -198,23 +198,23 @@ def test_what_is_dropped(
 def test_a_hint_depends_on_what_the_repository_says(
     web: responses.RequestsMock, api: RepositoryClient, status: int, message: str, hint: str
 ) -> None:
-    """Broken by one hint for every 403."""
+    """Detect one hint for every 403."""
     web.add("GET", f"{canned.API}/x", **canned.refusal(status, message))
     with pytest.raises((Forbidden, BadRequest, NotFound, Conflict, TooLarge), match=hint):
         api.get("x")
 
 
 @pytest.mark.parametrize("key", ["/x", "a\nb", ".."])
-def test_a_key_that_no_request_can_name_is_not_deleted(stand: Stand, live: RepositoryClient, key: str) -> None:
-    """Broken by a redirect to another file, or by a 404 that does not say how to get rid of it."""
-    draft = stand.site.create({"x": b"1"})
+def test_a_key_that_no_request_can_name_is_not_deleted(harness: NRPServer, live: RepositoryClient, key: str) -> None:
+    """Detect a redirect to another file, or a 404 that does not say how to get rid of it."""
+    draft = harness.site.create({"x": b"1"})
     with pytest.raises(UsageError, match="delete_all"):
         live.files.delete(draft, key)
-    assert stand.site.files(draft) == {"x": 1}
+    assert harness.site.files(draft) == {"x": 1}
 
 
-def test_files_for_what_is_published_need_a_draft(stand: Stand, live: RepositoryClient) -> None:
-    record = stand.site.create({"x": b"1"}, published=True)
+def test_files_for_what_is_published_need_a_draft(harness: NRPServer, live: RepositoryClient) -> None:
+    record = harness.site.create({"x": b"1"}, published=True)
     for step in (lambda: live.files.upload(record, "a", None, b"1"), lambda: live.files.delete_all(record)):
         with pytest.raises(NotFound, match="new_version"):
             step()
@@ -232,7 +232,7 @@ def test_the_hint_for_a_guest_names_the_token(web: responses.RequestsMock, clock
 def test_a_refusal_with_retry_after_0_is_not_followed_by_a_request_at_once(
     web: responses.RequestsMock, api: RepositoryClient, clock: FakeClock
 ) -> None:
-    """Broken by six requests in a row, which a moving window refuses all."""
+    """Detect six requests in a row, which a moving window refuses all."""
     refused = {"json": {"message": "500 per 1 minute", "status": 429}, "headers": {"Retry-After": "0"}}
     web.add("GET", f"{canned.API}/records", status=429, **refused)
     with pytest.raises(RateLimited):
@@ -242,7 +242,7 @@ def test_a_refusal_with_retry_after_0_is_not_followed_by_a_request_at_once(
 
 
 def test_an_answer_over_8_mib_is_read(web: responses.RequestsMock, api: RepositoryClient) -> None:
-    """Broken by an error after the draft was made."""
+    """Detect an error after the draft was made."""
     text = "x" * (9 << 20)
     web.add("POST", f"{canned.API}/records", status=201, json=canned.draft(metadata={"description": text}))
     assert api.records.create({"metadata": {"description": text}}).metadata["description"] == text
@@ -250,7 +250,7 @@ def test_an_answer_over_8_mib_is_read(web: responses.RequestsMock, api: Reposito
 
 @pytest.mark.parametrize("given", [100, 30])
 def test_the_page_size_of_guests_is_learnt(web: responses.RequestsMock, api: RepositoryClient, given: int) -> None:
-    """Broken by a 400: a site lets guests have 25 a page, and says so."""
+    """Detect a 400: a site lets guests have 25 a page, and says so."""
     sizes: List[int] = []
 
     def answer(request: Any) -> Any:
@@ -301,7 +301,7 @@ _UNDOCUMENTED = {
 
 @pytest.mark.parametrize("call", _UNDOCUMENTED)
 def test_success_is_what_the_page_documents(web: responses.RequestsMock, api: RepositoryClient, call: str) -> None:
-    """Broken by a proxy's answer that is taken for the repository's."""
+    """Fails if a proxy's answer is taken for the repository's."""
     web.assert_all_requests_are_fired = False
     method, url, status, body, step = _UNDOCUMENTED[call]
     if call != "read":
@@ -350,7 +350,7 @@ def test_a_raw_change_without_an_answer_is_a_success(
 def test_a_refused_start_deletes_nothing(
     web: responses.RequestsMock, api: RepositoryClient, refusal: Dict[str, Any]
 ) -> None:
-    """Broken by replace=True: the file that is there was deleted before the same refusal came again."""
+    """Detect replace=True: the file that is there was deleted before the same refusal came again."""
     web.assert_all_requests_are_fired = False
     web.add("POST", FILES, status=400, json={"status": 400, **refusal})
     web.add("GET", FILES, json={"entries": [_DONE]})

@@ -8,14 +8,14 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from smartxfer.errors import BadRequest
-from tests.support.nrp_server import Stand
+from tests.support.nrp_server import NRPServer
 
 DATA = os.urandom(70_000)
 
 
 @pytest.fixture
-def stand() -> Iterator[Stand]:
-    made = Stand()
+def harness() -> Iterator[NRPServer]:
+    made = NRPServer()
     yield made
     made.close()
 
@@ -35,10 +35,10 @@ class Reading(io.BytesIO):
 
 @pytest.mark.parametrize("transfer_type", ["L", "M"])
 def test_the_slower_one_does_not_delete_what_the_faster_one_completed(
-    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transfer_type: str
+    harness: NRPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transfer_type: str
 ) -> None:
-    draft = str(stand.site.create())
-    slow, fast = stand.client(), stand.client()
+    draft = str(harness.site.create())
+    slow, fast = harness.client(), harness.client()
 
     def overtake() -> None:
         monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "fast"))
@@ -49,15 +49,15 @@ def test_the_slower_one_does_not_delete_what_the_faster_one_completed(
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "slow"))
     file = slow.files.upload(draft, "k", {}, Reading(DATA, overtake), transfer_type)
     assert file.status == "completed"
-    assert stand.site.read(draft, "k") == DATA
+    assert harness.site.read(draft, "k") == DATA
 
 
 def test_a_refusal_does_not_delete_what_another_process_completed(
-    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: NRPServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    draft = str(stand.site.create())
-    slow, fast = stand.client(), stand.client()
-    stand.fault("PUT /api/records/*/draft/files/*/content", "status 400 body=json:refused")
+    draft = str(harness.site.create())
+    slow, fast = harness.client(), harness.client()
+    harness.fault("PUT /api/records/*/draft/files/*/content", "status 400 body=json:refused")
 
     def overtake() -> None:
         monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "fast"))
@@ -66,4 +66,4 @@ def test_a_refusal_does_not_delete_what_another_process_completed(
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "slow"))
     with pytest.raises(BadRequest):
         slow.files.upload(draft, "k", {}, Reading(DATA, overtake), "L")
-    assert stand.site.read(draft, "k") == DATA
+    assert harness.site.read(draft, "k") == DATA

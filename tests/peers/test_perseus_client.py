@@ -46,7 +46,7 @@ print(json.dumps([file.id, file.name, done.status.value, found, gone]))
 """
 
 
-class Stand:
+class PeerServer:
     """A local Perseus and, where it is not its own, the storage behind it."""
 
     def __init__(self, server: LocalServer, rclone: Any) -> None:
@@ -63,11 +63,11 @@ class Stand:
 
 
 @pytest.fixture(scope="module", params=["own", "rclone"])
-def stand(request: pytest.FixtureRequest) -> Iterator[Stand]:
+def harness(request: pytest.FixtureRequest) -> Iterator[PeerServer]:
     rclone = request.getfixturevalue("rclone") if request.param == "rclone" else None
     options = {} if rclone is None else rclone.options()
     with LocalServer(services=["perseus"], perseus=options) as running:
-        yield Stand(running, rclone)
+        yield PeerServer(running, rclone)
         assert running.perseus.listener.crashes == []
         assert running.perseus.storage.listener.crashes == []
 
@@ -86,8 +86,8 @@ def client_of(server: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def client(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    with client_of(stand.server, monkeypatch) as opened:
+def client(harness: PeerServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    with client_of(harness.server, monkeypatch) as opened:
         yield opened
 
 
@@ -96,7 +96,7 @@ def written(path: Path, data: bytes) -> str:
     return str(path)
 
 
-def test_upload_find_wait_and_delete(stand: Stand, client: Any, tmp_path: Path) -> None:
+def test_upload_find_wait_and_delete(harness: PeerServer, client: Any, tmp_path: Path) -> None:
     name = "R\u00e9sum\u00e9 1+1 & 50%.bin"
     file = client.file.upload_file(written(tmp_path / name, DATA))
     assert (file.name, file.status) == (name, FileStatus.PENDING)
@@ -104,7 +104,7 @@ def test_upload_find_wait_and_delete(stand: Stand, client: Any, tmp_path: Path) 
 
     done = client.file.wait_for_file_upload(file.id, polling_interval=0.05, timeout=20)
     assert (done.id, done.status) == (file.id, FileStatus.UPLOADED)
-    assert stand.sha256(file.id, name) == DIGEST
+    assert harness.sha256(file.id, name) == DIGEST
 
     assert client.file.find_file(file.id).name == name
     assert [one.id for one in client.file.find_files(source_hashes=[DIGEST])] == [file.id]
@@ -113,35 +113,35 @@ def test_upload_find_wait_and_delete(stand: Stand, client: Any, tmp_path: Path) 
 
     client.file.delete_file(file.id)
     assert client.file.find_file(file.id) is None
-    assert file.id not in [record["id"] for record in stand.perseus.records()]
+    assert file.id not in [record["id"] for record in harness.perseus.records()]
     with pytest.raises(APIException) as caught:
         client.file.delete_file(file.id)
     assert caught.value.status_code == 404
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) + 7])
-def test_sizes(stand: Stand, client: Any, tmp_path: Path, size: int) -> None:
+def test_sizes(harness: PeerServer, client: Any, tmp_path: Path, size: int) -> None:
     data = os.urandom(size)
     file = client.file.upload_file(written(tmp_path / "a.bin", data))
     assert client.file.wait_for_file_upload(file.id, 0.05, 20).status == FileStatus.UPLOADED
-    assert stand.sha256(file.id, "a.bin") == hashlib.sha256(data).hexdigest()
+    assert harness.sha256(file.id, "a.bin") == hashlib.sha256(data).hexdigest()
 
 
-def test_the_same_content_is_sent_once(stand: Stand, client: Any, tmp_path: Path) -> None:
+def test_the_same_content_is_sent_once(harness: PeerServer, client: Any, tmp_path: Path) -> None:
     data = os.urandom(100)
     first = client.file.upload_file(written(tmp_path / "one.bin", data))
-    made = len(stand.perseus.records())
+    made = len(harness.perseus.records())
     second = client.file.upload_file(written(tmp_path / "two.bin", data))
     assert (second.id, second.name) == (first.id, "one.bin")
-    assert len(stand.perseus.records()) == made
+    assert len(harness.perseus.records()) == made
 
 
-def test_configured_by_the_environment(stand: Stand, tmp_path: Path) -> None:
+def test_configured_by_the_environment(harness: PeerServer, tmp_path: Path) -> None:
     source, digest = written(tmp_path / "env.bin", DATA[:5000]), hashlib.sha256(DATA[:5000]).hexdigest()
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, source, digest],
         cwd=str(tmp_path),
-        env={**os.environ, **stand.perseus.env, "LOGLEVEL": "ERROR"},
+        env={**os.environ, **harness.perseus.env, "LOGLEVEL": "ERROR"},
         capture_output=True,
         text=True,
         timeout=60,

@@ -8,21 +8,21 @@ import pytest
 
 from smartxfer.perseus import PerseusClient
 from tests.support.fake_clock import FakeClock
-from tests.support.perseus_server import Stand
+from tests.support.perseus_server import PerseusServer
 
 
 @pytest.fixture(scope="session")
-def perseus_shared() -> Iterator[Stand]:
+def perseus_shared() -> Iterator[PerseusServer]:
     """One running service for all tests here."""
-    stand = Stand()
+    harness = PerseusServer()
     try:
-        yield stand
+        yield harness
     finally:
-        stand.close()
+        harness.close()
 
 
 @pytest.fixture
-def stand(perseus_shared: Stand) -> Iterator[Stand]:
+def harness(perseus_shared: PerseusServer) -> Iterator[PerseusServer]:
     """The running service, empty; a planned fault that did not fire fails the test."""
     perseus_shared.empty()
     yield perseus_shared
@@ -36,6 +36,6 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def live(stand: Stand, clock: FakeClock) -> PerseusClient:
+def live(harness: PerseusServer, clock: FakeClock) -> PerseusClient:
     """A client of the running service, whose waits take no time."""
-    return stand.client(clock=clock)
+    return harness.client(clock=clock)

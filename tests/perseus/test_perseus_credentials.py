@@ -14,7 +14,7 @@ from smartxfer import RetryPolicy
 from smartxfer.credentials import config_file
 from smartxfer.errors import AuthError, CredentialError
 from smartxfer.perseus import ConfigurationException, PerseusClient
-from tests.support.perseus_server import Stand
+from tests.support.perseus_server import PerseusServer
 from tests.support.raw_server import RawServer, Request, answering
 
 DEFAULT = "https://oath.perseus.lettria.net"
@@ -123,8 +123,8 @@ def test_no_key_is_told_with_every_place_before_anything_is_sent() -> None:
         assert place in str(raised.value)
 
 
-def test_nothing_shows_the_key(stand: Stand) -> None:
-    with PerseusClient(stand.site.url, api_key="sk-secret-5f2c") as client:
+def test_nothing_shows_the_key(harness: PerseusServer) -> None:
+    with PerseusClient(harness.site.url, api_key="sk-secret-5f2c") as client:
         shown = repr(client) + repr(client.explain_credentials()) + repr(client._credentials)
         with pytest.raises(AuthError) as raised:
             client.file.find_files(["a"])
@@ -132,15 +132,15 @@ def test_nothing_shows_the_key(stand: Stand) -> None:
 
 
 def test_each_place_opens_the_service(
-    stand: Stand, directory: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+    harness: PerseusServer, directory: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id = stand.site.write("a.txt", b"a")
-    monkeypatch.setenv("PERSEUS_API_HOST", stand.site.url)
-    netrc(home, "127.0.0.1", stand.site.api_key)
+    id = harness.site.write("a.txt", b"a")
+    monkeypatch.setenv("PERSEUS_API_HOST", harness.site.url)
+    netrc(home, "127.0.0.1", harness.site.api_key)
     with PerseusClient() as client:
         assert client.file.find_files([id])[0].id == id
     (home / ".netrc").unlink()
-    monkeypatch.setenv("LETTRIA_API_KEY", stand.site.api_key)
+    monkeypatch.setenv("LETTRIA_API_KEY", harness.site.api_key)
     with PerseusClient() as client:
         assert client.file.find_files([id])[0].id == id
 

@@ -14,7 +14,7 @@ from smartxfer import SyncReport
 from smartxfer.errors import NotFound, UsageError
 from smartxfer.perseus import FileStatus, PerseusClient
 from smartxfer.transfer.journal import Journal, state_directory
-from tests.support.perseus_server import Stand
+from tests.support.perseus_server import PerseusServer
 from tests.support.wrong_sizes import WrongSizes
 
 
@@ -23,28 +23,28 @@ def sha256(data: bytes) -> str:
 
 
 class TestFind:
-    def test_an_empty_list_finds_nothing_and_asks_nothing(self, stand: Stand, live: PerseusClient) -> None:
-        id = stand.site.write("a.txt", b"a")
+    def test_an_empty_list_finds_nothing_and_asks_nothing(self, harness: PerseusServer, live: PerseusClient) -> None:
+        id = harness.site.write("a.txt", b"a")
         assert live.file.find_files(ids=[]) == []
         assert live.file.find_files(source_hashes=[]) == []
         assert live.file.find_files([id], []) == []
         assert live.file.find_files([], [sha256(b"a")]) == []
         assert live.file.wait_for_file_uploads([]) == []
-        assert stand.calls == []
+        assert harness.calls == []
         assert [file.id for file in live.file.find_files()] == [id]
 
-    def test_more_than_fits_in_one_question(self, stand: Stand, live: PerseusClient) -> None:
-        ids = [stand.site.write(f"{number}", b"%d" % number) for number in range(3)]
+    def test_more_than_fits_in_one_question(self, harness: PerseusServer, live: PerseusClient) -> None:
+        ids = [harness.site.write(f"{number}", b"%d" % number) for number in range(3)]
         asked = [ids[0], *(f"none-{number}" for number in range(250)), ids[0], ids[1], ids[2]]
         assert {file.id for file in live.file.find_files(asked)} == set(ids)
-        assert stand.calls == ["find", "find"]
+        assert harness.calls == ["find", "find"]
 
-    def test_with_both_a_record_matches_both(self, stand: Stand, live: PerseusClient) -> None:
-        one, two = stand.site.write("a", b"a"), stand.site.write("b", b"b")
+    def test_with_both_a_record_matches_both(self, harness: PerseusServer, live: PerseusClient) -> None:
+        one, two = harness.site.write("a", b"a"), harness.site.write("b", b"b")
         assert [file.id for file in live.file.find_files([one, two], [sha256(b"b")])] == [two]
 
-    def test_a_hash_in_capitals_and_a_file_for_an_id(self, stand: Stand, live: PerseusClient) -> None:
-        id = stand.site.write("a", b"a")
+    def test_a_hash_in_capitals_and_a_file_for_an_id(self, harness: PerseusServer, live: PerseusClient) -> None:
+        id = harness.site.write("a", b"a")
         [file] = live.file.find_files(source_hashes=[sha256(b"a").upper()])
         assert (file.id, file.source_hash) == (id, sha256(b"a"))
         found = live.file.find_file(file)
@@ -76,7 +76,7 @@ class TestFind:
     )
     def test_what_makes_no_sense_is_not_asked(
         self,
-        stand: Stand,
+        harness: PerseusServer,
         live: PerseusClient,
         wrong: Callable[[Any], Any],
         tmp_path: Path,
@@ -86,46 +86,46 @@ class TestFind:
         (tmp_path / "only.txt").write_bytes(b"a")
         with pytest.raises(UsageError):
             wrong(live.file)
-        assert stand.calls == []
+        assert harness.calls == []
 
 
 class TestDelete:
-    def test_it_is_gone_and_its_content_may_come_again(self, stand: Stand, live: PerseusClient) -> None:
+    def test_it_is_gone_and_its_content_may_come_again(self, harness: PerseusServer, live: PerseusClient) -> None:
         file = live.file.upload_file(("a.txt", b"a"))
         live.file.delete_file(file)
-        assert stand.site.records() == []
+        assert harness.site.records() == []
         with pytest.raises(NotFound):
             live.file.delete_file(file.id)
         assert not live.file.upload_file(("a.txt", b"a")).reused
 
-    def test_the_first_answer_was_lost(self, stand: Stand, live: PerseusClient) -> None:
-        id = stand.site.write("a.txt", b"a")
-        stand.fault("DELETE /api/v0/file/*", "lose-answer")
+    def test_the_first_answer_was_lost(self, harness: PerseusServer, live: PerseusClient) -> None:
+        id = harness.site.write("a.txt", b"a")
+        harness.fault("DELETE /api/v0/file/*", "lose-answer")
         live.file.delete_file(id)
-        assert stand.calls[-1] == "delete"
-        assert stand.site.records() == []
+        assert harness.calls[-1] == "delete"
+        assert harness.site.records() == []
 
 
 class TestExists:
-    def test_it_is_the_content_that_counts(self, stand: Stand, live: PerseusClient, tmp_path: Path) -> None:
-        stand.site.write("other name.txt", b"a")
+    def test_it_is_the_content_that_counts(self, harness: PerseusServer, live: PerseusClient, tmp_path: Path) -> None:
+        harness.site.write("other name.txt", b"a")
         path = tmp_path / "a.txt"
         path.write_bytes(b"a")
         assert live.file.exists(path)
         assert live.file.exists(b"a")
         path.write_bytes(b"b")
         assert not live.file.exists(path)
-        assert stand.calls == ["find", "find", "find"]
+        assert harness.calls == ["find", "find", "find"]
 
     @pytest.mark.parametrize("status", ["pending", "failed"])
-    def test_a_record_without_content_does_not(self, stand: Stand, live: PerseusClient, status: str) -> None:
-        stand.site.write("a.txt", b"a", status=status)
+    def test_a_record_without_content_does_not(self, harness: PerseusServer, live: PerseusClient, status: str) -> None:
+        harness.site.write("a.txt", b"a", status=status)
         assert not live.file.exists(b"a")
 
-    def test_no_such_file(self, stand: Stand, live: PerseusClient, tmp_path: Path) -> None:
+    def test_no_such_file(self, harness: PerseusServer, live: PerseusClient, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError):
             live.file.exists(tmp_path / "nowhere")
-        assert stand.calls == []
+        assert harness.calls == []
 
 
 class TestSync:
@@ -144,43 +144,43 @@ class TestSync:
             made.write_bytes(data)
         return root
 
-    def test_what_is_missing_is_sent(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
-        there = stand.site.write("somewhere else.txt", b"there")
+    def test_what_is_missing_is_sent(self, harness: PerseusServer, live: PerseusClient, directory: Path) -> None:
+        there = harness.site.write("somewhere else.txt", b"there")
         done = live.file.sync_dir(directory)
         assert isinstance(done, SyncReport)
         assert sorted(done.uploaded) == ["a.txt", "deep/er/a.txt", "same.txt"]
         assert done.skipped == ["there.txt"]
         assert done.files["there.txt"].id == there
         assert done.files["a.txt"].id == done.files["same.txt"].id
-        assert {name: stand.site.content(file.id) for name, file in done.files.items()} == {
+        assert {name: harness.site.content(file.id) for name, file in done.files.items()} == {
             "a.txt": b"a",
             "same.txt": b"a",
             "deep/er/a.txt": b"deep",
             "there.txt": b"there",
         }
-        assert stand.calls.count("put") == 2
+        assert harness.calls.count("put") == 2
 
     @pytest.mark.parametrize("told", [0, 4096, 1 << 30])
     def test_a_file_of_a_wrong_size_is_sent_whole(
-        self, stand: Stand, live: PerseusClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int
+        self, harness: PerseusServer, live: PerseusClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: int
     ) -> None:
         (tmp_path / "cpuinfo").write_bytes(b"processor : 0")
         WrongSizes(monkeypatch).tell(tmp_path / "cpuinfo", told)
         done = live.file.sync_dir(tmp_path)
-        assert stand.site.content(done.files["cpuinfo"].id) == b"processor : 0"
+        assert harness.site.content(done.files["cpuinfo"].id) == b"processor : 0"
 
-    def test_again_nothing_is(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
+    def test_again_nothing_is(self, harness: PerseusServer, live: PerseusClient, directory: Path) -> None:
         live.file.sync_dir(directory)
-        sent = stand.calls.count("put")
+        sent = harness.calls.count("put")
         again = live.file.sync_dir(directory)
-        assert (again.uploaded, stand.calls.count("put")) == ([], sent)
+        assert (again.uploaded, harness.calls.count("put")) == ([], sent)
         assert again.skipped == ["a.txt", "deep/er/a.txt", "same.txt", "there.txt"]
         assert {file.status for file in again.files.values()} == {FileStatus.UPLOADED}
 
     def test_a_run_that_was_ended_late_leaves_no_journal(
-        self, stand: Stand, live: PerseusClient, directory: Path
+        self, harness: PerseusServer, live: PerseusClient, directory: Path
     ) -> None:
-        """Broken by a journal of a content that has arrived: nothing would remove it for weeks."""
+        """Detect a journal of content that has arrived: nothing would remove it for weeks."""
         with mock.patch.object(Journal, "forget"):  # its last act is missing
             live.file.sync_dir(directory)
         journals = state_directory() / "journals"
@@ -191,19 +191,19 @@ class TestSync:
         live.file.sync_dir(directory)
         assert list(journals.iterdir()) == []
 
-    def test_a_dry_run_only_tells(self, stand: Stand, live: PerseusClient, directory: Path) -> None:
-        stand.site.write("x", b"there")
+    def test_a_dry_run_only_tells(self, harness: PerseusServer, live: PerseusClient, directory: Path) -> None:
+        harness.site.write("x", b"there")
         plan = live.file.sync_dir(directory, dry_run=True)
         assert sorted(plan.uploaded) == ["a.txt", "deep/er/a.txt", "same.txt"]
         assert (plan.skipped, list(plan.files)) == (["there.txt"], ["there.txt"])
-        assert set(stand.calls) == {"find"}
-        assert len(stand.site.records()) == 1
+        assert set(harness.calls) == {"find"}
+        assert len(harness.site.records()) == 1
 
-    def test_an_empty_directory_and_a_file(self, stand: Stand, live: PerseusClient, tmp_path: Path) -> None:
+    def test_an_empty_directory_and_a_file(self, harness: PerseusServer, live: PerseusClient, tmp_path: Path) -> None:
         (tmp_path / "empty").mkdir()
         done = live.file.sync_dir(tmp_path / "empty")
         assert (done.uploaded, done.skipped, done.files) == ([], [], {})
         (tmp_path / "a.txt").write_bytes(b"a")
         with pytest.raises(UsageError, match="not a directory"):
             live.file.sync_dir(tmp_path / "a.txt")
-        assert stand.calls == []
+        assert harness.calls == []

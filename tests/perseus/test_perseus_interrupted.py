@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from smartxfer.perseus import PerseusClient, uploading
-from tests.support.perseus_server import Stand
+from tests.support.perseus_server import PerseusServer
 
 
 def test_a_journal_that_is_still_being_opened_is_released(
-    stand: Stand, live: PerseusClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: PerseusServer, live: PerseusClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "report.txt"
     path.write_bytes(b"ACGT")
@@ -37,4 +37,4 @@ def test_a_journal_that_is_still_being_opened_is_released(
         with pytest.raises(KeyboardInterrupt):
             live.file.upload_file(path)
     assert live.file.upload_file(path).result is not None, "InProgress where the lock is still held"
-    assert stand.calls == ["find", "create", "put"]
+    assert harness.calls == ["find", "create", "put"]

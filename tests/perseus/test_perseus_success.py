@@ -83,7 +83,7 @@ class Service:
             peer.answer(200, b"", self.etag)
 
 
-class Stand:
+class PlannedAnswers:
     def __init__(self, server: RawServer, service: Service, planned: Planned) -> None:
         self.service, self.plan, self._server = service, planned.plan, server
         self._clients: List[PerseusClient] = []
@@ -99,12 +99,12 @@ class Stand:
 
 
 @pytest.fixture
-def stand() -> Iterator[Stand]:
+def harness() -> Iterator[PlannedAnswers]:
     service = Service()
     planned = Planned(service)
     with RawServer(answering(planned)) as server:
         service.url = server.url
-        made = Stand(server, service, planned)
+        made = PlannedAnswers(server, service, planned)
         yield made
         made.close()
 
@@ -129,14 +129,14 @@ CALLS: Dict[str, Any] = {
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("name", CALLS)
-def test_a_bad_answer_is_an_error(stand: Stand, name: str, bad: str) -> None:
+def test_a_bad_answer_is_an_error(harness: PlannedAnswers, name: str, bad: str) -> None:
     match, call, good = CALLS[name]
-    stand.plan(match, bad)
+    harness.plan(match, bad)
     if bad in good:
-        call(stand.client())
+        call(harness.client())
         return
     with pytest.raises(CommunicationError) as caught:
-        call(stand.client())
+        call(harness.client())
     error: Any = caught.value
     if bad == "102 and 403":
         assert type(error) is ERRORS.kind(StorageError if match.startswith("PUT") else Forbidden)
@@ -147,17 +147,17 @@ def test_a_bad_answer_is_an_error(stand: Stand, name: str, bad: str) -> None:
 
 
 @pytest.mark.parametrize("bad", [bad for bad in BAD if bad != "200 and nothing"])
-def test_nothing_is_noted_as_done(stand: Stand, bad: str) -> None:
+def test_nothing_is_noted_as_done(harness: PlannedAnswers, bad: str) -> None:
     """The record is deleted, and the next run sends the content."""
-    stand.plan("PUT /bucket/", bad)
+    harness.plan("PUT /bucket/", bad)
     with pytest.raises(HTTPError):
-        stand.client().file.upload_file(("a", DATA))
-    assert stand.service.records == {}
-    assert stand.service.stored == {}
-    stand.plan("", "")
-    file = stand.client().file.upload_file(("a", DATA))
+        harness.client().file.upload_file(("a", DATA))
+    assert harness.service.records == {}
+    assert harness.service.stored == {}
+    harness.plan("", "")
+    file = harness.client().file.upload_file(("a", DATA))
     assert (file.reused, file.result.verified) == (False, "md5")
-    assert list(stand.service.stored.values()) == [DATA]
+    assert list(harness.service.stored.values()) == [DATA]
 
 
 # -- what the storage says of the content --------------------------------------------------------------------
@@ -175,28 +175,28 @@ def test_nothing_is_noted_as_done(stand: Stand, bad: str) -> None:
     ],
 )
 def test_the_etag(
-    stand: Stand, caplog: pytest.LogCaptureFixture, etag: str, verified: str, warned: bool
+    harness: PlannedAnswers, caplog: pytest.LogCaptureFixture, etag: str, verified: str, warned: bool
 ) -> None:
-    stand.service.etag = etag
+    harness.service.etag = etag
     with caplog.at_level(logging.WARNING, "smartxfer.perseus"):
-        file = stand.client().file.upload_file(("a", DATA), wait=True)
+        file = harness.client().file.upload_file(("a", DATA), wait=True)
     assert file.result.verified == verified
     assert file.result.digest == f"sha256:{HASH}"
     assert ("is not the content's MD5" in caplog.text) is warned
 
 
-def test_the_service_s_own_check_decides(stand: Stand) -> None:
+def test_the_service_s_own_check_decides(harness: PlannedAnswers) -> None:
     """Another ETag is told; the upload fails where the service does not take the content in."""
-    stand.service.etag = f'ETag: "{MD5[::-1]}"'
-    stand.service.taken_in = False
+    harness.service.etag = f'ETag: "{MD5[::-1]}"'
+    harness.service.taken_in = False
 
     def reject(request: Request, peer: Peer) -> None:
-        stand.service.records["f1"]["status"] = "failed"
-        peer.answer(200, b"", stand.service.etag)
+        harness.service.records["f1"]["status"] = "failed"
+        peer.answer(200, b"", harness.service.etag)
 
-    stand.service.after_storing = [reject]
+    harness.service.after_storing = [reject]
     with pytest.raises(UploadFailed):
-        stand.client().file.upload_file(("a", DATA), wait=True)
+        harness.client().file.upload_file(("a", DATA), wait=True)
 
 
 # -- answers that are lost -----------------------------------------------------------------------------------
@@ -207,18 +207,18 @@ def _gateway(status: int) -> Callable[[Request, Peer], None]:
 
 
 @pytest.mark.parametrize("lost", [500, 502, 504, "reset"])
-def test_a_lost_answer_is_followed_by_a_look(stand: Stand, lost: Any) -> None:
-    """Broken by a second PUT of what has arrived."""
+def test_a_lost_answer_is_followed_by_a_look(harness: PlannedAnswers, lost: Any) -> None:
+    """Detect a second PUT of what has arrived."""
     reply = (lambda request, peer: peer.reset()) if lost == "reset" else _gateway(lost)
-    stand.service.after_storing = [reply] * 6
-    file = stand.client().file.upload_file(("a", DATA))
+    harness.service.after_storing = [reply] * 6
+    file = harness.client().file.upload_file(("a", DATA))
     assert (file.status, file.reused, file.result.retries, file.result.verified) == ("uploaded", False, 1, "size")
-    assert stand.service.calls.count("PUT /bucket/f1") == 1
+    assert harness.service.calls.count("PUT /bucket/f1") == 1
 
 
-def test_what_is_taken_in_later_is_waited_for_as_long_as_it_took(stand: Stand) -> None:
+def test_what_is_taken_in_later_is_waited_for_as_long_as_it_took(harness: PlannedAnswers) -> None:
     """The status changes some time after the PUT: a try that took long is worth a short wait."""
-    service = stand.service
+    service = harness.service
     service.taken_in = False
     looks: List[float] = []
 
@@ -243,25 +243,25 @@ def test_what_is_taken_in_later_is_waited_for_as_long_as_it_took(stand: Stand) -
     assert service.calls.count("PUT /bucket/f1") == 1
 
 
-def test_a_record_that_the_service_gave_up_is_made_anew(stand: Stand) -> None:
+def test_a_record_that_the_service_gave_up_is_made_anew(harness: PlannedAnswers) -> None:
     """Its content arrived damaged: sending to the same address again would be for nothing."""
 
     def damaged(request: Request, peer: Peer) -> None:
-        stand.service.records["f1"]["status"] = "failed"
+        harness.service.records["f1"]["status"] = "failed"
         peer.reset()
 
-    stand.service.after_storing = [damaged]
-    file = stand.client().file.upload_file(("a", DATA), wait=True)
+    harness.service.after_storing = [damaged]
+    file = harness.client().file.upload_file(("a", DATA), wait=True)
     assert (file.id, file.status) == ("f2", "uploaded")
-    assert set(stand.service.records) == {"f2"}
+    assert set(harness.service.records) == {"f2"}
 
 
-def test_content_that_arrived_after_the_last_try_is_not_deleted(stand: Stand) -> None:
-    stand.service.after_storing = [_gateway(504)]
+def test_content_that_arrived_after_the_last_try_is_not_deleted(harness: PlannedAnswers) -> None:
+    harness.service.after_storing = [_gateway(504)]
     with pytest.raises(StorageError):
-        stand.client(retry=RetryPolicy(attempts=1)).file.upload_file(("a", DATA))
-    assert set(stand.service.records) == {"f1"}
-    assert stand.client().file.upload_file(("a", DATA)).reused
+        harness.client(retry=RetryPolicy(attempts=1)).file.upload_file(("a", DATA))
+    assert set(harness.service.records) == {"f1"}
+    assert harness.client().file.upload_file(("a", DATA)).reused
 
 
 # -- too large -----------------------------------------------------------------------------------------------
@@ -276,15 +276,15 @@ def test_content_that_arrived_after_the_last_try_is_not_deleted(stand: Stand) ->
     ],
 )
 def test_too_large(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch, match: str, status: int, body: bytes, kind: type
+    harness: PlannedAnswers, monkeypatch: pytest.MonkeyPatch, match: str, status: int, body: bytes, kind: type
 ) -> None:
     reply = lambda request, peer: peer.answer(status, body)  # noqa: E731
     monkeypatch.setitem(BAD, "too large", reply)
-    stand.plan(match, "too large")
+    harness.plan(match, "too large")
     if match.startswith("POST"):
-        call: Callable[[], Any] = lambda: stand.client().file.create_file("a", HASH)  # noqa: E731
+        call: Callable[[], Any] = lambda: harness.client().file.create_file("a", HASH)  # noqa: E731
     else:
-        call = lambda: stand.client().file.upload_file(("a", DATA))  # noqa: E731
+        call = lambda: harness.client().file.upload_file(("a", DATA))  # noqa: E731
     with pytest.raises(kind) as caught:
         call()
     assert "send smaller files" in caught.value.hint

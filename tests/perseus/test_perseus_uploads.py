@@ -23,7 +23,7 @@ from smartxfer.perseus.calls import Calls
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transfer.journal import Journal, state_directory
 from tests.support.fake_clock import FakeClock
-from tests.support.perseus_server import Stand
+from tests.support.perseus_server import PerseusServer
 
 DATA = bytes(range(256)) * 300
 EMPTY_ANSWER = b'{"files": []}'
@@ -49,10 +49,10 @@ def none_found(tmp_path: Path) -> str:
 
 
 class TestNew:
-    def test_one_question_one_record_one_put(self, stand: Stand, live: PerseusClient, path: Path) -> None:
+    def test_one_question_one_record_one_put(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
         file = live.file.upload_file(path)
-        assert stand.calls == ["find", "create", "put"]
-        assert stand.site.content(file.id) == DATA
+        assert harness.calls == ["find", "create", "put"]
+        assert harness.site.content(file.id) == DATA
         assert (file.name, file.reused) == ("report.txt", False)
         assert file.result is not None
         assert (file.result.bytes, file.result.resumed, file.result.digest) == (
@@ -62,137 +62,137 @@ class TestNew:
         )
 
     @pytest.mark.parametrize("size", [0, 1, 70_000])
-    def test_things_that_are_no_paths(self, stand: Stand, live: PerseusClient, size: int) -> None:
+    def test_things_that_are_no_paths(self, harness: PerseusServer, live: PerseusClient, size: int) -> None:
         data = DATA[:size]
         first = live.file.upload_file(("été #1%.txt", data))
-        assert (first.name, stand.site.content(first.id)) == ("été #1%.txt", data)
+        assert (first.name, harness.site.content(first.id)) == ("été #1%.txt", data)
         again = live.file.upload_file(("copy.txt", io.BytesIO(data)))
         assert (again.id, again.reused) == (first.id, True)
 
-    def test_with_wait_it_is_uploaded(self, stand: Stand, live: PerseusClient, path: Path) -> None:
-        stand.site.configure(upload_delay=0.05)
+    def test_with_wait_it_is_uploaded(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
+        harness.site.configure(upload_delay=0.05)
         file = live.file.upload_file(path, wait=True)
         assert file.status == FileStatus.UPLOADED
         assert file.result is not None
 
-    def test_a_type_that_is_signed(self, stand: Stand, live: PerseusClient, path: Path) -> None:
-        stand.site.configure(signed_type="application/octet-stream")
-        assert stand.site.content(live.file.upload_file(path).id) == DATA
-        stand.site.configure(signed_type="text/plain")
+    def test_a_type_that_is_signed(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
+        harness.site.configure(signed_type="application/octet-stream")
+        assert harness.site.content(live.file.upload_file(path).id) == DATA
+        harness.site.configure(signed_type="text/plain")
         with pytest.raises(StorageError, match="SignatureDoesNotMatch|signature") as raised:
             live.file.upload_file(("b.txt", b"another"))
         assert raised.value.code == "SignatureDoesNotMatch"
 
-    def test_a_record_that_is_made_with_201(self, stand: Stand, live: PerseusClient, path: Path) -> None:
-        stand.site.configure(create_status=201, echo_hash=False)
-        assert stand.site.content(live.file.upload_file(path).id) == DATA
+    def test_a_record_that_is_made_with_201(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
+        harness.site.configure(create_status=201, echo_hash=False)
+        assert harness.site.content(live.file.upload_file(path).id) == DATA
 
     @pytest.mark.parametrize("name", ["a/b.txt", "nul\0"])
-    def test_a_name_that_is_none(self, stand: Stand, live: PerseusClient, name: str) -> None:
+    def test_a_name_that_is_none(self, harness: PerseusServer, live: PerseusClient, name: str) -> None:
         with pytest.raises(UsageError):
             live.file.upload_file((name, b"x"))
-        assert stand.calls == []
+        assert harness.calls == []
 
-    def test_a_directory_is_not_one_file(self, stand: Stand, live: PerseusClient, path: Path) -> None:
+    def test_a_directory_is_not_one_file(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
         with pytest.raises(UsageError, match="one file"):
             live.file.upload_file(path.parent)
         with pytest.raises(FileNotFoundError):
             live.file.upload_file(path.parent / "nowhere.txt")
-        assert stand.calls == []
+        assert harness.calls == []
 
 
 class TestKnown:
-    def test_known_content_is_not_sent(self, stand: Stand, live: PerseusClient, path: Path) -> None:
-        id = stand.site.write("first name.txt", DATA)
+    def test_known_content_is_not_sent(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
+        id = harness.site.write("first name.txt", DATA)
         file = live.file.upload_file(path)
-        assert stand.calls == ["find"]
+        assert harness.calls == ["find"]
         assert (file.id, file.name, file.reused) == (id, "first name.txt", True)
         assert file.result is not None
         assert (file.result.resumed, file.result.verified) == (len(DATA), "sha256")
 
     @pytest.mark.parametrize("known", ["409", "no-url"])
     def test_it_became_known_after_the_question(
-        self, stand: Stand, live: PerseusClient, path: Path, none_found: str, known: str
+        self, harness: PerseusServer, live: PerseusClient, path: Path, none_found: str, known: str
     ) -> None:
-        id = stand.site.write("theirs.txt", DATA)
-        stand.site.configure(known=known)
-        stand.fault("POST /api/v0/file/find", none_found)
+        id = harness.site.write("theirs.txt", DATA)
+        harness.site.configure(known=known)
+        harness.fault("POST /api/v0/file/find", none_found)
         file = live.file.upload_file(path)
         assert (file.id, file.reused) == (id, True)
-        assert "put" not in stand.calls
+        assert "put" not in harness.calls
 
-    def test_a_failed_record_is_made_anew(self, stand: Stand, live: PerseusClient, path: Path) -> None:
-        id = stand.site.write("report.txt", DATA, status="failed")
+    def test_a_failed_record_is_made_anew(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
+        id = harness.site.write("report.txt", DATA, status="failed")
         file = live.file.upload_file(path)
-        assert stand.calls == ["find", "delete", "create", "put"]
+        assert harness.calls == ["find", "delete", "create", "put"]
         assert file.id != id
         assert not file.reused
-        assert stand.statuses == ["uploaded"]
+        assert harness.statuses == ["uploaded"]
 
     def test_of_several_records_the_good_one_counts(
-        self, stand: Stand, live: PerseusClient, path: Path
+        self, harness: PerseusServer, live: PerseusClient, path: Path
     ) -> None:
-        good = stand.site.write("a", DATA)
-        stand.site.write("b", DATA, status="failed")
-        stand.site.write("c", DATA, status="pending")
+        good = harness.site.write("a", DATA)
+        harness.site.write("b", DATA, status="failed")
+        harness.site.write("c", DATA, status="pending")
         assert live.file.upload_file(path).id == good
-        assert stand.calls == ["find"]
+        assert harness.calls == ["find"]
 
 
 class TestPending:
-    def test_it_stays_pending(self, stand: Stand, live: PerseusClient, clock: FakeClock, path: Path) -> None:
-        id = stand.site.write("theirs.txt", DATA, status="pending")
+    def test_it_stays_pending(self, harness: PerseusServer, live: PerseusClient, clock: FakeClock, path: Path) -> None:
+        id = harness.site.write("theirs.txt", DATA, status="pending")
         with pytest.raises(StuckPending, match=r"repair=True") as raised:
             live.file.upload_file(path, grace=5.0)
         assert (raised.value.file.id, raised.value.file.status) == (id, FileStatus.PENDING)
         assert sum(clock.waits) == pytest.approx(5.0)
         assert clock.waits[:2] == sorted(clock.waits[:2])
-        assert set(stand.calls) == {"find"}
-        assert [record["id"] for record in stand.site.records()] == [id]
+        assert set(harness.calls) == {"find"}
+        assert [record["id"] for record in harness.site.records()] == [id]
 
-    def test_no_grace(self, stand: Stand, live: PerseusClient, clock: FakeClock, path: Path) -> None:
-        stand.site.write("theirs.txt", DATA, status="pending")
+    def test_no_grace(self, harness: PerseusServer, live: PerseusClient, clock: FakeClock, path: Path) -> None:
+        harness.site.write("theirs.txt", DATA, status="pending")
         with pytest.raises(StuckPending):
             live.file.upload_file(path, grace=0)
-        assert (clock.waits, stand.calls) == ([], ["find"])
+        assert (clock.waits, harness.calls) == ([], ["find"])
 
     @pytest.mark.parametrize("status", ["pending", "scanning"])
-    def test_somebody_ends_it_within_the_grace(self, stand: Stand, path: Path, status: str) -> None:
+    def test_somebody_ends_it_within_the_grace(self, harness: PerseusServer, path: Path, status: str) -> None:
         """A word that is not known is no more final than ``pending``."""
-        id = stand.site.write("theirs.txt", DATA, status=status)
+        id = harness.site.write("theirs.txt", DATA, status=status)
 
         class Finishing(FakeClock):
             def sleep(self, seconds: float) -> None:
                 super().sleep(seconds)
                 if len(self.waits) == 2:
-                    stand.site.backend.records.settle(id, "uploaded")
+                    harness.site.backend.records.settle(id, "uploaded")
 
-        file = stand.client(clock=Finishing()).file.upload_file(path)
+        file = harness.client(clock=Finishing()).file.upload_file(path)
         assert (file.id, file.status, file.reused) == (id, FileStatus.UPLOADED, True)
-        assert stand.calls == ["find", "find", "find"]
+        assert harness.calls == ["find", "find", "find"]
 
-    def test_repair(self, stand: Stand, live: PerseusClient, path: Path) -> None:
-        id = stand.site.write("theirs.txt", DATA, status="pending")
+    def test_repair(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
+        id = harness.site.write("theirs.txt", DATA, status="pending")
         file = live.file.upload_file(path, repair=True, grace=0)
-        assert stand.calls == ["find", "delete", "create", "put"]
+        assert harness.calls == ["find", "delete", "create", "put"]
         assert file.id != id
-        assert [record["id"] for record in stand.site.records()] == [file.id]
-        assert stand.site.content(file.id) == DATA
+        assert [record["id"] for record in harness.site.records()] == [file.id]
+        assert harness.site.content(file.id) == DATA
 
     def test_the_service_may_let_a_pending_record_be(
-        self, stand: Stand, live: PerseusClient, path: Path, none_found: str
+        self, harness: PerseusServer, live: PerseusClient, path: Path, none_found: str
     ) -> None:
-        stand.site.configure(recreate_pending=True)
-        stand.site.write("theirs.txt", DATA, status="pending")
-        stand.fault("POST /api/v0/file/find", none_found)
-        assert stand.site.content(live.file.upload_file(path).id) == DATA
+        harness.site.configure(recreate_pending=True)
+        harness.site.write("theirs.txt", DATA, status="pending")
+        harness.fault("POST /api/v0/file/find", none_found)
+        assert harness.site.content(live.file.upload_file(path).id) == DATA
 
 
 class TestRefused:
     def test_the_words_of_the_storage_and_no_record_stays(
-        self, stand: Stand, live: PerseusClient, path: Path
+        self, harness: PerseusServer, live: PerseusClient, path: Path
     ) -> None:
-        stand.site.configure(max_size=1000)
+        harness.site.configure(max_size=1000)
         with pytest.raises(StorageError) as raised:
             live.file.upload_file(path)
         error = raised.value
@@ -200,13 +200,13 @@ class TestRefused:
         assert error.request_id
         assert "maximum allowed size" in str(error)
         assert "X-Amz" not in str(error) + str(error.url)
-        assert stand.calls == ["find", "create", "put", "delete"]
-        assert stand.statuses == []
+        assert harness.calls == ["find", "create", "put", "delete"]
+        assert harness.statuses == []
 
     def test_the_record_goes_under_its_lock_and_its_journal_with_it(
-        self, stand: Stand, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
+        self, harness: PerseusServer, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Broken by another process that takes the pending record for its own while it is deleted."""
+        """Detect another process that takes the pending record for its own while it is deleted."""
         key = {"service": "perseus", "api": live._calls.root, "sha256": sha256(DATA)}
         delete, met = Calls.delete, []
 
@@ -217,84 +217,84 @@ class TestRefused:
             delete(calls, id)
 
         monkeypatch.setattr(Calls, "delete", watched)
-        stand.site.configure(max_size=1000)
+        harness.site.configure(max_size=1000)
         with pytest.raises(StorageError):
             live.file.upload_file(path)
         assert len(met) == 1
         assert list((state_directory() / "journals").iterdir()) == []
 
     def test_what_could_not_be_cleaned_up_is_in_nobodys_way(
-        self, stand: Stand, live: PerseusClient, path: Path
+        self, harness: PerseusServer, live: PerseusClient, path: Path
     ) -> None:
         """The next run knows that the pending record is of its own making."""
-        stand.fault("PUT /storage/*", "status 403 body=json:AccessDenied")
-        stand.fault("DELETE /api/v0/file/*", "status 500")
+        harness.fault("PUT /storage/*", "status 403 body=json:AccessDenied")
+        harness.fault("DELETE /api/v0/file/*", "status 500")
         with pytest.raises(StorageError):
             live.file.upload_file(path)
-        assert stand.statuses == ["pending"]
+        assert harness.statuses == ["pending"]
         file = live.file.upload_file(path)
-        assert stand.calls[-4:] == ["find", "delete", "create", "put"]
-        assert (stand.statuses, stand.site.content(file.id)) == (["uploaded"], DATA)
+        assert harness.calls[-4:] == ["find", "delete", "create", "put"]
+        assert (harness.statuses, harness.site.content(file.id)) == (["uploaded"], DATA)
 
-    def test_what_does_not_last_is_tried_again(self, stand: Stand, live: PerseusClient, path: Path) -> None:
-        stand.fault("PUT /storage/*", "status 503", times=2)
+    def test_what_does_not_last_is_tried_again(self, harness: PerseusServer, live: PerseusClient, path: Path) -> None:
+        harness.fault("PUT /storage/*", "status 503", times=2)
         file = live.file.upload_file(path)
-        assert stand.calls == ["find", "create", "put", "put", "put"]
-        assert stand.site.content(file.id) == DATA
+        assert harness.calls == ["find", "create", "put", "put", "put"]
+        assert harness.site.content(file.id) == DATA
         assert file.result is not None
         assert file.result.retries == 2
 
-    def test_a_wrong_key_is_told_before_anything_is_made(self, stand: Stand, path: Path) -> None:
+    def test_a_wrong_key_is_told_before_anything_is_made(self, harness: PerseusServer, path: Path) -> None:
         with pytest.raises(AuthError, match="PERSEUS_API_KEY"):
-            stand.client(api_key="sk-wrong").file.upload_file(path)
-        assert stand.calls == ["find"]
+            harness.client(api_key="sk-wrong").file.upload_file(path)
+        assert harness.calls == ["find"]
 
 
 class TestExpired:
     def test_another_record_with_another_address(
-        self, stand: Stand, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
+        self, harness: PerseusServer, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        backend = stand.site.backend
+        backend = harness.site.backend
         addresses: List[str] = []
         real = backend.address
 
         def address(row: Any) -> str:
             addresses.append(real(row))
-            stand.site.configure(clock_offset=7200.0)
+            harness.site.configure(clock_offset=7200.0)
             return addresses[-1]
 
         monkeypatch.setattr(backend, "address", address)
         file = live.file.upload_file(path)
-        assert stand.calls == ["find", "create", "put", "delete", "create", "put"]
+        assert harness.calls == ["find", "create", "put", "delete", "create", "put"]
         assert len(set(addresses)) == 2
-        assert [record["id"] for record in stand.site.records()] == [file.id]
-        assert stand.site.content(file.id) == DATA
+        assert [record["id"] for record in harness.site.records()] == [file.id]
+        assert harness.site.content(file.id) == DATA
 
     def test_not_for_ever(
-        self, stand: Stand, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
+        self, harness: PerseusServer, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        backend = stand.site.backend
+        backend = harness.site.backend
         real = backend.address
         offsets = iter(range(1, 100))
 
         def address(row: Any) -> str:
             made = real(row)
-            stand.site.configure(clock_offset=7200.0 * next(offsets))
+            harness.site.configure(clock_offset=7200.0 * next(offsets))
             return made
 
         monkeypatch.setattr(backend, "address", address)
         with pytest.raises(StorageError, match="Request has expired") as raised:
             live.file.upload_file(path)
         assert (raised.value.expired, raised.value.code) == (True, "AccessDenied")
-        assert 2 <= stand.calls.count("put") <= 6
-        assert stand.statuses == []
+        assert 2 <= harness.calls.count("put") <= 6
+        assert harness.statuses == []
 
 
 @pytest.mark.parametrize("same_size", [True, False])
 def test_a_file_that_changes_after_its_checksum(
-    stand: Stand, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch, same_size: bool
+    harness: PerseusServer, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch, same_size: bool
 ) -> None:
-    backend = stand.site.backend
+    backend = harness.site.backend
     real = backend.address
 
     def address(row: Any) -> str:
@@ -304,52 +304,52 @@ def test_a_file_that_changes_after_its_checksum(
     monkeypatch.setattr(backend, "address", address)
     with pytest.raises(SourceChanged):
         live.file.upload_file(path)
-    assert stand.statuses == []
+    assert harness.statuses == []
 
 
 class TestMany:
     def test_in_order_and_the_same_content_once(
-        self, stand: Stand, live: PerseusClient, tmp_path: Path
+        self, harness: PerseusServer, live: PerseusClient, tmp_path: Path
     ) -> None:
-        stand.site.write("there.txt", b"there")
+        harness.site.write("there.txt", b"there")
         contents = [b"one", b"two", b"one", b"there", b"", b"two"]
         paths = []
         for number, data in enumerate(contents):
             paths.append(tmp_path / f"{number}.txt")
             paths[-1].write_bytes(data)
         files = live.file.upload_many(paths)
-        assert [stand.site.content(file.id) for file in files] == contents
+        assert [harness.site.content(file.id) for file in files] == contents
         assert files[3].reused
         for data in (b"one", b"two", b""):
             told = [file.reused for file, content in zip(files, contents) if content == data]
             assert told.count(False) == 1
-        assert (stand.calls.count("create"), stand.calls.count("put")) == (3, 3)
+        assert (harness.calls.count("create"), harness.calls.count("put")) == (3, 3)
         assert [file.result.name for file in files if file.result] == [made.name for made in paths]
         assert len({file.id for file in files}) == 4
 
     def test_two_directories_may_have_files_of_one_name(
-        self, stand: Stand, live: PerseusClient, tmp_path: Path
+        self, harness: PerseusServer, live: PerseusClient, tmp_path: Path
     ) -> None:
         paths = [tmp_path / "a" / "x.txt", tmp_path / "b" / "x.txt"]
         for number, made in enumerate(paths):
             made.parent.mkdir()
             made.write_bytes(b"%d" % number)
         files = live.file.upload_many(paths, wait=True)
-        assert [(file.name, stand.site.content(file.id)) for file in files] == [
+        assert [(file.name, harness.site.content(file.id)) for file in files] == [
             ("x.txt", b"0"),
             ("x.txt", b"1"),
         ]
 
-    def test_none(self, stand: Stand, live: PerseusClient) -> None:
+    def test_none(self, harness: PerseusServer, live: PerseusClient) -> None:
         assert live.file.upload_many([]) == []
-        assert stand.calls == []
+        assert harness.calls == []
 
-    def test_some_fail(self, stand: Stand, live: PerseusClient) -> None:
-        stand.site.configure(max_size=10)
+    def test_some_fail(self, harness: PerseusServer, live: PerseusClient) -> None:
+        harness.site.configure(max_size=10)
         things = [("a", b"small"), ("b", bytes(100)), ("c", b"short"), ("d", bytes(100))]
         with pytest.raises(BatchError) as raised:
             live.file.upload_many(things)
         assert [result.name for result in raised.value.results if result.ok] == ["a", "c"]
         assert [type(error) for error in raised.value.errors] == [ERRORS.kind(StorageError), ERRORS.kind(StorageError)]
-        assert sorted(record["name"] for record in stand.site.records()) == ["a", "c"]
-        assert stand.calls.count("delete") == 1
+        assert sorted(record["name"] for record in harness.site.records()) == ["a", "c"]
+        assert harness.calls.count("delete") == 1

@@ -68,7 +68,7 @@ def test_metadata_that_would_be_lost_is_not_sent(client: RepositoryClient, metad
 
 
 def test_an_answer_over_8_mib_is_read(client: RepositoryClient) -> None:
-    """Broken by an error after the draft was made."""
+    """Detect an error after the draft was made."""
     description = "x" * (9 << 20)
     draft = client.records.create({"metadata": {**METADATA, "description": description}})
     try:
@@ -215,7 +215,7 @@ def test_a_pending_file_does_not_stop_the_others(real: RealRepository, client: R
 def test_a_remote_file_of_unknown_size_is_fetched(
     real: RealRepository, superuser: RepositoryClient, remote: str, tmp_path: Path, stated: bool
 ) -> None:
-    """Broken by an empty file with success; entries of one address share what the first one said."""
+    """Detect an empty file with success; entries of one address share what the first one said."""
     wanted = requests.get(remote, timeout=30).content
     address = f"{remote}?{time.time_ns()}"
     draft = superuser.records.create({"metadata": METADATA})

@@ -34,7 +34,7 @@ def api(clock: FakeClock) -> Iterator[BasicClient]:
         yield client
 
 
-class Stand:
+class SmartFileServer:
     """A running server and clients of it that retry without waits."""
 
     def __init__(self, **options: Any) -> None:
@@ -60,17 +60,17 @@ class Stand:
 
 
 @pytest.fixture
-def stand() -> Iterator[Stand]:
+def harness() -> Iterator[SmartFileServer]:
     """A server whose tasks are done at once."""
-    stand = Stand(task_polls=0)
+    harness = SmartFileServer(task_polls=0)
     try:
-        yield stand
-        assert stand.server.unfired() == []
+        yield harness
+        assert harness.server.unfired() == []
     finally:
-        stand.close()
+        harness.close()
 
 
 @pytest.fixture
-def live(stand: Stand) -> BasicClient:
+def live(harness: SmartFileServer) -> BasicClient:
     """A client of the running server."""
-    return stand.client()
+    return harness.client()

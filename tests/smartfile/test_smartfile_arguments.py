@@ -40,9 +40,9 @@ def test_an_existing_file_of_that_name_changes_nothing(client: BasicClient, tmp_
         client.upload(str(tmp_path / "test.txt"), file)  # type: ignore[arg-type]
 
 
-def test_the_hint_works(live: BasicClient, stand: Any) -> None:
+def test_the_hint_works(live: BasicClient, harness: Any) -> None:
     live.upload(io.BytesIO(b"x"), "/test.txt")
-    assert stand.site.read("/test.txt") == b"x"
+    assert harness.site.read("/test.txt") == b"x"
 
 
 #: (what is called, what it is called with); "text" is where these are valid.

@@ -71,14 +71,14 @@ def skipped(results: List[Any], reason: str) -> Set[str]:
     return {str(result.path.name) for result in results if result.skipped == reason}
 
 
-def four_cycles(stand: Any, way: Callable[..., Trees], root: Path, count: int) -> None:
+def four_cycles(harness: Any, way: Callable[..., Trees], root: Path, count: int) -> None:
     """The user's tree is edited, goes up, and comes down; nothing else happens to it."""
     made(root, count)
-    trees = way(stand.client(max_workers=8))
+    trees = way(harness.client(max_workers=8))
     for cycle in range(4):
         assert skipped(trees.up(root), "name") == {Path(name).name for name in UNSENDABLE}
         before = contents(root)
-        held = {path[len("/t/") :]: stand.site.read(path) for path in stand.site.files()}
+        held = {path[len("/t/") :]: harness.site.read(path) for path in harness.site.files()}
         assert held == {name: data for name, data in before.items() if name not in UNSENDABLE}
         trees.down(root)
         assert contents(root) == before
@@ -87,24 +87,24 @@ def four_cycles(stand: Any, way: Callable[..., Trees], root: Path, count: int) -
 
 
 @BOTH
-def test_a_tree_of_the_users(stand: Any, tmp_path: Path, way: Any) -> None:
-    four_cycles(stand, way, tmp_path / "tree", 40)
+def test_a_tree_of_the_users(harness: Any, tmp_path: Path, way: Any) -> None:
+    four_cycles(harness, way, tmp_path / "tree", 40)
 
 
 @pytest.mark.slow
 @BOTH
-def test_a_large_tree_of_the_users(stand: Any, tmp_path: Path, way: Any) -> None:
-    four_cycles(stand, way, tmp_path / "tree", amount(140, 2000) - len(AWKWARD))
+def test_a_large_tree_of_the_users(harness: Any, tmp_path: Path, way: Any) -> None:
+    four_cycles(harness, way, tmp_path / "tree", amount(140, 2000) - len(AWKWARD))
 
 
 @BOTH
-def test_a_tree_of_the_servers(stand: Any, tmp_path: Path, way: Any, caplog: Any) -> None:
+def test_a_tree_of_the_servers(harness: Any, tmp_path: Path, way: Any, caplog: Any) -> None:
     """What has another name here is not sent back beside its original, and an edit of it stays."""
     there = {f"/t/{name}": b"first of " + name.encode() for name in AWKWARD}
     for path, data in there.items():
-        stand.site.write(path, data)
-    stand.site.mkdir("/t/empty\n")
-    trees, root = way(stand.client(max_workers=8)), tmp_path / "tree"
+        harness.site.write(path, data)
+    harness.site.mkdir("/t/empty\n")
+    trees, root = way(harness.client(max_workers=8)), tmp_path / "tree"
     trees.down(root)
     first = contents(root)
     assert len(first) == len(AWKWARD)
@@ -120,8 +120,8 @@ def test_a_tree_of_the_servers(stand: Any, tmp_path: Path, way: Any, caplog: Any
         before = contents(root)
         caplog.clear()
         results = trees.up(root)
-        assert {path: stand.site.read(path) for path in stand.site.files()} == there
-        assert "/t/empty\n" in stand.site.directories()
+        assert {path: harness.site.read(path) for path in harness.site.files()} == there
+        assert "/t/empty\n" in harness.site.directories()
         renamed = {path.name for path in root.rglob("*") if path.is_file() and str(path.relative_to(root)) not in same}
         assert skipped(results, "renamed") == renamed
         assert "new_line is skipped, though it was changed" in caplog.text
@@ -132,9 +132,9 @@ def test_a_tree_of_the_servers(stand: Any, tmp_path: Path, way: Any, caplog: Any
 @BOTH
 @pytest.mark.parametrize("again", [False, True], ids=["fetched", "there already"])
 def test_a_single_file_that_gets_another_name(
-    stand: Any, live: BasicClient, tmp_path: Path, way: Any, again: bool
+    harness: Any, live: BasicClient, tmp_path: Path, way: Any, again: bool
 ) -> None:
-    stand.site.write("/t/new\nline", b"first")
+    harness.site.write("/t/new\nline", b"first")
     if again:
         (tmp_path / "new_line").write_bytes(b"first")
     if way is Trees:
@@ -146,4 +146,4 @@ def test_a_single_file_that_gets_another_name(
     # A name that the caller chose is sent.
     live.download("/t/new\nline", tmp_path / "mine", checksum="md5")
     way(live).up(tmp_path)
-    assert set(stand.site.files()) == {"/t/new\nline", "/t/mine"}
+    assert set(harness.site.files()) == {"/t/new\nline", "/t/mine"}

@@ -35,10 +35,10 @@ def below(root: Path) -> List[str]:
 
 
 def test_the_record_of_a_directory_is_read_once(
-    stand: Any, fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: Any, fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(20):
-        stand.site.write(f"/d/{number}", b"first")
+        harness.site.write(f"/d/{number}", b"first")
     read, reads = Written._read, []
 
     def counted(self: Written) -> Any:
@@ -48,7 +48,7 @@ def test_the_record_of_a_directory_is_read_once(
     monkeypatch.setattr(written.Written, "_read", counted)
     for data in (b"first", b"first", b"second"):
         for number in range(20):
-            stand.site.write(f"/d/{number}", data)
+            harness.site.write(f"/d/{number}", data)
         reads.clear()
         assert all(result.ok for result in fetch(tmp_path / "out"))
         assert len(reads) <= 1
@@ -56,14 +56,14 @@ def test_the_record_of_a_directory_is_read_once(
 
 
 def test_the_working_directory_changes(
-    stand: Any, fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: Any, fetch: Fetch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"{number}/{number}" for number in range(3)]
     (tmp_path / "elsewhere").mkdir()
 
     def run(data: bytes) -> None:
         for name in names:
-            stand.site.write(f"/d/{name}", data)
+            harness.site.write(f"/d/{name}", data)
         monkeypatch.chdir(tmp_path)
         results = fetch("out", progress=lambda event: os.chdir(tmp_path / "elsewhere"))
         assert [result.path for result in results] == [Path("out", name) for name in names]
@@ -74,9 +74,9 @@ def test_the_working_directory_changes(
     run(b"second")  # what our last run wrote may be replaced
 
 
-def test_a_name_of_nothing_keeps_no_other_file_back(stand: Any, fetch: Fetch, tmp_path: Path) -> None:
-    stand.site.write("/d/ ", b"blank")
-    stand.site.write("/d/a", b"good")
+def test_a_name_of_nothing_keeps_no_other_file_back(harness: Any, fetch: Fetch, tmp_path: Path) -> None:
+    harness.site.write("/d/ ", b"blank")
+    harness.site.write("/d/a", b"good")
     with pytest.raises(BatchError) as caught:
         fetch(tmp_path / "out")
     [failed] = [result for result in caught.value.results if not result.ok]
@@ -85,12 +85,12 @@ def test_a_name_of_nothing_keeps_no_other_file_back(stand: Any, fetch: Fetch, tm
 
 
 def test_a_directory_that_cannot_be_searched(
-    stand: Any, live: BasicClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: Any, live: BasicClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lstat(place: Any) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied", place.name)
 
     monkeypatch.setattr(resync, "lstat", lstat)
-    stand.site.write("/d/a", b"good")
+    harness.site.write("/d/a", b"good")
     with pytest.raises(LocalError, match="cannot read .*/out/a: Permission denied"):
         SyncClient(live).download_tree(tmp_path / "out", "/d")

@@ -39,17 +39,17 @@ else:
 
 
 @pytest.fixture
-def tree(tmp_path: Path, stand: Any) -> Path:
+def tree(tmp_path: Path, harness: Any) -> Path:
     root = tmp_path / "tree"
     root.mkdir()
     (tmp_path / "tmp").mkdir()
     (root / "a.bin").write_bytes(OLD)
-    stand.site.write("/d/a.bin", OLD)
+    harness.site.write("/d/a.bin", OLD)
     return root
 
 
-def killed(stand: Any, tree: Path, *words: str) -> None:
-    site = stand.site
+def killed(harness: Any, tree: Path, *words: str) -> None:
+    site = harness.site
     command = [sys.executable, "-c", SYNC, site.url, site.key, site.password, *words]
     environment = {**os.environ, "TMPDIR": str(tree.parent / "tmp")}
     done = subprocess.run(
@@ -68,15 +68,15 @@ def killed(stand: Any, tree: Path, *words: str) -> None:
     ],
 )
 def test_down(
-    stand: Any, live: BasicClient, tree: Path, event: str, word: str, left: list[str]
+    harness: Any, live: BasicClient, tree: Path, event: str, word: str, left: list[str]
 ) -> None:
     (tree / "a.bin").unlink()
     SyncClient(live).download_tree(tree, "/d")  # what a run wrote may be replaced
-    stand.site.write("/d/a.bin", NEW)
-    killed(stand, tree, "down", event, word)
+    harness.site.write("/d/a.bin", NEW)
+    killed(harness, tree, "down", event, word)
     assert sorted(set(os.listdir(tree)) - {"a.bin"}) == left
     SyncClient(live).upload_tree(tree, "/left")
-    assert [path for path in stand.site.files() if "/left/" in path] == ["/left/a.bin"]
+    assert [path for path in harness.site.files() if "/left/" in path] == ["/left/a.bin"]
     SyncClient(live).download_tree(tree, "/d")
     assert os.listdir(tree) == ["a.bin"]
     assert (tree / "a.bin").read_bytes() == NEW
@@ -84,12 +84,12 @@ def test_down(
 
 @pytest.mark.parametrize("way", ["tree", "file"])
 def test_what_is_right_by_now_leaves_nothing_either(
-    stand: Any, live: BasicClient, tree: Path, way: str
+    harness: Any, live: BasicClient, tree: Path, way: str
 ) -> None:
     (tree / "a.bin").unlink()
     SyncClient(live).download_tree(tree, "/d")
-    stand.site.write("/d/a.bin", NEW)
-    killed(stand, tree, "down", "os.rename", "a.bin.part'")
+    harness.site.write("/d/a.bin", NEW)
+    killed(harness, tree, "down", "os.rename", "a.bin.part'")
     (tree / "a.bin").write_bytes(NEW)
     sync = SyncClient(live)
     if way == "tree":
@@ -100,7 +100,7 @@ def test_what_is_right_by_now_leaves_nothing_either(
     assert os.listdir(tree) == ["a.bin"]
 
 
-def test_a_partial_file_of_another_object_stays(live: BasicClient, stand: Any, tree: Path) -> None:
+def test_a_partial_file_of_another_object_stays(live: BasicClient, harness: Any, tree: Path) -> None:
     sink = FileSink(tree / "a.bin")
     sink.begin(100, {"service": "other", "path": "/d/a.bin"})
     sink.write_at(b"12345", 0)
@@ -109,8 +109,8 @@ def test_a_partial_file_of_another_object_stays(live: BasicClient, stand: Any, t
     assert sorted(os.listdir(tree)) == ["a.bin", "a.bin.part", "a.bin.part.json"]
 
 
-def test_up(stand: Any, tree: Path) -> None:
+def test_up(harness: Any, tree: Path) -> None:
     (tree / "a.bin").write_bytes(NEW)
-    killed(stand, tree, "up", "socket.connect", "")
+    killed(harness, tree, "up", "socket.connect", "")
     assert os.listdir(tree) == ["a.bin"]
     assert not [name for name in os.listdir(tempfile.gettempdir()) if name.startswith(".smartxfer-")]

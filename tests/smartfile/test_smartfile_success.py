@@ -84,7 +84,7 @@ class Site:
         peer.answer(200, json.dumps(value).encode(), JSON)
 
 
-class Stand:
+class PlannedAnswers:
     def __init__(self, server: RawServer, site: Site, planned: Planned, directory: Path) -> None:
         self.site, self.plan, self.url, self.directory = site, planned.plan, server.url, directory
         self._clients: List[Any] = []
@@ -104,11 +104,11 @@ class Stand:
 
 
 @pytest.fixture
-def stand(tmp_path: Path) -> Iterator[Stand]:
+def harness(tmp_path: Path) -> Iterator[PlannedAnswers]:
     site = Site()
     planned = Planned(site)
     with RawServer(answering(planned)) as server:
-        made = Stand(server, site, planned, tmp_path)
+        made = PlannedAnswers(server, site, planned, tmp_path)
         yield made
         made.close()
 
@@ -164,40 +164,40 @@ def failure(bad: str, call: Callable[[], Any]) -> Any:
 
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("name", CALLS)
-def test_a_bad_answer_is_an_error(stand: Stand, name: str, bad: str) -> None:
+def test_a_bad_answer_is_an_error(harness: PlannedAnswers, name: str, bad: str) -> None:
     match, call, good = CALLS[name]
-    stand.plan(match, bad)
+    harness.plan(match, bad)
     if bad in good:
-        found = call(stand.client())
+        found = call(harness.client())
         assert found is None or isinstance(found, bytes) or hasattr(found, "read")
         return
-    error = failure(bad, lambda: call(stand.client()))
+    error = failure(bad, lambda: call(harness.client()))
     assert isinstance(error, CommunicationError)
     if bad != "102 and 403":
         assert type(error) is ERRORS.kind(UnexpectedAnswer)
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_download(stand: Stand, bad: str) -> None:
-    stand.plan("GET /api/2/path/data/", bad)
-    error = failure(bad, lambda: stand.client().download("/a", stand.directory / "a"))
+def test_a_download(harness: PlannedAnswers, bad: str) -> None:
+    harness.plan("GET /api/2/path/data/", bad)
+    error = failure(bad, lambda: harness.client().download("/a", harness.directory / "a"))
     if bad.startswith("200"):
         assert isinstance(error, SizeMismatch)
     elif not bad.startswith("102"):
         assert type(error) is ERRORS.kind(UnexpectedAnswer)
-    assert not (stand.directory / "a").exists()
-    stand.plan("", "")
-    assert stand.client().download("/a", stand.directory / "a").ok
+    assert not (harness.directory / "a").exists()
+    harness.plan("", "")
+    assert harness.client().download("/a", harness.directory / "a").ok
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_a_token(stand: Stand, bad: str) -> None:
+def test_a_token(harness: PlannedAnswers, bad: str) -> None:
     pytest.importorskip("requests_oauthlib")
-    stand.plan("POST /oauth/", bad)
-    error = failure(bad, lambda: stand.oauth().get_request_token()) if bad != "102 and 403" else None
+    harness.plan("POST /oauth/", bad)
+    error = failure(bad, lambda: harness.oauth().get_request_token()) if bad != "102 and 403" else None
     if error is None:
         with pytest.raises(Forbidden):
-            stand.oauth().get_request_token()
+            harness.oauth().get_request_token()
     else:
         assert isinstance(error, CommunicationError)
 
@@ -205,33 +205,33 @@ def test_a_token(stand: Stand, bad: str) -> None:
 @pytest.mark.skipif(not delta.available(), reason="deltas need librsync")
 @pytest.mark.parametrize("bad", [bad for bad in BAD if not bad.startswith("102")])
 @pytest.mark.parametrize("step", ["GET /api/2/path/sync/signature/", "POST /api/2/path/sync/patch/"])
-def test_a_sync_step(stand: Stand, step: str, bad: str) -> None:
+def test_a_sync_step(harness: PlannedAnswers, step: str, bad: str) -> None:
     """A step that was answered badly is not believed: the whole file is moved, and its checksum compared."""
-    old, local, signature = (stand.directory / name for name in ("old", "a", "signature"))
+    old, local, signature = (harness.directory / name for name in ("old", "a", "signature"))
     old.write_bytes(bytes(200_000))
     local.write_bytes(bytes(199_000) + b"x" * 1000)
     delta.signature(old, signature, block_length=delta.block_length_for(200_000))
-    stand.site.held, stand.site.signature = old.read_bytes(), signature.read_bytes()
-    stand.plan(step, bad)
-    result = SyncClient(stand.client()).upload(local, "/a")
-    assert (result.method, result.verified, stand.site.held) == ("plain", "sha256", local.read_bytes())
-    steps = [call.split()[1].split("/")[5] for call in stand.site.calls if "/path/sync/" in call]
+    harness.site.held, harness.site.signature = old.read_bytes(), signature.read_bytes()
+    harness.plan(step, bad)
+    result = SyncClient(harness.client()).upload(local, "/a")
+    assert (result.method, result.verified, harness.site.held) == ("plain", "sha256", local.read_bytes())
+    steps = [call.split()[1].split("/")[5] for call in harness.site.calls if "/path/sync/" in call]
     assert steps == ([] if "signature" in step else ["signature"])
 
 
 @pytest.mark.parametrize("bad", BAD)
-def test_nothing_is_noted_as_done(stand: Stand, bad: str) -> None:
+def test_nothing_is_noted_as_done(harness: PlannedAnswers, bad: str) -> None:
     """A directory: the file whose upload was answered badly is sent by the next run."""
-    tree = stand.directory / "tree"
+    tree = harness.directory / "tree"
     tree.mkdir()
     (tree / "a").write_bytes(DATA)
-    stand.plan("POST /api/2/path/data/", bad)
-    failure(bad, lambda: stand.client().upload_tree(tree, "/"))
-    stand.plan("", "")
-    before = stand.site.calls.count("POST /api/2/path/data/")
-    [result] = stand.client().upload_tree(tree, "/")
+    harness.plan("POST /api/2/path/data/", bad)
+    failure(bad, lambda: harness.client().upload_tree(tree, "/"))
+    harness.plan("", "")
+    before = harness.site.calls.count("POST /api/2/path/data/")
+    [result] = harness.client().upload_tree(tree, "/")
     assert (result.ok, result.resumed) == (True, 0)
-    assert stand.site.calls.count("POST /api/2/path/data/") == before + 1
+    assert harness.site.calls.count("POST /api/2/path/data/") == before + 1
 
 
 # -- an error that comes with status 200 --------------------------------------------------------------------
@@ -240,16 +240,16 @@ def test_nothing_is_noted_as_done(stand: Stand, bad: str) -> None:
 HIDDEN = b'{"detail": "over quota", "status": 413}'
 
 
-def test_an_error_with_status_200(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken by an upload that is taken for done: the file there is an older one of that size."""
+def test_an_error_with_status_200(harness: PlannedAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails if an upload is taken for done: the file there is an older one of that size."""
     monkeypatch.setitem(BAD, "hidden", lambda request, peer: peer.answer(200, HIDDEN, JSON))
-    stand.site.held = bytes(len(DATA))
-    stand.plan("POST /api/2/path/data/", "hidden")
+    harness.site.held = bytes(len(DATA))
+    harness.plan("POST /api/2/path/data/", "hidden")
     with pytest.raises(UnexpectedAnswer, match="over quota"):
-        stand.client().upload(("a", DATA), "/a")
-    stand.plan("PUT /api/3/path/data/", "hidden")
+        harness.client().upload(("a", DATA), "/a")
+    harness.plan("PUT /api/3/path/data/", "hidden")
     with pytest.raises(TooLarge, match="over quota") as caught:
-        stand.client(version="3").put("/path/data", "/a", file=DATA)
+        harness.client(version="3").put("/path/data", "/a", file=DATA)
     assert "send smaller files" in caught.value.hint
     assert (caught.value.status_code, caught.value.detail) == (413, "over quota")
 
@@ -262,36 +262,36 @@ def _gateway(status: int) -> Callable[[Request, Peer], None]:
 
 
 @pytest.mark.parametrize("lost", [500, 502, 503, 504, "reset"])
-def test_a_lost_answer_is_followed_by_a_look(stand: Stand, lost: Any) -> None:
-    """Broken by a second upload of what has arrived."""
+def test_a_lost_answer_is_followed_by_a_look(harness: PlannedAnswers, lost: Any) -> None:
+    """Detect a second upload of what has arrived."""
     reply = (lambda request, peer: peer.reset()) if lost == "reset" else _gateway(lost)
-    stand.site.held = b"older"
-    stand.site.after_storing = [reply] * 6
-    result = stand.client().upload(("a", DATA), "/a")
+    harness.site.held = b"older"
+    harness.site.after_storing = [reply] * 6
+    result = harness.client().upload(("a", DATA), "/a")
     assert (result.ok, result.retries) == (True, 1)
-    assert stand.site.calls.count("POST /api/2/path/data/") == 1
+    assert harness.site.calls.count("POST /api/2/path/data/") == 1
 
 
-def test_an_older_file_of_that_size_is_not_taken_for_it(stand: Stand) -> None:
-    stand.site.held = bytes(len(DATA))
+def test_an_older_file_of_that_size_is_not_taken_for_it(harness: PlannedAnswers) -> None:
+    harness.site.held = bytes(len(DATA))
 
     def forget(request: Request, peer: Peer) -> None:
-        stand.site.held = bytes(len(DATA))
+        harness.site.held = bytes(len(DATA))
         _gateway(504)(request, peer)
 
-    stand.site.after_storing = [forget]
-    assert stand.client().upload(("a", DATA), "/a").ok
-    assert stand.site.held == DATA
-    assert stand.site.calls.count("POST /api/2/path/data/") == 2
+    harness.site.after_storing = [forget]
+    assert harness.client().upload(("a", DATA), "/a").ok
+    assert harness.site.held == DATA
+    assert harness.site.calls.count("POST /api/2/path/data/") == 2
 
 
 @pytest.mark.parametrize("end", ["FAILURE", "PENDING"])
 def test_a_look_without_a_checksum_sends_again(
-    stand: Stand, monkeypatch: pytest.MonkeyPatch, end: str
+    harness: PlannedAnswers, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
-    """Broken by an upload that fails because the site cannot tell the checksum of an older file of that size."""
+    """Fails if an upload fails because the site cannot tell the checksum of an older file of that size."""
     monkeypatch.setattr("smartxfer.smartfile.uploading._PATIENCE", 0.5)
-    site = stand.site
+    site = harness.site
     site.held = bytes(len(DATA))
 
     def forget(request: Request, peer: Peer) -> None:
@@ -314,9 +314,9 @@ def test_a_look_without_a_checksum_sends_again(
     assert site.calls.count("POST /api/2/path/data/") == 2
 
 
-def test_what_arrives_later_is_waited_for_as_long_as_it_took(stand: Stand) -> None:
+def test_what_arrives_later_is_waited_for_as_long_as_it_took(harness: PlannedAnswers) -> None:
     """The gateway gave up on an upload that took long, and the site comes to its end with it a little later."""
-    site = stand.site
+    site = harness.site
     site.held = b"older"
 
     def slow(request: Request, peer: Peer) -> None:
@@ -341,9 +341,9 @@ def test_what_arrives_later_is_waited_for_as_long_as_it_took(stand: Stand) -> No
     assert site.calls.count("POST /api/2/path/data/") == 1
 
 
-def test_too_large(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large(harness: PlannedAnswers, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(BAD, "too large", lambda request, peer: peer.answer(413, b"<html>nginx</html>"))
-    stand.plan("POST /api/2/path/data/", "too large")
+    harness.plan("POST /api/2/path/data/", "too large")
     with pytest.raises(TooLarge) as caught:
-        stand.client().upload(("a", DATA), "/a")
+        harness.client().upload(("a", DATA), "/a")
     assert "send smaller files" in caught.value.hint

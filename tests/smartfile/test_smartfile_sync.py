@@ -33,20 +33,20 @@ def old() -> bytes:
     return os.urandom(SIZE)
 
 
-def test_up_by_delta(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
-    stand.site.write("/a.bin", old)
+def test_up_by_delta(harness: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+    harness.site.write("/a.bin", old)
     local = tmp_path / "a.bin"
     local.write_bytes(edited(old))
     result = sync.upload(local, "/a.bin")
-    assert stand.site.read("/a.bin") == edited(old)
+    assert harness.site.read("/a.bin") == edited(old)
     assert (result.method, result.verified, result.bytes) == ("delta", "sha256", len(edited(old)))
     assert result.bytes_sent < SIZE * 0.05
     assert result.bytes_saved > SIZE * 0.9
-    assert stand.site.count("POST /api/2/path/data/*") == 0
+    assert harness.site.count("POST /api/2/path/data/*") == 0
 
 
-def test_down_by_delta(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
-    stand.site.write("/a.bin", edited(old))
+def test_down_by_delta(harness: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+    harness.site.write("/a.bin", edited(old))
     local = tmp_path / "a.bin"
     local.write_bytes(old)
     local.chmod(0o640)
@@ -55,16 +55,16 @@ def test_down_by_delta(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes)
     assert local.stat().st_mode & 0o777 == 0o640
     assert (result.method, result.verified) == ("delta", "sha256")
     assert result.bytes_received < SIZE * 0.05
-    assert stand.site.count("GET /api/2/path/data/*") == 0
+    assert harness.site.count("GET /api/2/path/data/*") == 0
     assert os.listdir(tmp_path) == ["a.bin"]
 
 
 @pytest.mark.parametrize("small", [False, True])
 def test_down_through_a_link_keeps_the_link_and_the_mode(
-    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, small: bool
+    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, small: bool
 ) -> None:
     before, after = (b"old", b"new") if small else (old, edited(old))
-    stand.site.write("/a.bin", after)
+    harness.site.write("/a.bin", after)
     (tmp_path / "far").mkdir()
     real, link = tmp_path / "far" / "real", tmp_path / "link"
     real.write_bytes(before)
@@ -77,23 +77,23 @@ def test_down_through_a_link_keeps_the_link_and_the_mode(
     assert os.listdir(tmp_path / "far") == ["real"]
 
 
-def test_a_new_file_is_moved_whole(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+def test_a_new_file_is_moved_whole(harness: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
     local = tmp_path / "a.bin"
     local.write_bytes(old)
     up = sync.upload(local, "/")
     assert (up.method, up.bytes_sent, up.bytes_saved) == ("plain", SIZE, 0)
     down = sync.download(tmp_path / "new.bin", "/a.bin")
     assert (down.method, down.bytes_received, down.bytes_saved) == ("plain", SIZE, 0)
-    assert (tmp_path / "new.bin").read_bytes() == old == stand.site.read("/a.bin")
+    assert (tmp_path / "new.bin").read_bytes() == old == harness.site.read("/a.bin")
 
 
-def test_small_files_and_other_files_are_moved_whole(stand: Any, sync: SyncClient, tmp_path: Path) -> None:
-    stand.site.write("/small", b"x" * 100)
-    stand.site.write("/other", os.urandom(100_000))
+def test_small_files_and_other_files_are_moved_whole(harness: Any, sync: SyncClient, tmp_path: Path) -> None:
+    harness.site.write("/small", b"x" * 100)
+    harness.site.write("/other", os.urandom(100_000))
     for name, data in {"small": b"y" * 100, "other": os.urandom(100_000)}.items():
         (tmp_path / name).write_bytes(data)
         assert sync.upload(tmp_path / name, "/" + name).method == "plain"
-        assert stand.site.read("/" + name) == data
+        assert harness.site.read("/" + name) == data
 
 
 @pytest.mark.parametrize(
@@ -102,25 +102,25 @@ def test_small_files_and_other_files_are_moved_whole(stand: Any, sync: SyncClien
     + [("signature", "flip 100"), ("signature", "truncate 100"), ("patch", "flip-in 400"), ("patch", "flip-in 3K")],
 )
 def test_a_broken_step_up(
-    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, step: str, effect: str
+    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, step: str, effect: str
 ) -> None:
-    stand.site.write("/a.bin", old)
+    harness.site.write("/a.bin", old)
     local = tmp_path / "a.bin"
     local.write_bytes(edited(old))
-    stand.fault(f"* /api/2/path/sync/{step}/*", effect)
+    harness.fault(f"* /api/2/path/sync/{step}/*", effect)
     result = sync.upload(local, "/a.bin")
-    assert stand.site.read("/a.bin") == edited(old)
+    assert harness.site.read("/a.bin") == edited(old)
     assert result.verified == "sha256"
 
 
 @pytest.mark.parametrize("effect", ["status 404", "status 400", "flip 100", "flip 3K", "flip-in 300", "lose-answer", "reset-after 100"])
 def test_a_broken_step_down(
-    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, effect: str
+    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, effect: str
 ) -> None:
-    stand.site.write("/a.bin", edited(old))
+    harness.site.write("/a.bin", edited(old))
     local = tmp_path / "a.bin"
     local.write_bytes(old)
-    stand.fault("POST /api/2/path/sync/delta/*", effect)
+    harness.fault("POST /api/2/path/sync/delta/*", effect)
     result = sync.download(local, "/a.bin")
     assert local.read_bytes() == edited(old)
     assert result.verified == "sha256"
@@ -128,24 +128,24 @@ def test_a_broken_step_down(
 
 
 def test_without_librsync(
-    sync: SyncClient, tmp_path: Path, old: bytes, stand: Any, monkeypatch: Any, caplog: Any
+    sync: SyncClient, tmp_path: Path, old: bytes, harness: Any, monkeypatch: Any, caplog: Any
 ) -> None:
     monkeypatch.setattr(delta, "available", lambda: False)
-    stand.site.write("/a.bin", old)
+    harness.site.write("/a.bin", old)
     local = tmp_path / "a.bin"
     local.write_bytes(edited(old))
     caplog.set_level(logging.INFO, "smartxfer.smartfile")
     assert sync.upload(local, "/a.bin").method == "plain"
     assert sync.download(local, "/a.bin").method == "plain"
-    assert stand.site.read("/a.bin") == edited(old)
+    assert harness.site.read("/a.bin") == edited(old)
     said = [record for record in caplog.records if "no librsync" in record.getMessage()]
     assert [record.levelno for record in said if record.levelno >= logging.INFO] == [logging.INFO]
 
 
 def test_a_local_file_that_changes_is_not_replaced(
-    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: Any
+    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: Any
 ) -> None:
-    stand.site.write("/a.bin", edited(old))
+    harness.site.write("/a.bin", edited(old))
     local = tmp_path / "a.bin"
     local.write_bytes(old)
     patch = delta.patch
@@ -161,27 +161,27 @@ def test_a_local_file_that_changes_is_not_replaced(
     assert local.read_bytes() == b"written meanwhile"
 
 
-def test_trees(stand: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
+def test_trees(harness: Any, sync: SyncClient, tmp_path: Path, old: bytes) -> None:
     root = tmp_path / "root"
     (root / "sub").mkdir(parents=True)
     (root / "same").write_bytes(b"same")
     (root / "sub" / "changed").write_bytes(edited(old))
     (root / "sub" / "new").write_bytes(b"new")
-    stand.site.write("/r/same", b"same")
-    stand.site.write("/r/sub/changed", old)
-    stand.site.write("/r/kept", b"kept")
+    harness.site.write("/r/same", b"same")
+    harness.site.write("/r/sub/changed", old)
+    harness.site.write("/r/kept", b"kept")
     planned = sync.upload_tree(root, "/r", dry_run=True)
     assert {result.name: result.method for result in planned} == {
         "/r/same": "none",
         "/r/sub/changed": "delta",
         "/r/sub/new": "plain",
     }
-    assert sorted(stand.site.files()) == ["/r/kept", "/r/same", "/r/sub/changed"]
-    assert stand.site.read("/r/sub/changed") == old
+    assert sorted(harness.site.files()) == ["/r/kept", "/r/same", "/r/sub/changed"]
+    assert harness.site.read("/r/sub/changed") == old
     done = sync.upload_tree(root, "/r")
     assert [result.method for result in done] == [result.method for result in planned]
-    assert stand.site.read("/r/sub/changed") == edited(old)
-    assert stand.site.read("/r/kept") == b"kept"
+    assert harness.site.read("/r/sub/changed") == edited(old)
+    assert harness.site.read("/r/kept") == b"kept"
     assert {result.method for result in sync.upload_tree(root, "/r")} == {"none"}
 
     back = tmp_path / "back"
@@ -209,11 +209,11 @@ def test_what_cannot_be_synchronised(live: BasicClient, sync: SyncClient, tmp_pa
 
 
 def test_an_edit_while_the_existing_file_is_looked_at_is_not_lost(
-    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch
+    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand.site.write("/d/a.bin", old)
+    harness.site.write("/d/a.bin", old)
     sync.download_tree(tmp_path, "/d")
-    stand.site.write("/d/a.bin", edited(old))
+    harness.site.write("/d/a.bin", edited(old))
     holds = Written.holds
 
     def edits(self: Written, path: Path, *about: Any) -> bool:
@@ -228,11 +228,11 @@ def test_an_edit_while_the_existing_file_is_looked_at_is_not_lost(
 
 
 def test_an_edit_after_the_replacement_is_not_taken_for_what_was_fetched(
-    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch
+    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand.site.write("/d/a.bin", old)
+    harness.site.write("/d/a.bin", old)
     sync.download_tree(tmp_path, "/d")
-    stand.site.write("/d/a.bin", edited(old))
+    harness.site.write("/d/a.bin", edited(old))
     commit = resync.FileSink.commit
     mine = edited(edited(old))[: len(edited(old))]
 
@@ -243,17 +243,17 @@ def test_an_edit_after_the_replacement_is_not_taken_for_what_was_fetched(
     with monkeypatch.context() as during:
         during.setattr(resync.FileSink, "commit", edits)
         assert [result.method for result in sync.download_tree(tmp_path, "/d")] == ["delta"]
-    stand.site.write("/d/a.bin", old)
+    harness.site.write("/d/a.bin", old)
     with pytest.raises(TargetExists):
         sync.download_tree(tmp_path, "/d")
     assert (tmp_path / "a.bin").read_bytes() == mine
 
 
 def test_a_file_that_cannot_be_read_does_not_stop_the_others(
-    stand: Any, sync: SyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    harness: Any, sync: SyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a", "b"):
-        stand.site.write(f"/d/{name}", b"theirs")
+        harness.site.write(f"/d/{name}", b"theirs")
     (tmp_path / "a").write_bytes(b"theirs")
 
     def refused(path: Any, algorithm: str) -> str:
@@ -271,34 +271,34 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
 
 @pytest.mark.parametrize("told", [0, 4096, 1 << 30])
 def test_a_file_of_a_wrong_size_is_brought_up_whole(
-    stand: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch, told: int
+    harness: Any, sync: SyncClient, tmp_path: Path, old: bytes, monkeypatch: pytest.MonkeyPatch, told: int
 ) -> None:
-    stand.site.write("/a.bin", old)
-    stand.site.write("/tree/a.bin", old)
+    harness.site.write("/a.bin", old)
+    harness.site.write("/tree/a.bin", old)
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "a.bin").write_bytes(edited(old))
     WrongSizes(monkeypatch).tell(folder / "a.bin", told)
     result = sync.upload(folder / "a.bin", "/a.bin")
-    assert stand.site.read("/a.bin") == edited(old)
+    assert harness.site.read("/a.bin") == edited(old)
     assert (result.verified, result.bytes) == ("sha256", len(edited(old)))
     assert sync.upload_tree(folder, "/tree")[0].bytes == len(edited(old))
-    assert stand.site.read("/tree/a.bin") == edited(old)
+    assert harness.site.read("/tree/a.bin") == edited(old)
     assert sync.upload_tree(folder, "/tree")[0].method == "none"
 
 
 def test_a_slash_at_the_end_of_a_target_means_a_directory(
-    stand: Any, sync: SyncClient, tmp_path: Path
+    harness: Any, sync: SyncClient, tmp_path: Path
 ) -> None:
-    stand.site.write("/a.bin", b"new")
+    harness.site.write("/a.bin", b"new")
     assert sync.download(f"{tmp_path}/newdir/", "/a.bin").path == tmp_path / "newdir" / "a.bin"
     assert (tmp_path / "newdir" / "a.bin").read_bytes() == b"new"
 
 
 def test_a_directory_that_cannot_be_made_is_a_local_error(
-    stand: Any, sync: SyncClient, tmp_path: Path
+    harness: Any, sync: SyncClient, tmp_path: Path
 ) -> None:
-    stand.site.write("/tree/a.bin", b"new")
+    harness.site.write("/tree/a.bin", b"new")
     (tmp_path / "file").touch()
     with pytest.raises(LocalError):
         sync.download_tree(tmp_path / "file" / "tree", "/tree")

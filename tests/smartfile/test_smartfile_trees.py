@@ -33,10 +33,10 @@ def contents(root: Path) -> dict[str, bytes]:
     }
 
 
-def test_up_and_down(stand: Any, live: BasicClient, tree: Path, tmp_path: Path) -> None:
+def test_up_and_down(harness: Any, live: BasicClient, tree: Path, tmp_path: Path) -> None:
     sent = live.upload_tree(tree, "/new/place")
     assert [result.name for result in sent] == [f"/new/place/{name}" for name in NAMES]
-    assert {path: stand.site.read(path) for path in stand.site.files()} == {
+    assert {path: harness.site.read(path) for path in harness.site.files()} == {
         f"/new/place/{name}": data for name, data in contents(tree).items()
     }
     assert live.stat("/new/place/empty/inner").isdir
@@ -47,65 +47,65 @@ def test_up_and_down(stand: Any, live: BasicClient, tree: Path, tmp_path: Path) 
     assert not list((tmp_path / "back").rglob("*.part*"))
 
 
-def test_directories_that_are_there_are_used(stand: Any, live: BasicClient, tree: Path) -> None:
+def test_directories_that_are_there_are_used(harness: Any, live: BasicClient, tree: Path) -> None:
     live.mkdir("/new")
     live.mkdir("/new/sub")
     live.upload_tree(tree, "/new")
-    assert len(stand.site.files()) == 4
+    assert len(harness.site.files()) == 4
 
 
-def test_a_broken_run_goes_on(stand: Any, tree: Path) -> None:
-    fault = stand.fault(UPLOAD, "status 400", times=1)
+def test_a_broken_run_goes_on(harness: Any, tree: Path) -> None:
+    fault = harness.fault(UPLOAD, "status 400", times=1)
     with pytest.raises(BatchError) as caught:
-        stand.client(max_workers=1).upload_tree(tree, "/new")
+        harness.client(max_workers=1).upload_tree(tree, "/new")
     assert len(caught.value.errors) == 1
     assert fault.fired == 1
-    before = stand.site.count(UPLOAD)
-    results = stand.client().upload_tree(tree, "/new")
-    assert stand.site.count(UPLOAD) == before + 1
+    before = harness.site.count(UPLOAD)
+    results = harness.client().upload_tree(tree, "/new")
+    assert harness.site.count(UPLOAD) == before + 1
     assert sorted(result.resumed == result.bytes for result in results) == [False, True, True, True]
-    assert {path: stand.site.read(path) for path in stand.site.files()} == {
+    assert {path: harness.site.read(path) for path in harness.site.files()} == {
         f"/new/{name}": data for name, data in contents(tree).items()
     }
 
 
-def test_a_file_that_changed_is_sent_again(stand: Any, tree: Path) -> None:
-    stand.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
+def test_a_file_that_changed_is_sent_again(harness: Any, tree: Path) -> None:
+    harness.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
     with pytest.raises(BatchError):
-        stand.client(max_workers=1).upload_tree(tree, "/new")
+        harness.client(max_workers=1).upload_tree(tree, "/new")
     (tree / "a.txt").write_bytes(b"changed")
-    stand.client().upload_tree(tree, "/new")
-    assert stand.site.read("/new/a.txt") == b"changed"
+    harness.client().upload_tree(tree, "/new")
+    assert harness.site.read("/new/a.txt") == b"changed"
 
 
-def test_a_file_that_changed_and_kept_its_size_is_sent_again(stand: Any, tree: Path) -> None:
-    stand.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
+def test_a_file_that_changed_and_kept_its_size_is_sent_again(harness: Any, tree: Path) -> None:
+    harness.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
     with pytest.raises(BatchError):
-        stand.client(max_workers=1).upload_tree(tree, "/new")
+        harness.client(max_workers=1).upload_tree(tree, "/new")
     changed, before = tree / "a.txt", (tree / "a.txt").stat()
     changed.write_bytes(os.urandom(before.st_size))
     os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    stand.client().upload_tree(tree, "/new")
-    assert stand.site.read("/new/a.txt") == changed.read_bytes()
+    harness.client().upload_tree(tree, "/new")
+    assert harness.site.read("/new/a.txt") == changed.read_bytes()
 
 
-def test_a_file_that_is_gone_there_is_sent_again(stand: Any, live: BasicClient, tree: Path) -> None:
-    stand.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
+def test_a_file_that_is_gone_there_is_sent_again(harness: Any, live: BasicClient, tree: Path) -> None:
+    harness.fault("POST /api/2/path/data/new/sub/*", "status 400", times=2)
     with pytest.raises(BatchError):
-        stand.client(max_workers=1).upload_tree(tree, "/new")
+        harness.client(max_workers=1).upload_tree(tree, "/new")
     live.remove("/new/zero")
     live.upload_tree(tree, "/new")
-    assert len(stand.site.files()) == 4
+    assert len(harness.site.files()) == 4
 
 
-def test_a_broken_download_goes_on(stand: Any, live: BasicClient, tree: Path, tmp_path: Path) -> None:
+def test_a_broken_download_goes_on(harness: Any, live: BasicClient, tree: Path, tmp_path: Path) -> None:
     live.upload_tree(tree, "/t")
-    stand.fault("GET /api/2/path/data/t/sub/b.txt*", "status 404")
+    harness.fault("GET /api/2/path/data/t/sub/b.txt*", "status 404")
     with pytest.raises(BatchError):
-        stand.client(max_workers=1).download_tree("/t", tmp_path / "back")
-    before = stand.site.count("GET /api/2/path/data/*")
-    stand.client().download_tree("/t", tmp_path / "back")
-    assert stand.site.count("GET /api/2/path/data/*") == before + 1
+        harness.client(max_workers=1).download_tree("/t", tmp_path / "back")
+    before = harness.site.count("GET /api/2/path/data/*")
+    harness.client().download_tree("/t", tmp_path / "back")
+    assert harness.site.count("GET /api/2/path/data/*") == before + 1
     assert contents(tmp_path / "back") == contents(tree)
 
 

@@ -139,7 +139,7 @@ class _Tamperer:
         return response
 
 
-class Stage:
+class AlteredResponses:
     """Makes calls, each with a client of its own.
 
     :param directory: for files, emptied before each call.
@@ -149,7 +149,7 @@ class Stage:
         self.directory = directory
 
     def call(
-        self, service: str, method: str, make: Callable[[Stage], Any], change: Optional[Change] = None
+        self, service: str, method: str, make: Callable[[AlteredResponses], Any], change: Optional[Change] = None
     ) -> Tuple[Any, Dict[str, Any]]:
         """The result of a call, and the answers that it got by their labels.
 
@@ -177,7 +177,7 @@ class Stage:
                     if (index + number) % (every if path else whole) == 0:
                         yield Change(label, path, value)
 
-    def run(self, service: str, method: str, make: Callable[[Stage], Any], every: int) -> List[str]:
+    def run(self, service: str, method: str, make: Callable[[AlteredResponses], Any], every: int) -> List[str]:
         """Make a call with each change; what went wrong: errors of others, and results that break when used."""
         result, seen = self.call(service, method, make)
         touch(result)

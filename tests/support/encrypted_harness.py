@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tests.support.filesender_harness import CHUNK_SIZE, Stage
+from tests.support.filesender_harness import CHUNK_SIZE, FileSenderHarness
 from tests.support.raw_server import Peer, RawServer
 
 #: Marked, so that it cannot be overlooked where it should not be.
@@ -32,24 +32,24 @@ def part(number: int) -> str:
     return f"PUT /rest.php/file/*/chunk/{number * CHUNK_SIZE}"
 
 
-def published(stage: Stage, data: bytes, name: str = "a.bin", **options: Any) -> Any:
+def published(harness: FileSenderHarness, data: bytes, name: str = "a.bin", **options: Any) -> Any:
     """An encrypted transfer of one file that is there to be fetched."""
-    with stage.client() as client:
+    with harness.client() as client:
         return client.upload_workflow([(name, data)], link=True, password=PASSWORD, **options)
 
 
-def derived(stage: Stage, password: str = PASSWORD) -> bytes:
+def derived(harness: FileSenderHarness, password: str = PASSWORD) -> bytes:
     """The key of the latest transfer, from what the site knows and the password."""
-    transfer = stage.site.transfers()[-1]
+    transfer = harness.site.transfers()[-1]
     given = json.loads(transfer["encryption"])
     rounds = given["password_hash_iterations"]
     return hashlib.pbkdf2_hmac("sha256", password.encode(), transfer["salt"].encode(), rounds)
 
 
-def opened(stage: Stage, blob: bytes, number: int) -> bytes:
+def opened(harness: FileSenderHarness, blob: bytes, number: int) -> bytes:
     """A chunk of the latest transfer's first file, by way of the library and nothing of ours."""
-    transfer = stage.site.transfers()[-1]
-    secret = derived(stage)
+    transfer = harness.site.transfers()[-1]
+    secret = derived(harness)
     if json.loads(transfer["encryption"])["key_version"] == 1:
         opener = Cipher(algorithms.AES(secret), modes.CBC(blob[:16])).decryptor()
         unpadder = padding.PKCS7(128).unpadder()
@@ -59,10 +59,10 @@ def opened(stage: Stage, blob: bytes, number: int) -> bytes:
     return AESGCM(secret).decrypt(blob[:16], blob[16:], base64.b64decode(file["aead"]))
 
 
-def held(stage: Stage, name: str = "a.bin") -> bytes:
+def held(harness: FileSenderHarness, name: str = "a.bin") -> bytes:
     """What the site holds of a file, opened."""
-    blob, step = stage.stored()[name], CHUNK_SIZE + MORE
-    return b"".join(opened(stage, blob[at : at + step], at // step) for at in range(0, len(blob), step))
+    blob, step = harness.stored()[name], CHUNK_SIZE + MORE
+    return b"".join(opened(harness, blob[at : at + step], at // step) for at in range(0, len(blob), step))
 
 
 class Sent(NamedTuple):
@@ -165,12 +165,12 @@ def left(directory: Path) -> List[str]:
     return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
 
 
-def nothing_wrong_left(stage: Stage, data: bytes) -> None:
+def nothing_wrong_left(harness: FileSenderHarness, data: bytes) -> None:
     """No final name, and of what is kept for later every byte is right."""
-    if not stage.out.exists():
+    if not harness.out.exists():
         return
-    assert "a.bin" not in left(stage.out)
-    for part in stage.out.glob("*.part"):
+    assert "a.bin" not in left(harness.out)
+    for part in harness.out.glob("*.part"):
         kept = part.read_bytes()
         for at in range(0, len(kept), CHUNK_SIZE):
             block = kept[at : at + CHUNK_SIZE]

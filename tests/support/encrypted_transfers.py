@@ -45,24 +45,24 @@ def sealed(chunks: Chunks, data: bytes) -> List[bytes]:
     ]
 
 
-def running(stand: Any) -> Iterator[Dict[str, Any]]:
+def running(harness: Any) -> Iterator[Dict[str, Any]]:
     """A site of each release.
 
-    :param stand: the class of the sites.
+    :param harness: the class of the sites.
     """
-    sites = {release: stand(version=release, **SMALL) for release in RELEASES}
+    sites = {release: harness(version=release, **SMALL) for release in RELEASES}
     yield sites
     for one in sites.values():
         one.close()
 
 
-def lent(stand: Any) -> Iterator[Any]:
+def lent(harness: Any) -> Iterator[Any]:
     """A shared site, for one test: what it did for others is not counted."""
-    stand.site.listener.forget()
-    yield stand
-    unfired = stand.server.unfired()
-    stand.server.clear_faults()
-    stand.site.configure(encryption_mandatory=False)
+    harness.site.listener.forget()
+    yield harness
+    unfired = harness.server.unfired()
+    harness.server.clear_faults()
+    harness.site.configure(encryption_mandatory=False)
     assert unfired == []
 
 

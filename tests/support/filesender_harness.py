@@ -1,4 +1,4 @@
-"""A client and a local server between them: what a test of faults stands on."""
+"""A client and a local server between them: for tests of its faults."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def until(condition: Callable[[], Any], what: str = "it") -> Any:
         time.sleep(0.005)
 
 
-class Stage:
+class FileSenderHarness:
     """A running server, and clients of it.
 
     :param site: options of the local FileSender.

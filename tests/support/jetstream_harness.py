@@ -1,4 +1,4 @@
-"""Clients of JetStream, two local servers, and servers that lie: what the tests of its faults stand on."""
+"""Clients of JetStream, two local servers, and servers that lie: for tests of its faults."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from smartxfer.local import LocalServer
 from smartxfer.local.faults import Fault
 from smartxfer.local.jetstream import JetStream as JetStreamSite
 from tests.support.filesender_harness import PATIENCE, noise, until
-from tests.support.nrp_harness import Stage as _Stage
-from tests.support.nrp_harness import _listening_in
+from tests.support.nrp_harness import NRPHarness, _listening_in
 from tests.support.raw_server import Peer, RawServer, Request, answering
 from tests.support.smartfile_harness import AT_ONCE, MIB, Polling
 
@@ -27,8 +26,8 @@ __all__ = [
     "INFO",
     "MIB",
     "PATIENCE",
+    "JetStreamHarness",
     "Polling",
-    "Stage",
     "Told",
     "again",
     "lying",
@@ -68,7 +67,7 @@ ERRORS = {
 }
 
 
-class Stage(_Stage):
+class JetStreamHarness(NRPHarness):
     """Two servers, and clients of the first; as a context manager it asks in the end whether all that was planned came.
 
     :param peer: options of the second.
@@ -158,24 +157,24 @@ class Stage(_Stage):
 
 
 @contextlib.contextmanager
-def again(stage: Stage, directory: Path) -> Iterator[Stage]:
-    """The running servers for one more test, which makes objects of its own; in the end as a stage of its own asks.
+def again(harness: JetStreamHarness, directory: Path) -> Iterator[JetStreamHarness]:
+    """The running servers for one more test, which makes objects of its own; in the end as a harness of its own asks.
 
     :param directory: of the test.
     """
-    stage.directory = directory
-    stage.forget()
+    harness.directory = directory
+    harness.forget()
     failed = True
     try:
-        yield stage
+        yield harness
         failed = False
     finally:
-        unfired = stage.server.unfired()
-        crashes = [crash for listener in stage.listeners() for crash in listener.crashes]
-        stage.server.clear_faults()
-        while stage._clients:
-            stage._clients.pop().close()
-        for listener in stage.listeners():
+        unfired = harness.server.unfired()
+        crashes = [crash for listener in harness.listeners() for crash in listener.crashes]
+        harness.server.clear_faults()
+        while harness._clients:
+            harness._clients.pop().close()
+        for listener in harness.listeners():
             listener.crashes.clear()
     if not failed:
         assert not unfired, f"planned, but never seen: {unfired}"

@@ -32,7 +32,7 @@ _PLAIN: Dict[str, Any] = {
 }
 
 
-class Stand:
+class JetStreamServers:
     """A near and a far server with empty roots for each test."""
 
     def __init__(self) -> None:

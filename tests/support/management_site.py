@@ -18,7 +18,7 @@ PLAIN = {
 }
 
 
-class CareSite:
+class ManagementSite:
     """A running site with three users: ann, bob, and root, who is its administrator."""
 
     def __init__(self) -> None:

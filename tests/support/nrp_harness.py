@@ -1,4 +1,4 @@
-"""A client of a repository and a local server between them: what the tests of its faults stand on."""
+"""A client of a repository and a local server between them: for tests of its faults."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ __all__ = [
     "SMALL",
     "STORAGE_GET",
     "STORAGE_PART",
+    "NRPHarness",
     "Polling",
     "Served",
-    "Stage",
     "pieces",
     "piped",
 ]  # fmt: skip
@@ -58,7 +58,7 @@ SMALL = noise(1000)
 DATA = noise(3 * MIB)
 
 
-class Stage:
+class NRPHarness:
     """A running server, and clients of it; as a context manager it asks in the end whether all that was planned came.
 
     :param site: options of the local repository; calls are not limited unless it says so.
@@ -147,7 +147,7 @@ class Stage:
             return []
         return sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if not path.is_dir())
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> NRPHarness:
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -161,7 +161,7 @@ class Stage:
             assert not crashes, f"the server has a bug: {crashes}"
 
 
-class Served(Stage):
+class Served(NRPHarness):
     """A repository with two published records of one file each.
 
     :param storage: "local", "proxy" or "s3".

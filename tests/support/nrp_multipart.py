@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import MIB, PART, STORAGE_PART, Stage
+from tests.support.nrp_harness import MIB, PART, STORAGE_PART, NRPHarness
 
 __all__ = ["DATA", "STEP", "part_of", "send"]
 
@@ -14,13 +14,13 @@ STEP = 5 * MIB
 DATA = noise(2 * STEP + 1000)
 
 
-def part_of(stage: Stage) -> str:
+def part_of(harness: NRPHarness) -> str:
     """What a part's request looks like there."""
-    return STORAGE_PART if stage.site.backend.site.storage == "s3" else PART
+    return STORAGE_PART if harness.site.backend.site.storage == "s3" else PART
 
 
-def send(stage: Stage, record: str, source: Any = DATA, **options: Any) -> Any:
+def send(harness: NRPHarness, record: str, source: Any = DATA, **options: Any) -> Any:
     """The file in parts of the least size."""
     settings = {"transfer_type": "multipart", "part_size": STEP, **options}
-    client = settings.pop("client", None) or stage.client()
+    client = settings.pop("client", None) or harness.client()
     return client.files.upload(record, "a.bin", None, source, **settings)

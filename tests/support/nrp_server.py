@@ -10,7 +10,7 @@ from smartxfer.local.faults import Fault
 from smartxfer.nrp import RepositoryClient, get_client
 
 
-class Stand:
+class NRPServer:
     """A running repository and clients of it that retry without waits."""
 
     def __init__(self, **options: Any) -> None:

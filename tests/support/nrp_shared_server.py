@@ -6,30 +6,30 @@ import contextlib
 from pathlib import Path
 from typing import Iterator
 
-from tests.support.nrp_harness import Stage
+from tests.support.nrp_harness import NRPHarness
 
 __all__ = ["again"]
 
 
 @contextlib.contextmanager
-def again(stage: Stage, directory: Path) -> Iterator[Stage]:
-    """The running server for one more test, which makes records of its own; in the end as a stage of its own asks.
+def again(harness: NRPHarness, directory: Path) -> Iterator[NRPHarness]:
+    """The running server for one more test, which makes records of its own; in the end as a harness of its own asks.
 
     :param directory: of the test.
     """
-    stage.directory, stage.out = directory, directory / "out"
-    stage.forget()
+    harness.directory, harness.out = directory, directory / "out"
+    harness.forget()
     failed = True
     try:
-        yield stage
+        yield harness
         failed = False
     finally:
-        unfired = stage.server.unfired()
-        crashes = [crash for listener in stage.listeners() for crash in listener.crashes]
-        while stage._clients:
-            stage._clients.pop().close()
-        stage.server.clear_faults()
-        for listener in stage.listeners():
+        unfired = harness.server.unfired()
+        crashes = [crash for listener in harness.listeners() for crash in listener.crashes]
+        while harness._clients:
+            harness._clients.pop().close()
+        harness.server.clear_faults()
+        for listener in harness.listeners():
             listener.crashes.clear()
     if not failed:
         assert not unfired, f"planned, but never seen: {unfired}"

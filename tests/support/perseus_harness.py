@@ -1,4 +1,4 @@
-"""A client of Perseus and a local server between them: what the tests of its faults stand on."""
+"""A client of Perseus and a local server between them: for tests of its faults."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from smartxfer.local import LocalServer
 from smartxfer.local.faults import Fault
 from smartxfer.perseus import PerseusClient
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import Stage as _Stage
-from tests.support.nrp_harness import _listening_in
+from tests.support.nrp_harness import NRPHarness, _listening_in
 from tests.support.smartfile_harness import AT_ONCE, MIB, Polling, pieces, piped
 
 __all__ = [
@@ -23,8 +22,8 @@ __all__ = [
     "FIND",
     "MIB",
     "PUT",
+    "PerseusHarness",
     "Polling",
-    "Stage",
     "again",
     "pieces",
     "piped",
@@ -39,7 +38,7 @@ ALL = "* *"
 DATA = noise(2 * MIB)
 
 
-class Stage(_Stage):
+class PerseusHarness(NRPHarness):
     """A running server, and clients of it; as a context manager it asks in the end whether all that was planned came.
 
     :param site: options of the local Perseus.
@@ -77,26 +76,26 @@ class Stage(_Stage):
 
 
 @contextlib.contextmanager
-def again(stage: Stage, directory: Path) -> Iterator[Stage]:
-    """The running server, emptied, for one more test; in the end it is asked as a stage of its own is.
+def again(harness: PerseusHarness, directory: Path) -> Iterator[PerseusHarness]:
+    """The running server, emptied, for one more test; in the end as a harness of its own asks.
 
     :param directory: of the test.
     """
-    for record in stage.site.records():
-        stage.site.backend.delete(record["id"])
-    stage.directory = directory
-    stage.forget()
+    for record in harness.site.records():
+        harness.site.backend.delete(record["id"])
+    harness.directory = directory
+    harness.forget()
     failed = True
     try:
-        yield stage
+        yield harness
         failed = False
     finally:
-        unfired = stage.server.unfired()
-        crashes = [crash for listener in stage.listeners() for crash in listener.crashes]
-        while stage._clients:
-            stage._clients.pop().close()
-        stage.server.clear_faults()
-        for listener in stage.listeners():
+        unfired = harness.server.unfired()
+        crashes = [crash for listener in harness.listeners() for crash in listener.crashes]
+        while harness._clients:
+            harness._clients.pop().close()
+        harness.server.clear_faults()
+        for listener in harness.listeners():
             listener.crashes.clear()
     if not failed:
         assert not unfired, f"planned, but never seen: {unfired}"

@@ -24,7 +24,7 @@ _PLAIN = {
 }
 
 
-class Stand:
+class PerseusServer:
     """A running service, empty for each test, and clients of it that retry without waits."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""A client of SmartFile and a local server between them: what the tests of its faults stand on."""
+"""A client of SmartFile and a local server between them: for tests of its faults."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MIB = 1 << 20
 AT_ONCE = RetryPolicy(backoff=0)
 
 
-class Stage:
+class SmartFileHarness:
     """A running server, and clients of it; as a context manager it asks in the end whether all that was planned came.
 
     :param site: options of the local SmartFile.
@@ -90,7 +90,7 @@ class Stage:
             return []
         return sorted(path.relative_to(self.out).as_posix() for path in self.out.rglob("*") if not path.is_dir())
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> SmartFileHarness:
         return self
 
     def __exit__(self, *error: Any) -> None:

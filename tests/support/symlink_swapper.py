@@ -42,7 +42,7 @@ def downloads(way: str, url: str, words: List[str]) -> Callable[[Path, Any], Any
     return lambda out, exists: SyncClient(basic).download_tree(out, "/d", exists=exists)
 
 
-class Stand:
+class Setup:
     """A target with a directory in it, and another directory that nothing may be written to."""
 
     def __init__(self, room: Path, old: bytes) -> None:
@@ -85,10 +85,10 @@ class Stand:
         assert (self.elsewhere / "two.bin").read_bytes() == b"theirs", when
 
 
-def tried(download: Callable[[Path, Any], Any], stand: Stand, exists: Any) -> str:
+def tried(download: Callable[[Path, Any], Any], harness: Setup, exists: Any) -> str:
     """The outcome; anything but a typed error is the end of the program."""
     try:
-        download(stand.out, exists)
+        download(harness.out, exists)
     except SmartxferError as error:
         # The generic class of a service's own one.
         return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "smartxfer.errors")
@@ -97,7 +97,7 @@ def tried(download: Callable[[Path, Any], Any], stand: Stand, exists: Any) -> st
 
 def planned(download: Callable[[Path, Any], Any], room: Path, old: bytes, every: int) -> Any:
     """A swap before each call, in a download of its own, until a download has no call of that number."""
-    state: Any = {"at": None, "count": 0, "stand": None, "event": None}
+    state: Any = {"at": None, "count": 0, "harness": None, "event": None}
 
     def hook(event: str, args: Any) -> None:
         if state["at"] is None or event not in EVENTS or threading.current_thread() is state.get("busy"):
@@ -107,7 +107,7 @@ def planned(download: Callable[[Path, Any], Any], room: Path, old: bytes, every:
         state["count"] += 1
         if state["count"] > state["at"] and state["event"] is None:
             state["busy"] = threading.current_thread()
-            if state["stand"].swap():
+            if state["harness"].swap():
                 state["event"] = event, *map(str, args)
             state["busy"] = None
 
@@ -116,11 +116,11 @@ def planned(download: Callable[[Path, Any], Any], room: Path, old: bytes, every:
     for content in (b"", old):
         at = 0
         while True:
-            stand = Stand(room, content)
-            state.update(at=at, count=0, stand=stand, event=None, busy=None)
-            outcome = tried(download, stand, "replace")
+            harness = Setup(room, content)
+            state.update(at=at, count=0, harness=harness, event=None, busy=None)
+            outcome = tried(download, harness, "replace")
             state["at"] = None
-            stand.check(state["event"])
+            harness.check(state["event"])
             if state["event"] is None:
                 break
             outcomes[outcome] += 1
@@ -132,16 +132,16 @@ def raced(download: Callable[[Path, Any], Any], room: Path, old: bytes, swaps: i
     """Swaps at random moments, there and back, while downloads run."""
     chance, done = random.Random(len(old)), threading.Event()
     outcomes: Any = collections.Counter()
-    stand = Stand(room, old)
+    harness = Setup(room, old)
 
     def race() -> None:
         try:
             for _ in range(swaps):
                 time.sleep(chance.random() / 200)
-                if stand.swap():
+                if harness.swap():
                     outcomes["swap"] += 1
                     time.sleep(chance.random() / 200)
-                    stand.back()
+                    harness.back()
             outcomes["ended"] = 1
         finally:
             done.set()
@@ -149,11 +149,11 @@ def raced(download: Callable[[Path, Any], Any], room: Path, old: bytes, swaps: i
     thread = threading.Thread(target=race)
     thread.start()
     while not done.is_set():
-        tried(download, stand, "replace")
-        stand.check("by chance")
+        tried(download, harness, "replace")
+        harness.check("by chance")
     thread.join()
     assert outcomes["ended"], "the swapping thread failed"
-    stand.check("in the end")
+    harness.check("in the end")
     return outcomes
 
 

@@ -15,7 +15,7 @@ NAME = "a\r\x1b[2Kall 7 files verified\n\u202egpj"
 
 @pytest.mark.parametrize("label", [None, NAME])
 def test_a_name_in_a_bar(monkeypatch: pytest.MonkeyPatch, label: Optional[str]) -> None:
-    """Broken by a name that goes to the terminal as it came."""
+    """Fails if a name goes to the terminal as it came."""
     shown = io.StringIO()
     shown.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stderr", shown)
@@ -32,7 +32,7 @@ def test_a_name_in_a_bar(monkeypatch: pytest.MonkeyPatch, label: Optional[str]) 
     ("rate", "left", "estimated"), [(10.0, 100, True), (1.0, 24 * 3600, True), (1.0, 90_000, False), (0.0, 1, False)]
 )
 def test_an_estimate(rate: float, left: int, estimated: bool) -> None:
-    """Broken by ``3785:41:10``, worked out from the first few bytes."""
+    """Detect ``3785:41:10``, worked out from the first few bytes."""
     facts = {"rate": rate, "elapsed": 1.0, "n": 5, "initial": 5, "total": 5 + left}
     assert progress._is_estimated(facts) is estimated
 

@@ -41,7 +41,7 @@ def test_it_is_not_full_where_the_body_ends(engine: Callable[..., Any]) -> None:
 def test_a_fast_line_is_remembered_until_it_breaks(
     engine: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Broken by large blocks on a line that has become slow: the stall guard would see nothing move."""
+    """Detect large blocks on a line that has become slow: the stall guard would see nothing move."""
     asked: List[int] = []
     real = ranges.Incoming._read
 

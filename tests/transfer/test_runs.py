@@ -38,7 +38,7 @@ def test_neighbours_are_joined_in_pairs() -> None:
 
 
 def test_the_note_stays_small_and_every_byte_is_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken by one entry for each piece: megabytes of notes, written every second."""
+    """Detect one entry for each piece: megabytes of notes, written every second."""
     monkeypatch.setattr(partial, "MOST_RUNS", 16)
     data = bytes(number * 7 % 251 for number in range(4000))
     order = list(range(0, 3600, 10))

@@ -245,7 +245,7 @@ elif sys.argv[1] == "atexit":
 @pytest.mark.parametrize("used", ["used", "unused"])
 @pytest.mark.parametrize("how", ["thread", "atexit", "atexit-early"])
 def test_a_call_after_the_end_of_the_main_thread(how: str, used: str) -> None:
-    """Broken by RuntimeError on Python 3.9 and newer."""
+    """Detect RuntimeError on Python 3.9 and newer."""
     command = [sys.executable, "-c", _LATE, how, used]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=Path(__file__).parent)
     assert (done.stdout.split(), done.stderr) == (["10", "5"], "")

@@ -120,13 +120,13 @@ def test_a_client_certificate_of_a_wrong_type(make_wire: MakeWire, cert: Any) ->
 
 @pytest.mark.parametrize("verify", ["", "a\0b", None, 5])
 def test_a_bundle_of_a_wrong_type(make_wire: MakeWire, verify: Any) -> None:
-    """Broken by an empty path, which requests takes for ``verify=False``."""
+    """Detect an empty path, which requests takes for ``verify=False``."""
     with pytest.raises(ConfigError, match="verify="):
         make_wire("https://127.0.0.1:1", verify=verify)
 
 
 def test_a_bundle_that_is_removed(make_wire: MakeWire, server: RawServer, files: Dict[str, str], tmp_path: Path) -> None:
-    """Broken by a check of the first request alone."""
+    """Detect a check of the first request alone."""
     bundle = tmp_path / "ca.pem"
     bundle.write_bytes(Path(files["ca.pem"]).read_bytes())
     wire = make_wire(server.url, verify=str(bundle))

@@ -54,7 +54,7 @@ class _Endless(list):  # type: ignore[type-arg]
     "value", [{1}, b"x", object(), {"when": dt.date(2026, 1, 1)}, float("nan"), _Endless(), "\ud800"]
 )
 def test_a_value_that_json_does_not_have(value: object) -> None:
-    """Broken by the TypeError or ValueError of the standard library."""
+    """Detect the TypeError or ValueError of the standard library."""
     with pytest.raises(UsageError, match=r"not JSON serializable|not valid Unicode") as caught:
         json_body({"metadata": value})
     assert caught.value.hint

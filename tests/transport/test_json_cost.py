@@ -131,7 +131,7 @@ def test_values_are_those_of_the_standard_library(length: int) -> None:
 
 @given(VALUES, st.integers(1, 9))
 def test_blocks_of_any_size_show_the_same(value: Any, size: int) -> None:
-    """Broken by a block that ends within an escape, or forgets that a text is open."""
+    """Fails if a block ends within an escape, or forgets that a text is open."""
     text = json.dumps(value, ensure_ascii=False)
 
     def shown(size: int) -> Any:

@@ -77,7 +77,7 @@ def test_threads_do_not_come_back_together(limits: Limits, clock: FakeClock) -> 
 
 
 def test_a_pause_that_others_prolong_is_bounded(limits: Limits, clock: FakeClock) -> None:
-    """Broken by a thread that waits for as long as others are refused, and never asks itself."""
+    """Fails if a thread waits for as long as others are refused, and never asks itself."""
 
     class Busy(FakeClock):
         def sleep(self, seconds: float) -> None:
@@ -103,7 +103,7 @@ class _Noticed(Clock):
 
 
 def test_a_pause_ends_with_the_attempt() -> None:
-    """Broken by a wait that neither cancel nor deadline ends."""
+    """Detect a wait that neither cancel nor deadline ends."""
     clock, attempt, caught = _Noticed(), Attempt(), []
     limits = Limits(RetryPolicy(), clock)
     limits.note_refusal(refusal(retry_after=100.0))
@@ -147,7 +147,7 @@ def tried(limits: Limits, clock: FakeClock, most: int, between: Callable[[], Any
 
 
 def test_tries_are_not_used_up_while_others_are_served(limits: Limits, clock: FakeClock) -> None:
-    """Broken by a file that gives up at a limit which lets the other files pass."""
+    """Fails if a file gives up at a limit which lets the other files pass."""
     assert tried(limits, clock, 50, lambda: limits.answered(HERE, 200)) == 50
 
 
@@ -159,7 +159,7 @@ def test_tries_are_used_up_while_nothing_is_served(
 
 
 def test_the_waits_at_a_limit_are_bounded_all_the_same(limits: Limits, clock: FakeClock) -> None:
-    """Broken by a request that is refused for ever while others are served."""
+    """Fails if a request is refused for ever while others are served."""
     count = tried(limits, clock, 1000, lambda: limits.answered(HERE, 200), limit_budget=30.0)
     # Each of its refusals is a pause for the others: they become rarer.
     assert clock.waits == [0.75, 1.5, 3.0, 6.0, 6.0, 6.0, 6.0]
@@ -180,7 +180,7 @@ def test_other_failures_count_while_others_are_served(limits: Limits, clock: Fak
 
 @pytest.mark.parametrize("value", ["0", "-5", "soon", "Mon, 01 Jan 2001 00:00:00 GMT", None])
 def test_a_refused_request_is_not_repeated_at_once(make_wire: MakeWire, clock: FakeClock, value: Any) -> None:
-    """Broken by six requests in a row, which a moving window refuses all."""
+    """Detect six requests in a row, which a moving window refuses all."""
     fields = [] if value is None else [f"Retry-After: {value}"]
     with RawServer(answering(status(429, b"", *fields))) as server:
         with pytest.raises(RateLimited):

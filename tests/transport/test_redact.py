@@ -110,7 +110,7 @@ def test_a_record_without_a_secret_is_not_touched(caplog: pytest.LogCaptureFixtu
 
 
 def test_arguments_and_tracebacks_of_a_record(caplog: pytest.LogCaptureFixture) -> None:
-    """Broken by a handler that shows more than the message."""
+    """Fails if a handler shows more than the message."""
     held = redact.remember_secret("marked-value")
     redact.install()
 
@@ -136,14 +136,14 @@ def test_arguments_and_tracebacks_of_a_record(caplog: pytest.LogCaptureFixture) 
 
 
 def test_control_characters_in_our_own_log(caplog: pytest.LogCaptureFixture) -> None:
-    """Broken by a server's text that writes a line of its own."""
+    """Fails if a server's text writes a line of its own."""
     with caplog.at_level(logging.DEBUG, "smartxfer"):
         logging.getLogger("smartxfer.nrp").warning("%s failed", "a\r\x1b[2K\nall 7 files verified\u202e")
     assert caplog.messages == ["a\\r\\x1b[2K\\nall 7 files verified\\u202e failed"]
 
 
 def test_a_secret_is_known_for_as_long_as_it_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken by a set that only grows, or by one that forgets what a client still holds."""
+    """Detect a set that only grows, or one that forgets what a client still holds."""
     monkeypatch.setattr(redact._Secrets, "kept", 3)
     held = redact.remember_secret("held-by-a-client")
     for number in range(20):
@@ -208,7 +208,7 @@ class _Steps(threading.Thread):
 
 @pytest.mark.parametrize("early", range(14))
 def test_a_secret_of_another_thread_is_masked_at_each_step(early: int) -> None:
-    """Broken by one thread that puts its list of secrets in the place of another's newer one."""
+    """Fails if one thread puts its list of secrets in the place of another's newer one."""
     for late in range(14):
         _mask_in_two_threads(early, late)
 

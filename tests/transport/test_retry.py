@@ -167,7 +167,7 @@ def test_retry_after_is_obeyed_up_to_its_cap(clock: FakeClock, kind: Any) -> Non
     [(1e5, "in 100000 s"), (8.64e6, "more than 100 days"), (1e300, "3650 days"), (float("inf"), "3650 days")],
 )
 def test_how_long_a_wait_over_the_cap_is(clock: FakeClock, asked: float, words: str) -> None:
-    """Broken by "come back in inf s"."""
+    """Regression: "come back in inf s"."""
     with pytest.raises(RateLimited, match=words) as caught:
         Tries(RetryPolicy(), clock, "GET x").failed(RateLimited("wait", status=429, retry_after=asked))
     assert "inf" not in str(caught.value)

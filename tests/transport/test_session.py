@@ -43,7 +43,7 @@ def test_the_adapter_asks_once_where_the_wait_is_over_the_cap() -> None:
 
 
 def test_the_adapter_waits_before_each_repeat_of_a_refused_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Broken by urllib3's own back-off, which repeats at once the first time."""
+    """Detect urllib3's own back-off, which repeats at once the first time."""
     clock = FakeClock()
     monkeypatch.setattr("smartxfer.transport.adapter_retry.SYSTEM_CLOCK", clock)
     refusals = [status(429, b"", f"Retry-After: {value}") for value in ("0", "-1", "3")]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.usages.originals import missing
 from tests.support.usages.replay import SERVICES, Usage, documented, replay, rewrites, shown, usages
-from tests.support.usages.servers import stand
+from tests.support.usages.servers import harness
 
 pytestmark = [
     # The programs leave files and connections to the garbage collector, as users' scripts do.
@@ -24,7 +24,7 @@ EVERY = [usage for service in SERVICES for usage in [*shown(service), *usages(se
 @pytest.fixture(scope="module")
 def names(request: pytest.FixtureRequest) -> Iterator[Dict[str, Any]]:
     """What the programs of a service find defined, its site among it."""
-    with stand(request.param) as found:
+    with harness(request.param) as found:
         yield found
 
 

@@ -23,27 +23,27 @@ from smartxfer.errors import (
 )
 from smartxfer.filesender import Transfer
 from smartxfer.transfer import MemorySink
-from tests.support.management_site import CareSite
+from tests.support.management_site import ManagementSite
 
 FETCH = "GET /download.php"
 FILES = {"notes.txt": b"ACGT" * 25, "run1/a.bin": os.urandom(200_000), "run1/Žluť.txt": b"y", "z.txt": b"z"}
 
 
 @pytest.fixture
-def stand(new: CareSite) -> CareSite:
+def harness(new: ManagementSite) -> ManagementSite:
     return new
 
 
 @pytest.fixture
-def transfer(stand: CareSite) -> Transfer:
+def transfer(harness: ManagementSite) -> Transfer:
     """Several files behind a link."""
-    return stand.client().upload_workflow(list(FILES.items()), link=True)
+    return harness.client().upload_workflow(list(FILES.items()), link=True)
 
 
 @pytest.fixture
-def anyone(stand: CareSite) -> Iterator[FileSenderClient]:
+def anyone(harness: ManagementSite) -> Iterator[FileSenderClient]:
     """Somebody without credentials, who tries once."""
-    with FileSenderClient(stand.url, retry=RetryPolicy(attempts=1)) as client:
+    with FileSenderClient(harness.url, retry=RetryPolicy(attempts=1)) as client:
         yield client
 
 
@@ -101,8 +101,8 @@ def test_chosen_files(
     assert unpacked(target) == {name: FILES[name] for name in names}
 
 
-def test_by_id_and_both_releases(stand: CareSite, transfer: Transfer, anyone: Any, tmp_path: Path) -> None:
-    stand.site.configure(version="2.67")
+def test_by_id_and_both_releases(harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path) -> None:
+    harness.site.configure(version="2.67")
     listed = {file.name: file.id for file in anyone.list_files(transfer.token)}
     anyone.download_archive(transfer.token, tmp_path / "a.zip", files=[listed["z.txt"]])
     assert unpacked(tmp_path / "a.zip") == {"z.txt": b"z"}
@@ -129,25 +129,25 @@ def test_progress_is_told(transfer: Transfer, anyone: Any, tmp_path: Path) -> No
     assert events[-1].done == (tmp_path / "a.zip").stat().st_size
 
 
-def test_wrong_usage(stand: CareSite, transfer: Transfer, anyone: Any, tmp_path: Path) -> None:
+def test_wrong_usage(harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="zip or tar"):
         anyone.download_archive(transfer.token, tmp_path / "a", archive_format="rar")
     with pytest.raises(NotFound, match="no file 'b'"):
         anyone.download_archive(transfer.token, tmp_path / "a", files=["b"])
-    assert stand.site.count(FETCH) == 0
+    assert harness.site.count(FETCH) == 0
     assert left_in(tmp_path) == []
 
 
-def test_what_the_site_cannot_read_it_cannot_pack(stand: CareSite, anyone: Any, tmp_path: Path) -> None:
-    stand.site.configure(encryption_iterations=10)
-    sealed = stand.client().upload_workflow(
+def test_what_the_site_cannot_read_it_cannot_pack(harness: ManagementSite, anyone: Any, tmp_path: Path) -> None:
+    harness.site.configure(encryption_iterations=10)
+    sealed = harness.client().upload_workflow(
         [("a.txt", b"1"), ("b.txt", b"2")],
         link=True,
         password="Correct-horse-7",
     )
     with pytest.raises(EncryptedTransfer, match="password="):
         anyone.download_archive(sealed.token, tmp_path / "a.zip")
-    assert stand.site.count(FETCH) == 0
+    assert harness.site.count(FETCH) == 0
     assert left_in(tmp_path) == []
 
 
@@ -166,9 +166,9 @@ def test_what_the_site_cannot_read_it_cannot_pack(stand: CareSite, anyone: Any, 
     ],
 )
 def test_a_broken_archive_is_none(
-    stand: CareSite, transfer: Transfer, anyone: Any, tmp_path: Path, effect: str, error: Any
+    harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path, effect: str, error: Any
 ) -> None:
-    stand.fault(FETCH, effect, times=None)
+    harness.fault(FETCH, effect, times=None)
     with pytest.raises(error):
         anyone.download_archive(transfer.token, tmp_path / "all.zip")
     assert not (tmp_path / "all.zip").exists()
@@ -176,11 +176,11 @@ def test_a_broken_archive_is_none(
 
 @pytest.mark.parametrize("archive_format", ["zip", "tar"])
 def test_an_archive_with_an_empty_file_is_none(
-    stand: CareSite, anyone: Any, tmp_path: Path, archive_format: str
+    harness: ManagementSite, anyone: Any, tmp_path: Path, archive_format: str
 ) -> None:
     """A real site breaks it off; the files are there one by one."""
     files = [("a.txt", b"ACGT"), ("empty", b"")]
-    made = stand.client().upload_workflow(files, link=True)
+    made = harness.client().upload_workflow(files, link=True)
     with pytest.raises(IntegrityError, match="'empty' is empty"):
         anyone.download_archive(made.token, tmp_path / "all", archive_format=archive_format)
     assert not (tmp_path / "all").exists()
@@ -189,36 +189,36 @@ def test_an_archive_with_an_empty_file_is_none(
 
 
 def test_a_page_in_place_of_the_archive(
-    stand: CareSite, transfer: Transfer, anyone: Any, tmp_path: Path
+    harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path
 ) -> None:
-    stand.fault(FETCH, f"redirect {stand.url}/?s=exception&exception=token_expired", times=None)
+    harness.fault(FETCH, f"redirect {harness.url}/?s=exception&exception=token_expired", times=None)
     with pytest.raises(DecodeError, match="page in place of the file"):
         anyone.download_archive(transfer.token, tmp_path / "all.zip")
     assert left_in(tmp_path) == []
 
 
-def test_a_broken_archive_begins_anew(stand: CareSite, transfer: Transfer, tmp_path: Path) -> None:
+def test_a_broken_archive_begins_anew(harness: ManagementSite, transfer: Transfer, tmp_path: Path) -> None:
     """The site packs anew each time, so that the first bytes of one and the last of another make no archive."""
-    stand.fault(FETCH, "truncate 100000")
-    result = stand.client().download_archive(transfer.token, tmp_path / "all.zip")
+    harness.fault(FETCH, "truncate 100000")
+    result = harness.client().download_archive(transfer.token, tmp_path / "all.zip")
     assert unpacked(tmp_path / "all.zip") == FILES
     assert (result.retries, result.resumed) == (1, 0)
-    assert stand.site.count(FETCH) == 2
+    assert harness.site.count(FETCH) == 2
 
 
 def test_what_stood_there_stands_until_then(
-    stand: CareSite, transfer: Transfer, anyone: Any, tmp_path: Path
+    harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "all.zip").write_bytes(b"older")
-    stand.fault(FETCH, "truncate 100000")
+    harness.fault(FETCH, "truncate 100000")
     with pytest.raises((CommunicationError, IntegrityError)):
         anyone.download_archive(transfer.token, tmp_path / "all.zip")
     assert (tmp_path / "all.zip").read_bytes() == b"older"
 
 
 def test_a_length_that_nobody_says_is_not_called_verified(
-    stand: CareSite, transfer: Transfer, anyone: Any, tmp_path: Path
+    harness: ManagementSite, transfer: Transfer, anyone: Any, tmp_path: Path
 ) -> None:
-    stand.fault(FETCH, "no-length close")
+    harness.fault(FETCH, "no-length close")
     assert anyone.download_archive(transfer.token, tmp_path / "a.zip").verified is None
     assert anyone.download_archive(transfer.token, tmp_path / "b.zip").verified == "size"

@@ -19,7 +19,7 @@ from smartxfer.errors import (
     UsageError,
 )
 from smartxfer.filesender import AuditEntry, Recipient, Transfer
-from tests.support.management_site import CareSite
+from tests.support.management_site import ManagementSite
 
 DAY = 86400
 TWO = ["bob@example.net", "eve@example.net"]
@@ -27,9 +27,9 @@ ONE = "/rest.php/transfer/*"
 
 
 @pytest.fixture
-def ann(stand: CareSite) -> FileSenderClient:
+def ann(harness: ManagementSite) -> FileSenderClient:
     """The owner of what is sent here."""
-    client: FileSenderClient = stand.client()
+    client: FileSenderClient = harness.client()
     return client
 
 
@@ -37,14 +37,14 @@ def sent(client: FileSenderClient, *recipients: str, **args: Any) -> Transfer:
     return client.upload_workflow([("run1/a.txt", b"ACGT")], {"recipients": list(recipients), **args})
 
 
-def kinds(stand: CareSite) -> List[str]:
-    return [mail["kind"] for mail in stand.site.mails]
+def kinds(harness: ManagementSite) -> List[str]:
+    return [mail["kind"] for mail in harness.site.mails]
 
 
 # -- looking -----------------------------------------------------------------------------------------------
 
 
-def test_available_transfers_newest_first(stand: CareSite, ann: FileSenderClient) -> None:
+def test_available_transfers_newest_first(harness: ManagementSite, ann: FileSenderClient) -> None:
     first, second = sent(ann, *TWO, subject="one"), sent(ann, "bob@example.net", subject="two")
     ann.create_transfer(
         {"from": "ann@example.org", "recipients": TWO, "files": [{"name": "c", "size": 1}], "options": {}}
@@ -58,7 +58,7 @@ def test_available_transfers_newest_first(stand: CareSite, ann: FileSenderClient
     assert listed[0].roundtriptoken == ""
 
 
-def test_those_of_everybody_are_for_administrators(new: CareSite) -> None:
+def test_those_of_everybody_are_for_administrators(new: ManagementSite) -> None:
     client = new.client()
     made = sent(client, *TWO)
     with pytest.raises(Forbidden, match="administrator") as caught:
@@ -69,7 +69,7 @@ def test_those_of_everybody_are_for_administrators(new: CareSite) -> None:
     assert root.transfers.list() == []
 
 
-def test_found_by_what_is_known_of_it(stand: CareSite, ann: FileSenderClient) -> None:
+def test_found_by_what_is_known_of_it(harness: ManagementSite, ann: FileSenderClient) -> None:
     reads = sent(ann, "bob@example.net", subject="Reads of run 1")
     other = ann.upload_workflow([("notes.txt", b"1")], {"subject": "notes"}, link=True)
     searches: List[Any] = [
@@ -91,7 +91,7 @@ def test_found_by_what_is_known_of_it(stand: CareSite, ann: FileSenderClient) ->
         ann.transfers.find(link="no link")
 
 
-def test_one_by_its_id_or_itself(stand: CareSite, ann: FileSenderClient) -> None:
+def test_one_by_its_id_or_itself(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     for known_as in (made.id, str(made.id), made):
         shown = ann.transfers.get(known_as)
@@ -101,14 +101,14 @@ def test_one_by_its_id_or_itself(stand: CareSite, ann: FileSenderClient) -> None
             ann.transfers.get(wrong)
 
 
-def test_options_by_name(stand: CareSite, ann: FileSenderClient) -> None:
+def test_options_by_name(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO, options={"email_daily_statistics": True})
     options = ann.transfers.options(made)
     assert options["email_daily_statistics"] is True
     assert options["get_a_link"] is False
 
 
-def test_what_has_happened_to_it(stand: CareSite, ann: FileSenderClient) -> None:
+def test_what_has_happened_to_it(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     ann.transfers.close(made)
     log = ann.transfers.audit_log(made)
@@ -126,19 +126,19 @@ def test_what_has_happened_to_it(stand: CareSite, ann: FileSenderClient) -> None
     assert {entry.author["type"] for entry in log if entry.event not in unnamed} == {"User"}
 
 
-def test_the_log_by_mail(stand: CareSite, ann: FileSenderClient) -> None:
+def test_the_log_by_mail(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     ann.transfers.mail_audit_log(made)
-    assert kinds(stand)[-1] == "report"
-    assert stand.site.mails[-1]["to"] == "ann@example.org"
+    assert kinds(harness)[-1] == "report"
+    assert harness.site.mails[-1]["to"] == "ann@example.org"
 
 
-def test_a_site_without_quotas(stand: CareSite, ann: FileSenderClient) -> None:
+def test_a_site_without_quotas(harness: ManagementSite, ann: FileSenderClient) -> None:
     assert ann.quota() is None
 
 
-def test_nobody_is_asked_before_there_are_credentials(stand: CareSite) -> None:
-    nobody = FileSenderClient(stand.url)
+def test_nobody_is_asked_before_there_are_credentials(harness: ManagementSite) -> None:
+    nobody = FileSenderClient(harness.url)
     calls: List[Callable[[], Any]] = [
         nobody.transfers.list,
         nobody.quota,
@@ -150,21 +150,21 @@ def test_nobody_is_asked_before_there_are_credentials(stand: CareSite) -> None:
         for call in calls:
             with pytest.raises(CredentialError, match="no username and no api_key"):
                 call()
-    assert stand.site.count("* /rest.php/transfer*") == 0
+    assert harness.site.count("* /rest.php/transfer*") == 0
 
 
 # -- changing ----------------------------------------------------------------------------------------------
 
 
-def test_a_stock_site_extends_nothing(stand: CareSite, ann: FileSenderClient) -> None:
+def test_a_stock_site_extends_nothing(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     with pytest.raises(LimitExceeded, match="transfer_expiry_extension_not_allowed"):
         ann.transfers.extend(made)
     assert ann.transfers.get(made).expires.raw == made.expires.raw
 
 
-def test_extended_by_the_sites_days(stand: CareSite, ann: FileSenderClient) -> None:
-    stand.site.configure(expiry_extension_days=5)
+def test_extended_by_the_sites_days(harness: ManagementSite, ann: FileSenderClient) -> None:
+    harness.site.configure(expiry_extension_days=5)
     made = sent(ann, *TWO)
     assert made.expiry_date_extension == 1
     extended = ann.transfers.extend(made)
@@ -176,7 +176,7 @@ def test_extended_by_the_sites_days(stand: CareSite, ann: FileSenderClient) -> N
 
 
 @pytest.mark.parametrize("form", ["seconds", "datetime"])
-def test_extended_to_a_moment(new: CareSite, form: str) -> None:
+def test_extended_to_a_moment(new: ManagementSite, form: str) -> None:
     client = new.client()
     made = sent(client, *TWO)
     until = int(time.time()) + 15 * DAY
@@ -186,7 +186,7 @@ def test_extended_to_a_moment(new: CareSite, form: str) -> None:
         client.transfers.extend(made, until + 100 * DAY)
 
 
-def test_an_older_site_knows_no_moments(new: CareSite) -> None:
+def test_an_older_site_knows_no_moments(new: ManagementSite) -> None:
     new.site.configure(version="2.67")
     client = new.client()
     made = sent(client, *TWO)
@@ -195,29 +195,29 @@ def test_an_older_site_knows_no_moments(new: CareSite) -> None:
 
 
 @pytest.mark.parametrize("wrong", [True, "soon", 1.5, dt.datetime(2030, 1, 1)])  # noqa: DTZ001
-def test_what_is_no_moment(new: CareSite, wrong: Any) -> None:
+def test_what_is_no_moment(new: ManagementSite, wrong: Any) -> None:
     with pytest.raises(UsageError):
         new.client().transfers.extend(1, wrong)
     assert new.site.count(f"PUT {ONE}") == 0
 
 
-def test_everybody_is_reminded(stand: CareSite, ann: FileSenderClient) -> None:
+def test_everybody_is_reminded(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     reminded = ann.transfers.remind(made)
     assert isinstance(reminded, Transfer)
-    assert [mail["to"] for mail in stand.site.mails if mail["kind"] == "transfer_reminder"] == TWO
+    assert [mail["to"] for mail in harness.site.mails if mail["kind"] == "transfer_reminder"] == TWO
 
 
-def test_a_link_has_nobody_to_remind(stand: CareSite, ann: FileSenderClient) -> None:
+def test_a_link_has_nobody_to_remind(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = ann.upload_workflow([("a.txt", b"1")], link=True)
     ann.transfers.remind(made)
-    assert "transfer_reminder" not in kinds(stand)
+    assert "transfer_reminder" not in kinds(harness)
 
 
-def test_closed(stand: CareSite, ann: FileSenderClient) -> None:
+def test_closed(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     assert ann.transfers.close(made).id == made.id
-    assert kinds(stand)[-2:] == ["transfer_closed"] * 2
+    assert kinds(harness)[-2:] == ["transfer_closed"] * 2
     assert ann.transfers.list() == []
     # It is still shown, and its link leads nowhere.
     assert ann.transfers.get(made).id == made.id
@@ -238,31 +238,31 @@ def test_closed(stand: CareSite, ann: FileSenderClient) -> None:
     ids=["close", "remind", "remind one", "extend", "add", "remove"],
 )
 def test_what_is_closed_is_not_changed(
-    stand: CareSite, ann: FileSenderClient, change: Any, error: Any, code: str
+    harness: ManagementSite, ann: FileSenderClient, change: Any, error: Any, code: str
 ) -> None:
     """Closing and reminding are answered as if they had worked, and no mail is sent."""
     made = sent(ann, *TWO)
     ann.transfers.close(made)
-    mails = list(stand.site.mails)
+    mails = list(harness.site.mails)
     if error is None:
         assert change(ann, made) is not False
     else:
         with pytest.raises(error, match=code):
             change(ann, made)
-    assert stand.site.mails == mails
+    assert harness.site.mails == mails
 
 
-def test_deleted(stand: CareSite, ann: FileSenderClient) -> None:
+def test_deleted(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     ann.transfers.delete(made)
-    assert stand.site.transfers() == []
+    assert harness.site.transfers() == []
     with pytest.raises(NotFound) as caught:
         ann.transfers.get(made)
     assert (caught.value.status, caught.value.code) == (500, "transfer_not_found")
     ann.transfers.delete(made)
 
 
-def test_what_belongs_to_somebody_else(new: CareSite) -> None:
+def test_what_belongs_to_somebody_else(new: ManagementSite) -> None:
     made = sent(new.client(), *TWO)
     bob = new.client("bob@example.net")
     calls: List[Callable[[], Any]] = [
@@ -289,12 +289,12 @@ def test_what_belongs_to_somebody_else(new: CareSite) -> None:
 # -- recipients --------------------------------------------------------------------------------------------
 
 
-def test_somebody_else_may_have_it_too(stand: CareSite, ann: FileSenderClient) -> None:
+def test_somebody_else_may_have_it_too(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, "bob@example.net")
     added = ann.transfers.add_recipient(made, "kim@example.net")
     assert isinstance(added, Recipient)
     assert (added.email, added.transfer_id) == ("kim@example.net", made.id)
-    assert stand.site.mails[-1]["to"] == "kim@example.net"
+    assert harness.site.mails[-1]["to"] == "kim@example.net"
     assert [file.name for file in ann.list_files(added.download_url)] == ["run1/a.txt"]
     assert added.token not in repr(added)
     # The site does not merge doubles, and neither do we.
@@ -302,28 +302,28 @@ def test_somebody_else_may_have_it_too(stand: CareSite, ann: FileSenderClient) -
 
 
 @pytest.mark.parametrize("wrong", ["", "nobody", "a b@example.org"])
-def test_an_address_is_looked_at_here(stand: CareSite, ann: FileSenderClient, wrong: str) -> None:
+def test_an_address_is_looked_at_here(harness: ManagementSite, ann: FileSenderClient, wrong: str) -> None:
     with pytest.raises(UsageError, match="e-mail address"):
         ann.transfers.add_recipient(1, wrong)
-    assert stand.site.count("POST *") == 0
+    assert harness.site.count("POST *") == 0
 
 
-def test_one_recipient(stand: CareSite, ann: FileSenderClient) -> None:
+def test_one_recipient(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     shown = ann.transfers.get_recipient(made.recipients[1].id)
     assert (shown.email, shown.errors, shown.token) == (TWO[1], [], made.recipients[1].token)
     assert isinstance(ann.transfers.remind_recipient(shown), Recipient)
-    assert [mail["to"] for mail in stand.site.mails if mail["kind"] == "transfer_reminder"] == [TWO[1]]
+    assert [mail["to"] for mail in harness.site.mails if mail["kind"] == "transfer_reminder"] == [TWO[1]]
 
 
-def test_the_last_one_closes_it(stand: CareSite, ann: FileSenderClient) -> None:
+def test_the_last_one_closes_it(harness: ManagementSite, ann: FileSenderClient) -> None:
     made = sent(ann, *TWO)
     ann.transfers.remove_recipient(made.recipients[0])
     with pytest.raises(NotFound):
         ann.list_files(made.recipients[0].token)
-    assert stand.site.transfers()[0]["status"] == "available"
+    assert harness.site.transfers()[0]["status"] == "available"
     ann.transfers.remove_recipient(made.recipients[1])
-    assert stand.site.transfers()[0]["status"] == "closed"
+    assert harness.site.transfers()[0]["status"] == "closed"
     with pytest.raises(NotFound) as caught:
         ann.transfers.get_recipient(made.recipients[0])
     assert caught.value.code == "recipient_not_found"
@@ -345,7 +345,7 @@ CHANGES: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_lost_answer_is_not_asked_for_again(new: CareSite, name: str) -> None:
+def test_a_lost_answer_is_not_asked_for_again(new: ManagementSite, name: str) -> None:
     """A second mail, or a second extension, would be somebody's trouble."""
     new.site.configure(expiry_extension_days=5)
     client = new.client()
@@ -363,7 +363,7 @@ def test_a_lost_answer_is_not_asked_for_again(new: CareSite, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_that_never_arrived_is_sent_again(new: CareSite, name: str) -> None:
+def test_a_change_that_never_arrived_is_sent_again(new: ManagementSite, name: str) -> None:
     """The site, or what stands before it, says that it has not acted."""
     new.site.configure(expiry_extension_days=5)
     client = new.client()
@@ -375,7 +375,7 @@ def test_a_change_that_never_arrived_is_sent_again(new: CareSite, name: str) -> 
     assert len(new.site.mails) == mails + (name != "extend")
 
 
-def test_deletions_forgive(new: CareSite) -> None:
+def test_deletions_forgive(new: ManagementSite) -> None:
     client = new.client()
     made = sent(client, *TWO)
     new.fault("DELETE /rest.php/recipient/*", "lose-answer")

@@ -18,7 +18,7 @@ from smartxfer.errors import (
     UsageError,
 )
 from smartxfer.filesender import Guest, Transfer
-from tests.support.management_site import CareSite
+from tests.support.management_site import ManagementSite
 
 DAY = 86400
 ONE = "/rest.php/guest/*"
@@ -26,20 +26,20 @@ INVITATION: Any = {"from": "ann@example.org", "recipient": "gus@example.net"}
 
 
 @pytest.fixture
-def ann(stand: CareSite) -> FileSenderClient:
+def ann(harness: ManagementSite) -> FileSenderClient:
     """Who invites."""
-    return stand.client()
+    return harness.client()
 
 
-def used(stand: CareSite, voucher: Guest) -> Transfer:
+def used(harness: ManagementSite, voucher: Guest) -> Transfer:
     """What a guest has sent with a voucher."""
-    return stand.client(auth=GuestAuth(voucher.token)).upload_workflow([("a.txt", b"ACGT")])
+    return harness.client(auth=GuestAuth(voucher.token)).upload_workflow([("a.txt", b"ACGT")])
 
 
 # -- sent and looked at ------------------------------------------------------------------------------------
 
 
-def test_an_invitation(stand: CareSite, ann: FileSenderClient) -> None:
+def test_an_invitation(harness: ManagementSite, ann: FileSenderClient) -> None:
     options = {"guest": {"valid_only_one_time": True}, "transfer": {"email_upload_complete": True}}
     guest = ann.create_guest({**INVITATION, "subject": "Reads", "options": options})
     assert isinstance(guest, Guest)
@@ -47,14 +47,14 @@ def test_an_invitation(stand: CareSite, ann: FileSenderClient) -> None:
     assert guest.transfer_options["email_upload_complete"] is True
     # A 3.8 has the guest's own options once more, under their kind.
     assert guest.options["valid_only_one_time"] is True
-    assert ("guest" in guest.options) == (stand.site.backend.site.version == "3.8")
+    assert ("guest" in guest.options) == (harness.site.backend.site.version == "3.8")
     assert isinstance(guest.expires.raw, int)
-    assert [mail["to"] for mail in stand.site.mails] == ["gus@example.net"]
+    assert [mail["to"] for mail in harness.site.mails] == ["gus@example.net"]
     assert guest.token not in repr(guest)
     assert guest.token in guest.upload_url
 
 
-def test_all_of_them_and_one(stand: CareSite, ann: FileSenderClient) -> None:
+def test_all_of_them_and_one(harness: ManagementSite, ann: FileSenderClient) -> None:
     assert ann.guests.list() == []
     first = ann.create_guest(INVITATION)
     second = ann.create_guest({**INVITATION, "recipient": "kim@example.net"})
@@ -66,11 +66,11 @@ def test_all_of_them_and_one(stand: CareSite, ann: FileSenderClient) -> None:
         assert (shown.email, shown.token) == ("gus@example.net", first.token)
 
 
-def test_what_was_sent_with_it(stand: CareSite, ann: FileSenderClient) -> None:
+def test_what_was_sent_with_it(harness: ManagementSite, ann: FileSenderClient) -> None:
     voucher = ann.create_guest(INVITATION)
     # An empty map is a list on the wire.
     assert ann.guests.transfers(voucher) == []
-    sent = [used(stand, voucher), used(stand, voucher)]
+    sent = [used(harness, voucher), used(harness, voucher)]
     found = ann.guests.transfers(voucher)
     assert all(isinstance(transfer, Transfer) for transfer in found)
     assert sorted(transfer.id for transfer in found) == sorted(transfer.id for transfer in sent)
@@ -80,28 +80,28 @@ def test_what_was_sent_with_it(stand: CareSite, ann: FileSenderClient) -> None:
     assert {transfer.id for transfer in ann.transfers.list()} == {transfer.id for transfer in sent}
 
 
-def test_one_time_only(stand: CareSite, ann: FileSenderClient) -> None:
+def test_one_time_only(harness: ManagementSite, ann: FileSenderClient) -> None:
     options = {"guest": {"valid_only_one_time": True}}
     voucher = ann.create_guest({**INVITATION, "options": options})
-    used(stand, voucher)
+    used(harness, voucher)
     with pytest.raises((AuthError, NotFound)):
-        used(stand, voucher)
+        used(harness, voucher)
 
 
 # -- changed -----------------------------------------------------------------------------------------------
 
 
-def test_reminded(stand: CareSite, ann: FileSenderClient) -> None:
+def test_reminded(harness: ManagementSite, ann: FileSenderClient) -> None:
     voucher = ann.create_guest(INVITATION)
     ann.guests.remind(voucher)
-    assert [(mail["to"], mail["token"]) for mail in stand.site.mails] == [
+    assert [(mail["to"], mail["token"]) for mail in harness.site.mails] == [
         ("gus@example.net", voucher.token)
     ] * 2
-    assert stand.site.mails[-1]["kind"] == "guest_reminder"
+    assert harness.site.mails[-1]["kind"] == "guest_reminder"
 
 
-def test_extended_where_the_site_allows_it(stand: CareSite, ann: FileSenderClient) -> None:
-    stand.site.configure(guest_extension_days=5)
+def test_extended_where_the_site_allows_it(harness: ManagementSite, ann: FileSenderClient) -> None:
+    harness.site.configure(guest_extension_days=5)
     soon = int(time.time()) + DAY
     voucher = ann.create_guest({**INVITATION, "expires": soon})
     assert (voucher.expires.raw, voucher.expiry_date_extension) == (soon, 1)
@@ -110,23 +110,23 @@ def test_extended_where_the_site_allows_it(stand: CareSite, ann: FileSenderClien
     assert extended.expiry_date_extension == 0
 
 
-def test_a_stock_site_extends_no_voucher(stand: CareSite, ann: FileSenderClient) -> None:
+def test_a_stock_site_extends_no_voucher(harness: ManagementSite, ann: FileSenderClient) -> None:
     voucher = ann.create_guest(INVITATION)
     with pytest.raises(Forbidden):
         ann.guests.extend(voucher)
     assert ann.guests.get(voucher).expires.raw == voucher.expires.raw
 
 
-def test_withdrawn(stand: CareSite, ann: FileSenderClient) -> None:
+def test_withdrawn(harness: ManagementSite, ann: FileSenderClient) -> None:
     voucher = ann.create_guest(INVITATION)
     ann.guests.delete(voucher)
     assert ann.guests.list() == []
     with pytest.raises((AuthError, NotFound)):
-        used(stand, voucher)
-    assert stand.site.transfers() == []
+        used(harness, voucher)
+    assert harness.site.transfers() == []
 
 
-def test_what_there_is_not(stand: CareSite, ann: FileSenderClient) -> None:
+def test_what_there_is_not(harness: ManagementSite, ann: FileSenderClient) -> None:
     calls: List[Callable[[], Any]] = [
         lambda: ann.guests.get(999),
         lambda: ann.guests.transfers(999),
@@ -142,7 +142,7 @@ def test_what_there_is_not(stand: CareSite, ann: FileSenderClient) -> None:
         ann.guests.get("the first")
 
 
-def test_somebody_elses_voucher(new: CareSite) -> None:
+def test_somebody_elses_voucher(new: ManagementSite) -> None:
     voucher = new.client().create_guest(INVITATION)
     bob = new.client("bob@example.net")
     calls: List[Callable[[], Any]] = [
@@ -160,7 +160,7 @@ def test_somebody_elses_voucher(new: CareSite) -> None:
     assert len(new.site.mails) == 1
 
 
-def test_no_credentials_no_request(new: CareSite) -> None:
+def test_no_credentials_no_request(new: ManagementSite) -> None:
     with FileSenderClient(new.url) as nobody:
         for call in (nobody.guests.list, lambda: nobody.guests.get(1), lambda: nobody.guests.delete(1)):
             with pytest.raises(CredentialError):
@@ -178,7 +178,7 @@ CHANGES: Dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_lost_answer_is_not_asked_for_again(new: CareSite, name: str) -> None:
+def test_a_lost_answer_is_not_asked_for_again(new: ManagementSite, name: str) -> None:
     new.site.configure(guest_extension_days=5)
     client = new.client()
     soon = int(time.time()) + DAY
@@ -193,7 +193,7 @@ def test_a_lost_answer_is_not_asked_for_again(new: CareSite, name: str) -> None:
     assert client.guests.get(voucher).expires.raw == soon + (5 * DAY if name == "extend" else 0)
 
 
-def test_a_withdrawal_forgives(new: CareSite) -> None:
+def test_a_withdrawal_forgives(new: ManagementSite) -> None:
     client = new.client()
     voucher = client.create_guest(INVITATION)
     new.fault(f"DELETE {ONE}", "lose-answer")
@@ -204,26 +204,26 @@ def test_a_withdrawal_forgives(new: CareSite) -> None:
 # -- terms of use ------------------------------------------------------------------------------------------
 
 
-def test_terms_are_accepted_when_it_is_said(stand: CareSite, ann: FileSenderClient) -> None:
-    stand.site.configure(aup_required=True)
+def test_terms_are_accepted_when_it_is_said(harness: ManagementSite, ann: FileSenderClient) -> None:
+    harness.site.configure(aup_required=True)
     transfer = ann.upload_workflow([("a.txt", b"ACGT")], link=True, accept_aup=True)
     assert transfer.results[0].bytes == 4
-    assert stand.site.transfers()[-1]["status"] == "available"
+    assert harness.site.transfers()[-1]["status"] == "available"
 
 
-def test_terms_are_not_accepted_unasked(stand: CareSite, ann: FileSenderClient) -> None:
-    stand.site.configure(aup_required=True)
+def test_terms_are_not_accepted_unasked(harness: ManagementSite, ann: FileSenderClient) -> None:
+    harness.site.configure(aup_required=True)
     with pytest.raises(BadRequest, match=r"accept_aup=True") as caught:
         ann.upload_workflow([("a.txt", b"ACGT")], link=True)
-    assert f"{stand.url}/?s=upload" in caught.value.hint
+    assert f"{harness.url}/?s=upload" in caught.value.hint
     assert caught.value.code == "rest_bad_parameter"
-    assert stand.site.transfers() == []
+    assert harness.site.transfers() == []
 
 
-def test_a_guest_accepts_them_too(stand: CareSite, ann: FileSenderClient) -> None:
-    stand.site.configure(aup_required=True)
+def test_a_guest_accepts_them_too(harness: ManagementSite, ann: FileSenderClient) -> None:
+    harness.site.configure(aup_required=True)
     voucher = ann.create_guest(INVITATION)
-    visitor = stand.client(auth=GuestAuth(voucher.token))
+    visitor = harness.client(auth=GuestAuth(voucher.token))
     with pytest.raises(BadRequest, match="terms of use"):
         visitor.upload_workflow([("a.txt", b"ACGT")])
     assert visitor.upload_workflow([("a.txt", b"ACGT")], accept_aup=True).results[0].ok

@@ -11,23 +11,23 @@ from tests.support.encrypted_transfers import RELEASES, SMALL, lent, running
 
 
 @pytest.fixture(scope="module")
-def stands(pytestconfig: pytest.Config) -> Iterator[Dict[str, Any]]:
+def harnesses(pytestconfig: pytest.Config) -> Iterator[Dict[str, Any]]:
     """A site of each release, for all tests of a module."""
     above = Path(__file__).parent.parent / "conftest.py"
     conftest: Any = pytestconfig.pluginmanager.get_plugin(str(above))
-    yield from running(conftest.Stand)
+    yield from running(conftest.FileSenderServer)
 
 
 @pytest.fixture(params=sorted(RELEASES))
-def site(stands: Dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
+def site(harnesses: Dict[str, Any], request: pytest.FixtureRequest) -> Iterator[Any]:
     """A site of either release."""
-    yield from lent(stands[request.param])
+    yield from lent(harnesses[request.param])
 
 
 @pytest.fixture
-def modern(stands: Dict[str, Any]) -> Iterator[Any]:
+def modern(harnesses: Dict[str, Any]) -> Iterator[Any]:
     """The newer of the two."""
-    yield from lent(stands["3.8"])
+    yield from lent(harnesses["3.8"])
 
 
 @pytest.fixture

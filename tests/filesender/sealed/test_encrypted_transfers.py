@@ -263,7 +263,7 @@ def test_no_archive_of_what_is_encrypted(site: Any, make: Any, tmp_path: Path) -
 
 
 def test_a_site_that_plays_the_encryption_down_is_not_believed(site: Any, tmp_path: Path) -> None:
-    """Broken by bytes of the site's own, taken for what was decrypted, or by a cipher that checks less."""
+    """Detect bytes of the site's own, taken for what was decrypted, or a cipher that checks less."""
     plain = site.client().upload_workflow([("a.bin", b"plain")], link=True)
     sealed = site.client().upload_workflow([("a.bin", b"sealed")], password=PASSWORD, key_version=3)
     out = tmp_path / "out"

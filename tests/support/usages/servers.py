@@ -66,7 +66,7 @@ def _configuration(directory: Path, names: Names) -> str:
 
 
 @contextlib.contextmanager
-def stand(service: str) -> Iterator[Names]:
+def harness(service: str) -> Iterator[Names]:
     """Yield what the programs of a service find defined; ``site`` is the running server's side."""
     settings = {service: _SETTINGS[service]} if service in _SETTINGS else {}
     with tempfile.TemporaryDirectory() as directory, LocalServer(services=[service], **settings) as server:  # type: ignore[arg-type]
