@@ -1,8 +1,8 @@
-"""Fetch what a download link leads to; run it again to go on after it was broken.
+"""Download the files of a link; run it again to resume an interrupted download.
 
     python download.py "https://filesender.example.org/?s=download&token=..." ~/Downloads
 
-The link is all it needs: no account, no settings.
+It needs only the link, without an account or settings.
 """
 
 import sys

@@ -1,8 +1,8 @@
-"""Send files with a voucher: the link that somebody with an account has sent you.
+"""Send files with a voucher: the link in an invitation from a user of the site.
 
     python guest_upload.py "https://filesender.example.org/?s=upload&vid=..." reads.fastq
 
-The link is all it needs; the files go to whoever invited you.
+It needs only the link; the files are sent to the user who invited you.
 """
 
 import sys

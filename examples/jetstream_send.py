@@ -1,10 +1,10 @@
-"""Have one JetStream server send files of its own to another, and wait until they have arrived.
+"""Send files from one JetStream server to another, and wait until they have arrived.
 
     python jetstream_send.py files.example.org /data/run1 /data/notes.txt
     python jetstream_send.py --into /incoming files.example.org:8886 /data/run1
 
-Paths are those that the server sees which this program is connected to: it carries no bytes itself.  After
-Ctrl-C, a crash or a broken line the same command goes on with the same transfer.  Server and login come from
+Paths are paths on the connected server, because this program does not transfer the bytes itself.  After
+Ctrl-C, a crash or a lost connection, the same command continues the same transfer.  Server and login are from
 JETSTREAM_API_HOST, JETSTREAM_API_PORT, JETSTREAM_API_USER and JETSTREAM_API_PASSWORD; the address is that of
 `smartxfer jetstream-bridge`, or of `smartxfer serve`.
 """
@@ -15,9 +15,9 @@ import sys
 from smartxfer import JetStream, SmartxferError
 
 parser = argparse.ArgumentParser()
-parser.add_argument("to", help="host or host:port of the server that the files go to")
-parser.add_argument("files", nargs="+", help="files and directories of the server that sends")
-parser.add_argument("--into", default="/", help="directory of the far server")
+parser.add_argument("to", help="host or host:port of the receiving server")
+parser.add_argument("files", nargs="+", help="files and directories of the sending server")
+parser.add_argument("--into", default="/", help="directory on the receiving server")
 options = parser.parse_args()
 
 try:

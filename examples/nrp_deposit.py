@@ -1,9 +1,9 @@
-"""Make a draft in an NRP or Invenio repository and send files to it; publish it when told to.
+"""Create a draft in an NRP or Invenio repository, upload files to it, and publish it with --publish.
 
     python nrp_deposit.py "Reads of run 1" reads.fastq table.csv
     python nrp_deposit.py --publish "Reads of run 1" reads.fastq
 
-The repository and its token come from NRP_REPOSITORY_URL and NRP_TOKEN, or from nrp-cmd's configuration.
+The repository and its token are read from NRP_REPOSITORY_URL and NRP_TOKEN, or from nrp-cmd's configuration.
 """
 
 import sys
@@ -12,9 +12,9 @@ import time
 from smartxfer import SmartxferError
 from smartxfer.nrp import get_client
 
-words = sys.argv[1:]
-publish = "--publish" in words
-title, *files = [word for word in words if word != "--publish"]
+arguments = sys.argv[1:]
+publish = "--publish" in arguments
+title, *files = [argument for argument in arguments if argument != "--publish"]
 
 metadata = {
     "title": title,

@@ -1,8 +1,8 @@
-"""Fetch all files of a record in an NRP or Invenio repository; after a broken line the same command goes on.
+"""Download all files of a record in an NRP or Invenio repository; run it again to resume.
 
     python nrp_download.py 9xrg8-d2364 copies
 
-The repository comes from NRP_REPOSITORY_URL or from nrp-cmd's configuration.  Public records need no token.
+The repository is read from NRP_REPOSITORY_URL or from nrp-cmd's configuration.  Public records need no token.
 """
 
 import sys
@@ -14,9 +14,9 @@ record, directory = sys.argv[1:]
 
 with get_client() as client:
     try:
-        results = client.files.download_many(record, directory, progress="fetching")
+        results = client.files.download_many(record, directory, progress="downloading")
     except SmartxferError as error:
-        sys.exit(f"not complete, the same command goes on: {error}")
+        sys.exit(f"not complete, run the same command again: {error}")
 
 for result in results:
     print(f"{result.path}  {result.bytes} bytes, verified by {result.verified}")

@@ -1,25 +1,25 @@
-"""Send files and directories to Perseus, and wait until the service has taken them in.
+"""Send files and directories to Perseus, and wait until the service has processed them.
 
     python perseus_upload.py report.txt contracts
     python perseus_upload.py --repair report.txt
 
-What the service has already, by its content, is not sent again.  After Ctrl-C, a crash or a broken line
-the same command goes on.  The key comes from PERSEUS_API_KEY or from a .env file.
+Content that the service already has is not sent again.  After Ctrl-C, a crash or a lost connection, the same
+command resumes.  The key is read from PERSEUS_API_KEY or from a .env file.
 """
 
 import sys
 
 from smartxfer import PerseusClient, SmartxferError
 
-words = sys.argv[1:]
-repair = "--repair" in words
-things = [word for word in words if word != "--repair"]
+arguments = sys.argv[1:]
+repair = "--repair" in arguments
+sources = [argument for argument in arguments if argument != "--repair"]
 
 with PerseusClient() as client:
     try:
-        files = client.file.upload_many(things, wait=True, repair=repair, progress="sending")
+        files = client.file.upload_many(sources, wait=True, repair=repair, progress="sending")
     except SmartxferError as error:
-        sys.exit(f"not complete, the same command goes on: {error}")
+        sys.exit(f"not complete, run the same command again: {error}")
 
 for file in files:
-    print(f"{file.id}  {file.name}, {'there already' if file.reused else 'sent'}")
+    print(f"{file.id}  {file.name}, {'already stored' if file.reused else 'sent'}")

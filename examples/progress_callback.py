@@ -1,8 +1,8 @@
-"""Follow an upload with a function of your own in place of the bar.
+"""Report the progress of an upload with your own function instead of the bar.
 
     python progress_callback.py reads.fastq results/
 
-Address and credentials come from FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY.
+The URL and the credentials are read from FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY.
 """
 
 import sys
@@ -11,14 +11,14 @@ from typing import Dict
 from smartxfer import FileSenderClient
 from smartxfer.transfer import ProgressEvent
 
-told: Dict[str, int] = {}
+printed: Dict[str, int] = {}
 
 
 def show(event: ProgressEvent) -> None:
     """Print a line at each tenth of a file; called from a worker thread, one call at a time."""
     tenths = 10 * event.done // event.total if event.total else 10
-    if event.state in ("retrying", "done", "failed") or told.get(event.name) != tenths:
-        told[event.name] = tenths
+    if event.state in ("retrying", "done", "failed") or printed.get(event.name) != tenths:
+        printed[event.name] = tenths
         print(f"{event.name}: {10 * tenths} % ({event.state})")
 
 

@@ -1,8 +1,8 @@
-"""Send files to somebody, who gets a mail with a download link.
+"""Send files to a recipient, who gets a mail with a download link.
 
     python send_files.py them@example.org reads.fastq results/
 
-Address and credentials come from FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY.
+The URL and the credentials are read from FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY.
 """
 
 import sys
@@ -19,6 +19,6 @@ with FileSenderClient.from_environment() as client:
     except SmartxferError as error:
         sys.exit(f"not sent: {error}")
 
-print(f"transfer {transfer.id} is on its way to {recipient}:")
+print(f"transfer {transfer.id} was sent to {recipient}:")
 for result in transfer.results:
     print(f"  {result.name}  {result.bytes} bytes")

@@ -1,8 +1,8 @@
-"""Send files and print a download link, to pass on yourself.
+"""Send files and print a download link that you can pass on.
 
     python send_link.py reads.fastq results/
 
-Address and credentials come from FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY.
+The URL and the credentials are read from FILESENDER_BASE_URL, FILESENDER_USERNAME and FILESENDER_API_KEY.
 """
 
 import sys

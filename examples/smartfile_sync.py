@@ -1,8 +1,8 @@
-"""Bring a file on SmartFile up to date with a local one; of a file that changed, only the changes travel.
+"""Update a file on SmartFile from a local one; of a changed file only the differences are sent.
 
     python smartfile_sync.py disk.img /backup/disk.img
 
-Credentials come from SMARTFILE_API_KEY and SMARTFILE_API_PASSWORD, or from netrc.
+Credentials are read from SMARTFILE_API_KEY and SMARTFILE_API_PASSWORD, or from netrc.
 """
 
 import sys
@@ -15,7 +15,8 @@ with BasicClient() as api:
     try:
         result = SyncClient(api).upload(local, remote, progress=True)
     except SmartxferError as error:
-        sys.exit(f"not up to date: {error}")
+        sys.exit(f"not updated: {error}")
 
-moved = result.bytes_sent + result.bytes_received
-print(f"{result.name}: {result.method}, {moved} of {result.bytes} bytes moved, verified by {result.verified}")
+transferred = result.bytes_sent + result.bytes_received
+print(f"{result.name}: {result.method}, verified by {result.verified}")
+print(f"{transferred} of {result.bytes} bytes transferred")

@@ -139,11 +139,11 @@ def test_resume_upload(server: LocalServer, files: List[str]) -> None:
         signal.signal(signal.SIGINT, before)
         process.kill()
     assert process.returncode == 130
-    assert "goes on where this one stopped" in err
+    assert "run the same command again to resume" in err
     server.clear_faults()
     out = run("resume_upload.py", files[0], env=server.env)
     assert contents(server, token_in(out)) == {"reads.bin": Path(files[0]).read_bytes()}
-    found = re.search(r"\((\d+) bytes were there already", out)
+    found = re.search(r"\((\d+) bytes from an earlier run", out)
     assert found is not None
     assert int(found.group(1)) >= 2 * MEBI
     assert len(site.transfers()) == 1
@@ -224,7 +224,7 @@ def test_perseus_upload(server: LocalServer, files: List[str]) -> None:
     assert run("perseus_upload.py", *files, env=server.env).count(", sent") == 2
     contents = {record["name"]: site.content(record["id"]) for record in site.records()}
     assert contents == {"reads.bin": Path(files[0]).read_bytes(), "table.csv": b"a,b\n1,2\n"}
-    assert run("perseus_upload.py", *files, env=server.env).count(", there already") == 2
+    assert run("perseus_upload.py", *files, env=server.env).count(", already stored") == 2
 
 
 @pytest.mark.slow
