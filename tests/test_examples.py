@@ -205,8 +205,8 @@ def test_nrp_deposit(server: LocalServer, files: List[str]) -> None:
 def test_nrp_sync(server: LocalServer, files: List[str]) -> None:
     site = server.nrp
     draft = site.create({"table.csv": b"old"})
-    assert "0 sent, 1 replaced, 0 there" in run("nrp_sync.py", draft, files[1], env=server.env)
-    assert "0 sent, 0 replaced, 1 there" in run("nrp_sync.py", draft, files[1], env=server.env)
+    assert "0 sent, 1 replaced, 0 unchanged" in run("nrp_sync.py", draft, files[1], env=server.env)
+    assert "0 sent, 0 replaced, 1 unchanged" in run("nrp_sync.py", draft, files[1], env=server.env)
     assert site.read(draft, "table.csv") == (Path(files[1]) / "table.csv").read_bytes()
 
 
