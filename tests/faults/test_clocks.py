@@ -10,7 +10,8 @@ import pytest
 from smartxfer.errors import AuthError
 from smartxfer.seams import Clock
 from smartxfer.transport import RetryPolicy
-from tests.support.filesender_harness import AT_ONCE, CHUNK, COMPLETE, noise
+from tests.support.filesender_harness import CHUNK, COMPLETE, noise
+from tests.support.service_harness import AT_ONCE
 
 DATA = noise(256 * 1024)
 TEN_MINUTES = 600.0

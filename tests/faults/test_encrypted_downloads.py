@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+from functools import partial
 from typing import Any, List
 
 import pytest
@@ -24,7 +25,7 @@ from smartxfer.errors import (
 from smartxfer.transfer import MemorySink
 from smartxfer.transport import RetryPolicy
 from tests.support.encrypted_harness import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
-from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, noise
+from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, FileSenderHarness, noise
 from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
 
@@ -33,9 +34,7 @@ SEALED = CHUNK_SIZE + MORE
 ONCE = RetryPolicy(attempts=1, backoff=0)
 
 
-@pytest.fixture
-def harness(make_harness: Any) -> Any:
-    return make_harness(**SITE)
+FRESH = partial(FileSenderHarness, **SITE)
 
 
 def _down(harness: Any, transfer: Any, password: Any = PASSWORD, **options: Any) -> Any:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import random
-import signal
-import subprocess
-import sys
-from typing import Any, Callable, Dict, Iterator, List
+from functools import partial
+from typing import Any
 
 import pytest
 
 from tests.support.amounts import amount
+from tests.support.client_program import (
+    finish,
+    interrupt,
+    kill,
+    quiet,
+    reached,
+)
 from tests.support.encrypted_harness import PASSWORD, Tap, held, same_nonce_same_bytes
-from tests.support.filesender_harness import CHUNK, CREATE, DOWNLOAD, noise, until
-from tests.support.process_signals import seconds_to_end
+from tests.support.filesender_harness import CHUNK, CREATE, DOWNLOAD, FileSenderHarness, noise
 
 pytestmark = pytest.mark.slow
 
@@ -28,9 +32,11 @@ LEFT = 64
 UNNOTED_UP, UNNOTED_DOWN = RATE // 2, RATE
 #: ... and what is under way or on its way into a file, scheduling of two cores included.
 SLACK = 24
+#: Rounds of PBKDF2 of a stock site, which take seconds.
+STOCK_ROUNDS = 4_096_000
 
 #: What users write; the exit code is that of an interrupted program.
-_PROGRAM = """
+PROGRAM = """
 import os, sys
 from smartxfer import FileSenderClient
 client = FileSenderClient.from_environment()
@@ -45,70 +51,8 @@ except KeyboardInterrupt:
     sys.exit(130)
 """
 
-Process = Any
-
-
-@pytest.fixture
-def harness(make_harness: Any) -> Any:
-    return make_harness(encryption_iterations=7)
-
-
-@pytest.fixture
-def program() -> Iterator[Callable[..., Process]]:
-    """``program(stage, way, what, url=)``: a client at work in a process of its own."""
-    running: List[Process] = []
-
-    def start(harness: Any, way: str, what: Any, url: str = "") -> Process:
-        command = [sys.executable, "-c", _PROGRAM, way, str(what), str(harness.out)]
-        environment: Dict[str, str] = {**os.environ, **harness.site.env, "THE_PASSWORD": PASSWORD}
-        if url:
-            environment["FILESENDER_BASE_URL"] = url
-        running.append(
-            subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-            )
-        )
-        return running[-1]
-
-    yield start
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-def _finish(process: Process) -> int:
-    printed, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    return int(printed)
-
-
-def _reached(condition: Callable[[], Any], process: Process) -> None:
-    """Wait until the server says so; the process must still be at work then."""
-
-    def met() -> Any:
-        assert process.poll() is None, f"it was over before it could be ended: {process.communicate()[1]}"
-        return condition()
-
-    until(met, "the point")
-
-
-def _interrupt(process: Process) -> None:
-    seconds = seconds_to_end(process, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert seconds < 2
-    assert PASSWORD not in said
-
-
-def _kill(process: Process) -> None:
-    process.kill()
-    process.communicate(timeout=20)
-
-
-def _quiet(harness: Any) -> None:
-    """Nothing slows the server any more, and nothing of the ended client is under way."""
-    harness.server.clear_faults()
-    until(lambda: not harness.site.listener._open, "the end of the connections")
+ENVIRONMENT = {"THE_PASSWORD": PASSWORD}
+FRESH = partial(FileSenderHarness, encryption_iterations=7)
 
 
 def _ended_upload(harness: Any, program: Any, path: Any, point: int, end: Any) -> int:
@@ -119,14 +63,14 @@ def _ended_upload(harness: Any, program: Any, path: Any, point: int, end: Any) -
         rate = harness.fault(CHUNK, f"rate {RATE * 64}K", times=None)
         # The last chunks are not taken: the upload cannot be complete before it is ended.
         harness.fault(CHUNK, "stall", times=None, after=CHUNKS - 8)
-        process = program(harness, "up", path, tap.url)
-        _reached(lambda: harness.site.count(CHUNK, status=200) >= point, process)
-        end(process)
+        process = program("up", path, harness.out, FILESENDER_BASE_URL=tap.url)
+        reached(lambda: harness.site.count(CHUNK, status=200) >= point, process)
+        assert PASSWORD not in (end(process) or "")
         assert rate.fired
-        _quiet(harness)
+        quiet(harness)
         acknowledged = harness.site.count(CHUNK, status=200)
         assert acknowledged < CHUNKS
-        resumed = _finish(program(harness, "up", path, tap.url)) // 65536
+        resumed = finish(program("up", path, harness.out, FILESENDER_BASE_URL=tap.url)) // 65536
         again = harness.site.count(CHUNK, status=200) - CHUNKS
         assert resumed == acknowledged - again, "what is not known to have arrived goes again, and no more"
         assert harness.site.count(CREATE) == 1
@@ -140,7 +84,7 @@ def test_f23_random_points_of_an_upload(harness: Any, program: Any) -> None:
     path = harness.file(data)
     chance = random.Random(29)
     for _ in range(amount(1, 10)):
-        again = _ended_upload(harness, program, path, chance.randrange(2, CHUNKS - 40), _kill)
+        again = _ended_upload(harness, program, path, chance.randrange(2, CHUNKS - 40), kill)
         assert again <= UNNOTED_UP + SLACK
         assert held(harness) == data
 
@@ -148,7 +92,7 @@ def test_f23_random_points_of_an_upload(harness: Any, program: Any) -> None:
 def test_f22_an_upload(harness: Any, program: Any) -> None:
     """An interrupted run notes all that was acknowledged before it goes."""
     data = noise(SIZE)
-    again = _ended_upload(harness, program, harness.file(data), CHUNKS // 2, _interrupt)
+    again = _ended_upload(harness, program, harness.file(data), CHUNKS // 2, interrupt)
     assert again <= 2, "what was under way may have arrived unknown to anybody"
     assert held(harness) == data
 
@@ -158,15 +102,15 @@ def _ended_download(harness: Any, program: Any, token: str, point: int, end: Any
     part, target = harness.out / "a.bin.part", harness.out / "a.bin"
     harness.site.listener.forget()
     rate = harness.fault(DOWNLOAD, f"rate {RATE * 64}K", times=None)
-    process = program(harness, "down", token)
-    _reached(lambda: part.exists() and part.stat().st_blocks * 512 >= point * 65536, process)
-    end(process)
+    process = program("down", token, harness.out)
+    reached(lambda: part.exists() and part.stat().st_blocks * 512 >= point * 65536, process)
+    assert PASSWORD not in (end(process) or "")
     assert rate.fired
-    _quiet(harness)
+    quiet(harness)
     assert not target.exists()
     harness.site.listener.forget()
-    resumed = _finish(program(harness, "down", token)) // 65536
-    lost = SLACK + (UNNOTED_DOWN if end is _kill else 0)
+    resumed = finish(program("down", token, harness.out)) // 65536
+    lost = SLACK + (UNNOTED_DOWN if end is kill else 0)
     assert resumed >= point - lost
     # One more proves the password; one may have been there in part.
     assert CHUNKS - resumed <= harness.site.count(DOWNLOAD) <= CHUNKS - resumed + 1 + 8
@@ -184,26 +128,26 @@ def test_f23_random_points_of_a_download(harness: Any, program: Any) -> None:
     chance = random.Random(31)
     for _ in range(amount(1, 10)):
         point = chance.randrange(2, CHUNKS - LEFT)
-        assert _ended_download(harness, program, token, point, _kill) == data
+        assert _ended_download(harness, program, token, point, kill) == data
 
 
 def test_f22_a_download(harness: Any, program: Any) -> None:
     data = noise(SIZE)
     with harness.client() as client:
         token = client.upload_workflow([("a.bin", data)], link=True, password=PASSWORD).token
-    assert _ended_download(harness, program, token, CHUNKS // 2, _interrupt) == data
+    assert _ended_download(harness, program, token, CHUNKS // 2, interrupt) == data
 
 
 @pytest.mark.parametrize("way", ["up", "down"])
-def test_f22_while_the_key_is_derived(make_harness: Any, program: Any, way: str) -> None:
+def test_f22_while_the_key_is_derived(harness: Any, program: Any, way: str) -> None:
     """With the rounds of a stock site, which nothing interrupts: nobody waits for them."""
-    harness = make_harness()
+    harness.site.configure(encryption_iterations=STOCK_ROUNDS)
     path = harness.file(noise(1000))
     with harness.client() as client:
         token = client.upload_workflow([path], link=True, password=PASSWORD).token if way == "down" else ""
     harness.site.listener.forget()
     last = CREATE if way == "up" else "GET /"
-    process = program(harness, way, token or path)
-    _reached(lambda: harness.site.count(last), process)
-    _interrupt(process)
+    process = program(way, token or path, harness.out)
+    reached(lambda: harness.site.count(last), process)
+    assert PASSWORD not in interrupt(process)
     assert not (harness.out / "a.bin").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict
 
@@ -18,16 +19,14 @@ from smartxfer.errors import (
 )
 from smartxfer.transport import RetryPolicy
 from tests.support.encrypted_harness import MORE, PASSWORD, SITE, left, nothing_wrong_left, published
-from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, noise
+from tests.support.filesender_harness import CHUNK_SIZE, DOWNLOAD, FileSenderHarness, noise
 
 DATA = noise(4 * CHUNK_SIZE + 100)
 SEALED = CHUNK_SIZE + MORE
 ONCE = RetryPolicy(attempts=1, backoff=0)
 
 
-@pytest.fixture
-def harness(make_harness: Any) -> Any:
-    return make_harness(**SITE)
+FRESH = partial(FileSenderHarness, **SITE)
 
 
 def _down(harness: Any, transfer: Any, files: Any = None, **options: Any) -> None:

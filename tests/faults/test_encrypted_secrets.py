@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -25,7 +26,16 @@ from smartxfer.filesender.sealing import Sealing
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.encrypted_harness import PASSWORD, SITE, Tap, derived, held, published
-from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, PAGE, noise
+from tests.support.filesender_harness import (
+    CHUNK,
+    CHUNK_SIZE,
+    COMPLETE,
+    CREATE,
+    DOWNLOAD,
+    PAGE,
+    FileSenderHarness,
+    noise,
+)
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
 from tests.support.secret_scan import told as _told
@@ -60,9 +70,7 @@ CASES = [
 ]
 
 
-@pytest.fixture
-def harness(make_harness: Any) -> Any:
-    return make_harness(**SITE)
+FRESH = partial(FileSenderHarness, **SITE)
 
 
 def _spellings(harness: Any, *passwords: str) -> List[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any, Iterator, List
 
 import pytest
@@ -29,7 +30,14 @@ from tests.support.encrypted_harness import (
     published,
     same_nonce_same_bytes,
 )  # fmt: skip
-from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE_FILE, CREATE, noise
+from tests.support.filesender_harness import (
+    CHUNK,
+    CHUNK_SIZE,
+    COMPLETE_FILE,
+    CREATE,
+    FileSenderHarness,
+    noise,
+)
 from tests.support.timeouts import patient
 
 DATA = noise(3 * CHUNK_SIZE + 100)
@@ -37,9 +45,7 @@ COUNT = 4
 ONCE = RetryPolicy(attempts=1)
 
 
-@pytest.fixture
-def harness(make_harness: Any) -> Any:
-    return make_harness(**SITE)
+FRESH = partial(FileSenderHarness, **SITE)
 
 
 @pytest.fixture

@@ -5,29 +5,20 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import pytest
 
 from smartxfer.errors import DecodeError, NotFound, OutcomeUnknown, SmartxferError
 from smartxfer.jetstream import API, JetStream
-from tests.support.jetstream_harness import DATA, JetStreamHarness, Polling, Told, again, lying, on, result
+from tests.support.jetstream_harness import DATA, JetStreamHarness, Polling, Told, lying, on, result
 
 MAPPINGS = {"/a.bin": "/a.bin"}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
-    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
-        harness.site.write("/a.bin", DATA)
-        yield harness
-
-
-@pytest.fixture
-def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = partial(JetStreamHarness, files={"/a.bin": DATA})
 
 
 # -- F12: the answer to what would do its thing twice ---------------------------------------------------------

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from smartxfer.errors import SmartxferError, TaskFailed, UsageError
 from smartxfer.jetstream import JetStream
 from smartxfer.jetstream.sending import mappings_of
-from tests.support.jetstream_harness import DATA, JetStreamHarness, again, lying, result, until
+from tests.support.jetstream_harness import DATA, JetStreamHarness, lying, result, until
 
 HOSTILE = [
     "../x",
@@ -76,7 +76,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarnes
 
 @pytest.fixture
 def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
-    with again(server, tmp_path) as harness:
+    with server.reuse(tmp_path) as harness:
         yield harness
 
 

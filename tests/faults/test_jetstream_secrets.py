@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import stat
+from functools import partial
 from pathlib import Path
 from typing import Any, Iterator, List
 
@@ -15,7 +16,7 @@ from smartxfer.errors import RedirectRefused, SmartxferError
 from smartxfer.jetstream import API, JetStream
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
-from tests.support.jetstream_harness import DATA, INFO, JetStreamHarness, Polling, again, lying, on, task
+from tests.support.jetstream_harness import DATA, INFO, JetStreamHarness, Polling, lying, on, task
 from tests.support.raw_server import Peer, RawServer, Request, answering
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
@@ -30,17 +31,7 @@ TOKEN = "MARKED.TOKEN.TOLD"
 POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
-    with JetStreamHarness(tmp_path_factory.mktemp("server"), users={"ann": PASSWORD}) as harness:
-        harness.site.write("/a.bin", DATA)
-        yield harness
-
-
-@pytest.fixture
-def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = partial(JetStreamHarness, files={"/a.bin": DATA}, users={"ann": PASSWORD})
 
 
 def _check(where: str, text: str, secrets: List[str]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from pathlib import Path
-from typing import Any, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -36,7 +36,6 @@ from tests.support.jetstream_harness import (
     JetStreamHarness,
     Polling,
     Told,
-    again,
     lying,
     on,
 )
@@ -47,17 +46,7 @@ CREATE = on("send.createManifest")
 MAPPINGS = {"/a.bin": "/a.bin"}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
-    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
-        harness.site.write("/a.bin", DATA)
-        yield harness
-
-
-@pytest.fixture
-def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = partial(JetStreamHarness, files={"/a.bin": DATA})
 
 
 def made(harness: JetStreamHarness) -> int:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from functools import partial
+from typing import Any, Callable, Dict, List
 
 import pytest
 
 from smartxfer.errors import AuthError, DecodeError, SmartxferError, UnexpectedAnswer, WaitTimeout
 from smartxfer.jetstream import API, JetStream
-from tests.support.jetstream_harness import AT_ONCE, JetStreamHarness, again, lying, on, result, task
+from tests.support.jetstream_harness import AT_ONCE, JetStreamHarness, lying, on, result, task
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 JSON = "Content-Type: application/json"
 CREATE = on("send.createTransfer")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
-    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
-        harness.site.write("/a.bin", b"some data")
-        yield harness
-
-
-@pytest.fixture
-def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = partial(JetStreamHarness, files={"/a.bin": b"some data"})
 
 
 def _answering(status: int, body: bytes, *headers: str) -> Callable[[Request, Peer], None]:

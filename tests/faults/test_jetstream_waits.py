@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from functools import partial
+from typing import Any, Dict, List
 
 import pytest
 
@@ -27,7 +27,6 @@ from tests.support.jetstream_harness import (
     JetStreamHarness,
     Polling,
     Told,
-    again,
     lying,
     noise,
     on,
@@ -43,18 +42,7 @@ WAIT = "send.waitForTransfer"
 BACKING_OFF = [0.2, 0.3, 0.45, 0.675, 1.0125, 1.51875, 2.278125, 3.4171875, 5.0, 5.0]
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JetStreamHarness]:
-    with JetStreamHarness(tmp_path_factory.mktemp("server")) as harness:
-        harness.site.write("/a.bin", DATA)
-        yield harness
-
-
-@pytest.fixture
-def harness(server: JetStreamHarness, tmp_path: Path) -> Iterator[JetStreamHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
-    server.site.configure(rate=0, long_polls=True)
+SHARED = partial(JetStreamHarness, files={"/a.bin": DATA})
 
 
 def refused(word: str) -> Any:

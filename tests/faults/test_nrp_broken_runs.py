@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 import pytest
 
@@ -20,7 +20,6 @@ from smartxfer.errors import (
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import COMMIT, CONTENT, ENTRY, INIT, MIB, PART, NRPHarness
-from tests.support.nrp_shared_server import again
 
 STEP = 5 * MIB
 DATA = noise(2 * STEP + 1000)
@@ -28,16 +27,7 @@ SHORT = noise(300_000)
 ONCE = RetryPolicy(attempts=1)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    with NRPHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = NRPHarness
 
 
 def pending(harness: NRPHarness, record: str) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 
@@ -47,16 +47,7 @@ SLOW = RetryPolicy(backoff=0, attempts=1, stall_speed=1024, stall_window=WINDOW)
 USERS = {"ann": "token-of-ann"}
 
 
-@pytest.fixture(params=["local", "s3"])
-def harness(request: Any, tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, request.param) as harness:
-        yield harness
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "local") as harness:
-        yield harness
+STORAGES = ["local", "s3"]
 
 
 # -- no connection ------------------------------------------------------------------------------------------

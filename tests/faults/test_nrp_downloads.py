@@ -16,22 +16,13 @@ from tests.support.nrp_harness import DATA, DOWNLOAD, ENTRY, MIB, SMALL, STORAGE
 ONCE = RetryPolicy(attempts=1)
 
 
-@pytest.fixture(params=["local", "proxy", "s3"])
-def harness(request: Any, tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, request.param) as harness:
-        yield harness
+STORAGES = ["local", "proxy", "s3"]
 
 
 @pytest.fixture(params=["proxy", "s3"])
 def ranged(request: Any, tmp_path: Path) -> Iterator[Served]:
     """Those that know ranges."""
     with Served(tmp_path, request.param) as harness:
-        yield harness
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "local") as harness:
         yield harness
 
 

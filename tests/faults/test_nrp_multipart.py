@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import pytest
 import requests
@@ -21,32 +21,8 @@ from smartxfer.errors import (
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import COMMIT, INIT, MIB, PART, NRPHarness
 from tests.support.nrp_multipart import DATA, STEP, part_of, send
-from tests.support.nrp_shared_server import again
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    with NRPHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
-
-
-@pytest.fixture(scope="module")
-def storing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    """A repository that has a storage at another origin."""
-    with NRPHarness(tmp_path_factory.mktemp("storing"), storage="s3") as harness:
-        yield harness
-
-
-@pytest.fixture
-def signed(storing: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(storing, tmp_path) as harness:
-        yield harness
+SHARED = NRPHarness
 
 
 @pytest.fixture(params=["harness", "signed"])

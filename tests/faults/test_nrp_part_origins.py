@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any, Iterator
 
 import pytest
@@ -13,34 +12,10 @@ from smartxfer.errors import DecodeError, NetworkError, RedirectRefused, Smartxf
 from smartxfer.transport import RetryPolicy
 from tests.support.nrp_harness import COMMIT, CONTENT, INIT, STORAGE_PART, NRPHarness
 from tests.support.nrp_multipart import DATA, STEP, part_of, send
-from tests.support.nrp_shared_server import again
 from tests.support.raw_server import RawServer, answering, status
 from tests.support.stopwatch import Stopwatch
 
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    with NRPHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
-
-
-@pytest.fixture(scope="module")
-def storing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    """A repository that has a storage at another origin."""
-    with NRPHarness(tmp_path_factory.mktemp("storing"), storage="s3") as harness:
-        yield harness
-
-
-@pytest.fixture
-def signed(storing: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(storing, tmp_path) as harness:
-        yield harness
+SHARED = NRPHarness
 
 
 @pytest.fixture(params=["harness", "signed"])

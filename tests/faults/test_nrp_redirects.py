@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import ssl
+from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
@@ -18,17 +19,7 @@ from tests.support.nrp_harness import DATA, DISCOVERY, DOWNLOAD, ENTRY, LIST, ST
 from tests.support.proxies import Proxy, TLSFront
 from tests.support.raw_server import RawServer, answering, ranged, refused_port
 
-
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "local") as harness:
-        yield harness
-
-
-@pytest.fixture
-def s3(tmp_path: Path) -> Iterator[Served]:
-    with Served(tmp_path, "s3") as harness:
-        yield harness
+FRESH = partial(Served, storage="local")
 
 
 @pytest.fixture

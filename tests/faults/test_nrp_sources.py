@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 import os
 import threading
+from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import pytest
 
@@ -19,22 +20,12 @@ from smartxfer.nrp.errors import ERRORS
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, NRPHarness, pieces, piped
-from tests.support.nrp_shared_server import again
 
 DATA = noise(4 * MIB)
 STEP = 5 * MIB
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    with NRPHarness(tmp_path_factory.mktemp("server"), max_files=2000) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = partial(NRPHarness, max_files=2000)
 
 
 def held(harness: NRPHarness, record: str) -> Dict[str, bytes]:

@@ -6,7 +6,7 @@ import json
 import pickle
 import time
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict
 
 import pytest
 
@@ -29,7 +29,6 @@ from smartxfer.nrp.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import COMMIT, CONTENT, CREATE, ENTRY, INIT, MIB, PART, NRPHarness, Polling
-from tests.support.nrp_shared_server import again
 from tests.support.timeouts import patient
 
 DATA = noise(2 * MIB)
@@ -47,16 +46,7 @@ METADATA: Dict[str, Any] = {
 STEPS = pytest.mark.parametrize("match", [INIT, CONTENT, COMMIT], ids=["init", "content", "commit"])
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    with NRPHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = NRPHarness
 
 
 # -- F09, F10: later ----------------------------------------------------------------------------------------

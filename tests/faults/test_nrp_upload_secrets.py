@@ -15,7 +15,6 @@ from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, NRPHarness
-from tests.support.nrp_shared_server import again
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
 from tests.support.secret_scan import told as _told
@@ -72,7 +71,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[str, NRPH
 @pytest.fixture
 def harness(request: pytest.FixtureRequest, servers: Dict[str, NRPHarness], tmp_path: Path) -> Iterator[NRPHarness]:
     name = request.node.name
-    with again(servers["s3" if STORAGE_PART in name or "signed" in name else "local"], tmp_path) as harness:
+    with servers["s3" if STORAGE_PART in name or "signed" in name else "local"].reuse(tmp_path) as harness:
         yield harness
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, Dict, Iterator, List
+from typing import Any, Dict, List
 
 import pytest
 
@@ -24,7 +24,6 @@ from smartxfer.nrp import get_client
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise, until, waits
 from tests.support.nrp_harness import COMMIT, CONTENT, ENTRY, INIT, LIST, MIB, NRPHarness, Polling
-from tests.support.nrp_shared_server import again
 from tests.support.raw_server import refused_port
 from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
@@ -33,16 +32,7 @@ DATA = noise(2 * MIB)
 USERS = {"ann": "token-of-ann"}
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    with NRPHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = NRPHarness
 
 
 def held(harness: NRPHarness, record: str) -> Dict[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator
+from typing import Any, Dict
 
 import pytest
 
@@ -22,7 +22,6 @@ from smartxfer.nrp.errors import ERRORS
 from smartxfer.seams import SYSTEM_CLOCK
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, NRPHarness, Polling
-from tests.support.nrp_shared_server import again
 
 STEP = 5 * MIB
 DATA = noise(STEP + 1000)
@@ -31,16 +30,7 @@ MD5 = hashlib.md5(SMALL).hexdigest()
 REFUSED = "File upload transfer failed."
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NRPHarness]:
-    with NRPHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: NRPHarness, tmp_path: Path) -> Iterator[NRPHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = NRPHarness
 
 
 def entry(**change: Any) -> bytes:

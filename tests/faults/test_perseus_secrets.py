@@ -6,8 +6,9 @@ import json
 import logging
 import re
 import stat
+from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 
@@ -15,7 +16,7 @@ from smartxfer.errors import NetworkError, RedirectRefused, SmartxferError, Stor
 from smartxfer.perseus import PerseusClient
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
-from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, PerseusHarness, Polling, again
+from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, PerseusHarness, Polling
 from tests.support.raw_server import RawServer, answering, refused_port, status
 from tests.support.secret_scan import kept as _kept
 from tests.support.secret_scan import logged as _logged
@@ -30,16 +31,7 @@ EXPIRED = "status 403 'body=json:AccessDenied: Request has expired'"
 FOREIGN = ("authorization", "cookie", "transfer-encoding")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerseusHarness]:
-    with PerseusHarness(tmp_path_factory.mktemp("server"), api_key=KEY) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: PerseusHarness, tmp_path: Path) -> Iterator[PerseusHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = partial(PerseusHarness, api_key=KEY)
 
 
 # -- F32: presigned addresses -------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import io
 import os
 import threading
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, List
 
 import pytest
 
@@ -25,7 +25,6 @@ from tests.support.perseus_harness import (
     MIB,
     PUT,
     PerseusHarness,
-    again,
     pieces,
     piped,
 )
@@ -33,16 +32,7 @@ from tests.support.perseus_harness import (
 LARGE = noise(4 * MIB)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerseusHarness]:
-    with PerseusHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: PerseusHarness, tmp_path: Path) -> Iterator[PerseusHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = PerseusHarness
 
 
 # -- F38 ----------------------------------------------------------------------------------------------------

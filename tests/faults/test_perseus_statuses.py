@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 
@@ -30,22 +29,13 @@ from smartxfer.errors import (
 from smartxfer.perseus import File
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transport import RetryPolicy
-from tests.support.perseus_harness import ALL, CREATE, DATA, FIND, PUT, PerseusHarness, Polling, again
+from tests.support.perseus_harness import ALL, CREATE, DATA, FIND, PUT, PerseusHarness, Polling
 
 SMALL = DATA[:1000]
 STEPS = pytest.mark.parametrize("match", [FIND, CREATE, PUT], ids=["find", "create", "put"])
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerseusHarness]:
-    with PerseusHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: PerseusHarness, tmp_path: Path) -> Iterator[PerseusHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = PerseusHarness
 
 
 # -- F08: failures that pass --------------------------------------------------------------------------------

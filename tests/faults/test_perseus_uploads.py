@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 
@@ -21,7 +21,7 @@ from smartxfer.local import LocalServer
 from smartxfer.perseus import PerseusClient
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise, waits
-from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, PerseusHarness, Polling, again
+from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, PerseusHarness, Polling
 from tests.support.raw_server import refused_port
 from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
@@ -29,16 +29,7 @@ from tests.support.timeouts import patient
 KEY = "sk-of-this-module"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PerseusHarness]:
-    with PerseusHarness(tmp_path_factory.mktemp("server")) as harness:
-        yield harness
-
-
-@pytest.fixture
-def harness(server: PerseusHarness, tmp_path: Path) -> Iterator[PerseusHarness]:
-    with again(server, tmp_path) as harness:
-        yield harness
+SHARED = PerseusHarness
 
 
 # -- F01: no connection -------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import pytest
 
 from smartxfer import FileSenderClient
 from tests.support.amounts import amount
-from tests.support.filesender_harness import AT_ONCE, noise, until
+from tests.support.filesender_harness import noise, until
+from tests.support.service_harness import AT_ONCE
 
 pytestmark = pytest.mark.slow
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import random
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Iterator
 
 import pytest
 
 from tests.support.amounts import amount
+from tests.support.client_program import (
+    ENDS,
+    PEAK,
+    ClientProgram,
+    digest_of,
+    finish,
+    interrupt,
+    kill,
+    large_file,
+    needs_proc,
+    reached,
+)
 from tests.support.filesender_harness import noise, until
-from tests.support.process_signals import seconds_to_end
 from tests.support.smartfile_harness import DOWNLOAD, MIB, UPLOAD, SmartFileHarness
 
 pytestmark = pytest.mark.slow
@@ -25,7 +31,7 @@ FILES = 24
 GIB = 1 << 30
 
 #: What users write; the exit code is that of an interrupted program.
-_PROGRAM = """
+PROGRAM = """
 import sys
 from smartxfer.smartfile import BasicClient
 api = BasicClient()
@@ -45,61 +51,8 @@ def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
         yield harness
 
 
-Process = Any
-
-
-@pytest.fixture
-def program(harness: SmartFileHarness) -> Iterator[Callable[..., Process]]:
-    """``program(way, what, where)``: a client at work in a process of its own."""
-    running: List[Process] = []
-
-    def start(*words: Any) -> Process:
-        command = [sys.executable, "-c", _PROGRAM, *map(str, words)]
-        environment: Dict[str, str] = {**os.environ, **harness.site.env}
-        running.append(
-            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        )
-        return running[-1]
-
-    yield start
-    for process in running:
-        process.kill()
-        process.communicate()
-
-
-def _finish(process: Process) -> int:
-    printed, said = process.communicate(timeout=60)
-    assert process.returncode == 0, said
-    return int(printed)
-
-
-def _reached(condition: Callable[[], bool], process: Process) -> None:
-    """Wait until the server's account says so; the process must still be at work then."""
-
-    def met() -> bool:
-        assert process.poll() is None, "the transfer was over before it could be interrupted"
-        return condition()
-
-    until(met, "the point")
-
-
-def _interrupt(process: Process) -> None:
-    seconds = seconds_to_end(process, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert seconds < 2
-
-
-def _kill(process: Process) -> None:
-    process.kill()
-    process.communicate(timeout=20)
-
-
-_ENDS = pytest.mark.parametrize("end", [_interrupt, _kill], ids=["SIGINT", "SIGKILL"])
-
-
-@_ENDS
-def test_f23_an_upload(harness: SmartFileHarness, program: Callable[..., Process], end: Any) -> None:
+@ENDS
+def test_f23_an_upload(harness: SmartFileHarness, program: ClientProgram, end: Any) -> None:
     """Detect half a file at the final name, or an older file that is gone."""
     path = harness.file(noise(SIZE))
     harness.site.write("/a.bin", b"older")
@@ -109,18 +62,18 @@ def test_f23_an_upload(harness: SmartFileHarness, program: Callable[..., Process
     end(process)
     harness.server.clear_faults()
     assert harness.stored() == {"/a.bin": b"older"}
-    assert _finish(program("upload", path, "/a.bin")) == 0
+    assert finish(program("upload", path, "/a.bin")) == 0
     assert harness.stored() == {"/a.bin": path.read_bytes()}
 
 
-@_ENDS
-def test_f23_a_tree_up(harness: SmartFileHarness, program: Callable[..., Process], end: Any) -> None:
+@ENDS
+def test_f23_a_tree_up(harness: SmartFileHarness, program: ClientProgram, end: Any) -> None:
     """Fails if a re-run sends again what had arrived."""
     for number in range(FILES):
         harness.file(noise(MIB, number), f"tree/{number:02}.bin")
     rate = harness.fault(UPLOAD, "rate 4M", times=None)
     process = program("upload_tree", harness.directory / "tree", "/t")
-    _reached(lambda: harness.count(UPLOAD, 200) >= FILES // 3, process)
+    reached(lambda: harness.count(UPLOAD, 200) >= FILES // 3, process)
     end(process)
     assert rate.fired
     harness.server.clear_faults()
@@ -128,33 +81,33 @@ def test_f23_a_tree_up(harness: SmartFileHarness, program: Callable[..., Process
     arrived = harness.stored()
     assert {len(data) for data in arrived.values()} == {MIB}, "no half files"
     harness.site.listener.forget()
-    noted = _finish(program("upload_tree", harness.directory / "tree", "/t"))
+    noted = finish(program("upload_tree", harness.directory / "tree", "/t"))
     # Of an interrupted run all is written down but what was under way; of a killed one what was, a moment before.
-    assert (len(arrived) - 8 if end is _interrupt else 1) <= noted <= len(arrived)
+    assert (len(arrived) - 8 if end is interrupt else 1) <= noted <= len(arrived)
     assert harness.count(UPLOAD) == FILES - noted
     assert harness.stored() == {f"/t/{number:02}.bin": noise(MIB, number) for number in range(FILES)}
 
 
-@_ENDS
-def test_f23_a_download(harness: SmartFileHarness, program: Callable[..., Process], end: Any) -> None:
+@ENDS
+def test_f23_a_download(harness: SmartFileHarness, program: ClientProgram, end: Any) -> None:
     """Detect half a file at the final name, or a re-run that begins anew."""
     data = noise(SIZE)
     harness.site.write("/a.bin", data)
     part = harness.out / "a.bin.part"
     harness.fault(DOWNLOAD, "rate 20M", times=None)
     process = program("download", "/a.bin", harness.out)
-    _reached(lambda: part.exists() and part.stat().st_blocks * 512 >= SIZE / 3, process)
+    reached(lambda: part.exists() and part.stat().st_blocks * 512 >= SIZE / 3, process)
     end(process)
     harness.server.clear_faults()
     assert "a.bin" not in harness.left()
-    resumed = _finish(program("download", "/a.bin", harness.out))
-    if end is _interrupt:
+    resumed = finish(program("download", "/a.bin", harness.out))
+    if end is interrupt:
         assert resumed >= SIZE / 3 - 4 * MIB
     assert harness.left() == ["a.bin"]
     assert (harness.out / "a.bin").read_bytes() == data
 
 
-def test_f23_random_points_of_a_download(harness: SmartFileHarness, program: Callable[..., Process]) -> None:
+def test_f23_random_points_of_a_download(harness: SmartFileHarness, program: ClientProgram) -> None:
     """A full name never stands over a wrong file, wherever the end came."""
     data = noise(SIZE)
     harness.site.write("/a.bin", data)
@@ -166,16 +119,16 @@ def test_f23_random_points_of_a_download(harness: SmartFileHarness, program: Cal
         part = into / "a.bin.part"
         process = program("download", "/a.bin", into)
         point = chance.randrange(0, SIZE - 16 * MIB)
-        _reached(lambda part=part, point=point: part.exists() and part.stat().st_blocks * 512 >= point, process)  # type: ignore[misc]
-        _kill(process)
+        reached(lambda part=part, point=point: part.exists() and part.stat().st_blocks * 512 >= point, process)  # type: ignore[misc]
+        kill(process)
         assert not (into / "a.bin").exists() or (into / "a.bin").read_bytes() == data
-        _finish(program("download", "/a.bin", into))
+        finish(program("download", "/a.bin", into))
         assert [path.name for path in into.iterdir()] == ["a.bin"]
         assert (into / "a.bin").read_bytes() == data
         (into / "a.bin").unlink()
 
 
-def test_f23_random_points_of_an_upload(harness: SmartFileHarness, program: Callable[..., Process]) -> None:
+def test_f23_random_points_of_an_upload(harness: SmartFileHarness, program: ClientProgram) -> None:
     """Detect a server, or a form, that makes a file of what came."""
     data = noise(SIZE)
     path = harness.file(data, "b.bin")
@@ -184,28 +137,24 @@ def test_f23_random_points_of_an_upload(harness: SmartFileHarness, program: Call
         held = harness.fault(UPLOAD, f"stall-after {chance.randrange(1, SIZE)}")
         process = program("upload", path, "/b.bin")
         assert held.wait(20)
-        _kill(process)
+        kill(process)
         harness.server.clear_faults()
         assert harness.stored() == {}
-    _finish(program("upload", path, "/b.bin"))
+    finish(program("upload", path, "/b.bin"))
     assert harness.stored() == {"/b.bin": data}
 
 
 # -- F45 ----------------------------------------------------------------------------------------------------
 
 #: Prints by how many KiB the peak of the memory grew while a file went one way.
-_MEASURE = """
-import re, sys
-from pathlib import Path
+_MEASURE = PEAK + """
+import sys
 from smartxfer.smartfile import BasicClient
-way, what, where, threads = sys.argv[1:]
-
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+way, what, where, threads, out = sys.argv[1:]
 
 api = BasicClient(max_workers=int(threads), timeout=120)
 api.upload(("small", b"small"), "/")
-api.download("/small", where + "/" if way == "down" else "/tmp/smartxfer-small")
+api.download("/small", out + "/")
 before = peak()
 if way == "up":
     api.upload(what, where)
@@ -218,39 +167,22 @@ print(peak() - before)
 """
 
 
-def _measured(harness: SmartFileHarness, way: str, what: Any, where: Any, threads: int) -> int:
-    command = [sys.executable, "-c", _MEASURE.replace("/tmp/smartxfer-small", str(harness.out / "small"))]
-    words = [way, what, where, threads]
-    environment = {**os.environ, **harness.site.env}
-    done = subprocess.run([*command, *map(str, words)], env=environment, check=True, stdout=subprocess.PIPE, timeout=300)
-    return int(done.stdout)
-
-
-def _digest(path: Any) -> str:
-    found = hashlib.sha256()
-    with open(path, "rb") as file:
-        for block in iter(lambda: file.read(8 * MIB), b""):
-            found.update(block)
-    return found.hexdigest()
-
-
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+@needs_proc
 @pytest.mark.parametrize("threads", [1, 8])
-def test_f45_memory_does_not_grow_with_the_file(harness: SmartFileHarness, threads: int) -> None:
+def test_f45_memory_does_not_grow_with_the_file(harness: SmartFileHarness, program: ClientProgram, threads: int) -> None:
     """Fails if a form is put together in memory: the vendor's own client holds it twice."""
-    large = harness.directory / "large.bin"
-    with open(large, "wb") as file:
-        file.write(b"start")
-        file.truncate(amount(96 * MIB, 2 * GIB))
-        file.seek(-3, os.SEEK_END)
-        file.write(b"end")
-    expected = _digest(large)
+    large = large_file(harness.directory / "large.bin", amount(96 * MIB, 2 * GIB))
+    expected = digest_of(large)
+
+    def measured(*words: Any) -> int:
+        return finish(program(*words, threads, harness.out, text=_MEASURE), 300)
+
     limit = (threads * MIB + 32 * MIB) // 1024
     for way in ("up", "raw") if threads == 1 else ("up",):
-        assert _measured(harness, way, large, "/large.bin", threads) <= limit, "KiB while sending"
-        assert _digest(harness.site.stored_path("/large.bin")) == expected
+        assert measured(way, large, "/large.bin") <= limit, "KiB while sending"
+        assert digest_of(harness.site.stored_path("/large.bin")) == expected
     large.unlink()
-    assert _measured(harness, "down", "/large.bin", harness.out, threads) <= limit, "KiB while fetching"
-    assert _digest(harness.out / "large.bin") == expected
+    assert measured("down", "/large.bin", harness.out) <= limit, "KiB while fetching"
+    assert digest_of(harness.out / "large.bin") == expected
     (harness.out / "large.bin").unlink()

@@ -19,10 +19,7 @@ from tests.support.smartfile_harness import DOWNLOAD, INFO, UPLOAD, SmartFileHar
 DATA = noise(1000)
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path) as harness:
-        yield harness
+FRESH = SmartFileHarness
 
 
 def _below(directory: Path) -> List[str]:

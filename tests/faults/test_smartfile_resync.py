@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
-from typing import Any, Iterator
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -22,11 +22,7 @@ OLD = noise(2 * MIB)
 NEW = OLD[: MIB // 2] + b"changed" + OLD[MIB // 2 :]
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path) as harness:
-        harness.site.write("/a.bin", OLD)
-        yield harness
+FRESH = partial(SmartFileHarness, files={"/a.bin": OLD})
 
 
 def _up(harness: SmartFileHarness, **options: Any) -> Any:

@@ -7,8 +7,9 @@ import logging
 import pickle
 import stat
 import traceback
+from functools import partial
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, List
 
 import pytest
 
@@ -67,10 +68,7 @@ CASES = [
 ]
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path, api_key=KEY, password=PASSWORD) as harness:
-        yield harness
+FRESH = partial(SmartFileHarness, api_key=KEY, password=PASSWORD)
 
 
 def _check(secrets: List[str], where: str, text: str) -> None:

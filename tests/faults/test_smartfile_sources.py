@@ -6,7 +6,7 @@ import io
 import os
 import threading
 from pathlib import Path
-from typing import Any, Callable, Iterator, List
+from typing import Any, Callable, List
 
 import pytest
 
@@ -18,10 +18,7 @@ from tests.support.smartfile_harness import DOWNLOAD, MIB, UPLOAD, SmartFileHarn
 DATA = noise(4 * MIB)
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path) as harness:
-        yield harness
+FRESH = SmartFileHarness
 
 
 # -- F37 ----------------------------------------------------------------------------------------------------

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import threading
-from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from functools import partial
+from typing import Any, Callable, Dict, List
 
 import pytest
 
@@ -35,11 +35,7 @@ RENAME = "POST /api/2/path/oper/rename/"
 LINK = "POST /api/2/link/"
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path) as harness:
-        harness.site.write("/a", b"data")
-        yield harness
+FRESH = partial(SmartFileHarness, files={"/a": b"data"})
 
 
 # -- F11 ----------------------------------------------------------------------------------------------------

@@ -6,8 +6,7 @@ import io
 import json
 import os
 import time
-from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, List
 
 import pytest
 
@@ -24,10 +23,7 @@ DATA = noise(8 * MIB)
 STYLES = ["503", "429"]
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path) as harness:
-        yield harness
+FRESH = SmartFileHarness
 
 
 def _clock() -> FakeClock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, List, Optional
 
 import pytest
 
@@ -39,10 +39,7 @@ from tests.support.timeouts import patient
 DATA = noise(8 * MIB)
 
 
-@pytest.fixture
-def harness(tmp_path: Path) -> Iterator[SmartFileHarness]:
-    with SmartFileHarness(tmp_path) as harness:
-        yield harness
+FRESH = SmartFileHarness
 
 
 # -- no connection ------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import pytest
 from smartxfer import FileSenderClient, UserAuth, delta
 from smartxfer.local import LocalServer
 from tests.support.amounts import amount
-from tests.support.filesender_harness import AT_ONCE, noise
+from tests.support.filesender_harness import noise
+from tests.support.service_harness import AT_ONCE
 
 #: The second file is large enough for a delta.
 OLD = noise(40_000)

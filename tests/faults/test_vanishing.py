@@ -14,7 +14,8 @@ from smartxfer.errors import BatchError, LocalError, SmartxferError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
 from smartxfer.transfer.partial import FileSink
-from tests.support.filesender_harness import AT_ONCE, noise
+from tests.support.filesender_harness import noise
+from tests.support.service_harness import AT_ONCE
 
 FILES = {"a.bin": noise(900_000), "b.bin": noise(200_000, seed=2)}
 PASSWORD = "Correct-Horse-7-Battery"

@@ -7,12 +7,10 @@ import logging
 import random
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, ClassVar, Dict, List
 
 from smartxfer import FileSenderClient, UserAuth
-from smartxfer.local import LocalServer
-from smartxfer.local.faults import Fault
-from smartxfer.transport import RetryPolicy
+from tests.support.service_harness import ServiceHarness
 
 CREATE = "POST /rest.php/transfer"
 CHUNK = "PUT /rest.php/file/*/chunk/*"
@@ -23,8 +21,6 @@ PAGE = "GET /?s=download*"
 DOWNLOAD = "GET /download.php"
 
 CHUNK_SIZE = 64 * 1024
-#: Tries without waits.
-AT_ONCE = RetryPolicy(backoff=0)
 #: Seconds after which a wait for something that must happen fails.
 PATIENCE = 20.0
 
@@ -50,40 +46,19 @@ def until(condition: Callable[[], Any], what: str = "it") -> Any:
         time.sleep(0.005)
 
 
-class FileSenderHarness:
-    """A running server, and clients of it.
+class FileSenderHarness(ServiceHarness):
+    """A running FileSender, and clients of it."""
 
-    :param site: options of the local FileSender.
-    """
+    name = "filesender"
+    defaults: ClassVar[Dict[str, Any]] = {"upload_chunk_size": CHUNK_SIZE}
 
-    def __init__(self, directory: Path, **site: Any) -> None:
-        self.directory = directory
-        self.out = directory / "out"
-        self.server = LocalServer(
-            services=["filesender"], filesender={"upload_chunk_size": CHUNK_SIZE, **site}
-        ).start()
-        self.site = self.server.filesender
-        self.url = self.site.url
-        self.auth = UserAuth(self.site.username, self.site.api_key)
-        self._clients: List[FileSenderClient] = []
+    @property
+    def auth(self) -> UserAuth:
+        """Of the site's user."""
+        return UserAuth(self.site.username, self.site.api_key)
 
-    def client(self, url: Optional[str] = None, **options: Any) -> FileSenderClient:
-        """A client of the server, of its first user, that retries without waits."""
-        settings = {"auth": self.auth, "retry": AT_ONCE, "timeout": 10.0, **options}
-        client = FileSenderClient(url or self.url, **settings)
-        self._clients.append(client)
-        return client
-
-    def fault(self, match: str, effect: str, times: Optional[int] = 1, after: int = 0) -> Fault:
-        """Plan a fault; the test fails when it does not fire."""
-        return self.server.fault("filesender", match, effect, times=times, after=after)
-
-    def file(self, data: bytes, name: str = "a.bin") -> Path:
-        """A local file with these bytes."""
-        path = self.directory / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-        return path
+    def _new_client(self, url: str, **options: Any) -> FileSenderClient:
+        return FileSenderClient(url, **{"auth": self.auth, **options})
 
     def published(self, data: bytes, name: str = "a.bin") -> Any:
         """A transfer of one file that is there to be fetched."""
@@ -102,23 +77,6 @@ class FileSenderHarness:
     def status(self) -> str:
         """State of the latest transfer."""
         return str(self.site.transfers()[-1]["status"])
-
-    def sent(self, match: str) -> List[int]:
-        """Bytes of each answer to such requests, once all of them have gone."""
-        from smartxfer.local.faults import compile_match
-
-        pattern = compile_match(match)
-        return [
-            record.sent
-            for record in self.site.account
-            if pattern.fullmatch(f"{record.seen.method} {record.seen.path}")
-        ]
-
-    def close(self) -> None:
-        """End clients and server."""
-        for client in self._clients:
-            client.close()
-        self.server.stop()
 
 
 def waits(records: List[logging.LogRecord]) -> List[str]:

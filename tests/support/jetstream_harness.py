@@ -11,12 +11,9 @@ import attrs
 
 from smartxfer.jetstream import API, JetStream
 from smartxfer.local import LocalServer
-from smartxfer.local.faults import Fault
-from smartxfer.local.jetstream import JetStream as JetStreamSite
 from tests.support.filesender_harness import PATIENCE, noise, until
-from tests.support.nrp_harness import NRPHarness, _listening_in
 from tests.support.raw_server import Peer, RawServer, Request, answering
-from tests.support.smartfile_harness import AT_ONCE, MIB, Polling
+from tests.support.service_harness import AT_ONCE, MIB, Polling, ServiceHarness
 
 __all__ = [
     "ALL",
@@ -29,7 +26,6 @@ __all__ = [
     "JetStreamHarness",
     "Polling",
     "Told",
-    "again",
     "lying",
     "noise",
     "on",
@@ -67,27 +63,34 @@ ERRORS = {
 }
 
 
-class JetStreamHarness(NRPHarness):
-    """Two servers, and clients of the first; as a context manager it asks in the end whether all that was planned came.
+class JetStreamHarness(ServiceHarness):
+    """Two servers, and clients of the first.
 
     :param peer: options of the second.
-    :param site: options of the first.
     """
 
-    site: JetStreamSite  # type: ignore[assignment]
+    name = "jetstream"
 
-    def __init__(self, directory: Path, peer: Optional[Dict[str, Any]] = None, **site: Any) -> None:
-        self.directory = directory
-        self.server = LocalServer(
-            services=["jetstream", "jetstream_peer"], jetstream=site, jetstream_peer=peer
-        ).start()
-        self.site = self.server.jetstream
-        self.peer = self.server.jetstream_peer
-        self.url = self.site.url
-        self._clients: List[Any] = []
-        self._heads: List[Any] = []
-        for listener in self.listeners():
-            listener._server.RequestHandlerClass = _listening_in(listener._server.RequestHandlerClass, self._heads)
+    def __init__(self, directory: Path, peer: Optional[Dict[str, Any]] = None, **options: Any) -> None:
+        self._peer_options = peer
+        super().__init__(directory, **options)
+
+    def _start(self, site: Dict[str, Any]) -> LocalServer:
+        services = ["jetstream", "jetstream_peer"]
+        return LocalServer(services=services, jetstream=site, jetstream_peer=self._peer_options).start()
+
+    def _new_client(self, url: str, **options: Any) -> API:
+        settings = {"user": self.site.user, "password": self.site.password, **options}
+        made: API = JetStream().api(url, **settings)
+        return made
+
+    def _empty(self) -> None:
+        self.site.configure(rate=0, long_polls=True)
+
+    @property
+    def peer(self) -> Any:
+        """The second server."""
+        return self.server.jetstream_peer
 
     def listeners(self) -> List[Any]:
         """Of both servers."""
@@ -100,15 +103,7 @@ class JetStreamHarness(NRPHarness):
 
     def api(self, url: Optional[str] = None, **options: Any) -> API:
         """A client of the first server that is not connected, and retries without waits."""
-        settings = {
-            "user": self.site.user,
-            "password": self.site.password,
-            "retry": AT_ONCE,
-            "timeout": 10.0,
-            **options,
-        }
-        self._clients.append(JetStream().api(url or self.url, **settings))
-        made: API = self._clients[-1]
+        made: API = super().client(url, **options)
         return made
 
     def client(self, url: Optional[str] = None, **options: Any) -> API:
@@ -121,14 +116,6 @@ class JetStreamHarness(NRPHarness):
         """The ids of the objects that the first server keeps: of manifests, destinations, transfers or tokens."""
         rows = self.site.backend.database.rows(f"SELECT * FROM {table} WHERE NOT deleted ORDER BY id")
         return [row["id"] for row in rows]
-
-    def fault(self, match: str, effect: str, times: Optional[int] = 1, after: int = 0) -> Fault:
-        """Plan a fault; the test fails when it does not fire."""
-        return self.server.fault("jetstream", match, effect, times=times, after=after)
-
-    def count(self, match: str, status: Optional[int] = None) -> int:
-        """How many such requests came to the first server."""
-        return int(self.site.count(match, status))
 
     def calls(self) -> List[str]:
         """The methods that were called, in order."""
@@ -154,31 +141,6 @@ class JetStreamHarness(NRPHarness):
         api.send.suspendTransfer(transfer)
         self.site.configure(rate=0)
         return api.send.getTransfer(transfer)
-
-
-@contextlib.contextmanager
-def again(harness: JetStreamHarness, directory: Path) -> Iterator[JetStreamHarness]:
-    """The running servers for one more test, which makes objects of its own; in the end as a harness of its own asks.
-
-    :param directory: of the test.
-    """
-    harness.directory = directory
-    harness.forget()
-    failed = True
-    try:
-        yield harness
-        failed = False
-    finally:
-        unfired = harness.server.unfired()
-        crashes = [crash for listener in harness.listeners() for crash in listener.crashes]
-        harness.server.clear_faults()
-        while harness._clients:
-            harness._clients.pop().close()
-        for listener in harness.listeners():
-            listener.crashes.clear()
-    if not failed:
-        assert not unfired, f"planned, but never seen: {unfired}"
-        assert not crashes, f"the server has a bug: {crashes}"
 
 
 # -- servers that say what a real one does not ----------------------------------------------------------------
