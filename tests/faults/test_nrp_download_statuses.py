@@ -13,22 +13,16 @@ from typing import Any, List
 import pytest
 
 from smartxfer.errors import (
-    AuthError,
-    BadRequest,
     BatchError,
     Cancelled,
-    ClientError,
-    Conflict,
     DeadlineExceeded,
     Forbidden,
     IntegrityError,
     NetworkError,
     NotFound,
-    RateLimited,
     ReadTimeout,
     ServerError,
     Stalled,
-    TooLarge,
     UnexpectedAnswer,
 )
 from smartxfer.local import LocalServer
@@ -37,7 +31,7 @@ from smartxfer.nrp.errors import ERRORS
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise, waits
-from tests.support.nrp_harness import DOWNLOAD, ENTRY, LIST, SMALL, NRPHarness, Polling, Served
+from tests.support.nrp_harness import DOWNLOAD, ENTRY, SMALL, NRPHarness, Polling, Served
 from tests.support.raw_server import RawServer, answering, refused_port
 from tests.support.stopwatch import Stopwatch
 from tests.support.timeouts import patient
@@ -83,47 +77,6 @@ def test_f01_refused_then_up(tmp_path: Path, log: Any) -> None:
 # -- come back later ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("code", [429, 503])
-@pytest.mark.parametrize("match", [LIST, "bytes"])
-def test_f09_turned_away_twice(harness: Served, match: str, code: int) -> None:
-    clock = Polling()
-    fault = harness.fault(harness.bytes if match == "bytes" else match, f"status {code} retry-after=7", times=2)
-    harness.client(clock=clock, retry=RetryPolicy()).files.download_many(harness.small, harness.out)
-    assert (clock.waits, fault.fired) == ([7.0, 7.0], 2)
-    assert (harness.out / "small.bin").read_bytes() == SMALL
-
-
-@pytest.mark.parametrize("code", [500, 502, 504])
-@pytest.mark.parametrize("match", [LIST, "bytes"])
-def test_f10_retry_after_means_nothing_elsewhere(harness: Served, match: str, code: int) -> None:
-    """Detect a wait for the rest of the window: the header stands on every answer of a real server."""
-    clock = Polling()
-    clock.chance = 1.0
-    harness.fault(harness.bytes if match == "bytes" else match, f"status {code} retry-after=50")
-    harness.client(clock=clock, retry=RetryPolicy()).files.download_many(harness.small, harness.out)
-    assert clock.waits == [0.5]
-    assert (harness.out / "small.bin").read_bytes() == SMALL
-
-
-@pytest.mark.parametrize(("value", "least", "most"), [("date+3", 2, 4), ("date-60", 0.5, 1), ("0", 0.5, 1), ("soon", 0.5, 1), ("-5", 0.5, 1)])
-def test_f10_every_way_of_saying_so(local: Served, value: str, least: float, most: float) -> None:
-    clock = Polling()
-    local.fault(DOWNLOAD, f"status 429 retry-after={value}")
-    local.client(clock=clock, retry=RetryPolicy()).files.download_many(local.small, local.out)
-    [wait] = clock.waits
-    assert least <= wait <= most
-
-
-@pytest.mark.parametrize("code", [429, 503])
-def test_f10_a_day(harness: Served, code: int) -> None:
-    """Detect a wait without a cap: the clock would have slept a day."""
-    clock = Polling()
-    harness.fault(harness.bytes, f"status {code} retry-after=86400")
-    with pytest.raises(RateLimited if code == 429 else ServerError, match="86400"):
-        harness.client(clock=clock, retry=RetryPolicy()).files.download_many(harness.small, harness.out)
-    assert (clock.waits, harness.left()) == ([], [])
-
-
 def test_f10_a_window_that_is_used_up(tmp_path: Path) -> None:
     """Fails if a pace is kept only once the server refuses: a 429 costs a request of the next window."""
     links = {"self": "/api/records/abcde-12345/files/a.bin"}
@@ -147,30 +100,6 @@ def test_f10_a_window_that_is_used_up(tmp_path: Path) -> None:
 
 
 # -- no, for good -------------------------------------------------------------------------------------------
-
-REFUSALS = [
-    (400, BadRequest),
-    (401, AuthError),
-    (403, Forbidden),
-    (404, NotFound),
-    (405, ClientError),
-    (409, Conflict),
-    (410, NotFound),
-    (412, Conflict),
-    (413, TooLarge),
-    (416, ClientError),
-    (422, ClientError),
-]
-
-
-@pytest.mark.parametrize(("code", "kind"), REFUSALS)
-def test_f11_what_another_try_does_not_mend(local: Served, code: int, kind: Any) -> None:
-    fault = local.fault(DOWNLOAD, f"status {code} body=json:no", times=None)
-    with pytest.raises(kind) as caught:
-        local.fetch(local.small)
-    assert (fault.fired, caught.value.status, local.left()) == (1, code, [])
-    assert not isinstance(caught.value, OSError)
-
 
 @pytest.mark.parametrize("code", [204, 206, 304])
 def test_f11_answers_that_are_no_file(harness: Served, code: int) -> None:

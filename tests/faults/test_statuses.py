@@ -1,10 +1,11 @@
-"""Answers that say no: F08 to F10, F12."""
+"""Answers that say no, later or never, to each step of each service: F08 to F11."""
 
 from __future__ import annotations
 
+import contextlib
 import pickle
-import time
-from typing import Any
+from pathlib import Path
+from typing import Any, Dict, Iterator, List
 
 import pytest
 
@@ -14,182 +15,232 @@ from smartxfer.errors import (
     ClientError,
     Conflict,
     Forbidden,
-    LimitExceeded,
+    HTTPError,
     NotFound,
-    OutcomeUnknown,
     RateLimited,
     ServerError,
     TooLarge,
 )
-from smartxfer.filesender.errors import ERRORS
 from smartxfer.transport import RetryPolicy
-from tests.support.fake_clock import FakeClock
-from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, COMPLETE, CREATE, DOWNLOAD, noise
+from tests.support.service_harness import Polling, ServiceHarness
+from tests.support.workflows import STEPS, Step, Workflow
 
-DATA = noise(2 * CHUNK_SIZE + 1)
+every_step = pytest.mark.parametrize("step", STEPS, ids=str)
+each_code = pytest.mark.parametrize("code", [429, 503])
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dict[Any, ServiceHarness]]:
+    """One server for each kind of workflow, started when it is first needed."""
+    with contextlib.ExitStack() as stack:
+
+        class Started(Dict[Any, ServiceHarness]):
+            def __missing__(self, start: Any) -> ServiceHarness:
+                self[start] = stack.enter_context(start(tmp_path_factory.mktemp("server")))
+                return self[start]
+
+        yield Started()
+
+
+@pytest.fixture
+def workflow(step: Step, servers: Dict[Any, ServiceHarness], tmp_path: Path) -> Iterator[Workflow]:
+    """The workflow of the step."""
+    kind = step.workflow
+    with servers[kind.start].reuse(tmp_path) if kind.shared else kind.start(tmp_path) as harness:
+        yield kind(harness)
+
+
 PASSING = ["500", "502", "502 body=html", "504"]
+REPEATED = [
+    pytest.param(step, answer, id=f"{step}-{answer}")
+    for step in STEPS
+    for answer in PASSING
+    if int(answer[:3]) in step.repeated
+]
 
 
 @pytest.mark.parametrize("times", [1, 5])
-@pytest.mark.parametrize("answer", PASSING)
-def test_f08_passes_within_the_tries(harness: Any, answer: str, times: int) -> None:
-    harness.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", f"status {answer}", times=times)
-    transfer = harness.client().upload_workflow([harness.file(DATA)], link=True)
-    assert harness.stored()["a.bin"] == DATA
-    assert transfer.results[0].retries == times
+@pytest.mark.parametrize(("step", "answer"), REPEATED)
+def test_f08_passes_within_the_tries(step: Step, workflow: Workflow, answer: str, times: int) -> None:
+    fault = workflow.harness.fault(step.match, f"status {answer}", times=times)
+    result = workflow.run()
+    workflow.check()
+    assert fault.fired == times
+    if step.counted:
+        assert workflow.retries(result) == times
 
 
-@pytest.mark.parametrize("answer", PASSING)
-def test_f08_six_times(harness: Any, answer: str) -> None:
-    harness.fault(f"PUT /rest.php/file/*/chunk/{CHUNK_SIZE}", f"status {answer}", times=6)
-    path = harness.file(DATA)
-    with pytest.raises(ServerError) as caught:
-        harness.client().upload_workflow([path], link=True)
-    error = caught.value
-    assert (error.status, error.method) == (int(answer[:3]), "PUT")
-    assert error.url.endswith(f"/chunk/{CHUNK_SIZE}")
-    assert harness.status != "available"
-    transfer = harness.client().upload_workflow([path], link=True)
-    assert harness.stored()["a.bin"] == DATA
-    assert transfer.results[0].resumed > 0, "the same call goes on"
+@pytest.mark.parametrize(("step", "answer"), REPEATED)
+def test_f08_six_times(step: Step, workflow: Workflow, answer: str) -> None:
+    """Detect a seventh try, an error without its request, or a rest of the run that hinders the next one."""
+    fault = workflow.harness.fault(step.match, f"status {answer}", times=6)
+    with pytest.raises(step.error(ServerError)) as caught:
+        workflow.run()
+    error: Any = caught.value
+    assert (fault.fired, error.status, error.method) == (6, int(answer[:3]), step.match.split()[0])
+    assert error.url.startswith("http://127.0.0.1:")
+    workflow.check_nothing()
+    workflow.run()
+    workflow.check()
 
 
-def test_f08_six_times_with_words(harness: Any) -> None:
-    harness.fault(CHUNK, "status 503 body=json:undergoing_maintenance", times=6)
-    with pytest.raises(ServerError, match="undergoing_maintenance") as caught:
-        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA)], link=True)
-    error = pickle.loads(pickle.dumps(caught.value))
-    assert (error.status, error.code) == (503, "undergoing_maintenance")
-    assert error.request_id
-    assert error.request_id in str(error)
+@pytest.mark.parametrize("step", [step for step in STEPS if step.repeated], ids=str)
+def test_f08_six_times_with_words(step: Step, workflow: Workflow) -> None:
+    """Fails if an error does not say what the server said."""
+    answer, word = step.words
+    workflow.harness.fault(step.match, f"status {answer}", times=6 if int(answer[:3]) in step.repeated + (503,) else 1)
+    with pytest.raises(step.error(ServerError), match=word) as caught:
+        workflow.run()
+    error: Any = pickle.loads(pickle.dumps(caught.value))
+    assert error.status == int(answer[:3])
+    assert word in str(error)
+    workflow.check_nothing()
 
 
-@pytest.mark.parametrize(
-    ("word", "kind"),
-    [
-        ("transfer_maximum_size_exceeded", LimitExceeded),
-        ("storage_not_enough_space_left", LimitExceeded),
-        ("file_not_found", NotFound),
-        ("cannot_add_data_to_complete_transfer", Conflict),
-        ("a_word_of_a_later_release", ServerError),
-    ],
-)
-def test_f08_a_500_with_words_is_not_repeated(harness: Any, word: str, kind: Any) -> None:
-    fault = harness.fault(CHUNK, f"status 500 body=json:{word}", times=None)
-    with pytest.raises(kind) as caught:
-        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA)], link=True)
-    assert type(caught.value) is ERRORS.kind(kind)
-    assert caught.value.code == word
+@pytest.mark.parametrize(("step", "answer"), REPEATED)
+def test_f10_retry_after_means_nothing_elsewhere(step: Step, workflow: Workflow, answer: str) -> None:
+    """Detect a wait for the rest of the window: the header stands on every answer of a real server."""
+    clock = Polling()
+    fault = workflow.harness.fault(step.match, f"status {answer} retry-after=50")
+    workflow.run(clock=clock, retry=RetryPolicy())
+    workflow.check()
     assert fault.fired == 1
+    assert max(clock.waits, default=0.0) <= 0.5
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, BadRequest),
-        (401, AuthError),
-        (403, Forbidden),
-        (404, NotFound),
-        (409, Conflict),
-        (413, TooLarge),
-        (422, BadRequest),
-        (418, ClientError),
-    ],
-)
-def test_f08_what_another_try_does_not_mend(harness: Any, status: int, kind: Any) -> None:
-    fault = harness.fault(CHUNK, f"status {status}", times=None)
-    with pytest.raises(kind) as caught:
-        harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA)], link=True)
-    assert type(caught.value) is ERRORS.kind(kind)
-    assert fault.fired == 1
+@every_step
+@each_code
+def test_f09_turned_away_twice(step: Step, workflow: Workflow, code: int) -> None:
+    """Detect a body that is not rewound, an own measure, or what is not repeated though the server did nothing."""
+    clock = Polling()
+    fault = workflow.harness.fault(step.match, f"status {code} retry-after=7", times=2)
+    workflow.run(clock=clock, retry=RetryPolicy())
+    workflow.check()
+    assert (clock.waits, fault.fired) == ([7.0, 7.0], 2)
 
 
-def _clock() -> FakeClock:
-    return FakeClock(wall=time.time(), chance=0.0)
+
+WAITS = {
+    "date+3": (2.0, 4.0),
+    "date-60": (0.5, 1.0),
+    "soon": (0.5, 1.0),
+    "-5": (0.5, 1.0),
+    "1.5": (1.5, 1.5),
+    "0": (0.5, 1.0),
+}
 
 
-def test_f09_come_back_in_two_seconds(harness: Any) -> None:
-    harness.fault(CHUNK, "status 503 retry-after=2")
-    clock = _clock()
-    client = harness.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
-    client.upload_workflow([harness.file(DATA)], link=True)
-    assert clock.waits == [2.0]
-    assert harness.stored()["a.bin"] == DATA
+#: A 503 with garbage in place of the time is no refusal: what the server has done is not known.
+ASKED = [
+    pytest.param(step, code, value, id=f"{step}-{code}-{value}")
+    for step in STEPS
+    for code in (429, 503)
+    for value in WAITS
+    if step.repeated or code == 429 or value not in ("soon", "-5")
+]
 
 
-@pytest.mark.parametrize("match", [CHUNK, COMPLETE, CREATE], ids=["chunk", "complete", "create"])
-def test_f10_a_date_to_come(harness: Any, match: str) -> None:
-    """A refused creation may be made again: the server says that it did nothing."""
-    fault = harness.fault(match, "status 429 retry-after=date+3")
-    clock = _clock()
-    client = harness.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
-    started = time.monotonic()
-    client.upload_workflow([harness.file(DATA)], link=True)
-    assert fault.fired == 1
+@pytest.mark.parametrize(("step", "code", "value"), ASKED)
+def test_f10_every_way_of_saying_so(step: Step, workflow: Workflow, code: int, value: str) -> None:
+    """A date, a past one, garbage, a fraction."""
+    clock = Polling()
+    workflow.harness.fault(step.match, f"status {code} retry-after={value}")
+    workflow.run(clock=clock, retry=RetryPolicy())
+    workflow.check()
     [wait] = clock.waits
-    assert 2.0 <= wait <= 3.0 + time.monotonic() - started, "the fake clock stands still meanwhile"
-    assert harness.site.count(CREATE, status=201) == 1
+    least, most = WAITS[value]
+    assert least <= wait <= most
 
 
-@pytest.mark.parametrize(("value", "wait"), [("date-60", 0.5), ("soon", 0.5)])
-def test_f10_a_past_date_and_garbage(harness: Any, value: str, wait: float) -> None:
-    harness.fault(CHUNK, f"status 429 retry-after={value}")
-    clock = _clock()
-    client = harness.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
-    client.upload_workflow([harness.file(DATA)], link=True)
-    assert clock.waits == [wait]
+@every_step
+@each_code
+def test_f10_a_day(step: Step, workflow: Workflow, code: int) -> None:
+    """Detect a wait without a cap: the clock would have slept a day."""
+    clock = Polling()
+    fault = workflow.harness.fault(step.match, f"status {code} retry-after=86400")
+    with pytest.raises(step.error(RateLimited if code == 429 else ServerError), match="86400") as caught:
+        workflow.run(clock=clock, retry=RetryPolicy())
+    error: Any = caught.value
+    assert (error.retry_after, error.status, clock.waits, fault.fired) == (86400, code, [], 1)
+    workflow.check_nothing()
 
 
-def test_f10_a_day(harness: Any) -> None:
-    fault = harness.fault(CHUNK, "status 429 retry-after=86400", times=None)
-    clock = _clock()
-    client = harness.client(clock=clock, retry=RetryPolicy(), concurrent_chunks=1)
-    with pytest.raises(RateLimited, match="86400 s") as caught:
-        client.upload_workflow([harness.file(DATA)], link=True)
-    assert caught.value.retry_after == 86400
-    assert (fault.fired, clock.waits) == (1, [])
+@pytest.mark.parametrize("step", [step for step in STEPS if not step.own_tries], ids=str)
+def test_f10_again_and_again(step: Step, workflow: Workflow) -> None:
+    clock = Polling()
+    workflow.harness.fault(step.match, "status 429 retry-after=2", times=6)
+    with pytest.raises(step.error(RateLimited)):
+        workflow.run(clock=clock, retry=RetryPolicy())
+    assert clock.waits == [2.0] * 5
+    workflow.check_nothing()
 
 
-@pytest.mark.parametrize("effect", ["lose-answer", "status 502", "status 504", "status 504 body=json:timeout"])
-def test_f12_the_answer_to_the_creation_is_lost(harness: Any, effect: str) -> None:
-    harness.fault(CREATE, effect)
-    with pytest.raises(OutcomeUnknown, match="may exist"):
-        harness.client().upload_workflow([harness.file(DATA)], link=True)
-    assert harness.site.count(CREATE) == 1
-    assert harness.site.count(CHUNK) == 0
-    assert len(harness.site.transfers()) == (effect == "lose-answer")
+REFUSALS: Dict[int, Any] = {
+    400: BadRequest,
+    401: AuthError,
+    402: ClientError,
+    403: Forbidden,
+    404: NotFound,
+    405: ClientError,
+    407: ClientError,
+    409: Conflict,
+    410: NotFound,
+    412: Conflict,
+    413: TooLarge,
+    415: ClientError,
+    416: ClientError,
+    418: ClientError,
+    422: BadRequest,
+}
 
 
-def test_f12_the_answer_to_an_invitation_is_lost(harness: Any) -> None:
-    harness.fault("POST /rest.php/guest", "lose-answer")
-    body = {"recipient": "bob@example.net", "from": "ann@example.org"}
-    with pytest.raises(OutcomeUnknown, match="may exist"):
-        harness.client().create_guest(body)
-    assert len(harness.site.mails) == 1
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [pytest.param(step, code, id=f"{step}-{code}") for step in STEPS for code in REFUSALS if code not in step.special],
+)
+def test_f11_what_another_try_does_not_mend(step: Step, workflow: Workflow, code: int) -> None:
+    """Detect a repeat, an error of another kind, one that does not say why, or a rest of the run."""
+    fault = workflow.harness.fault(step.match, f"status {code} body=json:because", times=None)
+    with pytest.raises(step.error(REFUSALS[code], code), match="because") as caught:
+        workflow.run()
+    error: Any = caught.value
+    assert type(error) is step.error(REFUSALS[code], code)
+    assert (fault.fired, error.status) == (1, code)
+    assert not isinstance(error, OSError)
+    workflow.check_nothing()
+    copy = pickle.loads(pickle.dumps(error))
+    assert (type(copy), str(copy), copy.status) == (type(error), str(error), code)
 
 
-@pytest.mark.parametrize("match", [CHUNK, "PUT /rest.php/file/*", COMPLETE])
-def test_f12_what_may_be_repeated_is(harness: Any, match: str) -> None:
-    fault = harness.fault(match, "lose-answer", times=2)
-    args = {"recipients": ["bob@example.net"]}
-    transfer = harness.client().upload_workflow([harness.file(DATA)], args)
-    assert fault.fired == 2
-    assert (harness.status, harness.stored()["a.bin"]) == ("available", DATA)
-    assert [mail["kind"] for mail in harness.site.mails].count("transfer_available") == 1
-    assert harness.client().download_files(transfer.recipients[0].token, harness.out)
+XML = b"<Error xmlns='x'><Code>AccessDenied</Code>"
+LAUGHS = b'<!DOCTYPE Error [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;">]>' + XML + b"<Message>&b;</Message></Error>"
+BODIES: List[bytes] = [
+    b"<p>",
+    b"{",
+    b"null",
+    b"[]",
+    b"17",
+    b"",
+    b"\xff\xfe\x00",
+    b"[" * 100_000,
+    b'{"errors": {"x": [1]}, "message": 3}',
+    XML,
+    XML + b"<Message>" * 9999,
+    LAUGHS,
+    b"<?xml version='1.0'?>" + LAUGHS,
+]
 
 
-def test_f12_a_lost_answer_to_the_deletion(harness: Any) -> None:
-    transfer = harness.published(DATA)
-    harness.fault("DELETE /rest.php/transfer/*", "lose-answer")
-    harness.client().transfers.delete(transfer.id)
-    assert harness.site.transfers() == []
-
-
-@pytest.mark.parametrize("effect", ["status 500", "status 502", "status 503", "reset-before"])
-def test_f08_downloads_likewise(harness: Any, effect: str) -> None:
-    transfer = harness.published(DATA)
-    fault = harness.fault(DOWNLOAD, effect, times=5)
-    [result] = harness.client().download_files(transfer.token, harness.out)
-    assert (result.retries, fault.fired) == (5, 5)
-    assert (harness.out / "a.bin").read_bytes() == DATA
+@every_step
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_f11_a_body_of_any_shape(step: Step, workflow: Workflow, body: bytes) -> None:
+    """Fails if a parser trusts: entities are not expanded, depth and length are bounded."""
+    path = workflow.harness.file(body, "body")
+    status = 413 if 400 in step.special else 400
+    workflow.harness.fault(step.match, f"status {status} 'body=file:{path}'")
+    with pytest.raises(HTTPError, match=str(status)) as caught:
+        workflow.run()
+    assert caught.value.status == status
+    assert len(str(caught.value)) < 1000
+    assert "aaaaaaaaaaaaaaaa" not in str(caught.value)
+    workflow.check_nothing()

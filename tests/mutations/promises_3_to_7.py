@@ -79,7 +79,7 @@ MUTATIONS = [
         new="if False:",
         tests=(
             "tests/transport/test_retry.py::test_a_lost_answer_is_not_repeated_unasked",
-            "tests/faults/test_statuses.py::test_f12_the_answer_to_the_creation_is_lost",
+            "tests/faults/test_filesender_statuses.py::test_f12_the_answer_to_the_creation_is_lost",
         ),
         why="A transfer is created twice when the first answer is lost.",
     ),
