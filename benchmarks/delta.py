@@ -12,54 +12,54 @@ import time
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List
 
-from benchmarks.measure import Figures, command, take_turns
-from benchmarks.tables import Verdict, table
+from benchmarks.measure import Metrics, run_command, run_interleaved
+from benchmarks.tables import LimitChecker, print_table
 from smartxfer import delta
 from smartxfer.local import LocalServer
 from smartxfer.smartfile import BasicClient, SyncClient
 
 MIB = 1024 * 1024
 #: Stretches that are replaced, inserted or deleted, in turn.
-EDITS = 160
+EDIT_COUNT = 160
 #: The service's own block length.
-USUAL = 2048
+DEFAULT_BLOCK_LENGTH = 2048
 STEPS = ("signature", "delta", "patch")
 #: Most of rdiff's time, by step.
-REACH = {"signature": 0.8, "delta": 0.8, "patch": 1.1}
+MAX_RATIOS = {"signature": 0.8, "delta": 0.8, "patch": 1.1}
 
 
-class _Warm:
+class _WarmProcess:
     """Our process: it lives through all runs."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
-        self._answer()
+        self._read_metrics()
 
-    def _answer(self) -> Figures:
+    def _read_metrics(self) -> Metrics:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError("our side ended")
-        figures: Figures = json.loads(line)
+        figures: Metrics = json.loads(line)
         return figures
 
-    def work(self, given: Dict[str, Any]) -> Figures:
+    def run(self, settings: Dict[str, Any]) -> Metrics:
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(given).encode() + b"\n")
+        self._process.stdin.write(json.dumps(settings).encode() + b"\n")
         self._process.stdin.flush()
-        return self._answer()
+        return self._read_metrics()
 
 
 @contextlib.contextmanager
-def _warm() -> Iterator[_Warm]:
+def _start_warm_process() -> Iterator[_WarmProcess]:
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.sides.smartxfer_delta"],
+        [sys.executable, "-m", "benchmarks.scripts.smartxfer_delta"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None
         try:
-            yield _Warm(process)
+            yield _WarmProcess(process)
         finally:
             process.stdin.close()
 
@@ -67,45 +67,45 @@ def _warm() -> Iterator[_Warm]:
 class _Bench:
     """Both sides over the same two files."""
 
-    def __init__(self, room: Path, warm: _Warm, block_length: int) -> None:
-        self.room = room
+    def __init__(self, work_dir: Path, warm: _WarmProcess, block_length: int) -> None:
+        self.work_dir = work_dir
         self.warm = warm
         self.block_length = block_length
-        self.basis, self.fresh = room / "basis.bin", room / "fresh.bin"
+        self.basis, self.changed = work_dir / "basis.bin", work_dir / "fresh.bin"
 
-    def files(self, side: str) -> Dict[str, str]:
+    def get_paths(self, side: str) -> Dict[str, str]:
         return {
             "basis": str(self.basis),
-            "fresh": str(self.fresh),
-            **{name: str(self.room / f"{side}.{name}") for name in ("signature", "delta", "made")},
+            "fresh": str(self.changed),
+            **{name: str(self.work_dir / f"{side}.{name}") for name in ("signature", "delta", "made")},
         }
 
-    def ours(self, step: str) -> Figures:
-        return self.warm.work({"step": step, "block_length": self.block_length, **self.files("smartxfer")})
+    def run_smartxfer(self, step: str) -> Metrics:
+        return self.warm.run({"step": step, "block_length": self.block_length, **self.get_paths("smartxfer")})
 
-    def rdiff(self, step: str) -> Figures:
-        files = self.files("rdiff")
+    def run_rdiff(self, step: str) -> Metrics:
+        files = self.get_paths("rdiff")
         kind = ["-R", "rollsum", "-H", "md4", "-S", "8", "-b", str(self.block_length)]
         words = {
             "signature": [*kind, "signature", files["basis"], files["signature"]],
             "delta": ["delta", files["signature"], files["fresh"], files["delta"]],
             "patch": ["patch", files["basis"], files["delta"], files["made"]],
         }
-        return command(["rdiff", "-f", *words[step]])
+        return run_command(["rdiff", "-f", *words[step]])
 
-    def check(self) -> None:
+    def verify_outputs(self) -> None:
         """Both sides did the same work, and did it right."""
-        ours, theirs = self.files("smartxfer"), self.files("rdiff")
+        ours, theirs = self.get_paths("smartxfer"), self.get_paths("rdiff")
         if not filecmp.cmp(ours["signature"], theirs["signature"], shallow=False):
             raise RuntimeError("the signatures differ")
         for files in (ours, theirs):
-            if not filecmp.cmp(files["made"], str(self.fresh), shallow=False):
+            if not filecmp.cmp(files["made"], str(self.changed), shallow=False):
                 raise RuntimeError("the patched file is not the new one")
         sizes = [Path(files["delta"]).stat().st_size for files in (ours, theirs)]
         print(f"  delta: smartxfer {sizes[0]} bytes, rdiff {sizes[1]} bytes")
 
 
-def fill(basis: Path, fresh: Path, size: int, seed: int = 1) -> None:
+def write_test_files(basis: Path, changed: Path, size: int, seed: int = 1) -> None:
     """Write ``size`` random bytes, and beside them the same with 1 % of them changed."""
     chance = random.Random(seed)
 
@@ -115,10 +115,10 @@ def fill(basis: Path, fresh: Path, size: int, seed: int = 1) -> None:
     with open(basis, "wb") as file:
         for _ in range(size // MIB):
             file.write(noise(MIB))
-    length = size // 100 // EDITS
-    with open(basis, "rb") as source, open(fresh, "wb") as target:
-        for number, cut in enumerate(sorted(chance.sample(range(size - length), EDITS))):
-            for piece in _up_to(source, cut):
+    length = size // 100 // EDIT_COUNT
+    with open(basis, "rb") as source, open(changed, "wb") as target:
+        for number, cut in enumerate(sorted(chance.sample(range(size - length), EDIT_COUNT))):
+            for piece in _read_until(source, cut):
                 target.write(piece)
             kind = ("replace", "insert", "delete")[number % 3]
             if kind != "delete":
@@ -128,7 +128,7 @@ def fill(basis: Path, fresh: Path, size: int, seed: int = 1) -> None:
         shutil.copyfileobj(source, target, MIB)
 
 
-def _up_to(source: Any, stop: int) -> Iterator[bytes]:
+def _read_until(source: Any, stop: int) -> Iterator[bytes]:
     while source.tell() < stop:
         yield source.read(min(MIB, stop - source.tell()))
 
@@ -139,56 +139,56 @@ def run(runs: int, size: int) -> int:
         print("this benchmark needs rdiff and librsync (Debian: rdiff, librsync2)", file=sys.stderr)
         return 2
     began = time.monotonic()
-    verdict = Verdict()
+    verdict = LimitChecker()
     with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
         room = Path(name)
-        fill(room / "basis.bin", room / "fresh.bin", size)
+        write_test_files(room / "basis.bin", room / "fresh.bin", size)
         judgements: List[Callable[[], None]] = []
-        for block_length in sorted({USUAL, delta.block_length_for(size)}):
-            with _warm() as warm:
+        for block_length in sorted({DEFAULT_BLOCK_LENGTH, delta.block_length_for(size)}):
+            with _start_warm_process() as warm:
                 judgements.append(_measure(_Bench(room, warm, block_length), runs, size, verdict))
         judgements.append(_resync(room, size, verdict))
         print("\nratios")
         for judge in judgements:
             judge()
     print(f"\n{time.monotonic() - began:.0f} s in all")
-    return 1 if verdict.missed else 0
+    return 1 if verdict.failure_count else 0
 
 
-def _measure(bench: _Bench, runs: int, size: int, verdict: Verdict) -> Callable[[], None]:
+def _measure(bench: _Bench, runs: int, size: int, checker: LimitChecker) -> Callable[[], None]:
     """Print the tables of one block length; returns what judges them."""
-    measured: Dict[str, Dict[str, List[Figures]]] = {}
+    measured: Dict[str, Dict[str, List[Metrics]]] = {}
     for step in STEPS:
-        sides: Dict[str, Callable[[], Figures]] = {
-            "smartxfer": lambda step=step: bench.ours(step),  # type: ignore[misc]
-            "rdiff": lambda step=step: bench.rdiff(step),  # type: ignore[misc]
+        sides: Dict[str, Callable[[], Metrics]] = {
+            "smartxfer": lambda step=step: bench.run_smartxfer(step),  # type: ignore[misc]
+            "rdiff": lambda step=step: bench.run_rdiff(step),  # type: ignore[misc]
         }
-        measured[step] = take_turns(sides, runs)
-        table(f"{step}, {size // MIB} MiB, blocks of {bench.block_length}", measured[step], size)
-    bench.check()
+        measured[step] = run_interleaved(sides, runs)
+        print_table(f"{step}, {size // MIB} MiB, blocks of {bench.block_length}", measured[step], size)
+    bench.verify_outputs()
 
     def judge() -> None:
-        for step, most in REACH.items():
+        for step, most in MAX_RATIOS.items():
             sides = measured[step]
             what = f"{step}, wall / rdiff, blocks of {bench.block_length}"
-            verdict.ratio(what, (sides["smartxfer"], sides["rdiff"]), "wall", most)
+            checker.check_ratio(what, (sides["smartxfer"], sides["rdiff"]), "wall", most)
         grown = max(figures["growth"] for step in STEPS for figures in measured[step]["smartxfer"])
-        verdict.figure(f"growth of our process, blocks of {bench.block_length}", grown, 32, " MiB")
+        checker.check_value(f"growth of our process, blocks of {bench.block_length}", grown, 32, " MiB")
 
     return judge
 
 
-def _resync(room: Path, size: int, verdict: Verdict) -> Callable[[], None]:
+def _resync(work_dir: Path, size: int, checker: LimitChecker) -> Callable[[], None]:
     """Bring one copy up to date against the local server, up and down; returns what judges the bytes."""
     moved: Dict[str, float] = {}
     path = "/large.bin"
-    with LocalServer(room / "data") as server:
+    with LocalServer(work_dir / "data") as server:
         site = server.smartfile
         with BasicClient(site.key, site.password, url=site.url) as api:
             print("\nre-sync against the local server")
             for way in ("up", "down"):
-                old, new = room / "basis.bin", room / "fresh.bin"
-                stale = room / "stale.bin"
+                old, new = work_dir / "basis.bin", work_dir / "fresh.bin"
+                stale = work_dir / "stale.bin"
                 api.upload(old if way == "up" else new, path)
                 shutil.copyfile(str(old), str(stale))
                 site.listener.forget()
@@ -208,6 +208,6 @@ def _resync(room: Path, size: int, verdict: Verdict) -> Callable[[], None]:
 
     def judge() -> None:
         for way, share in moved.items():
-            verdict.figure(f"re-sync {way}, share of the bytes that moved", share, 3, " %")
+            checker.check_value(f"re-sync {way}, share of the bytes that moved", share, 3, " %")
 
     return judge

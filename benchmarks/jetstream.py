@@ -9,23 +9,23 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
 
-from benchmarks.measure import Figures, median, python, take_turns
+from benchmarks.measure import Metrics, median, run_interleaved, run_python
 
 #: The sides, as the table names them, and their modules.
-MINE, BARE = "smartxfer", "requests.Session"
-MODULES = {MINE: "smartxfer_jetstream", BARE: "requests_jetstream"}
+OUR_LABEL, REQUESTS_LABEL = "smartxfer", "requests.Session"
+SCRIPTS = {OUR_LABEL: "smartxfer_jetstream", REQUESTS_LABEL: "requests_jetstream"}
 #: Rounds of four calls.
 ROUNDS = 250
-CALLS = 4 * ROUNDS
+CALL_COUNT = 4 * ROUNDS
 #: Least rate of ours, as a share of the other side's.
-LEAST = 0.7
+MIN_RATE_RATIO = 0.7
 
 
 @contextlib.contextmanager
-def _server(data: Path) -> Iterator[Dict[str, Any]]:
+def _run_server(data: Path) -> Iterator[Dict[str, Any]]:
     """A server in a process of its own, with a transfer to ask for."""
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.sides.jetstream_server", str(data)],
+        [sys.executable, "-m", "benchmarks.scripts.jetstream_server", str(data)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
@@ -37,31 +37,37 @@ def _server(data: Path) -> Iterator[Dict[str, Any]]:
             process.stdin.close()
 
 
-def _side(name: str, given: Dict[str, Any]) -> Figures:
-    return python(MODULES[name], "calls", given)
+def _run_script(label: str, settings: Dict[str, Any]) -> Metrics:
+    return run_python(SCRIPTS[label], "calls", settings)
 
 
 def run(runs: int, size: int) -> int:
     """Measure, print, and say 1 when the figure is out of reach; ``size`` means nothing here."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
-        with _server(Path(name) / "data") as site:
+        with _run_server(Path(name) / "data") as site:
             given = {**site, "room": name, "rounds": ROUNDS}
-            measured = take_turns({MINE: lambda: _side(MINE, given), BARE: lambda: _side(BARE, given)}, runs)
-    good = _judge(measured, runs)
+            measured = run_interleaved(
+                {
+                    OUR_LABEL: lambda: _run_script(OUR_LABEL, given),
+                    REQUESTS_LABEL: lambda: _run_script(REQUESTS_LABEL, given),
+                },
+                runs,
+            )
+    good = _check_rate(measured, runs)
     print(f"\n{time.monotonic() - began:.0f} s in all")
     return 0 if good else 1
 
 
-def _judge(measured: Dict[str, List[Figures]], runs: int) -> bool:
+def _check_rate(measured: Dict[str, List[Metrics]], runs: int) -> bool:
     """Print the medians, and say whether the rate is in reach."""
-    print(f"\n{CALLS:,} control calls over one session: medians of {runs} runs")
+    print(f"\n{CALL_COUNT:,} control calls over one session: medians of {runs} runs")
     print(f"  {'side':<20}{'wall s':>9}{'calls/s':>9}{'CPU s':>9}")
     for name, figures in measured.items():
         wall = median(figures, "wall")
-        print(f"  {name:<20}{wall:>9.3f}{CALLS / wall:>9.0f}{median(figures, 'cpu'):>9.3f}")
-    share = median(measured[BARE], "wall") / median(measured[MINE], "wall")
-    good = share >= LEAST
+        print(f"  {name:<20}{wall:>9.3f}{CALL_COUNT / wall:>9.0f}{median(figures, 'cpu'):>9.3f}")
+    share = median(measured[REQUESTS_LABEL], "wall") / median(measured[OUR_LABEL], "wall")
+    good = share >= MIN_RATE_RATIO
     verdict = "ok" if good else "MISSED"
-    print(f"\n  rate / requests.Session {share:>8.2f}x  reach {LEAST:g}x at least  {verdict}")
+    print(f"\n  rate / requests.Session {share:>8.2f}x  reach {MIN_RATE_RATIO:g}x at least  {verdict}")
     return good

@@ -13,23 +13,23 @@ import time
 from pathlib import Path
 from typing import Dict, Iterator
 
-from benchmarks.measure import Figures, command, median, python, take_turns
-from benchmarks.tables import Verdict, table
+from benchmarks.measure import Metrics, median, run_command, run_interleaved, run_python
+from benchmarks.tables import LimitChecker, print_table
 from smartxfer import BasicClient
 
 MIB = 1024 * 1024
-OURS, THEIRS = "smartxfer_smartfile", "smartfile_upstream"
+OUR_SCRIPT, UPSTREAM_SCRIPT = "smartxfer_smartfile", "smartfile_upstream"
 #: What is fetched; it was put there before the clock runs.
-KEPT = "kept.bin"
+DOWNLOAD_NAME = "kept.bin"
 #: Most growth of our process on the way up.
-MOST_GROWTH = 16
+MAX_GROWTH = 16
 
 
 @contextlib.contextmanager
-def _server(data: Path) -> Iterator[Dict[str, str]]:
+def _run_server(data: Path) -> Iterator[Dict[str, str]]:
     """A server in a process of its own."""
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.sides.smartfile_server", str(data)],
+        [sys.executable, "-m", "benchmarks.scripts.smartfile_server", str(data)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
@@ -44,57 +44,71 @@ def _server(data: Path) -> Iterator[Dict[str, str]]:
 class _Bench:
     """The sides, over one server and one file."""
 
-    def __init__(self, room: Path, site: Dict[str, str], size: int) -> None:
-        self.room = room
+    def __init__(self, work_dir: Path, site: Dict[str, str], size: int) -> None:
+        self.work_dir = work_dir
         self.site = site
         self.client = BasicClient(site["key"], site["password"], url=site["url"])
-        self.large = room / "large.bin"
-        self.into = room / "into"
-        _fill(self.large, size)
-        self.client.upload(self.large, "/" + KEPT)
-        self.digest = self.client.checksum("/" + KEPT, "SHA256")
-        self.address = f"{site['url']}/api/2/path/data/"
-        self.pair = f"{site['key']}:{site['password']}"
+        self.large_file = work_dir / "large.bin"
+        self.target_directory = work_dir / "into"
+        _write_random_file(self.large_file, size)
+        self.client.upload(self.large_file, "/" + DOWNLOAD_NAME)
+        self.digest = self.client.checksum("/" + DOWNLOAD_NAME, "SHA256")
+        self.data_url = f"{site['url']}/api/2/path/data/"
+        self.credentials = f"{site['key']}:{site['password']}"
 
-    def up(self, side: str) -> Figures:
-        return python(side, "up", {**self.site, "room": str(self.room), **self._sent(side)})
+    def upload(self, script: str) -> Metrics:
+        return run_python(
+            script, "up", {**self.site, "room": str(self.work_dir), **self._build_upload_settings(script)}
+        )
 
-    def _sent(self, side: str) -> Dict[str, str]:
-        return {"file": str(self.large), "name": f"{side}.bin"}
+    def _build_upload_settings(self, script: str) -> Dict[str, str]:
+        return {"file": str(self.large_file), "name": f"{script}.bin"}
 
-    def down(self, side: str) -> Figures:
-        self.empty()
-        given = {"room": str(self.room), "name": KEPT, "into": str(self.into)}
-        return python(side, "down", {**self.site, **given})
+    def download(self, script: str) -> Metrics:
+        self.empty_target()
+        given = {"room": str(self.work_dir), "name": DOWNLOAD_NAME, "into": str(self.target_directory)}
+        return run_python(script, "down", {**self.site, **given})
 
-    def curl_up(self) -> Figures:
-        form = f"file=@{self.large};filename=curl.bin"
-        return command(["curl", "-sf", "-u", self.pair, "-H", "Expect:", "-F", form, self.address])
+    def curl_upload(self) -> Metrics:
+        form = f"file=@{self.large_file};filename=curl.bin"
+        return run_command(
+            ["curl", "-sf", "-u", self.credentials, "-H", "Expect:", "-F", form, self.data_url]
+        )
 
-    def curl_down(self) -> Figures:
-        self.empty()
-        return command(["curl", "-sf", "-u", self.pair, "-o", str(self.into / KEPT), self.address + KEPT])
+    def curl_download(self) -> Metrics:
+        self.empty_target()
+        return run_command(
+            [
+                "curl",
+                "-sf",
+                "-u",
+                self.credentials,
+                "-o",
+                str(self.target_directory / DOWNLOAD_NAME),
+                self.data_url + DOWNLOAD_NAME,
+            ]
+        )
 
-    def empty(self) -> None:
+    def empty_target(self) -> None:
         """What the side before fetched is looked at, and makes place."""
-        self.check_down()
-        shutil.rmtree(self.into, ignore_errors=True)
-        self.into.mkdir()
+        self.verify_download()
+        shutil.rmtree(self.target_directory, ignore_errors=True)
+        self.target_directory.mkdir()
 
-    def check_down(self) -> None:
+    def verify_download(self) -> None:
         """What is there was fetched whole."""
-        fetched = self.into / KEPT
-        if fetched.exists() and not filecmp.cmp(str(fetched), str(self.large), shallow=False):
+        fetched = self.target_directory / DOWNLOAD_NAME
+        if fetched.exists() and not filecmp.cmp(str(fetched), str(self.large_file), shallow=False):
             raise RuntimeError("a download is not the file that was sent")
 
-    def check_up(self) -> None:
+    def verify_uploads(self) -> None:
         """Every side's upload arrived whole."""
-        for name in (OURS, THEIRS, "curl"):
+        for name in (OUR_SCRIPT, UPSTREAM_SCRIPT, "curl"):
             if self.client.checksum(f"/{name}.bin", "SHA256") != self.digest:
                 raise RuntimeError(f"the upload by {name} is not the file that was sent")
 
 
-def _fill(path: Path, size: int) -> None:
+def _write_random_file(path: Path, size: int) -> None:
     block = os.urandom(MIB)
     with open(path, "wb") as file:
         for number in range(size // MIB):
@@ -111,39 +125,39 @@ def run(runs: int, size: int) -> int:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="smartxfer-bench-") as name:
         room = Path(name)
-        with _server(room / "data") as site:
+        with _run_server(room / "data") as site:
             missed = _measure(_Bench(room, site, size), runs, size)
     print(f"\n{time.monotonic() - began:.0f} s in all")
     return 1 if missed else 0
 
 
 def _measure(bench: _Bench, runs: int, size: int) -> int:
-    up = take_turns(
+    up = run_interleaved(
         {
-            "smartxfer": lambda: bench.up(OURS),
-            "smartfile": lambda: bench.up(THEIRS),
-            "curl": bench.curl_up,
+            "smartxfer": lambda: bench.upload(OUR_SCRIPT),
+            "smartfile": lambda: bench.upload(UPSTREAM_SCRIPT),
+            "curl": bench.curl_upload,
         },
         runs,
     )
-    bench.check_up()
-    table(f"{size // MIB} MiB up", up, size)
-    down = take_turns(
+    bench.verify_uploads()
+    print_table(f"{size // MIB} MiB up", up, size)
+    down = run_interleaved(
         {
-            "smartxfer": lambda: bench.down(OURS),
-            "smartfile": lambda: bench.down(THEIRS),
-            "curl": bench.curl_down,
+            "smartxfer": lambda: bench.download(OUR_SCRIPT),
+            "smartfile": lambda: bench.download(UPSTREAM_SCRIPT),
+            "curl": bench.curl_download,
         },
         runs,
     )
-    bench.check_down()
-    table(f"{size // MIB} MiB down", down, size)
+    bench.verify_download()
+    print_table(f"{size // MIB} MiB down", down, size)
     print("\nratios")
-    verdict = Verdict()
+    verdict = LimitChecker()
     mine, his, curl = "smartxfer", "smartfile", "curl"
-    verdict.ratio("up, wall / smartfile", (up[mine], up[his]), "wall", 1.0)
-    verdict.ratio("down, wall / smartfile", (down[mine], down[his]), "wall", 1.0)
-    verdict.ratio("down, wall / curl", (down[mine], down[curl]), "wall", 1.3)
+    verdict.check_ratio("up, wall / smartfile", (up[mine], up[his]), "wall", 1.0)
+    verdict.check_ratio("down, wall / smartfile", (down[mine], down[his]), "wall", 1.0)
+    verdict.check_ratio("down, wall / curl", (down[mine], down[curl]), "wall", 1.3)
     grown, his_growth = median(up[mine], "growth"), median(up[his], "growth")
-    verdict.figure(f"up, growth (smartfile: {his_growth:.0f} MiB)", grown, MOST_GROWTH, " MiB")
-    return verdict.missed
+    verdict.check_value(f"up, growth (smartfile: {his_growth:.0f} MiB)", grown, MAX_GROWTH, " MiB")
+    return verdict.failure_count

@@ -3,38 +3,40 @@
 import math
 from typing import Dict, List, Tuple
 
-from benchmarks.measure import Figures, median
+from benchmarks.measure import Metrics, median
 
-__all__ = ["Verdict", "table"]
+__all__ = ["LimitChecker", "print_table"]
 
 
-def table(title: str, measured: Dict[str, List[Figures]], size: int) -> None:
+def print_table(title: str, measured: Dict[str, List[Metrics]], size: int) -> None:
     """Print the medians of each side; ``size`` in bytes is what one run moves."""
     print(f"\n{title}: medians of {len(next(iter(measured.values())))} runs")
     print(f"  {'side':<20}{'wall s':>9}{'MB/s':>9}{'CPU s':>9}{'peak MiB':>10}{'growth MiB':>12}")
     for name, runs in measured.items():
         wall = median(runs, "wall")
-        peak, growth = (_or_dash(median(runs, key)) for key in ("peak", "growth"))
+        peak, growth = (_format_or_dash(median(runs, key)) for key in ("peak", "growth"))
         speed = f"{size / wall / 1e6:>9.0f}"
         print(f"  {name:<20}{wall:>9.3f}{speed}{median(runs, 'cpu'):>9.3f}{peak:>10}{growth:>12}")
 
 
-def _or_dash(figure: float) -> str:
-    return "-" if math.isnan(figure) else f"{figure:.1f}"
+def _format_or_dash(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f}"
 
 
-class Verdict:
+class LimitChecker:
     """The figures in reach, and those that are not."""
 
     def __init__(self) -> None:
-        self.missed = 0
+        self.failure_count = 0
 
-    def ratio(self, what: str, runs: Tuple[List[Figures], List[Figures]], key: str, most: float) -> None:
+    def check_ratio(
+        self, label: str, runs: Tuple[List[Metrics], List[Metrics]], key: str, limit: float
+    ) -> None:
         """Judge the medians of two sides, the first by the second."""
-        self.figure(what, median(runs[0], key) / median(runs[1], key), most, "x")
+        self.check_value(label, median(runs[0], key) / median(runs[1], key), limit, "x")
 
-    def figure(self, what: str, value: float, most: float, unit: str) -> None:
+    def check_value(self, label: str, value: float, limit: float, unit: str) -> None:
         """Judge one figure."""
-        good = value <= most
-        self.missed += not good
-        print(f"  {what:<52}{value:>8.2f}{unit}  reach {most:g}{unit}  {'ok' if good else 'MISSED'}")
+        good = value <= limit
+        self.failure_count += not good
+        print(f"  {label:<52}{value:>8.2f}{unit}  reach {limit:g}{unit}  {'ok' if good else 'MISSED'}")

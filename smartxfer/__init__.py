@@ -53,7 +53,7 @@ __version__ = "0.1.0"
 # A library speaks only to those who listen.
 logging.getLogger("smartxfer").addHandler(logging.NullHandler())
 
-_HOMES = {
+_MODULE_BY_NAME = {
     "APIError": "smartxfer.smartfile",
     "Auth": "smartxfer.filesender",
     "BasicClient": "smartxfer.smartfile",
@@ -78,9 +78,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULE_BY_NAME:
         raise AttributeError(f"module 'smartxfer' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), name)
+    value = getattr(importlib.import_module(_MODULE_BY_NAME[name]), name)
     globals()[name] = value
     return value
 

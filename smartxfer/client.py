@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING, Any, List, Mapping, Optional, Sequence, Tuple
 import requests
 
 from smartxfer import __version__
-from smartxfer.credentials import ServiceNames
+from smartxfer.credentials import CredentialSpec
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.secret_text import hidden
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import wrap_secrets
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, ClientOptions, Timeout, Verify
-    from smartxfer.credentials import AddressKind, Credentials
+    from smartxfer.credentials import BaseURLKind, Credentials
     from smartxfer.error_families import ErrorFamily
-    from smartxfer.seams import Clock
-    from smartxfer.transfer.operation import Operation
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
-    from smartxfer.transport import Answer, Call, Wire
-    from smartxfer.transport.checks import Check
+    from smartxfer.transfer.runner import TransferRunner
+    from smartxfer.transport import BufferedResponse, HTTPTransport, RequestSpec
+    from smartxfer.transport.retry_checks import RetryRule
 
 __all__ = ["BaseClient", "HTTPClient"]
 
@@ -40,28 +40,28 @@ class BaseClient:
     """
 
     #: Names of the service's credentials in every place where they may stand.
-    names: ServiceNames
+    credential_spec: CredentialSpec
     #: Where the address comes from that was given; None: the program.
-    _address_kind: "Optional[AddressKind]" = None
+    _base_url_kind: "Optional[BaseURLKind]" = None
 
     def __init__(self, base_url: Optional[str], options: "ClientOptions") -> None:
-        from smartxfer.credentials import look_up
-        from smartxfer.seams import SYSTEM_CLOCK
-        from smartxfer.transport import redact
-        from smartxfer.transport.limits import Limits
+        from smartxfer._system import SYSTEM_CLOCK
+        from smartxfer.credentials import resolve_credentials
+        from smartxfer.transport import redaction
+        from smartxfer.transport.rate_limits import RateLimits
 
-        self._given_url = base_url
+        self._base_url_arg = base_url
         self._options = options
         self._timeout = options.timeout
         self._retry = options.retry
         self._max_workers = options.max_workers
         self._clock = SYSTEM_CLOCK if options.clock is None else options.clock
-        self._known_wire: Optional[Wire] = None
-        self._known_credentials: Optional[Credentials] = None
-        self._look_up = look_up
-        self._limits = Limits(self._retry, self._clock)
-        self._lock = threading.RLock()
-        redact.install()
+        self._http_cached: Optional[HTTPTransport] = None
+        self._credentials_cached: Optional[Credentials] = None
+        self._resolve_credentials = resolve_credentials
+        self._rate_limits = RateLimits(self._retry, self._clock)
+        self._lazy_init_lock = threading.RLock()
+        redaction.install_filters()
 
     @classmethod
     def from_environment(
@@ -86,21 +86,21 @@ class BaseClient:
         """
         from smartxfer.client_options import ClientOptions
 
-        proxies = hidden(proxies)
+        proxies = wrap_secrets(proxies)
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        return cls(**options.keywords())
+        return cls(**options.to_kwargs())
 
     # -- the way to the server --------------------------------------------------------------------------
 
     @property
     def _errors(self) -> "ErrorFamily":
         """The service's own errors, which its calls raise."""
-        from smartxfer.error_families import GENERIC
+        from smartxfer.error_families import GENERIC_ERRORS
 
-        return GENERIC
+        return GENERIC_ERRORS
 
     @property
     def base_url(self) -> str:
@@ -108,27 +108,27 @@ class BaseClient:
 
         :raises CredentialError: it was found nowhere.
         """
-        if self._given_url is None:
-            self._given_url = self._credentials.require("base_url")["base_url"]
-        return self._given_url.rstrip("/")
+        if self._base_url_arg is None:
+            self._base_url_arg = self._credentials.require("base_url")["base_url"]
+        return self._base_url_arg.rstrip("/")
 
     @property
-    def _wire(self) -> "Wire":
-        if self._known_wire is None:
-            from smartxfer.transport import Origin, Wire
+    def _http(self) -> "HTTPTransport":
+        if self._http_cached is None:
+            from smartxfer.transport import HTTPTransport, Origin
 
-            with self._lock:
-                if self._known_wire is None:
-                    self._known_wire = Wire(
-                        Origin.of(self.base_url),
-                        error_of=self._error_of,
+            with self._lazy_init_lock:
+                if self._http_cached is None:
+                    self._http_cached = HTTPTransport(
+                        Origin.parse(self.base_url),
+                        build_error=self._build_error,
                         errors=self._errors,
-                        checks=self._checks,
+                        retry_rules=self._retry_rules,
                         user_agent=f"smartxfer/{__version__} {requests.utils.default_user_agent()}",
                         policy=self._retry,
                         timeout=self._timeout,
                         clock=self._clock,
-                        limits=self._limits,
+                        rate_limits=self._rate_limits,
                         pool_size=max(16, self._max_workers),
                         session=self._options.session,
                         verify=self._options.verify,
@@ -136,21 +136,21 @@ class BaseClient:
                         cert_origins=self._options.cert_origins,
                         proxies=self._options.proxies,
                     )
-        return self._known_wire
+        return self._http_cached
 
     @property
     def session(self) -> requests.Session:
         """The requests Session that all threads share."""
-        return self._wire.session
+        return self._http.session
 
-    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
+    def _build_error(self, response: "BufferedResponse", method: str, url: str) -> HTTPError:
         """The exception for an answer of 400 and more."""
-        from smartxfer.transport.status import http_error
+        from smartxfer.transport.http_errors import build_http_error
 
-        return http_error(answer, method, url, policy=self._retry, clock=self._clock)
+        return build_http_error(response, method, url, policy=self._retry, clock=self._clock)
 
     @property
-    def _checks(self) -> "Sequence[Check]":
+    def _retry_rules(self) -> "Sequence[RetryRule]":
         """The decisions about another try that this service alone can make."""
         return ()
 
@@ -158,23 +158,23 @@ class BaseClient:
 
     @property
     def _credentials(self) -> "Credentials":
-        with self._lock:
-            if self._known_credentials is None:
-                from smartxfer.credentials import AddressKind
+        with self._lazy_init_lock:
+            if self._credentials_cached is None:
+                from smartxfer.credentials import BaseURLKind
 
-                self._known_credentials = self._look_up(
-                    self.names,
-                    self._given_credentials(),
+                self._credentials_cached = self._resolve_credentials(
+                    self.credential_spec,
+                    self._credential_args(),
                     profile=self._options.profile,
                     netrcfile=self._options.netrcfile,
-                    kind=self._address_kind or AddressKind.EXPLICIT,
+                    base_url_kind=self._base_url_kind or BaseURLKind.EXPLICIT,
                     errors=self._errors,
                 )
-            return self._known_credentials
+            return self._credentials_cached
 
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
+    def _credential_args(self) -> Mapping[str, Optional[str]]:
         """What came as arguments."""
-        return {"base_url": self._given_url}
+        return {"base_url": self._base_url_arg}
 
     def explain_credentials(self) -> List[Tuple[str, str, str]]:
         """Return (name, masked value, source) of each value.
@@ -186,45 +186,45 @@ class BaseClient:
     # -- calls of the engine ----------------------------------------------------------------------------
 
     @property
-    def _threads(self) -> int:
+    def _max_threads(self) -> int:
         """Most threads of one call."""
         return self._max_workers
 
-    def _operation(
+    def _new_runner(
         self,
         progress: "Progress",
         cancel: "Optional[Cancel]",
         deadline: Optional[float],
         workers: Optional[int] = None,
-    ) -> "Operation":
+    ) -> "TransferRunner":
         """Return the operation of the engine that runs one call of the user's.
 
         :param workers: most threads of this call; None: as many as the client has.
         :raises UsageError: the deadline is not a number, or ``workers`` is not one of at least 1.
         """
-        from smartxfer.options import check_count, check_seconds
-        from smartxfer.transfer.operation import Operation
+        from smartxfer.transfer.runner import TransferRunner
+        from smartxfer.validation import validate_count, validate_seconds
 
         if deadline is not None:  # one in the past is over at once
-            deadline = check_seconds(deadline, "deadline", least=-math.inf)
-        return Operation(
+            deadline = validate_seconds(deadline, "deadline", minimum=-math.inf)
+        return TransferRunner(
             policy=self._retry,
-            workers=self._threads if workers is None else check_count(workers, "max_workers"),
+            max_workers=self._max_threads if workers is None else validate_count(workers, "max_workers"),
             clock=self._clock,
             cancel=cancel,
             deadline=deadline,
             progress=progress,
-            limits=self._limits,
-            errors=self._errors,
-            checks=self._checks,
+            limits=self._rate_limits,
+            error_family=self._errors,
+            retry_checks=self._retry_rules,
         )
 
     # -- end --------------------------------------------------------------------------------------------
 
     def close(self) -> None:
         """Close the session, unless it was given to us."""
-        if self._known_wire is not None:
-            self._known_wire.close()
+        if self._http_cached is not None:
+            self._http_cached.close()
 
     def __enter__(self) -> "Self":
         return self
@@ -239,14 +239,14 @@ class BaseClient:
         )
 
     @property
-    def _shown_url(self) -> Optional[str]:
+    def _display_url(self) -> Optional[str]:
         """What was given as address, without the password or the token that may stand in it."""
-        from smartxfer.transport import without_query
+        from smartxfer.transport import strip_query
 
-        return None if self._given_url is None else without_query(self._given_url)
+        return None if self._base_url_arg is None else strip_query(self._base_url_arg)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._shown_url!r})"
+        return f"{type(self).__name__}({self._display_url!r})"
 
 
 class HTTPClient(BaseClient):
@@ -260,33 +260,35 @@ class HTTPClient(BaseClient):
         :raises HTTPError: the server answered with an error.
         :raises NetworkError: no answer.
         """
-        params = hidden(params)
-        return self._raw("GET", endpoint, id, params)
+        params = wrap_secrets(params)
+        return self._request("GET", endpoint, id, params)
 
     def put(self, endpoint: str, id: Any = None, **params: Any) -> Any:
         """PUT to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`."""
-        params = hidden(params)
-        return self._raw("PUT", endpoint, id, params)
+        params = wrap_secrets(params)
+        return self._request("PUT", endpoint, id, params)
 
     def post(self, endpoint: str, id: Any = None, **params: Any) -> Any:
         """POST to an endpoint; ``params`` become the body.  Otherwise like :meth:`get`.
 
         :raises OutcomeUnknown: the answer was lost; the request is not repeated.
         """
-        params = hidden(params)
-        return self._raw("POST", endpoint, id, params)
+        params = wrap_secrets(params)
+        return self._request("POST", endpoint, id, params)
 
     def delete(self, endpoint: str, id: Any = None, **params: Any) -> Any:
         """DELETE an object; ``params`` become query arguments.  Otherwise like :meth:`get`."""
-        params = hidden(params)
-        return self._raw("DELETE", endpoint, id, params)
+        params = wrap_secrets(params)
+        return self._request("DELETE", endpoint, id, params)
 
     __call__ = get
 
-    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
-        return self._wire.exchange(self._call(method, self._path(endpoint, id), params))
+    def _request(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
+        return self._http.request_json_or_stream(
+            self._build_request(method, self._endpoint_path(endpoint, id), params)
+        )
 
-    def _path(self, endpoint: str, id: Any) -> str:
+    def _endpoint_path(self, endpoint: str, id: Any) -> str:
         """The path below the service's API; of a structure, its id is meant.
 
         :raises UsageError: the endpoint is not text.
@@ -295,6 +297,6 @@ class HTTPClient(BaseClient):
             raise UsageError(f"an endpoint is text, not {type(endpoint).__name__}", hint="client.get('info')")
         return endpoint.strip("/") + ("" if id is None else f"/{getattr(id, 'id', id)}")
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> "Call":
+    def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> "RequestSpec":
         """The call for a path below the service's API: JSON bodies, unless a service says otherwise."""
         raise LookupError(f"{type(self).__name__} has no raw calls")

@@ -5,13 +5,13 @@ from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 import attrs
 import requests
 
+from smartxfer._system import MAX_WAIT, Clock
 from smartxfer.errors import UsageError
-from smartxfer.options import check_count
-from smartxfer.seams import LONGEST_WAIT, Clock
-from smartxfer.secret_text import hidden
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import wrap_secrets
 from smartxfer.transport import RetryPolicy
 from smartxfer.transport.certificates import CertFiles, Verify
+from smartxfer.validation import validate_count
 
 __all__ = ["CertFiles", "ClientOptions", "FilePath", "Timeout", "Verify"]
 
@@ -19,16 +19,16 @@ Timeout = Union[float, Tuple[float, float]]
 """Seconds, or (connect, read) seconds."""
 
 
-def _connect_and_read(timeout: Any) -> Tuple[float, float]:
+def _normalize_timeout(timeout: Any) -> Tuple[float, float]:
     pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
     valid = len(pair) == 2 and all(isinstance(seconds, (int, float)) and seconds > 0 for seconds in pair)
     if not valid:
         raise UsageError(f"timeout must be seconds or (connect, read) seconds, not {timeout!r}")
-    return (min(float(pair[0]), LONGEST_WAIT), min(float(pair[1]), LONGEST_WAIT))
+    return (min(float(pair[0]), MAX_WAIT), min(float(pair[1]), MAX_WAIT))
 
 
-def _hidden_proxies(proxies: Optional[Mapping[str, str]]) -> Any:
-    return None if proxies is None else hidden(dict(proxies))
+def _wrap_proxy_secrets(proxies: Optional[Mapping[str, str]]) -> Any:
+    return None if proxies is None else wrap_secrets(dict(proxies))
 
 
 @attrs.frozen
@@ -50,22 +50,22 @@ class ClientOptions:
     :param clock: time for tests; by default the system's.
     """
 
-    timeout: Tuple[float, float] = attrs.field(default=(15.0, 60.0), converter=_connect_and_read)
+    timeout: Tuple[float, float] = attrs.field(default=(15.0, 60.0), converter=_normalize_timeout)
     retry: RetryPolicy = RetryPolicy()
     session: Optional[requests.Session] = None
     verify: Verify = True
     cert: Optional[CertFiles] = None
     cert_origins: Sequence[str] = ()
-    proxies: Optional[Mapping[str, str]] = attrs.field(default=None, converter=_hidden_proxies)
+    proxies: Optional[Mapping[str, str]] = attrs.field(default=None, converter=_wrap_proxy_secrets)
     max_workers: int = attrs.field(default=4)
     profile: Optional[str] = None
     netrcfile: Optional[FilePath] = None
     clock: Optional[Clock] = attrs.field(default=None, repr=False)
 
     @max_workers.validator
-    def _check_max_workers(self, attribute: Any, value: Any) -> None:
-        check_count(value, "max_workers")
+    def _validate_max_workers(self, attribute: Any, value: Any) -> None:
+        validate_count(value, "max_workers")
 
-    def keywords(self) -> Dict[str, Any]:
+    def to_kwargs(self) -> Dict[str, Any]:
         """Return the settings as the keyword arguments of a client."""
         return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}

@@ -14,40 +14,40 @@ import tempfile
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Dict, List, Optional, Tuple, TypeVar, Union
 
-from smartxfer.descriptors import Descriptor
 from smartxfer.errors import LocalError, UnsafeName
+from smartxfer.file_descriptors import FileDescriptor
 
 __all__ = [
-    "AnyEntry",
     "Directory",
     "Entry",
-    "SomeEntry",
-    "arguments_of",
+    "PathOrEntry",
+    "PathOrEntryT",
+    "create_anonymous_file",
+    "get_os_arguments",
     "is_directory",
     "lstat",
-    "nameless_file",
     "open_entry",
 ]
 
 #: Whether this system opens directories and takes their descriptors in place of paths.
-BY_DESCRIPTOR = (
+SUPPORTS_DIR_FD = (
     {os.open, os.mkdir, os.stat, os.rename, os.link, os.unlink, os.rmdir} <= os.supports_dir_fd
     and os.listdir in os.supports_fd
     and hasattr(os, "O_NOFOLLOW")
 )
 #: A directory of mode 0300 can be written to, but not read; O_PATH opens it all the same.
-_OPEN_DIRECTORY = getattr(os, "O_PATH", os.O_RDONLY)
+_DIRECTORY_FLAGS = getattr(os, "O_PATH", os.O_RDONLY)
 for _name in ("O_DIRECTORY", "O_CLOEXEC"):
-    _OPEN_DIRECTORY |= getattr(os, _name, 0)
+    _DIRECTORY_FLAGS |= getattr(os, _name, 0)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 #: Flags for a file without a name; 0 where there are none (only Linux has them).
-_NAMELESS = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC if hasattr(os, "O_TMPFILE") else 0
-_NOT_A_DIRECTORY = frozenset({errno.ENOTDIR, errno.ELOOP})
+_ANONYMOUS_FILE_FLAGS = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC if hasattr(os, "O_TMPFILE") else 0
+_NOT_A_DIRECTORY_ERRNOS = frozenset({errno.ENOTDIR, errno.ELOOP})
 #: Bytes of a path; by way of descriptors one could make longer ones, which no other program could open.
-_LONGEST_PATH = os.pathconf("/", "PC_PATH_MAX") if hasattr(os, "pathconf") else 32767
+_MAX_PATH_BYTES = os.pathconf("/", "PC_PATH_MAX") if hasattr(os, "pathconf") else 32767
 
 #: Path, device and inode.
-_Step = Tuple[str, int, int]
+_PathIdentity = Tuple[str, int, int]
 
 
 class Directory:
@@ -59,35 +59,35 @@ class Directory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._above: Tuple[_Step, ...] = ()
-        self._held: Optional[Descriptor] = None
+        self._ancestors: Tuple[_PathIdentity, ...] = ()
+        self._descriptor: Optional[FileDescriptor] = None
         self._open(str(path), {}, str(path.absolute()), follow=True)
 
-    def inside(self, name: str, *, make: bool = False) -> "Directory":
+    def open_child(self, name: str, *, create: bool = False) -> "Directory":
         """Open a directory in this one.
 
-        :param make: make it if it is missing.
+        :param create: make it if it is missing.
         :raises UnsafeName: it is a symbolic link, or not a directory.
         """
         found = Directory.__new__(Directory)
-        found.path, found._held = self.path / name, None
-        found._above = (*self._above, self._step)
-        if len(os.fsencode(str(found.path))) >= _LONGEST_PATH:
+        found.path, found._descriptor = self.path / name, None
+        found._ancestors = (*self._ancestors, self._identity)
+        if len(os.fsencode(str(found.path))) >= _MAX_PATH_BYTES:
             raise OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG), str(found.path))
-        named, where = self.at(name).arguments()
+        named, where = self.entry(name).os_arguments()
         # Not by the path: the working directory may be another one than when the first was opened.
-        full = os.path.join(self._step[0], name)
+        full = os.path.join(self._identity[0], name)
         try:
             try:
                 found._open(named, where, full, follow=False)
             except FileNotFoundError:
-                if not make:
+                if not create:
                     raise
                 with contextlib.suppress(FileExistsError):
                     os.mkdir(named, **where)
                 found._open(named, where, full, follow=False)
         except OSError as error:
-            if error.errno not in _NOT_A_DIRECTORY:
+            if error.errno not in _NOT_A_DIRECTORY_ERRNOS:
                 raise
             raise UnsafeName(
                 f"{found.path} is not a directory of its own, and nothing is written through it",
@@ -95,55 +95,55 @@ class Directory:
             ) from None
         return found
 
-    def below(self, relative: PurePath, *, make: bool = False) -> "Directory":
+    def open_descendant(self, relative: PurePath, *, create: bool = False) -> "Directory":
         """Open a directory below this one, or this one again; no component may be a symbolic link.
 
-        :param make: make what is missing.
+        :param create: make what is missing.
         :raises UnsafeName: ``relative`` leads out, or a component is not a directory.
         """
         if relative.is_absolute() or ".." in relative.parts:
             raise UnsafeName(f"{str(relative)!r} does not lie below a directory")
-        here = self._again()
+        here = self._duplicate()
         for part in relative.parts:
             with here:
-                here = here.inside(part, make=make)
+                here = here.open_child(part, create=create)
         return here
 
-    def at(self, name: str) -> "Entry":
+    def entry(self, name: str) -> "Entry":
         """Return the entry of a name, whether it exists or not."""
         return Entry(self, name)
 
-    def nameless(self, buffering: int = -1) -> BinaryIO:
+    def create_anonymous_file(self, buffering: int = -1) -> BinaryIO:
         """Make a temporary file without a name: a process that is killed leaves nothing of it.
 
         :param buffering: as ``open()`` takes it.
         :raises OSError: it cannot be made.
         """
         if self._fd is None:
-            self.check()
+            self.verify_not_moved()
             made: Any = tempfile.TemporaryFile(buffering=buffering, dir=str(self.path))  # noqa: SIM115
             return made  # type: ignore[no-any-return]
-        with self._nameless(self._fd) as descriptor:
-            return descriptor.binary("w+b", buffering)
+        with self._create_anonymous(self._fd) as descriptor:
+            return descriptor.to_binary_file("w+b", buffering)
 
-    def names(self) -> List[str]:
+    def list_names(self) -> List[str]:
         """Return the names in it."""
         if self._fd is None:
-            self.check()
+            self.verify_not_moved()
             return os.listdir(str(self.path))
-        with Descriptor(os.open, ".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd) as descriptor:
+        with FileDescriptor(os.open, ".", os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._fd) as descriptor:
             return os.listdir(descriptor.number)
 
     def stat(self) -> os.stat_result:
         """Return the state of the directory itself."""
         return os.stat(str(self.path)) if self._fd is None else os.fstat(self._fd)
 
-    def check(self) -> None:
+    def verify_not_moved(self) -> None:
         """Check that its path still leads to it.
 
         :raises LocalError: the directory, or one above it, was moved or replaced.
         """
-        for number, (path, device, inode) in enumerate((*self._above, self._step)):
+        for number, (path, device, inode) in enumerate((*self._ancestors, self._identity)):
             try:
                 # Where the caller's own directory is, symbolic links may lead.
                 found = os.stat(path, follow_symlinks=number == 0)
@@ -157,7 +157,7 @@ class Directory:
 
     def close(self) -> None:
         """Close its descriptor."""
-        held, self._held = self._held, None
+        held, self._descriptor = self._descriptor, None
         if held is not None:
             held.close()
 
@@ -169,39 +169,41 @@ class Directory:
 
     @property
     def _fd(self) -> Optional[int]:
-        return None if self._held is None else self._held.number
+        return None if self._descriptor is None else self._descriptor.number
 
-    def _nameless(self, fd: int) -> Descriptor:
+    def _create_anonymous(self, fd: int) -> FileDescriptor:
         """Make a file without a name in an open directory."""
-        if _NAMELESS:
+        if _ANONYMOUS_FILE_FLAGS:
             with contextlib.suppress(OSError):  # a file system without such files
-                return Descriptor(os.open, ".", _NAMELESS, 0o600, dir_fd=fd)
+                return FileDescriptor(os.open, ".", _ANONYMOUS_FILE_FLAGS, 0o600, dir_fd=fd)
         name = f".smartxfer-{secrets.token_hex(8)}.part"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        made = Descriptor(os.open, name, flags, 0o600, dir_fd=fd)
+        made = FileDescriptor(os.open, name, flags, 0o600, dir_fd=fd)
         with contextlib.suppress(FileNotFoundError):  # another process took it for one that was left
             os.unlink(name, dir_fd=fd)
         return made
 
-    def _again(self) -> "Directory":
+    def _duplicate(self) -> "Directory":
         found = Directory.__new__(Directory)
-        found.path, found._above, found._step = self.path, self._above, self._step
-        found._held = None if self._fd is None else Descriptor(os.dup, self._fd)
+        found.path, found._ancestors, found._identity = self.path, self._ancestors, self._identity
+        found._descriptor = None if self._fd is None else FileDescriptor(os.dup, self._fd)
         return found
 
-    def _open(self, name: str, where: Dict[str, Any], full: str, *, follow: bool) -> None:
+    def _open(self, name: str, dir_fd_args: Dict[str, Any], absolute_path: str, *, follow: bool) -> None:
         """Open it.
 
-        :param full: its absolute path.
+        :param absolute_path: its absolute path.
         """
-        if BY_DESCRIPTOR:
-            self._held = Descriptor(os.open, name, _OPEN_DIRECTORY | (0 if follow else _NO_FOLLOW), **where)
-            found = os.fstat(self._held.number)
+        if SUPPORTS_DIR_FD:
+            self._descriptor = FileDescriptor(
+                os.open, name, _DIRECTORY_FLAGS | (0 if follow else _NO_FOLLOW), **dir_fd_args
+            )
+            found = os.fstat(self._descriptor.number)
         else:
             found = os.stat(name, follow_symlinks=follow)
             if not stat.S_ISDIR(found.st_mode):
                 raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), name)
-        self._step: _Step = (full, found.st_dev, found.st_ino)
+        self._identity: _PathIdentity = (absolute_path, found.st_dev, found.st_ino)
 
 
 class Entry:
@@ -224,7 +226,7 @@ class Entry:
         """Return another entry of the same directory."""
         return Entry(self.directory, name)
 
-    def arguments(self, prefix: str = "") -> Tuple[str, Dict[str, Any]]:
+    def os_arguments(self, prefix: str = "") -> Tuple[str, Dict[str, Any]]:
         """Return its name as the calls of ``os`` take it, and their arguments that say where it is.
 
         :param prefix: of ``dir_fd``, for calls with two of them: ``"src_"``.
@@ -233,8 +235,8 @@ class Entry:
         fd = self.directory._fd
         if fd is not None:
             return self.name, {f"{prefix}dir_fd": fd}
-        self.directory.check()
-        return os.path.join(self.directory._step[0], self.name), {}
+        self.directory.verify_not_moved()
+        return os.path.join(self.directory._identity[0], self.name), {}
 
     def __fspath__(self) -> str:
         return str(self.path)
@@ -252,26 +254,26 @@ class Entry:
         return hash(str(self))
 
 
-AnyEntry = Union[Path, Entry]
+PathOrEntry = Union[Path, Entry]
 """A file by its path, or by its name in an open directory."""
 
-SomeEntry = TypeVar("SomeEntry", Path, Entry)
+PathOrEntryT = TypeVar("PathOrEntryT", Path, Entry)
 
 
-def arguments_of(place: Union[str, Path, Entry], prefix: str = "") -> Tuple[str, Dict[str, Any]]:
-    """Return a path or an entry as :meth:`Entry.arguments` does."""
-    return place.arguments(prefix) if isinstance(place, Entry) else (str(place), {})
+def get_os_arguments(entry: Union[str, Path, Entry], prefix: str = "") -> Tuple[str, Dict[str, Any]]:
+    """Return a path or an entry as :meth:`ConfigEntry.os_arguments` does."""
+    return entry.os_arguments(prefix) if isinstance(entry, Entry) else (str(entry), {})
 
 
-def lstat(place: Union[str, AnyEntry]) -> os.stat_result:
+def lstat(entry: Union[str, PathOrEntry]) -> os.stat_result:
     """Return the state of an entry, or of the symbolic link that has its name."""
-    name, where = arguments_of(place)
+    name, where = get_os_arguments(entry)
     return os.stat(name, follow_symlinks=False, **where)
 
 
-def is_directory(place: AnyEntry) -> bool:
+def is_directory(entry: PathOrEntry) -> bool:
     """Return True if an entry is a directory, or a symbolic link to one."""
-    name, where = arguments_of(place)
+    name, where = get_os_arguments(entry)
     try:
         return stat.S_ISDIR(os.stat(name, **where).st_mode)
     except OSError:
@@ -286,7 +288,7 @@ def open_entry(path: Path, *, follow: bool, root: Optional[Directory] = None) ->
     :raises UnsafeName: a directory below the root is a symbolic link, or not a directory.
     :raises OSError: a directory cannot be made or opened.
     """
-    entry = _entry_of(path, root)
+    entry = _open_parent(path, root)
     if not follow:
         return entry
     try:
@@ -299,22 +301,22 @@ def open_entry(path: Path, *, follow: bool, root: Optional[Directory] = None) ->
     if not is_link:
         return entry
     entry.directory.close()
-    return _entry_of(Path(os.path.realpath(str(path))), None)
+    return _open_parent(Path(os.path.realpath(str(path))), None)
 
 
-def _entry_of(path: Path, root: Optional[Directory]) -> Entry:
+def _open_parent(path: Path, root: Optional[Directory]) -> Entry:
     if root is not None:
         inner = path.relative_to(root.path)
-        return root.below(inner.parent, make=True).at(inner.name)
+        return root.open_descendant(inner.parent, create=True).entry(inner.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    return Directory(path.parent).at(path.name)
+    return Directory(path.parent).entry(path.name)
 
 
-def nameless_file(buffering: int = -1) -> BinaryIO:
+def create_anonymous_file(buffering: int = -1) -> BinaryIO:
     """Make a file without a name in the directory for temporary files; the caller closes it.
 
     :param buffering: as ``open()`` takes it.
     :raises OSError: it cannot be made.
     """
     with Directory(Path(tempfile.gettempdir())) as directory:
-        return directory.nameless(buffering)
+        return directory.create_anonymous_file(buffering)

@@ -4,7 +4,7 @@ A service's error is the generic class and the service's root at once, so that b
 
 >>> from smartxfer.errors import NotFound
 >>> from smartxfer.nrp.errors import ERRORS, RepositoryError
->>> kind = ERRORS.kind(NotFound)
+>>> kind = ERRORS.class_for(NotFound)
 >>> kind.__name__, issubclass(kind, NotFound), issubclass(kind, RepositoryError)
 ('RepositoryNotFoundError', True, True)
 
@@ -16,15 +16,15 @@ import sys
 from typing import Any, Dict, List, Type, TypeVar
 
 from smartxfer import errors
-from smartxfer.error_values import evolve
+from smartxfer.error_values import evolve_error
 from smartxfer.errors import SmartxferError
 
-__all__ = ["GENERIC", "SERVICE_ERRORS", "ErrorFamily"]
+__all__ = ["GENERIC_ERRORS", "SERVICE_ERROR_BASES", "ErrorFamily"]
 
 E = TypeVar("E", bound=BaseException)
 S = TypeVar("S", bound=SmartxferError)
 
-_CALLERS_SIDE = (
+_CALLER_ERRORS = (
     errors.UsageError,
     errors.ConfigError,
     errors.LocalError,
@@ -32,13 +32,13 @@ _CALLERS_SIDE = (
     errors.DeadlineExceeded,
 )
 #: The generic classes of which each service has a subclass, parents first.
-SERVICE_ERRORS: List[Type[SmartxferError]] = [
+SERVICE_ERROR_BASES: List[Type[SmartxferError]] = [
     kind
     for kind in vars(errors).values()
     if isinstance(kind, type)
     and issubclass(kind, SmartxferError)
     and kind is not SmartxferError
-    and not issubclass(kind, _CALLERS_SIDE)
+    and not issubclass(kind, _CALLER_ERRORS)
 ]
 
 
@@ -56,54 +56,54 @@ class ErrorFamily:
     def __init__(self, module: str, root: Type[SmartxferError], prefix: str = "") -> None:
         self.root = root
         self._module = module
-        self._kinds: Dict[Type[BaseException], Type[SmartxferError]] = {}
+        self._classes: Dict[Type[BaseException], Type[SmartxferError]] = {}
         if root is not SmartxferError:
-            self._fill(vars(sys.modules[module]), prefix)
+            self._add_classes(vars(sys.modules[module]), prefix)
 
-    def _fill(self, names: Dict[str, Any], prefix: str) -> None:
+    def _add_classes(self, names: Dict[str, Any], prefix: str) -> None:
         written = {
             kind.__bases__[-1]: kind
             for kind in names.values()
             if isinstance(kind, type) and issubclass(kind, self.root) and kind is not self.root
         }
-        for generic in SERVICE_ERRORS:
-            kind = written.get(generic) or self._made(generic, f"{prefix}{generic.__name__}")
+        for generic in SERVICE_ERROR_BASES:
+            kind = written.get(generic) or self._create_class(generic, f"{prefix}{generic.__name__}")
             kind.__doc__ = kind.__doc__ or generic.__doc__
-            self._kinds[generic] = names[kind.__name__] = kind
+            self._classes[generic] = names[kind.__name__] = kind
 
-    def _made(self, generic: Type[SmartxferError], name: str) -> Type[SmartxferError]:
-        parents = [self._kinds[base] for base in generic.__bases__ if base in self._kinds]
+    def _create_class(self, generic: Type[SmartxferError], name: str) -> Type[SmartxferError]:
+        parents = [self._classes[base] for base in generic.__bases__ if base in self._classes]
         contents = {"__module__": self._module, "__qualname__": name}
         return type(name, (*(parents or [self.root]), generic), contents)
 
-    def kind(self, generic: Type[S]) -> Type[S]:
+    def class_for(self, generic: Type[S]) -> Type[S]:
         """Return the service's subclass of a generic class; the class itself if the service has none."""
-        return self._kinds.get(generic, generic)  # type: ignore[return-value]
+        return self._classes.get(generic, generic)  # type: ignore[return-value]
 
-    def of(self, error: E) -> E:
+    def convert(self, error: E) -> E:
         """Return an error as one of the service's: the same with the service's class.
 
         An error that has no such class is returned as it is, and so is one that is a service's already.
         """
-        kind: Any = self._kinds.get(type(error))
+        kind: Any = self._classes.get(type(error))
         if kind is None:
             return error
-        made: E = evolve(error, kind)
+        made: E = evolve_error(error, kind)
         return made
 
     def __reduce__(self) -> Any:
-        return (_family, (self._module,))
+        return (_unpickle_family, (self._module,))
 
     def __repr__(self) -> str:
         return f"<the errors below {self.root.__name__}>"
 
 
 #: For what belongs to no service: every error stays as it is.
-GENERIC = ErrorFamily(__name__, SmartxferError)
+GENERIC_ERRORS = ErrorFamily(__name__, SmartxferError)
 
 
-def _family(module: str) -> ErrorFamily:
+def _unpickle_family(module: str) -> ErrorFamily:
     """Return the family of a module, for pickle."""
     __import__(module)
-    found: ErrorFamily = getattr(sys.modules[module], "GENERIC" if module == __name__ else "ERRORS")
+    found: ErrorFamily = getattr(sys.modules[module], "GENERIC_ERRORS" if module == __name__ else "ERRORS")
     return found

@@ -6,23 +6,23 @@ pickling, and derive from built-in classes (``OSError``, ``ValueError``).  FileN
 
 from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Type
 
-from smartxfer.screen_text import visible
+from smartxfer.terminal_text import escape_unprintable
 
 __all__ = [
-    "AuthError", "BadRequest", "BatchError", "Cancelled", "ChecksumMismatch", "ClientError",
-    "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError",
-    "DeadlineExceeded", "DecodeError", "DeltaError", "DeltaUnavailable", "DiskFull", "DraftInvalid",
-    "EncryptedTransfer", "Forbidden", "HTTPError", "InProgress", "IntegrityError", "LimitExceeded",
-    "LocalError", "LocalNotFound", "Maintenance", "NetworkError", "NotFound", "NotHTTP", "OutcomeUnknown",
+    "AlreadyInProgress", "AuthError", "BadRequest", "BatchError", "Cancelled", "ChecksumMismatch",
+    "ClientError", "CommunicationError", "ConfigError", "Conflict", "ConnectTimeout", "CredentialError",
+    "DeadlineExceeded", "DecodeError", "DeltaError", "DiskFull", "Forbidden", "HTTPError",
+    "IntegrityError", "InvalidDraft", "LibrsyncNotFound", "LimitExceeded", "LocalError", "LocalNotFound",
+    "Maintenance", "NetworkError", "NotAnHTTPServer", "NotFound", "OutcomeUnknown", "PasswordRequired",
     "ProxyError", "RangeMismatch", "RateLimited", "ReadTimeout", "RedirectRefused", "ReviewRequired",
     "ServerError", "SizeMismatch", "SmartxferError", "SourceChanged", "Stalled", "StorageError",
-    "StuckPending", "TLSError", "TargetExists", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge",
-    "TransferRefused", "Truncated", "UnexpectedAnswer", "UnsafeName", "Unsupported", "UploadFailed",
-    "UploadRejected", "UsageError", "WaitTimeout", "WrongPassword",
+    "TLSError", "TargetExists", "TaskFailed", "TaskSuspended", "Throttled", "TooLarge", "Truncated",
+    "UnexpectedResponse", "UnsafeName", "Unsupported", "UploadFailed", "UploadNotStored",
+    "UploadPendingElsewhere", "UploadRejected", "UsageError", "WaitTimeout", "WrongPassword",
 ]  # fmt: skip
 
 
-def _rebuild(cls: Type["SmartxferError"], message: str, data: Dict[str, Any]) -> "SmartxferError":
+def _unpickle_error(cls: Type["SmartxferError"], message: str, data: Dict[str, Any]) -> "SmartxferError":
     return cls(message, **data)
 
 
@@ -31,7 +31,7 @@ class SmartxferError(Exception):
 
     :param message: what happened, in one line.
     :param hint: what the caller can do about it, in one line.
-    :param data: further attributes, named by each class; also ``retryable`` and ``acted_on``.
+    :param data: further attributes, named by each class; also ``retryable`` and ``may_have_been_processed``.
     """
 
     #: What to do about it; empty when the message says it all.
@@ -39,7 +39,7 @@ class SmartxferError(Exception):
     #: Whether the same request may succeed when it is made again.
     retryable: bool = False
     #: Whether the server may have acted on the request.
-    acted_on: bool = True
+    may_have_been_processed: bool = True
 
     def __init__(self, message: str = "", /, *, hint: Optional[str] = None, **data: Any) -> None:
         super().__init__(message)
@@ -50,16 +50,16 @@ class SmartxferError(Exception):
     @property
     def summary(self) -> str:
         """What happened, without the hint, fit for a terminal; ``args[0]`` is the exact text."""
-        return visible(str(self.args[0])) if self.args else ""
+        return escape_unprintable(str(self.args[0])) if self.args else ""
 
     def __str__(self) -> str:
-        return f"{self.summary} ({visible(self.hint)})" if self.hint else self.summary
+        return f"{self.summary} ({escape_unprintable(self.hint)})" if self.hint else self.summary
 
     def __reduce__(self) -> Tuple[Any, ...]:
         data = dict(self.__dict__)
         if isinstance(self, OSError) and self.errno is not None:
             data["errno"] = self.errno
-        return (_rebuild, (type(self), str(self.args[0]) if self.args else "", data))
+        return (_unpickle_error, (type(self), str(self.args[0]) if self.args else "", data))
 
 
 # -- the caller's side ---------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ class NetworkError(CommunicationError):
 class ConnectTimeout(NetworkError):
     """No connection within the connect time-out."""
 
-    acted_on = False
+    may_have_been_processed = False
 
 
 class ReadTimeout(NetworkError):
@@ -114,7 +114,7 @@ class Truncated(NetworkError):
 class TLSError(NetworkError):
     """The TLS handshake or the certificate check failed."""
 
-    retryable = acted_on = False
+    retryable = may_have_been_processed = False
     hint = (
         "pass verify='/path/to/ca.pem' (or set REQUESTS_CA_BUNDLE) for a private certificate authority, "
         "cert= where the server asks for a certificate"
@@ -124,7 +124,7 @@ class TLSError(NetworkError):
 class ProxyError(NetworkError):
     """The proxy refused or could not be reached."""
 
-    retryable = acted_on = False
+    retryable = may_have_been_processed = False
     hint = "check proxies=, HTTPS_PROXY and NO_PROXY"
 
 
@@ -132,7 +132,7 @@ class DecodeError(CommunicationError):
     """An answer that is not what the protocol promises (HTML for JSON, a wrong type, too large)."""
 
 
-class NotHTTP(DecodeError):
+class NotAnHTTPServer(DecodeError):
     """What listens there answers, but not in HTTP."""
 
 
@@ -162,7 +162,7 @@ class HTTPError(CommunicationError):
     errors: Sequence[Any] = ()
 
 
-class UnexpectedAnswer(HTTPError, DecodeError):
+class UnexpectedResponse(HTTPError, DecodeError):
     """An answer that the protocol does not document as success, though its status is below 400.
 
     Another 2xx, a 3xx, a 1xx, a proxy's page, or a body where none was expected.  Nothing counts as done.
@@ -222,7 +222,7 @@ class StorageError(HTTPError):
 class RateLimited(ClientError):
     """Too many requests; ``retry_after`` says when to come back."""
 
-    retryable, acted_on = True, False
+    retryable, may_have_been_processed = True, False
 
 
 class Throttled(RateLimited, NetworkError):
@@ -271,7 +271,7 @@ class UploadRejected(IntegrityError):
     """The server accepted an upload that would reach no recipient, or that it does not keep."""
 
 
-class TransferRefused(UploadRejected):
+class UploadNotStored(UploadRejected):
     """The server answered well and took nothing all the same; ``errors`` says why, ``file`` is its answer."""
 
     errors: Any = None
@@ -325,13 +325,13 @@ class TargetExists(LocalError, FileExistsError):
     hint = 'pass exists="replace", "skip" or "rename" (on the command line: --exists)'
 
 
-class DeltaUnavailable(LocalError):
+class LibrsyncNotFound(LocalError):
     """There is no librsync on this machine to make signatures and deltas with."""
 
     hint = "install it (Debian: librsync2, macOS: brew install librsync), or name it in SMARTXFER_LIBRSYNC"
 
 
-class InProgress(LocalError):
+class AlreadyInProgress(LocalError):
     """Another process is at work on the same target."""
 
     hint = "wait for the other process to end"
@@ -364,7 +364,7 @@ class TaskSuspended(SmartxferError):
     task: Any = None
 
 
-class DraftInvalid(SmartxferError):
+class InvalidDraft(SmartxferError):
     """The server keeps a draft without the fields in ``errors``; ``record`` is what it keeps."""
 
     errors: Sequence[Any] = ()
@@ -377,7 +377,7 @@ class UploadFailed(SmartxferError):
     file: Any = None
 
 
-class StuckPending(SmartxferError):
+class UploadPendingElsewhere(SmartxferError):
     """A record of the same content waits for bytes that somebody else promised; ``file`` is it."""
 
     file: Any = None
@@ -394,5 +394,5 @@ class BatchError(SmartxferError):
         return [result.error for result in self.results if result.error is not None]
 
 
-class EncryptedTransfer(SmartxferError):
+class PasswordRequired(SmartxferError):
     """The transfer is end-to-end encrypted, and there is no password (or an archive of it was wanted)."""

@@ -4,14 +4,14 @@ import errno
 from typing import Any
 
 from smartxfer.errors import DiskFull, LocalError, LocalNotFound
-from smartxfer.system_text import too_long
+from smartxfer.os_text import explain_path_too_long
 
-__all__ = ["is_resource_error", "local_error"]
+__all__ = ["is_resource_error", "wrap_os_error"]
 
-_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_DISK_FULL_ERRNOS = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 
 #: What says nothing about the file itself: the system is short of something, or the disk fails.
-_RESOURCES = {
+_RESOURCE_HINTS = {
     errno.EMFILE: "raise the limit of open files (ulimit -n), or pass a smaller max_workers=",
     errno.ENFILE: "close other programs: this system has too many open files",
     errno.ENOMEM: "close other programs: this system is short of memory",
@@ -21,25 +21,25 @@ _RESOURCES = {
 
 def is_resource_error(error: OSError) -> bool:
     """Return True if an error says nothing about the file that was to be opened or read."""
-    return error.errno in _RESOURCES
+    return error.errno in _RESOURCE_HINTS
 
 
-def local_error(error: OSError, what: Any, act: str = "write") -> LocalError:
+def wrap_os_error(error: OSError, subject: Any, action: str = "write") -> LocalError:
     """Our exception for a failure at a local file; one that is ours already stays.
 
-    :param what: path of the file, or what it is in words.
-    :param act: what failed, where that was no write.
+    :param subject: path of the file, or what it is in words.
+    :param action: what failed, where that was no write.
     """
     if isinstance(error, LocalError):
         return error
     reason = str(error.strerror or error)
     if error.errno == errno.ENAMETOOLONG:
-        reason = too_long(str(error.filename or what))
+        reason = explain_path_too_long(str(error.filename or subject))
     if error.errno == errno.EEXIST and error.filename is not None:  # from mkdir
         reason = f"{error.filename} exists and is not a directory"
-    hint = _RESOURCES.get(error.errno or 0)
+    hint = _RESOURCE_HINTS.get(error.errno or 0)
     if error.errno == errno.EBUSY:
         hint = "mount its directory in place of the file, or pass an open file: open(path, 'wb')"
     missing = LocalNotFound if isinstance(error, FileNotFoundError) else LocalError
-    kind = DiskFull if error.errno in _FULL else missing
-    return kind(f"cannot {act} {what}: {reason}", hint=hint, errno=error.errno)
+    kind = DiskFull if error.errno in _DISK_FULL_ERRNOS else missing
+    return kind(f"cannot {action} {subject}: {reason}", hint=hint, errno=error.errno)

@@ -4,12 +4,12 @@ import dataclasses
 import os
 from typing import Any, Callable, Iterable, Optional, Tuple, TypeVar
 
-__all__ = ["Namespace", "fields_repr", "short_repr", "short_value", "with_address"]
+__all__ = ["Namespace", "fields_repr", "set_address", "short_repr", "short_value"]
 
 N = TypeVar("N", bound="Namespace")
 
 #: Most characters of a repr, and of one value in it.
-_LONGEST, _LONGEST_VALUE = 200, 80
+_MAX_REPR_LENGTH, _MAX_VALUE_LENGTH = 200, 80
 
 
 def short_repr(name: str, /, *values: Any, **named: Any) -> str:
@@ -20,24 +20,26 @@ def short_repr(name: str, /, *values: Any, **named: Any) -> str:
     """
     shown = [short_value(value) for value in values]
     shown += [f"{key}={short_value(value)}" for key, value in named.items()]
-    return _line(name, shown)
+    return _format_repr(name, shown)
 
 
-def fields_repr(thing: Any) -> str:
+def fields_repr(instance: Any) -> str:
     """Return the repr of an object of attrs or of dataclasses: the fields that differ from their defaults."""
-    return _line(type(thing).__name__, (f"{name}={short_value(value)}" for name, value in _set_fields(thing)))
+    return _format_repr(
+        type(instance).__name__, (f"{name}={short_value(value)}" for name, value in _changed_fields(instance))
+    )
 
 
-def _set_fields(thing: Any) -> Iterable[Tuple[str, Any]]:
-    if dataclasses.is_dataclass(thing):
-        for known in dataclasses.fields(thing):
-            if getattr(thing, known.name) != known.default:
-                yield known.name, getattr(thing, known.name)
+def _changed_fields(instance: Any) -> Iterable[Tuple[str, Any]]:
+    if dataclasses.is_dataclass(instance):
+        for known in dataclasses.fields(instance):
+            if getattr(instance, known.name) != known.default:
+                yield known.name, getattr(instance, known.name)
         return
     import attrs
 
-    for field in attrs.fields(type(thing)):
-        value = getattr(thing, field.name)
+    for field in attrs.fields(type(instance)):
+        value = getattr(instance, field.name)
         default = field.default
         if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
             default = default.factory() if not default.takes_self else attrs.NOTHING
@@ -45,27 +47,27 @@ def _set_fields(thing: Any) -> Iterable[Tuple[str, Any]]:
             yield field.name, value
 
 
-def _line(name: str, values: Iterable[str]) -> str:
+def _format_repr(name: str, values: Iterable[str]) -> str:
     shown = ""
     for value in values:
         longer = f"{shown}, {value}" if shown else value
-        if len(name) + len(longer) + 7 > _LONGEST:
+        if len(name) + len(longer) + 7 > _MAX_REPR_LENGTH:
             shown = f"{shown}, ..." if shown else "..."
             break
         shown = longer
     return f"{name}({shown})"
 
 
-def short_value(value: Any, longest: int = _LONGEST_VALUE) -> str:
+def short_value(value: Any, max_length: int = _MAX_VALUE_LENGTH) -> str:
     """Return the repr of one value: of a long list its first item, of long text its start."""
     if isinstance(value, (list, tuple)) and len(value) > 3:
-        return f"[{short_value(value[0], longest // 2)}, ... {len(value)} in all]"
+        return f"[{short_value(value[0], max_length // 2)}, ... {len(value)} in all]"
     if callable(value):  # by its name: its own repr is an address in memory
         return str(getattr(value, "__qualname__", type(value).__name__))
     if isinstance(value, float):
         return f"{value:.4g}"
     text = repr(str(value)) if isinstance(value, os.PathLike) else repr(value)
-    return text if len(text) <= longest else f"{text[:longest]}..."
+    return text if len(text) <= max_length else f"{text[:max_length]}..."
 
 
 class Namespace:
@@ -79,7 +81,7 @@ class Namespace:
         return f"<{name}, address not looked up yet>" if address is None else f"<{name} of {address:.150}>"
 
 
-def with_address(namespace: N, address: Callable[[], Optional[str]]) -> N:
+def set_address(namespace: N, address: Callable[[], Optional[str]]) -> N:
     """Set what returns the client's address, as far as known without a look-up; return the namespace."""
     namespace._address = address
     return namespace

@@ -11,8 +11,17 @@ from types import FunctionType
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, TypeVar, cast
 
 __all__ = [
-    "HiddenDict", "HiddenList", "Secret", "SecretBytes", "SecretURL", "as_secret", "as_url", "hidden",
-    "hides", "hides_arguments", "without_query",
+    "HiddenDict",
+    "HiddenList",
+    "Secret",
+    "SecretBytes",
+    "SecretURL",
+    "as_secret",
+    "as_secret_url",
+    "hide_arguments",
+    "hide_method_arguments",
+    "strip_query",
+    "wrap_secrets",
 ]  # fmt: skip
 
 C = TypeVar("C", bound=type)
@@ -76,7 +85,7 @@ class SecretURL(Secret):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        bare = without_query(str(self))
+        bare = strip_query(str(self))
         return repr(f"{bare}?***" if "?" in self else bare)
 
 
@@ -90,24 +99,24 @@ def as_secret(value: T) -> T:
     return cast("T", found)
 
 
-def as_url(url: str) -> SecretURL:
+def as_secret_url(url: str) -> SecretURL:
     """Return an address as a :class:`SecretURL`."""
     return url if isinstance(url, SecretURL) else SecretURL(url)
 
 
-def hidden(value: Any, depth: int = 20) -> Any:
+def wrap_secrets(value: Any, depth: int = 20) -> Any:
     """Return a value with every text in its dictionaries and lists as a :class:`Secret`.
 
     For parameters of calls whose secret members are not known.
     """
     if depth and type(value) is dict:
-        return {name: hidden(inner, depth - 1) for name, inner in value.items()}
+        return {name: wrap_secrets(inner, depth - 1) for name, inner in value.items()}
     if depth and type(value) in (list, tuple):
-        return type(value)(hidden(inner, depth - 1) for inner in value)
+        return type(value)(wrap_secrets(inner, depth - 1) for inner in value)
     return as_secret(value)
 
 
-def hides(*names: str, links: Sequence[str] = ()) -> Callable[[C], C]:
+def hide_method_arguments(*names: str, links: Sequence[str] = ()) -> Callable[[C], C]:
     """Return a class decorator: in all methods these arguments are secrets from the first line on.
 
     Whatever a method does then, no frame of it shows them.
@@ -115,13 +124,13 @@ def hides(*names: str, links: Sequence[str] = ()) -> Callable[[C], C]:
     :param names: of arguments and keywords that are secrets.
     :param links: of those that may be an address with a token in its query.
     """
-    change = _changes(names, links)
+    change = _argument_wrappers(names, links)
 
     def decorate(kind: C) -> C:
         for name, member in list(vars(kind).items()):
             function = getattr(member, "__func__", member)
-            if isinstance(function, FunctionType) and _takes(_original(function), change):
-                wrapped: Any = _hiding(function, change)
+            if isinstance(function, FunctionType) and _accepts_arguments(_unwrap(function), change):
+                wrapped: Any = _wrap_function(function, change)
                 if isinstance(member, (classmethod, staticmethod)):
                     wrapped = type(member)(wrapped)
                 setattr(kind, name, wrapped)
@@ -130,59 +139,61 @@ def hides(*names: str, links: Sequence[str] = ()) -> Callable[[C], C]:
     return decorate
 
 
-def hides_arguments(*names: str, links: Sequence[str] = ()) -> Callable[[T], T]:
+def hide_arguments(*names: str, links: Sequence[str] = ()) -> Callable[[T], T]:
     """Return a decorator that does for one function what :func:`hides` does for a class."""
 
     def decorate(function: T) -> T:
-        return cast("T", _hiding(cast("FunctionType", function), _changes(names, links)))
+        return cast("T", _wrap_function(cast("FunctionType", function), _argument_wrappers(names, links)))
 
     return decorate
 
 
-def _changes(names: Sequence[str], links: Sequence[str]) -> Dict[str, Callable[[Any], Any]]:
+def _argument_wrappers(names: Sequence[str], links: Sequence[str]) -> Dict[str, Callable[[Any], Any]]:
     """Return what makes a secret of each argument."""
-    change: Dict[str, Callable[[Any], Any]] = dict.fromkeys(links, _as_link)
-    change.update(dict.fromkeys(names, hidden))
+    change: Dict[str, Callable[[Any], Any]] = dict.fromkeys(links, _wrap_link)
+    change.update(dict.fromkeys(names, wrap_secrets))
     return change
 
 
-def _original(function: FunctionType) -> FunctionType:
+def _unwrap(function: FunctionType) -> FunctionType:
     """Return the function beneath one that hides arguments already."""
     inner = getattr(function, "__wrapped__", None) if hasattr(function, "_hides") else None
     return function if inner is None else cast("FunctionType", inner)
 
 
-def _takes(function: FunctionType, change: Mapping[str, Any]) -> bool:
+def _accepts_arguments(function: FunctionType, wrappers: Mapping[str, Any]) -> bool:
     code = function.__code__
     named = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-    return not change.keys().isdisjoint(named) or bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    return not wrappers.keys().isdisjoint(named) or bool(code.co_flags & inspect.CO_VARKEYWORDS)
 
 
-def _hiding(function: FunctionType, change: Mapping[str, Callable[[Any], Any]]) -> Callable[..., Any]:
+def _wrap_function(
+    function: FunctionType, wrappers: Mapping[str, Callable[[Any], Any]]
+) -> Callable[..., Any]:
     """Return the function with its arguments changed; of one that hides some already, in the same step."""
-    change = {**getattr(function, "_hides", {}), **change}
-    function = _original(function)
-    changes = [change.get(name, _same) for name in function.__code__.co_varnames]
+    wrappers = {**getattr(function, "_hides", {}), **wrappers}
+    function = _unwrap(function)
+    changes = [wrappers.get(name, _unchanged) for name in function.__code__.co_varnames]
 
     @functools.wraps(function)
     def call(*args: Any, **keywords: Any) -> Any:
         args = (*(step(one) for step, one in zip(changes, args)), *args[len(changes) :])
-        keywords = {name: change.get(name, _same)(value) for name, value in keywords.items()}
+        keywords = {name: wrappers.get(name, _unchanged)(value) for name, value in keywords.items()}
         return function(*args, **keywords)
 
-    call._hides = change  # type: ignore[attr-defined]
+    call._hides = wrappers  # type: ignore[attr-defined]
     return call
 
 
-def _same(value: Any) -> Any:
+def _unchanged(value: Any) -> Any:
     return value
 
 
-def _as_link(value: Any) -> Any:
-    return as_url(value) if isinstance(value, str) and "?" in value else value
+def _wrap_link(value: Any) -> Any:
+    return as_secret_url(value) if isinstance(value, str) and "?" in value else value
 
 
-def without_query(url: str) -> str:
+def strip_query(url: str) -> str:
     """``url`` without query, fragment and user information: fit for a message or a log."""
     head = re.split("[?#]", str(url), maxsplit=1)[0]
     scheme, mark, rest = head.partition("://")

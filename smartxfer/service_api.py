@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any, Callable
 
 import attrs
 
-from smartxfer.seams import Clock
-from smartxfer.transfer.operation import Operation
-from smartxfer.transport import Answer, Call, Wire
+from smartxfer._system import Clock
+from smartxfer.transfer.runner import TransferRunner
+from smartxfer.transport import BufferedResponse, HTTPTransport, RequestSpec
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,30 +26,30 @@ class ServiceApi:
     :param pause: waits for some seconds.
     """
 
-    wire: Wire
-    make: Callable[[Call], Answer] = attrs.field(
-        default=attrs.Factory(lambda self: self.wire.fetch, takes_self=True), kw_only=True
+    http: HTTPTransport
+    send_request: Callable[[RequestSpec], BufferedResponse] = attrs.field(
+        default=attrs.Factory(lambda self: self.http.request, takes_self=True), kw_only=True
     )
-    pause: Callable[[float], Any] = attrs.field(
-        default=attrs.Factory(lambda self: self.wire.clock.sleep, takes_self=True), kw_only=True
+    sleep: Callable[[float], Any] = attrs.field(
+        default=attrs.Factory(lambda self: self.http.clock.sleep, takes_self=True), kw_only=True
     )
 
     @property
     def clock(self) -> Clock:
         """The client's clock."""
-        return self.wire.clock
+        return self.http.clock
 
-    def watched(self, operation: Operation) -> "Self":
+    def with_runner(self, runner: TransferRunner) -> "Self":
         """The same calls, made in an operation's threads, by its policy and under its watch."""
 
-        def make(call: Call) -> Answer:
-            attempts = operation.attempts(call.what, call.repeatable)
+        def make(call: RequestSpec) -> BufferedResponse:
+            attempts = runner.attempts(call.description, call.retry_after_lost_response)
             while True:
                 with next(attempts):
-                    return self.wire.once(call)
+                    return self.http.request_once(call)
 
-        return attrs.evolve(self, make=make, pause=operation.pause)
+        return attrs.evolve(self, send_request=make, sleep=runner.sleep)
 
-    def untried(self, operation: Operation) -> "Self":
+    def without_retries(self, runner: TransferRunner) -> "Self":
         """The same calls, each tried once, within a try of the operation's."""
-        return attrs.evolve(self, make=self.wire.once, pause=operation.pause)
+        return attrs.evolve(self, send_request=self.http.request_once, sleep=runner.sleep)

@@ -132,6 +132,6 @@ def home(_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def _no_secrets_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget the secrets of earlier tests: a password "password" would be masked in the messages of this one."""
-    redact = sys.modules.get("smartxfer.transport.redact")
+    redact = sys.modules.get("smartxfer.transport.redaction")
     if redact is not None:
-        monkeypatch.setattr(redact, "_secrets", redact._Secrets())
+        monkeypatch.setattr(redact, "_secrets", redact._SecretRegistry())

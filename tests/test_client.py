@@ -12,8 +12,8 @@ import requests
 from smartxfer.client import HTTPClient
 from smartxfer.client_options import ClientOptions
 from smartxfer.errors import NotFound, UsageError
-from smartxfer.transport import Call, RetryPolicy
-from smartxfer.transport.json import json_body
+from smartxfer.transport import RequestSpec, RetryPolicy
+from smartxfer.transport.json_codec import encode_json
 from tests.support.raw_server import RawServer, answering, status
 
 
@@ -23,12 +23,12 @@ class Small(HTTPClient):
     def __init__(self, base_url: str, **settings: Any) -> None:
         super().__init__(base_url, ClientOptions(**settings))
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+    def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> RequestSpec:
         if method in ("GET", "DELETE"):
             query = [(name, str(value)) for name, value in params.items()]
-            return Call(method, f"{self.base_url}/{path}", params=query)
+            return RequestSpec(method, f"{self.base_url}/{path}", params=query)
         headers = {"Content-Type": "application/json"}
-        return Call(method, f"{self.base_url}/{path}", headers=headers, body=json_body(dict(params)))
+        return RequestSpec(method, f"{self.base_url}/{path}", headers=headers, body=encode_json(dict(params)))
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_raw_calls(server: RawServer) -> None:
 
 def test_nothing_is_sent_or_opened_before_the_first_call() -> None:
     client = Small("http://127.0.0.1:9")
-    assert client._known_wire is None
+    assert client._http_cached is None
     client.close()
     client.close()
 
@@ -140,7 +140,7 @@ def test_repr_shows_neither_passwords_nor_tokens() -> None:
 def test_the_policy_reaches_the_wire(server: RawServer) -> None:
     policy = RetryPolicy(attempts=2)
     with Small(server.url, retry=policy) as client:
-        assert client._wire.policy is policy
+        assert client._http.policy is policy
 
 
 @pytest.mark.parametrize("timeout", [float("inf"), 1e300, (5, float("inf"))])

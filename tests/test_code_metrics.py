@@ -56,7 +56,7 @@ def test_the_way_of_a_transfer() -> None:
     [up, down] = measure(contract_services(ROOT)[1])
     assert (up.service, up.verb, down.verb) == ("smartfile", "upload", "download")
     assert up.waiting[0] == "smartfile/upload_verbs.py:upload"
-    assert (up.sending[0], up.sending[-1].split(":")[0]) == ("workers.py:_work", "transport/wire.py")
+    assert (up.sending[0], up.sending[-1].split(":")[0]) == ("worker_pool.py:_run_thread", "transport/http_transport.py")
     assert up.frames == up.waiting + up.sending
     assert "transfer/upload.py" in up.modules
     assert "transfer/download.py" not in up.modules

@@ -106,7 +106,7 @@ def test_each_setting_arrives(make: Any, args: Any, tmp_path: Path, monkeypatch:
     }
     made = make(*args, **given)
     client = made.api if isinstance(made, SyncClient) else made
-    assert client._options.keywords() == given
+    assert client._options.to_kwargs() == given
     assert (client._timeout, client._retry, client._max_workers) == ((3.0, 4.0), given["retry"], 5)
     assert client._clock is given["clock"]
 

@@ -17,7 +17,7 @@ import pytest
 from smartxfer import BasicClient, FileSenderClient, OAuthClient, PerseusClient, RepositoryClient
 from smartxfer.jetstream import API
 from smartxfer.transfer import Cancel, FileResult, Progress, SyncReport, TransferReport
-from smartxfer.transfer.existing import Exists, UploadExists
+from smartxfer.transfer.existing_files import Exists, UploadExists
 from smartxfer.transfer.selection import Patterns
 from tests.support.annotations import signature_of
 

@@ -16,12 +16,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer import FileSenderClient, PerseusClient
-from smartxfer.credentials import config_file
-from smartxfer.credentials.files import LARGEST, SecretFile, Unreadable, parse_netrc, read_secret_file
+from smartxfer.credentials import get_config_path
+from smartxfer.credentials.secret_files import (
+    MAX_FILE_BYTES,
+    SecretFile,
+    UnreadableFile,
+    parse_netrc,
+    read_secret_file,
+)
 from smartxfer.errors import ConfigError
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
-from smartxfer.perseus.client import _DOTENV
+from smartxfer.perseus.client import _MAX_DOTENV_BYTES
 from smartxfer.smartfile import BasicClient
 from tests.support.stopwatch import Stopwatch
 
@@ -50,7 +56,7 @@ def _netrc(home: Path) -> Path:
 FILES: Dict[str, Tuple[str, Callable[[Path], Path], str]] = {
     "netrc": ("jetstream", _netrc, f"# ours\n\nmachine 127.0.0.1\nlogin ann\npassword {KEY}\n"),
     "netrc-token": ("nrp", _netrc, f"machine 127.0.0.1 login any password {KEY}\n"),
-    "config.ini": ("smartfile", lambda home: config_file(), f"[smartfile]\nkey = ann\npassword = {KEY}\n"),
+    "config.ini": ("smartfile", lambda home: get_config_path(), f"[smartfile]\nkey = ann\npassword = {KEY}\n"),
     "filesender.py.ini": (
         "filesender",
         lambda home: home / ".filesender" / "filesender.py.ini",
@@ -157,7 +163,7 @@ def _latin1(path: Path, good: bytes) -> None:
 
 def largest_of(kind: str) -> int:
     """Bytes of the largest file of a kind that is read."""
-    return _DOTENV if kind == ".env" else LARGEST
+    return _MAX_DOTENV_BYTES if kind == ".env" else MAX_FILE_BYTES
 
 
 DAMAGE: Dict[str, Tuple[Callable[[Path, bytes], None], str]] = {
@@ -348,7 +354,7 @@ def test_any_text_is_a_netrc_or_unreadable(text: str) -> None:
     file = SecretFile(Path("netrc"), text, os.stat("."))
     try:
         found = parse_netrc(file)
-    except Unreadable as error:
+    except UnreadableFile as error:
         assert str(error).startswith("line ")
     else:
         assert all(host == host.lower() for host in found)

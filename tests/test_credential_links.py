@@ -9,7 +9,7 @@ from typing import Any, Dict, Iterator, List
 import pytest
 
 from smartxfer import FileSenderClient, GuestAuth, RetryPolicy, UserAuth
-from smartxfer.credentials import config_file
+from smartxfer.credentials import get_config_path
 from smartxfer.errors import CredentialError, Forbidden
 from smartxfer.filesender import Auth
 from smartxfer.jetstream import JetStream
@@ -96,7 +96,7 @@ def test_a_host_with_another_port_gets_nothing_of_a_profile(
     console: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Fails if port= makes the environment's host an address of the program."""
-    path = config_file()
+    path = get_config_path()
     path.parent.mkdir(parents=True)
     path.write_text(f"[jetstream]\nuser = ann\npassword = {SECRET}\n", encoding="utf-8")
     path.chmod(0o600)

@@ -10,14 +10,14 @@ from typing import Any, Dict, List, Mapping, Optional
 
 import pytest
 
-from smartxfer.credentials import Credentials, ServiceNames, config_file, look_up
+from smartxfer.credentials import Credentials, CredentialSpec, get_config_path, resolve_credentials
 from smartxfer.errors import ConfigError, CredentialError
 
 SITE = "https://fs.example.org"
 KEY = "0123456789abcdef0123456789abcdef"
 
 
-def names(**more: Any) -> ServiceNames:
+def names(**more: Any) -> CredentialSpec:
     given: Dict[str, Any] = {
         "service": "depot",
         "fields": {
@@ -28,16 +28,16 @@ def names(**more: Any) -> ServiceNames:
         "netrc": {"username": "login", "api_key": "password"},
         "secrets": frozenset({"api_key"}),
     }
-    return ServiceNames(**{**given, **more})
+    return CredentialSpec(**{**given, **more})
 
 
 def look(
     given: Optional[Mapping[str, Optional[str]]] = None,
     environ: Optional[Mapping[str, str]] = None,
-    service: Optional[ServiceNames] = None,
+    service: Optional[CredentialSpec] = None,
     **more: Any,
 ) -> Credentials:
-    return look_up(service or names(), given or {}, environ=environ or {}, **more)
+    return resolve_credentials(service or names(), given or {}, environ=environ or {}, **more)
 
 
 def sources(found: Credentials) -> Dict[str, str]:
@@ -46,7 +46,7 @@ def sources(found: Credentials) -> Dict[str, str]:
 
 @pytest.fixture
 def profiles() -> Path:
-    path = config_file()
+    path = get_config_path()
     path.parent.mkdir(parents=True)
     return path
 
@@ -61,7 +61,7 @@ def test_the_order_of_places(home: Path, profiles: Path, netrc: Path) -> None:
     profiles.write_text("[depot]\napi_key = from-profile\n")
     netrc.write_text("machine fs.example.org login ann password from-netrc\n")
     own = {"api_key": "from-own-file"}
-    service = names(own_file=lambda: own, own_place="~/.depot.ini")
+    service = names(read_config_file=lambda: own, config_file_label="~/.depot.ini")
     given: Dict[str, Optional[str]] = {"base_url": SITE, "username": "ann", "api_key": "from-argument"}
     environ = {"DEPOT_KEY": "from-environment"}
     seen = []
@@ -113,11 +113,11 @@ def test_an_empty_value_is_none() -> None:
 
 def test_the_environment_of_the_process_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPOT_USER", "ann")
-    assert look_up(names(), {}).get("username") == "ann"
+    assert resolve_credentials(names(), {}).get("username") == "ann"
 
 
 def test_a_missing_value_raises_only_when_it_is_needed_and_lists_the_places(home: Path) -> None:
-    found = look({"base_url": SITE}, service=names(own_file=dict, own_place="~/.depot.ini"))
+    found = look({"base_url": SITE}, service=names(read_config_file=dict, config_file_label="~/.depot.ini"))
     assert found.require("base_url") == {"base_url": SITE}
     with pytest.raises(CredentialError) as caught:
         found.require("username", "api_key")
@@ -129,7 +129,7 @@ def test_a_missing_value_raises_only_when_it_is_needed_and_lists_the_places(home
         "environment (DEPOT_OLD_USER)",
         "environment (DEPOT_KEY)",
         "~/.depot.ini",
-        str(config_file()),
+        str(get_config_path()),
         str(home / ".netrc"),
     ]
     assert [said.index(place) for place in places] == sorted(said.index(place) for place in places)
@@ -231,7 +231,7 @@ def test_the_password_of_somebody_else_is_left(netrc: Path) -> None:
 
 def test_netrc_is_not_opened_without_a_site(netrc: Path) -> None:
     netrc.write_text("this is no netrc")
-    assert str(netrc) not in look().places
+    assert str(netrc) not in look().searched
 
 
 def test_a_named_netrc_comes_before_the_variable_and_the_home(tmp_path: Path, netrc: Path) -> None:
@@ -305,7 +305,7 @@ def test_the_environment_without_a_site_is_for_any() -> None:
 
 def test_files_that_are_for_another_site_are_left(profiles: Path) -> None:
     profiles.write_text(f"[depot]\nbase_url = https://a.example\napi_key = {KEY}\n")
-    service = names(own_file=lambda: {"base_url": "https://c.example", "username": "ann"})
+    service = names(read_config_file=lambda: {"base_url": "https://c.example", "username": "ann"})
     found = look({"base_url": "https://b.example"}, service=service)
     assert found.get("api_key") is None
     assert found.get("username") is None
@@ -315,12 +315,12 @@ def test_files_that_are_for_another_site_are_left(profiles: Path) -> None:
 
 
 def test_a_file_whose_site_is_none_gives_nothing() -> None:
-    service = names(own_file=lambda: {"base_url": "ftp://x", "api_key": KEY})
+    service = names(read_config_file=lambda: {"base_url": "ftp://x", "api_key": KEY})
     assert look({"base_url": SITE}, service=service).get("api_key") is None
 
 
 def test_base_urls_are_cleaned_wherever_they_stand() -> None:
-    service = names(clean_url=lambda text: text.rstrip("/"))
+    service = names(normalize_url=lambda text: text.rstrip("/"))
     assert look(environ={"DEPOT_URL": f"{SITE}//"}, service=service).get("base_url") == SITE
 
 
@@ -371,7 +371,7 @@ def test_a_locked_keyring_is_only_a_place_that_was_looked_at(
     monkeypatch.setitem(sys.modules, "keyring", Ring(locked=True))
     found = look({"base_url": SITE, "username": "ann"})
     assert found.get("api_key") is None
-    assert found.places[-1].startswith("keyring")
+    assert found.searched[-1].startswith("keyring")
     assert "keyring (smartxfer:fs.example.org) is ignored: KeyringError" in caplog.text
 
 
@@ -386,4 +386,4 @@ def test_without_users_the_keyring_is_asked_for_the_name_of_the_value(monkeypatc
 def test_without_the_package_there_is_no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "keyring", None)
     found = look({"base_url": SITE, "username": "ann"})
-    assert not any("keyring" in place for place in found.places)
+    assert not any("keyring" in place for place in found.searched)

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 import pytest
 
 from smartxfer import FileSenderClient, PerseusClient
-from smartxfer.credentials import config_file
+from smartxfer.credentials import get_config_path
 from smartxfer.errors import ConfigError, CredentialError
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
@@ -178,7 +178,7 @@ def test_a_file_that_cannot_be_read(
     """Fails if one bad file hides the values of every other place."""
     if place == "own" and service in ("smartfile", "jetstream"):
         return  # they have none
-    path = {"profile": config_file(), "netrc": home / ".netrc"}.get(place) or _own_file(service, home)
+    path = {"profile": get_config_path(), "netrc": home / ".netrc"}.get(place) or _own_file(service, home)
     path.parent.mkdir(parents=True, exist_ok=True)
     damage(path)
     if (place, service, damage) in (("own", "perseus", _text), ("own", "perseus", _directory)):
@@ -276,7 +276,7 @@ def test_no_home_for_a_named_file(homeless: None, monkeypatch: pytest.MonkeyPatc
 
 
 def _profile(text: str) -> None:
-    path = config_file()
+    path = get_config_path()
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
@@ -289,7 +289,7 @@ def test_an_unknown_key_of_a_profile(service: str, caplog: pytest.LogCaptureFixt
     assert secret_of(service) == (None, "not found")
     [said] = warnings_of(caplog)
     assert f"unknown key '{name}s' in [{service}] is ignored (write '{name}')" in said
-    assert str(config_file()) in said
+    assert str(get_config_path()) in said
 
 
 def test_a_key_that_resembles_none(caplog: pytest.LogCaptureFixture) -> None:

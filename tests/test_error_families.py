@@ -13,26 +13,26 @@ import pytest
 
 import smartxfer
 from smartxfer import errors
-from smartxfer.error_families import GENERIC, SERVICE_ERRORS
+from smartxfer.error_families import GENERIC_ERRORS, SERVICE_ERROR_BASES
 from smartxfer.errors import SmartxferError
 from smartxfer.transfer.result import FileResult
 from tests.support.error_families import FAMILIES, MODULES, NAMES, ROOTS, belongs
 
-EVERY = [pytest.param(name, kind, id=f"{name}-{kind.__name__}") for name in FAMILIES for kind in SERVICE_ERRORS]
+EVERY = [pytest.param(name, kind, id=f"{name}-{kind.__name__}") for name in FAMILIES for kind in SERVICE_ERROR_BASES]
 
 
 @pytest.mark.parametrize(("name", "generic"), EVERY)
 def test_a_service_mirrors_the_generic_tree(name: str, generic: Type[SmartxferError]) -> None:
-    family, kind = FAMILIES[name], FAMILIES[name].kind(generic)
+    family, kind = FAMILIES[name], FAMILIES[name].class_for(generic)
     assert kind is not generic
     assert issubclass(kind, generic)
     assert issubclass(kind, family.root)
     for base in generic.__mro__[1:]:
-        if base in SERVICE_ERRORS:
-            assert issubclass(kind, family.kind(base))
+        if base in SERVICE_ERROR_BASES:
+            assert issubclass(kind, family.class_for(base))
     assert [other for other, family in FAMILIES.items() if issubclass(kind, family.root)] == [name]
     assert getattr(MODULES[name], kind.__name__) is kind
-    for attribute in ("hint", "retryable", "acted_on"):
+    for attribute in ("hint", "retryable", "may_have_been_processed"):
         assert getattr(kind, attribute) == getattr(generic, attribute)
     assert (kind.__doc__ or "").strip()
     assert not issubclass(kind, (OSError, ValueError))
@@ -40,8 +40,8 @@ def test_a_service_mirrors_the_generic_tree(name: str, generic: Type[SmartxferEr
 
 @pytest.mark.parametrize(("name", "generic"), EVERY)
 def test_a_pickle_keeps_class_message_hint_and_attributes(name: str, generic: Type[SmartxferError]) -> None:
-    error = FAMILIES[name].of(generic("what happened", hint="what to do", status=404, details={"a": [1]}))
-    assert type(error) is FAMILIES[name].kind(generic)
+    error = FAMILIES[name].convert(generic("what happened", hint="what to do", status=404, details={"a": [1]}))
+    assert type(error) is FAMILIES[name].class_for(generic)
     for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
         again: Any = pickle.loads(pickle.dumps(error, protocol))
         assert type(again) is type(error)
@@ -58,10 +58,10 @@ def test_the_roots_and_the_names_of_the_vendors(name: str) -> None:
     assert family.root.__bases__ == (SmartxferError,)
     for (service, known), generic in NAMES.items():
         if service == name:
-            assert family.kind(generic) is getattr(module, known)
-    made = {kind.__name__ for kind in map(family.kind, SERVICE_ERRORS)}
+            assert family.class_for(generic) is getattr(module, known)
+    made = {kind.__name__ for kind in map(family.class_for, SERVICE_ERROR_BASES)}
     assert set(module.__all__) >= {known for known, kind in vars(module).items() if known in made and _written(kind)}
-    assert family.kind(SmartxferError) is SmartxferError
+    assert family.class_for(SmartxferError) is SmartxferError
 
 
 def _written(kind: Any) -> bool:
@@ -71,24 +71,24 @@ def _written(kind: Any) -> bool:
 
 
 def test_the_callers_own_errors_belong_to_no_service() -> None:
-    outside = [getattr(errors, name) for name in errors.__all__ if getattr(errors, name) not in SERVICE_ERRORS]
+    outside = [getattr(errors, name) for name in errors.__all__ if getattr(errors, name) not in SERVICE_ERROR_BASES]
     assert {kind.__name__ for kind in outside if not issubclass(kind, errors.LocalError)} == {
         "SmartxferError", "UsageError", "ConfigError", "Cancelled", "DeadlineExceeded",
     }  # fmt: skip
     for kind in outside:
         error = kind("what happened")
         for family in FAMILIES.values():
-            assert family.of(error) is error
+            assert family.convert(error) is error
 
 
 def test_an_error_of_another_service_stays_what_it_is() -> None:
-    error = FAMILIES["nrp"].of(errors.NotFound("gone"))
-    for family in [*FAMILIES.values(), GENERIC]:
-        assert family.of(error) is error
+    error = FAMILIES["nrp"].convert(errors.NotFound("gone"))
+    for family in [*FAMILIES.values(), GENERIC_ERRORS]:
+        assert family.convert(error) is error
     plain = errors.NotFound("gone")
-    assert GENERIC.of(plain) is plain
+    assert GENERIC_ERRORS.convert(plain) is plain
     other = KeyError("x")
-    assert FAMILIES["nrp"].of(other) is other
+    assert FAMILIES["nrp"].convert(other) is other
 
 
 def test_where_it_came_from_and_why_are_kept() -> None:
@@ -98,7 +98,7 @@ def test_where_it_came_from_and_why_are_kept() -> None:
         except KeyError as why:
             raise errors.NotFound("gone") from why
     except errors.NotFound as error:
-        made = FAMILIES["perseus"].of(error)
+        made = FAMILIES["perseus"].convert(error)
         assert made.__cause__ is error.__cause__
         assert made.__context__ is error.__context__
         assert made.__suppress_context__
@@ -107,8 +107,8 @@ def test_where_it_came_from_and_why_are_kept() -> None:
 
 def test_a_batch_carries_errors_of_the_service() -> None:
     family = FAMILIES["nrp"]
-    results = [FileResult("a"), FileResult("b", error=family.of(errors.NotFound("gone", status=404)))]
-    again = pickle.loads(pickle.dumps(family.of(errors.BatchError("1 of 2", results=results))))
+    results = [FileResult("a"), FileResult("b", error=family.convert(errors.NotFound("gone", status=404)))]
+    again = pickle.loads(pickle.dumps(family.convert(errors.BatchError("1 of 2", results=results))))
     belongs(again, "nrp", errors.BatchError)
     [one] = again.errors
     belongs(one, "nrp", errors.NotFound)
@@ -118,13 +118,13 @@ def test_a_batch_carries_errors_of_the_service() -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_family_is_pickled_by_name(name: str) -> None:
     assert pickle.loads(pickle.dumps(FAMILIES[name])) is FAMILIES[name]
-    assert pickle.loads(pickle.dumps(GENERIC)) is GENERIC
+    assert pickle.loads(pickle.dumps(GENERIC_ERRORS)) is GENERIC_ERRORS
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_module_of_a_service_makes_a_generic_error(name: str) -> None:
     """Detect ``raise NotFound(...)`` in a service: nothing on its way out makes it the service's."""
-    generic = {kind.__name__ for kind in SERVICE_ERRORS}
+    generic = {kind.__name__ for kind in SERVICE_ERROR_BASES}
     found = [
         f"{path.name}:{call.lineno} {call.func.id}"
         for path in (Path(smartxfer.__file__).parent / name).glob("*.py")

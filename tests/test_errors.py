@@ -32,11 +32,11 @@ TREE: Dict[str, Any] = {
     "TLSError": ("NetworkError", None),
     "ProxyError": ("NetworkError", None),
     "DecodeError": ("CommunicationError", None),
-    "NotHTTP": ("DecodeError", None),
+    "NotAnHTTPServer": ("DecodeError", None),
     "RedirectRefused": ("CommunicationError", None),
     "OutcomeUnknown": ("CommunicationError", None),
     "HTTPError": ("CommunicationError", None),
-    "UnexpectedAnswer": ("HTTPError", None),
+    "UnexpectedResponse": ("HTTPError", None),
     "ClientError": ("HTTPError", None),
     "BadRequest": ("ClientError", None),
     "LimitExceeded": ("ClientError", None),
@@ -57,27 +57,27 @@ TREE: Dict[str, Any] = {
     "SizeMismatch": ("IntegrityError", None),
     "RangeMismatch": ("IntegrityError", None),
     "UploadRejected": ("IntegrityError", None),
-    "TransferRefused": ("UploadRejected", None),
+    "UploadNotStored": ("UploadRejected", None),
     "SourceChanged": ("IntegrityError", None),
     "WrongPassword": ("IntegrityError", None),
     "DeltaError": ("IntegrityError", None),
     "LocalError": ("SmartxferError", OSError),
-    "DeltaUnavailable": ("LocalError", OSError),
+    "LibrsyncNotFound": ("LocalError", OSError),
     "LocalNotFound": ("LocalError", FileNotFoundError),
     "DiskFull": ("LocalError", OSError),
     "UnsafeName": ("LocalError", ValueError),
     "TargetExists": ("LocalError", FileExistsError),
-    "InProgress": ("LocalError", OSError),
+    "AlreadyInProgress": ("LocalError", OSError),
     "Cancelled": ("SmartxferError", None),
     "DeadlineExceeded": ("SmartxferError", None),
     "WaitTimeout": ("SmartxferError", None),
     "TaskFailed": ("SmartxferError", None),
     "TaskSuspended": ("SmartxferError", None),
     "UploadFailed": ("SmartxferError", None),
-    "StuckPending": ("SmartxferError", None),
-    "DraftInvalid": ("SmartxferError", None),
+    "UploadPendingElsewhere": ("SmartxferError", None),
+    "InvalidDraft": ("SmartxferError", None),
     "BatchError": ("SmartxferError", None),
-    "EncryptedTransfer": ("SmartxferError", None),
+    "PasswordRequired": ("SmartxferError", None),
 }
 
 
@@ -153,7 +153,7 @@ NOT_ACTED_ON = {"ConnectTimeout", "TLSError", "ProxyError", "RateLimited", "Thro
 @pytest.mark.parametrize("kind", CLASSES)
 def test_what_may_be_tried_again(kind: Type[SmartxferError]) -> None:
     assert kind.retryable is (kind.__name__ in RETRYABLE)
-    assert kind.acted_on is (kind.__name__ not in NOT_ACTED_ON)
+    assert kind.may_have_been_processed is (kind.__name__ not in NOT_ACTED_ON)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_what_may_be_tried_again(kind: Type[SmartxferError]) -> None:
         ("ProxyError", "proxies="),
         ("SourceChanged", "run again"),
         ("DiskFull", "goes on"),
-        ("InProgress", "wait"),
+        ("AlreadyInProgress", "wait"),
     ],
 )
 def test_hints_name_the_remedy(name: str, word: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from smartxfer import FileSenderClient, PerseusClient, RetryPolicy, UserAuth
 from smartxfer.errors import SmartxferError, UsageError
-from smartxfer.filesender.site import parse_config
+from smartxfer.filesender.site_address import parse_config
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.smartfile import BasicClient

@@ -29,7 +29,7 @@ HEAVY = {
     *("attr", "attrs", "cattrs", "click", "cryptography", "dotenv", "keyring", "platformdirs"),
     *("requests_oauthlib", "tqdm", "typing_extensions", "yaml"),
     *("concurrent.futures", "difflib", "html.parser", "mmap", "numbers", "platform", "secrets", "tarfile", "uuid"),
-    *("smartxfer.structures", "smartxfer.transfer", "smartxfer.transport.wire", "smartxfer.service_api", "smartxfer.delta"),
+    *("smartxfer.models", "smartxfer.transfer", "smartxfer.transport.http_transport", "smartxfer.service_api", "smartxfer.delta"),
 }
 
 _LOADED = """

@@ -14,11 +14,11 @@ import pytest
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
-from smartxfer.system_text import source_path, system_path, target_path, unicode_text
-from smartxfer.transfer.name_rules import Rules
-from smartxfer.transfer.names import distinct_paths, safe_path
+from smartxfer.os_text import decode_os_text, encode_os_path, resolve_source_path, resolve_target_path
+from smartxfer.transfer.name_rules import NameRules
+from smartxfer.transfer.safe_paths import safe_path, unique_paths
 
-MAC = Rules(windows=False, folds=True)
+MAC = NameRules(windows=False, case_insensitive=True)
 
 NAME = "\u00e9t\u00e9 \u4f60.txt"
 DATA = b"some bytes of a file\n" * 50
@@ -199,31 +199,31 @@ def encoding(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_path_becomes_bytes(encoding: str) -> None:
-    raw = os.fsencode(system_path(NAME))
+    raw = os.fsencode(encode_os_path(NAME))
     assert raw == NAME.encode("utf-8")
     there = os.fsdecode(b"caf\xc3\xa9")
-    assert os.fsencode(system_path(f"{there}/plain")) == b"caf\xc3\xa9/plain"
+    assert os.fsencode(encode_os_path(f"{there}/plain")) == b"caf\xc3\xa9/plain"
     if encoding == "ascii":
-        assert os.fsencode(system_path(f"{there}/\u00e9")) == b"caf\xc3\xa9/\xc3\xa9"
+        assert os.fsencode(encode_os_path(f"{there}/\u00e9")) == b"caf\xc3\xa9/\xc3\xa9"
     # What the locale has is what its other programs make of it.
-    assert os.fsencode(system_path("\u00e9")) == "\u00e9".encode("latin-1" if encoding == "latin-1" else "utf-8")
+    assert os.fsencode(encode_os_path("\u00e9")) == "\u00e9".encode("latin-1" if encoding == "latin-1" else "utf-8")
 
 
 def test_bytes_become_text(encoding: str) -> None:
     if encoding != "latin-1":
-        assert unicode_text(os.fsdecode(NAME.encode("utf-8"))) == NAME
-        assert unicode_text(os.fsdecode(b"\xff")) == "\udcff"
-    assert unicode_text("plain \u00e9") == "plain \u00e9"
+        assert decode_os_text(os.fsdecode(NAME.encode("utf-8"))) == NAME
+        assert decode_os_text(os.fsdecode(b"\xff")) == "\udcff"
+    assert decode_os_text("plain \u00e9") == "plain \u00e9"
 
 
 def test_names_are_compared_by_their_characters(encoding: str) -> None:
-    found = [os.fsencode(str(path)) for path in distinct_paths(["\u4f60\u00c9.txt", "\u4f60\u00e9.txt"], rules=MAC)]
+    found = [os.fsencode(str(path)) for path in unique_paths(["\u4f60\u00c9.txt", "\u4f60\u00e9.txt"], rules=MAC)]
     assert found == [b"\xe4\xbd\xa0\xc3\x89.txt", b"\xe4\xbd\xa0\xc3\xa9 (2).txt"]
     assert os.fsencode(str(safe_path("../\u4f60"))) == b"\xe4\xbd\xa0"
 
 
 @pytest.mark.parametrize("path", ["a\0b", "\ud800"])
 def test_what_cannot_be_a_path(path: str) -> None:
-    for function in (system_path, source_path, target_path):
+    for function in (encode_os_path, resolve_source_path, resolve_target_path):
         with pytest.raises(UsageError):
             function(path)

@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.options import check_keys, nearest, with_extra
+from smartxfer.validation import find_nearest_key, merge_extra, validate_keys
 
 KNOWN = ("recipients", "from", "subject", "message")
 
 
 @pytest.mark.parametrize("good", [{}, None, {"recipients": []}, dict.fromkeys(KNOWN), ["subject"]])
 def test_known_keys_pass(good: Any) -> None:
-    check_keys(good, KNOWN, "transfer_args")
+    validate_keys(good, KNOWN, "transfer_args")
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_known_keys_pass(good: Any) -> None:
 )
 def test_an_unknown_key_names_the_nearest(wrong: Any, remedy: str) -> None:
     with pytest.raises(UsageError, match="transfer_args has no key") as caught:
-        check_keys(wrong, KNOWN, "transfer_args", synonyms={"to": "recipients"}, hint="or use extra=")
+        validate_keys(wrong, KNOWN, "transfer_args", synonyms={"to": "recipients"}, hint="or use extra=")
     assert caught.value.hint.startswith(remedy)
     assert caught.value.hint.endswith("or use extra=")
 
@@ -42,18 +42,18 @@ def test_an_unknown_key_names_the_nearest(wrong: Any, remedy: str) -> None:
 @pytest.mark.parametrize("wrong", ["recipients", b"x", 7, True])
 def test_what_is_no_dictionary(wrong: Any) -> None:
     with pytest.raises(UsageError, match="transfer_args is a dictionary"):
-        check_keys(wrong, KNOWN, "transfer_args")
+        validate_keys(wrong, KNOWN, "transfer_args")
 
 
 @given(st.text(max_size=20))
 def test_the_nearest_is_known_or_none(key: str) -> None:
-    assert nearest(key, KNOWN) in (*KNOWN, None)
+    assert find_nearest_key(key, KNOWN) in (*KNOWN, None)
 
 
 def test_extra_adds_fields_and_replaces_none() -> None:
     body = {"subject": "a", "options": {"b": 1}}
-    assert with_extra(body, None, KNOWN) == with_extra(body, {}, KNOWN) == body
-    assert with_extra(body, {"new": 1, "options": {"c": 2}}, KNOWN) == {
+    assert merge_extra(body, None, KNOWN) == merge_extra(body, {}, KNOWN) == body
+    assert merge_extra(body, {"new": 1, "options": {"c": 2}}, KNOWN) == {
         "subject": "a", "options": {"b": 1, "c": 2}, "new": 1,
     }  # fmt: skip
     assert body == {"subject": "a", "options": {"b": 1}}
@@ -65,5 +65,5 @@ def test_extra_adds_fields_and_replaces_none() -> None:
         ("x", "extra is a dictionary"),
     ):
         with pytest.raises(UsageError, match=said):
-            with_extra(body, wrong, KNOWN)  # type: ignore[arg-type]
+            merge_extra(body, wrong, KNOWN)  # type: ignore[arg-type]
 

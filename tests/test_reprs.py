@@ -15,9 +15,9 @@ import pytest
 
 import smartxfer
 from smartxfer import credentials, delta, filesender, jetstream, nrp, perseus, smartfile, transfer, transport
-from smartxfer.jetstream.login import NAMES
+from smartxfer.jetstream.auth import CREDENTIAL_SPEC
 from smartxfer.local import LocalServer
-from smartxfer.structures import Structure
+from smartxfer.models import Model
 
 SECRET = "s3cr3t-0123456789"
 LONG = "x" * 300
@@ -85,7 +85,7 @@ def _old_source(world: World) -> Any:
 
 
 def _wire(world: World) -> Any:
-    return world.filesender._wire
+    return world.filesender._http
 
 
 #: How to obtain an instance of each public class, by module and name.
@@ -102,10 +102,10 @@ INSTANCES: Dict[str, Callable[[World], Any]] = {
     "smartxfer.Auth": lambda world: filesender.Auth(),
     "smartxfer.UserAuth": lambda world: filesender.UserAuth("ann@example.org", SECRET),
     "smartxfer.GuestAuth": lambda world: filesender.GuestAuth(SECRET),
-    "smartxfer.credentials.AddressKind": lambda world: credentials.AddressKind.LINK,
+    "smartxfer.credentials.BaseURLKind": lambda world: credentials.BaseURLKind.LINK,
     "smartxfer.credentials.Credentials": lambda world: world.nrp._credentials,
     "smartxfer.credentials.SecretFile": lambda world: credentials.read_secret_file(__file__),
-    "smartxfer.credentials.ServiceNames": lambda world: NAMES,
+    "smartxfer.credentials.CredentialSpec": lambda world: CREDENTIAL_SPEC,
     "smartxfer.delta.Signature": lambda world: delta.read_signature(io.BytesIO(bytes.fromhex("727301360000080000000008"))),
     "smartxfer.filesender.AuditEntry": lambda world: filesender.AuditEntry.from_wire({"date": {"raw": 1}, "event": LONG}),
     "smartxfer.filesender.DownloadFile": _download_file,
@@ -157,19 +157,19 @@ INSTANCES: Dict[str, Callable[[World], Any]] = {
     "smartxfer.transfer.FileSink": lambda world: transfer.FileSink(world.directory / "sink"),
     "smartxfer.transfer.Journal": lambda world: transfer.Journal({"service": SECRET}, "a test"),
     "smartxfer.transfer.OpenFileSource": lambda world: transfer.OpenFileSource(io.BytesIO(b"1")),
-    "smartxfer.transfer.Operation": lambda world: transfer.Operation(policy=smartxfer.RetryPolicy(), workers=1),
+    "smartxfer.transfer.Operation": lambda world: transfer.TransferRunner(policy=smartxfer.RetryPolicy(), max_workers=1),
     "smartxfer.transfer.PathSource": _old_source,
     "smartxfer.transfer.ProgressEvent": lambda world: transfer.ProgressEvent("a.bin", 0, 1, "moving"),
     "smartxfer.transfer.StreamSink": lambda world: transfer.StreamSink(io.BytesIO()),
     "smartxfer.SyncReport": lambda world: world.nrp.files.sync_dir(world.draft, world.directory_of_one_file()),
     "smartxfer.TransferReport": lambda world: smartxfer.SyncClient(world.smartfile).upload_tree(world.directory_of_one_file(), "/q"),
-    "smartxfer.transport.Answer": lambda world: _wire(world).fetch(transport.Call("GET", f"{world.server.nrp.url}/api/records")),
+    "smartxfer.transport.Answer": lambda world: _wire(world).fetch(transport.RequestSpec("GET", f"{world.server.nrp.url}/api/records")),
     "smartxfer.transport.Attempt": lambda world: transport.Attempt(),
     "smartxfer.transport.Body": lambda world: transport.Body.JSON,
-    "smartxfer.transport.Call": lambda world: transport.Call("GET", f"http://127.0.0.1/a?token={SECRET}", params=[("token", SECRET)]),
-    "smartxfer.transport.Origin": lambda world: transport.Origin.of("http://127.0.0.1/a"),
+    "smartxfer.transport.Call": lambda world: transport.RequestSpec("GET", f"http://127.0.0.1/a?token={SECRET}", params=[("token", SECRET)]),
+    "smartxfer.transport.Origin": lambda world: transport.Origin.parse("http://127.0.0.1/a"),
     "smartxfer.transport.Success": lambda world: transport.Success({200, 201}),
-    "smartxfer.transport.Tries": lambda world: _wire(world)._tries(transport.Call("GET", f"http://127.0.0.1/a?token={SECRET}")),
+    "smartxfer.transport.Tries": lambda world: _wire(world)._tries(transport.RequestSpec("GET", f"http://127.0.0.1/a?token={SECRET}")),
     "smartxfer.transport.Wire": _wire,
 }  # fmt: skip
 #: Made by hand in tests of their own: dictionaries for type checkers, and what needs the vendor's package.
@@ -263,7 +263,7 @@ def test_a_repr_looks_nothing_up(make: Any, monkeypatch: pytest.MonkeyPatch) -> 
     def never(*args: Any, **options: Any) -> None:
         raise AssertionError("credentials are looked up")
 
-    monkeypatch.setattr("smartxfer.credentials.look_up", never)
+    monkeypatch.setattr("smartxfer.credentials.resolve_credentials", never)
     client = make()
     parts = [getattr(client, name) for name in ("records", "files", "file", "server", "send") if hasattr(type(client), name)]
     for thing in [client, *parts]:
@@ -276,5 +276,5 @@ def test_a_long_structure_is_cut() -> None:
     thing = filesender.Recipient.from_wire({"id": 1, "email": LONG, "token": SECRET})
     assert repr(thing).startswith("Recipient(id=1, ")
     assert len(repr(thing)) <= 200
-    assert isinstance(thing, Structure)
+    assert isinstance(thing, Model)
     assert re.search(r"x\.\.\.", repr(thing))

@@ -9,7 +9,7 @@ import unicodedata
 import pytest
 
 from smartxfer.errors import LocalError, SmartxferError, UsageError
-from smartxfer.screen_text import visible
+from smartxfer.terminal_text import escape_unprintable
 
 #: A name that overwrites its line and adds another.
 NAME = "a\r\x1b[2K\x9b1mall 7 files verified\n\u202egpj.exe\u2066\u200f\u2028\u200b\U000e0041"
@@ -32,8 +32,8 @@ NAME = "a\r\x1b[2K\x9b1mall 7 files verified\n\u202egpj.exe\u2066\u200f\u2028\u2
     ],
 )
 def test_what_is_shown(text: str, shown: str) -> None:
-    assert visible(text) == shown
-    assert visible(shown) == shown
+    assert escape_unprintable(text) == shown
+    assert escape_unprintable(shown) == shown
 
 
 def test_every_character_that_is_not_drawn() -> None:
@@ -41,8 +41,8 @@ def test_every_character_that_is_not_drawn() -> None:
     for code in range(sys.maxunicode + 1):
         letter = chr(code)
         if unicodedata.category(letter) in ("Cc", "Cf", "Cs", "Zl", "Zp") and letter not in _DRAWN:
-            assert visible(letter).isprintable(), hex(code)
-            assert visible(letter) != letter
+            assert escape_unprintable(letter).isprintable(), hex(code)
+            assert escape_unprintable(letter) != letter
 
 
 #: Signs of Arabic, Kaithi, Egyptian and shorthand that are Cf, and are drawn around digits or signs.
@@ -51,7 +51,7 @@ _DRAWN |= {chr(code) for code in range(0x13430, 0x13440)}
 
 
 def test_lines_of_a_traceback_are_kept() -> None:
-    assert visible("a\n\x1b[1mb", keep="\n") == "a\n\\x1b[1mb"
+    assert escape_unprintable("a\n\x1b[1mb", allowed="\n") == "a\n\\x1b[1mb"
 
 
 @pytest.mark.parametrize("kind", [SmartxferError, UsageError, LocalError])

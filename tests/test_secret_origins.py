@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import pytest
 
 from smartxfer import FileSenderClient, PerseusClient, RetryPolicy, UserAuth
-from smartxfer.credentials import config_file
+from smartxfer.credentials import get_config_path
 from smartxfer.errors import SmartxferError
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
@@ -262,7 +262,7 @@ class World:
     def _profile(self, values: Mapping[str, str]) -> None:
         section = "smartfile" if self.service == "oauth" else self.service
         lines = [f"{key} = {value}\n" for key, value in values.items()]
-        _written(config_file(), f"[{section}]\n" + "".join(lines))
+        _written(get_config_path(), f"[{section}]\n" + "".join(lines))
 
     def _own(self, values: Mapping[str, str]) -> None:
         if self.service == "nrp":
@@ -306,8 +306,8 @@ class World:
     def _make_smartfile(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:
         kind = OAuthClient if self.service == "oauth" else BasicClient
         if address == "default":
-            names = kind.names._replace(defaults={"base_url": self.url})
-            self.monkeypatch.setattr(kind, "names", names)
+            names = kind.credential_spec._replace(defaults={"base_url": self.url})
+            self.monkeypatch.setattr(kind, "credential_spec", names)
         return kind(url=url, **given, **options)
 
     _make_oauth = _make_smartfile
@@ -319,8 +319,8 @@ class World:
 
     def _make_perseus(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:
         if address == "default":
-            names = PerseusClient.names._replace(defaults={"base_url": self.url})
-            self.monkeypatch.setattr(PerseusClient, "names", names)
+            names = PerseusClient.credential_spec._replace(defaults={"base_url": self.url})
+            self.monkeypatch.setattr(PerseusClient, "credential_spec", names)
         return PerseusClient(url, **given, **options)
 
     def _make_jetstream(self, address: str, url: Optional[str], given: Any, options: Any) -> Any:

@@ -17,7 +17,14 @@ import pytest
 from smartxfer.jetstream.recv import RecvInterface
 from smartxfer.jetstream.send import SendInterface
 from smartxfer.jetstream.server import ServerInterface
-from smartxfer.secret_text import Secret, SecretURL, as_secret, as_url, hidden, hides
+from smartxfer.secret_text import (
+    Secret,
+    SecretURL,
+    as_secret,
+    as_secret_url,
+    hide_method_arguments,
+    wrap_secrets,
+)
 
 MARK = "marked-password"
 
@@ -54,19 +61,19 @@ def test_a_traceback_with_locals_does_not_show_it() -> None:
     ],
 )
 def test_an_address_shows_no_query(url: str, shown: str) -> None:
-    assert (as_url(url), repr(as_url(url))) == (url, shown)
-    assert as_url(as_url(url)) == url
+    assert (as_secret_url(url), repr(as_secret_url(url))) == (url, shown)
+    assert as_secret_url(as_secret_url(url)) == url
     assert repr(SecretURL(url)[:80]) == "'***'"
 
 
 def test_nested_parameters() -> None:
     given = {"a": MARK, "b": [MARK, {"c": (MARK, 1)}], "n": None}
-    assert hidden(given) == given
-    assert MARK not in repr(hidden(given))
+    assert wrap_secrets(given) == given
+    assert MARK not in repr(wrap_secrets(given))
     assert as_secret(None) is None
 
 
-@hides("password", links=("link",))
+@hide_method_arguments("password", links=("link",))
 class Client:
     """Its methods fail at once, in every form of a method."""
 

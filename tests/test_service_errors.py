@@ -287,6 +287,6 @@ def test_the_error_that_a_services_one_replaces_keeps_no_frames() -> None:
 
     with PerseusClient("http://127.0.0.1:1", api_key="k") as client:
         with pytest.raises(PerseusNetworkError) as caught:
-            client._wire.guarded("GET /", step)
+            client._http.translate_errors("GET /", step)
     assert caught.value is not raised[0]
     assert raised[0].__traceback__ is None

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartxfer import structures
+from smartxfer import models
 from smartxfer.errors import DecodeError
-from smartxfer.structures import Id, Structure, to_wire
+from smartxfer.models import Model, OpaqueId, to_wire
 
 # Attrs resolves these annotations at run time, so that they come from a module of its own.
 from tests.support.sample_models import Colour, Crate, Label, Parcel
@@ -34,7 +34,7 @@ WIRE = {
 
 
 def test_the_doctest_runs() -> None:
-    results = doctest.testmod(structures)
+    results = doctest.testmod(models)
     assert results.attempted > 3
     assert results.failed == 0
 
@@ -53,7 +53,7 @@ def test_attributes_are_converted_and_items_are_as_on_the_wire() -> None:
 def test_it_is_json_by_a_dict_of_it() -> None:
     parcel = Parcel.from_wire(WIRE)
     assert json.loads(json.dumps(dict(parcel))) == json.loads(json.dumps(parcel.to_dict())) == WIRE
-    crate = parcel.but()
+    crate = parcel.evolve()
     assert type(crate.to_dict()["labels"][0]) is dict
     by_hand = Parcel(id=7, labels=[Label(text="fragile")])
     assert json.loads(json.dumps(by_hand.to_dict()))["labels"] == [{"text": "fragile"}]
@@ -104,7 +104,7 @@ def test_unknown_words_are_kept() -> None:
 @pytest.mark.parametrize("sent", ["2", 2, "0a1b", "127.0.0.1:8886", "", -1, 1 << 70])
 def test_an_id_is_text_whatever_was_sent(sent: Any) -> None:
     crate = Crate.from_wire({"crate_id": sent, "within": sent})
-    assert (crate.crate_id, type(crate.crate_id)) == (str(sent), Id)
+    assert (crate.crate_id, type(crate.crate_id)) == (str(sent), OpaqueId)
     assert (crate.within, crate["crate_id"]) == (str(sent), sent)
     assert Crate.from_wire({"crate_id": 1}).within is None
     assert pickle.loads(pickle.dumps(crate)).crate_id == str(sent)
@@ -207,7 +207,7 @@ def test_a_structure_is_taken_as_it_is() -> None:
 
 def test_a_copy_with_other_attributes_leaves_the_first_alone() -> None:
     parcel = Parcel.from_wire(WIRE)
-    other = parcel.but(from_="bob")
+    other = parcel.evolve(from_="bob")
     assert (parcel.from_, other.from_, other["from"]) == ("ann", "bob", "ann")
 
 
@@ -236,7 +236,7 @@ def test_whatever_comes_it_is_a_structure_or_our_error(wire: Any) -> None:
     except DecodeError as error:
         assert "Parcel" in str(error)
     else:
-        assert isinstance(parcel, Structure)
+        assert isinstance(parcel, Model)
         assert isinstance(parcel.id, int)
         assert set(parcel) == set(wire)
         assert repr(parcel).startswith("Parcel(")

@@ -17,10 +17,10 @@ ENGINE = {"transport", "transfer"}
 HOLDERS = {
     "transport/attempt.py": "the try under way: connections tell it their socket",
     "transfer/buffers.py": "the block that bytes are moved by",
-    "seams.py": "the clock of an operation, by which a wait for a lease of a file can be ended",
+    "_system.py": "the clock of an operation, by which a wait for a lease of a file can be ended",
 }
 #: What anything may call, though it looks at the clock of the operation.
-OPEN_TO_ALL = {"open_waiting", "open_binary"}
+OPEN_TO_ALL = {"open_when_lease_released", "open_binary"}
 KINDS = {"local", "ContextVar"}
 
 Modules = Dict[str, ast.Module]
@@ -105,14 +105,14 @@ def test_nothing_outside_the_engine_reads_it() -> None:
         for other, tree in every.items():
             if other != name and other.split("/")[0] not in ENGINE:
                 found += [f"{other}:{line}: {used}" for line, used in uses(tree, holder, names)]
-    assert not found, "hand the attempt on: Upload.within, Download.within, follow()"
+    assert not found, "hand the attempt on: UploadSpec.attempt_context, DownloadSpec.attempt_context, follow()"
 
 
 def test_the_readers_are_known() -> None:
     every = modules()
-    assert {"current", "pause", "limited"} <= readers(every["transport/attempt.py"])
-    assert {"buffer", "fast_block", "remember_block"} <= readers(every["transfer/buffers.py"])
-    assert {"pausing", "open_waiting"} <= readers(every["seams.py"])
+    assert {"current_attempt", "sleep_in_attempt", "limit_timeout"} <= readers(every["transport/attempt.py"])
+    assert {"get_thread_buffer", "pop_last_block_size"} <= readers(every["transfer/buffers.py"])
+    assert {"override_sleep", "open_when_lease_released"} <= readers(every["_system.py"])
 
 
 @pytest.mark.parametrize(
@@ -133,17 +133,17 @@ def test_each_way_to_keep_something_is_found(source: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "from smartxfer.transport.attempt import current",
-        "from smartxfer.transport import attempt\nattempt.current()",
-        "from smartxfer.transport import attempt as attempts\nattempts.current()",
-        "import smartxfer.transport.attempt\nsmartxfer.transport.attempt.current()",
+        "from smartxfer.transport.attempt import current_attempt",
+        "from smartxfer.transport import attempt\nattempt.current_attempt()",
+        "from smartxfer.transport import attempt as attempts\nattempts.current_attempt()",
+        "import smartxfer.transport.attempt\nsmartxfer.transport.attempt.current_attempt()",
     ],
 )
 def test_each_way_to_read_it_is_found(source: str) -> None:
-    assert list(uses(ast.parse(source), "smartxfer.transport.attempt", {"current"}))
+    assert list(uses(ast.parse(source), "smartxfer.transport.attempt", {"current_attempt"}))
 
 
 def test_what_is_not_read() -> None:
-    source = "from smartxfer.transport.attempt import Attempt\nself.attempt.moved\nthing.current()"
-    assert not list(uses(ast.parse(source), "smartxfer.transport.attempt", {"current"}))
+    source = "from smartxfer.transport.attempt import Attempt\nself.attempt.moved\nthing.current_attempt()"
+    assert not list(uses(ast.parse(source), "smartxfer.transport.attempt", {"current_attempt"}))
     assert not makes_one(ast.parse("import threading\nthreading.Lock()"))

@@ -12,22 +12,22 @@ from click.testing import CliRunner
 
 from smartxfer import FileSenderClient, PerseusClient
 from smartxfer.cli.app import app
-from smartxfer.delta.inputs import Input
-from smartxfer.delta.target import Target
+from smartxfer.delta.input_file import InputFile
+from smartxfer.delta.output_file import OutputFile
 from smartxfer.errors import ConfigError, LocalError, LocalNotFound, SmartxferError, UsageError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
-from smartxfer.nrp.config import config_path_of
+from smartxfer.nrp.config import resolve_config_path
 from smartxfer.nrp.streams import FileSink as NamedSink
 from smartxfer.nrp.streams import FileSource as NamedSource
+from smartxfer.os_text import resolve_source_path, resolve_target_path
 from smartxfer.smartfile import BasicClient, SyncClient
-from smartxfer.smartfile.forms import body_of
-from smartxfer.system_text import source_path, target_path
+from smartxfer.smartfile.multipart_form import encode_body
 from smartxfer.transfer import FileSink
+from smartxfer.transfer.local_files import collect_files
 from smartxfer.transfer.private_files import state_directory
 from smartxfer.transfer.sink import open_sink
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.tree import collect
 
 WORD = "~$report.docx"
 ADDRESS = "http://127.0.0.1:9"
@@ -58,7 +58,7 @@ def homeless(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", [str, Path, os.fsencode])
 def test_a_path_below_home_is_expanded(kind: Any) -> None:
-    for function in (source_path, target_path):
+    for function in (resolve_source_path, resolve_target_path):
         assert function(kind("~/data.txt")) == Path.home() / "data.txt"
         assert function(kind("~/new/data.txt")) == Path.home() / "new" / "data.txt"
 
@@ -67,7 +67,7 @@ def test_a_path_below_home_is_expanded(kind: Any) -> None:
 def test_a_file_of_that_very_name_comes_first(kind: Any, work: Path) -> None:
     (work / "~").mkdir()
     (work / "~" / "data.txt").touch()
-    for function in (source_path, target_path):
+    for function in (resolve_source_path, resolve_target_path):
         found = function(kind("~/data.txt"))
         assert found == work / "~" / "data.txt"
         assert function(found) == found
@@ -77,14 +77,14 @@ def test_a_file_of_that_very_name_comes_first(kind: Any, work: Path) -> None:
 @pytest.mark.parametrize("name", ["~", WORD, "~root", "~/"])
 def test_an_existing_source_is_meant_literally(name: str, work: Path) -> None:
     (work / name).mkdir()
-    assert source_path(name) == work / name
-    assert source_path(Path(name)) == work / name
+    assert resolve_source_path(name) == work / name
+    assert resolve_source_path(Path(name)) == work / name
 
 
 @pytest.mark.parametrize("name", ["~", WORD, "~root", "~root/x", "~/", "~//", "~/."])
 def test_a_missing_source_is_a_typed_error(name: str) -> None:
     with pytest.raises(LocalNotFound) as caught:
-        source_path(name)
+        resolve_source_path(name)
     assert isinstance(caught.value, FileNotFoundError)
     assert caught.value.hint
 
@@ -94,34 +94,34 @@ def test_a_missing_source_is_a_typed_error(name: str) -> None:
 def test_a_target_is_refused(name: str, kind: Any, work: Path) -> None:
     for exists in (False, True):
         with pytest.raises(UsageError) as caught:
-            target_path(kind(name))
+            resolve_target_path(kind(name))
         assert caught.value.hint
         if not exists and "/" not in name:
             (work / name).touch()
 
 
 def test_a_target_may_be_home_itself_or_a_name_that_is_said_to_be_here(work: Path) -> None:
-    assert target_path("~/") == Path.home()
-    assert target_path("./~x") == work / "~x" == target_path(target_path("./~x"))
+    assert resolve_target_path("~/") == Path.home()
+    assert resolve_target_path("./~x") == work / "~x" == resolve_target_path(resolve_target_path("./~x"))
 
 
 @pytest.mark.usefixtures("homeless")
 def test_without_a_home() -> None:
     with pytest.raises(LocalNotFound, match="HOME"):
-        source_path("~/data.txt")
+        resolve_source_path("~/data.txt")
     with pytest.raises(UsageError, match="HOME"):
-        target_path("~/data.txt")
+        resolve_target_path("~/data.txt")
 
 
 # -- every place ---------------------------------------------------------------------------------------------
 
 SOURCES: List[Callable[[Any], Any]] = [
     lambda path: open_source(path),
-    lambda path: collect([path]),
-    lambda path: collect([("name", path)]),
-    lambda path: Input(path, "source"),
+    lambda path: collect_files([path]),
+    lambda path: collect_files([("name", path)]),
+    lambda path: InputFile(path, "source"),
     lambda path: NamedSource(path),
-    lambda path: body_of({"file": Path(path)}).__enter__(),
+    lambda path: encode_body({"file": Path(path)}).__enter__(),
     lambda path: BasicClient("key", "password", url=ADDRESS).upload(path),
     lambda path: BasicClient("key", "password", url=ADDRESS).upload_tree(path),
     lambda path: SyncClient(BasicClient("key", "password", url=ADDRESS)).upload(path, "/x"),
@@ -134,7 +134,7 @@ TARGETS: List[Callable[[Any], Any]] = [
     lambda path: open_sink(path, "name"),
     lambda path: FileSink(path),
     lambda path: NamedSink(path),
-    lambda path: Target(path),
+    lambda path: OutputFile(path),
     lambda path: FileSenderClient(ADDRESS).download_archive("x", path),
     lambda path: SyncClient(BasicClient("key", "password", url=ADDRESS)).download(path, "/x"),
     lambda path: SyncClient(BasicClient("key", "password", url=ADDRESS)).download_tree(path, "/x"),
@@ -178,8 +178,8 @@ def test_a_glob_sends_what_is_in_the_directory(name: str, work: Path) -> None:
     (work / name).write_bytes(b"a file")
     (work / "other.txt").write_bytes(b"other")
     for things in (glob.glob("*"), [Path(found) for found in glob.glob("*")]):
-        assert sorted(item.name for item in collect(things)) == sorted(["other.txt", name])
-        assert sum(item.size for item in collect(things)) == 11
+        assert sorted(item.name for item in collect_files(things)) == sorted(["other.txt", name])
+        assert sum(item.size for item in collect_files(things)) == 11
 
 
 # -- configuration -------------------------------------------------------------------------------------------
@@ -193,7 +193,7 @@ def test_configuration_is_a_config_error(value: str, monkeypatch: pytest.MonkeyP
         lambda: BasicClient("key", "password", url=ADDRESS, cert=value).get("/ping"),
         lambda: BasicClient("key", "password", url=ADDRESS, cert=(value, value)).get("/ping"),
         lambda: get_client(config_path=value),
-        lambda: config_path_of(value),
+        lambda: resolve_config_path(value),
     ):
         with pytest.raises(ConfigError):
             make()  # type: ignore[no-untyped-call]

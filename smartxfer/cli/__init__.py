@@ -7,7 +7,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
-    """Run the command and return its exit code, see :mod:`smartxfer.cli.exits`.
+    """Run the command and return its exit code, see :mod:`smartxfer.cli.exit_codes`.
 
     :param arguments: words after the command's name; None takes those of the process.
     """

@@ -7,15 +7,15 @@ import click
 from smartxfer import __version__
 from smartxfer.cli.bridge import jetstream_bridge
 from smartxfer.cli.demo import demo
-from smartxfer.cli.exits import code_of, report, watch_for_termination
-from smartxfer.cli.log import show_warnings
+from smartxfer.cli.exit_codes import get_exit_code, print_error, watch_for_termination
+from smartxfer.cli.filesender import fetch, send
+from smartxfer.cli.logging_setup import show_warnings
 from smartxfer.cli.serve import serve
-from smartxfer.cli.transfers import fetch, send
 
 __all__ = ["app", "run"]
 
 
-class _Reporting(click.Group):
+class _ErrorReportingGroup(click.Group):
     """A group whose errors become one line on standard error and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -25,11 +25,11 @@ class _Reporting(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, SystemExit):
             raise  # click's own business
         except BaseException as error:  # noqa: BLE001 - whatever it is, it ends as an exit code
-            report(error)
-            ctx.exit(code_of(error))
+            print_error(error)
+            ctx.exit(get_exit_code(error))
 
 
-@click.group(cls=_Reporting, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_ErrorReportingGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="smartxfer")
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
 def app(debug: bool) -> None:

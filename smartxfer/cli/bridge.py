@@ -5,7 +5,7 @@ import threading
 
 import click
 
-from smartxfer.cli.exits import Terminated
+from smartxfer.cli.exit_codes import Terminated
 from smartxfer.errors import UsageError
 
 __all__ = ["jetstream_bridge"]

@@ -5,20 +5,20 @@ from typing import List, Tuple
 
 import click
 
-from smartxfer.cli.exits import DIFFERS, code_of, report
-from smartxfer.cli.output import print_line, say
-from smartxfer.cli.servers import fault_option, make_server
+from smartxfer.cli.exit_codes import EXIT_DIFFERENT, get_exit_code, print_error
+from smartxfer.cli.output import print_line, print_stderr
+from smartxfer.cli.server_options import fault_option, make_server
 from smartxfer.demo import (
-    FILESENDER_SITE,
-    NRP_SITE,
+    FILESENDER_OPTIONS,
+    NRP_OPTIONS,
     Row,
-    as_json,
-    as_table,
+    format_json,
+    format_table,
     make_files,
     run_services,
-    workplace,
+    temporary_workspace,
 )
-from smartxfer.system_text import source_path
+from smartxfer.os_text import resolve_source_path
 
 __all__ = ["demo", "parse_size"]
 
@@ -61,28 +61,30 @@ def demo(
 
     The exit code is 6 when a file came back changed.
     """
-    with workplace() as place, make_server(faults, filesender=FILESENDER_SITE, nrp=NRP_SITE) as server:
-        sources = [source_path(file, expand=False) for file in files]
+    with temporary_workspace() as place, make_server(
+        faults, filesender=FILESENDER_OPTIONS, nrp=NRP_OPTIONS
+    ) as server:
+        sources = [resolve_source_path(file, expand=False) for file in files]
         if not sources:
             (place / "files").mkdir()
             sources = make_files(place / "files", size)
         rows, code = [], 0
-        for row, error in run_services(server, sources, place / "fetched", say):
+        for row, error in run_services(server, sources, place / "fetched", print_stderr):
             if error is not None:
-                report(error)
-                code = code or code_of(error)
+                print_error(error)
+                code = code or get_exit_code(error)
             elif row.differing:
-                code = code or DIFFERS
+                code = code or EXIT_DIFFERENT
             rows.append(row)
-        _show(rows, as_lines)
+        _print_rows(rows, as_lines)
         for fault in server.unfired():
-            say(f"a planned fault did not take effect: {fault!r}")
+            print_stderr(f"a planned fault did not take effect: {fault!r}")
     ctx.exit(code)
 
 
-def _show(rows: List[Row], as_lines: bool) -> None:
+def _print_rows(rows: List[Row], as_lines: bool) -> None:
     for row in rows:
         for name in row.differing:
-            say(f"{row.service}: {name} came back changed, or not at all")
-    for line in [as_json(row) for row in rows] if as_lines else as_table(rows):
+            print_stderr(f"{row.service}: {name} came back changed, or not at all")
+    for line in [format_json(row) for row in rows] if as_lines else format_table(rows):
         print_line(line)

@@ -7,15 +7,15 @@ from typing import Any, Set, Union
 
 import click
 
-from smartxfer.screen_text import visible
-from smartxfer.system_text import unicode_text
-from smartxfer.transport.redact import clean
+from smartxfer.os_text import decode_os_text
+from smartxfer.terminal_text import escape_unprintable
+from smartxfer.transport.redaction import redact
 
-__all__ = ["ensure_streams", "is_output_closed", "print_line", "print_path", "say", "shown"]
+__all__ = ["ensure_streams", "is_output_closed", "print_line", "print_path", "print_stderr", "sanitize_text"]
 
-_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
+_STANDARD_STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 #: Names of the streams that were closed.
-_closed: Set[str] = set()
+_closed_streams: Set[str] = set()
 
 
 def ensure_streams() -> None:
@@ -23,11 +23,11 @@ def ensure_streams() -> None:
 
     A file opened later would get the number of the stream, and with it what is written there.
     """
-    for number, (name, mode) in enumerate(_STREAMS):
+    for number, (name, mode) in enumerate(_STANDARD_STREAMS):
         stream = getattr(sys, name)
         if stream is not None and not getattr(stream, "closed", False):
             continue
-        _closed.add(name)
+        _closed_streams.add(name)
         with contextlib.suppress(OSError):
             fd = os.open(os.devnull, os.O_RDWR)  # the lowest free number: that of the stream, if it is closed
             if fd == number:
@@ -37,7 +37,7 @@ def ensure_streams() -> None:
 
 def is_output_closed() -> bool:
     """Return True where what is printed is lost."""
-    return "stdout" in _closed
+    return "stdout" in _closed_streams
 
 
 def print_path(path: "os.PathLike[str]") -> None:
@@ -46,7 +46,7 @@ def print_path(path: "os.PathLike[str]") -> None:
     On a terminal control characters in it are written out.
     """
     if sys.stdout is not None and sys.stdout.isatty():
-        print_line(visible(unicode_text(os.fspath(path))).encode("utf-8"))
+        print_line(escape_unprintable(decode_os_text(os.fspath(path))).encode("utf-8"))
     elif os.name == "posix":
         print_line(os.fsencode(path))
     else:
@@ -58,23 +58,23 @@ def print_line(line: Union[str, bytes]) -> None:
     try:
         click.echo(line)
     except BrokenPipeError:
-        _discard()
+        _redirect_stdout_to_null()
 
 
-def shown(text: str, **how: Any) -> str:
+def sanitize_text(text: str, **options: Any) -> str:
     """Return text for a person, in which a server or a file name may have had a say."""
-    return visible(clean(text), **how)
+    return escape_unprintable(redact(text), **options)
 
 
-def say(line: str, **how: Any) -> None:
+def print_stderr(line: str, **options: Any) -> None:
     """Print one line on standard error; a closed one is no failure."""
     if sys.stderr is None:
         return  # click before 8.1.3 fails there
     with contextlib.suppress(OSError, ValueError):
-        click.echo(shown(line, **how), err=True)
+        click.echo(sanitize_text(line, **options), err=True)
 
 
-def _discard() -> None:
+def _redirect_stdout_to_null() -> None:
     """Lead standard output to the null device: what is left in its buffer is written when Python ends."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         null = os.open(os.devnull, os.O_WRONLY)

@@ -7,15 +7,15 @@ from urllib.parse import urlsplit
 
 import click
 
-from smartxfer.cli.exits import Terminated
-from smartxfer.cli.servers import fault_option, make_server
+from smartxfer.cli.exit_codes import Terminated
+from smartxfer.cli.server_options import fault_option, make_server
 from smartxfer.errors import UsageError
-from smartxfer.system_text import target_path
+from smartxfer.os_text import resolve_target_path
 
 __all__ = ["serve"]
 
 #: One line of Python for each service; it reads the variables that are printed above it.
-_PYTHON = {
+_PYTHON_EXAMPLES = {
     "filesender": "from smartxfer import FileSenderClient; client = FileSenderClient.from_environment()",
     "smartfile": "from smartxfer.smartfile import BasicClient; api = BasicClient()",
     "nrp": "from smartxfer.nrp import get_client; client = get_client()",
@@ -25,7 +25,9 @@ _PYTHON = {
 }
 
 
-def _address(context: click.Context, option: click.Parameter, value: Optional[str]) -> Optional[str]:
+def _validate_server_url(
+    context: click.Context, option: click.Parameter, value: Optional[str]
+) -> Optional[str]:
     """The address of a server, as an option's value."""
     if value is None:
         return None
@@ -35,7 +37,7 @@ def _address(context: click.Context, option: click.Parameter, value: Optional[st
     return value
 
 
-def _given(**options: Optional[str]) -> Dict[str, str]:
+def _collect_s3_options(**options: Optional[str]) -> Dict[str, str]:
     """The options of the storage that were given; none without a server to which they belong.
 
     :raises UsageError: bucket or key are without one; a secret may be in the environment for others.
@@ -48,7 +50,7 @@ def _given(**options: Optional[str]) -> Dict[str, str]:
     return {}
 
 
-def _port(service: str, title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def _port_option(service: str, title: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The option for the port of a service.
 
     :param title: how its help calls the service.
@@ -77,21 +79,21 @@ def _port(service: str, title: str) -> Callable[[Callable[..., Any]], Callable[.
 )
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="H", help="Address to bind.")
 @click.option("--allow-remote", is_flag=True, help="Permit an address that is not loopback.")
-@_port("filesender", "FileSender")
+@_port_option("filesender", "FileSender")
 @click.option(
     "--filesender-server-name",
     metavar="HOST:PORT",
     help="Name for which FileSender wants requests signed.  Default: the host without port.",
 )
-@_port("smartfile", "SmartFile")
-@_port("nrp", "the NRP repository")
-@_port("perseus", "Perseus")
-@_port("jetstream", "JetStream")
-@_port("jetstream-peer", "the JetStream that it sends to")
+@_port_option("smartfile", "SmartFile")
+@_port_option("nrp", "the NRP repository")
+@_port_option("perseus", "Perseus")
+@_port_option("jetstream", "JetStream")
+@_port_option("jetstream-peer", "the JetStream that it sends to")
 @click.option(
     "--perseus-s3-endpoint",
     metavar="URL",
-    callback=_address,
+    callback=_validate_server_url,
     help="S3 server that Perseus hands out addresses of.  Default: a storage of its own.",
 )
 @click.option(
@@ -131,8 +133,8 @@ def serve(
     """
     server = make_server(
         faults,
-        data=None if data is None else target_path(data, expand=False),
-        export=None if export is None else target_path(export, expand=False),
+        data=None if data is None else resolve_target_path(data, expand=False),
+        export=None if export is None else resolve_target_path(export, expand=False),
         host=host,
         allow_remote=allow_remote,
         filesender={"port": filesender_port, "server_name": filesender_server_name},
@@ -142,7 +144,7 @@ def serve(
         jetstream_peer={"port": jetstream_peer_port},
         perseus={
             "port": perseus_port,
-            **_given(
+            **_collect_s3_options(
                 s3_endpoint=perseus_s3_endpoint,
                 s3_bucket=perseus_s3_bucket,
                 s3_key=perseus_s3_key,
@@ -153,13 +155,13 @@ def serve(
     try:
         with server:
             for name, service in server.services.items():
-                _announce(name, service.url, service.env, getattr(service, "root", None))
-            _wait_for_a_signal()
+                _print_service(name, service.url, service.env, getattr(service, "root", None))
+            _wait_for_signal()
     except Terminated:
         return  # told to stop, and stopped: nothing has failed
 
 
-def _announce(name: str, url: str, env: Dict[str, str], root: Optional[str]) -> None:
+def _print_service(name: str, url: str, env: Dict[str, str], root: Optional[str]) -> None:
     """Print lines that can be pasted into a shell as they are, comments included.
 
     :param root: directory on disk that ``/`` means, where the service has one.
@@ -168,11 +170,11 @@ def _announce(name: str, url: str, env: Dict[str, str], root: Optional[str]) -> 
     if root is not None:
         lines.append(f"# files of {name}: / is {shlex.quote(root)}")
     lines += [f"export {variable}={shlex.quote(value)}" for variable, value in env.items()]
-    lines += [f"# python: {_PYTHON[name]}"]
+    lines += [f"# python: {_PYTHON_EXAMPLES[name]}"]
     click.echo("\n".join(lines))  # click.echo flushes
 
 
-def _wait_for_a_signal() -> None:
+def _wait_for_signal() -> None:
     never = threading.Event()
     # Windows cannot interrupt a wait without an end.
     while not never.wait(1.0):

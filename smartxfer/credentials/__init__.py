@@ -7,35 +7,35 @@ that source: then it is a ConfigError.
 
 from typing import TYPE_CHECKING
 
-from smartxfer.lazy_names import lazy_names
+from smartxfer.lazy_imports import build_lazy_module_hooks
 
 if TYPE_CHECKING:
-    from smartxfer.credentials.files import SecretFile, Unreadable, parse_ini, read_secret_file
-    from smartxfer.credentials.found import Credentials
-    from smartxfer.credentials.names import ServiceNames
-    from smartxfer.credentials.places import config_file, look_up
-    from smartxfer.credentials.rules import AddressKind
+    from smartxfer.credentials.credential_set import Credentials
+    from smartxfer.credentials.credential_spec import CredentialSpec
+    from smartxfer.credentials.lookup import get_config_path, resolve_credentials
+    from smartxfer.credentials.origin_binding import BaseURLKind
+    from smartxfer.credentials.secret_files import SecretFile, UnreadableFile, parse_ini, read_secret_file
 
 __all__ = [
-    "AddressKind",
+    "BaseURLKind",
+    "CredentialSpec",
     "Credentials",
     "SecretFile",
-    "ServiceNames",
-    "Unreadable",
-    "config_file",
-    "look_up",
+    "UnreadableFile",
+    "get_config_path",
     "parse_ini",
     "read_secret_file",
+    "resolve_credentials",
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__ = build_lazy_module_hooks(
         __name__,
         {
-            "files": "SecretFile Unreadable parse_ini read_secret_file",
-            "found": "Credentials",
-            "names": "ServiceNames",
-            "places": "config_file look_up",
-            "rules": "AddressKind",
+            "credential_set": "Credentials",
+            "credential_spec": "CredentialSpec",
+            "lookup": "get_config_path resolve_credentials",
+            "origin_binding": "BaseURLKind",
+            "secret_files": "SecretFile UnreadableFile parse_ini read_secret_file",
         },
     )

@@ -9,11 +9,11 @@ Every file is a path or an open binary file.  Memory use does not grow with the 
 deltas are made by the system's librsync; :func:`patch` needs no library.
 """
 
-from smartxfer.delta.differing import delta
-from smartxfer.delta.headers import Signature
-from smartxfer.delta.loading import available
-from smartxfer.delta.patching import patch
-from smartxfer.delta.signing import read_signature, signature
+from smartxfer.delta.apply_patch import patch
+from smartxfer.delta.library import available
+from smartxfer.delta.make_delta import delta
+from smartxfer.delta.make_signature import read_signature, signature
+from smartxfer.delta.signature_header import Signature
 from smartxfer.delta.sizes import block_length_for
 
 __all__ = ["Signature", "available", "block_length_for", "delta", "patch", "read_signature", "signature"]

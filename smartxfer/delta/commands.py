@@ -9,20 +9,20 @@ from typing import Iterable, Iterator, NamedTuple, Optional, Tuple, Union
 from smartxfer.delta.backend import ReadInto
 from smartxfer.errors import DeltaError
 
-__all__ = ["DELTA_MAGIC", "END", "Copy", "joined", "literal", "read_commands"]
+__all__ = ["DELTA_END", "DELTA_MAGIC", "Copy", "encode_literal", "merge_copies", "read_commands"]
 
 DELTA_MAGIC = b"rs\x026"
-END = b"\x00"
+DELTA_END = b"\x00"
 
-_BUFFER = 256 * 1024
+_BUFFER_SIZE = 256 * 1024
 _LAST_SHORT = 64
 _LAST_LITERAL = 68
 _LAST_COPY = 84
 #: Codes of ``struct`` for 1, 2, 4 and 8 bytes.
-_CODES = (">B", ">H", ">I", ">Q")
+_STRUCT_CODES = (">B", ">H", ">I", ">Q")
 
 #: Bytes of position and length behind an op.
-_WIDTHS = {
+_OPERAND_WIDTHS = {
     **{op: (0, 1 << (op - _LAST_SHORT - 1)) for op in range(_LAST_SHORT + 1, _LAST_LITERAL + 1)},
     **{
         op: (1 << ((op - _LAST_LITERAL - 1) >> 2), 1 << ((op - _LAST_LITERAL - 1) & 3))
@@ -38,69 +38,69 @@ class Copy(NamedTuple):
     length: int
 
 
-def literal(length: int) -> bytes:
+def encode_literal(length: int) -> bytes:
     """The command before ``length`` bytes that stand in the delta itself."""
     if length <= _LAST_SHORT:
         return bytes([length])
     power = max(0, (length.bit_length() - 1).bit_length() - 3)
-    return bytes([_LAST_SHORT + 1 + power]) + struct.pack(_CODES[power], length)
+    return bytes([_LAST_SHORT + 1 + power]) + struct.pack(_STRUCT_CODES[power], length)
 
 
-class _Incoming:
+class _DeltaReader:
     """A delta on its way, through one buffer."""
 
     def __init__(self, readinto: ReadInto) -> None:
         self._readinto = readinto
-        self._buffer = memoryview(bytearray(_BUFFER))
-        self._at = 0
-        self._stop = 0
+        self._buffer = memoryview(bytearray(_BUFFER_SIZE))
+        self._position = 0
+        self._end = 0
 
-    def some(self, most: int) -> memoryview:
-        """The next bytes, up to ``most``; none at the end.  They hold until the next call."""
-        if self._at == self._stop:
-            self._at, self._stop = 0, self._readinto(self._buffer)
-        piece = self._buffer[self._at : min(self._stop, self._at + most)]
-        self._at += len(piece)
+    def read_some(self, max_bytes: int) -> memoryview:
+        """The next bytes, up to ``max_bytes``; none at the end.  They hold until the next call."""
+        if self._position == self._end:
+            self._position, self._end = 0, self._readinto(self._buffer)
+        piece = self._buffer[self._position : min(self._end, self._position + max_bytes)]
+        self._position += len(piece)
         return piece
 
-    def exactly(self, count: int) -> bytes:
+    def read_exactly(self, count: int) -> bytes:
         """The next ``count`` bytes: a few."""
-        piece = self.some(count)
+        piece = self.read_some(count)
         if len(piece) == count:
             return bytes(piece)
         found = bytes(piece)
         while len(found) < count:
-            piece = self.some(count - len(found))
+            piece = self.read_some(count - len(found))
             if not piece:
                 raise DeltaError("the delta is cut short")
             found += piece
         return found
 
-    def command(self) -> Tuple[int, int, int]:
+    def read_command(self) -> Tuple[int, int, int]:
         """The next command: op, position, length.
 
         :raises DeltaError: an op that is none, or the delta is cut short.
         """
-        at = self._at
+        at = self._position
         # A delta may hold millions of commands: where one lies whole in the buffer, it is read in place.
-        if at < self._stop:
+        if at < self._end:
             op = self._buffer[at]
             at += 1
         else:
-            [op] = self.exactly(1)
-            at = self._at
-        self._at = at
+            [op] = self.read_exactly(1)
+            at = self._position
+        self._position = at
         if op <= _LAST_SHORT:
             return op, 0, op
         if op > _LAST_COPY:
             raise DeltaError(f"the delta has an unknown command: {op}")
-        first, second = _WIDTHS[op]
+        first, second = _OPERAND_WIDTHS[op]
         middle, end = at + first, at + first + second
-        if end <= self._stop:
-            self._at = end
+        if end <= self._end:
+            self._position = end
             numbers = self._buffer[at:middle], self._buffer[middle:end]
         else:
-            numbers = memoryview(self.exactly(first)), memoryview(self.exactly(second))
+            numbers = memoryview(self.read_exactly(first)), memoryview(self.read_exactly(second))
         return op, int.from_bytes(numbers[0], "big"), int.from_bytes(numbers[1], "big")
 
 
@@ -116,14 +116,14 @@ def read_commands(
     :raises DeltaError: no delta, an unknown command, one that points outside, no end, bytes after the end,
         or another size of the new file.
     """
-    incoming = _Incoming(readinto)
-    start = bytes(incoming.some(1))
-    start += incoming.exactly(len(DELTA_MAGIC) - 1) if start else b""
+    incoming = _DeltaReader(readinto)
+    start = bytes(incoming.read_some(1))
+    start += incoming.read_exactly(len(DELTA_MAGIC) - 1) if start else b""
     if start != DELTA_MAGIC:
         raise DeltaError(f"no delta: it begins with {start.hex()}" if start else "no delta: it is empty")
     made = 0
     while True:
-        op, position, length = incoming.command()
+        op, position, length = incoming.read_command()
         if not op:
             break
         made += length
@@ -139,18 +139,18 @@ def read_commands(
             yield Copy(position, length)
             continue
         while length:
-            piece = incoming.some(length)
+            piece = incoming.read_some(length)
             if not piece:
                 raise DeltaError("the delta is cut short")
             length -= len(piece)
             yield piece
-    if incoming.some(1):
+    if incoming.read_some(1):
         raise DeltaError("the delta goes on after its end")
     if size is not None and made != size:
         raise DeltaError(f"the delta makes {made} bytes, not the {size} of the new file")
 
 
-def joined(commands: Iterable[Union[Copy, memoryview]]) -> Iterator[Union[Copy, memoryview]]:
+def merge_copies(commands: Iterable[Union[Copy, memoryview]]) -> Iterator[Union[Copy, memoryview]]:
     """The same commands, with copies that go on where the one before ended made one."""
     waiting: Optional[Copy] = None
     for command in commands:

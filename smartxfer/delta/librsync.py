@@ -8,16 +8,16 @@ from types import TracebackType
 from typing import Any, List, Optional, Tuple, Type
 
 from smartxfer.delta.backend import ReadInto, Write
-from smartxfer.delta.headers import HEADER, Signature
-from smartxfer.errors import DeltaError, DeltaUnavailable
+from smartxfer.delta.signature_header import HEADER_SIZE, Signature
+from smartxfer.errors import DeltaError, LibrsyncNotFound
 
 __all__ = ["Librsync", "LoadedSignature"]
 
 _DONE = 0
 _BLOCKED = 1
 _BAD_MAGIC = 104
-_BUFFER = 256 * 1024
-_QUIET = 0  # only "the system is unusable" goes to standard error
+_BUFFER_SIZE = 256 * 1024
+_TRACE_EMERGENCY = 0  # only "the system is unusable" goes to standard error
 
 
 class _Buffers(ctypes.Structure):
@@ -44,16 +44,16 @@ _FUNCTIONS: Tuple[Tuple[str, Any, List[Any]], ...] = (
 )
 
 
-def _version(said: bytes) -> str:
+def _parse_version(text: bytes) -> str:
     """The number alone: some say ``librsync 2.3.2``."""
-    return said.decode("ascii", "replace").split(" ")[-1]
+    return text.decode("ascii", "replace").split(" ")[-1]
 
 
 class Librsync:
     """A loaded library.
 
     :param library: what ctypes loaded.
-    :raises DeltaUnavailable: it is no librsync, or one from before 1.0.
+    :raises LibrsyncNotFound: it is no librsync, or one from before 1.0.
     """
 
     def __init__(self, library: Any) -> None:
@@ -63,22 +63,28 @@ class Librsync:
                 function.restype, function.argtypes = result, arguments
             first = ctypes.c_char.in_dll(library, "rs_librsync_version")
         except (AttributeError, ValueError) as error:
-            raise DeltaUnavailable(f"not librsync: {error}") from None
+            raise LibrsyncNotFound(f"not librsync: {error}") from None
         #: Such as ``"2.3.2"``.
-        self.version = _version(ctypes.string_at(ctypes.addressof(first)))
+        self.version = _parse_version(ctypes.string_at(ctypes.addressof(first)))
         if self.version.startswith("0."):
             # Its rs_sig_begin takes two arguments.
-            raise DeltaUnavailable(f"librsync {self.version} is too old: 1.0 is needed")
+            raise LibrsyncNotFound(f"librsync {self.version} is too old: 1.0 is needed")
         self._library = library
-        library.rs_trace_set_level(_QUIET)
+        library.rs_trace_set_level(_TRACE_EMERGENCY)
 
-    def signature(self, block: int, strong: int, magic: int, read: ReadInto, write: Write) -> None:
+    def write_signature(
+        self, block_length: int, strong_length: int, magic: int, read: ReadInto, write: Write
+    ) -> None:
         """Write the signature of what ``read`` gives."""
         # Whole blocks are summed where they lie; a buffer of other length has each one copied first.
-        room = max(1, _BUFFER // block) * block if block <= _BUFFER else _BUFFER
-        self._run(self._library.rs_sig_begin(block, strong, magic), read, write, room)
+        room = (
+            max(1, _BUFFER_SIZE // block_length) * block_length
+            if block_length <= _BUFFER_SIZE
+            else _BUFFER_SIZE
+        )
+        self._run_job(self._library.rs_sig_begin(block_length, strong_length, magic), read, write, room)
 
-    def load(self, header: Signature, read: ReadInto) -> "LoadedSignature":
+    def load_signature(self, header: Signature, read: ReadInto) -> "LoadedSignature":
         """Take a signature into memory.
 
         :param header: the checked header, which is not read again.
@@ -86,18 +92,20 @@ class Librsync:
         """
         return LoadedSignature(self, header, read)
 
-    def _run(self, job: Optional[int], read: ReadInto, write: Write, room: int = _BUFFER) -> None:
+    def _run_job(
+        self, job: Optional[int], read: ReadInto, write: Write, buffer_size: int = _BUFFER_SIZE
+    ) -> None:
         """Run a job to its end, and free it."""
         if not job:
             raise DeltaError(f"librsync {self.version} refuses the job")
         try:
-            self._drive(job, read, write, room)
+            self._iterate_job(job, read, write, buffer_size)
         finally:
             self._library.rs_job_free(job)
 
-    def _drive(self, job: int, read: ReadInto, write: Write, room: int) -> None:
+    def _iterate_job(self, job: int, read: ReadInto, write: Write, buffer_size: int) -> None:
         # ctypes lets the interpreter lock go in each call, so that other threads work on.
-        incoming, outgoing = bytearray(room), bytearray(_BUFFER)
+        incoming, outgoing = bytearray(buffer_size), bytearray(_BUFFER_SIZE)
         first_in = ctypes.addressof(ctypes.c_char.from_buffer(incoming))
         first_out = ctypes.addressof(ctypes.c_char.from_buffer(outgoing))
         view_in, view_out = memoryview(incoming), memoryview(outgoing)
@@ -106,27 +114,27 @@ class Librsync:
             left = buffers.avail_in
             if left:
                 ctypes.memmove(first_in, buffers.next_in, left)
-            if not buffers.eof_in and left < room:
+            if not buffers.eof_in and left < buffer_size:
                 count = read(view_in[left:])
                 buffers.eof_in = not count
                 left += count
             buffers.next_in, buffers.avail_in = first_in, left
-            buffers.next_out, buffers.avail_out = first_out, _BUFFER
+            buffers.next_out, buffers.avail_out = first_out, _BUFFER_SIZE
             result = self._library.rs_job_iter(job, ctypes.byref(buffers))
-            made = _BUFFER - buffers.avail_out
+            made = _BUFFER_SIZE - buffers.avail_out
             if made:
                 write(view_out[:made])
             if result == _DONE:
                 return
             if result != _BLOCKED:
-                raise self._error(result)
+                raise self._build_error(result)
             if buffers.eof_in and not made and buffers.avail_in == left:
                 raise DeltaError("librsync does not come to an end")
 
-    def _error(self, result: int) -> Exception:
+    def _build_error(self, result: int) -> Exception:
         if result == _BAD_MAGIC:
             # The magic was checked before: only the library does not know it.
-            return DeltaUnavailable(
+            return LibrsyncNotFound(
                 f"librsync {self.version} is too old for this kind of signature", hint="install 2.2 or newer"
             )
         said = self._library.rs_strerror(result) or b""
@@ -139,31 +147,31 @@ class LoadedSignature:
     Free it by a ``with`` block.
     """
 
-    def __init__(self, owner: Librsync, header: Signature, read: ReadInto) -> None:
-        self._owner = owner
-        self._library = owner._library
+    def __init__(self, librsync: Librsync, header: Signature, read: ReadInto) -> None:
+        self._librsync = librsync
+        self._library = librsync._library
         self._pointer = ctypes.c_void_p()
         start = [header.header()]
 
         def read_on(view: memoryview) -> int:
             if not start:
                 return read(view)
-            view[:HEADER] = start.pop()
-            return HEADER
+            view[:HEADER_SIZE] = start.pop()
+            return HEADER_SIZE
 
         job = self._library.rs_loadsig_begin(ctypes.byref(self._pointer))
         try:
-            owner._run(job, read_on, lambda data: None)
+            librsync._run_job(job, read_on, lambda data: None)
             result = self._library.rs_build_hash_table(self._pointer)
             if result != _DONE:
-                raise owner._error(result)
+                raise librsync._build_error(result)
         except BaseException:
             self.free()
             raise
 
-    def delta(self, read: ReadInto, write: Write) -> None:
+    def write_delta(self, read: ReadInto, write: Write) -> None:
         """Write the delta to what ``read`` gives."""
-        self._owner._run(self._library.rs_delta_begin(self._pointer), read, write)
+        self._librsync._run_job(self._library.rs_delta_begin(self._pointer), read, write)
 
     def free(self) -> None:
         """Give the memory back."""

@@ -5,17 +5,23 @@ from typing import Optional
 
 from smartxfer.errors import UsageError
 
-__all__ = ["DEFAULT_BLOCK", "MOST_BLOCK", "STRONG_LENGTHS", "block_length_for", "check_lengths"]
+__all__ = [
+    "DEFAULT_BLOCK_LENGTH",
+    "MAX_BLOCK_LENGTH",
+    "MAX_STRONG_LENGTHS",
+    "block_length_for",
+    "validate_lengths",
+]
 
 #: What librsync and SmartFile take for a file of unknown size.
-DEFAULT_BLOCK = 2048
+DEFAULT_BLOCK_LENGTH = 2048
 #: librsync holds whole blocks in memory, and ends the process when it gets none.
-MOST_BLOCK = 16 * 1024 * 1024
+MAX_BLOCK_LENGTH = 16 * 1024 * 1024
 #: Bytes of the whole strong sum, by hash.
-STRONG_LENGTHS = {"md4": 16, "blake2": 32}
+MAX_STRONG_LENGTHS = {"md4": 16, "blake2": 32}
 
-_LEAST = 256
-_STEP = 128
+_MIN_BLOCK_LENGTH = 256
+_BLOCK_LENGTH_STEP = 128
 
 
 def block_length_for(size: Optional[int]) -> int:
@@ -28,13 +34,15 @@ def block_length_for(size: Optional[int]) -> int:
     Source: SmartFile protocol, section 9.
     """
     if size is None:
-        return DEFAULT_BLOCK
+        return DEFAULT_BLOCK_LENGTH
     if size < 0:
         raise UsageError(f"a file cannot have {size} bytes")
-    return min(MOST_BLOCK, max(_LEAST, math.isqrt(size) // _STEP * _STEP))
+    return min(
+        MAX_BLOCK_LENGTH, max(_MIN_BLOCK_LENGTH, math.isqrt(size) // _BLOCK_LENGTH_STEP * _BLOCK_LENGTH_STEP)
+    )
 
 
-def check_lengths(block_length: int, strong_length: int, hash_name: str) -> None:
+def validate_lengths(block_length: int, strong_length: int, hash_name: str) -> None:
     """Refuse what no signature can have.
 
     :param block_length: bytes of a block, 1 to 16 MiB.
@@ -42,10 +50,10 @@ def check_lengths(block_length: int, strong_length: int, hash_name: str) -> None
     :param hash_name: ``"md4"`` or ``"blake2"``.
     :raises UsageError: one of them is out of range.
     """
-    if hash_name not in STRONG_LENGTHS:
+    if hash_name not in MAX_STRONG_LENGTHS:
         raise UsageError(f"unknown hash {hash_name!r}", hint="use 'md4' or 'blake2'")
-    if not 1 <= block_length <= MOST_BLOCK:
-        raise UsageError(f"block_length must be 1 to {MOST_BLOCK} bytes, not {block_length!r}")
-    most = STRONG_LENGTHS[hash_name]
+    if not 1 <= block_length <= MAX_BLOCK_LENGTH:
+        raise UsageError(f"block_length must be 1 to {MAX_BLOCK_LENGTH} bytes, not {block_length!r}")
+    most = MAX_STRONG_LENGTHS[hash_name]
     if not 1 <= strong_length <= most:
         raise UsageError(f"strong_length must be 1 to {most} bytes for {hash_name}, not {strong_length!r}")

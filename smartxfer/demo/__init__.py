@@ -3,20 +3,20 @@
 The command itself is :mod:`smartxfer.cli.demo`.
 """
 
-from smartxfer.demo.files import Plan, make_files
-from smartxfer.demo.filesender import FILESENDER_SITE
-from smartxfer.demo.nrp import NRP_SITE
-from smartxfer.demo.run import run_services, workplace
-from smartxfer.demo.table import Row, as_json, as_table
+from smartxfer.demo.files import DemoFiles, make_files
+from smartxfer.demo.filesender import FILESENDER_OPTIONS
+from smartxfer.demo.nrp import NRP_OPTIONS
+from smartxfer.demo.services import run_services, temporary_workspace
+from smartxfer.demo.table import Row, format_json, format_table
 
 __all__ = [
-    "FILESENDER_SITE",
-    "NRP_SITE",
-    "Plan",
+    "FILESENDER_OPTIONS",
+    "NRP_OPTIONS",
+    "DemoFiles",
     "Row",
-    "as_json",
-    "as_table",
+    "format_json",
+    "format_table",
     "make_files",
     "run_services",
-    "workplace",
+    "temporary_workspace",
 ]

@@ -8,15 +8,15 @@ from typing import Dict, Iterable, List
 import attrs
 
 from smartxfer.errors import LocalError
-from smartxfer.transfer.tree import collect
+from smartxfer.transfer.local_files import collect_files
 
-__all__ = ["Plan", "differences", "make_files"]
+__all__ = ["DemoFiles", "find_differences", "make_files"]
 
 _BLOCK = 1 << 20
 
 
 @attrs.frozen
-class Plan:
+class DemoFiles:
     """What is sent, and where it is fetched to.
 
     :param things: files and directories, as an upload takes them.
@@ -24,19 +24,19 @@ class Plan:
     :param out: an empty directory for what comes back.
     """
 
-    things: List[Path]
+    inputs: List[Path]
     sources: Dict[str, Path]
-    out: Path
+    output_directory: Path
 
     @classmethod
-    def of(cls, things: Iterable[Path], out: Path) -> "Plan":
+    def from_paths(cls, paths: Iterable[Path], output_directory: Path) -> "DemoFiles":
         """The plan for these files and directories."""
-        found = list(things)
-        items = collect(found)
+        found = list(paths)
+        items = collect_files(found)
         sources = {
             unicodedata.normalize("NFC", item.name): item.path for item in items if item.path is not None
         }
-        return cls(found, sources, out)
+        return cls(found, sources, output_directory)
 
     @property
     def sizes(self) -> List[int]:
@@ -63,36 +63,36 @@ def make_files(directory: Path, size: int) -> List[Path]:
     accented.write_text("smørrebrød\n" * 100, encoding="utf-8")
     with open(large, "wb") as file:
         for number, start in enumerate(range(0, size, _BLOCK)):
-            file.write(_noise(number, min(_BLOCK, size - start)))
+            file.write(_generate_bytes(number, min(_BLOCK, size - start)))
     run = directory / "run 7"
     (run / "logs").mkdir(parents=True)
     (run / "sample.csv").write_text("place,count\n" * 500, encoding="utf-8")
-    (run / "matrix.bin").write_bytes(_noise(-1, 300_000))
+    (run / "matrix.bin").write_bytes(_generate_bytes(-1, 300_000))
     (run / "logs" / "run.log").write_text("ready\n" * 50, encoding="utf-8")
     return [empty, single, accented, large, run]
 
 
-def _noise(number: int, count: int) -> bytes:
+def _generate_bytes(seed: int, count: int) -> bytes:
     """Bytes without a pattern, the same ones for the same number."""
-    return hashlib.shake_128(b"smartxfer %d" % number).digest(count)
+    return hashlib.shake_128(b"smartxfer %d" % seed).digest(count)
 
 
-def differences(plan: Plan) -> List[str]:
+def find_differences(demo_files: DemoFiles) -> List[str]:
     """Names of the files that did not come back as they were sent, by SHA-256; extra ones included."""
     fetched = {
-        unicodedata.normalize("NFC", path.relative_to(plan.out).as_posix()): path
-        for path in plan.out.rglob("*")
+        unicodedata.normalize("NFC", path.relative_to(demo_files.output_directory).as_posix()): path
+        for path in demo_files.output_directory.rglob("*")
         if not path.is_dir()
     }
     wrong = [
         name
-        for name, source in plan.sources.items()
-        if name not in fetched or _digest(source) != _digest(fetched[name])
+        for name, source in demo_files.sources.items()
+        if name not in fetched or _compute_sha256(source) != _compute_sha256(fetched[name])
     ]
-    return wrong + sorted(set(fetched) - set(plan.sources))
+    return wrong + sorted(set(fetched) - set(demo_files.sources))
 
 
-def _digest(path: Path) -> str:
+def _compute_sha256(path: Path) -> str:
     state = hashlib.sha256()
     try:
         with open(path, "rb") as file:

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import attrs
 
-__all__ = ["Row", "as_json", "as_table"]
+__all__ = ["Row", "format_json", "format_table"]
 
 _MEGA = 1_000_000
 _TITLES = ["service", "files", "bytes", "MB/s up", "MB/s down", "retries", "resumed", "saved", "verified"]
@@ -46,18 +46,18 @@ class Row:
         return "DIFFERS" if self.differing else "sha256"
 
 
-def _rate(count: int, seconds: float) -> float:
+def _megabytes_per_second(byte_count: int, seconds: float) -> float:
     """Megabytes (10**6) a second."""
-    return count / _MEGA / seconds if seconds > 0 else 0.0
+    return byte_count / _MEGA / seconds if seconds > 0 else 0.0
 
 
-def _cells(row: Row) -> List[str]:
+def _format_cells(row: Row) -> List[str]:
     return [
         row.service,
         str(row.files),
         f"{row.bytes:,}",
-        f"{_rate(row.bytes, row.up_seconds):.1f}",
-        "-" if row.down_seconds is None else f"{_rate(row.bytes, row.down_seconds):.1f}",
+        f"{_megabytes_per_second(row.bytes, row.up_seconds):.1f}",
+        "-" if row.down_seconds is None else f"{_megabytes_per_second(row.bytes, row.down_seconds):.1f}",
         str(row.retries),
         f"{row.resumed:,}",
         "-" if row.saved is None else f"{row.saved:,}",
@@ -65,9 +65,9 @@ def _cells(row: Row) -> List[str]:
     ]
 
 
-def as_table(rows: Sequence[Row]) -> List[str]:
+def format_table(rows: Sequence[Row]) -> List[str]:
     """Lines of a table with aligned columns."""
-    cells = [_TITLES, *map(_cells, rows)]
+    cells = [_TITLES, *map(_format_cells, rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     last = len(widths) - 1
     return [
@@ -80,14 +80,16 @@ def as_table(rows: Sequence[Row]) -> List[str]:
     ]
 
 
-def as_json(row: Row) -> str:
+def format_json(row: Row) -> str:
     """One row as a line of JSON; rates in megabytes (10**6) a second; ``saved`` where there are deltas."""
     values: Dict[str, Any] = {
         "service": row.service,
         "files": row.files,
         "bytes": row.bytes,
-        "mb_s_up": round(_rate(row.bytes, row.up_seconds), 1),
-        "mb_s_down": None if row.down_seconds is None else round(_rate(row.bytes, row.down_seconds), 1),
+        "mb_s_up": round(_megabytes_per_second(row.bytes, row.up_seconds), 1),
+        "mb_s_down": None
+        if row.down_seconds is None
+        else round(_megabytes_per_second(row.bytes, row.down_seconds), 1),
         "retries": row.retries,
         "resumed": row.resumed,
         "verified": row.verified,

@@ -1,4 +1,4 @@
-"""FileSenderClient, where filesender-client has it."""
+"""``FileSenderClient`` under the module name that scripts of filesender-client import."""
 
 from smartxfer.filesender.client import FileSenderClient
 

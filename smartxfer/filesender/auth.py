@@ -10,21 +10,21 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import requests
 
-from smartxfer.secret_text import as_secret, hides
+from smartxfer.secret_text import as_secret, hide_method_arguments
 
-__all__ = ["Auth", "GuestAuth", "UserAuth", "sign_guest", "sign_user"]
+__all__ = ["Auth", "GuestAuth", "UserAuth", "sign_guest_request", "sign_user_request"]
 
 
 class Auth:
     """No credentials: enough to read what is public and to download with a token."""
 
     #: Names of the values that are never shown.
-    _secrets: ClassVar[FrozenSet[str]] = frozenset()
+    _secret_fields: ClassVar[FrozenSet[str]] = frozenset()
     # The tokens of a guest change.
     __hash__ = None  # type: ignore[assignment]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, as_secret(value) if name in self._secrets else value)
+        super().__setattr__(name, as_secret(value) if name in self._secret_fields else value)
 
     def __eq__(self, other: object) -> bool:
         return vars(self) == vars(other) if type(other) is type(self) else NotImplemented
@@ -34,7 +34,7 @@ class Auth:
         return f"{type(self).__name__}({shown})"
 
 
-@hides("api_key")
+@hide_method_arguments("api_key")
 class UserAuth(Auth):
     """A user with an API key; every permission of that user.
 
@@ -46,7 +46,7 @@ class UserAuth(Auth):
     UserAuth(username='me@example.org', api_key='***', delay=0)
     """
 
-    _secrets = frozenset({"api_key"})
+    _secret_fields = frozenset({"api_key"})
 
     def __init__(self, username: str, api_key: str, delay: int = 0) -> None:
         self.username = username
@@ -54,7 +54,7 @@ class UserAuth(Auth):
         self.delay = delay
 
 
-@hides("guest_token", "security_token", "csrf_token")
+@hide_method_arguments("guest_token", "security_token", "csrf_token")
 class GuestAuth(Auth):
     """A guest with a voucher.
 
@@ -63,7 +63,7 @@ class GuestAuth(Auth):
     :param csrf_token: of the guest's session; likewise.
     """
 
-    _secrets = frozenset({"guest_token", "security_token", "csrf_token"})
+    _secret_fields = frozenset({"guest_token", "security_token", "csrf_token"})
 
     def __init__(
         self, guest_token: str, security_token: Optional[str] = None, csrf_token: Optional[str] = None
@@ -79,7 +79,7 @@ class GuestAuth(Auth):
         """
 
 
-def sign_user(
+def sign_user_request(
     request: requests.PreparedRequest, auth: UserAuth, *, host: str, timestamp: int
 ) -> requests.PreparedRequest:
     """Add ``remote_user``, ``timestamp`` and ``signature`` to a prepared request.
@@ -96,7 +96,7 @@ def sign_user(
     flat = "&".join(f"{name}={value}" for name, value in ordered)
     head = f"{(request.method or '').lower()}&{host}{unquote(parts.path)}?{flat}"
     signature = hmac.new(auth.api_key.encode("utf-8"), head.encode("utf-8"), hashlib.sha1)
-    for number, block in enumerate(_blocks(request.body)):
+    for number, block in enumerate(_signed_body_blocks(request.body)):
         if not number:
             signature.update(b"&")
         signature.update(block)
@@ -105,7 +105,7 @@ def sign_user(
     return request
 
 
-def sign_guest(request: requests.PreparedRequest, auth: GuestAuth) -> requests.PreparedRequest:
+def sign_guest_request(request: requests.PreparedRequest, auth: GuestAuth) -> requests.PreparedRequest:
     """Add the voucher, and for a writing call the session's two tokens.
 
     Source: FileSender protocol, section 10.
@@ -114,9 +114,7 @@ def sign_guest(request: requests.PreparedRequest, auth: GuestAuth) -> requests.P
 
     parts = urlsplit(request.url or "")
     arguments = parse_qsl(parts.query, keep_blank_values=True)
-    request.url = parts._replace(
-        query=urlencode([*arguments, ("vid", auth.guest_token)])
-    ).geturl()
+    request.url = parts._replace(query=urlencode([*arguments, ("vid", auth.guest_token)])).geturl()
     if request.method not in ("GET", "HEAD"):
         if auth.security_token is None:
             raise FileSenderCredentialError(
@@ -128,7 +126,7 @@ def sign_guest(request: requests.PreparedRequest, auth: GuestAuth) -> requests.P
     return request
 
 
-def _blocks(body: Any) -> Iterable[Any]:
+def _signed_body_blocks(body: Any) -> Iterable[Any]:
     """Return the signed bytes of a body in blocks.
 
     A body of the one byte ``0`` counts as no body: PHP takes the text ``"0"`` for an empty one.

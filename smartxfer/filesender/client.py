@@ -14,35 +14,35 @@ from smartxfer.filesender import download_methods, upload_methods, verbs
 from smartxfer.filesender import download_verbs as down
 from smartxfer.filesender import upload_verbs as up
 from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth
-from smartxfer.filesender.names import NAMES
-from smartxfer.reprs import with_address
-from smartxfer.secret_text import hides
-from smartxfer.system_text import FilePath
+from smartxfer.filesender.credential_spec import CREDENTIAL_SPEC
+from smartxfer.os_text import FilePath
+from smartxfer.reprs import set_address
+from smartxfer.secret_text import hide_method_arguments
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, Timeout, Verify
     from smartxfer.error_families import ErrorFamily
-    from smartxfer.filesender.calls import Calls
+    from smartxfer.filesender.client_setup import SiteSettings
     from smartxfer.filesender.guests import GuestsClient
     from smartxfer.filesender.models import File, Quota, ServerInfo, Transfer
-    from smartxfer.filesender.preparing import Site
     from smartxfer.filesender.request_body import Extra
     from smartxfer.filesender.request_types import FileUpdate
     from smartxfer.filesender.request_types import Transfer as TransferRequest
+    from smartxfer.filesender.rest_api import FileSenderApi
     from smartxfer.filesender.transfers import TransfersClient
-    from smartxfer.filesender.uploading import Width
-    from smartxfer.seams import Clock
-    from smartxfer.transfer.operation import Operation
-    from smartxfer.transport import Answer, Call
-    from smartxfer.transport.checks import Check, Decision, RetryContext
+    from smartxfer.filesender.upload import Concurrency
+    from smartxfer.transfer.runner import TransferRunner
+    from smartxfer.transport import BufferedResponse, RequestSpec
+    from smartxfer.transport.retry_checks import RetryContext, RetryDecision, RetryRule
 
 __all__ = ["FileSenderClient"]
 
 
-@hides("link", "password", "proxies", "token", links=("base_url",))
+@hide_method_arguments("link", "password", "proxies", "token", links=("base_url",))
 class FileSenderClient(HTTPClient):
     """Sends files through a FileSender site, and fetches them.
 
@@ -67,7 +67,7 @@ class FileSenderClient(HTTPClient):
     Source: FileSender protocol.
     """
 
-    names = NAMES
+    credential_spec = CREDENTIAL_SPEC
 
     def __init__(
         self,
@@ -91,24 +91,24 @@ class FileSenderClient(HTTPClient):
         clock: "Optional[Clock]" = None,
     ) -> None:
         from smartxfer.client_options import ClientOptions
-        from smartxfer.credentials import AddressKind
+        from smartxfer.credentials import BaseURLKind
         from smartxfer.filesender.guests import GuestsClient
-        from smartxfer.filesender.site import parse_base_url
+        from smartxfer.filesender.site_address import parse_site_url
         from smartxfer.filesender.transfers import TransfersClient
 
-        address = parse_base_url(base_url) if base_url is not None else None
+        address = parse_site_url(base_url) if base_url is not None else None
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        super().__init__(None if address is None else address.base, options)
+        super().__init__(None if address is None else address.base_url, options)
         self._unused_auth: Optional[UserAuth] = None
-        if address is not None and (address.token or address.vid):
-            self._address_kind = AddressKind.TOKEN_LINK
+        if address is not None and (address.token or address.guest_token):
+            self._base_url_kind = BaseURLKind.TOKEN_LINK
             if isinstance(auth, UserAuth):  # a link's sender gets nothing signed with an account's key
                 self._unused_auth, auth = auth, Auth()
-        if type(auth) is Auth and address is not None and address.vid is not None:
-            auth = GuestAuth(address.vid)
+        if type(auth) is Auth and address is not None and address.guest_token is not None:
+            auth = GuestAuth(address.guest_token)
         for name, value in (
             ("chunk_size", chunk_size),
             ("concurrent_files", concurrent_files),
@@ -124,12 +124,12 @@ class FileSenderClient(HTTPClient):
         self._signing_host = signing_host
         #: The site's own chunk size, where no other was given.
         self._site_chunk_size: Optional[int] = None
-        self._known_calls: Optional[Calls] = None
-        transfers = TransfersClient(self._user_calls, self._token_of)
-        self._transfers = with_address(transfers, lambda: self._shown_url)
-        self._guests = with_address(GuestsClient(self._user_calls), lambda: self._shown_url)
+        self._api_cached: Optional[FileSenderApi] = None
+        transfers = TransfersClient(self._authenticated_api, self._extract_token)
+        self._transfers = set_address(transfers, lambda: self._display_url)
+        self._guests = set_address(GuestsClient(self._authenticated_api), lambda: self._display_url)
         #: What the site said of itself; None before :meth:`prepare`.
-        self._site: Optional[Site] = None
+        self._site_settings: Optional[SiteSettings] = None
 
     @classmethod
     def from_environment(
@@ -164,7 +164,7 @@ class FileSenderClient(HTTPClient):
         )  # fmt: skip
         return cls(
             None, chunk_size, auth, concurrent_files, concurrent_chunks,
-            signing_host=signing_host, **options.keywords(),
+            signing_host=signing_host, **options.to_kwargs(),
         )  # fmt: skip
 
     # -- the verbs that all clients share ---------------------------------------------------------------
@@ -202,13 +202,13 @@ class FileSenderClient(HTTPClient):
 
     def get_server_info(self) -> "ServerInfo":
         """Return what the site says of itself (section 4)."""
-        return self._calls.info()
+        return self._api.get_server_info()
 
     def quota(self) -> "Optional[Quota]":
         """Return what the user may store, and stores; None where the site sets no limit."""
         from smartxfer.filesender.models import Quota
 
-        found = self._user_calls().ask("GET", "user/@me/quota").json((dict, type(None)))
+        found = self._authenticated_api().send_signed("GET", "user/@me/quota").json((dict, type(None)))
         return None if found is None else Quota.from_wire(found)
 
     def create_transfer(self, body: "TransferRequest", *, extra: "Extra" = None) -> "Transfer":
@@ -224,14 +224,14 @@ class FileSenderClient(HTTPClient):
 
         Source: FileSender protocol, section 6.1.
         """
-        from smartxfer.filesender import checks
-        from smartxfer.filesender.creation import create
-        from smartxfer.filesender.request_body import raw_transfer_body
+        from smartxfer.filesender import validation
+        from smartxfer.filesender.creation import create_transfer
+        from smartxfer.filesender.request_body import build_raw_transfer_body
 
-        site = self._ready()
-        made = raw_transfer_body(body, isinstance(self.auth, GuestAuth), extra)
-        checks.check_transfer(made, site.config, now=self._clock.wall())
-        return create(self._calls, made)
+        site = self._ensure_prepared()
+        made = build_raw_transfer_body(body, isinstance(self.auth, GuestAuth), extra)
+        validation.validate_transfer(made, site.config, now=self._clock.time())
+        return create_transfer(self._api, made)
 
     def update_file(self, file_info: "File", body: "FileUpdate", *, extra: "Extra" = None) -> None:
         """Change a file, such as ``{"complete": True}`` (section 6.3).
@@ -241,11 +241,11 @@ class FileSenderClient(HTTPClient):
         :raises UsageError: ``body`` has an unknown key, or none.
         """
         from smartxfer.filesender.models import File
-        from smartxfer.filesender.request_body import check_update
+        from smartxfer.filesender.request_body import build_update_body
         from smartxfer.filesender.request_types import FileUpdate
 
-        change = check_update(body, FileUpdate, extra)
-        self._user_calls().update_file(File.from_wire(file_info), change)
+        change = build_update_body(body, FileUpdate, extra)
+        self._authenticated_api().update_file(File.from_wire(file_info), change)
 
     def prepare(self) -> None:
         """Read the site's limits, and open the guest's session; done by itself on first use.
@@ -256,7 +256,7 @@ class FileSenderClient(HTTPClient):
 
         Source: FileSender protocol, sections 4 and 10.
         """
-        self._prepared(anew=True)
+        self._load_site_settings(reload=True)
 
     # -- inside -----------------------------------------------------------------------------------------
 
@@ -267,133 +267,140 @@ class FileSenderClient(HTTPClient):
         return ERRORS
 
     @property
-    def _calls(self) -> "Calls":
-        from smartxfer.filesender.access import Access
-        from smartxfer.filesender.calls import Calls
+    def _api(self) -> "FileSenderApi":
+        from smartxfer.filesender.request_signer import RequestSigner
+        from smartxfer.filesender.rest_api import FileSenderApi
 
-        with self._lock:
-            if self._known_calls is None:
+        with self._lazy_init_lock:
+            if self._api_cached is None:
                 self._resolve_auth()
-                origin = self._wire.origin
-                access = Access(self.auth, origin, self._clock, self._retry, self._signing_host)
-                self._known_calls = Calls(self._wire, access, self.base_url)
-            return self._known_calls
+                origin = self._http.origin
+                access = RequestSigner(self.auth, origin, self._clock, self._retry, self._signing_host)
+                self._api_cached = FileSenderApi(self._http, access, self.base_url)
+            return self._api_cached
 
     def _resolve_auth(self) -> None:
         """Make a UserAuth of what the environment holds, where no auth was given."""
-        from smartxfer.transport import redact
+        from smartxfer.transport import redaction
 
         for name in ("api_key", "guest_token", "security_token", "csrf_token"):
-            redact.remember_secret(getattr(self.auth, name, None) or "")
+            redaction.register_secret(getattr(self.auth, name, None) or "")
         if type(self.auth) is Auth:
             found = self._credentials
             username, api_key = found.get("username"), found.get("api_key")
             if username and api_key:
                 self.auth = UserAuth(username, api_key)
 
-    def _user_calls(self) -> "Calls":
+    def _authenticated_api(self) -> "FileSenderApi":
         """Return the calls once there are credentials of a user or a guest.
 
         :raises CredentialError: there are none.
         """
-        self._ready()
-        return self._calls
+        self._ensure_prepared()
+        return self._api
 
-    def _ready(self, operation: "Optional[Operation]" = None) -> "Site":
+    def _ensure_prepared(self, runner: "Optional[TransferRunner]" = None) -> "SiteSettings":
         """Have credentials of a user or a guest, and the site's limits.
 
-        :param operation: watches the requests that this takes.
+        :param runner: watches the requests that this takes.
         :raises CredentialError: there are none; it says where they were looked for.
         """
-        from smartxfer.filesender import preparing  # noqa: F401 - loaded in the caller's thread
+        from smartxfer.filesender import client_setup  # noqa: F401 - loaded in the caller's thread
 
-        if operation is None:
-            site = self._prepared()
+        if runner is None:
+            site = self._load_site_settings()
         else:
-            site = operation.call(functools.partial(self._prepared, operation))
+            site = runner.run_one(functools.partial(self._load_site_settings, runner))
         if type(self.auth) is Auth:
             self._credentials.require("username", "api_key")
         return site
 
-    def _prepared(self, operation: "Optional[Operation]" = None, anew: bool = False) -> "Site":
+    def _load_site_settings(
+        self, runner: "Optional[TransferRunner]" = None, reload: bool = False
+    ) -> "SiteSettings":
         """Return what the site says of itself, asked once; a guest has a session then."""
-        from smartxfer.filesender.preparing import Site, open_guest_session
-        from smartxfer.filesender.site import parse_config
+        from smartxfer.filesender.client_setup import SiteSettings, open_guest_session
+        from smartxfer.filesender.site_address import parse_config
 
-        calls = self._calls if operation is None else self._calls.watched(operation)
-        if self._site is not None and not anew and not calls.access.session_over:
-            return self._site
-        with self._lock:
-            site = Site(calls.info(), parse_config(calls.config_script()))
+        calls = self._api if runner is None else self._api.with_runner(runner)
+        if self._site_settings is not None and not reload and not calls.signer.session_expired:
+            return self._site_settings
+        with self._lazy_init_lock:
+            site = SiteSettings(calls.get_server_info(), parse_config(calls.get_config_script()))
             if self.chunk_size is None or self.chunk_size == self._site_chunk_size:
-                self.chunk_size = self._site_chunk_size = site.largest_chunk
-            elif self.chunk_size > site.largest_chunk:
+                self.chunk_size = self._site_chunk_size = site.max_chunk_size
+            elif self.chunk_size > site.max_chunk_size:
                 raise UsageError(
-                    f"chunk_size is {self.chunk_size}, the site takes {site.largest_chunk} bytes at most",
+                    f"chunk_size is {self.chunk_size}, the site takes {site.max_chunk_size} bytes at most",
                     hint="leave chunk_size out to use the site's",
                 )
             open_guest_session(calls)
-            self._site = site
+            self._site_settings = site
             return site
 
     @property
-    def _width(self) -> "Width":
-        from smartxfer.filesender.uploading import MOST_WORKERS, Width
+    def _concurrency(self) -> "Concurrency":
+        from smartxfer.filesender.upload import MAX_WORKERS, Concurrency
 
-        files = self.concurrent_files or MOST_WORKERS
-        return Width(files, self.concurrent_chunks or MOST_WORKERS, self.chunk_size or 1)
+        files = self.concurrent_files or MAX_WORKERS
+        return Concurrency(files, self.concurrent_chunks or MAX_WORKERS, self.chunk_size or 1)
 
     @property
-    def _threads(self) -> int:
-        return self._threads_for(self._width.files)
+    def _max_threads(self) -> int:
+        return self._thread_count(self._concurrency.files)
 
-    def _threads_for(self, files: int) -> int:
-        from smartxfer.filesender.uploading import MOST_WORKERS
+    def _thread_count(self, files: int) -> int:
+        from smartxfer.filesender.upload import MAX_WORKERS
 
-        return max(self._max_workers, min(files * self._width.chunks, 4 * MOST_WORKERS))
+        return max(self._max_workers, min(files * self._concurrency.chunks, 4 * MAX_WORKERS))
 
-    def _token_of(self, link: Any) -> str:
+    def _extract_token(self, link: Any) -> str:
         """Return the token of a link to this client's own site.
 
         :raises UsageError: neither a token nor a link, or the link of another site.
         """
-        from smartxfer.filesender.site import link_base, parse_base_url, same_site, token_of
-        from smartxfer.transport import redact
+        from smartxfer.filesender.site_address import (
+            extract_token,
+            get_link_base_url,
+            is_same_site,
+            parse_site_url,
+        )
+        from smartxfer.transport import redaction
 
-        token, base = redact.remember_secret(token_of(link)), link_base(link)
-        if base is None or same_site(base, self.base_url):
+        token, base = redaction.register_secret(extract_token(link)), get_link_base_url(link)
+        if base is None or is_same_site(base, self.base_url):
             return token
         # Behind a tunnel or an alias the site's links have the name that it gives itself.
-        own = (self._calls.info() if self._site is None else self._site.info).url
-        if own and same_site(base, parse_base_url(own).base):
+        own = (self._api.get_server_info() if self._site_settings is None else self._site_settings.info).url
+        if own and is_same_site(base, parse_site_url(own).base_url):
             return token
         raise UsageError(
             f"the link belongs to {base}, and this client to {self.base_url}",
             hint=f"use FileSenderClient({base!r})",
         )
 
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
-        given: Dict[str, Optional[str]] = {"base_url": self._given_url}
+    def _credential_args(self) -> Mapping[str, Optional[str]]:
+        given: Dict[str, Optional[str]] = {"base_url": self._base_url_arg}
         user = self.auth if isinstance(self.auth, UserAuth) else self._unused_auth
         if user is not None:
             given.update(username=user.username, api_key=user.api_key)
         return given
 
-    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
-        return self._calls.access.error_of(answer, method, url)
+    def _build_error(self, response: "BufferedResponse", method: str, url: str) -> HTTPError:
+        return self._api.signer.build_error(response, method, url)
 
     @property
-    def _checks(self) -> "Sequence[Check]":
-        return (self._signs_otherwise,)
+    def _retry_rules(self) -> "Sequence[RetryRule]":
+        return (self._retry_with_other_signature,)
 
-    def _signs_otherwise(self, context: "RetryContext") -> "Decision":
-        return self._calls.access.signs_otherwise(context)
+    def _retry_with_other_signature(self, context: "RetryContext") -> "RetryDecision":
+        return self._api.signer.retry_with_other_signature(context)
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> "Call":
+    def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> "RequestSpec":
         if method in ("GET", "DELETE"):
             query = [(name, str(value)) for name, value in params.items()]
-            return self._calls.describe(method, path, query, success=None)
-        return self._calls.describe(method, path, body=dict(params), success=None)
+            return self._api.build_request(method, path, query, success=None)
+        return self._api.build_request(method, path, body=dict(params), success=None)
 
     def __repr__(self) -> str:
-        return f"FileSenderClient({self._shown_url!r}, auth={self.auth!r})"
+        return f"FileSenderClient({self._display_url!r}, auth={self.auth!r})"

@@ -2,7 +2,7 @@
 
 from typing import Dict
 
-from smartxfer.filesender.site import ini_values
+from smartxfer.filesender.site_address import read_user_ini
 
 __all__ = ["get_defaults"]
 
@@ -15,4 +15,4 @@ def get_defaults() -> Dict[str, str]:
 
     :raises ConfigError: the home directory is unknown, or the file is malformed.
     """
-    return {"apikey" if name == "api_key" else name: value for name, value in ini_values().items()}
+    return {"apikey" if name == "api_key" else name: value for name, value in read_user_ini().items()}

@@ -8,18 +8,18 @@ from typing import Any, Mapping
 
 import attrs
 
-from smartxfer.error_values import evolve
+from smartxfer.error_values import evolve_error
 from smartxfer.errors import BadRequest, CommunicationError
-from smartxfer.filesender.calls import Calls
 from smartxfer.filesender.errors import FileSenderLimitExceeded, FileSenderUploadRejected
 from smartxfer.filesender.models import Transfer
+from smartxfer.filesender.rest_api import FileSenderApi
 
-__all__ = ["create", "discard"]
+__all__ = ["create_transfer", "discard_transfer"]
 
 log = logging.getLogger("smartxfer.filesender")
 
 
-def create(calls: Calls, body: Mapping[str, Any]) -> Transfer:
+def create_transfer(api: FileSenderApi, body: Mapping[str, Any]) -> Transfer:
     """Create a transfer; one that would not reach the recipients is deleted again.
 
     :param body: of ``POST /transfer``, checked.
@@ -27,19 +27,19 @@ def create(calls: Calls, body: Mapping[str, Any]) -> Transfer:
     :raises UploadRejected: the transfer has neither recipients nor a link, so that its completion would fail.
     """
     try:
-        transfer = calls.create_transfer(body)
+        transfer = api.create_transfer(body)
     except BadRequest as error:
         if error.code != "rest_bad_parameter" or body.get("aup_checked"):
             raise
         hint = (
             "the site may want its terms of use accepted: read them on its upload page, "
-            f"{calls.base}/?s=upload, then pass accept_aup=True"
+            f"{api.base_url}/?s=upload, then pass accept_aup=True"
         )
-        raise evolve(error, hint=hint) from None
+        raise evolve_error(error, hint=hint) from None
     told = {recipient.email for recipient in transfer.recipients}
     untold = [address for address in body["recipients"] if address not in told]
     if untold:
-        discard(calls, transfer.id)
+        discard_transfer(api, transfer.id)
         raise FileSenderLimitExceeded(
             f"the site took the transfer, but not its recipient {untold[0]}",
             hint="the voucher turns every transfer into a link: leave out the recipients, or ask for one "
@@ -47,7 +47,7 @@ def create(calls: Calls, body: Mapping[str, Any]) -> Transfer:
         )
     options = transfer.options if isinstance(transfer.options, Mapping) else {}
     if not transfer.recipients and not options.get("get_a_link", True):
-        discard(calls, transfer.id)
+        discard_transfer(api, transfer.id)
         raise FileSenderUploadRejected(
             "the site created a transfer that has neither recipients nor a link; it was deleted",
             hint="name recipients in transfer_args, or ask for a voucher with the option get_a_link",
@@ -55,12 +55,12 @@ def create(calls: Calls, body: Mapping[str, Any]) -> Transfer:
     return transfer
 
 
-def discard(calls: Calls, transfer_id: int) -> None:
+def discard_transfer(api: FileSenderApi, transfer_id: int) -> None:
     """Delete a transfer that is of no use to anyone, also after the end of its operation.
 
     A failure is a warning.
     """
     try:
-        attrs.evolve(calls, make=calls.wire.fetch).delete_transfer(transfer_id)
+        attrs.evolve(api, send_request=api.http.request).delete_transfer(transfer_id)
     except CommunicationError as error:
         log.warning("transfer %s could not be deleted: %s", transfer_id, error)

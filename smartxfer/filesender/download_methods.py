@@ -7,24 +7,24 @@ import functools
 from typing import TYPE_CHECKING, Collection, List, Literal, Optional, Sequence, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
 
 if TYPE_CHECKING:
-    from smartxfer.filesender.account import Account
-    from smartxfer.filesender.downloading import Fetching
+    from smartxfer.filesender.client_protocol import ClientProtocol
+    from smartxfer.filesender.download import DownloadWorkflow
     from smartxfer.filesender.models import DownloadFile
-    from smartxfer.filesender.sealing import Password
-    from smartxfer.transfer.existing import Exists
-    from smartxfer.transfer.operation import Operation
+    from smartxfer.filesender.upload_encryption import Password
+    from smartxfer.transfer.existing_files import Exists
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult, TransferReport
+    from smartxfer.transfer.runner import TransferRunner
     from smartxfer.transfer.sink import SinkLike
 
-__all__ = ["download_archive", "download_file", "download_files", "fetching_of", "list_files"]
+__all__ = ["create_download_workflow", "download_archive", "download_file", "download_files", "list_files"]
 
 
-def list_files(self: "Account", token: str) -> "List[DownloadFile]":
+def list_files(self: "ClientProtocol", token: str) -> "List[DownloadFile]":
     """The files that a download link leads to.
 
     :param token: of the link, or the whole link.
@@ -32,11 +32,11 @@ def list_files(self: "Account", token: str) -> "List[DownloadFile]":
 
     Source: FileSender protocol, section 8.1.
     """
-    return self._calls.listing(self._token_of(token))
+    return self._api.list_download_files(self._extract_token(token))
 
 
 def download_files(
-    self: "Account",
+    self: "ClientProtocol",
     token: str,
     out_dir: FilePath,
     *,
@@ -64,26 +64,28 @@ def download_files(
     :raises TargetExists: an existing file has other content; of several files, in BatchError.
     :raises BatchError: some of several files failed; ``.results`` tells which.
     :raises NotFound: the token is wrong or expired, or there is no such file.
-    :raises EncryptedTransfer: the files are end-to-end encrypted, and there is no password.
+    :raises PasswordRequired: the files are end-to-end encrypted, and there is no password.
     :raises WrongPassword: they do not open with it; nothing was written.
 
     Source: FileSender protocol, section 8.
     """
-    from smartxfer.filesender.downloading import choose, directory_of
-    from smartxfer.transfer.existing import check_exists
-    from smartxfer.transfer.result import settle
+    from smartxfer.filesender.download import require_directory_path, select_files
+    from smartxfer.transfer.existing_files import validate_exists
+    from smartxfer.transfer.result import raise_for_errors
 
-    token, directory = self._token_of(token), directory_of(out_dir)
-    check_exists(exists, newer=False)
-    with self._operation(progress, cancel, deadline) as operation:
-        calls = self._calls.watched(operation)
-        chosen = choose(operation.call(functools.partial(calls.listing, token)), files)
-        fetching = fetching_of(self, operation, token, chosen, password, key_version)
-        return settle(fetching.into_directory(chosen, directory, exists=exists, hidden=hidden), operation)
+    token, directory = self._extract_token(token), require_directory_path(out_dir)
+    validate_exists(exists, supports_newer=False)
+    with self._new_runner(progress, cancel, deadline) as runner:
+        calls = self._api.with_runner(runner)
+        chosen = select_files(runner.run_one(functools.partial(calls.list_download_files, token)), files)
+        fetching = create_download_workflow(self, runner, token, chosen, password, key_version)
+        return raise_for_errors(
+            fetching.download_to_directory(chosen, directory, exists=exists, hidden=hidden), runner
+        )
 
 
 def download_file(
-    self: "Account",
+    self: "ClientProtocol",
     token: str,
     file_id: int,
     out_dir: "SinkLike",
@@ -109,18 +111,18 @@ def download_file(
 
     Otherwise like :meth:`download_files`.  Source: FileSender protocol, section 8.
     """
-    from smartxfer.filesender.downloading import choose
+    from smartxfer.filesender.download import select_files
     from smartxfer.filesender.errors import FileSenderSizeMismatch
-    from smartxfer.transfer.existing import check_exists
-    from smartxfer.transfer.result import settle
-    from smartxfer.transfer.sink import check_sink, open_sink
+    from smartxfer.transfer.existing_files import validate_exists
+    from smartxfer.transfer.result import raise_for_errors
+    from smartxfer.transfer.sink import open_sink, validate_sink
 
-    token = self._token_of(token)
-    is_path = check_sink(out_dir) is not None
-    check_exists(exists, newer=False)
-    with self._operation(progress, cancel, deadline) as operation:
-        calls = self._calls.watched(operation)
-        [file] = choose(operation.call(functools.partial(calls.listing, token)), [file_id])
+    token = self._extract_token(token)
+    is_path = validate_sink(out_dir) is not None
+    validate_exists(exists, supports_newer=False)
+    with self._new_runner(progress, cancel, deadline) as runner:
+        calls = self._api.with_runner(runner)
+        [file] = select_files(runner.run_one(functools.partial(calls.list_download_files, token)), [file_id])
         if file_size is not None and int(file_size) != file.size:
             raise FileSenderSizeMismatch(
                 f"{file.name!r} has {file.size} bytes, not {int(file_size)}",
@@ -128,17 +130,21 @@ def download_file(
                 actual=file.size,
             )
         if file_name is not None:
-            file = file.renamed(file_name)
-        fetching = fetching_of(self, operation, token, [file], password, key_version)
+            file = file.with_name(file_name)
+        fetching = create_download_workflow(self, runner, token, [file], password, key_version)
         if not is_path:
-            return settle([fetching.into(file, open_sink(out_dir, file.name))], operation)[0]
+            return raise_for_errors([fetching.download_to_sink(file, open_sink(out_dir, file.name))], runner)[
+                0
+            ]
         named = file_name is not None
-        found = fetching.into_directory([file], out_dir, exists=exists, hidden=hidden, explicit=named)
-        return settle(found, operation)[0]
+        found = fetching.download_to_directory(
+            [file], out_dir, exists=exists, hidden=hidden, explicit_names=named
+        )
+        return raise_for_errors(found, runner)[0]
 
 
 def download_archive(
-    self: "Account",
+    self: "ClientProtocol",
     token: str,
     out_file: "SinkLike",
     *,
@@ -159,56 +165,56 @@ def download_archive(
     :param archive_format: ``"zip"`` or ``"tar"``; by default what the path's name ends in, else zip.
     :param exists: what to do about an existing file, as in :meth:`download_files`; None replaces the file
         of a path that you give.
-    :raises EncryptedTransfer: the server cannot pack what it cannot read.
+    :raises PasswordRequired: the server cannot pack what it cannot read.
 
     Source: FileSender protocol, section 8.2.
     """
-    from smartxfer.filesender.downloading import Fetching, choose
-    from smartxfer.filesender.errors import FileSenderEncryptedTransfer
-    from smartxfer.transfer.existing import check_exists
-    from smartxfer.transfer.result import settle
-    from smartxfer.transfer.sink import check_sink, open_sink
+    from smartxfer.filesender.download import DownloadWorkflow, select_files
+    from smartxfer.filesender.errors import FileSenderPasswordRequired
+    from smartxfer.transfer.existing_files import validate_exists
+    from smartxfer.transfer.result import raise_for_errors
+    from smartxfer.transfer.sink import open_sink, validate_sink
 
-    path = check_sink(out_file)
+    path = validate_sink(out_file)
     chosen_format = archive_format or ("tar" if path is not None and path.suffix == ".tar" else "zip")
     if chosen_format not in ("zip", "tar"):
         raise UsageError(f"archive_format is zip or tar, not {archive_format!r}")
-    token = self._token_of(token)
-    check_exists(exists, newer=False)
-    with self._operation(progress, cancel, deadline) as operation:
-        calls = self._calls.watched(operation)
-        chosen = choose(operation.call(functools.partial(calls.listing, token)), files)
+    token = self._extract_token(token)
+    validate_exists(exists, supports_newer=False)
+    with self._new_runner(progress, cancel, deadline) as runner:
+        calls = self._api.with_runner(runner)
+        chosen = select_files(runner.run_one(functools.partial(calls.list_download_files, token)), files)
         if any(file.encrypted for file in chosen):
-            raise FileSenderEncryptedTransfer(
+            raise FileSenderPasswordRequired(
                 "an encrypted transfer does not come as an archive",
                 hint="download_files(password=) fetches it",
             )
         sink = open_sink(out_file, f"archive.{chosen_format}")
-        fetching = Fetching(calls, operation, token, 1)
-        return settle([fetching.archive(chosen, sink, chosen_format, exists)], operation)[0]
+        fetching = DownloadWorkflow(calls, runner, token, 1)
+        return raise_for_errors([fetching.download_archive(chosen, sink, chosen_format, exists)], runner)[0]
 
 
-def fetching_of(
-    self: "Account",
-    operation: "Operation",
+def create_download_workflow(
+    self: "ClientProtocol",
+    runner: "TransferRunner",
     token: str,
     files: "Sequence[DownloadFile]",
     password: "Password",
     key_version: Optional[int],
     max_workers: Optional[int] = None,
-) -> "Fetching":
+) -> "DownloadWorkflow":
     """Return what fetches files of a transfer.
 
     :param max_workers: files, and pieces of each, at a time; None: as the client is set to.
     """
-    from smartxfer.filesender.downloading import Fetching, opening_of
-    from smartxfer.filesender.uploading import MOST_WORKERS
+    from smartxfer.filesender.download import DownloadWorkflow, create_decryptor
+    from smartxfer.filesender.upload import MAX_WORKERS
 
-    return Fetching(
-        self._calls,
-        operation,
+    return DownloadWorkflow(
+        self._api,
+        runner,
         token,
         max_workers or self._max_workers,
-        max_workers or self.concurrent_files or MOST_WORKERS,
-        opening_of(files, password, key_version),
+        max_workers or self.concurrent_files or MAX_WORKERS,
+        create_decryptor(files, password, key_version),
     )

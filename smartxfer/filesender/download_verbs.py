@@ -7,27 +7,27 @@ import functools
 from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple, Union
 
 from smartxfer.errors import UnsafeName, UsageError
-from smartxfer.filesender.download_methods import fetching_of
-from smartxfer.secret_text import hides_arguments
-from smartxfer.system_text import FilePath
+from smartxfer.filesender.download_methods import create_download_workflow
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import hide_arguments
 
 if TYPE_CHECKING:
-    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.client_protocol import ClientProtocol
     from smartxfer.filesender.models import DownloadFile
-    from smartxfer.filesender.sealing import Password
-    from smartxfer.transfer.existing import Exists
+    from smartxfer.filesender.upload_encryption import Password
+    from smartxfer.transfer.existing_files import Exists
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult, TransferReport
     from smartxfer.transfer.selection import Patterns
     from smartxfer.transfer.sink import SinkLike
 
-__all__ = ["download", "download_many", "download_tree", "single"]
+__all__ = ["download", "download_many", "download_tree", "select_single_file"]
 
 
-@hides_arguments("source", "sources", "password")
+@hide_arguments("source", "sources", "password")
 def download(
-    self: "Account",
+    self: "ClientProtocol",
     source: str,
     target: "SinkLike" = ".",
     *,
@@ -57,37 +57,37 @@ def download(
     :raises NotFound: the token is wrong or expired, or there is no such file.
     :raises UsageError: the transfer has several files, and none is named.
     :raises TargetExists: the directory has a file of that name with other content.
-    :raises EncryptedTransfer: the file is end-to-end encrypted, and there is no password.
+    :raises PasswordRequired: the file is end-to-end encrypted, and there is no password.
 
     Source: FileSender protocol, section 8.
     """
     import attrs
 
-    from smartxfer.filesender.site import split_source
-    from smartxfer.transfer.existing import check_exists
-    from smartxfer.transfer.names import paths_or_errors
-    from smartxfer.transfer.result import settle
-    from smartxfer.transfer.sink import check_sink, open_sink
-    from smartxfer.transfer.sink import directory_of as target_directory
+    from smartxfer.filesender.site_address import split_source
+    from smartxfer.transfer.existing_files import validate_exists
+    from smartxfer.transfer.result import raise_for_errors
+    from smartxfer.transfer.safe_paths import unique_paths_or_errors
+    from smartxfer.transfer.sink import get_target_directory as target_directory
+    from smartxfer.transfer.sink import open_sink, validate_sink
 
     link, name = split_source(source)
-    token = self._token_of(link)
-    check_sink(target)
-    check_exists(exists, newer=False)
-    with self._operation(progress, cancel, deadline) as operation:
-        calls = self._calls.watched(operation)
-        file = single(operation.call(functools.partial(calls.listing, token)), name)
-        [path] = paths_or_errors([file.name], hidden, target_directory(target))
+    token = self._extract_token(link)
+    validate_sink(target)
+    validate_exists(exists, supports_newer=False)
+    with self._new_runner(progress, cancel, deadline) as runner:
+        calls = self._api.with_runner(runner)
+        file = select_single_file(runner.run_one(functools.partial(calls.list_download_files, token)), name)
+        [path] = unique_paths_or_errors([file.name], hidden, target_directory(target))
         if isinstance(path, UnsafeName):
             raise path
-        fetching = fetching_of(self, operation, token, [file], password, key_version)
-        result = fetching.into(file, open_sink(target, path.name), exists)
-        return settle([attrs.evolve(result, item=file)], operation)[0]
+        fetching = create_download_workflow(self, runner, token, [file], password, key_version)
+        result = fetching.download_to_sink(file, open_sink(target, path.name), exists)
+        return raise_for_errors([attrs.evolve(result, item=file)], runner)[0]
 
 
-@hides_arguments("source", "sources", "password")
+@hide_arguments("source", "sources", "password")
 def download_many(
-    self: "Account",
+    self: "ClientProtocol",
     sources: Union[str, Sequence[str]],
     target: FilePath = ".",
     *,
@@ -111,34 +111,38 @@ def download_many(
 
     Otherwise like :meth:`download`.
     """
-    from smartxfer.filesender.downloading import directory_of
-    from smartxfer.filesender.site import split_source
-    from smartxfer.transfer.existing import check_exists
-    from smartxfer.transfer.result import TransferReport, settle
+    from smartxfer.filesender.download import require_directory_path
+    from smartxfer.filesender.site_address import split_source
+    from smartxfer.transfer.existing_files import validate_exists
+    from smartxfer.transfer.result import TransferReport, raise_for_errors
 
     several = [sources] if isinstance(sources, str) else list(sources)
-    pairs = [(self._token_of(link), name) for link, name in map(split_source, several)]
-    directory = directory_of(target)
-    check_exists(exists, newer=False)
-    with self._operation(progress, cancel, deadline, max_workers) as operation:
+    pairs = [(self._extract_token(link), name) for link, name in map(split_source, several)]
+    directory = require_directory_path(target)
+    validate_exists(exists, supports_newer=False)
+    with self._new_runner(progress, cancel, deadline, max_workers) as runner:
         if not pairs:
             return TransferReport()
-        calls = self._calls.watched(operation)
+        calls = self._api.with_runner(runner)
         tokens = list(dict.fromkeys(token for token, _ in pairs))
-        listed = {token: operation.call(functools.partial(calls.listing, token)) for token in tokens}
-        wanted = [(token, single(listed[token], name)) for token, name in pairs]
+        listed = {
+            token: runner.run_one(functools.partial(calls.list_download_files, token)) for token in tokens
+        }
+        wanted = [(token, select_single_file(listed[token], name)) for token, name in pairs]
         results: Dict[Tuple[str, int], FileResult] = {}
         for token in listed:
             files = list({file.id: file for own, file in wanted if own == token}.values())
-            fetching = fetching_of(self, operation, token, files, password, key_version, max_workers)
-            found = fetching.into_directory(files, directory, exists=exists, hidden=hidden)
-            results.update(((token, file.id), one) for file, one in zip(files, _with_items(found, files)))
-        return settle([results[token, file.id] for token, file in wanted], operation)
+            fetching = create_download_workflow(
+                self, runner, token, files, password, key_version, max_workers
+            )
+            found = fetching.download_to_directory(files, directory, exists=exists, hidden=hidden)
+            results.update(((token, file.id), one) for file, one in zip(files, _attach_items(found, files)))
+        return raise_for_errors([results[token, file.id] for token, file in wanted], runner)
 
 
-@hides_arguments("source", "sources", "password")
+@hide_arguments("source", "sources", "password")
 def download_tree(
-    self: "Account",
+    self: "ClientProtocol",
     source: str,
     target: FilePath = ".",
     *,
@@ -163,20 +167,24 @@ def download_tree(
 
     Otherwise like :meth:`download_many`.
     """
-    from smartxfer.filesender.downloading import directory_of
-    from smartxfer.transfer.existing import check_exists
-    from smartxfer.transfer.names import paths_or_errors
-    from smartxfer.transfer.result import FileResult, TransferReport, settle
+    from smartxfer.filesender.download import require_directory_path
+    from smartxfer.transfer.existing_files import validate_exists
+    from smartxfer.transfer.result import FileResult, TransferReport, raise_for_errors
+    from smartxfer.transfer.safe_paths import unique_paths_or_errors
     from smartxfer.transfer.selection import Selection
 
-    token, directory, selection = self._token_of(source), directory_of(target), Selection(include, exclude)
-    check_exists(exists, newer=False)
-    with self._operation(progress, cancel, deadline, max_workers) as operation:
-        calls = self._calls.watched(operation)
-        listed = operation.call(functools.partial(calls.listing, token))
-        files = [file for file in listed if selection.takes(file.name)]
+    token, directory, selection = (
+        self._extract_token(source),
+        require_directory_path(target),
+        Selection(include, exclude),
+    )
+    validate_exists(exists, supports_newer=False)
+    with self._new_runner(progress, cancel, deadline, max_workers) as runner:
+        calls = self._api.with_runner(runner)
+        listed = runner.run_one(functools.partial(calls.list_download_files, token))
+        files = [file for file in listed if selection.includes(file.name)]
         if dry_run:
-            names = paths_or_errors([file.name for file in files], hidden, directory)
+            names = unique_paths_or_errors([file.name for file in files], hidden, directory)
             return TransferReport(
                 FileResult(file.name, error=path)
                 if isinstance(path, UnsafeName)
@@ -184,22 +192,22 @@ def download_tree(
                 for file, path in zip(files, names)
             )
         if not files:
-            return settle([], operation)
-        fetching = fetching_of(self, operation, token, files, password, key_version, max_workers)
-        found = fetching.into_directory(files, directory, exists=exists, hidden=hidden)
-        return settle(_with_items(found, files), operation)
+            return raise_for_errors([], runner)
+        fetching = create_download_workflow(self, runner, token, files, password, key_version, max_workers)
+        found = fetching.download_to_directory(files, directory, exists=exists, hidden=hidden)
+        return raise_for_errors(_attach_items(found, files), runner)
 
 
-def single(files: "Sequence[DownloadFile]", name: Optional[str]) -> "DownloadFile":
+def select_single_file(files: "Sequence[DownloadFile]", name: Optional[str]) -> "DownloadFile":
     """Return the one file that is meant.
 
     :raises NotFound: there is no file of that name.
     :raises UsageError: there are several, and none is named.
     """
-    from smartxfer.filesender.downloading import choose
+    from smartxfer.filesender.download import select_files
 
     if name is not None:
-        return choose(files, [name])[0]
+        return select_files(files, [name])[0]
     if len(files) != 1:
         raise UsageError(
             f"the transfer has {len(files)} files", hint='"TOKEN/NAME" is one; download_tree() fetches all'
@@ -207,7 +215,7 @@ def single(files: "Sequence[DownloadFile]", name: Optional[str]) -> "DownloadFil
     return files[0]
 
 
-def _with_items(results: "Sequence[FileResult]", files: "Sequence[DownloadFile]") -> "List[FileResult]":
+def _attach_items(results: "Sequence[FileResult]", files: "Sequence[DownloadFile]") -> "List[FileResult]":
     """The results, with what the site knows of each file."""
     import attrs
 

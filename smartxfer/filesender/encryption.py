@@ -15,40 +15,47 @@ from typing import Optional
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender.ciphers import BLOCK, IV, TAG, Sealer, opened
+from smartxfer.filesender.ciphers import BLOCK_SIZE, IV_SIZE, TAG_SIZE, ChunkEncryptor, decrypt_chunk
 from smartxfer.filesender.errors import (
     FileSenderDecodeError,
     FileSenderIntegrityError,
     FileSenderWrongPassword,
 )
 from smartxfer.secret_text import as_secret
-from smartxfer.transport.json import parse_json
+from smartxfer.transport.json_codec import parse_json
 
-__all__ = ["GCM_VERSIONS", "VERSIONS", "Chunks", "Key", "generate_password", "is_generated"]
+__all__ = [
+    "GCM_KEY_VERSIONS",
+    "KEY_VERSIONS",
+    "ChunkCipher",
+    "Key",
+    "generate_password",
+    "is_generated_password",
+]
 
-VERSIONS = frozenset({0, 1, 2, 3})
-GCM_VERSIONS = frozenset({2, 3})
+KEY_VERSIONS = frozenset({0, 1, 2, 3})
+GCM_KEY_VERSIONS = frozenset({2, 3})
 #: Key versions whose key is stretched by PBKDF2; the others hash the password once.
-_STRETCHED = frozenset({1, 3})
-_FILE_IV = {0: 16, 1: 16, 2: 12, 3: 12}
+_PBKDF2_KEY_VERSIONS = frozenset({1, 3})
+_FILE_IV_SIZES = {0: 16, 1: 16, 2: 12, 3: 12}
 #: Rounds of PBKDF2 above this are no site's, and would take minutes; chunks above this fit no memory.
-_MOST_ROUNDS = 100_000_000
-MOST_CHUNK = 1 << 30
+_MAX_ITERATIONS = 100_000_000
+MAX_CHUNK_SIZE = 1 << 30
 #: Bytes of a generated password.
-_GENERATED = 32
+_GENERATED_PASSWORD_SIZE = 32
 
 
 def generate_password() -> str:
     """A password of 256 random bits, as the web page makes them (password version 2)."""
-    return base64.b64encode(os.urandom(_GENERATED)).decode("ascii")
+    return base64.b64encode(os.urandom(_GENERATED_PASSWORD_SIZE)).decode("ascii")
 
 
-def is_generated(password: str) -> bool:
+def is_generated_password(password: str) -> bool:
     """Whether it looks like a generated password: 32 bytes in base64."""
     return re.fullmatch(r"[A-Za-z0-9+/]{43}=", password) is not None
 
 
-def password_bytes(password: str, version: int) -> bytes:
+def encode_password(password: str, version: int) -> bytes:
     """What the key is made of: the text of a password, or the bytes that a generated one stands for.
 
     :param version: 1 for text, 2 for generated passwords in base64.
@@ -63,10 +70,10 @@ def password_bytes(password: str, version: int) -> bytes:
         raw = base64.b64decode(password, validate=True)
     except (binascii.Error, ValueError):
         raise FileSenderWrongPassword("this is no generated password: those are base64") from None
-    return raw[:_GENERATED].ljust(_GENERATED, b"\0")
+    return raw[:_GENERATED_PASSWORD_SIZE].ljust(_GENERATED_PASSWORD_SIZE, b"\0")
 
 
-def _hidden_bytes(value: bytes) -> bytes:
+def _as_secret_bytes(value: bytes) -> bytes:
     return as_secret(value)
 
 
@@ -79,7 +86,7 @@ class Key:
     """
 
     version: int
-    secret: bytes = attrs.field(repr=False, converter=_hidden_bytes)
+    secret: bytes = attrs.field(repr=False, converter=_as_secret_bytes)
 
     @classmethod
     def derive(
@@ -91,25 +98,25 @@ class Key:
         :param iterations: rounds of PBKDF2; of no matter for versions 0 and 2.
         :raises UsageError: a version that is not known.
         """
-        if version not in _FILE_IV:
+        if version not in _FILE_IV_SIZES:
             raise UsageError(f"encryption key version {version} is not known")
-        raw = as_secret(password_bytes(password, password_version))
-        if version not in _STRETCHED:
+        raw = as_secret(encode_password(password, password_version))
+        if version not in _PBKDF2_KEY_VERSIONS:
             return cls(version, hashlib.sha256(raw).digest())
-        if not salt or not 0 < iterations <= _MOST_ROUNDS:
+        if not salt or not 0 < iterations <= _MAX_ITERATIONS:
             raise FileSenderDecodeError(
                 "the site tells no salt, or no possible number of rounds, for the password"
             )
         return cls(version, hashlib.pbkdf2_hmac("sha256", raw, salt.encode("ascii", "replace"), iterations))
 
-    def check(self, salt: str) -> str:
+    def fingerprint(self, salt: str) -> str:
         """What tells, with certainty enough, that a later run was given the same password."""
         mark = hashlib.sha256(b"smartxfer resume\0" + salt.encode("utf-8", "replace") + self.secret)
         return mark.hexdigest()[:8]
 
 
 @attrs.frozen
-class Chunks:
+class ChunkCipher:
     """One file's chunks, sealed and opened.
 
     :param version: key version.
@@ -127,17 +134,17 @@ class Chunks:
     key: Optional[Key] = None
 
     @classmethod
-    def new(cls, version: int, size: int, chunk_size: int, iv: Optional[str] = None) -> "Chunks":
+    def new(cls, version: int, size: int, chunk_size: int, iv: Optional[str] = None) -> "ChunkCipher":
         """Those of a file that is to be sent, with an IV of its own.
 
         :param iv: the one it has been given before.
         """
         if iv is None:
-            iv = base64.b64encode(os.urandom(_FILE_IV[version])).decode("ascii")
+            iv = base64.b64encode(os.urandom(_FILE_IV_SIZES[version])).decode("ascii")
         chunks = cls(version, size, chunk_size, iv)
-        return attrs.evolve(chunks, aead=chunks._aead_text()) if version in GCM_VERSIONS else chunks
+        return attrs.evolve(chunks, aead=chunks._build_aead()) if version in GCM_KEY_VERSIONS else chunks
 
-    def with_key(self, key: Key) -> "Chunks":
+    def with_key(self, key: Key) -> "ChunkCipher":
         """The same, ready to be sealed or opened."""
         return attrs.evolve(self, key=key)
 
@@ -146,99 +153,101 @@ class Chunks:
         assert self.key is not None, "chunks are sealed and opened with a key"
         return self.key.secret
 
-    def _aead_text(self) -> str:
+    def _build_aead(self) -> str:
         # The page compares texts: no spaces, and this order.
         return (
-            f'{{"aeadversion":1,"chunkcount":{self.count},"chunksize":{self.chunk_size},'
+            f'{{"aeadversion":1,"chunkcount":{self.chunk_count},"chunksize":{self.chunk_size},'
             f'"iv":"{self.iv}","aeadterminator":1}}'
         )
 
     @property
-    def count(self) -> int:
+    def chunk_count(self) -> int:
         """How many there are; none of an empty file."""
         return -(-self.size // self.chunk_size)
 
-    def plain_length(self, index: int) -> int:
+    def plaintext_length(self, index: int) -> int:
         """Bytes of a chunk before it is sealed."""
         return min(self.chunk_size, self.size - index * self.chunk_size)
 
-    def sealed_length(self, index: int) -> int:
+    def ciphertext_length(self, index: int) -> int:
         """Bytes of a sealed chunk."""
-        return sealed_length(self.version, self.plain_length(index))
+        return ciphertext_length(self.version, self.plaintext_length(index))
 
     @property
-    def sealed_size(self) -> int:
+    def ciphertext_size(self) -> int:
         """Bytes of the file once every chunk is sealed."""
-        if not self.count:
+        if not self.chunk_count:
             return 0
-        full = sealed_length(self.version, self.chunk_size)
-        return full * (self.count - 1) + self.sealed_length(self.count - 1)
+        full = ciphertext_length(self.version, self.chunk_size)
+        return full * (self.chunk_count - 1) + self.ciphertext_length(self.chunk_count - 1)
 
-    def room(self, index: int) -> int:
+    def buffer_size(self, index: int) -> int:
         """Bytes of the buffer that a chunk is sealed or opened into."""
-        return self.sealed_length(index) + BLOCK
+        return self.ciphertext_length(index) + BLOCK_SIZE
 
-    def sealer(self, index: int, into: memoryview) -> Sealer:
+    def create_encryptor(self, index: int, buffer: memoryview) -> ChunkEncryptor:
         """What seals a chunk, given its bytes piece by piece.
 
-        :param into: a buffer of :meth:`room` bytes.
+        :param buffer: a buffer of :meth:`room` bytes.
         """
-        iv = self._nonce(index) if self.version in GCM_VERSIONS else os.urandom(IV)
-        return Sealer(self._secret, iv, self._authentic, into)
+        iv = self._nonce(index) if self.version in GCM_KEY_VERSIONS else os.urandom(IV_SIZE)
+        return ChunkEncryptor(self._secret, iv, self._additional_data, buffer)
 
-    def opened(self, index: int, room: memoryview) -> Optional[memoryview]:
+    def decrypt_in_place(self, index: int, buffer: memoryview) -> Optional[memoryview]:
         """A chunk, opened where its sealed bytes lie, and checked in every way that its format has.
 
-        :param room: a buffer of :meth:`room` bytes that begins with them.
+        :param buffer: a buffer of :meth:`room` bytes that begins with them.
         :return: its bytes within the buffer; None where they do not come out with this key.
         :raises IntegrityError: it is another chunk, or of another file.
         """
         iv = self._nonce(index) if self.version == 3 else None
-        found = opened(self._secret, self._authentic, iv, room, self.sealed_length(index))
-        return found if found is not None and len(found) == self.plain_length(index) else None
+        found = decrypt_chunk(self._secret, self._additional_data, iv, buffer, self.ciphertext_length(index))
+        return found if found is not None and len(found) == self.plaintext_length(index) else None
 
     @property
-    def _authentic(self) -> Optional[bytes]:
+    def _additional_data(self) -> Optional[bytes]:
         """What is authenticated beside the bytes; None where nothing is."""
-        return self.aead.encode("utf-8") if self.version in GCM_VERSIONS else None
+        return self.aead.encode("utf-8") if self.version in GCM_KEY_VERSIONS else None
 
-    def seal(self, index: int, data: memoryview) -> bytes:
+    def encrypt(self, index: int, plaintext: memoryview) -> bytes:
         """A chunk as it is sent.
 
-        :param data: its bytes.
+        :param plaintext: its bytes.
         """
-        sealer = self.sealer(index, memoryview(bytearray(sealed_length(self.version, len(data)) + BLOCK)))
-        sealer.feed(data)
-        return bytes(sealer.finish())
+        sealer = self.create_encryptor(
+            index, memoryview(bytearray(ciphertext_length(self.version, len(plaintext)) + BLOCK_SIZE))
+        )
+        sealer.update(plaintext)
+        return bytes(sealer.finalize())
 
-    def open(self, index: int, sealed: memoryview) -> Optional[bytes]:
+    def decrypt(self, index: int, ciphertext: memoryview) -> Optional[bytes]:
         """The bytes of a chunk; None where they do not come out.
 
         :raises IntegrityError: it is another chunk, of another file, or of another length.
         """
-        if len(sealed) != self.sealed_length(index):
+        if len(ciphertext) != self.ciphertext_length(index):
             raise FileSenderIntegrityError(
-                f"chunk {index} is {len(sealed)} bytes, not {self.sealed_length(index)}"
+                f"chunk {index} is {len(ciphertext)} bytes, not {self.ciphertext_length(index)}"
             )
-        room = bytearray(self.room(index))
-        room[: len(sealed)] = sealed
-        found = self.opened(index, memoryview(room))
+        room = bytearray(self.buffer_size(index))
+        room[: len(ciphertext)] = ciphertext
+        found = self.decrypt_in_place(index, memoryview(room))
         return None if found is None else bytes(found)
 
     def _nonce(self, index: int) -> bytes:
-        return _file_iv(self.iv, 12) + index.to_bytes(4, "little")
+        return _decode_file_iv(self.iv, 12) + index.to_bytes(4, "little")
 
-    def check_aead(self) -> None:
+    def validate_aead(self) -> None:
         """See that what is authenticated speaks of this very file.
 
         :raises IntegrityError: it does not.
         """
-        if self.version not in GCM_VERSIONS:
+        if self.version not in GCM_KEY_VERSIONS:
             return
         try:
             told = parse_json(self.aead)
             agrees = (told["chunkcount"], told["chunksize"], told["iv"]) == (
-                self.count,
+                self.chunk_count,
                 self.chunk_size,
                 self.iv,
             )
@@ -248,22 +257,22 @@ class Chunks:
             raise FileSenderIntegrityError("the file's encryption parameters contradict each other")
 
 
-def sealed_length(version: int, length: int) -> int:
-    """Bytes of a sealed chunk of ``length`` bytes.
+def ciphertext_length(version: int, plaintext_length: int) -> int:
+    """Bytes of a sealed chunk of ``plaintext_length`` bytes.
 
-    >>> sealed_length(3, 1000), sealed_length(1, 1000), sealed_length(1, 1024)
+    >>> ciphertext_length(3, 1000), ciphertext_length(1, 1000), ciphertext_length(1, 1024)
     (1032, 1024, 1056)
     """
-    if version in GCM_VERSIONS:
-        return IV + length + TAG
-    return IV + length + BLOCK - length % BLOCK
+    if version in GCM_KEY_VERSIONS:
+        return IV_SIZE + plaintext_length + TAG_SIZE
+    return IV_SIZE + plaintext_length + BLOCK_SIZE - plaintext_length % BLOCK_SIZE
 
 
-def _file_iv(iv: str, length: int) -> bytes:
+def _decode_file_iv(iv: str, size: int) -> bytes:
     try:
         raw = base64.b64decode(iv, validate=True)
     except (binascii.Error, ValueError):
         raw = b""
-    if len(raw) != length:
-        raise FileSenderDecodeError(f"the file's IV is not {length} bytes in base64")
+    if len(raw) != size:
+        raise FileSenderDecodeError(f"the file's IV is not {size} bytes in base64")
     return raw

@@ -5,12 +5,12 @@ Source: FileSender protocol, sections 7 and 10.
 
 from typing import Callable, List
 
-from smartxfer.filesender import checks
-from smartxfer.filesender.calls import Calls, about
-from smartxfer.filesender.ids import GuestId, id_of
+from smartxfer.filesender import validation
+from smartxfer.filesender.ids import GuestId, get_id
 from smartxfer.filesender.models import Guest, Transfer
-from smartxfer.filesender.request_body import Extra, guest_body
+from smartxfer.filesender.request_body import Extra, build_guest_body
 from smartxfer.filesender.request_types import Guest as GuestRequest
+from smartxfer.filesender.rest_api import FileSenderApi, parse_object
 from smartxfer.reprs import Namespace
 
 __all__ = ["GuestsClient"]
@@ -21,11 +21,11 @@ class GuestsClient(Namespace):
 
     Wherever a guest is wanted, its structure or its id is accepted.
 
-    :param calls: returns the calls of a user whose credentials are known.
+    :param get_api: returns the calls of a user whose credentials are known.
     """
 
-    def __init__(self, calls: Callable[[], Calls]) -> None:
-        self._calls = calls
+    def __init__(self, get_api: Callable[[], FileSenderApi]) -> None:
+        self._get_api = get_api
 
     def create(self, body: GuestRequest, *, extra: Extra = None) -> Guest:
         """Send a voucher, which invites somebody to send files.
@@ -38,21 +38,23 @@ class GuestsClient(Namespace):
         :raises UsageError: ``body`` has an unknown key or option, or a malformed address; nothing was sent.
         :raises OutcomeUnknown: the answer was lost: the voucher may have been sent.
         """
-        made = guest_body(body, extra)
-        checks.check_guest(made)
-        return self._calls().create_guest(made)
+        made = build_guest_body(body, extra)
+        validation.validate_guest(made)
+        return self._get_api().create_guest(made)
 
     def list(self) -> List[Guest]:
         """Return the user's vouchers."""
-        return self._calls().ask("GET", "guest").several(Guest)
+        return self._get_api().send_signed("GET", "guest").parse_models(Guest)
 
     def get(self, guest_id: GuestId) -> Guest:
         """Return one of the user's vouchers."""
-        return about(self._calls().ask("GET", f"guest/{id_of(guest_id)}"), Guest, id_of(guest_id))
+        return parse_object(
+            self._get_api().send_signed("GET", f"guest/{get_id(guest_id)}"), Guest, get_id(guest_id)
+        )
 
     def transfers(self, guest_id: GuestId) -> List[Transfer]:
         """Return the available transfers that were made with a voucher."""
-        found = self._calls().ask("GET", f"guest/{id_of(guest_id)}/transfers").json((dict, list))
+        found = self._get_api().send_signed("GET", f"guest/{get_id(guest_id)}/transfers").json((dict, list))
         several = found.values() if isinstance(found, dict) else found
         return [Transfer.from_wire(one) for one in several]
 
@@ -61,7 +63,7 @@ class GuestsClient(Namespace):
 
         :raises OutcomeUnknown: the answer was lost: it may have been sent.
         """
-        self._calls().command("PUT", f"guest/{id_of(guest_id)}", {"remind": True}, idempotent=False)
+        self._get_api().send_command("PUT", f"guest/{get_id(guest_id)}", {"remind": True}, idempotent=False)
 
     def extend(self, guest_id: GuestId) -> Guest:
         """Let a voucher expire later, by as many days as the site's setting says.
@@ -69,10 +71,10 @@ class GuestsClient(Namespace):
         :raises Forbidden: the site leaves it to administrators.
         :raises LimitExceeded: the site does not allow it any more.
         """
-        path = f"guest/{id_of(guest_id)}"
-        self._calls().ask("PUT", path, {"extend_expiry_date": True}, idempotent=False)
+        path = f"guest/{get_id(guest_id)}"
+        self._get_api().send_signed("PUT", path, {"extend_expiry_date": True}, idempotent=False)
         return self.get(guest_id)
 
     def delete(self, guest_id: GuestId) -> None:
         """Withdraw a voucher."""
-        self._calls().delete(f"guest/{id_of(guest_id)}")
+        self._get_api().delete(f"guest/{get_id(guest_id)}")

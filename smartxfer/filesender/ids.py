@@ -6,20 +6,20 @@ from typing import Any, Union
 from smartxfer.errors import UsageError
 from smartxfer.filesender.models import Guest, Recipient, Transfer
 
-__all__ = ["GuestId", "Moment", "RecipientId", "TransferId", "id_of"]
+__all__ = ["ExpiryTime", "GuestId", "RecipientId", "TransferId", "get_id"]
 
 TransferId = Union[int, Transfer]
 RecipientId = Union[int, Recipient]
 GuestId = Union[int, Guest]
-Moment = Union[int, dt.datetime, None]
+ExpiryTime = Union[int, dt.datetime, None]
 
 
-def id_of(thing: Any) -> int:
+def get_id(value: Any) -> int:
     """An id, or that of the structure it was found in.
 
     :raises UsageError: neither.
     """
     try:
-        return int(getattr(thing, "id", thing))
+        return int(getattr(value, "id", value))
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{thing!r} is no id") from None
+        raise UsageError(f"{value!r} is no id") from None

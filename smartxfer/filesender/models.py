@@ -9,7 +9,7 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Type
 import attrs
 
 from smartxfer.filesender.errors import ERRORS, FileSenderDecodeError
-from smartxfer.structures import Structure, counted, secret
+from smartxfer.models import Model, count_field, secret_field
 
 __all__ = [
     "AuditEntry",
@@ -26,7 +26,7 @@ __all__ = [
 
 #: Values that a download page prints as the empty text.  A site refuses empty names, so that an empty one is
 #: the name ``0``.
-_FALSY: Mapping[str, Any] = {
+_EMPTY_VALUES: Mapping[str, Any] = {
     "name": "0",
     "mime": "",
     "size": 0,
@@ -38,14 +38,14 @@ _FALSY: Mapping[str, Any] = {
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
-class FileSenderStructure(Structure):
+class FileSenderModel(Model):
     """What FileSender answers."""
 
     _errors = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Date(FileSenderStructure):
+class Date(FileSenderModel):
     """A moment: ``raw`` seconds since the epoch, ``formatted`` in the site's language."""
 
     raw: Optional[int] = None
@@ -63,7 +63,7 @@ class Date(FileSenderStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class TrackingError(FileSenderStructure):
+class TrackingError(FileSenderModel):
     """A mail that could not be delivered."""
 
     type: Optional[str] = None
@@ -72,30 +72,30 @@ class TrackingError(FileSenderStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Recipient(FileSenderStructure):
+class Recipient(FileSenderModel):
     """Somebody who may download; ``email`` is empty for a link."""
 
     id: int
     transfer_id: Optional[int] = None
-    token: str = secret(default="")
+    token: str = secret_field(default="")
     email: Optional[str] = None
     created: Optional[Date] = None
     last_activity: Optional[Date] = None
     options: Any = None
-    download_url: str = secret(default="")
+    download_url: str = secret_field(default="")
     errors: List[TrackingError] = attrs.field(factory=list)
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class File(FileSenderStructure):
+class File(FileSenderModel):
     """A file of a transfer; ``size`` in bytes, ``puid`` the key to its chunks (``uid`` on older sites)."""
 
     id: int
     name: str
-    size: int = counted()
+    size: int = count_field()
     transfer_id: Optional[int] = None
-    puid: str = secret(default="")
-    uid: str = secret(default="")
+    puid: str = secret_field(default="")
+    uid: str = secret_field(default="")
     sha1: Optional[str] = None
     cid: Any = None
 
@@ -106,7 +106,7 @@ class File(FileSenderStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Transfer(FileSenderStructure):
+class Transfer(FileSenderModel):
     """A transfer; ``roundtriptoken`` is only in the answer to its creation.
 
     ``results`` tells of each file after an upload workflow; it is not on the wire.
@@ -121,8 +121,8 @@ class Transfer(FileSenderStructure):
     expires: Optional[Date] = None
     expiry_date_extension: Optional[int] = None
     options: Any = attrs.field(factory=dict)
-    salt: Optional[str] = secret(default=None)
-    roundtriptoken: str = secret(default="")
+    salt: Optional[str] = secret_field(default=None)
+    roundtriptoken: str = secret_field(default="")
     files: List[File] = attrs.field(factory=list)
     recipients: List[Recipient] = attrs.field(factory=list)
     results: Sequence[Any] = attrs.field(init=False, default=())
@@ -139,14 +139,14 @@ class Transfer(FileSenderStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Guest(FileSenderStructure):
+class Guest(FileSenderModel):
     """A voucher; ``token`` is what stands after ``vid=`` in its link."""
 
     id: int
     userid: Optional[int] = None
     user_email: Optional[str] = None
     email: Optional[str] = None
-    token: str = secret(default="")
+    token: str = secret_field(default="")
     transfer_count: Optional[int] = None
     subject: Optional[str] = None
     message: Optional[str] = None
@@ -154,13 +154,13 @@ class Guest(FileSenderStructure):
     options: Any = attrs.field(factory=dict)
     created: Optional[Date] = None
     expires: Optional[Date] = None
-    upload_url: str = secret(default="")
+    upload_url: str = secret_field(default="")
     expiry_date_extension: Optional[int] = None
     errors: List[TrackingError] = attrs.field(factory=list)
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class AuditEntry(FileSenderStructure):
+class AuditEntry(FileSenderModel):
     """Something that has happened: ``event`` at ``date``, by ``author``, to ``target``."""
 
     event: str
@@ -171,7 +171,7 @@ class AuditEntry(FileSenderStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Quota(FileSenderStructure):
+class Quota(FileSenderModel):
     """Bytes that a user may store, does store, and may still store."""
 
     total: Optional[int] = None
@@ -180,7 +180,7 @@ class Quota(FileSenderStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ServerInfo(FileSenderStructure):
+class ServerInfo(FileSenderModel):
     """What a site says of itself; ``upload_chunk_size`` in bytes."""
 
     url: Optional[str] = None
@@ -191,7 +191,7 @@ class ServerInfo(FileSenderStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class DownloadFile(FileSenderStructure):
+class DownloadFile(FileSenderModel):
     """A file behind a download link; sizes in bytes, ``chunk_size`` that of its upload."""
 
     id: int
@@ -204,16 +204,16 @@ class DownloadFile(FileSenderStructure):
     chunk_size: Optional[int] = None
     crypted_chunk_size: Optional[int] = None
     key_version: Optional[int] = None
-    key_salt: Optional[str] = secret(default=None)
+    key_salt: Optional[str] = secret_field(default=None)
     password_version: Optional[int] = None
     password_encoding: Optional[str] = None
     password_hash_iterations: Optional[int] = None
-    client_entropy: Optional[str] = secret(default=None)
+    client_entropy: Optional[str] = secret_field(default=None)
     fileiv: Optional[str] = None
     fileaead: Optional[str] = None
 
     @classmethod
-    def from_listing(cls: Type["DownloadFile"], facts: Mapping[str, Any]) -> "DownloadFile":
+    def from_attributes(cls: Type["DownloadFile"], attributes: Mapping[str, Any]) -> "DownloadFile":
         """Parse an element's attributes or a JSON object: hyphens or underscores, numbers as text, blanks.
 
         The page prints every falsy value as the empty text: a size of 0, key version 0, the name ``0``.
@@ -223,12 +223,12 @@ class DownloadFile(FileSenderStructure):
         Source: FileSender protocol, sections 8.1 and 15.
         """
         wire: Dict[str, Any] = {}
-        for name, value in facts.items():
+        for name, value in attributes.items():
             key = name.replace("-", "_")
             if key == "encrypted":
                 wire[key] = value not in (None, False, "", "0", "false")
             elif value == "":
-                wire[key] = _FALSY.get(key)
+                wire[key] = _EMPTY_VALUES.get(key)
             else:
                 wire[key] = value
         if wire.get("size") not in (0, "0") and wire.get("encrypted_size") == 0:
@@ -240,8 +240,8 @@ class DownloadFile(FileSenderStructure):
 
     def with_chunk_size(self, chunk_size: Optional[int]) -> "DownloadFile":
         """The same file, with the site's chunk size where its own is not known."""
-        return self.but(chunk_size=self.chunk_size or chunk_size)
+        return self.evolve(chunk_size=self.chunk_size or chunk_size)
 
-    def renamed(self, name: str) -> "DownloadFile":
+    def with_name(self, name: str) -> "DownloadFile":
         """The same file under another name."""
-        return self.but(name=name)
+        return self.evolve(name=name)

@@ -9,15 +9,15 @@ from typing import Any, Dict, Iterable, List, Mapping, Optional, Sequence
 
 from smartxfer.errors import UsageError
 from smartxfer.filesender import request_types as types
-from smartxfer.options import DELIBERATE, check_keys, with_extra
-from smartxfer.transfer.tree import Item
+from smartxfer.transfer.local_files import LocalFile
+from smartxfer.validation import EXTRA_HINT, merge_extra, validate_keys
 
-__all__ = ["Extra", "check_update", "guest_body", "raw_transfer_body", "transfer_body"]
+__all__ = ["Extra", "build_guest_body", "build_raw_transfer_body", "build_transfer_body", "build_update_body"]
 
 Extra = Optional[Mapping[str, Any]]
 """Fields of a body that this version does not know."""
 
-_SYNONYMS = {
+_KEY_SYNONYMS = {
     "to": "recipients",
     "email": "recipients",
     "emails": "recipients",
@@ -31,18 +31,18 @@ _SYNONYMS = {
 }
 
 
-def _keys(*kinds: Any) -> List[str]:
-    return [name for kind in kinds for name in kind.__annotations__]
+def _allowed_keys(*typed_dicts: Any) -> List[str]:
+    return [name for kind in typed_dicts for name in kind.__annotations__]
 
 
-_OPTIONS = _keys(types.TransferOptions)
-_GUEST_SYNONYMS = {
-    word: "recipient" if key == "recipients" else key for word, key in _SYNONYMS.items()
+_TRANSFER_OPTION_NAMES = _allowed_keys(types.TransferOptions)
+_GUEST_KEY_SYNONYMS = {
+    word: "recipient" if key == "recipients" else key for word, key in _KEY_SYNONYMS.items()
 }
 
 
-def transfer_body(
-    items: Sequence[Item],
+def build_transfer_body(
+    local_files: Sequence[LocalFile],
     transfer_args: Mapping[str, Any],
     sender: Optional[str],
     link: bool,
@@ -58,15 +58,19 @@ def transfer_body(
 
     Source: FileSender protocol, section 6.1.
     """
-    _check_body(transfer_args, "upload_workflow(files, {'recipients': [...]})", "transfer_args")
-    check_keys(
-        transfer_args, _keys(types.PartialTransfer), "transfer_args", synonyms=_SYNONYMS, hint=DELIBERATE
+    _require_mapping(transfer_args, "upload_workflow(files, {'recipients': [...]})", "transfer_args")
+    validate_keys(
+        transfer_args,
+        _allowed_keys(types.PartialTransfer),
+        "transfer_args",
+        synonyms=_KEY_SYNONYMS,
+        hint=EXTRA_HINT,
     )
     body = {name: value for name, value in transfer_args.items() if value is not None}
-    recipients = _recipients(transfer_args["recipients"]) if "recipients" in transfer_args else []
+    recipients = _parse_recipients(transfer_args["recipients"]) if "recipients" in transfer_args else []
     if "recipients" in transfer_args and not recipients and sender is not None:
-        raise _empty_recipients()  # what a guest's files become is for the voucher to say
-    options = _options(body.get("options", {}), "options")
+        raise _build_empty_recipients_error()  # what a guest's files become is for the voucher to say
+    options = _parse_options(body.get("options", {}), "options")
     wants_link = bool(options.get("get_a_link", link or not recipients))
     if wants_link and recipients:
         raise UsageError(
@@ -88,39 +92,39 @@ def transfer_body(
             "mime_type": mimetypes.guess_type(item.name)[0] or "application/octet-stream",
             "cid": f"file_{number}_{item.size}_0_0",
         }
-        for number, item in enumerate(items)
+        for number, item in enumerate(local_files)
     ]
-    return with_extra(_dated(body), extra)
+    return merge_extra(_convert_expires(body), extra)
 
 
-def raw_transfer_body(given: Mapping[str, Any], guest: bool, extra: Extra = None) -> Dict[str, Any]:
+def build_raw_transfer_body(fields: Mapping[str, Any], guest: bool, extra: Extra = None) -> Dict[str, Any]:
     """Return the body of ``POST /transfer`` that a caller has written, with ``get_a_link`` made explicit.
 
     :param guest: whether a guest asks, whose transfer may be without recipients.
     :raises UsageError: an unknown key or option, no files, or an empty list of recipients without a link.
     """
-    _check_body(given, "create_transfer({'files': [{'name': 'a.txt', 'size': 3}], ...})")
-    check_keys(given, _keys(types.Transfer), "body", synonyms=_SYNONYMS, hint=DELIBERATE)
-    files = given.get("files")
+    _require_mapping(fields, "create_transfer({'files': [{'name': 'a.txt', 'size': 3}], ...})")
+    validate_keys(fields, _allowed_keys(types.Transfer), "body", synonyms=_KEY_SYNONYMS, hint=EXTRA_HINT)
+    files = fields.get("files")
     if not isinstance(files, (list, tuple)) or not files:
         raise UsageError("files is a list of at least one {'name': ..., 'size': ...}")
     for file in files:
-        check_keys(file, _keys(types.File), "a file", hint=DELIBERATE)
+        validate_keys(file, _allowed_keys(types.File), "a file", hint=EXTRA_HINT)
         size = file.get("size")
         if not isinstance(file.get("name"), str) or isinstance(size, bool) or not isinstance(size, int):
             raise UsageError(f"a file has a name and a size in bytes, not {file.get('name')!r} and {size!r}")
-    recipients = _recipients(given["recipients"]) if "recipients" in given else []
-    options = _options(given.get("options") or {}, "options")
+    recipients = _parse_recipients(fields["recipients"]) if "recipients" in fields else []
+    options = _parse_options(fields.get("options") or {}, "options")
     link = options.setdefault("get_a_link", not recipients and not options.get("add_me_to_recipients"))
-    if "recipients" in given and not recipients and link and not guest:
-        asked = _options(given.get("options") or {}, "options").get("get_a_link")
+    if "recipients" in fields and not recipients and link and not guest:
+        asked = _parse_options(fields.get("options") or {}, "options").get("get_a_link")
         if not asked:
-            raise _empty_recipients()
-    body = {**given, "recipients": recipients, "options": options, "files": list(files)}
-    return with_extra(_dated(body), extra)
+            raise _build_empty_recipients_error()
+    body = {**fields, "recipients": recipients, "options": options, "files": list(files)}
+    return merge_extra(_convert_expires(body), extra)
 
 
-def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
+def build_guest_body(fields: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
     """Return the body of ``POST /guest``, with ``get_a_link`` made explicit as in transfers.
 
     It is what a site takes by itself: the guest's files become links, which have no recipients.  Where the
@@ -130,28 +134,28 @@ def guest_body(given: Mapping[str, Any], extra: Extra = None) -> Dict[str, Any]:
 
     Source: FileSender protocol, section 10.
     """
-    _check_body(given, "create_guest({'recipient': 'ann@example.org'})")
-    check_keys(given, _keys(types.Guest), "body", synonyms=_GUEST_SYNONYMS, hint=DELIBERATE)
-    options = given.get("options")
-    check_keys(options, _keys(types.GuestAllOptions), "options", hint=DELIBERATE)
-    for name, known in (("guest", _keys(types.GuestOptions)), ("transfer", _OPTIONS)):
-        check_keys((options or {}).get(name), known, f"options[{name!r}]", hint=DELIBERATE)
-    body = _dated(dict(given))
+    _require_mapping(fields, "create_guest({'recipient': 'ann@example.org'})")
+    validate_keys(fields, _allowed_keys(types.Guest), "body", synonyms=_GUEST_KEY_SYNONYMS, hint=EXTRA_HINT)
+    options = fields.get("options")
+    validate_keys(options, _allowed_keys(types.GuestAllOptions), "options", hint=EXTRA_HINT)
+    for name, known in (("guest", _allowed_keys(types.GuestOptions)), ("transfer", _TRANSFER_OPTION_NAMES)):
+        validate_keys((options or {}).get(name), known, f"options[{name!r}]", hint=EXTRA_HINT)
+    body = _convert_expires(dict(fields))
     asked = dict(options or {})
     of_guest, of_transfers = asked.get("guest") or {}, asked.get("transfer") or {}
     if isinstance(of_transfers, Mapping) and not (
         isinstance(of_guest, Mapping) and of_guest.get("can_only_send_to_me")
     ):
         body["options"] = {**asked, "guest": of_guest, "transfer": {"get_a_link": True, **of_transfers}}
-    return with_extra(body, extra)
+    return merge_extra(body, extra)
 
 
-def _check_body(given: Any, hint: str, what: str = "body") -> None:
-    if not isinstance(given, Mapping):
-        raise UsageError(f"{what} is a dict, not a {type(given).__name__}", hint=hint)
+def _require_mapping(value: Any, hint: str, name: str = "body") -> None:
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name} is a dict, not a {type(value).__name__}", hint=hint)
 
 
-def _dated(body: Dict[str, Any]) -> Dict[str, Any]:
+def _convert_expires(body: Dict[str, Any]) -> Dict[str, Any]:
     """Return a body whose ``expires`` is a number where it was text.
 
     Sites ignore a date as text, without an error: the transfer then lives as long as their default.
@@ -170,39 +174,44 @@ def _dated(body: Dict[str, Any]) -> Dict[str, Any]:
     return {**body, "expires": int(day.timestamp())}
 
 
-def check_update(given: Mapping[str, Any], kind: Any, extra: Extra = None) -> Dict[str, Any]:
+def build_update_body(fields: Mapping[str, Any], typed_dict: Any, extra: Extra = None) -> Dict[str, Any]:
     """Return the body of a change.
 
-    :param kind: the TypedDict whose keys it may have.
+    :param typed_dict: the TypedDict whose keys it may have.
     :raises UsageError: an unknown key, or no change at all.
     """
-    _check_body(given, f"give a dict with one of {', '.join(_keys(kind))}")
-    check_keys(given, _keys(kind), "body", hint=DELIBERATE)
-    body = with_extra(dict(given), extra)
+    _require_mapping(fields, f"give a dict with one of {', '.join(_allowed_keys(typed_dict))}")
+    validate_keys(fields, _allowed_keys(typed_dict), "body", hint=EXTRA_HINT)
+    body = merge_extra(dict(fields), extra)
     if not body:
-        raise UsageError("body holds no change", hint=f"give one of {', '.join(_keys(kind))}")
+        raise UsageError("body holds no change", hint=f"give one of {', '.join(_allowed_keys(typed_dict))}")
     return body
 
 
-def _recipients(given: Any) -> List[str]:
+def _parse_recipients(value: Any) -> List[str]:
     """Return the addresses; one may be given as text."""
-    if isinstance(given, str):
-        return [given] if given else []
-    if given is None:
+    if isinstance(value, str):
+        return [value] if value else []
+    if value is None:
         return []
-    if isinstance(given, (bytes, Mapping)) or not isinstance(given, Iterable):
-        raise UsageError(f"recipients is a list of addresses, not a {type(given).__name__}")
-    return list(given)
+    if isinstance(value, (bytes, Mapping)) or not isinstance(value, Iterable):
+        raise UsageError(f"recipients is a list of addresses, not a {type(value).__name__}")
+    return list(value)
 
 
-def _empty_recipients() -> UsageError:
+def _build_empty_recipients_error() -> UsageError:
     return UsageError(
         "recipients is empty: the site would mail no recipient",
         hint="name recipients, or leave out the key to make a link",
     )
 
 
-def _options(given: Any, what: str) -> Dict[str, Any]:
+def _parse_options(value: Any, name: str) -> Dict[str, Any]:
     """Return options by name; a list of names switches them on."""
-    check_keys(given, _OPTIONS, what, hint="extra={'options': {...}} sends an option that is not known here")
-    return dict(given) if isinstance(given, Mapping) else dict.fromkeys(given, True)
+    validate_keys(
+        value,
+        _TRANSFER_OPTION_NAMES,
+        name,
+        hint="extra={'options': {...}} sends an option that is not known here",
+    )
+    return dict(value) if isinstance(value, Mapping) else dict.fromkeys(value, True)

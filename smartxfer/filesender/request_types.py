@@ -18,12 +18,12 @@ __all__ = [
 ]
 
 
-class _NamedFile(TypedDict):
+class _RequiredFileKeys(TypedDict):
     name: str
     size: int
 
 
-class File(_NamedFile, total=False):
+class File(_RequiredFileKeys, total=False):
     """A file to announce: its name and size in bytes."""
 
     mime_type: str
@@ -76,7 +76,7 @@ PartialTransfer = TypedDict(
 """
 
 
-class _WholeTransfer(PartialTransfer, total=False):
+class _OptionalTransferKeys(PartialTransfer, total=False):
     aup_checked: bool
     encryption: bool
     encryption_key_version: int
@@ -86,7 +86,7 @@ class _WholeTransfer(PartialTransfer, total=False):
     encryption_client_entropy: str
 
 
-class Transfer(_WholeTransfer):
+class Transfer(_OptionalTransferKeys):
     """A transfer to create."""
 
     files: List[File]

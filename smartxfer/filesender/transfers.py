@@ -7,39 +7,39 @@ import datetime as dt
 from typing import Any, Callable, List, Mapping, Optional, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender.addresses import check_address
-from smartxfer.filesender.calls import Calls, about
-from smartxfer.filesender.completion import complete
-from smartxfer.filesender.ids import Moment, RecipientId, TransferId, id_of
+from smartxfer.filesender.completion import complete_transfer
+from smartxfer.filesender.email_addresses import validate_email_address
+from smartxfer.filesender.ids import ExpiryTime, RecipientId, TransferId, get_id
 from smartxfer.filesender.models import AuditEntry, Recipient, Transfer
-from smartxfer.filesender.request_body import Extra, check_update
+from smartxfer.filesender.request_body import Extra, build_update_body
 from smartxfer.filesender.request_types import TransferUpdate
+from smartxfer.filesender.rest_api import FileSenderApi, parse_object
 from smartxfer.reprs import Namespace
-from smartxfer.secret_text import hides
+from smartxfer.secret_text import hide_method_arguments
 
 __all__ = ["TransfersClient"]
 
 
-@hides("link")
+@hide_method_arguments("link")
 class TransfersClient(Namespace):
     """Lists, changes and removes a user's transfers.
 
     Wherever a transfer or a recipient is wanted, its structure or its id is accepted.
 
-    :param calls: returns the calls of a user whose credentials are known.
-    :param token_of: returns the token of a download link.
+    :param get_api: returns the calls of a user whose credentials are known.
+    :param extract_token: returns the token of a download link.
     """
 
-    def __init__(self, calls: Callable[[], Calls], token_of: Callable[[Any], str]) -> None:
-        self._calls = calls
-        self._token_of = token_of
+    def __init__(self, get_api: Callable[[], FileSenderApi], extract_token: Callable[[Any], str]) -> None:
+        self._get_api = get_api
+        self._extract_token = extract_token
 
     def list(self, everybody: bool = False) -> List[Transfer]:
         """Return the user's available transfers, newest first, with those of the user's guests.
 
         :param everybody: those of all users; for administrators.
         """
-        found = self._calls().ask("GET", "transfer/@all" if everybody else "transfer").json(list)
+        found = self._get_api().send_signed("GET", "transfer/@all" if everybody else "transfer").json(list)
         return [Transfer.from_wire(one) for one in found]
 
     def find(
@@ -60,7 +60,7 @@ class TransfersClient(Namespace):
         """
         if subject is recipient is file is link is None:
             raise UsageError("say what to look for: subject, recipient=, file= or link=")
-        token = self._token_of(link) if link is not None else None
+        token = self._extract_token(link) if link is not None else None
 
         def matches(transfer: Transfer) -> bool:
             people = transfer.recipients
@@ -75,11 +75,9 @@ class TransfersClient(Namespace):
 
     def get(self, transfer_id: TransferId) -> Transfer:
         """Return one of the user's own transfers, also a closed one."""
-        return self._calls().get_transfer(id_of(transfer_id))
+        return self._get_api().get_transfer(get_id(transfer_id))
 
-    def update(
-        self, transfer_id: TransferId, body: TransferUpdate, *, extra: Extra = None
-    ) -> Transfer:
+    def update(self, transfer_id: TransferId, body: TransferUpdate, *, extra: Extra = None) -> Transfer:
         """Change a transfer, such as ``{"complete": True}`` (sections 6.4 and 7).
 
         A completion also checks the audit log: where the recipients were not mailed, they are reminded.
@@ -88,16 +86,16 @@ class TransfersClient(Namespace):
         :raises UsageError: ``body`` has an unknown key, or none.
         :raises OutcomeUnknown: the answer was lost, of a change that must not be made twice.
         """
-        change = check_update(body, TransferUpdate, extra)
+        change = build_update_body(body, TransferUpdate, extra)
         if change == {"complete": True}:
-            return complete(self._calls(), id_of(transfer_id), asked_before=None)
-        return self._calls().update_transfer(id_of(transfer_id), change)
+            return complete_transfer(self._get_api(), get_id(transfer_id), requested_before=None)
+        return self._get_api().update_transfer(get_id(transfer_id), change)
 
     def options(self, transfer_id: TransferId) -> Mapping[str, Any]:
         """Return a transfer's options by name."""
-        return dict(self._calls().ask("GET", f"transfer/{id_of(transfer_id)}/options").json(dict))
+        return dict(self._get_api().send_signed("GET", f"transfer/{get_id(transfer_id)}/options").json(dict))
 
-    def extend(self, transfer_id: TransferId, expires: Moment = None) -> Transfer:
+    def extend(self, transfer_id: TransferId, expires: ExpiryTime = None) -> Transfer:
         """Let a transfer expire later.
 
         :param expires: seconds since the epoch or a datetime, which servers of 3.x take; None: by as many
@@ -105,7 +103,7 @@ class TransfersClient(Namespace):
         :raises LimitExceeded: the site does not allow it, or not so late.
         :raises OutcomeUnknown: the answer was lost: it may have been extended.
         """
-        until = True if expires is None else _seconds(expires)
+        until = True if expires is None else _to_epoch_seconds(expires)
         return self.update(transfer_id, {"extend_expiry_date": until})
 
     def remind(self, transfer_id: TransferId) -> Transfer:
@@ -126,16 +124,16 @@ class TransfersClient(Namespace):
 
     def delete(self, transfer_id: TransferId) -> None:
         """Remove a transfer and its data; one that is gone already is no error (section 6.5)."""
-        self._calls().delete_transfer(id_of(transfer_id))
+        self._get_api().delete_transfer(get_id(transfer_id))
 
     def audit_log(self, transfer_id: TransferId) -> List[AuditEntry]:
         """Return what has happened to a transfer, oldest first."""
-        found = self._calls().ask("GET", f"transfer/{id_of(transfer_id)}/auditlog").json(list)
+        found = self._get_api().send_signed("GET", f"transfer/{get_id(transfer_id)}/auditlog").json(list)
         return [AuditEntry.from_wire(one) for one in found]
 
     def mail_audit_log(self, transfer_id: TransferId) -> None:
         """Have the site mail the audit log to the user."""
-        self._calls().command("GET", f"transfer/{id_of(transfer_id)}/auditlog/mail", idempotent=False)
+        self._get_api().send_command("GET", f"transfer/{get_id(transfer_id)}/auditlog/mail", idempotent=False)
 
     # -- recipients -------------------------------------------------------------------------------------
 
@@ -144,14 +142,16 @@ class TransfersClient(Namespace):
 
         :raises OutcomeUnknown: the answer was lost: the mail may have gone; the site does not merge doubles.
         """
-        check_address(address, "recipient")
-        path = f"transfer/{id_of(transfer_id)}/recipient"
-        return self._calls().ask("POST", path, {"recipient": address}).made(Recipient)
+        validate_email_address(address, "recipient")
+        path = f"transfer/{get_id(transfer_id)}/recipient"
+        return self._get_api().send_signed("POST", path, {"recipient": address}).parse_model(Recipient)
 
     def get_recipient(self, recipient_id: RecipientId) -> Recipient:
         """Return a recipient, with the mails that could not be delivered in ``errors``."""
-        return about(
-            self._calls().ask("GET", f"recipient/{id_of(recipient_id)}"), Recipient, id_of(recipient_id)
+        return parse_object(
+            self._get_api().send_signed("GET", f"recipient/{get_id(recipient_id)}"),
+            Recipient,
+            get_id(recipient_id),
         )
 
     def remind_recipient(self, recipient_id: RecipientId) -> Recipient:
@@ -159,20 +159,20 @@ class TransfersClient(Namespace):
 
         :raises OutcomeUnknown: the answer was lost: it may have been sent.
         """
-        path = f"recipient/{id_of(recipient_id)}"
-        answer = self._calls().ask("PUT", path, {"remind": True}, idempotent=False)
-        return answer.made(Recipient)
+        path = f"recipient/{get_id(recipient_id)}"
+        answer = self._get_api().send_signed("PUT", path, {"remind": True}, idempotent=False)
+        return answer.parse_model(Recipient)
 
     def remove_recipient(self, recipient_id: RecipientId) -> None:
         """Remove a recipient and the link; with the last one the transfer is closed."""
-        self._calls().delete(f"recipient/{id_of(recipient_id)}")
+        self._get_api().delete(f"recipient/{get_id(recipient_id)}")
 
 
-def _seconds(moment: Union[int, dt.datetime]) -> int:
-    if isinstance(moment, dt.datetime):
-        if moment.tzinfo is None:
-            raise UsageError(f"{moment!r} has no time zone", hint="datetime.now(timezone.utc) has one")
-        return int(moment.timestamp())
-    if isinstance(moment, bool) or not isinstance(moment, int):
-        raise UsageError(f"expires is seconds since the epoch or a datetime, not {moment!r}")
-    return moment
+def _to_epoch_seconds(expires: Union[int, dt.datetime]) -> int:
+    if isinstance(expires, dt.datetime):
+        if expires.tzinfo is None:
+            raise UsageError(f"{expires!r} has no time zone", hint="datetime.now(timezone.utc) has one")
+        return int(expires.timestamp())
+    if isinstance(expires, bool) or not isinstance(expires, int):
+        raise UsageError(f"expires is seconds since the epoch or a datetime, not {expires!r}")
+    return expires

@@ -7,22 +7,22 @@ import contextlib
 from typing import TYPE_CHECKING, Optional
 
 if TYPE_CHECKING:
-    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.client_protocol import ClientProtocol
     from smartxfer.filesender.models import File, Transfer
     from smartxfer.filesender.request_body import Extra
     from smartxfer.filesender.request_types import PartialTransfer
-    from smartxfer.filesender.sealing import Password
+    from smartxfer.filesender.upload_encryption import Password
+    from smartxfer.transfer.local_files import FilesLike
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult
     from smartxfer.transfer.source import SourceLike
-    from smartxfer.transfer.tree import FilesLike
 
 __all__ = ["upload_complete", "upload_file", "upload_workflow"]
 
 
 def upload_file(
-    self: "Account",
+    self: "ClientProtocol",
     file_info: "File",
     path: "SourceLike",
     *,
@@ -35,11 +35,11 @@ def upload_file(
     :param file_info: one of the ``files`` of a created transfer.
     :raises SizeMismatch: the file has another size than the one announced.
     """
-    return _send_one(self, file_info, path, False, progress, cancel, deadline)
+    return _upload_one_file(self, file_info, path, False, progress, cancel, deadline)
 
 
 def upload_complete(
-    self: "Account",
+    self: "ClientProtocol",
     file_info: "File",
     path: "SourceLike",
     *,
@@ -48,41 +48,41 @@ def upload_complete(
     deadline: Optional[float] = None,
 ) -> "FileResult":
     """Send a file's chunks and mark it complete (section 6.3); otherwise like :meth:`upload_file`."""
-    return _send_one(self, file_info, path, True, progress, cancel, deadline)
+    return _upload_one_file(self, file_info, path, True, progress, cancel, deadline)
 
 
-def _send_one(
-    self: "Account",
+def _upload_one_file(
+    self: "ClientProtocol",
     file_info: "File",
     path: "SourceLike",
-    complete: bool,
+    mark_complete: bool,
     progress: "Progress",
     cancel: "Optional[Cancel]",
     deadline: Optional[float],
 ) -> "FileResult":
     from smartxfer.filesender.errors import FileSenderSizeMismatch
     from smartxfer.filesender.models import File
-    from smartxfer.filesender.uploading import send_files
-    from smartxfer.transfer.result import settle
-    from smartxfer.transfer.tree import collect
+    from smartxfer.filesender.upload import upload_files
+    from smartxfer.transfer.local_files import collect_files
+    from smartxfer.transfer.result import raise_for_errors
 
-    with self._operation(progress, cancel, deadline) as operation:
-        self._ready(operation)
+    with self._new_runner(progress, cancel, deadline) as runner:
+        self._ensure_prepared(runner)
         file = File.from_wire(file_info)
-        [item] = collect([(file.name, path)])
+        [item] = collect_files([(file.name, path)])
         if item.size != file.size:
             raise FileSenderSizeMismatch(
                 f"{file.name} was announced with {file.size} bytes and has {item.size}",
                 expected=file.size,
                 actual=item.size,
             )
-        calls = self._calls.watched(operation)
-        results = send_files(calls, operation, [(item, file)], self._width, complete=complete)
-    return settle(results, operation)[0]
+        calls = self._api.with_runner(runner)
+        results = upload_files(calls, runner, [(item, file)], self._concurrency, mark_complete=mark_complete)
+    return raise_for_errors(results, runner)[0]
 
 
 def upload_workflow(
-    self: "Account",
+    self: "ClientProtocol",
     files: "FilesLike",
     transfer_args: "PartialTransfer" = {},  # noqa: B006 - the seed's default, never changed
     *,
@@ -127,27 +127,29 @@ def upload_workflow(
 
     Source: FileSender protocol, section 6.
     """
-    from smartxfer.filesender import checks, earlier, request_body, sealing, uploading
-    from smartxfer.options import check_count
+    from smartxfer.filesender import request_body, upload, upload_encryption, upload_journal, validation
+    from smartxfer.validation import validate_count
 
-    threads = None if max_workers is None else self._threads_for(check_count(max_workers, "max_workers"))
-    operation = self._operation(progress, cancel, deadline, threads)
-    with contextlib.ExitStack() as stack, operation:
-        site = self._ready(operation)
-        calls = self._calls.watched(operation)
-        items = uploading.collected(files, follow_symlinks)
-        sender = getattr(calls.access.auth, "username", None)
-        body = request_body.transfer_body(items, transfer_args, sender, link, extra)
+    threads = None if max_workers is None else self._thread_count(validate_count(max_workers, "max_workers"))
+    runner = self._new_runner(progress, cancel, deadline, threads)
+    with contextlib.ExitStack() as stack, runner:
+        site = self._ensure_prepared(runner)
+        calls = self._api.with_runner(runner)
+        items = upload.collect_normalized_files(files, follow_symlinks)
+        sender = getattr(calls.signer.auth, "username", None)
+        body = request_body.build_transfer_body(items, transfer_args, sender, link, extra)
         if accept_aup:
             body["aup_checked"] = True
-        secret = sealing.given_password(password)
-        cipher = sealing.sealing_for(secret, items, site.config, site.info.upload_chunk_size, key_version)
-        announced = body if cipher is None else cipher.announced(body)
-        checks.check_transfer(announced, site.config, now=calls.clock.wall())
-        journal = earlier.journal_of(calls, items, body, cipher)
+        secret = upload_encryption.resolve_password(password)
+        cipher = upload_encryption.create_upload_encryption(
+            secret, items, site.config, site.info.upload_chunk_size, key_version
+        )
+        announced = body if cipher is None else cipher.add_to_request(body)
+        validation.validate_transfer(announced, site.config, now=calls.clock.time())
+        journal = upload_journal.create_journal(calls, items, body, cipher)
         if journal is not None:
             stack.enter_context(journal)
             if not resume:
-                operation.call(lambda: earlier.drop_earlier(journal, calls))
-        width = self._width if max_workers is None else self._width.of_files(max_workers)
-        return uploading.Sending(calls, operation, items, announced, width, journal, cipher).run()
+                runner.run_one(lambda: upload_journal.discard_resumable_transfer(journal, calls))
+        width = self._concurrency if max_workers is None else self._concurrency.with_files(max_workers)
+        return upload.UploadWorkflow(calls, runner, items, announced, width, journal, cipher).run()

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
 
 from smartxfer.errors import UsageError
 from smartxfer.filesender.upload_methods import upload_workflow
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
 
 if TYPE_CHECKING:
-    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.client_protocol import ClientProtocol
     from smartxfer.filesender.models import Transfer
     from smartxfer.filesender.request_body import Extra
     from smartxfer.filesender.request_types import PartialTransfer
-    from smartxfer.filesender.sealing import Password
+    from smartxfer.filesender.upload_encryption import Password
+    from smartxfer.transfer.local_files import FileLike, FilesLike
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult, TransferReport
     from smartxfer.transfer.selection import Patterns
-    from smartxfer.transfer.tree import FileLike, FilesLike
 
 __all__ = ["upload", "upload_many", "upload_tree"]
 
@@ -30,7 +30,7 @@ Recipients = Union[None, str, Sequence[str]]
 
 
 def upload(
-    self: "Account",
+    self: "ClientProtocol",
     source: "FileLike",
     target: Recipients = None,
     *,
@@ -67,21 +67,21 @@ def upload(
 
     Source: FileSender protocol, section 6.
     """
-    from smartxfer.transfer.source import path_of
+    from smartxfer.transfer.source import as_source_path
 
-    path = path_of(source[1] if isinstance(source, tuple) and len(source) == 2 else source)
+    path = as_source_path(source[1] if isinstance(source, tuple) and len(source) == 2 else source)
     if path is not None and path.is_dir():
         raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
-    options = _options(target, subject, message, transfer_args)
+    options = _build_workflow_options(target, subject, message, transfer_args)
     transfer = upload_workflow(
         self, [source], **options, password=password, key_version=key_version, accept_aup=accept_aup,
         resume=resume, extra=extra, progress=progress, cancel=cancel, deadline=deadline,
     )  # fmt: skip
-    return _results(transfer)[0]
+    return _attach_transfer(transfer)[0]
 
 
 def upload_many(
-    self: "Account",
+    self: "ClientProtocol",
     sources: "FilesLike",
     target: Recipients = None,
     *,
@@ -111,17 +111,17 @@ def upload_many(
     """
     from smartxfer.transfer.result import TransferReport
 
-    options, began = _options(target, subject, message, transfer_args), self._clock.monotonic()
+    options, began = _build_workflow_options(target, subject, message, transfer_args), self._clock.monotonic()
     transfer = upload_workflow(
         self, sources, **options, password=password, key_version=key_version, accept_aup=accept_aup,
         resume=resume, max_workers=max_workers, extra=extra, progress=progress, cancel=cancel,
         deadline=deadline,
     )  # fmt: skip
-    return TransferReport(_results(transfer), self._clock.monotonic() - began)
+    return TransferReport(_attach_transfer(transfer), self._clock.monotonic() - began)
 
 
 def upload_tree(
-    self: "Account",
+    self: "ClientProtocol",
     directory: FilePath,
     target: Recipients = None,
     *,
@@ -152,12 +152,12 @@ def upload_tree(
 
     Otherwise like :meth:`upload_many`.
     """
+    from smartxfer.transfer.local_files import collect_directory_files
     from smartxfer.transfer.result import FileResult, TransferReport
     from smartxfer.transfer.selection import Selection
-    from smartxfer.transfer.tree import files_below
 
-    items = files_below(directory, follow_symlinks, Selection(include, exclude))
-    options = _options(target, subject, message, transfer_args)
+    items = collect_directory_files(directory, follow_symlinks, Selection(include, exclude))
+    options = _build_workflow_options(target, subject, message, transfer_args)
     if dry_run:
         return TransferReport([FileResult(item.name, item.path, item.size) for item in items])
     began = self._clock.monotonic()
@@ -167,10 +167,10 @@ def upload_tree(
         key_version=key_version, accept_aup=accept_aup, resume=resume, max_workers=max_workers,
         extra=extra, progress=progress, cancel=cancel, deadline=deadline,
     )  # fmt: skip
-    return TransferReport(_results(transfer), self._clock.monotonic() - began)
+    return TransferReport(_attach_transfer(transfer), self._clock.monotonic() - began)
 
 
-def _options(
+def _build_workflow_options(
     target: Recipients,
     subject: Optional[str],
     message: Optional[str],
@@ -193,7 +193,7 @@ def _options(
     return {"transfer_args": {**made, **named}, "link": target is None}
 
 
-def _results(transfer: "Transfer") -> "List[FileResult]":
+def _attach_transfer(transfer: "Transfer") -> "List[FileResult]":
     """The results of an upload, with the transfer and its link."""
     import attrs
 

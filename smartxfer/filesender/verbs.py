@@ -6,11 +6,11 @@ Source: FileSender protocol, sections 7 and 8.1.
 from typing import TYPE_CHECKING, List, Union
 
 from smartxfer.errors import NotFound
-from smartxfer.filesender.download_verbs import single
-from smartxfer.secret_text import hides_arguments
+from smartxfer.filesender.download_verbs import select_single_file
+from smartxfer.secret_text import hide_arguments
 
 if TYPE_CHECKING:
-    from smartxfer.filesender.account import Account
+    from smartxfer.filesender.client_protocol import ClientProtocol
     from smartxfer.filesender.ids import TransferId
     from smartxfer.filesender.models import DownloadFile, Guest, Transfer
     from smartxfer.filesender.request_body import Extra
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["create_guest", "exists", "info", "list_files", "remove", "update_transfer"]
 
 
-@hides_arguments("target")
-def list_files(self: "Account", target: str) -> "List[DownloadFile]":
+@hide_arguments("target")
+def list_files(self: "ClientProtocol", target: str) -> "List[DownloadFile]":
     """The files that a download link leads to; ``transfers.list()`` has one's own transfers.
 
     :param target: token of the link, or the whole link.
@@ -29,11 +29,11 @@ def list_files(self: "Account", target: str) -> "List[DownloadFile]":
 
     Source: FileSender protocol, section 8.1.
     """
-    return self._calls.listing(self._token_of(target))
+    return self._api.list_download_files(self._extract_token(target))
 
 
-@hides_arguments("source")
-def info(self: "Account", source: str) -> "DownloadFile":
+@hide_arguments("source")
+def info(self: "ClientProtocol", source: str) -> "DownloadFile":
     """Return what the site knows of a file that can be fetched.
 
     :param source: ``"TOKEN/NAME"``; of a transfer of one file its token or the whole download link.
@@ -41,14 +41,14 @@ def info(self: "Account", source: str) -> "DownloadFile":
 
     Source: FileSender protocol, section 8.1.
     """
-    from smartxfer.filesender.site import split_source
+    from smartxfer.filesender.site_address import split_source
 
     link, name = split_source(source)
-    return single(list_files(self, link), name)
+    return select_single_file(list_files(self, link), name)
 
 
-@hides_arguments("source")
-def exists(self: "Account", source: str) -> bool:
+@hide_arguments("source")
+def exists(self: "ClientProtocol", source: str) -> bool:
     """Return True if a file can be fetched.
 
     :param source: as for :meth:`info`.
@@ -60,7 +60,7 @@ def exists(self: "Account", source: str) -> bool:
     return True
 
 
-def remove(self: "Account", target: "Union[int, Transfer]") -> None:
+def remove(self: "ClientProtocol", target: "Union[int, Transfer]") -> None:
     """Remove a transfer and its data; one that is gone already is no error.
 
     :param target: the Transfer, or its id.
@@ -74,12 +74,12 @@ def remove(self: "Account", target: "Union[int, Transfer]") -> None:
 
 
 def update_transfer(
-    self: "Account", transfer_id: "TransferId", body: "TransferUpdate", *, extra: "Extra" = None
+    self: "ClientProtocol", transfer_id: "TransferId", body: "TransferUpdate", *, extra: "Extra" = None
 ) -> "Transfer":
     """Change a transfer: ``transfers.update()``."""
     return self.transfers.update(transfer_id, body, extra=extra)
 
 
-def create_guest(self: "Account", body: "GuestRequest", *, extra: "Extra" = None) -> "Guest":
+def create_guest(self: "ClientProtocol", body: "GuestRequest", *, extra: "Extra" = None) -> "Guest":
     """Send a voucher: ``guests.create()``."""
     return self.guests.create(body, extra=extra)

@@ -8,9 +8,10 @@ Source: JetStream protocol.
 
 from typing import TYPE_CHECKING
 
-from smartxfer.lazy_names import lazy_names
+from smartxfer.lazy_imports import build_lazy_module_hooks
 
 if TYPE_CHECKING:
+    from smartxfer.jetstream.async_requests import Request
     from smartxfer.jetstream.client import API, JetStreamClient
     from smartxfer.jetstream.factory import JetStream
     from smartxfer.jetstream.models import (
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
         Token,
         Transfer,
     )
-    from smartxfer.jetstream.requests import Request
-    from smartxfer.jetstream.sending import Share
+    from smartxfer.jetstream.workflows import Share
 
 __all__ = [
     "API",
@@ -49,14 +49,14 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__ = build_lazy_module_hooks(
         __name__,
         {
+            "async_requests": "Request",
             "client": "API JetStreamClient",
             "factory": "JetStream",
-            "models": "Connection Destination Event Manifest ReceiveTransfer RequestStatus ServerInfo Source "
-            "Status Token Transfer",
-            "requests": "Request",
-            "sending": "Share",
+            "models": "Connection Destination Event Manifest ReceiveTransfer RequestStatus ServerInfo "
+            "Source Status Token Transfer",
+            "workflows": "Share",
         },
     )

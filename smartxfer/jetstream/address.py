@@ -8,11 +8,11 @@ from typing import NamedTuple, Union
 from urllib.parse import parse_qs, urlsplit
 
 from smartxfer.errors import UsageError
-from smartxfer.secret_text import as_secret, as_url
-from smartxfer.transport import Origin, without_query
-from smartxfer.transport.origin import is_loopback, quoted
+from smartxfer.secret_text import as_secret, as_secret_url
+from smartxfer.transport import Origin, strip_query
+from smartxfer.transport.origin import is_loopback, quote_path
 
-__all__ = ["DEFAULT_PORT", "Link", "host_and_port", "link_to", "parse_link", "url_of"]
+__all__ = ["DEFAULT_PORT", "Link", "build_base_url", "build_download_link", "parse_host_port", "parse_link"]
 
 DEFAULT_PORT = 8886
 _SCHEME = "jetstream"
@@ -31,7 +31,7 @@ class Link(NamedTuple):
     token: str
 
 
-def url_of(address: str, port: Union[int, str, None] = None) -> str:
+def build_base_url(address: str, port: Union[int, str, None] = None) -> str:
     """The base URL of a server: http on loopback, https elsewhere, or the URL that was given.
 
     :param address: host, ``host:port``, or a whole URL.
@@ -42,18 +42,18 @@ def url_of(address: str, port: Union[int, str, None] = None) -> str:
     if address.lower().startswith(f"{_SCHEME}:"):
         raise UsageError(f"{address.split('?')[0]!r} is a link", hint="open it by JetStream.from_uri(link)")
     if "://" in address:
-        Origin.of(address)
+        Origin.parse(address)
         if "?" in address or "#" in address:
-            raise UsageError(f"{without_query(address)} is not all that was given: a base URL has no query")
+            raise UsageError(f"{strip_query(address)} is not all that was given: a base URL has no query")
         return address.rstrip("/")
-    host, own = host_and_port(address, port)
+    host, own = parse_host_port(address, port)
     scheme = "http" if is_loopback(host) else "https"
-    url = f"{scheme}://{_bracketed(host)}:{own}"
-    Origin.of(url)
+    url = f"{scheme}://{_bracket_ipv6(host)}:{own}"
+    Origin.parse(url)
     return url
 
 
-def host_and_port(address: str, port: Union[int, str, None] = None) -> "tuple[str, int]":
+def parse_host_port(address: str, port: Union[int, str, None] = None) -> "tuple[str, int]":
     """Host and port of ``host``, ``host:port``, or an IPv6 address, bracketed where it has a port.
 
     :raises UsageError: there is no host, or the port is none.
@@ -66,27 +66,27 @@ def host_and_port(address: str, port: Union[int, str, None] = None) -> "tuple[st
     else:
         host, number = address.strip(), ""
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    given = _port(number) if number else _port(DEFAULT_PORT if port is None else port)
+    given = _parse_port(number) if number else _parse_port(DEFAULT_PORT if port is None else port)
     if not host or not host.isprintable() or any(mark in host for mark in "/?#@ \\"):
         raise UsageError(f"{address!r} is no host")
     return host, given
 
 
-def _port(value: object) -> int:
+def _parse_port(value: object) -> int:
     text = str(value)
     if isinstance(value, bool) or not (re.fullmatch(r"[0-9]{1,5}", text) and 0 < int(text) < 65536):
         raise UsageError(f"{value!r} is no port")
     return int(text)
 
 
-def _bracketed(host: str) -> str:
+def _bracket_ipv6(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def link_to(host: str, port: int, token: str) -> str:
+def build_download_link(host: str, port: int, token: str) -> str:
     """The link by which others fetch what a token shares."""
-    place = _bracketed(host) if port == DEFAULT_PORT else f"{_bracketed(host)}:{port}"
-    return as_url(f"{_SCHEME}://{place}/download?token={quoted(token)}")
+    place = _bracket_ipv6(host) if port == DEFAULT_PORT else f"{_bracket_ipv6(host)}:{port}"
+    return as_secret_url(f"{_SCHEME}://{place}/download?token={quote_path(token)}")
 
 
 def parse_link(link: str) -> Link:
@@ -94,7 +94,7 @@ def parse_link(link: str) -> Link:
 
     :raises UsageError: it is none, or it addresses the desktop client.
     """
-    shown, link = without_query(link.strip()), as_url(link.strip())
+    shown, link = strip_query(link.strip()), as_secret_url(link.strip())
     try:
         parts = urlsplit(shown)
         port = parts.port

@@ -14,26 +14,26 @@ import requests
 from smartxfer.client import BaseClient
 from smartxfer.errors import CommunicationError, SmartxferError
 from smartxfer.jetstream import verbs
-from smartxfer.reprs import with_address
-from smartxfer.secret_text import hidden, hides
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
+from smartxfer.reprs import set_address
+from smartxfer.secret_text import hide_method_arguments, wrap_secrets
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, Timeout, Verify
     from smartxfer.error_families import ErrorFamily
     from smartxfer.jetstream.address import Link
-    from smartxfer.jetstream.interface import Moment
+    from smartxfer.jetstream.async_requests import Request
+    from smartxfer.jetstream.interface import TimeLike
     from smartxfer.jetstream.models import Transfer
     from smartxfer.jetstream.recv import RecvInterface
-    from smartxfer.jetstream.requests import Request
-    from smartxfer.jetstream.rpc import Rpc
+    from smartxfer.jetstream.rpc import JsonRpcClient
     from smartxfer.jetstream.send import SendInterface
-    from smartxfer.jetstream.sending import Files, Share
     from smartxfer.jetstream.server import ServerInterface
-    from smartxfer.seams import Clock
+    from smartxfer.jetstream.workflows import Share, SourceFiles
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
 
@@ -42,7 +42,7 @@ __all__ = ["API", "JetStreamClient"]
 log = logging.getLogger("smartxfer.jetstream")
 
 
-@hides("password", "token", "proxies", links=("link",))
+@hide_method_arguments("password", "token", "proxies", links=("link",))
 class API(BaseClient):
     """One connection to a server, with its session: ``api.server``, ``api.send``, ``api.recv``.
 
@@ -81,9 +81,9 @@ class API(BaseClient):
         clock: "Optional[Clock]" = None,
     ) -> None:
         from smartxfer.client_options import ClientOptions
-        from smartxfer.credentials import AddressKind
-        from smartxfer.jetstream.address import url_of
-        from smartxfer.jetstream.login import HOST, NAMES, Login
+        from smartxfer.credentials import BaseURLKind
+        from smartxfer.jetstream.address import build_base_url
+        from smartxfer.jetstream.auth import CREDENTIAL_SPEC, HOST_VARIABLE, SessionState
         from smartxfer.jetstream.recv import RecvInterface
         from smartxfer.jetstream.send import SendInterface
         from smartxfer.jetstream.server import ServerInterface
@@ -93,19 +93,19 @@ class API(BaseClient):
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
         if address is None and port is not None:
-            address = os.environ.get(HOST)
+            address = os.environ.get(HOST_VARIABLE)
             # The host is the environment's choice: a login without an address is not for it.
-            self._address_kind = AddressKind.PLACE if address else AddressKind.EXPLICIT
+            self._base_url_kind = BaseURLKind.CONFIGURED if address else BaseURLKind.EXPLICIT
             address = address or "localhost"
-        self.names = NAMES
-        super().__init__(None if address is None else url_of(address, port), options)
+        self.credential_spec = CREDENTIAL_SPEC
+        super().__init__(None if address is None else build_base_url(address, port), options)
         self._user, self._password = user, password
-        self._login = Login(lambda: self._credentials)
-        self._known_rpc: Optional[Rpc] = None
+        self._session_state = SessionState(lambda: self._credentials)
+        self._rpc_cached: Optional[JsonRpcClient] = None
         self._connected = False
-        self._server = with_address(ServerInterface(lambda: self._rpc), lambda: self._shown_url)
-        self._send = with_address(SendInterface(lambda: self._rpc), lambda: self._shown_url)
-        self._recv = with_address(RecvInterface(lambda: self._rpc), lambda: self._shown_url)
+        self._server = set_address(ServerInterface(lambda: self._rpc), lambda: self._display_url)
+        self._send = set_address(SendInterface(lambda: self._rpc), lambda: self._display_url)
+        self._recv = set_address(RecvInterface(lambda: self._rpc), lambda: self._display_url)
 
     @classmethod
     def from_uri(
@@ -136,7 +136,7 @@ class API(BaseClient):
         :raises UsageError: it is no such link.
         """
         from smartxfer.client_options import ClientOptions
-        from smartxfer.credentials import AddressKind
+        from smartxfer.credentials import BaseURLKind
         from smartxfer.jetstream.address import parse_link
 
         options = ClientOptions(
@@ -144,9 +144,9 @@ class API(BaseClient):
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
         parts: Link = parse_link(link)
-        api = cls(parts.host, parts.port, user=user, **options.keywords())
+        api = cls(parts.host, parts.port, user=user, **options.to_kwargs())
         download = parts.action == "download"
-        api._address_kind = AddressKind.TOKEN_LINK if download else AddressKind.LINK
+        api._base_url_kind = BaseURLKind.TOKEN_LINK if download else BaseURLKind.LINK
         if download:
             try:
                 api.connect()
@@ -185,36 +185,38 @@ class API(BaseClient):
     def connect(self) -> None:
         """Open a session, and log in where the server wants that and credentials stand somewhere.
 
-        :raises NotHTTP: what answers speaks no HTTP, as JetStream's own control port.
+        :raises NotAnHTTPServer: what answers speaks no HTTP, as JetStream's own control port.
         :raises NetworkError: nobody answers.
         :raises AuthError: the credentials are refused.
         """
-        from smartxfer.jetstream.contact import first_contact
-        from smartxfer.jetstream.login import keep_secret
+        from smartxfer.jetstream.auth import register_secrets
+        from smartxfer.jetstream.server_probe import probe_server
 
         if self._connected:
             return
-        info = first_contact(self._rpc, self._retry, self._limits)
+        info = probe_server(self._rpc, self._retry, self._rate_limits)
         self._connected = True
         log.info("connected to %s: %s %s", self.base_url, info.server_name or "a server", info.version or "")
-        known = self._login.known() if info.auth_required else None
+        known = self._session_state.get_login_call() if info.auth_required else None
         if known is not None:
-            keep_secret(known[1])
+            register_secrets(known[1])
             self._rpc.call(*known)
 
     def disconnect(self) -> None:
         """End the session; a later call opens another."""
-        from smartxfer.transport import Body, Call, Success
+        from smartxfer.transport import Body, RequestSpec, Success
 
-        if self._login.opened:
+        if self._session_state.established:
             with contextlib.suppress(SmartxferError):  # it ends by itself, too
                 left = Success({204}, Body.EMPTY)
-                self._wire.once(Call("DELETE", self._rpc.url, sign=self._login.signer(), success=left))
-        self._leave()
+                self._http.request_once(
+                    RequestSpec("DELETE", self._rpc.url, auth=self._session_state.create_auth(), success=left)
+                )
+        self._reset_session()
 
-    def _leave(self) -> None:
+    def _reset_session(self) -> None:
         self._connected = False
-        self._login.forget()
+        self._session_state.reset()
 
     def close(self) -> None:
         """Disconnect, and close the requests Session, unless it was given to us."""
@@ -227,14 +229,14 @@ class API(BaseClient):
 
     def __exit__(self, kind: Any = None, *error: Any) -> None:
         if kind is not None and not issubclass(kind, Exception):
-            self._leave()  # whoever pressed Ctrl-C does not wait for the server
+            self._reset_session()  # whoever pressed Ctrl-C does not wait for the server
         self.close()
 
     # -- files of the connected server ------------------------------------------------------------------
 
     def send_files(
         self,
-        files: "Files",
+        files: "SourceFiles",
         to: Any,
         *,
         into: str = "/",
@@ -259,33 +261,43 @@ class API(BaseClient):
         :raises TaskSuspended: somebody suspended it.
         :raises WaitTimeout: it is not done by then; ``last`` is its state.
         """
-        from smartxfer.jetstream.interface import text_of
-        from smartxfer.jetstream.sending import mappings_of, send, sorted_pairs, target
-        from smartxfer.jetstream.waiting import check_timeout
+        from smartxfer.jetstream.interface import require_text
+        from smartxfer.jetstream.polling import validate_timeout
+        from smartxfer.jetstream.workflows import (
+            build_destination_params,
+            build_mappings,
+            send_and_wait,
+            sort_mappings,
+        )
         from smartxfer.transfer.journal import Journal
 
-        mappings, destination = mappings_of(files, text_of(into, "into")), target(to)
-        timeout = check_timeout(timeout)
+        mappings, destination = (
+            build_mappings(files, require_text(into, "into")),
+            build_destination_params(to),
+        )
+        timeout = validate_timeout(timeout)
         key = {
             "service": "jetstream",
             "url": self.base_url,
-            "user": self._login_name(),
-            "files": sorted_pairs(mappings),
+            "user": self._get_journal_user(),
+            "files": sort_mappings(mappings),
             "to": sorted(destination.items()),
         }
         with Journal(key, f"these files to {to}", clock=self._clock) as journal:
-            with self._operation(progress, cancel, deadline) as operation:
-                rpc = self._rpc.watched(operation)
-                reporter, user = operation.reporter, self._login.account
-                return operation.call(
-                    functools.partial(send, rpc, mappings, destination, journal, reporter, timeout, user)
+            with self._new_runner(progress, cancel, deadline) as runner:
+                rpc = self._rpc.with_runner(runner)
+                reporter, user = runner.reporter, self._session_state.account
+                return runner.run_one(
+                    functools.partial(
+                        send_and_wait, rpc, mappings, destination, journal, reporter, timeout, user
+                    )
                 )
 
     def share(
         self,
-        files: "Files",
+        files: "SourceFiles",
         *,
-        expires: "Moment" = None,
+        expires: "TimeLike" = None,
         limit: Optional[int] = None,
         password: Optional[str] = None,
         description: Optional[str] = None,
@@ -299,23 +311,23 @@ class API(BaseClient):
         :param password: asked for beside the token.
         :return: (token, link).
         """
-        from smartxfer.jetstream.interface import microseconds
-        from smartxfer.jetstream.send import check_token
-        from smartxfer.jetstream.sending import gather, mappings_of, share_of
-        from smartxfer.jetstream.waiting import check_timeout
-        from smartxfer.transfer.progress import Reporter
+        from smartxfer.jetstream.interface import to_microseconds
+        from smartxfer.jetstream.polling import validate_timeout
+        from smartxfer.jetstream.send import validate_token_options
+        from smartxfer.jetstream.workflows import build_mappings, build_share, create_manifest_and_wait
+        from smartxfer.transfer.progress import ProgressReporter
 
-        microseconds(expires, self._clock.wall)
-        check_token(limit, password, description)
-        timeout = check_timeout(timeout)
-        manifest = gather(self._rpc, mappings_of(files), Reporter(None), timeout)
+        to_microseconds(expires, self._clock.time)
+        validate_token_options(limit, password, description)
+        timeout = validate_timeout(timeout)
+        manifest = create_manifest_and_wait(self._rpc, build_mappings(files), ProgressReporter(None), timeout)
         try:
             token = self.send.createSharedToken(manifest, description, limit, expires, password)
         except CommunicationError:
             with contextlib.suppress(SmartxferError):
                 self.send.deleteManifest(manifest)
             raise
-        return share_of(token, self.server.getServerInfo(), self.base_url)
+        return build_share(token, self.server.getServerInfo(), self.base_url)
 
     def login_token(self, token: Any, password: Optional[str] = None) -> None:
         """Log in by a shared token or an API token.
@@ -328,11 +340,13 @@ class API(BaseClient):
     mkdir, mkfile, mv, rm = verbs.mkdir, verbs.mkfile, verbs.mv, verbs.rm
     sources, receiving = verbs.sources, verbs.receiving
 
-    def _result(self, timeout: Optional[float], begin: "Callable[..., Request]", *args: Any) -> Any:
-        from smartxfer.jetstream.waiting import check_timeout
+    def _wait_for_result(
+        self, timeout: Optional[float], start_request: "Callable[..., Request]", *args: Any
+    ) -> Any:
+        from smartxfer.jetstream.polling import validate_timeout
 
-        timeout = check_timeout(timeout, "one path at a time: api.rm(path)")
-        return begin(*args).result(timeout)
+        timeout = validate_timeout(timeout, "one path at a time: api.rm(path)")
+        return start_request(*args).result(timeout)
 
     def wait_all(
         self,
@@ -350,13 +364,13 @@ class API(BaseClient):
             ``status``.
         :raises WaitTimeout: some are not done by then; ``last`` is the list, with the latest states of these.
         """
-        from smartxfer.jetstream.waiting import check_timeout
-        from smartxfer.jetstream.waiting_all import Waited, checked_tasks, wait_for_all
+        from smartxfer.jetstream.batch_polling import TaskWaiter, validate_tasks, wait_for_all
+        from smartxfer.jetstream.polling import validate_timeout
 
-        several, timeout = checked_tasks(tasks), check_timeout(timeout)
-        with self._operation(progress, cancel, None) as operation:
-            waited = Waited(self._rpc.watched(operation), timeout, operation.reporter)
-            return wait_for_all(operation, several, waited, self._max_workers)
+        several, timeout = validate_tasks(tasks), validate_timeout(timeout)
+        with self._new_runner(progress, cancel, None) as runner:
+            waited = TaskWaiter(self._rpc.with_runner(runner), timeout, runner.reporter)
+            return wait_for_all(runner, several, waited, self._max_workers)
 
     # -- calls ------------------------------------------------------------------------------------------
 
@@ -370,24 +384,24 @@ class API(BaseClient):
         >>> api.call("send.getManifest", manifestId="2")  # doctest: +SKIP
         {'manifestId': '2', 'status': 'complete', ...}
         """
-        from smartxfer.jetstream.interface import text_of
+        from smartxfer.jetstream.interface import require_text
 
-        return self._rpc.call(text_of(method, "method"), hidden(params))
+        return self._rpc.call(require_text(method, "method"), wrap_secrets(params))
 
     @property
-    def _rpc(self) -> "Rpc":
-        from smartxfer.jetstream.rpc import Rpc
+    def _rpc(self) -> "JsonRpcClient":
+        from smartxfer.jetstream.rpc import JsonRpcClient
 
-        if self._known_rpc is None:
-            self._known_rpc = Rpc(self._wire, f"{self.base_url}/jsonrpc", self._login)
-        return self._known_rpc
+        if self._rpc_cached is None:
+            self._rpc_cached = JsonRpcClient(self._http, f"{self.base_url}/jsonrpc", self._session_state)
+        return self._rpc_cached
 
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
-        return {"base_url": self._given_url, "user": self._user, "password": self._password}
+    def _credential_args(self) -> Mapping[str, Optional[str]]:
+        return {"base_url": self._base_url_arg, "user": self._user, "password": self._password}
 
-    def _login_name(self) -> str:
+    def _get_journal_user(self) -> str:
         """Who is logged in, for the key of a journal; of a token, nothing that would tell it."""
-        known = self._login.known()
+        known = self._session_state.get_login_call()
         return "" if known is None else known[1].get("user", known[0])
 
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, Mapping, Tuple, Type
 
 from smartxfer import errors
 from smartxfer.error_families import ErrorFamily
-from smartxfer.error_values import evolve
+from smartxfer.error_values import evolve_error
 from smartxfer.errors import (
     AuthError,
     BadRequest,
@@ -17,18 +17,18 @@ from smartxfer.errors import (
     Forbidden,
     HTTPError,
     NetworkError,
+    NotAnHTTPServer,
     NotFound,
-    NotHTTP,
     ServerError,
     TLSError,
     Unsupported,
 )
 from smartxfer.transport.error_rules import ErrorRule, ErrorTable
-from smartxfer.transport.redact import clean, clean_all, excerpt
+from smartxfer.transport.redaction import redact, redact_json, redacted_excerpt
 
 __all__ = [
+    "CONNECT_HINT",
     "ERRORS",
-    "EXPLANATION",
     "STILL_PROCESSING",
     "JetStreamAuthError",
     "JetStreamBatchError",
@@ -48,8 +48,8 @@ __all__ = [
     "JetStreamTaskSuspended",
     "JetStreamUnsupported",
     "JetStreamWaitTimeout",
-    "explained",
-    "rpc_error",
+    "add_connect_hint",
+    "build_rpc_error",
 ]
 
 
@@ -83,20 +83,22 @@ ERRORS = ErrorFamily(__name__, JetStreamError, "JetStream")
 #: The code of a bounded wait that ran out of time.
 STILL_PROCESSING = "StillProcessing"
 
-EXPLANATION = (
+CONNECT_HINT = (
     "JetStream's own control port (8886) speaks no HTTP, and its protocol is not public: this client talks "
     "to `smartxfer serve`, or to a JetStream server by way of `smartxfer jetstream-bridge`, which uses the "
     "vendor's own package"
 )
 
-_LOGIN = "log in: api.server.auth(user, password), user= and password=, or JETSTREAM_API_USER and _PASSWORD"
-_KINDS: Dict[int, Tuple[Type[HTTPError], str, str]] = {
+_LOGIN_HINT = (
+    "log in: api.server.auth(user, password), user= and password=, or JETSTREAM_API_USER and _PASSWORD"
+)
+_ERROR_CODES: Dict[int, Tuple[Type[HTTPError], str, str]] = {
     -32700: (BadRequest, "ParseError", ""),
     -32600: (BadRequest, "InvalidRequest", ""),
     -32601: (Unsupported, "MethodNotFound", "the server does not know the method"),
     -32602: (BadRequest, "InvalidParams", "check the names and values of the parameters"),
     -32603: (ServerError, "InternalError", ""),
-    -32001: (AuthError, "NotAuthenticated", _LOGIN),
+    -32001: (AuthError, "NotAuthenticated", _LOGIN_HINT),
     -32002: (
         AuthError,
         "AuthenticationFailed",
@@ -111,18 +113,18 @@ _KINDS: Dict[int, Tuple[Type[HTTPError], str, str]] = {
 }
 
 #: What a code means; one that is not known is the server's own trouble.
-_TABLE = ErrorTable(
+_ERROR_TABLE = ErrorTable(
     rules=[
         *(
-            ErrorRule(code=str(code), kind=kind, hint=hint, more={"code": name})
-            for code, (kind, name, hint) in _KINDS.items()
+            ErrorRule(code_pattern=str(code), error_class=kind, hint=hint, attributes={"code": name})
+            for code, (kind, name, hint) in _ERROR_CODES.items()
         ),
-        ErrorRule(kind=ServerError, hint=""),
+        ErrorRule(error_class=ServerError, hint=""),
     ]
 )
 
 
-def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
+def build_rpc_error(error: Any, method: str, url: str) -> CommunicationError:
     """The exception for the ``error`` of an answer.
 
     :param method: the JSON-RPC method.
@@ -131,12 +133,12 @@ def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
     code = error.get("code") if isinstance(error, Mapping) else None
     if isinstance(code, bool) or not isinstance(code, int):
         return JetStreamDecodeError(f"{method} at {url}: an error without a code")
-    means = _TABLE.meaning(200, str(code))
+    means = _ERROR_TABLE.find_error_kwargs(200, str(code))
     data = error.get("data")
     told = data.get("type") if isinstance(data, Mapping) else None
-    name = clean(told if isinstance(told, str) and told else means.get("code", str(code)))
-    message = excerpt(error.get("message") or "")
-    kind: Type[HTTPError] = ERRORS.kind(means["kind"])
+    name = redact(told if isinstance(told, str) and told else means.get("code", str(code)))
+    message = redacted_excerpt(error.get("message") or "")
+    kind: Type[HTTPError] = ERRORS.class_for(means["kind"])
     return kind(
         f"{method}: {name}{': ' if message else ''}{message}",
         hint=means["hint"],
@@ -145,19 +147,19 @@ def rpc_error(error: Any, method: str, url: str) -> CommunicationError:
         message=message,
         method="POST",
         url=url,
-        details=clean_all(dict(error)),
+        details=redact_json(dict(error)),
         retryable=False,
     )
 
 
-def explained(error: CommunicationError) -> CommunicationError:
+def add_connect_hint(error: CommunicationError) -> CommunicationError:
     """The failure of a first contact, saying what an address like this may be."""
-    never_reached = isinstance(error, NetworkError) and not error.acted_on
+    never_reached = isinstance(error, NetworkError) and not error.may_have_been_processed
     elsewhere = isinstance(error, HTTPError) and error.status in (404, 405, 501)
     if isinstance(error, TLSError):
-        return evolve(error, hint=f"{error.hint}; {EXPLANATION}")
-    if isinstance(error, (NotHTTP, DecodeError)) or elsewhere:
-        return evolve(error, hint=EXPLANATION)
+        return evolve_error(error, hint=f"{error.hint}; {CONNECT_HINT}")
+    if isinstance(error, (NotAnHTTPServer, DecodeError)) or elsewhere:
+        return evolve_error(error, hint=CONNECT_HINT)
     if isinstance(error, NetworkError) and not never_reached:
-        return evolve(error, hint=error.hint or EXPLANATION)
+        return evolve_error(error, hint=error.hint or CONNECT_HINT)
     return error

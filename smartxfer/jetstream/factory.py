@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Mapping, Optional, Sequence
 import requests
 
 from smartxfer.jetstream.client import API
-from smartxfer.secret_text import hides
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import hide_method_arguments
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, Timeout, Verify
-    from smartxfer.seams import Clock
 
 __all__ = ["JetStream"]
 
 
-@hides("password", "proxies", links=("link",))
+@hide_method_arguments("password", "proxies", links=("link",))
 class JetStream:
     """A factory of connections to JetStream servers, see :meth:`api`.
 
@@ -67,7 +67,7 @@ class JetStream:
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        return API(address, port, user=user, password=password, **options.keywords())
+        return API(address, port, user=user, password=password, **options.to_kwargs())
 
     @staticmethod
     def from_uri(
@@ -94,7 +94,7 @@ class JetStream:
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        return API.from_uri(link, user=user, password=password, **options.keywords())
+        return API.from_uri(link, user=user, password=password, **options.to_kwargs())
 
     def __repr__(self) -> str:
         return "JetStream()"

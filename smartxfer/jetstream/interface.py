@@ -9,21 +9,21 @@ import os
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Type, TypeVar, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.jetstream.models import made, several
-from smartxfer.jetstream.requests import Request
-from smartxfer.jetstream.rpc import Rpc
+from smartxfer.jetstream.async_requests import Request
+from smartxfer.jetstream.models import parse_model, parse_models
+from smartxfer.jetstream.rpc import JsonRpcClient
+from smartxfer.models import Model
+from smartxfer.os_text import decode_os_text
 from smartxfer.reprs import Namespace
 from smartxfer.secret_text import as_secret
-from smartxfer.structures import Structure
-from smartxfer.system_text import unicode_text
 
-__all__ = ["Interface", "Moment", "id_of", "microseconds", "text_of", "texts_of"]
+__all__ = ["Interface", "TimeLike", "extract_id", "require_text", "require_texts", "to_microseconds"]
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
-Moment = Union[int, dt.datetime, dt.timedelta, None]
-Result = Callable[[str, Any], Any]
-S = TypeVar("S", bound=Structure)
+TimeLike = Union[int, dt.datetime, dt.timedelta, None]
+ResultConverter = Callable[[str, Any], Any]
+S = TypeVar("S", bound=Model)
 
 
 class Interface(Namespace):
@@ -34,46 +34,52 @@ class Interface(Namespace):
 
     _prefix = ""
 
-    def __init__(self, rpc: Callable[[], Rpc]) -> None:
+    def __init__(self, rpc: Callable[[], JsonRpcClient]) -> None:
         self._rpc = rpc
 
-    def _ask(self, method: str, **params: Any) -> Any:
+    def _call(self, method: str, **params: Any) -> Any:
         """The result of a method; a parameter of None is left out."""
-        return self._rpc().call(self._prefix + method, _given(params))
+        return self._rpc().call(self._prefix + method, _drop_none(params))
 
-    def _made(self, kind: Type[S], method: str, about: Sequence[str] = (), /, **params: Any) -> S:
+    def _call_for_model(
+        self, model_type: Type[S], method: str, echoed_params: Sequence[str] = (), /, **params: Any
+    ) -> S:
         """The structure that a method yields.
 
-        :param about: the parameters that the structure has to repeat, where it has such a field.
+        :param echoed_params: the parameters that the structure has to repeat, where it has such a field.
         :raises DecodeError: it is something else, or about another object.
         """
-        found = self._ask(method, **params)
-        return made(kind, self._prefix + method, found, **{name: params[name] for name in about})
+        found = self._call(method, **params)
+        return parse_model(
+            model_type, self._prefix + method, found, **{name: params[name] for name in echoed_params}
+        )
 
-    def _several(self, kind: Type[S], method: str, /, **params: Any) -> List[S]:
+    def _call_for_models(self, model_type: Type[S], method: str, /, **params: Any) -> List[S]:
         """The structures that a method yields.
 
         :raises DecodeError: it is something else.
         """
-        return several(kind, self._prefix + method, self._ask(method, **params))
+        return parse_models(model_type, self._prefix + method, self._call(method, **params))
 
-    def _begin(self, method: str, result: Optional[Result] = None, /, **params: Any) -> Request:
+    def _start_request(
+        self, method: str, convert_result: Optional[ResultConverter] = None, /, **params: Any
+    ) -> Request:
         """The request that a method with ``Async`` begins.
 
-        :param result: makes the request's result of (the method, what the server says).
+        :param convert_result: makes the request's result of (the method, what the server says).
         """
         name = self._prefix + method
-        answer, session = self._rpc().placed(name, _given(params))
+        answer, session = self._rpc().call_in_session(name, _drop_none(params))
         request = Request.from_wire(answer, name)
-        then = None if result is None else functools.partial(result, name)
-        return request.but(_rpc=self._rpc, _made=then, _session=session)
+        then = None if convert_result is None else functools.partial(convert_result, name)
+        return request.evolve(_rpc=self._rpc, _convert=then, _session=session)
 
 
-def _given(params: Mapping[str, Any]) -> Dict[str, Any]:
+def _drop_none(params: Mapping[str, Any]) -> Dict[str, Any]:
     return {name.rstrip("_"): value for name, value in params.items() if value is not None}
 
 
-def id_of(value: Any, name: str) -> Any:
+def extract_id(value: Any, name: str) -> Any:
     """An id, or the id in a structure.
 
     :param name: the field of a structure that holds it, ``"manifestId"``.
@@ -90,7 +96,7 @@ def id_of(value: Any, name: str) -> Any:
     return value if name == "requestId" else str(value)
 
 
-def text_of(value: Any, name: str) -> str:
+def require_text(value: Any, name: str) -> str:
     """A text, or a path, that is not empty.
 
     :raises UsageError: it is something else.
@@ -99,19 +105,19 @@ def text_of(value: Any, name: str) -> str:
         value = os.fspath(value)
     if not isinstance(value, str) or not value or "\0" in value:
         raise UsageError(f"{name} is text that is not empty, not {value!r}")
-    return unicode_text(value)
+    return decode_os_text(value)
 
 
-def texts_of(value: Any, name: str) -> Union[str, Sequence[str]]:
+def require_texts(value: Any, name: str) -> Union[str, Sequence[str]]:
     """A path, or a list of paths."""
     if isinstance(value, (list, tuple)):
         if not value:
             raise UsageError(f"{name} is empty")
-        return [text_of(one, name) for one in value]
-    return text_of(value, name)
+        return [require_text(one, name) for one in value]
+    return require_text(value, name)
 
 
-def microseconds(value: Moment, now: Callable[[], float]) -> Optional[int]:
+def to_microseconds(value: TimeLike, now: Callable[[], float]) -> Optional[int]:
     """A time as the wire has it: of microseconds since 1970, a datetime, or a time span from now.
 
     :param now: seconds since 1970.

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, Optional, Type, TypeVar
 import attrs
 
 from smartxfer.jetstream.errors import ERRORS, JetStreamDecodeError
-from smartxfer.structures import Id, Structure, Word, counted, wire
+from smartxfer.models import Model, OpaqueId, OpenEnum, count_field, wire_field
 
 __all__ = [
     "Connection",
@@ -26,21 +26,21 @@ __all__ = [
     "Status",
     "Token",
     "Transfer",
-    "about",
-    "check_said",
-    "listed",
-    "listing",
-    "made",
-    "several",
-    "size",
+    "parse_byte_count",
+    "parse_list",
+    "parse_listing",
+    "parse_model",
+    "parse_models",
+    "validate_ids",
+    "validate_processing",
 ]
 
-S = TypeVar("S", bound=Structure)
+S = TypeVar("S", bound=Model)
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
 
 
-class Status(Word):
+class Status(OpenEnum):
     """How a task is; only to be relied on once ``processing`` is false.  Words not known here are kept."""
 
     PENDING: "Status"
@@ -55,20 +55,20 @@ Status.SENDING = Status("sending")
 Status.COMPLETE = Status("complete")
 Status.SUSPENDED = Status("suspended")
 Status.ERROR = Status("error")
-_FINAL = (Status.COMPLETE, Status.SUSPENDED, Status.ERROR)
+_FINAL_STATUSES = (Status.COMPLETE, Status.SUSPENDED, Status.ERROR)
 
 
-def _maybe(name: str) -> Any:
+def _optional(name: str) -> Any:
     """A field that may be absent or null."""
-    return wire(name, default=None)
+    return wire_field(name, default=None)
 
 
-def _count(name: str) -> Any:
+def _optional_count(name: str) -> Any:
     """A number of bytes or things that may be absent or null."""
-    return counted(name, default=None)
+    return count_field(name, default=None)
 
 
-def _moment(name: str) -> Any:
+def _datetime_property(name: str) -> Any:
     """A property: a time of microseconds as a datetime in UTC, None where the time is not valid yet."""
 
     def moment(self: Any) -> Optional[dt.datetime]:
@@ -82,118 +82,118 @@ def _moment(name: str) -> Any:
     return property(moment)
 
 
-class JetStreamStructure(Structure):
+class JetStreamModel(Model):
     """What JetStream answers."""
 
     _errors = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class RequestStatus(JetStreamStructure):
+class RequestStatus(JetStreamModel):
     """How an asynchronous request is."""
 
-    request_id: Optional[int] = _maybe("requestId")
+    request_id: Optional[int] = _optional("requestId")
     processing: bool = False
     status: Status = Status("")
-    error_message: Optional[str] = _maybe("errorMessage")
+    error_message: Optional[str] = _optional("errorMessage")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Task(JetStreamStructure):
+class Task(JetStreamModel):
     """What manifests and transfers have in common."""
 
     status: Status = Status("")
     processing: bool = False
-    error_message: Optional[str] = _maybe("errorMessage")
+    error_message: Optional[str] = _optional("errorMessage")
     owner: Optional[str] = None
-    owner_token: Optional[str] = _maybe("ownerToken")
-    owner_token_session: Any = _maybe("ownerTokenSession")
-    user_data: Optional[Dict[str, Any]] = _maybe("userData")
+    owner_token: Optional[str] = _optional("ownerToken")
+    owner_token_session: Any = _optional("ownerTokenSession")
+    user_data: Optional[Dict[str, Any]] = _optional("userData")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Manifest(Task):
     """A set of files; ``total_size`` is in bytes.  It sends nothing by itself."""
 
-    manifest_id: Id = wire("manifestId", kw_only=True)
-    total_files: Optional[int] = _count("totalFiles")
-    total_size: Optional[int] = _count("totalSize")
+    manifest_id: OpaqueId = wire_field("manifestId", kw_only=True)
+    total_files: Optional[int] = _optional_count("totalFiles")
+    total_size: Optional[int] = _optional_count("totalSize")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Line(JetStreamStructure):
+class _ConnectionFields(JetStreamModel):
     """What destinations and connections have in common."""
 
-    connection_id: Optional[Id] = _maybe("connectionId")
-    destination_ip: Optional[str] = _maybe("destinationIP")
-    destination_port: Optional[int] = _maybe("destinationPort")
-    destination_public_key: Any = _maybe("destinationPublicKey")
-    permitted_destination_public_key: Any = _maybe("permittedDestinationPublicKey")
-    encryption_enabled: Optional[bool] = _maybe("encryptionEnabled")
-    encrypted_connection_state: Optional[Status] = _maybe("encryptedConnectionState")
-    last_destination_server_id: Any = _maybe("lastDestinationServerId")
-    last_destination_server_uid: Any = _maybe("lastDestinationServerUid")
-    last_error: Any = _maybe("lastError")
-    last_error_message: Optional[str] = _maybe("lastErrorMessage")
-    last_recv_time: Optional[int] = _maybe("lastRecvTime")
-    last_send_time: Optional[int] = _maybe("lastSendTime")
-    num_transfers_queued: Optional[int] = _maybe("numTransfersQueued")
+    connection_id: Optional[OpaqueId] = _optional("connectionId")
+    destination_ip: Optional[str] = _optional("destinationIP")
+    destination_port: Optional[int] = _optional("destinationPort")
+    destination_public_key: Any = _optional("destinationPublicKey")
+    permitted_destination_public_key: Any = _optional("permittedDestinationPublicKey")
+    encryption_enabled: Optional[bool] = _optional("encryptionEnabled")
+    encrypted_connection_state: Optional[Status] = _optional("encryptedConnectionState")
+    last_destination_server_id: Any = _optional("lastDestinationServerId")
+    last_destination_server_uid: Any = _optional("lastDestinationServerUid")
+    last_error: Any = _optional("lastError")
+    last_error_message: Optional[str] = _optional("lastErrorMessage")
+    last_recv_time: Optional[int] = _optional("lastRecvTime")
+    last_send_time: Optional[int] = _optional("lastSendTime")
+    num_transfers_queued: Optional[int] = _optional("numTransfersQueued")
 
-    last_received_at = _moment("last_recv_time")
-    last_sent_at = _moment("last_send_time")
+    last_received_at = _datetime_property("last_recv_time")
+    last_sent_at = _datetime_property("last_send_time")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Destination(Line):
+class Destination(_ConnectionFields):
     """A far server that files are sent to."""
 
-    destination_id: Id = wire("destinationId", kw_only=True)
-    destination_address: Optional[str] = _maybe("destinationAddress")
+    destination_id: OpaqueId = wire_field("destinationId", kw_only=True)
+    destination_address: Optional[str] = _optional("destinationAddress")
     owner: Optional[str] = None
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Connection(Line):
+class Connection(_ConnectionFields):
     """The line to a far server, which several destinations may share."""
 
-    rate_controller_active: Optional[bool] = _maybe("rateControllerActive")
-    rate_control_method: Any = _maybe("rateControlMethod")
-    relay_ip: Optional[str] = _maybe("relayIP")
-    relay_port: Optional[int] = _maybe("relayPort")
-    round_trip_time_ms: Optional[float] = _maybe("roundTripTimeMs")
+    rate_controller_active: Optional[bool] = _optional("rateControllerActive")
+    rate_control_method: Any = _optional("rateControlMethod")
+    relay_ip: Optional[str] = _optional("relayIP")
+    relay_port: Optional[int] = _optional("relayPort")
+    round_trip_time_ms: Optional[float] = _optional("roundTripTimeMs")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
 class Transfer(Task):
     """A manifest on its way to a destination, counted in blocks of ``block_size`` bytes."""
 
-    transfer_id: Id = wire("transferId", kw_only=True)
-    destination_id: Optional[Id] = _maybe("destinationId")
-    manifest_id: Optional[Id] = _maybe("manifestId")
-    destination_path: Optional[str] = _maybe("destinationPath")
+    transfer_id: OpaqueId = wire_field("transferId", kw_only=True)
+    destination_id: Optional[OpaqueId] = _optional("destinationId")
+    manifest_id: Optional[OpaqueId] = _optional("manifestId")
+    destination_path: Optional[str] = _optional("destinationPath")
     priority: Optional[int] = None
-    block_size: Optional[int] = _count("blockSize")
-    blocks_sent: Optional[int] = _count("blocksSent")
-    blocks_acked: Optional[int] = _count("blocksAcked")
-    blocks_retransmitted: Optional[int] = _count("blocksRetransmitted")
-    total_blocks: Optional[int] = _count("totalBlocks")
-    total_bytes: Optional[int] = _count("totalBytes")
-    bytes_sent: Optional[int] = _count("bytesSent")
-    bytes_recv: Optional[int] = _count("bytesRecv")
-    packets_sent: Optional[int] = _maybe("packetsSent")
-    packets_recv: Optional[int] = _maybe("packetsRecv")
-    checkpoint_frequency_seconds: Optional[float] = _maybe("checkpointFrequencySeconds")
-    request_time: Optional[int] = _maybe("requestTime")
-    queue_time: Optional[int] = _maybe("queueTime")
-    start_time: Optional[int] = _maybe("startTime")
-    end_time: Optional[int] = _maybe("endTime")
-    snapshot_time: Optional[int] = _maybe("snapshotTime")
+    block_size: Optional[int] = _optional_count("blockSize")
+    blocks_sent: Optional[int] = _optional_count("blocksSent")
+    blocks_acked: Optional[int] = _optional_count("blocksAcked")
+    blocks_retransmitted: Optional[int] = _optional_count("blocksRetransmitted")
+    total_blocks: Optional[int] = _optional_count("totalBlocks")
+    total_bytes: Optional[int] = _optional_count("totalBytes")
+    bytes_sent: Optional[int] = _optional_count("bytesSent")
+    bytes_recv: Optional[int] = _optional_count("bytesRecv")
+    packets_sent: Optional[int] = _optional("packetsSent")
+    packets_recv: Optional[int] = _optional("packetsRecv")
+    checkpoint_frequency_seconds: Optional[float] = _optional("checkpointFrequencySeconds")
+    request_time: Optional[int] = _optional("requestTime")
+    queue_time: Optional[int] = _optional("queueTime")
+    start_time: Optional[int] = _optional("startTime")
+    end_time: Optional[int] = _optional("endTime")
+    snapshot_time: Optional[int] = _optional("snapshotTime")
 
-    requested_at = _moment("request_time")
-    queued_at = _moment("queue_time")
-    started_at = _moment("start_time")
-    ended_at = _moment("end_time")
-    snapshot_at = _moment("snapshot_time")
+    requested_at = _datetime_property("request_time")
+    queued_at = _datetime_property("queue_time")
+    started_at = _datetime_property("start_time")
+    ended_at = _datetime_property("end_time")
+    snapshot_at = _datetime_property("snapshot_time")
 
     @property
     def fraction(self) -> float:
@@ -225,170 +225,170 @@ class Transfer(Task):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Token(JetStreamStructure):
+class Token(JetStreamModel):
     """A shared token (one manifest for a third party), or an API token (a login as its creator)."""
 
     token: str = attrs.field(metadata={"secret": True})
     description: Optional[str] = None
-    creation_time: Optional[int] = _maybe("creationTime")
-    expiry_time: Optional[int] = _maybe("expiryTime")
-    password_required: Optional[bool] = _maybe("passwordRequired")
+    creation_time: Optional[int] = _optional("creationTime")
+    expiry_time: Optional[int] = _optional("expiryTime")
+    password_required: Optional[bool] = _optional("passwordRequired")
     permissions: Any = None
     owner: Optional[str] = None
-    owner_token: Optional[str] = _maybe("ownerToken")
-    owner_token_session: Any = _maybe("ownerTokenSession")
-    user_data: Optional[Dict[str, Any]] = _maybe("userData")
-    manifest_id: Optional[Id] = _maybe("manifestId")
-    download_count: Optional[int] = _maybe("downloadCount")
-    download_limit: Optional[int] = _maybe("downloadLimit")
+    owner_token: Optional[str] = _optional("ownerToken")
+    owner_token_session: Any = _optional("ownerTokenSession")
+    user_data: Optional[Dict[str, Any]] = _optional("userData")
+    manifest_id: Optional[OpaqueId] = _optional("manifestId")
+    download_count: Optional[int] = _optional("downloadCount")
+    download_limit: Optional[int] = _optional("downloadLimit")
     path: Optional[str] = None
 
-    created_at = _moment("creation_time")
-    expires_at = _moment("expiry_time")
+    created_at = _datetime_property("creation_time")
+    expires_at = _datetime_property("expiry_time")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ReceiveTransfer(JetStreamStructure):
+class ReceiveTransfer(JetStreamModel):
     """A transfer as the receiving server sees it; ``total_size`` is in bytes."""
 
-    transfer_id: Id = wire("transferId")
-    destination_path: Optional[str] = _maybe("destinationPath")
+    transfer_id: OpaqueId = wire_field("transferId")
+    destination_path: Optional[str] = _optional("destinationPath")
     status: Status = Status("")
-    total_size: Optional[int] = _count("totalSize")
-    source_ip: Optional[str] = _maybe("sourceIP")
-    source_port: Optional[int] = _maybe("sourcePort")
-    last_recv_time: Optional[int] = _maybe("lastRecvTime")
-    last_send_time: Optional[int] = _maybe("lastSendTime")
-    last_error_time: Optional[int] = _maybe("lastErrorTime")
+    total_size: Optional[int] = _optional_count("totalSize")
+    source_ip: Optional[str] = _optional("sourceIP")
+    source_port: Optional[int] = _optional("sourcePort")
+    last_recv_time: Optional[int] = _optional("lastRecvTime")
+    last_send_time: Optional[int] = _optional("lastSendTime")
+    last_error_time: Optional[int] = _optional("lastErrorTime")
 
-    last_received_at = _moment("last_recv_time")
-    last_sent_at = _moment("last_send_time")
-    last_error_at = _moment("last_error_time")
+    last_received_at = _datetime_property("last_recv_time")
+    last_sent_at = _datetime_property("last_send_time")
+    last_error_at = _datetime_property("last_error_time")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Source(JetStreamStructure):
+class Source(JetStreamModel):
     """A server that sends to this one; rates are in kilobits a second."""
 
-    source_ip: Optional[str] = _maybe("sourceIP")
-    source_port: Optional[int] = _maybe("sourcePort")
-    active_transfer_count: Optional[int] = _maybe("activeTransferCount")
-    inactive_transfer_count: Optional[int] = _maybe("inactiveTransferCount")
-    complete_transfer_count: Optional[int] = _maybe("completeTransferCount")
-    error_transfer_count: Optional[int] = _maybe("errorTransferCount")
-    ave_recv_rate: Optional[float] = _maybe("aveRecvRate")
-    ave_recv_rate_window: Optional[float] = _maybe("aveRecvRateWindow")
-    destination_public_key: Any = _maybe("destinationPublicKey")
-    encryption_enabled: Optional[bool] = _maybe("encryptionEnabled")
-    encrypted_connection_state: Optional[Status] = _maybe("encryptedConnectionState")
+    source_ip: Optional[str] = _optional("sourceIP")
+    source_port: Optional[int] = _optional("sourcePort")
+    active_transfer_count: Optional[int] = _optional("activeTransferCount")
+    inactive_transfer_count: Optional[int] = _optional("inactiveTransferCount")
+    complete_transfer_count: Optional[int] = _optional("completeTransferCount")
+    error_transfer_count: Optional[int] = _optional("errorTransferCount")
+    ave_recv_rate: Optional[float] = _optional("aveRecvRate")
+    ave_recv_rate_window: Optional[float] = _optional("aveRecvRateWindow")
+    destination_public_key: Any = _optional("destinationPublicKey")
+    encryption_enabled: Optional[bool] = _optional("encryptionEnabled")
+    encrypted_connection_state: Optional[Status] = _optional("encryptedConnectionState")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Event(JetStreamStructure):
+class Event(JetStreamModel):
     """An entry of the event log; what it says besides is in ``extra``."""
 
-    event: str = wire("_event")
-    timestamp: Optional[int] = _maybe("_timestamp")
+    event: str = wire_field("_event")
+    timestamp: Optional[int] = _optional("_timestamp")
 
-    at = _moment("timestamp")
+    at = _datetime_property("timestamp")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ServerInfo(JetStreamStructure):
+class ServerInfo(JetStreamModel):
     """What a server says of itself; ``configuration`` only to superusers."""
 
-    server_id: Optional[Id] = _maybe("serverId")
-    server_name: Optional[str] = _maybe("serverName")
-    server_external_address: Optional[str] = _maybe("serverExternalAddress")
-    host_name: Optional[str] = _maybe("hostName")
+    server_id: Optional[OpaqueId] = _optional("serverId")
+    server_name: Optional[str] = _optional("serverName")
+    server_external_address: Optional[str] = _optional("serverExternalAddress")
+    host_name: Optional[str] = _optional("hostName")
     version: Optional[str] = None
-    api_version: Optional[int] = _maybe("apiVersion")
+    api_version: Optional[int] = _optional("apiVersion")
     revision: Any = None
-    api_control_port: Optional[int] = _maybe("apiControlPort")
-    allow_remote_control: Optional[bool] = _maybe("allowRemoteControl")
-    auth_required: Optional[bool] = _maybe("authRequired")
-    api_tokens_available: Optional[bool] = _maybe("APITokensAvailable")
-    encryption_available: Optional[bool] = _maybe("encryptionAvailable")
-    multiplex_available: Optional[bool] = _maybe("multiplexAvailable")
-    event_log_available: Optional[bool] = _maybe("eventLogAvailable")
-    certificate_validation: Any = _maybe("certificateValidation")
-    min_cipher: Any = _maybe("minCipher")
-    public_key: Any = _maybe("publicKey")
-    bandwidth_limits: Any = _maybe("bandwidthLimits")
+    api_control_port: Optional[int] = _optional("apiControlPort")
+    allow_remote_control: Optional[bool] = _optional("allowRemoteControl")
+    auth_required: Optional[bool] = _optional("authRequired")
+    api_tokens_available: Optional[bool] = _optional("APITokensAvailable")
+    encryption_available: Optional[bool] = _optional("encryptionAvailable")
+    multiplex_available: Optional[bool] = _optional("multiplexAvailable")
+    event_log_available: Optional[bool] = _optional("eventLogAvailable")
+    certificate_validation: Any = _optional("certificateValidation")
+    min_cipher: Any = _optional("minCipher")
+    public_key: Any = _optional("publicKey")
+    bandwidth_limits: Any = _optional("bandwidthLimits")
     license: Any = None
     receiver: Any = None
     configuration: Any = None
 
 
-def made(kind: Type[S], method: str, found: Any, **asked: Any) -> S:
+def parse_model(model_type: Type[S], method: str, result: Any, **expected_ids: Any) -> S:
     """The structure that a call yields.
 
-    :param asked: ids by their names on the wire, as in :func:`about`.
+    :param expected_ids: ids by their names on the wire, as in :func:`about`.
     :raises DecodeError: it is something else, or has another id.
     """
-    structure = kind.from_wire(found, method)
+    structure = model_type.from_wire(result, method)
     for name in ("manifest_id", "destination_id", "transfer_id", "token"):
         if getattr(structure, name, None) == "":
             raise JetStreamDecodeError(f"{method}: the answer has an empty {name}")
-    about(method, structure, **asked)
+    validate_ids(method, structure, **expected_ids)
     return structure
 
 
-def several(kind: Type[S], method: str, found: Any) -> List[S]:
+def parse_models(model_type: Type[S], method: str, result: Any) -> List[S]:
     """The list of structures that a call yields; null stands for an empty one.
 
     :raises DecodeError: it is something else, or holds something else.
     """
-    return [made(kind, method, one) for one in listed(method, found)]
+    return [parse_model(model_type, method, one) for one in parse_list(method, result)]
 
 
-def check_said(method: str, task: Any) -> None:
+def validate_processing(method: str, task: Any) -> None:
     """Check that a state says if the server still works on it.
 
     Some examples leave ``processing`` out once the status is final.
 
     :raises DecodeError: it has neither.
     """
-    if task.get("processing") is None and task.status not in _FINAL:
+    if task.get("processing") is None and task.status not in _FINAL_STATUSES:
         raise JetStreamDecodeError(f"{method}: the answer does not say if it is still being processed")
 
 
-def listed(method: str, found: Any) -> List[Any]:
+def parse_list(method: str, result: Any) -> List[Any]:
     """The list that a call yields; null stands for an empty one.
 
     :raises DecodeError: it is something else.
     """
-    if not isinstance(found, (list, type(None))):
-        raise JetStreamDecodeError(f"{method}: the answer is a {type(found).__name__}, not a list")
-    return found or []
+    if not isinstance(result, (list, type(None))):
+        raise JetStreamDecodeError(f"{method}: the answer is a {type(result).__name__}, not a list")
+    return result or []
 
 
-def listing(method: str, found: Any) -> Any:
+def parse_listing(method: str, result: Any) -> Any:
     """The entries that a call yields: a list, or an object of lists by path; null stands for an empty list.
 
     :raises DecodeError: it is something else.
     """
-    return found if isinstance(found, dict) else listed(method, found)
+    return result if isinstance(result, dict) else parse_list(method, result)
 
 
-def size(method: str, found: Any) -> int:
+def parse_byte_count(method: str, result: Any) -> int:
     """The number of bytes that a call yields.
 
     :raises DecodeError: it is not a whole number of 0 or more.
     """
-    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found < 1 << 63:
+    if isinstance(result, bool) or not isinstance(result, int) or not 0 <= result < 1 << 63:
         raise JetStreamDecodeError(f"{method}: the answer is not a number of bytes")
-    return found
+    return result
 
 
-def about(method: str, found: Any, **asked: Any) -> None:
+def validate_ids(method: str, result: Any, **expected_ids: Any) -> None:
     """Check that a structure is the one that was asked for.
 
     :param method: the call that it is the result of.
-    :param asked: ids by their names on the wire; one that the structure lacks is not compared.
+    :param expected_ids: ids by their names on the wire; one that the structure lacks is not compared.
     :raises DecodeError: it has another id.
     """
-    for name, wanted in asked.items():
-        got = found.get(name) if isinstance(found, Mapping) else None
+    for name, wanted in expected_ids.items():
+        got = result.get(name) if isinstance(result, Mapping) else None
         if got is not None and str(got) != str(wanted):  # not shown: a token is a secret
             raise JetStreamDecodeError(f"{method}: the answer is about another {name}")

@@ -7,13 +7,13 @@ import functools
 from typing import Any, Mapping
 
 from smartxfer.errors import UsageError
-from smartxfer.jetstream.interface import Interface, text_of
-from smartxfer.jetstream.models import ReceiveTransfer, Source, several
-from smartxfer.jetstream.requests import Request
+from smartxfer.jetstream.async_requests import Request
+from smartxfer.jetstream.interface import Interface, require_text
+from smartxfer.jetstream.models import ReceiveTransfer, Source, parse_models
 
 __all__ = ["RecvInterface"]
 
-_KEYS = ("clientPublicKey", "destinationPublicKey", "publicKey")
+_PUBLIC_KEY_FIELDS = ("clientPublicKey", "destinationPublicKey", "publicKey")
 
 
 class RecvInterface(Interface):
@@ -26,15 +26,19 @@ class RecvInterface(Interface):
 
         :param clientPublicKey: its public key, or a structure that holds it.
         """
-        return self._begin("addAuthorizedClientAsync", clientPublicKey=_key(clientPublicKey))
+        return self._start_request(
+            "addAuthorizedClientAsync", clientPublicKey=_extract_public_key(clientPublicKey)
+        )
 
     def removeAuthorizedClientAsync(self, clientPublicKey: Any) -> Request:
         """Trust a sending server no more."""
-        return self._begin("removeAuthorizedClientAsync", clientPublicKey=_key(clientPublicKey))
+        return self._start_request(
+            "removeAuthorizedClientAsync", clientPublicKey=_extract_public_key(clientPublicKey)
+        )
 
     def allowOnlyAuthorizedClientsAsync(self, onlyAuthorizedClientsAllowed: bool) -> Request:
         """Say whether only trusted servers may send."""
-        return self._begin(
+        return self._start_request(
             "allowOnlyAuthorizedClientsAsync", onlyAuthorizedClientsAllowed=bool(onlyAuthorizedClientsAllowed)
         )
 
@@ -43,20 +47,20 @@ class RecvInterface(Interface):
 
         The result is a list of :class:`~smartxfer.jetstream.models.Source`.
         """
-        return self._begin("getSourcesAsync", functools.partial(several, Source))
+        return self._start_request("getSourcesAsync", functools.partial(parse_models, Source))
 
     def getTransfersAsync(self) -> Request:
         """Ask for the transfers that come in.
 
         The result is a list of :class:`~smartxfer.jetstream.models.ReceiveTransfer`.
         """
-        return self._begin("getTransfersAsync", functools.partial(several, ReceiveTransfer))
+        return self._start_request("getTransfersAsync", functools.partial(parse_models, ReceiveTransfer))
 
 
-def _key(value: Any) -> str:
+def _extract_public_key(value: Any) -> str:
     if isinstance(value, Mapping):
-        held = [value[name] for name in _KEYS if value.get(name)]
+        held = [value[name] for name in _PUBLIC_KEY_FIELDS if value.get(name)]
         if not held:
             raise UsageError(f"{type(value).__name__} has no public key")
         value = held[0]
-    return text_of(value, "clientPublicKey")
+    return require_text(value, "clientPublicKey")

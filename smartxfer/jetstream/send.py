@@ -10,28 +10,28 @@ from typing import Any, Dict, List, Mapping, Optional
 
 from smartxfer.errors import UsageError
 from smartxfer.jetstream.address import DEFAULT_PORT
-from smartxfer.jetstream.interface import Interface, Moment, id_of, microseconds, text_of
-from smartxfer.jetstream.login import keep_secret
-from smartxfer.jetstream.models import Connection, Destination, Manifest, Token, Transfer, listing
-from smartxfer.jetstream.requests import Request
-from smartxfer.jetstream.waiting import wait
-from smartxfer.options import with_extra
-from smartxfer.secret_text import hides
-from smartxfer.transfer.progress import Progress, Reporter
+from smartxfer.jetstream.async_requests import Request
+from smartxfer.jetstream.auth import register_secrets
+from smartxfer.jetstream.interface import Interface, TimeLike, extract_id, require_text, to_microseconds
+from smartxfer.jetstream.models import Connection, Destination, Manifest, Token, Transfer, parse_listing
+from smartxfer.jetstream.polling import wait_for_task
+from smartxfer.secret_text import hide_method_arguments
+from smartxfer.transfer.progress import Progress, ProgressReporter
+from smartxfer.validation import merge_extra
 
-__all__ = ["SendInterface", "check_token", "checked_mappings"]
+__all__ = ["SendInterface", "validate_mappings", "validate_token_options"]
 
 #: What holds an object's id, by which its user data is found.
-_OBJECTS = ("transferId", "manifestId", "destinationId", "token")
-_MANIFEST = ("mappings", "userData")
-_DESTINATION = ("destinationAddress", "destinationPort", "sendRateMax", "userData")
-_TRANSFER = (
+_OBJECT_ID_FIELDS = ("transferId", "manifestId", "destinationId", "token")
+_MANIFEST_PARAMS = ("mappings", "userData")
+_DESTINATION_PARAMS = ("destinationAddress", "destinationPort", "sendRateMax", "userData")
+_TRANSFER_PARAMS = (
     "destinationId", "manifestId", "priority", "destinationPath", "checkpointFrequencySeconds", "userData",
 )  # fmt: skip
-_SHARED_TOKEN = ("manifestId", "description", "downloadLimit", "expiryTime", "password", "userData")
+_SHARED_TOKEN_PARAMS = ("manifestId", "description", "downloadLimit", "expiryTime", "password", "userData")
 
 
-@hides("password", "token", "tokens")
+@hide_method_arguments("password", "token", "tokens")
 class SendInterface(Interface):
     """Commands to the sending side of a server."""
 
@@ -52,23 +52,25 @@ class SendInterface(Interface):
         :param userData: anything of one's own, by name.
         :param extra: parameters that this version does not know.
         """
-        further = with_extra({}, extra, _MANIFEST)
-        checked = checked_mappings(mappings)
-        return self._made(Manifest, "createManifest", mappings=checked, userData=userData, **further)
+        further = merge_extra({}, extra, _MANIFEST_PARAMS)
+        checked = validate_mappings(mappings)
+        return self._call_for_model(
+            Manifest, "createManifest", mappings=checked, userData=userData, **further
+        )
 
     def getManifest(self, manifestId: Any) -> Manifest:
         """A manifest as it is now."""
-        id = id_of(manifestId, "manifestId")
-        return self._made(Manifest, "getManifest", ("manifestId",), manifestId=id)
+        id = extract_id(manifestId, "manifestId")
+        return self._call_for_model(Manifest, "getManifest", ("manifestId",), manifestId=id)
 
     def getManifests(self) -> List[Manifest]:
         """Every manifest that this login may see."""
-        return self._several(Manifest, "getManifests")
+        return self._call_for_models(Manifest, "getManifests")
 
     def getManifestFiles(self, manifestId: Any, **keywords: Any) -> Any:
         """The file mappings of a manifest."""
-        found = self._ask("getManifestFiles", manifestId=id_of(manifestId, "manifestId"), **keywords)
-        return listing("send.getManifestFiles", found)
+        found = self._call("getManifestFiles", manifestId=extract_id(manifestId, "manifestId"), **keywords)
+        return parse_listing("send.getManifestFiles", found)
 
     def waitForManifest(
         self, manifestId: Any, *, timeout: Optional[float] = None, progress: Progress = None
@@ -78,12 +80,14 @@ class SendInterface(Interface):
         :param timeout: seconds; None waits for as long as it takes.
         :raises WaitTimeout: it is still being processed; ``last`` is its state.
         """
-        found: Manifest = self._wait("waitForManifest", id_of(manifestId, "manifestId"), timeout, progress)
+        found: Manifest = self._wait_for_task(
+            "waitForManifest", extract_id(manifestId, "manifestId"), timeout, progress
+        )
         return found
 
     def deleteManifest(self, manifestId: Any) -> None:
         """Delete a manifest; a transfer that uses it goes on."""
-        self._ask("deleteManifest", manifestId=id_of(manifestId, "manifestId"))
+        self._call("deleteManifest", manifestId=extract_id(manifestId, "manifestId"))
 
     # -- destinations -----------------------------------------------------------------------------------
 
@@ -101,12 +105,12 @@ class SendInterface(Interface):
         :param userData: anything of one's own, by name.
         :param extra: parameters that this version does not know.
         """
-        further = with_extra({}, extra, _DESTINATION)
-        return self._made(
+        further = merge_extra({}, extra, _DESTINATION_PARAMS)
+        return self._call_for_model(
             Destination,
             "createDestination",
             ("destinationPort",),
-            destinationAddress=text_of(destinationAddress, "destinationAddress"),
+            destinationAddress=require_text(destinationAddress, "destinationAddress"),
             destinationPort=destinationPort,
             sendRateMax=sendRateMax,
             userData=userData,
@@ -115,25 +119,25 @@ class SendInterface(Interface):
 
     def getDestination(self, destinationId: Any) -> Destination:
         """A destination as it is now."""
-        id = id_of(destinationId, "destinationId")
-        return self._made(Destination, "getDestination", ("destinationId",), destinationId=id)
+        id = extract_id(destinationId, "destinationId")
+        return self._call_for_model(Destination, "getDestination", ("destinationId",), destinationId=id)
 
     def getDestinations(self) -> List[Destination]:
         """Every destination that this login may see."""
-        return self._several(Destination, "getDestinations")
+        return self._call_for_models(Destination, "getDestinations")
 
     def deleteDestination(self, destinationId: Any) -> None:
         """Delete a destination."""
-        self._ask("deleteDestination", destinationId=id_of(destinationId, "destinationId"))
+        self._call("deleteDestination", destinationId=extract_id(destinationId, "destinationId"))
 
     def getConnection(self, connectionId: Any) -> Connection:
         """A connection as it is now."""
-        id = id_of(connectionId, "connectionId")
-        return self._made(Connection, "getConnection", ("connectionId",), connectionId=id)
+        id = extract_id(connectionId, "connectionId")
+        return self._call_for_model(Connection, "getConnection", ("connectionId",), connectionId=id)
 
     def getConnections(self) -> List[Connection]:
         """Every connection."""
-        return self._several(Connection, "getConnections")
+        return self._call_for_models(Connection, "getConnections")
 
     # -- transfers --------------------------------------------------------------------------------------
 
@@ -156,13 +160,13 @@ class SendInterface(Interface):
         :param userData: anything of one's own, by name.
         :param extra: parameters that this version does not know.
         """
-        further = with_extra({}, extra, _TRANSFER)
-        return self._made(
+        further = merge_extra({}, extra, _TRANSFER_PARAMS)
+        return self._call_for_model(
             Transfer,
             "createTransfer",
             ("destinationId", "manifestId"),
-            destinationId=id_of(destinationId, "destinationId"),
-            manifestId=id_of(manifestId, "manifestId"),
+            destinationId=extract_id(destinationId, "destinationId"),
+            manifestId=extract_id(manifestId, "manifestId"),
             priority=priority,
             destinationPath=destinationPath,
             checkpointFrequencySeconds=checkpointFrequencySeconds,
@@ -172,12 +176,12 @@ class SendInterface(Interface):
 
     def getTransfer(self, transferId: Any) -> Transfer:
         """A transfer as it is now."""
-        id = id_of(transferId, "transferId")
-        return self._made(Transfer, "getTransfer", ("transferId",), transferId=id)
+        id = extract_id(transferId, "transferId")
+        return self._call_for_model(Transfer, "getTransfer", ("transferId",), transferId=id)
 
     def getTransfers(self) -> List[Transfer]:
         """Every transfer that this login may see."""
-        return self._several(Transfer, "getTransfers")
+        return self._call_for_models(Transfer, "getTransfers")
 
     def waitForTransfer(
         self, transferId: Any, *, timeout: Optional[float] = None, progress: Progress = None
@@ -187,7 +191,9 @@ class SendInterface(Interface):
         :param timeout: seconds; None waits for as long as it takes.
         :raises WaitTimeout: it is still being processed; ``last`` is its state.
         """
-        found: Transfer = self._wait("waitForTransfer", id_of(transferId, "transferId"), timeout, progress)
+        found: Transfer = self._wait_for_task(
+            "waitForTransfer", extract_id(transferId, "transferId"), timeout, progress
+        )
         return found
 
     def resumeTransfer(self, transferId: Any) -> Any:
@@ -195,30 +201,30 @@ class SendInterface(Interface):
 
         :raises Conflict: it is not suspended.
         """
-        return self._ask("resumeTransfer", transferId=id_of(transferId, "transferId"))
+        return self._call("resumeTransfer", transferId=extract_id(transferId, "transferId"))
 
     def suspendTransfer(self, transferId: Any) -> Any:
         """Suspend a transfer.  The method's name is inferred from ``resumeTransfer``."""
-        return self._ask("suspendTransfer", transferId=id_of(transferId, "transferId"))
+        return self._call("suspendTransfer", transferId=extract_id(transferId, "transferId"))
 
     def failTransfer(self, transferId: Any, errorMessage: str) -> Any:
         """End a transfer with an error."""
-        id = id_of(transferId, "transferId")
-        return self._ask("failTransfer", transferId=id, errorMessage=errorMessage)
+        id = extract_id(transferId, "transferId")
+        return self._call("failTransfer", transferId=id, errorMessage=errorMessage)
 
     def deleteTransfer(self, transferId: Any) -> None:
         """Delete a transfer."""
-        self._ask("deleteTransfer", transferId=id_of(transferId, "transferId"))
+        self._call("deleteTransfer", transferId=extract_id(transferId, "transferId"))
 
     def setSendRateAsync(self, **keywords: Any) -> Request:
         """Set the rate of sending; from an old example of the vendor's, its parameters are not public."""
-        return self._begin("setSendRateAsync", **keywords)
+        return self._start_request("setSendRateAsync", **keywords)
 
-    def _wait(self, method: str, id: str, timeout: Optional[float], progress: Progress) -> Any:
+    def _wait_for_task(self, method: str, id: str, timeout: Optional[float], progress: Progress) -> Any:
         rpc = self._rpc()
-        reporter = Reporter(progress, rpc.clock)
+        reporter = ProgressReporter(progress, rpc.clock)
         try:
-            return wait(rpc, self._prefix + method, id, timeout, reporter)
+            return wait_for_task(rpc, self._prefix + method, id, timeout, reporter)
         finally:
             reporter.close()
 
@@ -229,7 +235,7 @@ class SendInterface(Interface):
         manifestId: Any,
         description: Optional[str] = None,
         downloadLimit: Optional[int] = None,
-        expiryTime: Moment = None,
+        expiryTime: TimeLike = None,
         password: Optional[str] = None,
         *,
         userData: Optional[Mapping[str, Any]] = None,
@@ -242,17 +248,17 @@ class SendInterface(Interface):
         :param userData: anything of one's own, by name.
         :param extra: parameters that this version does not know.
         """
-        further = with_extra({}, extra, _SHARED_TOKEN)
-        check_token(downloadLimit, password, description)
-        keep_secret({"password": password or ""})
-        return self._made(
+        further = merge_extra({}, extra, _SHARED_TOKEN_PARAMS)
+        validate_token_options(downloadLimit, password, description)
+        register_secrets({"password": password or ""})
+        return self._call_for_model(
             Token,
             "createSharedToken",
             ("manifestId",),
-            manifestId=id_of(manifestId, "manifestId"),
+            manifestId=extract_id(manifestId, "manifestId"),
             description=description,
             downloadLimit=downloadLimit,
-            expiryTime=microseconds(expiryTime, self._rpc().clock.wall),
+            expiryTime=to_microseconds(expiryTime, self._rpc().clock.time),
             password=password,
             userData=userData,
             **further,
@@ -260,48 +266,53 @@ class SendInterface(Interface):
 
     def getSharedToken(self, token: Any) -> Token:
         """A shared token as it is now."""
-        return self._made(Token, "getSharedToken", ("token",), token=id_of(token, "token"))
+        return self._call_for_model(Token, "getSharedToken", ("token",), token=extract_id(token, "token"))
 
     def getSharedTokens(self) -> List[Token]:
         """Every shared token that this login may see."""
-        return self._several(Token, "getSharedTokens")
+        return self._call_for_models(Token, "getSharedTokens")
 
     def deleteSharedToken(self, token: Any) -> None:
         """Revoke a shared token."""
-        self._ask("deleteSharedToken", token=id_of(token, "token"))
+        self._call("deleteSharedToken", token=extract_id(token, "token"))
 
     # -- user data --------------------------------------------------------------------------------------
 
     def updateObjectUserData(self, objectId: Any, key: str, value: Any) -> Any:
         """Attach a value to a destination, manifest, transfer or token."""
-        return self._ask("updateObjectUserData", objectId=_object_id(objectId), key=key, value=value)
+        return self._call("updateObjectUserData", objectId=_extract_object_id(objectId), key=key, value=value)
 
     def deleteObjectUserData(self, objectId: Any, key: str) -> None:
         """Take a value away."""
-        self._ask("deleteObjectUserData", objectId=_object_id(objectId), key=key)
+        self._call("deleteObjectUserData", objectId=_extract_object_id(objectId), key=key)
 
 
-def _object_id(value: Any) -> str:
-    name = next((name for name in _OBJECTS if isinstance(value, Mapping) and name in value), _OBJECTS[0])
+def _extract_object_id(value: Any) -> str:
+    name = next(
+        (name for name in _OBJECT_ID_FIELDS if isinstance(value, Mapping) and name in value),
+        _OBJECT_ID_FIELDS[0],
+    )
     if isinstance(value, Token):
         name = "token"
-    found: str = id_of(value, name)
+    found: str = extract_id(value, name)
     return found
 
 
-def check_token(limit: Any, password: Any, description: Any) -> None:
+def validate_token_options(download_limit: Any, password: Any, description: Any) -> None:
     """Check what a shared token is made with, before anything is sent.
 
     :raises UsageError: the limit is not a number of at least 1, or another value is not text.
     """
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise UsageError(f"the limit of downloads is a number, 1 or more, not {limit!r:.80}")
+    if download_limit is not None and (
+        isinstance(download_limit, bool) or not isinstance(download_limit, int) or download_limit < 1
+    ):
+        raise UsageError(f"the limit of downloads is a number, 1 or more, not {download_limit!r:.80}")
     for name, value in (("password", password), ("description", description)):
         if value is not None and not isinstance(value, str):
             raise UsageError(f"{name} is text, not {type(value).__name__}")
 
 
-def checked_mappings(mappings: Any) -> Dict[str, str]:
+def validate_mappings(mappings: Any) -> Dict[str, str]:
     """Mappings of a manifest as plain text.
 
     :raises UsageError: they are none, or empty.
@@ -312,6 +323,6 @@ def checked_mappings(mappings: Any) -> Dict[str, str]:
             hint="it has at least one entry",
         )
     return {
-        text_of(destination, "a destination path"): text_of(source, "a source path")
+        require_text(destination, "a destination path"): require_text(source, "a source path")
         for destination, source in mappings.items()
     }

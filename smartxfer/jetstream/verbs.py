@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Callable, List, Optional, Protocol, Union
 from smartxfer.errors import UsageError
 
 if TYPE_CHECKING:
+    from smartxfer.jetstream.async_requests import Request
     from smartxfer.jetstream.recv import RecvInterface
-    from smartxfer.jetstream.requests import Request
     from smartxfer.jetstream.server import ServerInterface
 
 __all__ = [
@@ -23,12 +23,12 @@ __all__ = [
 ]  # fmt: skip
 
 #: What ``normpath`` returns for a root of any system, and for what is above the working directory.
-_ROOT = r"//?|\.{1,2}(/\.\.)*|[A-Za-z]:/?"
+_ROOT_PATTERN = r"//?|\.{1,2}(/\.\.)*|[A-Za-z]:/?"
 
 RemotePath = Union[str, "os.PathLike[str]"]
 
 
-class Server(Protocol):
+class ClientProtocol(Protocol):
     """The client, as far as the verbs need it."""
 
     @property
@@ -45,24 +45,26 @@ class Server(Protocol):
     def rm(self, path: Any, timeout: Optional[float] = None) -> None:
         """Remove a file of the server, or a directory with all that is in it."""
 
-    def _result(self, timeout: Optional[float], begin: "Callable[..., Request]", *args: Any) -> Any:
+    def _wait_for_result(
+        self, timeout: Optional[float], start_request: "Callable[..., Request]", *args: Any
+    ) -> Any:
         """Return the result of a request."""
 
 
-def list_directory(self: Server, target: RemotePath = "/") -> List[Any]:
+def list_directory(self: ClientProtocol, target: RemotePath = "/") -> List[Any]:
     """Return what is in a directory of the server, as the server's own dictionaries.
 
     :param target: its path, as the server sees it.
 
     Source: JetStream protocol, section 5.1.
     """
-    from smartxfer.jetstream.interface import text_of
-    from smartxfer.jetstream.models import listed
+    from smartxfer.jetstream.interface import require_text
+    from smartxfer.jetstream.models import parse_list
 
-    return listed("lsAsync", self.ls(text_of(target, "target")))
+    return parse_list("lsAsync", self.ls(require_text(target, "target")))
 
 
-def remove(self: Server, target: RemotePath) -> None:
+def remove(self: ClientProtocol, target: RemotePath) -> None:
     """Remove a file of the server, or a directory with all that is in it.
 
     :param target: its path, as the server sees it.
@@ -70,10 +72,10 @@ def remove(self: Server, target: RemotePath) -> None:
 
     Source: JetStream protocol, section 5.1.
     """
-    from smartxfer.jetstream.interface import text_of
+    from smartxfer.jetstream.interface import require_text
 
-    path = text_of(target, "target")
-    if re.fullmatch(_ROOT, posixpath.normpath(path.replace("\\", "/"))):
+    path = require_text(target, "target")
+    if re.fullmatch(_ROOT_PATTERN, posixpath.normpath(path.replace("\\", "/"))):
         raise UsageError(f"{path!r:.80} is a root of the server", hint="remove what is in it")
     self.rm(path)
 
@@ -81,49 +83,49 @@ def remove(self: Server, target: RemotePath) -> None:
 # -- commands, each with its result --------------------------------------------------------------------
 
 
-def ls(self: Server, path: Any = "/", timeout: Optional[float] = None) -> Any:
+def ls(self: ClientProtocol, path: Any = "/", timeout: Optional[float] = None) -> Any:
     """What is in a directory of the server."""
-    from smartxfer.jetstream.interface import texts_of
+    from smartxfer.jetstream.interface import require_texts
 
-    return self._result(timeout, self.server.lsAsync, texts_of(path, "path"))
+    return self._wait_for_result(timeout, self.server.lsAsync, require_texts(path, "path"))
 
 
-def ls_roots(self: Server, timeout: Optional[float] = None) -> Any:
+def ls_roots(self: ClientProtocol, timeout: Optional[float] = None) -> Any:
     """The root directories of the server."""
-    return self._result(timeout, self.server.lsRootsAsync)
+    return self._wait_for_result(timeout, self.server.lsRootsAsync)
 
 
-def du(self: Server, path: Any, timeout: Optional[float] = None) -> int:
+def du(self: ClientProtocol, path: Any, timeout: Optional[float] = None) -> int:
     """Bytes below a path of the server."""
-    found: int = self._result(timeout, self.server.duAsync, path)
+    found: int = self._wait_for_result(timeout, self.server.duAsync, path)
     return found
 
 
-def mkdir(self: Server, path: Any, timeout: Optional[float] = None) -> None:
+def mkdir(self: ClientProtocol, path: Any, timeout: Optional[float] = None) -> None:
     """Make a directory on the server, and those above it."""
-    self._result(timeout, self.server.mkdirAsync, path)
+    self._wait_for_result(timeout, self.server.mkdirAsync, path)
 
 
-def mkfile(self: Server, path: Any, timeout: Optional[float] = None) -> None:
+def mkfile(self: ClientProtocol, path: Any, timeout: Optional[float] = None) -> None:
     """Make an empty file on the server."""
-    self._result(timeout, self.server.mkFileAsync, path)
+    self._wait_for_result(timeout, self.server.mkFileAsync, path)
 
 
-def mv(self: Server, source: Any, destination: Any, timeout: Optional[float] = None) -> None:
+def mv(self: ClientProtocol, source: Any, destination: Any, timeout: Optional[float] = None) -> None:
     """Move or rename on the server."""
-    self._result(timeout, self.server.mvAsync, source, destination)
+    self._wait_for_result(timeout, self.server.mvAsync, source, destination)
 
 
-def rm(self: Server, path: Any, timeout: Optional[float] = None) -> None:
+def rm(self: ClientProtocol, path: Any, timeout: Optional[float] = None) -> None:
     """Remove a file of the server, or a directory with all that is in it."""
-    self._result(timeout, self.server.rmAsync, path)
+    self._wait_for_result(timeout, self.server.rmAsync, path)
 
 
-def sources(self: Server, timeout: Optional[float] = None) -> Any:
+def sources(self: ClientProtocol, timeout: Optional[float] = None) -> Any:
     """The servers that send to this one; for superusers."""
-    return self._result(timeout, self.recv.getSourcesAsync)
+    return self._wait_for_result(timeout, self.recv.getSourcesAsync)
 
 
-def receiving(self: Server, timeout: Optional[float] = None) -> Any:
+def receiving(self: ClientProtocol, timeout: Optional[float] = None) -> Any:
     """The transfers that come in; for superusers."""
-    return self._result(timeout, self.recv.getTransfersAsync)
+    return self._wait_for_result(timeout, self.recv.getTransfersAsync)

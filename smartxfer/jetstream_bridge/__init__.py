@@ -7,7 +7,7 @@ package only.
 Source: JetStream protocol, section 9.7.
 """
 
-from smartxfer.jetstream_bridge.package import api_maker
-from smartxfer.jetstream_bridge.service import Bridge
+from smartxfer.jetstream_bridge.bridge import Bridge
+from smartxfer.jetstream_bridge.vendor_package import load_api_factory
 
-__all__ = ["Bridge", "api_maker"]
+__all__ = ["Bridge", "load_api_factory"]

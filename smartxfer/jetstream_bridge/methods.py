@@ -14,7 +14,7 @@ __all__ = ["METHODS", "Method"]
 # A name alone goes by its position: no page has its keyword.  ``name?`` likewise, and may be missing.
 # ``name=`` goes by its keyword, which a page has.  What is given besides goes by keyword: an order is
 # documented for none of it, and a wrong keyword fails, where a wrong position would mean something else.
-_TABLE = """
+_METHOD_TABLE = """
 auth                             user password
 authAsync                        user password
 authToken                        token password?
@@ -95,11 +95,11 @@ class Method:
     :param words: its parameters, as the table above writes them.
     """
 
-    part: str
+    interface: str
     name: str
-    words: Tuple[str, ...]
+    parameters: Tuple[str, ...]
 
-    def arguments(self, params: Mapping[str, Any]) -> Tuple[List[Any], Dict[str, Any]]:
+    def bind_arguments(self, params: Mapping[str, Any]) -> Tuple[List[Any], Dict[str, Any]]:
         """Positional and keyword arguments for a call's parameters.
 
         :raises RpcError: one is missing.
@@ -107,7 +107,7 @@ class Method:
         left = dict(params)
         placed: List[Any] = []
         named: Dict[str, Any] = {}
-        for word in self.words:
+        for word in self.parameters:
             name = word.rstrip("?=")
             if name not in left:
                 if word.endswith("?"):
@@ -120,9 +120,9 @@ class Method:
         return placed, {**named, **left}
 
 
-def _methods() -> Dict[str, Method]:
+def _parse_method_table() -> Dict[str, Method]:
     found = {}
-    for line in _TABLE.split("\n"):
+    for line in _METHOD_TABLE.split("\n"):
         wire, *words = line.split() or [""]
         if wire:
             part, _, name = wire.rpartition(".")
@@ -131,4 +131,4 @@ def _methods() -> Dict[str, Method]:
 
 
 #: Every method by the name that calls have.
-METHODS = _methods()
+METHODS = _parse_method_table()

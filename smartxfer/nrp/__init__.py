@@ -5,32 +5,31 @@ Source: NRP / Invenio protocol.
 
 from typing import TYPE_CHECKING
 
-from smartxfer.lazy_names import lazy_names
+from smartxfer.lazy_imports import build_lazy_module_hooks
 
 if TYPE_CHECKING:
     from smartxfer.nrp.client import RepositoryClient, get_client
-    from smartxfer.nrp.configuration import Config, RepositoryConfig
     from smartxfer.nrp.errors import (
         DoesNotExistError,
-        DraftInvalid,
+        InvalidDraft,
         RepositoryClientError,
         RepositoryCommunicationError,
         RepositoryError,
         ReviewRequired,
         StructureError,
-        TransferRefused,
+        UploadNotStored,
     )
     from smartxfer.nrp.limits import limit_connections
     from smartxfer.nrp.models import File, FileLinks, FileStatus
     from smartxfer.nrp.pages import RecordList
     from smartxfer.nrp.record_models import DraftWarning, Identity, Record, RepositoryInfo
+    from smartxfer.nrp.repository_config import Config, RepositoryConfig
     from smartxfer.nrp.search_verbs import RecordStatus
     from smartxfer.nrp.streams import FileSink, FileSource, MemorySink, MemorySource, StandardInput
 
 __all__ = [
     "Config",
     "DoesNotExistError",
-    "DraftInvalid",
     "DraftWarning",
     "File",
     "FileLinks",
@@ -38,6 +37,7 @@ __all__ = [
     "FileSource",
     "FileStatus",
     "Identity",
+    "InvalidDraft",
     "MemorySink",
     "MemorySource",
     "Record",
@@ -52,24 +52,24 @@ __all__ = [
     "ReviewRequired",
     "StandardInput",
     "StructureError",
-    "TransferRefused",
+    "UploadNotStored",
     "get_client",
     "limit_connections",
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__ = build_lazy_module_hooks(
         __name__,
         {
             "client": "RepositoryClient get_client",
-            "configuration": "Config RepositoryConfig",
-            "errors": "DoesNotExistError DraftInvalid RepositoryClientError "
+            "errors": "DoesNotExistError InvalidDraft RepositoryClientError "
             "RepositoryCommunicationError RepositoryError ReviewRequired StructureError "
-            "TransferRefused",
+            "UploadNotStored",
             "limits": "limit_connections",
             "models": "File FileLinks FileStatus",
             "pages": "RecordList",
             "record_models": "DraftWarning Identity Record RepositoryInfo",
+            "repository_config": "Config RepositoryConfig",
             "search_verbs": "RecordStatus",
             "streams": "FileSink FileSource MemorySink MemorySource StandardInput",
         },

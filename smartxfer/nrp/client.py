@@ -7,35 +7,35 @@ from typing import TYPE_CHECKING, Any, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.absent import explains_absent
 from smartxfer.client import HTTPClient
 from smartxfer.errors import AuthError, HTTPError, UsageError
+from smartxfer.missing_attributes import explain_missing_attributes
 from smartxfer.nrp import download_verbs as down
 from smartxfer.nrp import upload_verbs as up
 from smartxfer.nrp import verbs
-from smartxfer.reprs import with_address
-from smartxfer.secret_text import as_secret, as_url, hidden, hides
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
+from smartxfer.reprs import set_address
+from smartxfer.secret_text import as_secret, as_secret_url, hide_method_arguments, wrap_secrets
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, Timeout, Verify
     from smartxfer.error_families import ErrorFamily
-    from smartxfer.nrp.calls import Calls
-    from smartxfer.nrp.configuration import Config
+    from smartxfer.nrp.api import RepositoryApi
     from smartxfer.nrp.files import FilesClient
     from smartxfer.nrp.record_models import Identity, RepositoryInfo
     from smartxfer.nrp.records import RecordsClient
-    from smartxfer.seams import Clock
-    from smartxfer.transport import Answer, Call
+    from smartxfer.nrp.repository_config import Config
+    from smartxfer.transport import BufferedResponse, RequestSpec
 
 __all__ = ["RepositoryClient", "get_client"]
 
 
 #: What nrp-cmd's client has besides.
-_ELSEWHERE = {
+_NRP_CMD_HINTS = {
     "requests": "publish(draft, submit=True) opens and submits a request; nrp-cmd, which can be installed "
     "beside, has the others",
     "config": "client.repository is what the repository says of itself, client.explain_credentials() the "
@@ -43,8 +43,8 @@ _ELSEWHERE = {
 }
 
 
-@hides("token", "proxies", links=("url",))
-@explains_absent(lambda kind, name: _ELSEWHERE.get(name, ""))
+@hide_method_arguments("token", "proxies", links=("url",))
+@explain_missing_attributes(lambda kind, name: _NRP_CMD_HINTS.get(name, ""))
 class RepositoryClient(HTTPClient):
     """Works with the records of an NRP or InvenioRDM repository, and sends and fetches their files.
 
@@ -88,37 +88,37 @@ class RepositoryClient(HTTPClient):
         clock: "Optional[Clock]" = None,
     ) -> None:
         from smartxfer.client_options import ClientOptions
-        from smartxfer.credentials import AddressKind
-        from smartxfer.nrp.config import names_of
-        from smartxfer.nrp.file_work import FileWork
+        from smartxfer.credentials import BaseURLKind
+        from smartxfer.nrp.config import build_credential_spec
+        from smartxfer.nrp.file_transfers import FileTransfers
         from smartxfer.nrp.files import FilesClient
-        from smartxfer.nrp.places import is_page, is_url
         from smartxfer.nrp.records import RecordsClient
-        from smartxfer.nrp.share import ShareTokens
+        from smartxfer.nrp.references import is_page_url, is_url
+        from smartxfer.nrp.share_tokens import ShareTokens
 
-        given = as_url(str(url).strip()) if url is not None else None
+        given = as_secret_url(str(url).strip()) if url is not None else None
         if given and not is_url(given):
             if alias is not None:
                 raise UsageError(f"{str(given)!r} is no address, and alias= is given too")
             given, alias = None, str(given)
-        site = _site(given) if given else None
+        site = _get_origin(given) if given else None
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
         super().__init__(site, options)
-        if given and is_page(given):
-            self._address_kind = AddressKind.LINK
-        self.names = names_of(alias, config_path, site)
+        if given and is_page_url(given):
+            self._base_url_kind = BaseURLKind.LINK
+        self.credential_spec = build_credential_spec(alias, config_path, site)
         self._token = token.strip() if token else None
-        self._shared = ShareTokens()
-        self._found: Optional[RepositoryInfo] = None
-        records = RecordsClient(lambda: self._calls, lambda: self.repository)
-        self._records = with_address(records, lambda: self._shown_url)
-        self._work = FileWork(
-            lambda: self._calls, self._operation, self._max_workers, lambda: self.repository
+        self._share_tokens = ShareTokens()
+        self._repository_info: Optional[RepositoryInfo] = None
+        records = RecordsClient(lambda: self._api, lambda: self.repository)
+        self._records = set_address(records, lambda: self._display_url)
+        self._file_transfers = FileTransfers(
+            lambda: self._api, self._new_runner, self._max_workers, lambda: self.repository
         )
-        self._files = with_address(FilesClient(self._work), lambda: self._shown_url)
+        self._files = set_address(FilesClient(self._file_transfers), lambda: self._display_url)
 
     # -- the verbs that all clients share ---------------------------------------------------------------
 
@@ -159,7 +159,7 @@ class RepositoryClient(HTTPClient):
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        return cls(config_path=config_path, **options.keywords())
+        return cls(config_path=config_path, **options.to_kwargs())
 
     @property
     def records(self) -> "RecordsClient":
@@ -177,21 +177,21 @@ class RepositoryClient(HTTPClient):
 
         Source: NRP / Invenio protocol, section 1.
         """
-        from smartxfer.nrp.discovery import discover
+        from smartxfer.nrp.discovery import discover_repository
 
-        with self._lock:
-            if self._found is None:
-                self._found = discover(self._calls, self.base_url)
-            return self._found
+        with self._lazy_init_lock:
+            if self._repository_info is None:
+                self._repository_info = discover_repository(self._api, self.base_url)
+            return self._repository_info
 
     def get_repository_info(self, refresh: bool = True) -> "RepositoryInfo":
         """Return what the repository says of itself.
 
         :param refresh: ask once more.
         """
-        with self._lock:
+        with self._lazy_init_lock:
             if refresh:
-                self._found = None
+                self._repository_info = None
             return self.repository
 
     def whoami(self) -> "Identity":
@@ -203,37 +203,37 @@ class RepositoryClient(HTTPClient):
         """
         from smartxfer.nrp.records import whoami
 
-        return whoami(self._calls, self._credentials.get("token") is not None)
+        return whoami(self._api, self._credentials.get("token") is not None)
 
     # -- the way to the server --------------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> "Call":
+    def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> "RequestSpec":
         import attrs
 
-        from smartxfer.nrp.statuses import of_raw
+        from smartxfer.nrp.statuses import get_raw_request_success
 
-        url, success = f"{self._calls.api}/{path}", of_raw(method)
+        url, success = f"{self._api.api_url}/{path}", get_raw_request_success(method)
         if method in ("GET", "DELETE"):
-            call = self._calls.describe(method, url, params=params, success=success)
+            call = self._api.build_request(method, url, params=params, success=success)
             packed = method == "GET" and path.rstrip("/").endswith("files-archive")
             return attrs.evolve(call, archive="zip") if packed else call
-        return self._calls.describe(method, url, json=dict(params), success=success)
+        return self._api.build_request(method, url, json=dict(params), success=success)
 
     @property
-    def _calls(self) -> "Calls":
-        from smartxfer.nrp.calls import Calls
-        from smartxfer.transport.bearer import bearer
+    def _api(self) -> "RepositoryApi":
+        from smartxfer.nrp.api import RepositoryApi
+        from smartxfer.transport.auth import build_bearer_auth
 
         token = self._credentials.get("token")
-        return Calls(
-            self._wire,
+        return RepositoryApi(
+            self._http,
             lambda: str(self.repository.links.api).rstrip("/"),
-            bearer(token) if token else None,
-            shared=self._shared,
+            build_bearer_auth(token) if token else None,
+            share_tokens=self._share_tokens,
         )
 
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
-        return {"base_url": self._given_url, "token": self._token}
+    def _credential_args(self) -> Mapping[str, Optional[str]]:
+        return {"base_url": self._base_url_arg, "token": self._token}
 
     @property
     def _errors(self) -> "ErrorFamily":
@@ -241,20 +241,25 @@ class RepositoryClient(HTTPClient):
 
         return ERRORS
 
-    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
-        from smartxfer.error_values import evolve
-        from smartxfer.nrp.errors import TABLES
-        from smartxfer.nrp.hints import SMALLER
+    def _build_error(self, response: "BufferedResponse", method: str, url: str) -> HTTPError:
+        from smartxfer.error_values import evolve_error
+        from smartxfer.nrp.errors import ERROR_TABLES
+        from smartxfer.nrp.hints import SMALLER_REQUESTS_HINT
         from smartxfer.transport import Origin
 
         token = self._credentials.get("token") is not None
-        error = TABLES[token].error(answer, method, url, policy=self._retry, clock=self._clock)
-        if not self._wire.origin.trusts(Origin.of(url)) and error.hint != SMALLER:
-            return evolve(error, hint="")  # the storage behind the repository never sees the token
-        unused = [] if token or not isinstance(error, AuthError) else self._credentials.unused("token")
+        error = ERROR_TABLES[token].build_error(response, method, url, policy=self._retry, clock=self._clock)
+        if (
+            not self._http.origin.allows_credentials_for(Origin.parse(url))
+            and error.hint != SMALLER_REQUESTS_HINT
+        ):
+            return evolve_error(error, hint="")  # the storage behind the repository never sees the token
+        unused = (
+            [] if token or not isinstance(error, AuthError) else self._credentials.unused_reasons("token")
+        )
         if not unused:
             return error
-        return evolve(
+        return evolve_error(
             error, hint="; ".join([*unused, "give the repository's own address as url=, and token="])
         )
 
@@ -289,29 +294,29 @@ def get_client(
     The other parameters are those of :class:`RepositoryClient`.
     """
     from smartxfer.client_options import ClientOptions
-    from smartxfer.nrp.configuration import RepositoryConfig, repository_of
+    from smartxfer.nrp.repository_config import RepositoryConfig, select_repository_config
 
     if config is not None or isinstance(url, RepositoryConfig):
-        chosen = repository_of(url, alias, config)
+        chosen = select_repository_config(url, alias, config)
         url, alias, token = str(chosen.url), None, token or chosen.token
         verify = verify if chosen.verify_tls else False
-    url, token = as_url(url) if isinstance(url, str) and "?" in url else url, as_secret(token)
-    proxies = hidden(proxies)
+    url, token = as_secret_url(url) if isinstance(url, str) and "?" in url else url, as_secret(token)
+    proxies = wrap_secrets(proxies)
     options = ClientOptions(
         timeout, retry, session, verify, cert, cert_origins,
         proxies, max_workers, profile, netrcfile, clock,
     )  # fmt: skip
-    return RepositoryClient(url, alias, token=token, config_path=config_path, **options.keywords())
+    return RepositoryClient(url, alias, token=token, config_path=config_path, **options.to_kwargs())
 
 
-def _site(url: str) -> str:
+def _get_origin(url: str) -> str:
     """Scheme, host and port of an address.
 
     :raises UsageError: it is none, or names a user.
     """
     from smartxfer.transport import Origin
 
-    origin = Origin.of(url)
+    origin = Origin.parse(url)
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise UsageError("the address of a repository holds no user name or password", hint="pass token=")
     return str(origin)

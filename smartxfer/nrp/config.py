@@ -10,20 +10,20 @@ from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 
 import attrs
 
-from smartxfer.credentials import SecretFile, ServiceNames, Unreadable, read_secret_file
+from smartxfer.credentials import CredentialSpec, SecretFile, UnreadableFile, read_secret_file
 from smartxfer.errors import ConfigError, LocalNotFound, UsageError
-from smartxfer.secret_text import hidden
-from smartxfer.system_text import home_directory, source_path
+from smartxfer.os_text import get_home_directory, resolve_source_path
+from smartxfer.secret_text import wrap_secrets
 from smartxfer.transport import Origin
-from smartxfer.transport.json import parse_json
+from smartxfer.transport.json_codec import parse_json
 
-__all__ = ["Entry", "config_path_of", "find_entry", "names_of", "read_configuration"]
+__all__ = ["ConfigEntry", "build_credential_spec", "find_entry", "read_config", "resolve_config_path"]
 
-PathLike = Union[str, "os.PathLike[str]", None]
+OptionalPath = Union[str, "os.PathLike[str]", None]
 
 
 @attrs.frozen
-class Entry:
+class ConfigEntry:
     """A repository in the configuration.
 
     :param url: its address: scheme, host and port.
@@ -32,28 +32,28 @@ class Entry:
 
     alias: str
     url: str
-    token: Optional[str] = attrs.field(default=None, repr=False, converter=hidden)
+    token: Optional[str] = attrs.field(default=None, repr=False, converter=wrap_secrets)
     verify_tls: bool = True
     enabled: bool = True
 
 
-def config_path_of(path: PathLike = None) -> Path:
+def resolve_config_path(path: OptionalPath = None) -> Path:
     """Where the configuration is: as given, by NRP_CMD_CONFIG_PATH, or ``~/.nrp/invenio-config.json``.
 
     :raises ConfigError: the given path cannot be expanded.
     """
     given = path or os.environ.get("NRP_CMD_CONFIG_PATH")
     if not given:
-        return (home_directory() or Path("~")) / ".nrp" / "invenio-config.json"
+        return (get_home_directory() or Path("~")) / ".nrp" / "invenio-config.json"
     try:
-        return source_path(given)
+        return resolve_source_path(given)
     except LocalNotFound as error:
         raise ConfigError(f"configuration of nrp-cmd: {error.summary}", hint=error.hint) from None
 
 
 def find_entry(
-    alias: Optional[str] = None, path: PathLike = None, url: Optional[str] = None
-) -> Optional[Entry]:
+    alias: Optional[str] = None, path: OptionalPath = None, url: Optional[str] = None
+) -> Optional[ConfigEntry]:
     """The repository that is meant: by its alias, else by its address, else the default one.
 
     :param alias: it counts even if it is switched off in there.
@@ -61,49 +61,51 @@ def find_entry(
     :param url: of the repository; by default NRP_REPOSITORY_URL.
     :raises ConfigError: no such alias, or the configuration cannot be read.
     """
-    where = config_path_of(path)
-    found, file = _read(where, named=path is not None)
-    entry = _chosen(found, where, alias, url)
+    where = resolve_config_path(path)
+    found, file = _read_config_file(where, required=path is not None)
+    entry = _select_entry(found, where, alias, url)
     if file is not None and entry is not None and entry.token:
         file.warn_if_shared()
     return entry
 
 
-def read_configuration(path: PathLike = None) -> Tuple[List[Entry], Optional[str]]:
+def read_config(path: OptionalPath = None) -> Tuple[List[ConfigEntry], Optional[str]]:
     """Return all repositories of the configuration, and the alias of the default one.
 
     :raises ConfigError: it cannot be read, or is malformed.
     """
-    where = config_path_of(path)
-    found, file = _read(where, named=False)
-    entries, default = _entries(found, where), found.get("default_alias")
+    where = resolve_config_path(path)
+    found, file = _read_config_file(where, required=False)
+    entries, default = _parse_entries(found, where), found.get("default_alias")
     if file is not None and any(entry.token for entry in entries):
         file.warn_if_shared()
     return entries, default if isinstance(default, str) else None
 
 
-def _chosen(
-    found: Mapping[str, Any], where: Path, alias: Optional[str], url: Optional[str]
-) -> Optional[Entry]:
+def _select_entry(
+    document: Mapping[str, Any], path: Path, alias: Optional[str], url: Optional[str]
+) -> Optional[ConfigEntry]:
     """Return the repository that is meant, as :func:`find_entry` describes it."""
-    entries = _entries(found, where)
+    entries = _parse_entries(document, path)
     if alias is not None:
         for entry in entries:
             if entry.alias == alias:
                 return entry
         known = ", ".join(entry.alias for entry in entries) or "none"
-        raise ConfigError(f"{where} has no repository {alias!r}", hint=f"it knows: {known}")
-    default = found.get("default_alias")
+        raise ConfigError(f"{path} has no repository {alias!r}", hint=f"it knows: {known}")
+    default = document.get("default_alias")
     entries = [entry for entry in entries if entry.enabled]
     entries.sort(key=lambda entry: entry.alias != default)
     url = url or os.environ.get("NRP_REPOSITORY_URL")
     if url:
-        target = Origin.of(url)
-        return next((entry for entry in entries if Origin.of(entry.url) == target), None)
+        target = Origin.parse(url)
+        return next((entry for entry in entries if Origin.parse(entry.url) == target), None)
     return next((entry for entry in entries if entry.alias == default), None)
 
 
-def names_of(alias: Optional[str] = None, path: PathLike = None, url: Optional[str] = None) -> ServiceNames:
+def build_credential_spec(
+    alias: Optional[str] = None, path: OptionalPath = None, url: Optional[str] = None
+) -> CredentialSpec:
     """The names of a repository's credentials.  With an alias the environment has no say.
 
     :param alias: of a repository in nrp-cmd's configuration.
@@ -117,7 +119,7 @@ def names_of(alias: Optional[str] = None, path: PathLike = None, url: Optional[s
             return {}
         return {"base_url": entry.url, **({"token": entry.token} if entry.token else {})}
 
-    return ServiceNames(
+    return CredentialSpec(
         service="nrp",
         fields={
             "base_url": () if alias is not None else "NRP_REPOSITORY_URL",
@@ -125,15 +127,18 @@ def names_of(alias: Optional[str] = None, path: PathLike = None, url: Optional[s
         },
         netrc={"token": "password"},
         secrets=frozenset({"token"}),
-        own_file=own_file,
-        own_chosen=alias is not None,
-        own_named=bool(alias is not None or path is not None or os.environ.get("NRP_CMD_CONFIG_PATH")),
-        own_place=f"{config_path_of(path)}" + (f" (alias {alias!r})" if alias is not None else ""),
-        clean_url=lambda text: str(Origin.of(text.strip())),
+        read_config_file=own_file,
+        config_base_url_is_explicit=alias is not None,
+        config_file_is_explicit=bool(
+            alias is not None or path is not None or os.environ.get("NRP_CMD_CONFIG_PATH")
+        ),
+        config_file_label=f"{resolve_config_path(path)}"
+        + (f" (alias {alias!r})" if alias is not None else ""),
+        normalize_url=lambda text: str(Origin.parse(text.strip())),
     )
 
 
-def _read(path: Path, named: bool) -> Tuple[Dict[str, Any], Optional[SecretFile]]:
+def _read_config_file(path: Path, required: bool) -> Tuple[Dict[str, Any], Optional[SecretFile]]:
     """Return what the configuration holds, and its file; nothing where there is none or it is empty.
 
     :raises ConfigError: it cannot be read, or is malformed; the message names the line.
@@ -143,16 +148,16 @@ def _read(path: Path, named: bool) -> Tuple[Dict[str, Any], Optional[SecretFile]
     try:
         file = read_secret_file(path)
     except FileNotFoundError:
-        if named:
+        if required:
             raise ConfigError(f"there is no configuration {path}") from None
         return {}, None
-    except Unreadable as error:
+    except UnreadableFile as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
     if not file.text.strip():
         return {}, file
     found, where = None, ""
     try:
-        found = hidden(parse_json(file.text))
+        found = wrap_secrets(parse_json(file.text))
     except json.JSONDecodeError as error:
         where = f": line {error.lineno} is not JSON"
     except ValueError as error:
@@ -164,9 +169,9 @@ def _read(path: Path, named: bool) -> Tuple[Dict[str, Any], Optional[SecretFile]
     return found, file
 
 
-def _entries(found: Mapping[str, Any], path: Path) -> List[Entry]:
+def _parse_entries(document: Mapping[str, Any], path: Path) -> List[ConfigEntry]:
     """The repositories that have an address; others are of no use."""
-    entries = found.get("repositories") or []
+    entries = document.get("repositories") or []
     if not isinstance(entries, list):
         raise ConfigError(f"{path}: repositories is no list")
     made = []
@@ -174,12 +179,12 @@ def _entries(found: Mapping[str, Any], path: Path) -> List[Entry]:
         if not isinstance(entry, dict) or not isinstance(entry.get("url"), str):
             continue
         try:
-            url = str(Origin.of(entry["url"].strip()))
+            url = str(Origin.parse(entry["url"].strip()))
         except UsageError:
             continue
         token = entry.get("token")
         made.append(
-            Entry(
+            ConfigEntry(
                 str(entry.get("alias") or url),
                 url,
                 token if isinstance(token, str) and token else None,

@@ -8,25 +8,33 @@ import re
 from typing import Any, List, Mapping, Optional
 from urllib.parse import parse_qsl, urljoin, urlsplit, urlunsplit
 
-from smartxfer.errors import ClientError, DecodeError, HTTPError, NotHTTP
-from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.record_models import Model, ModelLinks, RepositoryInfo, RepositoryLinks
+from smartxfer.errors import ClientError, DecodeError, HTTPError, NotAnHTTPServer
+from smartxfer.nrp.api import RepositoryApi
+from smartxfer.nrp.record_models import RecordModel, RecordModelLinks, RepositoryInfo, RepositoryLinks
 from smartxfer.transport import Body, Success
 
-__all__ = ["INVENIO_JSON", "discover", "drafts_of", "has_metadata", "is_zenodo", "path_of", "records_of"]
+__all__ = [
+    "INVENIO_JSON",
+    "discover_repository",
+    "get_drafts_endpoint",
+    "get_records_endpoint",
+    "get_records_path",
+    "has_metadata",
+    "is_zenodo",
+]
 
 log = logging.getLogger("smartxfer.nrp")
 
 #: The record format of InvenioRDM, by name: on Zenodo plain JSON is an older one.
 INVENIO_JSON = "application/vnd.inveniordm.v1+json"
-_GENERATOR = re.compile(r"<meta\b[^>]*\bname=[\"']generator[\"'][^>]*>", re.IGNORECASE)
-_CONTENT = re.compile(r"\bcontent=[\"']InvenioRDM\s*v?([0-9][0-9A-Za-z.]*)?", re.IGNORECASE)
+_GENERATOR_TAG_PATTERN = re.compile(r"<meta\b[^>]*\bname=[\"']generator[\"'][^>]*>", re.IGNORECASE)
+_GENERATOR_VERSION_PATTERN = re.compile(r"\bcontent=[\"']InvenioRDM\s*v?([0-9][0-9A-Za-z.]*)?", re.IGNORECASE)
 #: From this version on InvenioRDM knows fetched, remote and multipart files.
-_TRANSFERS_SINCE = 13
-_PAGE = Success({200}, Body.ANY)
+_FIRST_VERSION_WITH_TRANSFER_TYPES = 13
+_HTML_PAGE = Success({200}, Body.ANY)
 
 
-def discover(calls: Calls, base_url: str) -> RepositoryInfo:
+def discover_repository(api: RepositoryApi, base_url: str) -> RepositoryInfo:
     """Ask a repository what it is; one that says nothing of itself is taken for a plain InvenioRDM.
 
     :param base_url: its scheme, host and port.
@@ -35,32 +43,32 @@ def discover(calls: Calls, base_url: str) -> RepositoryInfo:
     base = base_url.rstrip("/")
     about = f"{base}/.well-known/repository/"
     try:
-        found = calls.get(about, sign=None).json(dict)
-    except NotHTTP:
+        found = api.get(about, auth=None).json(dict)
+    except NotAnHTTPServer:
         raise
     except (ClientError, DecodeError) as error:
         log.debug("%s says nothing of itself: %s", base, error)
         found = {}
     if "invenio_version" not in found:
-        return _plain(calls, base)
+        return _build_plain_invenio_info(api, base)
     given = RepositoryInfo.from_wire(found)
-    links = given.links.but(api=urljoin(about, given.links.api) if given.links.api else f"{base}/api")
-    info = given.but(links=links)
-    return info.but(_ask_models=lambda: _models(calls, about, info))
+    links = given.links.evolve(api=urljoin(about, given.links.api) if given.links.api else f"{base}/api")
+    info = given.evolve(links=links)
+    return info.evolve(_load_models=lambda: _fetch_models(api, about, info))
 
 
-def _models(calls: Calls, about: str, info: RepositoryInfo) -> List[Model]:
+def _fetch_models(api: RepositoryApi, well_known_url: str, info: RepositoryInfo) -> List[RecordModel]:
     if not info.links.models:
-        return [_plain_model(info.links.api, str(info.links.api).rpartition("/api")[0])]
-    entries = calls.get(urljoin(about, info.links.models), sign=None).json(list)
-    return [Model.from_wire(entry) for entry in entries]
+        return [_build_plain_invenio_model(info.links.api, str(info.links.api).rpartition("/api")[0])]
+    entries = api.get(urljoin(well_known_url, info.links.models), auth=None).json(list)
+    return [RecordModel.from_wire(entry) for entry in entries]
 
 
-def _plain(calls: Calls, base: str) -> RepositoryInfo:
+def _build_plain_invenio_info(repository_api: RepositoryApi, base: str) -> RepositoryInfo:
     """What holds for every InvenioRDM, and what its home page gives away."""
-    version = _version(calls, base)
+    version = _detect_version(repository_api, base)
     first = re.match(r"[0-9]+", version or "")
-    later = first is None or int(first.group()) >= _TRANSFERS_SINCE
+    later = first is None or int(first.group()) >= _FIRST_VERSION_WITH_TRANSFER_TYPES
     api = f"{base}/api"
     info = RepositoryInfo(
         name=urlsplit(base).netloc,
@@ -77,24 +85,26 @@ def _plain(calls: Calls, base: str) -> RepositoryInfo:
             requests=f"{api}/requests",
         ),
     )
-    return info.but(_models=(_plain_model(api, base),))
+    return info.evolve(_models=(_build_plain_invenio_model(api, base),))
 
 
-def _plain_model(api: str, base: str) -> Model:
-    links = ModelLinks(records=f"{api}/records", drafts=f"{api}/user/records", html=f"{base}/records")
-    return Model(type="records", name="records", links=links)
+def _build_plain_invenio_model(api_url: str, base: str) -> RecordModel:
+    links = RecordModelLinks(
+        records=f"{api_url}/records", drafts=f"{api_url}/user/records", html=f"{base}/records"
+    )
+    return RecordModel(type="records", name="records", links=links)
 
 
-def _version(calls: Calls, base: str) -> Optional[str]:
+def _detect_version(api: RepositoryApi, base: str) -> Optional[str]:
     """The version on the home page: a text; None where it says none."""
     try:
         headers = {"Accept": "text/html"}
-        page = calls.get(f"{base}/", sign=None, headers=headers, success=_PAGE).text
+        page = api.get(f"{base}/", auth=None, headers=headers, success=_HTML_PAGE).text
     except (HTTPError, DecodeError) as error:
         log.debug("%s has no home page: %s", base, error)
         return None
-    tag = _GENERATOR.search(page)
-    content = _CONTENT.search(tag.group()) if tag else None
+    tag = _GENERATOR_TAG_PATTERN.search(page)
+    content = _GENERATOR_VERSION_PATTERN.search(tag.group()) if tag else None
     if content is None:
         log.info("%s does not say that it is an InvenioRDM; it is taken for one", base)
         return None
@@ -110,14 +120,14 @@ def is_zenodo(url: str) -> bool:
 # -- where records live --------------------------------------------------------------------------------
 
 
-def _model(info: RepositoryInfo, name: Optional[str]) -> Optional[Model]:
+def _select_model(info: RepositoryInfo, name: Optional[str]) -> Optional[RecordModel]:
     name = name or info.default_model
     return info.model(name) if name and name != "*" else None
 
 
-def path_of(info: RepositoryInfo, model: Optional[str] = None) -> str:
+def get_records_path(info: RepositoryInfo, model: Optional[str] = None) -> str:
     """The path of a model's records below the API, such as ``records``; by default the default model's."""
-    found = _model(info, model)
+    found = _select_model(info, model)
     link = urlsplit(found.links.records if found is not None else "")
     path, api = link.path.rstrip("/"), urlsplit(info.links.api).path.rstrip("/")
     return path[len(api) + 1 :] if path.startswith(f"{api}/") else "records"
@@ -125,26 +135,26 @@ def path_of(info: RepositoryInfo, model: Optional[str] = None) -> str:
 
 def has_metadata(info: RepositoryInfo, model: Optional[str] = None) -> bool:
     """Return True if the records of a model have their fields below ``metadata``."""
-    found = _model(info, model)
+    found = _select_model(info, model)
     models = [found] if found is not None else info.models
     return bool(models) and all(one.metadata for one in models)
 
 
-def records_of(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:
+def get_records_endpoint(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:
     """Where published records are searched: ``url``, and ``params`` that belong to it."""
-    found = _model(info, model)
+    found = _select_model(info, model)
     link = found.links.records if found is not None else info.links.records
-    return _split(info, link or f"{info.links.api}/records")
+    return _split_query(info, link or f"{info.links.api}/records")
 
 
-def drafts_of(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:
-    """Where one's own records are searched, drafts among them; as :func:`records_of`."""
-    found = _model(info, model)
+def get_drafts_endpoint(info: RepositoryInfo, model: Optional[str] = None) -> Mapping[str, Any]:
+    """Where one's own records are searched, drafts among them; as :func:`get_records_endpoint`."""
+    found = _select_model(info, model)
     link = (found.links.drafts if found is not None else None) or info.links.drafts
-    return _split(info, link or f"{info.links.api}/user/{path_of(info, model)}")
+    return _split_query(info, link or f"{info.links.api}/user/{get_records_path(info, model)}")
 
 
-def _split(info: RepositoryInfo, link: str) -> Mapping[str, Any]:
+def _split_query(info: RepositoryInfo, link: str) -> Mapping[str, Any]:
     parts = urlsplit(urljoin(f"{info.links.api}/", link))
     bare = urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
     return {"url": bare, "params": dict(parse_qsl(parts.query))}

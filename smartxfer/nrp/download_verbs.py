@@ -6,14 +6,14 @@ Source: NRP / Invenio protocol, section 5, Download.
 from typing import TYPE_CHECKING, Any, List, Optional, Sequence, Union
 
 from smartxfer.errors import UnsafeName, UsageError
-from smartxfer.secret_text import hides_arguments
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import hide_arguments
 
 if TYPE_CHECKING:
     from smartxfer.nrp.models import File
     from smartxfer.nrp.streams import FileSink
-    from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository
-    from smartxfer.transfer.existing import Exists
+    from smartxfer.nrp.targets import FileTarget, RecordTarget, RepositoryClientProtocol
+    from smartxfer.transfer.existing_files import Exists
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult, TransferReport
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 __all__ = ["download", "download_many", "download_tree"]
 
 
-@hides_arguments(links=("source",))
+@hide_arguments(links=("source",))
 def download(
-    self: "Repository",
+    self: "RepositoryClientProtocol",
     source: "FileTarget",
     target: "Union[SinkLike, FileSink]" = ".",
     *,
@@ -55,16 +55,16 @@ def download(
 
     Source: NRP / Invenio protocol, section 5, Download.
     """
-    from smartxfer.nrp.file_work import Watch
-    from smartxfer.nrp.targets import file_of
+    from smartxfer.nrp.file_transfers import RunOptions
+    from smartxfer.nrp.targets import parse_file_target
 
-    record, key = file_of(source)
-    watch = Watch(progress, cancel, deadline)
-    return self._work.fetch(record, key, target, parts, part_size, exists, watch)
+    record, key = parse_file_target(source)
+    watch = RunOptions(progress, cancel, deadline)
+    return self._file_transfers.download(record, key, target, parts, part_size, exists, watch)
 
 
 def download_many(
-    self: "Repository",
+    self: "RepositoryClientProtocol",
     sources: "Union[FileTarget, Sequence[FileTarget]]",
     target: FilePath = ".",
     *,
@@ -84,28 +84,28 @@ def download_many(
 
     Otherwise like :meth:`download`.
     """
-    from smartxfer.nrp.calls import Calls
-    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.api import RepositoryApi
+    from smartxfer.nrp.file_transfers import RunOptions
     from smartxfer.nrp.models import File
-    from smartxfer.nrp.targets import file_of
-    from smartxfer.transfer.existing import check_exists
+    from smartxfer.nrp.targets import parse_file_target
+    from smartxfer.transfer.existing_files import validate_exists
     from smartxfer.transfer.result import TransferReport
 
     several = list(sources) if isinstance(sources, (list, tuple)) else [sources]
-    wanted = [file_of(source) for source in several]
-    lookup = self._work.lookup
+    wanted = [parse_file_target(source) for source in several]
+    lookup = self._file_transfers.lookup
 
-    def files(calls: Calls) -> List[File]:
-        return [lookup.described(calls, record, key)[0] for record, key in wanted]
+    def files(calls: RepositoryApi) -> List[File]:
+        return [lookup.read_file(calls, record, key)[0] for record, key in wanted]
 
-    check_exists(exists)
-    watch = Watch(progress, cancel, deadline, max_workers)
-    return self._work.fetch_many(files, target, exists, watch) if wanted else TransferReport()
+    validate_exists(exists)
+    watch = RunOptions(progress, cancel, deadline, max_workers)
+    return self._file_transfers.download_many(files, target, exists, watch) if wanted else TransferReport()
 
 
-@hides_arguments(links=("source",))
+@hide_arguments(links=("source",))
 def download_tree(
-    self: "Repository",
+    self: "RepositoryClientProtocol",
     source: "RecordTarget",
     target: FilePath = ".",
     *,
@@ -127,38 +127,40 @@ def download_tree(
 
     Otherwise like :meth:`download_many`.
     """
-    from smartxfer.nrp.calls import Calls
-    from smartxfer.nrp.file_calls import FileCalls
-    from smartxfer.nrp.file_work import Watch
+    from smartxfer.nrp.api import RepositoryApi
+    from smartxfer.nrp.file_transfers import RunOptions
+    from smartxfer.nrp.files_api import FilesApi
     from smartxfer.nrp.models import File
-    from smartxfer.nrp.targets import record_only
-    from smartxfer.transfer.existing import check_exists
+    from smartxfer.nrp.targets import parse_record_target
+    from smartxfer.transfer.existing_files import validate_exists
     from smartxfer.transfer.result import TransferReport
     from smartxfer.transfer.selection import Selection
 
-    check_exists(exists)
-    record, selection = record_only(source), Selection(include, exclude)
-    lookup = self._work.lookup
+    validate_exists(exists)
+    record, selection = parse_record_target(source), Selection(include, exclude)
+    lookup = self._file_transfers.lookup
 
-    def files(calls: Calls) -> List[File]:
-        found: List[File] = lookup.first(lookup.place(record), FileCalls.list, calls)
-        return [file for file in found if selection.takes(file.key)]
+    def files(calls: RepositoryApi) -> List[File]:
+        found: List[File] = lookup.read_from_record(lookup.parse_reference(record), FilesApi.list, calls)
+        return [file for file in found if selection.includes(file.key)]
 
     if dry_run:
-        return TransferReport(_planned(files(self._work.calls()), target))
-    return self._work.fetch_many(files, target, exists, Watch(progress, cancel, deadline, max_workers))
+        return TransferReport(_plan_downloads(files(self._file_transfers.get_api()), target))
+    return self._file_transfers.download_many(
+        files, target, exists, RunOptions(progress, cancel, deadline, max_workers)
+    )
 
 
-def _planned(files: "Sequence[File]", target: Any) -> "List[FileResult]":
+def _plan_downloads(files: "Sequence[File]", target: Any) -> "List[FileResult]":
     """Return what a download of files would do."""
-    from smartxfer.transfer.names import paths_or_errors
     from smartxfer.transfer.result import FileResult
-    from smartxfer.transfer.source import target_path_of
+    from smartxfer.transfer.safe_paths import unique_paths_or_errors
+    from smartxfer.transfer.source import as_target_path
 
-    directory = target_path_of(target)
+    directory = as_target_path(target)
     if directory is None:
         raise UsageError(f"{target!r} is not a path")
-    names = paths_or_errors([file.key for file in files], directory=directory)
+    names = unique_paths_or_errors([file.key for file in files], directory=directory)
     return [
         FileResult(file.key, error=name)
         if isinstance(name, UnsafeName)

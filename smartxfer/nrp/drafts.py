@@ -7,18 +7,18 @@ import contextlib
 import warnings
 from typing import Any, Dict, Mapping, Optional
 
-from smartxfer.error_values import evolve
+from smartxfer.error_values import evolve_error
 from smartxfer.errors import OutcomeUnknown, UsageError
-from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.errors import RepositoryDraftInvalid, told
+from smartxfer.nrp.api import RepositoryApi
+from smartxfer.nrp.errors import RepositoryInvalidDraft, format_field_errors
 from smartxfer.nrp.record_models import DraftWarning, Record
-from smartxfer.screen_text import visible
-from smartxfer.transport.redact import clean
+from smartxfer.terminal_text import escape_unprintable
+from smartxfer.transport.redaction import redact
 
-__all__ = ["guard", "kept", "named", "put"]
+__all__ = ["build_if_match_headers", "get_record_reference", "parse_draft_response", "replace_draft"]
 
 
-def guard(revision: Optional[int]) -> Dict[str, str]:
+def build_if_match_headers(revision: Optional[int]) -> Dict[str, str]:
     """The header of a guarded change: a bare number, for the quotes of HTTP are refused.
 
     :raises UsageError: it is no number.
@@ -30,8 +30,12 @@ def guard(revision: Optional[int]) -> Dict[str, str]:
     return {"If-Match": str(revision)}
 
 
-def put(
-    calls: Calls, url: str, document: Dict[str, Any], headers: Mapping[str, str], revision: Optional[int]
+def replace_draft(
+    api: RepositoryApi,
+    url: str,
+    document: Dict[str, Any],
+    headers: Mapping[str, str],
+    revision: Optional[int],
 ) -> Dict[str, Any]:
     """Replace a draft.
 
@@ -42,51 +46,51 @@ def put(
     :raises OutcomeUnknown: the draft was changed meanwhile, and is not what was sent.
     """
     if revision is None:
-        return dict(calls.send("PUT", url, json=document, headers=headers).json(dict))
+        return dict(api.send("PUT", url, json=document, headers=headers).json(dict))
     lost: Optional[OutcomeUnknown] = None
-    for _ in range(calls.wire.policy.attempts):
+    for _ in range(api.http.policy.attempts):
         try:
-            guarded = {**headers, **guard(revision)}
-            return dict(calls.send("PUT", url, json=document, headers=guarded, idempotent=False).json(dict))
+            guarded = {**headers, **build_if_match_headers(revision)}
+            return dict(api.send("PUT", url, json=document, headers=guarded, idempotent=False).json(dict))
         except OutcomeUnknown as error:
             lost = error
-        now = dict(calls.get(url, headers=headers).json(dict))
+        now = dict(api.get(url, headers=headers).json(dict))
         if now.get("revision_id") != revision:
             if now.get("metadata") == document.get("metadata"):
                 return now
             break
     assert lost is not None
-    raise evolve(lost, hint="read the draft, and see whether it is what was sent")
+    raise evolve_error(lost, hint="read the draft, and see whether it is what was sent")
 
 
-def kept(body: Mapping[str, Any], strict: bool, sent: Mapping[str, Any]) -> Record:
+def parse_draft_response(body: Mapping[str, Any], strict: bool, sent: Mapping[str, Any]) -> Record:
     """Return the draft of an answer, after a warning about fields that were dropped.
 
     ``errors`` also names what publishing will need and what was never there; that is dropped from nothing.
 
     :param sent: the document that was sent.
-    :raises DraftInvalid: with ``strict``.
+    :raises InvalidDraft: with ``strict``.
 
     Source: NRP / Invenio protocol, sections 4 and 9.
     """
     record = Record.from_wire(body)
-    dropped = [error for error in record.errors if _dropped(error, sent, body)]
+    dropped = [error for error in record.errors if _is_field_dropped(error, sent, body)]
     if not dropped:
         return record
-    words = f"{record.id} was kept without invalid fields: {told(dropped)}"
+    words = f"{record.id} was kept without invalid fields: {format_field_errors(dropped)}"
     if strict:
         hint = "correct them, and update the draft"
-        raise RepositoryDraftInvalid(words, hint=hint, errors=record.errors, record=record)
+        raise RepositoryInvalidDraft(words, hint=hint, errors=record.errors, record=record)
     with contextlib.suppress(ValueError):  # standard error is closed
-        warnings.warn(visible(clean(words)), DraftWarning, stacklevel=3)
+        warnings.warn(escape_unprintable(redact(words)), DraftWarning, stacklevel=3)
     return record
 
 
-def _dropped(error: Any, sent: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+def _is_field_dropped(error: Any, sent: Mapping[str, Any], saved: Mapping[str, Any]) -> bool:
     """Return True if the draft lacks something that was sent for the field of an error, or near it."""
     field = str(error.get("field") or "") if isinstance(error, Mapping) else ""
     section, _, rest = field.partition(".")
-    given, now = sent.get(section), kept.get(section)
+    given, now = sent.get(section), saved.get(section)
     if not isinstance(given, Mapping) or not rest:
         return section in sent and given != now
     name = rest.partition(".")[0]
@@ -97,15 +101,15 @@ def _dropped(error: Any, sent: Mapping[str, Any], kept: Mapping[str, Any]) -> bo
     return section != "metadata" and any(there.get(each) != value for each, value in given.items())
 
 
-def named(thing: Any) -> Any:
+def get_record_reference(record_or_data: Any) -> Any:
     """What names the record of a plain dict; anything else names itself.
 
     :raises UsageError: the dict names none.
     """
-    if isinstance(thing, Record) or not isinstance(thing, Mapping):
-        return thing
-    links = thing.get("links")
-    found = (links.get("self") if isinstance(links, Mapping) else None) or thing.get("id")
+    if isinstance(record_or_data, Record) or not isinstance(record_or_data, Mapping):
+        return record_or_data
+    links = record_or_data.get("links")
+    found = (links.get("self") if isinstance(links, Mapping) else None) or record_or_data.get("id")
     if not found:
         raise UsageError("the dict names no record", hint="it needs id, or links with self")
     return found

@@ -11,20 +11,20 @@ from smartxfer import errors
 from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import (
     DecodeError,
-    DraftInvalid,
+    InvalidDraft,
     ReviewRequired,
-    TransferRefused,
+    UploadNotStored,
 )
-from smartxfer.nrp.hints import hints
-from smartxfer.transport import Answer
+from smartxfer.nrp.hints import build_error_rules
+from smartxfer.transport import BufferedResponse
 from smartxfer.transport.error_rules import ErrorTable
-from smartxfer.transport.redact import clean, clean_all
+from smartxfer.transport.redaction import redact, redact_json
 
 __all__ = [
     "ERRORS",
-    "TABLES",
+    "ERROR_TABLES",
     "DoesNotExistError",
-    "DraftInvalid",
+    "InvalidDraft",
     "RepositoryAuthError",
     "RepositoryBatchError",
     "RepositoryChecksumMismatch",
@@ -33,11 +33,11 @@ __all__ = [
     "RepositoryConflict",
     "RepositoryCredentialError",
     "RepositoryDecodeError",
-    "RepositoryDraftInvalid",
     "RepositoryError",
     "RepositoryForbiddenError",
     "RepositoryHTTPError",
     "RepositoryIntegrityError",
+    "RepositoryInvalidDraft",
     "RepositoryJSONError",
     "RepositoryLimitExceeded",
     "RepositoryNetworkError",
@@ -49,13 +49,13 @@ __all__ = [
     "RepositorySizeMismatch",
     "RepositorySourceChanged",
     "RepositoryTaskFailed",
-    "RepositoryTransferRefused",
+    "RepositoryUploadNotStored",
     "RepositoryUploadRejected",
     "RepositoryWaitTimeout",
     "ReviewRequired",
     "StructureError",
-    "TransferRefused",
-    "told",
+    "UploadNotStored",
+    "format_field_errors",
 ]
 
 
@@ -89,11 +89,11 @@ class RepositoryIntegrityError(RepositoryError, errors.IntegrityError): ...
 class RepositoryChecksumMismatch(RepositoryIntegrityError, errors.ChecksumMismatch): ...
 class RepositorySizeMismatch(RepositoryIntegrityError, errors.SizeMismatch): ...
 class RepositoryUploadRejected(RepositoryIntegrityError, errors.UploadRejected): ...
-class RepositoryTransferRefused(RepositoryUploadRejected, errors.TransferRefused): ...
+class RepositoryUploadNotStored(RepositoryUploadRejected, errors.UploadNotStored): ...
 class RepositorySourceChanged(RepositoryIntegrityError, errors.SourceChanged): ...
 class RepositoryWaitTimeout(RepositoryError, errors.WaitTimeout): ...
 class RepositoryTaskFailed(RepositoryError, errors.TaskFailed): ...
-class RepositoryDraftInvalid(RepositoryError, errors.DraftInvalid): ...
+class RepositoryInvalidDraft(RepositoryError, errors.InvalidDraft): ...
 class RepositoryBatchError(RepositoryError, errors.BatchError): ...
 # fmt: on
 
@@ -101,19 +101,19 @@ class RepositoryBatchError(RepositoryError, errors.BatchError): ...
 ERRORS = ErrorFamily(__name__, RepositoryError, "Repository")
 
 
-def _read(answer: Answer) -> Dict[str, Any]:
+def _parse_error_response(response: BufferedResponse) -> Dict[str, Any]:
     """Return what the repository says; ``errors`` holds what is wrong with which field.
 
     ``Retry-After`` is on every answer, and has a meaning on 429 and 503 only.
 
     Source: NRP / Invenio protocol, sections 3 and 9.
     """
-    body = _body(answer)
-    errors = _entries(clean_all(body.get("errors")))
-    words = [clean(str(body.get("message") or "")), told(errors)]
+    body = _get_json_body(response)
+    errors = _select_error_entries(redact_json(body.get("errors")))
+    words = [redact(str(body.get("message") or "")), format_field_errors(errors)]
     said = {"errors": errors, "details": errors, "message": "; ".join(word for word in words if word)}
-    said["json"] = clean_all(body)
-    return said if answer.status in (429, 503) else {**said, "retry_after": None}
+    said["json"] = redact_json(body)
+    return said if response.status in (429, 503) else {**said, "retry_after": None}
 
 
 #: Names of nrp-cmd: an answer that is an error, one of 404, and an answer that is not as the protocol says.
@@ -122,29 +122,29 @@ DoesNotExistError = RepositoryNotFoundError
 StructureError = RepositoryDecodeError
 
 #: How answers become errors, by whether the client sends a token.
-TABLES = {token: ErrorTable(_read, hints(token)) for token in (True, False)}
+ERROR_TABLES = {token: ErrorTable(_parse_error_response, build_error_rules(token)) for token in (True, False)}
 
 
-def told(errors: Any) -> str:
+def format_field_errors(errors: Any) -> str:
     """Errors of fields in a line."""
     if isinstance(errors, str):
         return errors[:300]
     lines = [
         f"{entry.get('field', '')}: {', '.join(map(str, entry.get('messages') or []))}"
-        for entry in _entries(errors)[:5]
+        for entry in _select_error_entries(errors)[:5]
     ]
     return "; ".join(lines)[:300]
 
 
-def _body(answer: Answer) -> Mapping[str, Any]:
-    if "json" not in answer.headers.get("Content-Type", "").lower():
+def _get_json_body(response: BufferedResponse) -> Mapping[str, Any]:
+    if "json" not in response.headers.get("Content-Type", "").lower():
         return {}
     try:
-        found = answer.json()
+        found = response.json()
     except DecodeError:
         return {}
     return found if isinstance(found, dict) else {}
 
 
-def _entries(errors: Any) -> List[Any]:
+def _select_error_entries(errors: Any) -> List[Any]:
     return [entry for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []

@@ -7,52 +7,52 @@ from pathlib import Path
 from typing import Any, BinaryIO, List, Mapping, Optional, Sequence, TypeVar, overload
 
 from smartxfer.errors import UsageError
-from smartxfer.nrp import file_metadata, many
-from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.file_calls import FileCalls
-from smartxfer.nrp.file_metadata import given_metadata
-from smartxfer.nrp.file_work import FileWork, Watch, remove_file
-from smartxfer.nrp.keys import checked
+from smartxfer.nrp import batch, file_metadata
+from smartxfer.nrp.api import RepositoryApi
+from smartxfer.nrp.file_init import build_url_file_init, initiate_uploads
+from smartxfer.nrp.file_metadata import validate_metadata
+from smartxfer.nrp.file_transfers import FileTransfers, RunOptions, delete_file
+from smartxfer.nrp.files_api import FilesApi
+from smartxfer.nrp.keys import validate_key
 from smartxfer.nrp.models import File
-from smartxfer.nrp.starting import announce, by_url
+from smartxfer.nrp.polling import wait_for_file
 from smartxfer.nrp.streams import (
     FileSink,
-    FilesToSend,
+    FilesToUpload,
     MemorySink,
     RecordSink,
     RecordSource,
-    target_of,
-    unwrapped,
+    parse_download_args,
+    unwrap_source,
 )
-from smartxfer.nrp.transfers import how
-from smartxfer.nrp.waiting import wait_for
+from smartxfer.nrp.transfer_modes import parse_transfer_mode
+from smartxfer.os_text import FilePath
 from smartxfer.reprs import Namespace
-from smartxfer.secret_text import hides
-from smartxfer.system_text import FilePath
-from smartxfer.transfer.existing import Exists
+from smartxfer.secret_text import hide_method_arguments
+from smartxfer.transfer.existing_files import Exists
+from smartxfer.transfer.local_files import collect_files
 from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
 from smartxfer.transfer.protocols import Cancel, Sink
 from smartxfer.transfer.result import SyncReport, TransferReport
-from smartxfer.transfer.tree import collect
 
 __all__ = ["FilesClient"]
 
 K = TypeVar("K", FileSink, MemorySink, BinaryIO, Sink)
 
 
-@hides(links=("record_or_url", "file_or_url", "record_or_file", "record"))
+@hide_method_arguments(links=("record_or_url", "file_or_url", "record_or_file", "record"))
 class FilesClient(Namespace):
     """Lists, sends, fetches and deletes the files of records.
 
     Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id
     is accepted; wherever a file, its File or its address.  An address may be anything whose ``str()`` is one.
 
-    :param work: moves the files.
+    :param file_transfers: moves the files.
     """
 
-    def __init__(self, work: FileWork) -> None:
-        self._work = work
-        self._lookup = work.lookup
+    def __init__(self, file_transfers: FileTransfers) -> None:
+        self._file_transfers = file_transfers
+        self._lookup = file_transfers.lookup
 
     # -- looking ----------------------------------------------------------------------------------------
 
@@ -61,15 +61,15 @@ class FilesClient(Namespace):
 
         :raises NotFound: there is no such record, or it is not for this caller to see.
         """
-        return self._lookup.first(self._lookup.place(record_or_url), FileCalls.list)
+        return self._lookup.read_from_record(self._lookup.parse_reference(record_or_url), FilesApi.list)
 
     def read(self, record_or_url: Any, key: Optional[str] = None) -> File:
         """What the repository knows of a file: ``read(file_url)``, ``read(file)`` or ``read(record, key)``.
 
         :raises NotFound: there is no such file.
         """
-        place, found = self._lookup.file(record_or_url, key)
-        return self._lookup.first(place, lambda files: files.read(found))
+        place, found = self._lookup.resolve_file(record_or_url, key)
+        return self._lookup.read_from_record(place, lambda files: files.read(found))
 
     # -- changing ---------------------------------------------------------------------------------------
 
@@ -84,8 +84,10 @@ class FilesClient(Namespace):
 
         Source: NRP / Invenio protocol, sections 5 (Metadata) and 9.
         """
-        place, key = self._lookup.file(file, None)
-        return self._lookup.changing(place, lambda files: file_metadata.replace(files, file, key))
+        place, key = self._lookup.resolve_file(file, None)
+        return self._lookup.modify_draft(
+            place, lambda files: file_metadata.replace_metadata(files, file, key)
+        )
 
     def delete(self, record_or_file: Any, key: Optional[str] = None) -> None:
         """Delete a file of a draft: ``delete(record, key)``, ``delete(file)`` or ``delete(file_url)``.
@@ -93,12 +95,12 @@ class FilesClient(Namespace):
         :raises NotFound: there is no such file.
         :raises UsageError: no request can name it.
         """
-        place, found = self._lookup.file(record_or_file, key)
-        remove_file(self._lookup, place, found)
+        place, found = self._lookup.resolve_file(record_or_file, key)
+        delete_file(self._lookup, place, found)
 
     def delete_all(self, record_or_url: Any) -> None:
         """Delete every file of a draft."""
-        self._lookup.changing(self._lookup.place(record_or_url), FileCalls.delete_all)
+        self._lookup.modify_draft(self._lookup.parse_reference(record_or_url), FilesApi.delete_all)
 
     # -- sending ----------------------------------------------------------------------------------------
 
@@ -141,31 +143,33 @@ class FilesClient(Namespace):
             fetches is ``pending``: see :meth:`wait_fetch`.
         :raises Conflict: the key is taken by another file.
         :raises ChecksumMismatch: the repository got other bytes; they were deleted there.
-        :raises TransferRefused: the repository answered well, but took nothing.
+        :raises UploadNotStored: the repository answered well, but took nothing.
         :raises SourceChanged: the file changed while it was sent.
         :raises Forbidden: among others, the record is published and its files are locked.
 
         A broken multipart upload continues with the parts that are missing.  What the repository refuses is
         deleted there, for a pending file would block publishing.
         """
-        mode = how(transfer_type, transfer_metadata, parts, part_size, extra)
-        checked(key)
-        given = given_metadata(metadata)
-        if mode.by_url:
-            plan = by_url(key, mode, given, source)
-            place = self._lookup.place(record_or_url)
-            return self._lookup.changing(place, lambda files: announce(files, [plan], replace)[key])
-        items = collect([(key, unwrapped(source))])
+        mode = parse_transfer_mode(transfer_type, transfer_metadata, parts, part_size, extra)
+        validate_key(key)
+        given = validate_metadata(metadata)
+        if mode.has_source_url:
+            plan = build_url_file_init(key, mode, given, source)
+            place = self._lookup.parse_reference(record_or_url)
+            return self._lookup.modify_draft(
+                place, lambda files: initiate_uploads(files, [plan], replace)[key]
+            )
+        items = collect_files([(key, unwrap_source(source))])
         if len(items) != 1 or items[0].name != key:
             raise UsageError("upload() sends one file", hint="upload_many() or sync_dir() sends a directory")
-        watch = Watch(progress, cancel, deadline)
-        report = self._work.send(record_or_url, [(items[0], given)], mode, replace, watch)
-        return _files_of(report)[0]
+        watch = RunOptions(progress, cancel, deadline)
+        report = self._file_transfers.upload(record_or_url, [(items[0], given)], mode, replace, watch)
+        return _get_uploaded_files(report)[0]
 
     def upload_many(
         self,
         record_or_url: Any,
-        files: FilesToSend,
+        files: FilesToUpload,
         *,
         metadata: Optional[Mapping[str, Any]] = None,
         transfer_type: str = "auto",
@@ -188,12 +192,12 @@ class FilesClient(Namespace):
 
         Otherwise like :meth:`upload`.
         """
-        mode = how(transfer_type, None, None, part_size)
-        if mode.by_url:
+        mode = parse_transfer_mode(transfer_type, None, None, part_size)
+        if mode.has_source_url:
             raise UsageError("upload_many() sends bytes", hint="upload() has the repository fetch an address")
-        pairs = many.pairs_of(files, given_metadata(metadata), follow_symlinks)
-        watch = Watch(progress, cancel, deadline)
-        return _files_of(self._work.send(record_or_url, pairs, mode, replace, watch))
+        pairs = batch.parse_files(files, validate_metadata(metadata), follow_symlinks)
+        watch = RunOptions(progress, cancel, deadline)
+        return _get_uploaded_files(self._file_transfers.upload(record_or_url, pairs, mode, replace, watch))
 
     def wait_fetch(
         self,
@@ -211,11 +215,11 @@ class FilesClient(Namespace):
         :raises TaskFailed: the repository could not fetch it; ``.task`` is the file.
         :raises WaitTimeout: it is not there yet, and may still come; ``.last`` is its state.
         """
-        place, found = self._lookup.file(record_or_file, key)
+        place, found = self._lookup.resolve_file(record_or_file, key)
         with WaitReporter(progress, lambda file: (file.key, str(file.status))) as seen:
-            return wait_for(
-                self._work.calls(),
-                lambda: self._lookup.first(place, lambda files: files.read(found)),
+            return wait_for_file(
+                self._file_transfers.get_api(),
+                lambda: self._lookup.read_from_record(place, lambda files: files.read(found)),
                 timeout,
                 seen,
             )
@@ -285,7 +289,7 @@ class FilesClient(Namespace):
     def download(
         self,
         file_or_url: Any,
-        *where: Any,
+        *args: Any,
         key: Optional[str] = None,
         sink: Optional[RecordSink] = None,
         parts: Optional[int] = None,
@@ -308,9 +312,9 @@ class FilesClient(Namespace):
 
         Otherwise like :meth:`upload`.
         """
-        key, sink = target_of(where, key, sink)
-        watch = Watch(progress, cancel, deadline)
-        result = self._work.fetch(file_or_url, key, sink, parts, part_size, exists, watch)
+        key, sink = parse_download_args(args, key, sink)
+        watch = RunOptions(progress, cancel, deadline)
+        result = self._file_transfers.download(file_or_url, key, sink, parts, part_size, exists, watch)
         return result.path if not isinstance(sink, FileSink) and result.path is not None else sink
 
     def download_many(
@@ -334,12 +338,14 @@ class FilesClient(Namespace):
         """
         wanted = record_or_files
 
-        def files(calls: Calls) -> Sequence[File]:
+        def files(calls: RepositoryApi) -> Sequence[File]:
             if isinstance(wanted, (list, tuple)):
                 return wanted
-            return self._lookup.first(self._lookup.place(wanted), FileCalls.list, calls)
+            return self._lookup.read_from_record(self._lookup.parse_reference(wanted), FilesApi.list, calls)
 
-        return self._work.fetch_many(files, directory, exists, Watch(progress, cancel, deadline))
+        return self._file_transfers.download_many(
+            files, directory, exists, RunOptions(progress, cancel, deadline)
+        )
 
     def sync_dir(
         self,
@@ -365,13 +371,13 @@ class FilesClient(Namespace):
 
         Otherwise like :meth:`upload_many`.
         """
-        return self._work.sync(
-            record_or_url, directory, how(transfer_type), given_metadata(metadata),
-            Watch(progress, cancel, deadline),
+        return self._file_transfers.sync(
+            record_or_url, directory, parse_transfer_mode(transfer_type), validate_metadata(metadata),
+            RunOptions(progress, cancel, deadline),
             dry_run=dry_run, delete=delete, follow_symlinks=follow_symlinks,
         )  # fmt: skip
 
 
-def _files_of(report: TransferReport) -> List[File]:
+def _get_uploaded_files(report: TransferReport) -> List[File]:
     """The files as the repository holds them, with what became of their uploads."""
-    return [many.with_result(result.item, result) for result in report if result.item is not None]
+    return [batch.attach_result(result.item, result) for result in report if result.item is not None]

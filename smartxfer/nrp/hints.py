@@ -7,17 +7,21 @@ from typing import Sequence, Tuple
 
 from smartxfer.transport.error_rules import ErrorRule
 
-__all__ = ["NEW_VERSION", "SMALLER", "hints"]
+__all__ = ["NEW_VERSION_HINT", "SMALLER_REQUESTS_HINT", "build_error_rules"]
 
-NEW_VERSION = "records.new_version(record, import_files=True) makes a draft with files that can be changed"
+NEW_VERSION_HINT = (
+    "records.new_version(record, import_files=True) makes a draft with files that can be changed"
+)
 #: For a server, or a gateway in front of it, that refuses the length of a request.
-SMALLER = "send smaller requests: transfer_type='multipart', part_size=5 << 20"
-_ANONYMOUS = "pass token=, or set NRP_TOKEN: without a token only public files and records can be read"
-_DENIED = "call client.whoami(): it tells if the token is unknown or expired; else ask the owner for access"
+SMALLER_REQUESTS_HINT = "send smaller requests: transfer_type='multipart', part_size=5 << 20"
+_ANONYMOUS_HINT = "pass token=, or set NRP_TOKEN: without a token only public files and records can be read"
+_DENIED_HINT = (
+    "call client.whoami(): it tells if the token is unknown or expired; else ask the owner for access"
+)
 
 #: Status, a pattern of the message (in lower case), the hint.
-_KNOWN: Sequence[Tuple[int, str, str]] = (
-    (403, r"bucket is locked", NEW_VERSION),
+_HINTS_BY_MESSAGE: Sequence[Tuple[int, str, str]] = (
+    (403, r"bucket is locked", NEW_VERSION_HINT),
     (403, r"files are not enabled", "draft.files['enabled'] = True; client.records.update(draft)"),
     (400, r"quota exceeded", "delete files of the draft, or ask the repository for more space"),
     (400, r"maximum file size", "split the file, or ask the repository for a higher limit"),
@@ -33,14 +37,16 @@ _KNOWN: Sequence[Tuple[int, str, str]] = (
     (404, r"is not registered", "read the draft: it is not published. records.draft_records.read(id)"),
     (404, r"has no file", "files.list(record) tells which keys there are"),
     (412, r"revision", "read the draft again, and repeat the change"),
-    (413, r"", SMALLER),
+    (413, r"", SMALLER_REQUESTS_HINT),
 )
 
 
-def hints(token: bool) -> Sequence[ErrorRule]:
+def build_error_rules(has_token: bool) -> Sequence[ErrorRule]:
     """Return what to do about refusals.
 
-    :param token: whether the client sends one.
+    :param has_token: whether the client sends one.
     """
-    known = [ErrorRule(status, words=pattern, hint=hint) for status, pattern, hint in _KNOWN]
-    return [*known, ErrorRule(403, hint=_DENIED if token else _ANONYMOUS)]
+    known = [
+        ErrorRule(status, message_pattern=pattern, hint=hint) for status, pattern, hint in _HINTS_BY_MESSAGE
+    ]
+    return [*known, ErrorRule(403, hint=_DENIED_HINT if has_token else _ANONYMOUS_HINT)]

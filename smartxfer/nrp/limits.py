@@ -11,54 +11,54 @@ from typing import Iterator, List, Mapping, Optional
 from smartxfer.errors import UsageError
 from smartxfer.transport import Attempt
 
-__all__ = ["connection", "limit_connections", "window_left"]
+__all__ = ["acquire_connection", "get_rate_limit_wait", "limit_connections"]
 
 #: How often a thread that waits for a connection looks whether its call is over, in seconds.
-_TICK = 0.1
+_POLL_INTERVAL = 0.1
 
 
-class _Limit:
+class _ConnectionLimit:
     """So many connections at a time, whichever threads they belong to."""
 
     def __init__(self, count: int) -> None:
         self._count = count
-        self._free = threading.BoundedSemaphore(count)
+        self._semaphore = threading.BoundedSemaphore(count)
 
-    def renew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: the threads that had connections are not in it."""
-        self._free = threading.BoundedSemaphore(self._count)
+        self._semaphore = threading.BoundedSemaphore(self._count)
 
     def acquire(self, attempt: Attempt) -> None:
         """Wait for a connection, no longer than an attempt lasts."""
-        while not self._free.acquire(timeout=_TICK):
-            if attempt.verdict is not None:
-                raise attempt.verdict
+        while not self._semaphore.acquire(timeout=_POLL_INTERVAL):
+            if attempt.abort_error is not None:
+                raise attempt.abort_error
 
     def release(self) -> None:
         """Give the connection back."""
         with contextlib.suppress(ValueError):  # taken before the fork
-            self._free.release()
+            self._semaphore.release()
 
 
-class _InForce:
+class _ActiveLimits:
     """The limits of the moment."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.limits: List[_Limit] = []
+        self.limits: List[_ConnectionLimit] = []
 
-    def renew(self) -> None:
+    def reset_after_fork(self) -> None:
         """In a forked child: the threads that had the lock, or connections, are not in it."""
         self.lock = threading.Lock()
         for limit in self.limits:
-            limit.renew()
+            limit.reset_after_fork()
 
 
-_in_force = _InForce()
+_active_limits = _ActiveLimits()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_force.renew)
+    os.register_at_fork(after_in_child=_active_limits.reset_after_fork)
 
 
 @contextlib.contextmanager
@@ -75,24 +75,24 @@ def limit_connections(count: int) -> Iterator[None]:
     """
     if type(count) is not int or count < 1:
         raise UsageError(f"limit_connections() takes a number of at least 1, not {count!r}")
-    limit = _Limit(count)
-    with _in_force.lock:
-        _in_force.limits.append(limit)
+    limit = _ConnectionLimit(count)
+    with _active_limits.lock:
+        _active_limits.limits.append(limit)
     try:
         yield
     finally:
-        with _in_force.lock:
-            _in_force.limits.remove(limit)
+        with _active_limits.lock:
+            _active_limits.limits.remove(limit)
 
 
 @contextlib.contextmanager
-def connection(attempt: Attempt) -> Iterator[None]:
+def acquire_connection(attempt: Attempt) -> Iterator[None]:
     """The right to one connection for an attempt, under the limits in force.
 
     :raises SmartxferError: the attempt was ended while it waited; it is the reason.
     """
-    with _in_force.lock:
-        limits = list(_in_force.limits)
+    with _active_limits.lock:
+        limits = list(_active_limits.limits)
     with contextlib.ExitStack() as stack:
         for limit in limits:
             limit.acquire(attempt)
@@ -100,7 +100,7 @@ def connection(attempt: Attempt) -> Iterator[None]:
         yield
 
 
-def window_left(headers: Mapping[str, str], now: float) -> Optional[float]:
+def get_rate_limit_wait(headers: Mapping[str, str], now: float) -> Optional[float]:
     """Return the seconds to the end of a rate window that an answer has used up; None where it has not.
 
     :param headers: of the answer: what remains, and the end of the window in seconds or as a moment.
@@ -108,13 +108,13 @@ def window_left(headers: Mapping[str, str], now: float) -> Optional[float]:
     """
     if headers.get("X-RateLimit-Remaining", "").strip() != "0":
         return None
-    left = _number(headers.get("Retry-After", ""))
+    left = _parse_number(headers.get("Retry-After", ""))
     if left is None:
-        moment = _number(headers.get("X-RateLimit-Reset", ""))
+        moment = _parse_number(headers.get("X-RateLimit-Reset", ""))
         left = None if moment is None else moment - now
     return None if left is None else max(0.0, left)
 
 
-def _number(text: str) -> Optional[float]:
+def _parse_number(text: str) -> Optional[float]:
     text = text.strip()
     return float(text) if text.isascii() and text.replace(".", "", 1).isdigit() else None

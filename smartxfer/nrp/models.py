@@ -7,19 +7,19 @@ from typing import Any, Dict, List, Mapping, Optional
 
 import attrs
 
-from smartxfer.nrp.errors import ERRORS, RepositoryTransferRefused, told
-from smartxfer.structures import Structure, Word, counted, secret
+from smartxfer.models import Model, OpenEnum, count_field, secret_field
+from smartxfer.nrp.errors import ERRORS, RepositoryUploadNotStored, format_field_errors
 from smartxfer.transfer.result import FileResult
 
-__all__ = ["File", "FileLinks", "FileStatus", "PartLink", "Transfer", "mutable", "taken"]
+__all__ = ["File", "FileLinks", "FileStatus", "PartLink", "Transfer", "copy_dict", "raise_if_rejected"]
 
 
-def mutable(value: Any) -> Dict[str, Any]:
+def copy_dict(value: Any) -> Dict[str, Any]:
     """A plain dict of one's own; of null, an empty one."""
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-class FileStatus(Word):
+class FileStatus(OpenEnum):
     """How far a file is."""
 
     PENDING: "FileStatus"
@@ -32,23 +32,23 @@ FileStatus.COMPLETED = FileStatus("completed")
 FileStatus.FAILED = FileStatus("failed")
 
 
-class RepositoryStructure(Structure):
+class RepositoryModel(Model):
     """What a repository answers."""
 
     _errors = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class PartLink(RepositoryStructure):
+class PartLink(RepositoryModel):
     """Where one part of a multipart upload goes; ``part`` counts from 1."""
 
     part: int
-    url: str = secret()
+    url: str = secret_field()
     expiration: Optional[str] = None
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class FileLinks(RepositoryStructure):
+class FileLinks(RepositoryModel):
     """Addresses of a file: what is known of it, its bytes, its commit, its parts while they are awaited."""
 
     self_: str = ""
@@ -58,31 +58,31 @@ class FileLinks(RepositoryStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Transfer(RepositoryStructure):
+class Transfer(RepositoryModel):
     """How a file comes to the repository: ``type`` is L, F, M or R; ``part_size`` in bytes."""
 
     type: str = "L"
-    parts: Optional[int] = counted(default=None)
-    part_size: Optional[int] = counted(default=None)
+    parts: Optional[int] = count_field(default=None)
+    part_size: Optional[int] = count_field(default=None)
     error: Any = None
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class File(RepositoryStructure):
+class File(RepositoryModel):
     """A file of a record; ``size`` in bytes, ``checksum`` such as ``"md5:..."``.
 
     ``metadata`` may be changed, and sent by ``files.update(file)``; ``result`` tells how an upload went.
     """
 
     key: str
-    size: Optional[int] = counted(default=None)
+    size: Optional[int] = count_field(default=None)
     status: FileStatus = FileStatus.COMPLETED
     checksum: Optional[str] = None
     mimetype: Optional[str] = None
-    metadata: Any = attrs.field(factory=dict, converter=mutable)
+    metadata: Any = attrs.field(factory=dict, converter=copy_dict)
     links: FileLinks = attrs.field(factory=FileLinks)
     transfer: Transfer = attrs.field(factory=Transfer)
-    access: Any = attrs.field(factory=dict, converter=mutable)
+    access: Any = attrs.field(factory=dict, converter=copy_dict)
     created: Optional[str] = None
     updated: Optional[str] = None
     file_id: Optional[str] = None
@@ -113,14 +113,14 @@ class File(RepositoryStructure):
         return value.lower() if algorithm == "md5" and value else None
 
 
-def taken(entry: File) -> File:
+def raise_if_rejected(entry: File) -> File:
     """An entry that the repository answered.
 
-    :raises TransferRefused: it says in its ``errors`` that it took nothing.
+    :raises UploadNotStored: it says in its ``errors`` that it took nothing.
     """
     if entry.errors:
-        raise RepositoryTransferRefused(
-            f"{entry.key}: the repository answered well but took nothing: {told(entry.errors)}",
+        raise RepositoryUploadNotStored(
+            f"{entry.key}: the repository stored nothing: {format_field_errors(entry.errors)}",
             hint="send it again with replace=True",
             errors=entry.errors,
             file=entry,

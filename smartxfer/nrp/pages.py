@@ -7,10 +7,10 @@ from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Union
 
 import attrs
 
+from smartxfer.models import to_wire
 from smartxfer.nrp.errors import RepositoryDecodeError
 from smartxfer.nrp.record_models import Record
 from smartxfer.reprs import short_repr
-from smartxfer.structures import to_wire
 
 __all__ = ["Page", "PageLinks", "RecordHits", "RecordList"]
 
@@ -35,12 +35,12 @@ class Page:
     body: Mapping[str, Any]
 
     @property
-    def following(self) -> Optional[str]:
+    def next_url(self) -> Optional[str]:
         """The address of the next page."""
         return self.links.next
 
     @classmethod
-    def of(cls, body: Mapping[str, Any]) -> "Page":
+    def parse(cls, body: Mapping[str, Any]) -> "Page":
         """The page of a decoded answer.
 
         :raises DecodeError: it has no hits.
@@ -91,14 +91,14 @@ class RecordList:
     by facets.  ``page["hits"]`` is what was on the wire.
 
     :param page: what was answered.
-    :param ask: returns the page at an address.
-    :param walk: yields the records of a page and of all that follow it.
+    :param fetch_page: returns the page at an address.
+    :param iter_records: yields the records of a page and of all that follow it.
     """
 
     def __init__(
-        self, page: Page, ask: Callable[[str], Page], walk: Callable[[Page], Iterator[Record]]
+        self, page: Page, fetch_page: Callable[[str], Page], iter_records: Callable[[Page], Iterator[Record]]
     ) -> None:
-        self._page, self._ask, self._walk = page, ask, walk
+        self._page, self._fetch_page, self._iter_records = page, fetch_page, iter_records
         self.hits = RecordHits(page.records, page.total)
         self.links = page.links
         self.aggregations = page.aggregations
@@ -118,27 +118,27 @@ class RecordList:
 
     def next_page(self) -> "RecordList":
         """Return the next page; after the last one, an empty one."""
-        return self._at(self.links.next)
+        return self._fetch_linked_page(self.links.next)
 
     def previous_page(self) -> "RecordList":
         """Return the page before; before the first one, an empty one."""
-        return self._at(self.links.prev)
+        return self._fetch_linked_page(self.links.prev)
 
     def walk(self) -> Iterator[Record]:
         """Yield the records of this page and of all that follow it; pages are asked when they are needed.
 
         A repository shows the first hits of a search only: ``scan()`` goes beyond them.
         """
-        return self._walk(self._page)
+        return self._iter_records(self._page)
 
     def to_dict(self) -> Dict[str, Any]:
         """Return what was on the wire as plain dicts and lists, fit for ``json.dumps``."""
         found: Dict[str, Any] = to_wire(self._page.body)
         return found
 
-    def _at(self, link: Optional[str]) -> "RecordList":
-        page = Page([], 0, PageLinks(), {}, {}) if link is None else self._ask(link)
-        return RecordList(page, self._ask, self._walk)
+    def _fetch_linked_page(self, link: Optional[str]) -> "RecordList":
+        page = Page([], 0, PageLinks(), {}, {}) if link is None else self._fetch_page(link)
+        return RecordList(page, self._fetch_page, self._iter_records)
 
     def __len__(self) -> int:
         return len(self.hits)

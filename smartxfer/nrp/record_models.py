@@ -10,50 +10,50 @@ from typing import Any, ClassVar, Dict, List, Mapping, Optional, Sequence
 import attrs
 
 from smartxfer.errors import UsageError
-from smartxfer.nrp.models import RepositoryStructure
-from smartxfer.structures import moment_of, to_wire, wire
+from smartxfer.models import parse_datetime, to_wire, wire_field
+from smartxfer.nrp.models import RepositoryModel
 
 __all__ = [
-    "OF_RECORDS",
+    "DOCUMENT_KEYS",
     "DraftWarning",
     "Identity",
-    "Model",
-    "ModelLinks",
     "Record",
     "RecordLinks",
+    "RecordModel",
+    "RecordModelLinks",
     "RepositoryInfo",
     "RepositoryLinks",
-    "document_of",
+    "build_document",
 ]
 
 #: What only the repository says of a record.  A draft that is sent back goes without.
-_SERVER_ONLY = frozenset(
+_READ_ONLY_KEYS = frozenset(
     {"id", "created", "updated", "revision_id", "links", "errors", "status", "is_draft", "is_published"}
     | {"expires_at", "versions", "parent", "deletion_status", "tombstone", "stats", "expanded", "ui"}
 )
 #: Keys of the document of a record; what has none of them is metadata.
-OF_RECORDS = _SERVER_ONLY | {
+DOCUMENT_KEYS = _READ_ONLY_KEYS | {
     *("metadata", "files", "media_files", "access", "pids", "custom_fields", "$schema", "workflow")
 }
 #: What one can say of a record's files; keys, sizes and checksums are the files' own.
-_OF_FILES = ("enabled", "order", "default_preview")
+_WRITABLE_FILES_KEYS = ("enabled", "order", "default_preview")
 
 
 class DraftWarning(UserWarning):
     """A repository dropped fields of a draft that it finds invalid, and kept the draft without them."""
 
 
-def _own(value: Any) -> Dict[str, Any]:
+def _deepcopy_dict(value: Any) -> Dict[str, Any]:
     """A plain dict of one's own, nested ones too; of null, an empty one."""
     return copy.deepcopy(dict(value)) if isinstance(value, Mapping) else {}
 
 
-def _errors(value: Any) -> List[Any]:
+def _to_list(value: Any) -> List[Any]:
     return list(value) if isinstance(value, (list, tuple)) else []
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class RecordLinks(RepositoryStructure):
+class RecordLinks(RepositoryModel):
     """Addresses around a record; those that are not named here are in ``extra``."""
 
     self_: str = ""
@@ -62,7 +62,7 @@ class RecordLinks(RepositoryStructure):
     archive: Optional[str] = None
     publish: Optional[str] = None
     review: Optional[str] = None
-    submit_review: Optional[str] = wire("submit-review", default=None)
+    submit_review: Optional[str] = wire_field("submit-review", default=None)
     record: Optional[str] = None
     draft: Optional[str] = None
     versions: Optional[str] = None
@@ -73,7 +73,7 @@ class RecordLinks(RepositoryStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Record(RepositoryStructure):
+class Record(RepositoryModel):
     """A record, published or a draft.
 
     ``metadata`` is a plain dict of one's own: change it, and send it by ``records.update(record)``.  Nothing
@@ -85,24 +85,24 @@ class Record(RepositoryStructure):
 
     id: str = attrs.field(converter=str)
     revision_id: Optional[int] = None
-    metadata: Any = attrs.field(factory=dict, converter=_own)
-    files: Any = attrs.field(factory=dict, converter=_own)
+    metadata: Any = attrs.field(factory=dict, converter=_deepcopy_dict)
+    files: Any = attrs.field(factory=dict, converter=_deepcopy_dict)
     links: RecordLinks = attrs.field(factory=RecordLinks)
-    parent: Any = attrs.field(factory=dict, converter=_own)
-    access: Any = attrs.field(factory=dict, converter=_own)
-    pids: Any = attrs.field(factory=dict, converter=_own)
-    custom_fields: Any = attrs.field(factory=dict, converter=_own)
-    versions: Any = attrs.field(factory=dict, converter=_own)
+    parent: Any = attrs.field(factory=dict, converter=_deepcopy_dict)
+    access: Any = attrs.field(factory=dict, converter=_deepcopy_dict)
+    pids: Any = attrs.field(factory=dict, converter=_deepcopy_dict)
+    custom_fields: Any = attrs.field(factory=dict, converter=_deepcopy_dict)
+    versions: Any = attrs.field(factory=dict, converter=_deepcopy_dict)
     status: Optional[str] = None
     is_draft: Optional[bool] = None
     is_published: Optional[bool] = None
-    created: Optional[dt.datetime] = attrs.field(default=None, converter=moment_of)
-    updated: Optional[dt.datetime] = attrs.field(default=None, converter=moment_of)
+    created: Optional[dt.datetime] = attrs.field(default=None, converter=parse_datetime)
+    updated: Optional[dt.datetime] = attrs.field(default=None, converter=parse_datetime)
     expires_at: Optional[str] = None
-    errors: Any = attrs.field(factory=list, converter=_errors)
+    errors: Any = attrs.field(factory=list, converter=_to_list)
 
 
-def document_of(data: Any) -> Dict[str, Any]:
+def build_document(data: Any) -> Dict[str, Any]:
     """The whole document of a record, as it is sent: without what only the repository says.
 
     :param data: a Record, whose changed attributes count, or a plain mapping.
@@ -110,25 +110,29 @@ def document_of(data: Any) -> Dict[str, Any]:
     """
     if not isinstance(data, Mapping):
         raise UsageError(f"{type(data).__name__} where a Record or a dict was expected")
-    found = {name: copy.deepcopy(to_wire(value)) for name, value in data.items() if name not in _SERVER_ONLY}
+    found = {
+        name: copy.deepcopy(to_wire(value)) for name, value in data.items() if name not in _READ_ONLY_KEYS
+    }
     if not isinstance(data, Record):
-        _check_metadata(found)
+        _validate_metadata(found)
         return found
     for name in ("metadata", "access", "pids", "custom_fields", "files"):
         value = getattr(data, name)
         if value or name in found:
             found[name] = copy.deepcopy(value)
-    _check_metadata(found)
+    _validate_metadata(found)
     if isinstance(found.get("access"), dict):
         found["access"].pop("status", None)
     for name in ("files", "media_files"):
         if isinstance(found.get(name), dict):
             of_files = found[name]
-            found[name] = {word: of_files[word] for word in _OF_FILES if of_files.get(word) is not None}
+            found[name] = {
+                word: of_files[word] for word in _WRITABLE_FILES_KEYS if of_files.get(word) is not None
+            }
     return found
 
 
-def _check_metadata(document: Mapping[str, Any]) -> None:
+def _validate_metadata(document: Mapping[str, Any]) -> None:
     metadata = document.get("metadata")
     if metadata is not None and not isinstance(metadata, Mapping):
         raise UsageError(
@@ -138,7 +142,7 @@ def _check_metadata(document: Mapping[str, Any]) -> None:
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Identity(RepositoryStructure):
+class Identity(RepositoryModel):
     """Whom a repository takes the caller for; ``user_id`` where it says so."""
 
     authenticated: bool
@@ -146,7 +150,7 @@ class Identity(RepositoryStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ModelLinks(RepositoryStructure):
+class RecordModelLinks(RepositoryModel):
     """Addresses of a model; that of its records may carry a query."""
 
     records: str = ""
@@ -156,7 +160,7 @@ class ModelLinks(RepositoryStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Model(RepositoryStructure):
+class RecordModel(RepositoryModel):
     """A kind of records; ``metadata`` is false where fields stand at the top of a record."""
 
     type: str
@@ -166,11 +170,11 @@ class Model(RepositoryStructure):
     version: Optional[str] = None
     features: List[str] = attrs.field(factory=list)
     metadata: bool = True
-    links: ModelLinks = attrs.field(factory=ModelLinks)
+    links: RecordModelLinks = attrs.field(factory=RecordModelLinks)
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class RepositoryLinks(RepositoryStructure):
+class RepositoryLinks(RepositoryModel):
     """Addresses of a repository; ``api`` is always there."""
 
     api: str = ""
@@ -182,7 +186,7 @@ class RepositoryLinks(RepositoryStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class RepositoryInfo(RepositoryStructure):
+class RepositoryInfo(RepositoryModel):
     """A repository; ``transfers`` are the letters of its transfer types, ``features`` words for what it can.
 
     ``invenio_version`` is a text: what its dots part are no fractions.
@@ -198,18 +202,18 @@ class RepositoryInfo(RepositoryStructure):
     default_content_type: str = "application/json"
     links: RepositoryLinks = attrs.field(factory=RepositoryLinks)
 
-    _ask_models: ClassVar[Any] = tuple
-    _models: ClassVar[Optional[Sequence[Model]]] = None
+    _load_models: ClassVar[Any] = tuple
+    _models: ClassVar[Optional[Sequence[RecordModel]]] = None
 
     @property
-    def models(self) -> Sequence[Model]:
+    def models(self) -> Sequence[RecordModel]:
         """Its models; asked when they are wanted first."""
         if self._models is None:
-            ask: Any = self._ask_models
+            ask: Any = self._load_models
             object.__setattr__(self, "_models", tuple(ask()))
         return self._models or ()
 
-    def model(self, name: str) -> Model:
+    def model(self, name: str) -> RecordModel:
         """The model of that type or name.
 
         :raises UsageError: there is none.

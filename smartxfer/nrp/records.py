@@ -6,22 +6,27 @@ Source: NRP / Invenio protocol, sections 3 and 4.
 import copy
 from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
-from smartxfer.error_values import evolve
+from smartxfer.error_values import evolve_error
 from smartxfer.errors import Forbidden, NotFound, OutcomeUnknown, UsageError
 from smartxfer.nrp import search_verbs
-from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.discovery import INVENIO_JSON, has_metadata, is_zenodo, path_of
-from smartxfer.nrp.drafts import guard, kept, named, put
+from smartxfer.nrp.api import RepositoryApi
+from smartxfer.nrp.discovery import INVENIO_JSON, get_records_path, has_metadata, is_zenodo
+from smartxfer.nrp.drafts import (
+    build_if_match_headers,
+    get_record_reference,
+    parse_draft_response,
+    replace_draft,
+)
 from smartxfer.nrp.errors import RepositoryAuthError
-from smartxfer.nrp.places import Place, first_answer, in_newest_version, place_of
-from smartxfer.nrp.publishing import Publisher
-from smartxfer.nrp.record_models import OF_RECORDS, Identity, Record, RepositoryInfo, document_of
-from smartxfer.nrp.search import Searcher
-from smartxfer.nrp.search_verbs import RecordStatus, Status, status_of
-from smartxfer.nrp.statuses import CREATED, DELETED
+from smartxfer.nrp.publisher import Publisher
+from smartxfer.nrp.record_models import DOCUMENT_KEYS, Identity, Record, RepositoryInfo, build_document
+from smartxfer.nrp.references import RecordRef, parse_reference, run_on_latest_version, try_in_order
+from smartxfer.nrp.search import SearchQuery
+from smartxfer.nrp.search_verbs import RecordStatus, Status, parse_status
+from smartxfer.nrp.statuses import CREATED, NO_CONTENT
 from smartxfer.reprs import Namespace
-from smartxfer.secret_text import hides
-from smartxfer.transport.deleting import delete
+from smartxfer.secret_text import hide_method_arguments
+from smartxfer.transport.deletion import delete_once
 
 __all__ = ["RecordsClient", "whoami"]
 
@@ -31,54 +36,56 @@ T = TypeVar("T")
 DRAFT, PUBLISHED = RecordStatus.DRAFT.value, RecordStatus.PUBLISHED.value
 
 
-@hides(links=("record",))
+@hide_method_arguments(links=("record",))
 class RecordsClient(Namespace):
     """Makes, reads, changes, searches and publishes records.
 
     Wherever a record is wanted, its Record, its address (of the API, or of the page that shows it) or its id
     is accepted.  An address may be anything whose ``str()`` is one.
 
-    :param calls: makes the calls.
-    :param repository: what the repository says of itself.
+    :param get_api: makes the calls.
+    :param get_repository_info: what the repository says of itself.
     """
 
-    def __init__(self, calls: Callable[[], Calls], repository: Callable[[], RepositoryInfo]) -> None:
-        self._calls = calls
-        self._repository = repository
+    def __init__(
+        self, get_api: Callable[[], RepositoryApi], get_repository_info: Callable[[], RepositoryInfo]
+    ) -> None:
+        self._get_api = get_api
+        self._get_repository_info = get_repository_info
         self._model: Optional[str] = None
-        self._kind: Optional[str] = None
+        self._status: Optional[str] = None
 
     # -- views ------------------------------------------------------------------------------------------
 
     def with_model(self: R, name: str) -> R:
         """The records of one model, by its type or name."""
-        return self._view(_model=name)
+        return self._copy_with(_model=name)
 
     @property
     def draft_records(self: R) -> R:
         """The same for drafts: ``read`` gives the draft, ``search`` one's own drafts."""
-        return self._view(_kind=DRAFT)
+        return self._copy_with(_kind=DRAFT)
 
     @property
     def published_records(self: R) -> R:
         """The same for what is published."""
-        return self._view(_kind=PUBLISHED)
+        return self._copy_with(_kind=PUBLISHED)
 
     def __repr__(self) -> str:
-        views = [self._model and f"model {self._model!r:.40}", self._kind and f"{self._kind} only"]
+        views = [self._model and f"model {self._model!r:.40}", self._status and f"{self._status} only"]
         shown = ", ".join(view for view in views if view)
         return f"{super().__repr__()[:-1]}, {shown}>" if shown else super().__repr__()
 
-    def _view(self: R, **values: Optional[str]) -> R:
+    def _copy_with(self: R, **values: Optional[str]) -> R:
         made = copy.copy(self)
         vars(made).update(values)
         return made
 
-    def _narrowed(self: R, model: Optional[str], status: Status) -> R:
+    def _select_view(self: R, model: Optional[str], status: Status) -> R:
         """Return the view that the arguments of a call mean; what they leave open is as it was."""
-        asked = status_of(status)
-        kinds = {None: self._kind, RecordStatus.ALL: None, RecordStatus.DRAFT: DRAFT}
-        return self._view(_model=model or self._model, _kind=kinds.get(asked, PUBLISHED))
+        asked = parse_status(status)
+        kinds = {None: self._status, RecordStatus.ALL: None, RecordStatus.DRAFT: DRAFT}
+        return self._copy_with(_model=model or self._model, _kind=kinds.get(asked, PUBLISHED))
 
     # -- one record -------------------------------------------------------------------------------------
 
@@ -105,13 +112,13 @@ class RecordsClient(Namespace):
             second draft, as where the repository takes a record's identifier from its data.
         :param files_enabled: False makes a record without files; True leaves it to ``data``, by default yes.
         :return: the draft; its ``errors`` name the fields that were dropped, and there is a DraftWarning.
-        :raises DraftInvalid: with ``strict``; the draft is there all the same, as ``record``.
+        :raises InvalidDraft: with ``strict``; the draft is there all the same, as ``record``.
         :raises OutcomeUnknown: the answer was lost.
 
         Source: NRP / Invenio protocol, section 4.
         """
-        calls = self._calls()
-        document = document_of(self._with_metadata(data, model))
+        calls = self._get_api()
+        document = build_document(self._wrap_metadata(data, model))
         document.setdefault("files", {"enabled": True})
         if not files_enabled:
             document["files"] = {**document["files"], "enabled": False}
@@ -119,25 +126,27 @@ class RecordsClient(Namespace):
             document["parent"] = {**(data.get("parent") or {}), "workflow": workflow}
         elif isinstance(data.get("parent"), Mapping) and not isinstance(data, Record):
             document["parent"] = copy.deepcopy(dict(data["parent"]))
-        receiver = calls.get(calls.url("communities", community)).json(dict) if community else None
-        path = path_of(self._repository(), model or self._model)
+        receiver = calls.get(calls.build_url("communities", community)).json(dict) if community else None
+        path = get_records_path(self._get_repository_info(), model or self._model)
         try:
-            url = calls.url(*path.split("/"))
+            url = calls.build_url(*path.split("/"))
             again = True if idempotent else None
             answer = calls.send(
-                "POST", url, json=document, headers=self._headers(), success=CREATED, idempotent=again
+                "POST", url, json=document, headers=self._build_headers(), success=CREATED, idempotent=again
             )
         except OutcomeUnknown as error:
             hint = "look at records.draft_records.search(sort='newest') before making another one"
-            raise evolve(error, hint=hint) from None
-        record = kept(answer.json(dict), strict, document)
+            raise evolve_error(error, hint=hint) from None
+        record = parse_draft_response(answer.json(dict), strict, document)
         if receiver is not None:
             review = {"receiver": {"community": receiver.get("id")}, "type": "community-submission"}
-            link = record.links.review or f"{self._base(record)}/draft/review"
-            calls.send("PUT", calls.own(link), json=review)
+            link = record.links.review or f"{self._get_record_url(record)}/draft/review"
+            calls.send("PUT", calls.require_same_origin(link), json=review)
             # Only now it has the link by which it is submitted.
-            seen = self._publisher(self._place(record)).record(f"{self._base(record)}/draft")
-            record = seen.but(errors=record.errors)
+            seen = self._build_publisher(self._parse_reference(record)).read(
+                f"{self._get_record_url(record)}/draft"
+            )
+            record = seen.evolve(errors=record.errors)
         return record
 
     def read(self, record: Any, *, model: Optional[str] = None, status: Status = None) -> Record:
@@ -151,13 +160,13 @@ class RecordsClient(Namespace):
 
         Source: NRP / Invenio protocol, section 4.
         """
-        view = self._narrowed(model, status)
-        place = view._place(record)
-        publisher = view._publisher(place)
-        if view._kind == DRAFT or (view._kind is None and place.preview):
-            return first_answer([f"{place.base}/draft", place.base], publisher.record)
-        draft = place.draft if view._kind is None else False
-        return publisher.record(f"{place.base}/draft" if draft else place.base)
+        view = self._select_view(model, status)
+        place = view._parse_reference(record)
+        publisher = view._build_publisher(place)
+        if view._status == DRAFT or (view._status is None and place.preview):
+            return try_in_order([f"{place.record_url}/draft", place.record_url], publisher.read)
+        draft = place.draft if view._status is None else False
+        return publisher.read(f"{place.record_url}/draft" if draft else place.record_url)
 
     def update(
         self, record_or_data: Any, *, if_revision: Optional[int] = None, strict: bool = False
@@ -173,19 +182,23 @@ class RecordsClient(Namespace):
 
         Source: NRP / Invenio protocol, section 4, ETag and revision.
         """
-        self._not_published("update", "edit_metadata() makes a draft of it")
-        document = document_of(record_or_data)
-        guard(if_revision)
+        self._reject_published_view("update", "edit_metadata() makes a draft of it")
+        document = build_document(record_or_data)
+        build_if_match_headers(if_revision)
 
-        def step(place: Place) -> Record:
-            url = f"{place.base}/draft"
-            return kept(put(self._calls(), url, document, self._headers(), if_revision), strict, document)
+        def step(place: RecordRef) -> Record:
+            url = f"{place.record_url}/draft"
+            return parse_draft_response(
+                replace_draft(self._get_api(), url, document, self._build_headers(), if_revision),
+                strict,
+                document,
+            )
 
         try:
-            return self._newest(named(record_or_data), step)
+            return self._run_on_latest_version(get_record_reference(record_or_data), step)
         except NotFound as error:
             hint = error.hint or "what is published has no draft: edit_metadata(record) makes one"
-            raise evolve(error, hint=hint) from None
+            raise evolve_error(error, hint=hint) from None
 
     def delete(self, record: Any, *, if_revision: Optional[int] = None) -> None:
         """Discard a draft, with its files.  Of what is published, the edit is discarded.
@@ -197,15 +210,17 @@ class RecordsClient(Namespace):
         Source: NRP / Invenio protocol, section 4.
         """
         advice = "retract_published() removes what is published"
-        self._not_published("delete", advice)
+        self._reject_published_view("delete", advice)
         if isinstance(record, Record) and record.is_published and not record.is_draft:
             raise UsageError(f"{record.id} is published, and no draft", hint=advice)
-        headers = guard(if_revision)
-        self._newest(record, lambda place: self._delete(f"{place.base}/draft", headers=headers))
+        headers = build_if_match_headers(if_revision)
+        self._run_on_latest_version(
+            record, lambda place: self._delete(f"{place.record_url}/draft", headers=headers)
+        )
 
-    def _delete(self, url: str, **how: Any) -> None:
-        calls = self._calls()
-        delete(calls.make, calls.describe("DELETE", url, success=DELETED, **how))
+    def _delete(self, url: str, **options: Any) -> None:
+        calls = self._get_api()
+        delete_once(calls.send_request, calls.build_request("DELETE", url, success=NO_CONTENT, **options))
 
     # -- publishing and versions ------------------------------------------------------------------------
 
@@ -221,11 +236,11 @@ class RecordsClient(Namespace):
         """
         draft = record if isinstance(record, Record) and record.is_draft else None
 
-        def step(place: Place) -> Record:
-            publisher = self._publisher(place)
-            return publisher.publish(draft or publisher.record(f"{place.base}/draft"), submit)
+        def step(place: RecordRef) -> Record:
+            publisher = self._build_publisher(place)
+            return publisher.publish(draft or publisher.read(f"{place.record_url}/draft"), submit)
 
-        return self._newest(record, step)
+        return self._run_on_latest_version(record, step)
 
     def edit_metadata(self, record: Any) -> Record:
         """A draft of what is published; the same one again, if there is one already.  Its files are locked.
@@ -234,9 +249,11 @@ class RecordsClient(Namespace):
 
         Source: NRP / Invenio protocol, section 4.
         """
-        return self._newest(
+        return self._run_on_latest_version(
             record,
-            lambda place: self._publisher(place).follow_up(f"{place.base}/draft", "edit_published_record"),
+            lambda place: self._build_publisher(place).create_follow_up_draft(
+                f"{place.record_url}/draft", "edit_published_record"
+            ),
         )
 
     def new_version(self, record: Any, *, import_files: bool = False) -> Record:
@@ -248,8 +265,11 @@ class RecordsClient(Namespace):
 
         Source: NRP / Invenio protocol, section 4.
         """
-        draft = self._newest(
-            record, lambda place: self._publisher(place).follow_up(f"{place.base}/versions", "new_version")
+        draft = self._run_on_latest_version(
+            record,
+            lambda place: self._build_publisher(place).create_follow_up_draft(
+                f"{place.record_url}/versions", "new_version"
+            ),
         )
         return self.import_files(draft) if import_files else draft
 
@@ -261,9 +281,9 @@ class RecordsClient(Namespace):
 
         Source: NRP / Invenio protocol, sections 3 and 4.
         """
-        publisher = self._publisher(self._place(record))
-        publisher.import_files(f"{publisher.base}/draft")
-        return publisher.record(f"{publisher.base}/draft")
+        publisher = self._build_publisher(self._parse_reference(record))
+        publisher.import_files(f"{publisher.record_url}/draft")
+        return publisher.read(f"{publisher.record_url}/draft")
 
     def retract_published(self, record: Any, reason: str, *, note: str = "") -> None:
         """Remove what is published; a tombstone stays.  For administrators mostly.
@@ -277,16 +297,16 @@ class RecordsClient(Namespace):
         body: Dict[str, Any] = {"removal_reason": {"id": reason}}
         if note:
             body["note"] = note
-        self._delete(self._base(record), json=body)
+        self._delete(self._get_record_url(record), json=body)
 
     def versions(self, record: Any) -> List[Record]:
         """All published versions of a record, the newest first."""
 
-        def step(place: Place) -> List[Record]:
-            searcher = Searcher(self._calls(), f"{place.base}/versions", {}, self._headers())
-            return list(searcher.page(1, None, None).walk())
+        def step(place: RecordRef) -> List[Record]:
+            searcher = SearchQuery(self._get_api(), f"{place.record_url}/versions", {}, self._build_headers())
+            return list(searcher.fetch_record_list(1, None, None).walk())
 
-        found = self._newest(record, step)
+        found = self._run_on_latest_version(record, step)
         return sorted(found, key=lambda version: version.versions.get("index") or 0, reverse=True)
 
     def latest(self, record: Any) -> Record:
@@ -296,7 +316,7 @@ class RecordsClient(Namespace):
 
         Source: NRP / Invenio protocol, section 9.
         """
-        return self._publisher(self._place(record)).newest()
+        return self._build_publisher(self._parse_reference(record)).get_latest()
 
     # -- searching --------------------------------------------------------------------------------------
 
@@ -305,46 +325,54 @@ class RecordsClient(Namespace):
 
     # -- within -----------------------------------------------------------------------------------------
 
-    def _headers(self) -> Dict[str, str]:
+    def _build_headers(self) -> Dict[str, str]:
         """Asks for the record format of InvenioRDM where plain JSON is another one."""
-        return {"Accept": INVENIO_JSON} if is_zenodo(str(self._calls().wire.origin)) else {}
+        return {"Accept": INVENIO_JSON} if is_zenodo(str(self._get_api().http.origin)) else {}
 
-    def _with_metadata(self, data: Any, model: Optional[str]) -> Any:
+    def _wrap_metadata(self, data: Any, model: Optional[str]) -> Any:
         """Return the data of a record, with ``metadata`` around it where it is fields of metadata alone."""
-        if not isinstance(data, Mapping) or not data or not OF_RECORDS.isdisjoint(data):
+        if not isinstance(data, Mapping) or not data or not DOCUMENT_KEYS.isdisjoint(data):
             return data
-        return {"metadata": dict(data)} if has_metadata(self._repository(), model or self._model) else data
+        return (
+            {"metadata": dict(data)}
+            if has_metadata(self._get_repository_info(), model or self._model)
+            else data
+        )
 
-    def _place(self, record: Any) -> Place:
-        return place_of(self._calls(), record, lambda: path_of(self._repository(), self._model))
+    def _parse_reference(self, record: Any) -> RecordRef:
+        return parse_reference(
+            self._get_api(), record, lambda: get_records_path(self._get_repository_info(), self._model)
+        )
 
-    def _newest(self, record: Any, step: Callable[[Place], T]) -> T:
+    def _run_on_latest_version(self, record: Any, action: Callable[[RecordRef], T]) -> T:
         """Do a step with a record; where its concept is given, with the newest version."""
-        return in_newest_version(self._calls(), self._place(record), step, self._headers())
+        return run_on_latest_version(
+            self._get_api(), self._parse_reference(record), action, self._build_headers()
+        )
 
-    def _base(self, record: Any) -> str:
-        return self._place(record).base
+    def _get_record_url(self, record: Any) -> str:
+        return self._parse_reference(record).record_url
 
-    def _publisher(self, place: Place) -> Publisher:
-        return Publisher(self._calls(), place.base, self._headers())
+    def _build_publisher(self, ref: RecordRef) -> Publisher:
+        return Publisher(self._get_api(), ref.record_url, self._build_headers())
 
-    def _not_published(self, verb: str, advice: str) -> None:
-        if self._kind == PUBLISHED:
-            raise UsageError(f"what is published cannot be {verb}d", hint=advice)
+    def _reject_published_view(self, verb: str, hint: str) -> None:
+        if self._status == PUBLISHED:
+            raise UsageError(f"what is published cannot be {verb}d", hint=hint)
 
 
-def whoami(calls: Calls, known: bool) -> Identity:
+def whoami(api: RepositoryApi, has_token: bool) -> Identity:
     """Whom the repository takes the caller for.
 
-    :param known: whether there is a token.
+    :param has_token: whether there is a token.
     :raises AuthError: there is one, and the repository does not know it.
 
     Source: NRP / Invenio protocol, section 2.
     """
     try:
-        answer = calls.get(f"{calls.api}/user/records", {"size": 1})
+        answer = api.get(f"{api.api_url}/user/records", {"size": 1})
     except Forbidden as error:
-        if not known:
+        if not has_token:
             return Identity(False)
         refused = error
     else:

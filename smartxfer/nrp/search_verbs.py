@@ -7,13 +7,13 @@ import enum
 from typing import Any, Callable, Dict, Mapping, Optional, Protocol, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.nrp.calls import Calls
-from smartxfer.nrp.discovery import drafts_of, records_of
+from smartxfer.nrp.api import RepositoryApi
+from smartxfer.nrp.discovery import get_drafts_endpoint, get_records_endpoint
 from smartxfer.nrp.pages import RecordList
 from smartxfer.nrp.record_models import RepositoryInfo
-from smartxfer.nrp.search import SCAN_PAGE, RecordSearch, Searcher, checked_page, search_params
+from smartxfer.nrp.search import SCAN_PAGE_SIZE, RecordSearch, SearchQuery, build_search_params, validate_page
 
-__all__ = ["RecordStatus", "Status", "next_page", "previous_page", "scan", "search", "status_of"]
+__all__ = ["RecordStatus", "Status", "next_page", "parse_status", "previous_page", "scan", "search"]
 
 Facets = Optional[Mapping[str, Any]]
 
@@ -32,19 +32,19 @@ Status = Union[RecordStatus, str, None]
 class Searchable(Protocol):
     """What is searched: ``client.records``, or a view of it."""
 
-    _calls: Callable[[], Calls]
-    _repository: Callable[[], RepositoryInfo]
+    _get_api: Callable[[], RepositoryApi]
+    _get_repository_info: Callable[[], RepositoryInfo]
     _model: Optional[str]
-    _kind: Optional[str]
+    _status: Optional[str]
 
-    def _narrowed(self, model: Optional[str], status: Status) -> "Searchable":
+    def _select_view(self, model: Optional[str], status: Status) -> "Searchable":
         """Return the view that the arguments of a call mean."""
 
-    def _headers(self) -> Dict[str, str]:
+    def _build_headers(self) -> Dict[str, str]:
         """Return what every request carries."""
 
 
-def status_of(status: Status) -> Optional[RecordStatus]:
+def parse_status(status: Status) -> Optional[RecordStatus]:
     """Return the status that is meant; None where it was not said.
 
     :raises UsageError: there is none of that name.
@@ -69,7 +69,7 @@ def search(
     model: Optional[str] = None,
     status: Status = None,
     facets: Facets = None,
-    **more: Any,
+    **extra_facets: Any,
 ) -> RecordList:
     """Return one page of what is published (with ``draft_records``: one's own drafts) and found by a query.
 
@@ -81,7 +81,7 @@ def search(
     :param model: type or name of the records' model.
     :param status: ``"draft"``, ``"published"`` or ``"all"``, in place of the view.
     :param facets: filters, a value or a list of them each, such as ``{"resource_type": "image"}``.
-    :param more: the same, as keywords.
+    :param extra_facets: the same, as keywords.
     :return: the page, like a list of Records; ``.total`` is the number of all hits, ``.next_page()`` the page
         after it, and ``.walk()`` yields the hits of all pages from this one on.
     :raises BadRequest: the repository does not take the query, the sort or the page.
@@ -89,20 +89,22 @@ def search(
 
     Searches lag behind what was just written.  Source: NRP / Invenio protocol, section 4, Search page.
     """
-    checked_page(page, size)
-    return _searcher(self, q, all_versions, model, status, facets, more).page(page, size, sort)
+    validate_page(page, size)
+    return _build_search_query(self, q, all_versions, model, status, facets, extra_facets).fetch_record_list(
+        page, size, sort
+    )
 
 
 def scan(
     self: Searchable,
     q: str = "",
     *,
-    size: int = SCAN_PAGE,
+    size: int = SCAN_PAGE_SIZE,
     all_versions: bool = False,
     model: Optional[str] = None,
     status: Status = None,
     facets: Facets = None,
-    **more: Any,
+    **extra_facets: Any,
 ) -> RecordSearch:
     """Yield all hits, however many, oldest first (one's own: as they were changed, or nearly so).
 
@@ -113,11 +115,11 @@ def scan(
 
     Source: NRP / Invenio protocol, section 4, Search page.
     """
-    checked_page(1, size)
-    wrong = {"page", "sort"} & {*more, *(facets or {})}
+    validate_page(1, size)
+    wrong = {"page", "sort"} & {*extra_facets, *(facets or {})}
     if wrong:
         raise UsageError(f"scan() takes no {wrong.pop()}: it gives everything, oldest first")
-    return _searcher(self, q, all_versions, model, status, facets, more).everything(size)
+    return _build_search_query(self, q, all_versions, model, status, facets, extra_facets).scan(size)
 
 
 def next_page(self: Searchable, *, record_list: RecordList) -> RecordList:
@@ -130,20 +132,22 @@ def previous_page(self: Searchable, *, record_list: RecordList) -> RecordList:
     return record_list.previous_page()
 
 
-def _searcher(
+def _build_search_query(
     records: Searchable,
     q: Optional[str],
     all_versions: bool,
     model: Optional[str],
     status: Status,
     facets: Facets,
-    more: Mapping[str, Any],
-) -> Searcher:
-    view = records._narrowed(model, status)
-    drafts = view._kind == RecordStatus.DRAFT.value
-    where = (drafts_of if drafts else records_of)(view._repository(), view._model)
+    extra_facets: Mapping[str, Any],
+) -> SearchQuery:
+    view = records._select_view(model, status)
+    drafts = view._status == RecordStatus.DRAFT.value
+    where = (get_drafts_endpoint if drafts else get_records_endpoint)(
+        view._get_repository_info(), view._model
+    )
     narrowed = {"is_published": False} if drafts else {}
-    asked = search_params(q or "", all_versions, {**(facets or {}), **more})
+    asked = build_search_params(q or "", all_versions, {**(facets or {}), **extra_facets})
     params = {**where["params"], **narrowed, **asked}
-    calls = view._calls()
-    return Searcher(calls, calls.own(where["url"]), params, view._headers())
+    calls = view._get_api()
+    return SearchQuery(calls, calls.require_same_origin(where["url"]), params, view._build_headers())

@@ -4,34 +4,42 @@ Source: NRP / Invenio protocol, sections 4 to 6.
 """
 
 from smartxfer.transport import Body, Success
-from smartxfer.transport.success import by_method
+from smartxfer.transport.success import default_success
 
-__all__ = ["ACCEPTED", "CREATED", "DELETED", "DONE", "FILE", "of_method", "of_raw"]
+__all__ = [
+    "ACCEPTED",
+    "CREATED",
+    "FILE_CONTENT",
+    "NO_CONTENT",
+    "OK",
+    "get_default_success",
+    "get_raw_request_success",
+]
 
 #: What was asked for, or what was changed in place.
-DONE = Success({200})
+OK = Success({200})
 #: Drafts, versions, entries of files.
 CREATED = Success({201})
 #: A publication, and a review that was submitted.
 ACCEPTED = Success({202})
-DELETED = Success({204}, Body.EMPTY)
+NO_CONTENT = Success({204}, Body.EMPTY)
 #: The content of a file, of whatever type; 206 counts where a range is asked for.
-FILE = Success({200}, Body.ANY)
+FILE_CONTENT = Success({200}, Body.ANY)
 #: Requests of a workflow, whose statuses no page documents.
-_ANY_POST = Success({200, 201, 202})
+_UNDOCUMENTED_POST = Success({200, 201, 202})
 
 
-def of_method(method: str) -> Success:
+def get_default_success(method: str) -> Success:
     """Return what a call of a method accepts that does not say it itself."""
-    return {"POST": _ANY_POST, "DELETE": DELETED}.get(method, DONE)
+    return {"POST": _UNDOCUMENTED_POST, "DELETE": NO_CONTENT}.get(method, OK)
 
 
-def of_raw(method: str) -> Success:
+def get_raw_request_success(method: str) -> Success:
     """Return what a raw call of a method accepts, of whatever endpoint.
 
     Changes of a community's members are answered by 204.
 
     Source: NRP / Invenio protocol, section 9.
     """
-    success = by_method(method, Body.NO_PAGE)
+    success = default_success(method, Body.NOT_HTML)
     return Success(success.statuses | {204}, success.body) if method in ("POST", "PUT") else success

@@ -15,30 +15,30 @@ from typing import Any, BinaryIO, Callable, Iterable, List, Mapping, Optional, S
 
 from smartxfer.errors import UsageError
 from smartxfer.transfer.sink import MemorySink, SinkLike
-from smartxfer.transfer.source import SourceLike, path_of, target_path_of
+from smartxfer.transfer.source import SourceLike, as_source_path, as_target_path
 
 __all__ = [
     "FileSink",
     "FileSource",
-    "FilesToSend",
+    "FilesToUpload",
     "MemorySink",
     "MemorySource",
     "StandardInput",
-    "target_of",
-    "unwrapped",
+    "parse_download_args",
+    "unwrap_source",
 ]
 
 
-_BLOCK = 1 << 20
+_BLOCK_SIZE = 1 << 20
 
 
-class _Named:
+class _PathWrapper:
     """A path that goes by the name of what it is for."""
 
-    _path_of: Callable[[Any], Optional[Path]] = staticmethod(path_of)
+    _to_path: Callable[[Any], Optional[Path]] = staticmethod(as_source_path)
 
     def __init__(self, path: Union[str, "os.PathLike[str]"]) -> None:
-        found = self._path_of(path)
+        found = self._to_path(path)
         if found is None:
             raise TypeError(f"a path is expected, not {type(path).__name__}")
         self.path = found
@@ -53,7 +53,7 @@ class _Named:
         return f"{type(self).__name__}({str(self.path)!r})"
 
 
-class _Readable:
+class _ReadableSource:
     """What can be said of a source before it is sent."""
 
     def _open(self) -> BinaryIO:
@@ -81,7 +81,7 @@ class _Readable:
         with self._open() as stream:
             stream.seek(offset)
             while left > 0:
-                block = stream.read(int(min(left, _BLOCK)))
+                block = stream.read(int(min(left, _BLOCK_SIZE)))
                 if not block:
                     break
                 digest.update(block)
@@ -93,7 +93,7 @@ class _Readable:
         return sorted(hashlib.algorithms_available)
 
 
-class FileSource(_Named, _Readable):
+class FileSource(_PathWrapper, _ReadableSource):
     """Reads a file of the file system, which is opened when its turn comes.
 
     :param path: of the file; ``~/`` is expanded.
@@ -107,16 +107,16 @@ class FileSource(_Named, _Readable):
         return mimetypes.guess_type(self.path.name)[0] or "application/octet-stream"
 
 
-class FileSink(_Named):
+class FileSink(_PathWrapper):
     """Writes a file of the file system, under its name only once it is complete and verified.
 
     :param path: of the file, or of a directory; ``~/`` is expanded, missing directories are made.
     """
 
-    _path_of = staticmethod(target_path_of)
+    _to_path = staticmethod(as_target_path)
 
 
-class MemorySource(_Readable):
+class MemorySource(_ReadableSource):
     """Reads bytes in memory.
 
     :param data: bytes, bytearray or memoryview; not copied.
@@ -149,16 +149,16 @@ class StandardInput:
 
 RecordSource = Union[SourceLike, MemorySource, StandardInput, TextIO]
 """What a file of a record is read from; of text files ``sys.stdin`` only."""
-FileToSend = Union[
+FileToUpload = Union[
     RecordSource, Tuple[str, RecordSource], Tuple[str, RecordSource, Optional[Mapping[str, Any]]]
 ]
 RecordSink = Union[SinkLike, FileSink]
 """Where a file of a record is written: a path, a directory, an open binary file, or a sink."""
-FilesToSend = Union[RecordSource, Iterable[FileToSend]]
+FilesToUpload = Union[RecordSource, Iterable[FileToUpload]]
 """Sources, ``(key, source)`` and ``(key, source, metadata)``; a directory stands for the files in it."""
 
 
-def unwrapped(source: Any) -> Any:
+def unwrap_source(source: Any) -> Any:
     """What the engine reads instead of one of these; anything else as it is."""
     if isinstance(source, MemorySource):
         return source.data
@@ -167,9 +167,9 @@ def unwrapped(source: Any) -> Any:
     return source
 
 
-def target_of(where: Sequence[Any], key: Optional[str], sink: Any) -> Tuple[Optional[str], Any]:
+def parse_download_args(args: Sequence[Any], key: Optional[str], sink: Any) -> Tuple[Optional[str], Any]:
     """Return (key, sink) of ``download``'s arguments."""
-    given = list(where)
+    given = list(args)
     if given and sink is None:
         sink = given.pop()
     if given and key is None:

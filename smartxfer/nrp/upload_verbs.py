@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from smartxfer.errors import UsageError
 from smartxfer.nrp.defaults import AUTO
-from smartxfer.secret_text import hides_arguments
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import hide_arguments
 
 if TYPE_CHECKING:
-    from smartxfer.nrp.file_work import FileWork, Pair, Watch
+    from smartxfer.nrp.file_transfers import FileTransfers, FileWithMetadata, RunOptions
     from smartxfer.nrp.models import File
-    from smartxfer.nrp.streams import FilesToSend, RecordSource
-    from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository
-    from smartxfer.nrp.transfers import How
-    from smartxfer.transfer.existing import UploadExists
+    from smartxfer.nrp.streams import FilesToUpload, RecordSource
+    from smartxfer.nrp.targets import FileTarget, RecordTarget, RepositoryClientProtocol
+    from smartxfer.nrp.transfer_modes import TransferMode
+    from smartxfer.transfer.existing_files import UploadExists
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult, TransferReport
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["upload", "upload_many", "upload_tree"]
 
 
-@hides_arguments(links=("target",))
+@hide_arguments(links=("target",))
 def upload(
-    self: "Repository",
+    self: "RepositoryClientProtocol",
     source: "Union[RecordSource, Tuple[str, RecordSource]]",
     target: "FileTarget",
     *,
@@ -65,32 +65,34 @@ def upload(
 
     Source: NRP / Invenio protocol, sections 5 and 6.
     """
-    from smartxfer.nrp import many
-    from smartxfer.nrp.file_metadata import given_metadata
-    from smartxfer.nrp.file_work import Watch
-    from smartxfer.nrp.targets import record_of
-    from smartxfer.nrp.transfers import how
-    from smartxfer.transfer.existing import check_upload_exists
+    from smartxfer.nrp import batch
+    from smartxfer.nrp.file_metadata import validate_metadata
+    from smartxfer.nrp.file_transfers import RunOptions
+    from smartxfer.nrp.targets import parse_target
+    from smartxfer.nrp.transfer_modes import parse_transfer_mode
+    from smartxfer.transfer.existing_files import validate_upload_exists
 
-    check_upload_exists(exists)
-    mode = how(transfer_type, transfer_metadata, parts, part_size, extra)
-    record, key = record_of(target)
+    validate_upload_exists(exists)
+    mode = parse_transfer_mode(transfer_type, transfer_metadata, parts, part_size, extra)
+    record, key = parse_target(target)
     thing: Any = source
     if isinstance(thing, tuple) and len(thing) == 2:
         key, thing = thing[0] if key is None else key, thing[1]
-    if mode.by_url:
-        return _by_url(self, record, key, thing, exists, metadata, transfer_type, transfer_metadata, extra)
-    pairs = many.pairs_of([thing if key is None else (key, thing)], given_metadata(metadata))
+    if mode.has_source_url:
+        return _upload_from_url(
+            self, record, key, thing, exists, metadata, transfer_type, transfer_metadata, extra
+        )
+    pairs = batch.parse_files([thing if key is None else (key, thing)], validate_metadata(metadata))
     if len(pairs) != 1 or (key is None and "/" in pairs[0][0].name):
         raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
-    watch = Watch(progress, cancel, deadline)
-    return _send(self._work, record, pairs, mode, exists, watch)[0]
+    watch = RunOptions(progress, cancel, deadline)
+    return _upload_files(self._file_transfers, record, pairs, mode, exists, watch)[0]
 
 
-@hides_arguments(links=("target",))
+@hide_arguments(links=("target",))
 def upload_many(
-    self: "Repository",
-    sources: "FilesToSend",
+    self: "RepositoryClientProtocol",
+    sources: "FilesToUpload",
     target: "RecordTarget",
     *,
     exists: "UploadExists" = None,
@@ -115,23 +117,23 @@ def upload_many(
 
     Otherwise like :meth:`upload`.
     """
-    from smartxfer.nrp import many
-    from smartxfer.nrp.file_metadata import given_metadata
-    from smartxfer.nrp.file_work import Watch
-    from smartxfer.nrp.targets import record_only
-    from smartxfer.transfer.existing import check_upload_exists
+    from smartxfer.nrp import batch
+    from smartxfer.nrp.file_metadata import validate_metadata
+    from smartxfer.nrp.file_transfers import RunOptions
+    from smartxfer.nrp.targets import parse_record_target
+    from smartxfer.transfer.existing_files import validate_upload_exists
 
-    check_upload_exists(exists)
-    mode, record = _of_bytes(transfer_type, part_size), record_only(target)
-    pairs = many.pairs_of(sources, given_metadata(metadata))
-    return _send(
-        self._work, record, pairs, mode, exists, Watch(progress, cancel, deadline, max_workers)
+    validate_upload_exists(exists)
+    mode, record = _parse_byte_transfer_mode(transfer_type, part_size), parse_record_target(target)
+    pairs = batch.parse_files(sources, validate_metadata(metadata))
+    return _upload_files(
+        self._file_transfers, record, pairs, mode, exists, RunOptions(progress, cancel, deadline, max_workers)
     )
 
 
-@hides_arguments(links=("target",))
+@hide_arguments(links=("target",))
 def upload_tree(
-    self: "Repository",
+    self: "RepositoryClientProtocol",
     directory: FilePath,
     target: "RecordTarget",
     *,
@@ -158,84 +160,92 @@ def upload_tree(
 
     Otherwise like :meth:`upload_many`.
     """
-    from smartxfer.nrp.file_metadata import given_metadata
-    from smartxfer.nrp.file_work import Watch
-    from smartxfer.nrp.keys import checked
-    from smartxfer.nrp.syncing import origin_of
-    from smartxfer.nrp.targets import record_only
-    from smartxfer.transfer.existing import check_upload_exists
-    from smartxfer.transfer.renamed import Renamed
+    from smartxfer.nrp.file_metadata import validate_metadata
+    from smartxfer.nrp.file_transfers import RunOptions
+    from smartxfer.nrp.keys import validate_key
+    from smartxfer.nrp.sync import get_repository_label
+    from smartxfer.nrp.targets import parse_record_target
+    from smartxfer.transfer.existing_files import validate_upload_exists
+    from smartxfer.transfer.local_files import collect_directory_files
+    from smartxfer.transfer.renamed_files import RenamedFiles
     from smartxfer.transfer.result import FileResult, TransferReport
     from smartxfer.transfer.selection import Selection
-    from smartxfer.transfer.tree import files_below
 
-    check_upload_exists(exists)
-    mode, record = _of_bytes(transfer_type, part_size), record_only(target)
-    given = given_metadata(metadata)
-    items = files_below(directory, follow_symlinks, Selection(include, exclude))
+    validate_upload_exists(exists)
+    mode, record = _parse_byte_transfer_mode(transfer_type, part_size), parse_record_target(target)
+    given = validate_metadata(metadata)
+    items = collect_directory_files(directory, follow_symlinks, Selection(include, exclude))
     for item in items:
-        checked(item.name)
-    there = _there(self._work, record)
-    renamed = Renamed(origin_of(self._work.calls()), there.__contains__)
-    left = {item.name for item in items if renamed.original(item, item.name) is not None}
+        validate_key(item.name)
+    there = _list_draft_files(self._file_transfers, record)
+    renamed = RenamedFiles(get_repository_label(self._file_transfers.get_api()), there.__contains__)
+    left = {item.name for item in items if renamed.get_remote_name(item, item.name) is not None}
     pairs = [(item, given) for item in items if item.name not in left]
     skipped = [
         FileResult(item.name, item.path, item.size, skipped="renamed") for item in items if item.name in left
     ]
-    watch = Watch(progress, cancel, deadline, max_workers)
+    watch = RunOptions(progress, cancel, deadline, max_workers)
     if dry_run:
-        kept = _kept(pairs, there, exists)
+        kept = _get_skipped_results(pairs, there, exists)
         results = [kept.get(item.name) or FileResult(item.name, item.path, item.size) for item, _ in pairs]
         return TransferReport(results + skipped)
-    sent = _send(self._work, record, pairs, mode, exists, watch, lambda: there)
+    sent = _upload_files(self._file_transfers, record, pairs, mode, exists, watch, lambda: there)
     return TransferReport([*sent, *skipped], sent.seconds)
 
 
-def _of_bytes(transfer_type: str, part_size: Optional[int]) -> "How":
+def _parse_byte_transfer_mode(transfer_type: str, part_size: Optional[int]) -> "TransferMode":
     """Return how several files are sent.
 
     :raises UsageError: the repository would fetch them itself.
     """
-    from smartxfer.nrp.transfers import how
+    from smartxfer.nrp.transfer_modes import parse_transfer_mode
 
-    mode = how(transfer_type, None, None, part_size)
-    if mode.by_url:
+    mode = parse_transfer_mode(transfer_type, None, None, part_size)
+    if mode.has_source_url:
         raise UsageError(
             "several files are sent as bytes", hint="upload() has the repository fetch an address"
         )
     return mode
 
 
-def _send(
-    work: "FileWork",
+def _upload_files(
+    file_transfers: "FileTransfers",
     record: Any,
-    pairs: "Sequence[Pair]",
-    mode: "How",
+    pairs: "Sequence[FileWithMetadata]",
+    mode: "TransferMode",
     exists: "UploadExists",
-    watch: "Watch",
-    there: "Optional[Callable[[], Dict[str, File]]]" = None,
+    options: "RunOptions",
+    list_existing: "Optional[Callable[[], Dict[str, File]]]" = None,
 ) -> "TransferReport":
     """Send files, but those that are to be kept as they are."""
     from smartxfer.transfer.result import TransferReport
 
     if exists != "skip" or not pairs:
-        return work.send(record, pairs, mode, exists == "replace", watch)
-    kept = _kept(pairs, there() if there is not None else _there(work, record), exists)
-    sent = work.send(record, [pair for pair in pairs if pair[0].name not in kept], mode, False, watch)
+        return file_transfers.upload(record, pairs, mode, exists == "replace", options)
+    kept = _get_skipped_results(
+        pairs,
+        list_existing() if list_existing is not None else _list_draft_files(file_transfers, record),
+        exists,
+    )
+    sent = file_transfers.upload(
+        record, [pair for pair in pairs if pair[0].name not in kept], mode, False, options
+    )
     results = {**kept, **{result.name: result for result in sent}}
     return TransferReport([results[item.name] for item, _ in pairs], sent.seconds)
 
 
-def _there(work: "FileWork", record: Any) -> "Dict[str, File]":
+def _list_draft_files(file_transfers: "FileTransfers", record: Any) -> "Dict[str, File]":
     """The files of a draft by their keys."""
-    from smartxfer.nrp.file_calls import FileCalls
+    from smartxfer.nrp.files_api import FilesApi
 
-    found: List[File] = work.lookup.changing(work.lookup.place(record), FileCalls.list)
+    found: List[File] = file_transfers.lookup.modify_draft(
+        file_transfers.lookup.parse_reference(record), FilesApi.list
+    )
     return {file.key: file for file in found}
 
 
-def _kept(
-    pairs: "Sequence[Pair]", there: "Mapping[str, File]", exists: "UploadExists"
+def _get_skipped_results(
+    pairs: "Sequence[FileWithMetadata]", existing: "Mapping[str, File]", exists: "UploadExists"
 ) -> "Dict[str, FileResult]":
     """Results, by key, of files that are not sent because the draft has one of their key."""
     from smartxfer.nrp.models import FileStatus
@@ -243,16 +253,14 @@ def _kept(
 
     kept = {}
     for item, _ in pairs if exists == "skip" else ():
-        file = there.get(item.name)
+        file = existing.get(item.name)
         if file is not None and file.status == FileStatus.COMPLETED:
-            kept[item.name] = FileResult(
-                item.name, item.path, file.size or 0, skipped="exists", item=file
-            )
+            kept[item.name] = FileResult(item.name, item.path, file.size or 0, skipped="exists", item=file)
     return kept
 
 
-def _by_url(
-    client: "Repository",
+def _upload_from_url(
+    client: "RepositoryClientProtocol",
     record: Any,
     key: Optional[str],
     source: Any,
@@ -268,7 +276,7 @@ def _by_url(
     if key is None:
         raise UsageError("which key does it get?", hint=f"target={'RECORD/KEY'!r}, or source=(key, address)")
     if exists == "skip":
-        file = _there(client._work, record).get(key)
+        file = _list_draft_files(client._file_transfers, record).get(key)
         if file is not None:
             return FileResult(key, bytes=file.size or 0, skipped="exists", item=file)
     made = client.files.upload(

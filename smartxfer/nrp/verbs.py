@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, List, Mapping, Optional
 
 from smartxfer.errors import NotFound
 from smartxfer.nrp.defaults import AUTO
-from smartxfer.secret_text import hides_arguments
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import hide_arguments
 
 if TYPE_CHECKING:
     from smartxfer.nrp.models import File
-    from smartxfer.nrp.targets import FileTarget, RecordTarget, Repository
+    from smartxfer.nrp.targets import FileTarget, RecordTarget, RepositoryClientProtocol
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import SyncReport
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["exists", "info", "list_files", "remove", "sync"]
 
 
-@hides_arguments(links=("target",))
-def list_files(self: "Repository", target: "RecordTarget") -> "List[File]":
+@hide_arguments(links=("target",))
+def list_files(self: "RepositoryClientProtocol", target: "RecordTarget") -> "List[File]":
     """Every file of a record, pending ones too.
 
     :param target: the Record, its id or its address.
@@ -30,13 +30,13 @@ def list_files(self: "Repository", target: "RecordTarget") -> "List[File]":
 
     Source: NRP / Invenio protocol, section 5.
     """
-    from smartxfer.nrp.targets import record_only
+    from smartxfer.nrp.targets import parse_record_target
 
-    return self.files.list(record_only(target))
+    return self.files.list(parse_record_target(target))
 
 
-@hides_arguments(links=("source",))
-def info(self: "Repository", source: "FileTarget") -> "File":
+@hide_arguments(links=("source",))
+def info(self: "RepositoryClientProtocol", source: "FileTarget") -> "File":
     """Return what the repository knows of a file.
 
     :param source: ``"RECORD/KEY"``, a File, or its address.
@@ -44,13 +44,13 @@ def info(self: "Repository", source: "FileTarget") -> "File":
 
     Source: NRP / Invenio protocol, section 5.
     """
-    from smartxfer.nrp.targets import file_of
+    from smartxfer.nrp.targets import parse_file_target
 
-    return self.files.read(*file_of(source))
+    return self.files.read(*parse_file_target(source))
 
 
-@hides_arguments(links=("source",))
-def exists(self: "Repository", source: "FileTarget") -> bool:
+@hide_arguments(links=("source",))
+def exists(self: "RepositoryClientProtocol", source: "FileTarget") -> bool:
     """Return True if a record has a file, complete or not; False also where there is no such record.
 
     :param source: ``"RECORD/KEY"``, a File, or its address.
@@ -62,8 +62,8 @@ def exists(self: "Repository", source: "FileTarget") -> bool:
     return True
 
 
-@hides_arguments(links=("target",))
-def remove(self: "Repository", target: "FileTarget") -> None:
+@hide_arguments(links=("target",))
+def remove(self: "RepositoryClientProtocol", target: "FileTarget") -> None:
     """Delete a file of a draft.
 
     :param target: ``"RECORD/KEY"``, a File, or its address.  ``files.delete_all(draft)`` deletes all files.
@@ -72,14 +72,14 @@ def remove(self: "Repository", target: "FileTarget") -> None:
 
     Source: NRP / Invenio protocol, section 5.
     """
-    from smartxfer.nrp.targets import file_of
+    from smartxfer.nrp.targets import parse_file_target
 
-    self.files.delete(*file_of(target))
+    self.files.delete(*parse_file_target(target))
 
 
-@hides_arguments(links=("target",))
+@hide_arguments(links=("target",))
 def sync(
-    self: "Repository",
+    self: "RepositoryClientProtocol",
     source: FilePath,
     target: "RecordTarget",
     *,
@@ -112,15 +112,15 @@ def sync(
 
     Otherwise like :meth:`upload`.  Source: NRP / Invenio protocol, section 5.
     """
-    from smartxfer.nrp.file_metadata import given_metadata
-    from smartxfer.nrp.file_work import Watch
-    from smartxfer.nrp.targets import record_only
-    from smartxfer.nrp.transfers import how
+    from smartxfer.nrp.file_metadata import validate_metadata
+    from smartxfer.nrp.file_transfers import RunOptions
+    from smartxfer.nrp.targets import parse_record_target
+    from smartxfer.nrp.transfer_modes import parse_transfer_mode
     from smartxfer.transfer.selection import Selection
 
-    return self._work.sync(
-        record_only(target), source, how(transfer_type), given_metadata(metadata),
-        Watch(progress, cancel, deadline, max_workers),
+    return self._file_transfers.sync(
+        parse_record_target(target), source, parse_transfer_mode(transfer_type), validate_metadata(metadata),
+        RunOptions(progress, cancel, deadline, max_workers),
         dry_run=dry_run, delete=delete, max_delete=max_delete, follow_symlinks=follow_symlinks,
         selection=Selection(include, exclude),
     )  # fmt: skip

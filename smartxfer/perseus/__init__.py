@@ -5,7 +5,7 @@ Source: Perseus protocol.
 
 from typing import TYPE_CHECKING
 
-from smartxfer.lazy_names import lazy_names
+from smartxfer.lazy_imports import build_lazy_module_hooks
 
 if TYPE_CHECKING:
     from smartxfer.perseus.client import PerseusClient
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__ = build_lazy_module_hooks(
         __name__,
         {
             "client": "PerseusClient",

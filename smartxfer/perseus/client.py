@@ -10,46 +10,46 @@ from typing import TYPE_CHECKING, Any, Dict, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.absent import explains_absent
 from smartxfer.client import HTTPClient
-from smartxfer.credentials import ServiceNames
+from smartxfer.credentials import CredentialSpec
 from smartxfer.errors import HTTPError
+from smartxfer.missing_attributes import explain_missing_attributes
+from smartxfer.os_text import FilePath
 from smartxfer.perseus import verbs
-from smartxfer.reprs import with_address
-from smartxfer.secret_text import hides
-from smartxfer.system_text import FilePath
+from smartxfer.reprs import set_address
+from smartxfer.secret_text import hide_method_arguments
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, Timeout, Verify
     from smartxfer.error_families import ErrorFamily
-    from smartxfer.perseus.calls import Calls
-    from smartxfer.perseus.service import FileService
-    from smartxfer.seams import Clock
-    from smartxfer.transport import Answer, Call
+    from smartxfer.perseus.api import PerseusApi
+    from smartxfer.perseus.files import FileService
+    from smartxfer.transport import BufferedResponse, RequestSpec
 
 __all__ = ["DEFAULT_HOST", "PerseusClient"]
 
 DEFAULT_HOST = "https://oath.perseus.lettria.net"
 log = logging.getLogger("smartxfer.credentials")
 
-_HOST = "PERSEUS_API_HOST"
-_KEYS = ("PERSEUS_API_KEY", "LETTRIA_API_KEY")
+_HOST_VARIABLE = "PERSEUS_API_HOST"
+_KEY_VARIABLES = ("PERSEUS_API_KEY", "LETTRIA_API_KEY")
 #: Bytes of the largest ``.env`` file: python-dotenv needs seconds for one of a megabyte.
-_DOTENV = 64 * 1024
-_GRAPHS = (
+_MAX_DOTENV_BYTES = 64 * 1024
+_GRAPH_HINT = (
     "perseus-client has graphs, jobs and ontologies; it can be installed beside, and knows an uploaded file "
     "by its content"
 )
 #: What the original has besides files.
-_ELSEWHERE = {
-    **dict.fromkeys(["build_graph", "build_graph_async", "interlink", "interlink_async"], _GRAPHS),
-    **dict.fromkeys(["job", "ontology", "graph", "build", "rdflib", "cql", "ttl"], _GRAPHS),
-    **dict.fromkeys(["neo4j", "falkordb"], _GRAPHS),
+_MISSING_NAME_HINTS = {
+    **dict.fromkeys(["build_graph", "build_graph_async", "interlink", "interlink_async"], _GRAPH_HINT),
+    **dict.fromkeys(["job", "ontology", "graph", "build", "rdflib", "cql", "ttl"], _GRAPH_HINT),
+    **dict.fromkeys(["neo4j", "falkordb"], _GRAPH_HINT),
 }
 
 
-def _dotenv() -> Dict[str, str]:
+def _read_dotenv() -> Dict[str, str]:
     """What the ``.env`` file of the working directory says of us."""
     from smartxfer.credentials import read_secret_file
 
@@ -57,7 +57,7 @@ def _dotenv() -> Dict[str, str]:
     if path.is_dir():  # a virtual environment, for one
         return {}
     try:
-        file = read_secret_file(path, _DOTENV)
+        file = read_secret_file(path, _MAX_DOTENV_BYTES)
     except FileNotFoundError:
         return {}
     from dotenv.parser import parse_stream
@@ -68,7 +68,7 @@ def _dotenv() -> Dict[str, str]:
             log.warning("credentials: line %d of .env is ignored: not NAME=value", binding.original.line)
         elif binding.key is not None:
             found[binding.key] = binding.value
-    names = {"base_url": (_HOST,), "api_key": _KEYS}
+    names = {"base_url": (_HOST_VARIABLE,), "api_key": _KEY_VARIABLES}
     values = {
         name: value
         for name, variables in names.items()
@@ -80,8 +80,8 @@ def _dotenv() -> Dict[str, str]:
     return values
 
 
-@hides("api_key", "proxies")
-@explains_absent(lambda kind, name: _ELSEWHERE.get(name, ""))
+@hide_method_arguments("api_key", "proxies")
+@explain_missing_attributes(lambda kind, name: _MISSING_NAME_HINTS.get(name, ""))
 class PerseusClient(HTTPClient):
     """Uploads files to the Perseus service, by presigned addresses.
 
@@ -100,14 +100,14 @@ class PerseusClient(HTTPClient):
     Source: Perseus protocol.
     """
 
-    names = ServiceNames(
+    credential_spec = CredentialSpec(
         service="perseus",
-        fields={"base_url": _HOST, "api_key": _KEYS},
+        fields={"base_url": _HOST_VARIABLE, "api_key": _KEY_VARIABLES},
         netrc={"api_key": "password"},
         secrets=frozenset({"api_key"}),
-        own_file=_dotenv,
-        own_place=".env",
-        own_local=True,
+        read_config_file=_read_dotenv,
+        config_file_label=".env",
+        config_file_is_in_working_directory=True,
         defaults={"base_url": DEFAULT_HOST},
     )
 
@@ -129,7 +129,7 @@ class PerseusClient(HTTPClient):
         clock: "Optional[Clock]" = None,
     ) -> None:
         from smartxfer.client_options import ClientOptions
-        from smartxfer.perseus.service import FileService
+        from smartxfer.perseus.files import FileService
 
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
@@ -137,8 +137,8 @@ class PerseusClient(HTTPClient):
         )  # fmt: skip
         super().__init__(api_host, options)
         self._api_key = api_key.strip() if api_key else None
-        files = FileService(lambda: self._calls, self._operation, self._max_workers)
-        self._file = with_address(files, lambda: self._shown_url)
+        files = FileService(lambda: self._api, self._new_runner, self._max_workers)
+        self._file = set_address(files, lambda: self._display_url)
 
     # -- the verbs that all clients share ---------------------------------------------------------------
 
@@ -158,28 +158,30 @@ class PerseusClient(HTTPClient):
         """The files: upload_file, upload_many, sync_dir, create_file, find_files, delete_file, ..."""
         return self._file
 
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
-        return {"base_url": self._given_url, "api_key": self._api_key}
+    def _credential_args(self) -> Mapping[str, Optional[str]]:
+        return {"base_url": self._base_url_arg, "api_key": self._api_key}
 
     # -- the way to the server --------------------------------------------------------------------------
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> "Call":
-        from smartxfer.perseus.calls import RAW_DELETED, RAW_READ, RAW_WRITTEN
+    def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> "RequestSpec":
+        from smartxfer.perseus.api import RAW_DELETE_SUCCESS, RAW_READ_SUCCESS, RAW_WRITE_SUCCESS
 
         if method in ("GET", "DELETE"):
             pairs = [(name, str(value)) for name, value in params.items()]
-            success = RAW_READ if method == "GET" else RAW_DELETED
-            return self._calls.describe(method, path, params=pairs, success=success)
+            success = RAW_READ_SUCCESS if method == "GET" else RAW_DELETE_SUCCESS
+            return self._api.build_request(method, path, params=pairs, success=success)
         finding = True if path.endswith("/find") else None  # a question, though it is a POST
-        return self._calls.describe(method, path, dict(params), idempotent=finding, success=RAW_WRITTEN)
+        return self._api.build_request(
+            method, path, dict(params), idempotent=finding, success=RAW_WRITE_SUCCESS
+        )
 
     @property
-    def _calls(self) -> "Calls":
-        from smartxfer.perseus.calls import Calls
-        from smartxfer.transport.bearer import bearer
+    def _api(self) -> "PerseusApi":
+        from smartxfer.perseus.api import PerseusApi
+        from smartxfer.transport.auth import build_bearer_auth
 
         key = self._credentials.require("api_key")["api_key"]
-        return Calls(self._wire, self.base_url, bearer(key))
+        return PerseusApi(self._http, self.base_url, build_bearer_auth(key))
 
     @property
     def _errors(self) -> "ErrorFamily":
@@ -187,7 +189,7 @@ class PerseusClient(HTTPClient):
 
         return ERRORS
 
-    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
-        from smartxfer.perseus.errors import error_of
+    def _build_error(self, response: "BufferedResponse", method: str, url: str) -> HTTPError:
+        from smartxfer.perseus.errors import build_error
 
-        return error_of(answer, method, url, policy=self._retry, clock=self._clock)
+        return build_error(response, method, url, policy=self._retry, clock=self._clock)

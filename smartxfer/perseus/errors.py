@@ -10,6 +10,7 @@ import re
 from typing import Any, Dict, Optional
 
 from smartxfer import errors
+from smartxfer._system import Clock
 from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import (
     Conflict,
@@ -17,13 +18,12 @@ from smartxfer.errors import (
     Forbidden,
     HTTPError,
     StorageError,
-    StuckPending,
     UploadFailed,
+    UploadPendingElsewhere,
 )
-from smartxfer.seams import Clock
-from smartxfer.transport import Answer, RetryPolicy
+from smartxfer.transport import BufferedResponse, RetryPolicy
 from smartxfer.transport.error_rules import ErrorRule, ErrorTable
-from smartxfer.transport.redact import clean, excerpt
+from smartxfer.transport.redaction import redact, redacted_excerpt
 
 __all__ = [
     "ERRORS",
@@ -44,13 +44,13 @@ __all__ = [
     "PerseusRedirectRefused",
     "PerseusServerError",
     "PerseusStorageError",
-    "PerseusStuckPending",
     "PerseusUploadFailed",
+    "PerseusUploadPendingElsewhere",
     "PerseusWaitTimeout",
     "StorageError",
-    "StuckPending",
     "UploadFailed",
-    "error_of",
+    "UploadPendingElsewhere",
+    "build_error",
 ]
 
 
@@ -82,7 +82,7 @@ class PerseusServerError(APIException, errors.ServerError): ...
 class PerseusIntegrityError(PerseusException, errors.IntegrityError): ...
 class PerseusWaitTimeout(PerseusException, errors.WaitTimeout): ...
 class PerseusUploadFailed(PerseusException, errors.UploadFailed): ...
-class PerseusStuckPending(PerseusException, errors.StuckPending): ...
+class PerseusUploadPendingElsewhere(PerseusException, errors.UploadPendingElsewhere): ...
 class PerseusBatchError(PerseusException, errors.BatchError): ...
 # fmt: on
 
@@ -90,81 +90,85 @@ class PerseusBatchError(PerseusException, errors.BatchError): ...
 ERRORS = ErrorFamily(__name__, PerseusException, "Perseus")
 
 #: Keys of an error body that say it best, in order.
-_TELLING = ("message", "error", "detail", "msg")
-_LIMIT = 64 * 1024
-_TOO_LARGE = "send smaller files: a file goes up in one request, and the plan or a proxy limits its size"
+_MESSAGE_KEYS = ("message", "error", "detail", "msg")
+_MAX_XML_CHARS = 64 * 1024
+_TOO_LARGE_HINT = "send smaller files: a file goes up in one request, and the plan or a proxy limits its size"
 
 
-def error_of(answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock) -> HTTPError:
+def build_error(
+    response: BufferedResponse, method: str, url: str, *, policy: RetryPolicy, clock: Clock
+) -> HTTPError:
     """The exception for an answer of 400 and more, of the API or of the storage behind its addresses."""
-    table = _STORAGE if method == "PUT" or _is_xml(answer) else _API  # the API has no PUT
-    return table.error(answer, method, url, policy=policy, clock=clock)
+    table = _STORAGE_ERRORS if method == "PUT" or _is_xml(response) else _API_ERRORS  # the API has no PUT
+    return table.build_error(response, method, url, policy=policy, clock=clock)
 
 
-def _words(answer: Answer) -> str:
+def _error_message(response: BufferedResponse) -> str:
     """What the body says; the list of a validation answer in a line."""
     try:
-        body = answer.json()
+        body = response.json()
     except DecodeError:
-        return "" if "html" in answer.headers.get("Content-Type", "") else excerpt(answer.text)
+        return "" if "html" in response.headers.get("Content-Type", "") else redacted_excerpt(response.text)
     if isinstance(body, dict):
-        for key in _TELLING:
+        for key in _MESSAGE_KEYS:
             found = body.get(key)
             if isinstance(found, list):
-                return excerpt("; ".join(map(str, found)))
+                return redacted_excerpt("; ".join(map(str, found)))
             if found:
-                return excerpt(found)
-    return excerpt(body)
+                return redacted_excerpt(found)
+    return redacted_excerpt(body)
 
 
-def _is_xml(answer: Answer) -> bool:
-    start = answer.content.lstrip()[:200]
+def _is_xml(response: BufferedResponse) -> bool:
+    start = response.content.lstrip()[:200]
     return start.startswith((b"<?xml", b"<Error"))
 
 
-def _read_api(answer: Answer) -> Dict[str, Any]:
-    return {"message": clean(_words(answer))}
+def _parse_api_error(response: BufferedResponse) -> Dict[str, Any]:
+    return {"message": redact(_error_message(response))}
 
 
-def _read_storage(answer: Answer) -> Dict[str, Any]:
+def _parse_storage_error(response: BufferedResponse) -> Dict[str, Any]:
     """S3's error.  It is read by its three elements, not as a document: no entity of it is expanded."""
-    text = answer.text[:_LIMIT]
-    message = (_element(text, "Message") or "") if _is_xml(answer) else _words(answer)
+    text = response.text[:_MAX_XML_CHARS]
+    message = (_xml_element_text(text, "Message") or "") if _is_xml(response) else _error_message(response)
     return {
-        "code": clean(_element(text, "Code") or ""),
-        "message": clean(message),
-        "request_id": clean(_element(text, "RequestId") or ""),
+        "code": redact(_xml_element_text(text, "Code") or ""),
+        "message": redact(message),
+        "request_id": redact(_xml_element_text(text, "RequestId") or ""),
     }
 
 
-def _element(text: str, name: str) -> Optional[str]:
+def _xml_element_text(text: str, name: str) -> Optional[str]:
     match = re.search(rf"<(?:\w+:)?{name}>([^<]{{0,2000}})</", text)
     if match is None:
         return None
     return html.unescape(match[1]).strip()
 
 
-_API = ErrorTable(
-    _read_api,
+_API_ERRORS = ErrorTable(
+    _parse_api_error,
     [
         ErrorRule(401, hint="check the API key: PERSEUS_API_KEY, or api_key="),
-        ErrorRule(402, kind=Forbidden, hint="the plan does not allow it"),
-        ErrorRule(409, kind=Conflict),
-        ErrorRule(413, hint=_TOO_LARGE),
+        ErrorRule(402, error_class=Forbidden, hint="the plan does not allow it"),
+        ErrorRule(409, error_class=Conflict),
+        ErrorRule(413, hint=_TOO_LARGE_HINT),
     ],
 )
-_DEAD = {"expired": True}
-_STORAGE = ErrorTable(
-    _read_storage,
+_EXPIRED_DETAILS = {"expired": True}
+_STORAGE_ERRORS = ErrorTable(
+    _parse_storage_error,
     [
-        ErrorRule(kind=StorageError),
-        ErrorRule(413, hint=_TOO_LARGE),
-        ErrorRule(code="EntityTooLarge", hint=_TOO_LARGE),
+        ErrorRule(error_class=StorageError),
+        ErrorRule(413, hint=_TOO_LARGE_HINT),
+        ErrorRule(code_pattern="EntityTooLarge", hint=_TOO_LARGE_HINT),
         ErrorRule(501, retryable=False),
         # What went wrong on the way.
-        ErrorRule(code="RequestTimeout|BadDigest|IncompleteBody", retryable=True),
+        ErrorRule(code_pattern="RequestTimeout|BadDigest|IncompleteBody", retryable=True),
         # An address is dead by these words, whatever the status; those about the time: Amazon, rclone.
-        ErrorRule(code="ExpiredToken|RequestTimeTooSkewed", more=_DEAD),
-        ErrorRule(code="AccessDenied", words="expired|request time", more=_DEAD),
+        ErrorRule(code_pattern="ExpiredToken|RequestTimeTooSkewed", attributes=_EXPIRED_DETAILS),
+        ErrorRule(
+            code_pattern="AccessDenied", message_pattern="expired|request time", attributes=_EXPIRED_DETAILS
+        ),
     ],
 )

@@ -8,14 +8,14 @@ from typing import Any, Dict, Optional
 
 import attrs
 
+from smartxfer.models import Model, OpenEnum, parse_datetime, wire_field
 from smartxfer.perseus.errors import ERRORS
-from smartxfer.structures import Structure, Word, moment_of, wire
 from smartxfer.transfer.result import FileResult
 
 __all__ = ["File", "FileStatus"]
 
 
-class FileStatus(Word):
+class FileStatus(OpenEnum):
     """How far a file is; a word that is not known here is not final."""
 
     PENDING: "FileStatus"
@@ -33,14 +33,14 @@ FileStatus.UPLOADED = FileStatus("uploaded")
 FileStatus.FAILED = FileStatus("failed")
 
 
-class PerseusStructure(Structure):
+class PerseusModel(Model):
     """What Perseus answers."""
 
     _errors = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class File(PerseusStructure):
+class File(PerseusModel):
     """The record of a file; ``name`` is its base name.
 
     ``reused`` says that the content was known and nothing was sent; ``result`` is what became of an upload.
@@ -49,8 +49,8 @@ class File(PerseusStructure):
     id: str
     name: str = ""
     status: FileStatus = FileStatus.PENDING
-    created: Optional[str] = wire("createdAt", default=None)
-    source_hash: Optional[str] = wire("sourceHash", default=None)
+    created: Optional[str] = wire_field("createdAt", default=None)
+    source_hash: Optional[str] = wire_field("sourceHash", default=None)
     reused: bool = attrs.field(default=False, init=False)
     result: Optional[FileResult] = attrs.field(default=None, init=False)
 
@@ -66,4 +66,4 @@ class File(PerseusStructure):
     @property
     def created_at(self) -> Optional[dt.datetime]:
         """When the record was made, in UTC; None where that is not told in a way that a calendar knows."""
-        return moment_of(self.created)
+        return parse_datetime(self.created)

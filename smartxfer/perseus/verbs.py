@@ -8,22 +8,22 @@ Source: Perseus protocol, sections A.3 to A.5.
 from typing import TYPE_CHECKING, Any, List, Optional, Protocol, Sequence
 
 from smartxfer.errors import UsageError
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
 
 if TYPE_CHECKING:
+    from smartxfer._system import Clock
+    from smartxfer.perseus.files import FileOrId, FileService
     from smartxfer.perseus.models import File
-    from smartxfer.perseus.service import FileService, Id
-    from smartxfer.seams import Clock
+    from smartxfer.transfer.local_files import FileLike, FilesLike, LocalFile
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
     from smartxfer.transfer.selection import Patterns
-    from smartxfer.transfer.tree import FileLike, FilesLike, Item
 
 __all__ = ["exists", "info", "list_files", "remove", "sync", "upload", "upload_many", "upload_tree"]
 
 
-class Service(Protocol):
+class ClientProtocol(Protocol):
     """The client, as far as the verbs need it."""
 
     _clock: "Clock"
@@ -34,7 +34,7 @@ class Service(Protocol):
 
 
 def upload(
-    self: Service,
+    self: ClientProtocol,
     source: "FileLike",
     target: Optional[str] = None,
     *,
@@ -58,22 +58,22 @@ def upload(
     :param repair: delete a record of this content that stays pending, and send.
     :param grace: seconds in which somebody else may end the upload of such a record.
     :return: what became of the file; ``.item`` is its record, whose ``.reused`` says that nothing was sent.
-    :raises StuckPending: a record of this content stays pending; ``.file`` is it.
+    :raises UploadPendingElsewhere: a record of this content stays pending; ``.file`` is it.
     :raises StorageError: the storage refused the content; the record was deleted again.
 
     Source: Perseus protocol, section A.5.
     """
-    from smartxfer.perseus.service import one_file
+    from smartxfer.perseus.files import parse_file
 
     thing: Any = source
     if target is not None:
         thing = (target, thing[1] if isinstance(thing, tuple) and len(thing) == 2 else thing)
-    items, watch = [one_file(thing)], (progress, cancel, deadline, None)
-    return _results(items, self.file._run(items, wait, timeout, repair, grace, watch))[0]
+    items, watch = [parse_file(thing)], (progress, cancel, deadline, None)
+    return _build_results(items, self.file._upload_and_wait(items, wait, timeout, repair, grace, watch))[0]
 
 
 def upload_many(
-    self: Service,
+    self: ClientProtocol,
     sources: "FilesLike",
     target: None = None,
     *,
@@ -97,18 +97,18 @@ def upload_many(
 
     Otherwise like :meth:`upload`.
     """
-    from smartxfer.perseus.service import files_of
+    from smartxfer.perseus.files import parse_files
     from smartxfer.transfer.result import TransferReport
 
-    _no_target(target)
-    items, began = files_of(sources), self._clock.monotonic()
+    _reject_target(target)
+    items, began = parse_files(sources), self._clock.monotonic()
     watch = (progress, cancel, deadline, max_workers)
-    sent = self.file._run(items, wait, timeout, repair, grace, watch)
-    return TransferReport(_results(items, sent), self._clock.monotonic() - began)
+    sent = self.file._upload_and_wait(items, wait, timeout, repair, grace, watch)
+    return TransferReport(_build_results(items, sent), self._clock.monotonic() - began)
 
 
 def upload_tree(
-    self: Service,
+    self: ClientProtocol,
     directory: FilePath,
     target: None = None,
     *,
@@ -136,21 +136,21 @@ def upload_tree(
 
     Otherwise like :meth:`upload_many`.
     """
+    from smartxfer.transfer.local_files import collect_directory_files
     from smartxfer.transfer.result import FileResult, TransferReport
     from smartxfer.transfer.selection import Selection
-    from smartxfer.transfer.tree import files_below
 
-    _no_target(target)
-    items = files_below(directory, follow_symlinks, Selection(include, exclude))
+    _reject_target(target)
+    items = collect_directory_files(directory, follow_symlinks, Selection(include, exclude))
     if dry_run:
         return TransferReport([FileResult(item.name, item.path, item.size) for item in items])
     began, watch = self._clock.monotonic(), (progress, cancel, deadline, max_workers)
-    sent = self.file._run(items, wait, timeout, repair, grace, watch)
-    return TransferReport(_results(items, sent), self._clock.monotonic() - began)
+    sent = self.file._upload_and_wait(items, wait, timeout, repair, grace, watch)
+    return TransferReport(_build_results(items, sent), self._clock.monotonic() - began)
 
 
 def sync(
-    self: Service,
+    self: ClientProtocol,
     source: FilePath,
     target: None = None,
     *,
@@ -176,23 +176,23 @@ def sync(
     """
     from smartxfer.transfer.selection import Selection
 
-    _no_target(target)
+    _reject_target(target)
     watch, selection = (progress, cancel, deadline, max_workers), Selection(include, exclude)
-    return self.file._sync(source, dry_run, repair, grace, watch, follow_symlinks, selection)
+    return self.file._sync_directory(source, dry_run, repair, grace, watch, follow_symlinks, selection)
 
 
-def list_files(self: Service, target: None = None) -> "List[File]":
+def list_files(self: ClientProtocol, target: None = None) -> "List[File]":
     """Every record that the service gives.
 
     :param target: None: the service knows no directories.
 
     Source: Perseus protocol, section A.4, Find.
     """
-    _no_target(target)
+    _reject_target(target)
     return self.file.find_files()
 
 
-def info(self: Service, source: "Id") -> "File":
+def info(self: ClientProtocol, source: "FileOrId") -> "File":
     """The record of a file.
 
     :param source: its id, or a record.
@@ -208,7 +208,7 @@ def info(self: Service, source: "Id") -> "File":
     return found
 
 
-def exists(self: Service, source: "Id") -> bool:
+def exists(self: ClientProtocol, source: "FileOrId") -> bool:
     """Return True if there is a record.
 
     ``file.exists(path)`` looks for the content of a local file.
@@ -218,7 +218,7 @@ def exists(self: Service, source: "Id") -> bool:
     return self.file.find_file(source) is not None
 
 
-def remove(self: Service, target: "Id") -> None:
+def remove(self: ClientProtocol, target: "FileOrId") -> None:
     """Delete a record and its content.
 
     :param target: its id, or a record.
@@ -229,7 +229,7 @@ def remove(self: Service, target: "Id") -> None:
     self.file.delete_file(target)
 
 
-def _results(items: "Sequence[Item]", files: "Sequence[File]") -> "List[FileResult]":
+def _build_results(items: "Sequence[LocalFile]", files: "Sequence[File]") -> "List[FileResult]":
     """Return the result of each file, with its record."""
     import attrs
 
@@ -240,7 +240,7 @@ def _results(items: "Sequence[Item]", files: "Sequence[File]") -> "List[FileResu
     ]
 
 
-def _no_target(target: Any) -> None:
+def _reject_target(target: Any) -> None:
     if target is not None:
         raise UsageError(
             f"the service knows no directories, and target is {target!r:.80}",

@@ -5,7 +5,7 @@ Source: SmartFile protocol.
 
 from typing import TYPE_CHECKING
 
-from smartxfer.lazy_names import lazy_names
+from smartxfer.lazy_imports import build_lazy_module_hooks
 
 if TYPE_CHECKING:
     from smartxfer.smartfile.auth import OAuthToken
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__ = build_lazy_module_hooks(
         __name__,
         {
             "auth": "OAuthToken",

@@ -9,7 +9,7 @@ import requests
 from requests.auth import HTTPBasicAuth
 
 from smartxfer.errors import UsageError
-from smartxfer.secret_text import hides
+from smartxfer.secret_text import hide_method_arguments
 
 if TYPE_CHECKING:
     from smartxfer.credentials import Credentials
@@ -21,42 +21,44 @@ class Auth(Protocol):
     """Signs the requests of a client."""
 
     @property
-    def given(self) -> Mapping[str, Optional[str]]:
+    def explicit_credentials(self) -> Mapping[str, Optional[str]]:
         """The credentials that came as arguments, by name; None for those that did not."""
 
-    def sign(self, request: requests.PreparedRequest, found: "Credentials") -> requests.PreparedRequest:
+    def sign(self, request: requests.PreparedRequest, credentials: "Credentials") -> requests.PreparedRequest:
         """Add the credentials to one attempt.
 
-        :param found: the credentials that count, wherever they come from.
+        :param credentials: the credentials that count, wherever they come from.
         """
 
-    def account(self, found: "Credentials") -> str:
+    def get_account_id(self, credentials: "Credentials") -> str:
         """Return who it is, for the journals; no secret."""
 
 
-@hides("key", "password")
+@hide_method_arguments("key", "password")
 class KeyAuth:
     """Signs with an API key and password."""
 
     def __init__(self, key: Optional[str], password: Optional[str]) -> None:
-        self.given = {"key": _stripped(key), "password": _stripped(password)}
+        self.explicit_credentials = {"key": _strip_or_none(key), "password": _strip_or_none(password)}
 
-    def sign(self, request: requests.PreparedRequest, found: "Credentials") -> requests.PreparedRequest:
+    def sign(self, request: requests.PreparedRequest, credentials: "Credentials") -> requests.PreparedRequest:
         """Add the Authorization header of HTTP Basic."""
-        from smartxfer.transport import redact
+        from smartxfer.transport import redaction
 
-        if found.get("key") is None and _is_public(request):
+        if credentials.get("key") is None and _needs_no_account(request):
             return request
-        pair = found.require("key", "password")
+        pair = credentials.require("key", "password")
         auth = HTTPBasicAuth(pair["key"].encode("utf-8"), pair["password"].encode("utf-8"))
         signed: requests.PreparedRequest = auth(request)
         # As it travels the pair looks different, and a server may repeat it.
-        self._sent = redact.remember_secret(str(signed.headers["Authorization"]).partition(" ")[2])
+        self._encoded_credentials = redaction.register_secret(
+            str(signed.headers["Authorization"]).partition(" ")[2]
+        )
         return signed
 
-    def account(self, found: "Credentials") -> str:
+    def get_account_id(self, credentials: "Credentials") -> str:
         """Return the key."""
-        return found.require("key")["key"]
+        return credentials.require("key")["key"]
 
 
 class OAuthToken(NamedTuple):
@@ -69,7 +71,7 @@ class OAuthToken(NamedTuple):
         return "OAuthToken(***)"
 
 
-@hides("client_token", "client_secret", "access_token", "access_secret")
+@hide_method_arguments("client_token", "client_secret", "access_token", "access_secret")
 class OAuth1Auth:
     """Signs with the tokens of an application and of a user who has let it in."""
 
@@ -80,34 +82,34 @@ class OAuth1Auth:
         access_token: Optional[str],
         access_secret: Optional[str],
     ) -> None:
-        self.given = {
-            "client_token": _stripped(client_token),
-            "client_secret": _stripped(client_secret),
-            "access_token": _stripped(access_token),
-            "access_secret": _stripped(access_secret),
+        self.explicit_credentials = {
+            "client_token": _strip_or_none(client_token),
+            "client_secret": _strip_or_none(client_secret),
+            "access_token": _strip_or_none(access_token),
+            "access_secret": _strip_or_none(access_secret),
         }
         #: The user's token, once it is used or a login has brought it.
-        self.access: Optional[OAuthToken] = None
+        self.user_token: Optional[OAuthToken] = None
 
-    def sign(self, request: requests.PreparedRequest, found: "Credentials") -> requests.PreparedRequest:
+    def sign(self, request: requests.PreparedRequest, credentials: "Credentials") -> requests.PreparedRequest:
         """Add the Authorization header of OAuth, in the user's name."""
-        if self.access is None:
-            if found.get("access_token") is None and _is_public(request):
+        if self.user_token is None:
+            if credentials.get("access_token") is None and _needs_no_account(request):
                 return request
-            pair = found.require("access_token", "access_secret")
-            self.access = OAuthToken(pair["access_token"], pair["access_secret"])
-        return self.signed(request, found, self.access)
+            pair = credentials.require("access_token", "access_secret")
+            self.user_token = OAuthToken(pair["access_token"], pair["access_secret"])
+        return self.sign_with_token(request, credentials, self.user_token)
 
-    def signed(
+    def sign_with_token(
         self,
         request: requests.PreparedRequest,
-        found: "Credentials",
-        owner: Optional[OAuthToken],
+        credentials: "Credentials",
+        token: Optional[OAuthToken],
         **options: Any,
     ) -> requests.PreparedRequest:
         """Add the Authorization header of OAuth.
 
-        :param owner: the token that goes with the application's; None for the first step of a login.
+        :param token: the token that goes with the application's; None for the first step of a login.
         :param options: of the login: ``callback_uri``, ``verifier``.
         :raises UsageError: the secrets would travel unencrypted, or requests-oauthlib is missing.
         """
@@ -120,17 +122,17 @@ class OAuth1Auth:
             raise UsageError(
                 "OAuth needs the package requests-oauthlib", hint='pip install "smartxfer[oauth]"'
             ) from None
-        origin = Origin.of(request.url or "")
+        origin = Origin.parse(request.url or "")
         if origin.scheme != "https" and not is_loopback(origin.host):
             raise UsageError(
                 f"the secrets would go to {origin.host} in the clear", hint="use an https address"
             )
-        pair = found.require("client_token", "client_secret")
+        pair = credentials.require("client_token", "client_secret")
         auth = OAuth1(
             pair["client_token"],
             pair["client_secret"],
-            resource_owner_key=owner.token if owner else None,
-            resource_owner_secret=owner.secret if owner else None,
+            resource_owner_key=token.token if token else None,
+            resource_owner_secret=token.secret if token else None,
             signature_method="PLAINTEXT",
             **options,
         )
@@ -145,15 +147,19 @@ class OAuth1Auth:
             signed.headers.pop("Content-Type", None)
         return signed
 
-    def account(self, found: "Credentials") -> str:
+    def get_account_id(self, credentials: "Credentials") -> str:
         """Return the user's token."""
-        return found.require("access_token")["access_token"] if self.access is None else self.access.token
+        return (
+            credentials.require("access_token")["access_token"]
+            if self.user_token is None
+            else self.user_token.token
+        )
 
 
-def _is_public(request: requests.PreparedRequest) -> bool:
+def _needs_no_account(request: requests.PreparedRequest) -> bool:
     """Return True for ``ping``, the one call that needs no account."""
     return (request.url or "").endswith("/ping/")
 
 
-def _stripped(value: Optional[str]) -> Optional[str]:
+def _strip_or_none(value: Optional[str]) -> Optional[str]:
     return value.strip() if value else None

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Mapping, Optional, Sequence
 
 import requests
 
-from smartxfer.credentials import ServiceNames
-from smartxfer.secret_text import hides
+from smartxfer.credentials import CredentialSpec
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import hide_method_arguments
 from smartxfer.smartfile.auth import KeyAuth
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.defaults import DEFAULT_URL
-from smartxfer.system_text import FilePath
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, Timeout, Verify
-    from smartxfer.seams import Clock
 
 __all__ = ["BasicClient"]
 
 
-@hides("key", "password", "proxies")
+@hide_method_arguments("key", "password", "proxies")
 class BasicClient(SmartFileClient):
     """Sends files to SmartFile and fetches them, with an API key and password.
 
@@ -42,7 +42,7 @@ class BasicClient(SmartFileClient):
     Source: SmartFile protocol.
     """
 
-    names = ServiceNames(
+    credential_spec = CredentialSpec(
         service="smartfile",
         fields={
             "base_url": "SMARTFILE_API_URL",
@@ -52,7 +52,7 @@ class BasicClient(SmartFileClient):
         netrc={"key": "login", "password": "password"},
         secrets=frozenset({"key", "password"}),
         defaults={"base_url": DEFAULT_URL},
-        also_known=frozenset({"client_token", "client_secret", "access_token", "access_secret"}),
+        ignored_keys=frozenset({"client_token", "client_secret", "access_token", "access_secret"}),
     )
 
     def __init__(

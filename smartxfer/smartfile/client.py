@@ -11,30 +11,30 @@ import requests
 
 from smartxfer.client import HTTPClient
 from smartxfer.errors import HTTPError, UsageError
-from smartxfer.secret_text import hides
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import hide_method_arguments
 from smartxfer.smartfile import download_verbs as down
 from smartxfer.smartfile import upload_verbs as up
 from smartxfer.smartfile import verbs
 from smartxfer.smartfile.auth import Auth
 from smartxfer.smartfile.defaults import TASK_TIMEOUT
-from smartxfer.system_text import FilePath
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, ClientOptions, Timeout, Verify
     from smartxfer.error_families import ErrorFamily
-    from smartxfer.seams import Clock
-    from smartxfer.smartfile.calls import Calls
+    from smartxfer.smartfile.api import SmartFileApi
     from smartxfer.smartfile.models import Info, Link, Remote, Remotes, Task
     from smartxfer.transfer.progress import WaitProgress
-    from smartxfer.transport import Answer
+    from smartxfer.transport import BufferedResponse
 
 __all__ = ["SmartFileClient"]
 
 
-@hides("password", "proxies")
+@hide_method_arguments("password", "proxies")
 class SmartFileClient(HTTPClient):
     """Sends files to SmartFile and fetches them; BasicClient and OAuthClient say by which credentials.
 
@@ -87,7 +87,7 @@ class SmartFileClient(HTTPClient):
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        return cls(version=version, throttle_wait=throttle_wait, **options.keywords())
+        return cls(version=version, throttle_wait=throttle_wait, **options.to_kwargs())
 
     @property
     def url(self) -> str:
@@ -113,9 +113,9 @@ class SmartFileClient(HTTPClient):
 
         Source: SmartFile protocol, sections 3 and 5.
         """
-        from smartxfer.smartfile.paths import normal
+        from smartxfer.smartfile.paths import normalize
 
-        return self._calls.stat(normal(path))
+        return self._api.stat(normalize(path))
 
     def listdir(self, path: "Remote" = "/") -> "List[Info]":
         """What is in a directory, all pages of it, in the server's order.
@@ -124,16 +124,16 @@ class SmartFileClient(HTTPClient):
 
         Source: SmartFile protocol, section 5.
         """
-        from smartxfer.smartfile.paths import normal
+        from smartxfer.smartfile.paths import normalize
 
-        return list(self._calls.children(normal(path)))
+        return list(self._api.iter_directory(normalize(path)))
 
     def walk(self, path: "Remote" = "/") -> "Iterator[Tuple[str, List[Info], List[Info]]]":
         """A directory and all below it, as ``os.walk`` does: (path, directories, files), parents first."""
         from smartxfer.smartfile import trees
-        from smartxfer.smartfile.paths import normal
+        from smartxfer.smartfile.paths import normalize
 
-        return trees.walk(self._calls, normal(path))
+        return trees.walk(self._api, normalize(path))
 
     def checksum(
         self,
@@ -152,21 +152,21 @@ class SmartFileClient(HTTPClient):
 
         Source: SmartFile protocol, section 5.
         """
-        from smartxfer.smartfile.paths import all_paths
+        from smartxfer.smartfile.paths import normalize_all
 
         several = isinstance(path, (list, tuple))
-        paths = all_paths(path)
-        with verbs.task_reporter(progress) as seen:
-            found = self._calls.checksums(paths, algorithm, timeout, seen)
+        paths = normalize_all(path)
+        with verbs.make_task_reporter(progress) as seen:
+            found = self._api.get_checksums(paths, algorithm, timeout, seen)
         return found if several else found[paths[0]]
 
     # -- changing ---------------------------------------------------------------------------------------
 
     def mkdir(self, path: "Remote") -> "Info":
         """Make a directory (section 5)."""
-        from smartxfer.smartfile.paths import normal
+        from smartxfer.smartfile.paths import normalize
 
-        return self._calls.mkdir(normal(path))
+        return self._api.mkdir(normalize(path))
 
     def rename(self, src: "Remote", dst: str) -> "Info":
         """Give a file or directory another path, at once (section 5).
@@ -174,9 +174,9 @@ class SmartFileClient(HTTPClient):
         :param dst: the new path in full.
         :raises Conflict: there is something of that path.
         """
-        from smartxfer.smartfile.paths import normal
+        from smartxfer.smartfile.paths import normalize
 
-        return self._calls.rename(normal(src), normal(dst))
+        return self._api.rename(normalize(src), normalize(dst))
 
     def copy(
         self,
@@ -193,9 +193,9 @@ class SmartFileClient(HTTPClient):
         :param progress: as in :meth:`wait`.
         :raises TaskFailed: some could not be copied.
         """
-        from smartxfer.smartfile.paths import all_paths, normal
+        from smartxfer.smartfile.paths import normalize, normalize_all
 
-        return verbs.done(self, "copy", timeout, progress, src=all_paths(src), dst=normal(dst))
+        return verbs.run_task(self, "copy", timeout, progress, src=normalize_all(src), dst=normalize(dst))
 
     def move(
         self,
@@ -213,10 +213,12 @@ class SmartFileClient(HTTPClient):
         :raises TaskFailed: some could not be moved.
         :raises Conflict: there is something of that path: some servers want the new path in full.
         """
-        from smartxfer.smartfile.paths import all_paths, normal
+        from smartxfer.smartfile.paths import normalize, normalize_all
 
-        slash = "/" if str(dst).endswith("/") and normal(dst) != "/" else ""
-        return verbs.done(self, "move", timeout, progress, src=all_paths(src), dst=normal(dst) + slash)
+        slash = "/" if str(dst).endswith("/") and normalize(dst) != "/" else ""
+        return verbs.run_task(
+            self, "move", timeout, progress, src=normalize_all(src), dst=normalize(dst) + slash
+        )
 
     def move_into(
         self,
@@ -227,9 +229,9 @@ class SmartFileClient(HTTPClient):
         progress: "WaitProgress[Task]" = None,
     ) -> "Task":
         """Move one file or directory into a directory, on every server: the new path is sent in full."""
-        from smartxfer.smartfile.paths import join, normal, split
+        from smartxfer.smartfile.paths import join, normalize, split
 
-        target = join(normal(directory), split(normal(src))[1])
+        target = join(normalize(directory), split(normalize(src))[1])
         return self.move(src, target, timeout=timeout, progress=progress)
 
     def wait(
@@ -250,8 +252,8 @@ class SmartFileClient(HTTPClient):
 
         Source: SmartFile protocol, section 5, Tasks.
         """
-        with verbs.task_reporter(progress) as seen:
-            return self._calls.wait(task, timeout, seen)
+        with verbs.make_task_reporter(progress) as seen:
+            return self._api.wait_for_task(task, timeout, seen)
 
     # -- links ------------------------------------------------------------------------------------------
 
@@ -283,59 +285,59 @@ class SmartFileClient(HTTPClient):
         The vendor does not publish the fields for password and expiry: ``password``, and ``expires`` in
         seconds from now, are assumptions.  Source: SmartFile protocol, section 5.
         """
-        from smartxfer.options import with_extra
-        from smartxfer.smartfile.paths import normal
+        from smartxfer.smartfile.paths import normalize
+        from smartxfer.validation import merge_extra
 
-        seconds = None if expires is None else _lifetime(expires, self._clock.wall)
-        known = {"path": normal(path), "name": name, "password": password, "expires": seconds}
+        seconds = None if expires is None else _link_lifetime_seconds(expires, self._clock.time)
+        known = {"path": normalize(path), "name": name, "password": password, "expires": seconds}
         limits = {"read": read, "list": list, "recursive": recursive, "cache": cache}
         limits["usage_limit"] = usage_limit
         given = {field: value for field, value in limits.items() if value is not None}
-        return self._calls.create_link(with_extra({**known, **given}, extra, limits))
+        return self._api.create_link(merge_extra({**known, **given}, extra, limits))
 
     def links(self) -> "List[Link]":
         """Every link of the account (section 5)."""
-        return self._calls.links()
+        return self._api.list_links()
 
     def delete_link(self, link: "Union[Link, str]") -> None:
         """Remove a link; one that is gone already is no error (section 5).
 
         :param link: the structure, or its uid.
         """
-        from smartxfer.smartfile.paths import path_text
+        from smartxfer.smartfile.paths import as_path_text
 
-        self._calls.delete_link(path_text(link, hint="delete_link(link), with one of links() or its uid"))
+        self._api.delete_link(as_path_text(link, hint="delete_link(link), with one of links() or its uid"))
 
     # -- the way to the server --------------------------------------------------------------------------
 
     @property
-    def _calls(self) -> "Calls":
-        from smartxfer.smartfile.calls import Calls
+    def _api(self) -> "SmartFileApi":
+        from smartxfer.smartfile.api import SmartFileApi
 
-        return Calls(self._wire, f"{self.base_url}/api/{self.version}", self._sign)
+        return SmartFileApi(self._http, f"{self.base_url}/api/{self.version}", self._sign_request)
 
-    def _raw(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
-        from smartxfer.smartfile.paths import api_path
-        from smartxfer.smartfile.raw import raw_call, refusal_in
-        from smartxfer.transport import without_query
+    def _request(self, method: str, endpoint: str, id: Any, params: Mapping[str, Any]) -> Any:
+        from smartxfer.smartfile.paths import build_api_path
+        from smartxfer.smartfile.raw_requests import build_raw_request, find_embedded_error
+        from smartxfer.transport import strip_query
 
-        path = api_path(endpoint, getattr(id, "key", id))
-        with raw_call(self._calls, method, path, params) as call:
-            found = self._wire.exchange(call)
-            refusal = refusal_in(found, call)
+        path = build_api_path(endpoint, getattr(id, "key", id))
+        with build_raw_request(self._api, method, path, params) as call:
+            found = self._http.request_json_or_stream(call)
+            refusal = find_embedded_error(found, call)
             if refusal is not None:
-                raise self._error_of(refusal, call.method, without_query(call.url))
+                raise self._build_error(refusal, call.method, strip_query(call.url))
             return found
 
-    def _sign(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+    def _sign_request(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         return self._auth.sign(request, self._credentials)
 
     @property
-    def _account(self) -> str:
-        return self._auth.account(self._credentials)
+    def _account_id(self) -> str:
+        return self._auth.get_account_id(self._credentials)
 
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
-        return {"base_url": self._given_url, **self._auth.given}
+    def _credential_args(self) -> Mapping[str, Optional[str]]:
+        return {"base_url": self._base_url_arg, **self._auth.explicit_credentials}
 
     @property
     def _errors(self) -> "ErrorFamily":
@@ -343,11 +345,11 @@ class SmartFileClient(HTTPClient):
 
         return ERRORS
 
-    def _error_of(self, answer: "Answer", method: str, url: str) -> HTTPError:
-        from smartxfer.smartfile.errors import error_of
+    def _build_error(self, response: "BufferedResponse", method: str, url: str) -> HTTPError:
+        from smartxfer.smartfile.errors import build_error
 
-        return error_of(
-            answer,
+        return build_error(
+            response,
             method,
             url,
             policy=self._retry,
@@ -356,19 +358,19 @@ class SmartFileClient(HTTPClient):
         )
 
 
-def _lifetime(expires: Any, now: Callable[[], float]) -> int:
+def _link_lifetime_seconds(expires: Any, now: Callable[[], float]) -> int:
     """Return the seconds after which a link ends.
 
     :param now: seconds since the epoch.
     :raises UsageError: not a time, or none that is still to come.
     """
-    from smartxfer.options import check_seconds
+    from smartxfer.validation import validate_seconds
 
     if isinstance(expires, dt.datetime):
         expires = expires.timestamp() - now()
     if isinstance(expires, dt.timedelta):
         expires = expires.total_seconds()
-    seconds = check_seconds(expires, "expires", least=-math.inf)
+    seconds = validate_seconds(expires, "expires", minimum=-math.inf)
     if not 0.5 < seconds < math.inf:
         raise UsageError(
             f"the link would end {'never' if seconds > 0 else 'before it began'}",

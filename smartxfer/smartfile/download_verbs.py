@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional, Sequence, Union
 
 from smartxfer.errors import UsageError
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
 
 if TYPE_CHECKING:
-    from smartxfer.smartfile.account import Account
+    from smartxfer.smartfile.client_protocol import ClientProtocol
     from smartxfer.smartfile.models import Remote
-    from smartxfer.transfer.existing import Exists
+    from smartxfer.transfer.existing_files import Exists
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult, TransferReport
@@ -24,7 +24,7 @@ __all__ = ["download", "download_many", "download_tree"]
 
 
 def download(
-    self: "Account",
+    self: "ClientProtocol",
     source: "Remote",
     target: "SinkLike" = ".",
     *,
@@ -50,35 +50,37 @@ def download(
 
     Otherwise like :meth:`upload`.  Source: SmartFile protocol, section 5.
     """
-    from smartxfer.smartfile import downloading
-    from smartxfer.smartfile.paths import normal, path_text, split
+    from smartxfer.smartfile import download
+    from smartxfer.smartfile.paths import as_path_text, normalize, split
+    from smartxfer.transfer.directory_download import apply_existing_file_policy, get_renamed_origin
     from smartxfer.transfer.download import DownloadJob
-    from smartxfer.transfer.into import guard, renamed_from
-    from smartxfer.transfer.names import safe_path
-    from smartxfer.transfer.result import settle
-    from smartxfer.transfer.sink import check_sink, directory_of, open_sink
+    from smartxfer.transfer.result import raise_for_errors
+    from smartxfer.transfer.safe_paths import safe_path
+    from smartxfer.transfer.sink import get_target_directory, open_sink, validate_sink
 
-    _check(checksum, exists)
-    path_text(source, hint="download('/folder/name', 'name')")
-    check_sink(target)
-    with self._operation(progress, cancel, deadline) as operation:
-        calls = self._calls.watched(operation)
-        info = operation.call(functools.partial(calls.stat, normal(source)))
+    _validate_options(checksum, exists)
+    as_path_text(source, hint="download('/folder/name', 'name')")
+    validate_sink(target)
+    with self._new_runner(progress, cancel, deadline) as runner:
+        calls = self._api.with_runner(runner)
+        info = runner.run_one(functools.partial(calls.stat, normalize(source)))
         if info.isdir and not info.isfile:
             raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
-        digest = operation.call(lambda: downloading.digest_of(calls, info.path, checksum))
-        sink = open_sink(target, safe_path(split(info.path)[1], directory_of(target)).name)
-        operation.reporter.queue(info.path, info.size)
-        wanted = downloading.describe(calls, info, sink, digest)
-        origin = renamed_from(sink, (downloading.origin_of(calls), normal(info.path)))
-        guarded = guard(wanted, exists, changed=downloading.changed(info), origin=origin)
-        job = DownloadJob(guarded, operation, self._max_workers)
-        operation.run([job], 1)
-        return settle(downloading.with_items([job.result], [info]), operation)[0]
+        digest = runner.run_one(lambda: download.get_server_digest(calls, info.path, checksum))
+        sink = open_sink(target, safe_path(split(info.path)[1], get_target_directory(target)).name)
+        runner.reporter.queue(info.path, info.size)
+        wanted = download.make_spec(calls, info, sink, digest)
+        origin = get_renamed_origin(sink, (download.get_origin(calls), normalize(info.path)))
+        guarded = apply_existing_file_policy(
+            wanted, exists, mtime_range=download.get_modification_window(info), origin=origin
+        )
+        job = DownloadJob(guarded, runner, self._max_workers)
+        runner.run_jobs([job], 1)
+        return raise_for_errors(download.attach_infos([job.result], [info]), runner)[0]
 
 
 def download_many(
-    self: "Account",
+    self: "ClientProtocol",
     sources: "Union[Remote, Sequence[Remote]]",
     target: FilePath = ".",
     *,
@@ -99,30 +101,28 @@ def download_many(
 
     Otherwise like :meth:`download`.
     """
-    from smartxfer.smartfile import downloading
-    from smartxfer.smartfile.paths import all_paths, split
-    from smartxfer.transfer.result import TransferReport, settle
+    from smartxfer.smartfile import download
+    from smartxfer.smartfile.paths import normalize_all, split
+    from smartxfer.transfer.result import TransferReport, raise_for_errors
 
-    _check(checksum, exists)
-    paths, directory = all_paths(sources), _local(target)
-    with self._operation(progress, cancel, deadline, max_workers) as operation:
+    _validate_options(checksum, exists)
+    paths, directory = normalize_all(sources), _local_path(target)
+    with self._new_runner(progress, cancel, deadline, max_workers) as runner:
         if not paths:
             return TransferReport()
-        calls = self._calls.watched(operation)
-        infos = operation.call(lambda: [calls.stat(path) for path in paths])
+        calls = self._api.with_runner(runner)
+        infos = runner.run_one(lambda: [calls.stat(path) for path in paths])
         for info in infos:
             if info.isdir and not info.isfile:
                 raise UsageError(f"{info.path} is a directory", hint="download_tree() fetches it")
         files = [(split(info.path)[1], info) for info in infos]
         at_once = max_workers or self._max_workers
-        got = downloading.fetch_files(
-            self._calls, operation, files, directory, at_once, checksum, exists, paths
-        )
-        return settle(got, operation)
+        got = download.download_files(self._api, runner, files, directory, at_once, checksum, exists, paths)
+        return raise_for_errors(got, runner)
 
 
 def download_tree(
-    self: "Account",
+    self: "ClientProtocol",
     source: "Remote",
     target: FilePath = ".",
     *,
@@ -147,38 +147,38 @@ def download_tree(
 
     Otherwise like :meth:`download_many`.
     """
-    from smartxfer.smartfile import downloading, trees
-    from smartxfer.smartfile.paths import normal
-    from smartxfer.transfer.result import settle
+    from smartxfer.smartfile import download, trees
+    from smartxfer.smartfile.paths import normalize
+    from smartxfer.transfer.result import raise_for_errors
     from smartxfer.transfer.selection import Selection
 
-    _check(checksum, exists)
-    path, directory, selection = normal(source), _local(target), Selection(include, exclude)
-    with self._operation(progress, cancel, deadline, max_workers) as operation:
-        calls = self._calls.watched(operation)
-        files, folders = operation.call(lambda: trees.below(calls, path, selection))
+    _validate_options(checksum, exists)
+    path, directory, selection = normalize(source), _local_path(target), Selection(include, exclude)
+    with self._new_runner(progress, cancel, deadline, max_workers) as runner:
+        calls = self._api.with_runner(runner)
+        files, folders = runner.run_one(lambda: trees.list_tree(calls, path, selection))
         if dry_run:
-            return settle(downloading.plan_of(directory, files), operation)
+            return raise_for_errors(download.plan_download(directory, files), runner)
         at_once = max_workers or self._max_workers
-        got = downloading.fetch_files(
-            self._calls, operation, files, directory, at_once, checksum, exists, path, folders
+        got = download.download_files(
+            self._api, runner, files, directory, at_once, checksum, exists, path, folders
         )
-        return settle(got, operation)
+        return raise_for_errors(got, runner)
 
 
-def _check(checksum: Optional[str], exists: "Exists") -> None:
+def _validate_options(checksum: Optional[str], exists: "Exists") -> None:
     from smartxfer.transfer.digest import new_hash
-    from smartxfer.transfer.existing import check_exists
+    from smartxfer.transfer.existing_files import validate_exists
 
     if checksum is not None:
         new_hash(checksum)
-    check_exists(exists)
+    validate_exists(exists)
 
 
-def _local(target: Any) -> Path:
-    from smartxfer.transfer.source import target_path_of
+def _local_path(target: Any) -> Path:
+    from smartxfer.transfer.source import as_target_path
 
-    path = target_path_of(target)
+    path = as_target_path(target)
     if path is None:
         raise UsageError(f"{target!r} is not a path")
     return path

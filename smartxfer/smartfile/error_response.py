@@ -10,8 +10,8 @@ from typing import Any, Dict
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from smartxfer.transport import Answer
-from smartxfer.transport.redact import clean
+from smartxfer.transport import BufferedResponse
+from smartxfer.transport.redaction import redact
 
 __all__ = ["ErrorResponse"]
 
@@ -32,10 +32,12 @@ class ErrorResponse:
         self.url = url
 
     @classmethod
-    def of(cls, answer: Answer, url: str) -> "ErrorResponse":
+    def from_response(cls, response: BufferedResponse, url: str) -> "ErrorResponse":
         """Return what may be shown of an answer: an error may be printed and pickled."""
-        shown = {name: clean(value) for name, value in answer.headers.items() if name.lower() != "set-cookie"}
-        return cls(answer.status, shown, clean(answer.text).encode("utf-8"), url)
+        shown = {
+            name: redact(value) for name, value in response.headers.items() if name.lower() != "set-cookie"
+        }
+        return cls(response.status, shown, redact(response.text).encode("utf-8"), url)
 
     @property
     def reason(self) -> str:

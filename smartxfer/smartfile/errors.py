@@ -7,13 +7,13 @@ import re
 from typing import Any, Dict, Optional
 
 from smartxfer import errors
+from smartxfer._system import Clock
 from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import DecodeError, HTTPError, Throttled
-from smartxfer.seams import Clock
 from smartxfer.smartfile.error_response import ErrorResponse
-from smartxfer.transport import Answer, RetryPolicy
+from smartxfer.transport import BufferedResponse, RetryPolicy
 from smartxfer.transport.error_rules import ErrorRule, ErrorTable
-from smartxfer.transport.redact import clean, clean_all, excerpt
+from smartxfer.transport.redaction import redact, redact_json, redacted_excerpt
 from smartxfer.transport.retry_after import parse_retry_after
 
 __all__ = [
@@ -38,9 +38,9 @@ __all__ = [
     "SmartFileTaskFailed",
     "SmartFileThrottled",
     "SmartFileTruncated",
-    "SmartFileUnexpectedAnswer",
+    "SmartFileUnexpectedResponse",
     "SmartFileWaitTimeout",
-    "error_of",
+    "build_error",
 ]
 
 
@@ -77,7 +77,7 @@ class ResponseError(SmartFileCommunicationError, errors.HTTPError):
     status_code: int
     detail: Any
     response: ErrorResponse
-class SmartFileUnexpectedAnswer(ResponseError, SmartFileDecodeError, errors.UnexpectedAnswer): ...
+class SmartFileUnexpectedResponse(ResponseError, SmartFileDecodeError, errors.UnexpectedResponse): ...
 class SmartFileClientError(ResponseError, errors.ClientError): ...
 class SmartFileAuthError(SmartFileClientError, errors.AuthError): ...
 class SmartFileForbidden(SmartFileAuthError, errors.Forbidden): ...
@@ -96,13 +96,19 @@ class SmartFileBatchError(APIError, errors.BatchError): ...
 #: The class for each generic one; those not written out above are made, such as SmartFileReadTimeout.
 ERRORS = ErrorFamily(__name__, APIError, "SmartFile")
 
-_NEXT = re.compile(r"next=\s*([0-9]+(?:\.[0-9]+)?)\s*sec", re.ASCII)
+_NEXT_REQUEST_SECONDS = re.compile(r"next=\s*([0-9]+(?:\.[0-9]+)?)\s*sec", re.ASCII)
 #: Keys of an error body that say it best, in order.
-_TELLING = ("field_errors", "detail", "src", "path", "message", "error")
+_MESSAGE_KEYS = ("field_errors", "detail", "src", "path", "message", "error")
 
 
-def error_of(
-    answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock, throttle_wait: bool = True
+def build_error(
+    response: BufferedResponse,
+    method: str,
+    url: str,
+    *,
+    policy: RetryPolicy,
+    clock: Clock,
+    throttle_wait: bool = True,
 ) -> HTTPError:
     """The exception for an answer of 400 and more.
 
@@ -112,21 +118,26 @@ def error_of(
 
     :param throttle_wait: False: a throttled request is not made again.
     """
-    wait = _throttled_for(answer, clock)
+    wait = _throttle_seconds(response, clock)
     known: Dict[str, Any] = {}
     if wait is not None:
-        known = {"kind": Throttled, "retry_after": wait, "acted_on": False, "retryable": throttle_wait}
-    known["response"] = ErrorResponse.of(answer, url)
-    return _TABLE.error(answer, method, url, policy=policy, clock=clock, **known)
+        known = {
+            "kind": Throttled,
+            "retry_after": wait,
+            "may_have_been_processed": False,
+            "retryable": throttle_wait,
+        }
+    known["response"] = ErrorResponse.from_response(response, url)
+    return _ERROR_TABLE.build_error(response, method, url, policy=policy, clock=clock, **known)
 
 
-def _read(answer: Answer) -> Dict[str, Any]:
-    detail = _detail(answer)
-    return {"message": clean(_words(detail)), "status_code": answer.status, "detail": detail}
+def _parse_error(response: BufferedResponse) -> Dict[str, Any]:
+    detail = _error_detail(response)
+    return {"message": redact(_flatten_message(detail)), "status_code": response.status, "detail": detail}
 
 
-_TABLE = ErrorTable(
-    _read,
+_ERROR_TABLE = ErrorTable(
+    _parse_error,
     [
         ErrorRule(401, hint="check the API key and password, or the tokens"),
         ErrorRule(
@@ -136,41 +147,41 @@ _TABLE = ErrorTable(
 )
 
 
-def _throttled_for(answer: Answer, clock: Clock) -> Optional[float]:
+def _throttle_seconds(response: BufferedResponse, clock: Clock) -> Optional[float]:
     """Seconds that a throttled request has to wait; None when it was not throttled."""
-    after = parse_retry_after(answer.headers.get("Retry-After"), clock.wall())
-    waits = parse_retry_after(answer.headers.get("X-Throttle-Wait-Seconds"), clock.wall())
-    if answer.status == 429:
+    after = parse_retry_after(response.headers.get("Retry-After"), clock.time())
+    waits = parse_retry_after(response.headers.get("X-Throttle-Wait-Seconds"), clock.time())
+    if response.status == 429:
         given = after if after is not None else waits
         return given if given is not None else 1.0
-    throttle = answer.headers.get("X-Throttle")
-    if answer.status != 503 or throttle is None:
+    throttle = response.headers.get("X-Throttle")
+    if response.status != 503 or throttle is None:
         return None
-    match = _NEXT.search(throttle)
+    match = _NEXT_REQUEST_SECONDS.search(throttle)
     given = float(match[1]) if match else after if after is not None else waits
     return given if given is not None else 1.0
 
 
-def _detail(answer: Answer) -> Any:
+def _error_detail(response: BufferedResponse) -> Any:
     """What the body says: the field errors, the ``detail``, or whatever it is; text where it is no JSON."""
-    if "html" in answer.headers.get("Content-Type", "").lower():
+    if "html" in response.headers.get("Content-Type", "").lower():
         return ""
     try:
-        body = answer.json()
+        body = response.json()
     except DecodeError:
-        return excerpt(answer.text, 500)
+        return redacted_excerpt(response.text, 500)
     if isinstance(body, dict):
-        for key in _TELLING:
+        for key in _MESSAGE_KEYS:
             if body.get(key):
                 several = key in ("src", "path") and isinstance(body[key], list)
-                return clean_all(body[key][0] if several else body[key])
-    return clean_all(body)
+                return redact_json(body[key][0] if several else body[key])
+    return redact_json(body)
 
 
-def _words(detail: Any) -> str:
+def _flatten_message(detail: Any) -> str:
     """A detail of any shape in a line."""
     if isinstance(detail, dict):
-        return "; ".join(f"{name}: {_words(value)}" for name, value in detail.items())[:300]
+        return "; ".join(f"{name}: {_flatten_message(value)}" for name, value in detail.items())[:300]
     if isinstance(detail, (list, tuple)):
-        return ", ".join(_words(value) for value in detail)[:300]
+        return ", ".join(_flatten_message(value) for value in detail)[:300]
     return "" if detail is None else str(detail)[:300]

@@ -8,20 +8,20 @@ from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
 
 import attrs
 
+from smartxfer.models import Model, count_field, secret_field, wire_field
 from smartxfer.smartfile.errors import ERRORS
-from smartxfer.structures import Structure, counted, secret, wire
 
 __all__ = ["Info", "Link", "Remote", "Remotes", "Task"]
 
 
-class SmartFileStructure(Structure):
+class SmartFileModel(Model):
     """What SmartFile answers."""
 
     _errors = ERRORS
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Info(SmartFileStructure):
+class Info(SmartFileModel):
     """A file or directory; ``size`` in bytes, ``items_`` the number of entries of a directory.
 
     An archive may be both ``isfile`` and ``isdir``.
@@ -29,10 +29,10 @@ class Info(SmartFileStructure):
 
     path: str
     name: str = ""
-    size: Optional[int] = counted(default=None)
+    size: Optional[int] = count_field(default=None)
     isdir: bool = False
     isfile: bool = False
-    items_: Optional[int] = wire("items", default=None)
+    item_count: Optional[int] = wire_field("items", default=None)
     time: Optional[str] = None
     mime: Optional[str] = None
     extension: Optional[str] = None
@@ -67,7 +67,7 @@ Remotes = Union[Remote, Sequence[Remote]]
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Task(SmartFileStructure):
+class Task(SmartFileModel):
     """A job that runs on the server; see ``wait``."""
 
     uuid: str
@@ -89,7 +89,7 @@ class Task(SmartFileStructure):
         return str(nested or self.get("status") or "PENDING").upper()
 
     @property
-    def outcome(self) -> Dict[str, Any]:
+    def output(self) -> Dict[str, Any]:
         """What the job left behind, such as ``checksums``; empty when there is nothing."""
         nested = self.result.get("result") if isinstance(self.result, Mapping) else None
         found = nested if isinstance(nested, Mapping) else self.result
@@ -98,7 +98,7 @@ class Task(SmartFileStructure):
     @property
     def errors(self) -> Dict[str, str]:
         """What went wrong, by path; a job may succeed in part."""
-        found = self.outcome.get("errors")
+        found = self.output.get("errors")
         if isinstance(found, Mapping):
             return {str(path): str(reason) for path, reason in found.items()}
         return {"": str(found)} if found else {}
@@ -110,11 +110,11 @@ class Task(SmartFileStructure):
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Link(SmartFileStructure):
+class Link(SmartFileModel):
     """A link by which anybody can fetch a file or look into a directory."""
 
-    uid: str = secret()
-    href: str = secret(default="")
+    uid: str = secret_field()
+    href: str = secret_field(default="")
     name: Optional[str] = None
     path: Any = None
     acl: Dict[str, Any] = attrs.field(factory=dict)

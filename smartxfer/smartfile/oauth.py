@@ -8,26 +8,26 @@ from urllib.parse import parse_qs, urlencode
 
 import requests
 
-from smartxfer.credentials import ServiceNames
+from smartxfer.credentials import CredentialSpec
 from smartxfer.errors import UsageError
-from smartxfer.secret_text import hidden, hides
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import hide_method_arguments, wrap_secrets
 from smartxfer.smartfile.auth import OAuth1Auth, OAuthToken
 from smartxfer.smartfile.client import SmartFileClient
 from smartxfer.smartfile.defaults import DEFAULT_URL
-from smartxfer.system_text import FilePath
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
+    from smartxfer._system import Clock
     from smartxfer.client_options import CertFiles, Timeout, Verify
-    from smartxfer.seams import Clock
 
 __all__ = ["OAuthClient", "OAuthToken"]
 
 #: What an entry of a netrc file holds that was made for this client.
-_NETRC = {"access_token": "login", "access_secret": "password"}
+_NETRC_FIELDS = {"access_token": "login", "access_secret": "password"}
 
 
-@hides(
+@hide_method_arguments(
     "client_token", "client_secret", "access_token", "access_secret", "proxies", "request", "verifier"
 )
 class OAuthClient(SmartFileClient):
@@ -53,7 +53,7 @@ class OAuthClient(SmartFileClient):
     Source: SmartFile protocol, section 2.
     """
 
-    names = ServiceNames(
+    credential_spec = CredentialSpec(
         service="smartfile",
         fields={
             "base_url": "SMARTFILE_API_URL",
@@ -64,7 +64,7 @@ class OAuthClient(SmartFileClient):
         },
         secrets=frozenset({"client_token", "client_secret", "access_token", "access_secret"}),
         defaults={"base_url": DEFAULT_URL},
-        also_known=frozenset({"key", "password"}),
+        ignored_keys=frozenset({"key", "password"}),
     )
 
     def __init__(
@@ -98,8 +98,8 @@ class OAuthClient(SmartFileClient):
         self._oauth = OAuth1Auth(client_token, client_secret, access_token, access_secret)
         super().__init__(url, options, self._oauth, version=version, throttle_wait=throttle_wait)
         if netrcfile is not None:  # the default netrc file has the key and password of BasicClient
-            self.names = self.names._replace(netrc=_NETRC)
-        self._request: Optional[OAuthToken] = None
+            self.credential_spec = self.credential_spec._replace(netrc=_NETRC_FIELDS)
+        self._request_token: Optional[OAuthToken] = None
 
     def get_request_token(self, callback: Optional[str] = None) -> OAuthToken:
         """The first step: a token for one login.
@@ -107,15 +107,15 @@ class OAuthClient(SmartFileClient):
         :param callback: where the user is sent afterwards, with ``oauth_verifier`` in the query.
         :raises Forbidden: the application's token or secret is wrong.
         """
-        self._request = self._token("request_token", None, callback_uri=callback)
-        return self._request
+        self._request_token = self._fetch_token("request_token", None, callback_uri=callback)
+        return self._request_token
 
     def get_authorization_url(self, request: Union[OAuthToken, str, None] = None) -> str:
         """The second step: where the user lets the application in, and gets a verifier.
 
         :param request: a request token other than the latest.
         """
-        token = self._requested(request)
+        token = self._resolve_request_token(request)
         return f"{self.base_url}/oauth/authorize/?{urlencode({'oauth_token': token.token})}"
 
     def get_access_token(
@@ -127,38 +127,40 @@ class OAuthClient(SmartFileClient):
         :param verifier: what the user was shown.
         :raises Forbidden: the verifier is wrong, or the user has not let the application in.
         """
-        from smartxfer.transport import redact
+        from smartxfer.transport import redaction
 
-        verifier = redact.remember_secret(verifier) if verifier else verifier
-        access = self._token("access_token", self._requested(request), verifier=verifier)
-        self._oauth.access, self._request = access, None
+        verifier = redaction.register_secret(verifier) if verifier else verifier
+        access = self._fetch_token("access_token", self._resolve_request_token(request), verifier=verifier)
+        self._oauth.user_token, self._request_token = access, None
         return access
 
-    def _requested(self, request: Any) -> OAuthToken:
-        from smartxfer.transport import redact
+    def _resolve_request_token(self, request: Any) -> OAuthToken:
+        from smartxfer.transport import redaction
 
         if request is None:
-            if self._request is None:
+            if self._request_token is None:
                 raise UsageError("there is no request token", hint="call get_request_token() first")
-            return self._request
+            return self._request_token
         if isinstance(request, str):
-            known = self._request
+            known = self._request_token
             if known is None or known.token != request:
                 raise UsageError("the secret of that request token is not known", hint="pass (token, secret)")
             return known
-        return OAuthToken(*map(redact.remember_secret, request))
+        return OAuthToken(*map(redaction.register_secret, request))
 
-    def _token(self, step: str, owner: Optional[OAuthToken], **options: Any) -> OAuthToken:
+    def _fetch_token(self, step: str, token_to_exchange: Optional[OAuthToken], **options: Any) -> OAuthToken:
         from smartxfer.smartfile.errors import SmartFileDecodeError
-        from smartxfer.transport import Body, Call, Success, redact
+        from smartxfer.transport import Body, RequestSpec, Success, redaction
 
         def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            return self._oauth.signed(request, self._credentials, owner, **options)
+            return self._oauth.sign_with_token(request, self._credentials, token_to_exchange, **options)
 
-        form = Success({200}, Body.NO_PAGE)
-        call = Call("POST", f"{self.base_url}/oauth/{step}/", sign=sign, idempotent=False, success=form)
-        found = hidden(parse_qs(self._wire.fetch(call).text.strip(), strict_parsing=False))
+        form = Success({200}, Body.NOT_HTML)
+        call = RequestSpec(
+            "POST", f"{self.base_url}/oauth/{step}/", auth=sign, idempotent=False, success=form
+        )
+        found = wrap_secrets(parse_qs(self._http.request(call).text.strip(), strict_parsing=False))
         token, secret = found.get("oauth_token", [""])[0], found.get("oauth_token_secret", [""])[0]
         if not token or not secret:
-            raise SmartFileDecodeError(f"{call.what}: the answer has no token")
-        return OAuthToken(redact.remember_secret(token), redact.remember_secret(secret))
+            raise SmartFileDecodeError(f"{call.description}: the answer has no token")
+        return OAuthToken(redaction.register_secret(token), redaction.register_secret(secret))

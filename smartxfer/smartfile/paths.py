@@ -10,19 +10,19 @@ from urllib.parse import quote
 from smartxfer.errors import UsageError
 
 __all__ = [
-    "all_paths",
-    "api_path",
-    "encoded",
+    "as_path_text",
+    "build_api_path",
     "join",
-    "normal",
-    "path_text",
+    "normalize",
+    "normalize_all",
+    "parse_target",
+    "quote_path",
     "split",
-    "storable",
-    "target_text",
+    "validate_upload_path",
 ]
 
 
-def segments(path: str) -> List[str]:
+def split_segments(path: str) -> List[str]:
     """The names in a path; slashes at its ends and runs of them mean nothing.
 
     :raises UsageError: ``.`` or ``..`` among them, which HTTP libraries would quietly resolve.
@@ -34,26 +34,26 @@ def segments(path: str) -> List[str]:
     return names
 
 
-def encoded(path: str) -> str:
+def quote_path(path: str) -> str:
     """A path as it stands in a URL, without a slash at its ends: everything but the slashes is encoded.
 
-    >>> encoded("/docs/50% off #1?.txt")
+    >>> quote_path("/docs/50% off #1?.txt")
     'docs/50%25%20off%20%231%3F.txt'
     """
     try:
-        return "/".join(quote(name, safe="") for name in segments(path))
+        return "/".join(quote(name, safe="") for name in split_segments(path))
     except UnicodeEncodeError:
         raise UsageError(
             f"not valid Unicode: {path!r}", hint="give the file a name of its own on the server"
         ) from None
 
 
-def storable(path: str) -> str:
+def validate_upload_path(path: str) -> str:
     """The path, if a file can be sent to it: its name travels in the head of a form.
 
     :raises UsageError: the name has characters that servers read as others there.
     """
-    encoded(path)
+    quote_path(path)
     if any(letter in split(path)[1] for letter in "\r\n\\"):
         raise UsageError(
             f"no file can be sent as {path!r}: a form cannot carry line ends and backslashes in a file name",
@@ -62,10 +62,10 @@ def storable(path: str) -> str:
     return path
 
 
-def api_path(endpoint: str, id: Any) -> str:
+def build_api_path(endpoint: str, id: Any) -> str:
     """The path of an object below the API, encoded and ending in exactly one slash.
 
-    >>> api_path("/path/info", "/a b")
+    >>> build_api_path("/path/info", "/a b")
     'path/info/a%20b/'
 
     :raises UsageError: the endpoint is not text, or has a query.
@@ -83,25 +83,25 @@ def api_path(endpoint: str, id: Any) -> str:
             f"the second argument is a path or an id, not a {type(id).__name__}",
             hint="give what is sent by its name: client.post('path/data', '/folder', file=file)",
         )
-    parts = [encoded(endpoint), encoded("" if id is None else str(id))]
+    parts = [quote_path(endpoint), quote_path("" if id is None else str(id))]
     return "/".join(part for part in parts if part) + "/"
 
 
-def normal(path: Any) -> str:
+def normalize(path: Any) -> str:
     """The path in full: one slash at its start, none at its end; of a structure, the path in it.
 
-    >>> normal("docs//a.txt/")
+    >>> normalize("docs//a.txt/")
     '/docs/a.txt'
     """
-    return "/" + "/".join(segments(path_text(path)))
+    return "/" + "/".join(split_segments(as_path_text(path)))
 
 
-def all_paths(path: Any) -> List[str]:
+def normalize_all(path: Any) -> List[str]:
     """The paths in full that are meant: one, or several."""
-    return [normal(one) for one in (path if isinstance(path, (list, tuple)) else [path])]
+    return [normalize(one) for one in (path if isinstance(path, (list, tuple)) else [path])]
 
 
-def path_text(path: Any, hint: Optional[str] = None) -> str:
+def as_path_text(path: Any, hint: Optional[str] = None) -> str:
     """Return a path on the server as the caller wrote it; of a structure, the path in it.
 
     :param hint: what to write instead of something else.
@@ -112,24 +112,24 @@ def path_text(path: Any, hint: Optional[str] = None) -> str:
     return given
 
 
-def target_text(path: Any, source: Any, call: str) -> str:
+def parse_target(path: Any, source: Any, call: str) -> str:
     """Return the path that a file is sent to.
 
     :param source: what is sent.
     :param call: the method, for the hint.
     :raises UsageError: it is not text; the vendor's package takes the name first and then the open file.
     """
-    if isinstance(source, (str, os.PathLike)) and _has_content(path):
+    if isinstance(source, (str, os.PathLike)) and _is_file_content(path):
         name = os.fsdecode(source).strip("/") or "name"
         raise UsageError(
             f"{call}() takes what is sent first, and its path on the server second",
             hint=f"{call}(file, {'/' + name!r})",
         )
-    return path_text(path, hint=f"{call}(file, '/folder/name')")
+    return as_path_text(path, hint=f"{call}(file, '/folder/name')")
 
 
-def _has_content(thing: Any) -> bool:
-    return hasattr(thing, "read") or isinstance(thing, (bytes, bytearray, memoryview))
+def _is_file_content(value: Any) -> bool:
+    return hasattr(value, "read") or isinstance(value, (bytes, bytearray, memoryview))
 
 
 def join(directory: str, name: str) -> str:
@@ -138,7 +138,7 @@ def join(directory: str, name: str) -> str:
     >>> join("/", "a.txt")
     '/a.txt'
     """
-    return normal(f"{directory}/{name}")
+    return normalize(f"{directory}/{name}")
 
 
 def split(path: str) -> Tuple[str, str]:
@@ -149,7 +149,7 @@ def split(path: str) -> Tuple[str, str]:
 
     :raises UsageError: the root has no name.
     """
-    directory, _, name = normal(path).rpartition("/")
+    directory, _, name = normalize(path).rpartition("/")
     if not name:
         raise UsageError("the root directory is not a file")
     return directory or "/", name

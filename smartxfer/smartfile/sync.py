@@ -12,39 +12,39 @@ from typing import TYPE_CHECKING, Any, Collection, Dict, Mapping, Optional, Sequ
 import requests
 
 from smartxfer import delta
+from smartxfer._system import Clock
 from smartxfer.client_options import CertFiles, ClientOptions, Timeout, Verify
 from smartxfer.directories import Directory
 from smartxfer.errors import UnsafeName, UsageError
-from smartxfer.seams import Clock
-from smartxfer.secret_text import hidden
-from smartxfer.smartfile import downloading, trees, uploading
+from smartxfer.os_text import FilePath
+from smartxfer.secret_text import wrap_secrets
+from smartxfer.smartfile import download, trees, upload
+from smartxfer.smartfile.api import SmartFileApi
 from smartxfer.smartfile.basic import BasicClient
-from smartxfer.smartfile.calls import Calls
 from smartxfer.smartfile.client import SmartFileClient
+from smartxfer.smartfile.content_comparison import find_identical_files
+from smartxfer.smartfile.delta_sync import CHECKSUM_ALGORITHM, DeltaSync, skipped_result
 from smartxfer.smartfile.directory_sync import (
-    files_on_server,
+    list_remote_files,
     log_summary,
-    planned,
-    send_tree,
-    tried,
-    unchanged,
+    planned_result,
+    result_or_error,
+    sync_tree,
+    unchanged_result,
 )
 from smartxfer.smartfile.models import Info
-from smartxfer.smartfile.paths import normal, path_text, split, target_text
-from smartxfer.smartfile.resync import ALGORITHM, Resync, kept_result
-from smartxfer.smartfile.same_content import same_content
-from smartxfer.system_text import FilePath
-from smartxfer.transfer.existing import Exists, Guard, check_exists
-from smartxfer.transfer.into import open_target
-from smartxfer.transfer.names import folded, is_changed, paths_or_errors, safe_path
-from smartxfer.transfer.operation import Operation
+from smartxfer.smartfile.paths import as_path_text, normalize, parse_target, split
+from smartxfer.transfer.directory_download import open_target_directory
+from smartxfer.transfer.download_history import DownloadHistory, Origin, get_download_history
+from smartxfer.transfer.existing_files import ExistingFilePolicy, Exists, validate_exists
+from smartxfer.transfer.local_files import collect_files
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
-from smartxfer.transfer.result import FileResult, TransferReport, settle
-from smartxfer.transfer.sink import FileSink, names_directory
-from smartxfer.transfer.source import target_path_of
-from smartxfer.transfer.tree import collect
-from smartxfer.transfer.written import Origin, Written, written_in
+from smartxfer.transfer.result import FileResult, TransferReport, raise_for_errors
+from smartxfer.transfer.runner import TransferRunner
+from smartxfer.transfer.safe_paths import fold_name, is_renamed, safe_path, unique_paths_or_errors
+from smartxfer.transfer.sink import FileSink, is_directory_target
+from smartxfer.transfer.source import as_target_path
 from smartxfer.transport import RetryPolicy
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class SyncClient:
 
     def __init__(self, api: SmartFileClient) -> None:
         self.api = api
-        self._told = False
+        self._librsync_message_logged = False
 
     @classmethod
     def from_environment(
@@ -93,12 +93,12 @@ class SyncClient:
         clock: Optional[Clock] = None,
     ) -> "Self":
         """Return a client that works with ``BasicClient.from_environment(...)``, by the same parameters."""
-        proxies = hidden(proxies)
+        proxies = wrap_secrets(proxies)
         options = ClientOptions(
             timeout, retry, session, verify, cert, cert_origins,
             proxies, max_workers, profile, netrcfile, clock,
         )  # fmt: skip
-        return cls(BasicClient.from_environment(**options.keywords()))
+        return cls(BasicClient.from_environment(**options.to_kwargs()))
 
     def close(self) -> None:
         """Close the client that it works with."""
@@ -131,16 +131,16 @@ class SyncClient:
 
         Source: SmartFile protocol, section 7.
         """
-        remote = target_text(remote, local, "upload")
-        items = collect([local])
+        remote = parse_target(remote, local, "upload")
+        items = collect_files([local])
         if len(items) != 1 or items[0].path is None or "/" in items[0].name:
             raise UsageError("upload() takes the path of one file", hint="upload_tree() takes a directory")
         [item] = items
-        with self.api._operation(progress, cancel, deadline) as operation:
-            calls = self.api._calls.watched(operation)
-            path = operation.call(lambda: uploading.target(calls, remote, item.name))
-            there = operation.call(lambda: _file(calls.find(path)))
-            return self._resync(operation).up(item, path, there)
+        with self.api._new_runner(progress, cancel, deadline) as runner:
+            calls = self.api._api.with_runner(runner)
+            path = runner.run_one(lambda: upload.resolve_target(calls, remote, item.name))
+            there = runner.run_one(lambda: _require_file(calls.find(path)))
+            return self._new_delta_sync(runner).upload(item, path, there)
 
     def download(
         self,
@@ -164,35 +164,35 @@ class SyncClient:
 
         Otherwise like :meth:`upload`.
         """
-        target = target_path_of(local)
+        target = as_target_path(local)
         if target is None:
             raise UsageError(f"{local!r} is not a path", hint="download('name', '/folder/name')")
-        path_text(remote, hint="download('name', '/folder/name')")
-        check_exists(exists)
-        with self.api._operation(progress, cancel, deadline) as operation:
-            calls = self.api._calls.watched(operation)
-            there = operation.call(lambda: calls.stat(normal(remote)))
+        as_path_text(remote, hint="download('name', '/folder/name')")
+        validate_exists(exists)
+        with self.api._new_runner(progress, cancel, deadline) as runner:
+            calls = self.api._api.with_runner(runner)
+            there = runner.run_one(lambda: calls.stat(normalize(remote)))
             if not there.isfile:
                 raise UsageError(f"{there.path} is a directory", hint="download_tree() takes a directory")
-            inside = names_directory(local, target)
+            inside = is_directory_target(local, target)
             origin: Optional[Origin] = None
             if inside:
                 name = safe_path(split(there.path)[1], target)
                 target = target / name.name
-                if is_changed(split(there.path)[1], name):
-                    origin = downloading.origin_of(calls), normal(there.path)
-            resync = self._resync(operation)
+                if is_renamed(split(there.path)[1], name):
+                    origin = download.get_origin(calls), normalize(there.path)
+            resync = self._new_delta_sync(runner)
             if not inside and exists is None:
-                return resync.down(target, there)
-            written = Written(target.parent)
-            same = operation.call(lambda: same_content(calls, [(target, there)]))
+                return resync.download(target, there)
+            written = DownloadHistory(target.parent)
+            same = runner.run_one(lambda: find_identical_files(calls, [(target, there)]))
             if there.path in same and exists != "skip":
-                self._clear(target, there, None)
+                self._delete_part_file(target, there, None)
                 if inside:
-                    written.note_origin(target, origin)
-                return unchanged(there.path, target, there.size or 0, same[there.path])
-            guard = _guard(calls, exists, written, there, origin=origin)
-            return resync.down(target, there, follow=not inside, guard=guard)
+                    written.record_origin(target, origin)
+                return unchanged_result(there.path, target, there.size or 0, same[there.path])
+            guard = _make_guard(calls, exists, written, there, origin=origin)
+            return resync.download(target, there, follow_symlink=not inside, guard=guard)
 
     def upload_tree(
         self,
@@ -213,14 +213,14 @@ class SyncClient:
         :return: one result per file.  Of a dry run, ``method`` is ``"delta"`` where one would be tried.
         :raises BatchError: some files failed; ``.results`` tells which.
         """
-        tree = trees.TreeUp(local, normal(remote), follow_symlinks)
-        with self.api._operation(progress, cancel, deadline) as operation:
-            calls = self.api._calls.watched(operation)
-            there = operation.call(lambda: files_on_server(calls, tree.path))
-            results = send_tree(calls, operation, tree, there, self._resync(operation), dry_run)
+        tree = trees.TreeUpload(local, normalize(remote), follow_symlinks)
+        with self.api._new_runner(progress, cancel, deadline) as runner:
+            calls = self.api._api.with_runner(runner)
+            there = runner.run_one(lambda: list_remote_files(calls, tree.path))
+            results = sync_tree(calls, runner, tree, there, self._new_delta_sync(runner), dry_run)
             if not dry_run:
                 log_summary(local, results)
-            return settle(results, operation)
+            return raise_for_errors(results, runner)
 
     def download_tree(
         self,
@@ -241,93 +241,104 @@ class SyncClient:
 
         Otherwise like :meth:`upload_tree`.
         """
-        directory = target_path_of(local)
+        directory = as_target_path(local)
         if directory is None:
             raise UsageError(f"{local!r} is not a path")
-        check_exists(exists)
+        validate_exists(exists)
         full = directory.absolute()  # the working directory may be another one later
-        with self.api._operation(progress, cancel, deadline) as operation, contextlib.ExitStack() as stack:
-            calls = self.api._calls.watched(operation)
-            top = normal(remote)
-            there = operation.call(lambda: files_on_server(calls, top, missing=False))
+        with self.api._new_runner(progress, cancel, deadline) as runner, contextlib.ExitStack() as stack:
+            calls = self.api._api.with_runner(runner)
+            top = normalize(remote)
+            there = runner.run_one(lambda: list_remote_files(calls, top, allow_missing=False))
             given = [path[len(top.rstrip("/")) + 1 :] for path in there]
-            root = None if dry_run else stack.enter_context(open_target(directory))
-            names = paths_or_errors(given, directory=directory)
+            root = None if dry_run else stack.enter_context(open_target_directory(directory))
+            names = unique_paths_or_errors(given, directory=directory)
             pairs = [
                 (directory / name, info)
                 for name, info in zip(names, there.values())
                 if not isinstance(name, UnsafeName)
             ]
-            same = operation.call(lambda: same_content(calls, list(pairs)))
-            resync = self._resync(operation)
+            same = runner.run_one(lambda: find_identical_files(calls, list(pairs)))
+            resync = self._new_delta_sync(runner)
             results = []
-            taken = {folded(str(path)) for path, _ in pairs}
-            known: Dict[Path, Written] = {}
+            taken = {fold_name(str(path)) for path, _ in pairs}
+            known: Dict[Path, DownloadHistory] = {}
             for name, own, info in zip(names, given, there.values()):
                 if isinstance(name, UnsafeName):
                     results.append(FileResult(info.path, error=name, method="plain"))
                     continue
                 path, size = directory / name, info.size or 0
-                written = written_in(known, full / name.parent)
-                origin = (downloading.origin_of(calls), normal(info.path)) if is_changed(own, name) else None
-                guard = _guard(calls, exists, written, info, taken, origin)
+                written = get_download_history(known, full / name.parent)
+                origin = (download.get_origin(calls), normalize(info.path)) if is_renamed(own, name) else None
+                guard = _make_guard(calls, exists, written, info, taken, origin)
                 if info.path in same and exists != "skip":
                     if not dry_run:
-                        self._clear(path, info, root)
-                        written.note_origin(path, origin)
-                    results.append(unchanged(info.path, path, size, same[info.path]))
+                        self._delete_part_file(path, info, root)
+                        written.record_origin(path, origin)
+                    results.append(unchanged_result(info.path, path, size, same[info.path]))
                 elif dry_run:
-                    planned = functools.partial(self._planned_down, operation, path, info, guard)
-                    results.append(tried(planned, info.path))
+                    planned = functools.partial(self._planned_download_result, runner, path, info, guard)
+                    results.append(result_or_error(planned, info.path))
                 else:
-                    step = functools.partial(resync.down, path, info, follow=False, guard=guard, root=root)
-                    results.append(tried(step, info.path))
+                    step = functools.partial(
+                        resync.download, path, info, follow_symlink=False, guard=guard, root=root
+                    )
+                    results.append(result_or_error(step, info.path))
             if not dry_run:
                 log_summary(local, results)
-            return settle(results, operation)
+            return raise_for_errors(results, runner)
 
     def __repr__(self) -> str:
         return f"SyncClient({self.api!r})"
 
     # -- inside -----------------------------------------------------------------------------------------
 
-    def _resync(self, operation: Operation) -> Resync:
+    def _new_delta_sync(self, runner: TransferRunner) -> DeltaSync:
         deltas = delta.available()
-        if not deltas and not self._told:
-            self._told = True
+        if not deltas and not self._librsync_message_logged:
+            self._librsync_message_logged = True
             log.info("there is no librsync on this machine: whole files are moved")
-        return Resync(self.api._calls, operation, self.api._max_workers, deltas)
+        return DeltaSync(self.api._api, runner, self.api._max_workers, deltas)
 
-    def _clear(self, path: Path, info: Info, root: Optional[Directory]) -> None:
+    def _delete_part_file(self, path: Path, info: Info, root: Optional[Directory]) -> None:
         """Remove what a broken run left of a file that needs nothing any more."""
-        about = {"service": "smartfile", "api": self.api._calls.api, "path": info.path}
-        FileSink(path, follow=False, root=root).clear(about)
+        about = {"service": "smartfile", "api": self.api._api.api_url, "path": info.path}
+        FileSink(path, follow=False, root=root).remove_leftovers(about)
 
-    def _planned_down(self, operation: Operation, path: Path, info: Info, guard: Guard) -> FileResult:
-        kept = operation.call(lambda: guard.before(path, info.size, {}))
+    def _planned_download_result(
+        self, runner: TransferRunner, path: Path, info: Info, guard: ExistingFilePolicy
+    ) -> FileResult:
+        kept = runner.run_one(lambda: guard.find_retained_file(path, info.size, {}))
         if kept is not None:
-            return kept_result(info.path, kept)
-        return planned(info.path, path, info.size or 0, info if path.is_file() else None)
+            return skipped_result(info.path, kept)
+        return planned_result(info.path, path, info.size or 0, info if path.is_file() else None)
 
 
-def _guard(
-    calls: Calls,
+def _make_guard(
+    api: SmartFileApi,
     exists: Exists,
-    written: Written,
+    written: DownloadHistory,
     info: Info,
-    taken: Collection[str] = (),
+    reserved_paths: Collection[str] = (),
     origin: Optional[Origin] = None,
-) -> Guard:
+) -> ExistingFilePolicy:
     """What decides about an existing file."""
 
     def digest() -> Tuple[str, str]:
-        return ALGORITHM, calls.checksums([info.path], ALGORITHM)[info.path]
+        return CHECKSUM_ALGORITHM, api.get_checksums([info.path], CHECKSUM_ALGORITHM)[info.path]
 
-    changed = downloading.changed(info)
-    return Guard(exists, written, doubt=digest, changed=changed, taken=taken, origin=origin)
+    changed = download.get_modification_window(info)
+    return ExistingFilePolicy(
+        exists,
+        written,
+        fetch_digest=digest,
+        mtime_range=changed,
+        reserved_names=reserved_paths,
+        origin=origin,
+    )
 
 
-def _file(info: Optional[Info]) -> Optional[Info]:
+def _require_file(info: Optional[Info]) -> Optional[Info]:
     if info is not None and not info.isfile:
         raise UsageError(f"{info.path} is a directory on the server")
     return info

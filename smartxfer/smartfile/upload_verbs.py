@@ -6,22 +6,22 @@ Source: SmartFile protocol, section 5.
 from typing import TYPE_CHECKING, Optional
 
 from smartxfer.errors import UsageError
-from smartxfer.system_text import FilePath
+from smartxfer.os_text import FilePath
 
 if TYPE_CHECKING:
-    from smartxfer.smartfile.account import Account
-    from smartxfer.transfer.existing import UploadExists
+    from smartxfer.smartfile.client_protocol import ClientProtocol
+    from smartxfer.transfer.existing_files import UploadExists
+    from smartxfer.transfer.local_files import FileLike, FilesLike
     from smartxfer.transfer.progress import Progress
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import FileResult, TransferReport
     from smartxfer.transfer.selection import Patterns
-    from smartxfer.transfer.tree import FileLike, FilesLike
 
 __all__ = ["upload", "upload_many", "upload_tree"]
 
 
 def upload(
-    self: "Account",
+    self: "ClientProtocol",
     source: "FileLike",
     target: str = "/",
     *,
@@ -46,32 +46,34 @@ def upload(
     :return: what became of the file; ``.item`` is its Info, ``.name`` its path on the server.
     :raises SourceChanged: the file changed while it was sent.
     :raises NotFound: there is no such directory on the server.
-    :raises UnexpectedAnswer: the answer is not one that the protocol documents for a stored file.
+    :raises UnexpectedResponse: the answer is not one that the protocol documents for a stored file.
 
     Source: SmartFile protocol, section 5.
     """
-    from smartxfer.smartfile import uploading
-    from smartxfer.smartfile.paths import target_text
-    from smartxfer.transfer.result import settle
-    from smartxfer.transfer.tree import collect
+    from smartxfer.smartfile import upload
+    from smartxfer.smartfile.paths import parse_target
+    from smartxfer.transfer.local_files import collect_files
+    from smartxfer.transfer.result import raise_for_errors
 
-    _check(checksum, exists)
-    path = target_text(target, source, "upload")
-    items = collect([source])
+    _validate_options(checksum, exists)
+    path = parse_target(target, source, "upload")
+    items = collect_files([source])
     if len(items) != 1 or "/" in items[0].name:
         raise UsageError("upload() sends one file", hint="upload_tree() sends a directory")
     [item] = items
-    with self._operation(progress, cancel, deadline) as operation:
-        calls = self._calls.watched(operation)
-        full = operation.call(lambda: uploading.target(calls, path, item.name))
-        kept = operation.call(lambda: uploading.kept_files(calls, [(item, full)], exists))
+    with self._new_runner(progress, cancel, deadline) as runner:
+        calls = self._api.with_runner(runner)
+        full = runner.run_one(lambda: upload.resolve_target(calls, path, item.name))
+        kept = runner.run_one(lambda: upload.skip_existing(calls, [(item, full)], exists))
         if kept:
             return kept[full]
-        return settle(uploading.send_files(self._calls, operation, [(item, full)], 1, checksum), operation)[0]
+        return raise_for_errors(upload.upload_files(self._api, runner, [(item, full)], 1, checksum), runner)[
+            0
+        ]
 
 
 def upload_many(
-    self: "Account",
+    self: "ClientProtocol",
     sources: "FilesLike",
     target: str = "/",
     *,
@@ -93,30 +95,30 @@ def upload_many(
 
     Otherwise like :meth:`upload`.
     """
-    from smartxfer.smartfile import trees, uploading
-    from smartxfer.smartfile.paths import join, normal, split, target_text
-    from smartxfer.transfer.result import TransferReport, settle
-    from smartxfer.transfer.tree import collect
+    from smartxfer.smartfile import trees, upload
+    from smartxfer.smartfile.paths import join, normalize, parse_target, split
+    from smartxfer.transfer.local_files import collect_files
+    from smartxfer.transfer.result import TransferReport, raise_for_errors
 
-    _check(checksum, exists)
-    directory = normal(target_text(target, sources, "upload_many"))
-    items = collect(sources, none=True)
+    _validate_options(checksum, exists)
+    directory = normalize(parse_target(target, sources, "upload_many"))
+    items = collect_files(sources, allow_empty=True)
     pairs = [(item, join(directory, item.name)) for item in items]
-    with self._operation(progress, cancel, deadline, max_workers) as operation:
+    with self._new_runner(progress, cancel, deadline, max_workers) as runner:
         if not pairs:
             return TransferReport()
-        calls = self._calls.watched(operation)
-        kept = operation.call(lambda: uploading.kept_files(calls, pairs, exists))
+        calls = self._api.with_runner(runner)
+        kept = runner.run_one(lambda: upload.skip_existing(calls, pairs, exists))
         missing = [(item, path) for item, path in pairs if path not in kept]
         folders = [split(path)[0] for _, path in missing]
-        operation.call(lambda: trees.make_directories(calls, folders))
+        runner.run_one(lambda: trees.make_directories(calls, folders))
         at_once = max_workers or self._max_workers
-        sent = iter(uploading.send_files(self._calls, operation, missing, at_once, checksum))
-        return settle([kept.get(path) or next(sent) for _, path in pairs], operation)
+        sent = iter(upload.upload_files(self._api, runner, missing, at_once, checksum))
+        return raise_for_errors([kept.get(path) or next(sent) for _, path in pairs], runner)
 
 
 def upload_tree(
-    self: "Account",
+    self: "ClientProtocol",
     directory: FilePath,
     target: str = "/",
     *,
@@ -145,24 +147,24 @@ def upload_tree(
     Otherwise like :meth:`upload_many`.
     """
     from smartxfer.smartfile import trees
-    from smartxfer.smartfile.paths import normal
-    from smartxfer.transfer.result import settle
+    from smartxfer.smartfile.paths import normalize
+    from smartxfer.transfer.result import raise_for_errors
     from smartxfer.transfer.selection import Selection
 
-    _check(checksum, exists)
-    tree = trees.TreeUp(directory, normal(target), follow_symlinks, Selection(include, exclude))
-    with self._operation(progress, cancel, deadline, max_workers) as operation:
+    _validate_options(checksum, exists)
+    tree = trees.TreeUpload(directory, normalize(target), follow_symlinks, Selection(include, exclude))
+    with self._new_runner(progress, cancel, deadline, max_workers) as runner:
         if dry_run:
-            return settle(tree.plan(self._calls, operation, exists), operation)
+            return raise_for_errors(tree.plan(self._api, runner, exists), runner)
         at_once = max_workers or self._max_workers
-        sent = tree.run(self._calls, operation, self._account, at_once, checksum, exists)
-        return settle(sent, operation)
+        sent = tree.run(self._api, runner, self._account_id, at_once, checksum, exists)
+        return raise_for_errors(sent, runner)
 
 
-def _check(checksum: Optional[str], exists: "UploadExists") -> None:
+def _validate_options(checksum: Optional[str], exists: "UploadExists") -> None:
     from smartxfer.transfer.digest import new_hash
-    from smartxfer.transfer.existing import check_upload_exists
+    from smartxfer.transfer.existing_files import validate_upload_exists
 
     if checksum is not None:
         new_hash(checksum)
-    check_upload_exists(exists)
+    validate_upload_exists(exists)

@@ -6,22 +6,22 @@ Source: SmartFile protocol, sections 5 and 7.
 from typing import TYPE_CHECKING, Any, List, Optional
 
 from smartxfer.errors import UsageError
+from smartxfer.os_text import FilePath
 from smartxfer.smartfile.defaults import TASK_TIMEOUT
-from smartxfer.system_text import FilePath
 
 if TYPE_CHECKING:
-    from smartxfer.smartfile.account import Account
+    from smartxfer.smartfile.client_protocol import ClientProtocol
     from smartxfer.smartfile.models import Info, Remote, Remotes, Task
     from smartxfer.transfer.progress import Progress, WaitProgress, WaitReporter
     from smartxfer.transfer.protocols import Cancel
     from smartxfer.transfer.result import SyncReport, TransferReport
     from smartxfer.transfer.selection import Patterns
 
-__all__ = ["done", "exists", "info", "list_directory", "remove", "sync", "task_reporter"]
+__all__ = ["exists", "info", "list_directory", "make_task_reporter", "remove", "run_task", "sync"]
 
 
 def sync(
-    self: "Account",
+    self: "ClientProtocol",
     source: FilePath,
     target: str,
     *,
@@ -56,55 +56,55 @@ def sync(
     """
     from smartxfer import delta
     from smartxfer.smartfile import trees
-    from smartxfer.smartfile.directory_sync import files_on_server, log_summary, send_tree
-    from smartxfer.smartfile.paths import join, normal
-    from smartxfer.smartfile.resync import Resync
-    from smartxfer.transfer.deletion import check_deletion
-    from smartxfer.transfer.result import settle
+    from smartxfer.smartfile.delta_sync import DeltaSync
+    from smartxfer.smartfile.directory_sync import list_remote_files, log_summary, sync_tree
+    from smartxfer.smartfile.paths import join, normalize
+    from smartxfer.transfer.deletion import validate_deletion
+    from smartxfer.transfer.result import raise_for_errors
     from smartxfer.transfer.selection import Selection
 
     selection = Selection(include, exclude)
-    tree = trees.TreeUp(source, normal(target), follow_symlinks, selection)
+    tree = trees.TreeUpload(source, normalize(target), follow_symlinks, selection)
     prefix = join(tree.path, "x")[:-1]
-    with self._operation(progress, cancel, deadline, max_workers) as operation:
-        calls = self._calls.watched(operation)
-        there = operation.call(lambda: files_on_server(calls, tree.path))
-        tree.leave_renamed(calls, there.__contains__)
+    with self._new_runner(progress, cancel, deadline, max_workers) as runner:
+        calls = self._api.with_runner(runner)
+        there = runner.run_one(lambda: list_remote_files(calls, tree.path))
+        tree.skip_renamed(calls, there.__contains__)
         here = {path for _, path in tree.pairs} | tree.renamed
-        extra = [path for path in there if path not in here and selection.takes(path[len(prefix) :])]
+        extra = [path for path in there if path not in here and selection.includes(path[len(prefix) :])]
         extra = extra if delete else []
-        check_deletion(extra, len(there), len(here), max_delete)
-        resync = Resync(self._calls, operation, max_workers or self._max_workers, delta.available())
-        done = settle(send_tree(calls, operation, tree, there, resync, dry_run), operation)
+        validate_deletion(extra, len(there), len(here), max_delete)
+        resync = DeltaSync(self._api, runner, max_workers or self._max_workers, delta.available())
+        done = raise_for_errors(sync_tree(calls, runner, tree, there, resync, dry_run), runner)
         if extra and not dry_run:
-            operation.call(lambda: calls.wait(calls.start("remove", path=extra)))
+            runner.run_one(lambda: calls.wait_for_task(calls.start_task("remove", path=extra)))
         if not dry_run:
             log_summary(source, done)
-        return _report(done, there, extra, sorted(tree.renamed), len(prefix))
+        return _build_report(done, there, extra, sorted(tree.renamed), len(prefix))
 
 
-def _report(
-    done: "TransferReport", there: Any, extra: List[str], renamed: List[str], cut: int
+def _build_report(
+    results: "TransferReport", remote_files: Any, removed: List[str], renamed: List[str], prefix_length: int
 ) -> "SyncReport":
     """Return the report of a synchronisation.
 
-    :param cut: characters of the paths before the names relative to the directory.
+    :param prefix_length: characters of the paths before the names relative to the directory.
     """
     from smartxfer.transfer.result import SyncReport, TransferReport
 
-    sent = [result for result in done if result.skipped is None]
+    sent = [result for result in results if result.skipped is None]
     return SyncReport(
-        [result.name[cut:] for result in sent if result.name not in there],
-        [result.name[cut:] for result in sent if result.name in there],
-        [result.name[cut:] for result in done if result.skipped == "identical"],
-        [path[cut:] for path in extra],
-        [path[cut:] for path in renamed],
-        TransferReport([*sent, *(one for one in done if one.skipped == "name")], done.seconds),
-        {path[cut:]: info for path, info in there.items() if path not in extra},
+        [result.name[prefix_length:] for result in sent if result.name not in remote_files],
+        [result.name[prefix_length:] for result in sent if result.name in remote_files],
+        [result.name[prefix_length:] for result in results if result.skipped == "identical"],
+        [path[prefix_length:] for path in removed],
+        [path[prefix_length:] for path in renamed],
+        TransferReport([*sent, *(one for one in results if one.skipped == "name")], results.seconds),
+        {path[prefix_length:]: info for path, info in remote_files.items() if path not in removed},
     )
 
 
-def list_directory(self: "Account", target: "Remote" = "/") -> "List[Info]":
+def list_directory(self: "ClientProtocol", target: "Remote" = "/") -> "List[Info]":
     """Return what is in a directory, all pages of it, in the server's order.
 
     :param target: path on the server.
@@ -112,12 +112,12 @@ def list_directory(self: "Account", target: "Remote" = "/") -> "List[Info]":
 
     Source: SmartFile protocol, section 5.
     """
-    from smartxfer.smartfile.paths import normal
+    from smartxfer.smartfile.paths import normalize
 
-    return list(self._calls.children(normal(target)))
+    return list(self._api.iter_directory(normalize(target)))
 
 
-def info(self: "Account", source: "Remote") -> "Info":
+def info(self: "ClientProtocol", source: "Remote") -> "Info":
     """Return what the server knows of a file or directory.
 
     :param source: path on the server.
@@ -125,23 +125,23 @@ def info(self: "Account", source: "Remote") -> "Info":
 
     Source: SmartFile protocol, sections 3 and 5.
     """
-    from smartxfer.smartfile.paths import normal
+    from smartxfer.smartfile.paths import normalize
 
-    return self._calls.stat(normal(source))
+    return self._api.stat(normalize(source))
 
 
-def exists(self: "Account", source: "Remote") -> bool:
+def exists(self: "ClientProtocol", source: "Remote") -> bool:
     """Return True if there is a file or directory.
 
     :param source: path on the server.
     """
-    from smartxfer.smartfile.paths import normal
+    from smartxfer.smartfile.paths import normalize
 
-    return self._calls.find(normal(source)) is not None
+    return self._api.find(normalize(source)) is not None
 
 
 def remove(
-    self: "Account",
+    self: "ClientProtocol",
     target: "Remotes",
     *,
     timeout: float = TASK_TIMEOUT,
@@ -155,26 +155,26 @@ def remove(
     :raises NotFound: there is no such path.
     :raises TaskFailed: some could not be removed.
     """
-    from smartxfer.smartfile.paths import all_paths
+    from smartxfer.smartfile.paths import normalize_all
 
-    paths = all_paths(target)
+    paths = normalize_all(target)
     if "/" in paths:
         raise UsageError("the root directory is not removed", hint="remove what is in it")
-    done(self, "remove", timeout, progress, path=paths)
+    run_task(self, "remove", timeout, progress, path=paths)
 
 
-def done(
-    client: "Account", operation: str, timeout: float, progress: "WaitProgress[Task]", **fields: Any
+def run_task(
+    client: "ClientProtocol", operation: str, timeout: float, progress: "WaitProgress[Task]", **fields: Any
 ) -> "Task":
     """Start an operation, and wait until it is done."""
-    from smartxfer.options import check_seconds
+    from smartxfer.validation import validate_seconds
 
-    check_seconds(timeout, "timeout")
-    with task_reporter(progress) as seen:
-        return client._calls.wait(client._calls.start(operation, **fields), timeout, seen)
+    validate_seconds(timeout, "timeout")
+    with make_task_reporter(progress) as seen:
+        return client._api.wait_for_task(client._api.start_task(operation, **fields), timeout, seen)
 
 
-def task_reporter(progress: "WaitProgress[Task]") -> "WaitReporter":
+def make_task_reporter(progress: "WaitProgress[Task]") -> "WaitReporter":
     """Return what shows each state of a task."""
     from smartxfer.transfer.progress import WaitReporter
 

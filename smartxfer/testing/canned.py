@@ -59,16 +59,16 @@ JETSTREAM_URL = jetstream.BASE_URL
 
 #: FileSender's methods and cases, and what is answered: HTTP method, path, and keywords of ``responses.add``
 #: or a callback.
-CASES: Mapping[Tuple[str, str], List[filesender.Reply]] = filesender.CASES
+CASES: Mapping[Tuple[str, str], List[filesender.CannedRoute]] = filesender.CASES
 #: SmartFile's methods and cases, and what is answered, likewise.
-SMARTFILE_CASES: Mapping[Tuple[str, str], List[smartfile.Reply]] = smartfile.CASES
+SMARTFILE_CASES: Mapping[Tuple[str, str], List[smartfile.CannedRoute]] = smartfile.CASES
 #: NRP's methods (``files.upload``, ``records.create``, ``whoami``) and cases, and what is answered, likewise.
-NRP_CASES: Mapping[Tuple[str, str], List[nrp.Reply]] = nrp.CASES
+NRP_CASES: Mapping[Tuple[str, str], List[nrp.CannedRoute]] = nrp.CASES
 #: Perseus's methods (``file.upload_file``, ``post``) and cases, and what is answered, likewise.
-PERSEUS_CASES: Mapping[Tuple[str, str], List[perseus.Reply]] = perseus.CASES
+PERSEUS_CASES: Mapping[Tuple[str, str], List[perseus.CannedRoute]] = perseus.CASES
 #: JetStream's methods (``send.createManifest``, ``server.lsAsync``, ``send_files``) and cases, likewise;
 #: ``send_files`` has a case ``"suspended"`` besides.
-JETSTREAM_CASES: Mapping[Tuple[str, str], List[jetstream.Reply]] = jetstream.CASES
+JETSTREAM_CASES: Mapping[Tuple[str, str], List[jetstream.CannedRoute]] = jetstream.CASES
 
 _SERVICES: Mapping[str, Any] = {
     "filesender": filesender,
@@ -122,7 +122,7 @@ def load(
     if service not in _SERVICES:
         raise UsageError(f"no canned answers of {service!r}; there are {', '.join(_SERVICES)}")
     replies = _SERVICES[service]
-    name = method if isinstance(method, str) else _name(replies, method)
+    name = method if isinstance(method, str) else _get_method_name(replies, method)
     if (name, case) not in replies.CASES:
         known = ", ".join(sorted({known for known, _ in replies.CASES}))
         raise UsageError(f"no canned case {case!r} of {name!r}; there are default and failure of {known}")
@@ -138,7 +138,7 @@ def load(
     return Case(name, case, address, expected, dict(replies.FACTS))
 
 
-def _name(replies: Any, method: Callable[..., Any]) -> str:
+def _get_method_name(replies: Any, method: Callable[..., Any]) -> str:
     """Return a method's name, after that of its namespace: ``files.read`` of ``client.files.read``."""
     owner, _, name = method.__qualname__.rpartition(".")
     if name in ("list_files", "list_directory") and not owner:

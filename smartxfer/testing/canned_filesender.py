@@ -7,14 +7,23 @@ import json
 import re
 from typing import Any, Callable, Dict, List, Mapping, Pattern, Tuple, Union
 
-__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "Reply", "matcher"]
+__all__ = [
+    "BASE_URL",
+    "CASES",
+    "FACTS",
+    "FAILURES",
+    "FIRST_USE",
+    "PREFIXES",
+    "CannedRoute",
+    "build_url_pattern",
+]
 
 BASE_URL = "https://filesender.example.org"
 #: Prefix of a case, by the class of its method.
 PREFIXES = {"TransfersClient": "transfers.", "GuestsClient": "guests."}
 
-Answer = Union[Dict[str, Any], Callable[[Any], Tuple[int, Dict[str, str], str]]]
-Reply = Tuple[str, str, Answer]
+CannedResponse = Union[Dict[str, Any], Callable[[Any], Tuple[int, Dict[str, str], str]]]
+CannedRoute = Tuple[str, str, CannedResponse]
 
 _TOKEN = "a1b2c3d4-e5f6-a7b8-c9d0-e1f2a3b4c5d6"  # noqa: S105 - nobody's token
 _VID = "f0e1d2c3-b4a5-f6e7-d8c9-b0a1f2e3d4c5"
@@ -32,11 +41,11 @@ FACTS: Mapping[str, Any] = {
 }
 
 
-def _date(raw: Any) -> Dict[str, Any]:
+def _build_date(raw: Any) -> Dict[str, Any]:
     return {"raw": raw, "formatted": "Nov 20, 2026"}
 
 
-def _refusal(status: int, message: str) -> Answer:
+def _build_error(status: int, message: str) -> CannedResponse:
     return {"status": status, "json": {"message": message, "uid": "6b00aa11bb22c", "details": None}}
 
 
@@ -70,8 +79,8 @@ _TRANSFER = {
     "user_email": "ann@example.org",
     "subject": None,
     "message": None,
-    "created": _date(1795132800),
-    "expires": _date(1795996800),
+    "created": _build_date(1795132800),
+    "expires": _build_date(1795996800),
     "expiry_date_extension": 0,
     "options": {"get_a_link": False, "email_download_complete": True},
     "salt": "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4",
@@ -83,7 +92,7 @@ _TRANSFER = {
             "transfer_id": 42,
             "token": _TOKEN,
             "email": "bob@example.net",
-            "created": _date(1795132800),
+            "created": _build_date(1795132800),
             "last_activity": None,
             "options": None,
             "download_url": f"{BASE_URL}/?s=download&token={_TOKEN}",
@@ -102,22 +111,22 @@ _GUEST = {
     "message": "",
     "transfer_options": {"get_a_link": True},
     "options": {"guest": {"valid_only_one_time": False}, "transfer": {"get_a_link": True}},
-    "created": _date(1795132800),
-    "expires": _date("1795996800"),
+    "created": _build_date(1795132800),
+    "expires": _build_date("1795996800"),
     "upload_url": f"{BASE_URL}/?s=upload&vid={_VID}",
     "expiry_date_extension": 0,
     "errors": [],
 }
-_PAGE = f"""<!DOCTYPE html><html><body data-auth-type=""><table>
+_DOWNLOAD_PAGE = f"""<!DOCTYPE html><html><body data-auth-type=""><table>
 <tr class="file" data-id="107" data-encrypted="" data-mime="text/csv" data-name="report.csv"
  data-size="{len(_CONTENT)}" data-encrypted-size="{len(_CONTENT)}" data-chunk-size="5242880"
  data-crypted-chunk-size="5242912" data-transferid="42"><td>report.csv</td></tr>
 </table></body></html>"""
-_EXPIRED = '<!DOCTYPE html><html><body><div class="exception">Transfer not found</div></body></html>'
+_EXPIRED_PAGE = '<!DOCTYPE html><html><body><div class="exception">Transfer not found</div></body></html>'
 _HTML = "text/html; charset=UTF-8"
 
 
-def _created(request: Any) -> Tuple[int, Dict[str, str], str]:
+def _handle_create(request: Any) -> Tuple[int, Dict[str, str], str]:
     """Take up the files that the client announces; sizes come back as text, as they do from a site."""
     asked = json.loads(request.body)
     files = [
@@ -125,19 +134,19 @@ def _created(request: Any) -> Tuple[int, Dict[str, str], str]:
         for number, file in enumerate(asked["files"])
     ]
     made = {**_TRANSFER, "files": files, "options": asked["options"]}
-    made.update(roundtriptoken="0123456789abcdef0123456789abcdef", expires=_date("1795996800"))
+    made.update(roundtriptoken="0123456789abcdef0123456789abcdef", expires=_build_date("1795996800"))
     headers = {"Content-Type": "application/json", "Location": f"{BASE_URL}/rest.php/transfer/42"}
     return 201, headers, json.dumps(made)
 
 
-def _chunk(request: Any) -> Tuple[int, Dict[str, str], str]:
+def _handle_chunk(request: Any) -> Tuple[int, Dict[str, str], str]:
     """Acknowledge what the client announces; ``responses`` does not read a long body to its end."""
     offset = int(request.url.split("?")[0].rsplit("/", 1)[1])
     written = {"offset": offset, "written": int(request.headers["X-Filesender-Chunk-Size"])}
     return 200, {"Content-Type": "application/json"}, json.dumps(written)
 
 
-def _content(request: Any) -> Tuple[int, Dict[str, str], Any]:
+def _handle_download(request: Any) -> Tuple[int, Dict[str, str], Any]:
     """The whole file, or the range that is asked for."""
     headers = {
         "Content-Type": "application/octet-stream",
@@ -152,94 +161,117 @@ def _content(request: Any) -> Tuple[int, Dict[str, str], Any]:
     return 206, headers, _CONTENT[first : last + 1]
 
 
-def matcher(base_url: str, path: str) -> Pattern[str]:
+def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
     """Matches a path of the site, ``*`` standing for a number, whatever its query."""
     inner = re.escape(path).replace(r"\*", r"\d+")
     return re.compile(re.escape(base_url.rstrip("/")) + inner + r"(\?.*)?$")
 
 
-_AUDIT = [
-    {"date": _date(1795132860), "event": event, "target": {"type": "Transfer", "id": "42"}}
+_AUDIT_LOG = [
+    {"date": _build_date(1795132860), "event": event, "target": {"type": "Transfer", "id": "42"}}
     for event in ("transfer_started", "upload_ended", "transfer_available", "transfer_sent")
 ]
-_TRANSFERS, _ONE = "/rest.php/transfer", "/rest.php/transfer/*"
-_ONE_FILE, _ONE_CHUNK = "/rest.php/file/*", "/rest.php/file/*/chunk/*"
-_LISTED: Reply = ("GET", "/", {"body": _PAGE, "content_type": _HTML})
-_UNLISTED: Reply = ("GET", "/", {"body": _EXPIRED, "content_type": _HTML})
-_CLOSED: Reply = ("GET", "/", {"status": 403, "body": "<html>Forbidden</html>", "content_type": _HTML})
-_TAKEN: List[Reply] = [
-    ("POST", _TRANSFERS, _created),
-    ("PUT", _ONE_CHUNK, _chunk),
-    ("PUT", _ONE_FILE, {"json": True}),
-    ("PUT", _ONE, {"json": _TRANSFER}),
+_TRANSFERS_PATH, _TRANSFER_PATH = "/rest.php/transfer", "/rest.php/transfer/*"
+_FILE_PATH, _CHUNK_PATH = "/rest.php/file/*", "/rest.php/file/*/chunk/*"
+_PAGE_ROUTE: CannedRoute = ("GET", "/", {"body": _DOWNLOAD_PAGE, "content_type": _HTML})
+_EXPIRED_ROUTE: CannedRoute = ("GET", "/", {"body": _EXPIRED_PAGE, "content_type": _HTML})
+_FORBIDDEN_ROUTE: CannedRoute = (
+    "GET",
+    "/",
+    {"status": 403, "body": "<html>Forbidden</html>", "content_type": _HTML},
+)
+_UPLOAD_ROUTES: List[CannedRoute] = [
+    ("POST", _TRANSFERS_PATH, _handle_create),
+    ("PUT", _CHUNK_PATH, _handle_chunk),
+    ("PUT", _FILE_PATH, {"json": True}),
+    ("PUT", _TRANSFER_PATH, {"json": _TRANSFER}),
 ]
-_FULL: Reply = ("PUT", _ONE_CHUNK, _refusal(500, "storage_not_enough_space_left"))
+_STORAGE_FULL_ROUTE: CannedRoute = ("PUT", _CHUNK_PATH, _build_error(500, "storage_not_enough_space_left"))
 
 #: What a client asks before its first call: limits and configuration.
-FIRST_USE: List[Reply] = [
+FIRST_USE: List[CannedRoute] = [
     ("GET", "/rest.php/info", {"json": _INFO}),
     ("GET", "/filesender-config.js.php", {"body": _CONFIG, "content_type": "text/javascript"}),
 ]
 
-_NO_SITE: Reply = (
+_NOT_FOUND_ROUTE: CannedRoute = (
     "GET",
     "/rest.php/info",
     {"status": 404, "body": "<html><h1>404 Not Found</h1></html>", "content_type": _HTML},
 )
 
 #: Each method's good answers, its bad ones, and the exception that those raise.
-_METHODS: Dict[str, Tuple[List[Reply], List[Reply], str]] = {
-    "prepare": ([], [_NO_SITE], "NotFound"),
-    "get_server_info": ([], [_NO_SITE], "NotFound"),
+_METHODS: Dict[str, Tuple[List[CannedRoute], List[CannedRoute], str]] = {
+    "prepare": ([], [_NOT_FOUND_ROUTE], "NotFound"),
+    "get_server_info": ([], [_NOT_FOUND_ROUTE], "NotFound"),
     "create_transfer": (
-        [("POST", _TRANSFERS, _created)],
-        [("POST", _TRANSFERS, _refusal(500, "transfer_user_quota_exceeded"))],
+        [("POST", _TRANSFERS_PATH, _handle_create)],
+        [("POST", _TRANSFERS_PATH, _build_error(500, "transfer_user_quota_exceeded"))],
         "LimitExceeded",
     ),
     "transfers.get": (
-        [("GET", _ONE, {"json": _TRANSFER})],
-        [("GET", _ONE, _refusal(500, "transfer_not_found"))],
+        [("GET", _TRANSFER_PATH, {"json": _TRANSFER})],
+        [("GET", _TRANSFER_PATH, _build_error(500, "transfer_not_found"))],
         "NotFound",
     ),
     "update_transfer": (
-        [("PUT", _ONE, {"json": _TRANSFER}), ("GET", f"{_ONE}/auditlog", {"json": _AUDIT})],
-        [("PUT", _ONE, _refusal(500, "transfer_files_incomplete"))],
+        [
+            ("PUT", _TRANSFER_PATH, {"json": _TRANSFER}),
+            ("GET", f"{_TRANSFER_PATH}/auditlog", {"json": _AUDIT_LOG}),
+        ],
+        [("PUT", _TRANSFER_PATH, _build_error(500, "transfer_files_incomplete"))],
         "Conflict",
     ),
     "transfers.delete": (
-        [("DELETE", _ONE, {"body": "null", "content_type": "application/json"})],
-        [("DELETE", _ONE, _refusal(403, "rest_ownership_required"))],
+        [("DELETE", _TRANSFER_PATH, {"body": "null", "content_type": "application/json"})],
+        [("DELETE", _TRANSFER_PATH, _build_error(403, "rest_ownership_required"))],
         "Forbidden",
     ),
     "update_file": (
-        [("PUT", _ONE_FILE, {"json": True})],
-        [("PUT", _ONE_FILE, _refusal(403, "rest_roundtrip_token_invalid"))],
+        [("PUT", _FILE_PATH, {"json": True})],
+        [("PUT", _FILE_PATH, _build_error(403, "rest_roundtrip_token_invalid"))],
         "Forbidden",
     ),
-    "upload_file": (_TAKEN, [_FULL], "LimitExceeded"),
-    "upload_complete": (_TAKEN, [_FULL], "LimitExceeded"),
-    "upload_workflow": (_TAKEN, [_FULL, *_TAKEN], "LimitExceeded"),
-    "upload": (_TAKEN, [_FULL, *_TAKEN], "LimitExceeded"),
-    "upload_many": (_TAKEN, [_FULL, *_TAKEN], "LimitExceeded"),
-    "upload_tree": (_TAKEN, [_FULL, *_TAKEN], "LimitExceeded"),
+    "upload_file": (_UPLOAD_ROUTES, [_STORAGE_FULL_ROUTE], "LimitExceeded"),
+    "upload_complete": (_UPLOAD_ROUTES, [_STORAGE_FULL_ROUTE], "LimitExceeded"),
+    "upload_workflow": (_UPLOAD_ROUTES, [_STORAGE_FULL_ROUTE, *_UPLOAD_ROUTES], "LimitExceeded"),
+    "upload": (_UPLOAD_ROUTES, [_STORAGE_FULL_ROUTE, *_UPLOAD_ROUTES], "LimitExceeded"),
+    "upload_many": (_UPLOAD_ROUTES, [_STORAGE_FULL_ROUTE, *_UPLOAD_ROUTES], "LimitExceeded"),
+    "upload_tree": (_UPLOAD_ROUTES, [_STORAGE_FULL_ROUTE, *_UPLOAD_ROUTES], "LimitExceeded"),
     "create_guest": (
         [("POST", "/rest.php/guest", {"status": 201, "json": _GUEST})],
-        [("POST", "/rest.php/guest", _refusal(500, "bad_email"))],
+        [("POST", "/rest.php/guest", _build_error(500, "bad_email"))],
         "BadRequest",
     ),
-    "list": ([_LISTED], [_UNLISTED], "NotFound"),
-    "info": ([_LISTED], [_UNLISTED], "NotFound"),
-    "exists": ([_LISTED], [_CLOSED], "Forbidden"),
-    "download": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
-    "download_many": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
-    "download_tree": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
-    "list_files": ([_LISTED], [_UNLISTED], "NotFound"),
-    "download_file": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
-    "download_files": ([_LISTED, ("GET", "/download.php", _content)], [_UNLISTED], "NotFound"),
+    "list": ([_PAGE_ROUTE], [_EXPIRED_ROUTE], "NotFound"),
+    "info": ([_PAGE_ROUTE], [_EXPIRED_ROUTE], "NotFound"),
+    "exists": ([_PAGE_ROUTE], [_FORBIDDEN_ROUTE], "Forbidden"),
+    "download": ([_PAGE_ROUTE, ("GET", "/download.php", _handle_download)], [_EXPIRED_ROUTE], "NotFound"),
+    "download_many": (
+        [_PAGE_ROUTE, ("GET", "/download.php", _handle_download)],
+        [_EXPIRED_ROUTE],
+        "NotFound",
+    ),
+    "download_tree": (
+        [_PAGE_ROUTE, ("GET", "/download.php", _handle_download)],
+        [_EXPIRED_ROUTE],
+        "NotFound",
+    ),
+    "list_files": ([_PAGE_ROUTE], [_EXPIRED_ROUTE], "NotFound"),
+    "download_file": (
+        [_PAGE_ROUTE, ("GET", "/download.php", _handle_download)],
+        [_EXPIRED_ROUTE],
+        "NotFound",
+    ),
+    "download_files": (
+        [_PAGE_ROUTE, ("GET", "/download.php", _handle_download)],
+        [_EXPIRED_ROUTE],
+        "NotFound",
+    ),
 }
 
 #: Method name and case, and what is answered.
-CASES: Dict[Tuple[str, str], List[Reply]] = {
+CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
     **{(name, "default"): good for name, (good, _, _) in _METHODS.items()},
     **{(name, "failure"): bad for name, (_, bad, _) in _METHODS.items()},
 }

@@ -8,26 +8,35 @@ from typing import Any, Dict, List, Pattern, Tuple, Union
 
 from smartxfer.testing import canned_jetstream_account as account
 
-__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "Reply", "matcher"]
+__all__ = [
+    "BASE_URL",
+    "CASES",
+    "FACTS",
+    "FAILURES",
+    "FIRST_USE",
+    "PREFIXES",
+    "CannedRoute",
+    "build_url_pattern",
+]
 
 BASE_URL = account.BASE_URL
 FACTS = account.FACTS
 
-Reply = Tuple[str, str, Union[Dict[str, Any], account.Replier]]
+CannedRoute = Tuple[str, str, Union[Dict[str, Any], account.ResponseCallback]]
 
 PREFIXES = {"ServerInterface": "server.", "SendInterface": "send.", "RecvInterface": "recv."}
 
 
-def matcher(base_url: str, path: str) -> Pattern[str]:
+def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
     """Matches the one address of all calls."""
     return re.compile(re.escape(base_url.rstrip("/") + path) + "$")
 
 
 #: What a client asks before its first call: nothing.
-FIRST_USE: List[Reply] = []
+FIRST_USE: List[CannedRoute] = []
 
-_LEFT: Reply = ("DELETE", "/jsonrpc", {"status": 204})
-_GOOD: List[Reply] = [("POST", "/jsonrpc", account.replier()), _LEFT]
+_DISCONNECT_ROUTE: CannedRoute = ("DELETE", "/jsonrpc", {"status": 204})
+_SUCCESS_ROUTES: List[CannedRoute] = [("POST", "/jsonrpc", account.build_callback()), _DISCONNECT_ROUTE]
 
 #: The exception for each error.
 _EXCEPTIONS = {
@@ -41,7 +50,7 @@ _EXCEPTIONS = {
     "NotLicensed": "Forbidden",
 }
 #: The error of each method of an interface, where it is the method's own; of a workflow, with whose it is.
-_ERRORS = {
+_METHODS_BY_ERROR = {
     "AuthenticationFailed": "server.auth server.authAsync server.authToken login_token:authToken",
     "PermissionDenied": (
         "server.superuser server.wrangler server.setSandboxMapping server.getSandboxMappings "
@@ -80,34 +89,40 @@ _ERRORS = {
 }
 
 
-def _wire(word: str) -> Tuple[str, str]:
+def _split_method_names(word: str) -> Tuple[str, str]:
     """The method of the client, and the one on the wire that is refused for it."""
     name, _, other = word.partition(":")
     return name, other or (name[len("server.") :] if name.startswith("server.") else name)
 
 
-def _bad() -> Dict[str, Tuple[List[Reply], str]]:
+def _build_failure_routes() -> Dict[str, Tuple[List[CannedRoute], str]]:
     """Each method's bad answers, and the exception that those raise."""
-    broken = account.replier(send_waitForTransfer=account.ended("error", "no space left at the destination"))
-    found: Dict[str, Tuple[List[Reply], str]] = {
-        "send_files": ([("POST", "/jsonrpc", broken), _LEFT], "TaskFailed")
+    broken = account.build_callback(
+        send_waitForTransfer=account.build_ended_transfer("error", "no space left at the destination")
+    )
+    found: Dict[str, Tuple[List[CannedRoute], str]] = {
+        "send_files": ([("POST", "/jsonrpc", broken), _DISCONNECT_ROUTE], "TaskFailed")
     }
-    for error, words in _ERRORS.items():
-        for name, method in map(_wire, words.split()):
-            reply = account.replier(**{method.replace(".", "_"): error})
-            found[name] = ([("POST", "/jsonrpc", reply), _LEFT], _EXCEPTIONS[error])
+    for error, words in _METHODS_BY_ERROR.items():
+        for name, method in map(_split_method_names, words.split()):
+            reply = account.build_callback(**{method.replace(".", "_"): error})
+            found[name] = ([("POST", "/jsonrpc", reply), _DISCONNECT_ROUTE], _EXCEPTIONS[error])
     return found
 
 
-_BAD = _bad()
+_FAILURE_ROUTES = _build_failure_routes()
 #: Method name and case, and what is answered.
-CASES: Dict[Tuple[str, str], List[Reply]] = {
-    **{(name, "default"): _GOOD for name in _BAD},
-    **{(name, "failure"): bad for name, (bad, _) in _BAD.items()},
+CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
+    **{(name, "default"): _SUCCESS_ROUTES for name in _FAILURE_ROUTES},
+    **{(name, "failure"): bad for name, (bad, _) in _FAILURE_ROUTES.items()},
     ("send_files", "suspended"): [
-        ("POST", "/jsonrpc", account.replier(send_waitForTransfer=account.ended("suspended", ""))),
-        _LEFT,
+        (
+            "POST",
+            "/jsonrpc",
+            account.build_callback(send_waitForTransfer=account.build_ended_transfer("suspended", "")),
+        ),
+        _DISCONNECT_ROUTE,
     ],
 }
 #: Method name, and the exception that its failure raises.
-FAILURES: Dict[str, str] = {name: error for name, (_, error) in _BAD.items()}
+FAILURES: Dict[str, str] = {name: error for name, (_, error) in _FAILURE_ROUTES.items()}

@@ -9,17 +9,17 @@ import itertools
 import json
 from typing import Any, Callable, Dict, Mapping, Tuple
 
-__all__ = ["BASE_URL", "CODES", "FACTS", "Replier", "ended", "replier"]
+__all__ = ["BASE_URL", "CODES", "FACTS", "ResponseCallback", "build_callback", "build_ended_transfer"]
 
 BASE_URL = "http://jetstream.example.org:8886"
 
-Built = Tuple[int, Dict[str, str], str]
-Replier = Callable[[Any], Built]
+CallbackResult = Tuple[int, Dict[str, str], str]
+ResponseCallback = Callable[[Any], CallbackResult]
 
 _CONTENT_SIZE = 1091
-_STAMP = 1_795_132_800_000_000
+_TIMESTAMP = 1_795_132_800_000_000
 _TOKEN, _API_TOKEN = "MAYWEB.TRUPOV.VEVEBL", "NANIRA.RUBATU.BURUGI"
-_KEY = "304d0a9ad6fab813ef299d64cdde9c9f8ac9230bb00641b9d08b0d41c2559579"
+_PUBLIC_KEY = "304d0a9ad6fab813ef299d64cdde9c9f8ac9230bb00641b9d08b0d41c2559579"
 
 #: What the answers say, for tests to compare with.
 FACTS: Mapping[str, Any] = {
@@ -33,7 +33,7 @@ FACTS: Mapping[str, Any] = {
     "transferId": "17",
     "token": _TOKEN,
     "api_token": _API_TOKEN,
-    "time": _STAMP,
+    "time": _TIMESTAMP,
 }
 #: The codes of errors by their types.
 CODES: Mapping[str, int] = {
@@ -47,7 +47,12 @@ CODES: Mapping[str, int] = {
     "NotLicensed": -32008,
 }
 
-_OWNED: Dict[str, Any] = {"owner": "jsmith", "ownerToken": None, "ownerTokenSession": None, "userData": {}}
+_OWNER_FIELDS: Dict[str, Any] = {
+    "owner": "jsmith",
+    "ownerToken": None,
+    "ownerTokenSession": None,
+    "userData": {},
+}
 _MANIFEST = {
     "manifestId": "2",
     "status": "complete",
@@ -55,14 +60,14 @@ _MANIFEST = {
     "errorMessage": None,
     "totalFiles": 1,
     "totalSize": _CONTENT_SIZE,
-    **_OWNED,
+    **_OWNER_FIELDS,
 }
 _NEW_MANIFEST = {**_MANIFEST, "status": "pending", "processing": True, "totalFiles": None, "totalSize": None}
 _CONNECTION = {
     "connectionId": "41",
     "destinationIP": "192.0.2.7",
     "destinationPort": 8886,
-    "destinationPublicKey": _KEY,
+    "destinationPublicKey": _PUBLIC_KEY,
     "encryptionEnabled": False,
     "encryptedConnectionState": "connected",
     "lastDestinationServerId": "260ef00ec13a6c4e103b6cd48af24cd9",
@@ -70,8 +75,8 @@ _CONNECTION = {
     "lastError": None,
     "lastErrorMessage": None,
     "lastErrorTime": None,
-    "lastRecvTime": _STAMP,
-    "lastSendTime": _STAMP,
+    "lastRecvTime": _TIMESTAMP,
+    "lastSendTime": _TIMESTAMP,
     "rateControllerActive": False,
     "rateControlMethod": "none",
     "relayIP": None,
@@ -85,7 +90,7 @@ _DESTINATION = {
     "permittedDestinationPublicKey": None,
     "numTransfersQueued": 0,
     "sendRateMax": None,
-    **_OWNED,
+    **_OWNER_FIELDS,
 }
 _TRANSFER = {
     "transferId": "17",
@@ -107,12 +112,12 @@ _TRANSFER = {
     "packetsSent": 5,
     "packetsRecv": 5,
     "checkpointFrequencySeconds": None,
-    "requestTime": _STAMP,
-    "queueTime": _STAMP,
-    "startTime": _STAMP + 1_000,
-    "endTime": _STAMP + 500_000,
-    "snapshotTime": _STAMP + 500_000,
-    **_OWNED,
+    "requestTime": _TIMESTAMP,
+    "queueTime": _TIMESTAMP,
+    "startTime": _TIMESTAMP + 1_000,
+    "endTime": _TIMESTAMP + 500_000,
+    "snapshotTime": _TIMESTAMP + 500_000,
+    **_OWNER_FIELDS,
 }
 _NEW_TRANSFER = {
     **_TRANSFER,
@@ -120,18 +125,24 @@ _NEW_TRANSFER = {
     **dict.fromkeys(("startTime", "endTime")),
     "status": "pending",
     "processing": True,
-    "snapshotTime": _STAMP,
+    "snapshotTime": _TIMESTAMP,
 }
-_ANY_TOKEN: Dict[str, Any] = {
+_TOKEN_FIELDS: Dict[str, Any] = {
     "description": "",
-    "creationTime": _STAMP,
+    "creationTime": _TIMESTAMP,
     "expiryTime": None,
     "passwordRequired": False,
     "permissions": [],
-    **_OWNED,
+    **_OWNER_FIELDS,
 }
-_SHARED = {**_ANY_TOKEN, "token": _TOKEN, "manifestId": "2", "downloadCount": 0, "downloadLimit": None}
-_API = {**_ANY_TOKEN, "token": _API_TOKEN, "path": None}
+_SHARED_TOKEN_RESULT = {
+    **_TOKEN_FIELDS,
+    "token": _TOKEN,
+    "manifestId": "2",
+    "downloadCount": 0,
+    "downloadLimit": None,
+}
+_API_TOKEN_RESULT = {**_TOKEN_FIELDS, "token": _API_TOKEN, "path": None}
 _INFO = {
     "serverId": "690a7dcc9cf0b21d4bdd0c3a930e5a9b",
     "serverUid": "fee4cfe1f85fc0cfea72440fa75ef3da",
@@ -151,7 +162,7 @@ _INFO = {
     "eventLogAvailable": True,
     "certificateValidation": 300,
     "minCipher": None,
-    "publicKey": _KEY,
+    "publicKey": _PUBLIC_KEY,
     "bandwidthLimits": {},
     "license": {"licensed": True},
     "receiver": {"port": 8886, "onlyAuthorizedClientsAllowed": False},
@@ -161,7 +172,7 @@ _ENTRY = {
     "path": FACTS["path"],
     "type": "file",
     "size": _CONTENT_SIZE,
-    "modifiedTime": _STAMP,
+    "modifiedTime": _TIMESTAMP,
 }
 _SOURCE = {
     "sourceIP": "192.0.2.9",
@@ -172,30 +183,30 @@ _SOURCE = {
     "errorTransferCount": 0,
     "aveRecvRate": 8000,
     "aveRecvRateWindow": 10,
-    "destinationPublicKey": _KEY,
+    "destinationPublicKey": _PUBLIC_KEY,
     "encryptionEnabled": False,
     "encryptedConnectionState": "disconnected",
 }
-_RECEIVED = {
+_RECEIVE_TRANSFER = {
     "transferId": "5",
     "destinationPath": "/incoming",
     "status": "receiving",
     "totalSize": 7,
     "sourceIP": "192.0.2.9",
     "sourcePort": 8886,
-    "lastRecvTime": _STAMP,
-    "lastSendTime": _STAMP,
+    "lastRecvTime": _TIMESTAMP,
+    "lastSendTime": _TIMESTAMP,
     "lastErrorTime": None,
 }
 
 #: What is answered at once, by the method; the other ones that are known answer null.
-_AT_ONCE: Dict[str, Any] = {
+_SYNC_RESULTS: Dict[str, Any] = {
     "getServerInfo": _INFO,
-    "getEventLog": [{"_event": "serverStarted", "_timestamp": _STAMP, "serverId": _INFO["serverId"]}],
+    "getEventLog": [{"_event": "serverStarted", "_timestamp": _TIMESTAMP, "serverId": _INFO["serverId"]}],
     "getThirdPartyLicenses": "No licences at all.\n",
-    "createAPIToken": _API,
-    "getAPIToken": _API,
-    "getAPITokens": [_API],
+    "createAPIToken": _API_TOKEN_RESULT,
+    "getAPIToken": _API_TOKEN_RESULT,
+    "getAPITokens": [_API_TOKEN_RESULT],
     "getSandboxMappings": {},
     "getWranglers": [{"user": "jsmith"}],
     "send.createManifest": _NEW_MANIFEST,
@@ -212,61 +223,62 @@ _AT_ONCE: Dict[str, Any] = {
     "send.getTransfer": _TRANSFER,
     "send.getTransfers": [_TRANSFER],
     "send.waitForTransfer": _TRANSFER,
-    "send.createSharedToken": _SHARED,
-    "send.getSharedToken": _SHARED,
-    "send.getSharedTokens": [_SHARED],
+    "send.createSharedToken": _SHARED_TOKEN_RESULT,
+    "send.getSharedToken": _SHARED_TOKEN_RESULT,
+    "send.getSharedTokens": [_SHARED_TOKEN_RESULT],
 }
 #: What the requests yield that a method begins; those of the other ones yield null.
-_LATER: Dict[str, Any] = {
+_ASYNC_RESULTS: Dict[str, Any] = {
     "lsAsync": [_ENTRY],
     "lsListAsync": {"/local/home": [_ENTRY]},
-    "lsRootsAsync": [{"name": "", "path": "/", "type": "directory", "size": 0, "modifiedTime": _STAMP}],
+    "lsRootsAsync": [{"name": "", "path": "/", "type": "directory", "size": 0, "modifiedTime": _TIMESTAMP}],
     "duAsync": _CONTENT_SIZE,
     "recv.getSourcesAsync": [_SOURCE],
-    "recv.getTransfersAsync": [_RECEIVED],
+    "recv.getTransfersAsync": [_RECEIVE_TRANSFER],
 }
 
 #: What was asked of each request.
-_REQUESTS: Dict[int, str] = {}
-_NUMBERS = itertools.count(1)
+_METHOD_BY_REQUEST_ID: Dict[int, str] = {}
+_REQUEST_IDS = itertools.count(1)
 
 
-def _result(method: str, params: Mapping[str, Any]) -> Any:
+def _get_result(method: str, params: Mapping[str, Any]) -> Any:
     if method == "echo":
         return params.get("text", "")
     if method == "getRequestStatus":
         number = params["requestId"]
         return {"requestId": number, "processing": False, "status": "complete", "errorMessage": ""}
     if method == "getRequestResult":
-        return _LATER.get(_REQUESTS.get(params["requestId"], ""))
+        return _ASYNC_RESULTS.get(_METHOD_BY_REQUEST_ID.get(params["requestId"], ""))
     if method.endswith("Async"):
-        number = next(_NUMBERS)
-        _REQUESTS[number] = method
+        number = next(_REQUEST_IDS)
+        _METHOD_BY_REQUEST_ID[number] = method
         return {"requestId": number}
-    return _AT_ONCE.get(method)
+    return _SYNC_RESULTS.get(method)
 
 
-def replier(**turned: Any) -> Replier:
+def build_callback(**overrides: Any) -> ResponseCallback:
     """What answers calls.
 
-    :param turned: what some methods answer instead, dots as underscores: a result, or the type of an error.
+    :param overrides: what some methods answer instead, dots as underscores: a result, or the type of an
+        error.
     """
 
-    def reply(request: Any) -> Built:
+    def reply(request: Any) -> CallbackResult:
         call = json.loads(request.body)
         method = call["method"]
         answer = {"jsonrpc": "2.0", "id": call["id"]}
-        other = turned.get(method.replace(".", "_"))
+        other = overrides.get(method.replace(".", "_"))
         if isinstance(other, str):
             answer["error"] = {"code": CODES[other], "message": "it is so", "data": {"type": other}}
         else:
-            answer["result"] = _result(method, call.get("params", {})) if other is None else other
+            answer["result"] = _get_result(method, call.get("params", {})) if other is None else other
         headers = {"Content-Type": "application/json", "Set-Cookie": "JSSESSION=canned; Path=/"}
         return 200, headers, json.dumps(answer)
 
     return reply
 
 
-def ended(status: str, message: str) -> Dict[str, Any]:
+def build_ended_transfer(status: str, message: str) -> Dict[str, Any]:
     """The transfer, with an end that is not a good one."""
     return {**_TRANSFER, "status": status, "errorMessage": message, "blocksAcked": 2}

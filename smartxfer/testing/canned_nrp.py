@@ -8,15 +8,24 @@ from typing import Dict, List, Pattern, Tuple
 
 from smartxfer.testing import canned_nrp_account as account
 
-__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "Reply", "matcher"]
+__all__ = [
+    "BASE_URL",
+    "CASES",
+    "FACTS",
+    "FAILURES",
+    "FIRST_USE",
+    "PREFIXES",
+    "CannedRoute",
+    "build_url_pattern",
+]
 
 BASE_URL = account.BASE_URL
 FACTS = account.FACTS
 
-Reply = Tuple[str, str, account.Answer]
+CannedRoute = Tuple[str, str, account.CannedResponse]
 
 
-def matcher(base_url: str, path: str) -> Pattern[str]:
+def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
     """Matches a path of the repository, ``*`` standing for any text but a query, whatever its query."""
     inner = re.escape(path).replace(r"\*", "[^?]*")
     return re.compile(re.escape(base_url.rstrip("/")) + inner + r"(\?.*)?$")
@@ -26,73 +35,90 @@ def matcher(base_url: str, path: str) -> Pattern[str]:
 PREFIXES = {"FilesClient": "files.", "RecordsClient": "records."}
 
 #: What a client asks before its first call: what the repository is.
-FIRST_USE: List[Reply] = [("GET", "/.well-known/repository/", account.about)]
+FIRST_USE: List[CannedRoute] = [("GET", "/.well-known/repository/", account.handle_info)]
 
-_GOOD: List[Reply] = [
-    ("GET", "/api/*", account.got),
-    ("POST", "/api/*", account.posted),
-    ("PUT", "/api/*", account.put),
-    ("DELETE", "/api/*", account.deleted),
+_SUCCESS_ROUTES: List[CannedRoute] = [
+    ("GET", "/api/*", account.handle_get),
+    ("POST", "/api/*", account.handle_post),
+    ("PUT", "/api/*", account.handle_put),
+    ("DELETE", "/api/*", account.handle_delete),
 ]
-_LOOK = _GOOD[:1]
-_ABSENT = account.refusal(404, "The persistent identifier does not exist.")
-_DENIED = account.refusal(403, "Permission denied.")
-_LOCKED = account.refusal(403, "Bucket is locked for modifications.")
-_INVALID = account.refusal(
+_READ_ROUTES = _SUCCESS_ROUTES[:1]
+_NOT_FOUND = account.build_error(404, "The persistent identifier does not exist.")
+_PERMISSION_DENIED = account.build_error(403, "Permission denied.")
+_LOCKED = account.build_error(403, "Bucket is locked for modifications.")
+_INVALID = account.build_error(
     400,
     "A validation error occurred.",
     [{"field": "metadata.creators", "messages": ["Missing data for required field."]}],
 )
-_WRONG_PAGE = account.refusal(400, "Invalid querystring parameters.")
-_OUTDATED = account.refusal(412, "Revision id provided(1) doesn't match record's one(5)")
+_WRONG_PAGE = account.build_error(400, "Invalid querystring parameters.")
+_OUTDATED = account.build_error(412, "Revision id provided(1) doesn't match record's one(5)")
 
 
-def _refused(verb: str, answer: account.Answer) -> List[Reply]:
-    return [(verb, "/api/*", answer)]
+def _build_failure(verb: str, response: account.CannedResponse) -> List[CannedRoute]:
+    return [(verb, "/api/*", response)]
 
 
 #: Each method's bad answers, and the exception that those raise.
-_BAD: Dict[str, Tuple[List[Reply], str]] = {
-    "get": (_refused("GET", _ABSENT), "NotFound"),
-    "whoami": (_refused("GET", _DENIED), "AuthError"),
-    "upload": (_refused("POST", _DENIED), "Forbidden"),
-    "upload_many": (_refused("POST", _DENIED), "Forbidden"),
-    "upload_tree": ([*_LOOK, *_refused("POST", _DENIED)], "Forbidden"),
-    "download": (_refused("GET", _ABSENT), "NotFound"),
-    "download_many": (_refused("GET", _ABSENT), "NotFound"),
-    "download_tree": (_refused("GET", _ABSENT), "NotFound"),
-    "list": (_refused("GET", _ABSENT), "NotFound"),
-    "info": (_refused("GET", _ABSENT), "NotFound"),
-    "exists": (_refused("GET", _DENIED), "Forbidden"),
-    "remove": ([*_refused("DELETE", _ABSENT), *_refused("GET", _ABSENT)], "NotFound"),
-    "sync": ([*_LOOK, *_refused("POST", _DENIED), *_refused("DELETE", _DENIED)], "Forbidden"),
-    "files.list": (_refused("GET", _ABSENT), "NotFound"),
-    "files.read": (_refused("GET", _ABSENT), "NotFound"),
-    "files.upload": (_refused("POST", _DENIED), "Forbidden"),
-    "files.upload_many": (_refused("POST", _DENIED), "Forbidden"),
-    "files.download": (_refused("GET", _ABSENT), "NotFound"),
-    "files.download_many": (_refused("GET", _ABSENT), "NotFound"),
-    "files.update": ([*_LOOK, *_refused("PUT", _DENIED)], "Forbidden"),
-    "files.delete": ([*_refused("DELETE", _ABSENT), *_refused("GET", _ABSENT)], "NotFound"),
-    "files.delete_all": (_refused("DELETE", _LOCKED), "Forbidden"),
-    "files.sync_dir": ([*_LOOK, *_refused("POST", _DENIED), *_refused("DELETE", _DENIED)], "Forbidden"),
-    "files.wait_fetch": (_refused("GET", account.failed_fetch), "TaskFailed"),
-    "records.create": (_refused("POST", _DENIED), "Forbidden"),
-    "records.read": (_refused("GET", _ABSENT), "NotFound"),
-    "records.update": (_refused("PUT", _OUTDATED), "Conflict"),
-    "records.delete": ([*_refused("DELETE", _ABSENT), *_refused("GET", _ABSENT)], "NotFound"),
-    "records.publish": ([*_LOOK, *_refused("POST", _INVALID)], "BadRequest"),
-    "records.search": (_refused("GET", _WRONG_PAGE), "BadRequest"),
-    "records.versions": (_refused("GET", _ABSENT), "NotFound"),
-    "records.latest": (_refused("GET", _ABSENT), "NotFound"),
-    "records.edit_metadata": ([*_LOOK, *_refused("POST", _DENIED)], "Forbidden"),
-    "records.new_version": ([*_LOOK, *_refused("POST", _DENIED)], "Forbidden"),
+_FAILURE_ROUTES: Dict[str, Tuple[List[CannedRoute], str]] = {
+    "get": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "whoami": (_build_failure("GET", _PERMISSION_DENIED), "AuthError"),
+    "upload": (_build_failure("POST", _PERMISSION_DENIED), "Forbidden"),
+    "upload_many": (_build_failure("POST", _PERMISSION_DENIED), "Forbidden"),
+    "upload_tree": ([*_READ_ROUTES, *_build_failure("POST", _PERMISSION_DENIED)], "Forbidden"),
+    "download": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "download_many": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "download_tree": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "list": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "info": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "exists": (_build_failure("GET", _PERMISSION_DENIED), "Forbidden"),
+    "remove": ([*_build_failure("DELETE", _NOT_FOUND), *_build_failure("GET", _NOT_FOUND)], "NotFound"),
+    "sync": (
+        [
+            *_READ_ROUTES,
+            *_build_failure("POST", _PERMISSION_DENIED),
+            *_build_failure("DELETE", _PERMISSION_DENIED),
+        ],
+        "Forbidden",
+    ),
+    "files.list": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "files.read": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "files.upload": (_build_failure("POST", _PERMISSION_DENIED), "Forbidden"),
+    "files.upload_many": (_build_failure("POST", _PERMISSION_DENIED), "Forbidden"),
+    "files.download": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "files.download_many": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "files.update": ([*_READ_ROUTES, *_build_failure("PUT", _PERMISSION_DENIED)], "Forbidden"),
+    "files.delete": ([*_build_failure("DELETE", _NOT_FOUND), *_build_failure("GET", _NOT_FOUND)], "NotFound"),
+    "files.delete_all": (_build_failure("DELETE", _LOCKED), "Forbidden"),
+    "files.sync_dir": (
+        [
+            *_READ_ROUTES,
+            *_build_failure("POST", _PERMISSION_DENIED),
+            *_build_failure("DELETE", _PERMISSION_DENIED),
+        ],
+        "Forbidden",
+    ),
+    "files.wait_fetch": (_build_failure("GET", account.handle_failed_fetch), "TaskFailed"),
+    "records.create": (_build_failure("POST", _PERMISSION_DENIED), "Forbidden"),
+    "records.read": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "records.update": (_build_failure("PUT", _OUTDATED), "Conflict"),
+    "records.delete": (
+        [*_build_failure("DELETE", _NOT_FOUND), *_build_failure("GET", _NOT_FOUND)],
+        "NotFound",
+    ),
+    "records.publish": ([*_READ_ROUTES, *_build_failure("POST", _INVALID)], "BadRequest"),
+    "records.search": (_build_failure("GET", _WRONG_PAGE), "BadRequest"),
+    "records.versions": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "records.latest": (_build_failure("GET", _NOT_FOUND), "NotFound"),
+    "records.edit_metadata": ([*_READ_ROUTES, *_build_failure("POST", _PERMISSION_DENIED)], "Forbidden"),
+    "records.new_version": ([*_READ_ROUTES, *_build_failure("POST", _PERMISSION_DENIED)], "Forbidden"),
 }
 
 #: Method name and case, and what is answered.
-CASES: Dict[Tuple[str, str], List[Reply]] = {
-    **{(name, "default"): _GOOD for name in _BAD},
-    **{(name, "failure"): bad for name, (bad, _) in _BAD.items()},
+CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
+    **{(name, "default"): _SUCCESS_ROUTES for name in _FAILURE_ROUTES},
+    **{(name, "failure"): bad for name, (bad, _) in _FAILURE_ROUTES.items()},
 }
 #: Method name, and the exception that its failure raises.
-FAILURES: Dict[str, str] = {name: error for name, (_, error) in _BAD.items()}
+FAILURES: Dict[str, str] = {name: error for name, (_, error) in _FAILURE_ROUTES.items()}

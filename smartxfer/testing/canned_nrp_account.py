@@ -12,24 +12,24 @@ from urllib.parse import quote, unquote, urlsplit
 __all__ = [
     "BASE_URL",
     "FACTS",
-    "Answer",
-    "about",
-    "deleted",
-    "failed_fetch",
-    "got",
-    "posted",
-    "put",
-    "refusal",
+    "CannedResponse",
+    "build_error",
+    "handle_delete",
+    "handle_failed_fetch",
+    "handle_get",
+    "handle_info",
+    "handle_post",
+    "handle_put",
 ]
 
 BASE_URL = "https://repository.example.org"
 
-Built = Tuple[int, Dict[str, str], Any]
-Answer = Union[Dict[str, Any], Callable[[Any], Built]]
+CallbackResult = Tuple[int, Dict[str, str], Any]
+CannedResponse = Union[Dict[str, Any], Callable[[Any], CallbackResult]]
 
 _CONTENT = b"place,count\nOslo,7\n"
 _ID, _PARENT, _KEY = "9xrg8-d2364", "ncrhs-mj285", "report.csv"
-_STAMP = "2026-11-20T21:07:37.876956+00:00"
+_TIMESTAMP = "2026-11-20T21:07:37.876956+00:00"
 
 _METADATA = {
     "title": "Rain in Oslo",
@@ -53,23 +53,23 @@ FACTS: Mapping[str, Any] = {
 }
 
 #: Uploads under way, by address of the file: the announced element, and the bytes by number of the part.
-_UNDER_WAY: Dict[str, Tuple[Dict[str, Any], Dict[int, bytes]]] = {}
+_PENDING_UPLOADS: Dict[str, Tuple[Dict[str, Any], Dict[int, bytes]]] = {}
 
 
-def _built(value: Any, status: int = 200, **headers: str) -> Built:
+def _build_json_response(value: Any, status: int = 200, **headers: str) -> CallbackResult:
     return status, {"Content-Type": "application/json", **headers}, json.dumps(value)
 
 
-def refusal(status: int, said: str, errors: Any = None) -> Answer:
+def build_error(status: int, message: str, errors: Any = None) -> CannedResponse:
     """An error, in the repository's form."""
-    body = {"status": status, "message": said}
+    body = {"status": status, "message": message}
     return {"status": status, "json": body if errors is None else {**body, "errors": errors}}
 
 
-def about(request: Any) -> Built:
+def handle_info(request: Any) -> CallbackResult:
     """The repository's info document."""
     base = request.url.partition("/.well-known/")[0]
-    return _built(
+    return _build_json_response(
         {
             "schema": "local://introspection-v1.0.0",
             "name": "A repository",
@@ -91,7 +91,7 @@ def about(request: Any) -> Built:
 # -- records ----------------------------------------------------------------------------------------------
 
 
-def _record(url: str, draft: bool, record_id: str = _ID, metadata: Any = None) -> Dict[str, Any]:
+def _build_record(url: str, draft: bool, record_id: str = _ID, metadata: Any = None) -> Dict[str, Any]:
     base = f"{url.partition('/api/')[0]}/api/records/{record_id}"
     html = f"{url.partition('/api/')[0]}/{'uploads' if draft else 'records'}/{record_id}"
     here = f"{base}/draft" if draft else base
@@ -108,8 +108,8 @@ def _record(url: str, draft: bool, record_id: str = _ID, metadata: Any = None) -
         links.update(draft=f"{base}/draft", latest=f"{base}/versions/latest", latest_html=html)
     return {
         "id": record_id,
-        "created": _STAMP,
-        "updated": _STAMP,
+        "created": _TIMESTAMP,
+        "updated": _TIMESTAMP,
         "revision_id": FACTS["revision_id"],
         "is_published": not draft,
         "is_draft": draft,
@@ -136,9 +136,9 @@ def _record(url: str, draft: bool, record_id: str = _ID, metadata: Any = None) -
     }
 
 
-def _page(url: str, draft: bool) -> Dict[str, Any]:
+def _build_search_page(url: str, draft: bool) -> Dict[str, Any]:
     return {
-        "hits": {"total": 1, "hits": [_record(url, draft)]},
+        "hits": {"total": 1, "hits": [_build_record(url, draft)]},
         "aggregations": {},
         "sortBy": "newest",
         "page": 1,
@@ -149,7 +149,7 @@ def _page(url: str, draft: bool) -> Dict[str, Any]:
 # -- files ------------------------------------------------------------------------------------------------
 
 
-def _entry(files: str, key: str, announced: Mapping[str, Any], data: Optional[bytes]) -> Dict[str, Any]:
+def _build_entry(files: str, key: str, announced: Mapping[str, Any], data: Optional[bytes]) -> Dict[str, Any]:
     """An entry; pending where there are no bytes yet."""
     here = f"{files}/{quote(key)}"
     links: Dict[str, Any] = {"self": here, "content": f"{here}/content"}
@@ -162,8 +162,8 @@ def _entry(files: str, key: str, announced: Mapping[str, Any], data: Optional[by
         "transfer": transfer,
         "metadata": announced.get("metadata"),
         "access": {"hidden": False},
-        "created": _STAMP,
-        "updated": _STAMP,
+        "created": _TIMESTAMP,
+        "updated": _TIMESTAMP,
         "links": links,
     }
     if data is None:
@@ -171,7 +171,7 @@ def _entry(files: str, key: str, announced: Mapping[str, Any], data: Optional[by
         if transfer.get("type") == "M":
             del links["content"]
             links["parts"] = [
-                {"part": number, "url": f"{here}/content/{number}", "expiration": _STAMP}
+                {"part": number, "url": f"{here}/content/{number}", "expiration": _TIMESTAMP}
                 for number in range(1, int(transfer["parts"]) + 1)
             ]
         return {**made, **({"size": announced["size"]} if "size" in announced else {})}
@@ -188,7 +188,7 @@ def _entry(files: str, key: str, announced: Mapping[str, Any], data: Optional[by
     return made
 
 
-def _listed(files: str, entries: List[Dict[str, Any]]) -> Dict[str, Any]:
+def _build_file_list(files: str, entries: List[Dict[str, Any]]) -> Dict[str, Any]:
     return {
         "enabled": True,
         "default_preview": None,
@@ -198,11 +198,11 @@ def _listed(files: str, entries: List[Dict[str, Any]]) -> Dict[str, Any]:
     }
 
 
-def _canned(files: str, key: str = _KEY) -> Dict[str, Any]:
-    return _entry(files, key, {"metadata": {}}, _CONTENT)
+def _build_completed_entry(files: str, key: str = _KEY) -> Dict[str, Any]:
+    return _build_entry(files, key, {"metadata": {}}, _CONTENT)
 
 
-def _whole(request: Any) -> bytes:
+def _read_body(request: Any) -> bytes:
     """The body, read to its end: what is sent is reckoned with while it is read."""
     body = request.body
     return body if isinstance(body, bytes) else b"".join(map(bytes, body or ()))
@@ -215,7 +215,7 @@ _FILES = re.compile(
 )
 
 
-def _parts(request: Any) -> Tuple[str, str, str]:
+def _split_file_url(request: Any) -> Tuple[str, str, str]:
     """(address of the files, key, what follows the key); all "" where files are not meant."""
     split = urlsplit(request.url)
     found = _FILES.match(f"{split.scheme}://{split.netloc}{split.path}")
@@ -224,61 +224,71 @@ def _parts(request: Any) -> Tuple[str, str, str]:
     return found["files"], unquote(found["key"] or ""), found["rest"] or ""
 
 
-def got(request: Any) -> Built:
+def handle_get(request: Any) -> CallbackResult:
     """Whatever record, file or page is asked for is there."""
-    files, key, rest = _parts(request)
+    files, key, rest = _split_file_url(request)
     path = urlsplit(request.url).path
     if rest:
         headers = {"ETag": f'"{FACTS["checksum"]}"', "Content-Disposition": "inline"}
         return 200, {"Content-Type": "text/csv; charset=utf-8", **headers}, _CONTENT
     if files:
-        return _built(_canned(files, key) if key else _listed(files, [_canned(files)]))
+        return _build_json_response(
+            _build_completed_entry(files, key)
+            if key
+            else _build_file_list(files, [_build_completed_entry(files)])
+        )
     if path.endswith(("/records", "/versions")):
-        return _built(_page(request.url, "/user/" in path))
+        return _build_json_response(_build_search_page(request.url, "/user/" in path))
     record_id = path.partition("/records/")[2].partition("/")[0]
-    return _built(_record(request.url, path.endswith("/draft"), record_id), ETag=f'"{FACTS["revision_id"]}"')
+    return _build_json_response(
+        _build_record(request.url, path.endswith("/draft"), record_id), ETag=f'"{FACTS["revision_id"]}"'
+    )
 
 
-def posted(request: Any) -> Built:
+def handle_post(request: Any) -> CallbackResult:
     """A start, a commit, a new draft or version, or a publication."""
-    files, key, rest = _parts(request)
+    files, key, rest = _split_file_url(request)
     if rest:
-        announced, sent = _UNDER_WAY.pop(f"{files}/{key}", ({}, {}))
-        return _built(_entry(files, key, announced, b"".join(data for _, data in sorted(sent.items()))))
+        announced, sent = _PENDING_UPLOADS.pop(f"{files}/{key}", ({}, {}))
+        return _build_json_response(
+            _build_entry(files, key, announced, b"".join(data for _, data in sorted(sent.items())))
+        )
     if files:
         entries = []
         for announced in json.loads(request.body):
-            _UNDER_WAY[f"{files}/{announced['key']}"] = (announced, {})
-            entries.append(_entry(files, announced["key"], announced, None))
-        return _built(_listed(files, entries), 201)
+            _PENDING_UPLOADS[f"{files}/{announced['key']}"] = (announced, {})
+            entries.append(_build_entry(files, announced["key"], announced, None))
+        return _build_json_response(_build_file_list(files, entries), 201)
     path = urlsplit(request.url).path
     if path.endswith("/publish"):
-        return _built(_record(request.url, draft=False), 202)
+        return _build_json_response(_build_record(request.url, draft=False), 202)
     metadata = json.loads(request.body)["metadata"] if path.endswith("/records") else None
-    return _built(_record(request.url, True, metadata=metadata), 201)
+    return _build_json_response(_build_record(request.url, True, metadata=metadata), 201)
 
 
-def put(request: Any) -> Built:
+def handle_put(request: Any) -> CallbackResult:
     """Content or a part of it, or what is said of a file or a draft."""
-    files, key, rest = _parts(request)
+    files, key, rest = _split_file_url(request)
     if rest:
         number = rest.rpartition("/")[2]
-        announced, sent = _UNDER_WAY.setdefault(f"{files}/{key}", ({}, {}))
-        sent[int(number) if number.isdigit() else 0] = _whole(request)
-        return _built(_entry(files, key, announced, None))
+        announced, sent = _PENDING_UPLOADS.setdefault(f"{files}/{key}", ({}, {}))
+        sent[int(number) if number.isdigit() else 0] = _read_body(request)
+        return _build_json_response(_build_entry(files, key, announced, None))
     said = json.loads(request.body)
     if files:
-        return _built({**_canned(files, key), **said})
-    return _built(_record(request.url, True, metadata=said["metadata"]))
+        return _build_json_response({**_build_completed_entry(files, key), **said})
+    return _build_json_response(_build_record(request.url, True, metadata=said["metadata"]))
 
 
-def deleted(request: Any) -> Built:
+def handle_delete(request: Any) -> CallbackResult:
     """Gone."""
     return 204, {}, ""
 
 
-def failed_fetch(request: Any) -> Built:
+def handle_failed_fetch(request: Any) -> CallbackResult:
     """A file that the repository could not fetch."""
-    files, key, _ = _parts(request)
-    entry = _entry(files, key, {"transfer": {"type": "F"}}, None)
-    return _built({**entry, "status": "failed", "transfer": {"type": "F", "error": "404 Not Found"}})
+    files, key, _ = _split_file_url(request)
+    entry = _build_entry(files, key, {"transfer": {"type": "F"}}, None)
+    return _build_json_response(
+        {**entry, "status": "failed", "transfer": {"type": "F", "error": "404 Not Found"}}
+    )

@@ -8,15 +8,24 @@ from typing import Dict, List, Pattern, Tuple
 
 from smartxfer.testing import canned_perseus_account as account
 
-__all__ = ["BASE_URL", "CASES", "FACTS", "FAILURES", "FIRST_USE", "PREFIXES", "Reply", "matcher"]
+__all__ = [
+    "BASE_URL",
+    "CASES",
+    "FACTS",
+    "FAILURES",
+    "FIRST_USE",
+    "PREFIXES",
+    "CannedRoute",
+    "build_url_pattern",
+]
 
 BASE_URL = account.BASE_URL
 FACTS = account.FACTS
 
-Reply = Tuple[str, str, account.Answer]
+CannedRoute = Tuple[str, str, account.CannedResponse]
 
 
-def matcher(base_url: str, path: str) -> Pattern[str]:
+def build_url_pattern(base_url: str, path: str) -> Pattern[str]:
     """Matches a path of the API, or an address of the storage, ``*`` standing for any text but a query."""
     inner = re.escape(path).replace(r"\*", "[^?]*")
     before = "" if path.startswith("https:") else re.escape(base_url.rstrip("/")) + "/api/v0"
@@ -27,49 +36,61 @@ def matcher(base_url: str, path: str) -> Pattern[str]:
 PREFIXES = {"FileService": "file."}
 
 #: What a client asks before its first call: nothing.
-FIRST_USE: List[Reply] = []
+FIRST_USE: List[CannedRoute] = []
 
-_FIND: Reply = ("POST", "/file/find", account.found)
-_CREATE: Reply = ("POST", "/file", account.created)
-_DELETE: Reply = ("DELETE", "/file/*", {"status": 204})
-_GOOD: List[Reply] = [_FIND, _CREATE, ("PUT", f"{account.STORAGE_URL}/*", account.stored), _DELETE]
-_REFUSED: List[Reply] = [_FIND, _CREATE, ("PUT", f"{account.STORAGE_URL}/*", account.NOT_STORED), _DELETE]
-_NO_KEY: List[Reply] = [("POST", "/file/find", account.refusal(401, "Invalid API key"))]
-_BAD_IDS = account.refusal(400, ["each value in ids must be a string"])
-_BAD_FIND: List[Reply] = [("POST", "/file/find", _BAD_IDS)]
-_KNOWN: List[Reply] = [("POST", "/file", account.refusal(409, "A file with this content already exists"))]
-_GONE: List[Reply] = [("DELETE", "/file/*", account.refusal(404, "File not found"))]
-_FAILED: List[Reply] = [("POST", "/file/find", account.failed)]
+_FIND: CannedRoute = ("POST", "/file/find", account.handle_find)
+_CREATE: CannedRoute = ("POST", "/file", account.handle_create)
+_DELETE: CannedRoute = ("DELETE", "/file/*", {"status": 204})
+_SUCCESS_ROUTES: List[CannedRoute] = [
+    _FIND,
+    _CREATE,
+    ("PUT", f"{account.STORAGE_URL}/*", account.handle_upload),
+    _DELETE,
+]
+_UPLOAD_REJECTED_ROUTES: List[CannedRoute] = [
+    _FIND,
+    _CREATE,
+    ("PUT", f"{account.STORAGE_URL}/*", account.UPLOAD_REJECTED),
+    _DELETE,
+]
+_INVALID_KEY_ROUTES: List[CannedRoute] = [("POST", "/file/find", account.build_error(401, "Invalid API key"))]
+_BAD_IDS = account.build_error(400, ["each value in ids must be a string"])
+_BAD_FIND: List[CannedRoute] = [("POST", "/file/find", _BAD_IDS)]
+_CONFLICT_ROUTES: List[CannedRoute] = [
+    ("POST", "/file", account.build_error(409, "A file with this content already exists"))
+]
+_NOT_FOUND_ROUTES: List[CannedRoute] = [("DELETE", "/file/*", account.build_error(404, "File not found"))]
+_UPLOAD_FAILED_ROUTES: List[CannedRoute] = [("POST", "/file/find", account.handle_find_failed)]
 
 #: Each method's bad answers, and the exception that those raise.
-_BAD: Dict[str, Tuple[List[Reply], str]] = {
+_FAILURE_ROUTES: Dict[str, Tuple[List[CannedRoute], str]] = {
     "post": (_BAD_FIND, "BadRequest"),
-    "delete": (_GONE, "NotFound"),
-    "upload": (_REFUSED, "StorageError"),
-    "upload_many": (_REFUSED, "BatchError"),
-    "upload_tree": (_REFUSED, "StorageError"),
-    "list": (_NO_KEY, "AuthError"),
-    "info": (_NO_KEY, "AuthError"),
-    "exists": (_NO_KEY, "AuthError"),
-    "remove": (_GONE, "NotFound"),
-    "sync": (_REFUSED, "StorageError"),
-    "file.upload_file": (_REFUSED, "StorageError"),
-    "file.upload_many": (_REFUSED, "BatchError"),
-    "file.create_file": (_KNOWN, "Conflict"),
-    "file.find_files": (_NO_KEY, "AuthError"),
-    "file.find_file": (_NO_KEY, "AuthError"),
-    "file.delete_file": (_GONE, "NotFound"),
-    "file.wait_for_file_upload": (_FAILED, "UploadFailed"),
-    "file.wait_for_file_uploads": (_FAILED, "UploadFailed"),
-    "file.exists": (_NO_KEY, "AuthError"),
-    "file.sync_dir": (_REFUSED, "StorageError"),
+    "delete": (_NOT_FOUND_ROUTES, "NotFound"),
+    "upload": (_UPLOAD_REJECTED_ROUTES, "StorageError"),
+    "upload_many": (_UPLOAD_REJECTED_ROUTES, "BatchError"),
+    "upload_tree": (_UPLOAD_REJECTED_ROUTES, "StorageError"),
+    "list": (_INVALID_KEY_ROUTES, "AuthError"),
+    "info": (_INVALID_KEY_ROUTES, "AuthError"),
+    "exists": (_INVALID_KEY_ROUTES, "AuthError"),
+    "remove": (_NOT_FOUND_ROUTES, "NotFound"),
+    "sync": (_UPLOAD_REJECTED_ROUTES, "StorageError"),
+    "file.upload_file": (_UPLOAD_REJECTED_ROUTES, "StorageError"),
+    "file.upload_many": (_UPLOAD_REJECTED_ROUTES, "BatchError"),
+    "file.create_file": (_CONFLICT_ROUTES, "Conflict"),
+    "file.find_files": (_INVALID_KEY_ROUTES, "AuthError"),
+    "file.find_file": (_INVALID_KEY_ROUTES, "AuthError"),
+    "file.delete_file": (_NOT_FOUND_ROUTES, "NotFound"),
+    "file.wait_for_file_upload": (_UPLOAD_FAILED_ROUTES, "UploadFailed"),
+    "file.wait_for_file_uploads": (_UPLOAD_FAILED_ROUTES, "UploadFailed"),
+    "file.exists": (_INVALID_KEY_ROUTES, "AuthError"),
+    "file.sync_dir": (_UPLOAD_REJECTED_ROUTES, "StorageError"),
 }
 
 #: Method name and case, and what is answered.
-CASES: Dict[Tuple[str, str], List[Reply]] = {
-    **{(name, "default"): _GOOD for name in _BAD},
-    **{(name, "failure"): bad for name, (bad, _) in _BAD.items()},
+CASES: Dict[Tuple[str, str], List[CannedRoute]] = {
+    **{(name, "default"): _SUCCESS_ROUTES for name in _FAILURE_ROUTES},
+    **{(name, "failure"): bad for name, (bad, _) in _FAILURE_ROUTES.items()},
 }
 #: Method name, and the exception that its failure raises (``upload_many`` of several files, ``sync_dir`` of
 #: a directory with one new file).
-FAILURES: Dict[str, str] = {name: error for name, (_, error) in _BAD.items()}
+FAILURES: Dict[str, str] = {name: error for name, (_, error) in _FAILURE_ROUTES.items()}

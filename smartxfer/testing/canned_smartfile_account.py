@@ -10,14 +10,26 @@ from typing import Any, Callable, Dict, Mapping, Tuple, Union
 from urllib.parse import parse_qs, unquote
 
 __all__ = [
-    "BASE_URL", "FACTS", "LINKED", "LINKS", "PATH", "Answer",
-    "begun", "content", "ended", "failed", "looked_at", "made", "refusal", "stored",
+    "BASE_URL",
+    "FACTS",
+    "LINK",
+    "LINKS",
+    "PATH",
+    "CannedResponse",
+    "build_error",
+    "handle_download",
+    "handle_info",
+    "handle_path_operation",
+    "handle_task_done",
+    "handle_task_failed",
+    "handle_task_start",
+    "handle_upload",
 ]  # fmt: skip
 
 BASE_URL = "https://smartfile.example.org"
 
-Built = Tuple[int, Dict[str, str], Any]
-Answer = Union[Dict[str, Any], Callable[[Any], Built]]
+CallbackResult = Tuple[int, Dict[str, str], Any]
+CannedResponse = Union[Dict[str, Any], Callable[[Any], CallbackResult]]
 
 _CONTENT = b"place,count\nOslo,7\n"
 PATH = "/docs/report.csv"
@@ -38,7 +50,7 @@ FACTS: Mapping[str, Any] = {
 _JSON = {"Content-Type": "application/json"}
 
 
-def _info(path: str, size: int = len(_CONTENT)) -> Dict[str, Any]:
+def _build_info(path: str, size: int = len(_CONTENT)) -> Dict[str, Any]:
     """A name with a dot is a file's, any other a directory's."""
     name = path.rpartition("/")[2]
     isfile = "." in name
@@ -61,31 +73,31 @@ def _info(path: str, size: int = len(_CONTENT)) -> Dict[str, Any]:
     }
 
 
-def _built(value: Any, status: int = 200) -> Built:
+def _build_json_response(value: Any, status: int = 200) -> CallbackResult:
     return status, dict(_JSON), json.dumps(value)
 
 
-def looked_at(request: Any) -> Built:
+def handle_info(request: Any) -> CallbackResult:
     """Whatever path is asked after is there."""
     address, _, query = request.url.partition("?")
     path = "/" + unquote(address.partition("/path/info")[2]).strip("/")
-    answer = _info(path)
+    answer = _build_info(path)
     if "children" in parse_qs(query):
-        answer.update(children=[_info(f"{path.rstrip('/')}/report.csv")], page=1, pages=1, total=1)
-    return _built(answer)
+        answer.update(children=[_build_info(f"{path.rstrip('/')}/report.csv")], page=1, pages=1, total=1)
+    return _build_json_response(answer)
 
 
-def stored(request: Any) -> Built:
+def handle_upload(request: Any) -> CallbackResult:
     """An info object for the file of the form, with its own name and size."""
     form = request.body if isinstance(request.body, bytes) else b"".join(map(bytes, request.body))
     head, _, rest = form.partition(b"\r\n\r\n")
     [name] = re.findall(rb'filename="([^"]*)"', head)
     size = len(rest) - len(b"\r\n" + head.partition(b"\r\n")[0] + b"--\r\n")
     directory = unquote(request.url.partition("/path/data")[2]).rstrip("/")
-    return _built([_info(f"{directory}/{name.decode('utf-8')}", size)])
+    return _build_json_response([_build_info(f"{directory}/{name.decode('utf-8')}", size)])
 
 
-def content(request: Any) -> Built:
+def handle_download(request: Any) -> CallbackResult:
     """The whole file, or the range that is asked for."""
     headers = {"Content-Type": "text/csv", "Accept-Ranges": "bytes"}
     found = re.fullmatch(r"bytes=(\d+)-(\d*)", request.headers.get("Range", ""))
@@ -96,53 +108,55 @@ def content(request: Any) -> Built:
     return 206, headers, _CONTENT[first : last + 1]
 
 
-def made(request: Any) -> Built:
+def handle_path_operation(request: Any) -> CallbackResult:
     """The directory, or the file under its new name."""
-    fields = parse_qs(_text(request.body))
-    return _built(_info((fields.get("dst") or fields["path"])[0]))
+    fields = parse_qs(_to_text(request.body))
+    return _build_json_response(_build_info((fields.get("dst") or fields["path"])[0]))
 
 
-def begun(request: Any) -> Built:
+def handle_task_start(request: Any) -> CallbackResult:
     """A task; one that reckons checksums has the algorithm in its uuid."""
-    algorithm = parse_qs(_text(request.body)).get("algorithm", [""])[0]
+    algorithm = parse_qs(_to_text(request.body)).get("algorithm", [""])[0]
     uuid = f"{_TASK}-{algorithm.lower()}" if algorithm else _TASK
-    return _built(_started(uuid))
+    return _build_json_response(_build_started_task(uuid))
 
 
-def _text(body: Any) -> str:
+def _to_text(body: Any) -> str:
     return body.decode("ascii") if isinstance(body, bytes) else str(body)
 
 
-def ended(request: Any) -> Built:
+def handle_task_done(request: Any) -> CallbackResult:
     """A task that is done; one for checksums has them."""
     uuid = request.url.rstrip("/").rpartition("/")[2]
     algorithm = uuid[len(_TASK) + 1 :]
     outcome: Dict[str, Any] = {}
     if algorithm in hashlib.algorithms_available:
         outcome["checksums"] = {PATH: hashlib.new(algorithm, _CONTENT).hexdigest()}
-    return _task(uuid, "SUCCESS", outcome)
+    return _build_task(uuid, "SUCCESS", outcome)
 
 
-def _task(uuid: str, status: str, outcome: Any) -> Built:
-    return _built({**_started(uuid), "status": status, "result": {"status": status, "result": outcome}})
+def _build_task(uuid: str, status: str, outcome: Any) -> CallbackResult:
+    return _build_json_response(
+        {**_build_started_task(uuid), "status": status, "result": {"status": status, "result": outcome}}
+    )
 
 
-def _started(uuid: str) -> Dict[str, Any]:
+def _build_started_task(uuid: str) -> Dict[str, Any]:
     return {"uuid": uuid, "url": f"/api/2/task/{uuid}/"}
 
 
-def failed(request: Any) -> Built:
+def handle_task_failed(request: Any) -> CallbackResult:
     """Done but for a path: that is a failure, whatever the status says."""
     uuid = request.url.rstrip("/").rpartition("/")[2]
-    return _task(uuid, "SUCCESS", {"errors": {PATH: "Permission denied"}})
+    return _build_task(uuid, "SUCCESS", {"errors": {PATH: "Permission denied"}})
 
 
-def refusal(status: int, said: str) -> Answer:
+def build_error(status: int, message: str) -> CannedResponse:
     """An error, in the service's form."""
-    return {"status": status, "json": {"detail": said}}
+    return {"status": status, "json": {"detail": message}}
 
 
-LINKED = {
+LINK = {
     "uid": _LINK,
     "href": f"{BASE_URL}/link/{_LINK}/",
     "name": "report.csv",
@@ -156,4 +170,4 @@ LINKED = {
     "usage_limit": None,
     "cache": 0,
 }
-LINKS = {"total": 1, "page": 1, "pages": 1, "per_page": 10, "next": None, "results": [LINKED]}
+LINKS = {"total": 1, "page": 1, "pages": 1, "per_page": 10, "next": None, "results": [LINK]}

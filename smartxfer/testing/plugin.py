@@ -82,10 +82,10 @@ def filesender(
     (child processes included), nothing is resumed from before, and no proxy stands between.  Faults that the
     test planned end with it; one that did not take effect fails the test.
     """
-    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.filesender
     auth = UserAuth(site.username, site.api_key)
-    with _faults_ending(smartxfer_server), FileSenderClient(site.url, auth=auth) as client:
+    with _require_faults_fired(smartxfer_server), FileSenderClient(site.url, auth=auth) as client:
         yield LocalFileSender(client, smartxfer_server)
 
 
@@ -101,9 +101,11 @@ def smartfile(
     resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``; files
     stay for the tests that follow: give each test a directory of its own.
     """
-    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.smartfile
-    with _faults_ending(smartxfer_server), BasicClient(site.key, site.password, url=site.url) as client:
+    with _require_faults_fired(smartxfer_server), BasicClient(
+        site.key, site.password, url=site.url
+    ) as client:
         yield LocalSmartFile(client, smartxfer_server)
 
 
@@ -119,9 +121,9 @@ def nrp(
     resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``;
     records stay for the tests that follow.
     """
-    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.nrp
-    with _faults_ending(smartxfer_server), RepositoryClient(site.url, token=site.token) as client:
+    with _require_faults_fired(smartxfer_server), RepositoryClient(site.url, token=site.token) as client:
         yield LocalNRP(client, smartxfer_server)
 
 
@@ -137,9 +139,9 @@ def perseus(
     resumed from before, and no proxy stands between.  Faults end with the test, as with ``filesender``;
     files stay for the tests that follow, and content that is there is not sent again: give each test its own.
     """
-    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.perseus
-    with _faults_ending(smartxfer_server), PerseusClient(site.url, api_key=site.api_key) as client:
+    with _require_faults_fired(smartxfer_server), PerseusClient(site.url, api_key=site.api_key) as client:
         yield LocalPerseus(client, smartxfer_server)
 
 
@@ -156,15 +158,15 @@ def jetstream(
     proxy stands between.  Faults end with the test, as with ``filesender``; files and transfers stay for the
     tests that follow: give each test a directory of its own.
     """
-    _isolate(smartxfer_server, tmp_path_factory, monkeypatch)
+    _isolate_environment(smartxfer_server, tmp_path_factory, monkeypatch)
     site = smartxfer_server.jetstream
     made = JetStream().api(site.host, site.port, user=site.user, password=site.password)
-    with _faults_ending(smartxfer_server), made as api:
+    with _require_faults_fired(smartxfer_server), made as api:
         yield LocalJetStream(api, smartxfer_server)
 
 
 @contextlib.contextmanager
-def _faults_ending(server: LocalServer) -> Iterator[None]:
+def _require_faults_fired(server: LocalServer) -> Iterator[None]:
     """Faults that are planned meanwhile end here; one that did not take effect fails the test."""
     server.clear_faults()
     yield
@@ -174,7 +176,7 @@ def _faults_ending(server: LocalServer) -> Iterator[None]:
         pytest.fail(f"planned faults did not take effect: {unfired}", pytrace=False)
 
 
-def _isolate(
+def _isolate_environment(
     server: LocalServer, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in server.env.items():

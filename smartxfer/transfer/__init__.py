@@ -1,10 +1,10 @@
 """The engine: one upload loop and one download loop, which know no service."""
 
 from smartxfer.transfer.journal import DirectoryStorage, Journal
-from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.progress import Progress, ProgressEvent
 from smartxfer.transfer.protocols import Cancel, ProgressCallback, Sink, Source, Storage
 from smartxfer.transfer.result import FileResult, SyncReport, TransferReport
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transfer.sink import FileSink, MemorySink, StreamSink
 from smartxfer.transfer.source import BytesSource, OpenFileSource, PathSource
 
@@ -17,7 +17,6 @@ __all__ = [
     "Journal",
     "MemorySink",
     "OpenFileSource",
-    "Operation",
     "PathSource",
     "Progress",
     "ProgressCallback",
@@ -28,4 +27,5 @@ __all__ = [
     "StreamSink",
     "SyncReport",
     "TransferReport",
+    "TransferRunner",
 ]

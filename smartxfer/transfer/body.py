@@ -3,46 +3,47 @@
 from typing import Callable, Iterator, Optional, Union
 
 from smartxfer.errors import LocalError, SourceChanged
-from smartxfer.transfer.buffers import BLOCK, Pace, buffer
-from smartxfer.transfer.plan import Part
+from smartxfer.transfer.buffers import BLOCK_SIZE, AdaptiveBlockSize, get_thread_buffer
+from smartxfer.transfer.file_parts import Part
 from smartxfer.transfer.protocols import Source
 from smartxfer.transport import Attempt
 
-__all__ = ["PartBody", "Scaled"]
+__all__ = ["PartBody", "ScaledProgress"]
 
-class Scaled:
-    """Tells of bytes in another measure: of ``size`` bytes that stand for ``meant``."""
 
-    def __init__(self, size: int, meant: int, moved: Callable[[int], None]) -> None:
-        self._size, self._meant, self._moved = size, meant, moved
-        self._at = self._told = 0
+class ScaledProgress:
+    """Tells of bytes in another measure: of ``size`` bytes that stand for ``reported_size``."""
+
+    def __init__(self, size: int, reported_size: int, advance: Callable[[int], None]) -> None:
+        self._size, self._reported_size, self._advance = size, reported_size, advance
+        self._at = self._reported = 0
 
     def __call__(self, count: int) -> None:
         """``count`` more bytes (less than 0: fewer) were moved."""
         self._at += count
-        now = self._meant * self._at // self._size
-        change, self._told = now - self._told, now
-        self._moved(change)
+        now = self._reported_size * self._at // self._size
+        change, self._reported = now - self._reported, now
+        self._advance(change)
 
 
 class PartBody:
     """A file-like body for requests: a length, ``read`` in blocks without copies, and ``seek(0)``.
 
-    :param moved: told the number of bytes handed to the socket; less than 0 when they are sent again.
+    :param advance: told the number of bytes handed to the socket; less than 0 when they are sent again.
     """
 
-    def __init__(self, source: Source, part: Part, moved: Callable[[int], None]) -> None:
+    def __init__(self, source: Source, part: Part, advance: Callable[[int], None]) -> None:
         self.part = part
         self._source = source
         #: Gives the bytes without a copy, where they are in memory.
         self._view_at = getattr(source, "view_at", None)
-        self._moved = moved
-        self._at = 0
-        self._told = 0
-        self._pace = Pace()
+        self._advance = advance
+        self._position = 0
+        self._reported = 0
+        self._block_size = AdaptiveBlockSize()
         self._attempt: Optional[Attempt] = None
 
-    def follow(self, attempt: Attempt) -> None:
+    def set_attempt(self, attempt: Attempt) -> None:
         """Count the bytes that are sent from now on for a try."""
         self._attempt = attempt
 
@@ -53,27 +54,27 @@ class PartBody:
         """The blocks, for a look at the bytes before they are sent (a signature, a checksum)."""
         at = 0
         while at < self.part.size:
-            block = self._block(at, BLOCK)
+            block = self._read_block(at, BLOCK_SIZE)
             at += len(block)
             yield block
 
     def tell(self) -> int:
         """Offset within the part."""
-        return self._at
+        return self._position
 
     def seek(self, offset: int, whence: int = 0) -> int:
         """Rewind; only to the start."""
         if (offset, whence) != (0, 0):
             raise LocalError("a part can only be rewound to its start")
-        self._at = 0
-        self.unsend()
+        self._position = 0
+        self.rollback_progress()
         return 0
 
-    def unsend(self) -> None:
+    def rollback_progress(self) -> None:
         """Take back what was told as sent."""
-        if self._told:
-            told, self._told = self._told, 0
-            self._moved(-told)
+        if self._reported:
+            told, self._reported = self._reported, 0
+            self._advance(-told)
 
     def read(self, size: int = -1) -> Union[bytes, memoryview]:
         """The next block, of the size that the line's pace allows; the one before it is sent by now.
@@ -81,26 +82,26 @@ class PartBody:
         Without a ``size`` all that is left, as a file gives it; nothing that sends for us asks so.
         """
         if size < 0:
-            return b"".join(bytes(block) for block in iter(lambda: self.read(BLOCK), b""))
-        self._tell_sent()
-        wanted = self._pace.step()
+            return b"".join(bytes(block) for block in iter(lambda: self.read(BLOCK_SIZE), b""))
+        self._report_sent()
+        wanted = self._block_size.update()
         if self._attempt is not None:
-            self._attempt.guarded = self._at < self.part.size
-        block = self._block(self._at, max(size, wanted))
-        self._at += len(block)
+            self._attempt.body_in_flight = self._position < self.part.size
+        block = self._read_block(self._position, max(size, wanted))
+        self._position += len(block)
         return block
 
-    def _tell_sent(self) -> None:
-        count = self._at - self._told
+    def _report_sent(self) -> None:
+        count = self._position - self._reported
         if count > 0:
-            self._told = self._at
+            self._reported = self._position
             if self._attempt is not None:
-                self._attempt.moved += count
-            self._moved(count)
+                self._attempt.bytes_moved += count
+            self._advance(count)
 
-    def _block(self, at: int, wanted: int) -> memoryview:
-        wanted = min(wanted, self.part.size - at, BLOCK)
-        view = buffer()[:wanted]
+    def _read_block(self, at: int, wanted: int) -> memoryview:
+        wanted = min(wanted, self.part.size - at, BLOCK_SIZE)
+        view = get_thread_buffer()[:wanted]
         if not wanted:
             return view
         if self._view_at is not None:

@@ -9,103 +9,112 @@ import mmap
 import threading
 from typing import Callable, Iterator, List, Optional
 
+from smartxfer._system import SYSTEM_CLOCK, Clock
 from smartxfer.errors import SourceChanged
-from smartxfer.seams import SYSTEM_CLOCK, Clock
 from smartxfer.transfer.protocols import Source
 
 __all__ = [
-    "BLOCK", "SMALLEST_BLOCK", "Pace", "Rooms", "blocks_of", "buffer", "fast_block", "memory",
-    "remember_block",
+    "BLOCK_SIZE",
+    "MIN_BLOCK_SIZE",
+    "AdaptiveBlockSize",
+    "BufferPool",
+    "allocate_buffer",
+    "get_thread_buffer",
+    "iter_blocks",
+    "pop_last_block_size",
+    "set_last_block_size",
 ]  # fmt: skip
 
 #: Bytes that are read or written at once: of a file on this machine, and on a line that is fast.
-BLOCK = 1024 * 1024
+BLOCK_SIZE = 1024 * 1024
 #: Bytes that are moved at once on a line that is slow, or not known yet.
-SMALLEST_BLOCK = 64 * 1024
+MIN_BLOCK_SIZE = 64 * 1024
 #: Seconds that a block takes on a fast line, at most, and on a slow one, at least.
-_FAST, _SLOW = 0.02, 0.5
+_FAST_BLOCK_SECONDS, _SLOW_BLOCK_SECONDS = 0.02, 0.5
 #: Bytes of a large page.
-_PAGE = 2 * 1024 * 1024
+_HUGE_PAGE_SIZE = 2 * 1024 * 1024
 
 _local = threading.local()
 
 
-def buffer() -> memoryview:
+def get_thread_buffer() -> memoryview:
     """The calling thread's own buffer of :data:`BLOCK` bytes."""
     if not hasattr(_local, "buffer"):
-        _local.buffer = memoryview(bytearray(BLOCK))
+        _local.buffer = memoryview(bytearray(BLOCK_SIZE))
     view: memoryview = _local.buffer
     return view
 
 
-class Rooms:
+class BufferPool:
     """Buffers for parts that have to be held whole; each is lent to one part at a time, and used again."""
 
     def __init__(self) -> None:
         self._free: List[memoryview] = []
 
     @contextlib.contextmanager
-    def lend(self, size: int) -> Iterator[memoryview]:
+    def borrow(self, size: int) -> Iterator[memoryview]:
         """A buffer of ``size`` bytes, while the block lasts."""
         try:
             held = self._free.pop()
         except IndexError:
-            held = memory(size)
+            held = allocate_buffer(size)
         if len(held) < size:
-            held = memory(size)
+            held = allocate_buffer(size)
         try:
             yield held[:size]
         finally:
             self._free.append(held)
 
 
-def memory(size: int) -> memoryview:
+def allocate_buffer(size: int) -> memoryview:
     """A buffer of at least ``size`` bytes, in large pages where the system has them.
 
     The faults of thousands of small pages cost more than what fills the buffer.
     """
     if not hasattr(mmap, "MADV_HUGEPAGE"):  # elsewhere than on Linux
         return memoryview(bytearray(size))
-    held = mmap.mmap(-1, -(-size // _PAGE) * _PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    held = mmap.mmap(
+        -1, -(-size // _HUGE_PAGE_SIZE) * _HUGE_PAGE_SIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+    )
     held.madvise(mmap.MADV_HUGEPAGE)
     return memoryview(held)
 
 
-def fast_block() -> int:
+def pop_last_block_size() -> int:
     """The block that the calling thread's last body ended with; small after one that broke."""
-    block: int = getattr(_local, "block", SMALLEST_BLOCK)
-    _local.block = SMALLEST_BLOCK
+    block: int = getattr(_local, "block", MIN_BLOCK_SIZE)
+    _local.block = MIN_BLOCK_SIZE
     return block
 
 
-def remember_block(size: int) -> None:
+def set_last_block_size(size: int) -> None:
     """Have the calling thread's next body begin with a block of that size."""
     _local.block = size
 
 
-class Pace:
+class AdaptiveBlockSize:
     """The size of the next block: small on a slow line, so that the stall guard sees bytes move."""
 
     def __init__(
-        self, clock: Clock = SYSTEM_CLOCK, *, most: int = BLOCK, begin: int = SMALLEST_BLOCK
+        self, clock: Clock = SYSTEM_CLOCK, *, maximum: int = BLOCK_SIZE, begin: int = MIN_BLOCK_SIZE
     ) -> None:
-        self.block = begin
-        self._most = most
+        self.size = begin
+        self._maximum = maximum
         self._clock = clock
         self._at = clock.monotonic()
 
-    def step(self) -> int:
+    def update(self) -> int:
         """One block went: how large the next may be, in bytes."""
         now = self._clock.monotonic()
         took, self._at = now - self._at, now
-        if took < _FAST:
-            self.block = min(self.block * 2, self._most)
-        elif took > _SLOW:
-            self.block = SMALLEST_BLOCK
-        return self.block
+        if took < _FAST_BLOCK_SECONDS:
+            self.size = min(self.size * 2, self._maximum)
+        elif took > _SLOW_BLOCK_SECONDS:
+            self.size = MIN_BLOCK_SIZE
+        return self.size
 
 
-def blocks_of(
+def iter_blocks(
     source: Source,
     start: int = 0,
     stop: Optional[int] = None,
@@ -118,7 +127,7 @@ def blocks_of(
     :raises SourceChanged: there are fewer.
     """
     at, stop = start, source.size if stop is None else stop
-    view = memoryview(bytearray(min(BLOCK, max(0, stop - start))))
+    view = memoryview(bytearray(min(BLOCK_SIZE, max(0, stop - start))))
     while at < stop:
         check()
         count = source.read_at(view[: stop - at], at)

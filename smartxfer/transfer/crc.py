@@ -6,28 +6,28 @@ power that is found by squaring.
 
 import functools
 
-__all__ = ["joined_crc32"]
+__all__ = ["combine_crc32"]
 
 #: The polynomial, and 1, with the bits in the order that CRC-32 has them.
 _POLYNOMIAL, _ONE = 0xEDB88320, 0x80000000
 
 
-def joined_crc32(first: int, second: int, size: int) -> int:
+def combine_crc32(first: int, second: int, second_size: int) -> int:
     """Return the CRC-32 of two runs.
 
     >>> import zlib
-    >>> joined_crc32(zlib.crc32(b"ab"), zlib.crc32(b"cde"), 3) == zlib.crc32(b"abcde")
+    >>> combine_crc32(zlib.crc32(b"ab"), zlib.crc32(b"cde"), 3) == zlib.crc32(b"abcde")
     True
 
-    :param size: bytes of the second.
+    :param second_size: bytes of the second.
     """
     factor, power = _ONE, 0
-    while size:
-        if size & 1:
-            factor = _product(factor, _power(power))
-        size >>= 1
+    while second_size:
+        if second_size & 1:
+            factor = _multiply(factor, _power(power))
+        second_size >>= 1
         power += 1
-    return _product(factor, first) ^ second
+    return _multiply(factor, first) ^ second
 
 
 @functools.lru_cache(maxsize=None)
@@ -36,10 +36,10 @@ def _power(number: int) -> int:
     if number == 0:
         return _ONE >> 8
     half = _power(number - 1)
-    return _product(half, half)
+    return _multiply(half, half)
 
 
-def _product(one: int, other: int) -> int:
+def _multiply(one: int, other: int) -> int:
     found = 0
     while one:
         if one & _ONE:

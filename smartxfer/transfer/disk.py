@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Union
 
 from smartxfer.errors import DiskFull
-from smartxfer.local_errors import local_error
+from smartxfer.local_errors import wrap_os_error
 
-__all__ = ["refuse_mount_point", "refuse_too_large"]
+__all__ = ["reject_mount_point", "require_free_space"]
 
 #: Where Linux lists what is mounted where.
-_MOUNTS = "/proc/self/mountinfo"
+_MOUNTINFO_PATH = "/proc/self/mountinfo"
 
 
-def refuse_too_large(path: Union[str, Path], needed: int, free: int) -> None:
+def require_free_space(path: Union[str, Path], needed: int, free: int) -> None:
     """Check that a disk has room for what is still to be written, before anything is fetched.
 
     :raises DiskFull: it has not.
@@ -28,7 +28,7 @@ def refuse_too_large(path: Union[str, Path], needed: int, free: int) -> None:
         )
 
 
-def refuse_mount_point(path: Path) -> None:
+def reject_mount_point(path: Path) -> None:
     """Check that ``path`` is not mounted by itself, as containers do with single files.
 
     Such a file can be written, and cannot be replaced.
@@ -36,14 +36,16 @@ def refuse_mount_point(path: Path) -> None:
     :raises LocalError: it is a mount point; ``errno`` is EBUSY, as if the replacement had been tried.
     """
     try:
-        with open(_MOUNTS, encoding="utf-8", errors="surrogateescape") as file:
+        with open(_MOUNTINFO_PATH, encoding="utf-8", errors="surrogateescape") as file:
             fields = [line.split(" ", 5)[4] for line in file]
     except (OSError, IndexError):
         return  # not Linux: the replacement itself tells
-    if os.path.realpath(str(path)) in {_decoded(field) if "\\" in field else field for field in fields}:
-        raise local_error(OSError(errno.EBUSY, "it is a mount point and cannot be replaced"), path)
+    if os.path.realpath(str(path)) in {
+        _unescape_octal(field) if "\\" in field else field for field in fields
+    }:
+        raise wrap_os_error(OSError(errno.EBUSY, "it is a mount point and cannot be replaced"), path)
 
 
-def _decoded(field: str) -> str:
+def _unescape_octal(field: str) -> str:
     """A field of the list of mounts, its octal escapes resolved."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

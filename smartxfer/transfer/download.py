@@ -14,22 +14,22 @@ from smartxfer.errors import (
     Truncated,
 )
 from smartxfer.transfer.digest import new_hash
-from smartxfer.transfer.extents import gaps
+from smartxfer.transfer.extents import missing_extents
 from smartxfer.transfer.file_job import FileJob
-from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.protocols import Extent, Sink
-from smartxfer.transfer.ranges import Incoming
+from smartxfer.transfer.ranges import RangeResponse
 from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import Attempt
-from smartxfer.transport.archive import ArchiveCheck
-from smartxfer.transport.attempt import Within
-from smartxfer.transport.checks import Check, pass_on
+from smartxfer.transport.archive_check import ArchiveCheck
+from smartxfer.transport.attempt import AttemptContext
+from smartxfer.transport.retry_checks import RetryRule, make_no_decision
 
-__all__ = ["Download", "DownloadJob"]
+__all__ = ["DownloadJob", "DownloadSpec"]
 
 
 @attrs.frozen
-class Download:
+class DownloadSpec:
     """One file to fetch, as a service describes it to the engine.
 
     :param identity: what tells this object from any other, kept beside a partial file.
@@ -51,70 +51,70 @@ class Download:
     name: str
     sink: Sink
     identity: Dict[str, Any]
-    open_range: Callable[[int, Optional[int]], ContextManager[Incoming]]
+    open_range: Callable[[int, Optional[int]], ContextManager[RangeResponse]]
     size: Optional[int] = None
-    step: Optional[int] = None
-    ranges: Optional[Callable[[], bool]] = None
+    range_size: Optional[int] = None
+    supports_ranges: Optional[Callable[[], bool]] = None
     digest: Optional[Tuple[str, str]] = None
-    doubt: Optional[Callable[[], Tuple[str, str]]] = None
-    note: Callable[[], None] = lambda: None
-    archive: Optional[Callable[[], ArchiveCheck]] = None
-    mismatch: Callable[[ChecksumMismatch], IntegrityError] = lambda error: error
-    check: Check = pass_on
-    within: Within = contextlib.nullcontext
+    fetch_digest: Optional[Callable[[], Tuple[str, str]]] = None
+    on_complete: Callable[[], None] = lambda: None
+    new_archive_check: Optional[Callable[[], ArchiveCheck]] = None
+    build_mismatch_error: Callable[[ChecksumMismatch], IntegrityError] = lambda error: error
+    retry_check: RetryRule = make_no_decision
+    attempt_context: AttemptContext = contextlib.nullcontext
 
 
-class _Again(Exception):
+class _RestartDownload(Exception):
     """The object has to come again from its start."""
 
-    def __init__(self, ranged: bool) -> None:
+    def __init__(self, use_ranges: bool) -> None:
         super().__init__()
-        self.ranged = ranged
+        self.use_ranges = use_ranges
 
 
-class _Piece:
+class _Range:
     """Bytes still to come: ``at`` moves on to ``stop``, which is None where the end is not known.
 
-    :param ranged: whether they are asked for by a range, and not as the whole object.
+    :param is_partial: whether they are asked for by a range, and not as the whole object.
     """
 
-    __slots__ = ("at", "ranged", "stop")
+    __slots__ = ("is_partial", "position", "stop")
 
-    def __init__(self, start: int, stop: Optional[int], ranged: bool) -> None:
-        self.at = start
+    def __init__(self, start: int, stop: Optional[int], is_partial: bool) -> None:
+        self.position = start
         self.stop = stop
-        self.ranged = ranged
+        self.is_partial = is_partial
 
 
 class DownloadJob(FileJob):
     """One file's way down: begin, pieces, finish; from the start again where it must be."""
 
-    def __init__(self, download: Download, operation: Operation, at_once: int) -> None:
-        super().__init__("download", download.name, operation, 1 if download.sink.sequential else at_once)
-        self._download = download
+    def __init__(self, spec: DownloadSpec, runner: TransferRunner, max_ranges: int) -> None:
+        super().__init__("download", spec.name, runner, 1 if spec.sink.sequential else max_ranges)
+        self._spec = spec
         #: Tells the sink the attempt that its bytes come by, where it wants to know.
-        self._follow: Optional[Callable[[Attempt], None]] = getattr(download.sink, "follow", None)
-        self._ranged = download.step is not None and download.size is not None
-        self._again = self._fetched_twice = False
-        self._size = download.size
+        self._set_sink_attempt: Optional[Callable[[Attempt], None]] = getattr(spec.sink, "set_attempt", None)
+        self._use_ranges = spec.range_size is not None and spec.size is not None
+        self._restart_requested = self._refetched = False
+        self._size = spec.size
         self._done = 0
         self._digest: Optional[str] = None
         #: The promised digest, reckoned as bytes come in order: not every stream can be read back.
-        self._running: Any = None
-        self._archive: Optional[ArchiveCheck] = None
+        self._hash: Any = None
+        self._archive_check: Optional[ArchiveCheck] = None
 
     @property
     def result(self) -> FileResult:
         """What became of the file."""
-        path: Optional[Path] = getattr(self._download.sink, "path", None)
+        path: Optional[Path] = getattr(self._spec.sink, "path", None)
         verified = "size" if self._size is not None else None
-        digest, kept = self._digest, getattr(self._download.sink, "kept", None)
+        digest, kept = self._digest, getattr(self._spec.sink, "retained_file", None)
         if kept is not None:
             path, digest = kept.path, digest or kept.digest
             verified = "size" if kept.skipped == "identical" else None
         if digest:
             verified = digest.partition(":")[0]
-        return self._result(
+        return self._build_result(
             path=path,
             bytes=self._done,
             digest=digest,
@@ -125,87 +125,93 @@ class DownloadJob(FileJob):
     # -- tasks, in worker threads -----------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._started = self._operation.clock.monotonic()
-        have = list(self._download.sink.begin(self._download.size, self._download.identity))
-        kept = getattr(self._download.sink, "kept", None)
+        self._started_at = self._runner.clock.monotonic()
+        have = list(self._spec.sink.begin(self._spec.size, self._spec.identity))
+        kept = getattr(self._spec.sink, "retained_file", None)
         if kept is not None:  # nothing has to be fetched
             self._finishing, self._done = True, kept.size
-            self._operation.reporter.begin(self._name, kept.size, kept.size)
+            self._runner.reporter.start(self._name, kept.size, kept.size)
             self._report_done()
             return
-        self._ranged = self._ranged and self._knows_ranges(bool(have))
-        if have and not self._ranged:
-            self._download.sink.restart()
+        self._use_ranges = self._use_ranges and self._supports_ranges(bool(have))
+        if have and not self._use_ranges:
+            self._spec.sink.restart()
             have = []
         self._done = sum(stop - start for start, stop in have)
-        self._hash_anew()
-        self._report_begin(self._download.size, self._done)
-        self._cut(have)
+        self._reset_hash()
+        self._report_start(self._spec.size, self._done)
+        self._queue_ranges(have)
 
-    def _knows_ranges(self, begun: bool) -> bool:
-        ask, size, step = self._download.ranges, self._download.size, self._download.step
+    def _supports_ranges(self, resuming: bool) -> bool:
+        ask, size, step = self._spec.supports_ranges, self._spec.size, self._spec.range_size
         several = size is not None and step is not None and size > step
-        return ask() if ask is not None and (begun or several) else True
+        return ask() if ask is not None and (resuming or several) else True
 
-    def _hash_anew(self) -> None:
-        if self._download.sink.sequential and self._download.digest is not None:
-            self._running = new_hash(self._download.digest[0])
-        if self._download.archive is not None:
-            self._archive = self._download.archive()
+    def _reset_hash(self) -> None:
+        if self._spec.sink.sequential and self._spec.digest is not None:
+            self._hash = new_hash(self._spec.digest[0])
+        if self._spec.new_archive_check is not None:
+            self._archive_check = self._spec.new_archive_check()
 
     def _restart(self) -> None:
         self._discard("retrying")
-        self._hash_anew()
-        self._size = self._download.size
-        self._cut([])
+        self._reset_hash()
+        self._size = self._spec.size
+        self._queue_ranges([])
 
     def _discard(self, state: str) -> None:
         """Forget all bytes, and count none of them."""
-        self._download.sink.restart()
+        self._spec.sink.restart()
         done, self._done, self._resumed = self._done, 0, 0
-        self._operation.reporter.move(self._name, -done, state)
+        self._runner.reporter.advance(self._name, -done, state)
 
-    def _cut(self, have: Iterable[Extent]) -> None:
-        if self._ranged and self._size is not None and self._download.step is not None:
-            pieces: Iterable[_Piece] = (
-                _Piece(*gap, True) for gap in gaps(self._size, have, self._download.step)
+    def _queue_ranges(self, present: Iterable[Extent]) -> None:
+        if self._use_ranges and self._size is not None and self._spec.range_size is not None:
+            pieces: Iterable[_Range] = (
+                _Range(*gap, True) for gap in missing_extents(self._size, present, self._spec.range_size)
             )
         else:
-            pieces = [_Piece(0, self._size, False)] if self._size != 0 else []
-        self._waiting.follow(functools.partial(self._fetch, piece) for piece in pieces)
+            pieces = [_Range(0, self._size, False)] if self._size != 0 else []
+        self._tasks.extend(functools.partial(self._fetch_range, piece) for piece in pieces)
 
-    def _fetch(self, piece: _Piece) -> None:
-        doing = self._operation
-        tries = doing.tries(f"{self._name}, from byte {piece.at}", checks=[self._download.check])
-        attempts = tries.attempts(doing.attempt, check=doing.check, again=self._report_retry)
-        farthest = piece.at  # without ranges the bytes come again from 0: only new ones are progress
+    def _fetch_range(self, byte_range: _Range) -> None:
+        doing = self._runner
+        tries = doing.new_retry_state(
+            f"{self._name}, from byte {byte_range.position}", retry_checks=[self._spec.retry_check]
+        )
+        attempts = tries.attempts(
+            doing.attempt, raise_if_aborted=doing.raise_if_aborted, before_retry=self._report_retry
+        )
+        farthest = (
+            byte_range.position
+        )  # without ranges the bytes come again from 0: only new ones are progress
         while True:
             begun = next(attempts)
-            if not piece.ranged and piece.at:
-                self._download.sink.restart()
-                self._hash_anew()
-                self._moved(piece, -piece.at)
-            with begun as attempt, self._download.within(attempt):
-                if self._follow is not None:
-                    self._follow(attempt)
-                self._pull(piece)
-            if not tries.failing or piece.at == piece.stop:
+            if not byte_range.is_partial and byte_range.position:
+                self._spec.sink.restart()
+                self._reset_hash()
+                self._advance(byte_range, -byte_range.position)
+            with begun as attempt, self._spec.attempt_context(attempt):
+                if self._set_sink_attempt is not None:
+                    self._set_sink_attempt(attempt)
+                self._fetch_once(byte_range)
+            if not tries.has_pending_error or byte_range.position == byte_range.stop:
                 return  # where it broke after the last byte, nothing is left to request
-            if piece.at > farthest:
-                farthest = piece.at
-                tries.progressed()
+            if byte_range.position > farthest:
+                farthest = byte_range.position
+                tries.reset()
 
-    def _pull(self, piece: _Piece) -> None:
+    def _fetch_once(self, byte_range: _Range) -> None:
         """One try at the rest of a piece."""
-        asked = (piece.at, piece.stop)
-        with self._download.open_range(*asked) as incoming:
-            if incoming.whole and asked not in ((0, self._size), (0, None)):
-                raise _Again(ranged=False)
-            stop = piece.stop
+        asked = (byte_range.position, byte_range.stop)
+        with self._spec.open_range(*asked) as incoming:
+            if incoming.is_full_object and asked not in ((0, self._size), (0, None)):
+                raise _RestartDownload(use_ranges=False)
+            stop = byte_range.stop
             if stop is None:
                 stop = self._size = incoming.size
-            skip = piece.at - incoming.start
-            ours = stop if not incoming.whole and stop is not None and incoming.end > stop else None
+            skip = byte_range.position - incoming.start
+            ours = stop if not incoming.is_full_object and stop is not None and incoming.end > stop else None
             while True:
                 data = incoming.read()
                 if not data:
@@ -213,53 +219,53 @@ class DownloadJob(FileJob):
                 if skip:
                     data, skip = data[skip:], max(0, skip - len(data))
                 if ours is not None:
-                    data = data[: ours - piece.at]
-                if stop is not None and piece.at + len(data) > stop:
+                    data = data[: ours - byte_range.position]
+                if stop is not None and byte_range.position + len(data) > stop:
                     raise SizeMismatch(f"{self._name}: more than the promised bytes", expected=stop)
-                self._download.sink.write_at(data, piece.at)
-                if self._running is not None:
-                    self._running.update(data)
-                if self._archive is not None:
-                    self._checked(self._archive.feed, data)
-                self._moved(piece, len(data))
-            if stop is not None and piece.at < stop:
+                self._spec.sink.write_at(data, byte_range.position)
+                if self._hash is not None:
+                    self._hash.update(data)
+                if self._archive_check is not None:
+                    self._run_archive_check(self._archive_check.feed, data)
+                self._advance(byte_range, len(data))
+            if stop is not None and byte_range.position < stop:
                 raise Truncated(
-                    f"{self._name}: the body ended at byte {piece.at} of {stop}",
-                    got=piece.at,
+                    f"{self._name}: the body ended at byte {byte_range.position} of {stop}",
+                    got=byte_range.position,
                     expected=stop,
                 )
 
-    def _moved(self, piece: _Piece, count: int) -> None:
-        piece.at += count
-        with self._operation.lock:
+    def _advance(self, byte_range: _Range, count: int) -> None:
+        byte_range.position += count
+        with self._runner.lock:
             self._done += count
-        self._operation.reporter.move(self._name, count)
+        self._runner.reporter.advance(self._name, count)
 
     def _finish(self) -> None:
-        if self._archive is not None:
-            self._checked(self._archive.finish)
-        promised = self._download.digest
-        if promised is None and self._resumed and self._download.doubt is not None:
-            promised = self._download.doubt()
+        if self._archive_check is not None:
+            self._run_archive_check(self._archive_check.verify)
+        promised = self._spec.digest
+        if promised is None and self._resumed and self._spec.fetch_digest is not None:
+            promised = self._spec.fetch_digest()
         if promised is not None:
             algorithm, expected = promised
-            actual = self._reckoned(algorithm)
+            actual = self._compute_digest(algorithm)
             if actual != expected.lower():
-                self._fetch_twice()
+                self._refetch_once()
                 wrong = ChecksumMismatch(
                     f"{self._name}: {algorithm} is {actual}, the server promised {expected}",
                     algorithm=algorithm,
                     expected=expected,
                     actual=actual,
                 )
-                raise self._download.mismatch(wrong)
+                raise self._spec.build_mismatch_error(wrong)
             self._digest = f"{algorithm}:{actual}"
-        self._operation.check()  # of a call that is over nothing is put in place
-        self._download.sink.commit()
-        self._download.note()
+        self._runner.raise_if_aborted()  # of a call that is over nothing is put in place
+        self._spec.sink.commit()
+        self._spec.on_complete()
         self._report_done()
 
-    def _checked(self, step: Callable[..., None], *args: Any) -> None:
+    def _run_archive_check(self, step: Callable[..., None], *args: Any) -> None:
         """Do one step of an archive's check.
 
         :raises Truncated: the archive is cut short, the second time.
@@ -268,37 +274,37 @@ class DownloadJob(FileJob):
         try:
             step(*args)
         except (Truncated, IntegrityError):
-            self._fetch_twice()
+            self._refetch_once()
             raise
 
-    def _fetch_twice(self) -> None:
+    def _refetch_once(self) -> None:
         """Fetch the wrong bytes again, once; after that, keep nothing of them."""
-        if not self._fetched_twice and getattr(self._download.sink, "rewindable", True):
-            self._fetched_twice = True
-            raise _Again(ranged=True)
-        if self._fetched_twice:
+        if not self._refetched and getattr(self._spec.sink, "rewindable", True):
+            self._refetched = True
+            raise _RestartDownload(use_ranges=True)
+        if self._refetched:
             self._discard("moving")
 
-    def _reckoned(self, algorithm: str) -> str:
-        if self._running is not None:
-            return str(self._running.hexdigest())
-        return self._download.sink.digest(algorithm)
+    def _compute_digest(self, algorithm: str) -> str:
+        if self._hash is not None:
+            return str(self._hash.hexdigest())
+        return self._spec.sink.digest(algorithm)
 
-    def _failed(self, error: BaseException) -> None:
-        if not isinstance(error, _Again):
-            super()._failed(error)
+    def _record_failure(self, error: BaseException) -> None:
+        if not isinstance(error, _RestartDownload):
+            super()._record_failure(error)
             return
-        self._again = True
-        self._ranged = self._ranged and error.ranged
-        self._waiting.clear()
+        self._restart_requested = True
+        self._use_ranges = self._use_ranges and error.use_ranges
+        self._tasks.clear()
 
-    def _go_on(self) -> None:
-        if not self._again:
-            super()._go_on()
+    def _on_parts_done(self) -> None:
+        if not self._restart_requested:
+            super()._on_parts_done()
             return
-        self._again = self._finishing = False
-        self._waiting.append(self._restart)
+        self._restart_requested = self._finishing = False
+        self._tasks.append(self._restart)
 
     def _close(self) -> None:
         if self._failure is not None:  # else it has its final name
-            self._download.sink.leave()
+            self._spec.sink.suspend()

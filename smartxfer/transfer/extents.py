@@ -4,13 +4,13 @@ from typing import Iterable, Iterator, List, Tuple
 
 from smartxfer.errors import UsageError
 
-__all__ = ["gaps", "merge"]
+__all__ = ["merge_extents", "missing_extents"]
 
 
-def merge(extents: Iterable[Tuple[int, int]]) -> List[Tuple[int, int]]:
+def merge_extents(extents: Iterable[Tuple[int, int]]) -> List[Tuple[int, int]]:
     """The same bytes as ordered extents that neither touch nor overlap.
 
-    >>> merge([(4, 6), (0, 2), (2, 3)])
+    >>> merge_extents([(4, 6), (0, 2), (2, 3)])
     [(0, 3), (4, 6)]
     """
     merged: List[Tuple[int, int]] = []
@@ -24,20 +24,22 @@ def merge(extents: Iterable[Tuple[int, int]]) -> List[Tuple[int, int]]:
     return merged
 
 
-def gaps(size: int, have: Iterable[Tuple[int, int]], step: int) -> Iterator[Tuple[int, int]]:
-    """What is missing of [0, size), in pieces that do not cross a multiple of ``step``.
+def missing_extents(
+    size: int, present: Iterable[Tuple[int, int]], block_size: int
+) -> Iterator[Tuple[int, int]]:
+    """What is missing of [0, size), in pieces that do not cross a multiple of ``block_size``.
 
-    >>> list(gaps(10, [(2, 3)], 4))
+    >>> list(missing_extents(10, [(2, 3)], 4))
     [(0, 2), (3, 4), (4, 8), (8, 10)]
 
-    :raises UsageError: ``step`` is less than 1.
+    :raises UsageError: ``block_size`` is less than 1.
     """
-    if step < 1:
-        raise UsageError(f"cannot cut {size} bytes into chunks of {step}")
-    return _gaps(size, [*merge(have), (size, size)], step)
+    if block_size < 1:
+        raise UsageError(f"cannot cut {size} bytes into chunks of {block_size}")
+    return _iter_missing(size, [*merge_extents(present), (size, size)], block_size)
 
 
-def _gaps(size: int, have: List[Tuple[int, int]], step: int) -> Iterator[Tuple[int, int]]:
+def _iter_missing(size: int, have: List[Tuple[int, int]], step: int) -> Iterator[Tuple[int, int]]:
     at = 0
     for start, stop in have:
         while at < min(start, size):

@@ -8,15 +8,15 @@ from typing import Any, Deque, Iterable, Iterator, Optional
 
 from smartxfer.errors import SmartxferError
 from smartxfer.transfer.job import Job, Task
-from smartxfer.transfer.operation import Operation
 from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.runner import TransferRunner
 
-__all__ = ["FileJob", "Tasks"]
+__all__ = ["FileJob", "TaskQueue"]
 
 log = logging.getLogger("smartxfer.transfer")
 
 
-class Tasks:
+class TaskQueue:
     """Tasks that wait for a worker, in order; those of a long plan are made when they are due.
 
     :param first: the only one at first.
@@ -24,7 +24,7 @@ class Tasks:
 
     def __init__(self, first: Task) -> None:
         self._ready: Deque[Task] = collections.deque([first])
-        self._later: Iterator[Task] = iter(())
+        self._deferred: Iterator[Task] = iter(())
 
     def __bool__(self) -> bool:
         return bool(self._ready)
@@ -33,25 +33,25 @@ class Tasks:
         """Add a task, before those that are not made yet."""
         self._ready.append(task)
 
-    def follow(self, tasks: Iterable[Task]) -> None:
+    def extend(self, tasks: Iterable[Task]) -> None:
         """Add tasks after all others; only the next one is made."""
-        self._later = itertools.chain(self._later, tasks)
-        self._make()
+        self._deferred = itertools.chain(self._deferred, tasks)
+        self._create_next()
 
     def pop(self) -> Task:
         """Take the next task, and make the one after it."""
         task = self._ready.popleft()
-        self._make()
+        self._create_next()
         return task
 
     def clear(self) -> None:
         """Forget the tasks, made or not."""
         self._ready.clear()
-        self._later = iter(())
+        self._deferred = iter(())
 
-    def _make(self) -> None:
+    def _create_next(self) -> None:
         if not self._ready:
-            self._ready.extend(itertools.islice(self._later, 1))
+            self._ready.extend(itertools.islice(self._deferred, 1))
 
 
 class FileJob(Job):
@@ -60,51 +60,51 @@ class FileJob(Job):
     The first failure ends it.
 
     :param direction: ``"upload"`` or ``"download"``, for the log.
-    :param at_once: tasks at a time.
+    :param max_tasks: tasks at a time.
     """
 
-    def __init__(self, direction: str, name: str, operation: Operation, at_once: int) -> None:
+    def __init__(self, direction: str, name: str, runner: TransferRunner, max_tasks: int) -> None:
         self._direction = direction
         self._name = name
-        self._operation = operation
-        self._at_once = at_once
-        self._waiting = Tasks(self._begin)
-        self._flying = 0
+        self._runner = runner
+        self._max_tasks = max_tasks
+        self._tasks = TaskQueue(self._begin)
+        self._in_flight = 0
         self._finishing = False
         self._failure: Optional[BaseException] = None
         self._resumed = self._retries = 0
-        self._started = operation.clock.monotonic()
+        self._started_at = runner.clock.monotonic()
         self._seconds = 0.0
 
     @property
-    def open(self) -> bool:
+    def unfinished(self) -> bool:
         """Whether tasks are waiting or under way."""
-        return bool(self._waiting or self._flying)
+        return bool(self._tasks or self._in_flight)
 
     def next_task(self) -> Optional[Task]:
         """The next part, or the finish when all have been moved."""
-        if self._flying >= self._at_once or not self._waiting:
+        if self._in_flight >= self._max_tasks or not self._tasks:
             return None
-        self._flying += 1
-        return self._waiting.pop()
+        self._in_flight += 1
+        return self._tasks.pop()
 
-    def settle(self, error: Optional[BaseException], value: Any) -> None:
+    def task_done(self, error: Optional[BaseException], value: Any) -> None:
         """Go on to the finish after the last part; after a failure, start nothing more."""
-        self._flying -= 1
+        self._in_flight -= 1
         if error is not None:
-            self._failed(error)
+            self._record_failure(error)
         if self._failure is not None:
-            self._waiting.clear()
-        elif not self.open:
-            self._go_on()
-        if not self.open:
+            self._tasks.clear()
+        elif not self.unfinished:
+            self._on_parts_done()
+        if not self.unfinished:
             self._end()
 
-    def abandon(self, reason: BaseException) -> None:
+    def cancel(self, abort_error: BaseException) -> None:
         """Start nothing more, and close what is open."""
-        self._waiting.clear()
-        self._flying = 0
-        self._failure = self._failure or reason
+        self._tasks.clear()
+        self._in_flight = 0
+        self._failure = self._failure or abort_error
         self._end()
 
     @property
@@ -126,44 +126,44 @@ class FileJob(Job):
     def _close(self) -> None:
         """Close what is open."""
 
-    def _failed(self, error: BaseException) -> None:
+    def _record_failure(self, error: BaseException) -> None:
         """Keep the first failure."""
         self._failure = self._failure or error
 
-    def _go_on(self) -> None:
+    def _on_parts_done(self) -> None:
         """Do what comes after the last part, where none failed: the finish, once."""
         if not self._finishing:
             self._finishing = True
-            self._waiting.append(self._finish)
+            self._tasks.append(self._finish)
 
     def _end(self) -> None:
-        self._seconds = self._operation.clock.monotonic() - self._started
+        self._seconds = self._runner.clock.monotonic() - self._started_at
         self._close()
         if self._failure is not None:
-            self._operation.reporter.end(self._name, "failed")
-        _log_ended(self._direction, self.result)
+            self._runner.reporter.finish(self._name, "failed")
+        _log_end(self._direction, self.result)
 
     # -- reports ----------------------------------------------------------------------------------------
 
-    def _report_begin(self, size: Optional[int], resumed: int) -> None:
+    def _report_start(self, size: Optional[int], resumed: int) -> None:
         """Report that the file begins.
 
         :param size: bytes, or None where it is not known.
         :param resumed: bytes of it that an earlier run has moved.
         """
         self._resumed = resumed
-        _log_begun(self._direction, self._name, size, resumed)
-        self._operation.reporter.begin(self._name, size, resumed)
+        _log_start(self._direction, self._name, size, resumed)
+        self._runner.reporter.start(self._name, size, resumed)
 
     def _report_retry(self) -> None:
         """Report that a try failed, and is followed by another one."""
         self._retries += 1
-        self._operation.reporter.move(self._name, 0, "retrying")
+        self._runner.reporter.advance(self._name, 0, "retrying")
 
     def _report_done(self) -> None:
-        self._operation.reporter.end(self._name, "done")
+        self._runner.reporter.finish(self._name, "done")
 
-    def _result(self, **found: Any) -> FileResult:
+    def _build_result(self, **details: Any) -> FileResult:
         """Return the result, with what only this kind of job knows."""
         return FileResult(
             self._name,
@@ -171,11 +171,11 @@ class FileJob(Job):
             retries=self._retries,
             seconds=self._seconds,
             error=self._failure,
-            **found,
+            **details,
         )
 
 
-def _log_begun(direction: str, name: str, size: Optional[int], resumed: int) -> None:
+def _log_start(direction: str, name: str, size: Optional[int], resumed: int) -> None:
     """Log that a file begins, or how many bytes of it an earlier run has moved.
 
     :param direction: ``"upload"`` or ``"download"``.
@@ -188,7 +188,7 @@ def _log_begun(direction: str, name: str, size: Optional[int], resumed: int) -> 
         log.info("%s of %s begins: %s", direction, name, shown)
 
 
-def _log_ended(direction: str, result: FileResult) -> None:
+def _log_end(direction: str, result: FileResult) -> None:
     """Log how a file ended: its bytes and seconds, or the reason why it failed or was left alone."""
     if not log.isEnabledFor(logging.INFO):
         return

@@ -3,9 +3,9 @@
 import abc
 from typing import Any, Callable, ContextManager, Optional
 
-from smartxfer.transport.failures import out_of_memory
+from smartxfer.transport.error_mapping import out_of_memory_error
 
-__all__ = ["Job", "Single", "Task", "Work"]
+__all__ = ["CallableJob", "Job", "ScheduledTask", "Task"]
 
 Task = Callable[[], Any]
 
@@ -18,7 +18,7 @@ class Job(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def open(self) -> bool:
+    def unfinished(self) -> bool:
         """Whether tasks are left or under way."""
 
     @abc.abstractmethod
@@ -26,18 +26,18 @@ class Job(abc.ABC):
         """Something to do now in a worker thread, or None."""
 
     @abc.abstractmethod
-    def settle(self, error: Optional[BaseException], value: Any) -> None:
+    def task_done(self, error: Optional[BaseException], value: Any) -> None:
         """A task ended, well or not.
 
         :param value: what it returned.
         """
 
     @abc.abstractmethod
-    def abandon(self, reason: BaseException) -> None:
+    def cancel(self, abort_error: BaseException) -> None:
         """The call is over while tasks are left and none is under way: give up what is open."""
 
 
-class Single(Job):
+class CallableJob(Job):
     """A job of one task.
 
     ``value`` is what the task returned, ``error`` what it ended with, if not well.
@@ -49,7 +49,7 @@ class Single(Job):
         self.error: Optional[BaseException] = None
 
     @property
-    def open(self) -> bool:
+    def unfinished(self) -> bool:
         """Whether it is still to be done."""
         return self._task is not None
 
@@ -58,15 +58,15 @@ class Single(Job):
         task, self._task = self._task, None
         return task
 
-    def settle(self, error: Optional[BaseException], value: Any) -> None:
+    def task_done(self, error: Optional[BaseException], value: Any) -> None:
         """It is done."""
         self.error, self.value = error, value
 
-    def abandon(self, reason: BaseException) -> None:
+    def cancel(self, abort_error: BaseException) -> None:
         """It is not to be done any more."""
-        self._task, self.error = None, reason
+        self._task, self.error = None, abort_error
 
-    def outcome(self) -> Any:
+    def result(self) -> Any:
         """Return what the task returned, or raise what it raised."""
         error, self.error = self.error, None
         try:
@@ -77,43 +77,43 @@ class Single(Job):
             del error  # it and this frame would keep each other
 
 
-class Work:
+class ScheduledTask:
     """One task of a job, on its way through the workers.
 
-    :param within: makes what the task is done within.
-    :param ended: called with this once the task is done.
+    :param make_context: makes what the task is done within.
+    :param on_done: called with this once the task is done.
     """
 
-    __slots__ = ("_ended", "_task", "_within", "error", "job", "reported", "taken", "value")
+    __slots__ = ("_make_context", "_on_done", "_task", "error", "job", "reported", "started", "value")
 
     def __init__(
         self,
         job: Job,
         task: Task,
-        within: Callable[[], ContextManager[None]],
-        ended: "Callable[[Work], None]",
+        make_context: Callable[[], ContextManager[None]],
+        on_done: "Callable[[ScheduledTask], None]",
     ) -> None:
         self.job = job
         #: What the task returned, or raised.
         self.value: Any = None
         self.error: Optional[BaseException] = None
-        self.taken = False
+        self.started = False
         #: Whether its end was reported: that is settled once.
         self.reported = False
         self._task = task
-        self._within = within
-        self._ended = ended
+        self._make_context = make_context
+        self._on_done = on_done
 
-    def do(self) -> None:
+    def run(self) -> None:
         """Do the task; its exception is kept."""
         try:
-            with self._within():
+            with self._make_context():
                 self.value = self._task()
         except MemoryError:
-            self.error = out_of_memory()
+            self.error = out_of_memory_error()
         except BaseException as error:  # noqa: BLE001 - the job is told of it
             self.error = error
 
-    def end(self) -> None:
+    def finish(self) -> None:
         """Report the end of the task."""
-        self._ended(self)
+        self._on_done(self)

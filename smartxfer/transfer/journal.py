@@ -6,22 +6,29 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, Dict, Mapping, Optional
 
-from smartxfer.local_errors import is_resource_error, local_error
+from smartxfer._system import SYSTEM_CLOCK, Clock
+from smartxfer.local_errors import is_resource_error, wrap_os_error
 from smartxfer.reprs import short_repr
-from smartxfer.seams import SYSTEM_CLOCK, Clock
-from smartxfer.transfer.locking import Lock, hashed
-from smartxfer.transfer.private_files import PrivateDirectory, state_directory, write_whole
+from smartxfer.transfer.file_locks import FileLock, hash_to_name
+from smartxfer.transfer.private_files import PrivateDirectory, state_directory, write_atomic
 from smartxfer.transfer.protocols import Storage
-from smartxfer.transport.json import parse_json
+from smartxfer.transport.json_codec import parse_json
 
-__all__ = ["DirectoryStorage", "Journal", "Lock", "forget_finished", "state_directory", "write_whole"]
+__all__ = [
+    "DirectoryStorage",
+    "FileLock",
+    "Journal",
+    "clear_finished_journal",
+    "state_directory",
+    "write_atomic",
+]
 
 log = logging.getLogger("smartxfer.transfer")
 
 _VERSION = 1
-_SAVE_EVERY = 0.5
+_SAVE_INTERVAL = 0.5
 #: Entries older than this many seconds are forgotten: no server keeps an unfinished upload that long.
-_EXPIRES = 21 * 24 * 3600
+_MAX_AGE = 21 * 24 * 3600
 
 
 class DirectoryStorage:
@@ -43,36 +50,36 @@ class DirectoryStorage:
         """The text under ``key``, or None."""
         try:
             with self._open() as directory:
-                return directory.read(_file_of(key))
+                return directory.read(_get_file_name(key))
         except FileNotFoundError:
             return None
 
     def save(self, key: str, text: str) -> None:
         """Keep ``text`` under ``key``."""
         with self._open(make=True) as directory:
-            directory.write(_file_of(key), text)
+            directory.write(_get_file_name(key), text)
 
     def remove(self, key: str) -> None:
         """Forget ``key``, and whatever has expired."""
-        oldest = self._clock.wall() - _EXPIRES
+        oldest = self._clock.time() - _MAX_AGE
         try:
             with self._open() as directory:
-                for name in (_file_of(key), f"{_file_of(key)}.tmp"):  # what a killed process left
+                for name in (_get_file_name(key), f"{_get_file_name(key)}.tmp"):  # what a killed process left
                     directory.remove(name)
                 _expire(directory, oldest, ".json", ".tmp")
             if self._directory is None:
-                with PrivateDirectory.of_state("locks") as directory:
+                with PrivateDirectory.in_state_directory("locks") as directory:
                     _expire(directory, oldest, ".lock")
         except FileNotFoundError:
             return
 
     def _open(self, make: bool = False) -> PrivateDirectory:
         if self._directory is None:
-            return PrivateDirectory.of_state("journals", make=make)
+            return PrivateDirectory.in_state_directory("journals", make=make)
         return PrivateDirectory(self._directory, make=make)
 
 
-def _file_of(key: str) -> str:
+def _get_file_name(key: str) -> str:
     return f"{key}.json"
 
 
@@ -83,8 +90,8 @@ def _expire(directory: PrivateDirectory, oldest: float, *suffixes: str) -> None:
             directory.remove(name)
 
 
-def _name_of(key: Mapping[str, Any]) -> str:
-    return hashed(json.dumps(key, sort_keys=True, default=str))
+def _hash_key(key: Mapping[str, Any]) -> str:
+    return hash_to_name(json.dumps(key, sort_keys=True, default=str))
 
 
 class Journal:
@@ -93,29 +100,29 @@ class Journal:
     A journal that cannot be read or written costs the resume, not the transfer.
 
     :param key: what makes the request this one: service, origin, account, recipients, options, ...
-    :param what: the request in words, for messages.
-    :raises InProgress: another process has it.
+    :param description: the request in words, for messages.
+    :raises AlreadyInProgress: another process has it.
     :raises LocalError: the system is short of something, or the disk fails; what is remembered stays.
     """
 
     def __init__(
         self,
         key: Mapping[str, Any],
-        what: str,
+        description: str,
         *,
         storage: Optional[Storage] = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._name = _name_of(key)
+        self._name = _hash_key(key)
         self._storage = storage if storage is not None else DirectoryStorage(clock=clock)
         self._clock = clock
-        self._mutex = threading.Lock()
+        self._state_lock = threading.Lock()
         self._saved_at = float("-inf")
         self._changed = False
         self._warned = False
-        self._lock = Lock(self._name, what)
+        self._lock = FileLock(self._name, description)
         #: False once a journal is known not to be of use to a later run.
-        self._kept = not self._lock.refused
+        self._persistent = not self._lock.untrusted
         #: What is remembered; changed by :meth:`note`, :meth:`append` and :meth:`drop`.
         self.state: Dict[str, Any] = {}
         try:
@@ -128,7 +135,7 @@ class Journal:
         return short_repr("Journal", self._name)
 
     def _load(self) -> Dict[str, Any]:
-        if not self._kept:
+        if not self._persistent:
             log.warning("without that lock nothing is resumed, and this transfer cannot be resumed")
             return {}
         try:
@@ -136,7 +143,7 @@ class Journal:
             found = parse_json(text) if text is not None else None
         except (OSError, ValueError) as error:
             if isinstance(error, OSError) and is_resource_error(error):
-                raise local_error(error, "the journal of an earlier run", "read") from None
+                raise wrap_os_error(error, "the journal of an earlier run", "read") from None
             log.warning("a journal cannot be read, nothing is resumed: %s", error)
             return {}
         if found is None:
@@ -147,48 +154,48 @@ class Journal:
         state = found.get("state")
         return state if isinstance(state, dict) else {}
 
-    def note(self, **changes: Any) -> None:
+    def update(self, **changes: Any) -> None:
         """Remember these values, on disk at once."""
-        with self._mutex:
+        with self._state_lock:
             self.state.update(changes)
         self.save()
 
-    def note_soon(self, **changes: Any) -> None:
+    def update_lazily(self, **changes: Any) -> None:
         """Remember these values; losing them costs a repeat, so that they may be on disk a little later."""
-        with self._mutex:
+        with self._state_lock:
             self.state.update(changes)
-        self._save_soon()
+        self._save_lazily()
 
     def append(self, mapping: str, key: str, value: Any) -> None:
-        """Add ``value`` to the list ``state[mapping][key]``, like :meth:`note_soon`."""
-        with self._mutex:
+        """Add ``value`` to the list ``state[mapping][key]``, like :meth:`update_lazily`."""
+        with self._state_lock:
             if not isinstance(self.state.setdefault(mapping, {}), dict):
                 self.state[mapping] = {}  # a damaged journal
             if not isinstance(self.state[mapping].setdefault(key, []), list):
                 self.state[mapping][key] = []
             self.state[mapping][key].append(value)
-        self._save_soon()
+        self._save_lazily()
 
-    def _save_soon(self) -> None:
-        with self._mutex:
+    def _save_lazily(self) -> None:
+        with self._state_lock:
             self._changed = True
-            due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
+            due = self._clock.monotonic() - self._saved_at >= _SAVE_INTERVAL
         if due:
             self.save()
 
-    def drop(self, mapping: str, key: str) -> None:
+    def remove_entry(self, mapping: str, key: str) -> None:
         """Forget ``state[mapping][key]``."""
-        with self._mutex:
+        with self._state_lock:
             if isinstance(self.state.get(mapping), dict):
                 self.state[mapping].pop(key, None)
         self.save()
 
     def save(self) -> None:
         """Write it down now."""
-        with self._mutex:
+        with self._state_lock:
             self._saved_at = self._clock.monotonic()
             self._changed = False
-            if not self._kept:
+            if not self._persistent:
                 return
             text = json.dumps({"version": _VERSION, "state": self.state})
             try:
@@ -198,12 +205,12 @@ class Journal:
                 self._warned = True
                 log.log(level, "a journal cannot be written, this transfer cannot be resumed: %s", error)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """The request is done: nothing is left to remember."""
-        with self._mutex:
+        with self._state_lock:
             self._changed = False
             self.state = {}
-            if not self._kept:
+            if not self._persistent:
                 return
             try:
                 self._storage.remove(self._name)
@@ -216,8 +223,8 @@ class Journal:
             if self._changed:
                 self.save()
         finally:  # a second Ctrl-C in the save leaves the lock free, too
-            with self._mutex:  # a thread that outlasts the call would write over another process's notes
-                self._kept = False
+            with self._state_lock:  # a thread that outlasts the call would write over another process's notes
+                self._persistent = False
             self._lock.release()
 
     def __enter__(self) -> "Journal":
@@ -227,21 +234,23 @@ class Journal:
         self.close()
 
 
-def forget_finished(
-    key: Mapping[str, Any], what: str, is_finished: Callable[[Mapping[str, Any]], bool] = lambda state: True
+def clear_finished_journal(
+    key: Mapping[str, Any],
+    description: str,
+    is_finished: Callable[[Mapping[str, Any]], bool] = lambda state: True,
 ) -> None:
     """Remove the journal of a run that had finished its work when it was ended, if there is one.
 
     It stays where another process has it.
 
-    :param key: as of :class:`Journal`, and so is ``what``.
+    :param key: as of :class:`Journal`, and so is ``description``.
     :param is_finished: called with what the journal remembers; False: it is about other work.
     """
     try:
-        if DirectoryStorage().load(_name_of(key)) is None:
+        if DirectoryStorage().load(_hash_key(key)) is None:
             return
-        with Journal(key, what) as journal:
+        with Journal(key, description) as journal:
             if is_finished(journal.state):
-                journal.forget()
+                journal.clear()
     except OSError as error:
         log.debug("a journal of finished work stays: %s", error)

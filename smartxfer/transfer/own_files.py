@@ -12,79 +12,85 @@ import stat
 from pathlib import Path
 from typing import Optional
 
+from smartxfer._system import open_binary
 from smartxfer.errors import LocalError
-from smartxfer.seams import open_binary
-from smartxfer.transfer.part_note import BEGINNING
+from smartxfer.transfer.part_file_state import STATE_FILE_HEADER
 from smartxfer.transfer.private_files import state_directory
-from smartxfer.transfer.temporary import is_temporary
-from smartxfer.transport.json import parse_json
+from smartxfer.transfer.temporary_files import is_temporary_name
+from smartxfer.transport.json_codec import parse_json
 
-__all__ = ["OwnFiles", "is_own"]
+__all__ = ["OwnFileFilter", "is_own_file"]
 
 log = logging.getLogger("smartxfer.transfer")
 
-_PARTIAL = re.compile(r".+\.part")
-_STATE = re.compile(r".+\.part\.json")
+_PART_FILE_NAME = re.compile(r".+\.part")
+_STATE_FILE_NAME = re.compile(r".+\.part\.json")
 #: What a process that was killed leaves of the writing of a state file.
-_STATE_TEMPORARY = re.compile(r"(?P<partial>.+\.part)\.json(\.[0-9a-f]{8})?\.tmp")
+_TEMPORARY_STATE_FILE_NAME = re.compile(r"(?P<partial>.+\.part)\.json(\.[0-9a-f]{8})?\.tmp")
 _STATE_KEYS = frozenset(["version", "identity", "size", "runs"])
 #: Bytes; the number of runs in a state file is bounded, and so is its size.
-_LARGEST_STATE = 16 * 1024 * 1024
+_MAX_STATE_FILE_SIZE = 16 * 1024 * 1024
 #: What we make in the state directory.
-_IN_STATE_DIRECTORY = frozenset(["id", "journals", "locks", "written"])
+_STATE_DIRECTORY_ENTRIES = frozenset(["id", "journals", "locks", "written"])
 
 
-class OwnFiles:
+class OwnFileFilter:
     """Recognizes our own files and directories below a directory that is sent."""
 
     def __init__(self) -> None:
-        self._state: Optional[Path] = None
+        self._state_directory: Optional[Path] = None
         with contextlib.suppress(LocalError):  # no home directory, so that there is no state
-            self._state = Path(os.path.realpath(str(state_directory())))
+            self._state_directory = Path(os.path.realpath(str(state_directory())))
 
-    def skipped(self, path: Path) -> bool:
+    def is_skipped(self, path: Path) -> bool:
         """Return True for a file or directory of ours, which is left out; the log tells."""
-        own = self._is_state(path) or is_own(path)
+        own = self._is_in_state_directory(path) or is_own_file(path)
         if own:
             log.info("%s is skipped: it belongs to smartxfer", path)
         return own
 
-    def _is_state(self, path: Path) -> bool:
+    def _is_in_state_directory(self, path: Path) -> bool:
         """Tell whether this is the state directory, or something of ours in it."""
-        if self._state is None:
+        if self._state_directory is None:
             return False
-        if path.name in _IN_STATE_DIRECTORY and _same(path.parent, self._state):
+        if path.name in _STATE_DIRECTORY_ENTRIES and _is_same_file(path.parent, self._state_directory):
             return True
-        if path.name != self._state.name or not _same(path, self._state):
+        if path.name != self._state_directory.name or not _is_same_file(path, self._state_directory):
             return False
         try:
-            return set(os.listdir(str(path))) <= _IN_STATE_DIRECTORY  # the user keeps other files there, too
+            return (
+                set(os.listdir(str(path))) <= _STATE_DIRECTORY_ENTRIES
+            )  # the user keeps other files there, too
         except OSError:
             return False
 
 
-def is_own(path: Path) -> bool:
+def is_own_file(path: Path) -> bool:
     """Return True for a partial file, the state file beside it, or a temporary file of ours.
 
     A partial file is one that has a state file beside it; what a state file is, its content tells.
     """
     name = path.name
-    if is_temporary(name):
+    if is_temporary_name(name):
         return _is_regular(path)
-    if _PARTIAL.fullmatch(name):
-        return _is_regular(path) and (_is_state_file(path.with_name(name + ".json")) or _is_newborn(path))
-    if _STATE.fullmatch(name):
+    if _PART_FILE_NAME.fullmatch(name):
+        return _is_regular(path) and (
+            _is_state_file(path.with_name(name + ".json")) or _is_fresh_part_file(path)
+        )
+    if _STATE_FILE_NAME.fullmatch(name):
         return _is_state_file(path)
-    match = _STATE_TEMPORARY.fullmatch(name)
+    match = _TEMPORARY_STATE_FILE_NAME.fullmatch(name)
     if match is not None:
-        return _is_begun(path, empty=_is_regular(path.with_name(match["partial"])))
+        return _has_state_file_header(path, if_empty=_is_regular(path.with_name(match["partial"])))
     return False
 
 
-def _is_newborn(path: Path) -> bool:
+def _is_fresh_part_file(path: Path) -> bool:
     """Tell whether a process was killed when it wrote the first state file of this partial file."""
     with contextlib.suppress(OSError):
-        return os.stat(str(path)).st_size == 0 and _is_begun(path.with_name(path.name + ".json.tmp"), True)
+        return os.stat(str(path)).st_size == 0 and _has_state_file_header(
+            path.with_name(path.name + ".json.tmp"), True
+        )
     return False
 
 
@@ -95,10 +101,10 @@ def _is_regular(path: Path) -> bool:
 
 
 def _is_state_file(path: Path) -> bool:
-    if not _is_begun(path, empty=False):
+    if not _has_state_file_header(path, if_empty=False):
         return False
     try:
-        if os.stat(str(path)).st_size > _LARGEST_STATE:
+        if os.stat(str(path)).st_size > _MAX_STATE_FILE_SIZE:
             return False
         found = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -106,22 +112,22 @@ def _is_state_file(path: Path) -> bool:
     return isinstance(found, dict) and set(found) >= _STATE_KEYS
 
 
-def _is_begun(path: Path, empty: bool) -> bool:
+def _has_state_file_header(path: Path, if_empty: bool) -> bool:
     """Tell whether a file has the first bytes of a state file.
 
-    :param empty: the answer for a file without bytes.
+    :param if_empty: the answer for a file without bytes.
     """
     if not _is_regular(path):
         return False
     try:
         with open_binary(path) as file:
-            head = file.read(len(BEGINNING))
+            head = file.read(len(STATE_FILE_HEADER))
     except OSError:
         return False
-    return BEGINNING.startswith(head) if head else empty
+    return STATE_FILE_HEADER.startswith(head) if head else if_empty
 
 
-def _same(one: Path, other: Path) -> bool:
+def _is_same_file(one: Path, other: Path) -> bool:
     with contextlib.suppress(OSError):
         return os.path.samefile(str(one), str(other))
     return False

@@ -14,26 +14,26 @@ import stat
 from pathlib import Path
 from typing import Any, Iterator, List, Optional
 
-from smartxfer.descriptors import Descriptor
-from smartxfer.directories import AnyEntry, Directory, arguments_of, lstat
+from smartxfer._system import SYSTEM_FILESYSTEM, FileSystem, open_when_lease_released
+from smartxfer.directories import Directory, PathOrEntry, get_os_arguments, lstat
 from smartxfer.errors import LocalError, UsageError
-from smartxfer.seams import SYSTEM_FILES, Files, open_waiting
-from smartxfer.system_text import target_path, user_directory
+from smartxfer.file_descriptors import FileDescriptor
+from smartxfer.os_text import get_user_directory, resolve_target_path
 
 __all__ = [
     "NotPrivate",
     "PrivateDirectory",
-    "objection",
-    "objection_to_open",
+    "find_open_file_privacy_problem",
+    "find_privacy_problem",
     "open_private",
     "read_private",
     "state_directory",
-    "write_whole",
+    "write_atomic",
 ]
 
-_SAFE = 0
+_SAFE_OPEN_FLAGS = 0
 for _name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"):
-    _SAFE |= getattr(os, _name, 0)
+    _SAFE_OPEN_FLAGS |= getattr(os, _name, 0)
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -48,7 +48,7 @@ def state_directory() -> Path:
     """
     given = os.environ.get("SMARTXFER_STATE_DIR")
     try:
-        found = target_path(given) if given else user_directory("state")
+        found = resolve_target_path(given) if given else get_user_directory("state")
     except UsageError as error:
         raise LocalError(f"SMARTXFER_STATE_DIR: {error.summary}", hint=error.hint) from None
     if found is None:
@@ -56,7 +56,7 @@ def state_directory() -> Path:
     return found
 
 
-def objection(
+def find_privacy_problem(
     found: os.stat_result, *, directory: bool = False, links: bool = True, modes: bool = True
 ) -> Optional[str]:
     """Return why a file or directory is not of this user alone; None where it is.
@@ -83,19 +83,23 @@ def objection(
     return None
 
 
-def objection_to_open(fd: int, *, links: bool = True) -> Optional[str]:
+def find_open_file_privacy_problem(fd: int, *, links: bool = True) -> Optional[str]:
     """Return why an open file is not of this user alone; None where it is.
 
     A mode counts only where the file system keeps modes: one that shows 0777 of every file protects none.
     """
     found = os.fstat(fd)
-    reason = objection(found, links=links)
-    if reason is not None and objection(found, links=links, modes=False) is None and not _keeps_modes(fd):
+    reason = find_privacy_problem(found, links=links)
+    if (
+        reason is not None
+        and find_privacy_problem(found, links=links, modes=False) is None
+        and not _supports_modes(fd)
+    ):
         return None
     return reason
 
 
-def _keeps_modes(fd: int) -> bool:
+def _supports_modes(fd: int) -> bool:
     """Try to change the mode of an open file; it is as before afterwards."""
     before = stat.S_IMODE(os.fstat(fd).st_mode)
     try:
@@ -108,26 +112,26 @@ def _keeps_modes(fd: int) -> bool:
     return kept
 
 
-def _check_directory(found: os.stat_result, path: Path) -> None:
-    reason = objection(found, directory=True)
+def _require_private_directory(found: os.stat_result, path: Path) -> None:
+    reason = find_privacy_problem(found, directory=True)
     if reason is not None:
         raise NotPrivate(f"{path}: {reason}")
 
 
-def open_private(place: AnyEntry, flags: int) -> Descriptor:
+def open_private(place: PathOrEntry, flags: int) -> FileDescriptor:
     """Open a file of this user alone, without following a link and without waiting; make it with mode 0600.
 
     :raises NotPrivate: it is not of this user alone.
     :raises OSError: it cannot be opened.
     """
     with contextlib.suppress(FileNotFoundError):  # a device is not even opened
-        reason = objection(lstat(place), modes=False)
+        reason = find_privacy_problem(lstat(place), modes=False)
         if reason is not None:
             raise NotPrivate(f"{place}: {reason}")
-    name, where = arguments_of(place)
-    descriptor = open_waiting(place, name, flags | _SAFE, 0o600, **where)
+    name, where = get_os_arguments(place)
+    descriptor = open_when_lease_released(place, name, flags | _SAFE_OPEN_FLAGS, 0o600, **where)
     try:
-        reason = objection_to_open(descriptor.number)
+        reason = find_open_file_privacy_problem(descriptor.number)
         if reason is not None:
             raise NotPrivate(f"{place}: {reason}")
     except BaseException:
@@ -136,18 +140,18 @@ def open_private(place: AnyEntry, flags: int) -> Descriptor:
     return descriptor
 
 
-def read_private(place: AnyEntry) -> str:
+def read_private(place: PathOrEntry) -> str:
     """Return the text of a file of this user alone.
 
     :raises FileNotFoundError: the file is missing.
     :raises NotPrivate: it is not of this user alone.
     :raises ValueError: it is not UTF-8.
     """
-    with open_private(place, os.O_RDONLY) as descriptor, descriptor.text("r", "utf-8") as file:
+    with open_private(place, os.O_RDONLY) as descriptor, descriptor.to_text_file("r", "utf-8") as file:
         return file.read()
 
 
-def write_whole(place: AnyEntry, text: str, files: Files = SYSTEM_FILES) -> None:
+def write_atomic(place: PathOrEntry, text: str, files: FileSystem = SYSTEM_FILESYSTEM) -> None:
     """Write a small file in one step, readable by its owner only.
 
     Only one caller at a time per ``place``: what a killed one has left of its writing is written over.  Where
@@ -157,12 +161,12 @@ def write_whole(place: AnyEntry, text: str, files: Files = SYSTEM_FILES) -> None
     with contextlib.suppress(OSError):
         _unlink(temporary)
     try:
-        descriptor = _new(temporary)
+        descriptor = _create_file(temporary)
     except FileExistsError:
         temporary = place.with_name(f"{place.name}.{secrets.token_hex(4)}.tmp")
-        descriptor = _new(temporary)
+        descriptor = _create_file(temporary)
     try:
-        with descriptor, descriptor.text("w", "utf-8") as file:
+        with descriptor, descriptor.to_text_file("w", "utf-8") as file:
             file.write(text)
         files.replace(temporary, place)
     except BaseException:
@@ -171,13 +175,15 @@ def write_whole(place: AnyEntry, text: str, files: Files = SYSTEM_FILES) -> None
         raise
 
 
-def _new(place: AnyEntry) -> Descriptor:
-    name, where = arguments_of(place)
-    return Descriptor(os.open, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o600, **where)
+def _create_file(place: PathOrEntry) -> FileDescriptor:
+    name, where = get_os_arguments(place)
+    return FileDescriptor(
+        os.open, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE_OPEN_FLAGS, 0o600, **where
+    )
 
 
-def _unlink(place: AnyEntry) -> None:
-    name, where = arguments_of(place)
+def _unlink(place: PathOrEntry) -> None:
+    name, where = get_os_arguments(place)
     os.unlink(name, **where)
 
 
@@ -193,14 +199,14 @@ class PrivateDirectory:
     def __init__(self, path: Path, *, make: bool = False) -> None:
         self.path = path
         if make:
-            _make(path)
+            _make_private_directory(path)
         link = os.lstat(str(path))
         if stat.S_ISLNK(link.st_mode) and link.st_uid not in (getattr(os, "geteuid", lambda: 0)(), 0):
             raise NotPrivate(f"{path}: it is a symbolic link of another user (uid {link.st_uid})")
-        self._hold(Directory(path))
+        self._set_directory(Directory(path))
 
     @classmethod
-    def of_state(cls, name: str = "", *, make: bool = False) -> "PrivateDirectory":
+    def in_state_directory(cls, name: str = "", *, make: bool = False) -> "PrivateDirectory":
         """Open the state directory, or a directory in it; both have to be of this user alone.
 
         :raises LocalError: the home directory is unknown.
@@ -209,44 +215,44 @@ class PrivateDirectory:
         if not name:
             return top
         with top:
-            return top.inside(name, make=make)
+            return top.open_subdirectory(name, make=make)
 
-    def inside(self, name: str, *, make: bool = False) -> "PrivateDirectory":
+    def open_subdirectory(self, name: str, *, make: bool = False) -> "PrivateDirectory":
         """Open a directory in this one, without following a link."""
-        entry = self._directory.at(name)
+        entry = self._directory.entry(name)
         if make:
-            named, where = entry.arguments()
+            named, where = entry.os_arguments()
             with contextlib.suppress(FileExistsError):
                 os.mkdir(named, 0o700, **where)
-        _check_directory(lstat(entry), entry.path)
+        _require_private_directory(lstat(entry), entry.path)
         found = PrivateDirectory.__new__(PrivateDirectory)
         found.path = entry.path
-        found._hold(self._directory.inside(name))
+        found._set_directory(self._directory.open_child(name))
         return found
 
-    def _hold(self, directory: Directory) -> None:
+    def _set_directory(self, directory: Directory) -> None:
         try:
-            _check_directory(directory.stat(), self.path)
+            _require_private_directory(directory.stat(), self.path)
         except BaseException:
             directory.close()
             raise
         self._directory = directory
 
-    def open(self, name: str, flags: int) -> Descriptor:
+    def open(self, name: str, flags: int) -> FileDescriptor:
         """Open a file as :func:`open_private` does."""
-        return open_private(self._directory.at(name), flags)
+        return open_private(self._directory.entry(name), flags)
 
     def read(self, name: str) -> str:
         """Return the text of a file as :func:`read_private` does."""
-        return read_private(self._directory.at(name))
+        return read_private(self._directory.entry(name))
 
     def write(self, name: str, text: str) -> None:
-        """Write a file as :func:`write_whole` does."""
-        write_whole(self._directory.at(name), text)
+        """Write a file as :func:`write_atomic` does."""
+        write_atomic(self._directory.entry(name), text)
 
     def stat(self, name: str) -> os.stat_result:
         """Return what is known of a file, or of the link that has its name."""
-        return lstat(self._directory.at(name))
+        return lstat(self._directory.entry(name))
 
     def touch(self, name: str, fd: int) -> None:
         """Set the time of the last change of an open file to now."""
@@ -258,11 +264,11 @@ class PrivateDirectory:
     def remove(self, name: str) -> None:
         """Remove a file; one that is gone already is no error."""
         with contextlib.suppress(FileNotFoundError):
-            _unlink(self._directory.at(name))
+            _unlink(self._directory.entry(name))
 
     def names(self) -> List[str]:
         """Return the names in it."""
-        return self._directory.names()
+        return self._directory.list_names()
 
     def older_than(self, moment: float) -> Iterator[str]:
         """Yield the names of files that were last changed before a time.
@@ -285,7 +291,7 @@ class PrivateDirectory:
         self.close()
 
 
-def _make(path: Path) -> None:
+def _make_private_directory(path: Path) -> None:
     """Make a directory, and those above it that are missing, for this user alone."""
     try:
         os.mkdir(str(path), 0o700)
@@ -294,6 +300,6 @@ def _make(path: Path) -> None:
     except FileNotFoundError:
         if path.parent == path:
             raise
-        _make(path.parent)
+        _make_private_directory(path.parent)
         with contextlib.suppress(FileExistsError):
             os.mkdir(str(path), 0o700)

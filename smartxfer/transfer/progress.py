@@ -10,11 +10,11 @@ from typing import Any, Callable, Deque, Dict, Iterator, Mapping, Optional, Sequ
 
 import attrs
 
+from smartxfer._system import SYSTEM_CLOCK, Clock
 from smartxfer.errors import Cancelled, UsageError
-from smartxfer.screen_text import visible
-from smartxfer.seams import SYSTEM_CLOCK, Clock
+from smartxfer.terminal_text import escape_unprintable
 
-__all__ = ["Progress", "ProgressEvent", "Reporter", "WaitProgress", "WaitReporter"]
+__all__ = ["Progress", "ProgressEvent", "ProgressReporter", "WaitProgress", "WaitReporter"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -23,14 +23,14 @@ State = TypeVar("State")
 #: Least seconds between two events of one file while bytes move.
 _INTERVAL = 0.05
 #: Seconds of one wait for the callback.
-_TICK = 0.1
+_LOCK_POLL_INTERVAL = 0.1
 #: Characters of a name in a bar.
-_WIDEST = 40
+_MAX_NAME_WIDTH = 40
 #: Seconds; what would take longer is not estimated.
-_LONGEST_ESTIMATE = 24 * 3600.0
+_MAX_ESTIMATE = 24 * 3600.0
 #: Form of the line of a wait.
-_LINE = "{desc} [{elapsed}]"
-_WITHOUT_ESTIMATE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<?, {rate_fmt}]"
+_STATUS_LINE_FORMAT = "{desc} [{elapsed}]"
+_BAR_FORMAT_WITHOUT_ESTIMATE = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}<?, {rate_fmt}]"
 
 
 @attrs.frozen
@@ -63,29 +63,29 @@ state of what is waited for, such as a Task or a File.
 """
 
 
-class Reporter:
+class ProgressReporter:
     """Gathers byte counts from all threads and tells the callback, one call at a time.
 
-    :param watch: called after each count of moved bytes; it may raise to end the task.
+    :param on_advance: called after each count of moved bytes; it may raise to end the task.
     """
 
     def __init__(
-        self, progress: Progress, clock: Clock = SYSTEM_CLOCK, watch: Callable[[], None] = lambda: None
+        self, progress: Progress, clock: Clock = SYSTEM_CLOCK, on_advance: Callable[[], None] = lambda: None
     ) -> None:
-        self._callback, self._close = _callback_of(progress)
+        self._callback, self._close_bar = _get_callback(progress)
         self._clock = clock
-        self._watch = watch
+        self._on_advance = on_advance
         self._lock = threading.Lock()
-        self._files: Dict[str, _Count] = {}
+        self._files: Dict[str, _FileProgress] = {}
         #: Files that were announced; the callback is not told yet.
         self._queued: Deque[Tuple[str, Optional[int]]] = collections.deque()
         #: True once the call is over: nothing waits long for a callback that does not return.
-        self._over = False
+        self._stopped = False
         #: What the callback raised, if it did.
         self.failure: Optional[BaseException] = None
 
     @property
-    def watched(self) -> bool:
+    def enabled(self) -> bool:
         """Whether anybody is told."""
         return self._callback is not None
 
@@ -95,65 +95,65 @@ class Reporter:
         The callback is told in a worker thread, before its next task or event: where it does not return,
         the calling thread can still end the call.
         """
-        with self._held():
-            self._files[name] = _Count(0, total)
+        with self._acquire_lock():
+            self._files[name] = _FileProgress(0, total)
             self._queued.append((name, total))
 
-    def announce(self) -> None:
+    def flush_queued(self) -> None:
         """Tell the callback of the files that were queued."""
         if self._queued:
-            with self._held():
-                self._tell_queued()
-            self.check()
+            with self._acquire_lock():
+                self._emit_queued()
+            self.raise_if_failed()
 
-    def begin(self, name: str, total: Optional[int], done: int) -> None:
+    def start(self, name: str, total: Optional[int], done: int) -> None:
         """A file's turn has come; ``done`` bytes of it are there already."""
-        with self._held():
-            self._files[name] = _Count(done, total)
-            self._tell(name, "moving")
-        self.check()
+        with self._acquire_lock():
+            self._files[name] = _FileProgress(done, total)
+            self._emit(name, "moving")
+        self.raise_if_failed()
 
-    def move(self, name: str, count: int, state: str = "moving") -> None:
+    def advance(self, name: str, count: int, state: str = "moving") -> None:
         """``count`` more bytes (less than 0: fewer) of a file are done."""
         if self._callback is not None or self.failure is not None:
-            with self._held():
+            with self._acquire_lock():
                 file = self._files[name]
                 file.done += count
                 now = self._clock.monotonic()
-                if state != "moving" or count < 0 or now - file.told_at >= _INTERVAL:
-                    file.told_at = now
-                    self._tell(name, state)
-            self.check()
-        self._watch()  # once they are counted: bytes of a task that ends here are taken back
+                if state != "moving" or count < 0 or now - file.emitted_at >= _INTERVAL:
+                    file.emitted_at = now
+                    self._emit(name, state)
+            self.raise_if_failed()
+        self._on_advance()  # once they are counted: bytes of a task that ends here are taken back
 
-    def end(self, name: str, state: str) -> None:
+    def finish(self, name: str, state: str) -> None:
         """A file is ``"done"`` or ``"failed"``."""
-        with self._held():
+        with self._acquire_lock():
             if name in self._files:
-                self._tell(name, state)
+                self._emit(name, state)
 
-    def check(self) -> None:
+    def raise_if_failed(self) -> None:
         """Raise :class:`Cancelled`, caused by what the callback raised, if it did."""
         if self.failure is not None:
             raise Cancelled("the progress callback raised an exception") from self.failure
 
-    def hurry(self) -> None:
+    def stop_waiting(self) -> None:
         """The call is over: do not wait for a callback that does not return."""
-        self._over = True
+        self._stopped = True
 
     def close(self) -> None:
         """Close the bar, if we opened one; report nothing from here on."""
-        self._over = True
-        with self._held():
+        self._stopped = True
+        with self._acquire_lock():
             self._callback = None
-            if self._close is not None:
-                self._close()
+            if self._close_bar is not None:
+                self._close_bar()
 
     @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
+    def _acquire_lock(self) -> Iterator[None]:
         """Hold the lock, or give up the callback that keeps it once the call is over."""
-        while not self._lock.acquire(timeout=_TICK):
-            if self._over:
+        while not self._lock.acquire(timeout=_LOCK_POLL_INTERVAL):
+            if self._stopped:
                 self._callback = None
                 yield
                 return
@@ -162,17 +162,17 @@ class Reporter:
         finally:
             self._lock.release()
 
-    def _tell_queued(self) -> None:
+    def _emit_queued(self) -> None:
         while self._queued:
             queued, total = self._queued.popleft()
-            self._call(ProgressEvent(queued, 0, total, "queued"))
+            self._invoke_callback(ProgressEvent(queued, 0, total, "queued"))
 
-    def _tell(self, name: str, state: str) -> None:
-        self._tell_queued()
+    def _emit(self, name: str, state: str) -> None:
+        self._emit_queued()
         file = self._files[name]
-        self._call(ProgressEvent(name, file.done, file.total, state))
+        self._invoke_callback(ProgressEvent(name, file.done, file.total, state))
 
-    def _call(self, event: ProgressEvent) -> None:
+    def _invoke_callback(self, event: ProgressEvent) -> None:
         callback = self._callback
         if callback is None:
             return
@@ -183,36 +183,34 @@ class Reporter:
             self._callback = None
 
 
-class _Count:
-    __slots__ = ("done", "told_at", "total")
+class _FileProgress:
+    __slots__ = ("done", "emitted_at", "total")
 
     def __init__(self, done: int, total: Optional[int]) -> None:
         self.done = done
         self.total = total
-        self.told_at = float("-inf")
+        self.emitted_at = float("-inf")
 
 
-def _callback_of(progress: Progress) -> Any:
+def _get_callback(progress: Progress) -> Any:
     if progress is None or progress is False:
         return None, None
     if progress is True or isinstance(progress, str):
-        drawn = _new_bar()
+        drawn = _find_bar_class()
         if drawn is None:
             return None, None
-        bar = _Bar(drawn, progress if isinstance(progress, str) else None)
+        bar = _ProgressBar(drawn, progress if isinstance(progress, str) else None)
         return bar, bar.close
-    return _checked(progress), None
+    return _validate_callable(progress), None
 
 
-def _checked(progress: Any) -> Any:
+def _validate_callable(progress: Any) -> Any:
     if not callable(progress):
-        raise UsageError(
-            f"progress must be None, True, a label or a callable, not {type(progress).__name__}"
-        )
+        raise UsageError(f"progress must be None, True, a label or a callable, not {type(progress).__name__}")
     return progress
 
 
-def _new_bar() -> Any:
+def _find_bar_class() -> Any:
     """Return what makes a bar; None without a terminal or notebook to draw it on."""
     try:
         terminal = bool(sys.stderr.isatty())  # None for programs without a console
@@ -220,13 +218,13 @@ def _new_bar() -> Any:
         terminal = False
     if not terminal and "ipykernel" not in sys.modules:
         return None
-    bar = _bar_class()
+    bar = _build_bar_class()
     notebook = any(base.__module__ == "tqdm.notebook" for base in bar.__mro__)
     return bar if terminal or notebook else None
 
 
 @functools.lru_cache(maxsize=None)
-def _bar_class() -> Any:
+def _build_bar_class() -> Any:
     """Return tqdm's class with estimates that mean something: up to a day, once bytes move."""
     from tqdm.auto import tqdm
 
@@ -249,37 +247,37 @@ def _bar_class() -> Any:
         @property
         def format_dict(self) -> Dict[str, Any]:
             facts = dict(super().format_dict)
-            if not facts["bar_format"] and facts["total"] and not _is_estimated(facts):
-                facts["bar_format"] = _WITHOUT_ESTIMATE
+            if not facts["bar_format"] and facts["total"] and not _has_usable_estimate(facts):
+                facts["bar_format"] = _BAR_FORMAT_WITHOUT_ESTIMATE
             return facts
 
     return Bar
 
 
-def _is_estimated(facts: Mapping[str, Any]) -> bool:
+def _has_usable_estimate(facts: Mapping[str, Any]) -> bool:
     elapsed = facts["elapsed"]
     rate = facts["rate"] or ((facts["n"] - facts["initial"]) / elapsed if elapsed else 0)
-    return bool(rate > 0) and (facts["total"] - facts["n"]) / rate <= _LONGEST_ESTIMATE
+    return bool(rate > 0) and (facts["total"] - facts["n"]) / rate <= _MAX_ESTIMATE
 
 
-class _Drawn:
+class _TerminalDisplay:
     """Something that tqdm draws.  A terminal that is gone ends it, not the call.
 
-    :param make: makes the tqdm bar, with ``settings``.
+    :param bar_class: makes the tqdm bar, with ``settings``.
     """
 
-    def __init__(self, make: Any, **settings: Any) -> None:
+    def __init__(self, bar_class: Any, **settings: Any) -> None:
         self._bar: Any = None
-        with self._drawing():
-            self._bar = make(dynamic_ncols=True, **settings)
+        with self._suppress_terminal_errors():
+            self._bar = bar_class(dynamic_ncols=True, **settings)
 
     def close(self) -> None:
-        with self._drawing():
+        with self._suppress_terminal_errors():
             if self._bar is not None:
                 self._bar.close()
 
     @contextlib.contextmanager
-    def _drawing(self) -> Iterator[None]:
+    def _suppress_terminal_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the terminal is gone, or cannot encode a name
@@ -289,14 +287,14 @@ class _Drawn:
             self._bar = None
 
 
-class _Bar(_Drawn):
+class _ProgressBar(_TerminalDisplay):
     """One tqdm bar over all files of a call."""
 
-    def __init__(self, make: Any, label: Optional[str]) -> None:
+    def __init__(self, bar_class: Any, label: Optional[str]) -> None:
         super().__init__(
-            make,
+            bar_class,
             total=0,
-            desc=None if label is None else visible(label, _WIDEST),
+            desc=None if label is None else escape_unprintable(label, _MAX_NAME_WIDTH),
             unit="B",
             unit_scale=True,
             unit_divisor=1024,
@@ -306,7 +304,7 @@ class _Bar(_Drawn):
         self._done: Dict[str, int] = {}
 
     def __call__(self, event: ProgressEvent) -> None:
-        with self._drawing():
+        with self._suppress_terminal_errors():
             self._show(event)
 
     def _show(self, event: ProgressEvent) -> None:
@@ -316,19 +314,19 @@ class _Bar(_Drawn):
             self._done[event.name] = 0
             self._bar.total += event.total or 0
             if self._label is None:
-                self._bar.set_description(visible(event.name, _WIDEST), refresh=False)
+                self._bar.set_description(escape_unprintable(event.name, _MAX_NAME_WIDTH), refresh=False)
         self._bar.update(event.done - self._done[event.name])
         self._done[event.name] = event.done
 
 
-class _Line(_Drawn):
+class _StatusLine(_TerminalDisplay):
     """A line with the seconds so far."""
 
-    def __init__(self, make: Any, text: str) -> None:
-        super().__init__(make, desc=text, total=None, bar_format=_LINE)
+    def __init__(self, bar_class: Any, text: str) -> None:
+        super().__init__(bar_class, desc=text, total=None, bar_format=_STATUS_LINE_FORMAT)
 
     def show(self, text: str) -> None:
-        with self._drawing():
+        with self._suppress_terminal_errors():
             if self._bar is not None:
                 self._bar.set_description_str(text)
 
@@ -337,39 +335,41 @@ class WaitReporter:
     """Shows each state of what a server is working on, or passes it to the caller's callable.
 
     :param progress: None, True, a label, or a callable that takes a state.
-    :param describe: returns name and status of a state.
+    :param get_name_and_status: returns name and status of a state.
     :raises UsageError: ``progress`` is something else.
     """
 
-    def __init__(self, progress: WaitProgress[Any], describe: Callable[[Any], Tuple[str, str]]) -> None:
-        self._describe = describe
-        self._make: Any = None
-        self._line: Optional[_Line] = None
+    def __init__(
+        self, progress: WaitProgress[Any], get_name_and_status: Callable[[Any], Tuple[str, str]]
+    ) -> None:
+        self._get_name_and_status = get_name_and_status
+        self._bar_class: Any = None
+        self._line: Optional[_StatusLine] = None
         self._callback: Any = None
         self._label = progress if isinstance(progress, str) else None
         if progress is True or self._label is not None:
-            self._make = _new_bar()
+            self._bar_class = _find_bar_class()
         elif progress is not None and progress is not False:
-            self._callback = _checked(progress)
+            self._callback = _validate_callable(progress)
 
     def __call__(self, *states: Any) -> None:
         """Show the latest states.  What the callable raises ends the wait."""
         if self._callback is not None:
             for state in states:
                 self._callback(state)
-        if self._make is not None and states:
-            text = self._text([self._describe(state) for state in states])
+        if self._bar_class is not None and states:
+            text = self._format_states([self._get_name_and_status(state) for state in states])
             if self._line is None:
-                self._line = _Line(self._make, text)
+                self._line = _StatusLine(self._bar_class, text)
             self._line.show(text)
 
-    def _text(self, described: Sequence[Tuple[str, str]]) -> str:
+    def _format_states(self, described: Sequence[Tuple[str, str]]) -> str:
         name, status = described[0]
         if len(described) > 1:
             counts = collections.Counter(status for _, status in described)
             name, status = f"{len(described)} files", ", ".join(f"{n} {word}" for word, n in counts.items())
         label = name if self._label is None else self._label
-        return f"{visible(label, _WIDEST)}: {visible(status, _WIDEST)}"
+        return f"{escape_unprintable(label, _MAX_NAME_WIDTH)}: {escape_unprintable(status, _MAX_NAME_WIDTH)}"
 
     def __enter__(self) -> "WaitReporter":
         return self

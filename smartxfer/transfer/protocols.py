@@ -68,7 +68,7 @@ class Sink(Protocol):
     def commit(self) -> None:
         """All bytes are there and verified: put them under the final name."""
 
-    def leave(self) -> None:
+    def suspend(self) -> None:
         """Stop for now, keeping what a re-run can go on from."""
 
 

@@ -6,12 +6,12 @@ from typing import Any, Dict, Iterable, List, Optional, Protocol, Sequence, Unio
 
 import attrs
 
-from smartxfer.error_families import GENERIC, ErrorFamily
+from smartxfer._system import Clock
+from smartxfer.error_families import GENERIC_ERRORS, ErrorFamily
 from smartxfer.errors import BatchError
 from smartxfer.reprs import fields_repr, short_repr
-from smartxfer.seams import Clock
 
-__all__ = ["FileResult", "SyncReport", "TransferReport", "log_sync", "settle"]
+__all__ = ["FileResult", "SyncReport", "TransferReport", "log_sync", "raise_for_errors"]
 
 log = logging.getLogger("smartxfer.transfer")
 
@@ -163,21 +163,21 @@ class SyncReport:
         return fields_repr(self)
 
 
-class _Call(Protocol):
+class _Runner(Protocol):
     """The part of an operation that results need."""
 
     clock: Clock
-    errors: ErrorFamily
-    began: float
+    error_family: ErrorFamily
+    started_at: float
 
 
-def settle(results: Iterable[FileResult], call: Optional[_Call] = None) -> TransferReport:
+def raise_for_errors(results: Iterable[FileResult], runner: Optional[_Runner] = None) -> TransferReport:
     """Return the results if all are good; of a single file raise its error.
 
-    :param call: the operation: its errors are the service's, and it knows when it began.
+    :param runner: the operation: its errors are the service's, and it knows when it began.
     :raises BatchError: some of several files failed; it carries every result.
     """
-    seconds = 0.0 if call is None else call.clock.monotonic() - call.began
+    seconds = 0.0 if runner is None else runner.clock.monotonic() - runner.started_at
     report = TransferReport(results, seconds)
     failed = report.failed
     if not failed:
@@ -186,8 +186,8 @@ def settle(results: Iterable[FileResult], call: Optional[_Call] = None) -> Trans
     assert first is not None
     if len(report) == 1:
         raise first
-    errors = GENERIC if call is None else call.errors
-    raise errors.kind(BatchError)(
+    errors = GENERIC_ERRORS if runner is None else runner.error_family
+    raise errors.class_for(BatchError)(
         f"{len(failed)} of {len(report)} files failed, first {failed[0].name!r}: {first}",
         hint="see .results; a re-run goes on with what is missing",
         results=report,

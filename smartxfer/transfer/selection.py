@@ -24,29 +24,29 @@ class Selection:
     :raises UsageError: not text, an empty pattern, or an empty list of them.
 
     >>> selection = Selection(include="*.csv", exclude=["tmp", "run1/raw/**"])
-    >>> [selection.takes(path) for path in ("a.csv", "d/b.csv", "c.txt", "tmp/a.csv", "run1/raw/x/a.csv")]
+    >>> [selection.includes(path) for path in ("a.csv", "d/b.csv", "c.txt", "tmp/a.csv", "run1/raw/x/a.csv")]
     [True, True, False, False, False]
     """
 
     def __init__(self, include: Patterns = None, exclude: Patterns = None) -> None:
-        self._include = None if include is None else _compiled(include, "include")
-        self._exclude = () if exclude is None else _compiled(exclude, "exclude")
+        self._include = None if include is None else _compile_patterns(include, "include")
+        self._exclude = () if exclude is None else _compile_patterns(exclude, "exclude")
 
-    def takes(self, path: str) -> bool:
+    def includes(self, path: str) -> bool:
         """Return True for a file that is meant.
 
         :param path: relative to the directory, with slashes.
         """
         if self._include is not None and not _any_matches(self._include, path):
             return False
-        return not self.leaves_out(path)
+        return not self.excludes(path)
 
-    def leaves_out(self, path: str) -> bool:
+    def excludes(self, path: str) -> bool:
         """Return True for a file, or a directory with all in it, that ``exclude`` names."""
         return bool(self._exclude) and _any_matches(self._exclude, path)
 
 
-def _compiled(patterns: Any, name: str) -> Tuple[Pattern[str], ...]:
+def _compile_patterns(patterns: Any, name: str) -> Tuple[Pattern[str], ...]:
     given = [patterns] if isinstance(patterns, str) else patterns
     if isinstance(given, bytes) or not isinstance(given, Iterable):
         raise UsageError(f"{name} is a pattern or a list of patterns, not {patterns!r:.80}", hint='"*.csv"')
@@ -56,7 +56,7 @@ def _compiled(patterns: Any, name: str) -> Tuple[Pattern[str], ...]:
     for one in several:
         if not isinstance(one, str) or not one.strip("/"):
             raise UsageError(f"{name} holds {one!r:.80}, which is not a pattern", hint='"*.csv"')
-    return tuple(_regex(one.strip("/"), "/" in one.rstrip("/")) for one in several)
+    return tuple(_build_regex(one.strip("/"), "/" in one.rstrip("/")) for one in several)
 
 
 def _any_matches(patterns: Iterable[Pattern[str]], path: str) -> bool:
@@ -64,19 +64,19 @@ def _any_matches(patterns: Iterable[Pattern[str]], path: str) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _regex(pattern: str, whole: bool) -> Pattern[str]:
+def _build_regex(pattern: str, match_whole_path: bool) -> Pattern[str]:
     """Return what matches the start of a path of which the pattern names the file or a directory above it.
 
-    :param whole: False compares the pattern with each name of the path.
+    :param match_whole_path: False compares the pattern with each name of the path.
     """
-    start = "" if whole else "(?:.*/)?"
+    start = "" if match_whole_path else "(?:.*/)?"
     try:
-        return re.compile(f"{start}(?:{_translated(pattern)})(?:/|\\Z)", re.DOTALL)
+        return re.compile(f"{start}(?:{_translate_glob(pattern)})(?:/|\\Z)", re.DOTALL)
     except re.error as error:
         raise UsageError(f"{pattern!r} is not a pattern: {error}", hint="[a-z] is a range") from None
 
 
-def _translated(pattern: str) -> str:
+def _translate_glob(pattern: str) -> str:
     """Return the regular expression of a glob pattern."""
     found, at = "", 0
     while at < len(pattern):
@@ -90,17 +90,17 @@ def _translated(pattern: str) -> str:
         elif rest[0] == "?":
             found, at = found + "[^/]", at + 1
         else:
-            piece, count = _one_character(rest)
+            piece, count = _translate_character(rest)
             found, at = found + piece, at + count
     return found
 
 
-def _one_character(rest: str) -> Tuple[str, int]:
+def _translate_character(pattern: str) -> Tuple[str, int]:
     """Return what matches the first character of a pattern or its class, and how long that is."""
-    end = rest.find("]", 3 if rest[1:2] == "!" else 2) if rest[0] == "[" else -1
+    end = pattern.find("]", 3 if pattern[1:2] == "!" else 2) if pattern[0] == "[" else -1
     if end == -1:
-        return re.escape(rest[0]), 1
-    members = rest[1:end]
+        return re.escape(pattern[0]), 1
+    members = pattern[1:end]
     negated = members[0] == "!"
     members = members[1:] if negated else members
     escaped = re.sub(r"([\\^\[\]&~|])", r"\\\1", members)

@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any, BinaryIO, Dict, Iterable, Optional, Union
 
 from smartxfer.errors import LocalError, UsageError
-from smartxfer.local_errors import local_error
-from smartxfer.transfer.device import DeviceSink, is_device
-from smartxfer.transfer.digest import digest_of, new_hash
-from smartxfer.transfer.partial import FileSink
+from smartxfer.local_errors import wrap_os_error
+from smartxfer.transfer.device_sink import DeviceSink, is_device
+from smartxfer.transfer.digest import compute_file_digest, new_hash
+from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.protocols import Extent, Sink
-from smartxfer.transfer.source import is_text, target_path_of
+from smartxfer.transfer.source import as_target_path, is_text_file
 
 __all__ = [
     "FileSink",
     "MemorySink",
     "SinkLike",
     "StreamSink",
-    "check_sink",
-    "directory_of",
-    "names_directory",
+    "get_target_directory",
+    "is_directory_target",
     "open_sink",
+    "validate_sink",
 ]
 
 SinkLike = Union[str, "os.PathLike[str]", BinaryIO, "MemorySink", Sink]
@@ -31,7 +31,7 @@ A symbolic link is followed to its target.  Devices and named pipes are written 
 """
 
 
-def physical_memory() -> Optional[int]:
+def get_physical_memory() -> Optional[int]:
     """Return the bytes of memory of this machine; None where the system does not say."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -62,7 +62,7 @@ class MemorySink:
 
         :raises LocalError: it is more than this machine has memory.
         """
-        most = physical_memory()
+        most = get_physical_memory()
         if size is not None and most is not None and size > most:
             raise LocalError(
                 f"{size} bytes are more than the memory of this machine, {most} bytes",
@@ -92,7 +92,7 @@ class MemorySink:
     def commit(self) -> None:
         """Nothing to do: ``data`` is there."""
 
-    def leave(self) -> None:
+    def suspend(self) -> None:
         """Drop what is not complete."""
         self._bytes = bytearray()
 
@@ -128,7 +128,7 @@ class StreamSink:
                 count = self._file.write(view)
                 view = view[len(view) if count is None else count :]
         except OSError as error:
-            raise local_error(error, "the open file") from None
+            raise wrap_os_error(error, "the open file") from None
         self._at += len(data)
 
     def restart(self) -> None:
@@ -152,7 +152,7 @@ class StreamSink:
             )
         self._file.flush()
         self._file.seek(self._start)
-        found = digest_of(self._file, algorithm)
+        found = compute_file_digest(self._file, algorithm)
         self._file.seek(self._start + self._at)
         return found
 
@@ -161,60 +161,58 @@ class StreamSink:
         try:
             getattr(self._file, "flush", lambda: None)()
         except OSError as error:
-            raise local_error(error, "the open file") from None
+            raise wrap_os_error(error, "the open file") from None
 
-    def leave(self) -> None:
+    def suspend(self) -> None:
         """Flush; what is there stays."""
         self.commit()
 
 
-def names_directory(thing: Any, path: Path) -> bool:
+def is_directory_target(target: Any, path: Path) -> bool:
     """Return True where a target is a directory: it exists as one, or its text ends with a slash.
 
-    :param thing: as the caller gave it.
+    :param target: as the caller gave it.
     :param path: what it stands for.
     """
-    return os.path.isdir(str(path)) or os.fsdecode(thing).endswith(("/", os.sep))
+    return os.path.isdir(str(path)) or os.fsdecode(target).endswith(("/", os.sep))
 
 
-def directory_of(thing: Any) -> Optional[Path]:
+def get_target_directory(target: Any) -> Optional[Path]:
     """The directory that the caller gave as a target; None for anything else."""
-    path = target_path_of(thing)
-    return path if path is not None and names_directory(thing, path) else None
+    path = as_target_path(target)
+    return path if path is not None and is_directory_target(target, path) else None
 
 
-def open_sink(thing: Any, name: str) -> Sink:
+def open_sink(target: Any, name: str) -> Sink:
     """A sink for whatever the caller gave: see :data:`SinkLike`.
 
     :param name: safe file name, for a directory.
     :raises UsageError: a file opened as text, or nothing one can write to.
     """
-    path = check_sink(thing)
+    path = validate_sink(target)
     if path is not None:
-        inside = names_directory(thing, path)
+        inside = is_directory_target(target, path)
         if not inside and is_device(path):
             return DeviceSink(path)
         return FileSink(path / name, follow=False) if inside else FileSink(path)
-    if hasattr(thing, "write_at"):
-        sink: Sink = thing
+    if hasattr(target, "write_at"):
+        sink: Sink = target
         return sink
-    return StreamSink(thing)
+    return StreamSink(target)
 
 
-def check_sink(thing: Any) -> Optional[Path]:
+def validate_sink(target: Any) -> Optional[Path]:
     """Check a target before anything is requested; returns its path, if it is one.
 
     :raises UsageError: a file opened as text, or nothing one can write to.
     """
-    path = target_path_of(thing)
+    path = as_target_path(target)
     if path is not None:
         return path
-    if is_text(thing):
+    if is_text_file(target):
         raise UsageError("a file opened as text cannot take bytes", hint="open it with 'wb'")
-    if not (hasattr(thing, "write_at") or hasattr(thing, "write")):
-        raise UsageError(f"cannot write to a {type(thing).__name__}: give a path or an open file")
-    if getattr(thing, "writable", lambda: True)() is False:
+    if not (hasattr(target, "write_at") or hasattr(target, "write")):
+        raise UsageError(f"cannot write to a {type(target).__name__}: give a path or an open file")
+    if getattr(target, "writable", lambda: True)() is False:
         raise UsageError("the open file is not open for writing", hint="open it with 'wb'")
     return None
-
-

@@ -7,28 +7,28 @@ import threading
 from pathlib import Path
 from typing import Any, BinaryIO, Iterable, Optional, Tuple, Union
 
-from smartxfer.directories import AnyEntry, Entry, arguments_of, nameless_file
+from smartxfer._system import SYSTEM_FILESYSTEM
+from smartxfer.directories import Entry, PathOrEntry, create_anonymous_file, get_os_arguments
 from smartxfer.errors import SourceChanged, UsageError
-from smartxfer.local_errors import local_error
+from smartxfer.local_errors import wrap_os_error
+from smartxfer.os_text import decode_os_text, resolve_source_path, resolve_target_path
 from smartxfer.reprs import short_repr
-from smartxfer.seams import SYSTEM_FILES
-from smartxfer.system_text import source_path, target_path, unicode_text
-from smartxfer.transfer.buffers import BLOCK
+from smartxfer.transfer.buffers import BLOCK_SIZE
+from smartxfer.transfer.file_size import Copies, Copy, CopySource, has_correct_size, stat_if_size_correct
 from smartxfer.transfer.protocols import Source
-from smartxfer.transfer.true_size import Copies, Copy, CopySource, has_true_size, true_state
 
 __all__ = [
     "BytesSource",
     "OpenFileSource",
     "PathSource",
     "SourceLike",
-    "can_seek",
-    "descriptor_of",
-    "is_text",
-    "open_seekable",
+    "as_source_path",
+    "as_target_path",
+    "get_regular_file_descriptor",
+    "is_seekable",
+    "is_text_file",
+    "open_seekable_source",
     "open_source",
-    "path_of",
-    "target_path_of",
 ]
 
 #: Up to this many bytes an unseekable stream is held in memory; past it, it is spooled to disk.
@@ -46,30 +46,30 @@ class PathSource:
     :param path: where it is, or its name in an open directory.
     """
 
-    def __init__(self, path: AnyEntry, name: Optional[str] = None) -> None:
+    def __init__(self, path: PathOrEntry, name: Optional[str] = None) -> None:
         self.path = path.path if isinstance(path, Entry) else path
-        self.name = name if name is not None else unicode_text(path.name)
-        self._named = path
-        self._opened = SYSTEM_FILES.open(path, os.O_RDONLY)
+        self.name = name if name is not None else decode_os_text(path.name)
+        self._path_or_entry = path
+        self._descriptor = SYSTEM_FILESYSTEM.open(path, os.O_RDONLY)
         self._lock = threading.Lock()
-        self._before = os.fstat(self._opened.number)
-        if not stat.S_ISREG(self._before.st_mode):
-            self._opened.close()
+        self._initial_stat = os.fstat(self._descriptor.number)
+        if not stat.S_ISREG(self._initial_stat.st_mode):
+            self._descriptor.close()
             raise UsageError(
                 f"{path} is not a regular file", hint="open a pipe or device and pass the open stream"
             )
-        self.size = self._before.st_size
-        self.mtime_ns = self._before.st_mtime_ns
+        self.size = self._initial_stat.st_size
+        self.mtime_ns = self._initial_stat.st_mtime_ns
 
-    def copy(self) -> Optional[Copy]:
+    def copy_if_size_is_wrong(self) -> Optional[Copy]:
         """Return a copy of the bytes where ``size`` is not their number; None where it is.
 
         :raises LocalError: the file cannot be read.
         """
-        state = true_state(self._opened.number, self.path)
+        state = stat_if_size_correct(self._descriptor.number, self.path)
         if state is None:
-            return Copies().add(self._opened.number, self.path)
-        self._before, self.size, self.mtime_ns = state, state.st_size, state.st_mtime_ns
+            return Copies().add(self._descriptor.number, self.path)
+        self._initial_stat, self.size, self.mtime_ns = state, state.st_size, state.st_mtime_ns
         return None
 
     def __repr__(self) -> str:
@@ -78,29 +78,29 @@ class PathSource:
     def read_at(self, buffer: memoryview, offset: int) -> int:
         """Fill ``buffer`` from ``offset``."""
         if _HAS_PREAD:
-            return os.preadv(self._opened.number, [buffer], offset)
+            return os.preadv(self._descriptor.number, [buffer], offset)
         with self._lock:
-            os.lseek(self._opened.number, offset, os.SEEK_SET)
-            data = os.read(self._opened.number, len(buffer))
+            os.lseek(self._descriptor.number, offset, os.SEEK_SET)
+            data = os.read(self._descriptor.number, len(buffer))
         buffer[: len(data)] = data
         return len(data)
 
-    def place(self, offset: int) -> Tuple[int, int]:
+    def descriptor_at(self, offset: int) -> Tuple[int, int]:
         """Return the descriptor of the file, and the offset in it."""
-        return self._opened.number, offset
+        return self._descriptor.number, offset
 
     def check_unchanged(self) -> None:
         """Raise SourceChanged when size, modification time or the file itself is another.
 
         So it is where there are bytes behind the last one: they came after the size was looked at.
         """
-        named, where = arguments_of(self._named)
+        named, where = get_os_arguments(self._path_or_entry)
         try:
-            now, there = os.fstat(self._opened.number), os.stat(named, **where)
+            now, there = os.fstat(self._descriptor.number), os.stat(named, **where)
         except FileNotFoundError:
             raise SourceChanged(f"{self.path} was removed while it was read") from None
-        before = (self._before.st_size, self._before.st_mtime_ns)
-        same_file = (there.st_dev, there.st_ino) == (self._before.st_dev, self._before.st_ino)
+        before = (self._initial_stat.st_size, self._initial_stat.st_mtime_ns)
+        same_file = (there.st_dev, there.st_ino) == (self._initial_stat.st_dev, self._initial_stat.st_ino)
         if (now.st_size, now.st_mtime_ns) != before or not same_file:
             raise SourceChanged(f"{self.path} changed while it was read")
         if self.read_at(memoryview(bytearray(1)), self.size):
@@ -108,7 +108,7 @@ class PathSource:
 
     def close(self) -> None:
         """Close the file."""
-        self._opened.close()
+        self._descriptor.close()
 
 
 class BytesSource:
@@ -156,12 +156,12 @@ class OpenFileSource:
         self._owned = owned
         self._lock = threading.Lock()
         self._start = file.tell()
-        self.size = self._size_now()
+        self.size = self._get_size()
         file.seek(self._start)
-        self.name = name if name is not None else _name_of(file)
+        self.name = name if name is not None else _get_file_name(file)
         #: Its descriptor is asked for each time: once the caller has closed it, that is another file's.
-        self._regular = _HAS_PREAD and descriptor_of(file) is not None
-        self._before = self._changed_at()
+        self._regular = _HAS_PREAD and get_regular_file_descriptor(file) is not None
+        self._initial_mtime_ns = self._get_mtime_ns()
 
     def __repr__(self) -> str:
         return short_repr("OpenFileSource", self.name, size=self.size)
@@ -176,19 +176,19 @@ class OpenFileSource:
         buffer[: len(data)] = data
         return len(data)
 
-    def place(self, offset: int) -> Optional[Tuple[int, int]]:
+    def descriptor_at(self, offset: int) -> Optional[Tuple[int, int]]:
         """Return the descriptor of a regular file, and the offset in it; None for any other."""
         return (self._file.fileno(), self._start + offset) if self._regular else None
 
     def check_unchanged(self) -> None:
         """Raise SourceChanged when the file's length, or a regular file's modification time, is another."""
         with self._lock:
-            size = self._size_now()
+            size = self._get_size()
             self._file.seek(self._start + self.size)
             longer = bool(self._file.read(1))
         if size != self.size or longer:
             raise SourceChanged(f"{self.name} changed its length while it was read")
-        if self._changed_at() != self._before:
+        if self._get_mtime_ns() != self._initial_mtime_ns:
             raise SourceChanged(f"{self.name} changed while it was read")
 
     def close(self) -> None:
@@ -196,54 +196,54 @@ class OpenFileSource:
         if self._owned:
             self._file.close()
 
-    def _size_now(self) -> int:
+    def _get_size(self) -> int:
         self._file.seek(0, io.SEEK_END)
         return max(0, self._file.tell() - self._start)
 
-    def _changed_at(self) -> Optional[int]:
+    def _get_mtime_ns(self) -> Optional[int]:
         return os.fstat(self._file.fileno()).st_mtime_ns if self._regular else None
 
 
-def path_of(thing: Any) -> Optional[Path]:
-    """Return the path of something to read, if ``thing`` is a path."""
-    return source_path(thing) if isinstance(thing, (str, os.PathLike)) else None
+def as_source_path(value: Any) -> Optional[Path]:
+    """Return the path of something to read, if ``value`` is a path."""
+    return resolve_source_path(value) if isinstance(value, (str, os.PathLike)) else None
 
 
-def target_path_of(thing: Any) -> Optional[Path]:
-    """Return the path of something to write, if ``thing`` is a path."""
-    return target_path(thing) if isinstance(thing, (str, os.PathLike)) else None
+def as_target_path(value: Any) -> Optional[Path]:
+    """Return the path of something to write, if ``value`` is a path."""
+    return resolve_target_path(value) if isinstance(value, (str, os.PathLike)) else None
 
 
-def open_source(thing: SourceLike, name: Optional[str] = None) -> Source:
+def open_source(source_like: SourceLike, name: Optional[str] = None) -> Source:
     """Open whatever the caller gave for reading.
 
     A stream that cannot seek is read to its end first: up to 8 MiB into memory, past that into a temporary
     file.  So is a file whose size is not the number of bytes in it.
 
-    :param thing: as :data:`SourceLike` says, or a name in an open directory.
+    :param source_like: as :data:`SourceLike` says, or a name in an open directory.
     :param name: the name to go by; by default the file's own.
     :raises UsageError: text instead of bytes, a directory, a device, a file that is open for writing alone.
     :raises FileNotFoundError: no such local file.
     """
-    path = thing if isinstance(thing, Entry) else path_of(thing)
+    path = source_like if isinstance(source_like, Entry) else as_source_path(source_like)
     if path is not None:
         return _open_path(path, name)
-    if isinstance(thing, (bytes, bytearray, memoryview)):
-        return BytesSource(thing, name or "data")
-    source = open_seekable(thing, name)
+    if isinstance(source_like, (bytes, bytearray, memoryview)):
+        return BytesSource(source_like, name or "data")
+    source = open_seekable_source(source_like, name)
     if source is not None:
         return source
-    if hasattr(thing, "read"):
-        return _spooled_file(thing, name)
-    if isinstance(thing, Iterable) and not isinstance(thing, str):
-        return _spooled(thing, name or "data")
-    raise UsageError(f"cannot send a {type(thing).__name__}: give a path, bytes or an open file")
+    if hasattr(source_like, "read"):
+        return _spool_file(source_like, name)
+    if isinstance(source_like, Iterable) and not isinstance(source_like, str):
+        return _spool_chunks(source_like, name or "data")
+    raise UsageError(f"cannot send a {type(source_like).__name__}: give a path, bytes or an open file")
 
 
-def _open_path(path: AnyEntry, name: Optional[str]) -> Source:
+def _open_path(path: PathOrEntry, name: Optional[str]) -> Source:
     source = PathSource(path, name)
     try:
-        copy = source.copy()
+        copy = source.copy_if_size_is_wrong()
     except BaseException:
         source.close()
         raise
@@ -253,26 +253,26 @@ def _open_path(path: AnyEntry, name: Optional[str]) -> Source:
     return CopySource(copy, source.name)
 
 
-def is_text(file: Any) -> bool:
+def is_text_file(file: Any) -> bool:
     """Whether ``file`` was opened as text, wrappers of ``tempfile`` included."""
     return isinstance(file, io.TextIOBase) or (hasattr(file, "read") and hasattr(file, "encoding"))
 
 
-def open_seekable(thing: Any, name: Optional[str] = None) -> Optional[Source]:
+def open_seekable_source(file: Any, name: Optional[str] = None) -> Optional[Source]:
     """Open a file that can seek, from where it stands; None for a stream, and for what is no file.
 
     :raises UsageError: it was opened as text, or for writing alone.
     """
-    if is_text(thing):
+    if is_text_file(file):
         raise UsageError("a file opened as text gives no bytes", hint="open it in binary mode: 'rb'")
-    if getattr(thing, "readable", lambda: True)() is False:
+    if getattr(file, "readable", lambda: True)() is False:
         raise UsageError("the open file is not open for reading", hint="open it with 'rb'")
-    if not (hasattr(thing, "read") and can_seek(thing)):
+    if not (hasattr(file, "read") and is_seekable(file)):
         return None
-    return OpenFileSource(thing, name) if has_true_size(thing) else _spooled_file(thing, name)
+    return OpenFileSource(file, name) if has_correct_size(file) else _spool_file(file, name)
 
 
-def can_seek(file: Any) -> bool:
+def is_seekable(file: Any) -> bool:
     """Return True where an open file can go to any place in it."""
     try:
         # Some wrappers of older Pythons can seek and have no `seekable`: SpooledTemporaryFile.
@@ -286,7 +286,7 @@ def can_seek(file: Any) -> bool:
     return True
 
 
-def descriptor_of(file: Any) -> Optional[int]:
+def get_regular_file_descriptor(file: Any) -> Optional[int]:
     """Return the descriptor of an open regular file that is just that; None for all else.
 
     A ``GzipFile`` and many a wrapper have a ``fileno``, too, but its bytes are others.
@@ -299,21 +299,21 @@ def descriptor_of(file: Any) -> Optional[int]:
     return number if stat.S_ISREG(os.fstat(number).st_mode) else None
 
 
-def _spooled_file(file: Any, name: Optional[str]) -> Source:
+def _spool_file(file: Any, name: Optional[str]) -> Source:
     """Return a source of all that is left of an open file or stream."""
-    return _spooled(iter(lambda: file.read(BLOCK), b""), name or _name_of(file))
+    return _spool_chunks(iter(lambda: file.read(BLOCK_SIZE), b""), name or _get_file_name(file))
 
 
-def _spooled(pieces: Iterable[bytes], name: str) -> Source:
+def _spool_chunks(chunks: Iterable[bytes], name: str) -> Source:
     """Return a source of all the pieces, kept in memory or in a temporary file without a name."""
     spool: BinaryIO = io.BytesIO()
     try:
-        for piece in pieces:
+        for piece in chunks:
             if not isinstance(piece, (bytes, bytearray, memoryview)):
                 raise UsageError(f"the stream {name!r} gives {type(piece).__name__}, not bytes")
             if isinstance(spool, io.BytesIO) and spool.tell() + memoryview(piece).nbytes > SPOOL_LIMIT:
-                spool = _on_disk(spool)
-            _keep(spool, piece)
+                spool = _move_spool_to_disk(spool)
+            _write_spool(spool, piece)
         spool.seek(0)
     except BaseException:
         spool.close()
@@ -321,14 +321,14 @@ def _spooled(pieces: Iterable[bytes], name: str) -> Source:
     return OpenFileSource(spool, name, owned=True)
 
 
-def _on_disk(memory: io.BytesIO) -> BinaryIO:
+def _move_spool_to_disk(memory: io.BytesIO) -> BinaryIO:
     """Move what is kept in memory to a temporary file without a name; return the file."""
     try:
-        file = nameless_file()
+        file = create_anonymous_file()
     except OSError as error:
-        raise local_error(error, "the temporary file for a stream") from None
+        raise wrap_os_error(error, "the temporary file for a stream") from None
     try:
-        _keep(file, memory.getvalue())
+        _write_spool(file, memory.getvalue())
     except BaseException:
         file.close()
         raise
@@ -336,13 +336,13 @@ def _on_disk(memory: io.BytesIO) -> BinaryIO:
     return file
 
 
-def _keep(spool: BinaryIO, piece: Union[bytes, bytearray, memoryview]) -> None:
+def _write_spool(spool: BinaryIO, chunk: Union[bytes, bytearray, memoryview]) -> None:
     try:
-        spool.write(piece)
+        spool.write(chunk)
     except OSError as error:
-        raise local_error(error, "the temporary file for a stream") from None
+        raise wrap_os_error(error, "the temporary file for a stream") from None
 
 
-def _name_of(file: Any) -> str:
+def _get_file_name(file: Any) -> str:
     name = getattr(file, "name", None)
-    return unicode_text(os.path.basename(name)) if isinstance(name, str) and name[:1] != "<" else "data"
+    return decode_os_text(os.path.basename(name)) if isinstance(name, str) and name[:1] != "<" else "data"

@@ -6,23 +6,23 @@ from typing import Any, Callable, Collection, ContextManager, Iterable, Optional
 
 import attrs
 
-from smartxfer.transfer.body import PartBody, Scaled
+from smartxfer.transfer.body import PartBody, ScaledProgress
 from smartxfer.transfer.file_job import FileJob
-from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import Missing, Part, Parts
+from smartxfer.transfer.file_parts import MissingParts, Part, Parts
 from smartxfer.transfer.protocols import Source
 from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transfer.source import BytesSource
-from smartxfer.transport.attempt import Within
-from smartxfer.transport.checks import Decision, RetryContext, pass_on
+from smartxfer.transport.attempt import AttemptContext
+from smartxfer.transport.retry_checks import RetryContext, RetryDecision, make_no_decision
 
-__all__ = ["Upload", "UploadJob"]
+__all__ = ["UploadJob", "UploadSpec"]
 
 Body = Union[bytes, PartBody]
 
 
 @attrs.frozen
-class Upload:
+class UploadSpec:
     """One file to send, as a service describes it to the engine.
 
     :param open_source: opens the bytes; called when the file's turn comes.
@@ -42,24 +42,24 @@ class Upload:
 
     name: str
     open_source: Callable[[], Source]
-    plan: Callable[[int], Union[Parts, Missing, Sequence[Part]]]
+    make_parts: Callable[[int], Union[Parts, MissingParts, Sequence[Part]]]
     send_part: Callable[[Part, Body], Any]
-    finish: Callable[[], Tuple[str, Optional[str]]]
-    acknowledged: Collection[int] = ()
+    complete: Callable[[], Tuple[str, Optional[str]]]
+    completed_parts: Collection[int] = ()
     prepare: Callable[[Source], None] = lambda source: None
-    note: Callable[[Part], None] = lambda part: None
-    seal: Optional[Callable[[Part, Iterable[memoryview]], ContextManager[memoryview]]] = None
-    repeatable: bool = True
-    check: Callable[[Part, RetryContext], Decision] = pass_on
-    within: Within = contextlib.nullcontext
+    on_part_sent: Callable[[Part], None] = lambda part: None
+    encode_part: Optional[Callable[[Part, Iterable[memoryview]], ContextManager[memoryview]]] = None
+    resend_after_lost_response: bool = True
+    retry_check: Callable[[Part, RetryContext], RetryDecision] = make_no_decision
+    attempt_context: AttemptContext = contextlib.nullcontext
 
 
 class UploadJob(FileJob):
     """One file's way up: open, parts, finish."""
 
-    def __init__(self, upload: Upload, operation: Operation, at_once: int) -> None:
-        super().__init__("upload", upload.name, operation, at_once)
-        self._upload = upload
+    def __init__(self, spec: UploadSpec, runner: TransferRunner, max_parts: int) -> None:
+        super().__init__("upload", spec.name, runner, max_parts)
+        self._spec = spec
         self._source: Optional[Source] = None
         self._verified: Tuple[Optional[str], Optional[str]] = (None, None)
 
@@ -67,7 +67,7 @@ class UploadJob(FileJob):
     def result(self) -> FileResult:
         """What became of the file."""
         verified, digest = self._verified
-        return self._result(
+        return self._build_result(
             path=getattr(self._source, "path", None),
             bytes=self._source.size if self._source is not None else 0,
             digest=digest,
@@ -77,55 +77,55 @@ class UploadJob(FileJob):
     # -- tasks, in worker threads -----------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self._started = self._operation.clock.monotonic()
-        self._source = self._upload.open_source()
-        self._upload.prepare(self._source)
-        parts = self._upload.plan(self._source.size)
-        done = self._upload.acknowledged
-        if isinstance(parts, (Parts, Missing)):
-            left = parts.left(done)
+        self._started_at = self._runner.clock.monotonic()
+        self._source = self._spec.open_source()
+        self._spec.prepare(self._source)
+        parts = self._spec.make_parts(self._source.size)
+        done = self._spec.completed_parts
+        if isinstance(parts, (Parts, MissingParts)):
+            left = parts.remaining_bytes(done)
         else:
             left = sum(part.size for part in parts if part.number not in done)
-        self._report_begin(self._source.size, self._source.size - left)
-        self._waiting.follow(
-            functools.partial(self._send, part) for part in parts if part.number not in done
+        self._report_start(self._source.size, self._source.size - left)
+        self._tasks.extend(
+            functools.partial(self._send_part, part) for part in parts if part.number not in done
         )
 
-    def _send(self, part: Part) -> None:
+    def _send_part(self, part: Part) -> None:
         assert self._source is not None
         with contextlib.ExitStack() as lent:
-            body = self._body(self._source, part, lent)
+            body = self._build_body(self._source, part, lent)
             payload: Body = body if part.size else b""
             try:
-                self._operation.retry(
+                self._runner.retry(
                     f"{self._name}, bytes {part.start} to {part.stop}",
-                    functools.partial(self._upload.send_part, part, payload),
-                    idempotent=self._upload.repeatable,
-                    failed=self._report_retry,
-                    checks=[functools.partial(self._upload.check, part)],
-                    within=self._upload.within,
+                    functools.partial(self._spec.send_part, part, payload),
+                    idempotent=self._spec.resend_after_lost_response,
+                    on_retry=self._report_retry,
+                    retry_checks=[functools.partial(self._spec.retry_check, part)],
+                    attempt_context=self._spec.attempt_context,
                 )
             except BaseException:
-                body.unsend()
+                body.rollback_progress()
                 raise
-        self._upload.note(part)
+        self._spec.on_part_sent(part)
 
-    def _body(self, source: Source, part: Part, lent: contextlib.ExitStack) -> PartBody:
-        plain = PartBody(source, part, self._moved)
-        if self._upload.seal is None:
+    def _build_body(self, source: Source, part: Part, resources: contextlib.ExitStack) -> PartBody:
+        plain = PartBody(source, part, self._advance)
+        if self._spec.encode_part is None:
             return plain
-        sealed = BytesSource(lent.enter_context(self._upload.seal(part, plain)), source.name)
-        moved = Scaled(sealed.size, part.size, self._moved)
+        sealed = BytesSource(resources.enter_context(self._spec.encode_part(part, plain)), source.name)
+        moved = ScaledProgress(sealed.size, part.size, self._advance)
         return PartBody(sealed, Part(part.number, 0, sealed.size), moved)
 
-    def _moved(self, count: int) -> None:
-        self._operation.reporter.move(self._name, count)
+    def _advance(self, count: int) -> None:
+        self._runner.reporter.advance(self._name, count)
 
     def _finish(self) -> None:
         assert self._source is not None
         self._source.check_unchanged()
-        self._operation.check()
-        self._verified = self._upload.finish()
+        self._runner.raise_if_aborted()
+        self._verified = self._spec.complete()
         self._report_done()
 
     def _close(self) -> None:

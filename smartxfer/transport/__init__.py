@@ -5,42 +5,42 @@ Nothing here knows a service.
 
 from typing import TYPE_CHECKING
 
-from smartxfer.lazy_names import lazy_names
+from smartxfer.lazy_imports import build_lazy_module_hooks
 
 if TYPE_CHECKING:
-    from smartxfer.transport.answer import Answer
     from smartxfer.transport.attempt import Attempt
-    from smartxfer.transport.call import Call
-    from smartxfer.transport.origin import Origin, without_query
-    from smartxfer.transport.retry import RetryPolicy
+    from smartxfer.transport.http_transport import HTTPTransport
+    from smartxfer.transport.origin import Origin, strip_query
+    from smartxfer.transport.request_spec import RequestSpec
+    from smartxfer.transport.response import BufferedResponse
+    from smartxfer.transport.retry_policy import RetryPolicy
+    from smartxfer.transport.retry_state import RetryState
     from smartxfer.transport.success import Body, Success
-    from smartxfer.transport.tries import Tries
-    from smartxfer.transport.wire import Wire
 
 __all__ = [
-    "Answer",
     "Attempt",
     "Body",
-    "Call",
+    "BufferedResponse",
+    "HTTPTransport",
     "Origin",
+    "RequestSpec",
     "RetryPolicy",
+    "RetryState",
     "Success",
-    "Tries",
-    "Wire",
-    "without_query",
+    "strip_query",
 ]
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = lazy_names(
+    __getattr__, __dir__ = build_lazy_module_hooks(
         __name__,
         {
-            "answer": "Answer",
             "attempt": "Attempt",
-            "call": "Call",
-            "origin": "Origin without_query",
-            "retry": "RetryPolicy",
+            "http_transport": "HTTPTransport",
+            "origin": "Origin strip_query",
+            "request_spec": "RequestSpec",
+            "response": "BufferedResponse",
+            "retry_policy": "RetryPolicy",
+            "retry_state": "RetryState",
             "success": "Body Success",
-            "tries": "Tries",
-            "wire": "Wire",
         },
     )

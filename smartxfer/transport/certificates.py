@@ -9,16 +9,16 @@ import ssl
 from typing import Any, Tuple, Union
 
 from smartxfer.errors import ConfigError, LocalNotFound
-from smartxfer.system_text import FilePath, source_path
+from smartxfer.os_text import FilePath, resolve_source_path
 from smartxfer.transport.shared_files import warn_if_shared
 
 __all__ = [
     "CertFiles",
     "Verify",
-    "cert_paths",
-    "check_bundle",
-    "check_client_certificate",
-    "path_text",
+    "normalize_cert",
+    "normalize_path",
+    "validate_ca_bundle",
+    "validate_client_cert",
 ]
 
 Verify = Union[bool, FilePath]
@@ -27,11 +27,11 @@ CertFiles = Union[FilePath, Tuple[FilePath, FilePath]]
 """Path of a client certificate, or paths of (certificate, key)."""
 
 
-class _Encrypted(Exception):
+class _EncryptedKey(Exception):
     """A key needs a passphrase: whether it fits is left to the connection."""
 
 
-def check_bundle(path: str, source: str) -> None:
+def validate_ca_bundle(path: str, source: str) -> None:
     """Check that a file of trusted certificates exists and contains some.
 
     :param path: file, or a directory as OpenSSL's ``c_rehash`` makes it.
@@ -41,7 +41,7 @@ def check_bundle(path: str, source: str) -> None:
     if os.path.isdir(path):
         return
     hint = f"correct {source}, or leave it out to use the bundle of the package certifi"
-    _load(
+    _load_or_raise(
         lambda context: context.load_verify_locations(cafile=path),
         f"{source}: the CA bundle {path!r}",
         "contains no certificate in PEM format",
@@ -49,22 +49,22 @@ def check_bundle(path: str, source: str) -> None:
     )
 
 
-def cert_paths(cert: Any, source: str) -> Any:
+def normalize_cert(cert: Any, source: str) -> Any:
     """Return a client certificate as requests takes it: one path, or paths of certificate and key.
 
     :raises ConfigError: it is something else.
     """
     if isinstance(cert, (str, os.PathLike)):
-        return path_text(cert, source)
+        return normalize_path(cert, source)
     if not isinstance(cert, (tuple, list)) or len(cert) != 2:
         raise ConfigError(
             f"{source} is a path or a (certificate, key) pair of paths, not {type(cert).__name__}",
             hint="cert=('client.pem', 'client.key')",
         )
-    return tuple(path_text(path, source) for path in cert)
+    return tuple(normalize_path(path, source) for path in cert)
 
 
-def check_client_certificate(cert: Any, source: str) -> None:
+def validate_client_cert(cert: Any, source: str) -> None:
     """Check that a client certificate and its key exist and belong together; warn of a key open to others.
 
     :param cert: one path, or paths of certificate and key.
@@ -78,9 +78,9 @@ def check_client_certificate(cert: Any, source: str) -> None:
             raise ConfigError(f"{source}: the {what} {os.fspath(path)!r} does not exist", hint=hint)
 
     def passphrase() -> str:
-        raise _Encrypted
+        raise _EncryptedKey
 
-    _load(
+    _load_or_raise(
         lambda context: context.load_cert_chain(paths[0], paths[-1], passphrase),
         f"{source}: the client certificate {os.fspath(paths[0])!r}",
         "is not a certificate in PEM format with the key that belongs to it",
@@ -90,13 +90,13 @@ def check_client_certificate(cert: Any, source: str) -> None:
         warn_if_shared(os.fspath(paths[-1]), os.stat(paths[-1]))
 
 
-def path_text(path: Any, source: str) -> str:
+def normalize_path(path: Any, source: str) -> str:
     """Return the path of a file as text that OpenSSL can open.
 
     :raises ConfigError: it is empty, or not a path.
     """
     try:
-        text = str(source_path(path))
+        text = str(resolve_source_path(path))
     except (TypeError, ValueError, LocalNotFound) as error:
         raise ConfigError(f"{source}: {getattr(error, 'summary', error)}") from None
     if not os.fspath(path):
@@ -104,20 +104,20 @@ def path_text(path: Any, source: str) -> str:
     return text
 
 
-def _load(step: Any, what: str, damaged: str, hint: str) -> None:
+def _load_or_raise(load: Any, subject: str, invalid_message: str, hint: str) -> None:
     """Have OpenSSL read a file, with its failure as a ConfigError."""
     try:
-        step(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    except _Encrypted:
+        load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    except _EncryptedKey:
         return
     except FileNotFoundError:
         problem = "does not exist"
     except ssl.SSLError:
-        problem = damaged
+        problem = invalid_message
     except OSError as error:
         problem = f"cannot be read: {error.strerror or type(error).__name__}"
     except ValueError as error:
         problem = f"cannot be used: {error}"
     else:
         return
-    raise ConfigError(f"{what} {problem}", hint=hint)
+    raise ConfigError(f"{subject} {problem}", hint=hint)

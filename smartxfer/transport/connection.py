@@ -18,20 +18,20 @@ from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConn
 from urllib3.util.connection import allowed_gai_family
 
 from smartxfer.transport import attempt
-from smartxfer.transport.reading import FinalResponse
-from smartxfer.transport.time_limits import Flow, Overdue, TimeLimits
-from smartxfer.workers import aside
+from smartxfer.transport.response_reader import FinalHTTPResponse
+from smartxfer.transport.time_limits import StallDetector, TimeLimitExceeded, TimeLimits
+from smartxfer.worker_pool import run_in_daemon_thread
 
-__all__ = ["NoTunnel", "watch", "watch_pool"]
+__all__ = ["ProxyTunnelError", "make_pool_abortable", "use_abortable_connections"]
 
 
-class NoTunnel(ProxyError):
+class ProxyTunnelError(ProxyError):
     """The proxy broke off before there was a tunnel: nothing of the request has left."""
 
 
-def _connect(conn: HTTPConnection) -> socket.socket:
+def _connect_direct(conn: HTTPConnection) -> socket.socket:
     """Connect to the first address that answers; the attempt knows the socket before it connects."""
-    return _first(conn, conn._dns_host.strip("[]"), conn.port, socket.socket)
+    return _connect_first_address(conn, conn._dns_host.strip("[]"), conn.port, socket.socket)
 
 
 def _connect_socks(conn: Any) -> socket.socket:
@@ -46,50 +46,52 @@ def _connect_socks(conn: Any) -> socket.socket:
         sock.set_proxy(*(given[name] for name in names))
         return sock
 
-    now = attempt.current()
+    now = attempt.current_attempt()
     if now is not None:
-        now.end_with_budget()
-    return _first(conn, given["proxy_host"], given["proxy_port"], made, (conn.host, conn.port))
+        now.start_budget_timer()
+    return _connect_first_address(
+        conn, given["proxy_host"], given["proxy_port"], made, (conn.host, conn.port)
+    )
 
 
-def _first(
+def _connect_first_address(
     conn: Any,
     host: str,
     port: Any,
-    make: Callable[..., socket.socket],
-    target: Optional[Tuple[str, int]] = None,
+    create_socket: Callable[..., socket.socket],
+    proxy_target: Optional[Tuple[str, int]] = None,
 ) -> socket.socket:
     """Connect to the first address of a host that answers.
 
-    :param make: makes the socket: (family, type, protocol).
-    :param target: what is asked of a proxy at that address.
+    :param create_socket: makes the socket: (family, type, protocol).
+    :param proxy_target: what is asked of a proxy at that address.
     """
     try:
-        found = _addresses(host, port)
-    except Overdue as error:
+        found = _resolve_host(host, port)
+    except TimeLimitExceeded as error:
         raise NewConnectionError(conn, str(error)) from error
     except (socket.gaierror, UnicodeError) as error:
         gai = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(conn.host, conn, gai) from None
     failure: Exception = NewConnectionError(conn, f"no address for {host}")
-    now = attempt.current()
+    now = attempt.current_attempt()
     for family, kind, proto, _, address in found:
         try:
-            sock = make(family, kind, proto)
+            sock = create_socket(family, kind, proto)
         except OSError as error:  # an address family that this machine lacks
             failure = NewConnectionError(conn, f"{error.strerror or error}")
             continue
-        timeout = _patience(now, conn.timeout)
+        timeout = _connect_timeout(now, conn.timeout)
         try:
             if now is not None:
-                now.hold(sock)
+                now.attach_socket(sock)
             for option in conn.socket_options or ():
                 sock.setsockopt(*option)
             sock.settimeout(timeout)
             if conn.source_address:
                 sock.bind(conn.source_address)
-            sock.connect(target or address)
-            sock.settimeout(_patience(now, conn.timeout))  # for the tunnel and the TLS handshake
+            sock.connect(proxy_target or address)
+            sock.settimeout(_connect_timeout(now, conn.timeout))  # for the tunnel and the TLS handshake
             return sock
         except OSError as error:
             cause = getattr(error, "socket_err", None) or error  # PySocks wraps what it catches
@@ -101,53 +103,57 @@ def _first(
     raise failure
 
 
-def _addresses(host: str, port: int) -> List[Any]:
+def _resolve_host(host: str, port: int) -> List[Any]:
     """Look up a host; a resolver that hangs keeps neither the process nor an attempt that is over.
 
     :raises Overdue: the budget has ended.
     """
-    family, now = allowed_gai_family(), attempt.current()
+    family, now = allowed_gai_family(), attempt.current_attempt()
     with contextlib.suppress(socket.gaierror):  # not an address
         return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, socket.AI_NUMERICHOST)
 
     def check() -> None:
-        if now is not None and now.verdict is not None:
-            raise now.verdict
+        if now is not None and now.abort_error is not None:
+            raise now.abort_error
         limits = None if now is None else now.time_limits
-        if limits is not None and limits.over():
-            raise Overdue(limits.spent())
+        if limits is not None and limits.is_exhausted():
+            raise TimeLimitExceeded(limits.budget_message())
 
-    return aside(lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), check)
+    return run_in_daemon_thread(lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), check)
 
 
-def _patience(now: Optional[attempt.Attempt], timeout: Any) -> Optional[float]:
+def _connect_timeout(attempt_or_none: Optional[attempt.Attempt], timeout: Any) -> Optional[float]:
     """Return the seconds that the next step towards a connection may block."""
     given = float(timeout) if isinstance(timeout, (int, float)) else None
-    left = None if now is None or now.time_limits is None else now.time_limits.left()
+    left = (
+        None
+        if attempt_or_none is None or attempt_or_none.time_limits is None
+        else attempt_or_none.time_limits.remaining()
+    )
     if left is None:
         return given
     left = max(left, 0.001)
     return left if given is None else min(given, left)
 
 
-def _show(conn: HTTPConnection) -> None:
+def _register_socket(conn: HTTPConnection) -> None:
     """Tell the attempt the connected socket, and give sending its own time-out (not the connect one).
 
     :raises ConnectionAbortedError: the attempt was ended before the socket was connected.
     """
-    now = attempt.current()
+    now = attempt.current_attempt()
     if now is not None and conn.sock is not None:
-        now.hold(conn.sock)
-        if now.verdict is not None:
+        now.attach_socket(conn.sock)
+        if now.abort_error is not None:
             raise ConnectionAbortedError(errno.ECONNABORTED, "the attempt was ended")
         if now.send_timeout is not None:
             conn.sock.settimeout(now.send_timeout)
 
 
-class _Watched(HTTPConnection):
+class _AbortableConnection(HTTPConnection):
     """What a watched connection has on top of urllib3's own."""
 
-    response_class = FinalResponse
+    response_class = FinalHTTPResponse
     #: http.client prints all it sends, headers included, where a program sets this for every connection.
     debuglevel = 0
 
@@ -156,82 +162,88 @@ class _Watched(HTTPConnection):
         try:
             super()._tunnel()
         except (http.client.HTTPException, ConnectionError, socket.timeout) as error:
-            raise NoTunnel("the proxy gave no tunnel", error) from error
+            raise ProxyTunnelError("the proxy gave no tunnel", error) from error
 
     def connect(self) -> None:
         """Connect; the attempt knows the socket, and sending has its own time-out."""
-        now = attempt.current()
+        now = attempt.current_attempt()
         if now is not None and self.proxy is not None and self.proxy.scheme == "https":
-            now.end_with_budget()
+            now.start_budget_timer()
         super().connect()
-        _show(self)
+        _register_socket(self)
 
     def putrequest(self, *args: Any, **kwargs: Any) -> None:
         """Begin a request, perhaps over a connection that another attempt has made."""
-        now = attempt.current()
+        now = attempt.current_attempt()
         if now is not None and self.proxy is not None and self.proxy.scheme == "https":
-            now.end_with_budget()
+            now.start_budget_timer()
         if self.sock is None and self.auto_open:
             self.connect()
-        _show(self)
+        _register_socket(self)
         if now is not None and now.time_limits is not None:
             now.time_limits.pause()
         super().putrequest(*args, **kwargs)
 
     def send(self, data: Any) -> None:
         """Send bytes; where no other thread applies the stall rule, in steps that it admits."""
-        now = attempt.current()
-        limits = None if now is None or now.watched or self.sock is None else now.time_limits
+        now = attempt.current_attempt()
+        limits = None if now is None or now.monitored or self.sock is None else now.time_limits
         if limits is not None and isinstance(data, (bytes, bytearray, memoryview)):
-            _send_within(self.sock, data, limits)
+            _send_with_stall_check(self.sock, data, limits)
         else:
             super().send(data)
 
 
-def _send_within(sock: Any, data: Any, limits: TimeLimits) -> None:
+def _send_with_stall_check(sock: Any, data: Any, limits: TimeLimits) -> None:
     """Send a block in steps, each within the stall rule."""
-    flow, timeout, clock = Flow(limits, fresh=False), sock.gettimeout(), limits.clock
+    flow, timeout, clock = StallDetector(limits, awaiting_first_byte=False), sock.gettimeout(), limits.clock
     view = memoryview(data).cast("B")
     try:
-        for at in range(0, len(view), limits.step):
-            step, patience, began = view[at : at + limits.step], flow.patience(timeout), clock.monotonic()
+        for at in range(0, len(view), limits.send_block_size):
+            step, patience, began = (
+                view[at : at + limits.send_block_size],
+                flow.next_timeout(timeout),
+                clock.monotonic(),
+            )
             sock.settimeout(patience)
             try:
                 sock.sendall(step)
             except socket.timeout:
                 if patience == timeout:
                     raise
-                raise flow.timed_out(clock.monotonic() - began) from None
-            flow.moved(len(step), clock.monotonic() - began)
+                raise flow.build_timeout_error(clock.monotonic() - began) from None
+            flow.record_bytes(len(step), clock.monotonic() - began)
     finally:
         sock.settimeout(timeout)
 
 
 @functools.lru_cache(maxsize=64)
-def _watched(kind: Any) -> Any:
-    """Return a class of connections like ``kind`` that are watched; ``kind`` itself if they are already."""
-    if issubclass(kind, _Watched) or not issubclass(kind, HTTPConnection):
-        return kind
+def _make_abortable_class(connection_class: Any) -> Any:
+    """Return a subclass of ``connection_class`` whose sockets an attempt can shut down."""
+    if issubclass(connection_class, _AbortableConnection) or not issubclass(connection_class, HTTPConnection):
+        return connection_class
     made = {}
-    if kind._new_conn is HTTPConnection._new_conn:
-        made = {"_new_conn": _connect}
-    elif kind.__module__ == "urllib3.contrib.socks":
+    if connection_class._new_conn is HTTPConnection._new_conn:
+        made = {"_new_conn": _connect_direct}
+    elif connection_class.__module__ == "urllib3.contrib.socks":
         made = {"_new_conn": _connect_socks}
-    return type(kind.__name__, (_Watched, kind), made)
+    return type(connection_class.__name__, (_AbortableConnection, connection_class), made)
 
 
-def watch(manager: PoolManager) -> PoolManager:
+def use_abortable_connections(manager: PoolManager) -> PoolManager:
     """Make ``manager`` (a pool or proxy manager) build watched connections."""
     pools: Dict[str, Any] = dict(manager.pool_classes_by_scheme)
     for scheme, pool in pools.items():
-        pools[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": _watched(pool.ConnectionCls)})
+        pools[scheme] = type(
+            pool.__name__, (pool,), {"ConnectionCls": _make_abortable_class(pool.ConnectionCls)}
+        )
     manager.pool_classes_by_scheme = pools
     return manager
 
 
-def watch_pool(pool: Any) -> None:
+def make_pool_abortable(pool: Any) -> None:
     """Make one pool of a caller's session build watched connections; those that are idle in it are closed."""
-    kind = _watched(pool.ConnectionCls)
+    kind = _make_abortable_class(pool.ConnectionCls)
     if kind is pool.ConnectionCls:
         return
     pool.ConnectionCls = kind
@@ -240,7 +252,7 @@ def watch_pool(pool: Any) -> None:
         while True:
             idle.append(pool.pool.get(block=False))
     for conn in idle:
-        if conn is not None and not isinstance(conn, _Watched):
+        if conn is not None and not isinstance(conn, _AbortableConnection):
             conn.close()
         with contextlib.suppress(queue.Full, AttributeError):
-            pool.pool.put(conn if isinstance(conn, _Watched) else None, block=False)
+            pool.pool.put(conn if isinstance(conn, _AbortableConnection) else None, block=False)

@@ -5,29 +5,29 @@ from typing import Any, List
 
 from requests.cookies import RequestsCookieJar
 
-__all__ = ["BoundedCookies"]
+__all__ = ["BoundedCookieJar"]
 
 #: Characters of all cookies together; servers accept header lines of 8 KiB.
-_MOST = 7000
+_MAX_COOKIE_CHARS = 7000
 
 
-class BoundedCookies(RequestsCookieJar):
+class BoundedCookieJar(RequestsCookieJar):
     """A cookie jar that drops its oldest cookies when there are too many characters in it."""
 
     def set_cookie(self, cookie: Cookie, *args: Any, **kwargs: Any) -> None:
         """Store a cookie, unless it is too long by itself."""
-        if _size(cookie) > _MOST:
+        if _cookie_size(cookie) > _MAX_COOKIE_CHARS:
             return
         super().set_cookie(cookie, *args, **kwargs)
         stored: List[Any] = list(self)  # a jar iterates over its cookies, whatever its type says
-        excess = sum(map(_size, stored)) - _MOST
+        excess = sum(map(_cookie_size, stored)) - _MAX_COOKIE_CHARS
         for old in stored:
             if excess <= 0:
                 return
             if (old.domain, old.path, old.name) != (cookie.domain, cookie.path, cookie.name):
                 self.clear(old.domain, old.path, old.name)
-                excess -= _size(old)
+                excess -= _cookie_size(old)
 
 
-def _size(cookie: Cookie) -> int:
+def _cookie_size(cookie: Cookie) -> int:
     return len(cookie.name) + len(cookie.value or "") + len("=; ")

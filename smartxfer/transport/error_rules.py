@@ -9,11 +9,11 @@ from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Type
 
 import attrs
 
+from smartxfer._system import Clock
 from smartxfer.errors import HTTPError
-from smartxfer.seams import Clock
-from smartxfer.transport.answer import Answer
-from smartxfer.transport.retry import RetryPolicy
-from smartxfer.transport.status import http_error
+from smartxfer.transport.http_errors import build_http_error
+from smartxfer.transport.response import BufferedResponse
+from smartxfer.transport.retry_policy import RetryPolicy
 
 __all__ = ["ErrorRule", "ErrorTable"]
 
@@ -22,7 +22,8 @@ __all__ = ["ErrorRule", "ErrorTable"]
 class ErrorRule:
     """A line of a table: the answers that it is about, and what they mean.
 
-    What is None says nothing; the status decides then, see :func:`~smartxfer.transport.status.http_error`.
+    What is None says nothing; the status decides then, see
+    :func:`~smartxfer.transport.http_errors.build_http_error`.
 
     :param status: of the answer; None for any.
     :param code: pattern of the whole of the server's word for the error; None for any, and for none.
@@ -34,25 +35,25 @@ class ErrorRule:
     """
 
     status: Optional[int] = None
-    code: Optional[str] = None
-    words: Optional[str] = None
-    kind: Optional[Type[HTTPError]] = None
+    code_pattern: Optional[str] = None
+    message_pattern: Optional[str] = None
+    error_class: Optional[Type[HTTPError]] = None
     hint: Optional[str] = None
     retryable: Optional[bool] = None
-    more: Mapping[str, Any] = attrs.field(factory=dict)
+    attributes: Mapping[str, Any] = attrs.field(factory=dict)
 
-    def fits(self, status: int, code: str, message: str) -> bool:
+    def matches(self, status: int, code: str, message: str) -> bool:
         """Return True if the rule is about an answer."""
         return (
             (self.status is None or self.status == status)
-            and (self.code is None or re.fullmatch(self.code, code, re.DOTALL) is not None)
-            and (self.words is None or re.search(self.words, message.lower()) is not None)
+            and (self.code_pattern is None or re.fullmatch(self.code_pattern, code, re.DOTALL) is not None)
+            and (self.message_pattern is None or re.search(self.message_pattern, message.lower()) is not None)
         )
 
     @property
-    def meaning(self) -> Dict[str, Any]:
+    def error_kwargs(self) -> Dict[str, Any]:
         """The rule's part of the error, as keywords of ``http_error``."""
-        said = {"kind": self.kind, "hint": self.hint, "retryable": self.retryable, **self.more}
+        said = {"kind": self.error_class, "hint": self.hint, "retryable": self.retryable, **self.attributes}
         return {name: value for name, value in said.items() if value is not None}
 
 
@@ -60,29 +61,38 @@ class ErrorRule:
 class ErrorTable:
     """The reader and the rules of a service, which make errors of its answers.
 
-    :param read: returns what an answer says, as keywords of ``http_error``: ``message``, ``code`` and others.
+    :param read: returns what an answer says, as keywords of ``build_http_error``: ``message``, ``code`` and
+        others.
     :param rules: what that means; of several rules that fit, each adds what those before it have not said.
     """
 
-    read: Callable[[Answer], Mapping[str, Any]] = lambda answer: {}
+    parse_response: Callable[[BufferedResponse], Mapping[str, Any]] = lambda answer: {}
     rules: Sequence[ErrorRule] = ()
 
-    def meaning(self, status: int, code: str = "", message: str = "") -> Dict[str, Any]:
-        """Return what the rules say about an answer, as keywords of ``http_error``; empty where none fits."""
+    def find_error_kwargs(self, status: int, code: str = "", message: str = "") -> Dict[str, Any]:
+        """Return the keywords of ``build_http_error`` that the rules give for a response."""
         found: Dict[str, Any] = {}
         for rule in self.rules:
-            if rule.fits(status, code, message):
-                found = {**rule.meaning, **found}
+            if rule.matches(status, code, message):
+                found = {**rule.error_kwargs, **found}
         return found
 
-    def error(
-        self, answer: Answer, method: str, url: str, *, policy: RetryPolicy, clock: Clock, **known: Any
+    def build_error(
+        self,
+        response: BufferedResponse,
+        method: str,
+        url: str,
+        /,
+        *,
+        policy: RetryPolicy,
+        clock: Clock,
+        **overrides: Any,
     ) -> HTTPError:
         """Return the error of an answer of 400 and more.
 
-        :param known: what the client knows besides.  It goes before what the answer says, and that before the
-            rules.
+        :param overrides: what the client knows besides.  It goes before what the answer says, and that
+            before the rules.
         """
-        said = {**self.read(answer), **known}
-        means = self.meaning(answer.status, said.get("code", ""), said.get("message", ""))
-        return http_error(answer, method, url, policy=policy, clock=clock, **{**means, **said})
+        said = {**self.parse_response(response), **overrides}
+        means = self.find_error_kwargs(response.status, said.get("code", ""), said.get("message", ""))
+        return build_http_error(response, method, url, policy=policy, clock=clock, **{**means, **said})

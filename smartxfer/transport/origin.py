@@ -11,14 +11,14 @@ from urllib3.util import parse_url
 
 from smartxfer.error_families import ErrorFamily
 from smartxfer.errors import DecodeError, RedirectRefused, UsageError
-from smartxfer.secret_text import as_secret, as_url, without_query
+from smartxfer.secret_text import as_secret, as_secret_url, strip_query
 
 if TYPE_CHECKING:
     import requests
 
-__all__ = ["MAX_HOPS", "Origin", "is_loopback", "next_url", "quoted", "without_query"]
+__all__ = ["MAX_REDIRECTS", "Origin", "is_loopback", "quote_path", "redirect_target", "strip_query"]
 
-_SERVER = "tell whoever runs the service"
+_SERVER_HINT = "tell whoever runs the service"
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 #: Parsers disagree on what these mean, so that a URL with one could name two hosts.
 _AMBIGUOUS = re.compile(r"[\x00-\x1f\x7f\\]")
@@ -32,36 +32,36 @@ class Origin(NamedTuple):
     port: int
 
     @classmethod
-    def of(cls, url: str) -> "Origin":
+    def parse(cls, url: str) -> "Origin":
         """The origin of ``url``, as urllib3 reads it: the parser that also decides where a request goes.
 
         :raises UsageError: not an http(s) URL with a host.
         """
-        url = as_url(url.lstrip())  # as requests does; what trails is for the caller to clean
+        url = as_secret_url(url.lstrip())  # as requests does; what trails is for the caller to clean
         parts = None
         with contextlib.suppress(LocationParseError):
-            parts = parse_url(without_query(url))  # neither query nor password stay in a local variable
+            parts = parse_url(strip_query(url))  # neither query nor password stay in a local variable
         if parts is None:
-            raise UsageError(f"not a URL: {without_query(url)!r}")
+            raise UsageError(f"not a URL: {strip_query(url)!r}")
         scheme, host = parts.scheme or "", (parts.host or "").strip("[]").lower()
         # A space or its escape is no host's; only an IPv6 zone has a percent sign.
         odd = " " in host or ("%" in host and ":" not in host) or _AMBIGUOUS.search(url)
         if scheme not in _DEFAULT_PORTS or not host or odd:
-            raise UsageError(f"not an http or https URL: {without_query(url)!r}")
+            raise UsageError(f"not an http or https URL: {strip_query(url)!r}")
         return cls(scheme, host, parts.port or _DEFAULT_PORTS[scheme])
 
     @classmethod
-    def answered(cls, url: str, errors: ErrorFamily) -> "Origin":
+    def parse_from_response(cls, url: str, errors: ErrorFamily) -> "Origin":
         """The origin of an address that stands in an answer.
 
         :param errors: those of the service that answered.
         :raises DecodeError: it is none; the caller has no part in that.
         """
         try:
-            return cls.of(url)
+            return cls.parse(url)
         except UsageError as error:
             why = error.summary
-        raise errors.kind(DecodeError)(f"the server names an invalid address: {why}", hint=_SERVER)
+        raise errors.class_for(DecodeError)(f"the server names an invalid address: {why}", hint=_SERVER_HINT)
 
     @property
     def netloc(self) -> str:
@@ -69,7 +69,7 @@ class Origin(NamedTuple):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
-    def trusts(self, other: "Origin") -> bool:
+    def allows_credentials_for(self, other: "Origin") -> bool:
         """Whether credentials for this origin may go to ``other``: itself, or its own https."""
         upgraded = self[:1] + self[2:] == ("http", 80) and other[:1] + other[2:] == ("https", 443)
         return self == other or (upgraded and self.host == other.host)
@@ -86,7 +86,7 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
 
 
-def quoted(text: str, safe: str = "") -> str:
+def quote_path(text: str, safe: str = "") -> str:
     """Return text as part of a path, percent-encoded.
 
     :param safe: characters that stay as they are.
@@ -98,34 +98,36 @@ def quoted(text: str, safe: str = "") -> str:
         raise UsageError(f"not valid Unicode: {text!r}", hint="use the name that the server shows") from None
 
 
-MAX_HOPS = 5
+MAX_REDIRECTS = 5
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 
 
-def next_url(response: "requests.Response", method: str, hops: int, body: bool = False) -> Optional[str]:
+def redirect_target(
+    response: "requests.Response", method: str, count: int, keep_method: bool = False
+) -> Optional[str]:
     """Where an answer sends us on to, or None when it is no redirect.
 
     A writing method is not redirected (it would turn into a GET, or send its body to another place), https
     never falls back to http, and the hops are counted.
 
-    :param body: a writing method goes on after 307 and 308, which keep it.
+    :param keep_method: a writing method goes on after 307 and 308, which keep it.
     :raises RedirectRefused: for each of these.
     """
     location = as_secret(response.headers.get("Location"))
     if response.status_code not in (301, 302, 303, 307, 308) or not location:
         return None
-    url = as_url(response.url or "")
+    url = as_secret_url(response.url or "")
     onward = None
     with contextlib.suppress(ValueError):  # its frames have the address; UsageError is one
-        target = as_url(urljoin(url, location))
-        onward = Origin.of(target)
+        target = as_secret_url(urljoin(url, location))
+        onward = Origin.parse(target)
     if onward is None:
-        raise RedirectRefused(f"{method} {without_query(url)} is redirected to what is no http address")
-    where = f"{method} {without_query(url)} is redirected to {without_query(target)}"
-    if not (method in _SAFE_METHODS or (body and response.status_code in (307, 308))):
+        raise RedirectRefused(f"{method} {strip_query(url)} is redirected to what is no http address")
+    where = f"{method} {strip_query(url)} is redirected to {strip_query(target)}"
+    if not (method in _SAFE_METHODS or (keep_method and response.status_code in (307, 308))):
         raise RedirectRefused(where, hint="give that address as the base URL")
-    if hops >= MAX_HOPS:
-        raise RedirectRefused(f"{where}: more than {MAX_HOPS} redirects")
-    if Origin.of(url).scheme == "https" and onward.scheme == "http":
+    if count >= MAX_REDIRECTS:
+        raise RedirectRefused(f"{where}: more than {MAX_REDIRECTS} redirects")
+    if Origin.parse(url).scheme == "https" and onward.scheme == "http":
         raise RedirectRefused(f"{where}: from https to http")
     return target

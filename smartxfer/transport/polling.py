@@ -4,15 +4,15 @@ from typing import Any, Callable, TypeVar
 
 import attrs
 
-from smartxfer.seams import Clock
+from smartxfer._system import Clock
 
-__all__ = ["Pauses", "poll"]
+__all__ = ["PollIntervals", "poll"]
 
 T = TypeVar("T")
 
 
 @attrs.frozen
-class Pauses:
+class PollIntervals:
     """Seconds between two requests: each pause is longer than the one before.
 
     :param first: seconds before the second request.
@@ -21,37 +21,37 @@ class Pauses:
     :param spread: part of a pause by which it is made shorter or longer at random.
     """
 
-    first: float
-    longest: float = float("inf")
+    initial: float
+    maximum: float = float("inf")
     growth: float = 2.0
-    spread: float = 0.0
+    jitter: float = 0.0
 
 
 def poll(
-    look: Callable[[], T],
-    done: Callable[[T], bool],
+    fetch_state: Callable[[], T],
+    is_done: Callable[[T], bool],
     *,
-    seconds: float,
-    pauses: Pauses,
+    timeout: float,
+    intervals: PollIntervals,
     clock: Clock,
-    pause: Callable[[float], Any],
+    sleep: Callable[[float], Any],
 ) -> T:
-    """Return what ``look`` returned last: once it is done, or once the time is over.
+    """Return what ``fetch_state`` returned last: once it is done, or once the time is over.
 
-    :param look: asks for the present state; it is called at least once.
-    :param done: tells whether a state is final.
-    :param seconds: most seconds to wait.
-    :param pause: waits that many seconds; it raises when the call is over.
+    :param fetch_state: asks for the present state; it is called at least once.
+    :param is_done: tells whether a state is final.
+    :param timeout: most seconds to wait.
+    :param sleep: waits that many seconds; it raises when the call is over.
     """
-    ends_at = clock.monotonic() + seconds
-    wait = pauses.first
+    ends_at = clock.monotonic() + timeout
+    wait = intervals.initial
     while True:
-        found = look()
-        if done(found):
+        found = fetch_state()
+        if is_done(found):
             return found
         left = ends_at - clock.monotonic()
         if left <= 0:
             return found
-        factor = 1.0 + pauses.spread * (2.0 * clock.random() - 1.0) if pauses.spread else 1.0
-        pause(min(left, wait * factor))
-        wait = min(wait * pauses.growth, pauses.longest)
+        factor = 1.0 + intervals.jitter * (2.0 * clock.random() - 1.0) if intervals.jitter else 1.0
+        sleep(min(left, wait * factor))
+        wait = min(wait * intervals.growth, intervals.maximum)

@@ -5,21 +5,21 @@ from typing import Any
 
 import requests
 
+from smartxfer._system import Clock
 from smartxfer.errors import SmartxferError
-from smartxfer.screen_text import visible
-from smartxfer.seams import Clock
+from smartxfer.terminal_text import escape_unprintable
 from smartxfer.transport import attempt as attempts
-from smartxfer.transport.origin import without_query
+from smartxfer.transport.origin import strip_query
 
-__all__ = ["RequestLines", "log"]
+__all__ = ["RequestLogger", "log"]
 
 log = logging.getLogger("smartxfer.transport")
 
 #: Most characters of a method and URL.
-_LONGEST = 500
+_MAX_LENGTH = 500
 
 
-class RequestLines:
+class RequestLogger:
     """The two lines of one request; make it only where ``log`` is enabled for DEBUG.
 
     The first is written here, the second by :meth:`answered` or :meth:`failed`.
@@ -30,30 +30,32 @@ class RequestLines:
     """
 
     def __init__(self, method: str, url: str, body: Any, clock: Clock, attempts_allowed: int) -> None:
-        limits = getattr(attempts.current(), "time_limits", None)
-        self._what = visible(f"{method} {without_query(url)}", _LONGEST)  # the server may have chosen it
+        limits = getattr(attempts.current_attempt(), "time_limits", None)
+        self._description = escape_unprintable(
+            f"{method} {strip_query(url)}", _MAX_LENGTH
+        )  # the server may have chosen it
         self._attempt = f"attempt {1 if limits is None else limits.attempt} of {attempts_allowed}"
         self._clock = clock
         size = 0 if body is None else requests.utils.super_len(body)
-        self._began = clock.monotonic()
-        log.debug("request: %s, %d bytes, %s", self._what, size, self._attempt)
+        self._started_at = clock.monotonic()
+        log.debug("request: %s, %d bytes, %s", self._description, size, self._attempt)
 
-    def answered(self, response: requests.Response) -> None:
+    def log_response(self, response: requests.Response) -> None:
         """Write the second line: status, announced bytes, milliseconds until the headers came."""
         size = response.headers.get("Content-Length", "?")
         log.debug(
             "response: %s, %d, %.20s bytes, %d ms, %s",
-            self._what,
+            self._description,
             response.status_code,
             size,
-            self._milliseconds(),
+            self._elapsed_milliseconds(),
             self._attempt,
         )
 
-    def failed(self, error: SmartxferError) -> None:
+    def log_failure(self, error: SmartxferError) -> None:
         """Write the second line where no response came."""
-        kind, spent = type(error).__name__, self._milliseconds()
-        log.debug("no response: %s, %s, %d ms, %s", self._what, kind, spent, self._attempt)
+        kind, spent = type(error).__name__, self._elapsed_milliseconds()
+        log.debug("no response: %s, %s, %d ms, %s", self._description, kind, spent, self._attempt)
 
-    def _milliseconds(self) -> int:
-        return round((self._clock.monotonic() - self._began) * 1000)
+    def _elapsed_milliseconds(self) -> int:
+        return round((self._clock.monotonic() - self._started_at) * 1000)

@@ -5,13 +5,13 @@ import re
 from datetime import timezone
 from typing import Optional
 
-__all__ = ["REFUSALS", "come_back", "parse_retry_after"]
+__all__ = ["NOT_PROCESSED_STATUSES", "describe_retry_after", "parse_retry_after"]
 
 #: Answers by which a server (or a gateway before it) says that it did not act on the request.
-REFUSALS = frozenset({429, 503})
+NOT_PROCESSED_STATUSES = frozenset({429, 503})
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?\Z", re.ASCII)
 #: Longest wait that is read from an answer, in seconds: ten years. Some servers send numbers beyond any date.
-_LONGEST = 315_360_000.0
+_MAX_SECONDS = 315_360_000.0
 
 
 def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
@@ -25,7 +25,7 @@ def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
         return None
     value = value.strip()
     if _SECONDS.match(value):
-        return min(float(value), _LONGEST)
+        return min(float(value), _MAX_SECONDS)
     try:
         moment = email.utils.parsedate_to_datetime(value)
         if moment.tzinfo is None:  # "-0000", or no zone at all: HTTP dates are in UTC
@@ -33,11 +33,11 @@ def parse_retry_after(value: Optional[str], now: float) -> Optional[float]:
         left = moment.timestamp() - now
     except (TypeError, ValueError, IndexError, OverflowError):
         return None
-    return min(max(0.0, left), _LONGEST)
+    return min(max(0.0, left), _MAX_SECONDS)
 
 
-def come_back(seconds: float) -> str:
+def describe_retry_after(seconds: float) -> str:
     """Return what a server asks, in words."""
     if seconds < 1_000_000:
         return f"the server asks to come back in {seconds:.0f} s"
-    return f"the server asks to come back in more than {min(seconds, _LONGEST) / 86400:.0f} days"
+    return f"the server asks to come back in more than {min(seconds, _MAX_SECONDS) / 86400:.0f} days"

@@ -11,33 +11,39 @@ from requests.structures import CaseInsensitiveDict
 from requests.utils import get_auth_from_url, get_environ_proxies
 
 from smartxfer.errors import UsageError
-from smartxfer.secret_text import Secret, hidden
-from smartxfer.transport import attempt, certificates, redact
+from smartxfer.secret_text import Secret, wrap_secrets
+from smartxfer.transport import attempt, certificates, redaction
 from smartxfer.transport.adapter_retry import AdapterRetry
 from smartxfer.transport.certificates import CertFiles, Verify
-from smartxfer.transport.connection import watch, watch_pool
-from smartxfer.transport.cookies import BoundedCookies
+from smartxfer.transport.connection import make_pool_abortable, use_abortable_connections
+from smartxfer.transport.cookies import BoundedCookieJar
 from smartxfer.transport.origin import Origin
-from smartxfer.transport.retry import RetryPolicy
+from smartxfer.transport.retry_policy import RetryPolicy
 
-__all__ = ["RetryingAdapter", "Route", "make_session", "show_redirect", "watch_given"]
+__all__ = [
+    "ConnectionSettings",
+    "RetryingAdapter",
+    "create_session",
+    "prepare_caller_session",
+    "restore_location",
+]
 
 #: Where the ``Location`` of a redirect is kept while requests handles the answer.
-_HIDDEN = "Smartxfer-Location"
-_ONCE = urllib3.Retry(0, read=False, redirect=False)
+_SAVED_LOCATION_HEADER = "Smartxfer-Location"
+_NO_RETRY = urllib3.Retry(0, read=False, redirect=False)
 
 
 class RetryingAdapter(HTTPAdapter):
     """Repeats idempotent requests by the policy, except within an attempt: tries are never multiplied."""
 
     def __init__(self, policy: RetryPolicy, pool_size: int) -> None:
-        tries = AdapterRetry.of(policy)
+        tries = AdapterRetry.from_policy(policy)
         super().__init__(pool_connections=pool_size, pool_maxsize=pool_size, max_retries=tries)
 
     @property
     def max_retries(self) -> urllib3.Retry:
         """One try beneath the package's own loops, the policy's number for anyone else."""
-        return self._retries if attempt.current() is None else _ONCE
+        return self._retries if attempt.current_attempt() is None else _NO_RETRY
 
     @max_retries.setter
     def max_retries(self, value: urllib3.Retry) -> None:
@@ -47,9 +53,9 @@ class RetryingAdapter(HTTPAdapter):
         """Send; a body that cannot be rewound (a generator) once only, for the second time it is empty."""
         body: Any = request.body
         rewinds = body is None or isinstance(body, (bytes, str)) or hasattr(body, "tell")
-        if rewinds or attempt.current() is not None:
+        if rewinds or attempt.current_attempt() is not None:
             return super().send(request, *args, **kwargs)
-        with attempt.Attempt().entered():
+        with attempt.Attempt().activate():
             return super().send(request, *args, **kwargs)
 
     def close(self) -> None:
@@ -64,13 +70,13 @@ class RetryingAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         """Build the pools from watched connections."""
         super().init_poolmanager(*args, **kwargs)
-        watch(self.poolmanager)
+        use_abortable_connections(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         """The same behind a proxy."""
         known = proxy in self.proxy_manager
         manager = super().proxy_manager_for(proxy, **kwargs)
-        return manager if known else watch(manager)
+        return manager if known else use_abortable_connections(manager)
 
 
 class _Session(requests.Session):
@@ -78,21 +84,21 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> Optional[str]:
         """Where requests would go on to, for whoever uses the session directly."""
-        return super().get_redirect_target(resp) if attempt.current() is None else None
+        return super().get_redirect_target(resp) if attempt.current_attempt() is None else None
 
 
-def make_session(policy: RetryPolicy, pool_size: int) -> requests.Session:
+def create_session(policy: RetryPolicy, pool_size: int) -> requests.Session:
     """A Session with retrying adapters that leaves netrc and proxies to us."""
     session = _Session()
     session.trust_env = False
-    session.cookies = BoundedCookies()
+    session.cookies = BoundedCookieJar()
     adapter = RetryingAdapter(policy, pool_size)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
 
 
-def watch_given(
+def prepare_caller_session(
     session: requests.Session, request: requests.PreparedRequest, settings: Mapping[str, Any]
 ) -> None:
     """Prepare a caller's session for one request: its connections are watched, its answers left to our rules.
@@ -101,28 +107,30 @@ def watch_given(
 
     :param settings: keywords for ``Session.send``.
     """
-    request.register_hook("response", _hide_redirect)
+    request.register_hook("response", _hide_location)
     adapter = session.get_adapter(request.url or "")
     find = getattr(adapter, "get_connection_with_tls_context", None)
     if isinstance(adapter, HTTPAdapter) and find is not None:
-        watch_pool(find(request, settings.get("verify"), settings.get("proxies"), settings.get("cert")))
+        make_pool_abortable(
+            find(request, settings.get("verify"), settings.get("proxies"), settings.get("cert"))
+        )
 
 
-def _hide_redirect(response: requests.Response, **settings: Any) -> None:
+def _hide_location(response: requests.Response, **settings: Any) -> None:
     """Keep requests from reading a redirect's whole body, and from parsing where it leads to."""
     if "Location" in response.headers:
         response.headers = CaseInsensitiveDict(response.headers)
-        response.headers[_HIDDEN] = response.headers.pop("Location")
+        response.headers[_SAVED_LOCATION_HEADER] = response.headers.pop("Location")
 
 
-def show_redirect(response: requests.Response) -> requests.Response:
+def restore_location(response: requests.Response) -> requests.Response:
     """Give an answer of a caller's session its ``Location`` back."""
-    if _HIDDEN in response.headers:
-        response.headers["Location"] = response.headers.pop(_HIDDEN)
+    if _SAVED_LOCATION_HEADER in response.headers:
+        response.headers["Location"] = response.headers.pop(_SAVED_LOCATION_HEADER)
     return response
 
 
-class Route:
+class ConnectionSettings:
     """How an origin is reached: proxies and certificates, with the environment read once.
 
     :param verify: True, False, or the path of a CA bundle.
@@ -144,93 +152,95 @@ class Route:
     ) -> None:
         if isinstance(cert_origins, (str, bytes)):
             raise UsageError("cert_origins is a list of addresses, not a string", hint=f"[{cert_origins!r}]")
-        self._cert_origins = [origin, *(Origin.of(str(one)) for one in cert_origins)]
-        self._given = proxies
+        self._cert_origins = [origin, *(Origin.parse(str(one)) for one in cert_origins)]
+        self._proxies_arg = proxies
         #: Passwords of proxies, held so that they stay masked.
-        self._secrets = _passwords(proxies)
-        self._known: Dict[Origin, Dict[str, str]] = {}
+        self._proxy_secrets = _register_proxy_passwords(proxies)
+        self._proxies_by_origin: Dict[Origin, Dict[str, str]] = {}
         #: Files that were checked, with the content that they had then.
-        self._checked: Dict[Any, Any] = {}
-        self._source = "verify="
+        self._validated_files: Dict[Any, Any] = {}
+        self._verify_source = "verify="
         if verify is True:
             for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
                 if os.environ.get(name):
-                    verify, self._source = os.environ[name], name
+                    verify, self._verify_source = os.environ[name], name
                     break
-        self.verify = verify if isinstance(verify, bool) else certificates.path_text(verify, self._source)
-        self.cert = None if cert is None else certificates.cert_paths(cert, "cert=")
-        if self._source == "verify=":
-            self._check(self.verify, self._source)
-        self._check_cert(self.cert, "cert=")
+        self.verify = (
+            verify if isinstance(verify, bool) else certificates.normalize_path(verify, self._verify_source)
+        )
+        self.cert = None if cert is None else certificates.normalize_cert(cert, "cert=")
+        if self._verify_source == "verify=":
+            self._validate_ca_bundle(self.verify, self._verify_source)
+        self._validate_cert(self.cert, "cert=")
 
-    def settings(self, origin: Origin) -> Dict[str, Any]:
+    def for_origin(self, origin: Origin) -> Dict[str, Any]:
         """Keywords for ``Session.send``.
 
         :raises ConfigError: the origin needs a certificate, and a file of them cannot be used.
         """
-        if origin not in self._known:
-            found = self._given
+        if origin not in self._proxies_by_origin:
+            found = self._proxies_arg
             if found is None:
                 found = get_environ_proxies(str(origin))
-            self._known[origin] = hidden(dict(found))
-            self._secrets += _passwords(found)
-        cert = self.cert if self._gets_cert(origin) else None
+            self._proxies_by_origin[origin] = wrap_secrets(dict(found))
+            self._proxy_secrets += _register_proxy_passwords(found)
+        cert = self.cert if self._presents_cert_to(origin) else None
         if origin.scheme == "https":
-            self._check(self.verify, self._source)
-            self._check_cert(cert, "cert=")
-        return {"verify": self.verify, "cert": cert, "proxies": self._known[origin]}
+            self._validate_ca_bundle(self.verify, self._verify_source)
+            self._validate_cert(cert, "cert=")
+        return {"verify": self.verify, "cert": cert, "proxies": self._proxies_by_origin[origin]}
 
-    def _gets_cert(self, origin: Origin) -> bool:
+    def _presents_cert_to(self, origin: Origin) -> bool:
         """Return whether a client certificate is presented to an origin: elsewhere it would tell who asks."""
-        return any(own.trusts(origin) for own in self._cert_origins)
+        return any(own.allows_credentials_for(origin) for own in self._cert_origins)
 
-    def over(self, session: requests.Session, url: str) -> Dict[str, Any]:
+    def merged_with_session(self, session: requests.Session, url: str) -> Dict[str, Any]:
         """Keywords for the ``send`` of a caller's session: its settings hold where ours were left alone.
 
         :raises ConfigError: the URL needs a certificate, and a file of them cannot be used.
         """
         verify = None if self.verify is True else self.verify
-        given = dict(self._given or {})
+        given = dict(self._proxies_arg or {})
         found = dict(session.merge_environment_settings(url, given, True, verify, self.cert))
-        if not self._gets_cert(Origin.of(url)):
+        if not self._presents_cert_to(Origin.parse(url)):
             found["cert"] = None
         if url.lower().startswith("https:"):
-            source = self._source if verify is not None else "session.verify or REQUESTS_CA_BUNDLE"
-            self._check(found.get("verify"), source)
-            self._check_cert(found.get("cert"), "cert=" if self.cert is not None else "session.cert")
+            source = self._verify_source if verify is not None else "session.verify or REQUESTS_CA_BUNDLE"
+            self._validate_ca_bundle(found.get("verify"), source)
+            self._validate_cert(found.get("cert"), "cert=" if self.cert is not None else "session.cert")
         return found
 
-    def _check(self, verify: Any, source: str) -> None:
-        if isinstance(verify, (str, os.PathLike)) and self._is_new((verify,)):
-            certificates.check_bundle(os.fspath(verify), source)
-            self._checked[(verify,)] = _state((verify,))
+    def _validate_ca_bundle(self, verify: Any, source: str) -> None:
+        if isinstance(verify, (str, os.PathLike)) and self._needs_validation((verify,)):
+            certificates.validate_ca_bundle(os.fspath(verify), source)
+            self._validated_files[(verify,)] = _get_file_versions((verify,))
 
-    def _check_cert(self, cert: Any, source: str) -> None:
+    def _validate_cert(self, cert: Any, source: str) -> None:
         if cert is None:
             return
         single = isinstance(cert, (str, os.PathLike))
-        pair = (cert,) if single else tuple(certificates.cert_paths(cert, source))
-        if self._is_new(pair):
-            certificates.check_client_certificate(cert, source)
-            self._checked[pair] = _state(pair)
+        pair = (cert,) if single else tuple(certificates.normalize_cert(cert, source))
+        if self._needs_validation(pair):
+            certificates.validate_client_cert(cert, source)
+            self._validated_files[pair] = _get_file_versions(pair)
 
-    def _is_new(self, paths: Tuple[Any, ...]) -> bool:
+    def _needs_validation(self, paths: Tuple[Any, ...]) -> bool:
         """Return True for files that were not checked yet, or have changed since."""
-        state = _state(paths)
-        return state is None or self._checked.get(paths) != state
+        state = _get_file_versions(paths)
+        return state is None or self._validated_files.get(paths) != state
 
 
-def _passwords(proxies: Optional[Mapping[str, str]]) -> List[Secret]:
+def _register_proxy_passwords(proxies: Optional[Mapping[str, str]]) -> List[Secret]:
     """Return the passwords in the addresses of proxies, and as they travel, masked in every message."""
     found = []
     for user, password in map(get_auth_from_url, (proxies or {}).values()):
         if password:
             pair = base64.b64encode(f"{user}:{password}".encode("utf-8", "replace")).decode("ascii")
-            found += [redact.remember_secret(password), redact.remember_secret(pair)]
+            found += [redaction.register_secret(password), redaction.register_secret(pair)]
     return found
 
 
-def _state(paths: Tuple[Any, ...]) -> Any:
+def _get_file_versions(paths: Tuple[Any, ...]) -> Any:
     """Size and time of change of each file; None where one is missing."""
     try:
         found = [os.stat(path) for path in paths]

@@ -10,20 +10,20 @@ __all__ = ["warn_if_shared"]
 
 log = logging.getLogger("smartxfer.credentials")
 
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_OTHER_USERS_MODE = stat.S_IRWXG | stat.S_IRWXO
 _warned: Set[Tuple[str, int, int]] = set()
 _lock = threading.Lock()
 
 
-def warn_if_shared(path: Any, state: os.stat_result) -> None:
+def warn_if_shared(path: Any, stat_result: os.stat_result) -> None:
     """Warn of a file with a secret that other users may access by its mode, once per file and process.
 
-    :param state: of the file.
+    :param stat_result: of the file.
     """
-    mode = stat.S_IMODE(state.st_mode)
-    if os.name != "posix" or not mode & _OTHERS:
+    mode = stat.S_IMODE(stat_result.st_mode)
+    if os.name != "posix" or not mode & _OTHER_USERS_MODE:
         return
-    key = (str(path), state.st_dev, state.st_ino)
+    key = (str(path), stat_result.st_dev, stat_result.st_ino)
     with _lock:
         known = key in _warned
         _warned.add(key)

@@ -1,6 +1,7 @@
 """Which answers count as success: the statuses and the body that the protocol page documents, nothing else.
 
-Each :class:`Call` says it in ``success=``.  Without that the method decides, and the body must be JSON.
+Each :class:`RequestSpec` says it in ``success=``.  Without that the method decides, and the body must be
+JSON.
 """
 
 import enum
@@ -9,13 +10,13 @@ from typing import FrozenSet, Iterable
 import attrs
 
 from smartxfer.errors import DecodeError
-from smartxfer.transport.answer import Answer
+from smartxfer.transport.response import BufferedResponse
 
-__all__ = ["Body", "Success", "by_method"]
+__all__ = ["Body", "Success", "default_success"]
 
 #: Media types of pages for people, such as a login page or a proxy's.
-_PAGES = frozenset({"text/html", "application/xhtml+xml"})
-_BY_METHOD = {
+_HTML_MEDIA_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+_STATUSES_BY_METHOD = {
     "GET": frozenset({200}),
     "HEAD": frozenset({200}),
     "POST": frozenset({200, 201, 202}),
@@ -23,7 +24,7 @@ _BY_METHOD = {
     "PATCH": frozenset({200, 201}),
     "DELETE": frozenset({200, 204}),
 }
-_DEFAULT = frozenset({200})
+_DEFAULT_STATUSES = frozenset({200})
 
 
 class Body(enum.Enum):
@@ -36,12 +37,12 @@ class Body(enum.Enum):
     #: No body.
     EMPTY = "no body"
     #: Anything but a page for people.
-    NO_PAGE = "no HTML page"
+    NOT_HTML = "no HTML page"
     #: Anything: a page, or a file of unknown type.
     ANY = "any body"
 
 
-def _statuses(statuses: Iterable[int]) -> FrozenSet[int]:
+def _validate_statuses(statuses: Iterable[int]) -> FrozenSet[int]:
     found = frozenset(statuses)
     if not found or not all(200 <= status < 300 for status in found):
         raise ValueError(f"statuses of success are from 200 to 299, not {sorted(found)}")
@@ -52,48 +53,48 @@ def _statuses(statuses: Iterable[int]) -> FrozenSet[int]:
 class Success:
     """The answers to a call that count as success.
 
-    >>> Success({201}).takes(200)
+    >>> Success({201}).accepts_status(200)
     False
 
     :param statuses: each status that the protocol page names for this call.
     :param body: the body that comes with it.
     """
 
-    statuses: FrozenSet[int] = attrs.field(converter=_statuses)
+    statuses: FrozenSet[int] = attrs.field(converter=_validate_statuses)
     body: Body = Body.JSON
 
-    def takes(self, status: int) -> bool:
+    def accepts_status(self, status: int) -> bool:
         """Return True for a status that counts as success."""
         return status in self.statuses
 
-    def wrong_type(self, media_type: str) -> bool:
+    def rejects_media_type(self, media_type: str) -> bool:
         """Return True for a media type that shows by itself that the body is another one."""
-        return self.body is Body.NO_PAGE and media_type in _PAGES
+        return self.body is Body.NOT_HTML and media_type in _HTML_MEDIA_TYPES
 
-    def fault(self, answer: Answer) -> str:
+    def explain_failure(self, response: BufferedResponse) -> str:
         """Return in words why an answer does not count as success; "" when it does."""
-        if not self.takes(answer.status):
-            why = f"this status is not documented as success ({_listed(self.statuses)} is)"
-            return f"{why}: {answer.excerpt!r}" if answer.content else why
-        empty = not answer.content
-        if empty and (answer.status == 204 or self.body is not Body.JSON):
+        if not self.accepts_status(response.status):
+            why = f"this status is not documented as success ({_format_statuses(self.statuses)} is)"
+            return f"{why}: {response.excerpt!r}" if response.content else why
+        empty = not response.content
+        if empty and (response.status == 204 or self.body is not Body.JSON):
             return ""
         if self.body is Body.EMPTY:
-            return f"no body was expected, the answer has one: {answer.excerpt!r}"
-        if self.wrong_type(answer.media_type):
-            return f"a page ({answer.media_type}) where another answer was expected: {answer.excerpt!r}"
+            return f"no body was expected, the answer has one: {response.excerpt!r}"
+        if self.rejects_media_type(response.media_type):
+            return f"a page ({response.media_type}) where another answer was expected: {response.excerpt!r}"
         if self.body in (Body.JSON, Body.JSON_OR_EMPTY):
             try:
-                answer.decode()
+                response.decode_json()
             except DecodeError as error:
                 return error.summary
         return ""
 
 
-def by_method(method: str, body: Body = Body.JSON) -> Success:
+def default_success(method: str, body: Body = Body.JSON) -> Success:
     """Return what a call accepts that does not say it itself."""
-    return Success(_BY_METHOD.get(method, _DEFAULT), body)
+    return Success(_STATUSES_BY_METHOD.get(method, _DEFAULT_STATUSES), body)
 
 
-def _listed(statuses: Iterable[int]) -> str:
+def _format_statuses(statuses: Iterable[int]) -> str:
     return ", ".join(map(str, sorted(statuses)))

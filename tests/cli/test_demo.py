@@ -11,13 +11,13 @@ from typing import Any, Dict, List
 
 import pytest
 
-from smartxfer.cli.exits import code_of
-from smartxfer.cli.servers import plan_fault
-from smartxfer.demo.files import Plan, differences, make_files
-from smartxfer.demo.jetstream import jetstream_row
-from smartxfer.demo.nrp import NRP_SITE, nrp_row
-from smartxfer.demo.perseus import perseus_row
-from smartxfer.demo.table import Row, as_json, as_table
+from smartxfer.cli.exit_codes import get_exit_code
+from smartxfer.cli.server_options import plan_fault
+from smartxfer.demo.files import DemoFiles, find_differences, make_files
+from smartxfer.demo.jetstream import run_jetstream_demo
+from smartxfer.demo.nrp import NRP_OPTIONS, run_nrp_demo
+from smartxfer.demo.perseus import run_perseus_demo
+from smartxfer.demo.table import Row, format_json, format_table
 from smartxfer.errors import SmartxferError
 from smartxfer.local import LocalServer
 from tests.support.amounts import EVERY
@@ -92,7 +92,7 @@ def test_the_table_of_generated_files(run: Any, temporary: Path, home: Path) -> 
 def test_generated_files_are_awkward(tmp_path: Path) -> None:
     sent = tmp_path / "sent"
     sent.mkdir()
-    plan = Plan.of(make_files(sent, 3 << 20), tmp_path)
+    plan = DemoFiles.from_paths(make_files(sent, 3 << 20), tmp_path)
     sizes = plan.sizes
     assert 0 in sizes
     assert 1 in sizes
@@ -206,8 +206,8 @@ def test_a_failure_of_the_fourth_service(fault: str, code: int, tmp_path: Path) 
     with LocalServer() as server:
         plan_fault(server, fault)
         with pytest.raises(SmartxferError) as caught:
-            perseus_row(server, Plan.of([path], tmp_path / "out"), str)
-    assert code_of(caught.value) == code
+            run_perseus_demo(server, DemoFiles.from_paths([path], tmp_path / "out"), str)
+    assert get_exit_code(caught.value) == code
 
 
 def test_a_failure_of_the_fifth_service(tmp_path: Path) -> None:
@@ -216,8 +216,8 @@ def test_a_failure_of_the_fifth_service(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     with LocalServer(services=["jetstream", "jetstream_peer"], jetstream={"licensed": False}) as server:
         with pytest.raises(SmartxferError) as caught:
-            jetstream_row(server, Plan.of([path], tmp_path / "out"), str)
-    assert code_of(caught.value) == 4
+            run_jetstream_demo(server, DemoFiles.from_paths([path], tmp_path / "out"), str)
+    assert get_exit_code(caught.value) == 4
 
 
 def test_a_file_that_the_fifth_service_spoilt(tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ def test_a_file_that_the_fifth_service_spoilt(tmp_path: Path) -> None:
             if "sends the files back" in line:
                 far.write("/demo/in/ø.txt", b"y" * 1000)
 
-        row = jetstream_row(server, Plan.of([tmp_path / "in"], tmp_path / "out"), said)
+        row = run_jetstream_demo(server, DemoFiles.from_paths([tmp_path / "in"], tmp_path / "out"), said)
         assert server.unfired() == []
         assert row.bytes == 2000 == sum(far.files().values())
     # Too little to be suspended on its way.
@@ -246,7 +246,7 @@ def test_contents_that_are_twice_there(tmp_path: Path) -> None:
         (tmp_path / "in" / name).write_bytes(b"x" * 1000)
     (tmp_path / "out").mkdir()
     with LocalServer() as server:
-        row = perseus_row(server, Plan.of([tmp_path / "in"], tmp_path / "out"), str)
+        row = run_perseus_demo(server, DemoFiles.from_paths([tmp_path / "in"], tmp_path / "out"), str)
         assert server.unfired() == []
         assert len(server.perseus.records()) == 1
     assert (row.verified, row.files, row.resumed, row.down_seconds) == ("sha256", 2, 2000, None)
@@ -308,8 +308,8 @@ def test_an_upload_in_parts_is_interrupted_and_goes_on(tmp_path: Path) -> None:
     (tmp_path / "large.bin").write_bytes(os.urandom(24 << 20))
     (tmp_path / "out").mkdir()
     told: List[str] = []
-    with LocalServer(services=["nrp"], nrp=NRP_SITE) as server:
-        row = nrp_row(server, Plan.of([tmp_path / "large.bin"], tmp_path / "out"), told.append)
+    with LocalServer(services=["nrp"], nrp=NRP_OPTIONS) as server:
+        row = run_nrp_demo(server, DemoFiles.from_paths([tmp_path / "large.bin"], tmp_path / "out"), told.append)
         assert server.unfired() == []
         [published] = server.nrp.published()
     assert f"NRP: record {published} is published; fetching the files back" in told
@@ -381,8 +381,8 @@ def test_differences(tmp_path: Path) -> None:
     (out / "changed").write_text("another", encoding="utf-8")
     (sent / "lost").write_text("lost", encoding="utf-8")
     (out / "extra").write_text("extra", encoding="utf-8")
-    plan = Plan.of(sorted(sent.iterdir()), out)
-    assert differences(plan) == ["changed", "lost", "extra"]
+    plan = DemoFiles.from_paths(sorted(sent.iterdir()), out)
+    assert find_differences(plan) == ["changed", "lost", "extra"]
 
 
 def test_columns_are_aligned() -> None:
@@ -390,11 +390,11 @@ def test_columns_are_aligned() -> None:
         Row("FileSender", 7, 67_000_000, 0.5, 0.1, 1, 33_000_000),
         Row("X", 12, 5, saved=4_000, differing=["a"]),
     ]
-    lines = as_table(rows)
+    lines = format_table(rows)
     assert lines == [
         "service     files       bytes  MB/s up  MB/s down  retries     resumed  saved  verified",
         "FileSender      7  67,000,000    134.0      670.0        1  33,000,000      -  sha256",
         "X              12           5      0.0        0.0        0           0  4,000  DIFFERS",
     ]
-    assert json.loads(as_json(rows[0]))["mb_s_up"] == 134.0
-    assert json.loads(as_json(rows[1]))["saved"] == 4_000
+    assert json.loads(format_json(rows[0]))["mb_s_up"] == 134.0
+    assert json.loads(format_json(rows[1]))["saved"] == 4_000

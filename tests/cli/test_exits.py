@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from smartxfer import errors
-from smartxfer.cli import exits
+from smartxfer.cli import exit_codes
 
 CASES = [
     (KeyboardInterrupt(), 130),
-    (exits.Terminated(), 143),
+    (exit_codes.Terminated(), 143),
     (errors.Cancelled("x"), 130),
     (errors.UsageError("x"), 2),
     (errors.ConfigError("x"), 2),
@@ -35,14 +35,14 @@ CASES = [
     (errors.DiskFull("x"), 8),
     (errors.UnsafeName("x"), 8),
     (errors.TargetExists("x"), 8),
-    (errors.InProgress("x"), 8),
+    (errors.AlreadyInProgress("x"), 8),
     (PermissionError(13, "x"), 8),
     (FileNotFoundError(2, "x"), 8),
     (errors.WaitTimeout("x"), 124),
     (errors.DeadlineExceeded("x"), 124),
     (errors.LimitExceeded("x"), 1),
     (errors.DecodeError("x"), 1),
-    (errors.EncryptedTransfer("x"), 1),
+    (errors.PasswordRequired("x"), 1),
     (errors.SmartxferError("x"), 1),
     (RuntimeError("x"), 1),
 ]
@@ -50,13 +50,13 @@ CASES = [
 
 @pytest.mark.parametrize(("error", "code"), CASES, ids=lambda case: type(case).__name__)
 def test_codes(error: BaseException, code: int) -> None:
-    assert exits.code_of(error) == code
+    assert exit_codes.get_exit_code(error) == code
 
 
 def test_no_error_of_the_package_is_hidden_behind_another() -> None:
     """Each line of the table is reached: none stands below one of its base classes."""
-    for place, (kind, _) in enumerate(exits.EXITS):
-        above = [earlier for earlier, _ in exits.EXITS[:place] if issubclass(kind, earlier)]
+    for place, (kind, _) in enumerate(exit_codes.EXIT_CODES):
+        above = [earlier for earlier, _ in exit_codes.EXIT_CODES[:place] if issubclass(kind, earlier)]
         assert above == []
 
 
@@ -107,7 +107,7 @@ def test_termination_that_is_ignored_stays_ignored() -> None:
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    assert signal.getsignal(signal.SIGTERM) is not exits._terminate
+    assert signal.getsignal(signal.SIGTERM) is not exit_codes._terminate
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="the exception is raised again by a timer")
@@ -115,7 +115,7 @@ def test_termination_that_is_ignored_stays_ignored() -> None:
 def test_a_signal_that_falls_into_a_finalizer_ends_the_command_all_the_same(name: str, kind: str) -> None:
     code = (
         "import signal, sys, threading\n"
-        "from smartxfer.cli.exits import Terminated, watch_for_termination\n"
+        "from smartxfer.cli.exit_codes import Terminated, watch_for_termination\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "signal.signal(signal.SIGTERM, signal.SIG_DFL)\n"
         "watch_for_termination()\n"
@@ -137,7 +137,7 @@ def test_a_signal_that_falls_into_a_finalizer_ends_the_command_all_the_same(name
 def test_other_exceptions_of_finalizers_are_reported_as_usual() -> None:
     code = (
         "import signal\n"
-        "from smartxfer.cli.exits import watch_for_termination\n"
+        "from smartxfer.cli.exit_codes import watch_for_termination\n"
         "watch_for_termination()\n"
         "class Finalized:\n"
         "    def __del__(self):\n"

@@ -12,8 +12,8 @@ from typing import Any
 import click
 import pytest
 
-from smartxfer.cli import exits, output, transfers
-from smartxfer.cli.log import show_warnings
+from smartxfer.cli import exit_codes, filesender, output
+from smartxfer.cli.logging_setup import show_warnings
 from smartxfer.errors import BatchError, LocalError
 from smartxfer.transfer.result import FileResult
 
@@ -55,9 +55,9 @@ def test_a_failure(capsys: Any, error: Exception, debug: bool) -> None:
     context = click.Context(click.Command("smartxfer"))
     context.params = {"debug": debug}
     with context:
-        exits.report(error)
+        exit_codes.print_error(error)
         if isinstance(error, BatchError):
-            transfers._tell_failures(error)
+            filesender._print_failures(error)
     _one_by_one(capsys.readouterr().err)
 
 
@@ -86,9 +86,9 @@ def _one_by_one(shown: str) -> None:
 def test_no_password_is_asked_for_without_a_terminal(tmp_path: Path) -> None:
     """Fails if a password is shown while it is typed, below a warning of getpass."""
     program = (
-        "from smartxfer.cli.transfers import _known_password\n"
+        "from smartxfer.cli.filesender import _get_download_password\n"
         "from smartxfer.errors import UsageError\n"
-        "try:\n    print('typed', _known_password())\n"
+        "try:\n    print('typed', _get_download_password())\n"
         "except UsageError as error:\n    print(error)\n"
     )
     environment = {name: value for name, value in os.environ.items() if name != "SMARTXFER_PASSWORD"}

@@ -12,7 +12,7 @@ from typing import Any, List
 import pytest
 
 from smartxfer.cli import output
-from smartxfer.cli.log import show_warnings
+from smartxfer.cli.logging_setup import show_warnings
 
 
 class Broken(io.StringIO):
@@ -27,7 +27,7 @@ class Broken(io.StringIO):
 @pytest.fixture
 def streams(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Standard streams to replace, and no memory of those that were closed."""
-    monkeypatch.setattr(output, "_closed", set())
+    monkeypatch.setattr(output, "_closed_streams", set())
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, getattr(sys, name))
     return monkeypatch
@@ -58,7 +58,7 @@ def test_an_error_that_nobody_reads(streams: Any, error: Exception) -> None:
     broken = Broken()
     broken.error = error
     streams.setattr(sys, "stderr", broken)
-    output.say("a line")
+    output.print_stderr("a line")
 
 
 def test_warnings_that_nobody_reads(streams: Any) -> None:

@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from smartxfer import FileSenderClient, UserAuth
-from smartxfer.filesender.encryption import is_generated
+from smartxfer.filesender.encryption import is_generated_password
 from smartxfer.local import LocalServer
 from tests.support.process_signals import until_asleep
 
@@ -213,7 +213,7 @@ def test_a_generated_password(
     shown, link = sent.out.splitlines()
     label, _, password = shown.partition(" ")
     assert label == "password:"
-    assert is_generated(password)
+    assert is_generated_password(password)
     monkeypatch.setenv("SMARTXFER_PASSWORD", password)
     assert run("fetch", link, str(out)).exit_code == 0
     assert content(out) == {"notes.txt": b"ACGT"}

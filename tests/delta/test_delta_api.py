@@ -16,10 +16,10 @@ from typing import Any, Callable, List, Type
 import pytest
 
 from smartxfer import delta
-from smartxfer.delta import parts, signing, target
-from smartxfer.delta.inputs import Slice
-from smartxfer.delta.side_by_side import count_workers
-from smartxfer.delta.target import Target
+from smartxfer.delta import make_signature, output_file, parallel
+from smartxfer.delta.input_file import InputSlice
+from smartxfer.delta.output_file import OutputFile
+from smartxfer.delta.worker_threads import resolve_worker_count
 from smartxfer.errors import DeltaError, LocalError, SourceChanged, UsageError
 from tests.support.amounts import amount
 
@@ -39,7 +39,7 @@ def _room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "new").write_bytes(new)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    monkeypatch.setattr(signing, "count_workers", lambda: 3)
+    monkeypatch.setattr(make_signature, "resolve_worker_count", lambda: 3)
     return tmp_path
 
 
@@ -71,13 +71,13 @@ def test_parts_make_the_same_signature(room: Path, block: int, hash_name: str) -
 def test_parts_of_small_blocks_are_small(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums of short blocks are larger than the blocks; they must not pile up."""
     largest: List[int] = []
-    real = Target.write
+    real = OutputFile.write
 
-    def write(self: Target, data: Any) -> None:
+    def write(self: OutputFile, data: Any) -> None:
         largest.append(len(data))
         real(self, data)
 
-    monkeypatch.setattr(Target, "write", write)
+    monkeypatch.setattr(OutputFile, "write", write)
     with open(room / "old", "rb") as file, open(os.devnull, "wb") as sink:
         os.truncate(room / "new", 4 * MIB)
         delta.signature(room / "new", sink, block_length=4, strong_length=16)
@@ -100,16 +100,16 @@ def test_there_and_back(room: Path, workers: int, options: Any) -> None:
 def test_several_workers_do_work(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = set()
     met = threading.Barrier(2)
-    real = Slice.readinto
+    real = InputSlice.readinto
 
-    def readinto(self: Slice, view: memoryview) -> int:
+    def readinto(self: InputSlice, view: memoryview) -> int:
         if threading.current_thread() not in seen:
             seen.add(threading.current_thread())
             met.wait(30)  # passes only when two are at work at once
         return real(self, view)
 
     delta.signature(room / "old", room / "signature")
-    monkeypatch.setattr(parts, "Slice", type("Watched", (Slice,), {"readinto": readinto}))
+    monkeypatch.setattr(parallel, "InputSlice", type("Watched", (InputSlice,), {"readinto": readinto}))
     delta.delta(room / "signature", room / "new", io.BytesIO(), workers=2)
     assert len(seen) == 2
     assert threading.main_thread() not in seen
@@ -206,14 +206,14 @@ def test_what_fails_in_a_thread_comes_out_and_leaves_nothing(
 ) -> None:
     (room / "signature").write_bytes(in_memory(room))
     (room / "target").write_bytes(b"what was here")
-    real = Slice.readinto
+    real = InputSlice.readinto
 
-    def readinto(self: Slice, view: memoryview) -> int:
-        if self._at >= 5 * MIB:
+    def readinto(self: InputSlice, view: memoryview) -> int:
+        if self._position >= 5 * MIB:
             raise failure
         return real(self, view)
 
-    monkeypatch.setattr(parts, "Slice", type("Failing", (Slice,), {"readinto": readinto}))
+    monkeypatch.setattr(parallel, "InputSlice", type("Failing", (InputSlice,), {"readinto": readinto}))
     with pytest.raises(raised):
         work(room)
     assert names(room) == ["new", "old", "signature", "target"]
@@ -228,13 +228,13 @@ def test_an_interrupt_while_threads_work_ends_them(
     (room / "signature").write_bytes(in_memory(room))
     begun = threading.Event()
 
-    def readinto(self: Slice, view: memoryview) -> int:
+    def readinto(self: InputSlice, view: memoryview) -> int:
         if not begun.is_set():
             begun.set()
             _thread.interrupt_main()
         return min(len(view), 4096)  # a file that never ends
 
-    monkeypatch.setattr(parts, "Slice", type("Endless", (Slice,), {"readinto": readinto}))
+    monkeypatch.setattr(parallel, "InputSlice", type("Endless", (InputSlice,), {"readinto": readinto}))
     with pytest.raises(KeyboardInterrupt):
         work(room)
     assert names(room) == ["new", "old", "signature"]
@@ -242,7 +242,7 @@ def test_an_interrupt_while_threads_work_ends_them(
 
 
 def test_a_file_that_shrinks_while_it_is_read(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_SMALL", 1)
+    monkeypatch.setattr(output_file, "_MIN_DIRECT_SIZE", 1)
 
     class Spiteful(io.BytesIO):
         def write(self, data: Any) -> int:
@@ -254,7 +254,7 @@ def test_a_file_that_shrinks_while_it_is_read(room: Path, monkeypatch: pytest.Mo
 
 
 def test_a_file_that_is_written_to_while_it_is_read(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(target, "_SMALL", 1)
+    monkeypatch.setattr(output_file, "_MIN_DIRECT_SIZE", 1)
 
     class Spiteful(io.BytesIO):
         def write(self, data: Any) -> int:
@@ -340,12 +340,12 @@ def test_a_stream_without_bytes_yet_does_not_end_the_file(room: Path) -> None:
 
 
 def test_workers() -> None:
-    assert count_workers(9) == 9
-    assert 1 <= count_workers() <= 4
+    assert resolve_worker_count(9) == 9
+    assert 1 <= resolve_worker_count() <= 4
     small = delta.Signature(0x72730136, "md4", "rollsum", 2048, 8, 131072)
-    assert parts.delta_workers(small, 2) == 2
+    assert parallel.limit_delta_workers(small, 2) == 2
     large = delta.Signature(0x72730136, "md4", "rollsum", 2048, 8, 10**7)
-    assert parts.delta_workers(large, 4) == 1
+    assert parallel.limit_delta_workers(large, 4) == 1
 
 
 @pytest.mark.slow

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer import delta
-from smartxfer.delta.collisions import check_sums
-from smartxfer.delta.commands import Copy, literal, read_commands
-from smartxfer.delta.headers import parse_header
-from smartxfer.delta.sizes import MOST_BLOCK
+from smartxfer.delta.commands import Copy, encode_literal, read_commands
+from smartxfer.delta.signature_header import parse_header
+from smartxfer.delta.sizes import MAX_BLOCK_LENGTH
+from smartxfer.delta.weak_sums import reject_collisions
 from smartxfer.errors import DeltaError, UsageError
 
 
@@ -54,7 +54,7 @@ def test_all_four_kinds_are_known(magic: int, hash_name: str, weak: str) -> None
         (head()[:11], 11, "only 11 bytes"),
         (b"rs\x026" + head()[4:], 12, "begins with 72730236"),
         (head(block=0), 12, "blocks of 0 bytes"),
-        (head(block=MOST_BLOCK + 1), 12, "blocks of 16777217 bytes"),
+        (head(block=MAX_BLOCK_LENGTH + 1), 12, "blocks of 16777217 bytes"),
         (head(strong=0), 12, "0 bytes of md4"),
         (head(strong=17), 12, "17 bytes of md4"),
         (head(0x72730147, strong=33), 12, "33 bytes of blake2"),
@@ -67,7 +67,7 @@ def test_no_signature(start: bytes, length: int, says: str) -> None:
 
 
 def test_the_longest_sums_are_taken() -> None:
-    assert parse_header(head(strong=16, block=MOST_BLOCK), 12).strong_length == 16
+    assert parse_header(head(strong=16, block=MAX_BLOCK_LENGTH), 12).strong_length == 16
     assert parse_header(head(0x72730137, strong=32, block=1), 12).blocks == 0
 
 
@@ -157,7 +157,7 @@ def test_the_size_of_the_new_file_is_a_limit() -> None:
 
 @given(length=st.one_of(st.integers(1, 70), st.sampled_from([255, 256, 65535, 65536, 2**32 - 1, 2**32])))
 def test_a_literal_command_is_as_short_as_it_can_be(length: int) -> None:
-    made = literal(length)
+    made = encode_literal(length)
     wanted = 1 + sum(length > most for most in (64,)) + sum(length > most for most in (255,))
     wanted += 2 * (length > 65535) + 4 * (length > 2**32 - 1)
     assert len(made) == wanted
@@ -178,7 +178,7 @@ def test_a_literal_command_is_as_short_as_it_can_be(length: int) -> None:
         (384 * 384, 384),
         (4 * 1024**2, 2048),
         (256 * 1024**2, 16384),
-        (1024**5, MOST_BLOCK),
+        (1024**5, MAX_BLOCK_LENGTH),
     ],
 )
 def test_the_block_length_is_near_the_square_root(size: int, block: int) -> None:
@@ -199,10 +199,10 @@ def _blocks(strong: int, weak: List[int]) -> io.BytesIO:
 def test_thousands_of_blocks_of_one_weak_sum_are_refused(strong: int) -> None:
     header = delta.Signature(0x72730136, "md4", "rollsum", 2048, strong, 70000)
     with pytest.raises(DeltaError, match="one weak sum"):
-        check_sums(header, _blocks(strong, [*range(69000), *[7] * 1000]).readinto)
-    check_sums(header, _blocks(strong, [*range(69800), *[7] * 200]).readinto)
+        reject_collisions(header, _blocks(strong, [*range(69000), *[7] * 1000]).readinto)
+    reject_collisions(header, _blocks(strong, [*range(69800), *[7] * 200]).readinto)
 
 
 def test_thousands_of_equal_blocks_are_a_file_of_zeros() -> None:
     header = delta.Signature(0x72730136, "md4", "rollsum", 2048, 8, 70000)
-    check_sums(header, io.BytesIO(bytes(12 * 70000)).readinto)
+    reject_collisions(header, io.BytesIO(bytes(12 * 70000)).readinto)

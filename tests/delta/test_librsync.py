@@ -13,24 +13,24 @@ from typing import Any, Iterator, List
 import pytest
 
 from smartxfer import delta
+from smartxfer.delta import library
 from smartxfer.delta import librsync as binding
-from smartxfer.delta import loading
 from smartxfer.delta.librsync import Librsync
-from smartxfer.errors import DeltaError, DeltaUnavailable, LocalError
+from smartxfer.errors import DeltaError, LibrsyncNotFound, LocalError
 
 
 @pytest.fixture(autouse=True)
 def _fresh() -> Iterator[None]:
     """No library of an earlier test."""
-    loading._load.cache_clear()
+    library._load_library.cache_clear()
     yield
-    loading._load.cache_clear()
+    library._load_library.cache_clear()
 
 
 def test_it_is_here() -> None:
     assert delta.available()
-    assert int(loading.librsync().version.split(".")[0]) >= 1
-    assert loading.librsync() is loading.librsync()
+    assert int(library.get_librsync().version.split(".")[0]) >= 1
+    assert library.get_librsync() is library.get_librsync()
 
 
 @pytest.mark.parametrize("name", ["/nowhere/librsync.so.2", "libc.so.6"])
@@ -38,11 +38,11 @@ def test_another_one_that_is_none(name: str, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("SMARTXFER_LIBRSYNC", name)
     assert not delta.available()
     (tmp_path / "old").write_bytes(b"content")
-    with pytest.raises(DeltaUnavailable, match="SMARTXFER_LIBRSYNC names") as caught:
+    with pytest.raises(LibrsyncNotFound, match="SMARTXFER_LIBRSYNC names") as caught:
         delta.signature(tmp_path / "old", tmp_path / "signature")
     assert isinstance(caught.value, LocalError)
     assert "librsync2" in str(caught.value)
-    with pytest.raises(DeltaUnavailable):
+    with pytest.raises(LibrsyncNotFound):
         delta.delta(tmp_path / "old", tmp_path / "old", tmp_path / "delta")
     assert os.listdir(tmp_path) == ["old"]
     # A patch needs none.
@@ -59,11 +59,11 @@ def test_the_variable_is_looked_at_each_time(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_machine_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "_names", lambda: ["no-librsync-here.so"])
+    monkeypatch.setattr(library, "_get_library_names", lambda: ["no-librsync-here.so"])
     monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
     assert not delta.available()
-    with pytest.raises(DeltaUnavailable, match="no librsync on this machine"):
-        loading.librsync()
+    with pytest.raises(LibrsyncNotFound, match="no librsync on this machine"):
+        library.get_librsync()
 
 
 def test_the_linker_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_the_linker_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(name)
         return "librsync.so.2"
 
-    monkeypatch.setattr(loading, "_names", lambda: ["no-librsync-here.so"])
+    monkeypatch.setattr(library, "_get_library_names", lambda: ["no-librsync-here.so"])
     monkeypatch.setattr(ctypes.util, "find_library", find)
     assert delta.available()
     assert asked == ["rsync"]
@@ -82,21 +82,21 @@ def test_the_linker_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("said", [b"0.9.7", b"librsync 0.9.7"])
 def test_one_from_before_1_0_is_refused(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(binding.ctypes, "string_at", lambda address: said)
-    with pytest.raises(DeltaUnavailable, match=r"librsync 0\.9\.7 is too old"):
+    with pytest.raises(LibrsyncNotFound, match=r"librsync 0\.9\.7 is too old"):
         Librsync(ctypes.CDLL("librsync.so.2"))
 
 
 def test_one_that_does_not_know_a_kind_of_signature() -> None:
     """As 2.1 and older do with Rabin-Karp."""
     future = delta.Signature(0x72730156, "md4", "future", 2048, 8, 0)
-    with pytest.raises(DeltaUnavailable, match="too old for this kind"):
-        loading.librsync().load(future, io.BytesIO().readinto)
+    with pytest.raises(LibrsyncNotFound, match="too old for this kind"):
+        library.get_librsync().load_signature(future, io.BytesIO().readinto)
 
 
 def test_what_it_complains_of_is_a_delta_error() -> None:
     header = delta.Signature(0x72730136, "md4", "rollsum", 2048, 8, 1)
     with pytest.raises(DeltaError, match="librsync: "):
-        loading.librsync().load(header, io.BytesIO(bytes(7)).readinto)
+        library.get_librsync().load_signature(header, io.BytesIO(bytes(7)).readinto)
 
 
 def test_a_job_that_it_refuses() -> None:
@@ -104,13 +104,13 @@ def test_a_job_that_it_refuses() -> None:
         def __getattr__(self, name: str) -> Any:
             return lambda *arguments: None
 
-    library = loading.librsync()
-    real, library._library = library._library, Refusing()
+    loaded = library.get_librsync()
+    real, loaded._library = loaded._library, Refusing()
     try:
         with pytest.raises(DeltaError, match="refuses"):
-            library.signature(2048, 8, 0x72730136, io.BytesIO().readinto, lambda data: None)
+            loaded.write_signature(2048, 8, 0x72730136, io.BytesIO().readinto, lambda data: None)
     finally:
-        library._library = real
+        loaded._library = real
 
 
 @pytest.mark.parametrize("failing", ["read", "write"])
@@ -120,7 +120,7 @@ def test_what_a_callback_raises_comes_out(failing: str) -> None:
 
     read: Any = broken if failing == "read" else io.BytesIO(bytes(5000)).readinto
     with pytest.raises(ZeroDivisionError, match=failing):
-        loading.librsync().signature(2048, 8, 0x72730136, read, broken)  # type: ignore[arg-type]
+        library.get_librsync().write_signature(2048, 8, 0x72730136, read, broken)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("block", [1, 3, 2048, 262144, 262145, 1000000])
@@ -129,11 +129,11 @@ def test_a_block_is_summed_whole_however_it_comes(block: int, most: int) -> None
     content = os.urandom(1000) * (3 if block < 100 else 3000)
     incoming = io.BytesIO(content)
     made, wanted = bytearray(), bytearray()
-    library = loading.librsync()
-    library.signature(block, 8, 0x72730136, lambda view: incoming.readinto(view[:most]), made.extend)
+    loaded = library.get_librsync()
+    loaded.write_signature(block, 8, 0x72730136, lambda view: incoming.readinto(view[:most]), made.extend)
     for at in range(0, len(content), block):
         one = bytearray()
-        library.signature(block, 8, 0x72730136, io.BytesIO(content[at : at + block]).readinto, one.extend)
+        loaded.write_signature(block, 8, 0x72730136, io.BytesIO(content[at : at + block]).readinto, one.extend)
         wanted += one if not at else one[12:]
     assert made == wanted
 
@@ -143,7 +143,7 @@ def test_nothing_is_written_to_standard_error() -> None:
         "import io\nfrom smartxfer import delta\nfrom smartxfer.delta import loading\n"
         "header = delta.Signature(0x72730156, 'md4', 'rollsum', 2048, 8, 0)\n"
         "try:\n    loading.librsync().load(header, io.BytesIO().readinto)\n"
-        "except delta.loading.DeltaUnavailable:\n    raise SystemExit(7)\n"
+        "except delta.loading.LibrsyncNotFound:\n    raise SystemExit(7)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (7, b"", b"")

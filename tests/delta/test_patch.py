@@ -12,10 +12,10 @@ from typing import Any, List
 import pytest
 
 from smartxfer import delta
-from smartxfer.delta import target
-from smartxfer.delta import target as target_module
+from smartxfer._system import SYSTEM_FILESYSTEM
+from smartxfer.delta import output_file
+from smartxfer.delta import output_file as target_module
 from smartxfer.errors import DeltaError, DiskFull, LocalError, SourceChanged, UsageError
-from smartxfer.seams import SYSTEM_FILES
 
 OLD = bytes(range(256)) * 40
 #: "new", then bytes 256 to 9256 of the old file.
@@ -120,7 +120,7 @@ def test_a_kernel_that_does_not_copy(how: str, room: Path, monkeypatch: pytest.M
         raise OSError(errno.EXDEV, "another file system")
 
     monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
-    monkeypatch.setattr(target, "_SMALL", 1)
+    monkeypatch.setattr(output_file, "_MIN_DIRECT_SIZE", 1)
     assert delta.patch(room / "old", room / "change", room / "new") == len(NEW)
     assert (room / "new").read_bytes() == NEW
     assert calls
@@ -131,7 +131,7 @@ def test_a_full_disk_leaves_what_was_there(room: Path, monkeypatch: pytest.Monke
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
-    monkeypatch.setattr(target, "_SMALL", 1)
+    monkeypatch.setattr(output_file, "_MIN_DIRECT_SIZE", 1)
     with pytest.raises(DiskFull):
         delta.patch(room / "old", room / "change", room / "old")
     assert (room / "old").read_bytes() == OLD
@@ -142,7 +142,7 @@ def test_a_rename_that_fails_leaves_what_was_there(room: Path, monkeypatch: pyte
     def replace(source: str, into: str) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(SYSTEM_FILES, "replace", replace)
+    monkeypatch.setattr(SYSTEM_FILESYSTEM, "replace", replace)
     with pytest.raises(LocalError, match="cannot write") as caught:
         delta.patch(room / "old", room / "change", room / "old")
     assert caught.value.errno == errno.EACCES
@@ -156,7 +156,7 @@ def test_an_interrupted_run_leaves_nothing(failure: Any, room: Path, monkeypatch
         assert len(names(room)) == 3  # the temporary file is there
         raise failure
 
-    monkeypatch.setattr(target_module.Target, "copy", stop)
+    monkeypatch.setattr(target_module.OutputFile, "copy", stop)
     with pytest.raises(failure):
         delta.patch(room / "old", room / "change", room / "old")
     assert (room / "old").read_bytes() == OLD

@@ -7,7 +7,7 @@ from typing import Any, Callable, List
 
 import pytest
 
-from smartxfer.delta.side_by_side import in_threads, watched
+from smartxfer.delta.worker_threads import run_in_threads, with_abort_check
 from smartxfer.errors import Cancelled
 
 WAIT = 30
@@ -26,7 +26,7 @@ def test_results_come_in_order_whichever_is_first() -> None:
         return work
 
     taken: List[int] = []
-    in_threads(map(part, range(10)), 3, taken.append)
+    run_in_threads(map(part, range(10)), 3, taken.append)
     assert taken == list(range(10))
 
 
@@ -53,13 +53,13 @@ def test_a_slow_part_does_not_let_results_pile_up() -> None:
 
     others = threading.Event()
     taken: List[int] = []
-    in_threads(map(part, range(20)), 2, taken.append)
+    run_in_threads(map(part, range(20)), 2, taken.append)
     assert free.is_set()
     assert taken == list(range(20))
 
 
 def test_none_at_all() -> None:
-    in_threads([], 2, lambda result: pytest.fail("there is nothing to take"))
+    run_in_threads([], 2, lambda result: pytest.fail("there is nothing to take"))
 
 
 @pytest.mark.parametrize("where", ["part", "take"])
@@ -69,7 +69,7 @@ def test_the_first_failure_ends_the_others_at_their_next_read(where: str) -> Non
 
     def endless(check: Callable[[], None]) -> int:
         begun.set()
-        read = watched(check, len)
+        read = with_abort_check(check, len)
         try:
             while read(memoryview(b"1")):
                 pass
@@ -89,6 +89,6 @@ def test_the_first_failure_ends_the_others_at_their_next_read(where: str) -> Non
 
     parts = [endless, other] if where == "part" else [other, endless]
     with pytest.raises(ZeroDivisionError, match="mine"):
-        in_threads(parts, 2, take)
+        run_in_threads(parts, 2, take)
     assert [type(error) for error in ended] == [Cancelled]
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]

@@ -261,7 +261,7 @@ def test_ctrl_c_in_a_request(service: str, home: Path, tmp_path: Path, monkeypat
         raise KeyboardInterrupt
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(connection, "_show", interrupt)
+    monkeypatch.setattr(connection, "_register_socket", interrupt)
     interrupted = 0
     with _failing("reset") as (url, options):
         for step in SERVICES[service](url, **options):

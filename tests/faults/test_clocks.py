@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from smartxfer._system import Clock
 from smartxfer.errors import AuthError
-from smartxfer.seams import Clock
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import CHUNK, COMPLETE, noise
 from tests.support.service_harness import AT_ONCE
@@ -23,7 +23,7 @@ class _Off(Clock):
     def __init__(self, by: float) -> None:
         self.by = by
 
-    def wall(self) -> float:
+    def time(self) -> float:
         return time.time() + self.by
 
 
@@ -81,7 +81,7 @@ def test_f27_a_chunk_that_takes_longer_than_its_signature(
 
 @pytest.mark.slow
 def test_f27_without_the_lead_it_is_too_late(make_harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smartxfer.filesender.access.CHUNK_LEAD", 0)
+    monkeypatch.setattr("smartxfer.filesender.request_signer.CHUNK_TIMESTAMP_LEAD", 0)
     harness = _slow(make_harness, monkeypatch)
     client = harness.client(retry=RetryPolicy(backoff=0, attempts=2))
     with pytest.raises(AuthError, match="delay=") as caught:

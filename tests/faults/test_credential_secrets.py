@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict, Tuple
 import pytest
 
 from smartxfer import BasicClient, FileSenderClient, PerseusClient
-from smartxfer.credentials import config_file
+from smartxfer.credentials import get_config_path
 from smartxfer.errors import SmartxferError
 from smartxfer.nrp import get_client
 from smartxfer.transport import RetryPolicy
@@ -31,8 +31,8 @@ def _netrc(home: Path, text: str) -> Callable[[], Any]:
 
 
 def _profile(home: Path, text: str) -> Callable[[], Any]:
-    config_file().parent.mkdir(parents=True, exist_ok=True)
-    config_file().write_text(text, encoding="utf-8")
+    get_config_path().parent.mkdir(parents=True, exist_ok=True)
+    get_config_path().write_text(text, encoding="utf-8")
     return lambda: FileSenderClient(URL, profile="work").transfers.list()
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from smartxfer.errors import DiskFull, InProgress
-from smartxfer.seams import SYSTEM_FILES, Files
+from smartxfer._system import SYSTEM_FILESYSTEM, FileSystem
+from smartxfer.errors import AlreadyInProgress, DiskFull
 from smartxfer.transfer import FileSink
 from tests.support.filesender_harness import CHUNK, CHUNK_SIZE, DOWNLOAD, PATIENCE, noise, until
 
@@ -20,7 +20,7 @@ MIB = 1 << 20
 DATA = noise(4 * MIB)
 
 
-class _SmallDisk(Files):
+class _SmallDisk(FileSystem):
     """Takes no byte at ``room`` or past it."""
 
     def __init__(self, room: int) -> None:
@@ -50,7 +50,7 @@ def test_f20_the_disk_fills_up(harness: Any) -> None:
 
 def test_f20_what_the_disk_cannot_hold_is_not_fetched(harness: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     transfer = harness.published(DATA)
-    monkeypatch.setattr(SYSTEM_FILES, "free_space", lambda directory: MIB, raising=False)
+    monkeypatch.setattr(SYSTEM_FILESYSTEM, "free_space", lambda directory: MIB, raising=False)
     with pytest.raises(DiskFull, match=f"needs {len(DATA)} bytes more, and its disk has {MIB} bytes free"):
         harness.client().download_files(transfer.token, harness.out)
     assert harness.site.count(DOWNLOAD) == 0
@@ -61,15 +61,15 @@ _FILL = """
 import sys
 from smartxfer import FileSenderClient
 from smartxfer.errors import DiskFull
-from smartxfer.seams import SYSTEM_FILES
+from smartxfer._system import SYSTEM_FILESYSTEM
 url, token, out, expected = sys.argv[1:]
 client = FileSenderClient(url)
-free_space, SYSTEM_FILES.free_space = SYSTEM_FILES.free_space, lambda directory: 1 << 40
+free_space, SYSTEM_FILESYSTEM.free_space = SYSTEM_FILESYSTEM.free_space, lambda directory: 1 << 40
 try:
     client.download_files(token, out)  # the disk fills up meanwhile
 except DiskFull:
     print("full")
-SYSTEM_FILES.free_space = free_space
+SYSTEM_FILESYSTEM.free_space = free_space
 open(out + "/ballast", "wb").close()  # space returns
 [result] = client.download_files(token, out)
 assert result.resumed > 0, result
@@ -131,10 +131,10 @@ def test_f25_two_processes_fetch_the_same_file(harness: Any) -> None:
         assert fault.wait(PATIENCE)
         until(lambda: (harness.out / "a.bin.part").exists(), "the partial file")
         client = harness.client()
-        with pytest.raises(InProgress, match="another process"):
+        with pytest.raises(AlreadyInProgress, match="another process"):
             client.download_files(transfer.token, harness.out)
         [file] = client.list_files(transfer.token)
-        with pytest.raises(InProgress, match="another process"):
+        with pytest.raises(AlreadyInProgress, match="another process"):
             client.download_file(transfer.token, file.id, FileSink(harness.out / "a.bin"))
         harness.server.clear_faults()
         _end(process)
@@ -153,7 +153,7 @@ def test_f25_two_processes_send_the_same_file(harness: Any) -> None:
     process = _process(_UPLOAD, harness.url, harness.auth.username, harness.auth.api_key, path)
     try:
         assert fault.wait(PATIENCE)
-        with pytest.raises(InProgress, match="another process"):
+        with pytest.raises(AlreadyInProgress, match="another process"):
             harness.client().upload_workflow([path], link=True)
         harness.server.clear_faults()
         _end(process)

@@ -12,9 +12,9 @@ import pytest
 from smartxfer.errors import (
     BatchError,
     CommunicationError,
-    EncryptedTransfer,
     IntegrityError,
     NetworkError,
+    PasswordRequired,
     RangeMismatch,
     SizeMismatch,
     Stalled,
@@ -253,7 +253,7 @@ def test_a_wrong_password(harness: Any, version: int) -> None:
         with pytest.raises(WrongPassword) as caught:
             _down(harness, transfer, wrong)
         assert wrong not in str(caught.value)
-    for missing, kind in ((None, EncryptedTransfer), ("", UsageError), (b"bytes", UsageError)):
+    for missing, kind in ((None, PasswordRequired), ("", UsageError), (b"bytes", UsageError)):
         with pytest.raises(kind):
             _down(harness, transfer, missing)
     assert not harness.out.exists()

@@ -11,8 +11,8 @@ import pytest
 
 from smartxfer.errors import (
     DecodeError,
-    EncryptedTransfer,
     IntegrityError,
+    PasswordRequired,
     SmartxferError,
     Truncated,
     WrongPassword,
@@ -171,7 +171,7 @@ def test_f30_an_archive_of_it(harness: Any) -> None:
     transfer = published(harness, DATA)
     harness.site.listener.forget()
     for form in ("zip", "tar"):
-        with harness.client() as client, pytest.raises(EncryptedTransfer):
+        with harness.client() as client, pytest.raises(PasswordRequired):
             client.download_archive(transfer.token, harness.out / f"all.{form}", archive_format=form)
     assert harness.site.count(DOWNLOAD) == 0
     assert not harness.out.exists()

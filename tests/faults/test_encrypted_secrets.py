@@ -19,10 +19,10 @@ from smartxfer.errors import (
     UsageError,
     WrongPassword,
 )
-from smartxfer.filesender.encryption import Chunks, Key
+from smartxfer.filesender.decryption import Decryptor
+from smartxfer.filesender.encryption import ChunkCipher, Key
 from smartxfer.filesender.errors import ERRORS
-from smartxfer.filesender.opening import Opening
-from smartxfer.filesender.sealing import Sealing
+from smartxfer.filesender.upload_encryption import UploadEncryption
 from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.encrypted_harness import PASSWORD, SITE, Tap, derived, held, published
@@ -190,7 +190,7 @@ def test_f44_words_about_passwords(harness: Any, log: Any) -> None:
         lambda: client.download_files(transfer.token, harness.out, password=lambda: wrong),
         lambda: client.download_files(transfer.token, harness.out, password=wrong.encode()),
     )
-    assert [type(error) for error in errors] == [UsageError, ERRORS.kind(WrongPassword), ERRORS.kind(WrongPassword), UsageError]
+    assert [type(error) for error in errors] == [UsageError, ERRORS.class_for(WrongPassword), ERRORS.class_for(WrongPassword), UsageError]
     _check([weak, wrong], errors="\n".join(map(_told, errors)), log=_logged(log.records))
 
 
@@ -210,10 +210,10 @@ def test_f44_several_damaged_files(harness: Any, log: Any) -> None:
 
 def test_f44_what_holds_them_does_not_show_them() -> None:
     key = Key.derive(PASSWORD, version=3, password_version=1, salt="s" * 32, iterations=1)
-    chunks = Chunks.new(3, 1000, 100).with_key(key)
-    sealing = Sealing(PASSWORD, 3, 1, 100, False, {"a.bin": Chunks.new(3, 1000, 100)})
-    sealing.unlock("s" * 32)
-    opening = Opening(PASSWORD)
+    chunks = ChunkCipher.new(3, 1000, 100).with_key(key)
+    sealing = UploadEncryption(PASSWORD, 3, 1, 100, False, {"a.bin": ChunkCipher.new(3, 1000, 100)})
+    sealing.derive_key("s" * 32)
+    opening = Decryptor(PASSWORD)
     for thing in (key, chunks, sealing, opening, [key], {"a": sealing}):
         shown = f"{thing!r} {thing!s} {thing}"
         for secret in (PASSWORD, key.secret.hex(), repr(key.secret)[2:-1]):

@@ -58,7 +58,7 @@ def test_f08_a_500_with_words_is_not_repeated(harness: Any, word: str, kind: Any
     fault = harness.fault(CHUNK, f"status 500 body=json:{word}", times=None)
     with pytest.raises(kind) as caught:
         harness.client(concurrent_chunks=1).upload_workflow([harness.file(DATA)], link=True)
-    assert type(caught.value) is ERRORS.kind(kind)
+    assert type(caught.value) is ERRORS.class_for(kind)
     assert caught.value.code == word
     assert fault.fired == 1
 

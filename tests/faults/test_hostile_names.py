@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from smartxfer.directories import lstat
 from smartxfer.errors import UnsafeName
-from smartxfer.transfer.name_rules import Rules
-from smartxfer.transfer.names import distinct_paths
+from smartxfer.transfer.name_rules import NameRules
+from smartxfer.transfer.safe_paths import unique_paths
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise
 
@@ -132,12 +132,12 @@ _NASTY = st.lists(
 @given(st.lists(_NASTY.map("/".join), min_size=1, max_size=4), st.booleans())
 @example(["../a", "a", "A", "a/b"], True)
 def test_f28_whatever_the_names(names: List[str], windows: bool) -> None:
-    rules = Rules(windows=windows, folds=windows)
+    rules = NameRules(windows=windows, case_insensitive=windows)
     try:
-        paths = distinct_paths(names, rules=rules)
+        paths = unique_paths(names, rules=rules)
     except UnsafeName:
         return
-    assert distinct_paths(names, rules=rules) == paths
+    assert unique_paths(names, rules=rules) == paths
     assert len({str(path).casefold() if windows else str(path) for path in paths}) == len(names)
     for path in paths:
         assert not path.is_absolute()
@@ -210,7 +210,7 @@ def test_f29_a_link_put_there_between_look_and_open(harness: Any) -> None:
         return lstat(entry)
 
     with pytest.MonkeyPatch.context() as race:
-        race.setattr("smartxfer.transfer.part_note.lstat", look)
+        race.setattr("smartxfer.transfer.part_file_state.lstat", look)
         [result] = harness.client().download_files(transfer.token, harness.out)
     assert put
     assert (harness.out / "x.part").is_symlink(), "another name was taken for the partial file"

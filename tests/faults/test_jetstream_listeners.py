@@ -18,12 +18,12 @@ from smartxfer.errors import (
     CommunicationError,
     ConnectTimeout,
     NetworkError,
+    NotAnHTTPServer,
     NotFound,
-    NotHTTP,
     ReadTimeout,
     TLSError,
 )
-from smartxfer.jetstream import JetStream, contact
+from smartxfer.jetstream import JetStream, server_probe
 from tests.support.fake_clock import FakeClock
 from tests.support.jetstream_harness import lying, task
 from tests.support.raw_server import Peer, RawServer, answering, status
@@ -36,7 +36,7 @@ EXPLAINED = r"smartxfer jetstream-bridge"
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A first contact that is given up sooner."""
-    monkeypatch.setattr(contact, "_FIRST_ANSWER", 0.3)
+    monkeypatch.setattr(server_probe, "_PROBE_READ_TIMEOUT", 0.3)
 
 
 def _garbage(peer: Peer) -> None:
@@ -63,8 +63,8 @@ def _resets(peer: Peer) -> None:
 
 
 LISTENERS: Dict[str, Any] = {
-    "garbage": (_garbage, NotHTTP),
-    "banner": (_banner, NotHTTP),
+    "garbage": (_garbage, NotAnHTTPServer),
+    "banner": (_banner, NotAnHTTPServer),
     "closes": (_closes, NetworkError),
     "closes at once": (_closes_at_once, NetworkError),
     "resets": (_resets, NetworkError),
@@ -110,7 +110,7 @@ def test_with_tls(tmp_path: Path) -> None:
 
 def test_the_usual_patience_is_ten_seconds() -> None:
     """What the others shorten; less where the client's own time-out is less."""
-    source = Path(contact.__file__).read_text("utf-8")
+    source = Path(server_probe.__file__).read_text("utf-8")
     assert "\n_FIRST_ANSWER = 10.0\n" in source
     with RawServer(lambda peer: peer.hang()) as server:
         api = JetStream().api("127.0.0.1", server.port, timeout=(1, 0.1), clock=FakeClock())
@@ -139,7 +139,7 @@ def test_a_server_that_thinks_is_waited_for_after_the_first_contact(monkeypatch:
 _PROGRAM = """
 from smartxfer.jetstream import JetStream
 import smartxfer.jetstream.client
-smartxfer.jetstream.client._FIRST_ANSWER = 0.3
+smartxfer.jetstream.client._PROBE_READ_TIMEOUT = 0.3
 api = JetStream().api("127.0.0.1", {port})
 api.connect()
 """
@@ -173,7 +173,7 @@ def test_f43_a_name_that_does_not_resolve(address: str) -> None:
     with pytest.raises(NetworkError, match="files.invalid") as caught:
         _name_that_does_not_resolve(address)()
     assert not isinstance(caught.value, ConnectTimeout)
-    assert not caught.value.acted_on
+    assert not caught.value.may_have_been_processed
     assert EXPLAINED not in str(caught.value), "nobody was reached who could be something else"
     assert "getaddrinfo" not in str(caught.value)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from smartxfer.errors import SmartxferError, TaskFailed, UsageError
 from smartxfer.jetstream import JetStream
-from smartxfer.jetstream.sending import mappings_of
+from smartxfer.jetstream.workflows import build_mappings
 from tests.support.jetstream_harness import DATA, JetStreamHarness, lying, result, until
 
 HOSTILE = [
@@ -186,7 +186,7 @@ LISTED = [
 def _stays(name: str, into: str = "/into") -> None:
     """What a source is called over there lies in the folder it is sent into, or is refused before anything is sent."""
     try:
-        mappings = mappings_of([name], into)
+        mappings = build_mappings([name], into)
     except UsageError:
         return
     for destination in mappings:
@@ -208,7 +208,7 @@ def test_f28_any_source_is_sent_into_the_folder(name: str) -> None:
 
 def test_f28_two_that_become_one() -> None:
     with pytest.raises(UsageError, match="two sources"):
-        mappings_of(["/x/a.bin", "/y\\a.bin"])
+        build_mappings(["/x/a.bin", "/y\\a.bin"])
 
 
 def test_f28_a_hostile_listing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

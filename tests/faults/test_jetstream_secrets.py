@@ -200,7 +200,7 @@ def test_f44_whatever_goes_wrong(harness: JetStreamHarness, log: Any, home: Path
     _check("an error", "\n".join(map(_told, errors)), secrets)
     _check("the log", _logged(log.records), secrets)
     _check("a file", _kept(home), secrets)
-    shown = [api, api.explain_credentials(), api.session, api.server, api.send, api._login, api._rpc]
+    shown = [api, api.explain_credentials(), api.session, api.server, api.send, api._session_state, api._rpc]
     _check("a repr", repr(shown), secrets)
     for journal in (home / "state").rglob("*.json"):
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600

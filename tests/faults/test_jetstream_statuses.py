@@ -100,8 +100,8 @@ def test_f01_refused_for_good(first: str) -> None:
         }
         with pytest.raises(NetworkError, match=f"127.0.0.1:{port}/jsonrpc") as caught:
             steps[first]()
-        assert type(caught.value) is FAMILY.kind(NetworkError)
-        assert not caught.value.acted_on
+        assert type(caught.value) is FAMILY.class_for(NetworkError)
+        assert not caught.value.may_have_been_processed
         api.close()
     if first != "send_files":  # an operation waits on an event of its own
         assert len(clock.waits) == 5
@@ -206,7 +206,7 @@ def test_f11_no_of_the_binding(word: str, data: Any) -> None:
             with pytest.raises(KINDS[word], match=f"send.getTransfer: {word}: it says why") as caught:
                 api.send.getTransfer("1")
     error = pickle.loads(pickle.dumps(caught.value))
-    assert (type(error), error.code, error.message) == (FAMILY.kind(KINDS[word]), word, "it says why")
+    assert (type(error), error.code, error.message) == (FAMILY.class_for(KINDS[word]), word, "it says why")
     tries = [call.method for call in told].count("send.getTransfer")
     assert tries == (2 if word == "NotAuthenticated" else 1)
 

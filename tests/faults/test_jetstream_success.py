@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List
 
 import pytest
 
-from smartxfer.errors import AuthError, DecodeError, SmartxferError, UnexpectedAnswer, WaitTimeout
+from smartxfer.errors import AuthError, DecodeError, SmartxferError, UnexpectedResponse, WaitTimeout
 from smartxfer.jetstream import API, JetStream
 from tests.support.jetstream_harness import AT_ONCE, JetStreamHarness, lying, on, result, task
 from tests.support.raw_server import Peer, RawServer, Request, answering
@@ -78,7 +78,7 @@ def test_another_answer_is_no_success(other: str, name: str) -> None:
         with JetStream().api(server.url, retry=AT_ONCE) as api:
             with pytest.raises(DecodeError):
                 CALLS[name](api)
-            assert api._login.known() is None, "a login that was not granted is not remembered"
+            assert api._session_state.get_login_call() is None, "a login that was not granted is not remembered"
 
 
 def test_the_documented_answer_is() -> None:
@@ -170,7 +170,7 @@ def test_a_transfer_whose_creation_was_not_confirmed(harness: JetStreamHarness, 
     before = harness.held("transfers"), harness.held("manifests")
     with pytest.raises(SmartxferError) as caught:
         api.send_files(["/a.bin"], harness.to, timeout=30)
-    assert isinstance(caught.value, UnexpectedAnswer) or effect == "status 500"
+    assert isinstance(caught.value, UnexpectedResponse) or effect == "status 500"
     assert (harness.held("transfers"), len(harness.held("manifests"))) == (before[0], len(before[1]) + 1)
     done = api.send_files(["/a.bin"], harness.to, timeout=30)
     assert (fault.fired, done.status) == (1, "complete")
@@ -182,17 +182,17 @@ def test_a_transfer_that_was_made_behind_a_page(harness: JetStreamHarness, monke
     api = harness.client()
     known = len(harness.held("transfers"))
     harness.site.configure(rate=1)
-    real, seen = api._wire.once, []  # type: ignore[var-annotated]
+    real, seen = api._http.request_once, []  # type: ignore[var-annotated]
 
     def behind_a_proxy(call: Any) -> Any:
         answer = real(call)
         if b"createTransfer" in (call.body or b"") and not seen:
             seen.append(call)
-            raise UnexpectedAnswer("a page where an answer was expected", status=200)
+            raise UnexpectedResponse("a page where an answer was expected", status=200)
         return answer
 
-    monkeypatch.setattr(api._wire, "once", behind_a_proxy)
-    with pytest.raises(UnexpectedAnswer):
+    monkeypatch.setattr(api._http, "request_once", behind_a_proxy)
+    with pytest.raises(UnexpectedResponse):
         api.send_files(["/a.bin"], harness.to, timeout=30)
     [made] = harness.held("transfers")[known:]
     with pytest.raises(WaitTimeout) as late:

@@ -12,9 +12,9 @@ import pytest
 
 from smartxfer import FileSenderClient, RetryPolicy
 from smartxfer.errors import ChecksumMismatch, DecodeError, IntegrityError, NetworkError, SourceChanged
+from smartxfer.models import to_wire
 from smartxfer.nrp import File
-from smartxfer.smartfile import downloading as smartfile_downloading
-from smartxfer.structures import to_wire
+from smartxfer.smartfile import download as smartfile_downloading
 from tests.support.filesender_harness import noise
 from tests.support.minimal_encrypted_filesender import PASSWORD, Witness, encrypted, plain, plaintext
 from tests.support.nrp_harness import MIB
@@ -140,7 +140,7 @@ def test_nrp_a_wrong_digest_is_an_error_whatever_the_etags(repository: Repositor
 
 @pytest.fixture
 def smartfile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SmartFile]:
-    monkeypatch.setattr(smartfile_downloading, "PIECE", MIB)
+    monkeypatch.setattr(smartfile_downloading, "RANGE_SIZE", MIB)
     with SmartFile(tmp_path) as running:
         running.out.mkdir()
         running.site.write("/a.bin", noise(3 * MIB))

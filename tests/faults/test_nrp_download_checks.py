@@ -19,9 +19,9 @@ from smartxfer.errors import (
     SizeMismatch,
     SourceChanged,
 )
+from smartxfer.models import to_wire
 from smartxfer.nrp import File
 from smartxfer.nrp.errors import ERRORS
-from smartxfer.structures import to_wire
 from smartxfer.transport import RetryPolicy
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import DATA, DOWNLOAD, MIB, SMALL, Served
@@ -51,7 +51,7 @@ def test_f17_the_file_changes_between_two_parts(harness: Served, size: int) -> N
     with pytest.raises((SourceChanged, RangeMismatch, SizeMismatch)) as caught:
         harness.fetch(harness.id, progress=change)
     if size == len(DATA):
-        assert type(caught.value) is ERRORS.kind(SourceChanged)
+        assert type(caught.value) is ERRORS.class_for(SourceChanged)
     assert "a.bin" not in harness.left()
     assert harness.fetch(harness.id).resumed == 0
     assert (harness.out / "a.bin").read_bytes() == other
@@ -173,7 +173,7 @@ def test_f17_of_several_one_file_changes(local: Served) -> None:
 
     with pytest.raises(BatchError, match="1 of 2 files failed") as caught:
         local.client().files.download_many(local.id, local.out, progress=change)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
     assert (local.out / "b.bin").read_bytes() == SMALL
     local.client().files.download_many(local.id, local.out)
     assert (local.out / "a.bin").read_bytes() == noise(len(DATA), seed=2)

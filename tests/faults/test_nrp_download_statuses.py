@@ -23,7 +23,7 @@ from smartxfer.errors import (
     ReadTimeout,
     ServerError,
     Stalled,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from smartxfer.local import LocalServer
 from smartxfer.nrp import File, get_client
@@ -105,7 +105,7 @@ def test_f10_a_window_that_is_used_up(tmp_path: Path) -> None:
 def test_f11_answers_that_are_no_file(harness: Served, code: int) -> None:
     """Fails if a success without bytes counts."""
     harness.fault(harness.bytes, f"status {code}", times=None)
-    with pytest.raises(UnexpectedAnswer, match=f"{code} this status is not documented as success"):
+    with pytest.raises(UnexpectedResponse, match=f"{code} this status is not documented as success"):
         harness.fetch(harness.small)
     assert harness.left() == []
 
@@ -226,7 +226,7 @@ def test_f39_one_of_a_hundred(harness: Served) -> None:
     with pytest.raises(BatchError, match="1 of 100 files failed") as caught:
         api.files.download_many(record, harness.out)
     assert [result.name for result in caught.value.results if not result.ok] == ["17.bin"]
-    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(NotFound)]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(NotFound)]
     assert len(harness.left()) == 99
     harness.server.clear_faults()
     harness.forget()
@@ -248,7 +248,7 @@ def test_f49_a_thousand_of_which_one_in_twenty_fails(tmp_path: Path) -> None:
         with pytest.raises(BatchError, match=f"{count // 20} of {count} files failed") as caught:
             api.files.download_many(record, harness.out)
         assert fault.fired == count // 20
-        assert {type(error) for error in caught.value.errors} == {ERRORS.kind(ServerError)}
+        assert {type(error) for error in caught.value.errors} == {ERRORS.class_for(ServerError)}
         harness.forget()
         results = api.files.download_many(record, harness.out)
         assert harness.count(DOWNLOAD) == count // 20, "only what had failed"

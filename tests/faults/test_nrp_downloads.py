@@ -8,7 +8,14 @@ from typing import Any, Iterator, List
 
 import pytest
 
-from smartxfer.errors import InProgress, NetworkError, RangeMismatch, ServerError, SizeMismatch, Truncated
+from smartxfer.errors import (
+    AlreadyInProgress,
+    NetworkError,
+    RangeMismatch,
+    ServerError,
+    SizeMismatch,
+    Truncated,
+)
 from smartxfer.transfer import MemorySink
 from smartxfer.transport import RetryPolicy
 from tests.support.nrp_harness import DATA, DOWNLOAD, ENTRY, MIB, SMALL, STORAGE_GET, Served
@@ -225,7 +232,7 @@ def test_f25_two_downloads_to_one_target(local: Served) -> None:
     try:
         assert held.wait(20)
         for again in (lambda: local.fetch(local.id), lambda: local.client().files.download(local.id, "a.bin", local.out)):
-            with pytest.raises(InProgress):
+            with pytest.raises(AlreadyInProgress):
                 again()
         assert "a.bin" not in local.left()
     finally:

@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from smartxfer.errors import (
+    AlreadyInProgress,
     ChecksumMismatch,
-    InProgress,
     NetworkError,
     NotFound,
     ServerError,
@@ -229,7 +229,7 @@ def test_f25_two_at_one_key(harness: NRPHarness, other: bool) -> None:
     thread.start()
     try:
         assert stalled.wait(20)
-        with pytest.raises(InProgress):
+        with pytest.raises(AlreadyInProgress):
             send(harness, record, harness.file(noise(len(DATA), 2), "other") if other else path)
         assert harness.count(COMMIT) == 0
     finally:

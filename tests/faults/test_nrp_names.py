@@ -10,7 +10,7 @@ import pytest
 
 from smartxfer.errors import BatchError, NotFound, SmartxferError, UnsafeName, UsageError
 from smartxfer.nrp import get_client
-from smartxfer.transfer.names import safe_path
+from smartxfer.transfer.safe_paths import safe_path
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import DOWNLOAD, ENTRY, LIST, NRPHarness
 from tests.support.raw_server import RawServer, answering, status

@@ -13,8 +13,8 @@ import pytest
 import trustme
 
 from smartxfer.errors import Forbidden, NetworkError, RedirectRefused, SmartxferError, UsageError
+from smartxfer.models import to_wire
 from smartxfer.nrp import File, get_client
-from smartxfer.structures import to_wire
 from tests.support.nrp_harness import DATA, DISCOVERY, DOWNLOAD, ENTRY, LIST, STORAGE_GET, NRPHarness, Served
 from tests.support.proxies import Proxy, TLSFront
 from tests.support.raw_server import RawServer, answering, ranged, refused_port

@@ -110,7 +110,7 @@ def test_f38_a_file_changes_before_its_turn(harness: NRPHarness) -> None:
 
     with pytest.raises(BatchError) as caught:
         harness.client(max_workers=1).files.upload_many(record, paths, progress=progress)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
     assert held(harness, record) == {"a.bin": DATA}
 
 

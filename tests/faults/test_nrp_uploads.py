@@ -9,9 +9,9 @@ from typing import Any, Dict, List
 import pytest
 
 from smartxfer.errors import (
+    AlreadyInProgress,
     Conflict,
     DecodeError,
-    InProgress,
     NetworkError,
     NotFound,
     OutcomeUnknown,
@@ -263,7 +263,7 @@ def test_f25_two_at_one_key(harness: NRPHarness) -> None:
     thread.start()
     try:
         assert stalled.wait(20)
-        with pytest.raises(InProgress):
+        with pytest.raises(AlreadyInProgress):
             harness.client().files.upload(record, "a.bin", None, path)
         assert harness.count(COMMIT) == 0
     finally:

@@ -9,6 +9,7 @@ from typing import Any, Dict
 
 import pytest
 
+from smartxfer._system import SYSTEM_CLOCK
 from smartxfer.errors import (
     BadRequest,
     BatchError,
@@ -16,10 +17,9 @@ from smartxfer.errors import (
     CommunicationError,
     SizeMismatch,
     SmartxferError,
-    TransferRefused,
+    UploadNotStored,
 )
 from smartxfer.nrp.errors import ERRORS
-from smartxfer.seams import SYSTEM_CLOCK
 from tests.support.filesender_harness import noise
 from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, STORAGE_PART, NRPHarness, Polling
 
@@ -69,7 +69,7 @@ def test_content_that_is_refused_by_a_200(harness: NRPHarness) -> None:
     """Fails if a 200 is taken at its word: the upstream client reports such a file as complete."""
     record = harness.site.create()
     harness.answer(CONTENT, entry(status="pending", errors=REFUSED))
-    with pytest.raises(TransferRefused, match=REFUSED) as caught:
+    with pytest.raises(UploadNotStored, match=REFUSED) as caught:
         send(harness, record)
     assert (caught.value.errors, caught.value.file.key) == (REFUSED, "a.bin")
     assert (harness.count(CONTENT), harness.count(COMMIT)) == (1, 0)
@@ -81,7 +81,7 @@ def test_a_part_that_is_refused_by_a_200(harness: NRPHarness) -> None:
     record = harness.site.create()
     path = harness.file(DATA)
     harness.answer(PART, entry(status="pending", errors=REFUSED), after=1)
-    with pytest.raises(TransferRefused, match=REFUSED):
+    with pytest.raises(UploadNotStored, match=REFUSED):
         send_parts(harness, record, path)
     assert (harness.count(PART), harness.count(COMMIT)) == (2, 0)
     nothing_complete(harness, record)
@@ -96,7 +96,7 @@ def test_a_commit_that_is_refused_by_a_200(harness: NRPHarness, errors: Any) -> 
     """Errors of any shape."""
     record = harness.site.create()
     harness.answer(COMMIT, entry(errors=errors))
-    with pytest.raises(TransferRefused) as caught:
+    with pytest.raises(UploadNotStored) as caught:
         send(harness, record)
     assert caught.value.errors == errors
     nothing_complete(harness, record)
@@ -118,7 +118,7 @@ def test_one_of_several_is_refused(harness: NRPHarness) -> None:
     files = [(f"{letter}.bin", SMALL) for letter in "abc"]
     with pytest.raises(BatchError, match="1 of 3 files failed") as caught:
         harness.client().files.upload_many(record, files)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(TransferRefused)]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(UploadNotStored)]
     assert set(harness.site.files(record)) == {"a.bin", "c.bin"}
 
 
@@ -216,7 +216,7 @@ def test_f07_another_size_in_the_commit(harness: NRPHarness, size: Any) -> None:
 def test_a_commit_after_which_nothing_is_complete(harness: NRPHarness, state: str) -> None:
     record = harness.site.create()
     harness.answer(COMMIT, entry(status=state))
-    with pytest.raises(TransferRefused, match=f"is {state} after its commit"):
+    with pytest.raises(UploadNotStored, match=f"is {state} after its commit"):
         send(harness, record)
     nothing_complete(harness, record)
 

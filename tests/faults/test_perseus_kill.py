@@ -32,14 +32,14 @@ WORKERS = 4
 #: What users write; the exit code is that of an interrupted program.
 PROGRAM = """
 import sys
-from smartxfer.errors import StuckPending
+from smartxfer.errors import UploadPendingElsewhere
 from smartxfer.perseus import PerseusClient
 repair, *paths = sys.argv[1:]
 with PerseusClient(timeout=60) as client:
     try:
         files = client.file.upload_many(paths, repair=repair == "repair", grace=0.0)
         print(sum(file.reused for file in files))
-    except StuckPending:
+    except UploadPendingElsewhere:
         sys.exit(3)
     except KeyboardInterrupt:
         sys.exit(130)

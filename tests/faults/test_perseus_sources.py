@@ -107,16 +107,16 @@ def test_f38_a_file_changes_between_its_checksum_and_its_sending(
 def test_f38_a_file_changes_while_its_checksum_is_taken(harness: PerseusHarness, monkeypatch: pytest.MonkeyPatch) -> None:
     """Detect a checksum of two halves that never were one file."""
     path = harness.file(LARGE)
-    from smartxfer.perseus import uploading
+    from smartxfer.perseus import upload
 
-    real = uploading.digests_of_source
+    real = upload.compute_source_digests
 
     def digest(source: Any, *args: Any, **kwargs: Any) -> Any:
         found = real(source, *args, **kwargs)
         _append(path)
         return found
 
-    monkeypatch.setattr(uploading, "digests_of_source", digest)
+    monkeypatch.setattr(upload, "compute_source_digests", digest)
     with pytest.raises(SourceChanged):
         harness.client().file.upload_file(path)
     assert harness.count(ALL) == 0
@@ -131,7 +131,7 @@ def test_f38_a_file_changes_before_its_turn(harness: PerseusHarness) -> None:
 
     with pytest.raises(BatchError) as caught:
         harness.client(max_workers=1).file.upload_many(paths, progress=progress)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
     assert harness.held() == {"a.bin": DATA}
 
 
@@ -264,7 +264,7 @@ def _some_fail(harness: PerseusHarness, count: int) -> None:
         harness.client().file.upload_many(paths)
     failed = [result.name for result in caught.value.results if not result.ok]
     assert failed == [f"{number:04}.txt" for number in wrong]
-    assert {type(error) for error in caught.value.errors} == {ERRORS.kind(StorageError)}
+    assert {type(error) for error in caught.value.errors} == {ERRORS.class_for(StorageError)}
     assert all(fault.fired == 1 for fault in faults)
     assert harness.statuses() == ["uploaded"] * (count - len(wrong)), "what was made for the others is deleted"
     harness.forget()

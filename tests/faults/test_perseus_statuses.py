@@ -17,7 +17,7 @@ from smartxfer.errors import (
     NotFound,
     ServerError,
     StorageError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     UploadFailed,
     WaitTimeout,
 )
@@ -199,7 +199,7 @@ def test_f48_many_in_one_question(harness: PerseusHarness) -> None:
 def test_a_storage_that_answers_otherwise(harness: PerseusHarness, effect: str) -> None:
     """Detect content that counts as stored because the status is below 400."""
     fault = harness.fault(PUT, effect)
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         harness.client().file.upload_file(("a.bin", SMALL))
     assert (fault.fired, harness.site.records()) == (1, [])
 

@@ -14,8 +14,8 @@ from smartxfer.errors import (
     OutcomeUnknown,
     Stalled,
     StorageError,
-    StuckPending,
     UploadFailed,
+    UploadPendingElsewhere,
 )
 from smartxfer.local import LocalServer
 from smartxfer.perseus import PerseusClient
@@ -224,7 +224,7 @@ def test_f12_somebody_elses_pending_record_is_not_deleted(harness: PerseusHarnes
     """Fails if an upload takes away the record into which another one is sending."""
     id = harness.site.write("theirs.bin", DATA, status="pending")
     clock = Polling()
-    with pytest.raises(StuckPending) as caught:
+    with pytest.raises(UploadPendingElsewhere) as caught:
         harness.client(clock=clock).file.upload_file(("a.bin", DATA), grace=5.0)
     assert (caught.value.file.id, harness.count(DELETE), harness.count(CREATE)) == (id, 0, 0)
     assert sum(clock.waits) == pytest.approx(5.0)

@@ -9,9 +9,9 @@ from typing import Any, Iterator, List
 import pytest
 
 from smartxfer.errors import (
+    AlreadyInProgress,
     BatchError,
     ChecksumMismatch,
-    InProgress,
     NetworkError,
     NotFound,
     RangeMismatch,
@@ -204,7 +204,7 @@ def test_f17_the_file_changes_between_two_parts(harness: SmartFileHarness, sort:
     with pytest.raises((SourceChanged, RangeMismatch, SizeMismatch)) as caught:
         harness.client().download("/a.bin", harness.out, progress=change)
     if sort == "same size":
-        assert type(caught.value) is ERRORS.kind(SourceChanged)
+        assert type(caught.value) is ERRORS.class_for(SourceChanged)
     assert "a.bin" not in harness.left()
     harness.client().download("/a.bin", harness.out)
     assert (harness.out / "a.bin").read_bytes() == other
@@ -268,7 +268,7 @@ def test_f17_of_a_tree_one_file_changes(harness: SmartFileHarness) -> None:
 
     with pytest.raises(BatchError, match="1 of 2 files failed") as caught:
         harness.client().download_tree("/", harness.out, progress=change)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
     assert (harness.out / "small.bin").read_bytes() == SMALL
     harness.client().download_tree("/", harness.out)
     assert (harness.out / "a.bin").read_bytes() == noise(len(DATA), seed=2)
@@ -307,7 +307,7 @@ def test_f25_two_downloads_to_one_target(harness: SmartFileHarness) -> None:
     thread.start()
     try:
         assert held.wait(20)
-        with pytest.raises(InProgress):
+        with pytest.raises(AlreadyInProgress):
             harness.client().download("/a.bin", harness.out, cancel=cancel)
         assert "a.bin" not in harness.left()
     finally:
@@ -336,7 +336,7 @@ def test_f25_two_runs_of_one_tree(harness: SmartFileHarness, way: str) -> None:
     thread.start()
     try:
         assert held.wait(20)
-        with pytest.raises(InProgress):
+        with pytest.raises(AlreadyInProgress):
             move()
     finally:
         harness.server.clear_faults()

@@ -11,7 +11,7 @@ import pytest
 
 from smartxfer.errors import DecodeError, RedirectRefused, UnsafeName, UsageError
 from smartxfer.smartfile import BasicClient
-from smartxfer.transfer.names import safe_path
+from smartxfer.transfer.safe_paths import safe_path
 from tests.support.filesender_harness import noise
 from tests.support.raw_server import RawServer, answering, ranged, status
 from tests.support.smartfile_harness import DOWNLOAD, INFO, UPLOAD, SmartFileHarness

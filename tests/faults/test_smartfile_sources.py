@@ -139,7 +139,7 @@ def test_f38_a_file_changes_before_its_turn(harness: SmartFileHarness) -> None:
 
     with pytest.raises(BatchError) as caught:
         harness.client(max_workers=1).upload_tree(harness.directory / "tree", "/t", progress=progress)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
     assert harness.stored() == {"/t/a.bin": DATA}
 
 

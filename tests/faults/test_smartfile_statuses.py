@@ -18,7 +18,7 @@ from smartxfer.errors import (
     NotFound,
     OutcomeUnknown,
     TaskFailed,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     WaitTimeout,
 )
 from tests.support.smartfile_harness import CHECKSUM, INFO, TASK, UPLOAD, Polling, SmartFileHarness
@@ -276,7 +276,7 @@ def test_an_answer_that_is_no_success(harness: SmartFileHarness, match: str, eff
     if file or (match.startswith("DELETE") and "204" in effect):
         STEPS[match](harness.client())
         return
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         STEPS[match](harness.client())
 
 

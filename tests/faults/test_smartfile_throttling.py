@@ -247,7 +247,7 @@ def test_f09_a_503_that_is_no_throttle(harness: SmartFileHarness) -> None:
     clock = _clock()
     with pytest.raises(ServerError) as caught:
         harness.client(clock=clock, retry=RetryPolicy()).upload(("a", b"1"))
-    assert type(caught.value) is ERRORS.kind(ServerError)
+    assert type(caught.value) is ERRORS.class_for(ServerError)
     assert clock.waits == [0.5, 1.0, 2.0, 4.0, 8.0]
     assert harness.stored() == {}
 

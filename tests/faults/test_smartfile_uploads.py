@@ -15,7 +15,7 @@ from smartxfer.errors import (
     NetworkError,
     ServerError,
     Truncated,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from smartxfer.local import LocalServer
 from smartxfer.smartfile import BasicClient
@@ -251,7 +251,7 @@ def test_f05_an_answer_that_says_nothing(harness: SmartFileHarness, content: byt
     if size is not None:
         harness.site.write("/a.bin", bytes(size))
     harness.answer(UPLOAD, content)
-    with pytest.raises(UnexpectedAnswer, match="names no file"):
+    with pytest.raises(UnexpectedResponse, match="names no file"):
         harness.client().upload(harness.file(DATA[:1000]), "/a.bin")
     assert harness.count(INFO) >= 2
     harness.answer(UPLOAD, content)

@@ -123,7 +123,7 @@ def test_f38_a_file_changes_before_its_turn(harness: Any) -> None:
 
     with pytest.raises(BatchError) as caught:
         harness.client().upload_workflow(paths, link=True, progress=progress)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.kind(SourceChanged)]
+    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
     assert harness.site.transfers() == []
 
 

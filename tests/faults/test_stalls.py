@@ -83,7 +83,7 @@ def test_f18_a_small_answer_drips(harness: Any, match: str) -> None:
     client.prepare()
     harness.fault(match, "drip 1/0.2")
     watch = Stopwatch()
-    with pytest.raises(Stalled, match="the answer has not ended"):
+    with pytest.raises(Stalled, match="the response has not ended"):
         client.get_server_info() if match == INFO else client.list_files(token)
     assert watch.elapsed() >= WINDOW
     assert watch.seconds() < SOON

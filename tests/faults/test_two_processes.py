@@ -25,7 +25,7 @@ ROUNDS = amount(40, 200)
 #: Forks two downloads a round, and kills some of them; prints what became of each round.
 _PROGRAM = """
 import hashlib, json, os, random, signal, sys, time
-from smartxfer.errors import InProgress
+from smartxfer.errors import AlreadyInProgress
 from smartxfer.smartfile import BasicClient
 
 target, states, rounds, seed = sys.argv[1], sys.argv[2:4], int(sys.argv[4]), int(sys.argv[5])
@@ -41,7 +41,7 @@ def start(which):
         with BasicClient() as api:
             api.download(f"/{which}", target)
         code = 0
-    except InProgress:
+    except AlreadyInProgress:
         code = 3
     except BaseException as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)

@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterator
 import pytest
 
 from smartxfer.errors import DeadlineExceeded, UsageError
-from smartxfer.filesender.ids import id_of
+from smartxfer.filesender.ids import get_id
 from smartxfer.jetstream import JetStream
 from smartxfer.nrp import get_client
 from smartxfer.nrp.models import File as RemoteFile
@@ -109,7 +109,7 @@ def test_a_link_that_would_end_never_or_before_it_began(clients: Dict[str, Any],
 @pytest.mark.parametrize("bad", [math.inf, math.nan, "x", None, {1}], ids=short)
 def test_an_id_is_a_number(bad: Any) -> None:
     with pytest.raises(UsageError, match="is no id"):
-        id_of(bad)
+        get_id(bad)
 
 
 UNDER_DEADLINE: Dict[str, Callable[[Dict[str, Any], Path, Any], Any]] = {

@@ -13,7 +13,7 @@ from smartxfer import BasicClient, FileSenderClient, PerseusClient, SyncClient, 
 from smartxfer.errors import BatchError, LocalError, SmartxferError
 from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
-from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.file_sink import FileSink
 from tests.support.filesender_harness import noise
 from tests.support.service_harness import AT_ONCE
 

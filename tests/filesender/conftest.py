@@ -44,7 +44,7 @@ class FileSenderServer:
         self.site.configure(any_name=True)
         announced = [{"name": name, "size": len(data)} for name, data in files.items()]
         client = self.client()
-        made = client._calls.create_transfer(
+        made = client._api.create_transfer(
             {"from": self.site.username, "files": announced, "options": {"get_a_link": True}, **args}
         )
         known = {(file.name, file.size): file for file in made.files}

@@ -10,9 +10,9 @@ import pytest
 import requests
 
 from smartxfer import GuestAuth, UserAuth
+from smartxfer._system import Clock
 from smartxfer.errors import AuthError, BadRequest, HTTPError, NotFound
-from smartxfer.filesender.access import CHUNK_LEAD, Access
-from smartxfer.seams import Clock
+from smartxfer.filesender.request_signer import CHUNK_TIMESTAMP_LEAD, RequestSigner
 from smartxfer.transport import Origin, RetryPolicy
 
 ANN = UserAuth("ann@example.org", "k3y")
@@ -26,7 +26,7 @@ class Off(Clock):
         self.by = by
         self.waits: List[float] = []
 
-    def wall(self) -> float:
+    def time(self) -> float:
         return time.time() + self.by
 
     def sleep(self, seconds: float) -> None:
@@ -105,9 +105,9 @@ def test_a_refusal_that_stays_is_an_error_with_a_remedy(harness: Any) -> None:
         client.get("user/@me")
 
 
-def access(auth: Any = ANN, clock: Any = None) -> Access:
-    origin = Origin.of("https://fs.example.org")
-    return Access(auth, origin, clock or Off(0), RetryPolicy(), None)
+def access(auth: Any = ANN, clock: Any = None) -> RequestSigner:
+    origin = Origin.parse("https://fs.example.org")
+    return RequestSigner(auth, origin, clock or Off(0), RetryPolicy(), None)
 
 
 def stamp(request: requests.PreparedRequest) -> int:
@@ -128,15 +128,15 @@ def test_each_signature_has_the_time_of_its_attempt() -> None:
 
 def test_the_delay_and_the_lead_of_a_chunk_add_up() -> None:
     signer = access(UserAuth("ann", "k", delay=50))
-    signer.chunks_by_key = False
+    signer.unsigned_chunks = False
     ahead = stamp(signer.sign_chunk(chunk_request())) - time.time()
-    assert 50 + CHUNK_LEAD - 2 <= ahead <= 50 + CHUNK_LEAD + 1
+    assert 50 + CHUNK_TIMESTAMP_LEAD - 2 <= ahead <= 50 + CHUNK_TIMESTAMP_LEAD + 1
 
 
 @pytest.mark.parametrize("date", [None, "", "garbage", "Tue, 99 Foo 2026 00:00:00 GMT"])
 def test_a_date_that_is_none_changes_nothing(date: Any) -> None:
     signer = access()
-    signer.set_clock(date)
+    signer.sync_clock(date)
     assert abs(stamp(signer.sign(chunk_request())) - time.time()) < 3
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender.addresses import check_address, is_address
+from smartxfer.filesender.email_addresses import is_email_address, validate_email_address
 
 #: As the captured sites took them.
 TAKEN = ["a@example.net", "a+b@example.net", "ann@example.org"]
@@ -39,7 +39,7 @@ REFUSED = ["bad", "x", "", "\u00fc@example.net", "a.@example.net"]
     ],
 )
 def test_addresses_that_php_takes(address: str) -> None:
-    check_address(address, "recipient")
+    validate_email_address(address, "recipient")
 
 
 @pytest.mark.parametrize(
@@ -85,19 +85,19 @@ def test_addresses_that_php_takes(address: str) -> None:
 )
 def test_addresses_that_php_refuses(address: Any) -> None:
     with pytest.raises(UsageError, match="recipient .* is not an e-mail address"):
-        check_address(address, "recipient")
+        validate_email_address(address, "recipient")
 
 
 def test_the_remedy_for_other_scripts() -> None:
     with pytest.raises(UsageError) as caught:
-        check_address("a@ex\u00e4mple.org", "recipient")
+        validate_email_address("a@ex\u00e4mple.org", "recipient")
     assert "xn--" in caught.value.hint
 
 
 @given(st.text(max_size=20) | st.text('ab."\\@-[]:1 ', max_size=16))
 def test_whatever_the_text_it_is_yes_or_no(text: str) -> None:
     for address in (text, text + "@example.org", "a@" + text):
-        taken = is_address(address)
+        taken = is_email_address(address)
         assert isinstance(taken, bool)
         if taken:
             assert address.isascii()

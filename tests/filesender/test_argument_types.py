@@ -9,13 +9,13 @@ import pytest
 from smartxfer.errors import UsageError
 from smartxfer.filesender import request_body
 from smartxfer.filesender import request_types as types
-from smartxfer.transfer.tree import collect
+from smartxfer.transfer.local_files import collect_files
 
 BODIES: List[Callable[[Any], Any]] = [
-    request_body.guest_body,
-    lambda given: request_body.raw_transfer_body(given, guest=False),
-    lambda given: request_body.check_update(given, types.TransferUpdate),
-    lambda given: request_body.transfer_body([], given, "ann@example.org", True),
+    request_body.build_guest_body,
+    lambda given: request_body.build_raw_transfer_body(given, guest=False),
+    lambda given: request_body.build_update_body(given, types.TransferUpdate),
+    lambda given: request_body.build_transfer_body([], given, "ann@example.org", True),
 ]
 
 
@@ -29,4 +29,4 @@ def test_a_body_is_a_dict(build: Callable[[Any], Any], given: Any) -> None:
 @pytest.mark.parametrize("things", [{"subject": "x"}, None, 5, object()], ids=type)
 def test_files_are_a_list(things: Any) -> None:
     with pytest.raises(UsageError, match="list"):
-        collect(things)
+        collect_files(things)

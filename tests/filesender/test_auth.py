@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import CredentialError
-from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest, sign_user
+from smartxfer.filesender.auth import Auth, GuestAuth, UserAuth, sign_guest_request, sign_user_request
 from smartxfer.transfer.body import PartBody
-from smartxfer.transfer.plan import Part
+from smartxfer.transfer.file_parts import Part
 from smartxfer.transfer.source import open_source
 
 ANN = UserAuth("ann@example.org", "k3y")
@@ -38,7 +38,7 @@ def query(request: requests.PreparedRequest) -> Dict[str, str]:
 
 def test_the_worked_example_of_a_get() -> None:
     request = prepared("GET", "https://fs.example.org/rest.php/transfer")
-    signed = query(sign_user(request, ANN, host="fs.example.org", timestamp=1700000000))
+    signed = query(sign_user_request(request, ANN, host="fs.example.org", timestamp=1700000000))
     assert signed == {
         "remote_user": "ann@example.org",
         "timestamp": "1700000000",
@@ -56,7 +56,7 @@ def test_the_worked_example_of_a_chunk() -> None:
         [("key", PUID), ("roundtriptoken", RTT)],
         chunk,
     )
-    signed = query(sign_user(request, ANN, host="fs.example.org", timestamp=1700000000))
+    signed = query(sign_user_request(request, ANN, host="fs.example.org", timestamp=1700000000))
     text = (
         f"put&fs.example.org/rest.php/file/7/chunk/0?key={PUID}&remote_user=ann@example.org"
         f"&roundtriptoken={RTT}&timestamp=1700000000&"
@@ -73,7 +73,7 @@ def test_a_chunk_that_is_read_piece_by_piece_has_the_same_signature() -> None:
     streamed = requests.Request("PUT", url, data=body).prepare()
     whole = prepared("PUT", url, body=data[1000:900_000])
     signatures = [
-        query(sign_user(request, ANN, host="fs.example.org", timestamp=1700000000))["signature"]
+        query(sign_user_request(request, ANN, host="fs.example.org", timestamp=1700000000))["signature"]
         for request in (streamed, whole)
     ]
     assert signatures[0] == signatures[1]
@@ -83,7 +83,7 @@ def test_an_empty_body_is_not_signed() -> None:
     url = "https://fs.example.org/rest.php/transfer/7"
     request = prepared("DELETE", url, body=b"")
     text = b"delete&fs.example.org/rest.php/transfer/7?remote_user=ann@example.org&timestamp=5"
-    assert query(sign_user(request, ANN, host="fs.example.org", timestamp=5))["signature"] == hexdigest(text)
+    assert query(sign_user_request(request, ANN, host="fs.example.org", timestamp=5))["signature"] == hexdigest(text)
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=8)
@@ -104,7 +104,7 @@ def test_what_is_signed_is_what_the_server_reads(
     for reserved in ("remote_user", "timestamp", "signature"):
         arguments.pop(reserved, None)
     request = prepared("PUT", "https://fs.example.org/rest.php/guest/1", arguments.items(), body)
-    sign_user(request, UserAuth(username, key), host="fs.example.org", timestamp=timestamp)
+    sign_user_request(request, UserAuth(username, key), host="fs.example.org", timestamp=timestamp)
     received = parse_qsl(urlsplit(str(request.url)).query, keep_blank_values=True, strict_parsing=True)
     said: List[Tuple[str, str]] = sorted(
         ((name, value) for name, value in received if name != "signature"),
@@ -120,7 +120,7 @@ def test_what_is_signed_is_what_the_server_reads(
 def test_the_path_is_signed_decoded() -> None:
     request = prepared("GET", "https://fs.example.org/file sender/rest.php/transfer")
     assert "%20" in str(request.url)
-    signed = query(sign_user(request, ANN, host="fs.example.org", timestamp=5))
+    signed = query(sign_user_request(request, ANN, host="fs.example.org", timestamp=5))
     path = unquote(urlsplit(str(request.url)).path)
     assert signed["signature"] == hexdigest(
         f"get&fs.example.org{path}?remote_user=ann@example.org&timestamp=5".encode()
@@ -129,7 +129,7 @@ def test_the_path_is_signed_decoded() -> None:
 
 def test_a_guests_reading_call_carries_the_voucher_alone() -> None:
     request = prepared("GET", "https://fs.example.org/rest.php/transfer/3", [("puid", PUID)])
-    signed = sign_guest(request, GuestAuth("voucher", "security", "csrf"))
+    signed = sign_guest_request(request, GuestAuth("voucher", "security", "csrf"))
     assert query(signed) == {"puid": PUID, "vid": "voucher"}
     assert "csrfptoken" not in signed.headers
     assert "X-Filesender-Security-Token" not in signed.headers
@@ -138,7 +138,7 @@ def test_a_guests_reading_call_carries_the_voucher_alone() -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
 def test_a_guests_writing_call_carries_both_tokens(method: str) -> None:
     request = prepared(method, "https://fs.example.org/rest.php/transfer")
-    signed = sign_guest(request, GuestAuth("voucher", "security", "csrf"))
+    signed = sign_guest_request(request, GuestAuth("voucher", "security", "csrf"))
     assert query(signed) == {"vid": "voucher"}
     assert signed.headers["X-Filesender-Security-Token"] == "security"
     assert signed.headers["csrfptoken"] == "csrf"
@@ -146,13 +146,13 @@ def test_a_guests_writing_call_carries_both_tokens(method: str) -> None:
 
 def test_a_site_without_csrf_gets_none() -> None:
     request = prepared("POST", "https://fs.example.org/rest.php/transfer")
-    assert "csrfptoken" not in sign_guest(request, GuestAuth("voucher", "security")).headers
+    assert "csrfptoken" not in sign_guest_request(request, GuestAuth("voucher", "security")).headers
 
 
 def test_a_guest_without_a_session_is_told_so() -> None:
     request = prepared("POST", "https://fs.example.org/rest.php/transfer")
     with pytest.raises(CredentialError, match="prepare"):
-        sign_guest(request, GuestAuth("voucher"))
+        sign_guest_request(request, GuestAuth("voucher"))
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import LimitExceeded, ServerError, TooLarge
-from smartxfer.filesender.earlier import acknowledged_ranges
 from smartxfer.filesender.models import File
-from smartxfer.filesender.uploading import FileUpload
-from smartxfer.transfer.tree import collect
+from smartxfer.filesender.upload import FileUpload
+from smartxfer.filesender.upload_journal import get_sent_ranges
+from smartxfer.transfer.local_files import collect_files
 from tests.support.minimal_filesender import RawSite
 
 ANN = UserAuth("ann@example.org", "k3y")
@@ -98,10 +98,10 @@ def test_a_client_that_prepares_again_takes_the_new_limit(site: RawSite) -> None
 
 
 def test_the_journal_of_an_older_version_holds_numbers_of_chunks() -> None:
-    [item] = collect([("a.bin", DATA)])
+    [item] = collect_files([("a.bin", DATA)])
     state = {"chunk_size": 1000, "acknowledged": {"a.bin": [0, 1, 5, [2000, 2100]]}}
-    assert acknowledged_ranges(state, item) == [(0, 2100), (5000, 5120)]
-    assert acknowledged_ranges({}, item) == []
+    assert get_sent_ranges(state, item) == [(0, 2100), (5000, 5120)]
+    assert get_sent_ranges({}, item) == []
 
 
 def test_an_encrypted_chunk_cannot_be_smaller_and_the_hint_says_so(site: RawSite, path: Path) -> None:
@@ -138,11 +138,11 @@ def test_an_encrypted_transfer_is_started_anew_where_the_site_cuts_otherwise(
     chunk=st.integers(1, 70),
 )
 def test_what_is_planned_is_what_is_missing(size: int, ranges: List[Tuple[int, int]], chunk: int) -> None:
-    [item] = collect([("a.bin", b"x" * size)])
+    [item] = collect_files([("a.bin", b"x" * size)])
     file = File.from_wire({"id": 1, "name": "a.bin", "size": size})
     upload: Any = FileUpload(None, item, file, chunk_size=chunk)  # type: ignore[arg-type]
     state = {"acknowledged": {"a.bin": [list(pair) for pair in ranges]}}
-    upload._have = acknowledged_ranges(state, item)
+    upload._have = get_sent_ranges(state, item)
     # A range that ends behind the file is damage: what it says is sent again.
     had = {at for start, stop in ranges for at in range(start, stop) if stop <= size}
     parts = upload.spec.plan(size)

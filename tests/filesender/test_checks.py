@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender.addresses import check_address
-from smartxfer.filesender.checks import check_guest, check_name, check_transfer, name_rule
-from smartxfer.filesender.site import SiteConfig, parse_config
+from smartxfer.filesender.email_addresses import validate_email_address
+from smartxfer.filesender.site_address import SiteConfig, parse_config
+from smartxfer.filesender.validation import filename_pattern, validate_guest, validate_name, validate_transfer
 
 NOW = 1_700_000_000.0
 DAY = 86400
@@ -41,8 +41,8 @@ def body(**more: Any) -> Dict[str, Any]:
 
 @pytest.mark.parametrize("config", [STOCK, NOTHING_KNOWN])
 def test_a_good_transfer_passes(config: SiteConfig) -> None:
-    check_transfer(body(files=files(0, 999, 1), expires=NOW + DAY), config, NOW)
-    check_transfer(body(recipients=[]), config, NOW)
+    validate_transfer(body(files=files(0, 999, 1), expires=NOW + DAY), config, NOW)
+    validate_transfer(body(recipients=[]), config, NOW)
 
 
 @pytest.mark.parametrize(
@@ -66,36 +66,36 @@ def test_a_good_transfer_passes(config: SiteConfig) -> None:
 )
 def test_what_is_wrong_is_named(wrong: Dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError, match=re.escape(said)):
-        check_transfer(body(**wrong), STOCK, NOW)
+        validate_transfer(body(**wrong), STOCK, NOW)
 
 
 def test_one_file_may_be_too_large_for_itself() -> None:
     config = SiteConfig(max_transfer_size=0, max_transfer_file_size=10)
-    check_transfer(body(files=files(10, 10, 10)), config, NOW)
+    validate_transfer(body(files=files(10, 10, 10)), config, NOW)
     with pytest.raises(UsageError, match=r"'f1.txt' of 11 bytes"):
-        check_transfer(body(files=files(10, 11)), config, NOW)
+        validate_transfer(body(files=files(10, 11)), config, NOW)
 
 
 def test_zero_stands_for_no_limit() -> None:
     config = SiteConfig(max_transfer_size=0, max_transfer_files=0, max_transfer_recipients=0)
-    check_transfer(body(files=files(*[10**12] * 100), recipients=["a@b.org"] * 100), config, NOW)
+    validate_transfer(body(files=files(*[10**12] * 100), recipients=["a@b.org"] * 100), config, NOW)
 
 
 @pytest.mark.parametrize("expires", [NOW + 1, int(NOW + 20 * DAY), str(int(NOW + DAY)), "2023-11-20", None])
 def test_good_dates(expires: Any) -> None:
-    check_transfer(body(expires=expires), STOCK, NOW)
+    validate_transfer(body(expires=expires), STOCK, NOW)
 
 
 def test_a_site_for_encrypted_transfers_only() -> None:
     with pytest.raises(UsageError, match="encrypted transfers only"):
-        check_transfer(body(), SiteConfig(encryption_mandatory=True), NOW)
+        validate_transfer(body(), SiteConfig(encryption_mandatory=True), NOW)
 
 
 @pytest.mark.parametrize(
     "address", ["ann@example.org", "a.b+c@sub.example.org", "o'neil@example.org", "1@2.com"]
 )
 def test_addresses(address: str) -> None:
-    check_address(address, "recipient")
+    validate_email_address(address, "recipient")
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_addresses(address: str) -> None:
 )
 def test_what_is_no_address(address: Any) -> None:
     with pytest.raises(UsageError, match="not an e-mail address"):
-        check_address(address, "recipient")
+        validate_email_address(address, "recipient")
 
 
 def test_guests_have_two_addresses() -> None:
-    check_guest({"from": "ann@example.org", "recipient": "eve@example.net"})
+    validate_guest({"from": "ann@example.org", "recipient": "eve@example.net"})
     for wrong in ({"from": "ann@example.org"}, {"recipient": "eve@example.net"}, {}):
         with pytest.raises(UsageError):
-            check_guest(wrong)
+            validate_guest(wrong)
 
 
 # -- names -----------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def test_guests_have_two_addresses() -> None:
     ],
 )
 def test_names_that_a_stock_site_takes(name: str, config: SiteConfig) -> None:
-    check_name(name, config, name_rule(config.valid_filename_regex))
+    validate_name(name, config, filename_pattern(config.valid_filename_regex))
 
 
 @pytest.mark.parametrize("config", [STOCK, NOTHING_KNOWN])
@@ -162,20 +162,20 @@ def test_names_that_a_stock_site_takes(name: str, config: SiteConfig) -> None:
 )
 def test_names_that_a_stock_site_refuses(name: str, config: SiteConfig) -> None:
     with pytest.raises(UsageError):
-        check_name(name, config, name_rule(config.valid_filename_regex))
+        validate_name(name, config, filename_pattern(config.valid_filename_regex))
 
 
 def test_composed_accents_pass_where_decomposed_do_not() -> None:
     decomposed = "e\u0301t.txt"
-    rule = name_rule(STOCK.valid_filename_regex)
+    rule = filename_pattern(STOCK.valid_filename_regex)
     with pytest.raises(UsageError, match="not \u0301"):
-        check_name(decomposed, STOCK, rule)
-    check_name(unicodedata.normalize("NFC", decomposed), STOCK, rule)
+        validate_name(decomposed, STOCK, rule)
+    validate_name(unicodedata.normalize("NFC", decomposed), STOCK, rule)
 
 
 def test_the_remedy_is_named() -> None:
     with pytest.raises(UsageError) as caught:
-        check_name("a=b", STOCK, name_rule(None))
+        validate_name("a=b", STOCK, filename_pattern(None))
     assert "other_name" in caught.value.hint
 
 
@@ -195,21 +195,21 @@ def test_the_remedy_is_named() -> None:
 )
 def test_extensions(name: str, passes: bool) -> None:
     if passes:
-        check_name(name, STOCK, None)
+        validate_name(name, STOCK, None)
     else:
         with pytest.raises(UsageError, match="extension"):
-            check_name(name, STOCK, None)
+            validate_name(name, STOCK, None)
 
 
 # -- the site's own rule ---------------------------------------------------------------------------------
 
 
 def test_a_rule_without_anchors_is_searched_for() -> None:
-    rule = name_rule("ok")
+    rule = filename_pattern("ok")
     assert rule is not None
-    check_name("this is ok", STOCK, rule)
+    validate_name("this is ok", STOCK, rule)
     with pytest.raises(UsageError):
-        check_name("this is not", STOCK, rule)
+        validate_name("this is not", STOCK, rule)
 
 
 @pytest.mark.parametrize(
@@ -226,16 +226,16 @@ def test_a_rule_without_anchors_is_searched_for() -> None:
     ],
 )
 def test_sets_mean_what_they_mean_to_a_site(pattern: str, name: str, passes: bool) -> None:
-    rule = name_rule(pattern)
+    rule = filename_pattern(pattern)
     assert rule is not None
     assert (rule.search(name) is not None) is passes
 
 
 def test_a_site_may_be_stricter() -> None:
-    rule = name_rule("^[a-z]+$")
-    check_name("abc", SiteConfig(), rule)
+    rule = filename_pattern("^[a-z]+$")
+    validate_name("abc", SiteConfig(), rule)
     with pytest.raises(UsageError, match="not 1 A"):
-        check_name("abcA1", SiteConfig(), rule)
+        validate_name("abcA1", SiteConfig(), rule)
 
 
 @pytest.mark.parametrize(
@@ -258,13 +258,13 @@ def test_a_site_may_be_stricter() -> None:
     ],
 )
 def test_a_rule_that_cannot_be_run_here_is_left_to_the_site(pattern: str) -> None:
-    assert name_rule(pattern) is None
-    check_name("\u0e01\u0e34", SiteConfig(valid_filename_regex=pattern), name_rule(pattern))
+    assert filename_pattern(pattern) is None
+    validate_name("\u0e01\u0e34", SiteConfig(valid_filename_regex=pattern), filename_pattern(pattern))
 
 
 @given(st.text("a.*+?()[]{}|^$\\,1x", max_size=24))
 def test_no_rule_takes_long(pattern: str) -> None:
-    rule = name_rule(pattern)
+    rule = filename_pattern(pattern)
     if rule is None or not pattern:
         return
     begun = time.process_time()
@@ -283,19 +283,19 @@ def published() -> SiteConfig:
 
 @pytest.mark.parametrize("name", ["a", "run 1/a.fastq", "a_b,;:!@#$%^&*)(][-.txt", "\u00e9t\u00e9.txt", "0"])
 def test_names_that_the_published_rule_takes(name: str) -> None:
-    check_name(name, published(), name_rule(published().valid_filename_regex))
+    validate_name(name, published(), filename_pattern(published().valid_filename_regex))
 
 
 @pytest.mark.parametrize("name", ["a+b", "it's", "a=b", "a\u2013b", "a~", "x" * 100 + "?", "a\n", "e\u0301"])
 def test_the_published_rule_is_for_the_whole_name(name: str) -> None:
     """The captured sites refused such names, and left an orphan."""
     with pytest.raises(UsageError):
-        check_name(name, published(), name_rule(published().valid_filename_regex))
+        validate_name(name, published(), filename_pattern(published().valid_filename_regex))
 
 
 @pytest.mark.parametrize(("pattern", "name", "passes"), [("^[a-z]+", "ab", True), ("^[a-z]+", "ab1", False), ("a|b", "xb", True)])
 def test_the_server_adds_the_end(pattern: str, name: str, passes: bool) -> None:
-    rule = name_rule(pattern)
+    rule = filename_pattern(pattern)
     assert rule is not None
     assert (rule.search(name) is not None) is passes
 
@@ -303,7 +303,7 @@ def test_the_server_adds_the_end(pattern: str, name: str, passes: bool) -> None:
 def test_every_bad_name_is_listed() -> None:
     names = ["good.txt", "a+b.txt", "it's.txt", "fine", "virus.exe", "a/../b", "x" * 256, "c=d"]
     with pytest.raises(UsageError) as caught:
-        check_transfer(body(files=[{"name": name, "size": 1} for name in names]), published(), NOW)
+        validate_transfer(body(files=[{"name": name, "size": 1} for name in names]), published(), NOW)
     said = str(caught.value)
     assert said.startswith("6 names cannot be sent: ")
     for name in ("a+b.txt", "it's.txt", "virus.exe", "a/../b", "x" * 40, "c=d"):
@@ -315,13 +315,13 @@ def test_every_bad_name_is_listed() -> None:
 
 def test_a_thousand_bad_names_make_no_endless_message() -> None:
     with pytest.raises(UsageError, match="and 900 more"):
-        check_transfer(body(files=[{"name": f"{at}+", "size": 1} for at in range(1000)]), published(), NOW)
+        validate_transfer(body(files=[{"name": f"{at}+", "size": 1} for at in range(1000)]), published(), NOW)
 
 
 def test_every_file_that_is_too_large_is_listed() -> None:
     config = SiteConfig(max_transfer_file_size=10)
     with pytest.raises(UsageError, match=r"'f0.txt' of 11 bytes; 'f2.txt' of 12 bytes: the site takes 10"):
-        check_transfer(body(files=files(11, 10, 12)), config, NOW)
+        validate_transfer(body(files=files(11, 10, 12)), config, NOW)
 
 
 @pytest.mark.parametrize(("days", "passes"), [(20, True), (20.5, False), (21, False)])
@@ -329,7 +329,7 @@ def test_the_last_day_is_exact(days: float, passes: bool) -> None:
     """The captured sites refused 20.5 days where 20 are allowed."""
     made = body(expires=int(NOW + days * DAY))
     if passes:
-        check_transfer(made, STOCK, NOW)
+        validate_transfer(made, STOCK, NOW)
     else:
         with pytest.raises(UsageError, match="20 days"):
-            check_transfer(made, STOCK, NOW)
+            validate_transfer(made, STOCK, NOW)

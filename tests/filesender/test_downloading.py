@@ -17,15 +17,15 @@ from smartxfer.errors import (
     BatchError,
     CommunicationError,
     DecodeError,
-    EncryptedTransfer,
     IntegrityError,
     NetworkError,
     NotFound,
+    PasswordRequired,
     SizeMismatch,
     UsageError,
 )
-from smartxfer.filesender import downloading
-from smartxfer.filesender.downloading import safe_range
+from smartxfer.filesender import download
+from smartxfer.filesender.download import adjust_range
 from smartxfer.transfer import MemorySink
 
 ONCE = RetryPolicy(attempts=1)
@@ -47,7 +47,7 @@ def anyone(harness: Any) -> FileSenderClient:
 @pytest.fixture
 def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of one chunk, so that a small file has many."""
-    monkeypatch.setattr(downloading, "PIECE", 1)
+    monkeypatch.setattr(download, "RANGE_SIZE", 1)
 
 
 def content(out: Path) -> dict:
@@ -173,7 +173,7 @@ def ranges(draw: Any) -> Tuple[int, int, int]:
 @given(part=ranges(), chunk=st.integers(2, 50))
 def test_a_safe_range_gives_every_byte(part: Tuple[int, int, int], chunk: int) -> None:
     size, start, stop = part
-    first, end = safe_range(start, stop, size, chunk)
+    first, end = adjust_range(start, stop, size, chunk)
     sent = as_the_site_reads(first, end - 1, size, chunk)
     assert sent[0] <= start
     assert sent[1] >= stop
@@ -350,7 +350,7 @@ def test_an_encrypted_transfer_is_refused(harness: Any, anyone: Any, out: Path, 
     transfer = encrypted_transfer(harness)
     [file] = anyone.list_files(transfer.token)
     assert file.encrypted
-    with pytest.raises(EncryptedTransfer, match="password="):
+    with pytest.raises(PasswordRequired, match="password="):
         if one:
             anyone.download_file(transfer.token, file.id, out)
         else:

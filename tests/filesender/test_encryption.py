@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 from smartxfer.errors import DecodeError, IntegrityError, UsageError, WrongPassword
 from smartxfer.filesender.encryption import (
-    Chunks,
+    ChunkCipher,
     Key,
+    ciphertext_length,
+    encode_password,
     generate_password,
-    is_generated,
-    password_bytes,
-    sealed_length,
+    is_generated_password,
 )
 from tests.support import reference_encryption as by_hand
 from tests.support.encrypted_transfers import IVS, PASSWORD, SALT, derive, opened, sealed
@@ -55,15 +55,15 @@ def test_what_the_page_sealed_opens(number: int) -> None:
     assert key.secret == by_hand.key_of(vector["password"], *told)
     assert by_hand.unseal(version, key.secret, blob, aead) == plain
     # The vectors hold short chunks of long files: here they are all that the chunks are long.
-    chunks = Chunks(version, (index + 1) * len(plain), len(plain), iv, aead, key)
+    chunks = ChunkCipher(version, (index + 1) * len(plain), len(plain), iv, aead, key)
     assert opened(chunks, index, blob) == plain
-    assert chunks.sealed_length(index) == len(blob)
-    full = Chunks.new(version, vector["file_size"], vector["chunk_size"], iv)
+    assert chunks.ciphertext_length(index) == len(blob)
+    full = ChunkCipher.new(version, vector["file_size"], vector["chunk_size"], iv)
     assert full.aead == aead
-    full.check_aead()
+    full.validate_aead()
     if version == 3:
-        assert full.with_key(key).seal(index, memoryview(plain)) == blob
-    assert (vector["password_encoding"] == "base64") is is_generated(vector["password"])
+        assert full.with_key(key).encrypt(index, memoryview(plain)) == blob
+    assert (vector["password_encoding"] == "base64") is is_generated_password(vector["password"])
 
 
 # -- round trips, and a second reading ---------------------------------------------------------------------------
@@ -80,14 +80,14 @@ SHAPES: Dict[str, Callable[[int], int]] = {
 
 def check_both_ways(version: int, chunk: int, data: bytes) -> None:
     key = derive(version=version)
-    chunks = Chunks.new(version, len(data), chunk).with_key(key)
+    chunks = ChunkCipher.new(version, len(data), chunk).with_key(key)
     blobs = sealed(chunks, data)
-    assert [chunks.sealed_length(index) for index in range(chunks.count)] == [len(blob) for blob in blobs]
-    assert chunks.sealed_size == sum(map(len, blobs))
-    assert [chunks.plain_length(index) for index in range(chunks.count)] == [
+    assert [chunks.ciphertext_length(index) for index in range(chunks.chunk_count)] == [len(blob) for blob in blobs]
+    assert chunks.ciphertext_size == sum(map(len, blobs))
+    assert [chunks.plaintext_length(index) for index in range(chunks.chunk_count)] == [
         len(data[start : start + chunk]) for start in range(0, len(data), chunk)
     ]
-    assert b"".join(bytes(chunks.open(i, memoryview(blob)) or b"") for i, blob in enumerate(blobs)) == data
+    assert b"".join(bytes(chunks.decrypt(i, memoryview(blob)) or b"") for i, blob in enumerate(blobs)) == data
     theirs = [by_hand.unseal(version, key.secret, blob, chunks.aead) for blob in blobs]
     assert b"".join(part or b"" for part in theirs) == data
     # And the other way round: byte for byte where nothing is random.
@@ -124,30 +124,30 @@ def test_chunks_that_are_sealed_in_several_pieces(version: int, more: int) -> No
 @example(version=1, length=16)
 def test_the_length_of_a_sealed_chunk(version: int, length: int) -> None:
     blob = by_hand.seal(version, bytes(32), 0, bytes(length), IVS[version], "")
-    assert sealed_length(version, length) == len(blob)
+    assert ciphertext_length(version, length) == len(blob)
 
 
 def test_full_chunks_of_real_sites_are_32_bytes_longer_for_either_cipher() -> None:
     for version in range(4):
-        assert sealed_length(version, 5 << 20) == (5 << 20) + 32
+        assert ciphertext_length(version, 5 << 20) == (5 << 20) + 32
 
 
 @pytest.mark.parametrize("index", [0, 1, 255, 256, 65536, 2**24, 2**32 - 1])
 def test_the_number_of_a_chunk_is_its_counter(index: int) -> None:
     key = derive()
-    chunks = Chunks(3, 16 * 2**32, 16, IVS[3], "text", key)
-    blob = bytes(chunks.seal(index, memoryview(b"0123456789abcdef")))
+    chunks = ChunkCipher(3, 16 * 2**32, 16, IVS[3], "text", key)
+    blob = bytes(chunks.encrypt(index, memoryview(b"0123456789abcdef")))
     assert blob[:16] == bytes(range(12)) + index.to_bytes(4, "little")
     assert blob == by_hand.seal(3, key.secret, index, b"0123456789abcdef", IVS[3], "text")
 
 
 def test_no_iv_is_used_twice() -> None:
-    assert len({Chunks.new(3, 1, 1).iv for _ in range(50)}) == 50
+    assert len({ChunkCipher.new(3, 1, 1).iv for _ in range(50)}) == 50
     for version, length in ((0, 16), (1, 16), (3, 12)):
-        assert len(base64.b64decode(Chunks.new(version, 1, 1).iv)) == length
-    chunks = Chunks.new(1, 64, 16).with_key(derive(version=1))
-    assert len({bytes(chunks.seal(0, memoryview(bytes(16)))[:16]) for _ in range(50)}) == 50
-    counters = {blob[:16] for blob in sealed(Chunks.new(3, 64, 16).with_key(derive()), bytes(64))}
+        assert len(base64.b64decode(ChunkCipher.new(version, 1, 1).iv)) == length
+    chunks = ChunkCipher.new(1, 64, 16).with_key(derive(version=1))
+    assert len({bytes(chunks.encrypt(0, memoryview(bytes(16)))[:16]) for _ in range(50)}) == 50
+    counters = {blob[:16] for blob in sealed(ChunkCipher.new(3, 64, 16).with_key(derive()), bytes(64))}
     assert len(counters) == 4
 
 
@@ -156,7 +156,7 @@ def test_no_iv_is_used_twice() -> None:
 
 @pytest.mark.parametrize("version", WRITTEN)
 def test_a_wrong_key_opens_nothing(version: int) -> None:
-    chunks = Chunks.new(version, 48, 48, IVS[version])
+    chunks = ChunkCipher.new(version, 48, 48, IVS[version])
     # 16 bytes of padding: no accident opens it.
     [blob] = sealed(chunks.with_key(derive(version=version)), bytes(48))
     for wrong in (PASSWORD[:-1], "", PASSWORD.upper()):
@@ -203,40 +203,40 @@ def test_generated_passwords() -> None:
     made = {generate_password() for _ in range(20)}
     assert len(made) == 20
     for password in made:
-        assert is_generated(password)
+        assert is_generated_password(password)
         assert len(base64.b64decode(password)) == 32
-        assert password_bytes(password, 2) == base64.b64decode(password)
+        assert encode_password(password, 2) == base64.b64decode(password)
 
 
 @pytest.mark.parametrize(
     "text", ["", "password", "A" * 44, "A" * 42 + "==", "A" * 43 + "=\n", "ä" * 43 + "=", "A" * 44 + "="]
 )
 def test_what_does_not_look_generated(text: str) -> None:
-    assert not is_generated(text)
+    assert not is_generated_password(text)
 
 
 def test_the_bytes_of_a_password() -> None:
-    assert password_bytes("äß€", 1) == "äß€".encode()
+    assert encode_password("äß€", 1) == "äß€".encode()
     for length in (0, 1, 31, 32, 33, 50):
         raw = os.urandom(length)
-        assert password_bytes(base64.b64encode(raw).decode(), 2) == (raw + bytes(32))[:32]
+        assert encode_password(base64.b64encode(raw).decode(), 2) == (raw + bytes(32))[:32]
     for text in ("no base64!", "AAA", "ä"):
         with pytest.raises(WrongPassword) as caught:
-            password_bytes(text, 2)
+            encode_password(text, 2)
         assert text not in str(caught.value)
     with pytest.raises(UsageError):
-        password_bytes("x", 3)
+        encode_password("x", 3)
 
 
 def test_a_later_run_knows_the_password_again_without_knowing_it() -> None:
-    mark = derive().check(SALT)
-    assert mark == derive().check(SALT)
+    mark = derive().fingerprint(SALT)
+    assert mark == derive().fingerprint(SALT)
     assert re.fullmatch("[0-9a-f]{8,}", mark)
-    assert mark != derive(PASSWORD + "x").check(SALT)
+    assert mark != derive(PASSWORD + "x").fingerprint(SALT)
     assert mark not in derive().secret.hex()
     assert derive().secret not in repr(derive()).encode()
-    assert derive().secret.hex() not in repr(Chunks.new(3, 1, 1).with_key(derive()))
-    assert repr(derive().secret) not in repr(Chunks.new(3, 1, 1).with_key(derive()))
+    assert derive().secret.hex() not in repr(ChunkCipher.new(3, 1, 1).with_key(derive()))
+    assert repr(derive().secret) not in repr(ChunkCipher.new(3, 1, 1).with_key(derive()))
 
 
 # -- what is authenticated ---------------------------------------------------------------------------------------
@@ -245,15 +245,15 @@ def test_a_later_run_knows_the_password_again_without_knowing_it() -> None:
 @given(size=st.integers(0, 2**40), chunk=st.integers(1, 2**24), iv=st.binary(min_size=12, max_size=12))
 def test_the_authenticated_text_is_exactly_this(size: int, chunk: int, iv: bytes) -> None:
     text = base64.b64encode(iv).decode()
-    chunks = Chunks.new(3, size, chunk, text)
+    chunks = ChunkCipher.new(3, size, chunk, text)
     assert chunks.aead == by_hand.aead_of(text, size, chunk)
-    chunks.check_aead()
+    chunks.validate_aead()
 
 
 def test_cbc_authenticates_nothing() -> None:
     for version in (0, 1):
-        assert Chunks.new(version, 100, 10).aead == ""
-        Chunks.new(version, 100, 10).check_aead()
+        assert ChunkCipher.new(version, 100, 10).aead == ""
+        ChunkCipher.new(version, 100, 10).validate_aead()
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -273,16 +273,16 @@ def test_cbc_authenticates_nothing() -> None:
     ],
 )
 def test_a_text_that_speaks_of_another_file_is_refused(version: int, change: Dict[str, Any]) -> None:
-    chunks = Chunks.new(version, 100, 10)
-    chunks.check_aead()
+    chunks = ChunkCipher.new(version, 100, 10)
+    chunks.validate_aead()
     with pytest.raises(IntegrityError, match="contradict"):
-        attrs.evolve(chunks, **change).check_aead()
+        attrs.evolve(chunks, **change).validate_aead()
 
 
 @pytest.mark.parametrize("iv", ["", "AAAA", "no base64", "A" * 24, "ä" * 16])
 def test_an_iv_that_is_none(iv: str) -> None:
-    chunks = Chunks(3, 16, 16, iv, "text", derive())
+    chunks = ChunkCipher(3, 16, 16, iv, "text", derive())
     with pytest.raises(DecodeError, match="12 bytes"):
-        chunks.seal(0, memoryview(bytes(16)))
+        chunks.encrypt(0, memoryview(bytes(16)))
     with pytest.raises(DecodeError, match="12 bytes"):
-        chunks.open(0, memoryview(bytes(48)))
+        chunks.decrypt(0, memoryview(bytes(48)))

@@ -10,7 +10,7 @@ import pytest
 
 from smartxfer.errors import IntegrityError
 from smartxfer.filesender.encryption import (
-    Chunks,
+    ChunkCipher,
 )
 from tests.support import reference_encryption as by_hand
 from tests.support.encrypted_transfers import IVS, derive, opened, sealed
@@ -21,7 +21,7 @@ WRITTEN = (0, 1, 3)
 # -- flipped bytes -----------------------------------------------------------------------------------------------
 
 
-def uncaught(chunks: Chunks, index: int, blob: bytes) -> Set[int]:
+def uncaught(chunks: ChunkCipher, index: int, blob: bytes) -> Set[int]:
     """The bytes of a chunk that can be changed unseen."""
     assert opened(chunks, index, blob) is not None
     found = set()
@@ -35,7 +35,7 @@ def uncaught(chunks: Chunks, index: int, blob: bytes) -> Set[int]:
 
 
 def test_gcm_every_flipped_byte_is_caught() -> None:
-    chunks = Chunks.new(3, 2 * 48 + 7, 48, IVS[3]).with_key(derive())
+    chunks = ChunkCipher.new(3, 2 * 48 + 7, 48, IVS[3]).with_key(derive())
     for index, blob in enumerate(sealed(chunks, bytes(range(2 * 48 + 7)))):
         assert uncaught(chunks, index, blob) == set()
 
@@ -45,7 +45,7 @@ def test_gcm_every_flipped_byte_is_caught() -> None:
 def test_cbc_flipped_bytes_are_caught_where_they_reach_the_padding(version: int, size: int) -> None:
     """What the padding does not tell, nobody can: the last block, and the bytes before it that it is made with."""
     key = derive(version=version)
-    chunks = Chunks.new(version, size, 48, IVS[version]).with_key(key)
+    chunks = ChunkCipher.new(version, size, 48, IVS[version]).with_key(key)
     blob = by_hand.seal(version, key.secret, 0, bytes(range(size)), "", "", bytes(range(100, 116)))
     padding = 16 - size % 16
     assert uncaught(chunks, 0, blob) == set(range(len(blob) - 16 - padding))
@@ -54,7 +54,7 @@ def test_cbc_flipped_bytes_are_caught_where_they_reach_the_padding(version: int,
 def test_cbc_a_padding_of_another_length_is_caught() -> None:
     """03 03 03 with its last byte made 01 is a padding again, of a longer chunk."""
     key = derive(version=1)
-    chunks = Chunks.new(1, 29, 48, IVS[1]).with_key(key)
+    chunks = ChunkCipher.new(1, 29, 48, IVS[1]).with_key(key)
     blob = bytearray(by_hand.seal(1, key.secret, 0, bytes(29), "", "", bytes(16)))
     blob[-17] ^= 0x02
     assert by_hand.unseal(1, key.secret, bytes(blob), "") is not None
@@ -62,7 +62,7 @@ def test_cbc_a_padding_of_another_length_is_caught() -> None:
 
 
 def test_gcm_every_change_of_what_is_told_of_a_file_is_caught() -> None:
-    chunks = Chunks.new(3, 100, 48, IVS[3]).with_key(derive())
+    chunks = ChunkCipher.new(3, 100, 48, IVS[3]).with_key(derive())
     blob = sealed(chunks, bytes(100))[0]
     for at in range(len(chunks.aead)):
         text = chunks.aead[:at] + chr(ord(chunks.aead[at]) ^ 1) + chunks.aead[at + 1 :]
@@ -78,18 +78,18 @@ def test_gcm_every_change_of_what_is_told_of_a_file_is_caught() -> None:
 
 
 def test_gcm_swapped_chunks_and_chunks_of_another_file_are_caught() -> None:
-    one = Chunks.new(3, 96, 48).with_key(derive())
+    one = ChunkCipher.new(3, 96, 48).with_key(derive())
     blobs = sealed(one, bytes(96))
     assert opened(one, 0, blobs[1]) is None
     assert opened(one, 1, blobs[0]) is None
     with pytest.raises(IntegrityError, match="another chunk"):
-        one.open(0, memoryview(blobs[1]))
+        one.decrypt(0, memoryview(blobs[1]))
     # Even with the counter put right.
     assert opened(one, 1, one_with_counter(blobs[0], 1)) is None
-    other = Chunks.new(3, 96, 48).with_key(derive())
+    other = ChunkCipher.new(3, 96, 48).with_key(derive())
     assert opened(one, 0, sealed(other, bytes(96))[0]) is None
     # The same IV, but for a file of another size.
-    longer = Chunks.new(3, 97, 48, one.iv).with_key(derive())
+    longer = ChunkCipher.new(3, 97, 48, one.iv).with_key(derive())
     assert opened(one, 0, sealed(longer, bytes(97))[0]) is None
 
 
@@ -101,11 +101,11 @@ def one_with_counter(blob: bytes, index: int) -> bytes:
 @pytest.mark.parametrize("size", [48, 20])
 def test_chunks_of_another_length_are_refused(version: int, size: int) -> None:
     key = derive(version=version)
-    chunks = Chunks.new(version, size, 48, IVS[version]).with_key(key)
+    chunks = ChunkCipher.new(version, size, 48, IVS[version]).with_key(key)
     [blob] = sealed(chunks, bytes(size))
     for wrong in (b"", blob[:16], blob[:-1], blob[:-16], blob + b"\0", blob + bytes(16), blob[16:]):
         with pytest.raises(IntegrityError, match=f"not {len(blob)}"):
-            chunks.open(0, memoryview(wrong))
+            chunks.decrypt(0, memoryview(wrong))
     # Shorter or longer by whole blocks, and rightly sealed: the length that is asked for decides.
     for other in (size - 16, size + 16):
         [wrong] = by_hand.seal_file(version, key.secret, bytes(other), 100, chunks.iv)
@@ -114,6 +114,6 @@ def test_chunks_of_another_length_are_refused(version: int, size: int) -> None:
 
 def test_cbc_a_chunk_of_the_right_length_and_the_wrong_bytes_is_refused() -> None:
     key = derive(version=1)
-    chunks = Chunks.new(1, 20, 48, IVS[1]).with_key(key)
+    chunks = ChunkCipher.new(1, 20, 48, IVS[1]).with_key(key)
     # 25 bytes fill as many blocks as 20 do.
     assert opened(chunks, 0, by_hand.seal(1, key.secret, 0, bytes(25), "", "")) is None

@@ -8,9 +8,9 @@ from typing import Any, Iterator, List
 import pytest
 
 from smartxfer import FileSenderClient, GuestAuth, RetryPolicy
+from smartxfer._system import SYSTEM_CLOCK
 from smartxfer.errors import AuthError, Maintenance, UploadRejected
-from smartxfer.filesender.access import Access
-from smartxfer.seams import SYSTEM_CLOCK
+from smartxfer.filesender.request_signer import RequestSigner
 from smartxfer.transport import Origin
 from tests.support.minimal_filesender import VID, RawSite
 from tests.support.raw_server import Request
@@ -69,7 +69,7 @@ def test_which_answers_renew_the_token(status: int, sent: str, kept: str) -> Non
     import requests
 
     auth = GuestAuth(VID, "token-1")
-    access = Access(auth, Origin.of("https://fs.example.org"), SYSTEM_CLOCK, QUICK, None)
+    access = RequestSigner(auth, Origin.parse("https://fs.example.org"), SYSTEM_CLOCK, QUICK, None)
     request = access.sign(requests.Request("PUT", "https://fs.example.org/rest.php/transfer/7").prepare())
     response = requests.Response()
     response.status_code = status

@@ -9,7 +9,7 @@ import pytest
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.errors import UsageError
 from smartxfer.filesender.models import Recipient
-from smartxfer.filesender.site import link_base, same_site
+from smartxfer.filesender.site_address import get_link_base_url, is_same_site
 from tests.support.minimal_filesender import TOKEN, RawSite
 
 ANN = UserAuth("ann@example.org", "k3y")
@@ -77,9 +77,9 @@ def test_a_link_of_the_own_site_is_used(site: RawSite, how: str) -> None:
     ],
 )
 def test_when_two_addresses_are_one_site(one: str, other: str, same: bool) -> None:
-    assert same_site(one, other) is same
+    assert is_same_site(one, other) is same
 
 
 def test_a_bare_token_has_no_site() -> None:
-    assert link_base(TOKEN) is None
-    assert link_base(FOREIGN) == "https://other.example.org"
+    assert get_link_base_url(TOKEN) is None
+    assert get_link_base_url(FOREIGN) == "https://other.example.org"

@@ -127,7 +127,7 @@ def test_a_file_without_its_facts_is_no_file(wire: Any) -> None:
 def test_attributes_and_json_say_the_same() -> None:
     attributes = {"id": "11", "name": "a", "size": "5", "encrypted": "", "chunk-size": "1048576", "key-version": ""}
     objects = {"id": 11, "name": "a", "size": 5, "encrypted": False, "chunk_size": 1048576, "key_version": 0}
-    one, other = DownloadFile.from_listing(attributes), DownloadFile.from_listing(objects)
+    one, other = DownloadFile.from_attributes(attributes), DownloadFile.from_attributes(objects)
     for name in ("id", "name", "size", "encrypted", "chunk_size", "key_version"):
         assert getattr(one, name) == getattr(other, name)
     assert one.chunk_size == 1048576
@@ -139,21 +139,21 @@ def test_attributes_and_json_say_the_same() -> None:
     [("", False), ("0", False), ("false", False), (False, False), (None, False), ("1", True), (True, True), (1, True)],
 )
 def test_whether_a_file_is_encrypted(said: Any, encrypted: bool) -> None:
-    file = DownloadFile.from_listing({"id": 1, "name": "a", "size": 1, "encrypted": said})
+    file = DownloadFile.from_attributes({"id": 1, "name": "a", "size": 1, "encrypted": said})
     assert file.encrypted is encrypted
 
 
 @pytest.mark.parametrize("size", ["-1", "many", None, []])
 def test_a_listed_file_has_a_size(size: Any) -> None:
     with pytest.raises(DecodeError):
-        DownloadFile.from_listing({"id": 1, "name": "a", "size": size})
+        DownloadFile.from_attributes({"id": 1, "name": "a", "size": size})
 
 
 def test_falsy_values_are_printed_as_the_empty_text() -> None:
     """Source: section 15, and the page of ``captures/filesender-3.8-wire.txt``."""
     names = ["size", "encrypted-size", "key-version", "password-version", "password-hash-iterations", "name", "mime"]
     facts = {**dict.fromkeys(names, ""), "id": "7", "encrypted": "1", "chunk-size": "", "fileiv": "", "transferid": ""}
-    file = DownloadFile.from_listing(facts)
+    file = DownloadFile.from_attributes(facts)
     assert (file.name, file.size, file.encrypted_size, file.key_version) == ("0", 0, 0, 0)
     assert (file.encrypted, file.mime) == (True, "")
     assert (file.chunk_size, file.fileiv, file.transferid) == (None, None, None)
@@ -162,13 +162,13 @@ def test_falsy_values_are_printed_as_the_empty_text() -> None:
 
 def test_an_empty_encrypted_size_of_a_file_with_bytes_is_unknown() -> None:
     facts = {"id": "7", "name": "a", "size": "5", "encrypted": "1", "encrypted-size": "", "key-version": ""}
-    file = DownloadFile.from_listing(facts)
+    file = DownloadFile.from_attributes(facts)
     assert (file.size, file.encrypted_size, file.key_version) == (5, None, 0)
 
 
 def test_the_site_s_chunk_size_stands_in() -> None:
-    file = DownloadFile.from_listing({"id": 1, "name": "a", "size": 1, "chunk-size": ""})
+    file = DownloadFile.from_attributes({"id": 1, "name": "a", "size": 1, "chunk-size": ""})
     assert file.with_chunk_size(5).chunk_size == 5
-    own = DownloadFile.from_listing({"id": 1, "name": "a", "size": 1, "chunk-size": "7"})
+    own = DownloadFile.from_attributes({"id": 1, "name": "a", "size": 1, "chunk-size": "7"})
     assert own.with_chunk_size(5).chunk_size == 7
-    assert own.renamed("b").name == "b"
+    assert own.with_name("b").name == "b"

@@ -20,10 +20,10 @@ from smartxfer.errors import (
     Truncated,
     WrongPassword,
 )
+from smartxfer.filesender.decryption import Decryptor
 from smartxfer.filesender.encryption import Key
+from smartxfer.filesender.html_pages import parse_download_page
 from smartxfer.filesender.models import DownloadFile
-from smartxfer.filesender.opening import Opening
-from smartxfer.filesender.page import parse_download_page
 from tests.support import reference_encryption as by_hand
 
 PASSWORD = "Correct-Horse-7-Battery"
@@ -61,7 +61,7 @@ def facts_of(version: int = 3, data: bytes = DATA, number: int = 7, **changes: A
 
 def file_of(version: int = 3, data: bytes = DATA, **changes: Any) -> DownloadFile:
     facts = facts_of(version, data, **changes)
-    return DownloadFile.from_listing({name: value for name, value in facts.items() if value is not None})
+    return DownloadFile.from_attributes({name: value for name, value in facts.items() if value is not None})
 
 
 class Answer:
@@ -101,17 +101,17 @@ class Site:
         yield Answer(blob[: len(blob) - self.cut] + self.more, start + self.shift, self.whole)
 
 
-def read(opening: Opening, file: DownloadFile, start: int, site: Site) -> bytes:
-    with opening.chunk(file, start, site.fetch) as opened:
+def read(opening: Decryptor, file: DownloadFile, start: int, site: Site) -> bytes:
+    with opening.fetch_chunk(file, start, site.fetch) as opened:
         assert opened.start == start - start % CHUNK
         assert opened.end == opened.start + opened.size
-        assert not opened.whole
+        assert not opened.is_full_object
         found = b"".join(bytes(piece) for piece in iter(opened.read, memoryview(b"")))
     assert len(found) == opened.size
     return found
 
 
-def all_of(opening: Opening, file: DownloadFile, site: Site) -> bytes:
+def all_of(opening: Decryptor, file: DownloadFile, site: Site) -> bytes:
     return b"".join(read(opening, file, start, site) for start in range(0, file.size, CHUNK))
 
 
@@ -129,7 +129,7 @@ def test_a_page_of_either_release(element: str, version: int) -> None:
         f'<html><body><{element} class="file" {attributes}></{element}></body></html>'
     )
     assert file.encrypted
-    assert all_of(Opening(PASSWORD), file, Site(version)) == DATA
+    assert all_of(Decryptor(PASSWORD), file, Site(version)) == DATA
 
 
 @pytest.mark.parametrize("sign", ["-", "_"])
@@ -137,8 +137,8 @@ def test_a_page_of_either_release(element: str, version: int) -> None:
 def test_the_json_of_any_user(sign: str, encrypted: Any) -> None:
     facts = {name.replace("_", sign): value for name, value in facts_of(encrypted=encrypted).items()}
     del facts[f"chunk{sign}size"], facts[f"crypted{sign}chunk{sign}size"]
-    file = DownloadFile.from_listing(facts).with_chunk_size(CHUNK)
-    assert all_of(Opening(PASSWORD), file, Site()) == DATA
+    file = DownloadFile.from_attributes(facts).with_chunk_size(CHUNK)
+    assert all_of(Decryptor(PASSWORD), file, Site()) == DATA
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_json_of_any_user(sign: str, encrypted: Any) -> None:
 )
 @pytest.mark.parametrize("value", [None, ""])
 def test_what_need_not_be_told(name: str, value: Any) -> None:
-    assert all_of(Opening(PASSWORD), file_of(**{name: value}), Site()) == DATA
+    assert all_of(Decryptor(PASSWORD), file_of(**{name: value}), Site()) == DATA
 
 
 @pytest.mark.parametrize("version", [0, 1, 3])
@@ -154,14 +154,14 @@ def test_what_need_not_be_told(name: str, value: Any) -> None:
 def test_what_must_be_told(name: str, version: int) -> None:
     untold: Dict[str, Any] = {name: None}
     with pytest.raises(DecodeError, match="a.bin"):
-        Opening(PASSWORD).chunks(file_of(version, **untold))
+        Decryptor(PASSWORD).create_chunk_cipher(file_of(version, **untold))
 
 
 @pytest.mark.parametrize("version", [1, 3])
 def test_a_key_needs_a_salt(version: int) -> None:
     site = Site(version)
     with pytest.raises(DecodeError, match="salt"):
-        Opening(PASSWORD).prove(file_of(version, key_salt=None), site.fetch)
+        Decryptor(PASSWORD).verify_password(file_of(version, key_salt=None), site.fetch)
 
 
 @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ def test_a_key_needs_a_salt(version: int) -> None:
 )
 def test_the_parameters_of_gcm_must_agree(change: Dict[str, Any]) -> None:
     with pytest.raises(IntegrityError):
-        Opening(PASSWORD).chunks(file_of(**change))
+        Decryptor(PASSWORD).create_chunk_cipher(file_of(**change))
 
 
 @pytest.mark.parametrize("aead", ["no base64", "w6Q=", "e30"])
 def test_what_is_authenticated_is_told_in_base64(aead: str) -> None:
     with pytest.raises(DecodeError):
-        Opening(PASSWORD).chunks(file_of(fileaead=aead))
+        Decryptor(PASSWORD).create_chunk_cipher(file_of(fileaead=aead))
 
 
 @pytest.mark.parametrize("version", range(4))
@@ -184,9 +184,9 @@ def test_sizes_that_disagree(version: int, change: int) -> None:
     right = file_of(version).encrypted_size
     assert right is not None
     with pytest.raises(IntegrityError, match=str(right)):
-        Opening(PASSWORD).chunks(file_of(version, encrypted_size=right + change))
+        Decryptor(PASSWORD).create_chunk_cipher(file_of(version, encrypted_size=right + change))
     with pytest.raises(IntegrityError):
-        Opening(PASSWORD).chunks(file_of(version, size=len(DATA) + change + 16))
+        Decryptor(PASSWORD).create_chunk_cipher(file_of(version, size=len(DATA) + change + 16))
 
 
 @pytest.mark.parametrize("rounds", [-1, 10**8 + 1, 2**31 - 1, 2**40, 2**70])
@@ -197,7 +197,7 @@ def test_rounds_that_no_site_asks_for_are_an_error_of_the_sites(rounds: int) -> 
 
     def prove() -> None:
         try:
-            Opening(PASSWORD).prove(file_of(password_hash_iterations=rounds), Site().fetch)
+            Decryptor(PASSWORD).verify_password(file_of(password_hash_iterations=rounds), Site().fetch)
         except BaseException as error:  # noqa: BLE001 - told to the test
             caught.append(error)
         done.set()
@@ -215,7 +215,7 @@ def test_chunks_that_no_site_has(version: int, chunk: int) -> None:
     aead = base64.b64encode(by_hand.aead_of(IVS[version], size, chunk).encode()).decode()
     told: Dict[str, Any] = {"chunk_size": chunk, "size": size, "encrypted_size": None, "fileaead": aead}
     with pytest.raises((DecodeError, IntegrityError)):
-        Opening(PASSWORD).prove(file_of(version, **told), site.fetch)
+        Decryptor(PASSWORD).verify_password(file_of(version, **told), site.fetch)
     assert site.asked == []
 
 
@@ -223,7 +223,7 @@ def test_chunks_that_no_site_has(version: int, chunk: int) -> None:
 def test_versions_that_are_not_known(change: Dict[str, Any]) -> None:
     site = Site()
     with pytest.raises(SmartxferError):
-        Opening(PASSWORD).prove(file_of(encrypted_size=None, **change), site.fetch)
+        Decryptor(PASSWORD).verify_password(file_of(encrypted_size=None, **change), site.fetch)
     assert site.asked == []
 
 
@@ -237,7 +237,7 @@ def test_rounds_that_are_not_told_are_those_of_a_sites_database() -> None:
             return real(password, **{**told, "iterations": 5})
 
         patch.setattr(Key, "derive", derive)
-        assert all_of(Opening(PASSWORD), file_of(password_hash_iterations=None), Site()) == DATA
+        assert all_of(Decryptor(PASSWORD), file_of(password_hash_iterations=None), Site()) == DATA
     assert seen == [150000]
 
 
@@ -253,7 +253,7 @@ def test_a_key_is_derived_once_for_files_of_the_same_parameters(monkeypatch: pyt
         return real(password, **told)
 
     monkeypatch.setattr(Key, "derive", derive)
-    opening, site = Opening(PASSWORD), Site()
+    opening, site = Decryptor(PASSWORD), Site()
     files = [file_of(number=number) for number in range(5)]
     threads = [threading.Thread(target=all_of, args=(opening, file, site)) for file in files]
     for thread in threads:
@@ -272,8 +272,8 @@ def test_a_key_is_derived_once_for_files_of_the_same_parameters(monkeypatch: pyt
 
 
 def test_the_first_chunk_is_proven_and_not_fetched_again() -> None:
-    opening, site, file = Opening(PASSWORD), Site(), file_of()
-    opening.prove(file, site.fetch)
+    opening, site, file = Decryptor(PASSWORD), Site(), file_of()
+    opening.verify_password(file, site.fetch)
     assert site.asked == [(0, CHUNK + 32)]
     assert all_of(opening, file, site) == DATA
     assert site.asked == [(0, 80), (48, 128), (96, 135)]
@@ -284,13 +284,13 @@ def test_the_first_chunk_is_proven_and_not_fetched_again() -> None:
 
 def test_what_was_proven_of_one_file_is_not_taken_for_another() -> None:
     other = bytes(reversed(DATA))
-    opening = Opening(PASSWORD)
-    opening.prove(file_of(), Site().fetch)
+    opening = Decryptor(PASSWORD)
+    opening.verify_password(file_of(), Site().fetch)
     assert all_of(opening, file_of(data=other, number=8), Site(data=other)) == other
 
 
 def test_the_middle_of_a_chunk_gets_the_whole_of_it() -> None:
-    opening, site = Opening(PASSWORD), Site()
+    opening, site = Decryptor(PASSWORD), Site()
     assert read(opening, file_of(), CHUNK + 10, site) == DATA[CHUNK : 2 * CHUNK]
     assert site.asked == [(CHUNK, 2 * CHUNK + 32)]
 
@@ -299,21 +299,21 @@ def test_the_middle_of_a_chunk_gets_the_whole_of_it() -> None:
 def test_a_wrong_password(version: int) -> None:
     # A full chunk of CBC ends in 16 bytes of padding, which no accident makes.
     with pytest.raises(WrongPassword, match="password") as caught:
-        Opening(PASSWORD + "!").prove(file_of(version), Site(version).fetch)
+        Decryptor(PASSWORD + "!").verify_password(file_of(version), Site(version).fetch)
     shown = f"{caught.value!r} {caught.value} {vars(caught.value)} {pickle.dumps(caught.value)!r}"
     assert PASSWORD not in shown
 
 
 def test_text_where_a_generated_password_is_wanted() -> None:
     with pytest.raises(WrongPassword, match="generated"):
-        Opening(PASSWORD).prove(file_of(password_version=2, password_encoding="base64"), Site().fetch)
+        Decryptor(PASSWORD).verify_password(file_of(password_version=2, password_encoding="base64"), Site().fetch)
 
 
 @pytest.mark.parametrize("version", [2, 3])
 @pytest.mark.parametrize("index", [0, 1, 2])
 def test_damage_is_told_from_a_wrong_password_once_that_is_proven(index: int, version: int) -> None:
-    opening, site, file = Opening(PASSWORD), Site(version), file_of(version)
-    opening.prove(file, site.fetch)
+    opening, site, file = Decryptor(PASSWORD), Site(version), file_of(version)
+    opening.verify_password(file, site.fetch)
     if index == 0:
         read(opening, file, 0, site)  # the one that was kept
     site.blobs[index] = site.blobs[index][:-1] + bytes([site.blobs[index][-1] ^ 1])
@@ -324,10 +324,10 @@ def test_damage_is_told_from_a_wrong_password_once_that_is_proven(index: int, ve
 
 def test_nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    opening, file = Opening(PASSWORD), file_of()
-    opening.prove(file, Site().fetch)
+    opening, file = Decryptor(PASSWORD), file_of()
+    opening.verify_password(file, Site().fetch)
     secret = by_hand.key_of(PASSWORD, 3, 1, SALT, 5)
-    shown = f"{opening!r} {opening} {opening.chunks(file)!r} {file!r} {caplog.text}"
+    shown = f"{opening!r} {opening} {opening.create_chunk_cipher(file)!r} {file!r} {caplog.text}"
     assert PASSWORD not in shown
     assert secret.hex() not in shown
     assert repr(secret) not in shown
@@ -338,7 +338,7 @@ def test_nothing_secret_is_shown(caplog: pytest.LogCaptureFixture) -> None:
 
 @pytest.mark.parametrize("version", [1, 3])
 def test_an_answer_that_ends_early_may_be_asked_for_again(version: int) -> None:
-    opening, site, file = Opening(PASSWORD), Site(version), file_of(version)
+    opening, site, file = Decryptor(PASSWORD), Site(version), file_of(version)
     for site.cut in (1, 16, 79, 80):
         with pytest.raises(Truncated) as caught:
             read(opening, file, 0, site)
@@ -353,7 +353,7 @@ def test_an_answer_that_is_too_long(more: int) -> None:
     site = Site()
     site.more = bytes(more)
     with pytest.raises(RangeMismatch, match="more bytes"):
-        read(Opening(PASSWORD), file_of(), 0, site)
+        read(Decryptor(PASSWORD), file_of(), 0, site)
 
 
 @pytest.mark.parametrize("shift", [-1, 1, CHUNK, -CHUNK])
@@ -361,33 +361,33 @@ def test_an_answer_that_begins_elsewhere(shift: int) -> None:
     site = Site()
     site.shift = shift
     with pytest.raises(RangeMismatch):
-        read(Opening(PASSWORD), file_of(), CHUNK, site)
+        read(Decryptor(PASSWORD), file_of(), CHUNK, site)
 
 
 def test_a_site_that_gives_no_ranges() -> None:
     site = Site()
     site.whole = True
     with pytest.raises(RangeMismatch, match="no ranges"):
-        read(Opening(PASSWORD), file_of(), 0, site)
+        read(Decryptor(PASSWORD), file_of(), 0, site)
     # A file of one chunk needs none.
     short = Site(data=DATA[:20])
     short.whole = True
-    assert read(Opening(PASSWORD), file_of(data=DATA[:20]), 0, short) == DATA[:20]
+    assert read(Decryptor(PASSWORD), file_of(data=DATA[:20]), 0, short) == DATA[:20]
 
 
 def test_what_fails_to_arrive_fails_as_it_is() -> None:
-    opening, site = Opening(PASSWORD), Site()
+    opening, site = Decryptor(PASSWORD), Site()
     site.failure = Truncated("gone", got=0, expected=1)
     with pytest.raises(Truncated, match="gone"):
-        opening.prove(file_of(), site.fetch)
+        opening.verify_password(file_of(), site.fetch)
     site.failure = None
-    opening.prove(file_of(), site.fetch)
+    opening.verify_password(file_of(), site.fetch)
     assert all_of(opening, file_of(), site) == DATA
 
 
 def test_chunks_that_the_site_has_swapped() -> None:
-    opening, site, file = Opening(PASSWORD), Site(data=bytes(2 * CHUNK)), file_of(data=bytes(2 * CHUNK))
-    opening.prove(file, site.fetch)
+    opening, site, file = Decryptor(PASSWORD), Site(data=bytes(2 * CHUNK)), file_of(data=bytes(2 * CHUNK))
+    opening.verify_password(file, site.fetch)
     site.blobs.reverse()
     with pytest.raises(IntegrityError, match="another"):
         read(opening, file, CHUNK, site)

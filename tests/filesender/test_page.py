@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import AuthError, DecodeError, Maintenance, NotFound
-from smartxfer.filesender.page import parse_download_page, parse_guest_page
+from smartxfer.filesender.html_pages import parse_download_page, parse_guest_page
 
 DATA = Path(__file__).parent.parent / "data"
 FACTS = {

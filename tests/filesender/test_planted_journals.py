@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from smartxfer import FileSenderClient, RetryPolicy, UserAuth
 from smartxfer.errors import NetworkError
-from smartxfer.filesender.earlier import Earlier, acknowledged_ranges, not_own
 from smartxfer.filesender.models import Transfer
+from smartxfer.filesender.upload_journal import ResumableTransfer, get_ownership_mismatch, get_sent_ranges
 from smartxfer.transfer.journal import state_directory
-from smartxfer.transfer.tree import collect
+from smartxfer.transfer.local_files import collect_files
 
 ONCE = RetryPolicy(attempts=1)
 BOB = {"recipients": ["bob@example.net"]}
@@ -150,7 +150,7 @@ def test_what_running_sites_answered_tells_whose_a_transfer_is(userid: Any, own:
     client = FileSenderClient("https://fs.example.org", auth=UserAuth("ann@example.org", "k3y"))
     with responses.RequestsMock() as mock, client:
         mock.get("https://fs.example.org/rest.php/user/@me", json=user)
-        reason = not_own(client._calls, Transfer.from_wire(transfer))
+        reason = get_ownership_mismatch(client._api, Transfer.from_wire(transfer))
         assert "signature=" in str(mock.calls[0].request.url)
     assert reason == (None if own else "it belongs to another user (sender@example.org)")
 
@@ -218,9 +218,9 @@ def test_a_damaged_journal_is_dropped(harness: Any, make: Any, values: Dict[str,
 def test_a_damaged_note_of_the_encryption_is_ignored(sealing: Any, caplog: pytest.LogCaptureFixture) -> None:
     files = [{"id": 1, "puid": "x", "name": "a.bin", "size": 1}]
     state = {"transfer": {"id": 1, "files": files}, "sealing": sealing}
-    assert Earlier.of(state, ["a.bin"]) is None
+    assert ResumableTransfer.from_journal(state, ["a.bin"]) is None
     assert "does not say how the files were encrypted" in caplog.text
-    assert Earlier.of(state) is not None
+    assert ResumableTransfer.from_journal(state) is not None
 
 
 JSON = st.recursive(
@@ -235,10 +235,10 @@ JSON = st.recursive(
 def test_no_value_of_a_journal_is_a_foreign_error(state: Dict[str, Any]) -> None:
     logging.disable(logging.CRITICAL)
     try:
-        found = Earlier.of(state, ["a.bin"])
+        found = ResumableTransfer.from_journal(state, ["a.bin"])
         assert found is None or found.transfer.files
-        [item] = collect([("a.bin", b"x" * 100)])
-        for start, stop in acknowledged_ranges(state, item):
+        [item] = collect_files([("a.bin", b"x" * 100)])
+        for start, stop in get_sent_ranges(state, item):
             assert 0 <= start < stop <= 100
     finally:
         logging.disable(logging.NOTSET)

@@ -18,7 +18,7 @@ from smartxfer.errors import (
     NotFound,
     ServerError,
 )
-from smartxfer.filesender.replies import ERRORS_OF_SITE
+from smartxfer.filesender.error_codes import ERROR_TABLE
 
 
 @pytest.mark.parametrize(
@@ -80,23 +80,23 @@ from smartxfer.filesender.replies import ERRORS_OF_SITE
     ],
 )
 def test_every_word_of_the_protocol(status: int, word: str, kind: Type[HTTPError], again: bool) -> None:
-    found = ERRORS_OF_SITE.meaning(status, word)
+    found = ERROR_TABLE.find_error_kwargs(status, word)
     assert found["kind"] is kind
     assert found["retryable"] is again
 
 
 @pytest.mark.parametrize("status", [500, 503, 403, 400])
 def test_the_word_counts_and_not_the_status(status: int) -> None:
-    assert issubclass(ERRORS_OF_SITE.meaning(status, "transfer_not_found")["kind"], ClientError)
+    assert issubclass(ERROR_TABLE.find_error_kwargs(status, "transfer_not_found")["kind"], ClientError)
 
 
 def test_an_unknown_word_is_not_said_again() -> None:
-    assert ERRORS_OF_SITE.meaning(500, "something_new") == {"kind": ServerError, "hint": "", "retryable": False}
+    assert ERROR_TABLE.find_error_kwargs(500, "something_new") == {"kind": ServerError, "hint": "", "retryable": False}
 
 
 @pytest.mark.parametrize(("status", "word"), [(500, ""), (502, ""), (503, "new"), (429, ""), (404, "new"), (413, "")])
 def test_without_a_known_word_the_status_decides(status: int, word: str) -> None:
-    assert ERRORS_OF_SITE.meaning(status, word) == {}
+    assert ERROR_TABLE.find_error_kwargs(status, word) == {}
 
 
 @pytest.mark.parametrize(
@@ -111,4 +111,4 @@ def test_without_a_known_word_the_status_decides(status: int, word: str) -> None
     ],
 )
 def test_the_remedy_is_named(word: str, remedy: str) -> None:
-    assert remedy in ERRORS_OF_SITE.meaning(500, word)["hint"]
+    assert remedy in ERROR_TABLE.find_error_kwargs(500, word)["hint"]

@@ -9,9 +9,9 @@ import pytest
 
 from smartxfer import FileSenderClient, UserAuth
 from smartxfer.errors import UsageError
-from smartxfer.filesender.request_body import guest_body, raw_transfer_body, transfer_body
-from smartxfer.options import with_extra
-from smartxfer.transfer.tree import collect
+from smartxfer.filesender.request_body import build_guest_body, build_raw_transfer_body, build_transfer_body
+from smartxfer.transfer.local_files import collect_files
+from smartxfer.validation import merge_extra
 from tests.support.minimal_filesender import RawSite
 
 ANN = UserAuth("ann@example.org", "k3y")
@@ -32,7 +32,7 @@ def client(site: RawSite) -> Iterator[FileSenderClient]:
 
 
 def body(args: Any, link: bool = False, extra: Any = None) -> Dict[str, Any]:
-    return transfer_body(collect([("a.txt", b"12")]), args, "ann@example.org", link, extra)
+    return build_transfer_body(collect_files([("a.txt", b"12")]), args, "ann@example.org", link, extra)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_extra_replaces_nothing(extra: Any) -> None:
 
 def test_merging_leaves_both_as_they_were() -> None:
     given, extra = {"options": {"a": 1}}, {"options": {"b": {"c": 2}}, "d": 3}
-    assert with_extra(given, extra) == {"options": {"a": 1, "b": {"c": 2}}, "d": 3}
+    assert merge_extra(given, extra) == {"options": {"a": 1, "b": {"c": 2}}, "d": 3}
     assert given == {"options": {"a": 1}}
     assert extra == {"options": {"b": {"c": 2}}, "d": 3}
 
@@ -134,13 +134,13 @@ def test_a_transfer_that_is_created_by_hand(site: RawSite, client: FileSenderCli
 )
 def test_by_hand_a_link_is_asked_for_or_declined(given: Any, link: bool) -> None:
     """A server left to itself turns it on and discards the recipients."""
-    assert raw_transfer_body({"files": FILES, **given}, guest=False)["options"]["get_a_link"] is link
+    assert build_raw_transfer_body({"files": FILES, **given}, guest=False)["options"]["get_a_link"] is link
 
 
 def test_a_guest_may_say_that_there_are_no_recipients() -> None:
-    made = transfer_body(collect([("a.txt", b"12")]), {"recipients": []}, None, False)
+    made = build_transfer_body(collect_files([("a.txt", b"12")]), {"recipients": []}, None, False)
     assert (made["recipients"], made["options"]["get_a_link"]) == ([], True)
-    assert raw_transfer_body({"files": FILES, "recipients": []}, guest=True)["recipients"] == []
+    assert build_raw_transfer_body({"files": FILES, "recipients": []}, guest=True)["recipients"] == []
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def test_vouchers(site: RawSite, client: FileSenderClient, wrong: Any, remedy: s
     ],
 )
 def test_a_voucher_says_whether_it_makes_links(given: Any, sent: Any) -> None:
-    assert guest_body({**INVITATION, **given})["options"] == sent
+    assert build_guest_body({**INVITATION, **given})["options"] == sent
 
 
 def test_a_voucher_with_a_field_that_is_not_known_here() -> None:
     given = {**INVITATION, "options": {"guest": {"does_not_expire": True}}}
-    made = guest_body(given, {"options": {"guest": {"brand_new": True}}, "lang": "en"})
+    made = build_guest_body(given, {"options": {"guest": {"brand_new": True}}, "lang": "en"})
     assert made["options"] == {
         "guest": {"does_not_expire": True, "brand_new": True},
         "transfer": {"get_a_link": True},

@@ -14,11 +14,16 @@ import pytest
 
 from smartxfer.errors import DecodeError, SmartxferError, UsageError, WrongPassword
 from smartxfer.filesender.encryption import generate_password
-from smartxfer.filesender.sealing import Sealing, check_password, given_password, need_cryptography
-from smartxfer.filesender.site import SiteConfig
-from smartxfer.transfer.plan import cut
-from smartxfer.transfer.tree import Item, collect
-from smartxfer.transport import redact
+from smartxfer.filesender.site_address import SiteConfig
+from smartxfer.filesender.upload_encryption import (
+    UploadEncryption,
+    require_cryptography,
+    resolve_password,
+    validate_password,
+)
+from smartxfer.transfer.file_parts import split_into_parts
+from smartxfer.transfer.local_files import LocalFile, collect_files
+from smartxfer.transport import redaction
 from tests.support import reference_encryption as by_hand
 
 GOOD = "Correct-Horse-7-Battery"
@@ -33,12 +38,12 @@ SALT = "dD0ca9aAAb3001c68A9CEcDEa1deBdab"
 CHUNK = 32
 
 
-def items(**sizes: int) -> List[Item]:
-    return collect([(f"{name}.bin", bytes(size)) for name, size in sizes.items()])
+def items(**sizes: int) -> List[LocalFile]:
+    return collect_files([(f"{name}.bin", bytes(size)) for name, size in sizes.items()])
 
 
-def sealing_of(config: SiteConfig = CONFIG, password: str = GOOD, **options: Any) -> Sealing:
-    return Sealing.of(password, items(a=100, b=0), config, CHUNK, **options)
+def sealing_of(config: SiteConfig = CONFIG, password: str = GOOD, **options: Any) -> UploadEncryption:
+    return UploadEncryption.create(password, items(a=100, b=0), config, CHUNK, **options)
 
 
 # -- the site's rules for passwords ------------------------------------------------------------------------------
@@ -58,14 +63,14 @@ def sealing_of(config: SiteConfig = CONFIG, password: str = GOOD, **options: Any
 )
 def test_stock_rules(password: str, complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint) as caught:
-        check_password(password, SiteConfig())
+        validate_password(password, SiteConfig())
     assert password not in str(caught.value)
-    check_password(password, LAX)
+    validate_password(password, LAX)
 
 
 @pytest.mark.parametrize("password", [GOOD, "Sh0rt-passwd", "ÄÖÜ-äöü-12345", "Ab1_________", "aB3é§........"])
 def test_passwords_that_stock_sites_take(password: str) -> None:
-    check_password(password, SiteConfig())
+    validate_password(password, SiteConfig())
 
 
 @pytest.mark.parametrize(
@@ -79,16 +84,16 @@ def test_passwords_that_stock_sites_take(password: str) -> None:
 )
 def test_each_rule_is_the_sites_to_drop(name: str, loose: Any, password: str) -> None:
     with pytest.raises(UsageError):
-        check_password(password, SiteConfig())
-    check_password(password, attrs.evolve(SiteConfig(), **{name: loose}))
+        validate_password(password, SiteConfig())
+    validate_password(password, attrs.evolve(SiteConfig(), **{name: loose}))
 
 
 def test_a_site_may_want_longer_ones_and_takes_generated_ones_always() -> None:
     strict = SiteConfig(encryption_min_password_length=60)
     with pytest.raises(UsageError, match="shorter than 60"):
-        check_password(GOOD, strict)
+        validate_password(GOOD, strict)
     for _ in range(20):
-        check_password(generate_password(), strict)
+        validate_password(generate_password(), strict)
 
 
 def test_a_password_that_is_refused_is_refused_before_anything_is_made() -> None:
@@ -106,21 +111,21 @@ def test_a_password_or_who_asks_for_it() -> None:
         asked.append(1)
         return GOOD
 
-    assert given_password(None) is None
-    assert given_password(GOOD) == GOOD
-    assert given_password(ask) == GOOD
+    assert resolve_password(None) is None
+    assert resolve_password(GOOD) == GOOD
+    assert resolve_password(ask) == GOOD
     assert asked == [1]
-    assert GOOD not in redact.clean(f"it is {GOOD}!")
+    assert GOOD not in redaction.redact(f"it is {GOOD}!")
 
 
 @pytest.mark.parametrize("wrong", ["", b"bytes-Password-1", 12, lambda: "", lambda: 7])
 def test_what_is_no_password(wrong: Any) -> None:
     with pytest.raises(UsageError, match="text"):
-        given_password(wrong)
+        resolve_password(wrong)
 
 
 def test_without_the_package_nothing_is_encrypted(monkeypatch: pytest.MonkeyPatch) -> None:
-    need_cryptography()
+    require_cryptography()
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.ciphers", None)
     with pytest.raises(UsageError, match=r"smartxfer\[crypto\]"):
         sealing_of()
@@ -135,7 +140,7 @@ def test_without_the_package_nothing_is_encrypted(monkeypatch: pytest.MonkeyPatc
 )
 def test_the_key_version_is_the_callers_else_the_sites_else_3(told: Any, chosen: Any, expected: int) -> None:
     config = attrs.evolve(CONFIG, encryption_key_version_new_files=told)
-    assert sealing_of(config, version=chosen).version == expected
+    assert sealing_of(config, version=chosen).key_version == expected
 
 
 @pytest.mark.parametrize("version", [2, 4, -1, 99])
@@ -154,12 +159,12 @@ def test_a_site_that_does_not_encrypt() -> None:
 
 def test_a_site_that_hides_its_chunk_size() -> None:
     with pytest.raises(DecodeError, match="chunk size"):
-        Sealing.of(GOOD, items(a=1), CONFIG, None)
+        UploadEncryption.create(GOOD, items(a=1), CONFIG, None)
 
 
 def test_stock_rounds_where_the_site_says_nothing() -> None:
-    assert sealing_of(SiteConfig()).rounds == 4096000
-    assert sealing_of().rounds == 7
+    assert sealing_of(SiteConfig()).iterations == 4096000
+    assert sealing_of().iterations == 7
 
 
 # -- what is announced -------------------------------------------------------------------------------------------
@@ -175,7 +180,7 @@ BODY: Dict[str, Any] = {
 def test_the_announced_body(version: int) -> None:
     sealing = sealing_of(version=version)
     before = json.dumps(BODY)
-    body = sealing.announced(BODY)
+    body = sealing.add_to_request(BODY)
     assert json.dumps(BODY) == before
     assert body["options"] == {"get_a_link": True, "encryption": True}
     assert body["encryption"] is True
@@ -198,7 +203,7 @@ def test_the_announced_body(version: int) -> None:
 def test_a_generated_password_is_announced_as_such() -> None:
     password = generate_password()
     sealing = sealing_of(password=password)
-    body = sealing.announced(BODY)
+    body = sealing.add_to_request(BODY)
     assert (body["encryption_password_version"], body["encryption_password_encoding"]) == (2, "base64")
     assert password not in json.dumps(body)
     assert password not in repr(sealing)
@@ -211,17 +216,17 @@ def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) 
     config = attrs.evolve(CONFIG, encryption_encode_encrypted_chunks_in_base64_during_upload=as_text)
     data = bytes(range(100))
     sealing = sealing_of(config, password, version=version)
-    told = {file["name"]: file for file in sealing.announced(BODY)["files"]}["a.bin"]
-    sealing.unlock(SALT)
-    seal = sealing.of_file("a.bin")
+    told = {file["name"]: file for file in sealing.add_to_request(BODY)["files"]}["a.bin"]
+    sealing.derive_key(SALT)
+    seal = sealing.create_part_encryptor("a.bin")
     key = by_hand.key_of(password, version, sealing.password_version, SALT, 7)
     aead = base64.b64decode(told["aead"]).decode()
     found = b""
-    for part in cut(100, CHUNK):
+    for part in split_into_parts(100, CHUNK):
         with seal(part, [memoryview(data)[part.start : part.stop]]) as encrypted:
             sent = bytes(encrypted)
         blob = base64.b64decode(sent, validate=True) if as_text else sent
-        assert len(blob) == sealing.sealed_length("a.bin", part)
+        assert len(blob) == sealing.ciphertext_length("a.bin", part)
         found += by_hand.unseal(version, key, blob, aead) or b""
     assert found == data
 
@@ -232,18 +237,18 @@ def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) 
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
     first = sealing_of(version=version)
-    first.unlock(SALT)
-    state = json.loads(json.dumps(first.remembered(SALT)))
+    first.derive_key(SALT)
+    state = json.loads(json.dumps(first.get_resume_state(SALT)))
     # The site has another chunk size by now.
-    second = Sealing.of(GOOD, items(a=100, b=0), CONFIG, 2 * CHUNK, version)
-    assert second.files["a.bin"].iv != first.files["a.bin"].iv
+    second = UploadEncryption.create(GOOD, items(a=100, b=0), CONFIG, 2 * CHUNK, version)
+    assert second.ciphers["a.bin"].iv != first.ciphers["a.bin"].iv
     second.restore(state)
     assert second.chunk_size == CHUNK
-    assert second.files == first.files
-    [part, *_] = cut(100, CHUNK)
+    assert second.ciphers == first.ciphers
+    [part, *_] = split_into_parts(100, CHUNK)
     sent = []
     for one in (first, second):
-        with one.of_file("a.bin")(part, [memoryview(bytes(CHUNK))]) as encrypted:
+        with one.create_part_encryptor("a.bin")(part, [memoryview(bytes(CHUNK))]) as encrypted:
             sent.append(bytes(encrypted))
     if version == 3:
         assert sent[0] == sent[1]
@@ -256,14 +261,14 @@ def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_a_later_run_with_another_password_is_refused(version: int) -> None:
     first = sealing_of(version=version)
-    first.unlock(SALT)
+    first.derive_key(SALT)
     with pytest.raises(WrongPassword, match="resume=False") as caught:
-        sealing_of(password=GOOD + "!", version=version).restore(first.remembered(SALT))
+        sealing_of(password=GOOD + "!", version=version).restore(first.get_resume_state(SALT))
     assert GOOD not in str(caught.value)
 
 
-def derived(sealing: Sealing) -> List[str]:
-    secret = by_hand.key_of(GOOD, sealing.version, 1, SALT, 7)
+def derived(sealing: UploadEncryption) -> List[str]:
+    secret = by_hand.key_of(GOOD, sealing.key_version, 1, SALT, 7)
     encoded = base64.b64encode(secret).decode()
     return [
         GOOD,
@@ -277,9 +282,9 @@ def derived(sealing: Sealing) -> List[str]:
 
 def test_nothing_secret_is_shown_or_remembered() -> None:
     sealing = sealing_of()
-    sealing.unlock(SALT)
-    kept = json.dumps(sealing.remembered(SALT))
-    shown = [kept, repr(sealing), str(sealing), repr(sealing.files), repr(sealing.of_file("a.bin"))]
+    sealing.derive_key(SALT)
+    kept = json.dumps(sealing.get_resume_state(SALT))
+    shown = [kept, repr(sealing), str(sealing), repr(sealing.ciphers), repr(sealing.create_part_encryptor("a.bin"))]
     for secret in derived(sealing):
         assert not [text for text in shown if secret in text]
 
@@ -287,15 +292,15 @@ def test_nothing_secret_is_shown_or_remembered() -> None:
 def test_nothing_secret_is_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     first = sealing_of()
-    first.unlock(SALT)
-    state = first.remembered(SALT)
+    first.derive_key(SALT)
+    state = first.get_resume_state(SALT)
     weak = "weak-secret"
     attempts: List[Any] = [
         lambda: sealing_of(password=GOOD + "!").restore(state),
         lambda: sealing_of(password=weak),
         lambda: sealing_of(version=9),
         lambda: sealing_of(attrs.evolve(CONFIG, encryption_enabled=False)),
-        lambda: first.unlock(""),
+        lambda: first.derive_key(""),
     ]
     for attempt in attempts:
         with pytest.raises(SmartxferError) as caught:
@@ -309,6 +314,6 @@ def test_nothing_secret_is_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture
 def test_text_that_is_no_unicode_is_no_password(password: str) -> None:
     """Python's own complaint would carry the password along."""
     with pytest.raises(UsageError) as caught:
-        given_password(password)
+        resolve_password(password)
     assert password not in repr(vars(caught.value))
     assert not isinstance(caught.value.__cause__, UnicodeError)

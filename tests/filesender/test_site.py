@@ -12,15 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.filesender import FileSenderClient, site
+from smartxfer.filesender import FileSenderClient, site_address
 from smartxfer.filesender.models import Recipient
-from smartxfer.filesender.site import SiteConfig, ini_values, parse_base_url, parse_config, token_of
+from smartxfer.filesender.site_address import (
+    SiteConfig,
+    extract_token,
+    parse_config,
+    parse_site_url,
+    read_user_ini,
+)
 
 TOKEN = "0f2a9c1e-7b6d-4e5f-8a9b-0c1d2e3f4a5b"
 
 
 def test_the_doctest_runs() -> None:
-    results = doctest.testmod(site)
+    results = doctest.testmod(site_address)
     assert results.attempted >= 1
     assert results.failed == 0
 
@@ -49,8 +55,8 @@ def test_the_doctest_runs() -> None:
     ],
 )
 def test_base_urls(text: str, base: str) -> None:
-    address = parse_base_url(text)
-    assert (address.base, address.token, address.vid) == (base, None, None)
+    address = parse_site_url(text)
+    assert (address.base_url, address.token, address.guest_token) == (base, None, None)
 
 
 @pytest.mark.parametrize(
@@ -65,8 +71,8 @@ def test_base_urls(text: str, base: str) -> None:
     ],
 )
 def test_links(text: str, base: str, token: Optional[str], vid: Optional[str]) -> None:
-    address = parse_base_url(text)
-    assert (address.base, address.token, address.vid) == (base, token, vid)
+    address = parse_site_url(text)
+    assert (address.base_url, address.token, address.guest_token) == (base, token, vid)
     assert TOKEN not in repr(address)
 
 
@@ -77,32 +83,32 @@ def test_links(text: str, base: str, token: Optional[str], vid: Optional[str]) -
 )
 def test_what_is_no_web_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parse_base_url(text)
+        parse_site_url(text)
 
 
 @pytest.mark.parametrize("text", ["https://ann:hunter2@fs.example.org/", "ann:hunter2@fs.example.org", "ann@h"])
 def test_no_password_stands_in_an_address(text: str) -> None:
     with pytest.raises(UsageError, match="no user name or password") as caught:
-        parse_base_url(text)
+        parse_site_url(text)
     assert "hunter2" not in str(caught.value)
 
 
 @given(st.text(max_size=60) | st.text("htps:/[]@?#&=.%\\0 az", max_size=40))
 def test_whatever_is_pasted_it_is_an_address_or_our_error(text: str) -> None:
     try:
-        address = parse_base_url(text)
+        address = parse_site_url(text)
     except UsageError:
         return
-    assert address.base.startswith(("http://", "https://"))
-    assert not address.base.endswith("/")
-    assert parse_base_url(address.base).base == address.base
+    assert address.base_url.startswith(("http://", "https://"))
+    assert not address.base_url.endswith("/")
+    assert parse_site_url(address.base_url).base_url == address.base_url
 
 
 def test_tokens() -> None:
-    assert token_of(TOKEN) == TOKEN
-    assert token_of(f" {TOKEN.upper()} ") == TOKEN.upper()
-    assert token_of(f"https://fs.example.org/?s=download&token={TOKEN}") == TOKEN
-    assert token_of(Recipient.from_wire({"id": 1, "token": TOKEN})) == TOKEN
+    assert extract_token(TOKEN) == TOKEN
+    assert extract_token(f" {TOKEN.upper()} ") == TOKEN.upper()
+    assert extract_token(f"https://fs.example.org/?s=download&token={TOKEN}") == TOKEN
+    assert extract_token(Recipient.from_wire({"id": 1, "token": TOKEN})) == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -110,7 +116,7 @@ def test_tokens() -> None:
 )
 def test_what_is_no_token_is_refused(text: Any) -> None:
     with pytest.raises(UsageError, match="no download token"):
-        token_of(text)
+        extract_token(text)
 
 
 # -- the public configuration ----------------------------------------------------------------------------
@@ -208,7 +214,7 @@ def test_the_file_that_sites_offer(ini: Path) -> None:
         "[system]\nbase_url = https://fs.example.org/rest.php\ndefault_transfer_days_valid = 10\n"
         "[user]\nusername = ann@example.org\napikey = 0123%abc\n"
     )
-    assert ini_values() == {
+    assert read_user_ini() == {
         "base_url": "https://fs.example.org/rest.php",
         "username": "ann@example.org",
         "api_key": "0123%abc",
@@ -219,7 +225,7 @@ def test_the_file_that_sites_offer(ini: Path) -> None:
 def test_a_file_that_says_nothing_gives_nothing(ini: Path, content: Optional[bytes]) -> None:
     if content is not None:
         ini.write_bytes(content)
-    assert ini_values() == {}
+    assert read_user_ini() == {}
 
 
 @pytest.mark.parametrize("content", [b"apikey = hunter2\n", b"\xff\xfe", b"[user]\nusername = a\nusername = b\n"])

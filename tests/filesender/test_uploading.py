@@ -16,8 +16,8 @@ from smartxfer.errors import (
     SmartxferError,
     UsageError,
 )
-from smartxfer.filesender.request_body import transfer_body
-from smartxfer.transfer.tree import collect
+from smartxfer.filesender.request_body import build_transfer_body
+from smartxfer.transfer.local_files import collect_files
 
 ONCE = RetryPolicy(attempts=1)
 BOB = {"recipients": ["bob@example.net"]}
@@ -55,7 +55,7 @@ def test_nobody_to_tell_makes_a_link(harness: Any, make: Any) -> None:
 
 
 def body(args: Any = None, link: bool = False, sender: Any = "ann@example.org") -> Dict[str, Any]:
-    return transfer_body(collect([("a.txt", b"12")]), args or {}, sender, link)
+    return build_transfer_body(collect_files([("a.txt", b"12")]), args or {}, sender, link)
 
 
 @pytest.mark.parametrize(

@@ -12,19 +12,19 @@ from typing import Any, Callable, Dict
 
 import pytest
 
-from smartxfer.credentials.files import read_secret_file
+from smartxfer._system import open_binary
+from smartxfer.credentials.secret_files import read_secret_file
 from smartxfer.directories import Directory
 from smartxfer.errors import CommunicationError
-from smartxfer.seams import open_binary
 from smartxfer.transfer import source as source_module
-from smartxfer.transfer.locking import Lock
-from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.private_files import PrivateDirectory, write_whole
+from smartxfer.transfer.atomic_file import AtomicFile
+from smartxfer.transfer.file_locks import FileLock
+from smartxfer.transfer.file_size import Copies, measure_file_size
+from smartxfer.transfer.private_files import PrivateDirectory, write_atomic
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.true_size import Copies, true_size
-from smartxfer.transfer.whole import WholeFile
 from smartxfer.transport.attempt import Attempt
-from smartxfer.transport.retry import RetryPolicy
+from smartxfer.transport.retry_policy import RetryPolicy
 from tests.support.interrupt_each_step import broken_at_each_step, open_descriptors
 
 pytestmark = [
@@ -38,14 +38,14 @@ _HANDLERS_KNOWN = pytest.mark.skipif(
 
 
 def _directory(path: Path) -> None:
-    with Directory(path) as directory, directory.inside("sub", make=True) as inner:
-        inner.names()
-        inner.nameless().close()
-        directory.below(Path("sub").relative_to(".")).close()
+    with Directory(path) as directory, directory.open_child("sub", create=True) as inner:
+        inner.list_names()
+        inner.create_anonymous_file().close()
+        directory.open_descendant(Path("sub").relative_to(".")).close()
 
 
 def _state(path: Path) -> None:
-    with PrivateDirectory.of_state("journals", make=True) as directory:
+    with PrivateDirectory.in_state_directory("journals", make=True) as directory:
         directory.write("one.json", "{}")
         directory.read("one.json")
         list(directory.older_than(time.time()))
@@ -58,14 +58,14 @@ def _temporary_files(path: Path) -> None:
 
 
 def _lock(path: Path) -> None:
-    Lock("name", "a thing").release()
+    FileLock("name", "a thing").release()
 
 
 def _files(path: Path) -> None:
     read_secret_file(path / "file")
     open_binary(path / "file").close()
-    true_size(path / "file")
-    write_whole(path / "note.json", "{}")
+    measure_file_size(path / "file")
+    write_atomic(path / "note.json", "{}")
 
 
 def _source(path: Path) -> None:
@@ -73,13 +73,13 @@ def _source(path: Path) -> None:
 
 
 def _whole_file(path: Path) -> None:
-    file = WholeFile(path / "whole")
+    file = AtomicFile(path / "whole")
     file.begin(None, {})
     try:
         file.write_at(b"data", 0)
         file.commit()
     finally:
-        file.leave()
+        file.suspend()
 
 
 _CALLS: Dict[str, Callable[[Path], None]] = {
@@ -112,8 +112,8 @@ def test_no_socket_is_left() -> None:
 
     def hold() -> None:
         attempt = Attempt()
-        with attempt.entered():
-            attempt.hold(ours)
+        with attempt.activate():
+            attempt.attach_socket(ours)
 
     with ours, theirs:
         before = open_descriptors()
@@ -132,8 +132,8 @@ def test_no_thread_is_left(failing: bool) -> None:
 
     def call() -> Any:
         try:
-            with Operation(policy=RetryPolicy(), workers=2) as operation:
-                operation.call(step)
+            with TransferRunner(policy=RetryPolicy(), max_workers=2) as operation:
+                operation.run_one(step)
         except CommunicationError:
             pass
 

@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
 from smartxfer.jetstream import JetStream
-from smartxfer.jetstream.address import DEFAULT_PORT, Link, host_and_port, link_to, parse_link, url_of
+from smartxfer.jetstream.address import (
+    DEFAULT_PORT,
+    Link,
+    build_base_url,
+    build_download_link,
+    parse_host_port,
+    parse_link,
+)
 
 PORTS = st.integers(1, 65535)
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?(\.[a-z]{2,5}){0,2}", fullmatch=True)
@@ -44,7 +51,7 @@ class TestUrl:
     def test_http_on_loopback_https_elsewhere_unless_it_is_a_url(
         self, address: str, port: Any, url: str
     ) -> None:
-        assert url_of(address, port) == url
+        assert build_base_url(address, port) == url
 
     @pytest.mark.parametrize(
         "address",
@@ -65,37 +72,37 @@ class TestUrl:
     )
     def test_what_is_no_address(self, address: str) -> None:
         with pytest.raises(UsageError):
-            url_of(address)
+            build_base_url(address)
 
     @pytest.mark.parametrize("port", [0, -1, 65536, True, "x", 8886.0, "٣"])
     def test_what_is_no_port(self, port: Any) -> None:
         with pytest.raises(UsageError, match="no port"):
-            url_of("localhost", port)
+            build_base_url("localhost", port)
 
     @pytest.mark.parametrize("address", ["localhost:0", "localhost:x", "localhost:65536", "[::1]:-1"])
     def test_what_is_no_port_in_an_address(self, address: str) -> None:
         with pytest.raises(UsageError, match="no port"):
-            url_of(address)
+            build_base_url(address)
 
     def test_a_link_is_told_how_to_open_it_and_its_token_is_not_shown(self) -> None:
         with pytest.raises(UsageError, match="from_uri") as raised:
-            url_of("jetstream://files.example.org/download?token=ONE.TWO")
+            build_base_url("jetstream://files.example.org/download?token=ONE.TWO")
         assert "ONE" not in str(raised.value)
 
 
 @given(HOSTS, PORTS)
 def test_a_host_and_a_port_come_through(host: str, port: int) -> None:
     bracketed = f"[{host}]" if ":" in host else host
-    assert host_and_port(host, port) == (host, port)
-    assert host_and_port(bracketed, port) == (host, port)
-    assert host_and_port(f"{bracketed}:{port}") == (host, port)
-    assert host_and_port(host) == (host, DEFAULT_PORT)
-    assert url_of(host, port).endswith(f"://{bracketed}:{port}")
+    assert parse_host_port(host, port) == (host, port)
+    assert parse_host_port(bracketed, port) == (host, port)
+    assert parse_host_port(f"{bracketed}:{port}") == (host, port)
+    assert parse_host_port(host) == (host, DEFAULT_PORT)
+    assert build_base_url(host, port).endswith(f"://{bracketed}:{port}")
 
 
 @given(HOSTS, PORTS, TOKENS)
 def test_a_link_leads_back(host: str, port: int, token: str) -> None:
-    assert parse_link(link_to(host, port, token)) == Link(host, port, "download", token)
+    assert parse_link(build_download_link(host, port, token)) == Link(host, port, "download", token)
 
 
 @given(st.text(max_size=30))
@@ -153,8 +160,8 @@ class TestLink:
         assert "token=A" not in str(raised.value)
 
     def test_the_default_port_is_left_out(self) -> None:
-        assert link_to("h", 8886, "A.B") == "jetstream://h/download?token=A.B"
-        assert link_to("::1", 9000, "A&B") == "jetstream://[::1]:9000/download?token=A%26B"
+        assert build_download_link("h", 8886, "A.B") == "jetstream://h/download?token=A.B"
+        assert build_download_link("::1", 9000, "A&B") == "jetstream://[::1]:9000/download?token=A%26B"
 
 
 class TestConstructor:

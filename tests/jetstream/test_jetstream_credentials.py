@@ -9,7 +9,7 @@ from typing import Any, Dict
 import pytest
 
 from smartxfer import RetryPolicy
-from smartxfer.credentials import config_file
+from smartxfer.credentials import get_config_path
 from smartxfer.errors import CredentialError, SmartxferError
 from smartxfer.jetstream import JetStream
 from tests.support.jetstream_servers import USERS, JetStreamServers
@@ -30,7 +30,7 @@ def sources(*args: Any, **options: Any) -> Dict[str, str]:
 
 
 def profile(text: str) -> None:
-    path = config_file()
+    path = get_config_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)

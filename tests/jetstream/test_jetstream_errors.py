@@ -24,8 +24,8 @@ from smartxfer.errors import (
     DecodeError,
     Forbidden,
     HTTPError,
+    NotAnHTTPServer,
     NotFound,
-    NotHTTP,
     ServerError,
     TaskFailed,
     TLSError,
@@ -249,7 +249,7 @@ def canned() -> Iterator[API]:
     """A connection to a server of canned answers."""
     api = JetStream().api("127.0.0.1", 1, retry=RetryPolicy(attempts=1, backoff=0))
     yield api
-    api._leave()
+    api._reset_session()
     api.close()
 
 
@@ -269,7 +269,7 @@ def test_each_code(mock: responses.RequestsMock, canned: API, code: int) -> None
     with pytest.raises(HTTPError) as raised:
         canned.server.echo("x")
     error = raised.value
-    assert type(error) is ERRORS.kind(kind)
+    assert type(error) is ERRORS.class_for(kind)
     assert (error.code, error.message) == (name or str(code), "it is so and so")
     assert (error.status, error.method, error.url) == (200, "POST", URL)
     method = "getServerInfo" if code == -32001 else "echo"  # after which a new session is opened
@@ -354,7 +354,7 @@ class TestBarePort:
             peer.send(greeting)
 
         with RawServer(greet) as server:
-            self.refused(server.port, NotHTTP)
+            self.refused(server.port, NotAnHTTPServer)
 
     def test_it_says_nothing(self) -> None:
         def silent(peer: Peer) -> None:

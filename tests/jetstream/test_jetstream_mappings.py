@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
 from smartxfer.jetstream import Destination, JetStream
-from smartxfer.jetstream.send import checked_mappings
-from smartxfer.jetstream.sending import mappings_of, sorted_pairs, target
+from smartxfer.jetstream.send import validate_mappings
+from smartxfer.jetstream.workflows import build_destination_params, build_mappings, sort_mappings
 
 SEGMENTS = st.text(
     st.characters(blacklist_characters="/\\\0:", blacklist_categories=("Cs",)), min_size=1, max_size=6
@@ -41,7 +41,7 @@ PATHS = st.lists(SEGMENTS, min_size=1, max_size=3).map(lambda parts: "/" + "/".j
     ],
 )
 def test_destination_to_source(files: Any, into: str, mappings: Dict[str, str]) -> None:
-    assert mappings_of(files, into) == mappings
+    assert build_mappings(files, into) == mappings
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_destination_to_source(files: Any, into: str, mappings: Dict[str, str]) 
 )
 def test_what_is_none(files: Any, why: str) -> None:
     with pytest.raises(UsageError, match=why):
-        mappings_of(files)
+        build_mappings(files)
 
 
 def test_a_mapping_is_told_both_ways_out() -> None:
     with pytest.raises(UsageError) as raised:
-        mappings_of({"/far": "/near"})  # type: ignore[arg-type]
+        build_mappings({"/far": "/near"})  # type: ignore[arg-type]
     assert "(source, destination) pairs" in raised.value.hint
     assert "createManifest" in raised.value.hint
 
@@ -82,14 +82,14 @@ def test_a_mapping_is_told_both_ways_out() -> None:
 @given(st.dictionaries(PATHS, PATHS, min_size=1, max_size=5))
 def test_pairs_are_turned_round_and_nothing_else(mappings: Dict[str, str]) -> None:
     pairs = [(source, destination) for destination, source in mappings.items()]
-    assert mappings_of(pairs) == mappings == checked_mappings(mappings)
-    assert sorted_pairs(mappings) == [list(pair) for pair in sorted(pairs, key=lambda pair: pair[1])]
+    assert build_mappings(pairs) == mappings == validate_mappings(mappings)
+    assert sort_mappings(mappings) == [list(pair) for pair in sorted(pairs, key=lambda pair: pair[1])]
 
 
 @given(st.lists(PATHS, min_size=1, max_size=5), PATHS)
 def test_a_source_keeps_its_last_name(sources: List[str], into: str) -> None:
     for source in sources:
-        [(destination, kept)] = mappings_of(source, into).items()
+        [(destination, kept)] = build_mappings(source, into).items()
         assert kept == source
         assert destination == f"{into}/{PurePosixPath(source).name}"
 
@@ -103,7 +103,7 @@ def test_mappings_of_a_manifest_are_a_mapping(mappings: Any) -> None:
 
 
 def test_paths_may_be_paths() -> None:
-    assert checked_mappings({PurePosixPath("/a"): PurePosixPath("/b")}) == {"/a": "/b"}
+    assert validate_mappings({PurePosixPath("/a"): PurePosixPath("/b")}) == {"/a": "/b"}
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_paths_may_be_paths() -> None:
     ],
 )
 def test_where_to(to: Any, params: Dict[str, Any]) -> None:
-    assert target(to) == params
+    assert build_destination_params(to) == params
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_where_to(to: Any, params: Dict[str, Any]) -> None:
 )
 def test_where_to_is_none(to: Any) -> None:
     with pytest.raises(UsageError):
-        target(to)
+        build_destination_params(to)
 
 
 @pytest.mark.parametrize("into", ["", None, 3, "a\0"])

@@ -26,8 +26,8 @@ from smartxfer.jetstream import (
     Token,
     Transfer,
 )
-from smartxfer.jetstream.interface import id_of, microseconds
-from smartxfer.structures import to_wire
+from smartxfer.jetstream.interface import extract_id, to_microseconds
+from smartxfer.models import to_wire
 
 UTC = dt.timezone.utc
 MOMENT = 1513291572659128
@@ -132,7 +132,7 @@ class TestIds:
         assert getattr(made, attribute) == str(id)
         assert isinstance(getattr(made, attribute), str)
         assert made[name] == id
-        assert id_of(made, name) == str(id)
+        assert extract_id(made, name) == str(id)
 
     @pytest.mark.parametrize("wire", [{}, {"id": "2"}, []])
     def test_none_without_its_id(self, kind: Any, name: str, attribute: str, wire: Any) -> None:
@@ -172,20 +172,20 @@ def test_times(kind: Any, name: str, raw: str, converted: str) -> None:
 @given(st.timedeltas(dt.timedelta(0), dt.timedelta(days=80_000)))
 def test_a_datetime_leads_back_to_the_microsecond(since: dt.timedelta) -> None:
     moment = dt.datetime.fromtimestamp(0, UTC) + since
-    number = microseconds(moment, lambda: 0.0)
+    number = to_microseconds(moment, lambda: 0.0)
     assert Token.from_wire({"token": "A", "expiryTime": number}).expires_at == moment
     elsewhere = moment.astimezone(dt.timezone(dt.timedelta(hours=5, minutes=30)))
-    assert microseconds(elsewhere, lambda: 0.0) == number
+    assert to_microseconds(elsewhere, lambda: 0.0) == number
 
 
 def test_moments_that_are_given() -> None:
-    assert microseconds(None, lambda: 5.0) is None
-    assert microseconds(MOMENT, lambda: 5.0) == MOMENT
-    assert microseconds(dt.timedelta(seconds=2), lambda: 5.0) == 7_000_000
-    assert microseconds(AS_DATETIME, lambda: 5.0) == MOMENT
+    assert to_microseconds(None, lambda: 5.0) is None
+    assert to_microseconds(MOMENT, lambda: 5.0) == MOMENT
+    assert to_microseconds(dt.timedelta(seconds=2), lambda: 5.0) == 7_000_000
+    assert to_microseconds(AS_DATETIME, lambda: 5.0) == MOMENT
     for wrong in (True, 1.5, "tomorrow", dt.date(2026, 1, 1), AS_DATETIME.replace(tzinfo=None)):
         with pytest.raises(UsageError):
-            microseconds(wrong, lambda: 5.0)  # type: ignore[arg-type]
+            to_microseconds(wrong, lambda: 5.0)  # type: ignore[arg-type]
 
 
 def transfer(**wire: Any) -> Transfer:
@@ -262,8 +262,8 @@ def test_a_token_is_not_shown() -> None:
 class TestRequest:
     def test_a_pickle_leaves_the_connection_behind(self) -> None:
         api = jetstream.JetStream().api("127.0.0.1", 1)
-        linked = Request.from_wire({"requestId": 17}).but(_rpc=lambda: api._rpc, _made=lambda found: [found])
-        assert linked.made(1) == [1]
+        linked = Request.from_wire({"requestId": 17}).evolve(_rpc=lambda: api._rpc, _convert=lambda found: [found])
+        assert linked.convert_result(1) == [1]
         again = pickle.loads(pickle.dumps(linked))
         assert (type(again), again.request_id, again["requestId"], dict(again)) == (
             Request,
@@ -284,10 +284,10 @@ class TestRequest:
 @pytest.mark.parametrize("value", [None, "", True, 1.5, [], {}, {"id": "2"}, Manifest(manifest_id="2")])
 def test_what_is_no_id_of_a_transfer(value: Any) -> None:
     with pytest.raises(UsageError, match="transferId"):
-        id_of(value, "transferId")
+        extract_id(value, "transferId")
 
 
 def test_ids_that_are_taken() -> None:
-    assert id_of("2", "manifestId") == id_of(2, "manifestId") == id_of({"manifestId": 2}, "manifestId") == "2"
-    assert id_of(Request.from_wire({"requestId": 3}), "requestId") == 3
-    assert id_of(transfer(manifestId="9"), "manifestId") == "9"
+    assert extract_id("2", "manifestId") == extract_id(2, "manifestId") == extract_id({"manifestId": 2}, "manifestId") == "2"
+    assert extract_id(Request.from_wire({"requestId": 3}), "requestId") == 3
+    assert extract_id(transfer(manifestId="9"), "manifestId") == "9"

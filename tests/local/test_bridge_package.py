@@ -12,9 +12,9 @@ from typing import Any, Dict, Iterator, Optional
 import pytest
 
 from smartxfer.errors import UsageError
-from smartxfer.jetstream_bridge import api_maker
-from smartxfer.jetstream_bridge.plain import plain
-from smartxfer.jetstream_bridge.words import said
+from smartxfer.jetstream_bridge import load_api_factory
+from smartxfer.jetstream_bridge.error_text import format_error
+from smartxfer.jetstream_bridge.serialization import to_json_value
 from smartxfer.local.jsonrpc import RpcError
 
 
@@ -43,7 +43,7 @@ def test_packages_that_will_not_do(
         (tmp_path / "jetstream.py").write_text(source, "utf-8")
         monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UsageError, match=words) as caught:
-        api_maker("localhost", 8886)
+        load_api_factory("localhost", 8886)
     assert "PyPI" in caught.value.hint
 
 
@@ -52,14 +52,14 @@ def test_the_class_of_1_9(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         "class Jetstream:\n    def api(self, host, port): return host, port\n", "utf-8"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert api_maker("here", 1)() == ("here", 1)
+    assert load_api_factory("here", 1)() == ("here", 1)
 
 
 def test_a_mere_directory_is_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "jetstream").mkdir()
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(UsageError, match="is not installed"):
-        api_maker("localhost", 8886)
+        load_api_factory("localhost", 8886)
 
 
 class Slotted:
@@ -75,7 +75,7 @@ class Colour(enum.Enum):
 
 def test_whatever_the_package_answers_as_json() -> None:
     pair = namedtuple("pair", "left right")
-    seen = plain(
+    seen = to_json_value(
         {1: (1, 2.5), "nan": float("nan"), "b": b"\xffx", "slots": Slotted(), "pair": pair(1, None),
          "enum": Colour.RED, "lazy": (n for n in "ab"), "yes": True}
     )  # fmt: skip
@@ -87,12 +87,12 @@ def test_whatever_the_package_answers_as_json() -> None:
     circle["self"] = circle
     for odd in (object(), circle):
         with pytest.raises(RpcError):
-            plain(odd)
+            to_json_value(odd)
 
 
 def test_what_an_exception_may_say() -> None:
-    assert said(ValueError()) == "ValueError"
-    assert said(ValueError("a\n b\n")) == "a b"
-    assert said(ValueError("x" * 1000)) == "x" * 500
-    assert said(ValueError("Error: p\\'w, p'w and \"p'w\""), ["p'w"]) == 'Error: p\\\'w, *** and "***"'
-    assert said(ValueError('tried "\\u00e4\\"" and ä"'), ['ä"']) == 'tried "***" and ***'
+    assert format_error(ValueError()) == "ValueError"
+    assert format_error(ValueError("a\n b\n")) == "a b"
+    assert format_error(ValueError("x" * 1000)) == "x" * 500
+    assert format_error(ValueError("Error: p\\'w, p'w and \"p'w\""), ["p'w"]) == 'Error: p\\\'w, *** and "***"'
+    assert format_error(ValueError('tried "\\u00e4\\"" and ä"'), ['ä"']) == 'tried "***" and ***'

@@ -136,18 +136,18 @@ def test_a_token_is_a_login(call: Calls) -> None:
 @pytest.mark.parametrize("wire", sorted(METHODS))
 def test_every_method_goes_where_its_name_says(call: Calls, package: Any, wire: str) -> None:
     entry = METHODS[wire]
-    told = package.TOLD[entry.part.capitalize() + "Interface"].split()
+    told = package.TOLD[entry.interface.capitalize() + "Interface"].split()
     if entry.name not in told:
         assert wire == "send.suspendTransfer" or hasattr(
-            getattr(package, entry.part.capitalize() + "Interface"), entry.name
+            getattr(package, entry.interface.capitalize() + "Interface"), entry.name
         )
         return
-    params = {word.rstrip("?="): word for word in entry.words}
+    params = {word.rstrip("?="): word for word in entry.parameters}
     named = {name: word for name, word in params.items() if word.endswith("=")}
     call.login()
     assert call(wire, **params, other=[1]) == {
         "name": entry.name,
-        "args": [word for word in entry.words if not word.endswith("=")],
+        "args": [word for word in entry.parameters if not word.endswith("=")],
         "keywords": {**named, "other": [1]},
     }
 

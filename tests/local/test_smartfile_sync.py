@@ -8,7 +8,7 @@ from typing import Any, List
 import pytest
 
 from smartxfer import delta
-from smartxfer.errors import DeltaUnavailable
+from smartxfer.errors import LibrsyncNotFound
 from smartxfer.local import LocalServer
 from tests.support.local import smartfile_calls as wire
 
@@ -178,7 +178,7 @@ def test_the_steps_need_an_account(api: wire.Api) -> None:
 
 def test_without_librsync_the_server_says_so(api: wire.Api, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: Any, **__: Any) -> int:
-        raise DeltaUnavailable("librsync is not there")
+        raise LibrsyncNotFound("librsync is not there")
 
     monkeypatch.setattr(delta, "signature", missing)
     reply = api.get("path/sync/signature", PATH)

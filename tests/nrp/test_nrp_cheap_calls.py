@@ -13,7 +13,7 @@ import pytest
 import responses
 
 from smartxfer import RepositoryClient, RetryPolicy
-from smartxfer.errors import BadRequest, TransferRefused, UsageError
+from smartxfer.errors import BadRequest, UploadNotStored, UsageError
 from smartxfer.nrp import File, MemorySink
 
 BASE = "https://repository.example.org"
@@ -359,7 +359,7 @@ def test_a_good_answer_with_errors_is_a_failure(
     mock.add_callback("PUT", f"{FILES}/data.csv/content", callback=refused)
     mock.add("GET", f"{FILES}/data.csv", json=entry())
     mock.add("DELETE", f"{FILES}/data.csv", status=204)
-    with pytest.raises(TransferRefused, match="File upload transfer failed") as caught:
+    with pytest.raises(UploadNotStored, match="File upload transfer failed") as caught:
         client.files.upload("abc-123", "data.csv", {}, b"1")
     assert caught.value.file.key == "data.csv"
     assert [line(request) for request in sent(mock)] == [

@@ -237,7 +237,7 @@ def test_a_synchronisation_after_a_run_that_was_ended_late_leaves_no_journal(
 ) -> None:
     """Detect a journal of a file that is complete: nothing would remove it for weeks."""
     (tmp_path / "a").write_bytes(b"same")
-    with mock.patch.object(Journal, "forget"):  # its last act is missing
+    with mock.patch.object(Journal, "clear"):  # its last act is missing
         client.files.sync_dir(draft, tmp_path)
     journals = state_directory() / "journals"
     assert len(list(journals.iterdir())) == 1
@@ -251,7 +251,7 @@ def test_a_synchronisation_leaves_the_journal_of_another_upload(
     server: Any, client: RepositoryClient, draft: str, tmp_path: Path
 ) -> None:
     (tmp_path / "a").write_bytes(b"same")
-    with mock.patch.object(Journal, "forget"):
+    with mock.patch.object(Journal, "clear"):
         client.files.sync_dir(draft, tmp_path)
     client.files.delete(draft, "a")
     server.write(draft, "a", b"same")
@@ -288,8 +288,8 @@ def test_a_synchronised_file_of_a_wrong_size_is_sent_whole(
 
 
 def test_what_is_not_complete_is_not_fetched(client: RepositoryClient, draft: str, tmp_path: Path) -> None:
-    calls = client._calls
-    calls.send("POST", f"{calls.api}/records/{draft}/draft/files", json=[{"key": "half"}])
+    calls = client._api
+    calls.send("POST", f"{calls.api_url}/records/{draft}/draft/files", json=[{"key": "half"}])
     with pytest.raises(Conflict, match="pending"):
         client.files.download(draft, "half", tmp_path / "half")
     with pytest.raises(Conflict, match="pending"):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smartxfer.nrp import uploading
+from smartxfer.nrp import upload
 from tests.support.nrp_server import NRPServer
 
 
@@ -22,7 +22,7 @@ def test_a_journal_that_is_still_being_opened_is_released(
     draft = str(harness.site.create())
     client = harness.client()
     closed = threading.Event()
-    memory, close = uploading.Memory, uploading._Sending.close
+    memory, close = upload.UploadJournal, upload.FileUpload.close
 
     def interrupted(*arguments: Any) -> Any:
         os.kill(os.getpid(), signal.SIGINT)
@@ -34,9 +34,9 @@ def test_a_journal_that_is_still_being_opened_is_released(
         closed.set()
 
     with monkeypatch.context() as patch:
-        patch.setattr(uploading, "Memory", interrupted)
-        patch.setattr(uploading._Sending, "close", closing)
+        patch.setattr(upload, "UploadJournal", interrupted)
+        patch.setattr(upload.FileUpload, "close", closing)
         with pytest.raises(KeyboardInterrupt):
             client.files.upload(draft, "data.csv", {}, path)
     client.files.upload(draft, "data.csv", {}, path)
-    assert harness.site.read(draft, "data.csv") == b"ACGT", "InProgress where the lock is still held"
+    assert harness.site.read(draft, "data.csv") == b"ACGT", "AlreadyInProgress where the lock is still held"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
 from smartxfer.nrp import RepositoryClient
-from smartxfer.nrp.keys import addressable, checked, encoded, followable
+from smartxfer.nrp.keys import has_followable_links, is_addressable, quote_key, validate_key
 from tests.support.nrp_server import NRPServer
 
 
@@ -25,7 +25,7 @@ from tests.support.nrp_server import NRPServer
 )
 def test_a_key_that_could_not_be_fetched_safely_is_refused(key: str) -> None:
     with pytest.raises(UsageError, match="no file can be sent as"):
-        checked(key)
+        validate_key(key)
 
 
 @pytest.mark.parametrize("key", ["a/content", "../a", "a\x1bb"])
@@ -54,7 +54,7 @@ def test_no_upload_is_started_from_a_directory_with_such_a_key(
 
 def test_a_key_is_text() -> None:
     with pytest.raises(UsageError, match="not bytes"):
-        checked(b"a")  # type: ignore[arg-type]
+        validate_key(b"a")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_a_key_is_text() -> None:
     ],
 )
 def test_other_keys_are_sent_as_they_are(key: str) -> None:
-    assert checked(key) == key
-    assert addressable(key)
-    assert followable(key)
+    assert validate_key(key) == key
+    assert is_addressable(key)
+    assert has_followable_links(key)
 
 
 @given(st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=40))
 def test_what_stands_on_the_request_line_is_the_key(key: str) -> None:
-    if not addressable(key):
+    if not is_addressable(key):
         return
-    url = requests.Request("GET", f"http://localhost/files/{encoded(key)}").prepare().url
+    url = requests.Request("GET", f"http://localhost/files/{quote_key(key)}").prepare().url
     path = urlsplit(str(url)).path
     assert unquote(path[len("/files/") :]) == key

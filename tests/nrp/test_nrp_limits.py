@@ -8,7 +8,7 @@ import responses
 
 from smartxfer.errors import Cancelled, UsageError
 from smartxfer.nrp import get_client
-from smartxfer.nrp.limits import connection, limit_connections, window_left
+from smartxfer.nrp.limits import acquire_connection, get_rate_limit_wait, limit_connections
 from smartxfer.transport.attempt import Attempt
 from tests.support import canned_records as canned
 from tests.support.fake_clock import FakeClock
@@ -30,7 +30,7 @@ def _most_at_once(threads: int) -> int:
     most = [0]
 
     def work() -> None:
-        with connection(Attempt()):
+        with acquire_connection(Attempt()):
             with lock:
                 inside.append(1)
                 most[0] = max(most[0], len(inside))
@@ -64,8 +64,8 @@ def test_the_narrowest_of_nested_limits_holds() -> None:
 def test_a_limit_ends_with_its_block() -> None:
     with limit_connections(1):
         pass
-    with connection(Attempt()):
-        other = threading.Thread(target=lambda: connection(Attempt()).__enter__())
+    with acquire_connection(Attempt()):
+        other = threading.Thread(target=lambda: acquire_connection(Attempt()).__enter__())
         other.start()
         other.join(5)
         assert not other.is_alive()
@@ -79,16 +79,16 @@ def test_who_waits_for_a_connection_is_cancelled() -> None:
     def work() -> None:
         try:
             waiting.set()
-            with connection(attempt):
+            with acquire_connection(attempt):
                 raise AssertionError("there was none to be had")
         except Cancelled as error:
             caught.append(error)
 
-    with limit_connections(1), connection(Attempt()):
+    with limit_connections(1), acquire_connection(Attempt()):
         thread = threading.Thread(target=work)
         thread.start()
         assert waiting.wait(5)
-        attempt.end(Cancelled("the transfer was cancelled"))
+        attempt.abort(Cancelled("the transfer was cancelled"))
         thread.join(5)
     assert len(caught) == 1
 
@@ -108,7 +108,7 @@ def test_who_waits_for_a_connection_is_cancelled() -> None:
     ],
 )
 def test_how_long_a_window_that_is_used_up_lasts(headers: "dict[str, str]", left: Optional[float]) -> None:
-    assert window_left(headers, NOW) == left
+    assert get_rate_limit_wait(headers, NOW) == left
 
 
 @pytest.mark.parametrize(

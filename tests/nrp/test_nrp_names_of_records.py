@@ -12,7 +12,7 @@ import responses
 
 from smartxfer.errors import Conflict, Forbidden, NotFound, UsageError
 from smartxfer.nrp import MemorySink, RepositoryClient
-from smartxfer.nrp.share import ShareTokens
+from smartxfer.nrp.share_tokens import ShareTokens
 from tests.support import canned_records as canned
 from tests.support.nrp_server import NRPServer
 
@@ -226,7 +226,7 @@ def test_a_link_of_another_site_is_refused_and_not_repeated(
 
 def test_tokens_belong_to_their_record() -> None:
     tokens = ShareTokens()
-    assert tokens.added("https://r/api/records/a", {"q": 1}) == {"q": 1}
-    tokens.keep("t", ["a", None, ""])
-    assert tokens.added("https://r/api/records/a/files/x", None) == {"token": "t"}
-    assert tokens.added("https://r/api/records/b/files/a", None) == {}
+    assert tokens.add_to_params("https://r/api/records/a", {"q": 1}) == {"q": 1}
+    tokens.add("t", ["a", None, ""])
+    assert tokens.add_to_params("https://r/api/records/a/files/x", None) == {"token": "t"}
+    assert tokens.add_to_params("https://r/api/records/b/files/a", None) == {}

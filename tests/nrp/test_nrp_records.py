@@ -13,14 +13,14 @@ import responses
 from smartxfer.errors import (
     BadRequest,
     Conflict,
-    DraftInvalid,
     Forbidden,
+    InvalidDraft,
     NotFound,
     OutcomeUnknown,
     UsageError,
 )
 from smartxfer.nrp import Record, RepositoryClient
-from smartxfer.nrp.record_models import DraftWarning, document_of
+from smartxfer.nrp.record_models import DraftWarning, build_document
 from tests.support import canned_records as canned
 from tests.support.nrp_server import NRPServer
 
@@ -84,10 +84,10 @@ def test_invalid_fields_are_a_warning(web: responses.RequestsMock, api: Reposito
 def test_invalid_fields_are_an_error_when_strict(web: responses.RequestsMock, api: RepositoryClient) -> None:
     web.add("POST", RECORDS, status=201, json=canned.draft([PROBLEM]))
     web.add("PUT", canned.DRAFT_URL, json=canned.draft([PROBLEM]))
-    with pytest.raises(DraftInvalid) as caught:
+    with pytest.raises(InvalidDraft) as caught:
         api.records.create({"metadata": {"title": "X"}}, strict=True)
     assert (caught.value.errors, caught.value.record.id) == ([PROBLEM], canned.RECORD)
-    with pytest.raises(DraftInvalid):
+    with pytest.raises(InvalidDraft):
         api.records.update(caught.value.record, strict=True)
 
 
@@ -183,7 +183,7 @@ def test_what_is_sent_back() -> None:
     record.metadata["title"] = "Better"
     record.metadata["creators"][0]["affiliations"] = [{"name": "U"}]
     record.access["files"] = "restricted"
-    document = document_of(record)
+    document = build_document(record)
     assert sorted(document) == [
         "access", "custom_fields", "files", "internal_notes", "media_files", "metadata", "pids",
     ]  # fmt: skip
@@ -197,7 +197,7 @@ def test_what_is_sent_back() -> None:
 
 
 def test_a_record_of_a_model_without_metadata() -> None:
-    document = document_of(
+    document = build_document(
         Record.from_wire({"id": "1", "title": "T", "links": {"self": "https://a/api/x/1"}})
     )
     assert document == {"title": "T"}
@@ -206,7 +206,7 @@ def test_a_record_of_a_model_without_metadata() -> None:
 @pytest.mark.parametrize("nothing", ["text", 7, None])
 def test_what_is_no_document(nothing: Any) -> None:
     with pytest.raises(UsageError):
-        document_of(nothing)
+        build_document(nothing)
 
 
 def test_a_guarded_update_sends_the_bare_number(web: responses.RequestsMock, api: RepositoryClient) -> None:
@@ -313,7 +313,7 @@ def test_a_draft_is_changed_and_discarded(harness: NRPServer, live: RepositoryCl
 def test_the_repository_refuses_a_quoted_revision(live: RepositoryClient) -> None:
     record = a_draft(live)
     with pytest.raises(BadRequest):
-        live._calls.send("PUT", record.links.self_, json=document_of(record), headers={"If-Match": '"1"'})
+        live._api.send("PUT", record.links.self_, json=build_document(record), headers={"If-Match": '"1"'})
 
 
 def test_a_deleted_file_changes_the_revision(live: RepositoryClient) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smartxfer.errors import UsageError
-from smartxfer.nrp.streams import FileSink, FileSource, MemorySource, StandardInput, unwrapped
+from smartxfer.nrp.streams import FileSink, FileSource, MemorySource, StandardInput, unwrap_source
 from smartxfer.transfer.source import open_source
 
 
@@ -31,7 +31,7 @@ def test_memory_is_not_copied_and_can_be_sent_twice() -> None:
     data = bytearray(b"abc")
     source = MemorySource(data)
     for _ in range(2):
-        opened = open_source(unwrapped(source))
+        opened = open_source(unwrap_source(source))
         buffer = memoryview(bytearray(3))
         assert opened.read_at(buffer, 0) == 3
         assert bytes(buffer) == bytes(data)
@@ -42,9 +42,9 @@ def test_memory_is_not_copied_and_can_be_sent_twice() -> None:
 def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"typed")))
     for source in (StandardInput(), sys.stdin):
-        assert unwrapped(source) is sys.stdin.buffer
+        assert unwrap_source(source) is sys.stdin.buffer
 
 
 def test_text_is_no_source() -> None:
     with pytest.raises(UsageError):
-        open_source(unwrapped(io.StringIO("text")))  # type: ignore[arg-type]
+        open_source(unwrap_source(io.StringIO("text")))  # type: ignore[arg-type]

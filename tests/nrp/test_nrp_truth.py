@@ -16,18 +16,18 @@ from smartxfer.errors import (
     BadRequest,
     BatchError,
     Conflict,
-    DraftInvalid,
     Forbidden,
+    InvalidDraft,
     NotFound,
     RateLimited,
     TooLarge,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     UsageError,
 )
 from smartxfer.nrp import DraftWarning, MemorySink, RepositoryClient, get_client
 from smartxfer.nrp.errors import ERRORS
 from smartxfer.nrp.models import File
-from smartxfer.nrp.transfers import how
+from smartxfer.nrp.transfer_modes import parse_transfer_mode
 from tests.support import canned_records as canned
 from tests.support.fake_clock import FakeClock
 from tests.support.nrp_server import NRPServer
@@ -115,7 +115,7 @@ def test_an_empty_file_with_a_checksum_is_empty() -> None:
 
 
 def test_an_empty_file_has_no_parts() -> None:
-    assert how("multipart", part_size=5 << 20).settled(0, ()).payload(0) == {"type": "L"}
+    assert parse_transfer_mode("multipart", part_size=5 << 20).resolve(0, ()).build_payload(0) == {"type": "L"}
 
 
 def test_a_pending_file_does_not_stop_the_others(harness: NRPServer, live: RepositoryClient, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_pending_file_does_not_stop_the_others(harness: NRPServer, live: Repos
     with pytest.raises(BatchError) as caught:
         live.files.download_many(draft, tmp_path)
     found = {result.name: type(result.error) for result in caught.value.results}
-    assert found == {"a.txt": type(None), "b.txt": ERRORS.kind(Conflict), "c.txt": type(None)}
+    assert found == {"a.txt": type(None), "b.txt": ERRORS.class_for(Conflict), "c.txt": type(None)}
     assert (tmp_path / "c.txt").read_bytes() == b"333"
 
 
@@ -145,7 +145,7 @@ NO_FILES_YET = [
 
 
 def test_an_update_before_the_first_upload_drops_nothing(web: responses.RequestsMock, api: RepositoryClient) -> None:
-    """Detect a warning, or DraftInvalid, of fields that were kept."""
+    """Detect a warning, or InvalidDraft, of fields that were kept."""
     web.add("PUT", canned.DRAFT_URL, json=canned.draft(NO_FILES_YET))
     document = {"id": canned.RECORD, "metadata": canned.METADATA, "files": {"enabled": True}}
     assert api.records.update(document, strict=True).errors == NO_FILES_YET
@@ -170,7 +170,7 @@ def test_what_is_dropped(
     problem = {"field": error, "messages": ["Missing data for required field."]}
     web.add("POST", f"{canned.API}/records", status=201, json=canned.draft([problem], metadata={}))
     if dropped:
-        with pytest.raises(DraftInvalid, match=error):
+        with pytest.raises(InvalidDraft, match=error):
             api.records.create(document, strict=True)
         with pytest.warns(DraftWarning, match=error):
             api.records.create(document)
@@ -309,7 +309,7 @@ def test_success_is_what_the_page_documents(web: responses.RequestsMock, api: Re
         web.add("GET", f"{FILES}/a.txt", json=_DONE)
     how: Dict[str, Any] = {"body": "<html>"} if body is None else {"json": body}
     web.add(method, url, status=status, **({} if status == 204 else how))
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         step(api)
     assert [one.request.method for one in web.calls].count(method) == (2 if method == "GET" else 1), "it is not repeated"
 
@@ -320,7 +320,7 @@ def test_content_is_stored_by_a_200_only(web: responses.RequestsMock, api: Repos
     entry = {"key": "a.txt", "status": "pending", "transfer": {"type": "L"}, "created": "2026"}
     web.add("POST", FILES, status=201, json={"entries": [entry]})
     web.add("PUT", f"{FILES}/a.txt/content", status=status, **({} if status == 204 else {"json": entry}))
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         api.files.upload(canned.RECORD, "a.txt", None, b"1")
     assert not any("commit" in str(one.request.url) for one in web.calls)
 
@@ -335,7 +335,7 @@ def test_a_raw_change_without_an_answer_is_a_success(
     raw = {"PUT": api.put, "POST": api.post}[method]
     assert raw("communities/c1/members", members=[{"type": "user", "id": "2"}], visible=True) is None
     web.replace(method, url, status=203, json={})
-    with pytest.raises(UnexpectedAnswer):
+    with pytest.raises(UnexpectedResponse):
         raw("communities/c1/members", members=[])
 
 

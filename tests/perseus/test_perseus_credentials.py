@@ -11,7 +11,7 @@ from typing import Any, Dict
 import pytest
 
 from smartxfer import RetryPolicy
-from smartxfer.credentials import config_file
+from smartxfer.credentials import get_config_path
 from smartxfer.errors import AuthError, CredentialError
 from smartxfer.perseus import ConfigurationException, PerseusClient
 from tests.support.perseus_server import PerseusServer
@@ -41,7 +41,7 @@ def sources(*args: Any, **options: Any) -> Dict[str, str]:
 
 
 def profile(text: str) -> None:
-    path = config_file()
+    path = get_config_path()
     path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)

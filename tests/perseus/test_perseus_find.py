@@ -181,7 +181,7 @@ class TestSync:
         self, harness: PerseusServer, live: PerseusClient, directory: Path
     ) -> None:
         """Detect a journal of content that has arrived: nothing would remove it for weeks."""
-        with mock.patch.object(Journal, "forget"):  # its last act is missing
+        with mock.patch.object(Journal, "clear"):  # its last act is missing
             live.file.sync_dir(directory)
         journals = state_directory() / "journals"
         there = len(list(journals.iterdir()))

@@ -16,7 +16,7 @@ from smartxfer.errors import (
     HTTPError,
     StorageError,
     TooLarge,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     UploadFailed,
 )
 from smartxfer.perseus import PerseusClient
@@ -139,10 +139,10 @@ def test_a_bad_answer_is_an_error(harness: PlannedAnswers, name: str, bad: str) 
         call(harness.client())
     error: Any = caught.value
     if bad == "102 and 403":
-        assert type(error) is ERRORS.kind(StorageError if match.startswith("PUT") else Forbidden)
+        assert type(error) is ERRORS.class_for(StorageError if match.startswith("PUT") else Forbidden)
         assert error.status == 403
     else:
-        assert type(error) is ERRORS.kind(UnexpectedAnswer)
+        assert type(error) is ERRORS.class_for(UnexpectedResponse)
     assert "X-Amz-Signature" not in str(error)
 
 

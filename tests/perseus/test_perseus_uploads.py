@@ -10,16 +10,16 @@ from typing import Any, List
 import pytest
 
 from smartxfer.errors import (
+    AlreadyInProgress,
     AuthError,
     BatchError,
-    InProgress,
     SourceChanged,
     StorageError,
-    StuckPending,
+    UploadPendingElsewhere,
     UsageError,
 )
 from smartxfer.perseus import FileStatus, PerseusClient
-from smartxfer.perseus.calls import Calls
+from smartxfer.perseus.api import PerseusApi
 from smartxfer.perseus.errors import ERRORS
 from smartxfer.transfer.journal import Journal, state_directory
 from tests.support.fake_clock import FakeClock
@@ -142,7 +142,7 @@ class TestKnown:
 class TestPending:
     def test_it_stays_pending(self, harness: PerseusServer, live: PerseusClient, clock: FakeClock, path: Path) -> None:
         id = harness.site.write("theirs.txt", DATA, status="pending")
-        with pytest.raises(StuckPending, match=r"repair=True") as raised:
+        with pytest.raises(UploadPendingElsewhere, match=r"repair=True") as raised:
             live.file.upload_file(path, grace=5.0)
         assert (raised.value.file.id, raised.value.file.status) == (id, FileStatus.PENDING)
         assert sum(clock.waits) == pytest.approx(5.0)
@@ -152,7 +152,7 @@ class TestPending:
 
     def test_no_grace(self, harness: PerseusServer, live: PerseusClient, clock: FakeClock, path: Path) -> None:
         harness.site.write("theirs.txt", DATA, status="pending")
-        with pytest.raises(StuckPending):
+        with pytest.raises(UploadPendingElsewhere):
             live.file.upload_file(path, grace=0)
         assert (clock.waits, harness.calls) == ([], ["find"])
 
@@ -207,16 +207,16 @@ class TestRefused:
         self, harness: PerseusServer, live: PerseusClient, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Detect another process that takes the pending record for its own while it is deleted."""
-        key = {"service": "perseus", "api": live._calls.root, "sha256": sha256(DATA)}
-        delete, met = Calls.delete, []
+        key = {"service": "perseus", "api": live._api.base_url, "sha256": sha256(DATA)}
+        delete, met = PerseusApi.delete, []
 
-        def watched(calls: Calls, id: str) -> None:
-            with pytest.raises(InProgress):
+        def watched(calls: PerseusApi, id: str) -> None:
+            with pytest.raises(AlreadyInProgress):
                 Journal(key, "the same content")
             met.append(id)
             delete(calls, id)
 
-        monkeypatch.setattr(Calls, "delete", watched)
+        monkeypatch.setattr(PerseusApi, "delete", watched)
         harness.site.configure(max_size=1000)
         with pytest.raises(StorageError):
             live.file.upload_file(path)
@@ -350,6 +350,6 @@ class TestMany:
         with pytest.raises(BatchError) as raised:
             live.file.upload_many(things)
         assert [result.name for result in raised.value.results if result.ok] == ["a", "c"]
-        assert [type(error) for error in raised.value.errors] == [ERRORS.kind(StorageError), ERRORS.kind(StorageError)]
+        assert [type(error) for error in raised.value.errors] == [ERRORS.class_for(StorageError), ERRORS.class_for(StorageError)]
         assert sorted(record["name"] for record in harness.site.records()) == ["a", "c"]
         assert harness.calls.count("delete") == 1

@@ -17,8 +17,8 @@ from smartxfer.errors import (
     BadRequest,
     BatchError,
     Conflict,
-    DraftInvalid,
     Forbidden,
+    InvalidDraft,
     NotFound,
     UsageError,
 )
@@ -57,7 +57,7 @@ def test_what_was_never_there_is_not_dropped(client: RepositoryClient) -> None:
 def test_dropped_fields_are_a_warning(client: RepositoryClient, document: Any) -> None:
     with pytest.warns(DraftWarning):
         client.records.create(document)
-    with pytest.raises(DraftInvalid):
+    with pytest.raises(InvalidDraft):
         client.records.create(document, strict=True)
 
 

@@ -21,7 +21,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> BasicClient:
     def refuse(*given: Any, **named: Any) -> None:
         raise AssertionError("a request is sent")
 
-    monkeypatch.setattr("smartxfer.transport.wire.Wire._open", refuse)
+    monkeypatch.setattr("smartxfer.transport.http_transport.HTTPTransport._send_following_redirects", refuse)
     return BasicClient("key", "password", url="http://127.0.0.1:9")
 
 

@@ -10,9 +10,9 @@ from typing import Any, Callable, List
 import pytest
 
 from smartxfer.errors import BatchError, LocalError, UnsafeName
-from smartxfer.smartfile import BasicClient, SyncClient, resync
-from smartxfer.transfer import written
-from smartxfer.transfer.written import Written
+from smartxfer.smartfile import BasicClient, SyncClient, delta_sync
+from smartxfer.transfer import download_history
+from smartxfer.transfer.download_history import DownloadHistory
 
 Fetch = Callable[..., List[Any]]
 
@@ -39,13 +39,13 @@ def test_the_record_of_a_directory_is_read_once(
 ) -> None:
     for number in range(20):
         harness.site.write(f"/d/{number}", b"first")
-    read, reads = Written._read, []
+    read, reads = DownloadHistory._read_records, []
 
-    def counted(self: Written) -> Any:
-        reads.append(self._place())
+    def counted(self: DownloadHistory) -> Any:
+        reads.append(self._get_file_name())
         return read(self)
 
-    monkeypatch.setattr(written.Written, "_read", counted)
+    monkeypatch.setattr(download_history.DownloadHistory, "_read_records", counted)
     for data in (b"first", b"first", b"second"):
         for number in range(20):
             harness.site.write(f"/d/{number}", data)
@@ -90,7 +90,7 @@ def test_a_directory_that_cannot_be_searched(
     def lstat(place: Any) -> Any:
         raise PermissionError(errno.EACCES, "Permission denied", place.name)
 
-    monkeypatch.setattr(resync, "lstat", lstat)
+    monkeypatch.setattr(delta_sync, "lstat", lstat)
     harness.site.write("/d/a", b"good")
     with pytest.raises(LocalError, match="cannot read .*/out/a: Permission denied"):
         SyncClient(live).download_tree(tmp_path / "out", "/d")

@@ -104,7 +104,7 @@ def test_a_partial_file_of_another_object_stays(live: BasicClient, harness: Any,
     sink = FileSink(tree / "a.bin")
     sink.begin(100, {"service": "other", "path": "/d/a.bin"})
     sink.write_at(b"12345", 0)
-    sink.leave()
+    sink.suspend()
     assert SyncClient(live).download_tree(tree, "/d")[0].skipped == "identical"
     assert sorted(os.listdir(tree)) == ["a.bin", "a.bin.part", "a.bin.part.json"]
 

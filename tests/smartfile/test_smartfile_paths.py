@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
 from smartxfer.smartfile.models import Info
-from smartxfer.smartfile.paths import api_path, encoded, join, normal, split
+from smartxfer.smartfile.paths import build_api_path, join, normalize, quote_path, split
 
 NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="/"), min_size=1).filter(
     lambda name: name not in (".", "..")
@@ -30,12 +30,12 @@ NAMES = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters=
     ],
 )
 def test_each_segment_is_encoded(path: str, url: str) -> None:
-    assert encoded(path) == url
+    assert quote_path(path) == url
 
 
 @given(st.lists(NAMES, min_size=1))
 def test_a_path_comes_back(names: list[str]) -> None:
-    url = encoded("/".join(names))
+    url = quote_path("/".join(names))
     assert [unquote(part) for part in url.split("/")] == names
     assert not set(url) & set("?# &%") - {"%"}
 
@@ -43,14 +43,14 @@ def test_a_path_comes_back(names: list[str]) -> None:
 @pytest.mark.parametrize("path", ["..", "/a/../b", "./a", "a/."])
 def test_what_leads_elsewhere_is_refused(path: str) -> None:
     with pytest.raises(UsageError, match="from the root"):
-        encoded(path)
+        quote_path(path)
     with pytest.raises(UsageError):
-        normal(path)
+        normalize(path)
 
 
 def test_bytes_that_are_no_text_are_refused() -> None:
     with pytest.raises(UsageError, match="not valid Unicode"):
-        encoded("a\udcff")
+        quote_path("a\udcff")
 
 
 @pytest.mark.parametrize(
@@ -66,24 +66,24 @@ def test_bytes_that_are_no_text_are_refused() -> None:
     ],
 )
 def test_endpoint_and_id(endpoint: str, id: object, path: str) -> None:
-    assert api_path(endpoint, id) == path
+    assert build_api_path(endpoint, id) == path
 
 
 @pytest.mark.parametrize("endpoint", ["/path/info/?children=true", "/path/info#x"])
 def test_a_query_in_the_endpoint_is_refused(endpoint: str) -> None:
     with pytest.raises(UsageError, match="keywords"):
-        api_path(endpoint, None)
+        build_api_path(endpoint, None)
 
 
 def test_a_structure_is_a_path() -> None:
-    assert normal(Info.from_wire({"path": "/docs/a.txt"})) == "/docs/a.txt"
+    assert normalize(Info.from_wire({"path": "/docs/a.txt"})) == "/docs/a.txt"
     with pytest.raises(UsageError, match="is text"):
-        normal(7)
+        normalize(7)
 
 
 @given(st.lists(NAMES, min_size=1), NAMES)
 def test_splitting_undoes_joining(names: list[str], name: str) -> None:
-    directory = normal("/".join(names))
+    directory = normalize("/".join(names))
     assume(directory != "/")
     assert split(join(directory, name)) == (directory, name)
 

@@ -18,7 +18,7 @@ from smartxfer.errors import (
     SizeMismatch,
     SmartxferError,
     TooLarge,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
 from smartxfer.smartfile import BasicClient, OAuthClient, SyncClient
 from smartxfer.smartfile.errors import ERRORS
@@ -157,7 +157,7 @@ def failure(bad: str, call: Callable[[], Any]) -> Any:
         call()
     error: Any = caught.value
     if bad == "102 and 403":
-        assert type(error) is ERRORS.kind(Forbidden)
+        assert type(error) is ERRORS.class_for(Forbidden)
         assert error.detail == "not for you"
     return error
 
@@ -174,7 +174,7 @@ def test_a_bad_answer_is_an_error(harness: PlannedAnswers, name: str, bad: str) 
     error = failure(bad, lambda: call(harness.client()))
     assert isinstance(error, CommunicationError)
     if bad != "102 and 403":
-        assert type(error) is ERRORS.kind(UnexpectedAnswer)
+        assert type(error) is ERRORS.class_for(UnexpectedResponse)
 
 
 @pytest.mark.parametrize("bad", BAD)
@@ -184,7 +184,7 @@ def test_a_download(harness: PlannedAnswers, bad: str) -> None:
     if bad.startswith("200"):
         assert isinstance(error, SizeMismatch)
     elif not bad.startswith("102"):
-        assert type(error) is ERRORS.kind(UnexpectedAnswer)
+        assert type(error) is ERRORS.class_for(UnexpectedResponse)
     assert not (harness.directory / "a").exists()
     harness.plan("", "")
     assert harness.client().download("/a", harness.directory / "a").ok
@@ -245,7 +245,7 @@ def test_an_error_with_status_200(harness: PlannedAnswers, monkeypatch: pytest.M
     monkeypatch.setitem(BAD, "hidden", lambda request, peer: peer.answer(200, HIDDEN, JSON))
     harness.site.held = bytes(len(DATA))
     harness.plan("POST /api/2/path/data/", "hidden")
-    with pytest.raises(UnexpectedAnswer, match="over quota"):
+    with pytest.raises(UnexpectedResponse, match="over quota"):
         harness.client().upload(("a", DATA), "/a")
     harness.plan("PUT /api/3/path/data/", "hidden")
     with pytest.raises(TooLarge, match="over quota") as caught:
@@ -290,7 +290,7 @@ def test_a_look_without_a_checksum_sends_again(
     harness: PlannedAnswers, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     """Fails if an upload fails because the site cannot tell the checksum of an older file of that size."""
-    monkeypatch.setattr("smartxfer.smartfile.uploading._PATIENCE", 0.5)
+    monkeypatch.setattr("smartxfer.smartfile.upload._LATE_ARRIVAL_TIMEOUT", 0.5)
     site = harness.site
     site.held = bytes(len(DATA))
 

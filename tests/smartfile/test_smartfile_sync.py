@@ -11,8 +11,8 @@ import pytest
 
 from smartxfer import delta
 from smartxfer.errors import BatchError, LocalError, NotFound, SourceChanged, TargetExists, UsageError
-from smartxfer.smartfile import BasicClient, SyncClient, resync
-from smartxfer.transfer.written import Written
+from smartxfer.smartfile import BasicClient, SyncClient, delta_sync
+from smartxfer.transfer.download_history import DownloadHistory
 from tests.support.wrong_sizes import WrongSizes
 
 SIZE = 2_000_000
@@ -214,14 +214,14 @@ def test_an_edit_while_the_existing_file_is_looked_at_is_not_lost(
     harness.site.write("/d/a.bin", old)
     sync.download_tree(tmp_path, "/d")
     harness.site.write("/d/a.bin", edited(old))
-    holds = Written.holds
+    holds = DownloadHistory.is_unmodified
 
-    def edits(self: Written, path: Path, *about: Any) -> bool:
+    def edits(self: DownloadHistory, path: Path, *about: Any) -> bool:
         found = holds(self, path, *about)
         Path(path).write_bytes(b"my edit " + old)
         return found
 
-    monkeypatch.setattr(Written, "holds", edits)
+    monkeypatch.setattr(DownloadHistory, "is_unmodified", edits)
     with pytest.raises(SourceChanged):
         sync.download_tree(tmp_path, "/d")
     assert (tmp_path / "a.bin").read_bytes() == b"my edit " + old
@@ -233,7 +233,7 @@ def test_an_edit_after_the_replacement_is_not_taken_for_what_was_fetched(
     harness.site.write("/d/a.bin", old)
     sync.download_tree(tmp_path, "/d")
     harness.site.write("/d/a.bin", edited(old))
-    commit = resync.FileSink.commit
+    commit = delta_sync.FileSink.commit
     mine = edited(edited(old))[: len(edited(old))]
 
     def edits(sink: Any) -> None:
@@ -241,7 +241,7 @@ def test_an_edit_after_the_replacement_is_not_taken_for_what_was_fetched(
         sink.path.write_bytes(mine)
 
     with monkeypatch.context() as during:
-        during.setattr(resync.FileSink, "commit", edits)
+        during.setattr(delta_sync.FileSink, "commit", edits)
         assert [result.method for result in sync.download_tree(tmp_path, "/d")] == ["delta"]
     harness.site.write("/d/a.bin", old)
     with pytest.raises(TargetExists):
@@ -259,8 +259,8 @@ def test_a_file_that_cannot_be_read_does_not_stop_the_others(
     def refused(path: Any, algorithm: str) -> str:
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr("smartxfer.smartfile.same_content.digest_of", refused)
-    monkeypatch.setattr("smartxfer.transfer.existing.digest_of", refused)
+    monkeypatch.setattr("smartxfer.smartfile.content_comparison.compute_file_digest", refused)
+    monkeypatch.setattr("smartxfer.transfer.existing_files.compute_file_digest", refused)
     with pytest.raises(BatchError) as caught:
         sync.download_tree(tmp_path, "/d")
     by_name = {Path(result.name).name: result for result in caught.value.results}

@@ -39,7 +39,7 @@ def test_the_raw_answer_is_a_task(web: responses.RequestsMock, api: BasicClient)
 @pytest.mark.parametrize("which", ["u-1", {"uuid": "u-1"}, Task(uuid="u-1")])
 def test_whatever_names_the_task(web: responses.RequestsMock, api: BasicClient, which: Any) -> None:
     done(web, {"n": 1})
-    assert api.wait(which).outcome == {"n": 1}
+    assert api.wait(which).output == {"n": 1}
 
 
 def test_polls_grow_rarer(web: responses.RequestsMock, api: BasicClient, clock: FakeClock) -> None:
@@ -68,7 +68,7 @@ def test_the_status_is_nested_or_at_the_top(body: dict[str, Any], status: str, o
     task = Task.from_wire(body)
     assert task.status == status
     if outcome is not None:
-        assert task.outcome == outcome
+        assert task.output == outcome
 
 
 def test_success_with_errors_is_a_failure(web: responses.RequestsMock, api: BasicClient) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from smartxfer.errors import BatchError, UsageError
 from smartxfer.smartfile import BasicClient
-from smartxfer.smartfile.trees import _steps
+from smartxfer.smartfile.trees import _path_with_ancestors
 
 UPLOAD = "POST /api/2/path/data/*"
 NAMES = ["a.txt", "sub/b.txt", "sub/deep er/ç#.bin", "zero"]
@@ -122,5 +122,5 @@ def test_an_empty_directory(live: BasicClient, tmp_path: Path) -> None:
 
 
 def test_steps() -> None:
-    assert _steps("/") == []
-    assert _steps("/a/b") == ["/a", "/a/b"]
+    assert _path_with_ancestors("/") == []
+    assert _path_with_ancestors("/a/b") == ["/a", "/a/b"]

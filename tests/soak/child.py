@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, NoReturn, Optional
 
-from smartxfer.cli.exits import Terminated
+from smartxfer.cli.exit_codes import Terminated
 from smartxfer.errors import BatchError, SmartxferError
 from tests.soak.server import close_others, die_with_parent
 

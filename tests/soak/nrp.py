@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
-from smartxfer.nrp import RepositoryClient, downloading, get_client, transfers
+from smartxfer.nrp import RepositoryClient, download, get_client, transfer_modes
 from smartxfer.transfer import FileResult
 from tests.soak.service import (
     CALL,
@@ -123,7 +123,7 @@ class Nrp(Service):
 
     def run(self, case: Case) -> int:
         """Make the call."""
-        transfers.SMALLEST_PART = downloading.SMALLEST_PIECE = downloading.PIECE = PART
+        transfer_modes.MIN_PART_SIZE = download.MIN_RANGE_SIZE = download.DEFAULT_RANGE_SIZE = PART
         retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
         with get_client(
             case.facts["url"], token=case.facts["token"], retry=retry, timeout=case.timeout

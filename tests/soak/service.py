@@ -1,6 +1,6 @@
 """The interface between the soak and a service: what an adapter has to provide.
 
-An adapter is one module, named like the service, with one subclass of :class:`Service`, and
+An adapter is one module, named like the service, with one subclass of :class:`ClientProtocol`, and
 ``SERVICE = <that class>`` at its end; ``filesender.py`` is the worked example.
 The soak decides when a run is broken, and how; the adapter knows the service: what may be transferred,
 by which call, and how to find out what has become of it.

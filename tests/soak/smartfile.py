@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from smartxfer import BasicClient, SyncClient
 from smartxfer.local import LocalServer
-from smartxfer.smartfile import downloading
+from smartxfer.smartfile import download
 from tests.soak.service import (
     CALL,
     DOWN,
@@ -127,7 +127,7 @@ class SmartFile(Service):
     def run(self, case: Case) -> int:
         """Make the call."""
         facts, kind = case.facts, case.kind
-        downloading.PIECE = PIECE
+        download.RANGE_SIZE = PIECE
         retry = dataclasses.replace(case.retry, stall_speed=64, stall_window=1.0)
         with BasicClient(
             facts["key"], facts["password"], url=facts["url"], retry=retry, timeout=case.timeout

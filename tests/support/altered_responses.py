@@ -14,7 +14,7 @@ import responses
 from urllib3 import HTTPResponse
 
 from smartxfer.errors import SmartxferError
-from smartxfer.structures import Structure
+from smartxfer.models import Model
 from smartxfer.testing import canned
 from tests.support.fake_clock import FakeClock
 
@@ -196,7 +196,7 @@ class AlteredResponses:
 def touch(value: Any, depth: int = 0) -> None:
     """Use a result as a program does: show it, and read every property of it."""
     repr(value), str(value)
-    if isinstance(value, Structure):
+    if isinstance(value, Model):
         for name in dir(type(value)):
             if not name.startswith("_") and not callable(getattr(type(value), name)):
                 touch(getattr(value, name), depth + 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict
 
-from smartxfer.transport.reading import MOST
+from smartxfer.transport.response_reader import MAX_INTERIM_RESPONSES
 from tests.support.raw_server import Peer, Request
 
 Reply = Callable[[Request, Peer], None]
@@ -36,7 +36,7 @@ BAD: Dict[str, Reply] = {
     "200 and an error": _plain(200, ERROR, "Content-Type: application/xml"),
     "200 and nothing": _plain(200, b""),
     "102 and 403": _interim(102, 1),
-    "103 again and again": _interim(103, MOST + 1),
+    "103 again and again": _interim(103, MAX_INTERIM_RESPONSES + 1),
 }
 
 

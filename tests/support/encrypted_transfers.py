@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 from smartxfer import FileSenderClient
 from smartxfer.errors import IntegrityError
-from smartxfer.filesender.encryption import Chunks, Key
+from smartxfer.filesender.encryption import ChunkCipher, Key
 from tests.support import reference_encryption as by_hand
 
 PASSWORD = "Correct-Horse-7-Battery"
@@ -28,20 +28,20 @@ def derive(password: str = PASSWORD, version: int = 3, salt: str = SALT, rounds:
     return Key.derive(password, version=version, password_version=1, salt=salt, iterations=rounds)
 
 
-def opened(chunks: Chunks, index: int, blob: bytes) -> Optional[bytes]:
+def opened(chunks: ChunkCipher, index: int, blob: bytes) -> Optional[bytes]:
     """The bytes of a chunk; None where it is refused, in whichever way."""
     try:
-        data = chunks.open(index, memoryview(blob))
+        data = chunks.decrypt(index, memoryview(blob))
     except IntegrityError:
         return None
     return None if data is None else bytes(data)
 
 
-def sealed(chunks: Chunks, data: bytes) -> List[bytes]:
+def sealed(chunks: ChunkCipher, data: bytes) -> List[bytes]:
     size = chunks.chunk_size
     return [
-        bytes(chunks.seal(index, memoryview(data)[index * size : (index + 1) * size]))
-        for index in range(chunks.count)
+        bytes(chunks.encrypt(index, memoryview(data)[index * size : (index + 1) * size]))
+        for index in range(chunks.chunk_count)
     ]
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 import attrs
 
-from smartxfer.seams import Files
-from smartxfer.transfer.partial import FileSink
-from smartxfer.transport import Call, attempt
+from smartxfer._system import FileSystem
+from smartxfer.transfer.file_sink import FileSink
+from smartxfer.transport import RequestSpec, attempt
 from tests.support.engine_model import Step
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Shape:
     asks: bool = False
 
 
-class Disk(Files):
+class Disk(FileSystem):
     """The files of the client: full at a byte, with short writes, or with a kill at one of its operations."""
 
     def __init__(self, model: DownloadModel) -> None:
@@ -98,7 +98,7 @@ class Sink(FileSink):
 
     def begin(self, size: Optional[int], identity: Dict[str, Any]) -> List[Tuple[int, int]]:
         have = super().begin(size, identity)
-        self.model.began(have, os.pread(self._file.fd, 1 << 16, 0), identity)
+        self.model.began(have, os.pread(self._open_part.fd, 1 << 16, 0), identity)
         return have
 
     def write_at(self, data: Any, offset: int) -> None:
@@ -127,8 +127,8 @@ class Response:
         model, step = self._model, self._step
         if step.kind == "slow" and self._at:
             model.advance(step.where / 4)
-        now = attempt.current()
-        if now is not None and now.verdict is not None:
+        now = attempt.current_attempt()
+        if now is not None and now.abort_error is not None:
             model.check_stall(model.progressed())
         block = self._body[self._at : min(self._at + model.block, self._breaks_at, self._at + count)]
         self._at += len(block)
@@ -159,9 +159,9 @@ class FakeWire:
         self.guarded = model.guarded
 
     @contextlib.contextmanager
-    def stream(self, call: Call) -> Iterator[Any]:
-        response = self.guarded(call.what, self._model.answer, call)
-        now = attempt.current()
+    def stream(self, call: RequestSpec) -> Iterator[Any]:
+        response = self.guarded(call.description, self._model.answer, call)
+        now = attempt.current_attempt()
         if now is not None and now.time_limits is not None:
-            now.time_limits.lift()  # as the transport does: a file may take any time
+            now.time_limits.lift_budget()  # as the transport does: a file may take any time
         yield response, now

@@ -20,13 +20,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from smartxfer.error_families import GENERIC
+from smartxfer.error_families import GENERIC_ERRORS
 from smartxfer.errors import SmartxferError
-from smartxfer.transfer.operation import Operation
-from smartxfer.transport import RetryPolicy, Wire, attempt
-from smartxfer.transport.answer import Answer
-from smartxfer.transport.checks import Decision, RetryContext
-from smartxfer.transport.status import http_error
+from smartxfer.transfer.runner import TransferRunner
+from smartxfer.transport import HTTPTransport, RetryPolicy, attempt
+from smartxfer.transport.http_errors import build_http_error
+from smartxfer.transport.response import BufferedResponse
+from smartxfer.transport.retry_checks import RetryContext, RetryDecision
 from tests.support.fake_clock import FakeClock
 
 POLICY = RetryPolicy(
@@ -106,8 +106,8 @@ class Model:
     """The environment of the engine, and the checks that hold for both directions."""
 
     # Failures of the socket become the SDK's exceptions exactly as in the transport.
-    guarded, _ours = Wire.guarded, Wire._ours
-    errors = GENERIC
+    guarded, _ours = HTTPTransport.translate_errors, HTTPTransport._translate_exception
+    errors = GENERIC_ERRORS
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -165,16 +165,16 @@ class Model:
         self.check_run()
 
     @contextlib.contextmanager
-    def operation(self) -> Iterator[Operation]:
+    def operation(self) -> Iterator[TransferRunner]:
         """Open an operation that runs its tasks in the calling thread."""
-        with Operation(
+        with TransferRunner(
             policy=POLICY,
-            workers=0,
+            max_workers=0,
             clock=self.clock,
             cancel=self.cancel,
             deadline=self.deadline,
             progress=self._on_progress,
-            checks=[self.check],
+            retry_checks=[self.check],
         ) as doing:
             yield doing
 
@@ -247,8 +247,8 @@ class Model:
 
     def check_stall(self, progressed: bool = False) -> None:
         """Fail as a socket does that the watcher shut."""
-        now = attempt.current()
-        if now is not None and now.verdict is not None:
+        now = attempt.current_attempt()
+        if now is not None and now.abort_error is not None:
             self.reset("stall", progressed)
 
     def fail(self, kind: str, progressed: bool = False) -> None:
@@ -278,13 +278,13 @@ class Model:
         self._expired += kind == "expired"
         self.fail("expired again" if kind == "expired" and self._expired > 1 else kind)
         headers = {"Retry-After": f"{RETRY_AFTER:.0f}"} if kind == "throttled" else {}
-        answer = Answer("request", STATUSES[kind], headers, b"")
-        raise http_error(answer, "PUT", "http://host/file", policy=POLICY, clock=self.clock)
+        answer = BufferedResponse("request", STATUSES[kind], headers, b"")
+        raise build_http_error(answer, "PUT", "http://host/file", policy=POLICY, clock=self.clock)
 
-    def check(self, context: RetryContext) -> Decision:
+    def check(self, context: RetryContext) -> RetryDecision:
         """Have a try made at once after a session has expired, once, as the services do."""
-        expired = context.refusal is not None and context.refusal.status == STATUSES["expired"]
-        return Decision.RETRY_AT_ONCE if expired and self._expired == 1 else Decision.PASS
+        expired = context.http_error is not None and context.http_error.status == STATUSES["expired"]
+        return RetryDecision.RETRY_IMMEDIATELY if expired and self._expired == 1 else RetryDecision.NO_DECISION
 
     # -- checks -----------------------------------------------------------------------------------------
 

@@ -11,13 +11,13 @@ import zlib
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from smartxfer.errors import InProgress
-from smartxfer.transfer.download import Download, DownloadJob
-from smartxfer.transfer.partial import FileSink
+from smartxfer.errors import AlreadyInProgress
+from smartxfer.transfer.download import DownloadJob, DownloadSpec
+from smartxfer.transfer.file_sink import FileSink
+from smartxfer.transfer.object_version import ObjectVersionCheck
 from smartxfer.transfer.ranges import open_range
-from smartxfer.transfer.result import settle
-from smartxfer.transfer.same import SameState
-from smartxfer.transport import Call
+from smartxfer.transfer.result import raise_for_errors
+from smartxfer.transport import RequestSpec
 from tests.support.engine_faults_down import NAME, Disk, FakeWire, Response, Shape, Sink
 from tests.support.engine_model import DiskState, Killed, Model, Step, counts
 
@@ -157,31 +157,31 @@ class DownloadModel(Model):
         counts["runs"] += 1
         shape, wire = self.shape, FakeWire(self)
         size = len(self.data) if shape.size == "known" else None
-        same = SameState(NAME, digest_known=shape.digest == "md5")
+        same = ObjectVersionCheck(NAME, digest_known=shape.digest == "md5")
         self._identity = {"object": 1, "etag": self.version if shape.etag else None, "size": size}
         if shape.etag:
-            same.see(str(self.version))
+            same.check_version(str(self.version))
         digest = self.md5() if shape.digest == "md5" else None
         self._promised = digest
         with self.operation() as doing:
-            download = Download(
+            download = DownloadSpec(
                 name=NAME,
                 sink=self.sink(),
                 identity=self._identity,
                 open_range=lambda start, stop: open_range(
-                    wire, Call("GET", "http://host/file"), start, stop, size,
-                    lambda response: same.see(response.headers.get("ETag")),
+                    wire, RequestSpec("GET", "http://host/file"), start, stop, size,
+                    lambda response: same.check_version(response.headers.get("ETag")),
                 ),
                 size=size,
-                step=self.step,
-                ranges=self._serves_ranges if shape.asks else None,
+                range_size=self.step,
+                supports_ranges=self._serves_ranges if shape.asks else None,
                 digest=None if digest is None else ("md5", digest),
-                doubt=self._doubt if shape.digest == "doubt" else None,
-                mismatch=same.mismatch,
+                fetch_digest=self._doubt if shape.digest == "doubt" else None,
+                build_mismatch_error=same.build_mismatch_error,
             )  # fmt: skip
             job = DownloadJob(download, doing, 2)
-            doing.run([job], 1)
-            self.result = settle([job.result])[0]
+            doing.run_jobs([job], 1)
+            self.result = raise_for_errors([job.result])[0]
 
     def md5(self) -> str:
         return hashlib.md5(self.data).hexdigest()
@@ -196,7 +196,7 @@ class DownloadModel(Model):
 
     # -- the server -------------------------------------------------------------------------------------
 
-    def answer(self, call: Call) -> Response:
+    def answer(self, call: RequestSpec) -> Response:
         """Answer one request."""
         asked = call.headers.get("Range")
         first, _, last = (asked or "bytes=0-")[len("bytes=") :].partition("-")
@@ -251,7 +251,7 @@ class DownloadModel(Model):
             names = sorted(os.listdir(self.out))
             try:
                 FileSink(self.path, clock=self.clock).begin(len(self.data), self._identity)
-            except InProgress:
+            except AlreadyInProgress:
                 pass
             else:
                 self.require(False, "two processes write the same file")
@@ -374,6 +374,6 @@ class DownloadModel(Model):
                 assert self.events == [] or self.events[-1].state == "failed", "the end of a file was not reported"
         self._leftovers = self.killed or (self._leftovers and self.error is not None)
         self.before = now
-        if not isinstance(self.error, InProgress):
+        if not isinstance(self.error, AlreadyInProgress):
             with self.held_by_another():
                 pass  # the lock is free

@@ -8,12 +8,12 @@ import os
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Sequence, Set, Tuple
 
-from smartxfer.errors import InProgress, IntegrityError, SourceChanged, Truncated
+from smartxfer.errors import AlreadyInProgress, IntegrityError, SourceChanged, Truncated
+from smartxfer.transfer.file_parts import MissingParts, Part
 from smartxfer.transfer.journal import Journal, state_directory
-from smartxfer.transfer.plan import Missing, Part
-from smartxfer.transfer.result import settle
-from smartxfer.transfer.tree import Item
-from smartxfer.transfer.upload import Upload, UploadJob
+from smartxfer.transfer.local_files import LocalFile
+from smartxfer.transfer.result import raise_for_errors
+from smartxfer.transfer.upload import UploadJob, UploadSpec
 from smartxfer.transport import attempt
 from tests.support.engine_model import Killed, Model, Step, counts
 
@@ -147,13 +147,13 @@ class UploadModel(Model):
 
     # -- the client -------------------------------------------------------------------------------------
 
-    def journal(self, item: Item) -> Journal:
+    def journal(self, item: LocalFile) -> Journal:
         key = {"service": "model", "files": [[item.name, str(item.path), item.size, item.mtime_ns]]}
         return Journal(key, "this upload", storage=self.storage, clock=self.clock)
 
-    def item(self) -> Item:
+    def item(self) -> LocalFile:
         found = os.stat(str(self.path))
-        return Item(_NAME, self.path, found.st_size, self.path, found.st_mtime_ns)
+        return LocalFile(_NAME, self.path, found.st_size, self.path, found.st_mtime_ns)
 
     def transfer(self) -> None:
         counts["runs"] += 1
@@ -163,10 +163,10 @@ class UploadModel(Model):
             try:
                 self._send_file(item, journal, doing)
             except SourceChanged:
-                journal.forget()
+                journal.clear()
                 raise
 
-    def _send_file(self, item: Item, journal: Journal, doing: Any) -> None:
+    def _send_file(self, item: LocalFile, journal: Journal, doing: Any) -> None:
         self.number = number = doing.call(lambda: self._find_or_create(journal))
         have = [tuple(extent) for extent in journal.state["acknowledged"].get(_NAME, ())]
         self._at_start = {at for extent in have for at in range(*extent)}
@@ -178,32 +178,32 @@ class UploadModel(Model):
                 doing.retry("complete", lambda: self.guarded("POST", self._complete, number))
             except IntegrityError:
                 self._dropped = True
-                journal.drop("acknowledged", _NAME)
+                journal.remove_entry("acknowledged", _NAME)
                 raise
             return "size", None
 
-        upload = Upload(
+        upload = UploadSpec(
             name=item.name,
             open_source=lambda: self._open(item),
-            plan=lambda size: Missing(size, have, self.chunk),
+            make_parts=lambda size: MissingParts(size, have, self.chunk),
             send_part=lambda part, body: self._send_part(number, part, body),
-            finish=finish,
-            note=lambda part: journal.append("acknowledged", _NAME, [part.start, part.stop]),
+            complete=finish,
+            on_part_sent=lambda part: journal.append("acknowledged", _NAME, [part.start, part.stop]),
         )
         job = UploadJob(upload, doing, 2)
         doing.run([job], 1)
-        self.result = settle([job.result])[0]
-        journal.forget()
+        self.result = raise_for_errors([job.result])[0]
+        journal.clear()
 
     def _find_or_create(self, journal: Journal) -> int:
         number = int(journal.state.get("upload", 0))
         if number not in self.stored:
             number = len(self.acknowledged) + 1
             self.stored[number], self.acknowledged[number] = {}, set()
-            journal.note(upload=number, acknowledged={})
+            journal.update(upload=number, acknowledged={})
         return number
 
-    def _open(self, item: Item) -> Trickle:
+    def _open(self, item: LocalFile) -> Trickle:
         opened = Trickle(item.open_unchanged(), self._block)
         self._opened, self._changed = self.data, False
         return opened
@@ -221,7 +221,7 @@ class UploadModel(Model):
         step = self._begin_request(part.start)
         if hasattr(body, "seek"):
             body.seek(0)
-            body.follow(attempt.current())  # as the transport does
+            body.follow(attempt.current_attempt())  # as the transport does
         self._in_flight = 0
         received = self._receive(body, part, step)
         self.require(len(received) == part.size, "a part of another length than the request says")
@@ -258,7 +258,7 @@ class UploadModel(Model):
         if step.kind == "rival":
             try:
                 self.journal(self.item()).close()
-            except InProgress:
+            except AlreadyInProgress:
                 pass
             else:
                 self.require(self._changed, "two processes send the same file")

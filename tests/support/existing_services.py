@@ -27,7 +27,7 @@ class FileSender:
 
     def hold(self, files: Dict[str, bytes]) -> None:
         announced = [{"name": name, "size": len(data)} for name, data in files.items()]
-        made = self.client._calls.create_transfer(
+        made = self.client._api.create_transfer(
             {"from": self.site.username, "files": announced, "options": {"get_a_link": True}}
         )
         known = {file.name: file for file in made.files}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Callable, List
 
-from smartxfer.seams import Clock
+from smartxfer._system import Clock
 
 
 class FakeClock(Clock):
@@ -18,7 +18,7 @@ class FakeClock(Clock):
         self._monotonic = 1000.0
         self._lock = threading.Lock()
 
-    def wall(self) -> float:
+    def time(self) -> float:
         return self._wall
 
     def monotonic(self) -> float:
@@ -33,7 +33,7 @@ class FakeClock(Clock):
         self.waits.append(seconds)
         self.advance(seconds)
 
-    def wait(self, event: threading.Event, seconds: float) -> bool:
+    def wait_for_event(self, event: threading.Event, seconds: float) -> bool:
         self.sleep(seconds)
         return event.is_set()
 

@@ -6,16 +6,16 @@ import threading
 from typing import Any, Callable, List, Optional
 
 from smartxfer.transfer.job import Job
-from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import RetryPolicy
 
 POLICY = RetryPolicy(backoff=0.001)
 
 
-def operation(**settings: Any) -> Operation:
+def operation(**settings: Any) -> TransferRunner:
     settings.setdefault("policy", POLICY)
     settings.setdefault("workers", 4)
-    return Operation(**settings)
+    return TransferRunner(**settings)
 
 
 def engine_threads() -> List[threading.Thread]:
@@ -32,7 +32,7 @@ class Tasks(Job):
         self.abandoned: Optional[BaseException] = None
 
     @property
-    def open(self) -> bool:
+    def unfinished(self) -> bool:
         return bool(self.waiting or self.flying)
 
     def next_task(self) -> Any:
@@ -41,12 +41,12 @@ class Tasks(Job):
         self.flying += 1
         return self.waiting.pop(0)
 
-    def settle(self, error: Optional[BaseException], value: Any) -> None:
+    def task_done(self, error: Optional[BaseException], value: Any) -> None:
         self.flying -= 1
         self.errors.append(error)
         if error is not None:
             self.waiting.clear()
 
-    def abandon(self, verdict: BaseException) -> None:
-        self.abandoned = verdict
+    def cancel(self, abort_error: BaseException) -> None:
+        self.abandoned = abort_error
         self.waiting.clear()

@@ -182,7 +182,7 @@ elif kind == "streams":
     closed_streams()
 
 if kind == "late":
-    import smartxfer.transfer.operation  # noqa: F401
+    import smartxfer.transfer.runner  # noqa: F401
 
     def late():
         threading.main_thread().join()

@@ -4,10 +4,10 @@ from typing import ClassVar, List, Optional
 
 import attrs
 
-from smartxfer.structures import Id, Structure, Word, secret, wire
+from smartxfer.models import Model, OpaqueId, OpenEnum, secret_field, wire_field
 
 
-class Colour(Word):
+class Colour(OpenEnum):
     RED: ClassVar["Colour"]
 
 
@@ -15,24 +15,24 @@ Colour.RED = Colour("red")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Label(Structure):
+class Label(Model):
     text: str
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Parcel(Structure):
+class Parcel(Model):
     id: int
     from_: Optional[str] = None
     self_: Optional[str] = None
-    manifest_id: Optional[int] = wire("manifestId", default=None)
+    manifest_id: Optional[int] = wire_field("manifestId", default=None)
     colour: Optional[Colour] = None
     sealed: Optional[bool] = None
     labels: List[Label] = attrs.field(factory=list)
     main: Optional[Label] = None
-    token: Optional[str] = secret(default=None)
+    token: Optional[str] = secret_field(default=None)
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class Crate(Structure):
-    crate_id: Id
-    within: Optional[Id] = None
+class Crate(Model):
+    crate_id: OpaqueId
+    within: Optional[OpaqueId] = None

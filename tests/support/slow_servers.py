@@ -8,12 +8,12 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 
 import pytest
 
-from smartxfer.errors import CommunicationError, DecodeError, NetworkError, SmartxferError, UnexpectedAnswer
-from smartxfer.transport import Body, Call, RetryPolicy, Success, Wire
+from smartxfer.errors import CommunicationError, DecodeError, NetworkError, SmartxferError, UnexpectedResponse
+from smartxfer.transport import Body, HTTPTransport, RequestSpec, RetryPolicy, Success
 from tests.support.raw_server import Peer
 from tests.support.stopwatch import Stopwatch
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 Drip = Callable[[], Iterator[bytes]]
 ANY = Success({200}, Body.ANY)
 #: The budget alone ends the call.
@@ -67,7 +67,7 @@ def dripping(drip: Drip, also: Callable[[Peer], Any] = lambda peer: peer.head())
     return handler
 
 
-def bounded(wire: Wire, call: Call, seconds: float, how: str = "fetch") -> SmartxferError:
+def bounded(wire: HTTPTransport, call: RequestSpec, seconds: float, how: str = "fetch") -> SmartxferError:
     """Return what a call ends with, which is within ``seconds``."""
     watch = Stopwatch()
     with pytest.raises(CommunicationError) as caught:
@@ -76,7 +76,7 @@ def bounded(wire: Wire, call: Call, seconds: float, how: str = "fetch") -> Smart
             found.read()
         if how == "stream":
             with found as (response, _):
-                while wire.guarded(call.what, response.raw.read1, 65536, False):
+                while wire.translate_errors(call.description, response.raw.read1, 65536, False):
                     pass
     assert watch.seconds() < seconds + SLACK
     return caught.value
@@ -91,7 +91,7 @@ FLOODS: Dict[str, Tuple[Drip, type]] = {
     "status line": (flood(b"HTTP/1.1 200 ", b"x"), NetworkError),
     "header line": (flood(OK + b"X: ", b"y"), NetworkError),
     "header lines": (flood(OK, b"X: y\r\n"), NetworkError),
-    "interim answers": (flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), UnexpectedAnswer),
+    "interim answers": (flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n"), UnexpectedResponse),
     "large interim answers": (
         flood(b"", b"HTTP/1.1 103 X\r\nX: " + b"y" * 30_000 + b"\r\n\r\n"),
         DecodeError,

@@ -147,7 +147,7 @@ def test_default_and_failure(mock: responses.RequestsMock, api: API, method: str
     assert case.expected is not None
     with pytest.raises(getattr(errors, case.expected)) as raised:
         call(api, method)
-    assert type(raised.value) is ERRORS.kind(getattr(errors, case.expected))
+    assert type(raised.value) is ERRORS.class_for(getattr(errors, case.expected))
 
 
 def test_a_suspended_transfer_is_no_success(mock: responses.RequestsMock, api: API) -> None:

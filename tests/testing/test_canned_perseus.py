@@ -121,7 +121,7 @@ def test_failure(mock: responses.RequestsMock, client: PerseusClient, sent: Path
     assert case.expected is not None
     with pytest.raises(getattr(errors, case.expected)) as raised:
         CALLS[method](client, sent)
-    assert type(raised.value) is ERRORS.kind(getattr(errors, case.expected))
+    assert type(raised.value) is ERRORS.class_for(getattr(errors, case.expected))
 
 
 def test_files_of_any_name_and_size(mock: responses.RequestsMock, client: PerseusClient) -> None:

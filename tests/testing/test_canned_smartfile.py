@@ -117,7 +117,7 @@ def test_failure(
     assert case.expected is not None
     with pytest.raises(getattr(errors, case.expected)) as raised:
         CALLS[method](client, sent, tmp_path / "out")
-    assert type(raised.value) is ERRORS.kind(getattr(errors, case.expected))
+    assert type(raised.value) is ERRORS.class_for(getattr(errors, case.expected))
     assert not (tmp_path / "out" / "report.csv").exists()
 
 

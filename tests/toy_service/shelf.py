@@ -21,28 +21,28 @@ import attrs
 from smartxfer import errors
 from smartxfer.client import HTTPClient
 from smartxfer.client_options import ClientOptions
-from smartxfer.credentials import ServiceNames
+from smartxfer.credentials import CredentialSpec
 from smartxfer.error_families import ErrorFamily
-from smartxfer.secret_text import hides
-from smartxfer.structures import Structure
-from smartxfer.transfer.digest import digest_of_source
-from smartxfer.transfer.download import Download, DownloadJob
-from smartxfer.transfer.names import safe_path
-from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import Missing, Part
+from smartxfer.models import Model
+from smartxfer.secret_text import hide_method_arguments
+from smartxfer.transfer.digest import compute_source_digest
+from smartxfer.transfer.download import DownloadJob, DownloadSpec
+from smartxfer.transfer.file_parts import MissingParts, Part
+from smartxfer.transfer.local_files import FileLike, collect_files
 from smartxfer.transfer.progress import Progress
 from smartxfer.transfer.protocols import Cancel
 from smartxfer.transfer.ranges import open_range
-from smartxfer.transfer.result import FileResult, settle
-from smartxfer.transfer.sink import SinkLike, directory_of, open_sink
-from smartxfer.transfer.tree import FileLike, collect
-from smartxfer.transfer.upload import Body, Upload, UploadJob
-from smartxfer.transport import Answer, Call, RetryPolicy, Success
+from smartxfer.transfer.result import FileResult, raise_for_errors
+from smartxfer.transfer.runner import TransferRunner
+from smartxfer.transfer.safe_paths import safe_path
+from smartxfer.transfer.sink import SinkLike, get_target_directory, open_sink
+from smartxfer.transfer.upload import Body, UploadJob, UploadSpec
 from smartxfer.transport import Body as AnswerBody
-from smartxfer.transport.bearer import bearer
-from smartxfer.transport.json import json_body
-from smartxfer.transport.origin import quoted
-from smartxfer.transport.status import http_error
+from smartxfer.transport import BufferedResponse, RequestSpec, RetryPolicy, Success
+from smartxfer.transport.auth import build_bearer_auth
+from smartxfer.transport.http_errors import build_http_error
+from smartxfer.transport.json_codec import encode_json
+from smartxfer.transport.origin import quote_path
 
 PART = 1024 * 1024
 
@@ -55,7 +55,7 @@ ERRORS = ErrorFamily(__name__, ShelfError, "Shelf")
 
 
 @attrs.frozen(slots=False, eq=False, repr=False)
-class ShelfFile(Structure):
+class ShelfFile(Model):
     """A file on the shelf."""
 
     _errors = ERRORS
@@ -65,7 +65,7 @@ class ShelfFile(Structure):
     sha256: str
 
 
-@hides("api_key")
+@hide_method_arguments("api_key")
 class ShelfClient(HTTPClient):
     """Sends files to Shelf and fetches them.
 
@@ -74,7 +74,7 @@ class ShelfClient(HTTPClient):
     """
 
     _errors = ERRORS
-    names = ServiceNames(
+    credential_spec = CredentialSpec(
         service="shelf",
         fields={"base_url": "SHELF_URL", "api_key": ("SHELF_API_KEY",)},
         netrc={"api_key": "password"},
@@ -97,7 +97,7 @@ class ShelfClient(HTTPClient):
 
     def list(self) -> List[ShelfFile]:
         """Return the files on the shelf."""
-        answer = self._wire.fetch(self._call("GET", "files", {})).json(dict)
+        answer = self._http.request(self._build_request("GET", "files", {})).json(dict)
         return [ShelfFile.from_wire(file) for file in answer["files"]]
 
     def upload(
@@ -109,20 +109,20 @@ class ShelfClient(HTTPClient):
         deadline: Optional[float] = None,
     ) -> FileResult:
         """Send a file in parts, some of them at a time; the parts that an earlier run has sent are left out."""
-        [item] = collect([source])
-        with self._operation(progress, cancel, deadline) as operation:
+        [item] = collect_files([source])
+        with self._new_runner(progress, cancel, deadline) as operation:
             sending = _Sending(self, operation, item.name)
             operation.reporter.queue(item.name, item.size)
-            upload = Upload(
+            upload = UploadSpec(
                 name=item.name,
                 open_source=lambda: sending.opened(item.open_unchanged()),
-                plan=sending.missing,
+                make_parts=sending.missing,
                 send_part=sending.send_part,
-                finish=sending.complete,
+                complete=sending.complete,
             )
             job = UploadJob(upload, operation, self._max_workers)
-            operation.run([job], 1)
-            return settle([attrs.evolve(job.result, item=sending.stored)], operation)[0]
+            operation.run_jobs([job], 1)
+            return raise_for_errors([attrs.evolve(job.result, item=sending.stored)], operation)[0]
 
     def download(
         self,
@@ -134,74 +134,74 @@ class ShelfClient(HTTPClient):
         deadline: Optional[float] = None,
     ) -> FileResult:
         """Fetch a file in ranges; its SHA-256 is compared before it gets its name."""
-        sink = open_sink(target, safe_path(source.name, directory_of(target)).name)
-        call = self._call("GET", f"files/{quoted(source.name)}", {})
-        with self._operation(progress, cancel, deadline) as operation:
+        sink = open_sink(target, safe_path(source.name, get_target_directory(target)).name)
+        call = self._build_request("GET", f"files/{quote_path(source.name)}", {})
+        with self._new_runner(progress, cancel, deadline) as operation:
             operation.reporter.queue(source.name, source.size)
-            download = Download(
+            download = DownloadSpec(
                 name=source.name,
                 sink=sink,
                 identity={"service": "shelf", "url": self.base_url, **source},
-                open_range=lambda start, stop: open_range(self._wire, call, start, stop, source.size),
+                open_range=lambda start, stop: open_range(self._http, call, start, stop, source.size),
                 size=source.size,
-                step=PART,
+                range_size=PART,
                 digest=("sha256", source.sha256),
             )
             job = DownloadJob(download, operation, self._max_workers)
-            operation.run([job], 1)
-            return settle([job.result], operation)[0]
+            operation.run_jobs([job], 1)
+            return raise_for_errors([job.result], operation)[0]
 
     # -- requests ---------------------------------------------------------------------------------------
 
-    def _given_credentials(self) -> Mapping[str, Optional[str]]:
-        return {"base_url": self._given_url, "api_key": self._api_key}
+    def _credential_args(self) -> Mapping[str, Optional[str]]:
+        return {"base_url": self._base_url_arg, "api_key": self._api_key}
 
-    def _call(self, method: str, path: str, params: Mapping[str, Any]) -> Call:
+    def _build_request(self, method: str, path: str, params: Mapping[str, Any]) -> RequestSpec:
         query = [(name, str(value)) for name, value in params.items()] if method == "GET" else ()
-        return self._described(method, path, None if method == "GET" else json_body(params), params=query)
+        return self._described(method, path, None if method == "GET" else encode_json(params), params=query)
 
-    def _described(self, method: str, path: str, body: Any = None, **options: Any) -> Call:
+    def _described(self, method: str, path: str, body: Any = None, **options: Any) -> RequestSpec:
         key = self._credentials.require("api_key")["api_key"]
-        return Call(method, f"{self.base_url}/{path}", body=body, sign=bearer(key), **options)
+        return RequestSpec(method, f"{self.base_url}/{path}", body=body, auth=build_bearer_auth(key), **options)
 
-    def _error_of(self, answer: Answer, method: str, url: str) -> errors.HTTPError:
-        return http_error(answer, method, url, policy=self._retry, clock=self._clock, message=answer.text[:200])
+    def _build_error(self, response: BufferedResponse, method: str, url: str) -> errors.HTTPError:
+        return build_http_error(response, method, url, policy=self._retry, clock=self._clock, message=response.text[:200])
 
 
 class _Sending:
     """One file on its way up."""
 
-    def __init__(self, client: ShelfClient, operation: Operation, name: str) -> None:
+    def __init__(self, client: ShelfClient, operation: TransferRunner, name: str) -> None:
         self._client, self._operation, self._name = client, operation, name
         self._size, self._digest = 0, ""
         self.stored: Optional[ShelfFile] = None
 
     def opened(self, source: Any) -> Any:
         """Take the SHA-256 of a source before it is sent."""
-        self._size, self._digest = source.size, digest_of_source(source, "sha256", self._operation.check)
+        self._size, self._digest = source.size, compute_source_digest(source, "sha256", self._operation.raise_if_aborted)
         return source
 
-    def missing(self, size: int) -> Missing:
+    def missing(self, size: int) -> MissingParts:
         """Return the parts that the service does not have."""
         call = self._client._described("GET", f"parts/{self._digest}")
         parts = self._asked(call).json(dict)["parts"]
-        return Missing(size, [(start, start + length) for start, length in parts], PART)
+        return MissingParts(size, [(start, start + length) for start, length in parts], PART)
 
     def send_part(self, part: Part, body: Body) -> None:
         """Try once to send a part."""
         success = Success({204}, AnswerBody.EMPTY)
         path = f"parts/{self._digest}/{part.start}"
-        self._client._wire.once(self._client._described("PUT", path, body, success=success))
+        self._client._http.request_once(self._client._described("PUT", path, body, success=success))
 
     def complete(self) -> Tuple[str, Optional[str]]:
         """Have the parts put together; return what was verified."""
-        body = json_body({"size": self._size, "sha256": self._digest})
-        path, success = f"files/{quoted(self._name)}", Success({201})
+        body = encode_json({"size": self._size, "sha256": self._digest})
+        path, success = f"files/{quote_path(self._name)}", Success({201})
         call = self._client._described("POST", path, body, idempotent=True, success=success)
-        self.stored = ShelfFile.from_wire(self._asked(call).json(dict), call.what)
+        self.stored = ShelfFile.from_wire(self._asked(call).json(dict), call.description)
         if (self.stored.size, self.stored.sha256) != (self._size, self._digest):
-            raise ERRORS.kind(errors.ChecksumMismatch)("the service has stored other bytes")
+            raise ERRORS.class_for(errors.ChecksumMismatch)("the service has stored other bytes")
         return "sha256", f"sha256:{self._digest}"
 
-    def _asked(self, call: Call) -> Answer:
-        return self._operation.retry(call.what, functools.partial(self._client._wire.once, call))
+    def _asked(self, call: RequestSpec) -> BufferedResponse:
+        return self._operation.retry(call.description, functools.partial(self._client._http.request_once, call))

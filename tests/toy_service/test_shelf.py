@@ -13,7 +13,7 @@ import pytest
 
 from smartxfer import errors
 from smartxfer.transfer import FileResult, ProgressEvent
-from smartxfer.transport.retry import RetryPolicy
+from smartxfer.transport.retry_policy import RetryPolicy
 from tests.toy_service import shelf as shelf_module
 from tests.toy_service.shelf import PART, ShelfClient, ShelfError, ShelfFile
 from tests.toy_service.shelf_server import KEY, Shelf

@@ -11,17 +11,17 @@ import pytest
 
 from smartxfer.errors import Truncated
 from smartxfer.transfer.body import PartBody
-from smartxfer.transfer.download import Download, DownloadJob
-from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import Part, cut
+from smartxfer.transfer.download import DownloadJob, DownloadSpec
+from smartxfer.transfer.file_parts import Part, split_into_parts
 from smartxfer.transfer.protocols import Sink
 from smartxfer.transfer.ranges import open_range
-from smartxfer.transfer.result import FileResult, settle
+from smartxfer.transfer.result import FileResult, raise_for_errors
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.upload import Upload, UploadJob
-from smartxfer.transport import Call, Origin, RetryPolicy, Wire
-from smartxfer.transport.status import http_error
-from smartxfer.transport.stored import STORED
+from smartxfer.transfer.upload import UploadJob, UploadSpec
+from smartxfer.transport import HTTPTransport, Origin, RequestSpec, RetryPolicy
+from smartxfer.transport.http_errors import build_http_error
+from smartxfer.transport.s3_response import STORED_EXPECTATION
 from tests.support.fake_clock import FakeClock
 
 #: Quick, so that real waits cost nothing.
@@ -32,14 +32,14 @@ POLICY = RetryPolicy(backoff=0.001)
 class Engine:
     """The engine over one server, as a service would drive it."""
 
-    wire: Wire
+    wire: HTTPTransport
     url: str
     policy: RetryPolicy = POLICY
     settings: Dict[str, Any] = attrs.field(factory=dict)
     notes: List[Any] = attrs.field(factory=list)
 
-    def operation(self, workers: int = 4, **settings: Any) -> Operation:
-        return Operation(policy=self.policy, workers=workers, **{**self.settings, **settings})
+    def operation(self, workers: int = 4, **settings: Any) -> TransferRunner:
+        return TransferRunner(policy=self.policy, max_workers=workers, **{**self.settings, **settings})
 
     def upload(
         self,
@@ -49,60 +49,60 @@ class Engine:
         acknowledged: Any = (),
         finish: Any = None,
         name: str = "file",
-        operation: Optional[Operation] = None,
+        operation: Optional[TransferRunner] = None,
         check: bool = True,
         **settings: Any,
     ) -> FileResult:
         """PUT every part to ``/name/start``."""
 
         def send_part(part: Part, body: Any) -> None:
-            answer = self.wire.once(Call("PUT", f"{self.url}/{name}/{part.start}", body=body, success=STORED))
+            answer = self.wire.request_once(RequestSpec("PUT", f"{self.url}/{name}/{part.start}", body=body, success=STORED_EXPECTATION))
             if answer.headers.get("X-Written", str(part.size)) != str(part.size):
                 raise Truncated("not all of it was written")
 
-        upload = Upload(
+        upload = UploadSpec(
             name=name,
             open_source=lambda: open_source(thing, name),
-            plan=lambda size: cut(size, chunk),
+            make_parts=lambda size: split_into_parts(size, chunk),
             send_part=send_part,
-            finish=finish or (lambda: ("size", None)),
-            acknowledged=acknowledged,
-            note=lambda part: self.notes.append(part.number),
+            complete=finish or (lambda: ("size", None)),
+            completed_parts=acknowledged,
+            on_part_sent=lambda part: self.notes.append(part.number),
         )
         with contextlib.ExitStack() as stack:
             doing = operation or stack.enter_context(self.operation(**settings))
             job = UploadJob(upload, doing, 4)
-            doing.run([job], 1)
-        return settle([job.result])[0] if check else job.result
+            doing.run_jobs([job], 1)
+        return raise_for_errors([job.result])[0] if check else job.result
 
     def job(
-        self, sink: Sink, operation: Operation, path: str = "/x", at_once: int = 4, **described: Any
+        self, sink: Sink, operation: TransferRunner, path: str = "/x", at_once: int = 4, **described: Any
     ) -> DownloadJob:
-        call, size = Call("GET", self.url + path), described.get("size")
+        call, size = RequestSpec("GET", self.url + path), described.get("size")
         described.setdefault("name", "file")
         described.setdefault("identity", {"object": path})
         described.setdefault("open_range", lambda start, stop: open_range(self.wire, call, start, stop, size))
         described.setdefault("note", lambda: self.notes.append("done"))
-        return DownloadJob(Download(sink=sink, **described), operation, at_once)
+        return DownloadJob(DownloadSpec(sink=sink, **described), operation, at_once)
 
     def download(self, sink: Sink, check: bool = True, operation: Any = None, **described: Any) -> FileResult:
         """GET ``/x``."""
         with self.operation(**(operation or {})) as doing:
             job = self.job(sink, doing, **described)
-            doing.run([job], 1)
-        return settle([job.result])[0] if check else job.result
+            doing.run_jobs([job], 1)
+        return raise_for_errors([job.result])[0] if check else job.result
 
 
 @pytest.fixture
 def engine() -> Iterator[Callable[..., Engine]]:
     """``engine(url, policy=..., clock=...)``; its wire is closed at the end."""
-    wires: List[Wire] = []
+    wires: List[HTTPTransport] = []
 
     def make(url: str, policy: RetryPolicy = POLICY, **settings: Any) -> Engine:
         clock = settings.get("clock") or FakeClock()
-        wire = Wire(
-            Origin.of(url),
-            error_of=lambda answer, method, where: http_error(
+        wire = HTTPTransport(
+            Origin.parse(url),
+            build_error=lambda answer, method, where: build_http_error(
                 answer, method, where, policy=policy, clock=clock
             ),
             user_agent="tests",

@@ -19,7 +19,7 @@ def test_a_name_in_a_bar(monkeypatch: pytest.MonkeyPatch, label: Optional[str]) 
     shown = io.StringIO()
     shown.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stderr", shown)
-    bar = progress._Bar(progress._bar_class(), label)
+    bar = progress._ProgressBar(progress._build_bar_class(), label)
     bar(ProgressEvent(NAME + "x" * 100, 5, 10, "moving"))
     bar.close()
     for line in shown.getvalue().replace("\r", "\n").split("\n"):
@@ -34,12 +34,12 @@ def test_a_name_in_a_bar(monkeypatch: pytest.MonkeyPatch, label: Optional[str]) 
 def test_an_estimate(rate: float, left: int, estimated: bool) -> None:
     """Detect ``3785:41:10``, worked out from the first few bytes."""
     facts = {"rate": rate, "elapsed": 1.0, "n": 5, "initial": 5, "total": 5 + left}
-    assert progress._is_estimated(facts) is estimated
+    assert progress._has_usable_estimate(facts) is estimated
 
 
 def test_a_bar_without_an_estimate() -> None:
     held = io.StringIO()
-    bar = progress._bar_class()(total=10**15, unit="B", file=held, mininterval=0)
+    bar = progress._build_bar_class()(total=10**15, unit="B", file=held, mininterval=0)
     bar.start_t -= 10
     bar.update(100)
     bar.refresh()

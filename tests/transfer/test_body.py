@@ -6,8 +6,8 @@ import pytest
 
 from smartxfer.errors import LocalError, SourceChanged
 from smartxfer.transfer.body import PartBody
-from smartxfer.transfer.buffers import BLOCK, SMALLEST_BLOCK, Pace
-from smartxfer.transfer.plan import Part
+from smartxfer.transfer.buffers import BLOCK_SIZE, MIN_BLOCK_SIZE, AdaptiveBlockSize
+from smartxfer.transfer.file_parts import Part
 from smartxfer.transport import Attempt
 from tests.support.fake_clock import FakeClock
 
@@ -21,7 +21,7 @@ def read_all(body: PartBody) -> bytes:
         block = body.read(16384)
         if not block:
             return bytes(found)
-        assert len(block) <= BLOCK
+        assert len(block) <= BLOCK_SIZE
         found += block
 
 
@@ -47,26 +47,26 @@ def test_progress_counts_what_was_handed_over_and_never_more_than_there_is(body_
     body.read(1)
     assert told == []  # in the caller's hands, not on the wire
     body.read(1)
-    assert told == [2 * SMALLEST_BLOCK]  # the first block on a line that has shown no slowness
+    assert told == [2 * MIN_BLOCK_SIZE]  # the first block on a line that has shown no slowness
     for _ in range(3):
         body.seek(0)
         assert sum(told) == 0
         read_all(body)
         assert sum(told) == 1_000_000
-    body.unsend()
-    body.unsend()
+    body.rollback_progress()
+    body.rollback_progress()
     assert sum(told) == 0
 
 
 def test_the_attempt_knows_how_much_moved_and_when_to_watch(body_of: BodyOf) -> None:
     body = body_of(DATA, 0, 100_000)
     attempt = Attempt()
-    body.follow(attempt)
+    body.set_attempt(attempt)
     body.read(1)
-    assert (attempt.guarded, attempt.moved) == (True, 0)
+    assert (attempt.body_in_flight, attempt.bytes_moved) == (True, 0)
     while body.read(1):
-        assert attempt.guarded
-    assert (attempt.guarded, attempt.moved) == (False, 100_000)  # from here on the server thinks
+        assert attempt.body_in_flight
+    assert (attempt.body_in_flight, attempt.bytes_moved) == (False, 100_000)  # from here on the server thinks
 
 
 def test_without_a_size_all_that_is_left_comes(body_of: BodyOf) -> None:
@@ -101,10 +101,10 @@ def test_a_source_that_cannot_be_read() -> None:
 
 def test_blocks_grow_on_a_fast_line_and_shrink_on_a_slow_one() -> None:
     clock = FakeClock()
-    pace = Pace(clock)
-    grown = [pace.step() for _ in range(6)]
-    assert grown == [128 * 1024, 256 * 1024, 512 * 1024, *[BLOCK] * 3]
+    pace = AdaptiveBlockSize(clock)
+    grown = [pace.update() for _ in range(6)]
+    assert grown == [128 * 1024, 256 * 1024, 512 * 1024, *[BLOCK_SIZE] * 3]
     clock.advance(0.1)
-    assert pace.step() == BLOCK
+    assert pace.update() == BLOCK_SIZE
     clock.advance(0.6)
-    assert pace.step() == SMALLEST_BLOCK
+    assert pace.update() == MIN_BLOCK_SIZE

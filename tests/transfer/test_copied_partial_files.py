@@ -11,14 +11,14 @@ from typing import Any, Callable, List
 
 import pytest
 
-from smartxfer.errors import InProgress, LocalError
-from smartxfer.seams import Files
+from smartxfer._system import FileSystem
+from smartxfer.errors import AlreadyInProgress, LocalError
+from smartxfer.transfer import download_history, part_file_state
 from smartxfer.transfer import journal as journals
-from smartxfer.transfer import part_note, written
+from smartxfer.transfer.download_history import DownloadHistory
+from smartxfer.transfer.file_locks import FileLock
+from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.locking import Lock
-from smartxfer.transfer.partial import FileSink
-from smartxfer.transfer.written import Written
 from tests.support.planted_state import AS_ROOT, STRANGER
 
 ID = {"object": 1}
@@ -45,7 +45,7 @@ def killed(target: Path, data: bytes = DATA[:5], size: int = 10, **settings: Any
     sink = FileSink(target, **settings)
     sink.begin(size, ID)
     sink.write_at(data, 0)
-    sink._file._opened.close()
+    sink._open_part._descriptor.close()
 
 
 def finished(target: Path, identity: Any = None) -> int:
@@ -96,7 +96,7 @@ def test_it_is_continued_however_often_it_is_copied(out: Path, tmp_path: Path, t
         out = there
         sink = FileSink(out / "x")
         assert list(sink.begin(10, ID)) == [(0, 5)]
-        sink.leave()
+        sink.suspend()
         assert names(out) == ["x.part", "x.part.json"]
     assert finished(out / "x") == 5
 
@@ -116,7 +116,7 @@ def test_what_cannot_be_continued_is_replaced(out: Path, way: Callable[[Path], P
     sink = FileSink(there / "x")
     have = sink.begin(200_000, {"object": 2} if change == "object" else ID)
     assert (list(have), names(there)) == ([], ["x.part", "x.part.json"])
-    sink.leave()
+    sink.suspend()
     assert names(there) == []
 
 
@@ -127,7 +127,7 @@ def test_a_complete_copy_is_committed(out: Path) -> None:
     sink = FileSink(out / "x")
     assert list(sink.begin(10, ID)) == []
     sink.write_at(DATA, 0)
-    sink.leave()
+    sink.suspend()
     there = copied(out)
     sink = FileSink(there / "x")
     assert list(sink.begin(10, ID)) == [(0, 10)]
@@ -170,7 +170,7 @@ def test_a_second_set_is_removed(out: Path) -> None:
     sink = FileSink(out / "x")
     assert list(sink.begin(10, ID)) == [(0, 5)]
     assert names(out) == ["x.part", "x.part.json"]
-    sink.leave()
+    sink.suspend()
 
 
 def test_the_partial_file_of_a_file_with_a_number_is_not_taken(out: Path) -> None:
@@ -212,7 +212,7 @@ def test_a_state_file_that_cannot_be_read_is_an_error(
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as broken:
-        broken.setattr(part_note, call, refused)
+        broken.setattr(part_file_state, call, refused)
         with pytest.raises(LocalError, match=os.strerror(code)) as caught:
             FileSink(out / "x").begin(10, ID)
     assert caught.value.hint
@@ -250,7 +250,7 @@ def test_too_few_descriptors_discard_nothing(out: Path) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         outcomes.append(have)
         if not isinstance(have, int):
-            sink.leave()
+            sink.suspend()
         assert {name: (out / name).read_bytes() for name in names(out)}.keys() == before.keys(), free
         assert (out / "x.part").read_bytes() == DATA[:5], free
     assert outcomes[0] == errno.EMFILE
@@ -268,7 +268,7 @@ def test_a_disk_that_fails_while_the_partial_file_is_read_keeps_it(
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with monkeypatch.context() as broken:
-        broken.setattr(FileSink, "_checksum", fails)
+        broken.setattr(FileSink, "_compute_checksum", fails)
         with pytest.raises(LocalError, match="Input/output error"):
             FileSink(out / "x").begin(10, ID)
     assert finished(out / "x") == 5
@@ -278,15 +278,15 @@ def test_a_disk_that_fails_while_the_partial_file_is_read_keeps_it(
 def test_a_journal_that_cannot_be_read_is_not_begun_anew(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     key = {"service": "s"}
     with Journal(key, "it") as made:
-        made.note(transfer=1)
+        made.update(transfer=1)
 
     def refused(*about: Any) -> Any:
         raise OSError(code, os.strerror(code))
 
-    for broken in (journals.DirectoryStorage, Lock):
+    for broken in (journals.DirectoryStorage, FileLock):
         with monkeypatch.context() as context:
-            if broken is Lock:
-                context.setattr("smartxfer.transfer.locking._locked", refused)
+            if broken is FileLock:
+                context.setattr("smartxfer.transfer.file_locks._open_locked", refused)
             else:
                 context.setattr(journals.DirectoryStorage, "load", refused)
             with pytest.raises(LocalError, match=os.strerror(code)) as caught:
@@ -301,26 +301,26 @@ def test_a_record_that_cannot_be_read_does_not_say_that_the_file_is_another(
     out: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     (out / "x").write_bytes(DATA)
-    Written(out).note(out / "x", 10, written.sums_of(out / "x", [(0, 10)]), ID)
+    DownloadHistory(out).record_download(out / "x", 10, download_history.compute_extent_checksums(out / "x", [(0, 10)]), ID)
 
     def refused(*about: Any, **more: Any) -> Any:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     with monkeypatch.context() as broken:
         if where == "open_binary":
-            broken.setattr(written, where, refused)
+            broken.setattr(download_history, where, refused)
         else:
-            broken.setattr(written.PrivateDirectory, "of_state", refused)
+            broken.setattr(download_history.PrivateDirectory, "in_state_directory", refused)
         with pytest.raises(LocalError, match="Too many open files"):
-            Written(out).holds(out / "x")
-        Written(out).note(out / "x", 10, [], ID)  # the file stands already: a warning
-    assert Written(out).holds(out / "x") or where == "open_binary"
+            DownloadHistory(out).is_unmodified(out / "x")
+        DownloadHistory(out).record_download(out / "x", 10, [], ID)  # the file stands already: a warning
+    assert DownloadHistory(out).is_unmodified(out / "x") or where == "open_binary"
 
 
 # -- modes of what is replaced --------------------------------------------------------------------------
 
 
-class Dies(Files):
+class Dies(FileSystem):
     """Is killed in the moment of the renaming."""
 
     def replace(self, source: Any, target: Any) -> None:
@@ -371,6 +371,6 @@ def test_a_copy_that_is_being_written_is_not_taken(out: Path) -> None:
     there = copied(out)
     first = FileSink(there / "x")
     first.begin(10, ID)
-    with pytest.raises(InProgress):
+    with pytest.raises(AlreadyInProgress):
         FileSink(there / "x").begin(10, ID)
-    first.leave()
+    first.suspend()

@@ -10,9 +10,9 @@ from typing import Any, Callable, List
 
 import pytest
 
-from smartxfer.descriptors import Descriptor
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError
-from smartxfer.transfer import device
+from smartxfer.file_descriptors import FileDescriptor
+from smartxfer.transfer import device_sink
 from smartxfer.transfer.sink import open_sink
 from smartxfer.transport.attempt import Attempt
 from tests.support.raw_server import RawServer, answering, ranged
@@ -77,7 +77,7 @@ def test_a_pipe_that_is_not_read_does_not_keep_a_cancelled_call(
 ) -> None:
     reading, writing = os.pipe()
     if blocking:  # a pipe that another user made cannot be opened a second time
-        monkeypatch.setattr(device, "_second", functools.partial(Descriptor, os.dup))
+        monkeypatch.setattr(device_sink, "_duplicate_descriptor", functools.partial(FileDescriptor, os.dup))
     cancel = threading.Event()
     ended: List[BaseException] = []
 
@@ -119,7 +119,7 @@ def test_the_end_of_a_call_is_no_fault_of_the_device() -> None:
     sink: Any = open_sink(f"/dev/fd/{writing}", "name")
     sink.begin(3, ID)
     attempt = Attempt()
-    attempt.verdict = DeadlineExceeded("not done in time")
+    attempt.abort_error = DeadlineExceeded("not done in time")
     sink.follow(attempt)
     with pytest.raises(DeadlineExceeded):
         sink.write_at(b"abc", 0)

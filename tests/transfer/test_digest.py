@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.transfer.digest import CRC32, digest_of, new_hash, quick
+from smartxfer.transfer.digest import CRC32, compute_file_digest, crc32, new_hash
 
 
 @pytest.mark.parametrize("algorithm", ["md5", "sha1", "sha256"])
@@ -19,14 +19,14 @@ def test_digest_of_path_and_file(tmp_path: Path, algorithm: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
     expected = hashlib.new(algorithm, data).hexdigest()
-    assert digest_of(path, algorithm) == digest_of(str(path), algorithm) == expected
+    assert compute_file_digest(path, algorithm) == compute_file_digest(str(path), algorithm) == expected
     file = io.BytesIO(b"skipped" + data)
     file.seek(7)
-    assert digest_of(file, algorithm) == expected
+    assert compute_file_digest(file, algorithm) == expected
 
 
 def test_digest_of_nothing() -> None:
-    assert digest_of(io.BytesIO()) == hashlib.sha256().hexdigest()
+    assert compute_file_digest(io.BytesIO()) == hashlib.sha256().hexdigest()
 
 
 def test_an_unknown_algorithm() -> None:
@@ -36,5 +36,5 @@ def test_an_unknown_algorithm() -> None:
 
 @given(st.binary(), st.binary())
 def test_crc32_goes_on(one: bytes, other: bytes) -> None:
-    added = CRC32.add(CRC32.add(0, one, 0), other, len(one))
-    assert added == CRC32.add(0, one + other, 7) == quick(one + other) == zlib.crc32(one + other)
+    added = CRC32.update(CRC32.update(0, one, 0), other, len(one))
+    assert added == CRC32.update(0, one + other, 7) == crc32(one + other) == zlib.crc32(one + other)

@@ -10,12 +10,12 @@ from typing import Any, List
 import pytest
 
 from smartxfer import directories
+from smartxfer._system import FileSystem
 from smartxfer.directories import Directory, lstat, open_entry
 from smartxfer.errors import LocalError, UnsafeName
-from smartxfer.seams import Files
-from smartxfer.transfer.into import open_target
-from smartxfer.transfer.partial import FileSink
-from smartxfer.transfer.temporary import clear_temporaries, make_temporary
+from smartxfer.transfer.directory_download import open_target_directory
+from smartxfer.transfer.file_sink import FileSink
+from smartxfer.transfer.temporary_files import make_temporary_file, remove_stale_temporary_files
 
 ID = {"object": 1}
 DATA = b"0123456789"
@@ -24,7 +24,7 @@ DATA = b"0123456789"
 @pytest.fixture(params=[True, False], ids=["descriptors", "checks"])
 def by_descriptor(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Systems with and without descriptors of directories."""
-    monkeypatch.setattr(directories, "BY_DESCRIPTOR", request.param)
+    monkeypatch.setattr(directories, "SUPPORTS_DIR_FD", request.param)
     return bool(request.param)
 
 
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("by_descriptor")
 
 
 def below(tmp_path: Path, relative: str) -> Path:
-    with Directory(tmp_path) as root, root.below(PurePosixPath(relative), make=True) as found:
+    with Directory(tmp_path) as root, root.open_descendant(PurePosixPath(relative), create=True) as found:
         return found.path
 
 
@@ -88,12 +88,12 @@ def test_a_path_that_is_not_below_is_refused(tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a"])
 def test_an_entry_is_a_single_name(tmp_path: Path, name: str) -> None:
     with Directory(tmp_path) as root, pytest.raises(UnsafeName):
-        root.at(name)
+        root.entry(name)
 
 
 def test_a_path_that_no_program_could_open_is_not_made(tmp_path: Path) -> None:
     deep = tmp_path.joinpath(*["x" * 200] * 30, "f")
-    with open_target(tmp_path) as root, pytest.raises(LocalError, match="cannot write") as caught:
+    with open_target_directory(tmp_path) as root, pytest.raises(LocalError, match="cannot write") as caught:
         FileSink(deep, follow=False, root=root).begin(10, ID)
     assert caught.value.errno == errno.ENAMETOOLONG
 
@@ -104,7 +104,7 @@ def test_a_path_that_no_program_could_open_is_not_made(tmp_path: Path) -> None:
 def test_a_target_that_cannot_be_a_directory(tmp_path: Path, path: str, reason: str) -> None:
     (tmp_path / "out").write_bytes(b"mine")
     with pytest.raises(LocalError, match=f"cannot write .*{reason}"):
-        open_target(tmp_path / path)
+        open_target_directory(tmp_path / path)
 
 
 def test_a_tree_holds_no_descriptors(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_path_that_leads_up_from_behind_a_link(tmp_path: Path) -> None:
     (tmp_path / "far" / "deep").mkdir(parents=True)
     (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
     downloaded(tmp_path / "link" / ".." / "one")
-    with open_target(tmp_path / "link" / ".." / "out") as root:
+    with open_target_directory(tmp_path / "link" / ".." / "out") as root:
         downloaded(root.path / "a" / "two", root)
     assert (tmp_path / "far" / "one").read_bytes() == DATA
     assert (tmp_path / "far" / "out" / "a" / "two").read_bytes() == DATA
@@ -141,9 +141,9 @@ def test_a_path_that_leads_up_from_behind_a_link(tmp_path: Path) -> None:
 def test_the_working_directory_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path)
-    with open_target(Path("out")) as root, root.below(PurePosixPath("a"), make=True) as inner:
+    with open_target_directory(Path("out")) as root, root.open_descendant(PurePosixPath("a"), create=True) as inner:
         monkeypatch.chdir(tmp_path / "elsewhere")
-        inner.check()
+        inner.verify_not_moved()
         downloaded(root.path / "a" / "one", root)
         downloaded(root.path / "two", root)
     assert sorted(path.name for path in (tmp_path / "out").rglob("*")) == ["a", "one", "two"]
@@ -167,7 +167,7 @@ def test_a_directory_that_cannot_be_searched_is_closed(
 def test_a_directory_that_can_be_written_to_and_not_read(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir(mode=0o300)
     with Directory(tmp_path) as root:
-        root.below(PurePosixPath("a/b"), make=True).close()
+        root.open_descendant(PurePosixPath("a/b"), create=True).close()
 
 
 # -- a directory is replaced while it is open -----------------------------------------------------------
@@ -180,7 +180,7 @@ def swap(directory: Path, elsewhere: Path) -> None:
     directory.symlink_to(elsewhere)
 
 
-class Swapping(Files):
+class Swapping(FileSystem):
     """Swaps the directory before the given call, by number."""
 
     def __init__(self, directory: Path, elsewhere: Path, at: int) -> None:
@@ -206,9 +206,9 @@ class Swapping(Files):
         self._call("replace")
         super().replace(source, target)
 
-    def copy_owner_and_mode(self, before: Any, fd: int, path: Any) -> None:
+    def copy_owner_and_mode(self, reference: Any, fd: int, path: Any) -> None:
         self._call("copy")
-        super().copy_owner_and_mode(before, fd, path)
+        super().copy_owner_and_mode(reference, fd, path)
 
 
 @pytest.mark.parametrize("at", range(8))
@@ -220,7 +220,7 @@ def test_nothing_is_written_through_a_link_that_is_put_in_its_place(
     (out / "a" / "x").write_bytes(b"old")
     files = Swapping(out / "a", elsewhere, at)
     before = descriptors()
-    with open_target(out) as root:
+    with open_target_directory(out) as root:
         sink = FileSink(out / "a" / "x", follow=False, root=root, files=files)
         outcome: Any = None
         try:
@@ -230,7 +230,7 @@ def test_nothing_is_written_through_a_link_that_is_put_in_its_place(
             sink.commit()
         except LocalError as error:
             outcome = error
-            sink.leave()
+            sink.suspend()
     swapped = len(files.calls) > at
     assert swapped == elsewhere.exists() == (at < 7), "the calls of one download"
     if swapped:
@@ -252,19 +252,19 @@ def test_a_temporary_file_goes_into_the_directory_that_was_opened(tmp_path: Path
     elsewhere.mkdir()
     theirs = elsewhere / f".smartxfer-{'0' * 16}.part"
     theirs.write_bytes(b"theirs")
-    with Directory(tmp_path) as root, root.inside("out") as directory:
+    with Directory(tmp_path) as root, root.open_child("out") as directory:
         swap(out, elsewhere)
         if not by_descriptor:
-            for act in (directory.names, directory.nameless, lambda: make_temporary(directory, 0o600)):
+            for act in (directory.list_names, directory.create_anonymous_file, lambda: make_temporary_file(directory, 0o600)):
                 with pytest.raises(LocalError, match="moved or replaced"):
                     act()
             return
-        clear_temporaries(directory)
-        entry, opened = make_temporary(directory, 0o600)
+        remove_stale_temporary_files(directory)
+        entry, opened = make_temporary_file(directory, 0o600)
         opened.close()
-        with directory.nameless() as file:
+        with directory.create_anonymous_file() as file:
             file.write(DATA)
-            assert directory.names() == [entry.name]
+            assert directory.list_names() == [entry.name]
             assert os.fstat(file.fileno()).st_dev == directory.stat().st_dev
         assert stat_names(out.with_name("out.moved")) == [entry.name]
     assert stat_names(elsewhere) == [theirs.name]
@@ -275,12 +275,12 @@ def stat_names(directory: Path) -> List[str]:
 
 
 def test_a_file_system_without_nameless_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directories, "_NAMELESS", os.O_RDONLY | os.O_DIRECTORY | os.O_CREAT)  # refused
-    with Directory(tmp_path) as directory, directory.nameless() as file:
+    monkeypatch.setattr(directories, "_ANONYMOUS_FILE_FLAGS", os.O_RDONLY | os.O_DIRECTORY | os.O_CREAT)  # refused
+    with Directory(tmp_path) as directory, directory.create_anonymous_file() as file:
         file.write(DATA)
         file.seek(0)
         assert file.read() == DATA
-        assert directory.names() == []
+        assert directory.list_names() == []
 
 
 def test_a_link_in_the_place_of_the_file_is_followed_for_the_caller_only(tmp_path: Path) -> None:

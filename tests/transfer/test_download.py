@@ -257,14 +257,14 @@ def test_a_wrong_range_is_refused_before_a_byte_is_written(engine: Any, tmp_path
 
 def test_a_range_that_begins_earlier_or_ends_later_is_trimmed(engine: Any) -> None:
     from smartxfer.transfer.ranges import open_range
-    from smartxfer.transport import Call
+    from smartxfer.transport import RequestSpec
 
     with RawServer(faulty()) as server:
         made, sink = engine(server.url), MemorySink()
 
         def wider(start: int, stop: Any) -> Any:
             first, last = max(0, start - 7), min(len(DATA), stop + 5)
-            return open_range(made.wire, Call("GET", server.url), first, last, len(DATA))
+            return open_range(made.wire, RequestSpec("GET", server.url), first, last, len(DATA))
 
         result = made.download(sink, **RANGED, open_range=wider)
     assert sink.data == DATA
@@ -273,7 +273,7 @@ def test_a_range_that_begins_earlier_or_ends_later_is_trimmed(engine: Any) -> No
 
 def test_an_object_that_changes_between_parts(engine: Any, tmp_path: Path) -> None:
     from smartxfer.transfer.ranges import open_range
-    from smartxfer.transport import Call
+    from smartxfer.transport import RequestSpec
 
     tags = iter("AAB" + "B" * 100)
 
@@ -293,7 +293,7 @@ def test_an_object_that_changes_between_parts(engine: Any, tmp_path: Path) -> No
                 FileSink(tmp_path / "out"),
                 **RANGED,
                 open_range=lambda start, stop: open_range(
-                    made.wire, Call("GET", server.url), start, stop, len(DATA), accept
+                    made.wire, RequestSpec("GET", server.url), start, stop, len(DATA), accept
                 ),
                 operation={"workers": 1},
             )

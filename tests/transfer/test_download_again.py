@@ -12,9 +12,9 @@ from typing import Any, Callable, List
 import pytest
 
 from smartxfer.errors import (
+    AlreadyInProgress,
     Cancelled,
     ChecksumMismatch,
-    InProgress,
     LocalError,
     Stalled,
 )
@@ -228,7 +228,7 @@ def test_two_at_once_on_one_target(engine: Any, tmp_path: Path) -> None:
         with contextlib.ExitStack() as stack:
             stack.callback(first.join, PATIENCE)
             stack.callback(go.set)
-            with pytest.raises(InProgress, match="out"):
+            with pytest.raises(AlreadyInProgress, match="out"):
                 made.download(FileSink(tmp_path / "out"), size=len(DATA))
     assert results[0].ok
     assert (tmp_path / "out").read_bytes() == DATA

@@ -10,7 +10,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from smartxfer.errors import ChecksumMismatch, InProgress, LocalError, RangeMismatch, SourceChanged
+from smartxfer.errors import AlreadyInProgress, ChecksumMismatch, LocalError, RangeMismatch, SourceChanged
 from tests.support.engine_faults_down import KINDS, Shape
 from tests.support.engine_model import Machine, Step, run_machine, scripts
 from tests.support.engine_model_down import DownloadModel
@@ -72,7 +72,7 @@ class Downloads(Machine):
             if not held:
                 return
             self.model.run(script)
-        assert isinstance(self.model.error, InProgress)
+        assert isinstance(self.model.error, AlreadyInProgress)
         assert not self.model.requests
 
     def teardown(self) -> None:

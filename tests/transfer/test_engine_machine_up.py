@@ -11,7 +11,7 @@ from hypothesis import note
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, rule
 
-from smartxfer.errors import Cancelled, InProgress, IntegrityError
+from smartxfer.errors import AlreadyInProgress, Cancelled, IntegrityError
 from tests.support.engine_model import Machine, Step, run_machine, scripts
 from tests.support.engine_model_up import KINDS, UploadModel
 
@@ -68,7 +68,7 @@ class Uploads(Machine):
         self.count()
         with contextlib.closing(self.model.journal(self.model.item())):
             self.model.run(script)
-        assert isinstance(self.model.error, InProgress)
+        assert isinstance(self.model.error, AlreadyInProgress)
         assert not self.model.requests
 
     def teardown(self) -> None:

@@ -12,14 +12,14 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import pytest
 
+from smartxfer._system import FileSystem
 from smartxfer.errors import IntegrityError, NetworkError, TargetExists
-from smartxfer.seams import Files
-from smartxfer.transfer.download import Download
-from smartxfer.transfer.existing import Exists, Guard
-from smartxfer.transfer.into import Wanted, fetch_into
-from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.directory_download import RemoteFile, download_to_directory
+from smartxfer.transfer.download import DownloadSpec
+from smartxfer.transfer.download_history import DownloadHistory
+from smartxfer.transfer.existing_files import ExistingFilePolicy, Exists
+from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.result import FileResult
-from smartxfer.transfer.written import Written
 from tests.support.jobs import operation
 
 ID = {"object": 1}
@@ -27,10 +27,10 @@ DATA = b"same"
 DIGEST = ("md5", hashlib.md5(DATA).hexdigest())
 
 
-def sink_of(path: Path, exists: Exists = None, files: Optional[Files] = None, **known: Any) -> FileSink:
+def sink_of(path: Path, exists: Exists = None, files: Optional[FileSystem] = None, **known: Any) -> FileSink:
     """A sink under a name that a server chose."""
     sink = FileSink(path, follow=False, **({} if files is None else {"files": files}))
-    sink.guard = Guard(exists, Written(path.parent), **known)
+    sink.existing_file_policy = ExistingFilePolicy(exists, DownloadHistory(path.parent), **known)
     return sink
 
 
@@ -52,8 +52,8 @@ def test_a_server_that_cannot_be_asked_says_nothing_about_a_file(tmp_path: Path,
 
 
 def test_a_name_that_was_taken_for_a_moment_allows_no_replacement(tmp_path: Path) -> None:
-    guard = Guard(None, Written(tmp_path))
-    guard.before(tmp_path / "a", 3, ID)
+    guard = ExistingFilePolicy(None, DownloadHistory(tmp_path))
+    guard.find_retained_file(tmp_path / "a", 3, ID)
     put: List[bool] = []
 
     def taken(path: Path, new: bool) -> None:
@@ -61,7 +61,7 @@ def test_a_name_that_was_taken_for_a_moment_allows_no_replacement(tmp_path: Path
         raise FileExistsError(errno.EEXIST, "File exists")
 
     with pytest.raises(TargetExists):
-        guard.finish(tmp_path / "part", tmp_path / "a", taken)
+        guard.rename_or_retain(tmp_path / "part", tmp_path / "a", taken)
     assert put == [True]
 
 
@@ -92,7 +92,7 @@ class Body:
         return self._rest.pop(0)
 
 
-def wanted(name: str, data: Optional[bytes]) -> Wanted:
+def wanted(name: str, data: Optional[bytes]) -> RemoteFile:
     """A file of a service that publishes no digest; its download fails without ``data``."""
 
     @contextlib.contextmanager
@@ -101,17 +101,17 @@ def wanted(name: str, data: Optional[bytes]) -> Wanted:
             raise IntegrityError("damaged")
         yield Body(data)
 
-    def describe(sink: Any) -> Download:
-        return Download(name=name, sink=sink, identity={"name": name}, open_range=source, size=4)
+    def describe(sink: Any) -> DownloadSpec:
+        return DownloadSpec(name=name, sink=sink, identity={"name": name}, open_range=source, size=4)
 
-    return Wanted(name, name, 4, describe)
+    return RemoteFile(name, name, 4, describe)
 
 
 def run(directory: Path, exists: Exists) -> List[FileResult]:
     """A run that breaks at the second of two files."""
     files = [wanted("a.txt", DATA), wanted("b.txt", None)]
     with operation() as doing:
-        return fetch_into(directory, files, {"service": "none"}, doing, 1, 1, exists=exists)
+        return download_to_directory(directory, files, {"service": "none"}, doing, 1, 1, exists=exists)
 
 
 def test_a_kept_file_is_not_remembered_under_the_name_of_another(tmp_path: Path) -> None:
@@ -130,16 +130,16 @@ def test_a_kept_file_is_not_remembered_under_the_name_of_another(tmp_path: Path)
 def test_a_kept_file_with_other_content_is_not_remembered_as_fetched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = Guard.before
+    before = ExistingFilePolicy.find_retained_file
 
-    def appears(self: Guard, path: Path, *about: Any) -> Any:
+    def appears(self: ExistingFilePolicy, path: Path, *about: Any) -> Any:
         found = before(self, path, *about)
         if path.name == "a.txt":
             Path(path).write_bytes(b"mine")  # while the download runs
         return found
 
     with monkeypatch.context() as during:
-        during.setattr(Guard, "before", appears)
+        during.setattr(ExistingFilePolicy, "find_retained_file", appears)
         assert run(tmp_path, "skip")[0].skipped == "exists"
     again = run(tmp_path, "skip")[0]
     assert (again.skipped, again.verified) == ("exists", None)
@@ -153,7 +153,7 @@ def test_a_side_file_without_its_partial_file_is_removed(tmp_path: Path) -> None
     (tmp_path / "a.part.json").write_text(json.dumps(side))
     sink = sink_of(tmp_path / "a", digest=DIGEST)
     sink.begin(len(DATA), ID)
-    assert sink.kept is not None
+    assert sink.retained_file is not None
     assert names(tmp_path) == ["a"]
 
 
@@ -177,7 +177,7 @@ def test_a_device_that_got_another_number_costs_nothing(tmp_path: Path) -> None:
     sink = sink_of(tmp_path / "a")
     sink.begin(len(DATA), ID)
     sink.write_at(DATA[:2], 0)
-    sink.leave()
+    sink.suspend()
     noted = json.loads((tmp_path / "a.part.json").read_text())
     noted["inode"][0] += 1
     (tmp_path / "a.part.json").write_text(json.dumps(noted))
@@ -190,7 +190,7 @@ def test_a_device_that_got_another_number_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_an_identical_file_in_a_read_only_directory_is_kept(tmp_path: Path) -> None:
-    class ReadOnly(Files):
+    class ReadOnly(FileSystem):
         def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
@@ -198,7 +198,7 @@ def test_an_identical_file_in_a_read_only_directory_is_kept(tmp_path: Path) -> N
     (tmp_path / "a.part").write_bytes(b"of the user")
     sink = sink_of(tmp_path / "a", files=ReadOnly(), digest=DIGEST)
     sink.begin(len(DATA), ID)
-    assert sink.kept is not None
+    assert sink.retained_file is not None
     assert names(tmp_path) == ["a", "a.part"]
 
 
@@ -216,13 +216,13 @@ def test_a_process_killed_while_it_replaces_a_read_only_file_can_be_continued(
     """The partial file has the mode of its target already; its owner cannot open it for writing."""
     target = tmp_path / "a"
 
-    class Dies(Files):
+    class Dies(FileSystem):
         def replace(self, source: Any, to: Any) -> None:
             if Path(to) == target:
                 raise Killed
             super().replace(source, to)
 
-    class NotRoot(Files):
+    class NotRoot(FileSystem):
         def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             writes = flags & os.O_RDWR and not flags & os.O_CREAT
             if writes and not os.stat(str(path)).st_mode & 0o200:
@@ -252,7 +252,7 @@ def test_notes_that_a_killed_process_did_not_end_are_written_over(tmp_path: Path
     sink = FileSink(tmp_path / "a")
     sink.begin(len(DATA), ID)
     assert names(tmp_path) == ["a.part", "a.part.json"]
-    sink.leave()
+    sink.suspend()
 
 
 def test_a_file_of_the_user_is_not_removed_for_the_notes(tmp_path: Path) -> None:
@@ -273,16 +273,16 @@ def test_the_notes_about_one_file_do_not_remove_another(tmp_path: Path) -> None:
     files = [wanted(name, DATA) for name in ("a", "a.part.json.tmp", "a.part.json")]
     sinks: List[Any] = []
 
-    def keep(file: Wanted) -> Callable[[Any], Download]:
-        def describe(sink: Any) -> Download:
+    def keep(file: RemoteFile) -> Callable[[Any], DownloadSpec]:
+        def describe(sink: Any) -> DownloadSpec:
             sinks.append(sink)
-            return file.describe(sink)
+            return file.make_spec(sink)
 
         return describe
 
-    kept = [Wanted(file.key, file.name, file.size, keep(file)) for file in files]
+    kept = [RemoteFile(file.key, file.name, file.size, keep(file)) for file in files]
     with operation() as doing:
-        results = fetch_into(tmp_path, kept, {"service": "none"}, doing, 1, 1)
+        results = download_to_directory(tmp_path, kept, {"service": "none"}, doing, 1, 1)
     assert all(result.ok for result in results)
     notes = {f"a.part.json{end}" for end in ("", ".tmp")}
     assert not notes.intersection(sink.path.name for sink in sinks)

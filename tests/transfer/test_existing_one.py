@@ -11,8 +11,8 @@ import pytest
 from smartxfer.errors import TargetExists
 from smartxfer.local import LocalServer
 from smartxfer.smartfile import SyncClient
-from smartxfer.transfer.partial import FileSink
-from smartxfer.transfer.written import Written, sums_of
+from smartxfer.transfer.download_history import DownloadHistory, compute_extent_checksums
+from smartxfer.transfer.file_sink import FileSink
 from tests.support.existing_services import NRP, FileSender, SmartFile, Synchronised
 
 # -- one file ------------------------------------------------------------------------------------------
@@ -108,12 +108,12 @@ def test_a_run_that_was_killed_at_its_end_leaves_a_whole_file(tmp_path: Path) ->
             sink = FileSink(tmp_path / "a.bin")
             sink.begin(6, {"an": "object"})
             sink.write_at(b"first!", 0)
-            sink.leave()
+            sink.suspend()
             (tmp_path / "a.bin").unlink()
             os.link(str(tmp_path / "a.bin.part"), str(tmp_path / "a.bin"))
             sink = FileSink(tmp_path / "a.bin")
             sink.begin(6, {"another": "object"})
-            sink.leave()
+            sink.suspend()
             assert (tmp_path / "a.bin").read_bytes() == b"first!"
             assert [path.name for path in tmp_path.iterdir()] == ["a.bin"]
 
@@ -125,33 +125,33 @@ def test_what_was_written_is_remembered_line_by_line(tmp_path: Path, monkeypatch
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "state"))
     target = tmp_path / "x"
     target.write_bytes(b"12345678")
-    written = Written(tmp_path)
-    assert not written.holds(target)
-    sums = sums_of(target, [(0, 3), (3, 8)])
-    written.note(target, 8, sums, {"object": 1})
+    written = DownloadHistory(tmp_path)
+    assert not written.is_unmodified(target)
+    sums = compute_extent_checksums(target, [(0, 3), (3, 8)])
+    written.record_download(target, 8, sums, {"object": 1})
     [log] = (tmp_path / "state" / "written").iterdir()
     assert log.stat().st_mode & 0o777 == 0o600
     log.write_bytes(log.read_bytes() + b'{"version": 1, "name": "x", "si')
-    fresh = Written(tmp_path)
-    assert fresh.holds(target)
-    assert fresh.holds(target, {"object": 1})
-    assert not fresh.holds(target, {"object": 2})
+    fresh = DownloadHistory(tmp_path)
+    assert fresh.is_unmodified(target)
+    assert fresh.is_unmodified(target, {"object": 1})
+    assert not fresh.is_unmodified(target, {"object": 2})
     target.write_bytes(b"12345679")
-    assert not fresh.holds(target)
+    assert not fresh.is_unmodified(target)
     target.write_bytes(b"123456789")
-    assert not fresh.holds(target)
+    assert not fresh.is_unmodified(target)
 
 
 def test_the_memory_does_not_grow_with_every_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "state"))
     (tmp_path / "x").write_bytes(b"")
     for _ in range(10):
-        written = Written(tmp_path)
+        written = DownloadHistory(tmp_path)
         for _ in range(100):
-            written.note(tmp_path / "x", 0, [], {})
+            written.record_download(tmp_path / "x", 0, [], {})
     [log] = (tmp_path / "state" / "written").iterdir()
     assert len(log.read_text().splitlines()) < 400
-    assert Written(tmp_path).holds(tmp_path / "x")
+    assert DownloadHistory(tmp_path).is_unmodified(tmp_path / "x")
 
 
 @pytest.mark.parametrize("text", ["", "[]\n", "{}\n", '{"version": 1, "name": "x"}\n', "\x00\xff\n", '{"version":2}\n'])
@@ -160,10 +160,10 @@ def test_a_memory_that_makes_no_sense_is_no_permission(
 ) -> None:
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "state"))
     (tmp_path / "x").write_bytes(b"12345678")
-    Written(tmp_path).note(tmp_path / "x", 8, [(0, 8, 1)], {})
+    DownloadHistory(tmp_path).record_download(tmp_path / "x", 8, [(0, 8, 1)], {})
     [log] = (tmp_path / "state" / "written").iterdir()
     log.write_text(text)
-    assert not Written(tmp_path).holds(tmp_path / "x")
+    assert not DownloadHistory(tmp_path).is_unmodified(tmp_path / "x")
 
 
 # -- hidden names --------------------------------------------------------------------------------------

@@ -8,24 +8,31 @@ from typing import Any, Callable, List
 import pytest
 
 from smartxfer.transfer import ranges
-from smartxfer.transfer.buffers import BLOCK, SMALLEST_BLOCK, Rooms, fast_block, memory, remember_block
+from smartxfer.transfer.buffers import (
+    BLOCK_SIZE,
+    MIN_BLOCK_SIZE,
+    BufferPool,
+    allocate_buffer,
+    pop_last_block_size,
+    set_last_block_size,
+)
 from smartxfer.transfer.ranges import open_range
-from smartxfer.transport import Call
+from smartxfer.transport import RequestSpec
 from tests.support.raw_server import RawServer, answering
 
-DATA = os.urandom(3 * BLOCK + 5)
+DATA = os.urandom(3 * BLOCK_SIZE + 5)
 
 
 def served(data: bytes) -> Any:
     return RawServer(answering(lambda request, peer: peer.answer(200, data)))
 
 
-@pytest.mark.parametrize("length", [1, SMALLEST_BLOCK, len(DATA)])
+@pytest.mark.parametrize("length", [1, MIN_BLOCK_SIZE, len(DATA)])
 def test_it_is_filled_and_the_rest_is_left(engine: Callable[..., Any], length: int) -> None:
     into = memoryview(bytearray(length))
     with served(DATA) as server:
-        with open_range(engine(server.url).wire, Call("GET", server.url), 0, None, None) as incoming:
-            assert incoming.fill(into) == length
+        with open_range(engine(server.url).wire, RequestSpec("GET", server.url), 0, None, None) as incoming:
+            assert incoming.readinto_full(into) == length
             assert bytes(into) == DATA[:length]
             assert b"".join(bytes(block) for block in iter(incoming.read, b"")) == DATA[length:]
 
@@ -33,8 +40,8 @@ def test_it_is_filled_and_the_rest_is_left(engine: Callable[..., Any], length: i
 def test_it_is_not_full_where_the_body_ends(engine: Callable[..., Any]) -> None:
     into = memoryview(bytearray(20))
     with served(b"0123456789") as server:
-        with open_range(engine(server.url).wire, Call("GET", server.url), 0, None, None) as incoming:
-            assert incoming.fill(into) == 10
+        with open_range(engine(server.url).wire, RequestSpec("GET", server.url), 0, None, None) as incoming:
+            assert incoming.readinto_full(into) == 10
     assert bytes(into) == b"0123456789" + bytes(10)
 
 
@@ -43,50 +50,50 @@ def test_a_fast_line_is_remembered_until_it_breaks(
 ) -> None:
     """Detect large blocks on a line that has become slow: the stall guard would see nothing move."""
     asked: List[int] = []
-    real = ranges.Incoming._read
+    real = ranges.RangeResponse._read
 
     def seen(self: Any, view: memoryview) -> memoryview:
         asked.append(len(view))
         return real(self, view)
 
-    monkeypatch.setattr(ranges.Incoming, "_read", seen)
-    remember_block(SMALLEST_BLOCK)
+    monkeypatch.setattr(ranges.RangeResponse, "_read", seen)
+    set_last_block_size(MIN_BLOCK_SIZE)
     into = memoryview(bytearray(len(DATA)))
     with served(DATA) as server:
         wire = engine(server.url).wire
         for _ in range(2):
-            with open_range(wire, Call("GET", server.url), 0, None, None) as incoming:
-                assert incoming.fill(into) == len(DATA)
-    assert asked[0] <= 2 * SMALLEST_BLOCK
-    assert max(asked) > BLOCK
+            with open_range(wire, RequestSpec("GET", server.url), 0, None, None) as incoming:
+                assert incoming.readinto_full(into) == len(DATA)
+    assert asked[0] <= 2 * MIN_BLOCK_SIZE
+    assert max(asked) > BLOCK_SIZE
     # A body that breaks off remembers nothing, so that the one after it begins small.
-    assert fast_block() > SMALLEST_BLOCK
-    assert fast_block() == SMALLEST_BLOCK
+    assert pop_last_block_size() > MIN_BLOCK_SIZE
+    assert pop_last_block_size() == MIN_BLOCK_SIZE
 
 
 def test_a_room_grows_and_is_kept() -> None:
-    rooms = Rooms()
-    with rooms.lend(10) as small:
+    rooms = BufferPool()
+    with rooms.borrow(10) as small:
         small[:] = b"0123456789"
-    with rooms.lend(5) as again:
+    with rooms.borrow(5) as again:
         assert bytes(again) == b"01234"
-    with rooms.lend(5 * BLOCK) as large:
-        assert len(large) == 5 * BLOCK
+    with rooms.borrow(5 * BLOCK_SIZE) as large:
+        assert len(large) == 5 * BLOCK_SIZE
         large[-1:] = b"x"
-    with rooms.lend(4 * BLOCK) as again:
+    with rooms.borrow(4 * BLOCK_SIZE) as again:
         again[:1] = b"y"
         assert large[:1] == b"y"
 
 
 def test_a_room_is_lent_to_one_at_a_time() -> None:
-    rooms = Rooms()
-    with rooms.lend(5) as one, rooms.lend(5) as other:
+    rooms = BufferPool()
+    with rooms.borrow(5) as one, rooms.borrow(5) as other:
         one[:], other[:] = b"11111", b"22222"
         assert (bytes(one), bytes(other)) == (b"11111", b"22222")
-    with pytest.raises(ZeroDivisionError), rooms.lend(5):
+    with pytest.raises(ZeroDivisionError), rooms.borrow(5):
         raise ZeroDivisionError
     assert len(rooms._free) == 2
 
 
 def test_memory_is_as_large_as_was_asked_for() -> None:
-    assert len(memory(BLOCK + 1)) > BLOCK
+    assert len(allocate_buffer(BLOCK_SIZE + 1)) > BLOCK_SIZE

@@ -9,7 +9,7 @@ from typing import Any, Callable
 import pytest
 
 from smartxfer.nrp import limit_connections
-from smartxfer.nrp.limits import connection
+from smartxfer.nrp.limits import acquire_connection
 from smartxfer.transport import Attempt
 from tests.support.jobs import Tasks, operation
 from tests.support.raw_server import PATIENCE, RawServer
@@ -41,12 +41,12 @@ def test_a_limit_whose_connections_are_all_in_use() -> None:
     inside, over = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with connection(Attempt()):
+        with acquire_connection(Attempt()):
             inside.set()
             over.wait(PATIENCE)
 
     def step() -> None:
-        with connection(Attempt()):
+        with acquire_connection(Attempt()):
             pass
 
     with limit_connections(1):
@@ -61,11 +61,11 @@ def test_a_limit_whose_connections_are_all_in_use() -> None:
 
 def test_in_the_middle_of_a_transfer(engine: Any) -> None:
     """From a task, as a callback may do it; the child uses the same client."""
-    from smartxfer.transport import Body, Call, Success
+    from smartxfer.transport import Body, RequestSpec, Success
 
     with RawServer(lambda peer: (peer.request(), peer.answer(200, b"again"))) as server:
         made = engine(server.url)
-        call = Call("GET", server.url, success=Success({200}, Body.ANY))
+        call = RequestSpec("GET", server.url, success=Success({200}, Body.ANY))
 
         def step() -> None:
             with made.operation(workers=2) as own:
@@ -73,5 +73,5 @@ def test_in_the_middle_of_a_transfer(engine: Any) -> None:
 
         codes = []
         with operation(workers=2) as doing:
-            doing.run([Tasks(lambda: (made.wire.once(call), codes.append(in_a_child(step))))], 1)
+            doing.run_jobs([Tasks(lambda: (made.wire.once(call), codes.append(in_a_child(step))))], 1)
         assert codes == [0]

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from smartxfer.errors import SourceChanged, UsageError
-from smartxfer.transfer.hashed import HashedSource
+from smartxfer.transfer.hashing_source import HashingSource
 from smartxfer.transfer.source import BytesSource, PathSource
 
 
 @pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1, 1 << 20, (3 << 20) + 5])
 def test_the_digest_is_that_of_all_bytes_whatever_else_is_read(size: int) -> None:
     data = os.urandom(size)
-    source = HashedSource(BytesSource(data), "md5")
+    source = HashingSource(BytesSource(data), "md5")
     buffer = memoryview(bytearray(100))
     assert source.read_at(buffer, 7) == len(data[7:107])
     assert source.digest() == hashlib.md5(data).hexdigest()
@@ -26,7 +26,7 @@ def test_closing_ends_the_thread_before_its_end(tmp_path: Path) -> None:
     path = tmp_path / "large"
     with open(path, "wb") as file:
         file.truncate(4 << 30)
-    source = HashedSource(PathSource(path), "md5")
+    source = HashingSource(PathSource(path), "md5")
     assert not any(thread.name == "smartxfer-digest" for thread in threading.enumerate())
     assert source.read_at(memoryview(bytearray(1)), 0) == 1  # the thread starts with the first read
     assert any(thread.name == "smartxfer-digest" for thread in threading.enumerate())
@@ -39,7 +39,7 @@ def test_a_file_that_became_shorter_has_no_digest(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 100)
     inner = PathSource(path)
     os.truncate(str(path), 50)
-    source = HashedSource(inner, "md5")
+    source = HashingSource(inner, "md5")
     with pytest.raises(SourceChanged, match="became shorter"):
         source.digest()
     source.close()
@@ -47,4 +47,4 @@ def test_a_file_that_became_shorter_has_no_digest(tmp_path: Path) -> None:
 
 def test_an_unknown_algorithm_is_refused() -> None:
     with pytest.raises(UsageError):
-        HashedSource(BytesSource(b""), "md-none")
+        HashingSource(BytesSource(b""), "md-none")

@@ -7,15 +7,15 @@ from typing import Any, Callable, Iterator, List
 
 import pytest
 
+from smartxfer._system import FileSystem
 from smartxfer.errors import Cancelled, DeadlineExceeded, DiskFull, Forbidden, LocalError
-from smartxfer.seams import Files
 from smartxfer.transfer import sink as sinks
-from smartxfer.transfer.extents import gaps
-from smartxfer.transfer.file_job import Tasks
-from smartxfer.transfer.operation import Operation
-from smartxfer.transfer.plan import Missing, Part, Parts, cut
+from smartxfer.transfer.extents import missing_extents
+from smartxfer.transfer.file_job import TaskQueue
+from smartxfer.transfer.file_parts import MissingParts, Part, Parts, split_into_parts
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transfer.sink import FileSink, MemorySink
-from smartxfer.transfer.upload import Upload, UploadJob
+from smartxfer.transfer.upload import UploadJob, UploadSpec
 from smartxfer.transport import RetryPolicy
 from tests.support.fake_clock import JumpingClock
 
@@ -68,13 +68,13 @@ def forbidden(*asked: Any) -> Any:
 
 
 def test_plans_are_arithmetic(memory: Callable[[], int]) -> None:
-    parts = cut(PETABYTE, 1)
+    parts = split_into_parts(PETABYTE, 1)
     assert (len(parts), parts[5], parts[-1]) == (PETABYTE, Part(5, 5, 6), Part(PETABYTE - 1, PETABYTE - 1, PETABYTE))
-    assert parts.left({0, 1, PETABYTE, -1}) == PETABYTE - 2
-    missing = Missing(PETABYTE, [(0, 10), (5, 20), (PETABYTE - 1, 2 * PETABYTE)], 3)
+    assert parts.remaining_bytes({0, 1, PETABYTE, -1}) == PETABYTE - 2
+    missing = MissingParts(PETABYTE, [(0, 10), (5, 20), (PETABYTE - 1, 2 * PETABYTE)], 3)
     assert next(iter(missing)) == Part(6, 20, 21)
-    assert missing.left(()) == PETABYTE - 21
-    assert next(iter(gaps(PETABYTE, [(0, 7)], 1))) == (7, 8)
+    assert missing.remaining_bytes(()) == PETABYTE - 21
+    assert next(iter(missing_extents(PETABYTE, [(0, 7)], 1))) == (7, 8)
     assert memory() < MOST
 
 
@@ -92,8 +92,8 @@ def test_tasks_are_made_when_they_are_due() -> None:
             made.append(number)
             yield lambda: None
 
-    waiting = Tasks(lambda: None)
-    waiting.follow(tasks())
+    waiting = TaskQueue(lambda: None)
+    waiting.extend(tasks())
     assert (made, bool(waiting)) == ([], True)
     waiting.pop()
     waiting.pop()
@@ -116,12 +116,12 @@ def test_a_download_of_a_petabyte_in_pieces_of_a_byte(engine: Any, memory: Calla
 
 
 def test_an_upload_of_a_petabyte_in_parts_of_a_byte(memory: Callable[[], int]) -> None:
-    described = Upload(
-        "big", Endless, lambda size: cut(size, 1), forbidden, lambda: ("size", None), acknowledged=range(1000)
+    described = UploadSpec(
+        "big", Endless, lambda size: split_into_parts(size, 1), forbidden, lambda: ("size", None), completed_parts=range(1000)
     )
-    with Operation(policy=RetryPolicy(attempts=1), workers=2) as operation:
+    with TransferRunner(policy=RetryPolicy(attempts=1), max_workers=2) as operation:
         job = UploadJob(described, operation, 2)
-        operation.run([job], 1)
+        operation.run_jobs([job], 1)
     assert isinstance(job.result.error, Forbidden)
     assert job.result.resumed == 1000
     assert memory() < MOST
@@ -138,23 +138,23 @@ def test_a_plan_without_end_ends_in_time(way: str) -> None:
         def is_set(self) -> bool:
             return way == "cancel" and len(sent) > 50
 
-    described = Upload("big", Endless, lambda size: cut(size, 1), send, lambda: ("size", None))
-    operation = Operation(
+    described = UploadSpec("big", Endless, lambda size: split_into_parts(size, 1), send, lambda: ("size", None))
+    operation = TransferRunner(
         policy=RetryPolicy(),
-        workers=2,
+        max_workers=2,
         clock=JumpingClock(lambda: len(sent) > 50, 45.0),
         deadline=40.0 if way == "deadline" else None,
         cancel=Flag(),
     )
     with pytest.raises(DeadlineExceeded if way == "deadline" else Cancelled), operation:
-        operation.run([UploadJob(described, operation, 2)], 1)
+        operation.run_jobs([UploadJob(described, operation, 2)], 1)
     assert sent
 
 
 # -- room ----------------------------------------------------------------------------------------------------
 
 
-class Disk(Files):
+class Disk(FileSystem):
     """Says how much is free, or nothing."""
 
     def __init__(self, free: Any) -> None:
@@ -180,17 +180,17 @@ def test_what_the_disk_cannot_hold_is_not_begun(tmp_path: Path) -> None:
 def test_what_fits_or_is_not_known_is_begun(tmp_path: Path, size: Any, free: Any) -> None:
     sink = FileSink(tmp_path / "a", files=Disk(free))
     assert sink.begin(size, {}) == []
-    sink.leave()
+    sink.suspend()
 
 
 def test_what_an_earlier_run_has_written_needs_no_room(tmp_path: Path) -> None:
     first = FileSink(tmp_path / "a")
     first.begin(10, {"of": 1})
     first.write_at(b"0123456", 0)
-    first.leave()
+    first.suspend()
     again = FileSink(tmp_path / "a", files=Disk(3))
     assert again.begin(10, {"of": 1}) == [(0, 7)]
-    again.leave()
+    again.suspend()
 
 
 def test_a_disk_that_is_really_too_small(tmp_path: Path) -> None:
@@ -201,12 +201,12 @@ def test_a_disk_that_is_really_too_small(tmp_path: Path) -> None:
 def test_a_file_system_that_does_not_say_its_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"total": 0, "free": 0}))
     with pytest.raises(OSError, match="does not say"):
-        Files().free_space(tmp_path)
+        FileSystem().free_space(tmp_path)
 
 
 def test_what_memory_cannot_hold_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LocalError, match="memory") as caught:
         MemorySink().begin(PETABYTE, {})
     assert "file" in caught.value.hint
-    monkeypatch.setattr(sinks, "physical_memory", lambda: None)
+    monkeypatch.setattr(sinks, "get_physical_memory", lambda: None)
     assert MemorySink().begin(PETABYTE, {}) == []

@@ -11,9 +11,9 @@ from typing import Any, Dict, List, Optional
 
 import pytest
 
-from smartxfer.errors import InProgress
-from smartxfer.seams import Files
-from smartxfer.transfer.journal import DirectoryStorage, Journal, Lock, state_directory, write_whole
+from smartxfer._system import FileSystem
+from smartxfer.errors import AlreadyInProgress
+from smartxfer.transfer.journal import DirectoryStorage, FileLock, Journal, state_directory, write_atomic
 from tests.support.fake_clock import FakeClock
 
 KEY = {"service": "s", "origin": "http://h", "account": "me", "recipients": ["a"]}
@@ -44,16 +44,16 @@ def files() -> List[Path]:
 def test_a_later_run_remembers() -> None:
     with Journal(KEY, "it") as journal:
         assert journal.state == {}
-        journal.note(transfer={"id": 5})
+        journal.update(transfer={"id": 5})
         journal.append("acknowledged", "a", 0)
         journal.append("acknowledged", "a", 1)
         journal.append("acknowledged", "b", 0)
     with Journal(dict(reversed(list(KEY.items()))), "it") as journal:  # the order says nothing
         assert journal.state == {"transfer": {"id": 5}, "acknowledged": {"a": [0, 1], "b": [0]}}
-        journal.drop("acknowledged", "a")
+        journal.remove_entry("acknowledged", "a")
     with Journal(KEY, "it") as journal:
         assert journal.state["acknowledged"] == {"b": [0]}
-        journal.forget()
+        journal.clear()
     assert files() == []
     with Journal(KEY, "it") as journal:
         assert journal.state == {}
@@ -64,14 +64,14 @@ def test_a_later_run_remembers() -> None:
 )
 def test_another_request_remembers_nothing(change: Dict[str, Any]) -> None:
     with Journal(KEY, "it") as journal:
-        journal.note(a=1)
+        journal.update(a=1)
     with Journal({**KEY, **change}, "it") as journal:
         assert journal.state == {}
 
 
 def test_only_its_owner_can_read_it() -> None:
     with Journal(KEY, "it") as journal:
-        journal.note(token="t")
+        journal.update(token="t")
         (path,) = files()
         assert path.stat().st_mode & 0o777 == 0o600
         assert path.parent.stat().st_mode & 0o777 == 0o700
@@ -80,14 +80,14 @@ def test_only_its_owner_can_read_it() -> None:
 
 def test_one_process_at_a_time() -> None:
     with Journal(KEY, "the upload"):
-        with pytest.raises(InProgress, match="the upload") as caught:
+        with pytest.raises(AlreadyInProgress, match="the upload") as caught:
             Journal(KEY, "the upload")
         assert "wait" in caught.value.hint
         code = f"from smartxfer.transfer.journal import Journal\nJournal({KEY!r}, 'x')"
         done = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=_env()
         )
-        assert "InProgress" in done.stderr
+        assert "AlreadyInProgress" in done.stderr
     Journal(KEY, "the upload").close()
 
 
@@ -114,13 +114,13 @@ def test_what_cannot_be_understood_is_ignored_with_a_warning(
     caplog: pytest.LogCaptureFixture, text: str, why: str
 ) -> None:
     with Journal(KEY, "it") as journal:
-        journal.note(a=1)
+        journal.update(a=1)
     (path,) = files()
     path.write_text(text)
     with caplog.at_level(logging.WARNING, "smartxfer"):
         with Journal(KEY, "it") as journal:
             assert journal.state == {}
-            journal.note(b=2)
+            journal.update(b=2)
     assert why in caplog.text
     with Journal(KEY, "it") as journal:
         assert journal.state == {"b": 2}
@@ -128,7 +128,7 @@ def test_what_cannot_be_understood_is_ignored_with_a_warning(
 
 def test_bytes_that_are_no_text(caplog: pytest.LogCaptureFixture) -> None:
     with Journal(KEY, "it") as journal:
-        journal.note(a=1)
+        journal.update(a=1)
     files()[0].write_bytes(b"\xff\xfe")
     with Journal(KEY, "it") as journal:
         assert journal.state == {}
@@ -141,11 +141,11 @@ def test_an_unwritable_directory_costs_the_resume_only(
     (tmp_path / "blocker").write_bytes(b"")
     monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tmp_path / "blocker" / "state"))
     with Journal(KEY, "it") as journal:
-        journal.note(a=1)
+        journal.update(a=1)
         journal.append("b", "c", 1)
         assert journal.state == {"a": 1, "b": {"c": [1]}}
         journal.save()
-        journal.forget()
+        journal.clear()
     assert "cannot be written" in caplog.text
     assert "no lock" in caplog.text
 
@@ -153,7 +153,7 @@ def test_an_unwritable_directory_costs_the_resume_only(
 def test_it_is_saved_soon_not_at_every_part() -> None:
     clock, storage = FakeClock(), Memory()
     with Journal(KEY, "it", storage=storage, clock=clock) as journal:
-        journal.note(transfer=1)
+        journal.update(transfer=1)
         before = storage.saves
         for number in range(100):
             journal.append("acknowledged", "a", number)
@@ -181,14 +181,14 @@ def test_old_entries_expire() -> None:
 
 
 def test_a_small_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
-    class Broken(Files):
+    class Broken(FileSystem):
         def replace(self, source: Any, target: Any) -> None:
             raise OSError("no")
 
     path = tmp_path / "state.json"
-    write_whole(path, "one")
+    write_atomic(path, "one")
     with pytest.raises(OSError, match="no"):
-        write_whole(path, "two", Broken())
+        write_atomic(path, "two", Broken())
     assert path.read_text() == "one"
     assert [found.name for found in tmp_path.iterdir()] == ["state.json"]
 
@@ -201,7 +201,7 @@ def test_the_state_directory(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_lock_can_be_taken_again() -> None:
-    lock = Lock("name", "it")
+    lock = FileLock("name", "it")
     lock.release()
     lock.release()
-    Lock("name", "it").release()
+    FileLock("name", "it").release()

@@ -12,19 +12,19 @@ from typing import Any, Callable, List
 
 import pytest
 
-from smartxfer import seams
-from smartxfer.credentials.files import Unreadable, read_secret_file
-from smartxfer.delta.inputs import Input
+from smartxfer import _system
+from smartxfer._system import open_binary, override_sleep
+from smartxfer.credentials.secret_files import UnreadableFile, read_secret_file
+from smartxfer.delta.input_file import InputFile
 from smartxfer.errors import Cancelled, LocalError
-from smartxfer.seams import open_binary, pausing
 from smartxfer.transfer import FileSink, PathSource
-from smartxfer.transfer.digest import digest_of
-from smartxfer.transfer.existing import _same_bytes
-from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.digest import compute_file_digest
+from smartxfer.transfer.download_history import compute_extent_checksums
+from smartxfer.transfer.existing_files import _have_same_content
+from smartxfer.transfer.local_files import collect_files
 from smartxfer.transfer.private_files import read_private
-from smartxfer.transfer.tree import collect
-from smartxfer.transfer.written import sums_of
-from smartxfer.transport.retry import RetryPolicy
+from smartxfer.transfer.runner import TransferRunner
+from smartxfer.transport.retry_policy import RetryPolicy
 from tests.support.fake_clock import FakeClock
 
 _HOLDER = """
@@ -65,18 +65,18 @@ def _source(path: Path) -> None:
 
 
 def _item(path: Path) -> None:
-    collect([path])[0].open_unchanged().close()
+    collect_files([path])[0].open_unchanged().close()
 
 
 def _delta_input(path: Path) -> None:
-    with Input(path, "source"):
+    with InputFile(path, "source"):
         pass
 
 
 def _open_part(path: Path) -> None:
     sink = FileSink(path)
     sink.begin(1, {})
-    sink.leave()
+    sink.suspend()
 
 
 OPENED: List[Callable[[Path], Any]] = [
@@ -84,11 +84,11 @@ OPENED: List[Callable[[Path], Any]] = [
     _item,
     _delta_input,
     _open_part,
-    digest_of,
+    compute_file_digest,
     open_binary,
     read_private,
     read_secret_file,
-    lambda path: sums_of(path, [(0, 1)]),
+    lambda path: compute_extent_checksums(path, [(0, 1)]),
 ]
 
 
@@ -100,12 +100,12 @@ def leased(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("use", [*OPENED, lambda path: _same_bytes(path, path)])
+@pytest.mark.parametrize("use", [*OPENED, lambda path: _have_same_content(path, path)])
 def test_a_lease_is_waited_for(
     use: Callable[[Path], Any], leased: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there, clock = Leased(monkeypatch, 3), FakeClock()
-    with pausing(clock.sleep, clock.monotonic):
+    with override_sleep(clock.sleep, clock.monotonic):
         found = use(leased)
     getattr(found, "close", lambda: None)()
     assert len(there.tries) > 3
@@ -118,7 +118,7 @@ def test_a_lease_that_stays_is_a_typed_error(
 ) -> None:
     Leased(monkeypatch, float("inf"))
     clock = FakeClock()
-    with pausing(clock.sleep, clock.monotonic), pytest.raises((LocalError, Unreadable)) as caught:
+    with override_sleep(clock.sleep, clock.monotonic), pytest.raises((LocalError, UnreadableFile)) as caught:
         use(leased)
     assert "lease" in str(caught.value)
     assert 59 < sum(clock.waits) <= 61
@@ -130,8 +130,8 @@ def test_cancelling_ends_the_wait(leased: Path, monkeypatch: pytest.MonkeyPatch)
             return bool(there.tries)
 
     there = Leased(monkeypatch, float("inf"))
-    with pytest.raises(Cancelled), Operation(policy=RetryPolicy(), workers=1, cancel=Flag()) as operation:
-        operation.call(lambda: PathSource(leased))
+    with pytest.raises(Cancelled), TransferRunner(policy=RetryPolicy(), max_workers=1, cancel=Flag()) as operation:
+        operation.run_one(lambda: PathSource(leased))
     assert 0 < len(there.tries) < 10
 
 
@@ -158,5 +158,5 @@ def test_a_directory_leaves_no_descriptor(tmp_path: Path) -> None:
     gc.collect()  # what earlier tests left open is not counted
     before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []
     with pytest.raises(IsADirectoryError):
-        seams.open_binary(tmp_path)
+        _system.open_binary(tmp_path)
     assert len(os.listdir("/proc/self/fd")) == len(before) if before else True

@@ -12,8 +12,8 @@ from typing import Any, List
 import pytest
 
 from smartxfer import delta
-from smartxfer.delta.target import Target
-from smartxfer.transfer.temporary import clear_temporaries, make_temporary
+from smartxfer.delta.output_file import OutputFile
+from smartxfer.transfer.temporary_files import make_temporary_file, remove_stale_temporary_files
 
 OLD = bytes(range(256)) * 40
 #: "new", then bytes 256 to 9256 of the old file.
@@ -73,10 +73,10 @@ def test_a_patch_that_was_killed(room: Path, event: str) -> None:
 
 
 def test_what_a_living_process_writes_is_left_alone(room: Path) -> None:
-    with Target(str(room / "one")) as one:
+    with OutputFile(str(room / "one")) as one:
         one.write(b"first")
         delta.patch(room / "old", room / "change", room / "new")
-        with Target(str(room / "two")) as two:
+        with OutputFile(str(room / "two")) as two:
             two.write(b"second")
             assert len(names(room)) == 5
     assert [(room / name).read_bytes() for name in ("new", "one", "two")] == [NEW, b"first", b"second"]
@@ -94,7 +94,7 @@ def test_what_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "dead").symlink_to(tmp_path / "nowhere")
     for directory in (tmp_path, tmp_path / "far"):
         before = names(directory)
-        clear_temporaries(str(directory))
+        remove_stale_temporary_files(str(directory))
         assert names(directory) == before
     assert (tmp_path / "far" / LIKE_OURS / "new").read_bytes() == b"mine"
 
@@ -104,37 +104,37 @@ def test_what_another_user_left_is_left_alone(tmp_path: Path, monkeypatch: pytes
     (tmp_path / LIKE_OURS).write_bytes(b"")
     with monkeypatch.context() as other:
         other.setattr(os, "geteuid", lambda: os.getuid() + 1)
-        clear_temporaries(str(tmp_path))
+        remove_stale_temporary_files(str(tmp_path))
     assert names(tmp_path) == [LIKE_OURS]
-    clear_temporaries(str(tmp_path))
+    remove_stale_temporary_files(str(tmp_path))
     assert names(tmp_path) == []
 
 
 def test_one_that_is_taken_for_left_before_it_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smartxfer.transfer import locking
+    from smartxfer.transfer import file_locks
 
-    lock, calls = locking.lock_file, []
+    lock, calls = file_locks.lock_file, []
 
     def late(fd: int) -> Any:
         calls.append(fd)
         if len(calls) == 1:
-            clear_temporaries(str(tmp_path))
+            remove_stale_temporary_files(str(tmp_path))
         return lock(fd)
 
-    monkeypatch.setattr(locking, "lock_file", late)
-    path, opened = make_temporary(str(tmp_path), 0o600)
+    monkeypatch.setattr(file_locks, "lock_file", late)
+    path, opened = make_temporary_file(str(tmp_path), 0o600)
     opened.close()
     assert len(calls) == 3
     assert names(tmp_path) == [os.path.basename(path)]
 
 
 def test_without_locks_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from smartxfer.transfer import locking
+    from smartxfer.transfer import file_locks
 
     def none(fd: int) -> bool:
         raise OSError("no locks")
 
-    monkeypatch.setattr(locking, "lock_file", none)
-    make_temporary(str(tmp_path), 0o600)[1].close()
-    make_temporary(str(tmp_path), 0o600)[1].close()
+    monkeypatch.setattr(file_locks, "lock_file", none)
+    make_temporary_file(str(tmp_path), 0o600)[1].close()
+    make_temporary_file(str(tmp_path), 0o600)[1].close()
     assert len(names(tmp_path)) == 2

@@ -12,11 +12,11 @@ from typing import Any, List
 
 import pytest
 
-from smartxfer.errors import InProgress, LocalError
-from smartxfer.seams import Files
-from smartxfer.transfer import locking
-from smartxfer.transfer.journal import Journal, Lock
-from smartxfer.transfer.partial import FileSink
+from smartxfer._system import FileSystem
+from smartxfer.errors import AlreadyInProgress, LocalError
+from smartxfer.transfer import file_locks
+from smartxfer.transfer.file_sink import FileSink
+from smartxfer.transfer.journal import FileLock, Journal
 
 DATA = b"0123456789"
 ID = {"object": 1}
@@ -49,7 +49,7 @@ def test_another_state_directory_does_not_open_the_partial_file(
     first = begun(target)
     first.write_at(DATA[:4], 0)
     elsewhere(monkeypatch, tmp_path, "other")
-    with pytest.raises(InProgress, match="another process") as caught:
+    with pytest.raises(AlreadyInProgress, match="another process") as caught:
         FileSink(target).begin(len(DATA), {"object": 2})
     assert "wait" in caught.value.hint
     assert names(target) == ["out.bin.part", "out.bin.part.json"]
@@ -61,7 +61,7 @@ def test_another_state_directory_does_not_open_the_partial_file(
 
 _HOLDER = """
 import sys
-from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.file_sink import FileSink
 sink = FileSink(sys.argv[1])
 sink.begin(10, {"object": 1})
 sink.write_at(b"01234", 0)
@@ -79,13 +79,13 @@ def test_the_lock_ends_with_its_process_and_another_state_directory_resumes(
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(InProgress):
+        with pytest.raises(AlreadyInProgress):
             begun(target)
         holder.kill()
         holder.wait(30)
     sink = FileSink(target)
     assert list(sink.begin(10, ID)) == [(0, 5)]
-    sink.leave()
+    sink.suspend()
 
 
 def test_a_target_that_two_names_lead_to_has_one_lock(target: Path, tmp_path: Path) -> None:
@@ -93,9 +93,9 @@ def test_a_target_that_two_names_lead_to_has_one_lock(target: Path, tmp_path: Pa
     (tmp_path / "there").symlink_to(target.parent)
     first = begun(tmp_path / "link")
     for name in (target, tmp_path / "there" / "out.bin"):
-        with pytest.raises(InProgress):
+        with pytest.raises(AlreadyInProgress):
             begun(name)
-    first.leave()
+    first.suspend()
 
 
 def test_a_partial_file_that_is_finished_while_it_is_looked_at(target: Path) -> None:
@@ -103,10 +103,10 @@ def test_a_partial_file_that_is_finished_while_it_is_looked_at(target: Path) -> 
     first = begun(target)
     first.write_at(DATA, 0)
 
-    class Late(Files):
+    class Late(FileSystem):
         def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             fd = super().open(path, flags, mode)
-            if target.exists() or not first._file.fd >= 0:
+            if target.exists() or not first._open_part.fd >= 0:
                 return fd
             first.commit()
             return fd
@@ -124,7 +124,7 @@ def test_a_side_file_of_a_newer_partial_file_is_left(target: Path, monkeypatch: 
     """Another process begins between the renaming of our partial file and the end of our notes."""
     seconds: List[FileSink] = []
 
-    class Between(Files):
+    class Between(FileSystem):
         def replace(self, source: Any, goal: Any) -> None:
             super().replace(source, goal)
             if Path(goal) == target and not seconds:
@@ -134,7 +134,7 @@ def test_a_side_file_of_a_newer_partial_file_is_left(target: Path, monkeypatch: 
     first.write_at(DATA, 0)
     first.commit()
     assert names(target) == ["out.bin", "out.bin.part", "out.bin.part.json"]
-    seconds[0].leave()
+    seconds[0].suspend()
     assert names(target) == ["out.bin"]
 
 
@@ -143,14 +143,14 @@ def test_a_side_file_of_a_newer_partial_file_is_left(target: Path, monkeypatch: 
 
 def no_locks(monkeypatch: pytest.MonkeyPatch, below: Path, code: int = errno.ENOLCK) -> None:
     """Have files below ``below`` take no locks."""
-    real = locking.lock_file
+    real = file_locks.lock_file
 
     def lock(fd: int) -> bool:
         if os.readlink(f"/proc/self/fd/{fd}").startswith(str(below)):
             raise OSError(code, os.strerror(code))
         return real(fd)
 
-    monkeypatch.setattr(locking, "lock_file", lock)
+    monkeypatch.setattr(file_locks, "lock_file", lock)
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
@@ -161,14 +161,14 @@ def test_without_locks_each_state_directory_has_a_partial_file_of_its_own(
     elsewhere(monkeypatch, tmp_path, "first")
     first = begun(target)
     assert "no lock on" in caplog.text
-    with pytest.raises(InProgress):
+    with pytest.raises(AlreadyInProgress):
         begun(target)
     elsewhere(monkeypatch, tmp_path, "second")
     second = begun(target)
-    assert first._file.path != second._file.path
+    assert first._open_part.path != second._open_part.path
     first.write_at(DATA[:4], 0)
     second.write_at(b"x" * 10, 0)
-    first.leave()
+    first.suspend()
     elsewhere(monkeypatch, tmp_path, "first")
     first = FileSink(target)
     assert list(first.begin(len(DATA), ID)) == [(0, 4)]
@@ -186,11 +186,11 @@ def test_without_any_locks_a_partial_file_is_used_once(
     no_locks(monkeypatch, tmp_path)
     elsewhere(monkeypatch, tmp_path, "first")
     first, second = begun(target), begun(target)
-    assert first._file.path != second._file.path
+    assert first._open_part.path != second._open_part.path
     assert "cannot be resumed" in caplog.text
     first.write_at(DATA, 0)
     second.write_at(b"x" * 10, 0)
-    second.leave()
+    second.suspend()
     first.commit()
     assert target.read_bytes() == DATA
     assert names(target) == ["out.bin"]
@@ -199,10 +199,10 @@ def test_without_any_locks_a_partial_file_is_used_once(
 def test_two_hosts_with_one_state_directory_are_told_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here = locking.host_tag(tmp_path)
-    assert here == locking.host_tag(tmp_path)
-    monkeypatch.setattr(locking.socket, "gethostname", lambda: "other")
-    assert locking.host_tag(tmp_path) != here
+    here = file_locks.get_host_id(tmp_path)
+    assert here == file_locks.get_host_id(tmp_path)
+    monkeypatch.setattr(file_locks.socket, "gethostname", lambda: "other")
+    assert file_locks.get_host_id(tmp_path) != here
 
 
 @pytest.mark.parametrize("left", ["", "short"])
@@ -210,8 +210,8 @@ def test_the_name_of_a_state_directory_that_a_killed_process_left_unfinished(tmp
     """Fails if every later run on a file system without locks starts anew."""
     (tmp_path / "id").write_text(left)
     (tmp_path / "id").chmod(0o600)
-    made = locking.host_tag(tmp_path)
-    assert made == locking.host_tag(tmp_path)
+    made = file_locks.get_host_id(tmp_path)
+    assert made == file_locks.get_host_id(tmp_path)
     assert len((tmp_path / "id").read_text()) == 32
 
 
@@ -221,7 +221,7 @@ def test_a_journal_without_locks_is_a_warning(
     elsewhere(monkeypatch, tmp_path, "state")
     no_locks(monkeypatch, tmp_path)
     with caplog.at_level(logging.WARNING, "smartxfer"), Journal({"a": 1}, "it") as journal:
-        journal.note(x=1)
+        journal.update(x=1)
     assert "no lock for it" in caplog.text
     with Journal({"a": 1}, "it") as journal:
         assert journal.state == {"x": 1}
@@ -232,27 +232,27 @@ def test_a_lock_file_that_expires_meanwhile_is_made_anew(
 ) -> None:
     elsewhere(monkeypatch, tmp_path, "state")
     path = tmp_path / "state" / "locks" / "name.lock"
-    real, removed = locking.lock_file, []
+    real, removed = file_locks.lock_file, []
 
     def lock(fd: int) -> bool:
         if not removed:
             removed.append(path.unlink())
         return real(fd)
 
-    monkeypatch.setattr(locking, "lock_file", lock)
-    held = Lock("name", "it")
+    monkeypatch.setattr(file_locks, "lock_file", lock)
+    held = FileLock("name", "it")
     assert held.held
-    with pytest.raises(InProgress):
-        Lock("name", "it")
+    with pytest.raises(AlreadyInProgress):
+        FileLock("name", "it")
     held.release()
-    Lock("name", "it").release()
+    FileLock("name", "it").release()
 
 
 @pytest.mark.skipif(getattr(os, "geteuid", lambda: 1)() != 0, reason="mounts a file system")
 def test_a_read_only_file_system_is_an_error_at_once(tmp_path: Path) -> None:
     program = (
         "import subprocess, sys\n"
-        "from smartxfer.transfer.partial import FileSink\n"
+        "from smartxfer.transfer.file_sink import FileSink\n"
         "subprocess.run(['mount', '-t', 'tmpfs', '-o', 'ro', 'none', sys.argv[1]], check=True)\n"
         "try:\n    FileSink(sys.argv[1] + '/x').begin(1, {})\n"
         "except OSError as error:\n    print(type(error).__name__, error.errno)\n"
@@ -273,14 +273,14 @@ def test_a_second_ctrl_c_leaves_no_lock_on_a_partial_file(target: Path, monkeypa
     with monkeypatch.context() as patched:
         patched.setattr(sink, "_save", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            sink.leave()
-    begun(target).leave()
+            sink.suspend()
+    begun(target).suspend()
 
 
 def test_a_second_ctrl_c_leaves_no_lock_on_a_journal(monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal(ID, "x")
-    journal.note_soon(a=1)
-    journal.note_soon(b=2)
+    journal.update_lazily(a=1)
+    journal.update_lazily(b=2)
     with monkeypatch.context() as patched:
         patched.setattr(journal, "save", interrupted)
         with pytest.raises(KeyboardInterrupt):

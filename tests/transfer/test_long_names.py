@@ -13,11 +13,11 @@ import pytest
 from smartxfer import FileSenderClient, UserAuth, delta
 from smartxfer.errors import LocalError
 from smartxfer.local import LocalServer
-from smartxfer.local_errors import local_error
+from smartxfer.local_errors import wrap_os_error
 from smartxfer.nrp import get_client
 from smartxfer.perseus import PerseusClient
 from smartxfer.smartfile import BasicClient, SyncClient
-from smartxfer.transfer.partfile import beside
+from smartxfer.transfer.part_file import sibling_path
 from smartxfer.transfer.sink import FileSink
 
 LONG = "x" * 300
@@ -102,7 +102,7 @@ def test_a_name_of_the_limit_is_kept_whole(services: Services, tmp_path: Path) -
     sink.write_at(b"1", 0)
     [part] = [name for name in os.listdir(tmp_path) if name.endswith(".part")]
     assert len(os.fsencode(part)) <= 255 - len(".json.01234567.tmp")
-    sink.leave()
+    sink.suspend()
     again = FileSink(target)
     assert list(again.begin(2, {"object": 1})) == [(0, 1)]
     again.write_at(b"2", 1)
@@ -115,10 +115,10 @@ def test_a_name_of_the_limit_is_kept_whole(services: Services, tmp_path: Path) -
 
 
 def test_partial_files_of_long_names_are_told_apart(tmp_path: Path) -> None:
-    names = {beside(tmp_path / f"{'x' * 250}{end}", ".part").name for end in ("a", "b", "c.txt")}
+    names = {sibling_path(tmp_path / f"{'x' * 250}{end}", ".part").name for end in ("a", "b", "c.txt")}
     assert len(names) == 3
 
 
 def test_a_name_that_is_found_to_be_too_long_later() -> None:
     error = OSError(errno.ENAMETOOLONG, os.strerror(errno.ENAMETOOLONG))
-    assert "has 300 bytes, and at most 255" in str(local_error(error, Path("/tmp") / LONG))
+    assert "has 300 bytes, and at most 255" in str(wrap_os_error(error, Path("/tmp") / LONG))

@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smartxfer.errors import UnsafeName
-from smartxfer.transfer import name_rules, names
-from smartxfer.transfer.name_rules import Rules, rules_of
-from smartxfer.transfer.names import distinct_paths, numbered, paths_or_errors, safe_path
+from smartxfer.transfer import name_rules, safe_paths
+from smartxfer.transfer.name_rules import NameRules, detect_name_rules
+from smartxfer.transfer.safe_paths import add_number, safe_path, unique_paths, unique_paths_or_errors
 
-LINUX = Rules(windows=False, folds=False)
-MAC = Rules(windows=False, folds=True, units=True)
-WINDOWS = Rules(windows=True, folds=True, units=True)
+LINUX = NameRules(windows=False, case_insensitive=False)
+MAC = NameRules(windows=False, case_insensitive=True, utf16_length=True)
+WINDOWS = NameRules(windows=True, case_insensitive=True, utf16_length=True)
 
 
 def test_the_doctests_run() -> None:
-    results = doctest.testmod(names)
+    results = doctest.testmod(safe_paths)
     assert results.attempted >= 2
     assert results.failed == 0
 
@@ -56,7 +56,7 @@ def test_the_doctests_run() -> None:
     ],
 )
 @pytest.mark.parametrize("rules", [LINUX, MAC, WINDOWS], ids=["linux", "mac", "windows"])
-def test_a_name_becomes_safe(name: str, path: str, rules: Rules) -> None:
+def test_a_name_becomes_safe(name: str, path: str, rules: NameRules) -> None:
     assert safe_path(name, rules=rules) == PurePosixPath(path)
 
 
@@ -92,16 +92,16 @@ def test_what_names_nothing_is_refused(name: str) -> None:
 def test_the_name_of_our_temporary_files_is_given_to_no_other() -> None:
     name = ".smartxfer-0123456789abcdef.part"
     assert str(safe_path(f"d/{name}")) == f"d/_{name}"
-    assert [str(path) for path in distinct_paths([name, f"_{name}"])] == [f"_{name[:-5]} (2).part", f"_{name}"]
+    assert [str(path) for path in unique_paths([name, f"_{name}"])] == [f"_{name[:-5]} (2).part", f"_{name}"]
 
 
 def test_names_of_nothing_leave_the_others_alone() -> None:
-    first, second, third = paths_or_errors(["..", "a", "../.."])
+    first, second, third = unique_paths_or_errors(["..", "a", "../.."])
     assert isinstance(first, UnsafeName)
     assert isinstance(third, UnsafeName)
     assert second == PurePosixPath("a")
     with pytest.raises(UnsafeName):
-        distinct_paths(["a", ".."])
+        unique_paths(["a", ".."])
 
 
 def test_a_long_name_is_cut_and_keeps_its_extension() -> None:
@@ -119,7 +119,7 @@ def test_a_name_of_255_bytes_stays(name: str) -> None:
     assert str(safe_path(name, rules=LINUX)) == name
     assert str(safe_path(f"d/{name}", rules=LINUX)) == f"d/{name}"
     assert len(safe_path(name + "y", rules=LINUX).name.encode()) <= 255
-    [_, second] = distinct_paths([name, name], rules=LINUX)
+    [_, second] = unique_paths([name, name], rules=LINUX)
     assert len(second.name.encode()) <= 255
     assert " (2)" in second.name
 
@@ -152,7 +152,7 @@ hostile = st.one_of(
 
 @given(hostile, st.sampled_from([LINUX, MAC, WINDOWS]))
 @settings(max_examples=500)
-def test_whatever_the_name_it_stays_inside(name: str, rules: Rules) -> None:
+def test_whatever_the_name_it_stays_inside(name: str, rules: NameRules) -> None:
     try:
         path = safe_path(name, rules=rules)
     except UnsafeName:
@@ -163,7 +163,7 @@ def test_whatever_the_name_it_stays_inside(name: str, rules: Rules) -> None:
     assert os.path.normpath(os.path.join("/target", str(path))) == f"/target/{path}"
     for part in path.parts:
         assert part not in (".", "..")
-        assert 0 < (len(part.encode("utf-16-le")) // 2 if rules.units else len(part.encode("utf-8"))) <= 255
+        assert 0 < (len(part.encode("utf-16-le")) // 2 if rules.utf16_length else len(part.encode("utf-8"))) <= 255
         assert not any(ord(character) < 32 or character in "\\\x7f" for character in part)
         if rules.windows:
             assert not part.endswith((".", " "))
@@ -188,8 +188,8 @@ def test_whatever_the_name_it_stays_inside(name: str, rules: Rules) -> None:
     ],
 )
 @pytest.mark.parametrize("rules", [LINUX, MAC, WINDOWS], ids=["linux", "mac", "windows"])
-def test_no_two_paths_are_the_same(given_names: List[str], paths: List[str], rules: Rules) -> None:
-    assert [str(path) for path in distinct_paths(given_names, rules=rules)] == paths
+def test_no_two_paths_are_the_same(given_names: List[str], paths: List[str], rules: NameRules) -> None:
+    assert [str(path) for path in unique_paths(given_names, rules=rules)] == paths
 
 
 @pytest.mark.parametrize(
@@ -204,37 +204,37 @@ def test_no_two_paths_are_the_same(given_names: List[str], paths: List[str], rul
     ],
 )
 def test_names_that_some_systems_take_for_the_same(given_names: List[str], paths: List[str]) -> None:
-    assert [str(path) for path in distinct_paths(given_names, rules=MAC)] == paths
-    assert [str(path) for path in distinct_paths(given_names, rules=WINDOWS)] == paths
-    assert [str(path) for path in distinct_paths(given_names, rules=LINUX)] == given_names
+    assert [str(path) for path in unique_paths(given_names, rules=MAC)] == paths
+    assert [str(path) for path in unique_paths(given_names, rules=WINDOWS)] == paths
+    assert [str(path) for path in unique_paths(given_names, rules=LINUX)] == given_names
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32", "cygwin", "freebsd13"])
 def test_the_platform_has_its_rules(platform: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", platform)
     expected = {"darwin": MAC, "win32": WINDOWS, "cygwin": WINDOWS}.get(platform, LINUX)
-    assert Rules.of_platform() == expected
+    assert NameRules.for_platform() == expected
 
 
 def test_a_trial_tells_what_the_directory_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     odd = ["12:30.log"]
-    assert rules_of(tmp_path, odd) == LINUX
-    assert rules_of(tmp_path, ["a", "A"]) == LINUX
-    assert rules_of(None, odd) == rules_of(tmp_path / "missing", odd) == LINUX
+    assert detect_name_rules(tmp_path, odd) == LINUX
+    assert detect_name_rules(tmp_path, ["a", "A"]) == LINUX
+    assert detect_name_rules(None, odd) == detect_name_rules(tmp_path / "missing", odd) == LINUX
     lstat = os.lstat
     with monkeypatch.context() as ignoring:  # a file system that ignores case
         ignoring.setattr(
             os, "lstat", lambda path: lstat(os.path.join(os.path.dirname(path), os.path.basename(path).lower()))
         )
-        assert rules_of(tmp_path, ["a", "A"]) == Rules(windows=False, folds=True)
-        assert rules_of(tmp_path, ["a", "b"]) == LINUX  # it does not matter
+        assert detect_name_rules(tmp_path, ["a", "A"]) == NameRules(windows=False, case_insensitive=True)
+        assert detect_name_rules(tmp_path, ["a", "b"]) == LINUX  # it does not matter
 
     def refused(path: str, mode: int, mark: str) -> None:
         raise OSError(22, "Invalid argument")
 
-    monkeypatch.setattr(name_rules, "make_temporary", refused)
-    assert rules_of(tmp_path, odd) == Rules(windows=True, folds=True)
+    monkeypatch.setattr(name_rules, "make_temporary_file", refused)
+    assert detect_name_rules(tmp_path, odd) == NameRules(windows=True, case_insensitive=True)
     assert os.listdir(tmp_path) == []
 
 
@@ -242,8 +242,8 @@ def test_a_trial_tells_what_the_directory_does(tmp_path: Path, monkeypatch: pyte
     "name", ["a\nb", "d\n/x", "a\u202eb", "~x", "a\\b", "x.part", "x" * 250 + ".part"]
 )
 def test_a_file_of_the_user_keeps_its_name(tmp_path: Path, name: str) -> None:
-    def chosen(hidden: bool, rules: Rules) -> str:
-        return str(distinct_paths([name, name.replace(".part", "")], hidden, tmp_path, rules)[0])
+    def chosen(hidden: bool, rules: NameRules) -> str:
+        return str(unique_paths([name, name.replace(".part", "")], hidden, tmp_path, rules)[0])
 
     assert chosen(True, LINUX) != name
     (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -259,18 +259,18 @@ def test_no_link_leads_to_a_file_that_keeps_its_name(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "d\n").symlink_to(tmp_path / "far\n")
     (tmp_path / "out" / "l\n").symlink_to(tmp_path / "far\n" / "x")
-    found = distinct_paths(["d\n/x", "l\n", "../far\n/x"], directory=tmp_path / "out", rules=LINUX)
+    found = unique_paths(["d\n/x", "l\n", "../far\n/x"], directory=tmp_path / "out", rules=LINUX)
     assert [str(path) for path in found] == ["d_/x", "l_", "far_/x"]
 
 
 def test_a_number_fits_into_a_name() -> None:
     for name in ("\u00e9" * 120 + ".tar", "x" * 255, "." + "x" * 254, "a." + "x" * 253):
-        assert len(numbered(name, 9999).encode()) <= 255
-        assert "(9999)" in numbered(name, 9999)
+        assert len(add_number(name, 9999).encode()) <= 255
+        assert "(9999)" in add_number(name, 9999)
 
 
 def test_many_files_of_one_name_are_told_apart() -> None:
-    paths = distinct_paths(["a.txt"] * 20_000)
+    paths = unique_paths(["a.txt"] * 20_000)
     assert str(paths[-1]) == "a (20000).txt"
     assert len(set(paths)) == 20_000
 
@@ -281,8 +281,8 @@ names_that_meet = st.sampled_from(["a", "A", "a/b", "a (2)", "a.part", "a.part/x
 @given(st.lists(names_that_meet, max_size=12))
 @settings(max_examples=300)
 def test_files_partial_files_and_directories_never_meet(given_names: List[str]) -> None:
-    paths = distinct_paths(given_names, rules=MAC)
-    assert paths == distinct_paths(given_names, rules=MAC)
+    paths = unique_paths(given_names, rules=MAC)
+    assert paths == unique_paths(given_names, rules=MAC)
     files = [str(path).casefold() for path in paths]
     parts = [f"{file}.part" for file in files]
     directories = {str(parent).casefold() for path in paths for parent in path.parents}

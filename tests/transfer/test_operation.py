@@ -14,9 +14,9 @@ from typing import Any, List
 import pytest
 
 from smartxfer.errors import Cancelled, DeadlineExceeded, NetworkError, Stalled
-from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import RetryPolicy
-from smartxfer.transport.attempt import Attempt, current
+from smartxfer.transport.attempt import Attempt, current_attempt
 from tests.support.fake_clock import FakeClock
 from tests.support.jobs import Tasks, engine_threads, operation
 from tests.support.raw_server import PATIENCE, Peer, RawServer
@@ -38,14 +38,14 @@ def test_at_most_so_many_jobs_and_threads_at_once() -> None:
 
     jobs = [Tasks(task, task) for _ in range(20)]
     with operation(workers=8) as doing:
-        doing.run(jobs, 3)
+        doing.run_jobs(jobs, 3)
     assert 1 <= most <= 3
     assert all(job.errors == [None, None] for job in jobs)
 
 
 def test_no_jobs_at_all() -> None:
     with operation() as doing:
-        doing.run([], 3)
+        doing.run_jobs([], 3)
 
 
 def test_retry_makes_a_fresh_attempt_each_time() -> None:
@@ -53,7 +53,7 @@ def test_retry_makes_a_fresh_attempt_each_time() -> None:
     failed: List[int] = []
 
     def step() -> int:
-        now = current()
+        now = current_attempt()
         assert now is not None
         seen.append(now)
         if len(seen) < 3:
@@ -61,7 +61,7 @@ def test_retry_makes_a_fresh_attempt_each_time() -> None:
         return 7
 
     with operation(clock=FakeClock()) as doing:
-        assert doing.call(lambda: doing.retry("GET x", step, failed=lambda: failed.append(1))) == 7
+        assert doing.run_one(lambda: doing.retry("GET x", step, on_retry=lambda: failed.append(1))) == 7
     assert len({id(attempt) for attempt in seen}) == 3
     assert failed == [1, 1]
 
@@ -75,7 +75,7 @@ def hanging(peer: Peer) -> None:
 
 
 def test_cancel_ends_a_blocked_read_within_a_second_and_the_client_lives_on(engine: Any) -> None:
-    from smartxfer.transport import Body, Call, Success
+    from smartxfer.transport import Body, RequestSpec, Success
 
     cancel = threading.Event()
     with RawServer(hanging) as server:
@@ -92,7 +92,7 @@ def test_cancel_ends_a_blocked_read_within_a_second_and_the_client_lives_on(engi
         thread = threading.Thread(target=later)
         thread.start()
         fetch = [
-            Tasks(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", server.url)))) for _ in range(6)
+            Tasks(lambda: doing.retry("x", lambda: made.wire.once(RequestSpec("GET", server.url)))) for _ in range(6)
         ]
         with made.operation(cancel=cancel, workers=4) as doing:
             with pytest.raises(Cancelled, match="cancelled"):
@@ -102,7 +102,7 @@ def test_cancel_ends_a_blocked_read_within_a_second_and_the_client_lives_on(engi
         assert engine_threads() == []
         assert all(isinstance(job.errors[0], Cancelled) for job in fetch)
         server.handler = lambda peer: (peer.request(), peer.answer(200, b"again"))
-        call = Call("GET", server.url, success=Success({200}, Body.ANY))
+        call = RequestSpec("GET", server.url, success=Success({200}, Body.ANY))
         assert made.wire.fetch(call).text == "again"
 
 
@@ -118,10 +118,10 @@ def test_cancel_ends_a_wait_between_tries() -> None:
     before, watch = threading.enumerate(), Stopwatch()
     with operation(policy=RetryPolicy(backoff=600, backoff_cap=600), cancel=cancel) as doing:
         with pytest.raises(Cancelled):
-            doing.call(lambda: doing.retry("GET x", step))
+            doing.run_one(lambda: doing.retry("GET x", step))
     assert watch.seconds() < 2
     left = [thread.name for thread in threading.enumerate() if thread not in before]
-    doing._life.stopped.set()  # else a thread that is left keeps the process from ending
+    doing._lifecycle.aborted.set()  # else a thread that is left keeps the process from ending
     assert not [name for name in left if name.startswith("smartxfer")]
 
 
@@ -131,7 +131,7 @@ def test_a_deadline() -> None:
         deadline=0.3, policy=RetryPolicy(backoff=600, backoff_cap=600)
     ) as doing:
         with pytest.raises(DeadlineExceeded, match=r"0\.3 s") as caught:
-            doing.call(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
+            doing.run_one(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
     assert not isinstance(caught.value, OSError)
     assert watch.elapsed() > 0.25
     assert watch.seconds() < 2
@@ -148,12 +148,12 @@ def test_a_callback_that_raises_cancels_and_is_chained(state: str) -> None:
 
     def work() -> None:
         doing.reporter.queue("a", 10)
-        doing.reporter.move("a", 10)
-        doing.reporter.end("a", "done")
+        doing.reporter.advance("a", 10)
+        doing.reporter.finish("a", "done")
 
     with operation(progress=callback) as doing:
         with pytest.raises(Cancelled, match="callback") as caught:
-            doing.run([Tasks(work)], 1)
+            doing.run_jobs([Tasks(work)], 1)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
     assert calls.count(state) == 1
     assert calls[-1] == state
@@ -167,7 +167,7 @@ def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
             """
             import _thread, socket, sys, threading
             from smartxfer.transfer.job import Single
-            from smartxfer.transfer.operation import Operation
+            from smartxfer.transfer.runner import Operation
             from smartxfer.transport import Call, Origin, RetryPolicy, Wire
 
             sys.path.append(sys.argv[1])
@@ -175,7 +175,7 @@ def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
 
             listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(50)
             url = "http://127.0.0.1:%d" % listener.getsockname()[1]
-            wire = Wire(Origin.of(url), error_of=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
+            wire = Wire(Origin.parse(url), build_error=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
 
             def work():
                 operation.retry("x", lambda: wire.once(Call("GET", url)))
@@ -220,16 +220,16 @@ def _env() -> Any:
 # -- the stall guard -----------------------------------------------------------------------------------
 
 
-def guarded(doing: Operation, clock: FakeClock, course: Any) -> Attempt:
+def guarded(doing: TransferRunner, clock: FakeClock, course: Any) -> Attempt:
     """An attempt that moves as ``course`` says: (seconds, bytes, guarded)."""
     attempt = Attempt()
-    with doing._attempts.holding(attempt):
-        doing._watch()
+    with doing._active_attempts.track(attempt):
+        doing._check_abort_conditions()
         for seconds, count, on in course:
             clock.advance(seconds)
-            attempt.moved += count
-            attempt.guarded = on
-            doing._watch()
+            attempt.bytes_moved += count
+            attempt.body_in_flight = on
+            doing._check_abort_conditions()
     return attempt
 
 
@@ -249,7 +249,7 @@ def test_slower_than_the_policy_is_stalled(course: Any, stalled: bool) -> None:
     clock = FakeClock()
     with operation(policy=RetryPolicy(), clock=clock) as doing:
         attempt = guarded(doing, clock, course)
-    assert (attempt.verdict is not None) is stalled
+    assert (attempt.abort_error is not None) is stalled
     if stalled:
-        assert isinstance(attempt.verdict, Stalled)
-        assert "stall_speed=" in attempt.verdict.hint
+        assert isinstance(attempt.abort_error, Stalled)
+        assert "stall_speed=" in attempt.abort_error.hint

@@ -19,25 +19,25 @@ from tests.support.stopwatch import Stopwatch
 
 def test_call_hands_back_what_the_step_gave_or_raised() -> None:
     with operation() as doing:
-        assert doing.call(lambda: threading.current_thread().name).startswith("smartxfer")
+        assert doing.run_one(lambda: threading.current_thread().name).startswith("smartxfer")
         with pytest.raises(UsageError, match="mine"):
-            doing.call(lambda: (_ for _ in ()).throw(UsageError("mine")))
-        assert doing.call(lambda: 5) == 5
+            doing.run_one(lambda: (_ for _ in ()).throw(UsageError("mine")))
+        assert doing.run_one(lambda: 5) == 5
     assert engine_threads() == []
 
 
 def test_aside_hands_back_what_the_step_gave_or_raised() -> None:
     with operation() as doing:
-        assert doing.aside(lambda: 5) == 5
+        assert doing.run_uninterruptible(lambda: 5) == 5
         with pytest.raises(UsageError, match="mine"):
-            doing.aside(lambda: (_ for _ in ()).throw(UsageError("mine")))
+            doing.run_uninterruptible(lambda: (_ for _ in ()).throw(UsageError("mine")))
 
 
 def test_nobody_waits_for_what_is_done_aside_once_the_call_is_over() -> None:
     cancel, over = threading.Event(), threading.Event()
     watch = Stopwatch()
     with pytest.raises(Cancelled), operation(cancel=cancel) as doing:
-        doing.call(lambda: doing.aside(lambda: (cancel.set(), over.wait(PATIENCE))))
+        doing.run_one(lambda: doing.run_uninterruptible(lambda: (cancel.set(), over.wait(PATIENCE))))
     assert watch.seconds() < PATIENCE / 2
     assert engine_threads() == [thread for thread in threading.enumerate() if thread.name == "smartxfer-aside"]
     over.set()
@@ -47,16 +47,16 @@ def test_a_call_that_never_began_is_cancelled() -> None:
     cancel = threading.Event()
     cancel.set()
     with pytest.raises(Cancelled), operation(cancel=cancel) as doing:
-        doing.call(lambda: pytest.fail("it has begun"))
+        doing.run_one(lambda: pytest.fail("it has begun"))
 
 
 def test_a_job_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
     cancel = threading.Event()
     with operation(cancel=cancel) as doing:
-        blocked = Tasks(lambda: (cancel.set(), doing._life.stopped.wait(PATIENCE)))
-        slow = Tasks(lambda: (doing._life.stopped.wait(PATIENCE), None), lambda: None)  # well, and with more to do
+        blocked = Tasks(lambda: (cancel.set(), doing._lifecycle.aborted.wait(PATIENCE)))
+        slow = Tasks(lambda: (doing._lifecycle.aborted.wait(PATIENCE), None), lambda: None)  # well, and with more to do
         with pytest.raises(Cancelled) as caught:
-            doing.run([slow, blocked], 2)
+            doing.run_jobs([slow, blocked], 2)
     assert slow.errors == [None]
     assert slow.abandoned is caught.value
     assert blocked.abandoned is None
@@ -65,33 +65,33 @@ def test_a_job_between_two_tasks_is_abandoned_when_the_call_ends() -> None:
 def test_a_worker_hands_out_what_comes_next_while_the_calling_thread_is_busy() -> None:
     third = threading.Event()
     with operation() as doing:
-        real = doing._watch
+        real = doing._check_abort_conditions
 
         def watch() -> None:
             assert third.wait(PATIENCE)
             real()
 
-        doing._watch = watch  # type: ignore[method-assign]
+        doing._check_abort_conditions = watch  # type: ignore[method-assign]
         job = Tasks(lambda: None, lambda: None, third.set)
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     assert job.errors == [None, None, None]
 
 
 def test_nothing_begins_after_a_cancel_that_the_calling_thread_has_not_seen() -> None:
     cancel, first = threading.Event(), threading.Event()
     with operation(cancel=cancel) as doing:
-        real = doing._watch
+        real = doing._check_abort_conditions
 
         def watch() -> None:
             if first.is_set():
                 real()
 
-        doing._watch = watch  # type: ignore[method-assign]
+        doing._check_abort_conditions = watch  # type: ignore[method-assign]
         job = Tasks(lambda: (cancel.set(), None), lambda: pytest.fail("it has begun"))
-        other = Tasks(lambda: doing._life.stopped.wait(PATIENCE))
+        other = Tasks(lambda: doing._lifecycle.aborted.wait(PATIENCE))
         threading.Timer(0.2, first.set).start()
         with pytest.raises(Cancelled):
-            doing.run([job, other], 2)
+            doing.run_jobs([job, other], 2)
     assert job.errors == [None]
     assert isinstance(job.abandoned, Cancelled)
 
@@ -99,10 +99,10 @@ def test_nothing_begins_after_a_cancel_that_the_calling_thread_has_not_seen() ->
 def test_a_cancel_during_the_last_task_is_too_late() -> None:
     cancel, watched = threading.Event(), threading.Event()
     with operation(cancel=cancel) as doing:
-        real = doing._watch
-        doing._watch = lambda: (real(), watched.set())[0]  # type: ignore[method-assign]
+        real = doing._check_abort_conditions
+        doing._check_abort_conditions = lambda: (real(), watched.set())[0]  # type: ignore[method-assign]
         job = Tasks(lambda: watched.wait(PATIENCE), cancel.set)
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     assert job.errors == [None, None]
 
 
@@ -110,13 +110,13 @@ def test_a_cancel_during_the_last_task_is_too_late() -> None:
 def test_a_job_that_breaks_is_told_to_the_caller(where: str) -> None:
     class Broken(Tasks):
         def settle(self, error: Optional[BaseException], value: Any) -> None:
-            super().settle(error, value)
+            super().task_done(error, value)
             setattr(self, where, lambda *given: 1 / 0)
             if where == "settle":
                 self.settle(None, None)
 
     with operation() as doing, pytest.raises(ZeroDivisionError):
-        doing.run([Broken(lambda: None, lambda: None)], 1)
+        doing.run_jobs([Broken(lambda: None, lambda: None)], 1)
     assert engine_threads() == []
 
 
@@ -127,15 +127,15 @@ def test_an_exception_of_the_callers_ends_everything() -> None:
 
     def interrupted() -> None:
         with operation() as doing:
-            real = doing._watch
+            real = doing._check_abort_conditions
 
             def watch() -> Any:
                 assert begun.wait(PATIENCE)
-                doing._watch = real  # type: ignore[method-assign]
+                doing._check_abort_conditions = real  # type: ignore[method-assign]
                 raise KeyboardInterrupt
 
-            doing._watch = watch  # type: ignore[method-assign]
-            doing.run([Tasks(lambda: (begun.set(), released.append(doing._life.stopped.wait(PATIENCE))))], 1)
+            doing._check_abort_conditions = watch  # type: ignore[method-assign]
+            doing.run_jobs([Tasks(lambda: (begun.set(), released.append(doing._lifecycle.aborted.wait(PATIENCE))))], 1)
 
     watch = Stopwatch()
     with pytest.raises(KeyboardInterrupt):
@@ -151,7 +151,7 @@ def test_nothing_begins_once_an_exception_has_left_run() -> None:
 
     def first() -> None:
         begun.set()
-        doing._life.stopped.wait(PATIENCE)
+        doing._lifecycle.aborted.wait(PATIENCE)
 
     def watch() -> None:
         assert begun.wait(PATIENCE)
@@ -159,11 +159,11 @@ def test_nothing_begins_once_an_exception_has_left_run() -> None:
 
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         job = Tasks(first, lambda: pytest.fail("it has begun"))
-        doing._watch = watch  # type: ignore[method-assign]
+        doing._check_abort_conditions = watch  # type: ignore[method-assign]
         try:
-            doing.run([job], 1)
+            doing.run_jobs([job], 1)
         finally:
-            assert doing._life.stopped.is_set()
+            assert doing._lifecycle.aborted.is_set()
     assert job.errors == [None]
     assert isinstance(job.abandoned, Cancelled)
 
@@ -175,10 +175,10 @@ def test_a_job_is_abandoned_in_its_turn() -> None:
 
     class Watched(Tasks):
         def settle(self, error: Optional[BaseException], value: Any) -> None:
-            self.alone("settle", super().settle, error, value)
+            self.alone("settle", super().task_done, error, value)
 
         def abandon(self, verdict: BaseException) -> None:
-            self.alone("abandon", super().abandon, verdict)
+            self.alone("abandon", super().cancel, verdict)
 
         def alone(self, name: str, method: Any, *given: Any) -> None:
             if not inside.acquire(blocking=False):
@@ -189,16 +189,16 @@ def test_a_job_is_abandoned_in_its_turn() -> None:
 
     def first() -> None:
         begun.set()
-        doing._life.stopped.wait(PATIENCE)
+        doing._lifecycle.aborted.wait(PATIENCE)
 
     def watch() -> None:
         assert begun.wait(PATIENCE)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        doing._watch = watch  # type: ignore[method-assign]
+        doing._check_abort_conditions = watch  # type: ignore[method-assign]
         job = Watched(first, lambda: None)
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     assert overlaps == []
     assert isinstance(job.abandoned, Cancelled)
 
@@ -220,9 +220,9 @@ def test_ctrl_c_in_the_middle_of_handing_out_loses_no_task() -> None:
 
     watch = Stopwatch()
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        doing._running = Interrupting()
+        doing._unfinished_tasks = Interrupting()
         job = Tasks(lambda: None)
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     [error] = job.errors
     assert isinstance(error, Cancelled)
     assert watch.seconds() < 1
@@ -246,16 +246,16 @@ def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        clear = doing._workers.clear
+        clear = doing._workers.discard_queued
 
         def cleared() -> None:
             clear()
             emptied.set()
 
-        doing._workers.clear = cleared  # type: ignore[method-assign]
-        doing._watch = watch  # type: ignore[method-assign]
+        doing._workers.discard_queued = cleared  # type: ignore[method-assign]
+        doing._check_abort_conditions = watch  # type: ignore[method-assign]
         job = Slow(lambda: None, lambda: pytest.fail("it has begun"))
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     first, second = job.errors
     assert first is None
     assert isinstance(second, Cancelled)
@@ -268,7 +268,7 @@ def test_ctrl_c_at_the_end_of_a_call_leaves_no_thread(step: str) -> None:
 
     closed: List[bool] = []
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        doing.call(lambda: None)
+        doing.run_one(lambda: None)
         setattr(doing, step, interrupted)
         doing.reporter.close = lambda: closed.append(True)  # type: ignore[method-assign]
         raise ZeroDivisionError
@@ -305,15 +305,15 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt), operation(workers=1) as doing:
-        end_all, drain = doing._end_all, doing._drain
-        doing._watch = watch  # type: ignore[method-assign]
-        doing._drain = lambda: (ended.set(), drain())  # type: ignore[method-assign, assignment, func-returns-value]
+        end_all, drain = doing._abort_all, doing._join_running
+        doing._check_abort_conditions = watch  # type: ignore[method-assign]
+        doing._join_running = lambda: (ended.set(), drain())  # type: ignore[method-assign, assignment, func-returns-value]
         job = Slow()
         try:
-            doing.run([job], 1)
+            doing.run_jobs([job], 1)
         finally:
-            assert doing._life.reason is not None
-            end_all(doing._life.reason)
+            assert doing._lifecycle.abort_error is not None
+            end_all(doing._lifecycle.abort_error)
     first, second = job.errors
     assert first is None
     assert isinstance(second, Cancelled)
@@ -325,7 +325,7 @@ def test_what_asks_for_a_cancel_and_raises() -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError), operation(cancel=Spiteful()) as doing:
-        doing.run([Tasks(lambda: None)], 1)
+        doing.run_jobs([Tasks(lambda: None)], 1)
     assert engine_threads() == []
 
 
@@ -337,7 +337,7 @@ def test_a_thread_that_ends_after_the_call_leaves_its_job() -> None:
         doing.reporter.queue("x", None)
         # The second task is handed out when the calling thread only waits.
         job = Tasks(lambda: None, lambda: (_thread.interrupt_main(), over.wait(PATIENCE)))
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     assert job.abandoned is None
     seen = len(events)
     threads = engine_threads()
@@ -345,5 +345,5 @@ def test_a_thread_that_ends_after_the_call_leaves_its_job() -> None:
     for thread in threads:
         thread.join(PATIENCE)
     assert isinstance(job.abandoned, Cancelled)
-    doing.reporter.end("x", "failed")
+    doing.reporter.finish("x", "failed")
     assert len(events) == seen  # the call is over for its callback, too

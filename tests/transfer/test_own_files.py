@@ -18,13 +18,13 @@ from smartxfer.local import LocalServer
 from smartxfer.nrp import get_client
 from smartxfer.perseus import PerseusClient
 from smartxfer.smartfile import BasicClient, SyncClient
+from smartxfer.transfer.download_history import DownloadHistory
+from smartxfer.transfer.file_locks import get_host_id
+from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.journal import Journal
-from smartxfer.transfer.locking import host_tag
-from smartxfer.transfer.own_files import is_own
-from smartxfer.transfer.partial import FileSink
-from smartxfer.transfer.temporary import make_temporary
-from smartxfer.transfer.tree import collect, directories
-from smartxfer.transfer.written import Written
+from smartxfer.transfer.local_files import collect_files, list_directories
+from smartxfer.transfer.own_files import is_own_file
+from smartxfer.transfer.temporary_files import make_temporary_file
 
 #: Files of a user, with their contents; none of them is ours.
 THEIRS: Dict[str, bytes] = {
@@ -48,7 +48,7 @@ def left_over(directory: Path, name: str = "big.bin") -> List[str]:
     sink = FileSink(directory / name)
     sink.begin(100, {"object": 1})
     sink.write_at(b"12345", 0)
-    sink.leave()
+    sink.suspend()
     part = f"{name}.part"
     (directory / f"{part}.json.tmp").write_bytes(b'{"version": 1, "ino')
     return [part, f"{part}.json", f"{part}.json.tmp"]
@@ -64,19 +64,19 @@ def tree(tmp_path: Path) -> Path:
 
 
 def found(root: Path) -> List[str]:
-    return sorted(item.name[len("tree/") :] for item in collect([root]))
+    return sorted(item.name[len("tree/") :] for item in collect_files([root]))
 
 
 def test_files_of_a_user_are_sent(tree: Path) -> None:
     assert found(tree) == sorted(THEIRS)
-    assert directories(tree) == [".smartxfer-0123456789abcdef", "journals", "locks"]
+    assert list_directories(tree) == [".smartxfer-0123456789abcdef", "journals", "locks"]
 
 
 def test_partial_and_state_files_are_skipped(tree: Path, caplog: Any) -> None:
     caplog.set_level(logging.INFO, "smartxfer.transfer")
     (tree / "deep").mkdir()
     ours = [tree / name for name in left_over(tree)] + [tree / "deep" / name for name in left_over(tree / "deep")]
-    assert all(map(is_own, ours))
+    assert all(map(is_own_file, ours))
     assert found(tree) == sorted(THEIRS)
     said = {record.getMessage() for record in caplog.records if record.levelno == logging.INFO}
     assert {f"{path} is skipped: it belongs to smartxfer" for path in ours} <= said
@@ -84,27 +84,27 @@ def test_partial_and_state_files_are_skipped(tree: Path, caplog: Any) -> None:
 
 def test_a_partial_file_that_was_never_noted(tmp_path: Path) -> None:
     (tmp_path / "a.part").write_bytes(b"")
-    assert not is_own(tmp_path / "a.part")
+    assert not is_own_file(tmp_path / "a.part")
     (tmp_path / "a.part.json.tmp").write_bytes(b"")
-    assert is_own(tmp_path / "a.part")
-    assert is_own(tmp_path / "a.part.json.tmp")
+    assert is_own_file(tmp_path / "a.part")
+    assert is_own_file(tmp_path / "a.part.json.tmp")
 
 
 @pytest.mark.parametrize("name", ["x.2.part", "x.0123456789ab.part", ".part"])
 def test_a_state_file_decides_not_the_name(tmp_path: Path, name: str) -> None:
     part, side = tmp_path / name, tmp_path / f"{name}.json"
     part.write_bytes(b"bytes")
-    assert not is_own(part)
+    assert not is_own_file(part)
     side.write_text('{"version": 1, "inode": [1, 2], "identity": {}, "size": 9, "runs": []}')
-    assert is_own(part) == is_own(side) == (name != ".part")
+    assert is_own_file(part) == is_own_file(side) == (name != ".part")
     side.unlink()
     (tmp_path / "elsewhere").write_text('{"version": 1, "identity": {}, "size": 9, "runs": []}')
     side.symlink_to(tmp_path / "elsewhere")
-    assert not is_own(part)
+    assert not is_own_file(part)
 
 
 def test_temporary_files_are_skipped(tree: Path) -> None:
-    _, opened = make_temporary(str(tree), 0o600)
+    _, opened = make_temporary_file(str(tree), 0o600)
     assert found(tree) == sorted(THEIRS)
     opened.close()
 
@@ -116,19 +116,19 @@ def test_a_state_directory_in_the_tree(tree: Path, link: bool, monkeypatch: pyte
     if link:
         (tree.parent / "link").symlink_to(tree)
         monkeypatch.setenv("SMARTXFER_STATE_DIR", str(tree.parent / "link" / "state"))
-    host_tag(state)
+    get_host_id(state)
     with Journal({"a": 1}, "a") as journal:
-        journal.note(secret="token")
+        journal.update(secret="token")
         target = tree.parent / "f"
         target.write_bytes(b"")
-        Written(tree).note(target, 0, [], {})
+        DownloadHistory(tree).record_download(target, 0, [], {})
         assert sorted(os.listdir(state)) == ["id", "journals", "locks", "written"]
         assert found(tree) == sorted(THEIRS)
-        assert "state" not in directories(tree)
+        assert "state" not in list_directories(tree)
         # What the user keeps there is the user's.
         (state / "mine.txt").write_bytes(b"mine")
         assert found(tree) == sorted([*THEIRS, "state/mine.txt"])
-        assert [name for name in directories(tree) if name.startswith("state")] == ["state"]
+        assert [name for name in list_directories(tree) if name.startswith("state")] == ["state"]
 
 
 @pytest.mark.parametrize("name", ["big.bin.part", "big.bin.part.json"])
@@ -192,12 +192,12 @@ def test_every_service_that_takes_directories(tmp_path: Path) -> None:
 def test_a_large_file_of_the_users_is_not_read(tmp_path: Path) -> None:
     theirs = tmp_path / "x.part.json"
     theirs.write_bytes(b'{"version": 1, "identity": {}, "size": 1, "runs": []}')
-    assert is_own(theirs)
+    assert is_own_file(theirs)
     with open(theirs, "ab") as file:
         file.write(b" " * (48 << 20))
     tracemalloc.start()
     try:
-        assert not is_own(theirs)
+        assert not is_own_file(theirs)
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()

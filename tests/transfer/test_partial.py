@@ -13,9 +13,9 @@ from typing import Any, List
 
 import pytest
 
-from smartxfer.errors import InProgress, LocalError
-from smartxfer.transfer.partfile import beside
-from smartxfer.transfer.partial import FileSink
+from smartxfer.errors import AlreadyInProgress, LocalError
+from smartxfer.transfer.file_sink import FileSink
+from smartxfer.transfer.part_file import sibling_path
 from tests.support.fake_clock import FakeClock
 
 ID = {"object": 1}
@@ -199,7 +199,7 @@ def test_many_threads_write_one_file(target: Path) -> None:
 
 def test_only_one_at_a_time(target: Path) -> None:
     sink, _ = begun(target)
-    with pytest.raises(InProgress):
+    with pytest.raises(AlreadyInProgress):
         begun(target)
     sink.leave()
     begun(target)[0].leave()
@@ -238,6 +238,6 @@ def test_long_names_have_room_for_the_suffix(tmp_path: Path, stem: str) -> None:
 
 
 def test_long_or_odd_names_do_not_share_a_partial_file() -> None:
-    assert beside(Path("x" * 250 + "1"), ".part") != beside(Path("x" * 250 + "2"), ".part")
+    assert sibling_path(Path("x" * 250 + "1"), ".part") != sibling_path(Path("x" * 250 + "2"), ".part")
     odd = [os.fsdecode(b"\xff"), os.fsdecode(b"\xfe")]
-    assert beside(Path(odd[0]), ".part") != beside(Path(odd[1]), ".part")
+    assert sibling_path(Path(odd[0]), ".part") != sibling_path(Path(odd[1]), ".part")

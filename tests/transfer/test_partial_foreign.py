@@ -10,12 +10,12 @@ from typing import Any, List
 
 import pytest
 
+from smartxfer._system import FileSystem
 from smartxfer.errors import DiskFull, LocalError
-from smartxfer.seams import Files
-from smartxfer.transfer import partial
-from smartxfer.transfer.name_rules import Rules
-from smartxfer.transfer.names import distinct_paths
-from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer import file_sink
+from smartxfer.transfer.file_sink import FileSink
+from smartxfer.transfer.name_rules import NameRules
+from smartxfer.transfer.safe_paths import unique_paths
 
 ID = {"object": 1}
 
@@ -66,7 +66,7 @@ def test_a_partial_file_of_anothers_is_never_opened(target: Path) -> None:
     before = part_of(target).stat()
     opened: List[str] = []
 
-    class Watching(Files):
+    class Watching(FileSystem):
         def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
             opened.append(Path(path).name)
             return super().open(path, flags, mode)
@@ -87,7 +87,7 @@ def test_what_a_killed_run_left_of_its_notes_is_taken_over(target: Path) -> None
     unfinished.write_text('{"ver')
     sink = finish(target)
     assert names(target) == ["out.bin.part", "out.bin.part.json"]
-    sink.leave()
+    sink.suspend()
     sink, have = begun(target)
     assert have == [(0, 10)]
     unfinished.write_text('{"ver')
@@ -128,7 +128,7 @@ def test_what_appears_when_the_part_file_is_opened_is_not_touched(target: Path, 
     if kind != "dangling link":
         other.write_bytes(b"theirs")
 
-    class Racing(Files):
+    class Racing(FileSystem):
         raced = False
 
         def open(self, path: Any, flags: int, mode: int = 0o666) -> Any:
@@ -187,7 +187,7 @@ def test_a_partial_file_that_is_swapped_meanwhile_gets_no_name(target: Path) -> 
     with pytest.raises(LocalError, match="another file"):
         sink.commit()
     assert not target.exists()
-    sink.leave()
+    sink.suspend()
 
 
 def test_a_partial_file_that_vanishes_is_no_success(target: Path) -> None:
@@ -196,7 +196,7 @@ def test_a_partial_file_that_vanishes_is_no_success(target: Path) -> None:
     with pytest.raises(LocalError):
         sink.commit()
     assert not target.exists()
-    sink.leave()
+    sink.suspend()
 
 
 def test_others_stand_everywhere(target: Path) -> None:
@@ -210,7 +210,7 @@ def test_others_stand_everywhere(target: Path) -> None:
 # -- the disk ------------------------------------------------------------------------------------------
 
 
-class FullDisk(Files):
+class FullDisk(FileSystem):
     """Takes ``room`` bytes, and two at a time."""
 
     def __init__(self, room: int) -> None:
@@ -257,22 +257,22 @@ class Grains:
 
 
 def test_bytes_may_be_vouched_for_in_grains(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(partial, "BLOCK", 6)
-    monkeypatch.setattr(partial, "_NOTE_ROOM", 1)
+    monkeypatch.setattr(file_sink, "BLOCK_SIZE", 6)
+    monkeypatch.setattr(file_sink, "_STATE_FILE_RESERVE", 1)
     sink = FileSink(target)
-    sink.check = Grains()
+    sink.checksum = Grains()
     sink.begin(10, ID)
     sink.write_at(b"01234567", 0)
     saves = iter([False, True])
     monkeypatch.setattr(sink, "_save", lambda real=sink._save: next(saves) and real())
-    sink.leave()
+    sink.suspend()
     sink = FileSink(target)
-    sink.check = Grains()
+    sink.checksum = Grains()
     assert list(sink.begin(10, ID)) == [(0, 4)]
     sink.write_at(b"456789", 4)
-    sink.leave()
+    sink.suspend()
     sink = FileSink(target)
-    sink.check = Grains()
+    sink.checksum = Grains()
     assert list(sink.begin(10, ID)) == [(0, 10)]
     sink.commit()
     assert target.read_bytes() == b"0123456789"
@@ -281,7 +281,7 @@ def test_bytes_may_be_vouched_for_in_grains(target: Path, monkeypatch: pytest.Mo
 def test_what_was_slipped_in_is_not_vouched_for_when_room_is_made(
     target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partial, "_NOTE_ROOM", 2)
+    monkeypatch.setattr(file_sink, "_STATE_FILE_RESERVE", 2)
     sink, _ = begun(target)
     sink.write_at(b"01234567", 0)
     with open(sink._file.path, "r+b") as other:
@@ -293,7 +293,7 @@ def test_what_was_slipped_in_is_not_vouched_for_when_room_is_made(
 
 
 def test_a_rename_that_fails_keeps_everything(target: Path) -> None:
-    class Stuck(Files):
+    class Stuck(FileSystem):
         def replace(self, source: Any, goal: Any) -> None:
             if Path(goal) == target:
                 raise PermissionError(errno.EACCES, "Permission denied")
@@ -326,7 +326,7 @@ def test_a_parent_that_is_a_file(target: Path) -> None:
 def test_a_side_file_that_cannot_be_written_is_a_warning(
     target: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class NoSide(Files):
+    class NoSide(FileSystem):
         def replace(self, source: Any, goal: Any) -> None:
             if str(goal).endswith(".json"):
                 raise OSError(errno.ENOSPC, "No space left on device")
@@ -340,7 +340,7 @@ def test_a_side_file_that_cannot_be_written_is_a_warning(
 
 
 def test_no_file_of_a_transfer_has_the_name_of_anothers_partial_file() -> None:
-    found = [str(path) for path in distinct_paths(["x", "x.part", "x.part.json", "X.PART"], rules=Rules(windows=False, folds=True))]
+    found = [str(path) for path in unique_paths(["x", "x.part", "x.part.json", "X.PART"], rules=NameRules(windows=False, case_insensitive=True))]
     assert found[0] == "x"
     assert not {"x.part", "x.part.json"} & {name.lower() for name in found}
     assert len({name.lower() for name in found}) == 4

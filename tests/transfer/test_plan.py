@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.transfer.extents import gaps, merge
-from smartxfer.transfer.plan import Part, cut
+from smartxfer.transfer.extents import merge_extents, missing_extents
+from smartxfer.transfer.file_parts import Part, split_into_parts
 
 extents = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=12)
 
@@ -19,7 +19,7 @@ def covered(found: List[Tuple[int, int]]) -> List[int]:
 
 @given(st.integers(0, 10_000), st.integers(1, 3_000))
 def test_parts_cover_the_file_once_and_in_order(size: int, chunk: int) -> None:
-    parts = cut(size, chunk)
+    parts = split_into_parts(size, chunk)
     assert [part.number for part in parts] == list(range(len(parts)))
     assert sum(part.size for part in parts) == size
     at = 0
@@ -31,28 +31,28 @@ def test_parts_cover_the_file_once_and_in_order(size: int, chunk: int) -> None:
 
 
 def test_edges() -> None:
-    assert list(cut(0, 5)) == []
-    assert list(cut(5, 5)) == [Part(0, 0, 5)]
-    assert list(cut(6, 5)) == [Part(0, 0, 5), Part(1, 5, 6)]
+    assert list(split_into_parts(0, 5)) == []
+    assert list(split_into_parts(5, 5)) == [Part(0, 0, 5)]
+    assert list(split_into_parts(6, 5)) == [Part(0, 0, 5), Part(1, 5, 6)]
 
 
 @pytest.mark.parametrize(("size", "chunk"), [(-1, 5), (5, 0), (5, -1)])
 def test_nonsense(size: int, chunk: int) -> None:
     with pytest.raises(UsageError, match="cannot cut"):
-        cut(size, chunk)
+        split_into_parts(size, chunk)
 
 
 @given(extents)
 def test_merge_keeps_every_byte_once(found: List[Tuple[int, int]]) -> None:
-    merged = merge(found)
+    merged = merge_extents(found)
     assert covered(merged) == sorted(set(covered(found)))
     assert all(one[1] < other[0] for one, other in zip(merged, merged[1:]))
-    assert merge(merged) == merged
+    assert merge_extents(merged) == merged
 
 
 @given(st.integers(0, 60), extents, st.integers(1, 20))
 def test_gaps_are_what_is_missing(size: int, have: List[Tuple[int, int]], step: int) -> None:
-    missing = list(gaps(size, have, step))
+    missing = list(missing_extents(size, have, step))
     assert covered(missing) == sorted(set(range(size)) - set(covered(have)))
     for start, stop in missing:
         assert start < stop
@@ -63,4 +63,4 @@ def test_gaps_are_what_is_missing(size: int, have: List[Tuple[int, int]], step: 
 def test_gaps_of_no_step_are_refused(step: int) -> None:
     """A site that says such a chunk size must not have the plan go round in circles."""
     with pytest.raises(UsageError, match="chunks of"):
-        list(gaps(10, [], step))
+        list(missing_extents(10, [], step))

@@ -9,9 +9,9 @@ from typing import Any, Callable
 
 import pytest
 
-from smartxfer.transfer import locking, private_files
-from smartxfer.transfer.journal import DirectoryStorage, Journal, Lock, state_directory, write_whole
-from smartxfer.transfer.written import Written, sums_of
+from smartxfer.transfer import file_locks, private_files
+from smartxfer.transfer.download_history import DownloadHistory, compute_extent_checksums
+from smartxfer.transfer.journal import DirectoryStorage, FileLock, Journal, state_directory, write_atomic
 from tests.support.planted_state import (
     AS_ROOT,
     DATA,
@@ -36,7 +36,7 @@ def plant(request: pytest.FixtureRequest) -> Callable[[Path], str]:
 @pytest.fixture
 def journal() -> Path:
     with Journal(KEY, "it") as made:
-        made.note(transfer=666)
+        made.update(transfer=666)
     return only("journals")
 
 
@@ -57,7 +57,7 @@ def test_the_next_journal_replaces_a_planted_one_and_leaves_what_it_leads_to(
     elsewhere = journal.with_name("elsewhere")
     before = elsewhere.read_bytes() if elsewhere.exists() else None
     with Journal(KEY, "it") as made:
-        made.note(mine=1)
+        made.update(mine=1)
     assert remembered() == {"mine": 1}
     found = os.lstat(str(journal))
     assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (os.geteuid(), 0o600)
@@ -82,15 +82,15 @@ def test_a_journal_without_a_trustworthy_lock_is_left_as_it_is(journal: Path) ->
     before = journal.read_bytes()
     writable_by_all(only("locks"))
     with Journal(KEY, "it") as made:
-        made.note(mine=1)
-        made.forget()
+        made.update(mine=1)
+        made.clear()
     assert journal.read_bytes() == before
 
 
 def test_a_lock_keeps_what_is_in_its_file() -> None:
-    Lock("name", "it").release()
+    FileLock("name", "it").release()
     only("locks").write_bytes(b"precious")
-    Lock("name", "it").release()
+    FileLock("name", "it").release()
     assert only("locks").read_bytes() == b"precious"
 
 
@@ -99,21 +99,21 @@ def test_a_planted_record_of_written_files_is_not_read(
 ) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(DATA)
-    Written(tmp_path).note(path, 10, private_sums(path), ID)
-    assert Written(tmp_path).holds(path, ID)
+    DownloadHistory(tmp_path).record_download(path, 10, private_sums(path), ID)
+    assert DownloadHistory(tmp_path).is_unmodified(path, ID)
     record = only("written")
     reason = plant(record)
     before = os.lstat(str(record)).st_size
-    assert bounded(lambda: Written(tmp_path).holds(path, ID)) is False
+    assert bounded(lambda: DownloadHistory(tmp_path).is_unmodified(path, ID)) is False
     assert str(record) in caplog.text
     assert reason in caplog.text
-    bounded(lambda: Written(tmp_path).note(path, 10, private_sums(path), ID) or True)
+    bounded(lambda: DownloadHistory(tmp_path).record_download(path, 10, private_sums(path), ID) or True)
     assert os.lstat(str(record)).st_size == before
     assert "cannot remember" in caplog.text
 
 
 def private_sums(path: Path) -> Any:
-    return sums_of(path, [(0, path.stat().st_size)])
+    return compute_extent_checksums(path, [(0, path.stat().st_size)])
 
 
 @pytest.mark.parametrize(
@@ -135,23 +135,23 @@ def private_sums(path: Path) -> Any:
 def test_a_damaged_record_of_written_files_holds_nothing(tmp_path: Path, sums: Any) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(DATA)
-    written = Written(tmp_path)
-    written.note(path, 10, private_sums(path), ID)
-    assert written.holds(path, ID)
-    known = written._records()[path.name]
+    written = DownloadHistory(tmp_path)
+    written.record_download(path, 10, private_sums(path), ID)
+    assert written.is_unmodified(path, ID)
+    known = written._load_records()[path.name]
     known["sums"] = sums
-    assert written.holds(path, ID) is False
+    assert written.is_unmodified(path, ID) is False
     known.update(sums=[list(one) for one in private_sums(path)], size="10")
-    assert written.holds(path, ID) is False
+    assert written.is_unmodified(path, ID) is False
 
 
 def test_a_planted_id_names_no_partial_file(tmp_path: Path, plant: Callable[[Path], str]) -> None:
-    locking.host_tag(tmp_path)
+    file_locks.get_host_id(tmp_path)
     plant(tmp_path / "id")
 
     def tagged() -> str:
         try:
-            return locking.host_tag(tmp_path)
+            return file_locks.get_host_id(tmp_path)
         except OSError as error:
             return f"refused: {error}"
 
@@ -195,8 +195,8 @@ def test_nothing_in_a_directory_of_others_is_read_or_written(
     before = journal.read_bytes()
     with Journal(KEY, "it") as made:
         assert made.state == {}
-        made.note(mine=1)
-        made.forget()
+        made.update(mine=1)
+        made.clear()
     assert journal.read_bytes() == before
     assert f"{path}: it" in caplog.text or f"{path}: other" in caplog.text
     assert reason in caplog.text
@@ -220,8 +220,8 @@ def test_directories_are_made_for_the_user_alone(tmp_path: Path, monkeypatch: py
     before = os.umask(0)
     try:
         with Journal(KEY, "it") as made:
-            made.note(a=1)
-        Written(tmp_path).note(tmp_path / "x", 0, [], ID)
+            made.update(a=1)
+        DownloadHistory(tmp_path).record_download(tmp_path / "x", 0, [], ID)
     finally:
         os.umask(before)
     made_here = sorted((tmp_path / "new").rglob("*"))
@@ -263,10 +263,10 @@ def test_expired_locks_and_journals_are_removed_by_name_alone(journal: Path) -> 
 def test_a_planted_temporary_file_is_not_written_to(tmp_path: Path) -> None:
     (tmp_path / "target").write_text("kept")
     (tmp_path / "state.tmp").symlink_to(tmp_path / "target")
-    write_whole(tmp_path / "state", "new")
+    write_atomic(tmp_path / "state", "new")
     assert (tmp_path / "state").read_text() == "new"
     assert (tmp_path / "target").read_text() == "kept"
     (tmp_path / "state.tmp").mkdir()  # what cannot be removed keeps its name
-    write_whole(tmp_path / "state", "newer")
+    write_atomic(tmp_path / "state", "newer")
     assert (tmp_path / "state").read_text() == "newer"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["state", "state.tmp", "target"]

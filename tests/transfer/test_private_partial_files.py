@@ -9,8 +9,8 @@ from typing import Any, Callable
 
 import pytest
 
-from smartxfer.seams import Files
-from smartxfer.transfer.partial import FileSink
+from smartxfer._system import FileSystem
+from smartxfer.transfer.file_sink import FileSink
 from tests.support.planted_state import (
     AS_ROOT,
     DATA,
@@ -43,7 +43,7 @@ def broken(target: Path) -> None:
     sink = FileSink(target)
     sink.begin(len(DATA), ID)
     sink.write_at(DATA[:4], 0)
-    sink.leave()
+    sink.suspend()
 
 
 @pytest.mark.parametrize("suffix", [".part", ".part.json"])
@@ -116,7 +116,7 @@ def test_a_replaced_file_keeps_a_mode_that_lets_others_write(target: Path) -> No
 
 
 def test_what_could_not_replace_a_file_of_such_a_mode_is_resumed(target: Path) -> None:
-    class Refusing(Files):
+    class Refusing(FileSystem):
         def replace(self, source: Any, goal: Any) -> None:
             if Path(goal) == target:
                 raise PermissionError(13, "no")
@@ -144,4 +144,4 @@ def test_a_file_system_without_modes_resumes(target: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "fchmod", lambda fd, mode: None)
     sink = FileSink(target)
     assert list(sink.begin(len(DATA), ID)) == [(0, 4)]
-    sink.leave()
+    sink.suspend()

@@ -14,10 +14,10 @@ from typing import Any, List, Optional
 import pytest
 
 from smartxfer import directories
-from smartxfer.errors import InProgress
-from smartxfer.transfer import locking
-from smartxfer.transfer.journal import Journal, Lock, state_directory
-from smartxfer.transfer.partial import FileSink
+from smartxfer.errors import AlreadyInProgress
+from smartxfer.transfer import file_locks
+from smartxfer.transfer.file_sink import FileSink
+from smartxfer.transfer.journal import FileLock, Journal, state_directory
 from smartxfer.transfer.private_files import NotPrivate, PrivateDirectory
 from tests.support.planted_state import AS_ROOT, KEY, STRANGER, only, remembered, to_stranger, writable_by_all
 
@@ -38,21 +38,21 @@ class Msvcrt:
 
 
 def test_locks_without_flock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locking, "AVAILABLE", False)
-    monkeypatch.setattr(locking, "_fcntl", None)
-    monkeypatch.setattr(locking, "_msvcrt", Msvcrt())
-    monkeypatch.setattr(directories, "BY_DESCRIPTOR", False)
-    held = Lock("name", "it")
+    monkeypatch.setattr(file_locks, "HAS_FLOCK", False)
+    monkeypatch.setattr(file_locks, "_fcntl", None)
+    monkeypatch.setattr(file_locks, "_msvcrt", Msvcrt())
+    monkeypatch.setattr(directories, "SUPPORTS_DIR_FD", False)
+    held = FileLock("name", "it")
     assert held.held
-    with pytest.raises(InProgress, match="it is being transferred"):
-        Lock("name", "it")
+    with pytest.raises(AlreadyInProgress, match="it is being transferred"):
+        FileLock("name", "it")
     held.release()
-    Lock("name", "it").release()
+    FileLock("name", "it").release()
     with Journal(KEY, "it") as made:
-        made.note(a=1)
+        made.update(a=1)
     assert remembered() == {"a": 1}
-    monkeypatch.setattr(locking, "_msvcrt", None)
-    assert not Lock("name", "it").held
+    monkeypatch.setattr(file_locks, "_msvcrt", None)
+    assert not FileLock("name", "it").held
 
 
 _PROGRAM = """
@@ -156,7 +156,7 @@ def test_a_client_of_another_user_refuses_what_a_third_one_planted(open_place: P
 
 _HOLDER = """
 import sys
-from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.file_sink import FileSink
 sink = FileSink(sys.argv[1])
 sink.begin(10, {"object": 1})
 sink.write_at(b"01234", 0)
@@ -177,7 +177,7 @@ def test_two_users_in_one_directory(open_place: Path) -> None:
     with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(InProgress, match="another user's process"):
+        with pytest.raises(AlreadyInProgress, match="another user's process"):
             FileSink(target).begin(10, {"object": 1})
         holder.kill()
         holder.wait(30)
@@ -199,7 +199,7 @@ def test_a_descriptor_is_not_left_open() -> None:
     remembered()
     before = count()
     with Journal(KEY, "it") as made:
-        made.note(a=1)
+        made.update(a=1)
     writable_by_all(only("journals"))
     remembered()
     writable_by_all(only("locks"))
@@ -207,7 +207,7 @@ def test_a_descriptor_is_not_left_open() -> None:
     state_directory().chmod(0o770)
     remembered()
     with pytest.raises(NotPrivate):
-        PrivateDirectory.of_state("journals")
+        PrivateDirectory.in_state_directory("journals")
     assert count() == before
 
 

@@ -10,7 +10,7 @@ import pytest
 from tqdm import tqdm
 
 from smartxfer.errors import Cancelled, UsageError
-from smartxfer.transfer.progress import ProgressEvent, Reporter
+from smartxfer.transfer.progress import ProgressEvent, ProgressReporter
 from tests.support.fake_clock import FakeClock
 
 
@@ -26,17 +26,17 @@ def test_an_event_is_frozen() -> None:
 def test_the_course_of_a_file() -> None:
     events: List[ProgressEvent] = []
     clock = FakeClock()
-    reporter = Reporter(events.append, clock)
+    reporter = ProgressReporter(events.append, clock)
     reporter.queue("a", 100)
-    reporter.begin("a", 100, 10)
-    reporter.move("a", 20)
-    reporter.move("a", 5)  # too soon to be told
+    reporter.start("a", 100, 10)
+    reporter.advance("a", 20)
+    reporter.advance("a", 5)  # too soon to be told
     clock.advance(0.06)
-    reporter.move("a", 5)
-    reporter.move("a", -30)  # a step back is always told
-    reporter.move("a", 0, "retrying")
-    reporter.move("a", 90)
-    reporter.end("a", "done")
+    reporter.advance("a", 5)
+    reporter.advance("a", -30)  # a step back is always told
+    reporter.advance("a", 0, "retrying")
+    reporter.advance("a", 90)
+    reporter.finish("a", "done")
     assert told(events) == [
         ("a", 0, 100, "queued"),
         ("a", 10, 100, "moving"),
@@ -58,10 +58,10 @@ def test_calls_are_serialised() -> None:
             return
         inside.release()
 
-    reporter = Reporter(callback)
+    reporter = ProgressReporter(callback)
     reporter.queue("a", None)
     threads = [
-        threading.Thread(target=lambda: [reporter.move("a", -1) for _ in range(300)]) for _ in range(4)
+        threading.Thread(target=lambda: [reporter.advance("a", -1) for _ in range(300)]) for _ in range(4)
     ]
     for thread in threads:
         thread.start()
@@ -78,21 +78,21 @@ def test_what_a_callback_raises_is_kept_and_it_is_not_called_again(kind: Any) ->
         calls.append(event)
         raise kind("mine")
 
-    reporter = Reporter(callback)
+    reporter = ProgressReporter(callback)
     reporter.queue("a", 10)
     with pytest.raises(Cancelled) as caught:
-        reporter.move("a", 1)
+        reporter.advance("a", 1)
     assert isinstance(caught.value.__cause__, kind)
-    reporter.end("a", "failed")
+    reporter.finish("a", "failed")
     assert len(calls) == 1
 
 
 @pytest.mark.parametrize("progress", [None, False])
 def test_silence(progress: Any) -> None:
-    reporter = Reporter(progress)
+    reporter = ProgressReporter(progress)
     reporter.queue("a", 1)
-    reporter.move("a", 1)
-    reporter.end("a", "done")
+    reporter.advance("a", 1)
+    reporter.finish("a", "done")
     reporter.close()
     assert reporter.failure is None
 
@@ -100,7 +100,7 @@ def test_silence(progress: Any) -> None:
 @pytest.mark.parametrize("progress", [1, 2.5, object()])
 def test_nonsense(progress: Any) -> None:
     with pytest.raises(UsageError, match="progress must be"):
-        Reporter(progress)
+        ProgressReporter(progress)
 
 
 class Terminal(io.StringIO):
@@ -121,15 +121,15 @@ class Terminal(io.StringIO):
 def test_a_bar(monkeypatch: pytest.MonkeyPatch, progress: Any, label: str) -> None:
     stream = Terminal()
     monkeypatch.setattr(sys, "stderr", stream)
-    reporter = Reporter(progress)
+    reporter = ProgressReporter(progress)
     reporter.queue("a.bin", 2048)
     reporter.queue("b.bin", 2048)
-    reporter.begin("b.bin", 2048, 1024)
-    reporter.move("a.bin", 2048)
-    reporter.end("a.bin", "done")
-    reporter.move("b.bin", -1024)
-    reporter.move("b.bin", 2048)
-    reporter.end("b.bin", "done")
+    reporter.start("b.bin", 2048, 1024)
+    reporter.advance("a.bin", 2048)
+    reporter.finish("a.bin", "done")
+    reporter.advance("b.bin", -1024)
+    reporter.advance("b.bin", 2048)
+    reporter.finish("b.bin", "done")
     reporter.close()
     last = stream.getvalue().strip().split("\r")[-1]
     assert "100%" in last
@@ -138,8 +138,8 @@ def test_a_bar(monkeypatch: pytest.MonkeyPatch, progress: Any, label: str) -> No
 
 
 def test_whether_anybody_is_told() -> None:
-    assert Reporter(lambda event: None).watched
-    assert not Reporter(None).watched
+    assert ProgressReporter(lambda event: None).enabled
+    assert not ProgressReporter(None).enabled
 
 
 def closed() -> io.StringIO:
@@ -152,11 +152,11 @@ def closed() -> io.StringIO:
 @pytest.mark.parametrize("progress", [True, "label"])
 def test_without_a_terminal_there_is_no_bar(monkeypatch: pytest.MonkeyPatch, stream: Any, progress: Any) -> None:
     monkeypatch.setattr(sys, "stderr", stream)
-    reporter = Reporter(progress)
-    assert not reporter.watched
+    reporter = ProgressReporter(progress)
+    assert not reporter.enabled
     reporter.queue("a.bin", 10)
-    reporter.move("a.bin", 10)
-    reporter.end("a.bin", "done")
+    reporter.advance("a.bin", 10)
+    reporter.finish("a.bin", "done")
     reporter.close()
     if isinstance(stream, io.StringIO) and not stream.closed:
         assert stream.getvalue() == ""
@@ -169,12 +169,12 @@ def test_a_terminal_that_goes_ends_the_bar_only(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(sys, "stderr", stream)
     if when == "first":
         stream.gone = error
-    reporter = Reporter(True)
+    reporter = ProgressReporter(True)
     reporter.queue("a.bin", 4096)
     stream.gone = error
     for state in ("moving", "retrying", "moving"):
-        reporter.move("a.bin", 1024, state)
-    reporter.end("a.bin", "done")
+        reporter.advance("a.bin", 1024, state)
+    reporter.finish("a.bin", "done")
     reporter.close()
     assert reporter.failure is None
     other = threading.Thread(target=tqdm.write, args=("a warning",), kwargs={"file": io.StringIO()}, daemon=True)
@@ -187,7 +187,7 @@ def test_a_terminal_that_goes_ends_the_bar_only(monkeypatch: pytest.MonkeyPatch,
 def test_a_bar_leaves_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", Terminal())
     before = threading.enumerate()
-    reporter = Reporter("label")
+    reporter = ProgressReporter("label")
     reporter.queue("a.bin", 10)
     assert threading.enumerate() == before
     reporter.close()

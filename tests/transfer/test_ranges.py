@@ -5,9 +5,9 @@ from typing import Any, List, Optional
 import pytest
 import requests
 
-from smartxfer.errors import DecodeError, NotFound, RangeMismatch, SizeMismatch, UnexpectedAnswer
+from smartxfer.errors import DecodeError, NotFound, RangeMismatch, SizeMismatch, UnexpectedResponse
 from smartxfer.transfer.ranges import open_range
-from smartxfer.transport import Call
+from smartxfer.transport import RequestSpec
 from tests.support.raw_server import Peer, RawServer, Request, answering, ranged
 
 DATA = bytes(range(256)) * 1000
@@ -18,14 +18,14 @@ def read(engine: Any, handler: Any, start: int, stop: Optional[int], size: Optio
     with RawServer(handler) as server:
         made = engine(server.url)
         found = bytearray()
-        with open_range(made.wire, Call("GET", f"{server.url}/x"), start, stop, size) as incoming:
+        with open_range(made.wire, RequestSpec("GET", f"{server.url}/x"), start, stop, size) as incoming:
             while True:
                 block = incoming.read()
                 if not block:
                     break
                 found += block
         asked = server.requests[0].headers.get("range")
-        return bytes(found), incoming.whole, incoming.start, incoming.size, asked
+        return bytes(found), incoming.is_full_object, incoming.start, incoming.size, asked
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_total_that_the_server_does_not_know_is_accepted(engine: Any) -> None:
 
 @pytest.mark.parametrize("status", [201, 204, 206])
 def test_another_status(engine: Any, status: int) -> None:
-    with pytest.raises(UnexpectedAnswer, match=f"{status} this status is not documented"):
+    with pytest.raises(UnexpectedResponse, match=f"{status} this status is not documented"):
         read(engine, answering(lambda request, peer: peer.answer(status)), 0, len(DATA))
 
 
@@ -115,7 +115,7 @@ def test_a_total_that_is_not_the_size(engine: Any) -> None:
     """As FileSender gives it for encrypted files: the header's total is the plain size."""
     reply = answering(lambda request, peer: peer.answer(206, DATA, f"Content-Range: bytes 0-{len(DATA) - 1}/7"))
     with RawServer(reply) as server:
-        wire, call = engine(server.url).wire, Call("GET", f"{server.url}/x")
+        wire, call = engine(server.url).wire, RequestSpec("GET", f"{server.url}/x")
         with open_range(wire, call, 0, len(DATA), len(DATA), total=7, always=True) as incoming:
             assert incoming.size == len(DATA)
         with pytest.raises(RangeMismatch, match="/8"):
@@ -139,6 +139,6 @@ def test_the_services_own_check_comes_first(engine: Any) -> None:
     with RawServer(answering(ranged(DATA))) as server:
         made = engine(server.url)
         with pytest.raises(DecodeError, match="a page"):
-            with open_range(made.wire, Call("GET", server.url), 0, None, None, accept):
+            with open_range(made.wire, RequestSpec("GET", server.url), 0, None, None, accept):
                 raise AssertionError("not reached")
     assert seen == [200]

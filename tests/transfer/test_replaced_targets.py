@@ -16,9 +16,9 @@ from typing import Any, Callable, List, Tuple
 import pytest
 
 from smartxfer import delta
+from smartxfer._system import SYSTEM_FILESYSTEM, FileSystem
 from smartxfer.errors import LocalError
-from smartxfer.seams import SYSTEM_FILES, Files
-from smartxfer.transfer.partial import FileSink
+from smartxfer.transfer.file_sink import FileSink
 from smartxfer.transfer.sink import open_sink
 from tests.support.raw_server import RawServer, answering, ranged
 
@@ -354,11 +354,11 @@ def test_a_mounted_file_is_refused_before_anything_is_fetched(tmp_path: Path) ->
 
 
 def test_a_replacement_that_the_system_refuses_as_busy_has_a_hint(tmp_path: Path) -> None:
-    class Busy(Files):
+    class Busy(FileSystem):
         def replace(self, source: Any, target: Any) -> None:
             if not str(target).endswith(".json"):
                 raise OSError(errno.EBUSY, "Device or resource busy")
-            SYSTEM_FILES.replace(source, target)
+            SYSTEM_FILESYSTEM.replace(source, target)
 
     sink = FileSink(tmp_path / "out", files=Busy())
     sink.begin(len(DATA), ID)
@@ -366,5 +366,5 @@ def test_a_replacement_that_the_system_refuses_as_busy_has_a_hint(tmp_path: Path
     with pytest.raises(LocalError, match="busy") as caught:
         sink.commit()
     assert "mount its directory" in caught.value.hint
-    sink.leave()
+    sink.suspend()
     assert list(FileSink(tmp_path / "out").begin(len(DATA), ID)) == [(0, len(DATA))]

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import LocalError, NetworkError, SourceChanged
-from smartxfer.transfer.body import PartBody, Scaled
-from smartxfer.transfer.buffers import BLOCK, Rooms
-from smartxfer.transfer.plan import Part, cut
+from smartxfer.transfer.body import PartBody, ScaledProgress
+from smartxfer.transfer.buffers import BLOCK_SIZE, BufferPool
+from smartxfer.transfer.file_parts import Part, split_into_parts
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.upload import Upload, UploadJob
-from smartxfer.transport import Call
-from smartxfer.transport.stored import STORED
+from smartxfer.transfer.upload import UploadJob, UploadSpec
+from smartxfer.transport import RequestSpec
+from smartxfer.transport.s3_response import STORED_EXPECTATION
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 # -- all bytes of a part -----------------------------------------------------------------------------------------
@@ -55,7 +55,7 @@ def test_all_bytes_of_a_part_and_no_others(data: bytes, most: int, start: int, s
 
 
 def test_parts_longer_than_a_block() -> None:
-    data = os.urandom(2 * BLOCK + 12)
+    data = os.urandom(2 * BLOCK_SIZE + 12)
     assert whole(open_source(data), Part(0, 5, len(data) - 2)) == data[5:-2]
 
 
@@ -77,7 +77,7 @@ def test_a_source_that_cannot_be_read() -> None:
 )
 def test_what_is_told_adds_up(size: int, meant: int, steps: List[int]) -> None:
     told: List[int] = []
-    scaled, at = Scaled(size, meant, told.append), 0
+    scaled, at = ScaledProgress(size, meant, told.append), 0
     for step in steps:
         step = min(step, size - at)
         scaled(step)
@@ -114,30 +114,30 @@ class Store:
             peer.answer(200)
 
 
-ROOMS = Rooms()
+ROOMS = BufferPool()
 
 
 @contextlib.contextmanager
 def unlike_any(part: Part, pieces: Any) -> Iterator[memoryview]:
     """Sealed bytes that no second sealing gives again, in a room that is lent."""
     data = os.urandom(16) + b"".join(bytes(piece) for piece in pieces)[::-1] + b"#%d" % part.number
-    with ROOMS.lend(len(data)) as view:
+    with ROOMS.borrow(len(data)) as view:
         view[:] = data
         yield view
 
 
 def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
     def send_part(part: Part, body: Any) -> None:
-        made.wire.once(Call("PUT", f"{url}/{part.start}", body=body, success=STORED))
+        made.wire.once(RequestSpec("PUT", f"{url}/{part.start}", body=body, success=STORED_EXPECTATION))
 
     made = engine(url)
     progress = described.pop("progress", None)
-    upload = Upload(
+    upload = UploadSpec(
         name="file",
         open_source=lambda: open_source(data, "file"),
-        plan=lambda size: cut(size, chunk),
+        make_parts=lambda size: split_into_parts(size, chunk),
         send_part=send_part,
-        finish=lambda: ("size", None),
+        complete=lambda: ("size", None),
         **described,
     )
     with made.operation(progress=progress) as doing:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
+from smartxfer.transfer.local_files import collect_directory_files, collect_files, list_directories
 from smartxfer.transfer.selection import Selection
-from smartxfer.transfer.tree import collect, directories, files_below
 
 CASES = [
     ("*.csv", ["a.csv", "d/b.csv", "x.csv/inner"], ["a.csv.gz", "csv", "d/b.CSV"]),
@@ -39,11 +39,11 @@ CASES = [
 def test_a_pattern(pattern: str, these: Sequence[str], not_these: Sequence[str]) -> None:
     include, exclude = Selection(include=pattern), Selection(exclude=[pattern])
     for path in these:
-        assert include.takes(path), path
-        assert not exclude.takes(path), path
+        assert include.includes(path), path
+        assert not exclude.includes(path), path
     for path in not_these:
-        assert not include.takes(path), path
-        assert exclude.takes(path), path
+        assert not include.includes(path), path
+        assert exclude.includes(path), path
 
 
 @pytest.mark.parametrize("wrong", [[], "", "/", b"*.csv", [b"a"], [1], 5, ["a", ""], "[z-a]"])
@@ -66,7 +66,7 @@ def test_names_match_as_fnmatch_has_it_and_directories_stand_for_what_is_in_them
         return  # a range that runs backwards
     starts = range(len(path)) if len(pattern) == 1 else range(1)
     expected = any(_leads(pattern, path[start:]) for start in starts)
-    assert selection.takes("/".join(path)) is expected
+    assert selection.includes("/".join(path)) is expected
 
 
 def _leads(pattern: Sequence[str], path: Sequence[str]) -> bool:
@@ -91,20 +91,20 @@ def tree(tmp_path: Path) -> Path:
 
 
 def test_the_files_below_a_directory(tree: Path) -> None:
-    assert [item.name for item in files_below(tree)] == [
+    assert [item.name for item in collect_directory_files(tree)] == [
         "a.csv", "b.txt", "run/c.csv", "run/raw/d.csv", "tmp/deep/f.csv", "tmp/e.csv",
     ]  # fmt: skip
     chosen = Selection("*.csv", ["tmp", "run/raw/**"])
-    assert [item.name for item in files_below(str(tree), selection=chosen)] == ["a.csv", "run/c.csv"]
-    assert directories(tree, selection=Selection(exclude="tmp")) == ["empty", "run", "run/raw"]
-    assert [item.name for item in collect([tree], selection=chosen)] == ["tree/a.csv", "tree/run/c.csv"]
+    assert [item.name for item in collect_directory_files(str(tree), selection=chosen)] == ["a.csv", "run/c.csv"]
+    assert list_directories(tree, selection=Selection(exclude="tmp")) == ["empty", "run", "run/raw"]
+    assert [item.name for item in collect_files([tree], selection=chosen)] == ["tree/a.csv", "tree/run/c.csv"]
     with pytest.raises(UsageError, match="is not a directory"):
-        files_below(tree / "a.csv")
+        collect_directory_files(tree / "a.csv")
 
 
 def test_a_directory_that_is_excluded_is_not_even_opened(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
     real = Path.iterdir
     monkeypatch.setattr(Path, "iterdir", lambda path: opened.append(path.name) or real(path))
-    assert len(files_below(tree, selection=Selection("*.csv", "tmp"))) == 3
+    assert len(collect_directory_files(tree, selection=Selection("*.csv", "tmp"))) == 3
     assert opened == ["tree", "empty", "run", "raw"]

@@ -10,7 +10,7 @@ import pytest
 
 from smartxfer.errors import Cancelled, NetworkError, OutcomeUnknown
 from smartxfer.service_api import ServiceApi
-from smartxfer.transport import Call
+from smartxfer.transport import RequestSpec
 from tests.support.raw_server import RawServer, answering, reset, scripted, status
 
 ok = status(200, b"{}", "Content-Type: application/json")
@@ -26,7 +26,7 @@ class Api(ServiceApi):
 
     def ask(self, method: str = "GET") -> Any:
         self.seen.append(method)
-        return self.make(Call(method, f"{self.url}/x", body=b"" if method == "POST" else None)).json()
+        return self.send_request(RequestSpec(method, f"{self.url}/x", body=b"" if method == "POST" else None)).json()
 
 
 def test_by_the_policy_of_the_client(engine: Make) -> None:
@@ -34,14 +34,14 @@ def test_by_the_policy_of_the_client(engine: Make) -> None:
         api = Api(engine(server.url).wire, server.url)
         assert api.ask() == {}
         assert len(server.requests) == 3
-        assert api.clock is api.wire.clock
+        assert api.clock is api.http.clock
 
 
 def test_each_call_in_one_try(engine: Make) -> None:
     with RawServer(scripted(reset, ok)) as server:
         made = engine(server.url)
         with made.operation() as doing:
-            api = Api(made.wire, server.url).untried(doing)
+            api = Api(made.wire, server.url).without_retries(doing)
             with pytest.raises(NetworkError):
                 api.ask()
             assert len(server.requests) == 1
@@ -51,7 +51,7 @@ def test_watched_by_the_policy_of_the_operation(engine: Make) -> None:
     with RawServer(scripted(reset, reset, ok)) as server:
         made = engine(server.url)
         with made.operation() as doing:
-            assert doing.call(Api(made.wire, server.url).watched(doing).ask) == {}
+            assert doing.call(Api(made.wire, server.url).with_runner(doing).ask) == {}
         assert len(server.requests) == 3
 
 
@@ -60,7 +60,7 @@ def test_a_write_is_not_repeated_in_an_operation_either(engine: Make) -> None:
         made = engine(server.url)
         api = Api(made.wire, server.url)
         with made.operation() as doing, pytest.raises(OutcomeUnknown):
-            doing.call(lambda: api.watched(doing).ask("POST"))
+            doing.call(lambda: api.with_runner(doing).ask("POST"))
         assert len(server.requests) == 1
 
 
@@ -69,11 +69,11 @@ def test_a_pause_ends_with_the_operation(engine: Make) -> None:
     with RawServer(answering(ok)) as server:
         made = engine(server.url)
         with made.operation(cancel=flag) as doing:
-            for api in (Api(made.wire, server.url).watched(doing), Api(made.wire, server.url).untried(doing)):
-                assert api.pause == doing.pause
+            for api in (Api(made.wire, server.url).with_runner(doing), Api(made.wire, server.url).without_retries(doing)):
+                assert api.sleep == doing.pause
             flag.set()
             with pytest.raises(Cancelled):
-                doing.call(lambda: Api(made.wire, server.url).watched(doing).pause(60.0))
+                doing.call(lambda: Api(made.wire, server.url).with_runner(doing).sleep(60.0))
 
 
 def test_what_else_a_service_has_is_shared(engine: Make) -> None:
@@ -81,7 +81,7 @@ def test_what_else_a_service_has_is_shared(engine: Make) -> None:
         made = engine(server.url)
         api = Api(made.wire, server.url)
         with made.operation() as doing:
-            doing.call(api.watched(doing).ask)
-            api.untried(doing).ask()
+            doing.call(api.with_runner(doing).ask)
+            api.without_retries(doing).ask()
         assert api.seen == ["GET", "GET"]
-        assert api.make == made.wire.fetch
+        assert api.send_request == made.wire.fetch

@@ -76,7 +76,7 @@ def test_memory() -> None:
     sink.restart()
     assert sink.data == b""
     sink.write_at(b"x", 0)
-    sink.leave()
+    sink.suspend()
     assert sink.data == b""
 
 
@@ -102,7 +102,7 @@ def test_a_stream() -> None:
     assert file.getvalue() == b"head"
     sink.write_at(b"9", 0)
     sink.commit()
-    sink.leave()
+    sink.suspend()
     assert file.getvalue() == b"head9"
     assert not file.closed
 

@@ -139,8 +139,8 @@ def test_a_pipe_is_read_to_its_end() -> None:
 @pytest.mark.parametrize("size", [8 * 1024 * 1024, 8 * 1024 * 1024 + 1])
 def test_past_eight_mebibytes_a_stream_goes_to_the_disk(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     spools = []
-    real = source_module.nameless_file
-    monkeypatch.setattr(source_module, "nameless_file", lambda: spools.append(real()) or spools[-1])
+    real = source_module.create_anonymous_file
+    monkeypatch.setattr(source_module, "create_anonymous_file", lambda: spools.append(real()) or spools[-1])
     block = bytes(1024 * 1024)
     source = open_source(block[: min(len(block), size - at)] for at in range(0, size, len(block)))
     assert source.size == size
@@ -164,7 +164,7 @@ def test_a_full_disk_leaves_no_temporary_file_open(monkeypatch: pytest.MonkeyPat
             return super().write(data)
 
     monkeypatch.setattr(source_module, "SPOOL_LIMIT", 10)
-    monkeypatch.setattr(source_module, "nameless_file", lambda: spools.append(Full()) or spools[-1])
+    monkeypatch.setattr(source_module, "create_anonymous_file", lambda: spools.append(Full()) or spools[-1])
     with pytest.raises(LocalError, match="the temporary file for a stream"):
         open_source(iter([bytes(8), bytes(8)]))
     assert [spool.closed for spool in spools] == [True]
@@ -285,7 +285,7 @@ def test_two_threads_are_in_one_open_file_at_once(path: Path, monkeypatch: pytes
         for thread in threads:
             thread.join()
         assert [bytes(room) for room in rooms] == [DATA[100:150], DATA[1100:1150]]
-        assert source.place(7) == (file.fileno(), 107)
+        assert source.descriptor_at(7) == (file.fileno(), 107)
 
 
 def test_an_open_file_that_was_closed_gives_no_other_files_bytes(path: Path, tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ class _Bare:
 
 def test_a_name_in_an_open_directory(path: Path) -> None:
     with Directory(path.parent) as directory:
-        source = open_source(directory.at(path.name))
+        source = open_source(directory.entry(path.name))
         assert (source.name, whole(source)) == (path.name, DATA)
         path.parent.rename(path.parent.with_name("moved"))
         source.check_unchanged()

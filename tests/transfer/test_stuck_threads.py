@@ -8,10 +8,10 @@ from typing import Any, Dict, Iterator
 
 import pytest
 
-from smartxfer.delta.side_by_side import in_threads
+from smartxfer.delta.worker_threads import run_in_threads
 from smartxfer.errors import Cancelled, DeadlineExceeded, Stalled
-from smartxfer.transfer.hashed import HashedSource
-from smartxfer.transfer.progress import Reporter
+from smartxfer.transfer.hashing_source import HashingSource
+from smartxfer.transfer.progress import ProgressReporter
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transport import RetryPolicy
 from tests.support.fake_clock import JumpingClock
@@ -54,7 +54,7 @@ def test_the_end_of_a_call_does_not_wait_for_a_task_that_is_stuck(stuck: _Stuck,
     watch = Stopwatch()
     with pytest.raises((Cancelled, DeadlineExceeded)), operation(workers=1, **settings) as doing:
         threading.Thread(target=lambda: (stuck.inside.wait(PATIENCE), cancel.set())).start()
-        doing.run([job, idle], 2)
+        doing.run_jobs([job, idle], 2)
     assert watch.seconds() < most
     assert idle.errors != []  # its files and locks are free at once
     assert job.abandoned is None  # those of the other one while a thread uses them
@@ -67,21 +67,21 @@ def test_the_end_of_a_call_does_not_wait_for_a_task_that_is_stuck(stuck: _Stuck,
 def test_a_call_that_gave_up_begins_nothing_any_more(stuck: _Stuck) -> None:
     with pytest.raises(DeadlineExceeded), operation(deadline=0.1) as doing:
         with pytest.raises(DeadlineExceeded):
-            doing.run([Tasks(stuck)], 1)
+            doing.run_jobs([Tasks(stuck)], 1)
         watch = Stopwatch()
-        doing.call(lambda: pytest.fail("it has begun"))
+        doing.run_one(lambda: pytest.fail("it has begun"))
     assert watch.seconds() < 0.5
 
 
 def test_a_callback_that_does_not_return_keeps_no_deadline(stuck: _Stuck) -> None:
     def work() -> None:
         doing.reporter.queue("a", 10)
-        doing.reporter.move("a", 10)
+        doing.reporter.advance("a", 10)
 
     watch = Stopwatch()
     with pytest.raises(DeadlineExceeded), operation(deadline=0.3, progress=stuck, workers=2) as doing:
         other = Tasks(lambda: (stuck.inside.wait(PATIENCE), doing.reporter.queue("b", 1)))
-        doing.run([Tasks(work), other], 2)
+        doing.run_jobs([Tasks(work), other], 2)
     assert watch.seconds() < 1.5
 
 
@@ -96,18 +96,18 @@ def test_a_callback_is_not_called_by_the_calling_thread(stuck: _Stuck) -> None:
     watch = Stopwatch()
     with operation(progress=tell, **_deadline(stuck)) as doing, pytest.raises(DeadlineExceeded):
         doing.reporter.queue("a", 10)
-        doing.run([Tasks(lambda: doing.reporter.begin("a", 10, 0))], 1)
+        doing.run_jobs([Tasks(lambda: doing.reporter.start("a", 10, 0))], 1)
     assert stuck.inside.is_set()
     assert watch.seconds() < 1.3
 
 
 def test_a_reporter_whose_callback_hangs_is_closed(stuck: _Stuck) -> None:
-    reporter = Reporter(stuck)
-    threading.Thread(target=reporter.begin, args=("a", 1, 0), name="smartxfer-test").start()
+    reporter = ProgressReporter(stuck)
+    threading.Thread(target=reporter.start, args=("a", 1, 0), name="smartxfer-test").start()
     assert stuck.inside.wait(PATIENCE)
-    reporter.hurry()
+    reporter.stop_waiting()
     watch = Stopwatch()
-    reporter.end("a", "failed")
+    reporter.finish("a", "failed")
     reporter.close()
     assert watch.seconds() < 1
 
@@ -126,7 +126,7 @@ class _SlowSource(BytesSource):
 
 def test_a_source_whose_digest_is_stuck_in_a_read_is_closed_afterwards(stuck: _Stuck) -> None:
     source = _SlowSource(stuck)
-    hashed = HashedSource(source, "md5")
+    hashed = HashingSource(source, "md5")
     assert hashed.read_at(memoryview(bytearray(1)), 0) == 1  # the first read starts the thread
     assert stuck.inside.wait(PATIENCE)
     watch = Stopwatch()
@@ -151,12 +151,12 @@ def slow_lookup(stuck: _Stuck, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_resolver_that_hangs_keeps_no_deadline(stuck: _Stuck, slow_lookup: None, engine: Any) -> None:
-    from smartxfer.transport import Call
+    from smartxfer.transport import RequestSpec
 
     made = engine("http://slow.invalid:9", policy=RetryPolicy(attempts=1))
     watch = Stopwatch()
     with made.operation(**_deadline(stuck)) as doing, pytest.raises(DeadlineExceeded):
-        doing.call(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", "http://slow.invalid:9/"))))
+        doing.call(lambda: doing.retry("x", lambda: made.wire.once(RequestSpec("GET", "http://slow.invalid:9/"))))
     assert watch.seconds() < 1.3
     # Only a daemon thread is left, for which no process waits at its end.
     left = engine_threads()
@@ -166,14 +166,14 @@ def test_a_resolver_that_hangs_keeps_no_deadline(stuck: _Stuck, slow_lookup: Non
 
 def test_a_resolver_that_hangs_keeps_no_budget(slow_lookup: None, engine: Any) -> None:
     """Of a request that no other thread watches."""
-    from smartxfer.transport import Call
+    from smartxfer.transport import RequestSpec
 
     wire = engine("http://slow.invalid:9", policy=RetryPolicy(budget=0.3)).wire
     watch = Stopwatch()
     with pytest.raises(Stalled) as caught:
-        wire.fetch(Call("POST", "http://slow.invalid:9/"))
+        wire.fetch(RequestSpec("POST", "http://slow.invalid:9/"))
     assert watch.seconds() < 1.3
-    assert not caught.value.acted_on
+    assert not caught.value.may_have_been_processed
 
 
 def test_a_failed_delta_does_not_wait_for_a_read_that_hangs(stuck: _Stuck) -> None:
@@ -184,5 +184,5 @@ def test_a_failed_delta_does_not_wait_for_a_read_that_hangs(stuck: _Stuck) -> No
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        in_threads([stuck, failing], 2, lambda result: None)
+        run_in_threads([stuck, failing], 2, lambda result: None)
     assert watch.seconds() < 2

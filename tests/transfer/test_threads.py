@@ -12,13 +12,13 @@ from typing import Any, List
 
 import pytest
 
-from smartxfer.delta.side_by_side import in_threads
+from smartxfer.delta.worker_threads import run_in_threads
 from smartxfer.errors import Cancelled, DeadlineExceeded, LocalError, NetworkError
-from smartxfer.transfer.hashed import HashedSource
-from smartxfer.transfer.job import Single, Work
+from smartxfer.transfer.hashing_source import HashingSource
+from smartxfer.transfer.job import CallableJob, ScheduledTask
 from smartxfer.transfer.source import BytesSource
 from smartxfer.transport import RetryPolicy
-from smartxfer.workers import Workers, aside
+from smartxfer.worker_pool import WorkerPool, run_in_daemon_thread
 from tests.support.jobs import Tasks, engine_threads, operation
 from tests.support.raw_server import RawServer
 from tests.support.stopwatch import Stopwatch
@@ -53,8 +53,8 @@ def test_every_task_is_done_once_with_the_threads_that_there_are(few_threads: An
     started = few_threads(most)
     done: List[int] = []
     with operation(workers=4) as doing:
-        doing.run([Tasks(*[lambda n=n * 3 + k: done.append(n) for k in range(3)]) for n in range(6)], 6)
-        assert doing.call(lambda: threading.current_thread() is threading.main_thread()) is (most == 0)
+        doing.run_jobs([Tasks(*[lambda n=n * 3 + k: done.append(n) for k in range(3)]) for n in range(6)], 6)
+        assert doing.run_one(lambda: threading.current_thread() is threading.main_thread()) is (most == 0)
     assert sorted(done) == list(range(18))
     assert len(started) == most
 
@@ -67,7 +67,7 @@ def test_a_pool_that_is_not_to_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(concurrent.futures, "ThreadPoolExecutor", refused)
     with operation() as doing:
-        assert doing.call(lambda: 5) == 5
+        assert doing.run_one(lambda: 5) == 5
 
 
 def test_without_threads_the_deadline_ends_a_pause(few_threads: Any) -> None:
@@ -75,12 +75,12 @@ def test_without_threads_the_deadline_ends_a_pause(few_threads: Any) -> None:
     policy = RetryPolicy(backoff=600, backoff_cap=600)
     watch = Stopwatch()
     with operation(deadline=0.3, policy=policy) as doing, pytest.raises(DeadlineExceeded):
-        doing.call(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
+        doing.run_one(lambda: doing.retry("GET x", lambda: (_ for _ in ()).throw(NetworkError("broken"))))
     assert watch.seconds() < 1.3
 
 
 def test_without_threads_the_deadline_ends_a_wait_at_a_rate_limit(few_threads: Any, engine: Any) -> None:
-    from smartxfer.transport import Call
+    from smartxfer.transport import RequestSpec
 
     url = "http://127.0.0.1:9"
     made = engine(url)
@@ -88,7 +88,7 @@ def test_without_threads_the_deadline_ends_a_wait_at_a_rate_limit(few_threads: A
     few_threads(0)
     watch = Stopwatch()
     with made.operation(deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
-        doing.call(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", url))))
+        doing.call(lambda: doing.retry("x", lambda: made.wire.once(RequestSpec("GET", url))))
     assert watch.seconds() < 1.3
 
 
@@ -102,17 +102,17 @@ def test_without_threads_a_cancel_is_seen_between_two_blocks(few_threads: Any) -
             moved.append(number)
             if number == 3:
                 cancel.set()
-            doing.reporter.move("x", 1)
+            doing.reporter.advance("x", 1)
 
     job, other = Tasks(task, lambda: pytest.fail("it has begun")), Tasks(lambda: pytest.fail("it has begun"))
     with operation(cancel=cancel) as doing, pytest.raises(Cancelled):
-        doing.run([job, other], 2)
+        doing.run_jobs([job, other], 2)
     assert moved == [0, 1, 2, 3]
     assert [type(error) for error in job.errors + other.errors] == [Cancelled, Cancelled]
 
 
 def test_without_threads_a_read_of_a_dead_line_ends_with_the_deadline(few_threads: Any, engine: Any) -> None:
-    from smartxfer.transport import Call
+    from smartxfer.transport import RequestSpec
 
     server = RawServer(lambda peer: (peer.request(), peer.hang()))
     with server:
@@ -120,7 +120,7 @@ def test_without_threads_a_read_of_a_dead_line_ends_with_the_deadline(few_thread
         few_threads(0)
         watch = Stopwatch()
         with made.operation(deadline=0.5) as doing, pytest.raises(DeadlineExceeded):
-            doing.call(lambda: doing.retry("x", lambda: made.wire.once(Call("GET", server.url))))
+            doing.call(lambda: doing.retry("x", lambda: made.wire.once(RequestSpec("GET", server.url))))
         assert watch.seconds() < 1.5
 
 
@@ -132,19 +132,19 @@ def test_without_threads_ctrl_c_in_a_task_is_raised(few_threads: Any) -> None:
 
     job = Tasks(task, lambda: None)
     with pytest.raises(KeyboardInterrupt), operation() as doing:
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     assert [type(error) for error in job.errors] == [KeyboardInterrupt]
 
 
 def test_aside_digest_and_delta_without_threads(few_threads: Any) -> None:
     few_threads(0)
-    assert aside(lambda: 5, lambda: pytest.fail("nothing to wait for")) == 5
-    source = HashedSource(BytesSource(b"abc"), "md5")
+    assert run_in_daemon_thread(lambda: 5, lambda: pytest.fail("nothing to wait for")) == 5
+    source = HashingSource(BytesSource(b"abc"), "md5")
     assert source.digest() == "900150983cd24fb0d6963f7d28e17f72"
     assert source.digest() == "900150983cd24fb0d6963f7d28e17f72"
     source.close()
     results: List[int] = []
-    in_threads([lambda check, number=number: 2**number for number in range(5)], 4, results.append)  # type: ignore[misc]
+    run_in_threads([lambda check, number=number: 2**number for number in range(5)], 4, results.append)  # type: ignore[misc]
     assert results == [1, 2, 4, 8, 16]
 
 
@@ -152,7 +152,7 @@ def test_a_delta_with_one_thread_computes_each_part_once(few_threads: Any) -> No
     """A pool that cannot start its second thread has queued the work all the same."""
     few_threads(1)
     calls: List[int] = []
-    in_threads([lambda check, number=number: number for number in range(8)], 4, calls.append)  # type: ignore[misc]
+    run_in_threads([lambda check, number=number: number for number in range(8)], 4, calls.append)  # type: ignore[misc]
     assert calls == list(range(8))
 
 
@@ -161,7 +161,7 @@ def test_too_little_memory_is_an_error_that_says_what_to_do() -> None:
         raise MemoryError
 
     with operation() as doing, pytest.raises(LocalError, match="memory") as caught:
-        doing.call(task)
+        doing.run_one(task)
     assert "max_workers=" in caught.value.hint
 
 
@@ -171,7 +171,7 @@ def test_too_little_memory_is_an_error_that_says_what_to_do() -> None:
 def test_after_a_call_no_thread_of_it_is_left() -> None:
     for _ in range(20):
         with operation() as doing:
-            doing.run([Single(lambda: None) for _ in range(8)], 8)
+            doing.run_jobs([CallableJob(lambda: None) for _ in range(8)], 8)
         assert engine_threads() == []
 
 
@@ -179,12 +179,12 @@ def test_ctrl_c_while_a_thread_is_started(monkeypatch: pytest.MonkeyPatch) -> No
     def submit(*given: Any) -> Any:
         raise KeyboardInterrupt
 
-    workers = Workers(2, "smartxfer")
+    workers = WorkerPool(2, "smartxfer")
     with monkeypatch.context() as patched:
         patched.setattr(concurrent.futures.ThreadPoolExecutor, "submit", submit)
         with pytest.raises(KeyboardInterrupt):
-            workers.add(Work(Single(lambda: None), lambda: None, contextlib.nullcontext, lambda work: None))
-    assert not workers._loops  # which close() waits for
+            workers.submit(ScheduledTask(CallableJob(lambda: None), lambda: None, contextlib.nullcontext, lambda work: None))
+    assert not workers._busy_by_thread  # which close() waits for
     workers.close()
 
 
@@ -207,11 +207,11 @@ def test_ctrl_c_at_each_step_of_handing_out(at: int) -> None:
     with pytest.raises(KeyboardInterrupt), operation() as doing:
         sys.settrace(trace)
         try:
-            doing.run([job], 1)
+            doing.run_jobs([job], 1)
         finally:
             sys.settrace(None)
     assert watch.seconds() < 1
-    assert not job.open or isinstance(job.abandoned, Cancelled)
+    assert not job.unfinished or isinstance(job.abandoned, Cancelled)
     assert engine_threads() == []
 
 
@@ -219,7 +219,7 @@ _LATE = """
 import atexit, sys, threading
 if sys.argv[1] == "atexit-early":
     atexit.register(lambda: work())
-from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.runner import Operation
 from smartxfer.transport import RetryPolicy
 if sys.argv[2] == "used":
     with Operation(policy=RetryPolicy(), workers=2) as doing:
@@ -256,7 +256,7 @@ def test_a_call_that_the_main_thread_leaves_in_the_middle() -> None:
     program = """
 import threading
 from smartxfer.transfer.job import Job
-from smartxfer.transfer.operation import Operation
+from smartxfer.transfer.runner import Operation
 from smartxfer.transport import RetryPolicy
 begun = threading.Event()
 def step():
@@ -292,11 +292,11 @@ def test_workers_start_no_more_threads_than_they_need() -> None:
 
         def end(self) -> None:
             if len(names) < 20:
-                workers.add(Item())
+                workers.submit(Item())
 
     names: List[str] = []
-    workers = Workers(8, "smartxfer-test")
-    workers.add(Item())
+    workers = WorkerPool(8, "smartxfer-test")
+    workers.submit(Item())
     workers.close()
     assert len(names) == 20
     assert len(set(names)) == 1

@@ -10,7 +10,7 @@ from typing import Any, List
 import pytest
 
 from smartxfer.errors import LocalError, UsageError
-from smartxfer.transfer.tree import collect
+from smartxfer.transfer.local_files import collect_files
 
 
 @pytest.fixture
@@ -28,27 +28,27 @@ def names(found: List) -> List[str]:
 
 
 def test_a_directory_stands_for_its_files(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    items = collect([tree])
+    items = collect_files([tree])
     assert names(items) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
     assert [item.size for item in items] == [1, 2, 3]
     assert items[0].path == tree / "a.txt"
     assert items[0].mtime_ns == (tree / "a.txt").stat().st_mtime_ns
     monkeypatch.chdir(tree)
-    assert names(collect(["."])) == names(items)
-    assert names(collect(["deep/.."])) == names(items)
-    assert names(collect([("other", tree)])) == ["other/a.txt", "other/b.txt", "other/deep/er/ü.txt"]
+    assert names(collect_files(["."])) == names(items)
+    assert names(collect_files(["deep/.."])) == names(items)
+    assert names(collect_files([("other", tree)])) == ["other/a.txt", "other/b.txt", "other/deep/er/ü.txt"]
 
 
 def test_a_single_thing_need_not_be_a_list(tree: Path) -> None:
-    assert names(collect(str(tree / "a.txt"))) == ["a.txt"]
-    assert names(collect(tree / "a.txt")) == ["a.txt"]
+    assert names(collect_files(str(tree / "a.txt"))) == ["a.txt"]
+    assert names(collect_files(tree / "a.txt")) == ["a.txt"]
     for data in (b"12", bytearray(b"12"), memoryview(b"12"), io.BytesIO(b"12")):
-        (item,) = collect(data)  # type: ignore[arg-type]
+        (item,) = collect_files(data)  # type: ignore[arg-type]
         assert (item.name, item.size, item.path) == ("data", 2, None)
 
 
 def test_other_names_and_bytes(tree: Path) -> None:
-    items = collect([("x", tree / "a.txt"), ("y", b"12345"), tree / "b.txt"])
+    items = collect_files([("x", tree / "a.txt"), ("y", b"12345"), tree / "b.txt"])
     assert names(items) == ["x", "y", "b.txt"]
     for item in items:
         source = item.open()
@@ -60,11 +60,11 @@ def test_nothing_and_twice_the_same(tree: Path) -> None:
     (tree / "empty").mkdir()
     for nothing in ([], [tree / "empty"]):
         with pytest.raises(UsageError, match="no files"):
-            collect(nothing)
+            collect_files(nothing)
     with pytest.raises(UsageError, match=r"two files are named 'a\.txt'"):
-        collect([tree / "a.txt", tree / "a.txt"])
+        collect_files([tree / "a.txt", tree / "a.txt"])
     with pytest.raises(FileNotFoundError):
-        collect([tree / "missing"])
+        collect_files([tree / "missing"])
 
 
 def test_symbolic_links_are_skipped_with_a_warning(
@@ -77,7 +77,7 @@ def test_symbolic_links_are_skipped_with_a_warning(
     (tree / "out").symlink_to(tmp_path / "outside")
     (tree / "device").symlink_to("/dev/zero")
     with caplog.at_level(logging.WARNING, "smartxfer"):
-        assert names(collect([tree])) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
+        assert names(collect_files([tree])) == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt"]
     assert len(caplog.records) == 4
     assert all("is skipped" in message for message in caplog.messages)
 
@@ -90,7 +90,7 @@ def test_symbolic_links_can_be_followed(tree: Path, tmp_path: Path, caplog: pyte
     (tree / "dangling").symlink_to(tmp_path / "nowhere")
     (tree / "out").symlink_to(tmp_path / "outside")
     with caplog.at_level(logging.WARNING, "smartxfer"):
-        found = names(collect([tree], follow_symlinks=True))
+        found = names(collect_files([tree], follow_symlinks=True))
     assert found == ["run/a.txt", "run/b.txt", "run/deep/er/ü.txt", "run/out/shared"]
     assert len(caplog.records) == 3
 
@@ -98,13 +98,13 @@ def test_symbolic_links_can_be_followed(tree: Path, tmp_path: Path, caplog: pyte
 def test_devices_and_pipes_are_refused(tree: Path) -> None:
     os.mkfifo(str(tree / "fifo"))
     with pytest.raises(UsageError, match="fifo is not a regular file"):
-        collect([tree])
+        collect_files([tree])
     (tree / "fifo").unlink()
     (tree / "device").symlink_to("/dev/zero")
     with pytest.raises(UsageError, match="not a regular file"):
-        collect([tree], follow_symlinks=True)
+        collect_files([tree], follow_symlinks=True)
     with pytest.raises(UsageError, match="not a regular file"):
-        collect(["/dev/null"])
+        collect_files(["/dev/null"])
 
 
 def test_a_directory_that_cannot_be_read_is_an_error(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,4 +117,4 @@ def test_a_directory_that_cannot_be_read_is_an_error(tree: Path, monkeypatch: py
 
     monkeypatch.setattr(Path, "iterdir", iterdir)
     with pytest.raises(LocalError, match=r"cannot read .*/run/deep/er: Permission denied"):
-        collect([tree])
+        collect_files([tree])

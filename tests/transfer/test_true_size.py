@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from smartxfer.delta.inputs import Input
+from smartxfer.delta.input_file import InputFile
 from smartxfer.errors import LocalError, SourceChanged
-from smartxfer.smartfile.forms import body_of
-from smartxfer.smartfile.same_content import size_of
-from smartxfer.transfer import true_size as module
-from smartxfer.transfer.digest import digest_of_source
+from smartxfer.smartfile.content_comparison import get_file_size
+from smartxfer.smartfile.multipart_form import encode_body
+from smartxfer.transfer import file_size as module
+from smartxfer.transfer.digest import compute_source_digest
+from smartxfer.transfer.local_files import collect_files
 from smartxfer.transfer.source import open_source
-from smartxfer.transfer.tree import collect
 from tests.support.stopwatch import Stopwatch
 from tests.support.wrong_sizes import WrongSizes
 
@@ -59,7 +59,7 @@ def test_a_path_is_read_to_its_end(wrong: Path) -> None:
 
 @pytest.mark.parametrize("wrong", SIZES, indirect=True)
 def test_a_listed_file_has_its_true_size(wrong: Path) -> None:
-    [item] = collect([wrong.parent])
+    [item] = collect_files([wrong.parent])
     assert (item.size, item.path, item.resumable) == (len(DATA), wrong, False)
     first, second = item.open_unchanged(), item.open_unchanged()
     first.close()
@@ -70,10 +70,10 @@ def test_a_listed_file_is_read_once(sizes: WrongSizes, tmp_path: Path) -> None:
     path = tmp_path / "cpuinfo"
     path.write_bytes(b"2400.0 MHz")
     sizes.tell(path, 0)
-    [item] = collect([path])
+    [item] = collect_files([path])
     path.write_bytes(b"800 MHz")  # such files differ each time they are read
     source = item.open_unchanged()
-    assert digest_of_source(source, "md5") == digest_of_source(item.open_unchanged(), "md5")
+    assert compute_source_digest(source, "md5") == compute_source_digest(item.open_unchanged(), "md5")
     assert whole(source) == b"2400.0 MHz"
 
 
@@ -83,7 +83,7 @@ def test_many_copies_are_in_one_file_and_it_is_closed(sizes: WrongSizes, tmp_pat
         sizes.tell(tmp_path / f"{number:02}", 0)
     gc.collect()  # what earlier tests left open is not counted
     before = _descriptors()
-    items = collect([tmp_path])
+    items = collect_files([tmp_path])
     assert _descriptors() - before <= 1
     assert [whole(item.open()) for item in items] == [b"%02d" % number * 100 for number in range(50)]
     del items
@@ -97,26 +97,26 @@ def _descriptors() -> int:
 
 @pytest.mark.parametrize("wrong", SIZES, indirect=True)
 def test_a_delta_reads_to_the_end(wrong: Path) -> None:
-    with Input(wrong, "source") as source:
+    with InputFile(wrong, "source") as source:
         assert source.size == len(DATA)
         view = memoryview(bytearray(len(DATA) + 1))
         assert source.readinto(view) == len(DATA)
         assert view[:-1] == DATA
         assert not source.readinto(view)
         source.check_unchanged()
-    with open(wrong, "rb") as file, Input(file, "source") as source:
+    with open(wrong, "rb") as file, InputFile(file, "source") as source:
         assert source.size == len(DATA)
 
 
 @pytest.mark.parametrize("wrong", SIZES, indirect=True)
 def test_a_form_carries_all_of_it(wrong: Path) -> None:
-    with body_of({"file": wrong}) as (_, body):
+    with encode_body({"file": wrong}) as (_, body):
         assert DATA in body.read(-1)  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("wrong", SIZES, indirect=True)
 def test_a_comparison_uses_the_true_size(wrong: Path) -> None:
-    assert size_of(wrong) == len(DATA)
+    assert get_file_size(wrong) == len(DATA)
 
 
 class Seeks(io.FileIO):
@@ -166,7 +166,7 @@ def test_a_file_that_grows_while_it_is_looked_at_is_not_copied(
 ) -> None:
     path = tmp_path / "log"
     path.write_bytes(b"1")
-    real = module.ends_at
+    real = module.has_size
     looks = iter(range(1, 100))
 
     def grows(*given: Any) -> bool:
@@ -174,8 +174,8 @@ def test_a_file_that_grows_while_it_is_looked_at_is_not_copied(
             file.write(b"x" * next(looks))
         return real(*given)
 
-    monkeypatch.setattr(module, "ends_at", grows)
-    [item] = collect([path])
+    monkeypatch.setattr(module, "has_size", grows)
+    [item] = collect_files([path])
     assert item.resumable
     with pytest.raises(SourceChanged):
         item.open_unchanged()
@@ -188,14 +188,14 @@ def test_a_file_without_an_end_is_a_typed_error(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "kmsg").touch()
     monkeypatch.setattr(os, "pread", read)
     with pytest.raises(LocalError, match="pass an open stream"):
-        collect([tmp_path / "kmsg"])
+        collect_files([tmp_path / "kmsg"])
 
 
 def test_a_large_sparse_file_is_quick(tmp_path: Path) -> None:
     with (tmp_path / "sparse").open("wb") as file:
         file.truncate(1 << 36)
     watch = Stopwatch()
-    [item] = collect([tmp_path / "sparse"])
+    [item] = collect_files([tmp_path / "sparse"])
     assert item.size == 1 << 36
     assert watch.seconds() < 1
 
@@ -206,7 +206,7 @@ def test_a_large_sparse_file_is_quick(tmp_path: Path) -> None:
 def test_a_real_one(path: str) -> None:
     if not os.access(path, os.R_OK):
         pytest.skip("not on this system")
-    [item] = collect([path])
+    [item] = collect_files([path])
     assert item.size == len(whole(item.open_unchanged())) > 0
     with open(path, "rb") as file:
         source = open_source(file)

@@ -20,9 +20,9 @@ from smartxfer.errors import (
     Truncated,
     UsageError,
 )
-from smartxfer.transfer.plan import cut
+from smartxfer.transfer.file_parts import split_into_parts
 from smartxfer.transfer.source import BytesSource
-from smartxfer.transfer.upload import Upload, UploadJob
+from smartxfer.transfer.upload import UploadJob, UploadSpec
 from smartxfer.transport import RetryPolicy
 from tests.support.jobs import operation
 from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering
@@ -194,8 +194,8 @@ def test_a_file_that_changes_is_no_success(engine: Any, tmp_path: Path) -> None:
 
 def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
     from smartxfer.transfer.source import open_source
-    from smartxfer.transport import Call
-    from smartxfer.transport.stored import STORED
+    from smartxfer.transport import RequestSpec
+    from smartxfer.transport.s3_response import STORED_EXPECTATION
 
     paths = [tmp_path / str(number) for number in range(20)]
     for path in paths[:-1]:
@@ -205,14 +205,14 @@ def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
         with made.operation() as doing:
             jobs = [
                 UploadJob(
-                    Upload(
+                    UploadSpec(
                         name=path.name,
                         open_source=lambda path=path: open_source(path),
-                        plan=lambda size: cut(size, 10),
+                        make_parts=lambda size: split_into_parts(size, 10),
                         send_part=lambda part, body: made.wire.once(
-                            Call("PUT", f"{server.url}/0", body=body, success=STORED)
+                            RequestSpec("PUT", f"{server.url}/0", body=body, success=STORED_EXPECTATION)
                         ),
-                        finish=lambda: ("size", None),
+                        complete=lambda: ("size", None),
                     ),
                     doing,
                     2,
@@ -301,17 +301,17 @@ def test_what_is_prepared_comes_between_the_source_and_the_plan(refusal: Any) ->
         if refusal is not None:
             raise refusal
 
-    upload = Upload(
+    upload = UploadSpec(
         name="x",
         open_source=lambda: Noting(b"abc"),
         prepare=prepare,
-        plan=lambda size: (done.append(f"plan {size}"), cut(size, 2))[1],
+        make_parts=lambda size: (done.append(f"plan {size}"), split_into_parts(size, 2))[1],
         send_part=lambda part, body: done.append(f"send {part.start}"),
-        finish=lambda: (done.append("finish"), ("size", None))[1],
+        complete=lambda: (done.append("finish"), ("size", None))[1],
     )
     with operation() as doing:
         job = UploadJob(upload, doing, 1)
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     rest = [] if refusal else ["plan 3", "send 0", "send 2", "finish"]
     assert done == ["prepare 3", *rest, "close"]
     assert job.result.error is refusal

@@ -10,18 +10,18 @@ from typing import Any, List
 
 import pytest
 
+from smartxfer._system import FileSystem
 from smartxfer.errors import DiskFull, LocalError
-from smartxfer.seams import Files
 from smartxfer.transfer import disk
-from smartxfer.transfer.partial import FileSink
-from smartxfer.transfer.whole import WholeFile
+from smartxfer.transfer.atomic_file import AtomicFile
+from smartxfer.transfer.file_sink import FileSink
 
 DATA = b"0123456789"
 
 
-def begun(path: Path, **options: Any) -> WholeFile:
+def begun(path: Path, **options: Any) -> AtomicFile:
     """Begin the file and write all of it."""
-    file = WholeFile(path, **options)
+    file = AtomicFile(path, **options)
     file.begin(None, {})
     file.write_at(DATA[5:], 5)
     file.write_at(DATA[:5], 0)
@@ -60,7 +60,7 @@ def test_the_name_comes_in_one_step_and_the_mode_stays(tmp_path: Path, mode: Any
 def test_others_cannot_write_to_it_before_it_has_its_name(tmp_path: Path) -> None:
     modes: List[int] = []
 
-    class Watched(Files):
+    class Watched(FileSystem):
         def replace(self, source: Any, target: Any) -> None:
             modes.append(mode_of(part_in(tmp_path)))
             super().replace(source, target)
@@ -73,7 +73,7 @@ def test_others_cannot_write_to_it_before_it_has_its_name(tmp_path: Path) -> Non
 
 
 def test_what_is_left_is_gone(tmp_path: Path) -> None:
-    begun(tmp_path / "far" / "out").leave()
+    begun(tmp_path / "far" / "out").suspend()
     assert names(tmp_path / "far") == []
 
 
@@ -96,9 +96,9 @@ def test_what_cannot_be_replaced_is_refused(
     other = FileSink(tmp_path / "data")
     other.begin(10, {"object": 1})
     other.write_at(b"12345", 0)
-    other.leave()
+    other.suspend()
     (tmp_path / "mounts").write_text(f"1 2 0:1 / {tmp_path}/mount\\040point rw - ext4 x y\n", encoding="ascii")
-    monkeypatch.setattr(disk, "_MOUNTS", str(tmp_path / "mounts"))
+    monkeypatch.setattr(disk, "_MOUNTINFO_PATH", str(tmp_path / "mounts"))
     os.mkfifo(str(tmp_path / "pipe"))
     (tmp_path / "mount point").write_bytes(b"mounted")
     before = names(tmp_path)
@@ -110,7 +110,7 @@ def test_what_cannot_be_replaced_is_refused(
         path, aside = tmp_path / name, tmp_path / "aside"
         if late:
             path.rename(aside)
-        file = WholeFile(path)
+        file = AtomicFile(path)
         with pytest.raises(LocalError, match=reason):
             file.begin(None, {})
             assert late
@@ -119,19 +119,19 @@ def test_what_cannot_be_replaced_is_refused(
             file.commit()
         assert names(tmp_path) == before
     with pytest.raises(LocalError, match="is a directory"):
-        WholeFile(tmp_path).begin(None, {})
+        AtomicFile(tmp_path).begin(None, {})
 
 
 def test_a_full_disk_names_the_file(tmp_path: Path) -> None:
-    class Full(Files):
+    class Full(FileSystem):
         def pwrite(self, fd: int, data: memoryview, offset: int) -> int:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    file = WholeFile(tmp_path / "out", files=Full())
+    file = AtomicFile(tmp_path / "out", files=Full())
     file.begin(None, {})
     with pytest.raises(DiskFull, match="out"):
         file.write_at(DATA, 0)
-    file.leave()
+    file.suspend()
     assert names(tmp_path) == []
 
 

@@ -9,9 +9,9 @@ from typing import Any, Callable, Iterator, List
 
 import pytest
 
-from smartxfer.seams import SYSTEM_CLOCK
-from smartxfer.transport import Origin, RetryPolicy, Wire
-from smartxfer.transport.status import http_error
+from smartxfer._system import SYSTEM_CLOCK
+from smartxfer.transport import HTTPTransport, Origin, RetryPolicy
+from smartxfer.transport.http_errors import build_http_error
 from tests.support.fake_clock import FakeClock
 
 with warnings.catch_warnings():
@@ -26,20 +26,20 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def make_wire(clock: FakeClock) -> Iterator[Callable[..., Wire]]:
+def make_wire(clock: FakeClock) -> Iterator[Callable[..., HTTPTransport]]:
     """``make_wire(url, **settings)``; closed at the end."""
-    wires: List[Wire] = []
+    wires: List[HTTPTransport] = []
 
-    def make(url: str, **settings: Any) -> Wire:
+    def make(url: str, **settings: Any) -> HTTPTransport:
         policy = settings.setdefault("policy", RetryPolicy())
         settings.setdefault("clock", clock)
         settings.setdefault("timeout", (5.0, 5.0))
         settings.setdefault("user_agent", "tests")
         settings.setdefault(
             "error_of",
-            lambda answer, method, where: http_error(answer, method, where, policy=policy, clock=clock),
+            lambda answer, method, where: build_http_error(answer, method, where, policy=policy, clock=clock),
         )
-        wires.append(Wire(Origin.of(url), **settings))
+        wires.append(HTTPTransport(Origin.parse(url), **settings))
         return wires[-1]
 
     yield make
@@ -48,7 +48,7 @@ def make_wire(clock: FakeClock) -> Iterator[Callable[..., Wire]]:
 
 
 @pytest.fixture
-def real(make_wire: Callable[..., Wire]) -> Callable[..., Wire]:
+def real(make_wire: Callable[..., HTTPTransport]) -> Callable[..., HTTPTransport]:
     """``make_wire`` with time-outs of five seconds by the real clock."""
     return lambda url, **more: make_wire(url, **{"clock": SYSTEM_CLOCK, "timeout": (5.0, 5.0), **more})
 

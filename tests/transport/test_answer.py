@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from smartxfer.errors import DecodeError
-from smartxfer.transport import Answer
+from smartxfer.transport import BufferedResponse
 
 
-def answer(content: bytes, kind: str = "application/json") -> Answer:
-    return Answer("GET http://h/x", 200, {"Content-Type": kind}, content)
+def answer(content: bytes, kind: str = "application/json") -> BufferedResponse:
+    return BufferedResponse("GET http://h/x", 200, {"Content-Type": kind}, content)
 
 
 def test_json() -> None:

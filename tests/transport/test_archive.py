@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import IntegrityError, Truncated, UsageError
-from smartxfer.transport.archive import new_check
+from smartxfer.transport.archive_check import create_archive_check
 
 DATA = Path(__file__).parent.parent / "data"
 FILES: Dict[str, bytes] = {"a.txt": b"ACGT" * 25, "d/b.bin": hashlib.shake_256(b"b").digest(3000), "d/é.txt": b"z", "empty": b""}
@@ -61,10 +61,10 @@ def as_zip64(data: bytes) -> bytes:
 
 def check(form: str, data: bytes, sizes: Optional[List[int]] = SIZES, block: int = 700) -> None:
     """Feed the bytes in blocks, and finish."""
-    one = new_check(form, "all", sizes)
+    one = create_archive_check(form, "all", sizes)
     for at in range(0, len(data), block):
         one.feed(memoryview(data)[at : at + block])
-    one.finish()
+    one.verify()
 
 
 WHOLE: Dict[str, Any] = {
@@ -215,13 +215,13 @@ def test_the_size_of_a_large_file_comes_from_the_extended_header() -> None:
     for form in ("pax", "gnu"):
         info = tarfile.TarInfo("huge")
         info.size = huge
-        one = new_check("tar", "all", [huge])
+        one = create_archive_check("tar", "all", [huge])
         one.feed(info.tobuf(FORMATS[form]))
         block = memoryview(bytes(64 << 20))
         for _ in range(huge // len(block)):
             one.feed(block)
         one.feed(bytes(1024))
-        one.finish()
+        one.verify()
 
 
 def test_more_files_than_are_kept() -> None:
@@ -240,7 +240,7 @@ def test_more_files_than_are_kept() -> None:
 
 def test_other_forms_are_refused() -> None:
     with pytest.raises(UsageError, match="zip or tar"):
-        new_check("rar", "all")
+        create_archive_check("rar", "all")
 
 
 @given(st.sampled_from(["zip", "tar"]), st.binary(max_size=2000), st.integers(1, 600))
@@ -262,7 +262,7 @@ def test_a_damaged_archive_is_accepted_or_our_error(at: int, flip: int, kind: st
 
 
 def test_a_tar_that_zeros_follow_without_end_is_refused() -> None:
-    check, zeros = new_check("tar", "all.tar", SIZES), bytes(1 << 16)
+    check, zeros = create_archive_check("tar", "all.tar", SIZES), bytes(1 << 16)
     check.feed(tar(FILES) + zeros)
     with pytest.raises(IntegrityError, match="zeros without end"):
         for _ in range(1 << 16):
@@ -271,7 +271,7 @@ def test_a_tar_that_zeros_follow_without_end_is_refused() -> None:
 
 @pytest.mark.parametrize("data", [b"{}  ", b"<htm", b"PK\x01\x02", bytes(4)])
 def test_what_does_not_begin_as_a_zip_is_refused_at_once(data: bytes) -> None:
-    check = new_check("zip", "all.zip", SIZES)
+    check = create_archive_check("zip", "all.zip", SIZES)
     check.feed(data[:2])
     with pytest.raises(IntegrityError, match="does not begin"):
         check.feed(data[2:])

@@ -11,14 +11,14 @@ import pytest
 import requests
 
 from smartxfer.errors import ConfigError
-from smartxfer.transport import Body, Call, Success, Wire
+from smartxfer.transport import Body, HTTPTransport, RequestSpec, Success
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
     import trustme
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 
 
 @pytest.fixture(scope="module")
@@ -53,14 +53,14 @@ def server(authority: trustme.CA) -> Iterator[RawServer]:
         yield running
 
 
-def post(url: str) -> Call:
+def post(url: str) -> RequestSpec:
     """A request whose lost answer may mean that something was made."""
-    return Call("POST", f"{url}/x", body=b"data", success=Success({200}, Body.ANY))
+    return RequestSpec("POST", f"{url}/x", body=b"data", success=Success({200}, Body.ANY))
 
 
-def refused(wire: Callable[[], Wire], server: RawServer, *words: str) -> None:
+def refused(wire: Callable[[], HTTPTransport], server: RawServer, *words: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        wire().once(post(server.url))
+        wire().request_once(post(server.url))
     for word in words:
         assert word in str(caught.value)
     assert "may exist" not in str(caught.value)
@@ -130,10 +130,10 @@ def test_a_bundle_that_is_removed(make_wire: MakeWire, server: RawServer, files:
     bundle = tmp_path / "ca.pem"
     bundle.write_bytes(Path(files["ca.pem"]).read_bytes())
     wire = make_wire(server.url, verify=str(bundle))
-    assert wire.once(post(server.url)).text == "there"
+    assert wire.request_once(post(server.url)).text == "there"
     bundle.unlink()
     with pytest.raises(ConfigError, match="does not exist"):
-        wire.once(post(server.url))
+        wire.request_once(post(server.url))
     assert len(server.requests) == 1
 
 
@@ -155,6 +155,6 @@ def test_what_can_be_used(
     make_wire: MakeWire, server: RawServer, files: Dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair = (files["one.pem"], files["one.key"])
-    assert make_wire(server.url, verify=files["ca.pem"], cert=pair).once(post(server.url)).text == "there"
+    assert make_wire(server.url, verify=files["ca.pem"], cert=pair).request_once(post(server.url)).text == "there"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", files["missing.pem"])
-    assert make_wire(server.url, verify=Path(files["ca.pem"])).once(post(server.url)).text == "there"
+    assert make_wire(server.url, verify=Path(files["ca.pem"])).request_once(post(server.url)).text == "there"

@@ -14,15 +14,15 @@ import requests
 
 from smartxfer import PerseusClient, RetryPolicy
 from smartxfer.errors import UsageError
-from smartxfer.transport import Body, Call, Origin, Success, Wire
-from smartxfer.transport.session import Route
+from smartxfer.transport import Body, HTTPTransport, Origin, RequestSpec, Success
+from smartxfer.transport.session import ConnectionSettings
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
     import trustme
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 ANY = Success({200}, Body.ANY)
 
 
@@ -119,9 +119,9 @@ def test_another_origin(
         else:
             options.update(verify=files["ca"], cert=files["me"])
         wire = make_wire(service.server.url, **options)
-        assert wire.fetch(Call("GET", f"{service.server.url}/x", success=ANY)).text == "here"
+        assert wire.request(RequestSpec("GET", f"{service.server.url}/x", success=ANY)).text == "here"
         base = service.server.url if path == "/redirect" else storage.server.url
-        assert wire.fetch(Call("GET", base + path, success=ANY)).text == "there"
+        assert wire.request(RequestSpec("GET", base + path, success=ANY)).text == "there"
     assert all(service.presented)
     assert storage.presented == [named]
 
@@ -140,10 +140,10 @@ def test_presigned_storage(
 
 def test_its_own_https_counts_as_the_services_origin(files: Dict[str, str]) -> None:
     """Only on the standard ports, as for other credentials."""
-    route = Route(True, files["me"], {}, Origin.of("http://h.example"))
-    assert route.settings(Origin.of("https://h.example"))["cert"] == files["me"]
+    route = ConnectionSettings(True, files["me"], {}, Origin.parse("http://h.example"))
+    assert route.for_origin(Origin.parse("https://h.example"))["cert"] == files["me"]
     for other in ("https://h.example:8443", "https://x.h.example", "https://example"):
-        assert route.settings(Origin.of(other))["cert"] is None
+        assert route.for_origin(Origin.parse(other))["cert"] is None
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a matter of POSIX systems")
@@ -156,7 +156,7 @@ def test_a_key_that_others_may_access(
     pem.write_bytes(Path(files["me"]).read_bytes())
     pem.chmod(mode)
     for _ in range(2):
-        Route(True, str(pem), {}, Origin.of("https://h.example")).settings(Origin.of("https://h.example"))
+        ConnectionSettings(True, str(pem), {}, Origin.parse("https://h.example")).for_origin(Origin.parse("https://h.example"))
     said = [record.getMessage() for record in caplog.records]
     assert [f"chmod 600 {pem}" in text for text in said] == ([] if mode == 0o600 else [True])
 

@@ -14,7 +14,7 @@ from typing import Any, Callable, Iterator, List, Tuple
 import pytest
 
 from smartxfer.errors import Cancelled, ClientError, ConnectTimeout, NetworkError, ProxyError, TLSError
-from smartxfer.transport import Attempt, Body, Call, RetryPolicy, Success, Wire
+from smartxfer.transport import Attempt, Body, HTTPTransport, RequestSpec, RetryPolicy, Success
 from tests.support.raw_server import PATIENCE, Peer, RawServer, Request, answering, refused_port
 from tests.support.stopwatch import Stopwatch
 
@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
     import trustme
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 #: The body does not matter here.
 ANY = Success({200}, Body.ANY)
 ONCE = RetryPolicy(attempts=1)
@@ -58,11 +58,11 @@ def context(authority: trustme.CA, *names: str) -> ssl.SSLContext:
 def test_a_private_authority(make_wire: MakeWire, authority: trustme.CA, bundle: str) -> None:
     with RawServer(answering(there), tls=context(authority, "127.0.0.1")) as server:
         with pytest.raises(TLSError, match=r"CERTIFICATE_VERIFY_FAILED|certificate verify failed") as caught:
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert "verify=" in caught.value.hint
         assert "REQUESTS_CA_BUNDLE" in caught.value.hint
         assert server.requests == []
-        assert make_wire(server.url, verify=bundle).fetch(Call("GET", f"{server.url}/x", success=ANY)).text == "there"
+        assert make_wire(server.url, verify=bundle).request(RequestSpec("GET", f"{server.url}/x", success=ANY)).text == "there"
 
 
 def test_the_environments_bundle(
@@ -70,13 +70,13 @@ def test_the_environments_bundle(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
     with RawServer(answering(there), tls=context(authority, "127.0.0.1")) as server:
-        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x", success=ANY)).text == "there"
+        assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x", success=ANY)).text == "there"
 
 
 def test_a_certificate_for_another_host(make_wire: MakeWire, authority: trustme.CA, bundle: str) -> None:
     with RawServer(answering(there), tls=context(authority, "other.example")) as server:
         with pytest.raises(TLSError, match=r"127\.0\.0\.1"):
-            make_wire(server.url, verify=bundle).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url, verify=bundle).request(RequestSpec("GET", f"{server.url}/x"))
         assert server.connections == 1  # no retry
 
 
@@ -90,10 +90,10 @@ def test_a_client_certificate(
     pem = tmp_path / "me.pem"
     authority.issue_cert("me@example.org").private_key_and_cert_chain_pem.write_to_path(str(pem))
     with RawServer(answering(there), tls=asking) as server:
-        call = Call("GET", f"{server.url}/x", success=ANY)
+        call = RequestSpec("GET", f"{server.url}/x", success=ANY)
         with pytest.raises(TLSError):
-            make_wire(server.url, verify=bundle).fetch(call)
-        assert make_wire(server.url, verify=bundle, cert=str(pem)).fetch(call).text == "there"
+            make_wire(server.url, verify=bundle).request(call)
+        assert make_wire(server.url, verify=bundle, cert=str(pem)).request(call).text == "there"
 
 
 # -- proxies -------------------------------------------------------------------------------------------
@@ -102,17 +102,17 @@ def test_a_client_certificate(
 def test_a_proxy_gets_the_request(make_wire: MakeWire) -> None:
     with RawServer(answering(there)) as proxy:
         wire = make_wire("http://127.0.0.1:9", proxies={"http": proxy.url})
-        assert wire.fetch(Call("GET", "http://127.0.0.1:9/x", success=ANY)).text == "there"
+        assert wire.request(RequestSpec("GET", "http://127.0.0.1:9/x", success=ANY)).text == "there"
         assert proxy.requests[0].target == "http://127.0.0.1:9/x"
 
 
 def test_no_proxy(make_wire: MakeWire, monkeypatch: pytest.MonkeyPatch) -> None:
     with RawServer(answering(there)) as server, RawServer(answering(there)) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/x", success=ANY))
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x", success=ANY))
         assert (len(server.requests), len(proxy.requests)) == (0, 1)
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/x", success=ANY))
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x", success=ANY))
         assert (len(server.requests), len(proxy.requests)) == (1, 1)
 
 
@@ -122,7 +122,7 @@ def test_a_proxy_that_is_not_there(make_wire: MakeWire, scheme: str) -> None:
     with refused_port() as port:
         wire = make_wire(url, proxies={scheme: f"http://me:SECRET@127.0.0.1:{port}"})
         with pytest.raises(ProxyError, match="refused") as caught:
-            wire.fetch(Call("GET", f"{url}/x"))
+            wire.request(RequestSpec("GET", f"{url}/x"))
     assert "NO_PROXY" in caught.value.hint
     assert "SECRET" not in str(caught.value)
 
@@ -136,11 +136,11 @@ def test_a_proxy_that_wants_a_password(make_wire: MakeWire) -> None:
     with RawServer(answering(ask)) as proxy:
         wire = make_wire("https://127.0.0.1:9", proxies={"https": proxy.url})
         with pytest.raises(ProxyError, match="407") as caught:
-            wire.fetch(Call("GET", "https://127.0.0.1:9/x"))
+            wire.request(RequestSpec("GET", "https://127.0.0.1:9/x"))
         assert "proxies=" in caught.value.hint
         wire = make_wire("http://127.0.0.1:9", proxies={"http": proxy.url})
         with pytest.raises(ClientError, match="proxies="):
-            wire.fetch(Call("GET", "http://127.0.0.1:9/x"))
+            wire.request(RequestSpec("GET", "http://127.0.0.1:9/x"))
         assert [request.method for request in proxy.requests] == ["CONNECT", "GET"]
     del caught
     gc.collect()
@@ -151,7 +151,7 @@ def test_a_proxy_that_drops_the_tunnel(make_wire: MakeWire) -> None:
     with RawServer(answering(lambda request, peer: peer.reset())) as proxy:
         wire = make_wire("https://127.0.0.1:9", proxies={"https": proxy.url}, policy=ONCE)
         with pytest.raises(NetworkError):
-            wire.fetch(Call("GET", "https://127.0.0.1:9/x"))
+            wire.request(RequestSpec("GET", "https://127.0.0.1:9/x"))
     gc.collect()
 
 
@@ -182,7 +182,7 @@ def test_tls_through_a_tunnel(make_wire: MakeWire, authority: trustme.CA, bundle
         tunnel
     ) as proxy:
         wire = make_wire(server.url, verify=bundle, proxies={"https": proxy.url})
-        assert wire.fetch(Call("GET", f"{server.url}/x", success=ANY)).text == "there"
+        assert wire.request(RequestSpec("GET", f"{server.url}/x", success=ANY)).text == "there"
         wire.close()
 
 
@@ -214,18 +214,18 @@ def deaf() -> Iterator[str]:
 def test_connect_time_out(make_wire: MakeWire, deaf: str) -> None:
     wire = make_wire(deaf, timeout=(0.2, 30.0), policy=ONCE)
     with pytest.raises(ConnectTimeout, match=r"0\.2 s") as caught:
-        wire.fetch(Call("POST", f"{deaf}/x"))
-    assert caught.value.acted_on is False
+        wire.request(RequestSpec("POST", f"{deaf}/x"))
+    assert caught.value.may_have_been_processed is False
 
 
-def ended_while(wire: Wire, url: str, ready: Callable[[], bool]) -> Tuple[Any, float]:
+def ended_while(wire: HTTPTransport, url: str, ready: Callable[[], bool]) -> Tuple[Any, float]:
     """End an attempt once ``ready()``: what it raised, and how long that took."""
     attempt, caught = Attempt(), []  # type: Tuple[Attempt, List[BaseException]]
 
     def work() -> None:
         try:
-            with attempt.entered():
-                wire.once(Call("GET", url))
+            with attempt.activate():
+                wire.request_once(RequestSpec("GET", url))
         except Exception as error:  # noqa: BLE001 - handed to the test
             caught.append(error)
 
@@ -235,7 +235,7 @@ def ended_while(wire: Wire, url: str, ready: Callable[[], bool]) -> Tuple[Any, f
     while not ready() and time.monotonic() < deadline:
         time.sleep(0.01)
     watch = Stopwatch()
-    attempt.end(Cancelled("enough"))
+    attempt.abort(Cancelled("enough"))
     thread.join(PATIENCE)
     return caught[0], watch.seconds()
 
@@ -288,8 +288,8 @@ def test_a_blocked_send_ends_within_a_second(make_wire: MakeWire) -> None:
 
         def work() -> None:
             try:
-                with attempt.entered():
-                    wire.once(Call("PUT", f"{server.url}/x", body=bytes(64 * 1024 * 1024)))
+                with attempt.activate():
+                    wire.request_once(RequestSpec("PUT", f"{server.url}/x", body=bytes(64 * 1024 * 1024)))
             except Exception as error:  # noqa: BLE001 - handed to the test
                 caught.append(error)
 
@@ -297,7 +297,7 @@ def test_a_blocked_send_ends_within_a_second(make_wire: MakeWire) -> None:
         thread.start()
         assert taken.wait(PATIENCE)
         watch = Stopwatch()
-        attempt.end(Cancelled("enough"))
+        attempt.abort(Cancelled("enough"))
         thread.join(PATIENCE)
         assert watch.seconds() < 1
         assert isinstance(caught[0], Cancelled)
@@ -310,10 +310,10 @@ def test_sending_has_a_time_out_of_its_own(make_wire: MakeWire) -> None:
 
     with RawServer(deaf_in_the_middle) as server:
         wire = make_wire(server.url, timeout=(0.3, 0.3))  # neither figure may end a slow send
-        with Attempt(send_timeout=1.0).entered():
+        with Attempt(send_timeout=1.0).activate():
             began = time.monotonic()
             with pytest.raises(NetworkError):
-                wire.once(Call("PUT", f"{server.url}/x", body=bytes(64 * 1024 * 1024)))
+                wire.request_once(RequestSpec("PUT", f"{server.url}/x", body=bytes(64 * 1024 * 1024)))
             assert time.monotonic() - began > 0.9
 
 
@@ -337,5 +337,5 @@ def test_an_address_family_that_is_missing_is_passed_over(
         with monkeypatch.context() as patch:
             patch.setattr("smartxfer.transport.connection.socket.getaddrinfo", both)
             patch.setattr("smartxfer.transport.connection.socket.socket", without_six)
-            answer = wire.fetch(Call("GET", f"{server.url}/x", success=ANY))
+            answer = wire.request(RequestSpec("GET", f"{server.url}/x", success=ANY))
         assert answer.text == "there"

@@ -8,8 +8,8 @@ from typing import Any
 import requests
 
 from smartxfer.transport import RetryPolicy
-from smartxfer.transport.cookies import BoundedCookies
-from smartxfer.transport.session import make_session
+from smartxfer.transport.cookies import BoundedCookieJar
+from smartxfer.transport.session import create_session
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
 
@@ -18,7 +18,7 @@ def _size(jar: Any) -> int:
 
 
 def test_the_oldest_cookies_are_dropped() -> None:
-    jar = BoundedCookies()
+    jar = BoundedCookieJar()
     for number in range(20):
         jar.set(f"c{number}", "v" * 1000, domain="a.example.org", path="/")
     assert "c19" in jar
@@ -27,14 +27,14 @@ def test_the_oldest_cookies_are_dropped() -> None:
 
 
 def test_a_cookie_that_is_too_long_is_not_stored() -> None:
-    jar = BoundedCookies()
+    jar = BoundedCookieJar()
     jar.set("session", "1")
     jar.set("long", "v" * 8000)
     assert jar.get_dict() == {"session": "1"}
 
 
 def test_a_cookie_is_replaced_and_removed() -> None:
-    jar = BoundedCookies()
+    jar = BoundedCookieJar()
     jar.set("session", "1" * 4000)
     jar.set("session", "2" * 4000)
     assert jar.get_dict() == {"session": "2" * 4000}
@@ -46,7 +46,7 @@ def test_a_flood_of_cookies_makes_no_header_that_servers_refuse() -> None:
     def reply(request: Request, peer: Peer) -> None:
         peer.answer(200, b"", *(f"Set-Cookie: c{number}={'v' * 1000}; Path=/" for number in range(30)))
 
-    with RawServer(answering(reply)) as server, make_session(RetryPolicy(), 1) as session:
+    with RawServer(answering(reply)) as server, create_session(RetryPolicy(), 1) as session:
         for _ in range(2):
             session.get(server.url)
         assert isinstance(session.cookies, http.cookiejar.CookieJar)
@@ -55,7 +55,7 @@ def test_a_flood_of_cookies_makes_no_header_that_servers_refuse() -> None:
 
 def test_a_session_that_is_closed_has_no_connection_left_though_an_error_is_kept() -> None:
     with RawServer(answering(lambda request, peer: peer.answer(200, b"{}"))) as server:
-        session = make_session(RetryPolicy(), 1)
+        session = create_session(RetryPolicy(), 1)
         session.get(server.url)
         adapter: Any = session.get_adapter(server.url)
         pools = adapter.poolmanager.pools

@@ -7,22 +7,22 @@ from typing import Any, Dict
 import pytest
 
 from smartxfer.errors import BadRequest, Conflict, Forbidden, NotFound, ServerError
-from smartxfer.transport import Answer, RetryPolicy
+from smartxfer.transport import BufferedResponse, RetryPolicy
 from smartxfer.transport.error_rules import ErrorRule, ErrorTable
 from tests.support.fake_clock import FakeClock
 
 WHERE = "http://h/x"
 
 
-def read(answer: Answer) -> Dict[str, Any]:
+def read(answer: BufferedResponse) -> Dict[str, Any]:
     code, _, message = answer.text.partition(": ")
     return {"code": code, "message": message}
 
 
 def error(rules: Any, status: int = 400, body: str = "late: the link is old", **known: Any) -> Any:
-    answer = Answer("GET x", status, {}, body.encode())
+    answer = BufferedResponse("GET x", status, {}, body.encode())
     table = ErrorTable(read, rules)
-    return table.error(answer, "GET", WHERE, policy=RetryPolicy(), clock=FakeClock(), **known)
+    return table.build_error(answer, "GET", WHERE, policy=RetryPolicy(), clock=FakeClock(), **known)
 
 
 @pytest.mark.parametrize(
@@ -31,14 +31,14 @@ def error(rules: Any, status: int = 400, body: str = "late: the link is old", **
         (ErrorRule(), True),
         (ErrorRule(400), True),
         (ErrorRule(403), False),
-        (ErrorRule(code="late"), True),
-        (ErrorRule(code="la"), False),
-        (ErrorRule(code="la.*"), True),
-        (ErrorRule(code=".+"), True),
-        (ErrorRule(code=""), False),
-        (ErrorRule(words="link"), True),
-        (ErrorRule(words="the link is OLD".lower()), True),
-        (ErrorRule(words="missing"), False),
+        (ErrorRule(code_pattern="late"), True),
+        (ErrorRule(code_pattern="la"), False),
+        (ErrorRule(code_pattern="la.*"), True),
+        (ErrorRule(code_pattern=".+"), True),
+        (ErrorRule(code_pattern=""), False),
+        (ErrorRule(message_pattern="link"), True),
+        (ErrorRule(message_pattern="the link is OLD".lower()), True),
+        (ErrorRule(message_pattern="missing"), False),
         (ErrorRule(400, "late", "old"), True),
         (ErrorRule(400, "late", "new"), False),
         (ErrorRule(400, "soon", "old"), False),
@@ -46,7 +46,7 @@ def error(rules: Any, status: int = 400, body: str = "late: the link is old", **
     ],
 )
 def test_which_answers_a_rule_is_about(rule: ErrorRule, fits: bool) -> None:
-    assert rule.fits(400, "late", "The Link is old") is fits
+    assert rule.matches(400, "late", "The Link is old") is fits
 
 
 def test_what_no_rule_says_the_status_decides() -> None:
@@ -57,26 +57,26 @@ def test_what_no_rule_says_the_status_decides() -> None:
 
 
 def test_a_rule_tells_all_that_it_knows() -> None:
-    rule = ErrorRule(kind=Conflict, hint="", retryable=True, more={"expired": True, "acted_on": False})
+    rule = ErrorRule(error_class=Conflict, hint="", retryable=True, attributes={"expired": True, "may_have_been_processed": False})
     made = error([rule], 500)
     assert type(made) is Conflict
-    assert (made.hint, made.retryable, made.expired, made.acted_on) == ("", True, True, False)
+    assert (made.hint, made.retryable, made.expired, made.may_have_been_processed) == ("", True, True, False)
     assert str(made) == "GET http://h/x: 500 late the link is old"
 
 
 def test_an_earlier_rule_goes_before_a_later_one_which_adds_the_rest() -> None:
     rules = [
         ErrorRule(500, hint="not this"),
-        ErrorRule(code="late", hint="this"),
-        ErrorRule(kind=Forbidden, hint="nor this", retryable=True),
+        ErrorRule(code_pattern="late", hint="this"),
+        ErrorRule(error_class=Forbidden, hint="nor this", retryable=True),
     ]
     made = error(rules)
     assert (type(made), made.hint, made.retryable) == (Forbidden, "this", True)
-    assert ErrorTable(read, rules).meaning(400, "late") == {"kind": Forbidden, "hint": "this", "retryable": True}
-    assert ErrorTable(read, rules[:2]).meaning(404, "gone") == {}
+    assert ErrorTable(read, rules).find_error_kwargs(400, "late") == {"kind": Forbidden, "hint": "this", "retryable": True}
+    assert ErrorTable(read, rules[:2]).find_error_kwargs(404, "gone") == {}
 
 
 def test_the_client_goes_before_the_answer_and_that_before_the_rules() -> None:
-    rules = [ErrorRule(kind=ServerError, hint="a rule", more={"code": "rule"})]
+    rules = [ErrorRule(error_class=ServerError, hint="a rule", attributes={"code": "rule"})]
     made = error(rules, hint="the client", kind=BadRequest)
     assert (type(made), made.hint, made.code) == (BadRequest, "the client", "late")

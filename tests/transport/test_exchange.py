@@ -11,14 +11,14 @@ import responses
 from smartxfer.errors import (
     NotFound,
     ServerError,
-    UnexpectedAnswer,
+    UnexpectedResponse,
 )
-from smartxfer.transport import Body, Call, Success, Wire
+from smartxfer.transport import Body, HTTPTransport, RequestSpec, Success
 from tests.support.fake_clock import FakeClock
 from tests.support.raw_server import Peer, RawServer, Request, answering, status
 
 JSON = "Content-Type: application/json"
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 
 
 def ok(request: Request, peer: Peer) -> None:
@@ -42,11 +42,11 @@ def test_exchange(make_wire: MakeWire) -> None:
         wire = make_wire(server.url)
 
         def get(path: str) -> Any:
-            return wire.exchange(Call("GET", server.url + path))
+            return wire.request_json_or_stream(RequestSpec("GET", server.url + path))
 
         assert get("/json") == [1]
         assert get("/none") is None
-        assert wire.exchange(Call("DELETE", f"{server.url}/204")) is None
+        assert wire.request_json_or_stream(RequestSpec("DELETE", f"{server.url}/204")) is None
         assert get("/empty") is None
         file = get("/file")
         assert file.status == 200
@@ -58,22 +58,22 @@ def test_exchange(make_wire: MakeWire) -> None:
         with pytest.raises(NotFound, match="gone"):
             get("/bad")
         for path in ("/204", "/page"):
-            with pytest.raises(UnexpectedAnswer):
+            with pytest.raises(UnexpectedResponse):
                 get(path)
 
 
 def test_stream_reads_the_error_of_a_bad_status(make_wire: MakeWire) -> None:
     with RawServer(answering(status(500, b'{"message": "broken"}', JSON))) as server:
         with pytest.raises(ServerError, match="broken"):
-            with make_wire(server.url).stream(Call("GET", f"{server.url}/x")):
+            with make_wire(server.url).stream(RequestSpec("GET", f"{server.url}/x")):
                 raise AssertionError("no body was to be had")
 
 
 def test_the_cookies_of_one_answer_in_order(make_wire: MakeWire) -> None:
     reply = status(200, b"", "Set-Cookie: csrf=1; Path=/", "Set-Cookie: other=2")
     with RawServer(answering(reply)) as server:
-        call = Call("GET", f"{server.url}/x", success=Success({200}, Body.EMPTY))
-        answer = make_wire(server.url).fetch(call)
+        call = RequestSpec("GET", f"{server.url}/x", success=Success({200}, Body.EMPTY))
+        answer = make_wire(server.url).request(call)
     assert sorted(answer.cookies) == [("csrf", "1"), ("other", "2")]
 
 
@@ -86,7 +86,7 @@ def test_a_given_session_is_neither_changed_nor_closed(make_wire: MakeWire) -> N
         headers = dict(session.headers)
         session.headers["X-Mine"] = "yes"
         wire = make_wire(server.url, session=session)
-        assert wire.fetch(Call("GET", f"{server.url}/x")).status == 200
+        assert wire.request(RequestSpec("GET", f"{server.url}/x")).status == 200
         wire.close()
         assert session.get(f"{server.url}/y").status_code == 200  # on the same connection
         assert dict(session.adapters) == adapters
@@ -103,9 +103,9 @@ def test_responses_can_stand_in_for_the_server(make_wire: MakeWire, clock: FakeC
         mocked.get(f"{url}/x", json={"a": 1})
         mocked.get(f"{url}/file", body=b"bytes", content_type="application/octet-stream")
         wire = make_wire(url)
-        assert wire.fetch(Call("GET", f"{url}/x", params=[("q", "1")])).json() == {"a": 1}
-        assert wire.exchange(Call("GET", f"{url}/file")).read() == b"bytes"
-        with wire.stream(Call("GET", f"{url}/file")) as (response, _):
+        assert wire.request(RequestSpec("GET", f"{url}/x", params=[("q", "1")])).json() == {"a": 1}
+        assert wire.request_json_or_stream(RequestSpec("GET", f"{url}/file")).read() == b"bytes"
+        with wire.stream(RequestSpec("GET", f"{url}/file")) as (response, _):
             assert response.raw.read1(2) == b"by"
         assert len(mocked.calls) == 4
     assert len(clock.waits) == 1

@@ -17,7 +17,7 @@ from smartxfer.errors import (
     ConnectTimeout,
     DecodeError,
     NetworkError,
-    NotHTTP,
+    NotAnHTTPServer,
     ProxyError,
     ReadTimeout,
     SmartxferError,
@@ -25,11 +25,11 @@ from smartxfer.errors import (
     Truncated,
     UsageError,
 )
-from smartxfer.transport import Call, Wire
-from smartxfer.transport.failures import WIRE_FAILURES, translate
+from smartxfer.transport import HTTPTransport, RequestSpec
+from smartxfer.transport.error_mapping import NETWORK_EXCEPTIONS, translate_exception
 from tests.support.raw_server import Peer, RawServer
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 URL = "http://h/x?signature=SECRET"
 POOL: Any = "HTTPConnectionPool(host='h', port=80)"
 
@@ -44,9 +44,9 @@ def wrapped(kind: Any, reason: BaseException) -> BaseException:
     [
         (ConnectionResetError(104, "Connection reset by peer"), NetworkError),
         (http.client.RemoteDisconnected("Remote end closed connection without response"), NetworkError),
-        (http.client.BadStatusLine("x"), NotHTTP),
-        (http.client.UnknownProtocol("JET/2"), NotHTTP),
-        (urllib3_errors.ProtocolError("Connection aborted.", http.client.BadStatusLine("\x16\x03")), NotHTTP),
+        (http.client.BadStatusLine("x"), NotAnHTTPServer),
+        (http.client.UnknownProtocol("JET/2"), NotAnHTTPServer),
+        (urllib3_errors.ProtocolError("Connection aborted.", http.client.BadStatusLine("\x16\x03")), NotAnHTTPServer),
         (
             urllib3_errors.ProtocolError("Connection aborted.", http.client.RemoteDisconnected("closed")),
             NetworkError,
@@ -85,8 +85,8 @@ def wrapped(kind: Any, reason: BaseException) -> BaseException:
     ],
 )
 def test_the_table(error: BaseException, kind: type) -> None:
-    assert isinstance(error, WIRE_FAILURES)
-    ours = translate(error, "GET http://h/x")
+    assert isinstance(error, NETWORK_EXCEPTIONS)
+    ours = translate_exception(error, "GET http://h/x")
     assert type(ours) is kind
     assert str(ours).startswith("GET http://h/x: ")
     assert len(str(ours)) > len("GET http://h/x: ")
@@ -94,7 +94,7 @@ def test_the_table(error: BaseException, kind: type) -> None:
 
 
 def test_what_speaks_no_http_is_not_asked_again_and_shows_nothing_of_what_it_said() -> None:
-    error = translate(http.client.BadStatusLine("SECRET greeting"), "POST http://h/x")
+    error = translate_exception(http.client.BadStatusLine("SECRET greeting"), "POST http://h/x")
     assert (error.retryable, isinstance(error, DecodeError)) == (False, True)
     assert not isinstance(error, NetworkError)
     assert "greeting" not in str(error)
@@ -106,14 +106,14 @@ def test_a_server_that_greets_before_it_is_asked(make_wire: MakeWire) -> None:
         peer.send(b"\x16\x03\x01 hello\r\n\r\n")
 
     with RawServer(greet) as server:
-        with pytest.raises(NotHTTP, match="no HTTP server"):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        with pytest.raises(NotAnHTTPServer, match="no HTTP server"):
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
     assert server.connections == 1
 
 
 def test_counts_of_a_truncated_body() -> None:
     inner = urllib3_errors.IncompleteRead(400, 600)
-    error = translate(
+    error = translate_exception(
         requests.exceptions.ChunkedEncodingError(urllib3_errors.ProtocolError("x", inner)), "GET x"
     )
     assert isinstance(error, Truncated)
@@ -122,32 +122,32 @@ def test_counts_of_a_truncated_body() -> None:
 
 def test_a_reset_within_a_body_is_no_truncation() -> None:
     reset = urllib3_errors.ProtocolError("Connection broken", ConnectionResetError(104, "reset by peer"))
-    error = translate(requests.exceptions.ChunkedEncodingError(reset), "GET x")
+    error = translate_exception(requests.exceptions.ChunkedEncodingError(reset), "GET x")
     assert type(error) is NetworkError
     assert "reset by peer" in str(error)
 
 
 def test_our_own_exceptions_come_through_as_they_are() -> None:
     mine: SmartxferError = Cancelled("enough")
-    assert translate(urllib3_errors.ProtocolError("Connection aborted.", mine), "GET x") is mine
+    assert translate_exception(urllib3_errors.ProtocolError("Connection aborted.", mine), "GET x") is mine
 
 
 def test_only_what_never_left_says_so() -> None:
     unsent = wrapped(requests.ConnectionError, urllib3_errors.NewConnectionError(POOL, "refused"))
-    assert translate(unsent, "POST x").acted_on is False
-    assert translate(ConnectionResetError(104, "reset"), "POST x").acted_on is True
+    assert translate_exception(unsent, "POST x").may_have_been_processed is False
+    assert translate_exception(ConnectionResetError(104, "reset"), "POST x").may_have_been_processed is True
 
 
 def test_a_chain_that_bites_its_tail_ends() -> None:
     one, other = OSError("one"), OSError("other")
     one.__cause__, other.__cause__ = other, one
-    assert type(translate(one, "GET x")) is NetworkError
+    assert type(translate_exception(one, "GET x")) is NetworkError
 
 
 def test_a_name_that_does_not_resolve(make_wire: MakeWire) -> None:
     url = "http://nowhere.invalid/x?token=SECRET"
     with pytest.raises(NetworkError, match=r"GET http://nowhere\.invalid/x: Failed to .*not known") as caught:
-        make_wire(url).once(Call("GET", url))
+        make_wire(url).request_once(RequestSpec("GET", url))
     assert type(caught.value) is NetworkError
     assert "SECRET" not in str(caught.value)
     assert caught.value.__cause__ is None
@@ -161,7 +161,7 @@ def test_a_host_name_that_cannot_be_encoded(make_wire: MakeWire, monkeypatch: py
     wire = make_wire("http://127.0.0.1")
     monkeypatch.setattr("smartxfer.transport.connection.socket.getaddrinfo", refuse)
     with pytest.raises(NetworkError, match="label too long"):
-        wire.once(Call("GET", "http://127.0.0.1/x"))
+        wire.request_once(RequestSpec("GET", "http://127.0.0.1/x"))
 
 
 def test_what_the_caller_was_handling_is_no_part_of_a_failure() -> None:
@@ -173,23 +173,23 @@ def test_what_the_caller_was_handling_is_no_part_of_a_failure() -> None:
             raise ConnectionResetError(104, "reset")  # noqa: B904 - just what a request in a handler does
     except ConnectionResetError as error:
         failure = error
-    assert translate(failure, "GET x") is mine
-    assert type(translate(failure, "GET x", mine)) is NetworkError
+    assert translate_exception(failure, "GET x") is mine
+    assert type(translate_exception(failure, "GET x", mine)) is NetworkError
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs limits of the system")
 def test_too_many_open_files_says_what_to_do() -> None:
     import resource
 
-    from smartxfer.transport import Call, Origin, RetryPolicy, Wire
+    from smartxfer.transport import HTTPTransport, Origin, RequestSpec, RetryPolicy
 
     url = "http://127.0.0.1:9"
-    wire = Wire(Origin.of(url), error_of=None, user_agent="t", policy=RetryPolicy(), timeout=(5, 5))  # type: ignore[arg-type]
+    wire = HTTPTransport(Origin.parse(url), build_error=None, user_agent="t", policy=RetryPolicy(), timeout=(5, 5))  # type: ignore[arg-type]
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
     try:
         with pytest.raises(NetworkError) as caught:
-            wire.once(Call("GET", url))
+            wire.request_once(RequestSpec("GET", url))
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert "ulimit -n" in caught.value.hint

@@ -9,11 +9,11 @@ import pytest
 import requests
 
 from smartxfer.errors import CommunicationError, DecodeError, NetworkError, SmartxferError, UsageError
-from smartxfer.perseus.storage import put
-from smartxfer.transport import Body, Call, RetryPolicy, Success, Wire
+from smartxfer.perseus.storage import put_presigned
+from smartxfer.transport import Body, HTTPTransport, RequestSpec, RetryPolicy, Success
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 ONCE = RetryPolicy(attempts=1)
 ANY = Success({200}, Body.ANY)
 
@@ -54,7 +54,7 @@ DIFFERING = [
 def test_differing_lengths_are_the_servers_fault(make: MakeWire, head: str) -> None:
     with RawServer(saying(head)) as server:
         with pytest.raises(DecodeError, match="Content-Length") as caught:
-            make(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make(server.url).request(RequestSpec("GET", f"{server.url}/x"))
     assert not isinstance(caught.value, UsageError)
     assert "/x" in caught.value.summary
 
@@ -75,7 +75,7 @@ def test_a_length_that_is_none(make_wire: MakeWire, head: str, how: str) -> None
     with RawServer(saying(head)) as server:
         wire = make_wire(server.url, policy=ONCE)
         with pytest.raises(DecodeError, match="Content-Length|Transfer-Encoding") as caught:
-            getattr(wire, how)(Call("GET", f"{server.url}/x"))
+            getattr(wire, how)(RequestSpec("GET", f"{server.url}/x"))
     assert caught.value.hint
 
 
@@ -87,12 +87,12 @@ def test_a_length_that_is_repeated(make: MakeWire, head: str) -> None:
     with RawServer(saying(head)) as server:
         wire = make(server.url)
         for _ in range(2):
-            assert wire.fetch(Call("GET", f"{server.url}/x")).json() == [12345]
+            assert wire.request(RequestSpec("GET", f"{server.url}/x")).json() == [12345]
 
 
 def test_a_file_has_the_length_that_is_repeated(make_wire: MakeWire) -> None:
     with RawServer(saying("Content-Length: 7, 7\r\n")) as server:
-        with make_wire(server.url).exchange(Call("GET", f"{server.url}/x", success=ANY)) as file:
+        with make_wire(server.url).request_json_or_stream(RequestSpec("GET", f"{server.url}/x", success=ANY)) as file:
             assert (file.length, file.read()) == (7, b"[12345]")
         assert server.connections == 1
 
@@ -102,14 +102,14 @@ def test_a_chunk_size_that_is_none(make_wire: MakeWire, size: str) -> None:
     body = f"{size}\r\n".encode() + b"[12345]\r\n0\r\n\r\n"
     with RawServer(saying("Transfer-Encoding: chunked\r\n", body)) as server:
         with pytest.raises(CommunicationError):
-            make_wire(server.url, policy=ONCE).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url, policy=ONCE).request(RequestSpec("GET", f"{server.url}/x"))
 
 
 @pytest.mark.parametrize("size", ["7", "07", "0" * 15 + "7", "0" * 40 + "7", "7 ", "7;a=b", '7 ; a="b"'])
 def test_a_chunk_size_with_an_extension(make_wire: MakeWire, size: str) -> None:
     body = f"{size}\r\n".encode() + b"[12345]\r\n0;x\r\n\r\n"
     with RawServer(saying("Transfer-Encoding: chunked\r\n", body)) as server:
-        assert make_wire(server.url, policy=ONCE).fetch(Call("GET", f"{server.url}/x")).json() == [12345]
+        assert make_wire(server.url, policy=ONCE).request(RequestSpec("GET", f"{server.url}/x")).json() == [12345]
 
 
 LOCATIONS = [
@@ -140,9 +140,9 @@ def test_a_redirect_to_no_address(make: MakeWire, where: str) -> None:
         peer.answer(302, b"[]", f"Location: {where}")
 
     with RawServer(answering(onward)) as server:
-        for call in (Call("GET", f"{server.url}/x"), Call("POST", f"{server.url}/x")):
+        for call in (RequestSpec("GET", f"{server.url}/x"), RequestSpec("POST", f"{server.url}/x")):
             with pytest.raises(SmartxferError) as caught:
-                make(server.url).fetch(call)
+                make(server.url).request(call)
             assert not isinstance(caught.value, UsageError)
             assert isinstance(caught.value, CommunicationError)
 
@@ -165,9 +165,9 @@ def test_odd_headers(make_wire: MakeWire, head: str, status: int) -> None:
 
     with RawServer(answering(reply)) as server:
         wire = make_wire(server.url, policy=ONCE)
-        for call in (Call("GET", f"{server.url}/x"), Call("POST", f"{server.url}/x")):
+        for call in (RequestSpec("GET", f"{server.url}/x"), RequestSpec("POST", f"{server.url}/x")):
             try:
-                assert wire.fetch(call).json() == []
+                assert wire.request(call).json() == []
             except CommunicationError as error:
                 assert not isinstance(error, UsageError)
 
@@ -175,7 +175,7 @@ def test_odd_headers(make_wire: MakeWire, head: str, status: int) -> None:
 def test_an_address_of_the_callers_is_still_an_argument(make: MakeWire) -> None:
     with RawServer(saying("")) as server:
         with pytest.raises(UsageError):
-            make(server.url).fetch(Call("GET", f"{server.url}/x", headers={"X": "a\nb"}))
+            make(server.url).request(RequestSpec("GET", f"{server.url}/x", headers={"X": "a\nb"}))
 
 
 @pytest.mark.usefixtures("nowhere")
@@ -184,7 +184,7 @@ def test_a_storage_without_address(make_wire: MakeWire, where: str) -> None:
     """Where content is to go, an answer says."""
     with RawServer(saying("")) as server:
         with pytest.raises(CommunicationError) as caught:
-            put(make_wire(server.url, policy=ONCE), where, b"x")
+            put_presigned(make_wire(server.url, policy=ONCE), where, b"x")
     assert not isinstance(caught.value, UsageError)
 
 
@@ -196,4 +196,4 @@ def test_a_head_that_breaks_off_is_no_answer(make_wire: MakeWire, head: str) -> 
 
     call = {"success": Success({200}, Body.EMPTY)}
     with RawServer(answering(reply)) as server, pytest.raises(NetworkError, match="within the headers"):
-        make_wire(server.url, policy=ONCE).fetch(Call("PUT", f"{server.url}/x", **call))
+        make_wire(server.url, policy=ONCE).request(RequestSpec("PUT", f"{server.url}/x", **call))

@@ -7,13 +7,13 @@ from typing import Any, Callable, List
 import pytest
 import requests
 
-from smartxfer.errors import Forbidden, NetworkError, SmartxferError, UnexpectedAnswer
-from smartxfer.transport import Call, RetryPolicy, Wire
-from smartxfer.transport.reading import MOST
-from smartxfer.transport.stored import STORED
+from smartxfer.errors import Forbidden, NetworkError, SmartxferError, UnexpectedResponse
+from smartxfer.transport import HTTPTransport, RequestSpec, RetryPolicy
+from smartxfer.transport.response_reader import MAX_INTERIM_RESPONSES
+from smartxfer.transport.s3_response import STORED_EXPECTATION
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 ONCE = RetryPolicy(attempts=1)
 
 
@@ -31,25 +31,25 @@ def interim(*codes: int, fields: str = "") -> Any:
 
 
 @pytest.mark.parametrize(
-    "codes", [(100,), (102,), (103,), (199,), (100, 102, 103), (102, 100, 102, 100), (103,) * MOST]
+    "codes", [(100,), (102,), (103,), (199,), (100, 102, 103), (102, 100, 102, 100), (103,) * MAX_INTERIM_RESPONSES]
 )
 def test_the_final_answer_counts(make_wire: MakeWire, codes: Any) -> None:
     with RawServer(interim(*codes, fields="Link: </style.css>; rel=preload\r\nContent-Length: 7\r\n")) as server:
         wire = make_wire(server.url)
-        put = Call("PUT", f"{server.url}/x", body=b"x", success=STORED)
+        put = RequestSpec("PUT", f"{server.url}/x", body=b"x", success=STORED_EXPECTATION)
         with pytest.raises(Forbidden, match="AccessDenied"):
-            wire.once(put)
-        assert wire.once(Call("GET", f"{server.url}/x")).json() == [1]
-        assert wire.exchange(Call("GET", f"{server.url}/x")) == [1]
-        with wire.stream(Call("GET", f"{server.url}/x")) as (response, _):
+            wire.request_once(put)
+        assert wire.request_once(RequestSpec("GET", f"{server.url}/x")).json() == [1]
+        assert wire.request_json_or_stream(RequestSpec("GET", f"{server.url}/x")) == [1]
+        with wire.stream(RequestSpec("GET", f"{server.url}/x")) as (response, _):
             assert response.raw.read() == b"[1]"
         assert server.connections == 1  # and none of the answers belonged to another request
 
 
 def test_a_flood_ends(make_wire: MakeWire) -> None:
-    with RawServer(interim(*[103] * (MOST + 1))) as server:
-        with pytest.raises(UnexpectedAnswer, match=f"more than {MOST} interim answers"):
-            make_wire(server.url, policy=ONCE).once(Call("GET", f"{server.url}/x"))
+    with RawServer(interim(*[103] * (MAX_INTERIM_RESPONSES + 1))) as server:
+        with pytest.raises(UnexpectedResponse, match=f"more than {MAX_INTERIM_RESPONSES} interim answers"):
+            make_wire(server.url, policy=ONCE).request_once(RequestSpec("GET", f"{server.url}/x"))
 
 
 def test_an_endless_flood_ends(make_wire: MakeWire) -> None:
@@ -58,15 +58,15 @@ def test_an_endless_flood_ends(make_wire: MakeWire) -> None:
             peer.send(b"HTTP/1.1 103 X\r\n\r\n" * 100)
 
     with RawServer(answering(flood)) as server:
-        with pytest.raises(UnexpectedAnswer):
-            make_wire(server.url, policy=ONCE).once(Call("PUT", f"{server.url}/x", body=b"x"))
+        with pytest.raises(UnexpectedResponse):
+            make_wire(server.url, policy=ONCE).request_once(RequestSpec("PUT", f"{server.url}/x", body=b"x"))
 
 
 @pytest.mark.parametrize("fields", ["A: b\r\n" * 200, f"A: {'b' * 70000}\r\n"])
 def test_the_fields_of_an_interim_answer_are_bounded(make_wire: MakeWire, fields: str) -> None:
     with RawServer(interim(103, fields=fields)) as server:
         with pytest.raises(NetworkError):
-            make_wire(server.url, policy=ONCE).once(Call("GET", f"{server.url}/x"))
+            make_wire(server.url, policy=ONCE).request_once(RequestSpec("GET", f"{server.url}/x"))
 
 
 def test_the_connection_ends_within_an_interim_answer(make_wire: MakeWire) -> None:
@@ -76,24 +76,24 @@ def test_the_connection_ends_within_an_interim_answer(make_wire: MakeWire) -> No
 
     with RawServer(answering(cut)) as server:
         with pytest.raises(NetworkError):
-            make_wire(server.url, policy=ONCE).once(Call("GET", f"{server.url}/x"))
+            make_wire(server.url, policy=ONCE).request_once(RequestSpec("GET", f"{server.url}/x"))
 
 
 def test_switching_protocols_is_an_answer_and_no_success(make_wire: MakeWire) -> None:
     with RawServer(interim(101)) as server:
-        with pytest.raises(UnexpectedAnswer, match="101"):
-            make_wire(server.url).once(Call("GET", f"{server.url}/x"))
+        with pytest.raises(UnexpectedResponse, match="101"):
+            make_wire(server.url).request_once(RequestSpec("GET", f"{server.url}/x"))
 
 
 @pytest.mark.parametrize("code", [102, 103])
 def test_a_caller_s_own_session_skips_them_too(make_wire: MakeWire, code: int) -> None:
     with requests.Session() as session, RawServer(interim(code)) as server:
         wire = make_wire(server.url, session=session)
-        put = Call("PUT", f"{server.url}/x", body=b"x", success=STORED)
+        put = RequestSpec("PUT", f"{server.url}/x", body=b"x", success=STORED_EXPECTATION)
         for _ in range(2):
             with pytest.raises(Forbidden, match="AccessDenied"):
-                wire.once(put)
-            assert wire.once(Call("GET", f"{server.url}/x")).json() == [1]
+                wire.request_once(put)
+            assert wire.request_once(RequestSpec("GET", f"{server.url}/x")).json() == [1]
         assert server.connections == 1
 
 
@@ -116,8 +116,8 @@ def test_an_adapter_that_cannot_be_watched_gives_an_error_and_no_mixed_answers(
         wire = make_wire(server.url, session=session)
         errors: List[SmartxferError] = []
         for method in ("PUT", "GET", "PUT"):
-            with pytest.raises(UnexpectedAnswer) as caught:
-                wire.once(Call(method, f"{server.url}/x", body=b"x"))
+            with pytest.raises(UnexpectedResponse) as caught:
+                wire.request_once(RequestSpec(method, f"{server.url}/x", body=b"x"))
             errors.append(caught.value)
         assert [getattr(error, "status", None) for error in errors] == [code] * 3
         assert server.connections == 3
@@ -128,5 +128,5 @@ def test_through_a_proxy(make_wire: MakeWire) -> None:
         wire = make_wire("http://127.0.0.1:9", proxies={"http": proxy.url})
         for _ in range(2):
             with pytest.raises(Forbidden):
-                wire.once(Call("PUT", "http://127.0.0.1:9/x", body=b"x", success=STORED))
+                wire.request_once(RequestSpec("PUT", "http://127.0.0.1:9/x", body=b"x", success=STORED_EXPECTATION))
         assert proxy.connections == 1

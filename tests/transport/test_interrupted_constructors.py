@@ -14,8 +14,8 @@ import pytest
 import requests
 
 import smartxfer
-from smartxfer.transport.reading import FinalResponse
-from smartxfer.transport.streamed import StreamedAnswer
+from smartxfer.transport.response_reader import FinalHTTPResponse
+from smartxfer.transport.streamed_response import StreamedResponse
 
 _OURS = (str(Path(smartxfer.__file__).parent), http.client.__file__)
 
@@ -23,13 +23,13 @@ _OURS = (str(Path(smartxfer.__file__).parent), http.client.__file__)
 def _answer() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        FinalResponse(ours, method="GET").close()
+        FinalHTTPResponse(ours, method="GET").close()
 
 
 def _stream() -> None:
     response = requests.Response()
     response.raw = io.BytesIO(b"data")
-    StreamedAnswer(lambda what, step, *arguments: step(*arguments), "x", response).close()
+    StreamedResponse(lambda what, step, *arguments: step(*arguments), "x", response).close()
 
 
 def _broken_at(step: int, make: Callable[[], None]) -> bool:

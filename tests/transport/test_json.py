@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import UsageError
-from smartxfer.transport.json import json_body, parse_json
+from smartxfer.transport.json_codec import encode_json, parse_json
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
@@ -56,5 +56,5 @@ class _Endless(list):  # type: ignore[type-arg]
 def test_a_value_that_json_does_not_have(value: object) -> None:
     """Detect the TypeError or ValueError of the standard library."""
     with pytest.raises(UsageError, match=r"not JSON serializable|not valid Unicode") as caught:
-        json_body({"metadata": value})
+        encode_json({"metadata": value})
     assert caught.value.hint

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smartxfer.errors import DecodeError
-from smartxfer.transport import Answer, json_cost
-from smartxfer.transport.json import parse_json
+from smartxfer.transport import BufferedResponse, json_memory
+from smartxfer.transport.json_codec import parse_json
 
 SIZE = 20_000
 TEXTS = st.text(st.sampled_from('ab"\\\\ \u20ac{[,:'))
@@ -46,8 +46,8 @@ HOSTILE: Dict[str, str] = {
 
 @pytest.fixture(autouse=True)
 def tight(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_cost, "_FREE", FREE)
-    monkeypatch.setattr(json_cost, "_SMALL", SMALL)
+    monkeypatch.setattr(json_memory, "_FREE_BYTES", FREE)
+    monkeypatch.setattr(json_memory, "_SMALL_TEXT", SMALL)
 
 
 def peak_of(text: str) -> int:
@@ -72,7 +72,7 @@ def test_a_text_needs_at_most_eight_times_its_size(kind: str) -> None:
 def test_what_would_need_more_is_refused(kind: str) -> None:
     with pytest.raises(ValueError, match="8 times the memory"):
         parse_json(HOSTILE[kind])
-    answer = Answer("GET x", 200, {}, HOSTILE[kind].encode())
+    answer = BufferedResponse("GET x", 200, {}, HOSTILE[kind].encode())
     with pytest.raises(DecodeError, match="8 times the memory") as caught:
         answer.json()
     assert len(str(caught.value)) < 600
@@ -135,8 +135,8 @@ def test_blocks_of_any_size_show_the_same(value: Any, size: int) -> None:
     text = json.dumps(value, ensure_ascii=False)
 
     def shown(size: int) -> Any:
-        with mock.patch.object(json_cost, "_BLOCK", size):
-            blocks = list(json_cost._blocks(text))
+        with mock.patch.object(json_memory, "_BLOCK", size):
+            blocks = list(json_memory._iter_blocks(text))
         return (
             sum(opened for opened, _, _ in blocks),
             "".join("".join(texts) for _, texts, _ in blocks),

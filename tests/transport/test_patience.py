@@ -1,4 +1,4 @@
-"""``Call.patience``: the most that is waited for an answer, where the client would wait longer."""
+"""``RequestSpec.read_timeout``: the most that is waited for an answer, where the client would wait longer."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 import requests
 
 from smartxfer.errors import ReadTimeout
-from smartxfer.transport import Call, Wire
+from smartxfer.transport import HTTPTransport, RequestSpec
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 
 
 def ok(request: Request, peer: Peer) -> None:
@@ -30,7 +30,7 @@ def test_the_smaller_of_the_two_is_the_read_time_out(make_wire: MakeWire, patien
             return real_send(request, **settings)
 
         wire.session.send = send  # type: ignore[method-assign]
-        wire.once(Call("GET", f"{server.url}/x", patience=patience))
+        wire.request_once(RequestSpec("GET", f"{server.url}/x", read_timeout=patience))
     assert seen == [(3.0, used)]
 
 
@@ -42,5 +42,5 @@ def test_a_silent_server_is_left_when_patience_ends(make_wire: MakeWire) -> None
     with RawServer(silent) as server:
         wire = make_wire(server.url, timeout=(5.0, 60.0))
         with pytest.raises(ReadTimeout):
-            wire.once(Call("GET", f"{server.url}/x", patience=0.05))
+            wire.request_once(RequestSpec("GET", f"{server.url}/x", read_timeout=0.05))
     assert len(server.requests) == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smartxfer.transport import redact
+from smartxfer.transport import redaction
 
 
 @pytest.mark.parametrize(
@@ -27,26 +27,26 @@ from smartxfer.transport import redact
     ],
 )
 def test_parameters_that_are_secret_by_name(text: str, masked: str) -> None:
-    assert redact.clean(text) == masked
+    assert redaction.redact(text) == masked
 
 
 def test_remembered_values() -> None:
-    redact.remember_secret("hunter2")
-    redact.remember_secret("hunter2-and-more")
-    redact.remember_secret("abc")  # too short to tell from any other word
-    assert redact.clean("with hunter2-and-more and hunter2, abc") == "with *** and ***, abc"
+    redaction.register_secret("hunter2")
+    redaction.register_secret("hunter2-and-more")
+    redaction.register_secret("abc")  # too short to tell from any other word
+    assert redaction.redact("with hunter2-and-more and hunter2, abc") == "with *** and ***, abc"
 
 
 def test_remembered_values_as_they_stand_in_urls() -> None:
-    redact.remember_secret("a b/c+d")
-    assert redact.clean("/x?p=a%20b%2Fc%2Bd&q=a+b%2Fc%2Bd") == "/x?p=***&q=***"
+    redaction.register_secret("a b/c+d")
+    assert redaction.redact("/x?p=a%20b%2Fc%2Bd&q=a+b%2Fc%2Bd") == "/x?p=***&q=***"
 
 
 def test_urllib3s_own_log_is_masked(caplog: pytest.LogCaptureFixture) -> None:
-    redact.install()
-    redact.install()
+    redaction.install_filters()
+    redaction.install_filters()
     logger = logging.getLogger("urllib3.connectionpool")
-    assert sum(isinstance(known, redact.RedactingFilter) for known in logger.filters) == 1
+    assert sum(isinstance(known, redaction.RedactingFilter) for known in logger.filters) == 1
     with caplog.at_level(logging.DEBUG, "urllib3"):
         logger.debug('%s://%s "%s %s" %s', "http", "h", "GET", "/x?key=secret", 200)
         logger.debug("plain %s", 1)
@@ -68,7 +68,7 @@ def test_urllib3s_own_log_is_masked(caplog: pytest.LogCaptureFixture) -> None:
     ],
 )  # fmt: skip
 def test_what_the_libraries_log(caplog: pytest.LogCaptureFixture, logger: str, line: str, masked: str) -> None:
-    redact.install()
+    redaction.install_filters()
     with caplog.at_level(logging.DEBUG, logger):
         logging.getLogger(logger).debug("%s", line)
     assert caplog.messages == [masked]
@@ -79,12 +79,12 @@ def test_every_library_that_sees_a_secret() -> None:
     import urllib3.connectionpool  # noqa: F401
 
     later = logging.getLogger("keyring.backends.of_a_test")
-    redact.install()
+    redaction.install_filters()
     seen = {name for name, logger in logging.root.manager.loggerDict.items()
-            if any(isinstance(one, redact.RedactingFilter) for one in getattr(logger, "filters", ()))}  # fmt: skip
+            if any(isinstance(one, redaction.RedactingFilter) for one in getattr(logger, "filters", ()))}  # fmt: skip
     assert {"urllib3.connectionpool", "requests_oauthlib.oauth1_auth", later.name, "py.warnings"} <= seen
-    assert all(name.partition(".")[0] in {"smartxfer", "http", "py", *redact._LIBRARIES} for name in seen)
-    assert not any(isinstance(one, redact.RedactingFilter) for one in logging.root.filters)
+    assert all(name.partition(".")[0] in {"smartxfer", "http", "py", *redaction._LIBRARY_NAMES} for name in seen)
+    assert not any(isinstance(one, redaction.RedactingFilter) for one in logging.root.filters)
 
 
 def test_every_logger_of_ours_is_filtered() -> None:
@@ -97,11 +97,11 @@ def test_every_logger_of_ours_is_filtered() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py"))
     used = set(re.findall(r'getLogger\("(smartxfer\.[^"]+)"\)', text))
     assert used
-    assert used <= set(redact._OWN)
+    assert used <= set(redaction._OWN_LOGGERS)
 
 
 def test_a_record_without_a_secret_is_not_touched(caplog: pytest.LogCaptureFixture) -> None:
-    redact.install()
+    redaction.install_filters()
     argument = ("a", {"b": 1})
     with caplog.at_level(logging.DEBUG, "urllib3"):
         logging.getLogger("urllib3.connectionpool").debug("%s and %s\n", *argument)
@@ -111,8 +111,8 @@ def test_a_record_without_a_secret_is_not_touched(caplog: pytest.LogCaptureFixtu
 
 def test_arguments_and_tracebacks_of_a_record(caplog: pytest.LogCaptureFixture) -> None:
     """Fails if a handler shows more than the message."""
-    held = redact.remember_secret("marked-value")
-    redact.install()
+    held = redaction.register_secret("marked-value")
+    redaction.install_filters()
 
     class Client:
         def __repr__(self) -> str:
@@ -144,25 +144,25 @@ def test_control_characters_in_our_own_log(caplog: pytest.LogCaptureFixture) -> 
 
 def test_a_secret_is_known_for_as_long_as_it_is_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     """Detect a set that only grows, or one that forgets what a client still holds."""
-    monkeypatch.setattr(redact._Secrets, "kept", 3)
-    held = redact.remember_secret("held-by-a-client")
+    monkeypatch.setattr(redaction._SecretRegistry, "max_released", 3)
+    held = redaction.register_secret("held-by-a-client")
     for number in range(20):
-        redact.remember_secret(f"dropped-{number:02}")
-    assert redact.clean("held-by-a-client dropped-19 dropped-00") == "*** *** dropped-00"
-    assert redact.remember_secret(held) is held
-    assert len(redact._secrets._live) <= 6
+        redaction.register_secret(f"dropped-{number:02}")
+    assert redaction.redact("held-by-a-client dropped-19 dropped-00") == "*** *** dropped-00"
+    assert redaction.register_secret(held) is held
+    assert len(redaction._secrets._registered) <= 6
     del held
     for number in range(20, 30):
-        redact.remember_secret(f"dropped-{number:02}")
-    assert redact.clean("held-by-a-client") == "held-by-a-client"
+        redaction.register_secret(f"dropped-{number:02}")
+    assert redaction.redact("held-by-a-client") == "held-by-a-client"
 
 
 def test_many_threads_at_once() -> None:
     import concurrent.futures
 
     def use(number: int) -> str:
-        held = redact.remember_secret(f"secret-of-{number:04}")
-        return redact.clean(f"a {held} b")
+        held = redaction.register_secret(f"secret-of-{number:04}")
+        return redaction.redact(f"a {held} b")
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert set(pool.map(use, range(400))) == {"a *** b"}
@@ -174,7 +174,7 @@ class _Steps(threading.Thread):
     :param line: which of the lines that it runs, from 0.
     """
 
-    def __init__(self, secrets: redact._Secrets, text: str, line: int) -> None:
+    def __init__(self, secrets: redaction._SecretRegistry, text: str, line: int) -> None:
         super().__init__()
         self._secrets, self._text, self._left = secrets, text, line
         self._there, self._on = threading.Event(), threading.Event()
@@ -191,7 +191,7 @@ class _Steps(threading.Thread):
             self._there.set()
 
     def _trace(self, frame: Any, event: str, argument: Any) -> Any:
-        if frame.f_code is not redact._Secrets.mask.__code__:
+        if frame.f_code is not redaction._SecretRegistry.mask.__code__:
             return None
         if event == "line":
             if self._left == 0:
@@ -214,7 +214,7 @@ def test_a_secret_of_another_thread_is_masked_at_each_step(early: int) -> None:
 
 
 def _mask_in_two_threads(early: int, late: int) -> None:
-    secrets = redact._Secrets()
+    secrets = redaction._SecretRegistry()
     held = [secrets.add("secret-of-the-first")]
     first = _Steps(secrets, "secret-of-the-first", early)
     held.append(secrets.add("secret-of-the-second"))

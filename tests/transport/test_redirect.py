@@ -7,11 +7,11 @@ import pytest
 import requests
 
 from smartxfer.errors import RedirectRefused
-from smartxfer.transport import Body, Call, Success, Wire
-from smartxfer.transport.origin import MAX_HOPS, next_url
+from smartxfer.transport import Body, HTTPTransport, RequestSpec, Success
+from smartxfer.transport.origin import MAX_REDIRECTS, redirect_target
 from tests.support.raw_server import Peer, RawServer, Request, answering
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 #: The body does not matter here.
 ANY = Success({200}, Body.ANY)
 
@@ -41,10 +41,10 @@ def test_another_origin_sees_no_credentials(make_wire: MakeWire, home: Path, cod
         redirect = to(f"{other.url}/y?their=query", code, "Set-Cookie: session=SECRET")
         with RawServer(answering(redirect)) as server:
             wire = make_wire(server.url)
-            call = Call("GET", f"{server.url}/x", params=[("token", "SECRET")], sign=sign, success=ANY)
-            assert wire.fetch(call).text == "there"
+            call = RequestSpec("GET", f"{server.url}/x", params=[("token", "SECRET")], auth=sign, success=ANY)
+            assert wire.request(call).text == "there"
             assert server.requests[0].headers["x-key"] == "SECRET"
-            wire.fetch(call)  # now with a cookie in the jar
+            wire.request(call)  # now with a cookie in the jar
             assert "session" in server.requests[1].headers["cookie"]
         assert [request.target for request in other.requests] == ["/y?their=query"] * 2
         assert "SECRET" not in "".join(map(everything, other.requests))
@@ -60,7 +60,7 @@ def test_another_origin_sees_nothing_of_a_callers_session(make_wire: MakeWire) -
             session.auth = ("me", "SECRET")
             wire = make_wire(server.url, session=session)
             for url in (f"{server.url}/x", f"{other.url}/z"):
-                assert wire.fetch(Call("GET", url, headers={"X-Ours": "1"}, success=ANY)).text == "there"
+                assert wire.request(RequestSpec("GET", url, headers={"X-Ours": "1"}, success=ANY)).text == "there"
             [own] = server.requests
             assert own.headers["x-api-key"] == "SECRET"
         assert [request.target for request in other.requests] == ["/y?their=query", "/z"]
@@ -74,9 +74,9 @@ def test_netrc_is_never_read_for_the_server_itself(make_wire: MakeWire, home: Pa
     netrc.write_text("machine 127.0.0.1 login me password hunter2\n")
     netrc.chmod(0o600)
     with RawServer(answering(lambda request, peer: peer.answer())) as server:
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/x", success=ANY))
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x", success=ANY))
         with requests.Session() as session:
-            make_wire(server.url, session=session).fetch(Call("GET", f"{server.url}/x", success=ANY))
+            make_wire(server.url, session=session).request(RequestSpec("GET", f"{server.url}/x", success=ANY))
         assert [request.headers.get("authorization") for request in server.requests] == [None, None]
 
 
@@ -87,7 +87,7 @@ def test_the_same_origin_is_signed_again(make_wire: MakeWire) -> None:
         )
 
     with RawServer(answering(reply)) as server:
-        answer = make_wire(server.url).fetch(Call("GET", f"{server.url}/a/x", sign=sign, success=ANY))
+        answer = make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a/x", auth=sign, success=ANY))
         assert answer.text == "there"
         assert [request.path for request in server.requests] == ["/a/x", "/a/y"]
         assert server.requests[1].headers["x-key"] == "SECRET"
@@ -98,7 +98,7 @@ def test_the_same_origin_is_signed_again(make_wire: MakeWire) -> None:
 def test_a_write_is_never_redirected(make_wire: MakeWire, method: str, code: int) -> None:
     with RawServer(answering(to("/elsewhere?token=SECRET", code))) as server:
         with pytest.raises(RedirectRefused, match=f"{method} .* is redirected to .*/elsewhere") as caught:
-            make_wire(server.url).fetch(Call(method, f"{server.url}/x", body=b"data"))
+            make_wire(server.url).request(RequestSpec(method, f"{server.url}/x", body=b"data"))
         assert len(server.requests) == 1
     assert "base URL" in caught.value.hint
     assert "SECRET" not in str(caught.value)
@@ -107,8 +107,8 @@ def test_a_write_is_never_redirected(make_wire: MakeWire, method: str, code: int
 def test_hops_are_counted(make_wire: MakeWire) -> None:
     with RawServer(answering(to("/round"))) as server:
         with pytest.raises(RedirectRefused, match="more than 5"):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
-        assert len(server.requests) == MAX_HOPS + 1
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
+        assert len(server.requests) == MAX_REDIRECTS + 1
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_hops_are_counted(make_wire: MakeWire) -> None:
 def test_a_redirect_to_no_web_address(make_wire: MakeWire, location: str) -> None:
     with RawServer(answering(to(location))) as server:
         with pytest.raises(RedirectRefused, match="no http address"):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
 
 
 def response(code: int, url: str, location: Any = None) -> requests.Response:
@@ -131,18 +131,18 @@ def response(code: int, url: str, location: Any = None) -> requests.Response:
 
 def test_https_never_falls_back() -> None:
     with pytest.raises(RedirectRefused, match="from https to http"):
-        next_url(response(302, "https://h/x", "http://h/x"), "GET", 0)
-    assert next_url(response(302, "http://h/x", "https://h/y"), "GET", 0) == "https://h/y"
-    assert next_url(response(302, "https://h/x", "//g/y"), "HEAD", 0) == "https://g/y"
+        redirect_target(response(302, "https://h/x", "http://h/x"), "GET", 0)
+    assert redirect_target(response(302, "http://h/x", "https://h/y"), "GET", 0) == "https://h/y"
+    assert redirect_target(response(302, "https://h/x", "//g/y"), "HEAD", 0) == "https://g/y"
 
 
 @pytest.mark.parametrize("code", [200, 204, 300, 304, 404])
 def test_no_redirect(code: int) -> None:
-    assert next_url(response(code, "http://h/x", "http://h/y"), "PUT", 0) is None
+    assert redirect_target(response(code, "http://h/x", "http://h/y"), "PUT", 0) is None
 
 
 def test_a_redirect_that_leads_nowhere_is_an_answer() -> None:
-    assert next_url(response(302, "http://h/x"), "PUT", 0) is None
+    assert redirect_target(response(302, "http://h/x"), "PUT", 0) is None
 
 
 def test_redirects_close_their_connections(make_wire: MakeWire) -> None:
@@ -150,7 +150,7 @@ def test_redirects_close_their_connections(make_wire: MakeWire) -> None:
     with RawServer(answering(lambda request, peer: peer.answer(200, b"there"))) as other:
         with RawServer(answering(to(f"{other.url}/y"))) as server:
             wire = make_wire(server.url)
-            seen.extend(wire.fetch(Call("GET", f"{server.url}/x", success=ANY)).text for _ in range(3))
+            seen.extend(wire.request(RequestSpec("GET", f"{server.url}/x", success=ANY)).text for _ in range(3))
         assert other.connections == 1
     assert seen == ["there"] * 3
 
@@ -165,7 +165,7 @@ def test_the_body_of_a_redirect_is_not_read(make_wire: MakeWire) -> None:
             peer.send(bytes(65536))  # ends when the client hangs up
 
     with RawServer(answering(flood)) as server:
-        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x", success=ANY)).text == "there"
+        assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x", success=ANY)).text == "there"
 
 
 @pytest.mark.parametrize("code", [307, 308])
@@ -174,9 +174,9 @@ def test_a_body_goes_along_where_that_is_meant(make_wire: MakeWire, code: int) -
         with RawServer(answering(to(f"{other.url}/y", code))) as server:
             wire = make_wire(server.url)
             with pytest.raises(RedirectRefused):
-                wire.fetch(Call("PUT", f"{server.url}/x", body=b"body", sign=sign))
-            again = Call("PUT", f"{server.url}/x", body=b"body", sign=sign, follow_307=True, success=ANY)
-            wire.fetch(again)
+                wire.request(RequestSpec("PUT", f"{server.url}/x", body=b"body", auth=sign))
+            again = RequestSpec("PUT", f"{server.url}/x", body=b"body", auth=sign, follow_307=True, success=ANY)
+            wire.request(again)
     ((method, body),) = [(request.method, request.body) for request in other.requests]
     assert (method, body) == ("PUT", b"body")
     assert "SECRET" not in "".join(map(everything, other.requests))
@@ -186,5 +186,5 @@ def test_a_body_goes_along_where_that_is_meant(make_wire: MakeWire, code: int) -
 def test_a_body_goes_nowhere_by_the_others(make_wire: MakeWire, code: int) -> None:
     with RawServer(answering(to("/y", code))) as server:
         with pytest.raises(RedirectRefused):
-            make_wire(server.url).fetch(Call("PUT", f"{server.url}/x", body=b"body", follow_307=True))
+            make_wire(server.url).request(RequestSpec("PUT", f"{server.url}/x", body=b"body", follow_307=True))
         assert len(server.requests) == 1

@@ -9,9 +9,9 @@ from typing import Any, Callable, List
 import pytest
 
 from smartxfer.errors import NetworkError, NotFound
-from smartxfer.transport import Call, RetryPolicy, Wire
-from smartxfer.transport import wire as wire_module
-from smartxfer.transport.request_log import RequestLines
+from smartxfer.transport import HTTPTransport, RequestSpec, RetryPolicy
+from smartxfer.transport import http_transport as wire_module
+from smartxfer.transport.request_log import RequestLogger
 from tests.support.fake_clock import FakeClock
 from tests.support.raw_server import (
     Peer,
@@ -24,7 +24,7 @@ from tests.support.raw_server import (
     status,
 )
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 JSON = "Content-Type: application/json"
 
 
@@ -50,7 +50,7 @@ def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], List[str]]:
 def test_a_request_and_its_response(make_wire: MakeWire, lines: Callable[[], List[str]]) -> None:
     with RawServer(answering(ok)) as server:
         url = server.url.replace("//", "//ann:hunter22@")
-        make_wire(server.url).fetch(Call("PUT", f"{url}/a/b?token=t0ps3cret#x", params=[("key", "k3y")], body=b"12345"))
+        make_wire(server.url).request(RequestSpec("PUT", f"{url}/a/b?token=t0ps3cret#x", params=[("key", "k3y")], body=b"12345"))
     assert lines() == [
         f"request: PUT {server.url}/a/b, 5 bytes, attempt 1 of 6",
         f"response: PUT {server.url}/a/b, 200, 12 bytes, N ms, attempt 1 of 6",
@@ -60,7 +60,7 @@ def test_a_request_and_its_response(make_wire: MakeWire, lines: Callable[[], Lis
 @pytest.mark.parametrize("way", ["fetch", "exchange"])
 def test_every_attempt_has_its_two_lines(make_wire: MakeWire, lines: Callable[[], List[str]], way: str) -> None:
     with RawServer(scripted(reset, status(503), ok)) as server:
-        getattr(make_wire(server.url), way)(Call("GET", f"{server.url}/a"))
+        getattr(make_wire(server.url), way)(RequestSpec("GET", f"{server.url}/a"))
     assert len(server.requests) == 3
     assert lines() == [
         f"request: GET {server.url}/a, 0 bytes, attempt 1 of 6",
@@ -77,7 +77,7 @@ def test_a_response_without_a_length(make_wire: MakeWire, lines: Callable[[], Li
         peer.answer(200, b"2\r\n{}\r\n0\r\n\r\n", "Transfer-Encoding: chunked", JSON, length=None)
 
     with RawServer(answering(chunked)) as server:
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/a"))
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a"))
     assert lines()[1:] == [f"response: GET {server.url}/a, 200, ? bytes, N ms, attempt 1 of 6"]
 
 
@@ -89,7 +89,7 @@ def test_a_redirect_is_a_request_of_its_own(make_wire: MakeWire, lines: Callable
             ok(request, peer)
 
     with RawServer(answering(reply)) as server:
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/a"))
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a"))
     assert [line.split(",")[0] for line in lines()] == [
         f"request: GET {server.url}/a",
         f"response: GET {server.url}/a",
@@ -103,7 +103,7 @@ def test_where_nobody_answers(make_wire: MakeWire, lines: Callable[[], List[str]
     with refused_port() as nobody:
         url = f"http://127.0.0.1:{nobody}"
         with pytest.raises(NetworkError):
-            make_wire(url, policy=RetryPolicy(attempts=1)).fetch(Call("GET", f"{url}/a"))
+            make_wire(url, policy=RetryPolicy(attempts=1)).request(RequestSpec("GET", f"{url}/a"))
     assert lines() == [
         f"request: GET {url}/a, 0 bytes, attempt 1 of 1",
         f"no response: GET {url}/a, NetworkError, N ms, attempt 1 of 1",
@@ -112,7 +112,7 @@ def test_where_nobody_answers(make_wire: MakeWire, lines: Callable[[], List[str]
 
 def test_an_error_has_its_lines_too(make_wire: MakeWire, lines: Callable[[], List[str]]) -> None:
     with RawServer(answering(status(404))) as server, pytest.raises(NotFound):
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/a"))
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a"))
     assert [line.split(":")[0] for line in lines()] == ["request", "response"]
 
 
@@ -122,18 +122,18 @@ def test_without_debug_no_line_is_made(
     def never(*args: Any) -> None:
         raise AssertionError("a line is made that nobody reads")
 
-    monkeypatch.setattr(wire_module, "RequestLines", never)
+    monkeypatch.setattr(wire_module, "RequestLogger", never)
     caplog.set_level(logging.INFO, "smartxfer")
     with RawServer(answering(ok)) as server:
-        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/a")).status == 200
+        assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a")).status == 200
     with RawServer(answering(ok)) as server, pytest.raises(AssertionError, match="nobody reads"):
         caplog.set_level(logging.DEBUG, "smartxfer")
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/a"))
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/a"))
 
 
 def test_a_long_address_is_shortened(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "smartxfer.transport")
-    RequestLines("GET", "http://127.0.0.1/" + "a" * 10_000, None, FakeClock(), 1)
+    RequestLogger("GET", "http://127.0.0.1/" + "a" * 10_000, None, FakeClock(), 1)
     [line] = caplog.messages
     assert len(line) < 600
     assert line.startswith("request: GET http://127.0.0.1/aaa")

@@ -19,8 +19,8 @@ from smartxfer.errors import (
     ReadTimeout,
     ServerError,
 )
-from smartxfer.transport import Attempt, RetryPolicy, Tries
-from smartxfer.transport.attempt import current
+from smartxfer.transport import Attempt, RetryPolicy, RetryState
+from smartxfer.transport.attempt import current_attempt
 from smartxfer.transport.retry_after import parse_retry_after
 from tests.support.fake_clock import FakeClock
 
@@ -82,41 +82,41 @@ def test_retry_after_reads_every_date(moment: int) -> None:
     assert parse_retry_after(value, NOW) == min(max(0.0, moment - NOW), DECADE)
 
 
-def fail(tries: Tries, error: Any, times: int) -> None:
+def fail(tries: RetryState, error: Any, times: int) -> None:
     for _ in range(times):
-        tries.failed(error)
+        tries.wait_or_raise(error)
 
 
 def test_waits_double_up_to_the_cap(clock: FakeClock) -> None:
     clock.chance = 1.0
-    tries = Tries(RetryPolicy(attempts=9, budget=1e9), clock, "GET x")
+    tries = RetryState(RetryPolicy(attempts=9, budget=1e9), clock, "GET x")
     fail(tries, NetworkError("broken"), 8)
     assert clock.waits == [0.5, 1, 2, 4, 8, 16, 20, 20]
     with pytest.raises(NetworkError, match="broken"):
-        tries.failed(NetworkError("broken"))
-    assert tries.count == 9
+        tries.wait_or_raise(NetworkError("broken"))
+    assert tries.failure_count == 9
 
 
 @given(st.floats(0, 1, exclude_max=True))
 def test_jitter_is_full(chance: float) -> None:
     clock = FakeClock(chance=chance)
-    fail(Tries(RetryPolicy(), clock, "GET x"), NetworkError("broken"), 5)
+    fail(RetryState(RetryPolicy(), clock, "GET x"), NetworkError("broken"), 5)
     assert clock.waits == [chance * (0.5 * 2**n) for n in range(5)]
 
 
 def test_new_bytes_start_the_count_again(clock: FakeClock) -> None:
-    tries = Tries(RetryPolicy(attempts=2), clock, "GET x")
+    tries = RetryState(RetryPolicy(attempts=2), clock, "GET x")
     for _ in range(10):
-        tries.failed(NetworkError("broken"))
-        tries.progressed()
-    tries.failed(NetworkError("broken"))
+        tries.wait_or_raise(NetworkError("broken"))
+        tries.reset()
+    tries.wait_or_raise(NetworkError("broken"))
     with pytest.raises(NetworkError):
-        tries.failed(NetworkError("broken"))
+        tries.wait_or_raise(NetworkError("broken"))
 
 
 def test_the_budget_ends_it(clock: FakeClock) -> None:
     clock.chance = 1.0
-    tries = Tries(RetryPolicy(attempts=100, budget=60), clock, "GET x")
+    tries = RetryState(RetryPolicy(attempts=100, budget=60), clock, "GET x")
     with pytest.raises(NetworkError):
         fail(tries, NetworkError("broken"), 100)
     assert sum(clock.waits) <= 60
@@ -126,37 +126,37 @@ def test_the_budget_ends_it(clock: FakeClock) -> None:
 @pytest.mark.parametrize("broken", [False, True])
 def test_sending_a_body_does_not_use_up_the_budget(clock: FakeClock, broken: bool) -> None:
     """A large file takes long; the try after that has all of the budget, too."""
-    tries = Tries(RetryPolicy(attempts=3, budget=60, backoff=0), clock, "PUT x")
+    tries = RetryState(RetryPolicy(attempts=3, budget=60, backoff=0), clock, "PUT x")
     for _ in range(2):
         limits = tries.time_limits()
-        assert limits.left() == 60
+        assert limits.remaining() == 60
         limits.pause()
         clock.advance(3600)
         if not broken:
-            limits.resume(sent=True)
-            assert limits.left() == 60
-        tries.failed(NetworkError("broken"))
+            limits.resume(request_sent=True)
+            assert limits.remaining() == 60
+        tries.wait_or_raise(NetworkError("broken"))
 
 
 def test_waiting_for_a_rate_limit_uses_up_the_budget(clock: FakeClock) -> None:
-    tries = Tries(RetryPolicy(budget=60), clock, "PUT x")
+    tries = RetryState(RetryPolicy(budget=60), clock, "PUT x")
     limits = tries.time_limits()
     limits.pause()
     clock.advance(100)
     limits.resume()
     with pytest.raises(NetworkError):
-        tries.failed(NetworkError("broken"))
+        tries.wait_or_raise(NetworkError("broken"))
 
 
 @pytest.mark.parametrize("kind", [RateLimited, ServerError])
 def test_retry_after_is_obeyed_up_to_its_cap(clock: FakeClock, kind: Any) -> None:
     status = 429 if kind is RateLimited else 503
-    tries = Tries(RetryPolicy(), clock, "GET x")
-    tries.failed(kind("wait", status=status, retry_after=2.0))
-    tries.failed(kind("wait", status=status, retry_after=120.0))
+    tries = RetryState(RetryPolicy(), clock, "GET x")
+    tries.wait_or_raise(kind("wait", status=status, retry_after=2.0))
+    tries.wait_or_raise(kind("wait", status=status, retry_after=120.0))
     assert clock.waits == [2.25, 120.25]
     with pytest.raises(kind) as caught:
-        tries.failed(kind("wait", status=status, retry_after=86400.0))
+        tries.wait_or_raise(kind("wait", status=status, retry_after=86400.0))
     assert "86400 s" in caught.value.hint
     assert caught.value.retry_after == 86400.0
     assert len(clock.waits) == 2
@@ -169,28 +169,28 @@ def test_retry_after_is_obeyed_up_to_its_cap(clock: FakeClock, kind: Any) -> Non
 def test_how_long_a_wait_over_the_cap_is(clock: FakeClock, asked: float, words: str) -> None:
     """Regression: "come back in inf s"."""
     with pytest.raises(RateLimited, match=words) as caught:
-        Tries(RetryPolicy(), clock, "GET x").failed(RateLimited("wait", status=429, retry_after=asked))
+        RetryState(RetryPolicy(), clock, "GET x").wait_or_raise(RateLimited("wait", status=429, retry_after=asked))
     assert "inf" not in str(caught.value)
     assert clock.waits == []
 
 
 def test_tries_without_number_do_not_overflow(clock: FakeClock) -> None:
-    tries = Tries(RetryPolicy(attempts=10**9, budget=float("inf")), clock, "GET x")
+    tries = RetryState(RetryPolicy(attempts=10**9, budget=float("inf")), clock, "GET x")
     for _ in range(1100):
-        tries.failed(NetworkError("broken"))
+        tries.wait_or_raise(NetworkError("broken"))
     assert max(clock.waits) == 10.0
 
 
 def test_retry_after_of_another_status_is_not_obeyed(clock: FakeClock) -> None:
-    tries = Tries(RetryPolicy(), clock, "GET x")
-    tries.failed(ServerError("down", status=500, retry_after=100.0))
+    tries = RetryState(RetryPolicy(), clock, "GET x")
+    tries.wait_or_raise(ServerError("down", status=500, retry_after=100.0))
     assert clock.waits == [0.25]
 
 
 def test_what_is_not_retryable_is_raised(clock: FakeClock) -> None:
     error = BadRequest("wrong", status=400)
     with pytest.raises(BadRequest) as caught:
-        Tries(RetryPolicy(), clock, "GET x").failed(error)
+        RetryState(RetryPolicy(), clock, "GET x").wait_or_raise(error)
     assert caught.value is error
     assert clock.waits == []
 
@@ -206,25 +206,25 @@ def test_what_is_not_retryable_is_raised(clock: FakeClock) -> None:
 )
 def test_a_lost_answer_is_not_repeated_unasked(clock: FakeClock, error: Any) -> None:
     with pytest.raises(OutcomeUnknown, match="may exist"):
-        Tries(RetryPolicy(), clock, "POST x", idempotent=False).failed(error)
+        RetryState(RetryPolicy(), clock, "POST x", idempotent=False).wait_or_raise(error)
     assert clock.waits == []
 
 
 def test_what_the_server_did_not_act_on_is_repeated(clock: FakeClock) -> None:
-    tries = Tries(RetryPolicy(), clock, "POST x", idempotent=False)
-    tries.failed(ConnectTimeout("no connection"))
-    tries.failed(RateLimited("later", status=429, retry_after=1.0))
+    tries = RetryState(RetryPolicy(), clock, "POST x", idempotent=False)
+    tries.wait_or_raise(ConnectTimeout("no connection"))
+    tries.wait_or_raise(RateLimited("later", status=429, retry_after=1.0))
     assert len(clock.waits) == 2
 
 
 def test_a_plain_server_error_of_a_write_is_raised_as_it_is(clock: FakeClock) -> None:
     with pytest.raises(ServerError):
-        Tries(RetryPolicy(), clock, "POST x", idempotent=False).failed(ServerError("down", status=500))
+        RetryState(RetryPolicy(), clock, "POST x", idempotent=False).wait_or_raise(ServerError("down", status=500))
 
 
 def test_each_retry_is_logged_once(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "smartxfer"):
-        fail(Tries(RetryPolicy(), clock, "GET http://h/x"), NetworkError("broken"), 2)
+        fail(RetryState(RetryPolicy(), clock, "GET http://h/x"), NetworkError("broken"), 2)
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
     assert lines == [
         "GET http://h/x: broken; waiting 0.2 s before attempt 2 of 6",
@@ -233,7 +233,7 @@ def test_each_retry_is_logged_once(clock: FakeClock, caplog: pytest.LogCaptureFi
 
 
 def test_the_adapters_policy_is_the_same_without_urllib3s_hours() -> None:
-    retry = RetryPolicy(attempts=4).for_adapter()
+    retry = RetryPolicy(attempts=4).to_urllib3()
     assert retry.total == 3
     assert retry.respect_retry_after_header is False
     assert retry.raise_on_status is False
@@ -245,20 +245,20 @@ def test_the_attempts_of_a_request_in_their_order() -> None:
     done: List[str] = []
 
     @contextlib.contextmanager
-    def begin(tries: Tries) -> Iterator[Attempt]:
-        done.append(f"begin {tries.count}")
+    def begin(tries: RetryState) -> Iterator[Attempt]:
+        done.append(f"begin {tries.failure_count}")
         try:
             yield Attempt()
         finally:
             done.append("end")
 
-    tries = Tries(RetryPolicy(attempts=2), FakeClock(), "GET x", pause=lambda seconds: done.append("wait"))
-    attempts = tries.attempts(begin, check=lambda: done.append("check"), again=lambda: done.append("again"))
+    tries = RetryState(RetryPolicy(attempts=2), FakeClock(), "GET x", sleep=lambda seconds: done.append("wait"))
+    attempts = tries.attempts(begin, raise_if_aborted=lambda: done.append("check"), before_retry=lambda: done.append("again"))
     with next(attempts):
         raise ConnectTimeout("no")
-    assert tries.failing
+    assert tries.has_pending_error
     second = next(attempts)
-    assert not tries.failing
+    assert not tries.has_pending_error
     with second:
         raise ConnectTimeout("again no")
     with pytest.raises(ConnectTimeout, match="again no"):
@@ -268,9 +268,9 @@ def test_the_attempts_of_a_request_in_their_order() -> None:
 
 @pytest.mark.parametrize("error", [Cancelled("over"), KeyboardInterrupt()])
 def test_what_is_no_failure_of_a_try_leaves_its_block(error: BaseException) -> None:
-    tries = Tries(RetryPolicy(), FakeClock(), "GET x")
-    with pytest.raises(type(error)), next(tries.attempts(lambda tries: Attempt().entered())):
-        assert current() is not None
+    tries = RetryState(RetryPolicy(), FakeClock(), "GET x")
+    with pytest.raises(type(error)), next(tries.attempts(lambda tries: Attempt().activate())):
+        assert current_attempt() is not None
         raise error
-    assert current() is None
-    assert not tries.failing
+    assert current_attempt() is None
+    assert not tries.has_pending_error

@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict, Iterator
 import pytest
 
 from smartxfer.errors import ServerError
-from smartxfer.transport import Attempt, Call, Origin, RetryPolicy, Wire
-from smartxfer.transport.session import Route, make_session
+from smartxfer.transport import Attempt, HTTPTransport, Origin, RequestSpec, RetryPolicy
+from smartxfer.transport.session import ConnectionSettings, create_session
 from tests.support.fake_clock import FakeClock
 from tests.support.raw_server import Peer, RawServer, Request, answering, scripted, status
 
@@ -16,7 +16,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # cryptography warns of old Pythons when it is imported
     import trustme
 
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 POLICY = RetryPolicy(attempts=3, backoff=0.001)
 
 
@@ -25,8 +25,8 @@ def down(request: Request, peer: Peer) -> None:
 
 
 def test_the_adapter_tries_once_within_an_attempt_and_by_the_policy_outside() -> None:
-    with RawServer(answering(down)) as server, make_session(POLICY, 4) as session:
-        with Attempt().entered():
+    with RawServer(answering(down)) as server, create_session(POLICY, 4) as session:
+        with Attempt().activate():
             assert session.get(f"{server.url}/x").status_code == 503
         assert len(server.requests) == 1
         assert session.get(f"{server.url}/x").text == "down"  # the last answer, not a RetryError
@@ -37,7 +37,7 @@ def test_the_adapter_tries_once_within_an_attempt_and_by_the_policy_outside() ->
 
 def test_the_adapter_asks_once_where_the_wait_is_over_the_cap() -> None:
     with RawServer(answering(status(503, b"down", "Retry-After: 3600"))) as server:
-        with make_session(POLICY, 4) as session:
+        with create_session(POLICY, 4) as session:
             assert session.get(f"{server.url}/x").text == "down"
         assert len(server.requests) == 1
 
@@ -47,7 +47,7 @@ def test_the_adapter_waits_before_each_repeat_of_a_refused_request(monkeypatch: 
     clock = FakeClock()
     monkeypatch.setattr("smartxfer.transport.adapter_retry.SYSTEM_CLOCK", clock)
     refusals = [status(429, b"", f"Retry-After: {value}") for value in ("0", "-1", "3")]
-    with RawServer(scripted(*refusals, status(200))) as server, make_session(RetryPolicy(), 4) as session:
+    with RawServer(scripted(*refusals, status(200))) as server, create_session(RetryPolicy(), 4) as session:
         assert session.get(f"{server.url}/x").status_code == 200
     assert clock.waits == [0.75, 1.5, 3.25]
 
@@ -55,7 +55,7 @@ def test_the_adapter_waits_before_each_repeat_of_a_refused_request(monkeypatch: 
 def test_tries_are_not_multiplied(make_wire: MakeWire) -> None:
     with RawServer(answering(status(503))) as server:
         with pytest.raises(ServerError):
-            make_wire(server.url, policy=POLICY).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url, policy=POLICY).request(RequestSpec("GET", f"{server.url}/x"))
         assert len(server.requests) == 3
 
 
@@ -64,20 +64,20 @@ def test_a_generator_is_never_sent_a_second_time_empty() -> None:
         yield b"all "
         yield b"of it"
 
-    with RawServer(scripted(status(503), status(200))) as server, make_session(POLICY, 4) as session:
+    with RawServer(scripted(status(503), status(200))) as server, create_session(POLICY, 4) as session:
         assert session.put(f"{server.url}/x", data=pieces()).status_code == 503
         assert [request.body for request in server.requests] == [b"all of it"]
 
 
 def test_bytes_are_sent_again_in_full() -> None:
-    with RawServer(scripted(status(503), status(200))) as server, make_session(POLICY, 4) as session:
+    with RawServer(scripted(status(503), status(200))) as server, create_session(POLICY, 4) as session:
         assert session.put(f"{server.url}/x", data=b"12345").status_code == 200
         assert [request.body for request in server.requests] == [b"12345"] * 2
 
 
 # -- the way to an origin ------------------------------------------------------------------------------
 
-HERE = Origin.of("http://h")
+HERE = Origin.parse("http://h")
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +96,14 @@ def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch, pems: Dic
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("NO_PROXY", "inside.example,127.0.0.0/8")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", pems["ca"])
-    route = Route(True, None, None, HERE)
-    outside = Origin.of("https://outside.example")
-    assert route.settings(outside)["proxies"]["https"] == "http://proxy:1"
-    assert route.settings(outside)["verify"] == pems["ca"]
-    assert route.settings(Origin.of("https://inside.example"))["proxies"] == {}
-    assert route.settings(Origin.of("https://127.0.0.1:8443"))["proxies"] == {}
+    route = ConnectionSettings(True, None, None, HERE)
+    outside = Origin.parse("https://outside.example")
+    assert route.for_origin(outside)["proxies"]["https"] == "http://proxy:1"
+    assert route.for_origin(outside)["verify"] == pems["ca"]
+    assert route.for_origin(Origin.parse("https://inside.example"))["proxies"] == {}
+    assert route.for_origin(Origin.parse("https://127.0.0.1:8443"))["proxies"] == {}
     monkeypatch.setenv("HTTPS_PROXY", "http://other:2")
-    assert route.settings(outside)["proxies"]["https"] == "http://proxy:1"
+    assert route.for_origin(outside)["proxies"]["https"] == "http://proxy:1"
 
 
 def test_arguments_stand_above_the_environment(
@@ -112,20 +112,20 @@ def test_arguments_stand_above_the_environment(
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", pems["ca"])
     pair = (pems["our-cert"], pems["our-cert"])
-    route = Route(False, pair, {}, Origin.of("https://h"))
-    assert route.settings(Origin.of("https://h")) == {"verify": False, "cert": pair, "proxies": {}}
-    assert Route(pems["mine"], None, {}, HERE).verify == pems["mine"]
+    route = ConnectionSettings(False, pair, {}, Origin.parse("https://h"))
+    assert route.for_origin(Origin.parse("https://h")) == {"verify": False, "cert": pair, "proxies": {}}
+    assert ConnectionSettings(pems["mine"], None, {}, HERE).verify == pems["mine"]
 
 
 def test_a_given_sessions_settings_hold_where_ours_were_left_alone(pems: Dict[str, str]) -> None:
-    with make_session(POLICY, 1) as session:
+    with create_session(POLICY, 1) as session:
         session.verify, session.cert = pems["theirs"], pems["their-cert"]
         session.proxies = {"http": "http://theirs"}
-        found = Route(True, None, None, HERE).over(session, "http://h")
+        found = ConnectionSettings(True, None, None, HERE).merged_with_session(session, "http://h")
         assert (found["verify"], found["cert"]) == (pems["theirs"], pems["their-cert"])
         assert found["proxies"]["http"] == "http://theirs"
-        route = Route(pems["ours"], pems["our-cert"], {"http": "http://ours"}, HERE)
-        found = route.over(session, "http://h")
+        route = ConnectionSettings(pems["ours"], pems["our-cert"], {"http": "http://ours"}, HERE)
+        found = route.merged_with_session(session, "http://h")
         assert (found["verify"], found["cert"]) == (pems["ours"], pems["our-cert"])
         assert found["proxies"]["http"] == "http://ours"
         assert session.proxies == {"http": "http://theirs"}
@@ -134,8 +134,8 @@ def test_a_given_sessions_settings_hold_where_ours_were_left_alone(pems: Dict[st
 # -- forks ---------------------------------------------------------------------------------------------
 
 
-def _in_child(wire: Wire, url: str, pipe: Any) -> None:
-    pipe.send(wire.fetch(Call("GET", url)).text)
+def _in_child(wire: HTTPTransport, url: str, pipe: Any) -> None:
+    pipe.send(wire.request(RequestSpec("GET", url)).text)
     pipe.close()
 
 
@@ -143,7 +143,7 @@ def _in_child(wire: Wire, url: str, pipe: Any) -> None:
 def test_a_forked_child_opens_its_own_connections(make_wire: MakeWire) -> None:
     with RawServer(answering(lambda request, peer: peer.answer(200, str(peer.number).encode()))) as server:
         wire = make_wire(server.url)
-        assert wire.fetch(Call("GET", f"{server.url}/x")).text == "1"
+        assert wire.request(RequestSpec("GET", f"{server.url}/x")).text == "1"
         context = multiprocessing.get_context("fork")
         here, there = context.Pipe()
         child = context.Process(target=_in_child, args=(wire, f"{server.url}/x", there))
@@ -152,6 +152,6 @@ def test_a_forked_child_opens_its_own_connections(make_wire: MakeWire) -> None:
         assert here.recv() == "2"
         child.join(10)
         assert child.exitcode == 0
-        assert wire.fetch(Call("GET", f"{server.url}/x")).text == "1"  # the parent's is as it was
+        assert wire.request(RequestSpec("GET", f"{server.url}/x")).text == "1"  # the parent's is as it was
         here.close()
         there.close()

@@ -18,14 +18,14 @@ from smartxfer.errors import (
     ServerError,
     TooLarge,
 )
-from smartxfer.transport import Answer, RetryPolicy
-from smartxfer.transport.status import error_class, http_error
+from smartxfer.transport import BufferedResponse, RetryPolicy
+from smartxfer.transport.http_errors import build_http_error, get_error_class
 from tests.support.fake_clock import FakeClock
 
 
 def made(status: int, body: bytes = b"", headers: Any = None, **data: Any) -> HTTPError:
-    answer = Answer("GET http://h/x", status, headers or {}, body)
-    return http_error(answer, "GET", "http://h/x", policy=RetryPolicy(), clock=FakeClock(), **data)
+    answer = BufferedResponse("GET http://h/x", status, headers or {}, body)
+    return build_http_error(answer, "GET", "http://h/x", policy=RetryPolicy(), clock=FakeClock(), **data)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def made(status: int, body: bytes = b"", headers: Any = None, **data: Any) -> HT
     ],
 )
 def test_the_table(status: int, kind: type, retryable: bool) -> None:
-    assert error_class(status) is kind
+    assert get_error_class(status) is kind
     error = made(status)
     assert type(error) is kind
     assert error.retryable is retryable
@@ -89,14 +89,14 @@ def test_a_services_own_words_win() -> None:
     assert str(again) == str(error)
 
 
-def test_retry_after_and_what_was_acted_on() -> None:
+def test_retry_after_and_what_was_may_have_been_processed() -> None:
     clock = FakeClock()
-    date = email.utils.formatdate(clock.wall() + 3, usegmt=True)
+    date = email.utils.formatdate(clock.time() + 3, usegmt=True)
     assert made(429, headers={"Retry-After": date}).retry_after == 3.0
-    assert made(429).acted_on is False
-    assert made(503, headers={"Retry-After": "1"}).acted_on is False
-    assert made(503).acted_on is True
-    assert made(500, headers={"Retry-After": "1"}).acted_on is True
+    assert made(429).may_have_been_processed is False
+    assert made(503, headers={"Retry-After": "1"}).may_have_been_processed is False
+    assert made(503).may_have_been_processed is True
+    assert made(500, headers={"Retry-After": "1"}).may_have_been_processed is True
 
 
 def test_a_proxy_that_wants_a_password_is_named() -> None:

@@ -7,11 +7,11 @@ from typing import Any, Callable, Dict, Tuple
 
 import pytest
 
-from smartxfer.errors import DecodeError, HTTPError, RedirectRefused, SmartxferError, UnexpectedAnswer
-from smartxfer.transport import Body, Call, Success, Wire
-from smartxfer.transport.answer import Answer
-from smartxfer.transport.stored import STORED, md5_of_stored
-from smartxfer.transport.success import by_method
+from smartxfer.errors import DecodeError, HTTPError, RedirectRefused, SmartxferError, UnexpectedResponse
+from smartxfer.transport import Body, HTTPTransport, RequestSpec, Success
+from smartxfer.transport.response import BufferedResponse
+from smartxfer.transport.s3_response import STORED_EXPECTATION, get_etag_md5
+from smartxfer.transport.success import default_success
 from tests.support.raw_server import RawServer, answering, status
 
 JSON = "Content-Type: application/json"
@@ -19,7 +19,7 @@ HTML = "Content-Type: text/html; charset=utf-8"
 XML = "Content-Type: application/xml"
 PAGE = b"<html>Please sign in</html>"
 ERROR = b"<?xml version='1.0'?><Error><Code>InternalError</Code></Error>"
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 
 #: name: (status, body, header)
 ANSWERS: Dict[str, Tuple[int, bytes, str]] = {
@@ -39,7 +39,7 @@ TAKES = {
     Body.JSON: [],
     Body.JSON_OR_EMPTY: ["200 without a body"],
     Body.EMPTY: ["200 without a body"],
-    Body.NO_PAGE: ["200 with a page said to be JSON", "200 with an error document", "200 without a body"],
+    Body.NOT_HTML: ["200 with a page said to be JSON", "200 with an error document", "200 without a body"],
     Body.ANY: [name for name in ANSWERS if name.startswith("200")],
 }
 
@@ -56,12 +56,12 @@ def served(name: str) -> Any:
 def test_nothing_else_is_success_unless_a_call_says_so(make_wire: MakeWire, method: str, name: str) -> None:
     with RawServer(served(name)) as server:
         wire = make_wire(server.url)
-        call = Call(method, f"{server.url}/x", body=b"x" if method != "GET" else None)
-        for make in (wire.once, wire.fetch):
+        call = RequestSpec(method, f"{server.url}/x", body=b"x" if method != "GET" else None)
+        for make in (wire.request_once, wire.request):
             if (method, name) == ("DELETE", "204"):
                 assert make(call).content == b""
                 continue
-            with pytest.raises(UnexpectedAnswer) as caught:
+            with pytest.raises(UnexpectedResponse) as caught:
                 make(call)
             assert caught.value.status == ANSWERS[name][0]
             assert not caught.value.retryable
@@ -73,38 +73,38 @@ def test_nothing_else_is_success_unless_a_call_says_so(make_wire: MakeWire, meth
 @pytest.mark.parametrize("body", list(Body))
 def test_the_body(make_wire: MakeWire, body: Body, name: str) -> None:
     with RawServer(served(name)) as server:
-        call = Call("PUT", f"{server.url}/x", body=b"x", success=Success({200}, body))
+        call = RequestSpec("PUT", f"{server.url}/x", body=b"x", success=Success({200}, body))
         if name in TAKES[body]:
-            assert make_wire(server.url).once(call).content == ANSWERS[name][1]
+            assert make_wire(server.url).request_once(call).content == ANSWERS[name][1]
         else:
-            with pytest.raises(UnexpectedAnswer):
-                make_wire(server.url).once(call)
+            with pytest.raises(UnexpectedResponse):
+                make_wire(server.url).request_once(call)
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 def test_a_raw_call(make_wire: MakeWire, name: str) -> None:
     with RawServer(served(name)) as server:
         wire = make_wire(server.url)
-        call = Call("GET", f"{server.url}/x")
+        call = RequestSpec("GET", f"{server.url}/x")
         if name == "200 without a body":
-            assert wire.exchange(call) is None
+            assert wire.request_json_or_stream(call) is None
         elif name == "200 with an error document":  # a file of that type may be what was asked for
-            with wire.exchange(call) as file:
+            with wire.request_json_or_stream(call) as file:
                 assert file.read() == ERROR
-            with pytest.raises(UnexpectedAnswer):
-                wire.exchange(Call("GET", f"{server.url}/x", success=Success({200}, Body.JSON)))
+            with pytest.raises(UnexpectedResponse):
+                wire.request_json_or_stream(RequestSpec("GET", f"{server.url}/x", success=Success({200}, Body.JSON)))
         else:
             with pytest.raises(DecodeError):
-                wire.exchange(call)
+                wire.request_json_or_stream(call)
 
 
 @pytest.mark.parametrize("name", ["301 without Location", "304", "204", "203 with JSON", "206 with JSON", "101"])
 def test_a_stream(make_wire: MakeWire, name: str) -> None:
     with RawServer(served(name)) as server:
         wire = make_wire(server.url)
-        with pytest.raises(UnexpectedAnswer), wire.stream(Call("GET", f"{server.url}/x")):
+        with pytest.raises(UnexpectedResponse), wire.stream(RequestSpec("GET", f"{server.url}/x")):
             raise AssertionError("no body was to be had")
-        ranged = Call("GET", f"{server.url}/x", headers={"Range": "bytes=1-"})
+        ranged = RequestSpec("GET", f"{server.url}/x", headers={"Range": "bytes=1-"})
         if name == "206 with JSON":
             with wire.stream(ranged) as (response, _):
                 assert response.status_code == 206
@@ -112,33 +112,33 @@ def test_a_stream(make_wire: MakeWire, name: str) -> None:
 
 def test_a_stream_that_is_no_page(make_wire: MakeWire) -> None:
     with RawServer(served("200 with a page")) as server:
-        call = Call("GET", f"{server.url}/x", success=Success({200}, Body.NO_PAGE))
-        with pytest.raises(UnexpectedAnswer, match="text/html"), make_wire(server.url).stream(call):
+        call = RequestSpec("GET", f"{server.url}/x", success=Success({200}, Body.NOT_HTML))
+        with pytest.raises(UnexpectedResponse, match="text/html"), make_wire(server.url).stream(call):
             raise AssertionError("no body was to be had")
-        with make_wire(server.url).stream(Call("GET", f"{server.url}/x")) as (response, _):
+        with make_wire(server.url).stream(RequestSpec("GET", f"{server.url}/x")) as (response, _):
             assert response.raw.read() == PAGE
 
 
 def test_a_redirect_of_a_write_is_refused_as_before(make_wire: MakeWire) -> None:
     with RawServer(answering(status(301, b"", "Location: /y"))) as server:
         with pytest.raises(RedirectRefused):
-            make_wire(server.url).once(Call("PUT", f"{server.url}/x", body=b"x", success=STORED))
+            make_wire(server.url).request_once(RequestSpec("PUT", f"{server.url}/x", body=b"x", success=STORED_EXPECTATION))
 
 
 def test_the_error_says_what_came(make_wire: MakeWire) -> None:
     with RawServer(served("200 with an error document")) as server:
         with pytest.raises(HTTPError, match="no body was expected.*InternalError") as caught:
-            make_wire(server.url).once(Call("PUT", f"{server.url}/x?sig=SECRET", body=b"x", success=STORED))
+            make_wire(server.url).request_once(RequestSpec("PUT", f"{server.url}/x?sig=SECRET", body=b"x", success=STORED_EXPECTATION))
     assert "SECRET" not in str(caught.value)
     assert caught.value.hint
     with RawServer(served("204")) as server:
         with pytest.raises(HTTPError, match=r"204 this status is not documented as success \(200 is\)"):
-            make_wire(server.url).once(Call("PUT", f"{server.url}/x", body=b"x", success=STORED))
+            make_wire(server.url).request_once(RequestSpec("PUT", f"{server.url}/x", body=b"x", success=STORED_EXPECTATION))
 
 
 def test_decoded_once_and_as_often_as_asked(make_wire: MakeWire) -> None:
     with RawServer(answering(status(200, b'{"a": [1]}', JSON))) as server:
-        answer = make_wire(server.url).once(Call("GET", f"{server.url}/x"))
+        answer = make_wire(server.url).request_once(RequestSpec("GET", f"{server.url}/x"))
     first, second = answer.json(dict), answer.json(dict)
     first["a"].append(2)
     assert second == {"a": [1]}
@@ -152,10 +152,10 @@ def test_only_some_of_200_to_299_can_be_named(statuses: Any) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 def test_no_method_takes_whatever_comes(method: str) -> None:
-    found = by_method(method)
+    found = default_success(method)
     assert found.body is Body.JSON
-    assert not any(found.takes(code) for code in (100, 102, 203, 205, 206, 207, 226, 300, 301, 304, 400))
-    assert found.takes(204) is (method == "DELETE")
+    assert not any(found.accepts_status(code) for code in (100, 102, 203, 205, 206, 207, 226, 300, 301, 304, 400))
+    assert found.accepts_status(204) is (method == "DELETE")
 
 
 @pytest.mark.parametrize(
@@ -171,11 +171,11 @@ def test_no_method_takes_whatever_comes(method: str) -> None:
     ],
 )  # fmt: skip
 def test_the_md5_of_an_etag(headers: Dict[str, str], found: str) -> None:
-    assert md5_of_stored(Answer("PUT x", 200, headers, b"")) == found
+    assert get_etag_md5(BufferedResponse("PUT x", 200, headers, b"")) == found
 
 
 def test_a_caller_s_own_except_clauses_still_work() -> None:
-    error = UnexpectedAnswer("x", status=204)
+    error = UnexpectedResponse("x", status=204)
     assert isinstance(error, HTTPError)
     assert isinstance(error, DecodeError)
     assert isinstance(error, SmartxferError)

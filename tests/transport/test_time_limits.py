@@ -17,7 +17,7 @@ from smartxfer.errors import (
     NetworkError,
     Stalled,
 )
-from smartxfer.transport import Call, RetryPolicy
+from smartxfer.transport import RequestSpec, RetryPolicy
 from tests.support.raw_server import Peer, RawServer
 
 with warnings.catch_warnings():
@@ -41,7 +41,7 @@ from tests.support.slow_servers import (
 @pytest.mark.parametrize("phase", DRIPS)
 def test_the_budget_holds_in_every_phase(real: MakeWire, phase: str) -> None:
     with RawServer(dripping(DRIPS[phase])) as server:
-        error = bounded(real(server.url, policy=SHORT), Call("GET", f"{server.url}/x"), SHORT.budget)
+        error = bounded(real(server.url, policy=SHORT), RequestSpec("GET", f"{server.url}/x"), SHORT.budget)
     assert isinstance(error, Stalled)
     assert "/x" in error.summary
     assert "RetryPolicy(" in error.hint
@@ -51,7 +51,7 @@ def test_the_budget_holds_in_every_phase(real: MakeWire, phase: str) -> None:
 def test_the_stall_rule_holds_in_every_phase(real: MakeWire, phase: str) -> None:
     with RawServer(dripping(DRIPS[phase])) as server:
         wire = real(server.url, policy=STALL)
-        error = bounded(wire, Call("GET", f"{server.url}/x"), STALL.stall_window)
+        error = bounded(wire, RequestSpec("GET", f"{server.url}/x"), STALL.stall_window)
     assert isinstance(error, Stalled)
     assert "less than 1000 bytes/s" in error.summary
 
@@ -59,7 +59,7 @@ def test_the_stall_rule_holds_in_every_phase(real: MakeWire, phase: str) -> None
 def test_all_tries_have_one_budget(real: MakeWire) -> None:
     policy = RetryPolicy(budget=0.5, attempts=50, backoff=0.01, stall_speed=1000, stall_window=0.1)
     with RawServer(dripping(DRIPS["header line"])) as server:
-        error = bounded(real(server.url, policy=policy), Call("GET", f"{server.url}/x"), policy.budget)
+        error = bounded(real(server.url, policy=policy), RequestSpec("GET", f"{server.url}/x"), policy.budget)
         assert server.connections > 2
     assert isinstance(error, NetworkError)
 
@@ -69,7 +69,7 @@ def test_all_tries_have_one_budget(real: MakeWire) -> None:
 def test_a_file_that_drips(real: MakeWire, phase: str, how: str) -> None:
     """No budget ends it, for a file may take long: the stall rule does, after the call returned, too."""
     with RawServer(dripping(DRIPS[phase])) as server:
-        call = Call("GET", f"{server.url}/x", success=ANY)
+        call = RequestSpec("GET", f"{server.url}/x", success=ANY)
         error = bounded(real(server.url, policy=STALL), call, STALL.stall_window, how)
     assert isinstance(error, Stalled)
 
@@ -84,7 +84,7 @@ def test_a_large_body_lasts_longer_than_the_budget(real: MakeWire) -> None:
     policy = RetryPolicy(attempts=1, budget=0.3, stall_speed=1000, stall_window=0.2)
     with RawServer(dripping(pieces)) as server:
         wire = real(server.url, policy=policy)
-        with wire.exchange(Call("GET", f"{server.url}/x", success=ANY)) as file:
+        with wire.request_json_or_stream(RequestSpec("GET", f"{server.url}/x", success=ANY)) as file:
             assert len(file.read()) == 100_000
 
 
@@ -102,7 +102,7 @@ def test_a_server_at_work_is_not_stalled(real: MakeWire) -> None:
 
     policy = RetryPolicy(attempts=1, stall_speed=100_000, stall_window=0.05)
     with RawServer(dripping(pieces)) as server:
-        assert real(server.url, policy=policy).fetch(Call("GET", f"{server.url}/x")).json() == []
+        assert real(server.url, policy=policy).request(RequestSpec("GET", f"{server.url}/x")).json() == []
 
 
 # -- floods --------------------------------------------------------------------------------------------
@@ -113,14 +113,14 @@ def test_a_flood_ends_by_its_size(real: MakeWire, name: str) -> None:
     drip, kind = FLOODS[name]
     with RawServer(dripping(drip)) as server:
         wire = real(server.url, policy=RetryPolicy(attempts=1))
-        error = bounded(wire, Call("GET", f"{server.url}/x", most=1 << 20), 1.0)
+        error = bounded(wire, RequestSpec("GET", f"{server.url}/x", max_response_bytes=1 << 20), 1.0)
     assert isinstance(error, kind)
 
 
 @pytest.mark.parametrize("name", ["chunk extensions", "trailers", "large trailers"])
 def test_a_flood_around_a_file_ends_by_its_size(real: MakeWire, name: str) -> None:
     with RawServer(dripping(FLOODS[name][0])) as server:
-        call = Call("GET", f"{server.url}/x", success=ANY)
+        call = RequestSpec("GET", f"{server.url}/x", success=ANY)
         error = bounded(real(server.url, policy=RetryPolicy(attempts=1)), call, 1.0, "stream")
     assert isinstance(error, DecodeError)
 
@@ -129,7 +129,7 @@ def test_a_flood_around_a_file_ends_by_its_size(real: MakeWire, name: str) -> No
 def test_an_error_whose_body_never_ends_is_that_error(real: MakeWire, name: str) -> None:
     drip = slowly(b"HTTP/1.1 418 X\r\nConnection: close\r\n\r\n", b"x")
     with RawServer(dripping(drip)) as server:
-        error = bounded(real(server.url, policy=STALL), Call("GET", f"{server.url}/x"), STALL.stall_window)
+        error = bounded(real(server.url, policy=STALL), RequestSpec("GET", f"{server.url}/x"), STALL.stall_window)
     assert getattr(error, "status", None) == 418
 
 
@@ -138,7 +138,7 @@ def test_small_chunks_are_admitted(real: MakeWire) -> None:
     count = 30_000
     answer = CHUNKED + b"1\r\n \r\n" * count + b"2;a=b\r\n[]\r\n0\r\nX: y\r\n\r\n"
     with RawServer(dripping(lambda: iter([answer]))) as server:
-        found = real(server.url, policy=RetryPolicy(attempts=1)).fetch(Call("GET", f"{server.url}/x"))
+        found = real(server.url, policy=RetryPolicy(attempts=1)).request(RequestSpec("GET", f"{server.url}/x"))
     assert len(found.content) == count + 2
 
 
@@ -158,7 +158,7 @@ def test_a_server_that_hardly_reads(
     data = bytes(8 << 20)
     with RawServer(sipping, tls=tls if secure else None) as server:
         wire = real(server.url, policy=STALL, verify=bundle)
-        call = Call("PUT", f"{server.url}/x", body=data if body == "bytes" else io.BytesIO(data))
+        call = RequestSpec("PUT", f"{server.url}/x", body=data if body == "bytes" else io.BytesIO(data))
         assert isinstance(bounded(wire, call, 1.0), Stalled)
 
 
@@ -178,14 +178,14 @@ def test_sending_does_not_use_up_the_budget(real: MakeWire) -> None:
     policy = RetryPolicy(attempts=1, budget=0.2, stall_speed=1000, stall_window=0.2)
     with RawServer(reading) as server:
         wire = real(server.url, policy=policy)
-        assert wire.fetch(Call("PUT", f"{server.url}/x", body=bytes(16 << 20))).json() == []
+        assert wire.request(RequestSpec("PUT", f"{server.url}/x", body=bytes(16 << 20))).json() == []
 
 
 def test_no_thread_is_left(real: MakeWire) -> None:
     with RawServer(lambda peer: peer.answer(200, b"[]") if peer.request() else None) as server:
         before = set(threading.enumerate())
         wire = real(server.url, policy=SHORT)
-        assert wire.fetch(Call("GET", f"{server.url}/x")).json() == []
+        assert wire.request(RequestSpec("GET", f"{server.url}/x")).json() == []
         assert {t for t in set(threading.enumerate()) - before if t.name != "rawserver"} == set()
 
 
@@ -198,5 +198,5 @@ def test_a_chain_of_redirects_has_one_budget(real: MakeWire) -> None:
             peer.answer(302, b"", f"Location: /{hop}")
 
     with RawServer(onward) as server:
-        error = bounded(real(server.url, policy=SHORT), Call("GET", f"{server.url}/x"), SHORT.budget)
+        error = bounded(real(server.url, policy=SHORT), RequestSpec("GET", f"{server.url}/x"), SHORT.budget)
     assert isinstance(error, Stalled)

@@ -16,7 +16,7 @@ from smartxfer.errors import (
     ProxyError,
     Stalled,
 )
-from smartxfer.transport import Call, RetryPolicy
+from smartxfer.transport import RequestSpec, RetryPolicy
 from tests.support.raw_server import Peer, RawServer
 
 with warnings.catch_warnings():
@@ -35,14 +35,14 @@ WAYS = ["header line", "chunk extension", "trailers", "nothing"]
 def test_over_tls(real: MakeWire, tls: ssl.SSLContext, bundle: str, phase: str) -> None:
     with RawServer(dripping(DRIPS[phase]), tls=tls) as server:
         wire = real(server.url, policy=SHORT, verify=bundle)
-        assert isinstance(bounded(wire, Call("GET", f"{server.url}/x"), SHORT.budget), Stalled)
+        assert isinstance(bounded(wire, RequestSpec("GET", f"{server.url}/x"), SHORT.budget), Stalled)
 
 
 @pytest.mark.parametrize("phase", WAYS)
 def test_through_a_proxy(real: MakeWire, phase: str) -> None:
     with RawServer(dripping(DRIPS[phase])) as proxy:
         wire = real("http://127.0.0.1:9", policy=SHORT, proxies={"http": proxy.url})
-        assert isinstance(bounded(wire, Call("GET", "http://127.0.0.1:9/x"), SHORT.budget), Stalled)
+        assert isinstance(bounded(wire, RequestSpec("GET", "http://127.0.0.1:9/x"), SHORT.budget), Stalled)
 
 
 @OLD_TUNNELS
@@ -52,9 +52,9 @@ def test_through_a_proxy(real: MakeWire, phase: str) -> None:
 def test_a_tunnel_in_the_making(real: MakeWire, phase: str) -> None:
     with RawServer(dripping(DRIPS[phase])) as proxy:
         wire = real("https://127.0.0.1:9", policy=SHORT, proxies={"https": proxy.url})
-        error = bounded(wire, Call("POST", "https://127.0.0.1:9/x"), SHORT.budget)
+        error = bounded(wire, RequestSpec("POST", "https://127.0.0.1:9/x"), SHORT.budget)
     assert isinstance(error, (Stalled, ProxyError))
-    assert error.acted_on is False  # and so it is no OutcomeUnknown
+    assert error.may_have_been_processed is False  # and so it is no OutcomeUnknown
     del error
     gc.collect()
 
@@ -64,7 +64,7 @@ def test_a_tunnel_in_the_making(real: MakeWire, phase: str) -> None:
 def test_a_flood_in_place_of_a_tunnel(real: MakeWire, name: str) -> None:
     with RawServer(dripping(FLOODS[name][0])) as proxy:
         wire = real("https://127.0.0.1:9", policy=RetryPolicy(attempts=1), proxies={"https": proxy.url})
-        bounded(wire, Call("GET", "https://127.0.0.1:9/x"), 1.0)
+        bounded(wire, RequestSpec("GET", "https://127.0.0.1:9/x"), 1.0)
     gc.collect()
 
 
@@ -78,9 +78,9 @@ def test_a_handshake_that_drips(real: MakeWire, scheme: str) -> None:
         url = server.url.replace("http:", "https:")
         if scheme == "http":
             wire = real("http://127.0.0.1:9", policy=SHORT, proxies={"http": url})
-            call = Call("GET", "http://127.0.0.1:9/x")
+            call = RequestSpec("GET", "http://127.0.0.1:9/x")
         else:
-            wire, call = real(url, policy=SHORT), Call("GET", f"{url}/x")
+            wire, call = real(url, policy=SHORT), RequestSpec("GET", f"{url}/x")
         bounded(wire, call, SHORT.budget)
 
 
@@ -94,7 +94,7 @@ def test_a_handshake_within_tls_that_drips(real: MakeWire, tls: ssl.SSLContext, 
     record = slowly(b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\x00")
     with RawServer(dripping(record, tunnel), tls=tls) as proxy:
         wire = real("https://127.0.0.1:9", policy=SHORT, proxies={"https": proxy.url}, verify=bundle)
-        bounded(wire, Call("GET", "https://127.0.0.1:9/x"), SHORT.budget)
+        bounded(wire, RequestSpec("GET", "https://127.0.0.1:9/x"), SHORT.budget)
 
 
 @pytest.mark.parametrize("step", ["method", "reply"])
@@ -111,8 +111,8 @@ def test_a_socks_proxy_that_drips(real: MakeWire, step: str) -> None:
     drip = slowly(b"", b"\x05" if step == "method" else b"a", 0.1)
     with RawServer(dripping(drip, greet)) as proxy:
         wire = real("http://127.0.0.1:9", policy=SHORT, proxies={"http": f"socks5://127.0.0.1:{proxy.port}"})
-        error = bounded(wire, Call("POST", "http://127.0.0.1:9/x"), SHORT.budget)
-    assert error.acted_on is False
+        error = bounded(wire, RequestSpec("POST", "http://127.0.0.1:9/x"), SHORT.budget)
+    assert error.may_have_been_processed is False
 
 
 @pytest.mark.parametrize("phase", WAYS)
@@ -128,7 +128,7 @@ def test_behind_a_socks_proxy(real: MakeWire, phase: str) -> None:
 
     with RawServer(dripping(DRIPS[phase], through)) as proxy:
         wire = real("http://127.0.0.1:9", policy=SHORT, proxies={"http": f"socks5://127.0.0.1:{proxy.port}"})
-        assert isinstance(bounded(wire, Call("GET", "http://127.0.0.1:9/x"), SHORT.budget), Stalled)
+        assert isinstance(bounded(wire, RequestSpec("GET", "http://127.0.0.1:9/x"), SHORT.budget), Stalled)
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["new", "used"])
@@ -148,7 +148,7 @@ def test_over_a_session_of_the_callers(real: MakeWire, phase: str, warm: bool) -
         if warm:
             assert session.get(f"{server.url}/x").text == "[]"
         wire = real(server.url, policy=SHORT, session=session)
-        assert isinstance(bounded(wire, Call("GET", f"{server.url}/x"), SHORT.budget), Stalled)
+        assert isinstance(bounded(wire, RequestSpec("GET", f"{server.url}/x"), SHORT.budget), Stalled)
 
 
 def test_a_session_of_the_callers_does_not_read_the_body_of_a_redirect(real: MakeWire) -> None:
@@ -164,4 +164,4 @@ def test_a_session_of_the_callers_does_not_read_the_body_of_a_redirect(real: Mak
     good = lambda: iter([OK + b"Content-Length: 2\r\n\r\n[]"])  # noqa: E731
     with requests.Session() as session, RawServer(dripping(good, onward)) as server:
         wire = real(server.url, policy=SHORT, session=session)
-        assert wire.fetch(Call("GET", f"{server.url}/first")).json() == []
+        assert wire.request(RequestSpec("GET", f"{server.url}/first")).json() == []

@@ -26,12 +26,12 @@ from smartxfer.errors import (
     SourceChanged,
     TooLarge,
     Truncated,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     UsageError,
 )
-from smartxfer.transport import Attempt, Call, RetryPolicy, Wire
-from smartxfer.transport.answer import MAX_ANSWER
-from smartxfer.transport.json import json_body
+from smartxfer.transport import Attempt, HTTPTransport, RequestSpec, RetryPolicy
+from smartxfer.transport.json_codec import encode_json
+from smartxfer.transport.response import MAX_RESPONSE_BYTES
 from tests.support.fake_clock import FakeClock
 from tests.support.raw_server import (
     PATIENCE,
@@ -47,7 +47,7 @@ from tests.support.raw_server import (
 from tests.support.stopwatch import Stopwatch
 
 JSON = "Content-Type: application/json"
-MakeWire = Callable[..., Wire]
+MakeWire = Callable[..., HTTPTransport]
 
 
 def ok(request: Request, peer: Peer) -> None:
@@ -70,7 +70,7 @@ def test_refused_twice_then_up(make_wire: MakeWire, clock: FakeClock) -> None:
                 return real_send(request, **settings)
 
             wire.session.send = send  # type: ignore[method-assign]
-            assert wire.fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
+            assert wire.request(RequestSpec("GET", f"{server.url}/x")).json() == {"ok": True}
     assert clock.waits == [0.25, 0.5]
     assert len(server.requests) == 1
 
@@ -79,9 +79,9 @@ def test_refused_for_good(make_wire: MakeWire, clock: FakeClock) -> None:
     with refused_port() as nobody:
         url = f"http://127.0.0.1:{nobody}/x?token=SECRET"
         with pytest.raises(NetworkError, match=f"GET http://127.0.0.1:{nobody}/x: .*refused") as caught:
-            make_wire(url).fetch(Call("GET", url))
+            make_wire(url).request(RequestSpec("GET", url))
     assert type(caught.value) is NetworkError  # no time-out
-    assert caught.value.acted_on is False
+    assert caught.value.may_have_been_processed is False
     assert "SECRET" not in str(caught.value)
     assert len(clock.waits) == 5
 
@@ -90,18 +90,18 @@ def test_a_write_that_never_reached_the_server_is_repeated(make_wire: MakeWire, 
     with refused_port() as nobody:
         url = f"http://127.0.0.1:{nobody}/x"
         with pytest.raises(NetworkError):
-            make_wire(url).fetch(Call("POST", url, body=b"{}"))
+            make_wire(url).request(RequestSpec("POST", url, body=b"{}"))
     assert len(clock.waits) == 5
 
 
 def test_reset_before_the_headers(make_wire: MakeWire, clock: FakeClock) -> None:
     with RawServer(scripted(reset, ok)) as server:
         wire = make_wire(server.url)
-        assert wire.fetch(Call("PUT", f"{server.url}/x", body=b"12345")).status == 200
+        assert wire.request(RequestSpec("PUT", f"{server.url}/x", body=b"12345")).status == 200
         assert [request.body for request in server.requests] == [b"12345", b"12345"]
     with RawServer(scripted(reset)) as server:
         with pytest.raises(NetworkError, match=f"GET {server.url}/x"):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert len(server.requests) == 6
 
 
@@ -114,7 +114,7 @@ def test_a_stale_kept_alive_connection_costs_a_try_and_no_more(make_wire: MakeWi
     with RawServer(once) as server:
         wire = make_wire(server.url)
         for _ in range(3):
-            assert wire.fetch(Call("GET", f"{server.url}/x")).status == 200
+            assert wire.request(RequestSpec("GET", f"{server.url}/x")).status == 200
         assert len(server.requests) == 3
 
 
@@ -134,11 +134,11 @@ def unfinished(request: Request, peer: Peer) -> None:
 @pytest.mark.parametrize("broken", [short, unfinished])
 def test_a_truncated_answer_is_never_taken(make_wire: MakeWire, broken: Any) -> None:
     with RawServer(scripted(broken, ok)) as server:
-        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
+        assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x")).json() == {"ok": True}
         assert len(server.requests) == 2
     with RawServer(answering(broken)) as server:
         with pytest.raises(Truncated) as caught:
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert len(server.requests) == 6
     if broken is short:
         assert (caught.value.got, caught.value.expected) == (400, 1000)
@@ -150,7 +150,7 @@ def test_a_raw_file_is_not_cut_short_silently(make_wire: MakeWire) -> None:
         peer.close()
 
     with RawServer(answering(reply)) as server:
-        with make_wire(server.url).exchange(Call("GET", f"{server.url}/x")) as file:
+        with make_wire(server.url).request_json_or_stream(RequestSpec("GET", f"{server.url}/x")) as file:
             with pytest.raises(Truncated):
                 file.read()
 
@@ -162,25 +162,25 @@ def test_a_raw_file_is_not_cut_short_silently(make_wire: MakeWire) -> None:
 def test_five_failures_are_borne_a_sixth_is_not(make_wire: MakeWire, clock: FakeClock, code: int) -> None:
     down = status(code, b'{"message": "down"}', JSON)
     with RawServer(scripted(*[down] * 5, ok)) as server:
-        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).status == 200
+        assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x")).status == 200
         assert len(server.requests) == 6
     with RawServer(answering(down)) as server:
         with pytest.raises(HTTPError, match="down") as caught:
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert len(server.requests) == 6
     assert caught.value.status == code
 
 
 def test_503_with_retry_after(make_wire: MakeWire, clock: FakeClock) -> None:
     with RawServer(scripted(status(503, b"", "Retry-After: 2"), ok)) as server:
-        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).status == 200
+        assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x")).status == 200
     assert clock.waits == [2.0 + 0.5 * 0.5]
 
 
 def test_429_with_a_day_to_wait(make_wire: MakeWire, clock: FakeClock) -> None:
     with RawServer(answering(status(429, b"", "Retry-After: 86400"))) as server:
         with pytest.raises(RateLimited, match="86400"):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert len(server.requests) == 1
     assert clock.waits == []
 
@@ -193,7 +193,7 @@ def test_429_with_a_day_to_wait(make_wire: MakeWire, clock: FakeClock) -> None:
 def test_what_the_caller_did_wrong_is_said_once(make_wire: MakeWire, code: int, kind: type) -> None:
     with RawServer(answering(status(code))) as server:
         with pytest.raises(HTTPError) as caught:
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert len(server.requests) == 1
     assert type(caught.value) is kind
 
@@ -201,11 +201,11 @@ def test_what_the_caller_did_wrong_is_said_once(make_wire: MakeWire, code: int, 
 def test_a_post_whose_answer_is_lost_is_not_repeated(make_wire: MakeWire, clock: FakeClock) -> None:
     with RawServer(answering(reset)) as server:
         with pytest.raises(OutcomeUnknown, match="may exist"):
-            make_wire(server.url).fetch(Call("POST", f"{server.url}/x", body=b"{}"))
+            make_wire(server.url).request(RequestSpec("POST", f"{server.url}/x", body=b"{}"))
         assert len(server.requests) == 1
     with RawServer(scripted(reset, ok)) as server:
-        call = Call("POST", f"{server.url}/x", body=b"{}", idempotent=True)
-        assert make_wire(server.url).fetch(call).status == 200
+        call = RequestSpec("POST", f"{server.url}/x", body=b"{}", idempotent=True)
+        assert make_wire(server.url).request(call).status == 200
         assert len(server.requests) == 2
 
 
@@ -213,7 +213,7 @@ def test_read_time_out(make_wire: MakeWire, clock: FakeClock) -> None:
     with RawServer(lambda peer: peer.hang()) as server:
         wire = make_wire(server.url, timeout=(5.0, 0.2), policy=RetryPolicy(attempts=2))
         with pytest.raises(ReadTimeout):
-            wire.fetch(Call("GET", f"{server.url}/x"))
+            wire.request(RequestSpec("GET", f"{server.url}/x"))
         assert server.connections == 2
 
 
@@ -227,8 +227,8 @@ def test_an_answer_is_bounded(make_wire: MakeWire) -> None:
             peer.send(b" " * 1024 * 1024)
 
     with RawServer(answering(flood)) as server:
-        with pytest.raises(DecodeError, match=f"over {MAX_ANSWER} bytes"):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+        with pytest.raises(DecodeError, match=f"over {MAX_RESPONSE_BYTES} bytes"):
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
 
 
 def test_a_packed_answer_is_bounded_too(make_wire: MakeWire) -> None:
@@ -236,14 +236,14 @@ def test_a_packed_answer_is_bounded_too(make_wire: MakeWire) -> None:
     assert len(packed) < 200_000
     with RawServer(answering(status(200, packed, JSON, "Content-Encoding: gzip"))) as server:
         with pytest.raises(DecodeError, match="over"):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
         assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
 def test_a_small_packed_answer_is_read_all_the_same(make_wire: MakeWire) -> None:
     packed = gzip.compress(b'{"ok": true}', mtime=0)
     with RawServer(answering(status(200, packed, JSON, "Content-Encoding: gzip"))) as server:
-        assert make_wire(server.url).fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
+        assert make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x")).json() == {"ok": True}
 
 
 @pytest.mark.parametrize(
@@ -259,26 +259,26 @@ def test_a_small_packed_answer_is_read_all_the_same(make_wire: MakeWire) -> None
 def test_a_badly_packed_answer(make_wire: MakeWire, data: bytes, encoding: str, why: str) -> None:
     with RawServer(answering(status(200, data, JSON, f"Content-Encoding: {encoding}"))) as server:
         with pytest.raises(DecodeError, match=why):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
     with RawServer(answering(status(404, data, JSON, f"Content-Encoding: {encoding}"))) as server:
         with pytest.raises(NotFound):
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
 
 
 @pytest.mark.parametrize("encoding", ["aws-chunked", "none", "", "None, identity"])
 def test_a_coding_that_changes_nothing(make_wire: MakeWire, encoding: str) -> None:
     with RawServer(answering(status(200, b'{"ok": true}', JSON, f"Content-Encoding: {encoding}"))) as server:
         wire = make_wire(server.url)
-        assert wire.fetch(Call("GET", f"{server.url}/x")).json() == {"ok": True}
-        assert wire.exchange(Call("GET", f"{server.url}/x")) == {"ok": True}
+        assert wire.request(RequestSpec("GET", f"{server.url}/x")).json() == {"ok": True}
+        assert wire.request_json_or_stream(RequestSpec("GET", f"{server.url}/x")) == {"ok": True}
 
 
 def test_a_page_in_place_of_json(make_wire: MakeWire) -> None:
     page = b"<html>Please sign in"
     with RawServer(answering(status(200, page, "Content-Type: text/html"))) as server:
         with pytest.raises(DecodeError, match="Please sign in") as caught:
-            make_wire(server.url).fetch(Call("GET", f"{server.url}/x"))
-    assert isinstance(caught.value, UnexpectedAnswer)
+            make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x"))
+    assert isinstance(caught.value, UnexpectedResponse)
 
 
 # -- bodies --------------------------------------------------------------------------------------------
@@ -287,13 +287,13 @@ def test_a_page_in_place_of_json(make_wire: MakeWire) -> None:
 def test_a_file_like_body_is_rewound_for_every_try(make_wire: MakeWire) -> None:
     with RawServer(scripted(status(503), reset, ok)) as server:
         wire = make_wire(server.url)
-        assert wire.fetch(Call("PUT", f"{server.url}/x", body=io.BytesIO(b"12345"))).status == 200
+        assert wire.request(RequestSpec("PUT", f"{server.url}/x", body=io.BytesIO(b"12345"))).status == 200
         assert [request.body for request in server.requests] == [b"12345"] * 3
 
 
 def test_an_empty_body_has_a_length(make_wire: MakeWire) -> None:
     with RawServer(answering(ok)) as server:
-        make_wire(server.url).fetch(Call("PUT", f"{server.url}/x", body=b""))
+        make_wire(server.url).request(RequestSpec("PUT", f"{server.url}/x", body=b""))
         headers = server.requests[0].headers
     assert headers["content-length"] == "0"
     assert "transfer-encoding" not in headers
@@ -309,7 +309,7 @@ def test_an_early_refusal_is_read_though_the_body_cannot_be_sent(make_wire: Make
 
     with RawServer(handler) as server:
         with pytest.raises(TooLarge):
-            make_wire(server.url).fetch(Call("PUT", f"{server.url}/x", body=bytes(8 * 1024 * 1024)))
+            make_wire(server.url).request(RequestSpec("PUT", f"{server.url}/x", body=bytes(8 * 1024 * 1024)))
 
 
 def test_what_a_body_raises_is_not_a_wire_failure(make_wire: MakeWire) -> None:
@@ -319,7 +319,7 @@ def test_what_a_body_raises_is_not_a_wire_failure(make_wire: MakeWire) -> None:
 
     with RawServer(lambda peer: peer.hang()) as server:
         with pytest.raises(SourceChanged):
-            make_wire(server.url).fetch(Call("PUT", f"{server.url}/x", body=Body(b"12345")))
+            make_wire(server.url).request(RequestSpec("PUT", f"{server.url}/x", body=Body(b"12345")))
 
 
 # -- signatures ----------------------------------------------------------------------------------------
@@ -333,7 +333,7 @@ def test_every_try_is_signed_afresh(make_wire: MakeWire) -> None:
         return request
 
     with RawServer(scripted(reset, status(503), ok)) as server:
-        make_wire(server.url).fetch(Call("GET", f"{server.url}/x", sign=sign))
+        make_wire(server.url).request(RequestSpec("GET", f"{server.url}/x", auth=sign))
         assert [request.headers["authorization"] for request in server.requests] == ["n0", "n1", "n2"]
 
 
@@ -346,9 +346,9 @@ def test_a_blocked_read_ends_within_a_second(make_wire: MakeWire) -> None:
         attempt, caught = Attempt(), []  # type: List[Any]
 
         def work() -> None:
-            with attempt.entered():
+            with attempt.activate():
                 try:
-                    wire.once(Call("GET", f"{server.url}/x"))
+                    wire.request_once(RequestSpec("GET", f"{server.url}/x"))
                 except NetworkError as error:
                     caught.append(error)
 
@@ -359,7 +359,7 @@ def test_a_blocked_read_ends_within_a_second(make_wire: MakeWire) -> None:
             time.sleep(0.01)
         verdict = ReadTimeout("my own verdict")
         watch = Stopwatch()
-        attempt.end(verdict)
+        attempt.abort(verdict)
         thread.join(PATIENCE)
         assert watch.seconds() < 1
         assert caught == [verdict]
@@ -367,7 +367,7 @@ def test_a_blocked_read_ends_within_a_second(make_wire: MakeWire) -> None:
 
 
 def test_json_bodies_are_utf8() -> None:
-    assert json_body({"name": "Grüße", "n": [1]}) == '{"name":"Grüße","n":[1]}'.encode()
+    assert encode_json({"name": "Grüße", "n": [1]}) == '{"name":"Grüße","n":[1]}'.encode()
     with pytest.raises(UsageError, match="not valid Unicode") as caught:
-        json_body({"name": "caf\udce9.txt"})  # a file name in Latin-1, as Python reads it
+        encode_json({"name": "caf\udce9.txt"})  # a file name in Latin-1, as Python reads it
     assert "name" in caught.value.hint

@@ -17,7 +17,6 @@ from smartxfer.transfer import (
     Journal,
     MemorySink,
     OpenFileSource,
-    Operation,
     PathSource,
     Progress,
     ProgressCallback,
@@ -26,6 +25,7 @@ from smartxfer.transfer import (
     Source,
     Storage,
     StreamSink,
+    TransferRunner,
 )
 
 # -- progress ------------------------------------------------------------------------------------------
@@ -97,7 +97,7 @@ class Nowhere:
 
     def commit(self) -> None: ...
 
-    def leave(self) -> None: ...
+    def suspend(self) -> None: ...
 
 
 def sources(path: Path) -> List[Source]:
@@ -135,8 +135,8 @@ journal = Journal({"service": "mine"}, "it", storage=InMemory())
 
 def run(cancel: Cancel, progress: Progress) -> int:
     policy = RetryPolicy(attempts=2, statuses=frozenset({503}))
-    with Operation(policy=policy, workers=2, cancel=cancel, deadline=5.0, progress=progress) as operation:
-        return operation.call(lambda: 5)
+    with TransferRunner(policy=policy, max_workers=2, cancel=cancel, deadline=5.0, progress=progress) as operation:
+        return operation.run_one(lambda: 5)
 
 
 def report(result: FileResult) -> str:

@@ -30,7 +30,7 @@ from smartxfer.nrp import FileSink, FileSource, MemorySink, MemorySource
 from smartxfer.nrp.files import FilesClient
 from smartxfer.nrp.records import RecordsClient
 from smartxfer.perseus import File
-from smartxfer.perseus.service import FileService
+from smartxfer.perseus.files import FileService
 from smartxfer.smartfile import Task
 from smartxfer.transfer import FileResult
 

@@ -11,13 +11,13 @@ from smartxfer.transfer import (
     Cancel,
     FileResult,
     FileSink,
-    Operation,
     Progress,
     ProgressCallback,
     ProgressEvent,
     Sink,
     Source,
     Storage,
+    TransferRunner,
 )
 
 
@@ -71,7 +71,7 @@ class WithoutRestart:
 
     def commit(self) -> None: ...
 
-    def leave(self) -> None: ...
+    def suspend(self) -> None: ...
 
 
 source: Source = ReadsLikeAFile()  # type: ignore[assignment]
@@ -98,5 +98,5 @@ def change(event: ProgressEvent, result: FileResult, policy: RetryPolicy) -> Non
     policy.attempts = 5  # type: ignore[misc]
 
 
-without_words = Operation(RetryPolicy(), 4)  # type: ignore[call-arg]
+without_words = TransferRunner(RetryPolicy(), 4)  # type: ignore[call-arg]
 unknown_word = RetryPolicy(tries=5)  # type: ignore[call-arg]

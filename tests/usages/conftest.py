@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from smartxfer.seams import Clock
+from smartxfer._system import Clock
 
 
 @pytest.fixture(autouse=True)
@@ -15,4 +15,4 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         return event.wait(min(seconds, 0.01))
 
     monkeypatch.setattr(Clock, "sleep", lambda _, seconds: None)
-    monkeypatch.setattr(Clock, "wait", wait)
+    monkeypatch.setattr(Clock, "wait_for_event", wait)

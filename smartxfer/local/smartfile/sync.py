@@ -11,7 +11,7 @@ import os
 import tempfile
 from typing import BinaryIO, Callable, Iterator
 
-from smartxfer.errors import DeltaError, DeltaUnavailable
+from smartxfer.errors import DeltaError, LibrsyncNotFound
 from smartxfer.local.http_messages import Response
 from smartxfer.local.smartfile.answers import detail, field_error
 from smartxfer.local.smartfile.call import Call, Routes
@@ -118,7 +118,7 @@ def _made(call: Call, make: Callable[[BinaryIO], int]) -> Response:
     spool = _Spool(call.backend.tree.incoming)
     try:
         make(spool.stream)
-    except DeltaUnavailable as error:
+    except LibrsyncNotFound as error:
         raise detail(501, str(error)) from None
     length = spool.stream.seek(0, os.SEEK_END)
     return Response(200, [("Content-Type", "application/octet-stream")], spool, length)

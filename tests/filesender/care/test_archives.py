@@ -15,10 +15,10 @@ from smartxfer import FileSenderClient, RetryPolicy
 from smartxfer.errors import (
     CommunicationError,
     DecodeError,
-    EncryptedTransfer,
     IntegrityError,
     NetworkError,
     NotFound,
+    PasswordRequired,
     UsageError,
 )
 from smartxfer.filesender import Transfer
@@ -145,7 +145,7 @@ def test_what_the_site_cannot_read_it_cannot_pack(harness: ManagementSite, anyon
         link=True,
         password="Correct-horse-7",
     )
-    with pytest.raises(EncryptedTransfer, match="password="):
+    with pytest.raises(PasswordRequired, match="password="):
         anyone.download_archive(sealed.token, tmp_path / "a.zip")
     assert harness.site.count(FETCH) == 0
     assert left_in(tmp_path) == []

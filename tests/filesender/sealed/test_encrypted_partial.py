@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from smartxfer._system import FileSystem
 from smartxfer.errors import DecodeError, LocalError
-from smartxfer.filesender.opening import Opening, Vouching
-from smartxfer.seams import Files
+from smartxfer.filesender.decryption import Decryptor, PartFileMac
 from smartxfer.transfer import FileSink
 from smartxfer.transfer.digest import CRC32
 from tests.support.encrypted_transfers import CHUNK, PASSWORD, anyone, content
@@ -33,7 +33,7 @@ def interrupted(
     out = tmp_path / "out"
     left = [0]
 
-    def pwrite(self: Files, fd: int, data: memoryview, offset: int) -> int:
+    def pwrite(self: FileSystem, fd: int, data: memoryview, offset: int) -> int:
         count = min(len(data), left[0])
         if not count:
             raise OSError(5, "the disk has gone")
@@ -43,7 +43,7 @@ def interrupted(
     def until(chunks: float) -> Callable[[], Any]:
         left[0] = int(chunks * CHUNK)
         with monkeypatch.context() as patch:
-            patch.setattr(Files, "pwrite", pwrite)
+            patch.setattr(FileSystem, "pwrite", pwrite)
             with pytest.raises(LocalError, match="gone"):
                 anyone(site, max_workers=1).download_files(transfer.token, out, password=PASSWORD)
         assert "a.bin" not in content(out)
@@ -84,7 +84,7 @@ def _flip(data: bytearray) -> None:
 @pytest.mark.parametrize("change", [_swap, _flip])
 @pytest.mark.parametrize(
     "summed",
-    [zlib.crc32, lambda data: Vouching(lambda: SECRET, CHUNK).add(0, data, 0), lambda data: 0],
+    [zlib.crc32, lambda data: PartFileMac(lambda: SECRET, CHUNK).update(0, data, 0), lambda data: 0],
     ids=["a CRC", "another's MAC", "nothing"],
 )
 def test_what_was_slipped_in_is_fetched_again(
@@ -110,29 +110,29 @@ def test_a_sink_is_not_left_with_a_key(site: Any, tmp_path: Path) -> None:
         transfer = site.client().upload_workflow([("a.bin", DATA)], link=True, password=password)
         [file] = anyone(site).list_files(transfer.token)
         anyone(site).download_file(transfer.token, file.id, sink, password=password)
-        assert (sink.check is CRC32) is (password is None)
+        assert (sink.checksum is CRC32) is (password is None)
         assert (tmp_path / "a.bin").read_bytes() == DATA
 
 
 def test_a_key_is_derived_by_who_needs_it(site: Any) -> None:
     transfer = site.client().upload_workflow([("a.bin", DATA)], link=True, password=PASSWORD, key_version=3)
     [file] = anyone(site).list_files(transfer.token)
-    vouching = Opening(PASSWORD).vouching(attrs.evolve(file, key_salt=""))
+    vouching = Decryptor(PASSWORD).create_part_file_mac(attrs.evolve(file, key_salt=""))
     with pytest.raises(DecodeError, match="salt"):
-        vouching.add(0, b"x", 0)
+        vouching.update(0, b"x", 0)
 
 
 @given(st.binary(min_size=1, max_size=40), st.integers(1, 9), st.data())
 def test_the_sum_is_that_of_all_chunks_in_any_order(data: bytes, grain: int, draw: st.DataObject) -> None:
-    vouching = Vouching(lambda: SECRET, grain)
+    vouching = PartFileMac(lambda: SECRET, grain)
     pieces: List[Any] = [(at, data[at : at + grain]) for at in range(0, len(data), grain)]
     running = 0
     for at, piece in draw.draw(st.permutations(pieces)):
-        running = vouching.add(running, piece, at)
-    assert running == vouching.add(0, memoryview(data), 0)
+        running = vouching.update(running, piece, at)
+    assert running == vouching.update(0, memoryview(data), 0)
     place = draw.draw(st.integers(0, len(data) - 1))
     other = bytearray(data)
     other[place] ^= draw.draw(st.integers(1, 255))
-    assert vouching.add(0, other, 0) != running
-    assert vouching.add(0, data, grain) != running
-    assert Vouching(lambda: bytes(32), grain).add(0, data, 0) != running
+    assert vouching.update(0, other, 0) != running
+    assert vouching.update(0, data, grain) != running
+    assert PartFileMac(lambda: bytes(32), grain).update(0, data, 0) != running

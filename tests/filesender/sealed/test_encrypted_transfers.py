@@ -12,8 +12,8 @@ import pytest
 
 from smartxfer import GuestAuth, RetryPolicy
 from smartxfer.errors import (
-    EncryptedTransfer,
     IntegrityError,
+    PasswordRequired,
     SmartxferError,
     UsageError,
 )
@@ -256,7 +256,7 @@ def test_a_limit_for_encrypted_files(secure: Any, make: Any) -> None:
 
 def test_no_archive_of_what_is_encrypted(site: Any, make: Any, tmp_path: Path) -> None:
     transfer = site.client().upload_workflow([make("a.bin", 10)], password=PASSWORD)
-    with pytest.raises(EncryptedTransfer, match="password="):
+    with pytest.raises(PasswordRequired, match="password="):
         anyone(site).download_archive(transfer.token, tmp_path / "all.zip")
     assert site.site.count(FETCH) == 0
     assert not (tmp_path / "all.zip").exists()

@@ -81,7 +81,7 @@ class FileSender:
         self.site.configure(any_name=True)
         announced = [{"name": name, "size": len(data)} for name, data in files.items()]
         with self.client() as client:
-            made = client._calls.create_transfer(
+            made = client._api.create_transfer(
                 {"from": self.site.username, "files": announced, "options": {"get_a_link": True}}
             )
             # A folder has an entry of its own there, of no bytes.

@@ -8,7 +8,7 @@ import attrs
 
 from smartxfer.errors import UsageError
 from smartxfer.local import LocalServer
-from smartxfer.nrp import RepositoryClient, get_client, transfers
+from smartxfer.nrp import RepositoryClient, get_client, transfer_modes
 from smartxfer.transfer import FileResult, ProgressEvent
 
 #: What the repository asks of every record.
@@ -99,7 +99,7 @@ class Nrp:
         draft.id = self._broken if resume else None
         try:
             # The bound is S3's; what the suite moves about is smaller, and the local storage takes it.
-            with mock.patch.object(transfers, "SMALLEST_PART", self.chunk):
+            with mock.patch.object(transfer_modes, "MIN_PART_SIZE", self.chunk):
                 files = client.files.upload_many(draft, things, part_size=self.chunk, **options)
         except BaseException:
             self._broken = draft.id

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 
 from smartxfer import RetryPolicy
 from smartxfer.errors import DeadlineExceeded, SmartxferError, UsageError
-from smartxfer.nrp import transfers
+from smartxfer.nrp import transfer_modes
 from tests.support.hostile import peak_memory
 from tests.support.hostile.file_services import FETCHED, OLD, PART, Work
 from tests.support.hostile.services import SERVICES
@@ -330,7 +330,7 @@ def main() -> None:
     logger.addHandler(log)
     faulthandler.enable()
     # The bound is S3's; the local storage takes smaller parts.
-    transfers.SMALLEST_PART = PART
+    transfer_modes.MIN_PART_SIZE = PART
     with tempfile.TemporaryDirectory() as directory:
         caller = Caller(plan["service"], plan["facts"], Path(directory))
         _main(caller, plan, log)

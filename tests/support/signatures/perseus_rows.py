@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Any, Dict, List, Tuple
 
 from smartxfer import perseus
-from smartxfer.perseus.service import FileService
+from smartxfer.perseus.files import FileService
 from tests.support.signatures.signature_row import COMMON, REQUIRED, Row
 
 _CLIENT = perseus.PerseusClient

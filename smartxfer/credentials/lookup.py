@@ -1,0 +1,274 @@
+"""Look for credentials in every place, in order."""
+
+import configparser
+import difflib
+import getpass
+import logging
+import os
+import warnings
+from pathlib import Path
+from typing import Dict, List, Mapping, Optional, Tuple, Union
+
+from smartxfer.credentials.credential_set import Credentials
+from smartxfer.credentials.credential_spec import CredentialSpec
+from smartxfer.credentials.origin_binding import BaseURLKind, SourceKind, explain_unused
+from smartxfer.credentials.secret_files import (
+    SecretFile,
+    UnreadableFile,
+    describe_read_error,
+    parse_ini,
+    parse_netrc,
+    read_secret_file,
+)
+from smartxfer.error_families import GENERIC_ERRORS, ErrorFamily
+from smartxfer.errors import ConfigError, LocalNotFound
+from smartxfer.os_text import decode_os_text, get_home_directory, get_user_directory, resolve_source_path
+from smartxfer.secret_text import as_secret, wrap_secrets
+from smartxfer.transport import redaction
+from smartxfer.transport.origin import Origin
+from smartxfer.validation import find_nearest_key
+
+__all__ = ["get_config_path", "resolve_credentials"]
+
+log = logging.getLogger("smartxfer.credentials")
+
+
+def resolve_credentials(
+    spec: CredentialSpec,
+    arguments: Mapping[str, Optional[str]],
+    *,
+    profile: Optional[str] = None,
+    netrcfile: Union[str, "os.PathLike[str]", None] = None,
+    environ: Optional[Mapping[str, str]] = None,
+    base_url_kind: BaseURLKind = BaseURLKind.EXPLICIT,
+    errors: ErrorFamily = GENERIC_ERRORS,
+) -> Credentials:
+    """Look for credentials in every place, in order; the first that has a value for the address gives it.
+
+    A place that cannot be read is a warning, and the next one is looked at.
+
+    :param arguments: what the caller passed.
+    :param base_url_kind: where the address among them comes from.
+    :param profile: a named section of the configuration file; by default SMARTXFER_PROFILE.
+    :param netrcfile: instead of NETRC or ``~/.netrc``.
+    :param environ: instead of ``os.environ``.
+    :param errors: the service's.
+    :raises ConfigError: a named profile or file is missing or malformed.
+    """
+    environ = os.environ if environ is None else environ
+    found = Credentials(spec, base_url_kind, errors)
+    found.add(found.new_source("arguments", SourceKind.PROGRAM), arguments)
+    _add_environment(found, spec, environ)
+    _add_service_config(found, spec)
+    _add_profile(found, spec, profile or environ.get("SMARTXFER_PROFILE"))
+    if spec.defaults:
+        found.add(found.new_source("default", SourceKind.DEFAULT), spec.defaults)
+    found.select_values()
+    if (
+        spec.netrc
+        and found.base_url_in_use is not None
+        and found.base_url_in_use.kind is not BaseURLKind.TOKEN_LINK
+    ):
+        _add_netrc(found, spec, found.base_url_in_use.origin, netrcfile or environ.get("NETRC"))
+        _add_keyring(found, spec, found.base_url_in_use.origin)
+    return found
+
+
+def _add_environment(credentials: Credentials, spec: CredentialSpec, environ: Mapping[str, str]) -> None:
+    """Add what the variables hold; those of one service belong together."""
+    variables = spec.variables("base_url") if "base_url" in spec.fields else ()
+    naming = next((variable for variable in variables if environ.get(variable)), "")
+    site = decode_os_text(environ.get(naming, ""))
+    place = credentials.new_source("environment", SourceKind.USER, site, naming)
+    for name in spec.fields:
+        for variable in spec.variables(name):
+            source = f"environment ({variable})"
+            value = decode_os_text(environ.get(variable) or "")
+            if _is_valid_unicode(value):
+                credentials.add(place, {name: value}, source, f"{variable} is set")
+            else:
+                credentials.record_unreadable(source, "its value is not UTF-8")
+
+
+def _is_valid_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _add_service_config(credentials: Credentials, spec: CredentialSpec) -> None:
+    """Take what the service's own file holds."""
+    if spec.read_config_file is None:
+        return
+    try:
+        values = wrap_secrets(dict(spec.read_config_file()))
+    except ConfigError as error:
+        if spec.config_file_is_explicit:
+            raise
+        credentials.record_unreadable(spec.config_file_label, error.summary)
+    except Exception as error:  # noqa: BLE001 - a reader of another package may raise anything
+        why = describe_read_error(error)
+        if spec.config_file_is_explicit:
+            raise ConfigError(f"{spec.config_file_label} cannot be read: {why}") from None
+        credentials.record_unreadable(spec.config_file_label, why)
+    else:
+        kind = SourceKind.WORKING_DIRECTORY if spec.config_file_is_in_working_directory else SourceKind.USER
+        credentials.add(credentials.new_source(spec.config_file_label, kind, values.get("base_url")), values)
+
+
+def get_config_path() -> Path:
+    """The file of profiles: ``config.ini`` in the platform's configuration directory.
+
+    It begins with ``~`` where the home directory is unknown.
+    """
+    return (get_user_directory("config") or Path("~", ".config", "smartxfer")) / "config.ini"
+
+
+def _add_profile(credentials: Credentials, spec: CredentialSpec, profile: Optional[str]) -> None:
+    """Take what the service's section of the configuration file holds, that of a profile where one is named.
+
+    :raises ConfigError: the named profile cannot be read.
+    """
+    path = get_config_path()
+    place = f"profile {profile!r}" if profile else str(path)
+    section = f"{spec.service}:{profile}" if profile else spec.service
+    parser, why = configparser.ConfigParser(interpolation=None), ""
+    file: Optional[SecretFile] = None
+    if str(path).startswith("~"):
+        why = "no home directory: set HOME"
+    else:
+        try:
+            file = read_secret_file(path)
+            parser = parse_ini(file)
+        except FileNotFoundError:
+            pass
+        except UnreadableFile as error:
+            why = str(error)
+    if why and profile:
+        raise ConfigError(f"{path} cannot be read: {why}")
+    if why:
+        credentials.record_unreadable(place, why)
+        return
+    _warn_of_unknown_keys(parser, section, spec, path)
+    values = wrap_secrets(dict(parser.items(section))) if parser.has_section(section) else {}
+    if profile and not values and not parser.has_section(section):
+        raise ConfigError(f"{path} has no section [{section}]", hint="add it, or unset SMARTXFER_PROFILE")
+    if file is not None and any(values.get(name) for name in spec.secrets):
+        file.warn_if_shared()
+    credentials.add(credentials.new_source(place, SourceKind.USER, values.get("base_url")), values)
+
+
+def _warn_of_unknown_keys(
+    parser: configparser.ConfigParser, section: str, spec: CredentialSpec, path: Path
+) -> None:
+    """Warn of keys that are not read, and of a section whose name looks like a misspelt one."""
+    known = [*spec.fields, *spec.ignored_keys]
+    for key in parser.options(section) if parser.has_section(section) else ():
+        if key not in known and key not in parser.defaults():
+            meant = find_nearest_key(key, known)
+            remedy = f"write {meant!r}" if meant else f"known keys: {', '.join(sorted(known))}"
+            log.warning("%s: unknown key %r in [%s] is ignored (%s)", path, key, section, remedy)
+    for other in parser.sections():
+        service = other.partition(":")[0]
+        if service != spec.service and find_nearest_key(
+            service, _match_misspelt_service(spec.service, service)
+        ):
+            log.warning("%s: section [%s] is ignored (write %r)", path, other, spec.service)
+
+
+def _match_misspelt_service(service: str, word: str) -> List[str]:
+    """Return the service's name where a word differs from it by a letter or two, as a misspelt one does."""
+    return [service] if difflib.SequenceMatcher(None, service, word.lower()).ratio() >= 0.8 else []
+
+
+def _add_netrc(
+    credentials: Credentials,
+    spec: CredentialSpec,
+    origin: Origin,
+    explicit_path: Union[str, "os.PathLike[str]", None],
+) -> None:
+    """Add what netrc has for the host: ``host:port`` before ``host``.
+
+    :raises ConfigError: the named file cannot be read.
+    """
+    home = get_home_directory()
+    if not explicit_path and home is None:
+        credentials.record_unreadable("~/.netrc", "no home directory: set HOME or NETRC")
+        return
+    try:
+        paths = (
+            [resolve_source_path(explicit_path)]
+            if explicit_path
+            else [home / name for name in (".netrc", "_netrc") if home]
+        )
+    except LocalNotFound as error:
+        raise ConfigError(f"netrc: {error.summary}", hint=error.hint) from None
+    for path in paths:
+        place = credentials.new_source(str(path), SourceKind.HOST)
+        try:
+            file = read_secret_file(path)
+            hosts = wrap_secrets(parse_netrc(file))
+        except FileNotFoundError:
+            if explicit_path:
+                raise ConfigError(f"there is no netrc file {path}") from None
+            credentials.add(place, {})
+            continue
+        except UnreadableFile as error:
+            if explicit_path:
+                raise ConfigError(f"{path} is no netrc file: {error}") from None
+            credentials.record_unreadable(str(path), str(error))
+            continue
+        values = _find_netrc_values(hosts, spec, origin)
+        if any(values.get(name) for name in spec.secrets):
+            file.warn_if_shared()
+        logins = [name for name, part in spec.netrc.items() if part == "login"]
+        if any(credentials.get(name) not in (None, values.get(name)) for name in logins):
+            values = {}  # the password of another user
+        credentials.add(place, values, description=f"{path} has an entry for {origin.host}")
+
+
+def _find_netrc_values(
+    hosts: Mapping[str, Tuple[str, str]], spec: CredentialSpec, origin: Origin
+) -> Dict[str, Optional[str]]:
+    bracketed = f"[{origin.host}]" if ":" in origin.host else origin.host
+    for host in (f"{bracketed}:{origin.port}", bracketed, origin.host):
+        if host in hosts:
+            parts = dict(zip(("login", "password"), hosts[host]))
+            return {name: parts[part] for name, part in spec.netrc.items()}
+    return {}
+
+
+def _add_keyring(credentials: Credentials, spec: CredentialSpec, origin: Origin) -> None:
+    """Ask the keyring for the password of a known user, where the package is installed.
+
+    A service without users has its secret under the name of the value: ``token``, ``api_key``.
+    """
+    wanted = [name for name, part in spec.netrc.items() if part == "password" and not credentials.get(name)]
+    logins = [name for name, part in spec.netrc.items() if part == "login"]
+    place = credentials.new_source(f"keyring (smartxfer:{origin.netloc})", SourceKind.HOST)
+    why = explain_unused(place, credentials.base_url_in_use)
+    if why is not None:  # it may ask the user for a password: not for a value that is not used
+        credentials.searched.append(f"{place.name} (not asked: {why})")
+        return
+    for name in wanted:
+        user = credentials.get(logins[0]) if logins else name
+        if not user:
+            return
+        try:
+            import keyring
+
+            redaction.install_filters()  # on the loggers of its backends
+            with warnings.catch_warnings():
+                # A backend may ask for a password of its own: never where it would be shown.
+                warnings.simplefilter("error", getpass.GetPassWarning)
+                value = as_secret(keyring.get_password(f"smartxfer:{origin.netloc}", user))
+        except ModuleNotFoundError as error:
+            if error.name != "keyring":
+                credentials.record_unreadable(place.name, describe_read_error(error))
+            return
+        except Exception as error:  # noqa: BLE001 - its backends raise errors of their own
+            credentials.record_unreadable(place.name, describe_read_error(error))
+            return
+        credentials.add(place, {name: value})

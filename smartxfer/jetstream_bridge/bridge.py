@@ -1,0 +1,143 @@
+"""The bridge as a process serves it: HTTP on one side, the vendor's package on the other."""
+
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any, Callable, Dict, Optional, Type
+
+from smartxfer.errors import UsageError
+from smartxfer.jetstream_bridge.connection import VendorConnection
+from smartxfer.jetstream_bridge.methods import METHODS
+from smartxfer.jetstream_bridge.polling import WAIT_METHODS, poll_until_done
+from smartxfer.jetstream_bridge.vendor_package import load_api_factory
+from smartxfer.local.faults import FaultBook
+from smartxfer.local.handler import Handler
+from smartxfer.local.http_messages import Request, Response, text_response
+from smartxfer.local.jsonrpc import Front, RpcError, Session, Sessions, method_of
+from smartxfer.local.listener import Listener
+from smartxfer.local.loopback import is_loopback
+
+__all__ = ["Bridge"]
+
+#: Seconds without a call after which a session's connection is given up.
+IDLE_TIMEOUT = 3600.0
+#: Calls that connect again where the connection was lost: none of them has an effect.
+_RECONNECT_METHODS = frozenset({"getServerInfo", "auth", "authToken", "echo"})
+
+
+class Bridge:
+    """Answers the JSON-RPC binding by calling the vendor's package; usable in a with-block.
+
+    The address is bound when it is made.  Each session has a connection of its own to the JetStream server.
+    Source: JetStream protocol, section 9.7.
+
+    :param host: name or address of the JetStream server.
+    :param port: its API control port.
+    :param listen: address to bind.
+    :param listen_port: port to bind, 0 for any.
+    :param allow_remote: permit an address that is not loopback; passwords pass in the clear there.
+    :raises UsageError: the package is missing or another one, the address is not loopback or in use.
+    """
+
+    def __init__(
+        self,
+        host: str = "localhost",
+        port: int = 8886,
+        *,
+        listen: str = "127.0.0.1",
+        listen_port: int = 0,
+        allow_remote: bool = False,
+    ) -> None:
+        if not allow_remote and not is_loopback(listen):
+            raise UsageError(
+                f"{listen} is not a loopback address; passwords would pass in the clear",
+                hint="allow_remote=True or --allow-remote opens the bridge to others",
+            )
+        make = load_api_factory(host, port)
+        self._stop_event = threading.Event()
+        self._sessions = Sessions(
+            lambda: VendorConnection(make),
+            VendorConnection.disconnect,
+            time.monotonic,
+            lambda held: bool(held.logged_in),
+        )
+        self._endpoint = Front(self._dispatch_call, self._sessions, lambda: IDLE_TIMEOUT)
+        self._host = listen
+        self.listener = Listener(
+            "jetstream-bridge",
+            self,
+            FaultBook(),
+            Handler,
+            host=listen,
+            port=listen_port,
+            strict=True,
+            named=_get_log_path,
+        )
+        #: Address of the bridge, without a slash at its end.
+        self.url = self.listener.url
+
+    def __repr__(self) -> str:
+        return f"<Bridge at {self.url}>"
+
+    @property
+    def env(self) -> Dict[str, str]:
+        """Environment variables that point a client at the bridge."""
+        host, port = self._host, self.listener.port
+        if not is_loopback(host):
+            # The scheme is said: a client takes https where it is not told, and every address is no address.
+            name = socket.gethostname() if host in ("0.0.0.0", "::") else host  # noqa: S104 - asked, not bound
+            host = f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+        return {"JETSTREAM_API_HOST": host, "JETSTREAM_API_PORT": str(port)}
+
+    def start(self) -> "Bridge":
+        """Begin to answer."""
+        self.listener.start()
+        return self
+
+    def stop(self) -> None:
+        """Stop answering, end waits, leave the server."""
+        self._stop_event.set()
+        self.listener.stop()
+        self._sessions.clear()
+
+    def __enter__(self) -> "Bridge":
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.stop()
+
+    def answer(self, request: Request) -> Response:
+        """Answer one HTTP request."""
+        if "origin" in request.headers:
+            # A page in a browser, perhaps by a name that it had resolved to this machine.
+            return self.error(403, "no calls from web pages")
+        return self._endpoint.answer(request)
+
+    def error(self, status: int, message: str) -> Response:
+        """An error of HTTP."""
+        return text_response(status, message + "\n", "text/plain; charset=utf-8")
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def _dispatch_call(self, session: Session, method: str, params: Dict[str, Any]) -> Any:
+        connection: VendorConnection = session.state
+        if method not in METHODS:
+            raise RpcError("MethodNotFound", f"no such method: {method}")
+        if connection.broken and method in _RECONNECT_METHODS:
+            connection.reconnect()
+        if method in WAIT_METHODS:
+            return poll_until_done(connection, method, params, self._stop_event)
+        return connection.call(method, params)
+
+
+def _get_log_path(path: str, peek: Callable[[], bytes]) -> str:
+    method = method_of(peek()) if path == "/jsonrpc" else None
+    return f"{path}/{method}" if method else path

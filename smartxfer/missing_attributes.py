@@ -1,0 +1,26 @@
+"""What the original client has and this one does not: the error says where it is."""
+
+from typing import Any, Callable, Type, TypeVar
+
+__all__ = ["explain_missing_attributes"]
+
+T = TypeVar("T")
+
+
+def explain_missing_attributes(get_advice: Callable[[type, str], str]) -> Callable[[Type[T]], Type[T]]:
+    """Return a class decorator that adds advice to the AttributeError of a name that is missing.
+
+    :param get_advice: called with the class and the name; returns what to do, or an empty text.
+    """
+
+    def decorate(kind: Type[T]) -> Type[T]:
+        def missing(self: Any, name: str) -> Any:
+            advice = get_advice(type(self), name)
+            text = f"{type(self).__name__!r} object has no attribute {name!r}"
+            raise AttributeError(f"{text} ({advice})" if advice else text)
+
+        # Where type checkers do not see it: they would accept every name.
+        setattr(kind, "__getattr__", missing)  # noqa: B010
+        return kind
+
+    return decorate

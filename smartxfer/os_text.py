@@ -1,0 +1,179 @@
+"""Text that comes from the operating system or goes to it: file names, variables, the home directory.
+
+Python decodes them by the locale.  Under ``LC_ALL=POSIX`` that is ASCII, and the bytes of ``é`` become two
+surrogates.  Servers get Unicode, and files get names in UTF-8, whatever the locale is.
+"""
+
+import contextlib
+import errno
+import os
+from pathlib import Path
+from typing import Any, Optional, Union
+
+from smartxfer.errors import LocalError, LocalNotFound, UsageError
+
+__all__ = [
+    "FilePath",
+    "decode_os_text",
+    "encode_os_path",
+    "explain_path_too_long",
+    "get_home_directory",
+    "get_user_directory",
+    "resolve_source_path",
+    "resolve_target_path",
+]
+
+FilePath = Union[str, "os.PathLike[str]"]
+"""Path of a local file or directory, as text or anything with ``__fspath__``."""
+
+_SEPARATORS = os.sep + (os.altsep or "")
+
+
+def decode_os_text(text: str) -> str:
+    """Return text from the system (a file name, a variable, an argument) as Unicode.
+
+    Text whose bytes are not UTF-8 is returned as it is, surrogates included.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        try:
+            return os.fsencode(text).decode("utf-8")
+        except UnicodeError:
+            pass
+    return text
+
+
+def encode_os_path(text: str) -> str:
+    """Return a path in the characters that the locale has: a name that it cannot encode gets its UTF-8 bytes.
+
+    :raises UsageError: the path contains a null character or half of a surrogate pair.
+    """
+    if "\0" in text:
+        raise UsageError(f"not a path: {text!r} contains a null character")
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        try:
+            return os.fsdecode(text.encode("utf-8", "surrogateescape"))
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"not a path: {text!r} is not valid Unicode", hint="give the path another name"
+            ) from None
+    return text
+
+
+def resolve_source_path(path: Any, *, expand: bool = True) -> Path:
+    """Return the path of a file or directory that is read.
+
+    ``~/name`` is in the home directory, unless something of that very name exists in the working directory.
+    ``~`` alone and ``~name`` are names like others: no file called so stands for a home directory.
+
+    :param path: text, bytes or a path object.
+    :param expand: False never expands: a shell has done that.
+    :raises UsageError: it cannot be a path.
+    :raises LocalNotFound: it begins with ``~``, and there is nothing of that name.
+    """
+    text = _validated_path_text(path)
+    if not text.startswith("~") or os.path.lexists(text):
+        return _unexpanded_path(text)
+    if expand and _is_below_home(text):
+        home = get_home_directory()
+        if home is not None:
+            return home / text[1:].lstrip(_SEPARATORS)
+        hint = "the home directory is unknown: set HOME, or give the path in full"
+    else:
+        hint = "~ alone and ~user are not expanded: give the path in full, such as Path.home() / 'name'"
+    raise LocalNotFound(f"there is no file or directory {text!r}", hint=hint)
+
+
+def resolve_target_path(path: Any, *, expand: bool = True) -> Path:
+    """Return the path of a file or directory that is written.
+
+    ``~/name`` is expanded as by :func:`resolve_source_path`.  Nothing with a name of ``~`` or ``~name`` is
+    made.
+
+    :param path: text, bytes or a path object.
+    :param expand: False never expands: a shell has done that.
+    :raises UsageError: it cannot be a path, is ``~`` or ``~name``, or cannot be expanded.
+    """
+    text = _validated_path_text(path)
+    if not text.startswith("~"):
+        return _unexpanded_path(text)
+    if text[1:2] and text[1] in _SEPARATORS:
+        if os.path.lexists(text):
+            return _unexpanded_path(text)
+        home = get_home_directory() if expand else None
+        if home is not None:
+            return home / text[1:].lstrip(_SEPARATORS)
+        hint = "set HOME, or give the path in full" if expand else "leave out the quotation marks around ~"
+        raise UsageError(f"{text!r} cannot be expanded to a path in the home directory", hint=hint)
+    hint = f"give the path in full; {os.path.join(os.curdir, text)!r} is a file of that name"
+    raise UsageError(f"{text!r} is ambiguous as a target: ~ alone and ~user are not expanded", hint=hint)
+
+
+def _validated_path_text(path: Any) -> str:
+    text = encode_os_path(os.fsdecode(os.fspath(path)))
+    try:
+        os.lstat(text)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            hint = "give it a shorter name"
+            raise LocalError(
+                f"cannot use {text}: {explain_path_too_long(text)}", hint=hint, errno=error.errno
+            ) from None
+    return text
+
+
+def explain_path_too_long(text: str) -> str:
+    """Return what is too long in a path that the system refuses for its length: a name, or all of it."""
+    above = Path()
+    for part in Path(text).parts:
+        size, most = len(os.fsencode(part)), _get_path_limit(above, "PC_NAME_MAX", 255)
+        if size > most:
+            return f"the name {part!r:.40} has {size} bytes, and at most {most} are possible"
+        above /= part
+    most = _get_path_limit(Path(), "PC_PATH_MAX", 4096) - 1
+    return f"the path has {len(os.fsencode(text))} bytes, and at most {most} are possible"
+
+
+def _get_path_limit(directory: Path, name: str, default: int) -> int:
+    try:
+        return os.pathconf(str(directory), name)
+    except (AttributeError, OSError, ValueError):
+        return default
+
+
+def _is_below_home(text: str) -> bool:
+    """Return True for ``~/name``, and False for ``~``, ``~/`` and ``~name``."""
+    return text[1:2] in tuple(_SEPARATORS) and os.path.normpath(text) != "~"
+
+
+def _unexpanded_path(text: str) -> Path:
+    """Return a path as it is; one that begins with ``~`` in full, so that it is never expanded later."""
+    path = Path(text)
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        with contextlib.suppress(OSError):  # the working directory is gone
+            path = Path(os.getcwd(), path)
+    return path
+
+
+def get_home_directory() -> Optional[Path]:
+    """Return the user's home directory; None without HOME and without an entry in the password database."""
+    found = os.path.expanduser("~")
+    return Path(found) if os.path.isabs(found) else None
+
+
+def get_user_directory(kind: str) -> Optional[Path]:
+    """Return the user's directory for smartxfer's files of a kind; None where the home directory is unknown.
+
+    :param kind: ``"config"`` or ``"state"``.
+    """
+    import platformdirs
+
+    find = {"config": platformdirs.user_config_dir, "state": platformdirs.user_state_dir}[kind]
+    try:
+        found = find("smartxfer", appauthor=False)
+    except RuntimeError:  # newer versions raise it, older ones return "~/..." as it is
+        return None
+    return None if found.startswith("~") else Path(found)

@@ -1,0 +1,73 @@
+"""Raw calls: any endpoint, with arguments as they come.
+
+Source: SmartFile protocol, sections 1 to 5.
+"""
+
+import contextlib
+import json
+from typing import Any, Iterator, Mapping, Optional
+
+from smartxfer.smartfile.api import SUCCESS_BY_METHOD, SmartFileApi
+from smartxfer.smartfile.multipart_form import encode_body
+from smartxfer.transport import Body, BufferedResponse, RequestSpec, Success
+
+__all__ = ["build_raw_request", "find_embedded_error"]
+
+#: Endpoints that take files: sections 5 and 7.
+_UPLOAD_ENDPOINTS = ("path/data/", "path/sync/")
+#: Endpoints that answer JSON: sections 2 and 5.
+_JSON_ENDPOINTS = (
+    *("ping/", "whoami/", "session/", "right/", "user/", "group/", "role/", "pref/", "activity/"),
+    *("path/info/", "path/oper/", "path/data/", "path/progress/", "path/exchange/", "path/tree/"),
+    *("search/", "access/", "link/", "watch/", "task/"),
+)
+
+
+@contextlib.contextmanager
+def build_raw_request(
+    api: SmartFileApi, method: str, path: str, params: Mapping[str, Any]
+) -> Iterator[RequestSpec]:
+    """The call of an encoded path; the files among its arguments are open while the block runs."""
+    success = _get_success_rule(method, path, params)
+    of_file = path.startswith("path/data/")
+    if method == "GET":
+        yield api.build_request("GET", path, params, decode_json=not of_file, success=success)
+        return
+    with encode_body(params, allow_text=path.startswith(_UPLOAD_ENDPOINTS)) as (content_type, body):
+        yield RequestSpec(
+            method,
+            f"{api.api_url}/{path}",
+            headers={"Content-Type": content_type},
+            body=body,
+            auth=api.auth,
+            # A file that is sent again replaces itself; another POST may do its work twice.
+            idempotent=True if of_file and method == "POST" else None,
+            success=success,
+        )
+
+
+def find_embedded_error(body: Any, request: RequestSpec) -> Optional[BufferedResponse]:
+    """Return an error that came with status 200, as an answer with its own; else None (section 4)."""
+    status = body.get("status") if isinstance(body, dict) and "detail" in body else None
+    if type(status) is not int or not 400 <= status < 600:
+        return None
+    return BufferedResponse(
+        request.description, status, {"Content-Type": "application/json"}, json.dumps(body).encode("ascii")
+    )
+
+
+def _get_success_rule(method: str, path: str, params: Mapping[str, Any]) -> Success:
+    """Return what counts as success of a raw call; sections 3, 5 and 7.
+
+    Files come as they are, and ``format=`` asks for another form than JSON.  DELETE of ``path/oper/remove``
+    answers a task.
+    """
+    statuses = SUCCESS_BY_METHOD[method].statuses | ({200} if method == "DELETE" else set())
+    if path.startswith("path/data/") and method == "GET":
+        return Success(statuses, Body.ANY)
+    if "format" in params:
+        return Success(statuses, Body.ANY)
+    if path.startswith("path/sync/"):
+        return Success(statuses, Body.NOT_HTML)
+    known = path.startswith(_JSON_ENDPOINTS)
+    return Success(statuses, Body.JSON_OR_EMPTY if known else Body.NOT_HTML)

@@ -1,0 +1,233 @@
+"""Several files into one directory: safe names; what an earlier, broken run has completed is left alone."""
+
+import contextlib
+import logging
+from pathlib import Path, PurePosixPath
+from typing import Any, Callable, Collection, Dict, List, Optional, Sequence, Tuple, Union
+
+import attrs
+
+from smartxfer.directories import Directory, lstat
+from smartxfer.errors import LocalError, UnsafeName
+from smartxfer.local_errors import wrap_os_error
+from smartxfer.transfer.download import DownloadJob, DownloadSpec
+from smartxfer.transfer.download_history import DownloadHistory, Origin, get_download_history
+from smartxfer.transfer.existing_files import ExistingFilePolicy, Exists
+from smartxfer.transfer.journal import Journal
+from smartxfer.transfer.name_rules import NameRules, detect_name_rules
+from smartxfer.transfer.protocols import Sink
+from smartxfer.transfer.result import FileResult
+from smartxfer.transfer.runner import TransferRunner
+from smartxfer.transfer.safe_paths import fold_name, is_renamed, safe_path, unique_paths_or_errors
+from smartxfer.transfer.sink import FileSink
+
+__all__ = [
+    "RemoteFile",
+    "apply_existing_file_policy",
+    "download_to_directory",
+    "get_renamed_origin",
+    "open_target_directory",
+]
+
+log = logging.getLogger("smartxfer.transfer")
+
+
+@attrs.frozen
+class RemoteFile:
+    """One file of several.
+
+    :param key: what tells it from the others in the journal, and from an earlier state of itself.
+    :param name: the server's name for it, relative to the directory.
+    :param size: bytes, or None where the service cannot say.
+    :param describe: the download of it, given a sink.
+    :param changed: when it changed on the server, as
+        :class:`~smartxfer.transfer.existing_files.ExistingFilePolicy` takes it.
+    :param immutable: whether an object of one identity has the same bytes for ever.
+    :param origin: the service and the file's name there; None where directories are not sent back.
+    """
+
+    key: str
+    name: str
+    size: Optional[int]
+    make_spec: Callable[[Sink], DownloadSpec]
+    mtime_range: Optional[Tuple[float, float]] = None
+    immutable: bool = False
+    origin: Optional[Origin] = None
+
+
+def apply_existing_file_policy(
+    spec: DownloadSpec,
+    exists: Exists,
+    history: Optional[DownloadHistory] = None,
+    *,
+    mtime_range: Optional[Tuple[float, float]] = None,
+    immutable: bool = False,
+    reserved_names: Collection[str] = (),
+    origin: Optional[Origin] = None,
+) -> DownloadSpec:
+    """Have a download look at existing files, where a server chose its name or ``exists`` is given.
+
+    :param history: what earlier runs wrote into the directory.
+    """
+    sink = spec.sink
+    if isinstance(sink, FileSink) and (exists is not None or not sink.explicit):
+        sink.existing_file_policy = ExistingFilePolicy(
+            exists,
+            history or DownloadHistory(sink.path.parent),
+            digest=spec.digest,
+            fetch_digest=spec.fetch_digest,
+            mtime_range=mtime_range,
+            immutable=immutable,
+            reserved_names=reserved_names,
+            origin=origin,
+        )
+    return spec
+
+
+def get_renamed_origin(sink: Any, origin: Origin) -> Optional[Origin]:
+    """Return where a single file comes from, if it gets another name in a directory; None if it does not.
+
+    A name that the caller gives is no other name: the file is meant to be called so.
+    """
+    if not isinstance(sink, FileSink) or sink.explicit:
+        return None
+    name = origin[1].rpartition("/")[2]
+    return origin if is_renamed(name, PurePosixPath(sink.path.name)) else None
+
+
+def download_to_directory(
+    directory: Path,
+    files: Sequence[RemoteFile],
+    identity: Dict[str, Any],
+    runner: TransferRunner,
+    max_files: int,
+    max_ranges: int,
+    *,
+    exists: Exists = None,
+    hidden: bool = True,
+    explicit: bool = False,
+    subdirectories: Sequence[str] = (),
+) -> List[FileResult]:
+    """Fetch the files to safe names below ``directory``; the results, failed ones included.
+
+    A directory that cannot be made has a result of its own, unless a file in it has one.
+
+    :param directory: made if missing.
+    :param identity: what tells this set of files from any other.
+    :param max_files: files at a time.
+    :param max_ranges: pieces of one file at a time.
+    :param exists: what to do about existing files.
+    :param hidden: False replaces leading dots of names.
+    :param explicit: whether the caller chose the names, so that existing files are replaced.
+    :param subdirectories: the server's names of directories that are made, whether there are files in them
+        or not.
+    """
+    full = directory.absolute()  # the working directory may be another one later
+    key = {**identity, "into": str(full)}
+    with open_target_directory(directory) as root, Journal(key, str(directory)) as journal:
+        paths = unique_paths_or_errors([file.name for file in files], hidden or explicit, directory)
+        taken = {fold_name(str(directory / path)) for path in paths if isinstance(path, PurePosixPath)}
+        written: Dict[Path, DownloadHistory] = {}
+
+        def entry_of(file: RemoteFile, relative: Union[PurePosixPath, UnsafeName]) -> Any:
+            if isinstance(relative, UnsafeName):
+                raise relative
+            path = directory / relative
+            changed = is_renamed(file.name, relative)
+            if changed:
+                log.info("%s is saved as %s", file.name, path)
+            download = apply_existing_file_policy(
+                file.make_spec(FileSink(path, follow=explicit, root=root)),
+                exists,
+                get_download_history(written, full / relative.parent),
+                mtime_range=file.mtime_range,
+                immutable=file.immutable,
+                reserved_names=taken,
+                origin=file.origin if changed else None,
+            )
+            earlier = _get_completed_result(journal, file, download.name, root, relative)
+            return earlier or _build_job(file, download, journal, runner, max_ranges, root, relative.parent)
+
+        entries: List[Any] = []
+        for file, relative in zip(files, paths):
+            try:
+                entries.append(entry_of(file, relative))
+            except LocalError as failure:
+                entries.append(FileResult(file.name, error=failure))
+        runner.run_jobs([entry for entry in entries if isinstance(entry, DownloadJob)], max_files)
+        results = [entry.result if isinstance(entry, DownloadJob) else entry for entry in entries]
+        failed = [file.name for file, result in zip(files, results) if not result.ok]
+        rules = detect_name_rules(directory, subdirectories)
+        for name in subdirectories:
+            error = _make_subdirectory(root, name, rules)
+            if error is not None and not any(one.startswith(f"{name}/") for one in failed):
+                results.append(FileResult(name, error=error))
+        if all(result.ok for result in results):
+            journal.clear()
+        return results
+
+
+def open_target_directory(directory: Path) -> Directory:
+    """Open a directory that the caller named, and make it if it is missing; symbolic links are followed.
+
+    :raises LocalError: it cannot be made or opened.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        return Directory(directory)
+    except OSError as error:
+        raise wrap_os_error(error, directory) from None
+
+
+def _make_subdirectory(root: Directory, name: str, rules: NameRules) -> Optional[LocalError]:
+    """Make a directory, an empty one too; what prevented that.
+
+    One whose name has to be changed is made for its files alone: sent back, it would be another directory.
+    """
+    try:
+        relative = safe_path(name, rules=rules)
+        if is_renamed(name, relative):
+            log.info("the directory %s is not made: its name cannot be kept", name)
+        else:
+            root.open_descendant(relative, create=True).close()
+    except OSError as error:
+        return wrap_os_error(error, root.path / name)
+    return None
+
+
+def _build_job(
+    file: RemoteFile,
+    spec: DownloadSpec,
+    journal: Journal,
+    runner: TransferRunner,
+    max_ranges: int,
+    root: Directory,
+    folder: PurePosixPath,
+) -> DownloadJob:
+    def note() -> None:
+        sink: Any = spec.sink
+        if sink.retained_file is not None and sink.retained_file.skipped != "identical":
+            return  # the name has other content
+        path: Path = sink.path if sink.retained_file is None else sink.retained_file.path
+        with root.open_descendant(folder) as inner:
+            found = lstat(inner.entry(path.name))
+        journal.update_lazily(**{file.key: [str(path), found.st_size, found.st_mtime_ns]})
+
+    runner.reporter.queue(spec.name, file.size)
+    return DownloadJob(attrs.evolve(spec, on_complete=note), runner, max_ranges)
+
+
+def _get_completed_result(
+    journal: Journal, file: RemoteFile, name: str, root: Directory, relative: PurePosixPath
+) -> Optional[FileResult]:
+    """The result of an earlier run, if the file still stands as that run left it."""
+    noted = journal.state.get(file.key)
+    if noted is None:
+        return None
+    path = root.path / relative
+    with contextlib.suppress(OSError), root.open_descendant(relative.parent) as inner:
+        found = lstat(inner.entry(relative.name))
+        same = noted == [str(path), found.st_size, found.st_mtime_ns]
+        if same and file.size in (None, found.st_size):
+            return FileResult(name, path, found.st_size, verified="size", resumed=found.st_size)
+    return None

@@ -1,0 +1,229 @@
+"""Which files of a directory our own runs wrote, and what they wrote there: kept in the state directory.
+
+One line is appended for each file, so that several processes can fetch into one directory at once.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import stat
+import threading
+import zlib
+from pathlib import Path
+from typing import Any, BinaryIO, Dict, List, Optional, Sequence, Tuple, Union
+
+from smartxfer._system import open_binary
+from smartxfer.directories import Entry, PathOrEntry, lstat
+from smartxfer.local_errors import is_resource_error, wrap_os_error
+from smartxfer.transfer.buffers import BLOCK_SIZE
+from smartxfer.transfer.private_files import PrivateDirectory
+from smartxfer.transport.json_codec import parse_json
+
+__all__ = ["DownloadHistory", "ExtentChecksum", "Origin", "compute_extent_checksums", "get_download_history"]
+
+log = logging.getLogger("smartxfer.transfer")
+
+ExtentChecksum = Tuple[int, int, int]
+"""Start, stop and CRC-32 of some bytes of a file."""
+
+Origin = Tuple[str, str]
+"""The service that a file came from, and its name there."""
+
+_VERSION = 1
+#: Lines that are superseded before the file is written anew.
+_MAX_SUPERSEDED_LINES = 200
+
+
+class DownloadHistory:
+    """What our runs wrote into one directory.
+
+    A record that cannot be read or written costs a question before the next replacement, not the transfer.
+
+    :param directory: where the files are.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        #: In full: the working directory may be another one later.
+        self._directory = directory.absolute()
+        self._file_name = ""
+        self._lock = threading.Lock()
+        self._cached_records: Optional[Dict[str, Any]] = None
+        #: Of files that got another name than they have on the server.
+        self._origins: Dict[str, Origin] = {}
+
+    def is_unmodified(self, path: PathOrEntry, identity: Optional[Dict[str, Any]] = None) -> bool:
+        """Return True if a file has just the bytes that our last run wrote under its name.
+
+        :param identity: of the object that was fetched; None for any.
+        """
+        record = self._load_records().get(path.name)
+        if not isinstance(record, dict):
+            return False
+        if identity is not None and record.get("identity") != _hash_identity(identity):
+            return False
+        try:
+            found = lstat(path)
+            if not stat.S_ISREG(found.st_mode) or found.st_size != record.get("size"):
+                return False
+            wanted = _parse_checksums(record.get("sums"), found.st_size)
+            return wanted is not None and compute_extent_checksums(path, wanted) == wanted
+        except OSError as error:
+            if is_resource_error(error):
+                raise wrap_os_error(error, Path(path), "read") from None
+            return False
+
+    def record_download(
+        self, path: PathOrEntry, size: int, checksums: Sequence[ExtentChecksum], identity: Dict[str, Any]
+    ) -> None:
+        """Remember what was written under a name."""
+        record = {
+            "size": size,
+            "sums": [list(one) for one in checksums],
+            "identity": _hash_identity(identity),
+        }
+        self._append(path, record)
+
+    def get_origin(self, name: str) -> Optional[Origin]:
+        """Return where the file of a name came from, if it has another name there."""
+        self._load_records()
+        return self._origins.get(name)
+
+    def record_origin(self, path: PathOrEntry, origin: Optional[Origin]) -> None:
+        """Remember under which other name a file is on the server; None for the same name."""
+        try:
+            if self.get_origin(path.name) == origin:
+                return
+        except OSError:
+            return  # a record that cannot be read is not changed either
+        if origin is None:
+            del self._origins[path.name]
+        else:
+            self._origins[path.name] = origin
+        self._append(path, {"origin": origin})
+
+    def _append(self, path: PathOrEntry, record: Dict[str, Any]) -> None:
+        line = json.dumps({"version": _VERSION, "name": path.name, **record}) + "\n"
+        try:
+            known = self._load_records()
+            if "origin" not in record:
+                known[path.name] = record
+            with PrivateDirectory.in_state_directory("written", make=True) as directory:
+                with directory.open(self._get_file_name(), os.O_WRONLY | os.O_CREAT | os.O_APPEND) as opened:
+                    os.write(opened.number, line.encode("ascii"))
+        except OSError as error:
+            log.warning("cannot remember that %s was written: %s", path, error)
+
+    def _load_records(self) -> Dict[str, Any]:
+        with self._lock:
+            if self._cached_records is None:
+                self._cached_records = self._read_records()
+            return self._cached_records
+
+    def _read_records(self) -> Dict[str, Any]:
+        known: Dict[str, Any] = {}
+        try:
+            with PrivateDirectory.in_state_directory("written") as directory:
+                with directory.open(self._get_file_name(), os.O_RDONLY) as opened, opened.to_binary_file(
+                    "rb"
+                ) as file:
+                    lines = file.read().decode("utf-8", "replace").splitlines()
+                for line in lines:
+                    with contextlib.suppress(ValueError):  # a line that a killed process did not end
+                        record = parse_json(line)
+                        if isinstance(record, dict) and record.pop("version", None) == _VERSION:
+                            self._apply_record(str(record.pop("name", "")), record, known)
+                if len(lines) > 2 * (len(known) + len(self._origins)) + _MAX_SUPERSEDED_LINES:
+                    self._rewrite(directory, known)
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            if is_resource_error(error):
+                raise wrap_os_error(error, "the record of what was written before", "read") from None
+            log.warning("the record of what was written before is not used: %s", error)
+            return {}
+        return known
+
+    def _apply_record(self, name: str, record: Dict[str, Any], known: Dict[str, Any]) -> None:
+        """Take over one line of the file."""
+        if "origin" not in record:
+            known[name] = record
+            return
+        origin = record["origin"]
+        self._origins.pop(name, None)
+        if isinstance(origin, list) and len(origin) == 2:
+            self._origins[name] = (str(origin[0]), str(origin[1]))
+
+    def _rewrite(self, directory: PrivateDirectory, known: Dict[str, Any]) -> None:
+        """Write the file anew; a line that another process appends meanwhile is lost."""
+        records = [*known.items(), *((name, {"origin": origin}) for name, origin in self._origins.items())]
+        lines = [json.dumps({"version": _VERSION, "name": name, **record}) for name, record in records]
+        try:
+            directory.write(self._get_file_name(), "\n".join(lines) + "\n")
+        except OSError as error:
+            log.debug("cannot shorten %s: %s", directory.path / self._get_file_name(), error)
+
+    def _get_file_name(self) -> str:
+        """Return the name of its file."""
+        if not self._file_name:
+            named = os.path.realpath(str(self._directory))
+            self._file_name = f"{hashlib.sha256(os.fsencode(named)).hexdigest()[:32]}.jsonl"
+        return self._file_name
+
+
+def get_download_history(cache: Dict[Path, DownloadHistory], directory: Path) -> DownloadHistory:
+    """Return what our runs wrote into a directory; it is read once for all files in it.
+
+    :param cache: what was returned for other files of the same call.
+    """
+    if directory not in cache:
+        cache[directory] = DownloadHistory(directory)
+    return cache[directory]
+
+
+def _parse_checksums(noted: Any, size: int) -> Optional[List[ExtentChecksum]]:
+    """Return the noted checksums of a file; None where they are damaged or do not cover it.
+
+    :param size: bytes of the file.
+    """
+    found: List[ExtentChecksum] = []
+    at = 0
+    for one in noted if isinstance(noted, list) else ():
+        if not isinstance(one, list) or len(one) != 3 or any(type(value) is not int for value in one):
+            return None
+        start, stop, value = one
+        if not at == start <= stop <= size:
+            return None
+        found.append((start, stop, value))
+        at = stop
+    return found if at == size else None
+
+
+def compute_extent_checksums(
+    path: Union[PathOrEntry, BinaryIO], extents: Sequence[Tuple[int, ...]]
+) -> List[ExtentChecksum]:
+    """CRC-32 of parts of a file.
+
+    :param path: of the file, or the file, open.
+    :param extents: (start, stop, ...) of each.
+    :raises OSError: it cannot be read.
+    """
+    if isinstance(path, (Path, Entry)):
+        with open_binary(path) as file:
+            return compute_extent_checksums(file, extents)
+    found: List[ExtentChecksum] = []
+    for start, stop, *_ in extents:
+        path.seek(start)
+        value, left = 0, stop - start
+        while left:
+            data = path.read(min(BLOCK_SIZE, left))
+            if not data:
+                break
+            value, left = zlib.crc32(data, value), left - len(data)
+        found.append((start, stop, value))
+    return found
+
+
+def _hash_identity(identity: Dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(identity, sort_keys=True, default=str).encode()).hexdigest()[:32]

@@ -1,0 +1,208 @@
+"""Number of bytes in a file: the size that ``stat`` returns is compared with what can be read.
+
+Files of ``/proc`` have 0 bytes by ``stat`` and those of ``/sys`` 4096, whatever they contain; some network
+and FUSE file systems are wrong, too.  Such a file is read once, to its end, into a temporary file, because
+reading it again could give other bytes.
+"""
+
+import io
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, Optional, Union
+
+from smartxfer._system import SYSTEM_FILESYSTEM
+from smartxfer.directories import create_anonymous_file
+from smartxfer.errors import LocalError
+from smartxfer.file_descriptors import FileDescriptor
+from smartxfer.local_errors import wrap_os_error
+from smartxfer.transfer.buffers import BLOCK_SIZE
+
+__all__ = [
+    "Copies",
+    "Copy",
+    "CopySource",
+    "has_correct_size",
+    "has_size",
+    "measure_file_size",
+    "stat_if_size_correct",
+]
+
+#: How often a file is looked at that grows or shrinks meanwhile.
+_MAX_CHECKS = 3
+
+
+def stat_if_size_correct(fd: int, description: Union[str, Path]) -> Optional[os.stat_result]:
+    """Return the state of an open regular file; None where its size is not the number of bytes in it.
+
+    :param description: the file, for messages.
+    :raises LocalError: it cannot be read.
+    """
+    state = os.fstat(fd)
+    for _ in range(_MAX_CHECKS):
+        if has_size(fd, state.st_size, description):
+            return state
+        before, state = state, os.fstat(fd)
+        if (before.st_size, before.st_mtime_ns) == (state.st_size, state.st_mtime_ns):
+            return None
+    return state  # it is being written: the check after the last byte finds that
+
+
+def has_size(fd: int, size: int, description: Union[str, Path]) -> bool:
+    """Return True if an open file has ``size`` bytes; the last one is read, and what follows it."""
+    if size == 0:
+        return not _read_at(fd, 1, 0, description)
+    return len(_read_at(fd, 2, size - 1, description)) == 1
+
+
+def _read_at(fd: int, count: int, offset: int, what: Union[str, Path]) -> bytes:
+    """Return at most ``count`` bytes of an open file.
+
+    :raises LocalError: it cannot be read.
+    """
+    try:
+        if hasattr(os, "pread"):
+            return os.pread(fd, count, offset)
+        os.lseek(fd, offset, os.SEEK_SET)  # Windows
+        return os.read(fd, count)
+    except OSError as error:
+        raise _build_read_error(error, what) from None
+
+
+def _build_read_error(error: OSError, description: Union[str, Path]) -> LocalError:
+    hint = None
+    if isinstance(error, BlockingIOError):
+        hint = "it waits for events and has no end: pass an open stream that ends"
+    return LocalError(f"cannot read {description}: {error.strerror or error}", hint=hint, errno=error.errno)
+
+
+def has_correct_size(file: Any) -> bool:
+    """Return True unless an open file of the system has another number of bytes than its ``seek`` tells.
+
+    :param file: one that can seek; it stands where it stood afterwards.
+    """
+    if not isinstance(file, (io.FileIO, io.BufferedReader, io.BufferedRandom)):
+        return True
+    if not file.readable():
+        return True
+    start = file.tell()
+    end = file.seek(0, io.SEEK_END)
+    if end > start:
+        file.seek(end - 1)
+        good = len(file.read(2)) == 1
+    else:
+        file.seek(start)
+        good = not file.read(1)
+    file.seek(start)
+    return good
+
+
+def measure_file_size(path: Path) -> int:
+    """Return the number of bytes in a regular file, counted where ``stat`` is wrong.
+
+    :raises OSError: it cannot be read.
+    """
+    with SYSTEM_FILESYSTEM.open(path, os.O_RDONLY) as opened:
+        state = stat_if_size_correct(opened.number, path)
+        if state is not None:
+            return state.st_size
+        size = 0
+        while True:
+            count = len(_read_at(opened.number, BLOCK_SIZE, size, path))
+            if not count:
+                return size
+            size += count
+
+
+class _Spool:
+    """A temporary file without a name, closed when nothing uses it any more."""
+
+    def __init__(self) -> None:
+        self._file: Any = create_anonymous_file(buffering=0)
+        self._lock = threading.Lock()
+        self.size = 0
+        weakref.finalize(self, self._file.close)
+
+    def append(self, data: bytes) -> None:
+        view = memoryview(data)
+        with self._lock:
+            self._file.seek(self.size)
+            while view:
+                view = view[self._file.write(view) :]
+        self.size += len(data)
+
+    def read_at(self, view: memoryview, offset: int) -> int:
+        with self._lock:
+            self._file.seek(offset)
+            count: int = self._file.readinto(view)
+        return count
+
+    def descriptor(self) -> FileDescriptor:
+        """Return a descriptor of its own for the file."""
+        return FileDescriptor(os.dup, self._file.fileno())
+
+
+class Copies:
+    """Copies of any number of files in one temporary file, which is made when it is needed."""
+
+    def __init__(self) -> None:
+        self._spool: Optional[_Spool] = None
+
+    def add(self, fd: int, path: Path) -> "Copy":
+        """Copy all bytes of an open file.
+
+        :raises LocalError: it cannot be read, or the temporary file cannot be written.
+        """
+        try:
+            self._spool = self._spool or _Spool()
+            start = self._spool.size
+            while True:
+                data = _read_at(fd, BLOCK_SIZE, self._spool.size - start, path)
+                if not data:
+                    return Copy(self._spool, start, path)
+                self._spool.append(data)
+        except OSError as error:
+            raise wrap_os_error(error, f"the copy of {path} in the directory for temporary files") from None
+
+
+class Copy:
+    """The bytes of one file, as they were read once."""
+
+    def __init__(self, spool: _Spool, start: int, path: Path) -> None:
+        self.path = path
+        self.size = spool.size - start
+        self._spool = spool
+        self._start = start
+
+    def read_at(self, view: memoryview, offset: int) -> int:
+        """Fill ``view`` from ``offset``; returns how many bytes, 0 at the end."""
+        wanted = max(0, min(len(view), self.size - offset))
+        return self._spool.read_at(view[:wanted], self._start + offset) if wanted else 0
+
+    def descriptor(self) -> FileDescriptor:
+        """Return a descriptor of its own, for the only copy in its temporary file."""
+        return self._spool.descriptor()
+
+
+class CopySource:
+    """A source of the bytes of a copy, which do not change.
+
+    :param name: of the file in the transfer.
+    """
+
+    def __init__(self, copy: Copy, name: str) -> None:
+        self.name = name
+        self.size = copy.size
+        self.path = copy.path
+        self._copy = copy
+
+    def read_at(self, buffer: memoryview, offset: int) -> int:
+        """Fill ``buffer`` from ``offset``."""
+        return self._copy.read_at(buffer, offset)
+
+    def check_unchanged(self) -> None:
+        """Nothing to check: the file was read once."""
+
+    def close(self) -> None:
+        """Nothing to close: the temporary file is closed with its last copy."""

@@ -1,0 +1,194 @@
+"""Turning the exceptions of requests, urllib3, http.client and sockets into ours.
+
+The originals are not chained: their texts carry whole URLs, signatures and tokens included.
+"""
+
+import errno
+import http.client
+import os
+import re
+import socket
+from typing import Any, Dict, Iterator, Optional, Tuple, Type
+
+import requests
+import urllib3.exceptions as urllib3_errors
+
+from smartxfer.errors import (
+    CommunicationError,
+    ConnectTimeout,
+    DecodeError,
+    LocalError,
+    NetworkError,
+    NotAnHTTPServer,
+    ProxyError,
+    ReadTimeout,
+    SmartxferError,
+    Stalled,
+    TLSError,
+    Truncated,
+    UsageError,
+)
+from smartxfer.transport.connection import ProxyTunnelError
+from smartxfer.transport.redaction import redact
+from smartxfer.transport.response_reader import InvalidFraming
+from smartxfer.transport.time_limits import TimeLimitExceeded
+
+__all__ = ["NETWORK_EXCEPTIONS", "out_of_memory_error", "translate_exception"]
+
+#: What a broken wire raises, in every library beneath us.
+NETWORK_EXCEPTIONS: Tuple[Type[BaseException], ...] = (
+    requests.RequestException,
+    urllib3_errors.HTTPError,
+    http.client.HTTPException,
+    OSError,
+    UnicodeError,  # a header or an argument that has no encoding
+    MemoryError,
+)
+
+_USAGE_EXCEPTIONS = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.InvalidHeader,
+    urllib3_errors.LocationValueError,
+)
+#: Of an answer, though requests makes them errors like those of an argument.
+_INVALID_RESPONSE_EXCEPTIONS = (InvalidFraming, urllib3_errors.InvalidHeader)
+_EXCEPTION_TABLE: Tuple[Tuple[Tuple[Type[BaseException], ...], Type[CommunicationError]], ...] = (
+    ((requests.exceptions.ProxyError, urllib3_errors.ProxyError), ProxyError),
+    ((requests.exceptions.SSLError, urllib3_errors.SSLError), TLSError),
+    ((requests.exceptions.ConnectTimeout, urllib3_errors.ConnectTimeoutError), ConnectTimeout),
+    (
+        (requests.exceptions.ReadTimeout, urllib3_errors.ReadTimeoutError, socket.timeout),
+        ReadTimeout,
+    ),
+    ((urllib3_errors.IncompleteRead, http.client.IncompleteRead), Truncated),
+    (
+        (
+            requests.exceptions.ContentDecodingError,
+            urllib3_errors.DecodeError,
+            requests.exceptions.InvalidJSONError,
+        ),
+        DecodeError,
+    ),
+)
+_GATEWAY_HINT = "the server, or a gateway in front of it, is broken: tell whoever runs it"
+_TIME_LIMIT_HINT = (
+    "the server or the line is slow; RetryPolicy(budget=, stall_speed=, stall_window=) sets the limits"
+)
+#: What urllib3 puts before its words: the connection or the pool that they are about.
+_URLLIB3_PREFIX = re.compile(r"\A(?:\w+\(host=[^()]*, port=\w+\)|<[\w.]+ object at \w+>): ")
+#: Answers that do not begin like HTTP; compared by class, for a lost connection derives from the first.
+_NOT_HTTP_EXCEPTIONS = (http.client.BadStatusLine, http.client.UnknownProtocol)
+#: What urllib3 says where a socket cannot be made.
+_NO_DESCRIPTORS_MESSAGES = (os.strerror(errno.EMFILE), os.strerror(errno.ENFILE))
+_NEVER_SENT_EXCEPTIONS = (urllib3_errors.NewConnectionError, urllib3_errors.NameResolutionError)
+
+
+def translate_exception(
+    error: BaseException, description: str, ignore_context: Optional[BaseException] = None
+) -> SmartxferError:
+    """Our exception for a failure beneath us.
+
+    :param description: the request in words, ``"PUT https://host/path"``, without its query.
+    :param ignore_context: what the caller was handling when it made the request: Python takes it for the
+        failure's context, and it has nothing to do with it.
+    """
+    chain = list(_iter_chain(error, ignore_context))
+    for link in chain:
+        if isinstance(link, SmartxferError):  # ours, raised by a body while urllib3 was sending it
+            return link
+    if any(isinstance(link, _INVALID_RESPONSE_EXCEPTIONS) for link in chain):
+        return DecodeError(f"{description}: invalid answer: {_describe_chain(chain)}", hint=_GATEWAY_HINT)
+    if any(isinstance(link, MemoryError) for link in chain):
+        return out_of_memory_error()
+    if isinstance(error, UnicodeError):
+        return UsageError(f"{description}: text in the request cannot be encoded: {error}")
+    if any(isinstance(link, _USAGE_EXCEPTIONS) for link in chain):
+        return UsageError(f"{description}: {_describe_chain(chain)}")
+    return _connection_error(chain, description)
+
+
+def _connection_error(chain: "list[BaseException]", description: str) -> CommunicationError:
+    """Our exception for a connection that broke, or an answer that is none."""
+    unsent = any(isinstance(link, _NEVER_SENT_EXCEPTIONS) for link in chain)
+    no_tunnel = any(isinstance(link, ProxyTunnelError) for link in chain)
+    if any(isinstance(link, TimeLimitExceeded) for link in chain):
+        return Stalled(
+            f"{description}: {_describe_chain(chain)}",
+            hint=_TIME_LIMIT_HINT,
+            may_have_been_processed=not (unsent or no_tunnel),
+        )
+    for kinds, ours in _EXCEPTION_TABLE:
+        if ours is ProxyError and not (unsent or no_tunnel) and _broke_behind_proxy(chain):
+            continue  # urllib3 blames the proxy for whatever breaks behind it
+        if unsent and ours is ConnectTimeout:  # urllib3 derives "refused" from its connect time-out
+            continue
+        if any(isinstance(link, kinds) for link in chain):
+            again = ours.retryable or no_tunnel
+            return ours(f"{description}: {_describe_chain(chain)}", retryable=again, **_body_counts(chain))
+    if any(type(link) in _NOT_HTTP_EXCEPTIONS for link in chain):
+        return NotAnHTTPServer(f"{description}: what answers there is no HTTP server")
+    ended = any(isinstance(link, requests.exceptions.ChunkedEncodingError) for link in chain)
+    if ended and not any(isinstance(link, ConnectionError) for link in chain):
+        return Truncated(f"{description}: {_describe_chain(chain)}")
+    exhausted = any(text in str(link) for link in chain for text in _NO_DESCRIPTORS_MESSAGES)
+    hint = "raise the limit of open files (ulimit -n), or pass a smaller max_workers=" if exhausted else None
+    return NetworkError(
+        f"{description}: {_describe_chain(chain)}", hint=hint, may_have_been_processed=not unsent
+    )
+
+
+def out_of_memory_error() -> LocalError:
+    """Our exception for a MemoryError."""
+    return LocalError(
+        "this process has not enough memory for the transfer",
+        hint="pass max_workers=1 to the client, or raise the limit (`ulimit -v`, the job's memory)",
+        errno=errno.ENOMEM,
+    )
+
+
+def _broke_behind_proxy(chain: "list[BaseException]") -> bool:
+    """Whether the connection broke when a proxy may have had the request."""
+    broken = (ConnectionError, http.client.HTTPException, socket.timeout, urllib3_errors.ReadTimeoutError)
+    return any(isinstance(link, broken) for link in chain)
+
+
+def _body_counts(chain: "list[BaseException]") -> Dict[str, Any]:
+    """How much of a body came, where urllib3 knows."""
+    for link in chain:
+        if isinstance(link, urllib3_errors.IncompleteRead) and link.expected is not None:
+            return {"got": link.partial, "expected": link.partial + link.expected}
+    return {}
+
+
+def _iter_chain(
+    error: Optional[BaseException], ignore_context: Optional[BaseException]
+) -> Iterator[BaseException]:
+    """``error`` and what it wraps, outermost first."""
+    seen = {id(ignore_context)}
+    pending = [error]
+    while pending:
+        link = pending.pop(0)
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        pending.append(getattr(link, "reason", None) if _has_exception(link, "reason") else None)
+        pending.extend(part for part in link.args if isinstance(part, BaseException))
+        pending.append(link.__cause__ or (None if link.__suppress_context__ else link.__context__))
+
+
+def _has_exception(link: BaseException, name: str) -> bool:
+    return isinstance(getattr(link, name, None), BaseException)
+
+
+def _describe_chain(chain: "list[BaseException]") -> str:
+    """The plainest text in the chain: the innermost that says anything."""
+    for link in reversed(chain):
+        text = _URLLIB3_PREFIX.sub("", str(link.args[-1] if link.args else "").strip())
+        if isinstance(link, OSError) and link.strerror:
+            text = link.strerror
+        if text:
+            return redact(text)
+    return type(chain[0]).__name__
