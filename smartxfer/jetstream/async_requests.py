@@ -63,7 +63,7 @@ class Request(JetStreamModel):
         return self._rpc()
 
     def __getstate__(self) -> Dict[str, Any]:
-        return {**self.__dict__, "_rpc": None, "_made": None}
+        return {**self.__dict__, "_rpc": None, "_convert": None}
 
     def __setstate__(self, state: Dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -64,12 +64,12 @@ class RecordsClient(Namespace):
     @property
     def draft_records(self: R) -> R:
         """The same for drafts: ``read`` gives the draft, ``search`` one's own drafts."""
-        return self._copy_with(_kind=DRAFT)
+        return self._copy_with(_status=DRAFT)
 
     @property
     def published_records(self: R) -> R:
         """The same for what is published."""
-        return self._copy_with(_kind=PUBLISHED)
+        return self._copy_with(_status=PUBLISHED)
 
     def __repr__(self) -> str:
         views = [self._model and f"model {self._model!r:.40}", self._status and f"{self._status} only"]
@@ -84,8 +84,8 @@ class RecordsClient(Namespace):
     def _select_view(self: R, model: Optional[str], status: Status) -> R:
         """Return the view that the arguments of a call mean; what they leave open is as it was."""
         asked = parse_status(status)
-        kinds = {None: self._status, RecordStatus.ALL: None, RecordStatus.DRAFT: DRAFT}
-        return self._copy_with(_model=model or self._model, _kind=kinds.get(asked, PUBLISHED))
+        statuses = {None: self._status, RecordStatus.ALL: None, RecordStatus.DRAFT: DRAFT}
+        return self._copy_with(_model=model or self._model, _status=statuses.get(asked, PUBLISHED))
 
     # -- one record -------------------------------------------------------------------------------------
 

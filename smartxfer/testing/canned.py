@@ -129,7 +129,7 @@ def load(
     address = replies.BASE_URL if base_url is None else base_url
     target: Any = responses if mock is None else mock
     for verb, path, answer in replies.CASES[name, case] + replies.FIRST_USE:
-        url = replies.matcher(address, path)
+        url = replies.build_url_pattern(address, path)
         if callable(answer):
             target.add_callback(verb, url, callback=answer)
         else:

@@ -78,7 +78,7 @@ def compute_source_digests(
 class IncrementalChecksum(Protocol):
     """What vouches for the bytes of a partial file between two runs.
 
-    ``grain``: bytes come in pieces that begin at multiples of it, and end there or at the end of the file.
+    ``block_size``: bytes come in pieces that begin at multiples of it, and end there or at the end of the file.
     """
 
     block_size: int

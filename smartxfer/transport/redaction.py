@@ -55,7 +55,7 @@ _OWN_LOGGERS = tuple(
     f"smartxfer.{name}"
     for name in (
         "credentials", "delta", "filesender", "jetstream", "jetstream_bridge", "local", "nrp", "perseus",
-        "smartfile", "transfer", "transport", "workers",
+        "smartfile", "transfer", "transport", "worker_pool",
     )
 )  # fmt: skip
 #: Loggers that are there once their library is loaded; a filter on a parent sees no record of its children.

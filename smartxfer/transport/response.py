@@ -25,7 +25,7 @@ class WireModel(Protocol):
     """A class whose objects are made of decoded JSON."""
 
     @classmethod
-    def from_wire(cls, data: Any, call: str = ...) -> Any:
+    def from_wire(cls, data: Any, request: str = ...) -> Any:
         """Return the object that a value of JSON describes."""
 
 
@@ -90,7 +90,7 @@ class BufferedResponse:
         :raises DecodeError: it is not a list, or one of them is not as promised.
         """
         # No frame of ours holds one of them when it is refused: they may have tokens.
-        return list(map(functools.partial(model_class.from_wire, call=self.description), self.json(list)))
+        return list(map(functools.partial(model_class.from_wire, request=self.description), self.json(list)))
 
     def decode_json(self) -> None:
         """Check that the body is JSON, and keep the value for :meth:`json`.

@@ -140,10 +140,10 @@ def test_a_block_is_summed_whole_however_it_comes(block: int, most: int) -> None
 
 def test_nothing_is_written_to_standard_error() -> None:
     program = (
-        "import io\nfrom smartxfer import delta\nfrom smartxfer.delta import loading\n"
+        "import io\nfrom smartxfer import delta\nfrom smartxfer.delta import library\n"
         "header = delta.Signature(0x72730156, 'md4', 'rollsum', 2048, 8, 0)\n"
-        "try:\n    loading.librsync().load(header, io.BytesIO().readinto)\n"
-        "except delta.loading.LibrsyncNotFound:\n    raise SystemExit(7)\n"
+        "try:\n    library.get_librsync().load_signature(header, io.BytesIO().readinto)\n"
+        "except library.LibrsyncNotFound:\n    raise SystemExit(7)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (7, b"", b"")

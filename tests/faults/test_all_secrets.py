@@ -270,7 +270,7 @@ def test_ctrl_c_in_a_request(service: str, home: Path, tmp_path: Path, monkeypat
             except KeyboardInterrupt as error:
                 interrupted += 1
                 said = captured(error)
-                assert "_open" in said
+                assert "_send_following_redirects" in said
                 assert MARK not in said, said[max(0, said.find(MARK) - 300) : said.find(MARK) + 80]
                 assert BASIC not in said
             except SmartxferError:

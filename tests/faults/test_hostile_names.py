@@ -53,7 +53,7 @@ def _publish(harness: Any, names: List[str]) -> str:
     files = [{"name": name, "size": len(DATA), "cid": f"file_{at}_0_0_0"} for at, name in enumerate(names)]
     body = {"from": harness.auth.username, "recipients": [], "options": {"get_a_link": True}, "files": files}
     client.prepare()
-    transfer = client._calls.create_transfer(body)
+    transfer = client._api.create_transfer(body)
     for file in transfer.files:
         if file.size:  # the others stand for folders
             client.upload_complete(file, DATA)

@@ -138,8 +138,8 @@ def test_a_server_that_thinks_is_waited_for_after_the_first_contact(monkeypatch:
 
 _PROGRAM = """
 from smartxfer.jetstream import JetStream
-import smartxfer.jetstream.client
-smartxfer.jetstream.client._PROBE_READ_TIMEOUT = 0.3
+import smartxfer.jetstream.server_probe
+smartxfer.jetstream.server_probe._PROBE_READ_TIMEOUT = 0.3
 api = JetStream().api("127.0.0.1", {port})
 api.connect()
 """

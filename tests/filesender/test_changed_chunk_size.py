@@ -142,10 +142,10 @@ def test_what_is_planned_is_what_is_missing(size: int, ranges: List[Tuple[int, i
     file = File.from_wire({"id": 1, "name": "a.bin", "size": size})
     upload: Any = FileUpload(None, item, file, chunk_size=chunk)  # type: ignore[arg-type]
     state = {"acknowledged": {"a.bin": [list(pair) for pair in ranges]}}
-    upload._have = get_sent_ranges(state, item)
+    upload._sent_ranges = get_sent_ranges(state, item)
     # A range that ends behind the file is damage: what it says is sent again.
     had = {at for start, stop in ranges for at in range(start, stop) if stop <= size}
-    parts = upload.spec.plan(size)
+    parts = upload.spec.make_parts(size)
     planned = [at for part in parts for at in range(part.start, part.stop)]
     assert len(planned) == len(set(planned))
     assert set(planned) | had == set(range(size))

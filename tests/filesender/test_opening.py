@@ -68,14 +68,14 @@ class Answer:
     """Bytes that come as from a server, a few at a time."""
 
     def __init__(self, data: bytes, start: int, whole: bool = False) -> None:
-        self.start, self.whole, self.size, self.end = start, whole, len(data), start + len(data)
+        self.start, self.is_full_object, self.size, self.end = start, whole, len(data), start + len(data)
         self._left = memoryview(data)
 
     def read(self) -> memoryview:
         piece, self._left = self._left[:20], self._left[20:]
         return piece
 
-    def fill(self, into: memoryview) -> int:
+    def readinto_full(self, into: memoryview) -> int:
         piece, self._left = self._left[: len(into)], self._left[len(into) :]
         into[: len(piece)] = piece
         return len(piece)

@@ -49,7 +49,7 @@ USERS = {"ann@example.org": "key-of-ann-000001", "eve@example.org": "key-of-eve-
 def strangers(harness: Any, path: Path) -> Tuple[Dict[str, Any], int]:
     """What a journal says of a transfer that Eve made for the same file, and the transfer's id."""
     client = harness.client(auth=UserAuth("eve@example.org", USERS["eve@example.org"]))
-    made = client._calls.create_transfer(
+    made = client._api.create_transfer(
         {
             "from": "eve@example.org",
             "recipients": ["bob@example.net"],

@@ -140,13 +140,13 @@ def test_without_the_package_nothing_is_encrypted(monkeypatch: pytest.MonkeyPatc
 )
 def test_the_key_version_is_the_callers_else_the_sites_else_3(told: Any, chosen: Any, expected: int) -> None:
     config = attrs.evolve(CONFIG, encryption_key_version_new_files=told)
-    assert sealing_of(config, version=chosen).key_version == expected
+    assert sealing_of(config, key_version=chosen).key_version == expected
 
 
 @pytest.mark.parametrize("version", [2, 4, -1, 99])
 def test_versions_that_are_not_written(version: int) -> None:
     with pytest.raises(UsageError, match="version"):
-        sealing_of(version=version)
+        sealing_of(key_version=version)
     with pytest.raises(UsageError, match="version"):
         sealing_of(attrs.evolve(CONFIG, encryption_key_version_new_files=version))
 
@@ -178,7 +178,7 @@ BODY: Dict[str, Any] = {
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_the_announced_body(version: int) -> None:
-    sealing = sealing_of(version=version)
+    sealing = sealing_of(key_version=version)
     before = json.dumps(BODY)
     body = sealing.add_to_request(BODY)
     assert json.dumps(BODY) == before
@@ -215,7 +215,7 @@ def test_a_generated_password_is_announced_as_such() -> None:
 def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) -> None:
     config = attrs.evolve(CONFIG, encryption_encode_encrypted_chunks_in_base64_during_upload=as_text)
     data = bytes(range(100))
-    sealing = sealing_of(config, password, version=version)
+    sealing = sealing_of(config, password, key_version=version)
     told = {file["name"]: file for file in sealing.add_to_request(BODY)["files"]}["a.bin"]
     sealing.derive_key(SALT)
     seal = sealing.create_part_encryptor("a.bin")
@@ -236,7 +236,7 @@ def test_what_is_sent_opens_by_hand(version: int, password: str, as_text: bool) 
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
-    first = sealing_of(version=version)
+    first = sealing_of(key_version=version)
     first.derive_key(SALT)
     state = json.loads(json.dumps(first.get_resume_state(SALT)))
     # The site has another chunk size by now.
@@ -260,10 +260,10 @@ def test_a_later_run_goes_on_with_the_same_ivs(version: int) -> None:
 
 @pytest.mark.parametrize("version", [0, 1, 3])
 def test_a_later_run_with_another_password_is_refused(version: int) -> None:
-    first = sealing_of(version=version)
+    first = sealing_of(key_version=version)
     first.derive_key(SALT)
     with pytest.raises(WrongPassword, match="resume=False") as caught:
-        sealing_of(password=GOOD + "!", version=version).restore(first.get_resume_state(SALT))
+        sealing_of(password=GOOD + "!", key_version=version).restore(first.get_resume_state(SALT))
     assert GOOD not in str(caught.value)
 
 
@@ -298,7 +298,7 @@ def test_nothing_secret_is_in_an_error_or_a_log(caplog: pytest.LogCaptureFixture
     attempts: List[Any] = [
         lambda: sealing_of(password=GOOD + "!").restore(state),
         lambda: sealing_of(password=weak),
-        lambda: sealing_of(version=9),
+        lambda: sealing_of(key_version=9),
         lambda: sealing_of(attrs.evolve(CONFIG, encryption_enabled=False)),
         lambda: first.derive_key(""),
     ]

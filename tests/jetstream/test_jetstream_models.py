@@ -272,7 +272,7 @@ class TestRequest:
             {"requestId": 17},
         )
         assert again == linked
-        assert again.made(1) == 1
+        assert again.convert_result(1) == 1
         for call in (again.status, again.result):
             with pytest.raises(UsageError, match="belongs to no connection"):
                 call()

@@ -198,7 +198,7 @@ def test_a_scan_narrows_the_given_query_down(web: responses.RequestsMock, api: R
 
 def test_a_scan_of_too_many_at_one_moment(web: responses.RequestsMock, api: RepositoryClient) -> None:
     served(web, moments(30, apart=0.0), 10)
-    with pytest.raises(LimitExceeded, match="30 records were created at 2026-11-01"):
+    with pytest.raises(LimitExceeded, match="30 records created at 2026-11-01"):
         list(api.records.scan(size=5))
 
 

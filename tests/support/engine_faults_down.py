@@ -156,11 +156,11 @@ class FakeWire:
     def __init__(self, model: DownloadModel) -> None:
         self._model = model
         self.clock = model.clock
-        self.guarded = model.guarded
+        self.translate_errors = model.translate_errors
 
     @contextlib.contextmanager
     def stream(self, call: RequestSpec) -> Iterator[Any]:
-        response = self.guarded(call.description, self._model.answer, call)
+        response = self.translate_errors(call.description, self._model.answer, call)
         now = attempt.current_attempt()
         if now is not None and now.time_limits is not None:
             now.time_limits.lift_budget()  # as the transport does: a file may take any time

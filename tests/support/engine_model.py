@@ -2,7 +2,7 @@
 
 A run of the engine consumes a script: the first step is what happens to its first request, and so on; requests
 past the end of the script succeed.  No sockets, threads or sleeps: tasks run in the calling thread, which
-the engine does where it cannot start any (``workers=0``).
+the engine does where it cannot start any (``max_workers=0``).
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Model:
     """The environment of the engine, and the checks that hold for both directions."""
 
     # Failures of the socket become the SDK's exceptions exactly as in the transport.
-    guarded, _ours = HTTPTransport.translate_errors, HTTPTransport._translate_exception
+    translate_errors, _translate_exception = HTTPTransport.translate_errors, HTTPTransport._translate_exception
     errors = GENERIC_ERRORS
 
     def __init__(self, directory: Path) -> None:

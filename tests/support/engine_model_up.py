@@ -167,7 +167,7 @@ class UploadModel(Model):
                 raise
 
     def _send_file(self, item: LocalFile, journal: Journal, doing: Any) -> None:
-        self.number = number = doing.call(lambda: self._find_or_create(journal))
+        self.number = number = doing.run_one(lambda: self._find_or_create(journal))
         have = [tuple(extent) for extent in journal.state["acknowledged"].get(_NAME, ())]
         self._at_start = {at for extent in have for at in range(*extent)}
         self._known = set(self._at_start)
@@ -175,7 +175,7 @@ class UploadModel(Model):
 
         def finish() -> Tuple[str, Optional[str]]:
             try:
-                doing.retry("complete", lambda: self.guarded("POST", self._complete, number))
+                doing.retry("complete", lambda: self.translate_errors("POST", self._complete, number))
             except IntegrityError:
                 self._dropped = True
                 journal.remove_entry("acknowledged", _NAME)
@@ -191,7 +191,7 @@ class UploadModel(Model):
             on_part_sent=lambda part: journal.append("acknowledged", _NAME, [part.start, part.stop]),
         )
         job = UploadJob(upload, doing, 2)
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
         self.result = raise_for_errors([job.result])[0]
         journal.clear()
 
@@ -209,7 +209,7 @@ class UploadModel(Model):
         return opened
 
     def _send_part(self, number: int, part: Part, body: Any) -> None:
-        written = self.guarded("PUT", self._put, number, part, body)
+        written = self.translate_errors("PUT", self._put, number, part, body)
         if written != part.size:
             raise Truncated("not all of it was written")
 
@@ -221,7 +221,7 @@ class UploadModel(Model):
         step = self._begin_request(part.start)
         if hasattr(body, "seek"):
             body.seek(0)
-            body.follow(attempt.current_attempt())  # as the transport does
+            body.set_attempt(attempt.current_attempt())  # as the transport does
         self._in_flight = 0
         received = self._receive(body, part, step)
         self.require(len(received) == part.size, "a part of another length than the request says")

@@ -14,7 +14,7 @@ POLICY = RetryPolicy(backoff=0.001)
 
 def operation(**settings: Any) -> TransferRunner:
     settings.setdefault("policy", POLICY)
-    settings.setdefault("workers", 4)
+    settings.setdefault("max_workers", 4)
     return TransferRunner(**settings)
 
 

@@ -67,12 +67,12 @@ def dripping(drip: Drip, also: Callable[[Peer], Any] = lambda peer: peer.head())
     return handler
 
 
-def bounded(wire: HTTPTransport, call: RequestSpec, seconds: float, how: str = "fetch") -> SmartxferError:
+def bounded(wire: HTTPTransport, call: RequestSpec, seconds: float, how: str = "request") -> SmartxferError:
     """Return what a call ends with, which is within ``seconds``."""
     watch = Stopwatch()
     with pytest.raises(CommunicationError) as caught:
         found = getattr(wire, how)(call)
-        if how == "exchange":
+        if how == "request_json_or_stream":
             found.read()
         if how == "stream":
             with found as (response, _):

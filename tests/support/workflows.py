@@ -236,7 +236,7 @@ class Step:
 
     def error(self, kind: Type[SmartxferError], status: int = 0) -> Type[SmartxferError]:
         """The class of the error for an answer that has this class elsewhere."""
-        return self.family.kind(StorageError if self.storage else self.kinds.get(status, kind))  # type: ignore[no-any-return]
+        return self.family.class_for(StorageError if self.storage else self.kinds.get(status, kind))  # type: ignore[no-any-return]
 
     @property
     def family(self) -> Any:

@@ -38,8 +38,8 @@ class Engine:
     settings: Dict[str, Any] = attrs.field(factory=dict)
     notes: List[Any] = attrs.field(factory=list)
 
-    def operation(self, workers: int = 4, **settings: Any) -> TransferRunner:
-        return TransferRunner(policy=self.policy, max_workers=workers, **{**self.settings, **settings})
+    def operation(self, max_workers: int = 4, **settings: Any) -> TransferRunner:
+        return TransferRunner(policy=self.policy, max_workers=max_workers, **{**self.settings, **settings})
 
     def upload(
         self,
@@ -82,7 +82,7 @@ class Engine:
         described.setdefault("name", "file")
         described.setdefault("identity", {"object": path})
         described.setdefault("open_range", lambda start, stop: open_range(self.wire, call, start, stop, size))
-        described.setdefault("note", lambda: self.notes.append("done"))
+        described.setdefault("on_complete", lambda: self.notes.append("done"))
         return DownloadJob(DownloadSpec(sink=sink, **described), operation, at_once)
 
     def download(self, sink: Sink, check: bool = True, operation: Any = None, **described: Any) -> FileResult:

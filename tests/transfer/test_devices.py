@@ -120,9 +120,9 @@ def test_the_end_of_a_call_is_no_fault_of_the_device() -> None:
     sink.begin(3, ID)
     attempt = Attempt()
     attempt.abort_error = DeadlineExceeded("not done in time")
-    sink.follow(attempt)
+    sink.set_attempt(attempt)
     with pytest.raises(DeadlineExceeded):
         sink.write_at(b"abc", 0)
-    sink.leave()
+    sink.suspend()
     os.close(reading)
     os.close(writing)

@@ -24,7 +24,7 @@ from tests.support.raw_server import Peer, RawServer, Request, answering, ranged
 DATA = bytes(range(256)) * 4096  # 1 MiB
 STEP = 200_000
 MD5 = ("md5", hashlib.md5(DATA).hexdigest())
-RANGED = {"size": len(DATA), "step": STEP}
+RANGED = {"size": len(DATA), "range_size": STEP}
 
 
 def gone(request: Request, peer: Peer) -> None:
@@ -87,7 +87,7 @@ def test_pieces_are_asked_for_once_each(engine: Any) -> None:
 @pytest.mark.parametrize("size", [0, 1, STEP - 1, STEP, STEP + 1])
 def test_sizes(engine: Any, tmp_path: Path, size: int) -> None:
     with RawServer(answering(ranged(DATA[:size]))) as server:
-        result = engine(server.url).download(FileSink(tmp_path / "out"), size=size, step=STEP)
+        result = engine(server.url).download(FileSink(tmp_path / "out"), size=size, range_size=STEP)
     assert (tmp_path / "out").read_bytes() == DATA[:size]
     assert result.bytes == size
     assert left_behind(tmp_path) == ["out"]
@@ -121,7 +121,7 @@ def flipped(request: Request, peer: Peer) -> None:
 def test_a_flipped_bit_costs_one_full_fetch(engine: Any, tmp_path: Path) -> None:
     with RawServer(faulty(flipped)) as server:
         result = engine(server.url).download(
-            FileSink(tmp_path / "out"), digest=MD5, size=len(DATA), operation={"workers": 1}
+            FileSink(tmp_path / "out"), digest=MD5, size=len(DATA), operation={"max_workers": 1}
         )
         assert len(server.requests) == 2
     assert result.verified == "md5"
@@ -145,7 +145,7 @@ def test_a_bit_that_stays_flipped_is_an_error_and_nothing_is_kept(engine: Any, t
 def test_a_break_goes_on_by_range(engine: Any, count: int) -> None:
     with RawServer(faulty(cut_after(count))) as server:
         sink = MemorySink()
-        result = engine(server.url).download(sink, **RANGED, operation={"workers": 1})
+        result = engine(server.url).download(sink, **RANGED, operation={"max_workers": 1})
         assert sink.data == DATA
         assert result.retries == 1
         first, second = (request.headers["range"] for request in server.requests[:2])
@@ -157,7 +157,7 @@ def test_breaks_without_end_are_borne_as_long_as_bytes_come(engine: Any) -> None
     policy = RetryPolicy(attempts=2, backoff=0)
     with RawServer(answering(cut_after(20_000))) as server:
         sink = MemorySink()
-        result = engine(server.url, policy).download(sink, **RANGED, operation={"workers": 1})
+        result = engine(server.url, policy).download(sink, **RANGED, operation={"max_workers": 1})
     assert 5 * 9 + 2 <= result.retries <= 5 * 9 + 2 + 6  # a connection that the server left may cost one more
     assert sink.data == DATA
 
@@ -239,7 +239,7 @@ def test_a_server_that_loses_the_ranges_half_way(engine: Any, tmp_path: Path) ->
     events: List[Any] = []
     with RawServer(handler) as server:
         engine(server.url).download(
-            FileSink(tmp_path / "out"), **RANGED, operation={"workers": 1, "progress": events.append}
+            FileSink(tmp_path / "out"), **RANGED, operation={"max_workers": 1, "progress": events.append}
         )
     assert (tmp_path / "out").read_bytes() == DATA
     assert ("retrying", 0) in [(event.state, event.done) for event in events]  # the bar goes back
@@ -295,6 +295,6 @@ def test_an_object_that_changes_between_parts(engine: Any, tmp_path: Path) -> No
                 open_range=lambda start, stop: open_range(
                     made.wire, RequestSpec("GET", server.url), start, stop, len(DATA), accept
                 ),
-                operation={"workers": 1},
+                operation={"max_workers": 1},
             )
     assert not (tmp_path / "out").exists()

@@ -26,7 +26,7 @@ from tests.support.stopwatch import Stopwatch
 DATA = bytes(range(256)) * 4096  # 1 MiB
 STEP = 200_000
 MD5 = ("md5", hashlib.md5(DATA).hexdigest())
-RANGED = {"size": len(DATA), "step": STEP}
+RANGED = {"size": len(DATA), "range_size": STEP}
 
 
 def gone(request: Request, peer: Peer) -> None:
@@ -68,7 +68,7 @@ def left_behind(directory: Path) -> List[str]:
 def test_a_later_run_goes_on(engine: Any, tmp_path: Path) -> None:
     with RawServer(faulty(ranged(DATA), ranged(DATA), cut_after(50_000), then=gone)) as server:
         failed = engine(server.url).download(
-            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"workers": 1}
+            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"max_workers": 1}
         )
     assert failed.error is not None
     assert left_behind(tmp_path) == ["out.part", "out.part.json"]
@@ -91,7 +91,7 @@ def test_a_later_run_goes_on(engine: Any, tmp_path: Path) -> None:
 def test_another_object_never_goes_on(engine: Any, tmp_path: Path) -> None:
     with RawServer(faulty(ranged(bytes(len(DATA))), then=gone)) as server:
         engine(server.url).download(
-            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"workers": 1}
+            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"max_workers": 1}
         )
     with RawServer(faulty()) as server:
         result = engine(server.url).download(
@@ -106,7 +106,7 @@ def test_a_damaged_byte_is_fetched_again(
 ) -> None:
     with RawServer(faulty(ranged(DATA), ranged(DATA), then=gone)) as server:
         engine(server.url).download(
-            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"workers": 1}
+            FileSink(tmp_path / "out"), check=False, **RANGED, operation={"max_workers": 1}
         )
     with (tmp_path / "out.part").open("r+b") as part:
         part.seek(300_000)

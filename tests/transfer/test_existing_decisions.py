@@ -47,7 +47,7 @@ def test_a_server_that_cannot_be_asked_says_nothing_about_a_file(tmp_path: Path,
 
     (tmp_path / "a").write_bytes(DATA)
     with pytest.raises(NetworkError, match="connection reset"):
-        sink_of(tmp_path / "a", exists, doubt=doubt, changed=(0.0, 0.0)).begin(len(DATA), ID)
+        sink_of(tmp_path / "a", exists, fetch_digest=doubt, mtime_range=(0.0, 0.0)).begin(len(DATA), ID)
     assert names(tmp_path) == ["a"]
 
 
@@ -82,7 +82,7 @@ def test_rename_goes_past_a_directory(tmp_path: Path) -> None:
 class Body:
     """The whole of an object."""
 
-    whole, start = True, 0
+    is_full_object, start = True, 0
 
     def __init__(self, data: bytes) -> None:
         self.size = self.end = len(data)

@@ -68,10 +68,10 @@ def test_in_the_middle_of_a_transfer(engine: Any) -> None:
         call = RequestSpec("GET", server.url, success=Success({200}, Body.ANY))
 
         def step() -> None:
-            with made.operation(workers=2) as own:
-                assert own.call(lambda: own.retry("x", lambda: made.wire.once(call))).text == "again"
+            with made.operation(max_workers=2) as own:
+                assert own.run_one(lambda: own.retry("x", lambda: made.wire.request_once(call))).text == "again"
 
         codes = []
-        with operation(workers=2) as doing:
-            doing.run_jobs([Tasks(lambda: (made.wire.once(call), codes.append(in_a_child(step))))], 1)
+        with operation(max_workers=2) as doing:
+            doing.run_jobs([Tasks(lambda: (made.wire.request_once(call), codes.append(in_a_child(step))))], 1)
         assert codes == [0]

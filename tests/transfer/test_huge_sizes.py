@@ -44,7 +44,7 @@ class Nowhere:
 
     def commit(self) -> None: ...
 
-    def leave(self) -> None: ...
+    def suspend(self) -> None: ...
 
 
 class Endless:
@@ -109,7 +109,7 @@ def test_a_download_of_a_petabyte_in_pieces_of_a_byte(engine: Any, memory: Calla
     """Detect a plan of all pieces: gigabytes, and a deadline that nobody looks at meanwhile."""
     made = engine("http://127.0.0.1:9", RetryPolicy(attempts=1))
     have = [(start, start + 1) for start in range(0, 2000, 2)]
-    result = made.download(Nowhere(have), check=False, size=PETABYTE, step=1, open_range=forbidden)
+    result = made.download(Nowhere(have), check=False, size=PETABYTE, range_size=1, open_range=forbidden)
     assert isinstance(result.error, Forbidden)
     assert result.resumed == 1000
     assert memory() < MOST

@@ -37,7 +37,7 @@ def test_at_most_so_many_jobs_and_threads_at_once() -> None:
             now -= 1
 
     jobs = [Tasks(task, task) for _ in range(20)]
-    with operation(workers=8) as doing:
+    with operation(max_workers=8) as doing:
         doing.run_jobs(jobs, 3)
     assert 1 <= most <= 3
     assert all(job.errors == [None, None] for job in jobs)
@@ -92,18 +92,18 @@ def test_cancel_ends_a_blocked_read_within_a_second_and_the_client_lives_on(engi
         thread = threading.Thread(target=later)
         thread.start()
         fetch = [
-            Tasks(lambda: doing.retry("x", lambda: made.wire.once(RequestSpec("GET", server.url)))) for _ in range(6)
+            Tasks(lambda: doing.retry("x", lambda: made.wire.request_once(RequestSpec("GET", server.url)))) for _ in range(6)
         ]
-        with made.operation(cancel=cancel, workers=4) as doing:
+        with made.operation(cancel=cancel, max_workers=4) as doing:
             with pytest.raises(Cancelled, match="cancelled"):
-                doing.run(fetch, 6)
+                doing.run_jobs(fetch, 6)
         assert watches[0].seconds() < 1
         thread.join(PATIENCE)
         assert engine_threads() == []
         assert all(isinstance(job.errors[0], Cancelled) for job in fetch)
         server.handler = lambda peer: (peer.request(), peer.answer(200, b"again"))
         call = RequestSpec("GET", server.url, success=Success({200}, Body.ANY))
-        assert made.wire.fetch(call).text == "again"
+        assert made.wire.request(call).text == "again"
 
 
 def test_cancel_ends_a_wait_between_tries() -> None:
@@ -166,19 +166,19 @@ def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
         textwrap.dedent(
             """
             import _thread, socket, sys, threading
-            from smartxfer.transfer.job import Single
-            from smartxfer.transfer.runner import Operation
-            from smartxfer.transport import Call, Origin, RetryPolicy, Wire
+            from smartxfer.transfer.job import CallableJob
+            from smartxfer.transfer.runner import TransferRunner
+            from smartxfer.transport import HTTPTransport, Origin, RequestSpec, RetryPolicy
 
             sys.path.append(sys.argv[1])
             from tests.support.stopwatch import Stopwatch
 
             listener = socket.socket(); listener.bind(("127.0.0.1", 0)); listener.listen(50)
             url = "http://127.0.0.1:%d" % listener.getsockname()[1]
-            wire = Wire(Origin.parse(url), build_error=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
+            wire = HTTPTransport(Origin.parse(url), build_error=None, user_agent="t", policy=RetryPolicy(), timeout=(60, 60))
 
             def work():
-                operation.retry("x", lambda: wire.once(Call("GET", url)))
+                operation.retry("x", lambda: wire.request_once(RequestSpec("GET", url)))
 
             def interrupt():
                 listener.accept()
@@ -188,8 +188,8 @@ def test_ctrl_c_drains_within_two_seconds(tmp_path: Path) -> None:
             watches = []
             threading.Thread(target=interrupt, daemon=True).start()
             try:
-                with Operation(policy=RetryPolicy(), workers=4) as operation:
-                    operation.run([Single(work) for _ in range(100)], 100)
+                with TransferRunner(policy=RetryPolicy(), max_workers=4) as operation:
+                    operation.run_jobs([CallableJob(work) for _ in range(100)], 100)
             except KeyboardInterrupt:
                 threads = threading.active_count()  # at once: the stopwatch takes a moment
                 print("%.3f" % watches[0].seconds(), threads)

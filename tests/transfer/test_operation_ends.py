@@ -106,14 +106,14 @@ def test_a_cancel_during_the_last_task_is_too_late() -> None:
     assert job.errors == [None, None]
 
 
-@pytest.mark.parametrize("where", ["settle", "next_task"])
+@pytest.mark.parametrize("where", ["task_done", "next_task"])
 def test_a_job_that_breaks_is_told_to_the_caller(where: str) -> None:
     class Broken(Tasks):
-        def settle(self, error: Optional[BaseException], value: Any) -> None:
+        def task_done(self, error: Optional[BaseException], value: Any) -> None:
             super().task_done(error, value)
             setattr(self, where, lambda *given: 1 / 0)
-            if where == "settle":
-                self.settle(None, None)
+            if where == "task_done":
+                self.task_done(None, None)
 
     with operation() as doing, pytest.raises(ZeroDivisionError):
         doing.run_jobs([Broken(lambda: None, lambda: None)], 1)
@@ -174,11 +174,11 @@ def test_a_job_is_abandoned_in_its_turn() -> None:
     overlaps: List[str] = []
 
     class Watched(Tasks):
-        def settle(self, error: Optional[BaseException], value: Any) -> None:
-            self.alone("settle", super().task_done, error, value)
+        def task_done(self, error: Optional[BaseException], value: Any) -> None:
+            self.alone("task_done", super().task_done, error, value)
 
-        def abandon(self, verdict: BaseException) -> None:
-            self.alone("abandon", super().cancel, verdict)
+        def cancel(self, abort_error: BaseException) -> None:
+            self.alone("cancel", super().cancel, abort_error)
 
         def alone(self, name: str, method: Any, *given: Any) -> None:
             if not inside.acquire(blocking=False):
@@ -261,7 +261,7 @@ def test_a_task_that_is_handed_out_while_the_call_ends_never_begins() -> None:
     assert isinstance(second, Cancelled)
 
 
-@pytest.mark.parametrize("step", ["_end_all", "_drain", "_leave"])
+@pytest.mark.parametrize("step", ["_abort_all", "_join_running", "_close"])
 def test_ctrl_c_at_the_end_of_a_call_leaves_no_thread(step: str) -> None:
     def interrupted(*given: Any) -> None:
         raise KeyboardInterrupt
@@ -285,26 +285,26 @@ def test_a_task_that_is_taken_back_is_settled_once() -> None:
             self.left, self.errors = 2, []  # type: ignore[var-annotated]
 
         @property
-        def open(self) -> bool:
+        def unfinished(self) -> bool:
             return len(self.errors) < 2
 
         def next_task(self) -> Optional[Task]:
             self.left -= 1
             return (lambda: None) if self.left >= 0 else None
 
-        def settle(self, error: Optional[BaseException], value: Any) -> None:
+        def task_done(self, error: Optional[BaseException], value: Any) -> None:
             settling.set()
             assert ended.wait(PATIENCE)
             self.errors.append(error)
 
-        def abandon(self, verdict: BaseException) -> None:
+        def cancel(self, abort_error: BaseException) -> None:
             pytest.fail("its tasks have ended")
 
     def watch() -> None:
         assert settling.wait(PATIENCE)
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), operation(workers=1) as doing:
+    with pytest.raises(KeyboardInterrupt), operation(max_workers=1) as doing:
         end_all, drain = doing._abort_all, doing._join_running
         doing._check_abort_conditions = watch  # type: ignore[method-assign]
         doing._join_running = lambda: (ended.set(), drain())  # type: ignore[method-assign, assignment, func-returns-value]

@@ -41,7 +41,7 @@ def left(target: Path, *pieces: Any) -> None:
     sink, _ = begun(target)
     for offset, data in pieces:
         sink.write_at(data, offset)
-    sink.leave()
+    sink.suspend()
 
 
 def test_it_has_its_name_only_when_it_is_complete(target: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_length_that_is_wrong_is_never_committed(target: Path) -> None:
     with pytest.raises(LocalError, match="holds 9 bytes, not 10"):
         sink.commit()
     assert not target.exists()
-    sink.leave()
+    sink.suspend()
 
 
 def test_a_later_run_goes_on(target: Path) -> None:
@@ -95,7 +95,7 @@ def test_another_object_starts_anew(target: Path, size: Any, identity: Any) -> N
     sink, have = begun(target, size, identity)
     assert have == []
     assert (target.parent / "out.bin.part").stat().st_size == 0
-    sink.leave()
+    sink.suspend()
 
 
 def test_restart_empties_it(target: Path) -> None:
@@ -103,7 +103,7 @@ def test_restart_empties_it(target: Path) -> None:
     sink.write_at(b"01234", 0)
     sink.restart()
     assert (target.parent / "out.bin.part").stat().st_size == 0
-    sink.leave()
+    sink.suspend()
     assert names(target) == []
 
 
@@ -126,7 +126,7 @@ def test_damaged_bytes_are_not_built_upon(target: Path, caplog: pytest.LogCaptur
     sink, have = begun(target)
     assert have == [(0, 3)]
     assert "bytes 5 to 8" in caplog.text
-    sink.leave()
+    sink.suspend()
 
 
 def test_a_tail_that_was_lost_is_not_built_upon(target: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_tail_that_was_lost_is_not_built_upon(target: Path) -> None:
     os.truncate(part_of(target), 7)
     sink, have = begun(target)
     assert have == [(0, 3)]
-    sink.leave()
+    sink.suspend()
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_runs_that_make_no_sense(target: Path, runs: Any) -> None:
     side_of(target).write_text(json.dumps({**state, "runs": runs}).replace('"far"', "[[0, 1e999, 0]]"))
     sink, have = begun(target)
     assert have == []
-    sink.leave()
+    sink.suspend()
 
 
 # -- more ----------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def test_it_is_noted_now_and_then_what_is_there(target: Path) -> None:
     sink.write_at(b"45", 4)
     assert noted() == [[0, 6]]
     assert (side_of(target).stat().st_mode & 0o777) == 0o600
-    sink.leave()
+    sink.suspend()
 
 
 def test_the_side_file_holds_what_it_was_given_and_no_more(target: Path) -> None:
@@ -190,7 +190,7 @@ def test_many_threads_write_one_file(target: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join(30)
-    sink.leave()
+    sink.suspend()
     sink, have = begun(target, size)
     assert sum(stop - start for start, stop in have) == size
     sink.commit()
@@ -201,8 +201,8 @@ def test_only_one_at_a_time(target: Path) -> None:
     sink, _ = begun(target)
     with pytest.raises(AlreadyInProgress):
         begun(target)
-    sink.leave()
-    begun(target)[0].leave()
+    sink.suspend()
+    begun(target)[0].suspend()
 
 
 def finish(target: Path) -> FileSink:

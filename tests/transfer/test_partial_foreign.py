@@ -40,7 +40,7 @@ def left(target: Path, *pieces: Any) -> None:
     sink, _ = begun(target)
     for offset, data in pieces:
         sink.write_at(data, offset)
-    sink.leave()
+    sink.suspend()
 
 
 def part_of(target: Path) -> Path:
@@ -91,7 +91,7 @@ def test_what_a_killed_run_left_of_its_notes_is_taken_over(target: Path) -> None
     sink, have = begun(target)
     assert have == [(0, 10)]
     unfinished.write_text('{"ver')
-    sink.leave()
+    sink.suspend()
     sink, have = begun(target)
     assert have == [(0, 10)]
     sink.commit()
@@ -204,7 +204,7 @@ def test_others_stand_everywhere(target: Path) -> None:
         target.with_name(f"out.bin{suffix}.part").write_bytes(b"theirs")
     with pytest.raises(LocalError, match="partial files of others"):
         begun(target)
-    begun(target.with_name("other"))[0].leave()
+    begun(target.with_name("other"))[0].suspend()
 
 
 # -- the disk ------------------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def test_a_full_disk_keeps_what_is_there(target: Path) -> None:
     assert caught.value.errno == errno.ENOSPC
     assert not caught.value.retryable
     assert "run again" in caught.value.hint
-    sink.leave()
+    sink.suspend()
     sink, have = begun(target)
     assert have == [(0, 3)]
     sink.write_at(b"3456789", 3)
@@ -246,14 +246,14 @@ def test_a_full_disk_keeps_what_is_there(target: Path) -> None:
 class Grains:
     """Sums whole pieces of four bytes, and nothing else."""
 
-    grain = 4
+    block_size = 4
 
-    def add(self, running: int, data: Any, offset: int) -> int:
+    def update(self, checksum: int, data: Any, offset: int) -> int:
         assert offset % 4 == 0
         for at in range(0, len(data), 4):
             assert len(data[at : at + 4]) == 4 or offset + len(data) == 10
-            running += int.from_bytes(bytes(data[at : at + 4]), "big") * (offset + at + 1)
-        return running
+            checksum += int.from_bytes(bytes(data[at : at + 4]), "big") * (offset + at + 1)
+        return checksum
 
 
 def test_bytes_may_be_vouched_for_in_grains(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -284,11 +284,11 @@ def test_what_was_slipped_in_is_not_vouched_for_when_room_is_made(
     monkeypatch.setattr(file_sink, "_STATE_FILE_RESERVE", 2)
     sink, _ = begun(target)
     sink.write_at(b"01234567", 0)
-    with open(sink._file.path, "r+b") as other:
+    with open(sink._open_part.path, "r+b") as other:
         other.write(b"slip")
     saves = iter([False, True])
     monkeypatch.setattr(sink, "_save", lambda real=sink._save: next(saves) and real())
-    sink.leave()
+    sink.suspend()
     assert begun(target)[1] == []
 
 
@@ -303,7 +303,7 @@ def test_a_rename_that_fails_keeps_everything(target: Path) -> None:
     sink.write_at(b"0123456789", 0)
     with pytest.raises(LocalError, match="Permission denied"):
         sink.commit()
-    sink.leave()
+    sink.suspend()
     assert not target.exists()
     sink, have = begun(target)
     assert have == [(0, 10)]

@@ -62,7 +62,7 @@ from smartxfer.transfer.journal import Journal
 with Journal({"service": "s", "origin": "http://h"}, "it") as journal:
     print("uid", os.geteuid(), "state", journal.state)
     if len(sys.argv) > 1:
-        journal.note(transfer=666)
+        journal.update(transfer=666)
 """
 
 

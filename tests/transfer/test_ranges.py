@@ -116,10 +116,10 @@ def test_a_total_that_is_not_the_size(engine: Any) -> None:
     reply = answering(lambda request, peer: peer.answer(206, DATA, f"Content-Range: bytes 0-{len(DATA) - 1}/7"))
     with RawServer(reply) as server:
         wire, call = engine(server.url).wire, RequestSpec("GET", f"{server.url}/x")
-        with open_range(wire, call, 0, len(DATA), len(DATA), total=7, always=True) as incoming:
+        with open_range(wire, call, 0, len(DATA), len(DATA), total=7, always_send_range=True) as incoming:
             assert incoming.size == len(DATA)
         with pytest.raises(RangeMismatch, match="/8"):
-            with open_range(wire, call, 0, len(DATA), len(DATA), total=8, always=True):
+            with open_range(wire, call, 0, len(DATA), len(DATA), total=8, always_send_range=True):
                 pass
         assert [request.headers["range"] for request in server.requests] == [f"bytes=0-{len(DATA) - 1}"] * 2
 

@@ -204,7 +204,7 @@ def test_an_acl_is_kept(tmp_path: Path) -> None:
 
 def test_an_acl_is_kept_by_patch(tmp_path: Path) -> None:
     target = target_with_acl(tmp_path)
-    with delta.target.Target(target) as writer:
+    with delta.output_file.OutputFile(target) as writer:
         writer.write(DATA)
     assert (target.read_bytes(), os.getxattr(str(target), ACL)) == (DATA, FOR_ONE)
 
@@ -252,7 +252,7 @@ def test_a_named_pipe_is_written_to(tmp_path: Path, engine: Callable[..., Any], 
     found: List[bytes] = []
     thread = reader_of(pipe, found)
     with RawServer(answering(ranged(data))) as server:
-        described = {"size": len(data), "step": 100_000, "digest": ("md5", hashlib.md5(data).hexdigest())}
+        described = {"size": len(data), "range_size": 100_000, "digest": ("md5", hashlib.md5(data).hexdigest())}
         result = engine(server.url).download(open_sink(target, "name"), **described)
     thread.join(30)
     assert found == [data]

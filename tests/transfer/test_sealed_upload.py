@@ -128,7 +128,7 @@ def unlike_any(part: Part, pieces: Any) -> Iterator[memoryview]:
 
 def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
     def send_part(part: Part, body: Any) -> None:
-        made.wire.once(RequestSpec("PUT", f"{url}/{part.start}", body=body, success=STORED_EXPECTATION))
+        made.wire.request_once(RequestSpec("PUT", f"{url}/{part.start}", body=body, success=STORED_EXPECTATION))
 
     made = engine(url)
     progress = described.pop("progress", None)
@@ -142,7 +142,7 @@ def send(engine: Any, url: str, data: Any, chunk: int, **described: Any) -> Any:
     )
     with made.operation(progress=progress) as doing:
         job = UploadJob(upload, doing, 4)
-        doing.run([job], 1)
+        doing.run_jobs([job], 1)
     return job.result
 
 
@@ -157,7 +157,7 @@ def test_what_is_sent_is_sealed_once_whatever_the_tries(engine: Callable[..., An
 
     events: List[Any] = []
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, data, 100, seal=seal, progress=events.append)
+        result = send(engine, server.url, data, 100, encode_part=seal, progress=events.append)
     assert result.error is None
     assert (result.bytes, result.retries) == (1050, 4)
     assert sorted(sealed) == list(range(11))
@@ -180,7 +180,7 @@ def test_a_part_may_become_shorter_or_longer(engine: Callable[..., Any], length:
             server.url,
             bytes(1000),
             1000,
-            seal=lambda part, pieces: contextlib.nullcontext(memoryview(bytes(length))),
+            encode_part=lambda part, pieces: contextlib.nullcontext(memoryview(bytes(length))),
             progress=lambda event: events.append(event),
         )
     assert store.bodies == {0: [bytes(length)]}
@@ -191,7 +191,7 @@ def test_a_part_that_is_never_taken_counts_for_nothing(engine: Callable[..., Any
     events: List[Any] = []
     store = Store(0, times=100)
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, bytes(1000), 1000, seal=unlike_any, progress=events.append)
+        result = send(engine, server.url, bytes(1000), 1000, encode_part=unlike_any, progress=events.append)
     assert isinstance(result.error, NetworkError)
     assert (events[-1].state, events[-1].done) == ("failed", 0)
     assert len(set(store.bodies[0])) == 1
@@ -206,7 +206,7 @@ def test_acknowledged_parts_are_not_sealed(engine: Callable[..., Any]) -> None:
 
     store = Store()
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, bytes(400), 100, seal=seal, acknowledged={0, 2})
+        result = send(engine, server.url, bytes(400), 100, encode_part=seal, completed_parts={0, 2})
     assert (sorted(sealed), sorted(store.bodies)) == ([1, 3], [100, 300])
     assert result.resumed == 200
 
@@ -214,7 +214,7 @@ def test_acknowledged_parts_are_not_sealed(engine: Callable[..., Any]) -> None:
 def test_an_empty_file_has_nothing_to_seal(engine: Callable[..., Any]) -> None:
     store = Store()
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, b"", 100, seal=lambda part, pieces: pytest.fail("sealed"))
+        result = send(engine, server.url, b"", 100, encode_part=lambda part, pieces: pytest.fail("sealed"))
     assert (result.error, result.bytes, store.bodies) == (None, 0, {})
 
 
@@ -224,6 +224,6 @@ def test_what_goes_wrong_in_sealing_ends_the_upload(engine: Callable[..., Any]) 
 
     store = Store()
     with RawServer(answering(store.reply)) as server:
-        result = send(engine, server.url, bytes(1000), 100, seal=seal)
+        result = send(engine, server.url, bytes(1000), 100, encode_part=seal)
     assert isinstance(result.error, LocalError)
     assert store.bodies == {}

@@ -51,7 +51,7 @@ def test_watched_by_the_policy_of_the_operation(engine: Make) -> None:
     with RawServer(scripted(reset, reset, ok)) as server:
         made = engine(server.url)
         with made.operation() as doing:
-            assert doing.call(Api(made.wire, server.url).with_runner(doing).ask) == {}
+            assert doing.run_one(Api(made.wire, server.url).with_runner(doing).ask) == {}
         assert len(server.requests) == 3
 
 
@@ -60,7 +60,7 @@ def test_a_write_is_not_repeated_in_an_operation_either(engine: Make) -> None:
         made = engine(server.url)
         api = Api(made.wire, server.url)
         with made.operation() as doing, pytest.raises(OutcomeUnknown):
-            doing.call(lambda: api.with_runner(doing).ask("POST"))
+            doing.run_one(lambda: api.with_runner(doing).ask("POST"))
         assert len(server.requests) == 1
 
 
@@ -70,10 +70,10 @@ def test_a_pause_ends_with_the_operation(engine: Make) -> None:
         made = engine(server.url)
         with made.operation(cancel=flag) as doing:
             for api in (Api(made.wire, server.url).with_runner(doing), Api(made.wire, server.url).without_retries(doing)):
-                assert api.sleep == doing.pause
+                assert api.sleep == doing.sleep
             flag.set()
             with pytest.raises(Cancelled):
-                doing.call(lambda: Api(made.wire, server.url).with_runner(doing).sleep(60.0))
+                doing.run_one(lambda: Api(made.wire, server.url).with_runner(doing).sleep(60.0))
 
 
 def test_what_else_a_service_has_is_shared(engine: Make) -> None:
@@ -81,7 +81,7 @@ def test_what_else_a_service_has_is_shared(engine: Make) -> None:
         made = engine(server.url)
         api = Api(made.wire, server.url)
         with made.operation() as doing:
-            doing.call(api.with_runner(doing).ask)
+            doing.run_one(api.with_runner(doing).ask)
             api.without_retries(doing).ask()
         assert api.seen == ["GET", "GET"]
-        assert api.send_request == made.wire.fetch
+        assert api.send_request == made.wire.request

@@ -307,7 +307,7 @@ def test_a_wrapper_without_seekable_is_not_copied() -> None:
         bare = _Bare(file)
         source = open_source(bare)  # type: ignore[arg-type]
         assert whole(source) == DATA[56:]
-        assert source.place(0) is None  # type: ignore[attr-defined]
+        assert source.descriptor_at(0) is None  # type: ignore[attr-defined]
         source.close()
         assert not file.closed
 

@@ -52,7 +52,7 @@ def test_the_end_of_a_call_does_not_wait_for_a_task_that_is_stuck(stuck: _Stuck,
     settings: Dict[str, Any] = _deadline(stuck) if how == "deadline" else {"cancel": cancel}
     job, idle = Tasks(stuck, lambda: pytest.fail("it has begun")), Tasks(stuck)
     watch = Stopwatch()
-    with pytest.raises((Cancelled, DeadlineExceeded)), operation(workers=1, **settings) as doing:
+    with pytest.raises((Cancelled, DeadlineExceeded)), operation(max_workers=1, **settings) as doing:
         threading.Thread(target=lambda: (stuck.inside.wait(PATIENCE), cancel.set())).start()
         doing.run_jobs([job, idle], 2)
     assert watch.seconds() < most
@@ -79,7 +79,7 @@ def test_a_callback_that_does_not_return_keeps_no_deadline(stuck: _Stuck) -> Non
         doing.reporter.advance("a", 10)
 
     watch = Stopwatch()
-    with pytest.raises(DeadlineExceeded), operation(deadline=0.3, progress=stuck, workers=2) as doing:
+    with pytest.raises(DeadlineExceeded), operation(deadline=0.3, progress=stuck, max_workers=2) as doing:
         other = Tasks(lambda: (stuck.inside.wait(PATIENCE), doing.reporter.queue("b", 1)))
         doing.run_jobs([Tasks(work), other], 2)
     assert watch.seconds() < 1.5
@@ -156,7 +156,7 @@ def test_a_resolver_that_hangs_keeps_no_deadline(stuck: _Stuck, slow_lookup: Non
     made = engine("http://slow.invalid:9", policy=RetryPolicy(attempts=1))
     watch = Stopwatch()
     with made.operation(**_deadline(stuck)) as doing, pytest.raises(DeadlineExceeded):
-        doing.call(lambda: doing.retry("x", lambda: made.wire.once(RequestSpec("GET", "http://slow.invalid:9/"))))
+        doing.run_one(lambda: doing.retry("x", lambda: made.wire.request_once(RequestSpec("GET", "http://slow.invalid:9/"))))
     assert watch.seconds() < 1.3
     # Only a daemon thread is left, for which no process waits at its end.
     left = engine_threads()
@@ -171,7 +171,7 @@ def test_a_resolver_that_hangs_keeps_no_budget(slow_lookup: None, engine: Any) -
     wire = engine("http://slow.invalid:9", policy=RetryPolicy(budget=0.3)).wire
     watch = Stopwatch()
     with pytest.raises(Stalled) as caught:
-        wire.fetch(RequestSpec("POST", "http://slow.invalid:9/"))
+        wire.request(RequestSpec("POST", "http://slow.invalid:9/"))
     assert watch.seconds() < 1.3
     assert not caught.value.may_have_been_processed
 

@@ -52,7 +52,7 @@ def few_threads(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_every_task_is_done_once_with_the_threads_that_there_are(few_threads: Any, most: int) -> None:
     started = few_threads(most)
     done: List[int] = []
-    with operation(workers=4) as doing:
+    with operation(max_workers=4) as doing:
         doing.run_jobs([Tasks(*[lambda n=n * 3 + k: done.append(n) for k in range(3)]) for n in range(6)], 6)
         assert doing.run_one(lambda: threading.current_thread() is threading.main_thread()) is (most == 0)
     assert sorted(done) == list(range(18))
@@ -84,11 +84,11 @@ def test_without_threads_the_deadline_ends_a_wait_at_a_rate_limit(few_threads: A
 
     url = "http://127.0.0.1:9"
     made = engine(url)
-    made.wire.limits.pause(url, 60.0)
+    made.wire.rate_limits.block(url, 60.0)
     few_threads(0)
     watch = Stopwatch()
     with made.operation(deadline=0.3) as doing, pytest.raises(DeadlineExceeded):
-        doing.call(lambda: doing.retry("x", lambda: made.wire.once(RequestSpec("GET", url))))
+        doing.run_one(lambda: doing.retry("x", lambda: made.wire.request_once(RequestSpec("GET", url))))
     assert watch.seconds() < 1.3
 
 
@@ -120,7 +120,7 @@ def test_without_threads_a_read_of_a_dead_line_ends_with_the_deadline(few_thread
         few_threads(0)
         watch = Stopwatch()
         with made.operation(deadline=0.5) as doing, pytest.raises(DeadlineExceeded):
-            doing.call(lambda: doing.retry("x", lambda: made.wire.once(RequestSpec("GET", server.url))))
+            doing.run_one(lambda: doing.retry("x", lambda: made.wire.request_once(RequestSpec("GET", server.url))))
         assert watch.seconds() < 1.5
 
 
@@ -195,7 +195,7 @@ def test_ctrl_c_at_each_step_of_handing_out(at: int) -> None:
     lines: List[int] = []
 
     def trace(frame: Any, event: str, argument: Any) -> Any:
-        ours = frame.f_code.co_name in ("_hand_out", "add") and "smartxfer" in frame.f_code.co_filename
+        ours = frame.f_code.co_name in ("_submit_ready_tasks", "submit") and "smartxfer" in frame.f_code.co_filename
         if ours and event == "line":
             lines.append(frame.f_lineno)
             if len(lines) == at + 1:
@@ -219,20 +219,20 @@ _LATE = """
 import atexit, sys, threading
 if sys.argv[1] == "atexit-early":
     atexit.register(lambda: work())
-from smartxfer.transfer.runner import Operation
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import RetryPolicy
 if sys.argv[2] == "used":
-    with Operation(policy=RetryPolicy(), workers=2) as doing:
-        doing.call(lambda: None)
+    with TransferRunner(policy=RetryPolicy(), max_workers=2) as doing:
+        doing.run_one(lambda: None)
 
 def work():
     if sys.argv[1] == "thread":
         threading.main_thread().join()
-    from smartxfer.transfer.job import Single
+    from smartxfer.transfer.job import CallableJob
     done = []
-    with Operation(policy=RetryPolicy(), workers=2) as doing:
-        doing.run([Single(lambda: done.append(1)) for _ in range(10)], 4)
-        done.append(doing.aside(lambda: doing.call(lambda: 5)))
+    with TransferRunner(policy=RetryPolicy(), max_workers=2) as doing:
+        doing.run_jobs([CallableJob(lambda: done.append(1)) for _ in range(10)], 4)
+        done.append(doing.run_uninterruptible(lambda: doing.run_one(lambda: 5)))
     print(done.count(1), done[-1], flush=True)
 
 if sys.argv[1] == "thread":
@@ -256,7 +256,7 @@ def test_a_call_that_the_main_thread_leaves_in_the_middle() -> None:
     program = """
 import threading
 from smartxfer.transfer.job import Job
-from smartxfer.transfer.runner import Operation
+from smartxfer.transfer.runner import TransferRunner
 from smartxfer.transport import RetryPolicy
 begun = threading.Event()
 def step():
@@ -265,16 +265,16 @@ def step():
 class Steps(Job):
     left, flying = 20, 0
     @property
-    def open(self): return bool(self.left or self.flying)
+    def unfinished(self): return bool(self.left or self.flying)
     def next_task(self):
         if not self.left or self.flying >= 3: return None
         self.left -= 1; self.flying += 1
         return step
-    def settle(self, error, value): self.flying -= 1; assert error is None
-    def abandon(self, verdict): raise verdict
+    def task_done(self, error, value): self.flying -= 1; assert error is None
+    def cancel(self, abort_error): raise abort_error
 def work():
-    with Operation(policy=RetryPolicy(), workers=3) as doing:
-        doing.run([Steps(), Steps()], 2)
+    with TransferRunner(policy=RetryPolicy(), max_workers=3) as doing:
+        doing.run_jobs([Steps(), Steps()], 2)
     print("done", flush=True)
 threading.Thread(target=work).start()
 begun.wait()
@@ -285,12 +285,12 @@ begun.wait()
 
 def test_workers_start_no_more_threads_than_they_need() -> None:
     class Item:
-        taken = False
+        started = False
 
-        def do(self) -> None:
+        def run(self) -> None:
             names.append(threading.current_thread().name)
 
-        def end(self) -> None:
+        def finish(self) -> None:
             if len(names) < 20:
                 workers.submit(Item())
 

@@ -113,7 +113,7 @@ def test_a_reset_in_the_middle_of_a_part(engine: Any) -> None:
 
     events: List[Any] = []
     with RawServer(handler) as server:
-        engine(server.url).upload(DATA, chunk=CHUNK, progress=events.append, workers=1)
+        engine(server.url).upload(DATA, chunk=CHUNK, progress=events.append, max_workers=1)
     assert store.bytes == DATA
     assert max(event.done for event in events) == len(DATA) == events[-1].done
     assert events[-1].state == "done"
@@ -160,7 +160,7 @@ def test_a_refusal_stops_the_file_and_takes_its_progress_back(engine: Any) -> No
     events: List[Any] = []
     with RawServer(store.handler) as server:
         with pytest.raises(BadRequest):
-            engine(server.url).upload(DATA, chunk=CHUNK, progress=events.append, workers=1)
+            engine(server.url).upload(DATA, chunk=CHUNK, progress=events.append, max_workers=1)
         assert len(server.requests) <= 4
     assert events[-1].state == "failed"
     assert events[-1].done == sum(map(len, store.parts.values()))
@@ -171,7 +171,7 @@ def test_acknowledged_parts_are_not_sent_again(engine: Any) -> None:
     events: List[Any] = []
     with RawServer(store.handler) as server:
         result = engine(server.url).upload(
-            DATA, chunk=CHUNK, acknowledged={0, 2, 5}, progress=events.append, workers=1
+            DATA, chunk=CHUNK, acknowledged={0, 2, 5}, progress=events.append, max_workers=1
         )
         assert len(server.requests) == 3
     assert sorted(store.parts) == [200_000, 600_000, 800_000]
@@ -209,7 +209,7 @@ def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
                         name=path.name,
                         open_source=lambda path=path: open_source(path),
                         make_parts=lambda size: split_into_parts(size, 10),
-                        send_part=lambda part, body: made.wire.once(
+                        send_part=lambda part, body: made.wire.request_once(
                             RequestSpec("PUT", f"{server.url}/0", body=body, success=STORED_EXPECTATION)
                         ),
                         complete=lambda: ("size", None),
@@ -219,7 +219,7 @@ def test_of_several_files_the_others_go_on(engine: Any, tmp_path: Path) -> None:
                 )
                 for path in paths
             ]
-            doing.run(jobs, 3)
+            doing.run_jobs(jobs, 3)
     results = [job.result for job in jobs]
     assert [result.ok for result in results] == [True] * 19 + [False]
     assert isinstance(results[-1].error, FileNotFoundError)
@@ -272,18 +272,18 @@ def test_cancel_in_the_middle_leaves_no_thread_and_the_source_closed(engine: Any
         made = engine(server.url)
         opened: List[Any] = []
         with made.operation(cancel=cancel) as doing:
-            real = doing.run
+            real = doing.run_jobs
 
-            def run(jobs: Any, at_once: int) -> None:
+            def run(jobs: Any, max_jobs: int) -> None:
                 opened.extend(jobs)
-                real(jobs, at_once)
+                real(jobs, max_jobs)
 
-            doing.run = run  # type: ignore[method-assign]
+            doing.run_jobs = run  # type: ignore[method-assign]
             watch = Stopwatch()
             with pytest.raises(Cancelled):
                 made.upload(path, chunk=1000, operation=doing)
             assert watch.seconds() < 2
-    assert opened[0]._source._opened.number == -1
+    assert opened[0]._source._descriptor.number == -1
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
 
 

@@ -36,7 +36,7 @@ def make_wire(clock: FakeClock) -> Iterator[Callable[..., HTTPTransport]]:
         settings.setdefault("timeout", (5.0, 5.0))
         settings.setdefault("user_agent", "tests")
         settings.setdefault(
-            "error_of",
+            "build_error",
             lambda answer, method, where: build_http_error(answer, method, where, policy=policy, clock=clock),
         )
         wires.append(HTTPTransport(Origin.parse(url), **settings))

@@ -69,7 +69,7 @@ def test_differing_lengths_are_the_servers_fault(make: MakeWire, head: str) -> N
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: xchunked\r\n",
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("how", ["fetch", "exchange"])
+@pytest.mark.parametrize("how", ["request", "request_json_or_stream"])
 def test_a_length_that_is_none(make_wire: MakeWire, head: str, how: str) -> None:
     """Neither read to the end of the connection, nor by another rule than the one before us reads it."""
     with RawServer(saying(head)) as server:

@@ -189,7 +189,7 @@ def test_a_refused_request_is_not_repeated_at_once(make_wire: MakeWire, clock: F
     assert clock.waits == [0.75, 1.5, 3.0, 6.0, 12.0]
 
 
-@pytest.mark.parametrize("way", ["once", "fetch", "exchange", "stream"])
+@pytest.mark.parametrize("way", ["request_once", "request", "request_json_or_stream", "stream"])
 def test_every_way_of_asking_waits_out_the_pause(make_wire: MakeWire, clock: FakeClock, way: str) -> None:
     with RawServer(answering(ok)) as server:
         wire = make_wire(server.url)

@@ -57,7 +57,7 @@ def test_a_request_and_its_response(make_wire: MakeWire, lines: Callable[[], Lis
     ]
 
 
-@pytest.mark.parametrize("way", ["fetch", "exchange"])
+@pytest.mark.parametrize("way", ["request", "request_json_or_stream"])
 def test_every_attempt_has_its_two_lines(make_wire: MakeWire, lines: Callable[[], List[str]], way: str) -> None:
     with RawServer(scripted(reset, status(503), ok)) as server:
         getattr(make_wire(server.url), way)(RequestSpec("GET", f"{server.url}/a"))

@@ -47,7 +47,7 @@ NRP = [
     Row(
         "files.download",
         _FILES.download,
-        [("file_or_url", REQUIRED), ("*where", REQUIRED)],
+        [("file_or_url", REQUIRED), ("*args", REQUIRED)],
         ("key", "sink", "parts", "part_size", "exists", *_WATCHED),
     ),
     Row("files.update", _FILES.update, [("file", REQUIRED)]),
