@@ -163,13 +163,13 @@ INSTANCES: Dict[str, Callable[[World], Any]] = {
     "smartxfer.transfer.StreamSink": lambda world: transfer.StreamSink(io.BytesIO()),
     "smartxfer.SyncReport": lambda world: world.nrp.files.sync_dir(world.draft, world.directory_of_one_file()),
     "smartxfer.TransferReport": lambda world: smartxfer.SyncClient(world.smartfile).upload_tree(world.directory_of_one_file(), "/q"),
-    "smartxfer.transport.BufferedResponse": lambda world: _wire(world).fetch(transport.RequestSpec("GET", f"{world.server.nrp.url}/api/records")),
+    "smartxfer.transport.BufferedResponse": lambda world: _wire(world).request(transport.RequestSpec("GET", f"{world.server.nrp.url}/api/records")),
     "smartxfer.transport.Attempt": lambda world: transport.Attempt(),
     "smartxfer.transport.Body": lambda world: transport.Body.JSON,
     "smartxfer.transport.RequestSpec": lambda world: transport.RequestSpec("GET", f"http://127.0.0.1/a?token={SECRET}", params=[("token", SECRET)]),
     "smartxfer.transport.Origin": lambda world: transport.Origin.parse("http://127.0.0.1/a"),
     "smartxfer.transport.Success": lambda world: transport.Success({200, 201}),
-    "smartxfer.transport.RetryState": lambda world: _wire(world)._tries(transport.RequestSpec("GET", f"http://127.0.0.1/a?token={SECRET}")),
+    "smartxfer.transport.RetryState": lambda world: _wire(world)._new_retry_state(transport.RequestSpec("GET", f"http://127.0.0.1/a?token={SECRET}")),
     "smartxfer.transport.HTTPTransport": _wire,
 }  # fmt: skip
 #: Made by hand in tests of their own: dictionaries for type checkers, and what needs the vendor's package.

@@ -78,7 +78,8 @@ def compute_source_digests(
 class IncrementalChecksum(Protocol):
     """What vouches for the bytes of a partial file between two runs.
 
-    ``block_size``: bytes come in pieces that begin at multiples of it, and end there or at the end of the file.
+    ``block_size``: bytes come in pieces that begin at multiples of it, and end there or at the end of the
+    file.
     """
 
     block_size: int
