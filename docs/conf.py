@@ -25,7 +25,7 @@ def _functions(holder):
 
 
 def _explain_annotations(module):
-    """Replace annotations that are text, for types that are loaded on first use, with what they mean."""
+    """Evaluate the annotations that are strings, because their types are imported lazily."""
     names = dict(vars(module))
     for node in ast.parse(inspect.getsource(module)).body:
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
@@ -33,7 +33,7 @@ def _explain_annotations(module):
     for function in _functions(module):
         for word, text in function.__annotations__.items():
             if isinstance(text, str) and function.__module__ == module.__name__:
-                with contextlib.suppress(NameError, TypeError):  # what is text for another reason
+                with contextlib.suppress(NameError, TypeError):  # other strings
                     function.__annotations__[word] = eval(text, names)
 
 
@@ -64,7 +64,7 @@ copybutton_prompt_is_regexp = True
 default_role = "any"
 nitpicky = True
 # No inventory of another project is fetched (the build needs no network), so the names that are
-# theirs are listed here. Names of smartxfer are not excused, but for three inner ones.
+# of other projects are listed here. All names of smartxfer must exist, except for some internal ones.
 _libraries = "attr attrs cattrs click pytest requests responses tqdm urllib3 werkzeug"
 _modules = (
     "collections concurrent contextlib datetime enum http io logging os pathlib socket sqlite3 ssl "
@@ -76,7 +76,7 @@ _builtins = (
     "ConnectionError FileExistsError FileNotFoundError KeyboardInterrupt KeyError LookupError "
     "OSError PermissionError RuntimeError TimeoutError TypeError ValueError"
 )
-# As autodoc prints them when the annotation is a string.
+# autodoc prints these names if the annotation is a string.
 _typing = (
     "Any BinaryIO Callable Dict IO Iterable Iterator List Literal Mapping MutableMapping Optional "
     "Path PathLike Protocol Self Sequence Set Tuple Type Union"
@@ -90,11 +90,11 @@ def _any_of(words: str) -> str:
 nitpick_ignore_regex = [
     (r"py:.*", _any_of(f"{_libraries} {_modules}") + r"(\..*)?"),
     (r"py:.*", _any_of(f"{_builtins} {_typing}")),
-    # What a client hands its own parts, and "the same class".
-    (r"py:class", r"smartxfer\.((filesender|nrp|perseus)\.calls\.Calls|nrp\.file_work\.FileWork|nrp\.records\.R)"),
+    # Internal classes in signatures.
+    (r"py:class", r"smartxfer\.((filesender|nrp|perseus)\.api\.\w+Api|nrp\.file_transfers\.FileTransfers|nrp\.records\.R)"),
     (r"py:class", r"smartxfer\.smartfile\.auth\.Auth"),
     (r"py:obj", r"smartxfer\.transfer\.progress\.State"),
-    # As autodoc prints the annotations of overloads.
+    # autodoc prints these names for overloads.
     (r"py:class", r"K|FilePath|Exists"),
 ]
 
@@ -103,7 +103,7 @@ autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True
 
-# `.. doctest::` and `.. testcode::` only: a `>>>` in prose is not an example unless it says so.
+# Only `.. doctest::` and `.. testcode::` are examples, not every `>>>` in the text.
 doctest_test_doctest_blocks = ""
 doctest_global_setup = """
 import os, tempfile
@@ -124,7 +124,7 @@ _home.cleanup()
 
 
 class TestRole(SphinxRole):
-    """``tests/room/test_x.py::test_y``, with a link to the file; a test that is not there is a warning."""
+    """Link ``tests/folder/test_x.py::test_y`` to the file; an unknown test is a warning."""
 
     def run(self):
         path, _, function = self.text.partition("::")
@@ -137,7 +137,7 @@ class TestRole(SphinxRole):
 
 
 class MutationRole(SphinxRole):
-    """Id of a mutation in ``tests/mutations``, with a link to its list; an unknown id is a warning."""
+    """Link the id of a mutation to its list in ``tests/mutations``; an unknown id is a warning."""
 
     def run(self):
         root = Path(__file__).parent.parent
@@ -156,7 +156,7 @@ def _link_to_file(role, path):
     return link
 
 
-# As the pages number them: 4, 4.1, and Perseus's A.4.
+# Numbers of sections in the pages: 4, 4.1, and A.4 for Perseus.
 _number = r"(?:A\.\d+|\d+(?:\.\d)?)"
 _sections = re.compile(rf"(?<=\bsection) {_number}|(?<=\bsections) {_number}(?:(?:,| and| to)\s+{_number})*")
 # Part of a documented name -> the protocol page that its docstring cites.
@@ -174,7 +174,7 @@ _pages = {
 
 
 def link_sections(app, what, name, obj, options, lines):
-    """Make links of the sections that docstrings cite; one that is not there is a warning."""
+    """Replace the section numbers in docstrings by links; an unknown section is a warning."""
     page = next((page for part, page in _pages.items() if part in name.lower()), None)
     if page is not None:
         linked = _sections.sub(

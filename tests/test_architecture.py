@@ -1,4 +1,4 @@
-"""The rooms of the house: which may import which, and how large they may grow."""
+"""The layers of the package, the imports that they allow, and the limits on the size of files and functions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "smartxfer"
 
-# From top to bottom. Arrows run down only; rooms on one line never import each other.
-FLOORS = (
+# From top to bottom. A package imports only from lower layers; packages of one layer never import each other.
+LAYERS = (
     ("cli", "testing"),
     ("demo", "jetstream_bridge"),
-    ("smartxfer",),  # the face: smartxfer/__init__.py and __main__.py
+    ("smartxfer",),  # the public API: smartxfer/__init__.py and __main__.py
     ("filesender", "jetstream", "nrp", "smartfile", "perseus"),
     ("client", "delta", "service_api"),
     ("client_options", "transfer"),
@@ -31,10 +31,10 @@ FLOORS = (
     ("errors",),
     ("missing_attributes", "file_descriptors", "lazy_imports", "reprs", "terminal_text", "secret_text", "weak"),
 )
-RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-# The local server is the other side of the wire: it stands beside the house, not in it.
-LOCAL_MAY_IMPORT = {"errors", "delta"}
-LOCAL_IS_IMPORTED_BY = {"cli", "demo", "jetstream_bridge", "testing"}
+RANK = {package: layer for layer, packages in enumerate(LAYERS) for package in packages}
+# The local server implements the other side of the protocols and is not part of the layers.
+IMPORTS_OF_LOCAL = {"errors", "delta"}
+IMPORTERS_OF_LOCAL = {"cli", "demo", "jetstream_bridge", "testing"}
 
 Import = Tuple[int, str, Optional[str]]
 
@@ -68,86 +68,86 @@ def _absolute(name: str, package: List[str]) -> str:
     return ".".join([*package[: len(package) - level + 1], bare]) if level else name
 
 
-def room_of(module: str, name: Optional[str] = None) -> Optional[str]:
-    """The room that ``from module import name`` enters; None for what is not ours."""
+def package_of(module: str, name: Optional[str] = None) -> Optional[str]:
+    """Return the top-level package or module that ``from module import name`` imports; None for other libraries."""
     parts = module.split(".")
     if parts[0] != "smartxfer":
         return None
     if len(parts) > 1:
         return "smartxfer" if parts[1] == "__main__" else parts[1]
     if name == "__version__":
-        return None  # a constant, no room
+        return None  # a constant, not a package
     if name is not None and (name in RANK or name == "local"):
         return name
     return "smartxfer"
 
 
-def complaint(source_room: str, target_room: str) -> Optional[str]:
-    """Why ``source_room`` may not import ``target_room``; None if it may."""
-    for room in (source_room, target_room):
-        if room not in RANK and room != "local":
-            return f"{room!r} stands on no floor: give it one in FLOORS and docs/architecture.rst"
-    if source_room == target_room:
+def explain_violation(source: str, target: str) -> Optional[str]:
+    """Return the reason why the package ``source`` may not import the package ``target``; None if it may."""
+    for package in (source, target):
+        if package not in RANK and package != "local":
+            return f"{package!r} is in no layer: add it to LAYERS and to docs/architecture.rst"
+    if source == target:
         return None
-    if source_room == "local":
-        return None if target_room in LOCAL_MAY_IMPORT else "the local server shares no code"
-    if target_room == "local":
-        return None if source_room in LOCAL_IS_IMPORTED_BY else "no client knows the local server"
-    if RANK[source_room] == RANK[target_room]:
-        return "rooms of one floor never import each other"
-    return None if RANK[source_room] < RANK[target_room] else "arrows run down only"
+    if source == "local":
+        return None if target in IMPORTS_OF_LOCAL else "the local server shares no code with the clients"
+    if target == "local":
+        return None if source in IMPORTERS_OF_LOCAL else "a client does not import the local server"
+    if RANK[source] == RANK[target]:
+        return "packages of one layer never import each other"
+    return None if RANK[source] < RANK[target] else "imports run downward only"
 
 
-def violations(source: str, module: str, is_package: bool = False) -> List[str]:
-    """Every import of ``source`` that runs against the arrows, with its line."""
-    here = room_of(module)
-    assert here is not None
+def find_violations(source: str, module: str, is_package: bool = False) -> List[str]:
+    """Return every import of ``source`` that the layers do not allow, with its line."""
+    package = package_of(module)
+    assert package is not None
     found = []
     for line, target, name in imports_of(source, module, is_package):
-        there = room_of(target, name)
-        problem = complaint(here, there) if there is not None else None
+        target_package = package_of(target, name)
+        problem = explain_violation(package, target_package) if target_package is not None else None
         if problem:
-            what = f"{target}.{name}" if name else target
-            found.append(f"{module}:{line} imports {what}: {problem}")
+            imported = f"{target}.{name}" if name else target
+            found.append(f"{module}:{line} imports {imported}: {problem}")
     return found
 
 
-def arrows_of(sources: Dict[Tuple[str, bool], str]) -> Dict[str, Set[str]]:
-    """Which modules each module imports: ``from room import name`` is the module name, else the room itself.
+def build_import_graph(sources: Dict[Tuple[str, bool], str]) -> Dict[str, Set[str]]:
+    """Return the modules that each module imports; ``from package import name`` imports the module ``package.name`` if it exists.
 
-    :param sources: source text by dotted name and whether it is a package.
+    :param sources: source texts by dotted name and the information if it is a package.
     """
     modules = {module for module, _ in sources}
-    arrows: Dict[str, Set[str]] = {module: set() for module in modules}
+    graph: Dict[str, Set[str]] = {module: set() for module in modules}
     for (module, is_package), source in sources.items():
-        for _, room, name in imports_of(source, module, is_package):
-            target = f"{room}.{name}"
+        for _, package, name in imports_of(source, module, is_package):
+            target = f"{package}.{name}"
             if target not in modules:
-                target = room
-            if target in modules and (room, name) != ("smartxfer", "__version__"):
-                arrows[module].add(target)
-    return arrows
+                target = package
+            if target in modules and (package, name) != ("smartxfer", "__version__"):
+                graph[module].add(target)
+    return graph
 
 
-def circles(arrows: Dict[str, Set[str]]) -> Dict[str, Set[str]]:
-    """The arrows that are left when all modules are taken away that import nothing, or that nothing imports.
+def find_cycles(graph: Dict[str, Set[str]]) -> Dict[str, Set[str]]:
+    """Return the graph without the modules that import nothing, and without those that nothing imports, repeatedly.
 
-    What is left are circles and what lies between two of them.
+    The rest are cycles, and the modules between two of them.
     """
     while True:
-        imported = set().union(*arrows.values())
-        left = {
-            module: targets & arrows.keys()
-            for module, targets in arrows.items()
-            if module in imported and targets & arrows.keys()
+        imported = set().union(*graph.values())
+        remaining = {
+            module: targets & graph.keys()
+            for module, targets in graph.items()
+            if module in imported and targets & graph.keys()
         }
-        if left == arrows:
-            return left
-        arrows = left
+        if remaining == graph:
+            return remaining
+        graph = remaining
 
 
 def module_of(path: Path) -> Tuple[str, bool]:
-    """The dotted name of a source file of the package, and whether it is a package itself."""
+    """Return the dotted name of a source file, and True if it is the ``__init__.py`` of a package."""
     parts = list(path.relative_to(PACKAGE.parent).with_suffix("").parts)
     if parts[-1] == "__init__":
         return ".".join(parts[:-1]), True
@@ -157,23 +157,23 @@ def module_of(path: Path) -> Tuple[str, bool]:
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 
-def test_arrows_run_down_only() -> None:
+def test_imports_run_downward_only() -> None:
     assert SOURCES
     found = []
     for path in SOURCES:
         module, is_package = module_of(path)
-        found += violations(path.read_text(encoding="utf-8"), module, is_package)
+        found += find_violations(path.read_text(encoding="utf-8"), module, is_package)
     assert not found, "\n".join(found)
 
 
-def test_no_module_imports_itself_by_a_detour() -> None:
-    arrows = arrows_of({module_of(path): path.read_text(encoding="utf-8") for path in SOURCES})
-    assert sum(map(len, arrows.values())) > len(arrows)
-    assert circles(arrows) == {}
+def test_no_import_cycles() -> None:
+    graph = build_import_graph({module_of(path): path.read_text(encoding="utf-8") for path in SOURCES})
+    assert sum(map(len, graph.values())) > len(graph)
+    assert find_cycles(graph) == {}
 
 
-def test_a_circle_is_found() -> None:
-    arrows = arrows_of(
+def test_a_cycle_is_found() -> None:
+    graph = build_import_graph(
         {
             ("smartxfer.local", True): "from smartxfer.local.server import LocalServer",
             ("smartxfer.local.server", False): "from smartxfer.local import handler",
@@ -182,8 +182,8 @@ def test_a_circle_is_found() -> None:
             ("smartxfer.local.body", False): "import socket",
         }
     )
-    assert arrows["smartxfer.local.server"] == {"smartxfer.local.handler"}
-    assert circles(arrows) == {
+    assert graph["smartxfer.local.server"] == {"smartxfer.local.handler"}
+    assert find_cycles(graph) == {
         "smartxfer.local.handler": {"smartxfer.local.sending"},
         "smartxfer.local.sending": {"smartxfer.local.handler"},
     }
@@ -205,11 +205,11 @@ def test_a_circle_is_found() -> None:
         ("smartxfer.filesender.client", "from smartxfer.local import LocalServer"),
         ("smartxfer.local.store", "from smartxfer.transport import limits"),
         ("smartxfer.local.store", "from smartxfer import structures"),
-        ("smartxfer.attic", "import os\nimport smartxfer.errors"),
+        ("smartxfer.unknown", "import os\nimport smartxfer.errors"),
     ],
 )
-def test_a_wrong_arrow_is_found(module: str, source: str) -> None:
-    assert len(violations(source, module)) == 1
+def test_a_forbidden_import_is_found(module: str, source: str) -> None:
+    assert len(find_violations(source, module)) == 1
 
 
 @pytest.mark.parametrize(
@@ -222,13 +222,13 @@ def test_a_wrong_arrow_is_found(module: str, source: str) -> None:
         ("smartxfer.cli.serve", "from smartxfer.local import LocalServer"),
     ],
 )
-def test_a_right_arrow_passes(module: str, source: str) -> None:
-    assert violations(source, module) == []
+def test_an_allowed_import_passes(module: str, source: str) -> None:
+    assert find_violations(source, module) == []
 
 
 def test_relative_imports_of_a_package_start_at_itself() -> None:
-    assert violations("from . import models", "smartxfer.filesender", is_package=True) == []
-    assert violations("from ..nrp import x", "smartxfer.filesender", is_package=True) != []
+    assert find_violations("from . import models", "smartxfer.filesender", is_package=True) == []
+    assert find_violations("from ..nrp import x", "smartxfer.filesender", is_package=True) != []
 
 
 def test_no_file_is_long() -> None:
