@@ -260,6 +260,6 @@ def _lease_error(path: AnyPath, error: OSError) -> LocalError:
 
 
 def open_binary(path: AnyPath) -> BinaryIO:
-    """Open a file for reading in binary, as :meth:`Files.open` does."""
+    """Open a file for reading in binary, as :meth:`FileSystem.open` does."""
     with SYSTEM_FILESYSTEM.open(path, os.O_RDONLY) as descriptor:
         return descriptor.to_binary_file("rb")

@@ -81,7 +81,7 @@ def read_secret_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> SecretFile:
 
     :param max_bytes: bytes that it may have.
     :raises FileNotFoundError: it does not exist.
-    :raises Unreadable: it cannot be read, is another kind of file, is too large, or is not UTF-8.
+    :raises UnreadableFile: it cannot be read, is another kind of file, is too large, or is not UTF-8.
     """
     flags = os.O_RDONLY
     for name in ("O_NONBLOCK", "O_NOCTTY", "O_BINARY"):
@@ -144,7 +144,7 @@ def describe_read_error(error: BaseException) -> str:
 def parse_ini(file: SecretFile) -> configparser.ConfigParser:
     """Return the sections of an ini file.
 
-    :raises Unreadable: it is malformed; the text names the line.
+    :raises UnreadableFile: it is malformed; the text names the line.
     """
     parser = configparser.ConfigParser(interpolation=None)
     try:
@@ -185,7 +185,7 @@ class _NetrcLexer:
     def next_token(self) -> Optional[_NetrcToken]:
         """Return the next word; None at the end.
 
-        :raises Unreadable: a quotation mark is not closed.
+        :raises UnreadableFile: a quotation mark is not closed.
         """
         text = self._text
         while self._position < len(text) and text[self._position] in " \t\r\n":
@@ -227,7 +227,7 @@ class _NetrcLexer:
     def next_value(self, key: _NetrcToken) -> str:
         """Return the word after a key.
 
-        :raises Unreadable: the file ends before it.
+        :raises UnreadableFile: the file ends before it.
         """
         found = self.next_token()
         if found is None:
@@ -241,7 +241,7 @@ def parse_netrc(file: SecretFile) -> Dict[str, Tuple[str, str]]:
 
     The ``default`` entry and macros are left out.  The account counts as login where there is no other.
 
-    :raises Unreadable: it is malformed; the text names the line.
+    :raises UnreadableFile: it is malformed; the text names the line.
     """
     words, hosts = _NetrcLexer(file.text), {}
     entry: Dict[str, str] = {}
