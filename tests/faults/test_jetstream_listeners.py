@@ -111,7 +111,7 @@ def test_with_tls(tmp_path: Path) -> None:
 def test_the_usual_patience_is_ten_seconds() -> None:
     """What the others shorten; less where the client's own time-out is less."""
     source = Path(server_probe.__file__).read_text("utf-8")
-    assert "\n_FIRST_ANSWER = 10.0\n" in source
+    assert "\n_PROBE_READ_TIMEOUT = 10.0\n" in source
     with RawServer(lambda peer: peer.hang()) as server:
         api = JetStream().api("127.0.0.1", server.port, timeout=(1, 0.1), clock=FakeClock())
         watch = Stopwatch()
