@@ -91,7 +91,7 @@ nitpick_ignore_regex = [
     (r"py:.*", _any_of(f"{_libraries} {_modules}") + r"(\..*)?"),
     (r"py:.*", _any_of(f"{_builtins} {_typing}")),
     # Internal classes in signatures.
-    (r"py:class", r"smartxfer\.((filesender|nrp|perseus)\.api\.\w+Api|nrp\.file_transfers\.FileTransfers|nrp\.records\.R)"),
+    (r"py:class", r"smartxfer\.((filesender\.rest_|nrp\.|perseus\.)api\.\w+Api|nrp\.file_transfers\.FileTransfers|nrp\.records\.R)"),
     (r"py:class", r"smartxfer\.smartfile\.auth\.Auth"),
     (r"py:obj", r"smartxfer\.transfer\.progress\.State"),
     # autodoc prints these names for overloads.

@@ -35,8 +35,8 @@ class _Candidate:
 class Credentials:
     """Values with their sources, the origin that they count for, and every place that was looked at.
 
-    Values are added in the order of their places; :meth:`select_values` then decides which address is in use, and
-    which values may go there.
+    Values are added in the order of their places.  :meth:`select_values` then decides which address is in
+    use, and which values may go there.
 
     :param kind: where an address comes from that is among the arguments.
     :param errors: the service's.
