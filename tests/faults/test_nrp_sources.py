@@ -5,21 +5,19 @@ F22, F28, F36, F38 to F41, F49.
 
 from __future__ import annotations
 
-import io
-import os
 import threading
 from functools import partial
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Dict, List
 
 import pytest
 
-from smartxfer.errors import BatchError, Cancelled, SmartxferError, SourceChanged, UsageError
+from smartxfer.errors import BatchError, Cancelled, SmartxferError, UsageError
 from smartxfer.nrp import MemorySource
-from smartxfer.nrp.errors import ERRORS
 from tests.support.amounts import amount
 from tests.support.filesender_harness import noise
-from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, NRPHarness, pieces, piped
+from tests.support.nrp_harness import COMMIT, CONTENT, INIT, MIB, PART, NRPHarness
+from tests.support.uploads import client_threads
 
 DATA = noise(4 * MIB)
 STEP = 5 * MIB
@@ -35,135 +33,11 @@ def held(harness: NRPHarness, record: str) -> Dict[str, bytes]:
 # -- F38 ----------------------------------------------------------------------------------------------------
 
 
-def _append(path: Path) -> None:
-    with open(path, "ab") as file:
-        file.write(b"more")
-
-
-def _truncate(path: Path) -> None:
-    os.truncate(str(path), MIB)
-
-
-def _replace(path: Path) -> None:
-    other = path.with_name("other")
-    other.write_bytes(path.read_bytes())
-    found = path.stat()
-    os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
-    os.replace(other, path)
-
-
-def _rewrite(path: Path) -> None:
-    with open(path, "r+b") as file:
-        file.write(b"other")
-
-
-def _remove(path: Path) -> None:
-    path.unlink()
-
-
-CHANGES = [_append, _truncate, _replace, _rewrite, _remove]
-
-
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("kind", ["L", "M"])
-def test_f38_a_file_changes_while_it_is_sent(harness: NRPHarness, kind: str, change: Callable[[Path], None]) -> None:
-    """Detect a commit of a file that never was."""
-    record = harness.site.create()
-    path = harness.file(noise(STEP + 1000))
-    changed: List[int] = []
-
-    def progress(event: Any) -> None:
-        if event.done and not changed:
-            changed.append(event.done)
-            change(path)
-
-    options = {"part_size": STEP} if kind == "M" else {}
-    with pytest.raises(SourceChanged, match=r"a\.bin"):
-        harness.client(max_workers=1).files.upload(record, "a.bin", None, path, kind, progress=progress, **options)
-    assert changed
-    assert harness.count(COMMIT) == 0
-    assert held(harness, record) == {}
-
-
-def test_f38_a_file_changes_between_two_tries(harness: NRPHarness) -> None:
-    """Fails if a second try sends what the first one did not begin with."""
-    record = harness.site.create()
-    path = harness.file(DATA)
-    harness.fault(CONTENT, "reset-after 1M")
-
-    def progress(event: Any) -> None:
-        if event.state == "retrying":
-            _rewrite(path)
-
-    with pytest.raises(SourceChanged):
-        harness.client().files.upload(record, "a.bin", None, path, progress=progress)
-    assert harness.count(COMMIT, 200) == 0
-
-
-def test_f38_a_file_changes_before_its_turn(harness: NRPHarness) -> None:
-    record = harness.site.create()
-    paths = [harness.file(DATA, "a.bin"), harness.file(DATA, "b.bin")]
-
-    def progress(event: Any) -> None:
-        if event.name == "a.bin" and event.state == "done":
-            _rewrite(paths[1])
-
-    with pytest.raises(BatchError) as caught:
-        harness.client(max_workers=1).files.upload_many(record, paths, progress=progress)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
-    assert held(harness, record) == {"a.bin": DATA}
-
-
 # -- F39, F49 -----------------------------------------------------------------------------------------------
 
 
 def _many(harness: NRPHarness, count: int) -> List[Path]:
     return [harness.file(b"%d" % number, f"many/{number:04}.txt") for number in range(count)]
-
-
-def _lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make ``path`` unreadable, for root as well."""
-    real = os.open
-
-    def open_(name: Any, *args: Any, **kwargs: Any) -> int:
-        if str(name) == str(path):
-            raise PermissionError(13, "Permission denied", str(path))
-        return real(name, *args, **kwargs)
-
-    monkeypatch.setattr("smartxfer.transfer.source.os.open", open_)
-
-
-@pytest.mark.parametrize("how", ["vanishes", "is locked"])
-def test_f39_one_of_a_hundred(harness: NRPHarness, how: str) -> None:
-    """Detect one file that takes the others along, or a re-run that sends all of them again."""
-    locking = pytest.MonkeyPatch()
-    record = harness.site.create()
-    paths = _many(harness, 100)
-    victim = paths[50]
-    found, content = victim.stat(), victim.read_bytes()
-
-    def progress(event: Any) -> None:
-        if event.name == "0000.txt" and event.state == "done":
-            if how == "vanishes":
-                victim.unlink()
-            else:
-                _lock(victim, locking)
-
-    try:
-        with pytest.raises(BatchError, match=r"1 of 100 files failed, first '0050\.txt'") as caught:
-            harness.client(max_workers=2).files.upload_many(record, paths, progress=progress)
-    finally:
-        locking.undo()
-    assert [result.name for result in caught.value.results if not result.ok] == ["0050.txt"]
-    assert isinstance(caught.value.errors[0], FileNotFoundError if how == "vanishes" else PermissionError)
-    assert (harness.count(CONTENT), harness.count(INIT)) == (99, 1)
-    if how == "vanishes":
-        victim.write_bytes(content)
-        os.utime(victim, ns=(found.st_atime_ns, found.st_mtime_ns))
-    harness.forget()
-    harness.client().files.upload_many(record, paths)
-    assert harness.count(CONTENT) == 1, "only what was missing"
-    assert held(harness, record) == {path.name: path.read_bytes() for path in paths}
 
 
 @pytest.mark.slow
@@ -189,76 +63,12 @@ def test_f49_one_in_twenty_of_many_fails(harness: NRPHarness) -> None:
 # -- F40, F41 -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("size", [0, 1, MIB, 9 * MIB], ids=["empty", "byte", "small", "spooled"])
-@pytest.mark.parametrize("kind", [piped, pieces])
-def test_f40_a_stream_of_unknown_length(harness: NRPHarness, kind: Any, size: int) -> None:
-    """Fails if a stream has nothing left for the second try."""
-    record = harness.site.create()
-    data = noise(size)
-    harness.fault(CONTENT, "status 503 retry-after=0")
-    if size:
-        harness.fault(CONTENT, "reset-after 1", after=1)
-    stream = kind(data)
-    file = harness.client().files.upload(record, "a.bin", None, stream)
-    assert held(harness, record) == {"a.bin": data}
-    assert (file.result.bytes, file.result.verified) == (size, "md5")
-    if kind is piped:
-        stream.close()
-
-
-@pytest.mark.parametrize("kind", [piped, pieces, MemorySource])
-def test_f40_a_stream_in_parts(harness: NRPHarness, kind: Any) -> None:
+def test_f40_a_source_in_memory_by_parts(harness: NRPHarness) -> None:
     record = harness.site.create()
     data = noise(STEP + 1)
     harness.fault(PART, "reset-after 1", times=2)
-    stream = kind(data)
-    harness.client().files.upload(record, "a.bin", None, stream, "multipart", part_size=STEP)
+    harness.client().files.upload(record, "a.bin", None, MemorySource(data), "multipart", part_size=STEP)
     assert held(harness, record) == {"a.bin": data}
-    if kind is piped:
-        stream.close()
-
-
-@pytest.mark.parametrize("make", [lambda path: io.StringIO("text"), lambda path: open(path, encoding="utf-8")])
-def test_f40_text_is_refused(harness: NRPHarness, make: Any) -> None:
-    with make(harness.file(b"text")) as source:
-        with pytest.raises(UsageError, match="text"):
-            harness.client().files.upload("abcde-12345", "a.bin", None, source)
-    assert harness.count("* *") == 0
-
-
-class _Mine(Exception):
-    """Raised by the caller's own callback."""
-
-
-def _ours() -> List[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
-
-
-@pytest.mark.parametrize("kind", ["L", "M"])
-def test_f41_the_callback_raises(harness: NRPHarness, kind: str) -> None:
-    """Detect a transfer that goes on, or threads that stay."""
-    record = harness.site.create()
-    client = harness.client()
-    calls: List[Any] = []
-
-    def progress(event: Any) -> None:
-        if event.done:
-            calls.append(event)
-            raise _Mine("enough")
-
-    path = harness.file(noise(STEP + 1000))
-    # On a line on which the first blocks are not all of it.
-    harness.fault(CONTENT if kind == "L" else PART, "rate 8M")
-    options = {"part_size": STEP} if kind == "M" else {}
-    with pytest.raises(Cancelled, match="progress callback") as caught:
-        client.files.upload(record, "a.bin", None, path, kind, progress=progress, **options)
-    assert isinstance(caught.value.__cause__, _Mine)
-    assert len(calls) == 1, "called once, not again for every thread"
-    assert _ours() == [], "no thread of ours is left"
-    assert (held(harness, record), harness.count(COMMIT)) == ({}, 0)
-    harness.server.clear_faults()
-    client.files.upload(record, "a.bin", None, path, kind, **options)
-    assert held(harness, record) == {"a.bin": path.read_bytes()}
 
 
 def test_f22_an_upload_is_cancelled(harness: NRPHarness) -> None:
@@ -277,7 +87,7 @@ def test_f22_an_upload_is_cancelled(harness: NRPHarness) -> None:
     with pytest.raises(Cancelled):
         client.files.upload(record, "a.bin", None, DATA, cancel=cancel)
     thread.join(20)
-    assert _ours() == []
+    assert client_threads() == []
     harness.server.clear_faults()
     client.files.upload(record, "a.bin", None, DATA)
     assert held(harness, record) == {"a.bin": DATA}

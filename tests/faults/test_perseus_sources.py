@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import os
 import threading
 from pathlib import Path
-from typing import Any, Callable, List
+from typing import Any, List
 
 import pytest
 
@@ -25,9 +23,8 @@ from tests.support.perseus_harness import (
     MIB,
     PUT,
     PerseusHarness,
-    pieces,
-    piped,
 )
+from tests.support.uploads import append, client_threads
 
 LARGE = noise(4 * MIB)
 
@@ -36,72 +33,6 @@ SHARED = PerseusHarness
 
 
 # -- F38 ----------------------------------------------------------------------------------------------------
-
-
-def _append(path: Path) -> None:
-    with open(path, "ab") as file:
-        file.write(b"more")
-
-
-def _truncate(path: Path) -> None:
-    os.truncate(str(path), MIB)
-
-
-def _replace(path: Path) -> None:
-    other = path.with_name("other")
-    other.write_bytes(path.read_bytes())
-    found = path.stat()
-    os.utime(other, ns=(found.st_atime_ns, found.st_mtime_ns))
-    os.replace(other, path)
-
-
-def _rewrite(path: Path) -> None:
-    with open(path, "r+b") as file:
-        file.write(b"other")
-
-
-def _remove(path: Path) -> None:
-    path.unlink()
-
-
-CHANGES = [_append, _truncate, _replace, _rewrite, _remove]
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_f38_a_file_changes_while_it_is_sent(harness: PerseusHarness, change: Callable[[Path], None]) -> None:
-    """Detect a success with bytes that are not those of the checksum, or a record of them that stays."""
-    path = harness.file(LARGE)
-    changed: List[int] = []
-
-    def progress(event: Any) -> None:
-        if event.done and not changed:
-            changed.append(event.done)
-            change(path)
-
-    with pytest.raises(SourceChanged, match=r"a\.bin"):
-        harness.client().file.upload_file(path, progress=progress)
-    assert changed
-    assert harness.site.records() == []
-
-
-@pytest.mark.parametrize("change", CHANGES)
-def test_f38_a_file_changes_between_its_checksum_and_its_sending(
-    harness: PerseusHarness, change: Callable[[Path], None]
-) -> None:
-    """The two passes: broken by a record of the old content that takes the new one in."""
-    path = harness.file(LARGE)
-    harness.fault(PUT, "reset-before")
-    changed: List[Any] = []
-
-    def progress(event: Any) -> None:
-        if event.state == "retrying" and not changed:
-            changed.append(event)
-            change(path)
-
-    with pytest.raises(SourceChanged, match=r"a\.bin"):
-        harness.client().file.upload_file(path, progress=progress)
-    assert changed
-    assert (harness.site.records(), harness.held()) == ([], {})
 
 
 def test_f38_a_file_changes_while_its_checksum_is_taken(harness: PerseusHarness, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +44,7 @@ def test_f38_a_file_changes_while_its_checksum_is_taken(harness: PerseusHarness,
 
     def digest(source: Any, *args: Any, **kwargs: Any) -> Any:
         found = real(source, *args, **kwargs)
-        _append(path)
+        append(path)
         return found
 
     monkeypatch.setattr(upload, "compute_source_digests", digest)
@@ -122,39 +53,7 @@ def test_f38_a_file_changes_while_its_checksum_is_taken(harness: PerseusHarness,
     assert harness.count(ALL) == 0
 
 
-def test_f38_a_file_changes_before_its_turn(harness: PerseusHarness) -> None:
-    paths = [harness.file(DATA, "a.bin"), harness.file(LARGE, "b.bin")]
-
-    def progress(event: Any) -> None:
-        if event.name == "a.bin" and event.state == "done":
-            _rewrite(paths[1])
-
-    with pytest.raises(BatchError) as caught:
-        harness.client(max_workers=1).file.upload_many(paths, progress=progress)
-    assert [type(error) for error in caught.value.errors] == [ERRORS.class_for(SourceChanged)]
-    assert harness.held() == {"a.bin": DATA}
-
-
 # -- F40 ----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("size", [0, 1, MIB, 9 * MIB], ids=["empty", "byte", "small", "spooled"])
-@pytest.mark.parametrize("kind", [piped, pieces])
-def test_f40_a_stream_of_unknown_length(harness: PerseusHarness, kind: Any, size: int) -> None:
-    """Fails if a stream has nothing left for the second pass or the second try, or goes in chunks."""
-    data = noise(size)
-    harness.fault(PUT, "status 503 retry-after=0")
-    if size:
-        harness.fault(PUT, "reset-after 1", after=1)
-    stream = kind(data)
-    file = harness.client().file.upload_file(("a.bin", stream), wait=True)
-    assert (file.status, harness.held()) == ("uploaded", {"a.bin": data})
-    assert file.result is not None
-    assert (file.result.bytes, file.result.digest) == (size, f"sha256:{hashlib.sha256(data).hexdigest()}")
-    assert {head["content-length"] for head in harness.heads(PUT)} == {str(size)}
-    assert all("transfer-encoding" not in head for head in harness.heads(PUT))
-    if kind is piped:
-        stream.close()
 
 
 SIZES = [0, 1, 65535, 65536, 65537, MIB - 1, MIB, MIB + 1]
@@ -177,14 +76,6 @@ def test_f40_every_size_of_every_kind(harness: PerseusHarness, kind: str, size: 
     assert harness.held() == {"a.bin": data}
 
 
-@pytest.mark.parametrize("make", [lambda path: io.StringIO("text"), lambda path: open(path, encoding="utf-8")])
-def test_f40_text_is_refused(harness: PerseusHarness, make: Any) -> None:
-    with make(harness.file(b"text")) as source:
-        with pytest.raises(UsageError, match="text"):
-            harness.client().file.upload_file(("a.bin", source))
-    assert harness.count(ALL) == 0
-
-
 @pytest.mark.parametrize("name", ["", "a\0b", "..", "."])
 def test_f40_a_name_that_is_none(harness: PerseusHarness, name: str) -> None:
     """Detect a record without a name, or an address that leads elsewhere."""
@@ -198,10 +89,6 @@ def test_f40_a_name_that_is_none(harness: PerseusHarness, name: str) -> None:
 
 class _Mine(Exception):
     """Raised by the caller's own callback."""
-
-
-def _ours() -> List[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("smartxfer")]
 
 
 @pytest.mark.parametrize("state", ["queued", "moving", "retrying", "done"])
@@ -221,7 +108,7 @@ def test_f41_the_callback_raises(harness: PerseusHarness, state: str) -> None:
         client.file.upload_file(harness.file(LARGE), progress=progress)
     assert isinstance(caught.value.__cause__, _Mine)
     assert sum(event.state == state for event in told) == 1, "told no more"
-    assert _ours() == []
+    assert client_threads() == []
     assert "pending" not in harness.statuses()
     file = client.file.upload_file(harness.file(LARGE))
     assert (harness.site.content(file.id), len(harness.site.records())) == (LARGE, 1)
@@ -243,7 +130,7 @@ def test_f41_an_end_from_without(harness: PerseusHarness, how: str, match: str) 
         else:
             client.file.upload_file(harness.file(DATA), deadline=40.0)
     stopper.join()
-    assert (fault.fired, _ours()) == (1, [])
+    assert (fault.fired, client_threads()) == (1, [])
     harness.server.clear_faults()
     client.file.upload_file(harness.file(DATA), grace=0.0)
     assert harness.held() == {"a.bin": DATA}

@@ -265,7 +265,7 @@ MUTATIONS = [
         file="smartxfer/transfer/hashing_source.py",
         old="self._source.check_unchanged()",
         new="pass",
-        tests=("tests/faults/test_nrp_sources.py::test_f38_a_file_changes_while_it_is_sent",),
+        tests=("tests/faults/test_sources.py::test_f38_a_file_changes_while_it_is_sent",),
         why="A file that changed while it was sent to a repository counts as sent.",
     ),
     Mutation(
