@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import stat
 from functools import partial
@@ -18,13 +17,11 @@ from smartxfer.transport import RetryPolicy
 from tests.support.amounts import spread
 from tests.support.perseus_harness import CREATE, DATA, DELETE, FIND, MIB, PUT, PerseusHarness, Polling
 from tests.support.raw_server import RawServer, answering, refused_port, status
-from tests.support.secret_scan import kept as _kept
-from tests.support.secret_scan import logged as _logged
-from tests.support.secret_scan import told as _told
+from tests.support.secret_scan import ALWAYS, FETCHING, check, errors_of, kept, logged, told
 
 KEY = "sk-marked-0123456789abcdefghijklmnopqrs"
 #: The key, and what makes a presigned address one.
-SECRETS = [re.escape(KEY), r"X-Amz-Signature=[^*]"]
+SECRETS = [KEY, re.compile(r"X-Amz-Signature=[^*]")]
 POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
 EXPIRED = "status 403 'body=json:AccessDenied: Request has expired'"
 #: Headers that have no place at the storage.
@@ -137,7 +134,7 @@ def test_f32_a_redirect_of_the_storage(harness: PerseusHarness, code: int) -> No
         with pytest.raises(RedirectRefused) as caught:
             harness.client().file.upload_file(harness.file(DATA))
         assert elsewhere.requests == []
-    _check("an error", _told(caught.value))
+    check(SECRETS, "an error", told(caught.value))
     assert harness.site.records() == []
 
 
@@ -151,7 +148,7 @@ def test_f32_a_storage_that_is_not_there(harness: PerseusHarness) -> None:
         harness.answer(CREATE, _made(f"http://127.0.0.1:{port}/x?X-Amz-Signature=s"))
         with pytest.raises(NetworkError, match=f"PUT http://127.0.0.1:{port}/x") as caught:
             harness.client().file.upload_file(("a.bin", DATA))
-    _check("an error", _told(caught.value))
+    check(SECRETS, "an error", told(caught.value))
     assert harness.count(DELETE) == 1
 
 
@@ -165,7 +162,7 @@ def test_f32_an_address_that_is_none(harness: PerseusHarness, url: str) -> None:
     with pytest.raises(SmartxferError) as caught:
         harness.client().file.upload_file(("a.bin", DATA))
     assert (harness.count(PUT), harness.count(DELETE)) == (0, 1)
-    _check("an error", _told(caught.value))
+    check(SECRETS, "an error", told(caught.value))
 
 
 def test_f32_from_https_to_http_it_does_not_go(tmp_path: Path, harness: PerseusHarness) -> None:
@@ -193,41 +190,17 @@ def test_f32_from_https_to_http_it_does_not_go(tmp_path: Path, harness: PerseusH
 
 # -- F44: every fault, every logger at DEBUG ----------------------------------------------------------------
 
-ALWAYS = [
-    "status 400 body=json:no",
-    "status 401",
-    "status 403 body=json:AccessDenied",
-    "status 407",
-    "status 429 retry-after=86400",
-    "status 500",
-    "status 503 retry-after=0",
-    "status 200 body=html",
-    "redirect /elsewhere",
-    "redirect {target} 307",
-    "redirect http://127.0.0.1:1{target}",
-    "redirect http://[bad{target}",
-    "reset-before",
-    "stall",
-    "lose-answer",
-    "no-answer",
-]
-HEARING = ["truncate 5", "no-length close truncate 5", "drip 1/0.3", "flip 5", "extra-byte", "reset-after-sent 5"]
+REFUSED = "status 403 body=json:AccessDenied"
 CASES = [
     (match, effect)
     for match, effects in (
-        (FIND, ALWAYS + HEARING),
-        (CREATE, ALWAYS + HEARING),
-        (PUT, [*ALWAYS, EXPIRED, "reset-after 1", "stall-after 1", "flip-in 5"]),
+        (FIND, ALWAYS + FETCHING),
+        (CREATE, ALWAYS + FETCHING),
+        (PUT, [*ALWAYS, REFUSED, EXPIRED, "reset-after 1", "stall-after 1", "flip-in 5"]),
         (DELETE, [effect for effect in ALWAYS if "200" not in effect]),
     )
     for effect in effects
 ]
-
-
-def _check(where: str, text: str, secrets: Any = SECRETS) -> None:
-    for secret in secrets:
-        found = re.search(secret, text)
-        assert not found, f"a secret in {where}: ...{text[max(0, found.start() - 200) : found.end() + 20]}..."
 
 
 def _run(harness: PerseusHarness, client: PerseusClient) -> List[BaseException]:
@@ -238,13 +211,7 @@ def _run(harness: PerseusHarness, client: PerseusClient) -> List[BaseException]:
         lambda: client.file.upload_many([("c.bin", b"1"), ("d.bin", b"2")]),
         lambda: client.file.delete_file(harness.site.write("e.bin", b"3")),
     ]
-    errors: List[BaseException] = []
-    for step in steps:
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001 - whatever it is
-            errors.append(error)
-    return errors
+    return errors_of(*steps)
 
 
 @pytest.mark.slow
@@ -256,10 +223,10 @@ def test_f44_a_key(harness: PerseusHarness, log: Any, home: Path, match: str, ef
     errors = _run(harness, client)
     assert fault.fired
     assert [error for error in errors if not isinstance(error, SmartxferError)] == []
-    _check("an error", "\n".join(map(_told, errors)))
-    _check("the log", _logged(log.records))
-    _check("a file", _kept(home))
-    _check("a repr", repr([client, client.explain_credentials(), client.session, client.file, client.file.find_files()]))
+    check(SECRETS, "an error", "\n".join(map(told, errors)))
+    check(SECRETS, "the log", logged(log.records))
+    check(SECRETS, "a file", kept(home))
+    check(SECRETS, "a repr", repr([client, client.explain_credentials(), client.session, client.file, client.file.find_files()]))
     for journal in (home / "state").rglob("*.json"):
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600
 
@@ -271,8 +238,8 @@ def test_f44_a_server_that_repeats_what_it_was_told(harness: PerseusHarness, log
     body = {"message": [f"no Bearer {KEY}", KEY], "error": KEY, KEY: 1}
     path = harness.file(json.dumps(body).encode(), "answer")
     harness.fault(match, f"status {code} 'body=file:{path}'", times=1 if code < 500 else 2)
-    _check("an error", "\n".join(map(_told, _run(harness, harness.client(retry=POLICY, max_workers=1)))))
-    _check("the log", _logged(log.records))
+    check(SECRETS, "an error", "\n".join(map(told, _run(harness, harness.client(retry=POLICY, max_workers=1)))))
+    check(SECRETS, "the log", logged(log.records))
 
 
 def test_f44_signed_addresses_in_errors_of_the_storage(harness: PerseusHarness, log: Any) -> None:
@@ -282,8 +249,8 @@ def test_f44_signed_addresses_in_errors_of_the_storage(harness: PerseusHarness, 
     harness.fault(PUT, f"status 403 'body=file:{harness.file(xml.encode(), 'answer')}'")
     errors = _run(harness, harness.client(retry=POLICY, max_workers=1))
     assert isinstance(errors[0], StorageError)
-    _check("an error", "\n".join(map(_told, errors)))
-    _check("the log", _logged(log.records))
+    check(SECRETS, "an error", "\n".join(map(told, errors)))
+    check(SECRETS, "the log", logged(log.records))
 
 
 @pytest.mark.parametrize("joint", ["&", "\\u0026", "&amp;"])
@@ -293,15 +260,15 @@ def test_f44_an_answer_that_is_no_json(harness: PerseusHarness, log: Any, joint:
     harness.answer(CREATE, begin.encode())
     with pytest.raises(SmartxferError) as caught:
         harness.client().file.upload_file(("a.bin", b"1"))
-    assert "0123456789abcdef" not in f"{caught.value} {caught.value!r} {_logged(log.records)}"
+    assert "0123456789abcdef" not in f"{caught.value} {caught.value!r} {logged(log.records)}"
 
 
 def test_f44_what_create_file_returns_is_not_logged(harness: PerseusHarness, log: Any) -> None:
     """Who asks for an address gets it whole; nobody else does."""
     made = harness.client().file.create_file("a.bin", "0" * 64)
     assert "X-Amz-Signature=" in made["upload_url"]
-    _check("the log", _logged(log.records))
-    _check("a record", repr(made["file"]))
+    check(SECRETS, "the log", logged(log.records))
+    check(SECRETS, "a record", repr(made["file"]))
 
 
 def test_f44_a_key_that_no_header_can_carry(harness: PerseusHarness) -> None:
@@ -309,16 +276,5 @@ def test_f44_a_key_that_no_header_can_carry(harness: PerseusHarness) -> None:
     for letter in ("\n", "\u20ac", "\0"):
         with pytest.raises(SmartxferError) as caught:
             harness.client(api_key=f"{KEY}{letter}x").file.upload_file(("a.bin", b"1"))
-        _check("an error", _told(caught.value))
+        check(SECRETS, "an error", told(caught.value))
     assert harness.count("* *") == 0
-
-
-def test_f44_the_marks_would_be_seen(log: Any) -> None:
-    """The look-out itself: what is not masked, it finds."""
-    logging.getLogger("somebody.else").debug("key %s", "unmasked" + KEY[::-1])
-    with pytest.raises(AssertionError, match="a secret in the log"):
-        _check("the log", _logged(log.records), ["unmasked" + KEY[::-1]])
-    with pytest.raises(AssertionError, match="a secret in an error"):
-        _check("an error", _told(ValueError(KEY)))
-    with pytest.raises(AssertionError, match="a secret in the address"):
-        _check("the address", "http://127.0.0.1/x?X-Amz-Signature=0")

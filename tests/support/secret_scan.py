@@ -4,11 +4,57 @@ from __future__ import annotations
 
 import logging
 import pickle
+import re
 import traceback
 from pathlib import Path
-from typing import Any, List, Optional
+from typing import Any, Callable, Iterable, List, Optional, Pattern, Union
 
 TESTS = Path(__file__).resolve().parent.parent
+
+#: What may go wrong with any request ...
+ALWAYS = [
+    "status 400 body=html",
+    "status 401",
+    "status 403 body=json:not_yours",
+    "status 407",
+    "status 429 retry-after=86400",
+    "status 500",
+    "status 503 retry-after=0",
+    "status 200 body=html",
+    "redirect /elsewhere",
+    "redirect {target} 307",
+    "redirect http://127.0.0.1:1{target}",
+    "redirect http://[bad{target}",
+    "reset-before",
+    "stall",
+    "lose-answer",
+    "no-answer",
+]
+#: ... with one that has a body, and with one whose answer has.
+SENDING = ["reset-after 1", "stall-after 1"]
+FETCHING = ["truncate 5", "no-length close truncate 5", "drip 1/0.3", "flip 5", "extra-byte", "reset-after-sent 5"]
+
+
+def errors_of(*steps: Callable[[], Any]) -> List[BaseException]:
+    """Carry out each of these; the errors."""
+    errors: List[BaseException] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            errors.append(error)
+    return errors
+
+
+def check(secrets: Iterable[Union[str, Pattern[str]]], where: str, text: str) -> None:
+    """See that none of the secrets is in a text.
+
+    :param secrets: texts, or patterns.
+    """
+    for secret in secrets:
+        assert secret, "a secret that is not there cannot be looked for"
+        found = re.search(re.escape(secret) if isinstance(secret, str) else secret, text)
+        assert not found, f"a secret in {where}: ...{text[max(0, found.start() - 200) : found.end() + 20]}..."
 
 
 def chain(error: Optional[BaseException]) -> List[BaseException]:
