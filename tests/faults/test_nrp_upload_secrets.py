@@ -28,8 +28,8 @@ POLICY = RetryPolicy(backoff=0, attempts=2, stall_window=0.2)
 CASES = [
     (match, effect)
     for match, effects in (
-        (INIT, ALWAYS + FETCHING),
-        (CONTENT, ALWAYS + SENDING),
+        (INIT, ALWAYS + SENDING + FETCHING),
+        (CONTENT, ALWAYS + SENDING + FETCHING),
         (COMMIT, ALWAYS + FETCHING),
         (PART, ALWAYS + SENDING),
         (STORAGE_PART, [effect for effect in ALWAYS if "html" not in effect] + SENDING),

@@ -36,9 +36,9 @@ CASES = [
         (INFO, ALWAYS + FETCHING),
         (UPLOAD, ALWAYS + SENDING),
         (DOWNLOAD, ALWAYS + FETCHING),
-        (CHECKSUM, ALWAYS + SENDING),
+        (CHECKSUM, ALWAYS + SENDING + FETCHING),
         (TASK, ALWAYS + FETCHING),
-        (LINK, ALWAYS + SENDING),
+        (LINK, ALWAYS + SENDING + FETCHING),
     )
     for effect in effects
 ]
