@@ -329,7 +329,7 @@ MUTATIONS = [
         file="smartxfer/directories.py",
         old="os.open, name, _DIRECTORY_FLAGS | (0 if follow else _NO_FOLLOW), **dir_fd_args",
         new="os.open, name, _DIRECTORY_FLAGS, **dir_fd_args",
-        tests=("tests/faults/test_hostile_names.py::test_f29_a_link_on_the_way",),
+        tests=("tests/faults/test_names.py::test_f29_a_link_on_the_way",),
         why="Files are written through a symbolic link to another directory.",
     ),
     Mutation(
