@@ -31,7 +31,7 @@ CASES = [
         (INIT, ALWAYS + SENDING + FETCHING),
         (CONTENT, ALWAYS + SENDING + FETCHING),
         (COMMIT, ALWAYS + FETCHING),
-        (PART, ALWAYS + SENDING),
+        (PART, ALWAYS + SENDING + FETCHING),
         (STORAGE_PART, [effect for effect in ALWAYS if "html" not in effect] + SENDING),
     )
     for effect in effects
