@@ -10,6 +10,7 @@ import pytest
 
 from smartxfer.errors import UnsafeName
 from smartxfer.transfer.names import safe_path
+from tests.support.contract.services import SERVICES
 from tests.support.filesender_harness import noise
 from tests.support.named_downloads import DOWNLOADS
 
@@ -69,6 +70,10 @@ def harness(way: str, tmp_path: Path) -> Iterator[Any]:
 
 def _below(directory: Path) -> List[str]:
     return sorted(path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file())
+
+
+def test_no_service_is_left_out() -> None:
+    assert {way.split("-")[0] for way in DOWNLOADS} == {one.name for one in SERVICES if "download" not in one.cannot}
 
 
 @pytest.mark.parametrize(("way", "name", "place"), CASES, ids=[f"{way}-{name[:20]!a}" for way, name, _ in CASES])

@@ -10,6 +10,7 @@ from typing import Any, Callable, Iterator, List
 import pytest
 
 from smartxfer.errors import BatchError, Cancelled, SourceChanged, UsageError
+from tests.support.contract.services import SERVICES
 from tests.support.filesender_harness import noise
 from tests.support.service_harness import MIB, pieces, piped
 from tests.support.uploads import CHANGES, PART, UPLOADS, Uploads, client_threads, lock, rewrite
@@ -23,6 +24,10 @@ def uploads(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Uploads]
     kind = UPLOADS[request.param]
     with kind.start(tmp_path) as harness:
         yield kind(harness)
+
+
+def test_no_service_is_left_out() -> None:
+    assert {kind.service for kind in UPLOADS.values()} == {one.name for one in SERVICES if "upload" not in one.cannot}
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -22,6 +22,7 @@ from smartxfer.errors import (
     TooLarge,
 )
 from smartxfer.transport import RetryPolicy
+from tests.support.contract.services import SERVICES
 from tests.support.service_harness import Polling, ServiceHarness
 from tests.support.workflows import STEPS, Step, Workflow
 
@@ -48,6 +49,10 @@ def workflow(step: Step, servers: Dict[Any, ServiceHarness], tmp_path: Path) -> 
     kind = step.workflow
     with servers[kind.start].reuse(tmp_path) if kind.shared else kind.start(tmp_path) as harness:
         yield kind(harness)
+
+
+def test_no_service_is_left_out() -> None:
+    assert {step.service for step in STEPS} == {service.name for service in SERVICES}
 
 
 PASSING = ["500", "502", "502 body=html", "504"]
