@@ -9,7 +9,7 @@ from typing import Any, Iterator, List
 import pytest
 
 from smartxfer.errors import UnsafeName
-from smartxfer.transfer.names import safe_path
+from smartxfer.transfer.safe_paths import safe_path
 from tests.support.contract.services import SERVICES
 from tests.support.filesender_harness import noise
 from tests.support.named_downloads import DOWNLOADS

@@ -55,7 +55,7 @@ def publish(harness: Any, files: Dict[str, bytes]) -> str:
     announced = [{"name": name, "size": len(data), "cid": f"file_{at}_0_0_0"} for at, (name, data) in enumerate(files.items())]
     body = {"from": harness.auth.username, "recipients": [], "options": {"get_a_link": True}, "files": announced}
     client.prepare()
-    transfer = client._calls.create_transfer(body)
+    transfer = client._api.create_transfer(body)
     made = [file for file in transfer.files if file.size]  # the others stand for folders
     for file, data in zip(made, files.values()):
         client.upload_complete(file, data)

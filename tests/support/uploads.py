@@ -53,7 +53,7 @@ class Uploads:
     @property
     def changed(self) -> Any:
         """The error of a file that changed."""
-        return importlib.import_module(f"smartxfer.{self.service}.errors").ERRORS.kind(SourceChanged)
+        return importlib.import_module(f"smartxfer.{self.service}.errors").ERRORS.class_for(SourceChanged)
 
     def _one_at_a_time(self) -> Any:
         return self.harness.client(max_workers=1)
